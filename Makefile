@@ -1,0 +1,100 @@
+# A newcomer types `make run` and `make check`; either makes .venv first, out of the locked requirements.
+# Only .venv's Python is ever run, so nothing that is installed elsewhere can decide a result.
+
+PYTHON    ?= python3
+VENV      := .venv
+PY        := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+LOCK_VENV := .lock-venv
+SNAPSHOT  := tests/fixtures/snapshots/regular-session.json
+
+# Binary packages only: building one from source would fetch build tools that no hash has been seen of.
+# Nothing is compiled ahead: of the largest packages only a small part is ever imported.
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-compile
+FROM_LOCK   := --require-hashes --only-binary :all:
+UV_COMPILE  := UV_PYTHON_DOWNLOADS=never $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+	$(if $(UPGRADE),--upgrade) pyproject.toml
+
+# What the caller's shell has on its path must not be found before what the lock names.
+unexport PYTHONPATH PYTHONHOME
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# The checks end at the first failure, and the cheap ones come first.
+.NOTPARALLEL:
+.PHONY: help run check lint types floors docs-check calendar-check test bench docs calendar format lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(INSTALLED) ## the main job, on a shipped snapshot of a regular session
+	@$(PY) -m detector < $(SNAPSHOT)
+
+check: lint types floors docs-check calendar-check test ## everything that CI checks, in CI's order
+	@echo "check: all good"
+
+lint: $(INSTALLED) ## style, complexity and security rules, and the formatting
+	@echo "lint: ruff"
+	@$(PY) -m ruff check --quiet
+	@$(PY) -m ruff format --check --quiet --diff
+
+types: $(INSTALLED) ## the types, strictly
+	@echo "types: mypy"
+	@$(PY) -m mypy --no-error-summary
+
+floors: $(INSTALLED) ## imports only go down, and the pure floors are pure
+	@echo "floors: import-linter"
+	@said=$$($(PY) $(VENV)/bin/lint-imports --no-logo) || { echo "$$said"; exit 1; }
+
+docs-check: $(INSTALLED) ## the generated tables, schemas and help are as the code makes them
+	@echo "docs: generated parts against the code"
+	@$(PY) tools/generate_docs.py --check
+
+calendar-check: $(INSTALLED) ## the market calendar is as the calendar library makes it
+	@echo "calendar: shipped table against the library"
+	@$(PY) tools/make_nyse_table.py --check
+
+test: $(INSTALLED) ## the tests; ARGS="-k heartbeat" hands words to pytest
+	@echo "test: pytest"
+	@$(PY) -m pytest -q $(ARGS)
+
+bench: $(INSTALLED) ## speed, as ratios measured in one run
+	@$(PY) -m benchmarks
+
+docs: $(INSTALLED) ## write the generated tables, schemas and help anew
+	@$(PY) tools/generate_docs.py
+
+calendar: $(INSTALLED) ## write the market calendar anew
+	@$(PY) tools/make_nyse_table.py
+
+format: $(INSTALLED) ## format, and repair what ruff can repair
+	@$(PY) -m ruff check --quiet --fix-only
+	@$(PY) -m ruff format --quiet
+
+lock: $(LOCK_VENV)/bin/uv ## write requirements/ anew; pins stay where they fit, UPGRADE=1 lifts them
+	@$(UV_COMPILE) --output-file requirements/runtime.txt
+	@$(UV_COMPILE) --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+
+clean: ## remove all that is made: the environments, caches and builds
+	@rm -rf $(VENV) $(LOCK_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Begun anew whenever the lock changes, so that what it no longer names is gone too. `pip check` at the end: the
+# package asks for nothing that the lock does not hold.
+$(INSTALLED): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "make: needs Python 3.11 or newer, and '$(PYTHON)' is not; install one, or name it: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: '$(PYTHON)' came without its venv module; install it, e.g. apt-get install python3-venv" >&2; exit 1; }
+	@echo "setup: $(VENV) from requirements/dev.txt (once; under a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) $(PIP_INSTALL) $(FROM_LOCK) -r requirements/dev.txt
+	@$(PY) $(PIP_INSTALL) --no-index --no-deps --no-build-isolation -e .
+	@$(PY) -m pip --disable-pip-version-check check >$(VENV)/pip-check.txt || { cat $(VENV)/pip-check.txt >&2; exit 1; }
+	@touch $@
+
+$(LOCK_VENV)/bin/uv:
+	@$(PYTHON) -m venv --clear $(LOCK_VENV)
+	@$(LOCK_VENV)/bin/python $(PIP_INSTALL) 'uv>=0.9,<1'

@@ -1,0 +1,1 @@
+"""Where artifacts are found, read and written: a local file now."""

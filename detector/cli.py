@@ -1,0 +1,115 @@
+"""The door: argv, environment, clock, streams and exit codes; everything else is handed down from here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from detector import __version__
+from detector.commands._door import Door, Refused
+
+OK, BAD_INPUT, UNDELIVERED, BROKEN = 0, 2, 3, 4
+_PLUGIN_UNKNOWN = 3
+_ON_THE_GROUP = ("--help", "-h", "--version")
+_FOLDER = Path(__file__).parent / "commands"
+
+
+class Commands(click.Group):
+    """The commands, each imported only when it is asked for; without a name it is `detect`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `detect` in front of arguments that name no command."""
+        if not args or (args[0].startswith("-") and args[0] not in _ON_THE_GROUP):
+            args = ["detect", *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
+        """Return the names of all commands, from the files."""
+        return sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        found: click.Command = import_module(f"detector.commands.{cmd_name}").command
+        found.name = cmd_name
+        return found
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: python -m detector <<<'{}'",
+)
+@click.version_option(__version__, prog_name="detector")
+def commands() -> None:
+    """Read-only health detector for an unattended IBKR runtime: a snapshot in, events out.
+
+    Without a command it is `detect`. Exit: 0 evaluated, events or not; 1 events as severe as --fail-on;
+    2 bad input, usage or settings; 3 something owed could not be delivered or stored; 4 the detector
+    itself failed.
+    """
+
+
+def main(
+    argv: Sequence[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    clock: Callable[[], datetime] | None = None,
+) -> int:
+    """Run one command and return its exit code; `argv`, `environ` and `clock` default to the real ones."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    door = Door(
+        os.environ if environ is None else environ,
+        clock or (lambda: datetime.now(UTC)),
+        sys.stdin.buffer,
+        sys.stdout.buffer,
+        sys.stderr,
+    )
+    try:
+        code = commands.main(args=words, prog_name="detector", standalone_mode=False, obj=door)
+    except Refused as refused:
+        return _refuse(door, refused.lines, words)
+    except click.ClickException as error:
+        return _refuse(door, [error.format_message()], words)
+    except (click.Abort, KeyboardInterrupt):
+        door.say("detector: interrupted")
+        return BROKEN
+    except Exception as error:  # noqa: BLE001 - the last line of defence: still a valid document
+        return _broken(door, error)
+    return code if isinstance(code, int) else OK
+
+
+def _refuse(door: Door, lines: Sequence[str], words: Sequence[str]) -> int:
+    from detector.model.redact import redacted_text
+
+    shown = [" ".join(redacted_text(line).split()) for line in lines]
+    for line in shown:
+        door.say(f"detector: {line}")
+    if "--nagios" in words:
+        door.stdout.write(f"PT HEALTH UNKNOWN - {shown[0]}\n".encode())
+        return _PLUGIN_UNKNOWN
+    return BAD_INPUT
+
+
+def _broken(door: Door, error: Exception) -> int:
+    """Print a valid document that says that the detector itself failed, and where, without any data."""
+    from detector.render.broken import broken_document
+
+    document = broken_document(error, door.clock())
+    door.stdout.write(document.encode("utf-8"))
+    door.say(f"detector: the detector itself failed: {_place(error)}")
+    return BROKEN
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{where}"

@@ -1,0 +1,1 @@
+"""The commands: one verb a file, wiring only; each module's `command` is found by its name."""

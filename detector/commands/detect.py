@@ -1,0 +1,197 @@
+"""`detect`: a snapshot on standard input, the events on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from detector.artifacts import local
+from detector.catalog import all_rules
+from detector.commands._door import Door, Refused
+from detector.evaluate import evaluate
+from detector.ledger import acknowledged
+from detector.model.condition import STDOUT
+from detector.model.document import MAX_BYTES, DocumentError, parse, pretty
+from detector.model.memory import Memory, lost, rebased
+from detector.model.redact import redacted
+from detector.model.report import Report
+from detector.model.rule import RANK
+from detector.model.snapshot import Snapshot, from_document
+from detector.model.times import TimeError, parse_rfc3339, text_of
+from detector.readers.previous import Expected, read_previous
+from detector.render.document import artifact_document, stdout_document
+from detector.render.lines import decision_line, resolved_lines
+from detector.settings import ARTIFACT, RUNTIME, Settings
+
+_FUTURE = timedelta(seconds=120)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line of `detect` says."""
+
+    previous: str | None
+    artifact: str | None
+    report: bool
+    nagios: bool
+    fail_on: str | None
+    quiet: bool
+    now: str | None
+    offline: bool
+    env_file: str | None
+
+
+@click.command(
+    epilog="Example: python -m detector <<<'{}'  ·  python -m detector --previous last.json --artifact last.json < s.json"
+)
+@click.option("--previous", metavar="FILE", help="The previous artifact, or any earlier stdout.")
+@click.option("--artifact", metavar="FILE", help="Write this run's artifact here, atomically.")
+@click.option("--report", is_flag=True, help="Print the whole report instead of the two-key document.")
+@click.option("--nagios", is_flag=True, help="Print one plugin line with perfdata; exit 0, 1, 2 or 3.")
+@click.option(
+    "--fail-on", type=click.Choice(["warning", "critical"]), help="Exit 1 when an event is this severe."
+)
+@click.option("--quiet", is_flag=True, help="Say nothing on stderr about the decision and the coverage.")
+@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--offline", is_flag=True, help="Collect nothing; only what stands on standard input counts.")
+@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@click.pass_obj
+def command(door: Door, /, **options: Any) -> int:
+    """Read a snapshot on standard input and print what is wrong, and what is newly wrong."""
+    return detect(door, Options(**options))
+
+
+def detect(door: Door, options: Options) -> int:
+    """Run the whole of `detect` and return its exit code."""
+    settings = door.settings(options.env_file)
+    now = _now(door, options.now)
+    document = _document(door)
+    if options.previous is not None and document.get("previous") is not None:
+        raise Refused("--previous and a `previous` section are given together; leave one out")
+    snapshot, previous = _snapshot(document, now, settings)
+    memory, keeps = _memory(door, options, previous, snapshot, now)
+    report = evaluate(snapshot, memory, settings)
+    printed = _print(door, report, options, settings)
+    if not options.quiet:
+        for line in (*resolved_lines(report), decision_line(report)):
+            door.say(line)
+    stored = not options.artifact or not keeps or _store(door, report, options.artifact, printed, settings)
+    return _exit_code(report, options, printed and stored)
+
+
+def _now(door: Door, text: str | None) -> datetime:
+    if text is None:
+        return door.clock()
+    try:
+        return parse_rfc3339(text)
+    except TimeError as error:
+        raise Refused(f"--now: {text!r} {error}") from None
+
+
+def _document(door: Door) -> dict[str, Any]:
+    if door.stdin.isatty():
+        door.say("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
+    try:
+        return parse(door.stdin.read(MAX_BYTES + 1))
+    except DocumentError as error:
+        raise Refused(str(error)) from None
+
+
+def _snapshot(document: Mapping[str, Any], now: datetime, settings: Settings) -> tuple[Snapshot, Any]:
+    """Return the snapshot, redacted before anything is compared, and the `previous` section apart."""
+    bare = {key: value for key, value in document.items() if key != "previous"}
+    try:
+        return from_document(redacted(bare), now=now, runtime=settings[RUNTIME]), document.get("previous")
+    except DocumentError as error:
+        raise Refused(str(error)) from None
+
+
+def _memory(
+    door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime
+) -> tuple[Memory, bool]:
+    """Return what is remembered, and whether this run may become the new memory."""
+    kinds = {one.name: one.declaration.kind for one in all_rules()}
+    expected = Expected(snapshot.runtime, snapshot.taken_at, kinds)
+    if options.previous is None:
+        memory = read_previous(section, expected)
+    else:
+        memory = _from_file(door, Path(options.previous), expected)
+    if memory.taken_at is None or memory.taken_at <= snapshot.taken_at:
+        return memory, True
+    if memory.taken_at > now + _FUTURE:
+        door.say(f"The memory lies in the future ({text_of(memory.taken_at)}); its times count as now.")
+        return rebased(memory, snapshot.taken_at), True
+    if options.artifact:
+        door.say(
+            f"This snapshot ({text_of(snapshot.taken_at)}) is older than the memory "
+            f"({text_of(memory.taken_at)}); the memory is not advanced and nothing is written."
+        )
+    return memory, False
+
+
+def _from_file(door: Door, path: Path, expected: Expected) -> Memory:
+    raw = local.read(path)
+    if raw is local.ABSENT:
+        door.say(f"No previous artifact at {path}: this is a first run.")
+        return read_previous(None, expected)
+    memory = (
+        lost(f"the previous artifact: {raw}")
+        if isinstance(raw, DocumentError)
+        else read_previous(raw, expected)
+    )
+    if memory.before.lost:
+        local.keep_bad(path)
+    return memory
+
+
+def _print(door: Door, report: Report, options: Options, settings: Settings) -> bool:
+    """Print the document; return whether stdout took it, which is the receipt of this channel."""
+    if options.nagios:
+        from detector.render.nagios import plugin_line
+
+        text = plugin_line(report) + "\n"
+    elif options.report:
+        text = pretty(artifact_document(_acknowledged(report), settings[ARTIFACT] == "full"))
+    else:
+        text = pretty(stdout_document(report))
+    try:
+        door.stdout.write(text.encode("utf-8"))
+        door.stdout.flush()
+    except OSError as error:
+        door.say(
+            f"detector: standard output could not be written ({error.strerror}); what is owed stays owed"
+        )
+        return False
+    return True
+
+
+def _acknowledged(report: Report) -> Report:
+    told = acknowledged(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
+    return replace(report, conditions=told)
+
+
+def _store(door: Door, report: Report, path: str, printed: bool, settings: Settings) -> bool:
+    kept = _acknowledged(report) if printed else report
+    try:
+        local.write(Path(path), pretty(artifact_document(kept, settings[ARTIFACT] == "full")))
+    except OSError as error:
+        door.say(f"detector: the artifact {path} could not be written ({error.strerror or error})")
+        return False
+    return True
+
+
+def _exit_code(report: Report, options: Options, delivered: bool) -> int:
+    if options.nagios:
+        from detector.render.nagios import plugin_code
+
+        return plugin_code(report)
+    if not delivered:
+        return 3
+    if options.fail_on and any(RANK[event.severity] >= RANK[options.fail_on] for event in report.events):
+        return 1
+    return 0

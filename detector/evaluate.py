@@ -1,0 +1,131 @@
+"""The public face: a snapshot, what is remembered, and the settings in; the report out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from detector import engine, ledger
+from detector.catalog import all_rules
+from detector.coverage import cover
+from detector.decision import decide
+from detector.gather import facts_of, unread
+from detector.model.condition import STDOUT, Condition, Notice
+from detector.model.context import Context
+from detector.model.event import Event, event_of, event_of_notice
+from detector.model.facts import Facts
+from detector.model.market import NONE, Closures
+from detector.model.memory import FIRST_RUN, Memory
+from detector.model.mute import Mute
+from detector.model.profile import Profile, parse_profile
+from detector.model.report import Gap, Report
+from detector.model.rule import RANK
+from detector.model.snapshot import Snapshot
+from detector.model.times import seconds_between
+from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, Settings
+
+_ENDINGS = ("resolved", "retired", "no longer watched")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The parsed contents of the files that settings name."""
+
+    profile: Profile
+    closures: Closures = NONE
+    mutes: tuple[Mute, ...] = ()
+
+
+@lru_cache(maxsize=16)
+def _files(settings: Settings) -> Files:
+    return Files(
+        settings.files.get(PROFILE.name) or parse_profile({}),
+        settings.files.get(MARKET_CLOSURES.name, NONE),
+        settings.files.get(MUTES.name, ()),
+    )
+
+
+def evaluate(
+    snapshot: Snapshot, previous: Memory, settings: Settings, channels: Sequence[str] = (STDOUT,)
+) -> Report:
+    """Return what is wrong, what is newly wrong and what to do, for one snapshot.
+
+    `previous` is FIRST_RUN, or what `read_previous` made of the previous artifact. `settings.files` holds
+    the profile, the closures and the mutes. `channels` are those that are owed; for stdout printing is the
+    receipt. The same arguments give the same report: there is no clock here but `taken_at`.
+    """
+    files = _files(settings)
+    facts = facts_of(snapshot, Context(settings, files.profile, previous.before), files.closures)
+    judgement = engine.judge(all_rules(), facts, settings)
+    run = ledger.Run(
+        snapshot.taken_at,
+        settings,
+        new_look=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
+        remembers=previous.kept,
+    )
+    step = ledger.advance(previous.conditions, judgement, run, channels, files.mutes)
+    active = _worst_first(condition for condition in step.conditions.values() if condition.active)
+    notices = [notice for channel in channels for notice in step.owed[channel]]
+    return Report(
+        generation=previous.generation + 1,
+        taken_at=snapshot.taken_at,
+        runtime=snapshot.runtime,
+        decision=decide(active),
+        events=tuple(event_of(condition) for condition in active),
+        new_events=_told(notices, ending=False),
+        resolved_events=_told(notices, ending=True),
+        held=tuple(condition.signature for condition in active if condition.phase == "held"),
+        muted=tuple(sorted(step.muted)),
+        coverage=cover(judgement, {condition.type for condition in active}),
+        sources=facts.sources,
+        conditions=step.conditions,
+        carried=_carried(facts),
+        channels=previous.channels,
+        gap=_gap(previous, snapshot, settings),
+        unread=unread(snapshot),
+        snapshot={"taken_at": snapshot.taken_at, "runtime": snapshot.runtime, **_kept(snapshot.sections)},
+        owed=step.owed,
+    )
+
+
+def _worst_first(conditions: Iterable[Condition]) -> list[Condition]:
+    return sorted(conditions, key=lambda one: (-RANK[one.severity], one.signature))
+
+
+def _told(notices: Collection[Notice], ending: bool) -> tuple[Event, ...]:
+    first: dict[str, Event] = {}
+    for notice in notices:
+        if (notice.reason in _ENDINGS) is ending:
+            first.setdefault(notice.condition.signature, event_of_notice(notice))
+    return tuple(sorted(first.values(), key=lambda event: (-RANK[event.severity], event.signature)))
+
+
+def _kept(sections: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: section for name, section in sections.items() if name != "previous"}
+
+
+def _gap(previous: Memory, snapshot: Snapshot, settings: Settings) -> Gap:
+    if previous.taken_at is None:
+        return Gap()
+    seconds = seconds_between(previous.taken_at, snapshot.taken_at)
+    return Gap(seconds, exceeded=seconds > settings[GAP_SEC])
+
+
+def _carried(facts: Facts) -> dict[str, Any]:
+    """Return what the next run's rules may compare with."""
+    before = facts.before
+    open_now = facts.positions_open
+    watched = {name for name in ("heartbeat_at", "open_positions") if _is_seen(name, facts)}
+    return {
+        "seen": sorted(watched | before.seen),
+        "open_positions": before.open_positions if open_now is None else open_now,
+    }
+
+
+def _is_seen(name: str, facts: Facts) -> bool:
+    return (facts.positions_open if name == "open_positions" else getattr(facts, name)) is not None
+
+
+__all__ = ["FIRST_RUN", "Files", "evaluate"]

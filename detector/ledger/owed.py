@@ -1,0 +1,98 @@
+"""What is owed to a channel, and why; and the receipt that ends the debt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+
+from detector.ledger.life import Run
+from detector.model.condition import STDOUT, Condition, Notice, Reason, Receipt
+from detector.model.rule import OCCURRENCE, RANK
+from detector.model.times import seconds_between, text_of
+from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC
+
+_DAY_SEC = 86_400.0
+_MOST_DOUBLINGS = 24
+_ENDINGS: Mapping[str, Reason] = {
+    "resolved": "resolved",
+    "retired": "retired",
+    "unwatched": "no longer watched",
+}
+
+
+def due(condition: Condition, channel: str, run: Run) -> Reason | None:
+    """Return why the condition is owed to the channel, or None; mutes and causes are not looked at."""
+    receipt = condition.receipt(channel)
+    if condition.phase == "ended":
+        return _due_at_end(condition, receipt, channel)
+    if not condition.active or not condition.confirmed:
+        return None
+    if receipt is None:
+        return "owed" if condition.owing.get(channel, run.taken_at) < run.taken_at else "new"
+    if RANK[condition.severity] > RANK[receipt.severity]:
+        return "worse"
+    if condition.returns > receipt.returns:
+        return "again"
+    return "reminder" if _reminder_due(condition, receipt, channel, run) else None
+
+
+def _due_at_end(condition: Condition, receipt: Receipt | None, channel: str) -> Reason | None:
+    if receipt is None:
+        return "missed" if channel in condition.owing else None
+    if condition.kind == OCCURRENCE:
+        return "missed" if condition.returns > receipt.returns and channel in condition.owing else None
+    return None if receipt.ended else _ENDINGS.get(condition.ending or "")
+
+
+def _reminder_due(condition: Condition, receipt: Receipt, channel: str, run: Run) -> bool:
+    setting = ESCALATION_REMIND_SEC if condition.escalated else REMIND_AFTER_SEC
+    first = run.settings[setting]
+    if channel == STDOUT or condition.phase != "firing" or not first or receipt.at is None:
+        return False
+    wait: float = min(_DAY_SEC, first * 2 ** min(receipt.reminders, _MOST_DOUBLINGS))
+    return seconds_between(receipt.at, run.taken_at) >= wait
+
+
+def notice(condition: Condition, reason: Reason, channel: str) -> Notice:
+    """Return the notice of a debt, with an id that stays the same until the channel took it."""
+    receipt = condition.receipt(channel)
+    told = (
+        condition.signature,
+        text_of(condition.first_seen),
+        condition.severity,
+        str(condition.returns),
+        condition.ending if condition.phase == "ended" else "on",
+        str(receipt.reminders + 1 if receipt and reason == "reminder" else 0),
+    )
+    return Notice(condition, reason, sha256("|".join(map(str, told)).encode()).hexdigest()[:16])
+
+
+def acknowledged(
+    conditions: Mapping[str, Condition], notices: Iterable[Notice], channel: str, at: datetime
+) -> dict[str, Condition]:
+    """Return the conditions with a receipt for each notice that the channel took at that time."""
+    after = dict(conditions)
+    for taken in notices:
+        signature = taken.condition.signature
+        if signature in after:
+            after[signature] = _with_receipt(after[signature], taken, channel, at)
+    return after
+
+
+def _with_receipt(condition: Condition, taken: Notice, channel: str, at: datetime) -> Condition:
+    old = condition.receipt(channel)
+    severity = condition.severity
+    if old is not None and RANK[old.severity] > RANK[severity]:
+        severity = old.severity
+    receipt = Receipt(
+        severity=severity,
+        at=at,
+        delivery_id=taken.delivery_id,
+        returns=taken.condition.returns,
+        reminders=old.reminders + 1 if old is not None and taken.reason == "reminder" else 0,
+        ended=condition.phase == "ended",
+    )
+    owing = {name: since for name, since in condition.owing.items() if name != channel}
+    return replace(condition, receipts={**condition.receipts, channel: receipt}, owing=owing)

@@ -1,0 +1,25 @@
+"""What a rule may know of the previous run: a frozen value out of the previous artifact's `carried`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The previous run, as far as rules may compare with it.
+
+    `taken_at` is None on a first run. `lost` says why an expected memory could not be used.
+    `open_positions` is the last known number of open positions, over any number of runs.
+    """
+
+    taken_at: datetime | None = None
+    lost: str | None = None
+    seen: frozenset[str] = frozenset()
+    open_positions: int | None = None
+    prices: Mapping[str, float] = field(default_factory=dict)
+
+
+NOTHING_BEFORE = Before()

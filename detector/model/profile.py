@@ -1,0 +1,119 @@
+"""A profile: where each fact is found in the payloads of one kind of bot.
+
+One path language: JMESPath. Plain dotted paths are compiled to plain look-ups, so that the library is
+loaded only where a profile needs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from detector.model.facts import ROWS, STATUS_FACTS
+from detector.model.rows import columns_of
+
+Look = Callable[[Any], Any]
+_PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+HEARTBEAT_AGE = "heartbeat_age_sec"
+ORDER_AGE = "age_sec"
+_TABLES = {"profile", "status", "rows"}
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be used; the message names the entry and what is wrong."""
+
+
+class _Missing:
+    """Marks a path that leads nowhere, which is not the same as null."""
+
+
+MISSING = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Where each fact of a status payload is found: a look-up by fact, and by column for rows."""
+
+    name: str
+    paths: Mapping[str, str]
+    looks: Mapping[str, Look]
+    columns: Mapping[str, Mapping[str, Look]] = field(default_factory=dict)
+    zone: tzinfo | None = None
+
+
+def parse_profile(document: Mapping[str, Any]) -> Profile:
+    """Read a profile from its TOML document; raises ProfileError."""
+    unknown = document.keys() - _TABLES
+    if unknown:
+        raise ProfileError(f"unknown table [{min(unknown)}]")
+    about = document.get("profile", {})
+    paths: dict[str, str] = {}
+    for fact, path in document.get("status", {}).items():
+        if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
+            raise ProfileError(f"[status] {fact}: no such fact")
+        paths[fact] = path
+    looks = {fact: compiled(path, f"[status] {fact}") for fact, path in paths.items()}
+    columns = {fact: _columns(fact, table) for fact, table in document.get("rows", {}).items()}
+    return Profile(str(about.get("name", "unnamed")), paths, looks, columns, _zone(about.get("zone")))
+
+
+def _columns(fact: str, table: Mapping[str, str]) -> Mapping[str, Look]:
+    spec = STATUS_FACTS.get(fact)
+    if spec is None or spec["kind"] != ROWS:
+        raise ProfileError(f"[rows.{fact}]: no such list of rows")
+    known = {*columns_of(spec["row"]), ORDER_AGE}
+    for column in table:
+        if column not in known:
+            raise ProfileError(f"[rows.{fact}] {column}: no such column")
+    return {column: compiled(path, f"[rows.{fact}] {column}") for column, path in table.items()}
+
+
+def _zone(name: object) -> tzinfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(str(name))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ProfileError(f"[profile] zone: {name!r} is not a known time zone") from None
+
+
+def compiled(path: object, place: str) -> Look:
+    """Return the look-up for one path; it answers MISSING where a plain path leads nowhere."""
+    if not isinstance(path, str) or not path:
+        raise ProfileError(f"{place}: a path is text")
+    if _PLAIN.fullmatch(path):
+        return _single(path) if "." not in path else _dotted(path.split("."))
+    import jmespath  # noqa: PLC0415 - only a profile with such a path pays for it
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
+
+    try:
+        expression = jmespath.compile(path)
+    except JMESPathError as error:
+        raise ProfileError(f"{place}: {str(error).splitlines()[0]}") from None
+
+    def search(payload: Any) -> Any:
+        try:
+            return expression.search(payload)
+        except JMESPathError:
+            return MISSING
+
+    return search
+
+
+def _single(key: str) -> Look:
+    return lambda payload: payload.get(key, MISSING)
+
+
+def _dotted(keys: list[str]) -> Look:
+    def look(payload: Any) -> Any:
+        for key in keys:
+            if not isinstance(payload, dict) or key not in payload:
+                return MISSING
+            payload = payload[key]
+        return payload
+
+    return look

@@ -1,0 +1,179 @@
+"""One section while it is read: three-valued coercion of each value, with every fault noted.
+
+A value that is missing or null is not seen (None). A value that is there and cannot be read is not seen
+either, and its path is noted; everything else is still read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, TypeVar
+
+from detector.model.document import kind_of
+from detector.model.facts import Fault
+from detector.model.rows import columns_of
+from detector.model.times import TimeError, parse_epoch, parse_rfc3339
+
+R = TypeVar("R")
+_LONGEST_ID = 120
+
+
+class Reading:
+    """What one section yielded: `values` by fact, `invalid` paths, `skewed` times, `read` paths.
+
+    `partial` names facts of which a part could not be read: what they show counts, what they do not
+    show proves nothing.
+    """
+
+    def __init__(self, section: str, taken_at: datetime, skew_sec: float, zone: tzinfo | None = None) -> None:
+        self.section = section
+        self.taken_at = taken_at
+        self.as_of = taken_at
+        self.values: dict[str, Any] = {}
+        self.invalid: list[Fault] = []
+        self.skewed: list[tuple[str, float]] = []
+        self.partial: set[str] = set()
+        self.read: set[str] = set()
+        self._skew = timedelta(seconds=skew_sec)
+        self._zone = zone
+
+    def fault(self, path: str, problem: str) -> None:
+        """Note that the value at `path` was there and could not be read."""
+        self.invalid.append(Fault(path, problem))
+
+    def value(self, kind: str, path: str, raw: object) -> Any:
+        """Return the value of that kind, or None where it is null or cannot be read."""
+        if raw is None:
+            return None
+        faults = len(self.invalid) + len(self.skewed)
+        made = _COERCE[kind](self, path, raw)
+        if len(self.invalid) + len(self.skewed) == faults:
+            self.read.add(path)
+        return made
+
+    def flag(self, path: str, raw: object) -> bool | None:
+        """Read true or false; 0 and 1 are not flags."""
+        if isinstance(raw, bool):
+            return raw
+        return self._refused(path, raw, "true or false")
+
+    def count(self, path: str, raw: object) -> int | None:
+        """Read a whole number of 0 or more; 3.0 is one, true and "3" are not."""
+        if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
+            return raw
+        if isinstance(raw, float) and raw >= 0 and raw.is_integer():
+            return int(raw)
+        return self._refused(path, raw, "a count")
+
+    def number(self, path: str, raw: object) -> float | None:
+        """Read any finite number."""
+        if isinstance(raw, int | float) and not isinstance(raw, bool):
+            return raw
+        return self._refused(path, raw, "a number")
+
+    def text(self, path: str, raw: object) -> str | None:
+        """Read text."""
+        return raw if isinstance(raw, str) else self._refused(path, raw, "text")
+
+    def identifier(self, path: str, raw: object) -> str | None:
+        """Read an id, which may be text or a whole number; empty text is no id."""
+        if isinstance(raw, str):
+            return raw.strip()[:_LONGEST_ID] or None
+        if isinstance(raw, int) and not isinstance(raw, bool):
+            return str(raw)[:_LONGEST_ID]
+        return self._refused(path, raw, "an id")
+
+    def texts(self, path: str, raw: object) -> tuple[str, ...] | None:
+        """Read a list of texts."""
+        if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
+            return tuple(raw)
+        return self._refused(path, raw, "a list of texts")
+
+    def length(self, path: str, raw: object) -> int | None:
+        """Read a count, or a list of which the length counts."""
+        return len(raw) if isinstance(raw, list) else self.count(path, raw)
+
+    def flag_or_count(self, path: str, raw: object) -> int | None:
+        """Read a count, or a flag as 1 or 0."""
+        return int(raw) if isinstance(raw, bool) else self.count(path, raw)
+
+    def time(self, path: str, raw: object) -> datetime | None:
+        """Read RFC 3339, epoch seconds or epoch milliseconds; a time too far ahead is not seen."""
+        try:
+            if isinstance(raw, str):
+                moment = parse_rfc3339(raw.strip(), self._zone)
+            elif isinstance(raw, int | float) and not isinstance(raw, bool):
+                moment = parse_epoch(raw)
+            else:
+                return self._refused(path, raw, "a time")
+        except TimeError as error:
+            self.fault(path, str(error))
+            return None
+        return self.not_ahead(path, moment)
+
+    def age(self, path: str, raw: object) -> datetime | None:
+        """Read an age in seconds, counted back from when the section was true, as a time."""
+        seconds = self.number(path, raw)
+        if seconds is None:
+            return None
+        try:
+            return self.not_ahead(path, self.as_of - timedelta(seconds=seconds))
+        except OverflowError:
+            return self._refused(path, raw, "an age")
+
+    def not_ahead(self, path: str, moment: datetime) -> datetime | None:
+        """Return the time; now where it is a little ahead, None and a skew where it is too far ahead."""
+        if moment <= self.taken_at:
+            return moment
+        if moment - self.taken_at <= self._skew:
+            return self.taken_at
+        self.skewed.append((path, (moment - self.taken_at).total_seconds()))
+        return None
+
+    def objects(self, path: str, raw: object, fact: str) -> list[Mapping[str, Any]] | None:
+        """Read a list of objects; one that is no object is left out and makes the fact partial."""
+        if raw is None:
+            return None
+        if not isinstance(raw, list):
+            return self._refused(path, raw, "a list")
+        found: list[Mapping[str, Any]] = [item for item in raw if isinstance(item, dict)]
+        if len(found) == len(raw):
+            self.read.add(path)
+        else:
+            self.fault(path, "has an entry that is not an object")
+            self.partial.add(fact)
+        return found
+
+    def rows(
+        self, path: str, raw: object, fact: str, row: type[R], get: Callable[[Mapping[str, Any], str], object]
+    ) -> tuple[R, ...] | None:
+        """Read a list of rows of a declared type, column by column through `get`."""
+        found = self.objects(path, raw, fact)
+        if found is None:
+            return None
+        columns = [(name, spec["kind"], f"{path}.{name}") for name, spec in columns_of(row).items()]
+        return tuple(
+            row(**{name: self.value(kind, place, get(item, name)) for name, kind, place in columns})
+            for item in found
+        )
+
+    def _refused(self, path: str, raw: object, wanted: str) -> Any:
+        """Note the fault and return None, the value of what was not seen."""
+        shown = f"{raw} " if isinstance(raw, int | float) and not isinstance(raw, bool) else ""
+        self.fault(path, f"is {shown.strip() or kind_of(raw)}, not {wanted}")
+        return None
+
+
+_COERCE: Mapping[str, Callable[[Reading, str, Any], Any]] = {
+    "flag": Reading.flag,
+    "count": Reading.count,
+    "number": Reading.number,
+    "text": Reading.text,
+    "id": Reading.identifier,
+    "texts": Reading.texts,
+    "count or list": Reading.length,
+    "flag or count": Reading.flag_or_count,
+    "time": Reading.time,
+    "age": Reading.age,
+}

@@ -1,0 +1,81 @@
+"""Times in the data: RFC 3339 and epochs in, one text out; ages and durations for people."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d{1,18}))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
+)
+_MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
+_LATEST_EPOCH = 253_402_300_799  # 9999-12-31T23:59:59Z
+_MANY_SECONDS, _MANY_MINUTES, _MANY_HOURS = 120, 120, 48
+NEVER = datetime.min.replace(tzinfo=UTC)  # a time that is known not to have come yet
+
+
+class TimeError(ValueError):
+    """A time that cannot be read, or that names no zone; the message says which."""
+
+
+def parse_rfc3339(text: str, zone: tzinfo | None = None) -> datetime:
+    """Read an RFC 3339 time into UTC; a naive one only where `zone` says what it means.
+
+    Raises TimeError. A leap second counts as the next second; digits beyond microseconds are dropped.
+    """
+    match = _RFC3339.fullmatch(text)
+    if not match:
+        raise TimeError("is not an RFC 3339 time")
+    day, minute, second, fraction, offset = match.groups()
+    if offset is None and zone is None:
+        raise TimeError("names no offset from UTC")
+    leap = second == "60"
+    micros = ((fraction or "") + "000000")[:6]
+    plain = f"{day}T{minute}:{'59' if leap else second}.{micros}{(offset or '').upper()}"
+    try:
+        moment = datetime.fromisoformat(plain)
+        if offset is None:
+            moment = moment.replace(tzinfo=zone)
+        return moment.astimezone(UTC) + timedelta(seconds=1 if leap else 0)
+    except (ValueError, OverflowError):
+        raise TimeError("is not a time that exists") from None
+
+
+def parse_epoch(number: float) -> datetime:
+    """Read epoch seconds, or milliseconds where the number is too large for seconds; raises TimeError."""
+    seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else float(number)
+    if not 0 <= seconds <= _LATEST_EPOCH:
+        raise TimeError("is not an epoch time")
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def text_of(moment: datetime) -> str:
+    """Return the time as RFC 3339 in UTC, whole seconds where it has no fraction."""
+    moment = moment.astimezone(UTC)
+    spec = "microseconds" if moment.microsecond else "seconds"
+    return moment.isoformat(timespec=spec).replace("+00:00", "Z")
+
+
+def seconds_between(earlier: datetime, later: datetime) -> float:
+    """Return the seconds from `earlier` to `later`, never less than 0."""
+    return max(0.0, (later - earlier).total_seconds())
+
+
+def whole(number: float) -> float:
+    """Return an integral float as an integer, so that 300.0 s reads as 300 s."""
+    return int(number) if float(number).is_integer() else round(number, 3)
+
+
+def span(seconds: float) -> str:
+    """Return a duration for people: `45 s`, `34 min`, `3 h 10 min`, `2 d 4 h`."""
+    total = int(seconds)
+    if total < _MANY_SECONDS:
+        return f"{total} s"
+    minutes = total // 60
+    if minutes < _MANY_MINUTES:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < _MANY_HOURS:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"

@@ -1,0 +1,24 @@
+"""The built-in profiles, as data: one TOML file a bot."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+
+def builtin(name: str) -> dict[str, Any] | None:
+    """Return the document of a built-in profile, or None where there is none of that name."""
+    entry = files(__package__).joinpath(f"{name}.toml")
+    return (
+        tomllib.loads(entry.read_text(encoding="utf-8")) if name.isidentifier() and entry.is_file() else None
+    )
+
+
+def names() -> list[str]:
+    """Return the names of the built-in profiles."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in files(__package__).iterdir()
+        if entry.name.endswith(".toml")
+    )

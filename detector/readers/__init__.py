@@ -1,0 +1,1 @@
+"""The readers: one section a file, from the section's own shape to facts."""

@@ -1,0 +1,33 @@
+"""The `containers` section: what the standby host's Docker Engine lists, stopped ones included.
+
+Shape: Docker Engine API, `GET /containers/json?all=1` (`Names` with a leading slash, `State` one word).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from detector.model.context import Context
+from detector.model.reading import Reading
+from detector.model.rows import Container
+
+SECTIONS = ("containers",)
+
+
+def read(raw: list[Any], reading: Reading, context: Context) -> None:
+    """Read the containers by name and state; a list that was read and is empty says that there are none."""
+    found = reading.objects("containers", raw, "containers") or []
+    named = [_container(item, reading) for item in found]
+    reading.values["containers"] = tuple(one for one in named if one is not None)
+
+
+def _container(item: Mapping[str, Any], reading: Reading) -> Container | None:
+    names = reading.value("texts", "containers.Names", item.get("Names"))
+    name = names[0].removeprefix("/") if names else str(item.get("Id") or "")[:12]
+    if not name:
+        reading.fault("containers.Names", "names no container")
+        reading.partial.add("containers")
+        return None
+    state = reading.value("text", "containers.State", item.get("State"))
+    return Container(name, None if state is None else state.lower())

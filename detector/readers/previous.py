@@ -1,0 +1,113 @@
+"""The `previous` section: an earlier artifact, report or stdout, into what is remembered.
+
+Whatever cannot be used is lost memory with its reason, never an error and never "nothing new".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from detector.model.before import Before
+from detector.model.checksum import checksum_of
+from detector.model.condition import ANY_CHANNEL, Condition, Receipt
+from detector.model.document import clipped, kind_of
+from detector.model.memory import FIRST_RUN, Memory, lost
+from detector.model.plain import typed
+from detector.model.redact import redacted
+from detector.model.report import SCHEMA_VERSION
+from detector.model.rule import STATE, Kind
+from detector.model.signature import encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the memory must fit: the runtime, this run's time, and the kind of each known event type."""
+
+    runtime: str
+    taken_at: datetime
+    kinds: Mapping[str, Kind]
+
+
+def read_previous(raw: Any, expected: Expected) -> Memory:
+    """Return what is remembered; FIRST_RUN for None, and a lost memory that says why for what cannot be used."""
+    if raw is None:
+        return FIRST_RUN
+    why = _unusable(raw)
+    if why is not None:
+        return lost(why)
+    try:
+        if raw.get("schema_version", 0) == SCHEMA_VERSION:
+            return _artifact(raw, expected)
+        return _bare(redacted(raw), expected)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return lost(f"the previous artifact cannot be read ({type(error).__name__})")
+
+
+def _unusable(raw: Any) -> str | None:
+    if not isinstance(raw, dict):
+        return f"the previous artifact is {kind_of(raw)}, not an object"
+    if "schema_version" not in raw and "events" not in raw:
+        return "the previous document is no artifact and no output of this program"
+    version = raw.get("schema_version", 0)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 0:
+        return "the previous artifact has no readable schema version"
+    if version > SCHEMA_VERSION:
+        return f"the previous artifact is of schema version {version}, newer than {SCHEMA_VERSION}"
+    return None
+
+
+def _artifact(raw: Mapping[str, Any], expected: Expected) -> Memory:
+    if raw.get("checksum") != checksum_of(raw):
+        return lost("the previous artifact's checksum does not match its content")
+    if raw["runtime"] != expected.runtime:
+        return lost(f"the previous artifact is of another runtime ({clipped(str(raw['runtime']))})")
+    conditions = [typed(Condition, entry) for entry in raw["conditions"]]
+    taken_at: datetime = typed(datetime, raw["taken_at"])
+    return Memory(
+        kept=True,
+        taken_at=taken_at,
+        generation=raw["generation"],
+        before=replace(typed(Before, raw["carried"]), taken_at=taken_at, lost=None),
+        conditions={condition.signature: condition for condition in conditions},
+        channels=dict(raw["channels"]),
+    )
+
+
+def _bare(raw: Mapping[str, Any], expected: Expected) -> Memory:
+    """Return the memory of an older or bare format: delivered, time unknown."""
+    conditions: dict[str, Condition] = {}
+    for event in raw["events"]:
+        condition = _told(event, expected)
+        if condition.signature.split(":")[1] != encoded(expected.runtime):
+            return lost("the previous output is of another runtime")
+        conditions[condition.signature] = condition
+    return Memory(kept=True, conditions=conditions)
+
+
+def _told(event: Mapping[str, Any], expected: Expected) -> Condition:
+    since = event.get("since")
+    first_seen = min(typed(datetime, since), expected.taken_at) if since else expected.taken_at
+    severity = event["severity"]
+    kind = expected.kinds.get(event["type"], STATE)
+    condition: Condition = typed(
+        Condition,
+        {
+            "signature": event["signature"],
+            "type": event["type"],
+            "kind": kind,
+            "subject": event.get("subject"),
+            "severity": severity,
+            "peak": severity,
+            "summary": event.get("summary") or event["type"],
+            "first_seen": first_seen,
+            "last_seen": first_seen,
+            "noticed_at": expected.taken_at,
+            "occurred_at": None if kind == STATE else expected.taken_at,
+            "confirmed": True,
+            "receipts": {ANY_CHANNEL: Receipt(severity=severity)},
+        },
+    )
+    return condition

@@ -1,0 +1,33 @@
+"""The `sources` section: how each source answered, as `collect` wrote it down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from detector.model.facts import Source
+from detector.model.reading import Reading
+
+STATES = ("ok", "failed", "off")
+
+
+def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, Source]:
+    """Return the sources by name; one whose state cannot be read is left out and noted."""
+    found: dict[str, Source] = {}
+    for name, entry in raw.items():
+        path = f"sources.{name}"
+        if not isinstance(entry, dict):
+            reading.fault(path, "is not an object")
+            continue
+        state = reading.value("text", f"{path}.state", entry.get("state"))
+        if state not in STATES:
+            reading.fault(f"{path}.state", "is none of ok, failed, off")
+            continue
+        found[name] = Source(
+            name,
+            state,
+            as_of=reading.value("time", f"{path}.as_of", entry.get("as_of")),
+            reason=reading.value("text", f"{path}.reason", entry.get("reason")),
+            detail=reading.value("text", f"{path}.detail", entry.get("detail")),
+        )
+    return found

@@ -1,0 +1,72 @@
+"""The two status payloads, through the profile: the dashboard's `status_v3` and the bot's `bot_status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from detector.model.context import Context
+from detector.model.facts import ROWS, STATUS_FACTS
+from detector.model.profile import HEARTBEAT_AGE, MISSING, ORDER_AGE, Look, Profile
+from detector.model.reading import Reading
+from detector.model.rows import Order
+from detector.model.times import NEVER
+
+SECTIONS = ("status_v3", "bot_status")
+
+
+def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
+    """Read every fact that the profile can find in one payload into `reading.values`."""
+    profile = context.profile
+    for name, look in profile.looks.items():
+        found = look(raw)
+        if found is not MISSING and found is not None:
+            _read_fact(name, found, f"{reading.section}.{profile.paths[name]}", reading, profile)
+    never = "last_reconcile_at" in profile.looks and profile.looks["last_reconcile_at"](raw) is None
+    if never and "engine_started_at" in reading.values:
+        reading.values["last_reconcile_at"] = NEVER
+
+
+def _read_fact(name: str, found: object, path: str, reading: Reading, profile: Profile) -> None:
+    if name == HEARTBEAT_AGE:
+        _keep_older(reading, "heartbeat_at", reading.value("age", path, found))
+        return
+    spec = STATUS_FACTS[name]
+    if spec["kind"] == ROWS:
+        rows = reading.rows(path, found, name, spec["row"], _getter(profile.columns.get(name, {})))
+        value = _with_ages(rows, found, path, reading, profile) if name == "orders" and rows else rows
+    else:
+        value = reading.value(spec["kind"], path, found)
+    if name == "heartbeat_at":
+        _keep_older(reading, name, value)
+    elif value is not None:
+        reading.values[name] = value
+
+
+def _keep_older(reading: Reading, name: str, moment: Any) -> None:
+    if moment is not None:
+        reading.values[name] = min(moment, reading.values.get(name, moment))
+
+
+def _getter(columns: Mapping[str, Look]) -> Any:
+    def get(item: Mapping[str, Any], column: str) -> object:
+        if column not in columns:
+            return item.get(column)
+        found = columns[column](item)
+        return None if found is MISSING else found
+
+    return get
+
+
+def _with_ages(
+    rows: tuple[Order, ...], found: Any, path: str, reading: Reading, profile: Profile
+) -> tuple[Order, ...]:
+    """Return the orders with `submitted_at` taken from `age_sec` where that is the older of the two."""
+    get = _getter(profile.columns.get("orders", {}))
+    items = [item for item in found if isinstance(item, dict)]
+    aged = []
+    for order, item in zip(rows, items, strict=True):
+        since = reading.value("age", f"{path}.{ORDER_AGE}", get(item, ORDER_AGE))
+        known = [moment for moment in (order.submitted_at, since) if moment is not None]
+        aged.append(order.submitted(min(known)) if known else order)
+    return tuple(aged)

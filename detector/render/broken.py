@@ -1,0 +1,32 @@
+"""The document of a detector that failed itself: still valid, and a critical event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from detector.model.document import pretty
+from detector.model.event import Event, runbook_link
+from detector.model.plain import plain
+from detector.model.signature import signature_of
+
+
+def broken_document(error: Exception, now: datetime) -> str:
+    """Return the two-key document with one `detector_error`; it names the kind of error and no data."""
+    name = "detector_error"
+    event = Event(
+        type=name,
+        severity="critical",
+        signature=signature_of(name, "detector", None),
+        subject=None,
+        reason="new",
+        summary=f"The detector itself failed with {type(error).__name__}; nothing was judged.",
+        observed=None,
+        limit=None,
+        setting=None,
+        since=now,
+        held=False,
+        because_of=None,
+        runbook=runbook_link(name),
+    )
+    new = plain(event)
+    return pretty({"events": [{k: v for k, v in new.items() if k != "reason"}], "new_events": [new]})

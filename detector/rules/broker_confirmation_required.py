@@ -1,0 +1,13 @@
+"""Exit safety: no order waits for the broker's word."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+
+
+@rule(STATE, "critical", sees=["broker_confirmation_required"], money=True, escalates=NOW)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The runtime cannot go on without the broker's confirmation."""
+    if known(facts.broker_confirmation_required):
+        yield Finding(CRITICAL, "The runtime requires the broker's confirmation of an order.")

@@ -1,0 +1,54 @@
+"""Broker link: the runtime is connected to the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.model.facts import Facts
+from detector.model.rule import (
+    CRITICAL,
+    NOW,
+    OUTSIDE_QUIET,
+    STATE,
+    WARNING,
+    Finding,
+    Lasts,
+    Limits,
+    Verdicts,
+    rule,
+)
+from detector.settings import IBKR_REGION
+
+_LONGEST_REASON = 120
+
+
+@rule(
+    STATE,
+    "warning; critical with positions open or unknown",
+    any_of=["broker_connected", "connection_error"],
+    weighs=["open_positions", "open_position_count"],
+    limits=[IBKR_REGION],
+    during=OUTSIDE_QUIET,
+    escalates=Lasts(observations=NOW.observations, at=CRITICAL),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The link to the broker is down, however fresh the heartbeat."""
+    evidence = tuple(_evidence(facts))
+    if not evidence:
+        return
+    count = facts.positions_open
+    held = "an unknown number of" if count is None else "no" if count == 0 else str(count)
+    why = " ".join((facts.connection_error or "").split())[:_LONGEST_REASON].rstrip(".")
+    yield Finding(
+        WARNING if count == 0 else CRITICAL,
+        f"The broker link is down with {held} open positions{f' ({why})' if why else ''}.",
+        observed=count,
+        facts=evidence,
+    )
+
+
+def _evidence(facts: Facts) -> Iterator[str]:
+    if facts.broker_connected is False:
+        yield "broker_connected"
+    if facts.connection_error:
+        yield "connection_error"

@@ -1,0 +1,46 @@
+"""Broker imports: no open position was repaired into being."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from detector.model.facts import Facts, known
+from detector.model.rule import (
+    CRITICAL,
+    STATE,
+    WARNING,
+    CannotTell,
+    Finding,
+    Limits,
+    Verdicts,
+    rule,
+)
+
+_HARM = ("stuck_exits", "send_outcome_unknown", "unknown_fill")
+
+
+@rule(
+    STATE,
+    "warning; critical with stuck exits, an unknown fill or an unknown send outcome",
+    sees=["open_positions"],
+    given=_HARM,
+)
+def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> Verdicts:
+    """An open position was imported from the broker after the fact."""
+    harm = [name for name in _HARM if given[name]]
+    paired = f" while {' and '.join(harm)} holds" if harm else ""
+    for position in known(facts.open_positions):
+        if position.tags is None:
+            yield CannotTell(f"the tags of {position.identity} were not seen", [position.identity])
+            continue
+        tag = next((tag for tag in position.tags if _imported(tag)), None)
+        if tag is not None:
+            yield Finding(
+                CRITICAL if harm else WARNING,
+                f"Open position {position.identity} was imported from the broker (tag {tag}){paired}.",
+                subject=position.identity,
+            )
+
+
+def _imported(tag: str) -> bool:
+    return tag == "Broker" or tag.startswith("reconcile-import-")

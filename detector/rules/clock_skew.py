@@ -1,0 +1,25 @@
+"""The monitor: times in the data that lie in the future."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts
+from detector.model.rule import STATE, WARNING, Finding, Good, Limits, Verdicts, exceeds, rule
+from detector.settings import CLOCK_SKEW_SEC
+
+
+@rule(STATE, "warning", limits=[exceeds(CLOCK_SKEW_SEC)], monitor=True, proves=True)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """A time in the data lies too far in the future; it is not seen, never fresh."""
+    furthest: dict[str, float] = {}
+    for path, ahead in facts.skewed:
+        furthest[path] = max(ahead, furthest.get(path, 0.0))
+    for path, ahead in furthest.items():
+        yield Finding(
+            WARNING,
+            f"{path} lies {ahead:.0f} s in the future and is not believed (limit {limits[CLOCK_SKEW_SEC]} s).",
+            subject=path,
+            observed=ahead,
+            limit=CLOCK_SKEW_SEC,
+            source=path.partition(".")[0],
+        )
+    yield Good(facts.provenance.was_read)

@@ -1,0 +1,51 @@
+"""Runtime: exactly one runtime task runs in the whole cluster."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
+
+
+@rule(
+    STATE,
+    "critical",
+    sees=["tasks"],
+    weighs=["service"],
+    stands_in_for=["service"],
+    limits=[EXPECTED_TASKS, TRADER_CONTAINER],
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """More runtime tasks run in the cluster than expected, or fewer than the service says."""
+    expected = limits[EXPECTED_TASKS]
+    running = [task for task in known(facts.tasks) if task.last_status == "RUNNING"]
+    runtime = [task for task in running if task.container(limits[TRADER_CONTAINER])]
+    unclear = [task for task in running if task.containers is None]
+    unclear += [task for task in known(facts.tasks) if task.last_status is None]
+    count = len(runtime)
+    draining = sum(task.desired_status == "STOPPED" for task in runtime)
+    note = f", {draining} of them draining" if draining else ""
+    if count > expected:
+        yield Finding(
+            CRITICAL,
+            f"{count} runtime tasks run in the cluster{note} (expected {expected}): they may trade twice.",
+            observed=count,
+            limit=EXPECTED_TASKS,
+        )
+    elif unclear:
+        yield CannotTell("the containers or the status of a task were not seen")
+    elif count < expected and _service_would_have_said(facts, expected):
+        yield Finding(
+            CRITICAL,
+            f"{count} runtime tasks run in the cluster{note} (expected {expected}).",
+            observed=count,
+            limit=EXPECTED_TASKS,
+            cause="no runtime task" if count == 0 else None,
+        )
+
+
+def _service_would_have_said(facts: Facts, expected: int) -> bool:
+    service = facts.service
+    return service is None or (service.running == expected and service.pending == 0)

@@ -1,0 +1,69 @@
+"""Gateway: the gateway's container of the runtime task runs and is healthy."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rows import Task
+from detector.model.rule import (
+    CRITICAL,
+    STATE,
+    WARNING,
+    CannotTell,
+    Finding,
+    Limits,
+    Verdicts,
+    exceeds,
+    lasts,
+    rule,
+)
+from detector.settings import ESCALATE_AFTER_SEC, GATEWAY_CONTAINER, START_GRACE_SEC, TRADER_CONTAINER
+
+
+@rule(
+    STATE,
+    "critical; warning while its health is unknown past the start grace",
+    sees=["tasks"],
+    limits=[exceeds(START_GRACE_SEC), GATEWAY_CONTAINER, TRADER_CONTAINER],
+    escalates=lasts(ESCALATE_AFTER_SEC),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The gateway's container of a running runtime task is absent, not running or not healthy."""
+    runtime = [
+        task
+        for task in known(facts.tasks)
+        if task.last_status == "RUNNING" and task.container(limits[TRADER_CONTAINER])
+    ]
+    if not runtime:
+        yield CannotTell("no runtime task is running")
+    for task in runtime:
+        yield from _judge(task, facts, limits)
+
+
+def _judge(task: Task, facts: Facts, limits: Limits) -> Verdicts:
+    name = limits[GATEWAY_CONTAINER]
+    gateway = task.container(name)
+    if gateway is None:
+        yield Finding(CRITICAL, f"Task {task.short_id} runs without its container {name}.")
+    elif gateway.last_status is None:
+        yield CannotTell(f"the status of {name} was not seen")
+    elif gateway.last_status != "RUNNING":
+        yield Finding(CRITICAL, f"Container {name} is {gateway.last_status}, not RUNNING.")
+    elif gateway.health == "UNHEALTHY":
+        yield Finding(CRITICAL, f"Container {name} is RUNNING and UNHEALTHY.")
+    elif gateway.health != "HEALTHY":
+        yield from _unknown_health(task, facts, limits)
+
+
+def _unknown_health(task: Task, facts: Facts, limits: Limits) -> Verdicts:
+    name, started = limits[GATEWAY_CONTAINER], task.started_at or task.created_at
+    age = None if started is None else facts.age_of(started)
+    if age is not None and limits.broken(START_GRACE_SEC, age):
+        yield Finding(
+            WARNING,
+            f"The health of {name} is still unknown {age:.0f} s after its task started "
+            f"(limit {limits[START_GRACE_SEC]} s).",
+            observed=age,
+            limit=START_GRACE_SEC,
+        )
+    else:
+        yield CannotTell(f"the health of {name} is not known yet")

@@ -1,0 +1,48 @@
+"""Heartbeat: the runtime says often enough that it is alive."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rule import (
+    CRITICAL,
+    DECLARED,
+    NOW,
+    RTH,
+    STATE,
+    CannotTell,
+    Finding,
+    Limits,
+    Verdicts,
+    exceeds,
+    lasts,
+    rule,
+)
+from detector.settings import HEARTBEAT_STALE_SEC
+
+_FAR_BEYOND = 3
+
+
+@rule(
+    STATE,
+    "critical",
+    sees=["heartbeat_at"],
+    during=RTH,
+    limits=[exceeds(HEARTBEAT_STALE_SEC)],
+    escalates=lasts(observations=2),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The runtime's last heartbeat is older than it may be while the market is open."""
+    silent = facts.age_of(known(facts.heartbeat_at))
+    age = min(silent, known(facts.market.open_for))
+    if limits.broken(HEARTBEAT_STALE_SEC, age):
+        limit = limits[HEARTBEAT_STALE_SEC]
+        yield Finding(
+            CRITICAL,
+            f"No heartbeat for {age:.0f} s while the market is open (limit {limit} s).",
+            observed=age,
+            limit=HEARTBEAT_STALE_SEC,
+            proven_sec=age - limit,
+            escalates=NOW if age > _FAR_BEYOND * limit else DECLARED,
+        )
+    elif limits.broken(HEARTBEAT_STALE_SEC, silent):
+        yield CannotTell("the market has not been open for long enough to judge the heartbeat")

@@ -1,0 +1,54 @@
+"""Exit safety: a position's exit does not have to be tried again and again."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts
+from detector.model.rule import (
+    CRITICAL,
+    STATE,
+    WARNING,
+    CannotTell,
+    Finding,
+    Limits,
+    Verdicts,
+    lasts,
+    reaches,
+    rule,
+)
+from detector.settings import ESCALATE_AFTER_SEC, HIGH_EXIT_ATTEMPT_CRITICAL, HIGH_EXIT_ATTEMPT_WARN
+
+
+@rule(
+    STATE,
+    "warning / critical",
+    any_of=["open_positions", "max_exit_attempt_count"],
+    limits=[reaches(HIGH_EXIT_ATTEMPT_WARN), reaches(HIGH_EXIT_ATTEMPT_CRITICAL)],
+    escalates=lasts(ESCALATE_AFTER_SEC, at=CRITICAL),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """An open position's exit was tried many times, whatever the pending and stuck counters say."""
+    listed = 0
+    for position in facts.open_positions or ():
+        attempts = position.exit_attempt_count
+        if attempts is None:
+            yield CannotTell(f"the exit attempts of {position.identity} were not seen", [position.identity])
+            continue
+        listed = max(listed, attempts)
+        yield from _judge(attempts, position.identity, "open_positions", limits)
+    if (facts.max_exit_attempt_count or 0) > listed:
+        yield from _judge(facts.max_exit_attempt_count or 0, None, "max_exit_attempt_count", limits)
+
+
+def _judge(attempts: int, subject: str | None, fact: str, limits: Limits) -> Verdicts:
+    who = subject or "a position that is not listed"
+    for setting, severity in ((HIGH_EXIT_ATTEMPT_CRITICAL, CRITICAL), (HIGH_EXIT_ATTEMPT_WARN, WARNING)):
+        if limits.broken(setting, attempts):
+            yield Finding(
+                severity,
+                f"The exit of {who} was tried {attempts} times (limit {limits[setting]}).",
+                subject=subject,
+                observed=attempts,
+                limit=setting,
+                facts=(fact,),
+            )
+            return

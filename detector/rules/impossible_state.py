@@ -1,0 +1,75 @@
+"""Exit safety: what the runtime says of itself can be true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.model.facts import Facts
+from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+
+
+@rule(
+    STATE,
+    "critical",
+    any_of=["stuck_exits", "pending_exits", "open_positions", "open_position_count", "recent_trades"],
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """What the runtime says of its own positions, exits and trades contradicts itself."""
+    yield from _stuck_exceeds_open(facts)
+    yield from _zero_called_open(facts)
+    yield from _count_differs(facts)
+    yield from _open_and_closed(facts)
+
+
+def _found(subject: str, summary: str, *facts: str) -> Finding:
+    return Finding(CRITICAL, summary, subject=subject, facts=facts)
+
+
+def _stuck_exceeds_open(facts: Facts) -> Iterator[Finding]:
+    stuck, pending, positions = facts.stuck_exits, facts.pending_exits, facts.positions_open
+    if stuck is not None and pending is not None and positions is not None and stuck > positions + pending:
+        yield _found(
+            "stuck_exceeds_open",
+            f"{stuck} exits are stuck with {positions} positions open and {pending} exits pending.",
+            "stuck_exits",
+            "pending_exits",
+            "open_positions",
+            "open_position_count",
+        )
+
+
+def _zero_called_open(facts: Facts) -> Iterator[Finding]:
+    empty = [position.identity for position in facts.open_positions or () if position.quantity == 0]
+    if empty:
+        yield _found(
+            "open_with_zero_quantity",
+            f"Position {', '.join(empty)} is called open with a quantity of 0.",
+            "open_positions",
+        )
+
+
+def _count_differs(facts: Facts) -> Iterator[Finding]:
+    for section, own in facts.provenance.alone.items():
+        count, rows = own.get("open_position_count"), own.get("open_positions")
+        whole = "open_positions" not in facts.provenance.partial
+        if count is not None and rows is not None and whole and count != len(rows):
+            yield _found(
+                "count_differs_from_list",
+                f"{section} counts {count} open positions and lists {len(rows)}.",
+                "open_position_count",
+                "open_positions",
+            )
+
+
+def _open_and_closed(facts: Facts) -> Iterator[Finding]:
+    closed = {trade.trade_id for trade in facts.recent_trades or () if trade.closed_at and trade.trade_id}
+    both = sorted({p.trade_id for p in facts.open_positions or () if p.trade_id and p.trade_id in closed})
+    if both:
+        yield _found(
+            "trade_open_and_closed",
+            f"Trade #{', #'.join(both)} is listed both as open and as closed.",
+            "open_positions",
+            "recent_trades",
+        )

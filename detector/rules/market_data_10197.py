@@ -1,0 +1,39 @@
+"""Market data: no competing session takes the data away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from detector.model.facts import Facts, known
+from detector.model.rule import RTH, STATE, WARNING, CannotTell, Finding, Limits, Verdicts, reaches, rule
+from detector.settings import MARKET_DATA_10197_WARN
+
+_HARM = ("heartbeat_stale", "pending_orders_high", "reconcile_pending")
+
+
+@rule(
+    STATE,
+    "warning",
+    sees=["market_data_10197_recent"],
+    during=RTH,
+    limits=[reaches(MARKET_DATA_10197_WARN)],
+    given=_HARM,
+)
+def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> Verdicts:
+    """Notices of a competing session are sustained, or come together with concrete harm."""
+    count, limit = known(facts.market_data_10197_recent), limits[MARKET_DATA_10197_WARN]
+    harm = [name for name in _HARM if given[name]]
+    if facts.market.past_grace and limits.broken(MARKET_DATA_10197_WARN, count):
+        also = f", together with {' and '.join(harm)}" if harm else ""
+        yield Finding(
+            WARNING,
+            f"{count} recent 10197 notices{also} (limit {limit}).",
+            observed=count,
+            limit=MARKET_DATA_10197_WARN,
+        )
+    elif count > 0 and harm:
+        yield Finding(
+            WARNING, f"{count} recent 10197 notices together with {' and '.join(harm)}.", observed=count
+        )
+    elif limits.broken(MARKET_DATA_10197_WARN, count):
+        yield CannotTell("within the open grace the number of 10197 notices says nothing")

@@ -1,0 +1,26 @@
+"""Market data: the runtime calls its own data ok."""
+
+from __future__ import annotations
+
+from detector.model.document import clipped
+from detector.model.facts import Facts, is_ok, known
+from detector.model.rule import PAST_GRACE, STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.settings import MARKET_DATA_DEGRADED_SEC
+
+
+@rule(
+    STATE,
+    "warning, listed once it lasted",
+    sees=["market_data_status"],
+    during=PAST_GRACE,
+    limits=[MARKET_DATA_DEGRADED_SEC],
+    listed=lasts(MARKET_DATA_DEGRADED_SEC),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The runtime's own market-data status stays other than ok."""
+    status = known(facts.market_data_status)
+    if not is_ok(status):
+        yield Finding(
+            WARNING,
+            f"Market data is called {clipped(status) or 'nothing'} for {limits[MARKET_DATA_DEGRADED_SEC]} s or more.",
+        )

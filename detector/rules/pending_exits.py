@@ -1,0 +1,41 @@
+"""Exit safety: exits get done."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rule import STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
+
+
+@rule(
+    STATE,
+    "warning; critical once it lasted",
+    sees=["pending_exits"],
+    weighs=["orders"],
+    limits=[PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC],
+    confirm=True,
+    worsens=lasts(PENDING_EXIT_PERSIST_SEC),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """Exits were sent and are not done."""
+    count = known(facts.pending_exits)
+    if count == 0:
+        return
+    age = _oldest_exit(facts)
+    old = f", the oldest {age:.0f} s old" if age is not None else ""
+    yield Finding(
+        WARNING,
+        f"{count} exits are pending{old} (critical once that lasted {limits[PENDING_EXIT_PERSIST_SEC]} s).",
+        observed=count,
+        proven_sec=age,
+        confirmed=age is not None and age > limits[PENDING_ORDER_STALE_SEC],
+    )
+
+
+def _oldest_exit(facts: Facts) -> float | None:
+    ages = [
+        facts.age_of(order.submitted_at)
+        for order in facts.orders or ()
+        if order.kind == "exit" and order.is_working and not order.rests and order.submitted_at is not None
+    ]
+    return max(ages, default=None)

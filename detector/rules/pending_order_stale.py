@@ -1,0 +1,67 @@
+"""Pending orders: no single order hangs."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rows import Order
+from detector.model.rule import (
+    CRITICAL,
+    NEVER,
+    STATE,
+    WARNING,
+    CannotTell,
+    Finding,
+    Limits,
+    Verdicts,
+    exceeds,
+    lasts,
+    rule,
+)
+from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_STALE_SEC
+
+_UNLISTED = lasts(1800, observations=3)  # EVENTS: three observations in a row that span 1800 s
+
+
+@rule(
+    STATE,
+    "warning; an exit order critical beyond twice the limit",
+    any_of=["orders", "pending_orders"],
+    stands_in_for=["orders"],
+    limits=[exceeds(PENDING_ORDER_STALE_SEC)],
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """A working order is older than it may be."""
+    if facts.orders is None:
+        if known(facts.pending_orders) > 0:
+            yield Finding(
+                WARNING,
+                f"{facts.pending_orders} orders stay pending, and no list says which or since when.",
+                observed=facts.pending_orders,
+                facts=("pending_orders",),
+                listed=_UNLISTED,
+            )
+        return
+    for order in facts.orders:
+        if not order.is_working or order.rests:
+            continue
+        if order.submitted_at is None:
+            yield CannotTell(f"the age of order {order.identity} was not seen", [order.identity])
+        else:
+            yield from _judge(order, facts.age_of(order.submitted_at), limits)
+
+
+def _judge(order: Order, age: float, limits: Limits) -> Verdicts:
+    limit = limits[PENDING_ORDER_STALE_SEC]
+    is_exit = order.kind == "exit"
+    if limits.broken(PENDING_ORDER_STALE_SEC, age):
+        yield Finding(
+            CRITICAL if is_exit and age > 2 * limit else WARNING,
+            f"{(order.kind or '').capitalize() or 'Working'} order {order.title} is {age:.0f} s old "
+            f"(limit {limit} s).",
+            subject=order.identity,
+            observed=age,
+            limit=PENDING_ORDER_STALE_SEC,
+            facts=("orders",),
+            proven_sec=age - limit,
+            escalates=lasts(ESCALATE_AFTER_SEC) if is_exit else NEVER,
+        )

@@ -1,0 +1,28 @@
+"""Pending orders: orders do not build up."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rule import CRITICAL, STATE, WARNING, Finding, Limits, Verdicts, lasts, reaches, rule
+from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_CRITICAL, PENDING_ORDER_WARN
+
+
+@rule(
+    STATE,
+    "warning / critical",
+    sees=["pending_orders"],
+    limits=[reaches(PENDING_ORDER_WARN), reaches(PENDING_ORDER_CRITICAL)],
+    escalates=lasts(ESCALATE_AFTER_SEC, at=CRITICAL),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """More orders are pending than the normal single entry order."""
+    count = known(facts.pending_orders)
+    for setting, severity in ((PENDING_ORDER_CRITICAL, CRITICAL), (PENDING_ORDER_WARN, WARNING)):
+        if limits.broken(setting, count):
+            yield Finding(
+                severity,
+                f"{count} orders are pending (limit {limits[setting]}).",
+                observed=count,
+                limit=setting,
+            )
+            return

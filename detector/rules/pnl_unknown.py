@@ -1,0 +1,30 @@
+"""Exit attribution: every closed trade has a realized P&L."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from detector.model.facts import Facts, known
+from detector.model.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
+
+_HARM = ("stuck_exits", "send_outcome_unknown", "unknown_fill")
+
+
+@rule(
+    OCCURRENCE,
+    "warning; critical with stuck exits, an unknown fill or an unknown send outcome",
+    sees=["recent_trades"],
+    given=_HARM,
+)
+def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> Verdicts:
+    """A recent trade was closed without a known P&L."""
+    harm = [name for name in _HARM if given[name]]
+    paired = f" while {' and '.join(harm)} holds" if harm else ""
+    for trade in known(facts.recent_trades):
+        if trade.pnl_unknown:
+            yield Finding(
+                CRITICAL if harm else WARNING,
+                f"Trade {trade.title} was closed with its P&L unknown{paired}.",
+                subject=trade.identity,
+                at=trade.closed_at,
+            )

@@ -1,0 +1,19 @@
+"""The monitor: values that are there and cannot be read."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts
+from detector.model.rule import STATE, WARNING, Finding, Good, Limits, Verdicts, rule
+
+
+@rule(STATE, "warning", monitor=True, proves=True)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """A fact was there and could not be read; it is not seen."""
+    for fault in facts.invalid:
+        yield Finding(
+            WARNING,
+            f"{fault.path} {fault.problem}, so it is not seen.",
+            subject=fault.path,
+            source=fault.path.partition(".")[0],
+        )
+    yield Good(facts.provenance.was_read)

@@ -1,0 +1,25 @@
+"""The monitor: facts that a source must carry and does not."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts
+from detector.model.rule import CRITICAL, STATE, WARNING, Finding, Good, Limits, Verdicts, rule
+from detector.settings import REQUIRED
+
+_STATUS = ("status_v3", "bot_status")
+
+
+@rule(STATE, "warning; critical for the heartbeat in the regular session", monitor=True, proves=True)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """A fact named in AEGIS_PT_REQUIRED was not seen."""
+    collected = [name for name in _STATUS if facts.collected(name)]
+    for name in limits[REQUIRED]:
+        if getattr(facts, name) is None and (collected or not limits.is_default(REQUIRED)):
+            urgent = name == "heartbeat_at" and facts.market.is_open
+            where = f" though {' and '.join(collected)} answered" if collected else ""
+            yield Finding(
+                CRITICAL if urgent else WARNING,
+                f"The required fact {name} was not seen{where}.",
+                subject=name,
+            )
+    yield Good(lambda name: name is not None and getattr(facts, name, None) is not None)

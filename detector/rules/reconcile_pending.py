@@ -1,0 +1,23 @@
+"""Reconciliation: no reconciliation is owed."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts
+from detector.model.rule import CRITICAL, STATE, Finding, Limits, Verdicts, lasts, rule
+from detector.settings import ESCALATE_AFTER_SEC
+
+_FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")
+
+
+@rule(
+    STATE,
+    "critical",
+    any_of=_FLAGS,
+    money=True,
+    escalates=lasts(ESCALATE_AFTER_SEC),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """One of the reconciliation flags is true."""
+    for flag in _FLAGS:
+        if getattr(facts, flag):
+            yield Finding(CRITICAL, f"{flag} is true.", subject=flag, facts=(flag,))

@@ -1,0 +1,47 @@
+"""The monitor: configured sources that did not answer."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, Source
+from detector.model.rule import (
+    DECLARED,
+    STATE,
+    WARNING,
+    Finding,
+    Good,
+    Limits,
+    Verdicts,
+    lasts,
+    rule,
+)
+
+_ENVIRONMENT = ("credential", "profile", "expired", "denied", "token", "unauthorized", "forbidden")
+_AWS = ("ecs", "logs")
+
+
+@rule(
+    STATE,
+    "warning; critical at the second observation when heartbeat or positions are seen nowhere else",
+    monitor=True,
+    proves=True,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """A configured source failed; that says nothing about the runtime itself."""
+    for source in facts.sources.values():
+        if source.state == "failed":
+            yield Finding(
+                WARNING,
+                _summary(source),
+                subject=source.name,
+                source=source.name,
+                worsens=lasts(observations=2) if facts.blind_without(source.name) else DECLARED,
+            )
+    answered = {source.name for source in facts.sources.values() if source.state == "ok"}
+    yield Good(lambda name: name in answered)
+
+
+def _summary(source: Source) -> str:
+    why = " ".join((source.detail or source.reason or "no reason given").split()).rstrip(".")
+    if source.name in _AWS and any(word in f"{source.reason} {why}".lower() for word in _ENVIRONMENT):
+        return f"Source {source.name} could not be read: the monitor's environment ({why}), not AWS."
+    return f"Source {source.name} could not be read: {why}."

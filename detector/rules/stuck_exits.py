@@ -1,0 +1,14 @@
+"""Exit safety: no exit is stuck."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+
+
+@rule(STATE, "critical", sees=["stuck_exits"], money=True, escalates=NOW)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The runtime itself calls an exit stuck."""
+    count = known(facts.stuck_exits)
+    if count > 0:
+        yield Finding(CRITICAL, f"{count} exits are stuck.", observed=count)

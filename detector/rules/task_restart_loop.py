@@ -1,0 +1,61 @@
+"""Runtime: tasks do not stop by themselves again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from detector.model.facts import Facts
+from detector.model.rows import Task
+from detector.model.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
+from detector.model.times import span
+from detector.settings import RESTART_CRITICAL, RESTART_WINDOW_SEC
+
+# Amazon ECS API reference, Task.stopCode.
+_BY_ITSELF = ("EssentialContainerExited", "TaskFailedToStart", "SpotInterruption")
+
+
+@rule(
+    OCCURRENCE,
+    "critical",
+    any_of=["stopped_tasks", "tasks", "service"],
+    limits=[reaches(RESTART_CRITICAL), RESTART_WINDOW_SEC],
+    lookback=RESTART_WINDOW_SEC,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """Tasks stopped by themselves too often within the window, or ECS says that it cannot start them."""
+    window = limits[RESTART_WINDOW_SEC]
+    stops = sorted(at for at in _stops(facts) if facts.age_of(at) <= window)
+    if limits.broken(RESTART_CRITICAL, len(stops)):
+        yield Finding(
+            CRITICAL,
+            f"{len(stops)} tasks stopped by themselves within {span(window)} (limit {limits[RESTART_CRITICAL]}).",
+            observed=len(stops),
+            limit=RESTART_CRITICAL,
+            at=stops[-1],
+        )
+    elif facts.service and facts.service.start_failures_at:
+        at = facts.service.start_failures_at
+        if facts.age_of(at) <= window:
+            yield Finding(
+                CRITICAL,
+                f"ECS said {span(facts.age_of(at))} ago that the service cannot consistently start tasks.",
+                at=at,
+            )
+
+
+def _stops(facts: Facts) -> Iterator[datetime]:
+    listed = {task.short_id: task for task in (*(facts.tasks or ()), *(facts.stopped_tasks or ()))}
+    for task in listed.values():
+        if task.stopped_at is not None and task.of_service is not False and _by_itself(task):
+            yield task.stopped_at
+
+
+def _by_itself(task: Task) -> bool:
+    reason = (task.stopped_reason or "").lower()
+    if task.stop_code is None:
+        return "essential container" in reason
+    return task.stop_code in _BY_ITSELF or (
+        task.stop_code == "ServiceSchedulerInitiated" and "health check" in reason
+    )

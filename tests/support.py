@@ -1,0 +1,148 @@
+"""What the tests share: fixtures as patches onto the healthy snapshot, and one way to evaluate a document."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tomllib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from detector.catalog import all_rules
+from detector.evaluate import evaluate
+from detector.ledger import acknowledged
+from detector.model.condition import STDOUT
+from detector.model.market import NONE, parse_closures
+from detector.model.memory import FIRST_RUN, Memory
+from detector.model.mute import parse_mutes
+from detector.model.profile import parse_profile
+from detector.model.redact import redacted
+from detector.model.report import Report
+from detector.model.snapshot import from_document
+from detector.profiles import builtin
+from detector.readers.previous import Expected, read_previous
+from detector.render.document import artifact_document
+from detector.settings import MARKET_CLOSURES, MUTES, PROFILE, RUNTIME, Settings, resolve
+
+ROOT = Path(__file__).resolve().parents[1]
+SNAPSHOTS = ROOT / "tests" / "fixtures" / "snapshots"
+NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
+
+
+def settings_of(texts: dict[str, str] | None = None, **files: str) -> Settings:
+    """Return settings from `AEGIS_PT_` names without their prefix, with the aegis profile."""
+    made = resolve(("test", {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}))
+    profile = tomllib.loads(files["profile"]) if "profile" in files else builtin("aegis")
+    money = [one.name for one in all_rules() if one.declaration.money]
+    parsed: dict[str, Any] = {
+        PROFILE.name: parse_profile(profile or {}),
+        MARKET_CLOSURES.name: NONE,
+        MUTES.name: (),
+    }
+    if "closures" in files:
+        parsed[MARKET_CLOSURES.name] = parse_closures(tomllib.loads(files["closures"]))
+    if "mutes" in files:
+        parsed[MUTES.name] = parse_mutes(tomllib.loads(files["mutes"]), money)
+    return replace(made, files=parsed)
+
+
+DEFAULTS = settings_of()
+
+
+def healthy() -> dict[str, Any]:
+    """Return a fresh copy of the healthy snapshot."""
+    made: dict[str, Any] = json.loads((SNAPSHOTS / "healthy.json").read_text())
+    return made
+
+
+def patched(document: Any, patch: Any) -> Any:
+    """Return the document with an RFC 7396 merge patch applied."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    made = dict(document) if isinstance(document, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            made.pop(key, None)
+        else:
+            made[key] = patched(made.get(key), value)
+    return made
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A rule's fixture: the smallest patch onto the healthy snapshot, and exactly what it must give.
+
+    `history` are patches evaluated before it, each remembered by the next.
+    """
+
+    name: str
+    patch: dict[str, Any]
+    events: list[str]
+    settings: dict[str, str] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The whole snapshot."""
+        made: dict[str, Any] = patched(healthy(), self.patch)
+        return made
+
+    def run(self, document: dict[str, Any] | None = None, settings: Settings | None = None) -> Report:
+        """Evaluate the fixture, or another document in its place, after its history."""
+        chosen = settings or settings_of(self.settings)
+        memory = FIRST_RUN
+        for patch in self.history:
+            memory = remembered(evaluated(patched(healthy(), patch), memory, chosen))
+        return evaluated(self.document if document is None else document, memory, chosen)
+
+
+def fixture(name: str) -> Fixture:
+    """Return one fixture by its file's name."""
+    return Fixture(name, **json.loads((SNAPSHOTS / f"{name}.json").read_text()))
+
+
+def fixtures() -> list[Fixture]:
+    """Return every fixture that is a patch (all but the whole snapshots)."""
+    names = sorted(path.stem for path in SNAPSHOTS.glob("*.json"))
+    return [fixture(name) for name in names if name not in ("healthy", "regular-session")]
+
+
+def evaluated(
+    document: dict[str, Any], memory: Memory | None = None, settings: Settings = DEFAULTS, **more: Any
+) -> Report:
+    """Evaluate a document as the door does; `memory` wins over a `previous` section."""
+    snapshot = from_document(redacted(document), now=NOW, runtime=settings[RUNTIME])
+    if memory is None or (memory is FIRST_RUN and "previous" in document):
+        kinds = {one.name: one.declaration.kind for one in all_rules()}
+        memory = read_previous(document.get("previous"), Expected(snapshot.runtime, snapshot.taken_at, kinds))
+    return evaluate(snapshot, memory, settings, **more)
+
+
+def remembered(report: Report, printed: bool = True) -> Memory:
+    """Return what the next run reads: the artifact, through JSON, with the receipt of stdout."""
+    if printed:
+        told = acknowledged(report.conditions, report.owed.get(STDOUT, ()), STDOUT, report.taken_at)
+        report = replace(report, conditions=told)
+    document = json.loads(json.dumps(artifact_document(report)))
+    kinds = {one.name: one.declaration.kind for one in all_rules()}
+    memory = read_previous(document, Expected(report.runtime, report.taken_at, kinds))
+    assert memory.kept, memory.before.lost
+    return memory
+
+
+def named(report: Report) -> list[str]:
+    """Return the events as `severity type[:subject]`, in their order."""
+    return [
+        f"{event.severity} {event.type}" + (f":{event.subject}" if event.subject is not None else "")
+        for event in report.events
+    ]
+
+
+def owed(report: Report) -> list[str]:
+    """Return what is newly told as `reason type[:subject]`, in its order."""
+    return [
+        f"{event.reason} {event.type}" + (f":{event.subject}" if event.subject is not None else "")
+        for event in (*report.new_events, *report.resolved_events)
+    ]
