@@ -12,16 +12,16 @@ from detector.catalog import all_rules
 from detector.coverage import cover
 from detector.decision import decide
 from detector.gather import facts_of, unread
+from detector.model.closures import NONE, Closures
 from detector.model.condition import STDOUT, Condition, Notice
 from detector.model.context import Context
 from detector.model.event import Event, event_of, event_of_notice
 from detector.model.facts import Facts
-from detector.model.market import NONE, Closures
 from detector.model.memory import FIRST_RUN, Memory
 from detector.model.mute import Mute
 from detector.model.profile import Profile, parse_profile
 from detector.model.report import Gap, Report
-from detector.model.rule import RANK
+from detector.model.rule import RANK, Rule
 from detector.model.snapshot import Snapshot
 from detector.model.times import seconds_between
 from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, Settings
@@ -48,17 +48,21 @@ def _files(settings: Settings) -> Files:
 
 
 def evaluate(
-    snapshot: Snapshot, previous: Memory, settings: Settings, channels: Sequence[str] = (STDOUT,)
+    snapshot: Snapshot,
+    previous: Memory,
+    settings: Settings,
+    channels: Sequence[str] = (STDOUT,),
+    rules: Sequence[Rule] | None = None,
 ) -> Report:
     """Return what is wrong, what is newly wrong and what to do, for one snapshot.
 
     `previous` is FIRST_RUN, or what `read_previous` made of the previous artifact. `settings.files` holds
     the profile, the closures and the mutes. `channels` are those that are owed; for stdout printing is the
-    receipt. The same arguments give the same report: there is no clock here but `taken_at`.
+    receipt. `rules` are those of the catalog unless others are given. The same arguments give the same report: there is no clock here but `taken_at`.
     """
     files = _files(settings)
     facts = facts_of(snapshot, Context(settings, files.profile, previous.before), files.closures)
-    judgement = engine.judge(all_rules(), facts, settings)
+    judgement = engine.judge(all_rules() if rules is None else rules, facts, settings)
     run = ledger.Run(
         snapshot.taken_at,
         settings,

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from detector.catalog import all_readers
+from detector.model.closures import Closures
 from detector.model.context import Context
 from detector.model.facts import Facts, Fault, Source
-from detector.model.market import Closures, market_at
+from detector.model.market import market_at, open_seconds
 from detector.model.merge import merged
 from detector.model.quiet import in_quiet_window
 from detector.model.reading import Reading
@@ -53,9 +54,16 @@ def facts_of(snapshot: Snapshot, context: Context, closures: Closures) -> Facts:
         sections=frozenset(snapshot.sections),
         carriers=_carriers(context),
         errors=tuple(gathered.errors),
+        open_unwatched=_open_unwatched(context, taken_at, closures),
         quiet=in_quiet_window(taken_at, settings[IBKR_REGION], closures),
         **values,
     )
+
+
+def _open_unwatched(context: Context, taken_at: datetime, closures: Closures) -> float | None:
+    """Return the seconds of regular session since the previous run; None without one."""
+    since = context.before.taken_at
+    return None if since is None else open_seconds(since, taken_at, closures)
 
 
 def _read_section(

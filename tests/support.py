@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from detector.catalog import all_rules
 from detector.evaluate import evaluate
 from detector.ledger import acknowledged
+from detector.model.closures import NONE, parse_closures
 from detector.model.condition import STDOUT
-from detector.model.market import NONE, parse_closures
 from detector.model.memory import FIRST_RUN, Memory
 from detector.model.mute import parse_mutes
 from detector.model.profile import parse_profile
 from detector.model.redact import redacted
 from detector.model.report import Report
+from detector.model.rule import Rule, Verdicts
 from detector.model.snapshot import from_document
 from detector.profiles import builtin
 from detector.readers.previous import Expected, read_previous
@@ -57,6 +59,34 @@ def healthy() -> dict[str, Any]:
     return made
 
 
+def moved(text: str, seconds: float) -> str:
+    """Return the time moved by so many seconds."""
+    moment = datetime.fromisoformat(text) + timedelta(seconds=seconds)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def later(document: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Return the document as if it was taken that much later, every time in it moved along."""
+
+    def move(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: move(item) for key, item in value.items() if key != "previous"}
+        if isinstance(value, list):
+            return [move(item) for item in value]
+        is_time = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", value)
+        return moved(value, seconds) if is_time else value
+
+    made: dict[str, Any] = move(document)
+    return made
+
+
+def healthy_at(moment: str, patch: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the healthy snapshot as it would be at that moment, with a patch."""
+    ahead = (datetime.fromisoformat(moment) - NOW).total_seconds()
+    made: dict[str, Any] = patched(later(healthy(), ahead), patch or {})
+    return made
+
+
 def patched(document: Any, patch: Any) -> Any:
     """Return the document with an RFC 7396 merge patch applied."""
     if not isinstance(patch, dict):
@@ -74,7 +104,7 @@ def patched(document: Any, patch: Any) -> Any:
 class Fixture:
     """A rule's fixture: the smallest patch onto the healthy snapshot, and exactly what it must give.
 
-    `history` are patches evaluated before it, each remembered by the next.
+    `history` are patches evaluated before it, each remembered by the next. `broken` names a rule that raises.
     """
 
     name: str
@@ -82,6 +112,7 @@ class Fixture:
     events: list[str]
     settings: dict[str, str] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    broken: str | None = None
 
     @property
     def document(self) -> dict[str, Any]:
@@ -95,7 +126,16 @@ class Fixture:
         memory = FIRST_RUN
         for patch in self.history:
             memory = remembered(evaluated(patched(healthy(), patch), memory, chosen))
-        return evaluated(self.document if document is None else document, memory, chosen)
+        rules = [_broken(one) if one.name == self.broken else one for one in all_rules()]
+        return evaluated(self.document if document is None else document, memory, chosen, rules=rules)
+
+
+def _broken(one: Rule) -> Rule:
+    def check(*given: object) -> Verdicts:
+        raise ZeroDivisionError
+        yield
+
+    return replace(one, check=check)
 
 
 def fixture(name: str) -> Fixture:
@@ -146,3 +186,11 @@ def owed(report: Report) -> list[str]:
         f"{event.reason} {event.type}" + (f":{event.subject}" if event.subject is not None else "")
         for event in (*report.new_events, *report.resolved_events)
     ]
+
+
+def given(
+    patch: dict[str, Any], settings: dict[str, str] | None = None, memory: Memory | None = None
+) -> list[str]:
+    """Return the events of the healthy snapshot at the patch's time, as `severity type[:subject]`."""
+    moment = str(patch.get("taken_at", "2026-06-02T15:00:00Z"))
+    return named(evaluated(healthy_at(moment, patch), memory, settings_of(settings)))

@@ -106,6 +106,7 @@ class Facts:
     carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     errors: tuple[tuple[str, str], ...] = ()
     quiet: bool | None = None
+    open_unwatched: float | None = None
 
     heartbeat_at: datetime | None = _fact(TIME, OLDER, "when the runtime last said that it is alive")
     pending_orders: int | None = _fact(COUNT, LARGER, "working orders of the runtime")
@@ -142,6 +143,16 @@ class Facts:
     def age_of(self, moment: datetime) -> float:
         """Return the seconds from `moment` to `taken_at`."""
         return (self.taken_at - moment).total_seconds()
+
+    def is_watched(self, name: str) -> bool:
+        """Return whether someone expects to see heartbeat or positions.
+
+        A source of it is configured, or an earlier run saw it and its sources were not all switched off.
+        """
+        states = [self.sources[one].state for one in self.carriers.get(name, ()) if one in self.sources]
+        if any(state != "off" for state in states):
+            return True
+        return name in self.before.seen and not (states and len(states) == len(self.carriers[name]))
 
     def collected(self, section: str) -> bool:
         """Return whether `collect` read the section, as against a person who typed it."""

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from detector.model.document import kind_of
 from detector.model.facts import Fault
 from detector.model.rows import columns_of
 from detector.model.times import TimeError, parse_epoch, parse_rfc3339
 
-R = TypeVar("R")
+
+class _Row(Protocol):
+    """A row that knows whether it says what it is about."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the row names what it is about."""
+
+
+R = TypeVar("R", bound=_Row)
 _LONGEST_ID = 120
 
 
@@ -148,17 +157,23 @@ class Reading:
     def rows(
         self, path: str, raw: object, fact: str, row: type[R], get: Callable[[Mapping[str, Any], str], object]
     ) -> tuple[R, ...] | None:
-        """Read a list of rows of a declared type, column by column through `get`."""
+        """Read a list of rows of a declared type, column by column through `get`.
+
+        A row that does not say what it is about makes the fact partial: it may be any of them.
+        """
         found = self.objects(path, raw, fact)
         if found is None:
             return None
         columns = [(name, spec["kind"], f"{path}.{name}") for name, spec in columns_of(row).items()]
-        return tuple(
+        made = tuple(
             row(**{name: self.value(kind, place, get(item, name)) for name, kind, place in columns})
             for item in found
         )
+        if not all(one.is_named for one in made):
+            self.partial.add(fact)
+        return made
 
-    def _refused(self, path: str, raw: object, wanted: str) -> Any:
+    def _refused(self, path: str, raw: object, wanted: str) -> R | None:
         """Note the fault and return None, the value of what was not seen."""
         shown = f"{raw} " if isinstance(raw, int | float) and not isinstance(raw, bool) else ""
         self.fault(path, f"is {shown.strip() or kind_of(raw)}, not {wanted}")

@@ -50,6 +50,11 @@ class Order:
         return self.order_id or self.perm_id or f"{self.side or 'order'} {instrument_of(self)}"
 
     @property
+    def is_named(self) -> bool:
+        """Whether the row says which order it is."""
+        return bool(self.order_id or self.perm_id)
+
+    @property
     def title(self) -> str:
         """Return the order for a person: its number and what it trades."""
         known = self.order_id or self.perm_id
@@ -91,6 +96,11 @@ class Position:
     position_id: str | None = _column("id")
 
     @property
+    def is_named(self) -> bool:
+        """Whether the row says which instrument it is."""
+        return bool(self.symbol or self.con_id)
+
+    @property
     def identity(self) -> str:
         """Return the instrument: the symbol, and expiry, strike and right for an option."""
         return instrument_of(self)
@@ -120,6 +130,11 @@ class Trade:
         return self.trade_id or f"{self.symbol or 'trade'}{closed}"
 
     @property
+    def is_named(self) -> bool:
+        """Whether the row says which trade it is."""
+        return bool(self.trade_id)
+
+    @property
     def title(self) -> str:
         """Return the trade for a person: its number and its symbol."""
         return f"#{self.trade_id} ({self.symbol})" if self.trade_id and self.symbol else self.identity
@@ -132,6 +147,11 @@ class Tick:
     symbol: str | None = _column("id")
     price: float | None = _column("number")
     at: datetime | None = _column("time", "older")
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the row says which instrument it is."""
+        return bool(self.symbol)
 
     @property
     def identity(self) -> str:
@@ -156,9 +176,9 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class TaskContainer:
-    """One container of an ECS task."""
+    """One container of an ECS task; without a name it may be any of them."""
 
-    name: str
+    name: str | None
     last_status: str | None = None
     health: str | None = None
 
@@ -167,7 +187,7 @@ class TaskContainer:
 class Task:
     """One ECS task; `of_service` is None where AWS did not say to which group it belongs."""
 
-    short_id: str
+    task_id: str
     of_service: bool | None = None
     last_status: str | None = None
     desired_status: str | None = None
@@ -177,6 +197,16 @@ class Task:
     stop_code: str | None = None
     stopped_reason: str | None = None
     containers: tuple[TaskContainer, ...] | None = None
+
+    @property
+    def short_id(self) -> str:
+        """Return enough of the id for a person to tell tasks apart."""
+        return self.task_id[:8]
+
+    @property
+    def all_named(self) -> bool:
+        """Whether every container was seen with its name, so that one that is not among them is absent."""
+        return self.containers is not None and all(one.name for one in self.containers)
 
     def container(self, name: str) -> TaskContainer | None:
         """Return the container of that name, or None where the task has none."""

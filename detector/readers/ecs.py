@@ -96,7 +96,7 @@ def _task(item: Mapping[str, Any], path: str, reading: Reading, service: str, fa
 
     group = value("text", "group")
     return Task(
-        short_id=str(item.get("taskArn") or "task").rpartition("/")[2][:12],
+        task_id=str(item.get("taskArn") or "").rpartition("/")[2],
         of_service=None if group is None else group == f"service:{service}",
         last_status=value("text", "lastStatus"),
         desired_status=value("text", "desiredStatus"),
@@ -117,7 +117,7 @@ def _containers(
         return None
     return tuple(
         TaskContainer(
-            name=str(one.get("name") or ""),
+            name=reading.value("id", f"{path}.name", one.get("name")),
             last_status=reading.value("text", f"{path}.lastStatus", one.get("lastStatus")),
             health=reading.value("text", f"{path}.healthStatus", one.get("healthStatus")),
         )

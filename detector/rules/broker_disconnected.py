@@ -17,6 +17,7 @@ from detector.model.rule import (
     Verdicts,
     rule,
 )
+from detector.model.words import counted
 from detector.settings import IBKR_REGION
 
 _LONGEST_REASON = 120
@@ -37,11 +38,11 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     if not evidence:
         return
     count = facts.positions_open
-    held = "an unknown number of" if count is None else "no" if count == 0 else str(count)
+    held = "an unknown number of open positions" if count is None else counted(count, "open position")
     why = " ".join((facts.connection_error or "").split())[:_LONGEST_REASON].rstrip(".")
     yield Finding(
         WARNING if count == 0 else CRITICAL,
-        f"The broker link is down with {held} open positions{f' ({why})' if why else ''}.",
+        f"The broker link is down with {held}{f' ({why})' if why else ''}.",
         observed=count,
         facts=evidence,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.model.facts import Facts, known
 from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.model.words import counted
 from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
 
 
@@ -22,7 +23,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     expected = limits[EXPECTED_TASKS]
     running = [task for task in known(facts.tasks) if task.last_status == "RUNNING"]
     runtime = [task for task in running if task.container(limits[TRADER_CONTAINER])]
-    unclear = [task for task in running if task.containers is None]
+    unclear = [task for task in running if not task.all_named]
     unclear += [task for task in known(facts.tasks) if task.last_status is None]
     count = len(runtime)
     draining = sum(task.desired_status == "STOPPED" for task in runtime)
@@ -39,7 +40,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     elif count < expected and _service_would_have_said(facts, expected):
         yield Finding(
             CRITICAL,
-            f"{count} runtime tasks run in the cluster{note} (expected {expected}).",
+            f"{counted(count, 'runtime task runs', 'runtime tasks run')} in the cluster{note} (expected {expected}).",
             observed=count,
             limit=EXPECTED_TASKS,
             cause="no runtime task" if count == 0 else None,

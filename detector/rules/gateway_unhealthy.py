@@ -42,7 +42,9 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
 def _judge(task: Task, facts: Facts, limits: Limits) -> Verdicts:
     name = limits[GATEWAY_CONTAINER]
     gateway = task.container(name)
-    if gateway is None:
+    if gateway is None and not task.all_named:
+        yield CannotTell("the name of a container was not seen")
+    elif gateway is None:
         yield Finding(CRITICAL, f"Task {task.short_id} runs without its container {name}.")
     elif gateway.last_status is None:
         yield CannotTell(f"the status of {name} was not seen")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from detector.model.facts import Facts
 from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+from detector.model.words import counted
 
 
 @rule(
@@ -32,7 +33,8 @@ def _stuck_exceeds_open(facts: Facts) -> Iterator[Finding]:
     if stuck is not None and pending is not None and positions is not None and stuck > positions + pending:
         yield _found(
             "stuck_exceeds_open",
-            f"{stuck} exits are stuck with {positions} positions open and {pending} exits pending.",
+            f"{counted(stuck, 'exit is', 'exits are')} stuck with {counted(positions, 'position')} open "
+            f"and {counted(pending, 'exit')} pending.",
             "stuck_exits",
             "pending_exits",
             "open_positions",
@@ -57,7 +59,7 @@ def _count_differs(facts: Facts) -> Iterator[Finding]:
         if count is not None and rows is not None and whole and count != len(rows):
             yield _found(
                 "count_differs_from_list",
-                f"{section} counts {count} open positions and lists {len(rows)}.",
+                f"{section} counts {counted(count, 'open position')} and lists {len(rows)}.",
                 "open_position_count",
                 "open_positions",
             )

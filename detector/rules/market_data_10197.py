@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from detector.model.facts import Facts, known
 from detector.model.rule import RTH, STATE, WARNING, CannotTell, Finding, Limits, Verdicts, reaches, rule
+from detector.model.words import counted
 from detector.settings import MARKET_DATA_10197_WARN
 
 _HARM = ("heartbeat_stale", "pending_orders_high", "reconcile_pending")
@@ -27,13 +28,15 @@ def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> V
         also = f", together with {' and '.join(harm)}" if harm else ""
         yield Finding(
             WARNING,
-            f"{count} recent 10197 notices{also} (limit {limit}).",
+            f"{counted(count, 'recent 10197 notice')}{also} (limit {limit}).",
             observed=count,
             limit=MARKET_DATA_10197_WARN,
         )
     elif count > 0 and harm:
         yield Finding(
-            WARNING, f"{count} recent 10197 notices together with {' and '.join(harm)}.", observed=count
+            WARNING,
+            f"{counted(count, 'recent 10197 notice')} together with {' and '.join(harm)}.",
+            observed=count,
         )
     elif limits.broken(MARKET_DATA_10197_WARN, count):
         yield CannotTell("within the open grace the number of 10197 notices says nothing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.model.facts import Facts, known
 from detector.model.rule import STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.model.words import counted
 from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
 
 
@@ -25,7 +26,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     old = f", the oldest {age:.0f} s old" if age is not None else ""
     yield Finding(
         WARNING,
-        f"{count} exits are pending{old} (critical once that lasted {limits[PENDING_EXIT_PERSIST_SEC]} s).",
+        f"{counted(count, 'exit is', 'exits are')} pending{old} (critical once that lasted {limits[PENDING_EXIT_PERSIST_SEC]} s).",
         observed=count,
         proven_sec=age,
         confirmed=age is not None and age > limits[PENDING_ORDER_STALE_SEC],

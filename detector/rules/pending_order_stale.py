@@ -17,6 +17,7 @@ from detector.model.rule import (
     lasts,
     rule,
 )
+from detector.model.words import counted
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_STALE_SEC
 
 _UNLISTED = lasts(1800, observations=3)  # EVENTS: three observations in a row that span 1800 s
@@ -35,7 +36,8 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
         if known(facts.pending_orders) > 0:
             yield Finding(
                 WARNING,
-                f"{facts.pending_orders} orders stay pending, and no list says which or since when.",
+                f"{counted(known(facts.pending_orders), 'order stays', 'orders stay')} pending, "
+                "and no list says which or since when.",
                 observed=facts.pending_orders,
                 facts=("pending_orders",),
                 listed=_UNLISTED,

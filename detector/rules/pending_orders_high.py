@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.model.facts import Facts, known
 from detector.model.rule import CRITICAL, STATE, WARNING, Finding, Limits, Verdicts, lasts, reaches, rule
+from detector.model.words import counted
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_CRITICAL, PENDING_ORDER_WARN
 
 
@@ -21,7 +22,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
         if limits.broken(setting, count):
             yield Finding(
                 severity,
-                f"{count} orders are pending (limit {limits[setting]}).",
+                f"{counted(count, 'order is', 'orders are')} pending (limit {limits[setting]}).",
                 observed=count,
                 limit=setting,
             )

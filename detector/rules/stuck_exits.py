@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.model.facts import Facts, known
 from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+from detector.model.words import counted
 
 
 @rule(STATE, "critical", sees=["stuck_exits"], money=True, escalates=NOW)
@@ -11,4 +12,4 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     """The runtime itself calls an exit stuck."""
     count = known(facts.stuck_exits)
     if count > 0:
-        yield Finding(CRITICAL, f"{count} exits are stuck.", observed=count)
+        yield Finding(CRITICAL, f"{counted(count, 'exit is', 'exits are')} stuck.", observed=count)

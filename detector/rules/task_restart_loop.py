@@ -46,7 +46,8 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
 
 
 def _stops(facts: Facts) -> Iterator[datetime]:
-    listed = {task.short_id: task for task in (*(facts.tasks or ()), *(facts.stopped_tasks or ()))}
+    tasks = (*(facts.tasks or ()), *(facts.stopped_tasks or ()))
+    listed = {task.task_id or str(index): task for index, task in enumerate(tasks)}
     for task in listed.values():
         if task.stopped_at is not None and task.of_service is not False and _by_itself(task):
             yield task.stopped_at

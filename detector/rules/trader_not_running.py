@@ -24,7 +24,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
         yield CannotTell("no task of the service is running")
     for task in running:
         trader = task.container(name)
-        if task.containers is None or (trader is not None and trader.last_status is None):
+        if (trader is None and not task.all_named) or (trader is not None and trader.last_status is None):
             yield CannotTell(f"the status of {name} was not seen")
         elif trader is None and task.of_service:
             yield Finding(CRITICAL, f"Task {task.short_id} of the service runs without its container {name}.")

@@ -1,0 +1,38 @@
+"""The monitor: dark, with money at risk."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts
+from detector.model.rule import CRITICAL, RTH, STATE, Finding, Good, Limits, Verdicts, lasts, rule
+from detector.model.words import counted
+
+_WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
+
+
+@rule(
+    STATE,
+    "critical",
+    during=RTH,
+    money=True,
+    monitor=True,
+    proves=True,
+    escalates=lasts(observations=2),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The heartbeat or the positions are not seen while the market is open and positions may be."""
+    unseen = {"heartbeat_at": facts.heartbeat_at is None, "open_positions": facts.positions_open is None}
+    dark = [words for name, words in _WATCHED.items() if unseen[name] and facts.is_watched(name)]
+    last = facts.before.open_positions if facts.positions_open is None else facts.positions_open
+    if dark and last != 0:
+        exposed = (
+            "whether positions are open was never known"
+            if last is None
+            else f"{counted(last, 'position was', 'positions were')} open when last seen"
+        )
+        yield Finding(
+            CRITICAL,
+            f"Dark while the market is open: {' and '.join(dark)} cannot be seen, and {exposed}.",
+            observed=last,
+        )
+    elif facts.positions_open == 0 or not any(unseen.values()):
+        yield Good(lambda subject: True)

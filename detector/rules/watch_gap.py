@@ -1,0 +1,32 @@
+"""The monitor: the time in which nobody looked."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, Verdicts, exceeds, rule
+from detector.model.times import span, text_of
+from detector.model.words import counted
+from detector.settings import GAP_SEC
+
+
+@rule(
+    OCCURRENCE,
+    "warning; critical if positions were open",
+    limits=[exceeds(GAP_SEC)],
+    monitor=True,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """No run looked for longer than the limit while the market was open."""
+    unwatched, open_then = facts.open_unwatched, facts.before.open_positions
+    if unwatched is None or not limits.broken(GAP_SEC, unwatched):
+        return
+    since = known(facts.before.taken_at)
+    held = f", with {counted(open_then, 'position')} open" if open_then else ""
+    yield Finding(
+        CRITICAL if open_then else WARNING,
+        f"Nobody looked from {text_of(since)} to {text_of(facts.taken_at)}, {span(unwatched)} of it "
+        f"in the regular session{held} (limit {limits[GAP_SEC]} s).",
+        observed=unwatched,
+        limit=GAP_SEC,
+        at=facts.taken_at,
+    )

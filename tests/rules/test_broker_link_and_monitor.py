@@ -1,0 +1,329 @@
+"""The broker link, market data, and the monitor itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support import evaluated, given, healthy, healthy_at, named, owed, patched, remembered
+
+
+def status(**facts: Any) -> dict[str, Any]:
+    return {"status_v3": facts}
+
+
+LINK = "broker_disconnected"
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param({"broker_connected": False}, [f"warning {LINK}"], id="down and flat"),
+        pytest.param(
+            {"connection_error": "API connection failed: TimeoutError()"}, [f"warning {LINK}"], id="an error"
+        ),
+        pytest.param(
+            {"broker_connected": False, "open_positions": None, "open_position_count": 2},
+            [f"critical {LINK}"],
+            id="down with positions",
+        ),
+        pytest.param(
+            {"broker_connected": False, "open_positions": None, "open_position_count": None},
+            [f"critical {LINK}"],
+            id="down, positions unknown",
+        ),
+        pytest.param({"broker_connected": None, "connection_error": None}, [], id="not seen"),
+    ],
+)
+def test_the_broker_link(facts, expected):
+    assert given(status(**facts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("moment", "fires"),
+    [
+        pytest.param("2026-06-02T03:29:59Z", True, id="23:29:59 ET"),
+        pytest.param("2026-06-02T03:30:00Z", False, id="23:30 ET, the window begins"),
+        pytest.param("2026-06-02T06:09:59Z", False, id="02:09:59 ET"),
+        pytest.param("2026-06-02T06:10:00Z", True, id="02:10 ET, the window is over"),
+        pytest.param("2026-06-02T12:30:00Z", True, id="60 minutes before the open"),
+    ],
+)
+def test_the_broker_link_in_the_quiet_window(moment, fires):
+    found = given({"taken_at": moment, **status(broker_connected=False, heartbeat_at=moment)})
+    assert (found == [f"warning {LINK}"]) is fires
+
+
+def test_a_link_that_is_down_with_positions_escalates_at_once():
+    facts = status(broker_connected=False, open_positions=None, open_position_count=1)
+    assert evaluated(patched(healthy(), facts)).decision.action == "escalate"
+    assert evaluated(patched(healthy(), status(broker_connected=False))).decision.action == "notify"
+
+
+DATA = ["warning market_data_10197"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "count", "more", "expected"),
+    [
+        pytest.param("15:00:00", 9, {}, [], id="nine"),
+        pytest.param("15:00:00", 10, {}, DATA, id="ten"),
+        pytest.param("13:34:59", 10, {}, [], id="ten at 09:34:59 ET"),
+        pytest.param("13:35:00", 10, {}, DATA, id="ten at 09:35:00 ET"),
+        pytest.param("20:00:00", 10, {}, [], id="ten at the close"),
+        pytest.param(
+            "15:00:00",
+            1,
+            {"pending_orders": 2},
+            [*DATA, "warning pending_orders_high"],
+            id="one with a buildup",
+        ),
+        pytest.param(
+            "13:31:00",
+            1,
+            {"pending_orders": 2},
+            [*DATA, "warning pending_orders_high"],
+            id="within the grace",
+        ),
+        pytest.param(
+            "15:00:00", 0, {"pending_orders": 2}, ["warning pending_orders_high"], id="none with harm"
+        ),
+        pytest.param(
+            "15:00:00",
+            1,
+            {"broker_reconcile_pending": True},
+            ["critical reconcile_pending:broker_reconcile_pending", *DATA],
+            id="one with a reconcile flag",
+        ),
+    ],
+)
+def test_10197(moment, count, more, expected):
+    clock = f"2026-06-02T{moment}Z"
+    facts = {"heartbeat_at": clock, "market_data_10197_recent": count, **more}
+    assert sorted(given({"taken_at": clock, **status(**facts)})) == sorted(expected)
+
+
+def test_10197_with_a_stale_heartbeat_names_the_harm():
+    facts = status(heartbeat_at="2026-06-02T14:50:00Z", market_data_10197_recent=1)
+    report = evaluated(patched(healthy(), facts))
+    summary = next(event.summary for event in report.events if event.type == "market_data_10197")
+    assert summary == "1 recent 10197 notice together with heartbeat_stale."
+
+
+def degraded(minutes: list[int], moment: str = "14:") -> list[list[str]]:
+    memory, seen = None, []
+    for minute in minutes:
+        clock = f"2026-06-02T{moment}{minute:02}:00Z"
+        facts = {"heartbeat_at": clock, "market_data_status": "degraded"}
+        report = evaluated(patched(healthy(), {"taken_at": clock, **status(**facts)}), memory)
+        memory = remembered(report)
+        seen.append(named(report))
+    return seen
+
+
+def test_degraded_market_data_is_listed_once_it_lasted_900_seconds():
+    assert degraded([0, 14, 15]) == [[], [], ["warning market_data_degraded"]]
+
+
+def test_degraded_market_data_before_the_grace_does_not_count():
+    assert degraded([30, 34], "13:") == [[], []]
+
+
+def test_a_failed_source_warns_and_says_whose_failure_it_is():
+    failed = {
+        "sources": {"ecs": {"state": "failed", "reason": "profile", "detail": "no AWS profile teriyaki"}}
+    }
+    report = evaluated(patched(healthy(), {**failed, "ecs": None}))
+    assert named(report) == ["warning source_unavailable:ecs"]
+    assert report.events[0].summary == (
+        "Source ecs could not be read: the monitor's environment (no AWS profile teriyaki), not AWS."
+    )
+
+
+DARK = {
+    "sources": {"status_v3": {"state": "failed", "reason": "timeout", "detail": "no answer within 10 s"}},
+    "status_v3": None,
+}
+
+
+def test_the_only_source_of_the_heartbeat_is_critical_at_the_second_observation():
+    first = evaluated(patched(healthy(), DARK))
+    second = evaluated(patched(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **DARK}), remembered(first))
+    assert "warning source_unavailable:status_v3" in named(first)
+    assert "critical source_unavailable:status_v3" in named(second)
+
+
+def test_it_stays_a_warning_after_the_close():
+    memory = None
+    for clock in ("20:30", "20:40"):
+        report = evaluated(patched(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", **DARK}), memory)
+        memory = remembered(report)
+    assert named(report) == ["warning source_unavailable:status_v3"]
+
+
+def test_it_stays_a_warning_while_the_other_payload_carries_the_facts():
+    other = {"bot_status": healthy()["status_v3"]}
+    first = evaluated(patched(healthy(), {**DARK, **other}))
+    moved = {**other["bot_status"], "heartbeat_at": "2026-06-02T15:05:00Z"}
+    second = evaluated(
+        patched(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **DARK, "bot_status": moved}),
+        remembered(first),
+    )
+    assert named(second) == ["warning source_unavailable:status_v3"]
+
+
+def test_a_source_that_is_switched_off_is_retired_and_told_once():
+    failed = {"sources": {"bot_status": {"state": "failed"}}}
+    off = {"sources": {"bot_status": {"state": "off"}}}
+    memory = remembered(evaluated(patched(healthy(), failed)))
+    first = evaluated(healthy_at("2026-06-02T15:05:00Z", off), memory)
+    second = evaluated(healthy_at("2026-06-02T15:10:00Z", off), remembered(first))
+    assert (named(first), owed(first), owed(second)) == ([], ["retired source_unavailable:bot_status"], [])
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"),
+    [
+        pytest.param("2026-06-02T14:55:00Z", [], id="300 s"),
+        pytest.param("2026-06-02T14:54:59Z", ["warning source_stale:bot_status"], id="301 s"),
+    ],
+)
+def test_a_stale_section_is_not_seen_even_when_it_looks_fresh(as_of, expected):
+    stuck = {"stuck_exits": 4, "pending_exits": 4}
+    patch = {"bot_status": stuck, "sources": {"bot_status": {"state": "ok", "as_of": as_of}}}
+    found = given(patch)
+    assert ("warning source_stale:bot_status" in found) is bool(expected)
+    assert ("critical stuck_exits" in found) is not bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "events"),
+    [
+        pytest.param("00", [], id="now"),
+        pytest.param("01:59", [], id="119 s ahead counts as now"),
+        pytest.param("02:00", [], id="120 s ahead counts as now"),
+        pytest.param("02:01", ["warning clock_skew:status_v3.heartbeat_at"], id="121 s ahead is not seen"),
+    ],
+)
+def test_a_time_in_the_future(seconds, events):
+    clock = f"15:{seconds}" if ":" in seconds else f"15:00:{seconds}"
+    assert given(status(heartbeat_at=f"2026-06-02T{clock}Z")) == events
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param({"status_v3": {}}, [], id="typed by hand"),
+        pytest.param(
+            {"status_v3": {}, "sources": {"status_v3": {"state": "ok"}}},
+            ["critical exposure_unwatched", "critical reading_missing:heartbeat_at"],
+            id="collected, in the session",
+        ),
+        pytest.param(
+            {"taken_at": "2026-06-02T23:00:00Z", "status_v3": {}, "sources": {"status_v3": {"state": "ok"}}},
+            ["warning reading_missing:heartbeat_at"],
+            id="collected, after the close",
+        ),
+        pytest.param({"sources": {"status_v3": {"state": "failed"}}}, None, id="failed"),
+    ],
+)
+def test_a_missing_heartbeat(document, expected):
+    found = named(evaluated({"taken_at": "2026-06-02T15:00:00Z", **document}))
+    assert (
+        found == expected if expected is not None else "reading_missing:heartbeat_at" not in " ".join(found)
+    )
+
+
+def test_a_fact_that_the_owner_requires_is_missed_wherever_it_comes_from():
+    assert given({"status_v3": {"mode": None}}, {"REQUIRED": "mode"}) == ["warning reading_missing:mode"]
+
+
+GAP = ["warning watch_gap"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "positions", "expected"),
+    [
+        pytest.param("14:35:00", "15:00:00", 0, [], id="1500 s"),
+        pytest.param("14:34:59", "15:00:00", 0, GAP, id="1501 s"),
+        pytest.param("14:34:59", "15:00:00", 2, ["critical watch_gap"], id="1501 s with positions"),
+        pytest.param("10:00:00", "13:55:00", 0, [], id="hours, 1500 s of them in the session"),
+        pytest.param("10:00:00", "13:55:01", 0, GAP, id="hours, 1501 s of them in the session"),
+        pytest.param("20:30:00", "23:00:00", 0, [], id="hours, none of them in the session"),
+    ],
+)
+def test_a_gap_in_the_watch(before, now, positions, expected):
+    def snapshot(clock: str) -> dict[str, Any]:
+        facts = {
+            "heartbeat_at": f"2026-06-02T{clock}Z",
+            "open_positions": None,
+            "open_position_count": positions,
+        }
+        return patched(healthy(), {"taken_at": f"2026-06-02T{clock}Z", **status(**facts)})
+
+    assert named(evaluated(snapshot(now), remembered(evaluated(snapshot(before))))) == expected
+
+
+def test_a_lost_memory_tells_everything_active_again_at_once():
+    document = patched(healthy(), status(pending_orders=2, stuck_exits=1, pending_exits=1))
+    report = evaluated({**document, "previous": {"schema_version": 99, "events": []}})
+    assert owed(report) == [
+        "new stuck_exits",
+        "new memory_lost",
+        "new pending_exits",
+        "new pending_orders_high",
+    ]
+    assert "schema version 99" in next(e.summary for e in report.events if e.type == "memory_lost")
+
+
+def dark_at(clock: str) -> dict[str, Any]:
+    return patched(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", "status_v3": None})
+
+
+def seen_at(clock: str, positions: int | None) -> dict[str, Any]:
+    facts = {
+        "heartbeat_at": f"2026-06-02T{clock}:00Z",
+        "open_positions": None,
+        "open_position_count": positions,
+    }
+    return patched(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", **status(**facts)})
+
+
+@pytest.mark.parametrize(
+    ("positions", "fires"),
+    [
+        pytest.param(2, True, id="two positions open"),
+        pytest.param(0, False, id="flat when last seen"),
+        pytest.param(None, True, id="never known"),
+    ],
+)
+def test_dark_with_money_at_risk(positions, fires):
+    memory = remembered(evaluated(seen_at("14:50", positions)))
+    first = evaluated(dark_at("15:00"), memory)
+    second = evaluated(dark_at("15:10"), remembered(first))
+    found = ["critical exposure_unwatched"] if fires else []
+    assert (named(first), named(second)) == (found, found)
+    assert [first.decision.action, second.decision.action] == (
+        ["notify", "escalate"] if fires else ["observe"] * 2
+    )
+
+
+def test_dark_is_told_once_and_ends_when_it_is_seen_again():
+    memory, told = remembered(evaluated(seen_at("14:40", 2))), []
+    for document in (
+        dark_at("14:50"),
+        dark_at("15:00"),
+        dark_at("15:10"),
+        seen_at("15:20", 2),
+        seen_at("15:30", 2),
+    ):
+        report = evaluated(document, memory)
+        memory = remembered(report)
+        told.append(owed(report))
+    assert told == [["new exposure_unwatched"], [], [], [], ["resolved exposure_unwatched"]]
+
+
+def test_nothing_is_dark_after_the_close():
+    memory = remembered(evaluated(seen_at("19:50", 2)))
+    assert named(evaluated(dark_at("20:00"), memory)) == []

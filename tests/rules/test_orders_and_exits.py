@@ -1,0 +1,288 @@
+"""Orders and exits: just below, at and above each limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support import evaluated, given, healthy, healthy_at, named, patched, remembered
+
+
+def status(**facts: Any) -> dict[str, Any]:
+    return {"status_v3": facts}
+
+
+def position(**columns: Any) -> dict[str, Any]:
+    return {"symbol": "COIN", "quantity": 10, "tags": [], "exit_attempt_count": 0, **columns}
+
+
+def order(age: int, **columns: Any) -> dict[str, Any]:
+    made = {
+        "order_id": 1001,
+        "symbol": "COIN",
+        "kind": "entry",
+        "status": "Submitted",
+        "age_sec": age,
+        **columns,
+    }
+    return {key: value for key, value in made.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        pytest.param(0, [], id="none"),
+        pytest.param(1, [], id="one is normal"),
+        pytest.param(2, ["warning pending_orders_high"], id="two warn"),
+        pytest.param(3, ["critical pending_orders_high"], id="three are critical"),
+        pytest.param(40, ["critical pending_orders_high"], id="forty"),
+    ],
+)
+def test_pending_orders(count, expected):
+    assert given(status(pending_orders=count)) == expected
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        (11, []),
+        (12, ["warning high_exit_attempts:COIN"]),
+        (19, ["warning high_exit_attempts:COIN"]),
+        (20, ["critical high_exit_attempts:COIN"]),
+    ],
+)
+def test_exit_attempts_of_a_position_whatever_the_counters_say(attempts, expected):
+    rows = [position(exit_attempt_count=attempts)]
+    assert (
+        given(status(open_positions=rows, open_position_count=1, pending_exits=0, stuck_exits=0)) == expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("largest", "listed", "expected"),
+    [
+        pytest.param(12, 12, ["warning high_exit_attempts:COIN"], id="the list explains it"),
+        pytest.param(
+            13, 12, ["warning high_exit_attempts", "warning high_exit_attempts:COIN"], id="above the list"
+        ),
+        pytest.param(20, 3, ["critical high_exit_attempts"], id="only the number shows it"),
+        pytest.param(11, 3, [], id="below"),
+    ],
+)
+def test_the_largest_number_of_attempts_without_a_position(largest, listed, expected):
+    rows = [position(exit_attempt_count=listed)]
+    facts = status(open_positions=rows, open_position_count=1, max_exit_attempt_count=largest)
+    assert given(facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        pytest.param(order(300), [], id="300 s"),
+        pytest.param(order(301), ["warning pending_order_stale:1001"], id="301 s"),
+        pytest.param(order(601), ["warning pending_order_stale:1001"], id="an old entry only warns"),
+        pytest.param(
+            order(600, kind="exit"), ["warning pending_order_stale:1001"], id="exit at twice the limit"
+        ),
+        pytest.param(order(601, kind="exit"), ["critical pending_order_stale:1001"], id="exit beyond twice"),
+        pytest.param(order(900, status="Filled"), [], id="filled"),
+        pytest.param(order(900, status="Cancelled"), [], id="cancelled"),
+        pytest.param(
+            order(900, status="PreSubmitted", order_type="STP", kind="exit"), [], id="a stop that waits"
+        ),
+        pytest.param(
+            order(900, status="PreSubmitted", order_type="LMT", kind="exit"), [], id="a target that waits"
+        ),
+        pytest.param(order(900, status="PreSubmitted", order_type="TRAIL LIMIT"), [], id="a trailing stop"),
+        pytest.param(order(900, parked=True), [], id="parked"),
+        pytest.param(
+            order(900, status="PreSubmitted", order_type="LMT"),
+            ["warning pending_order_stale:1001"],
+            id="an entry",
+        ),
+        pytest.param(
+            order(900, order_id=None, perm_id=77), ["warning pending_order_stale:77"], id="by perm id"
+        ),
+        pytest.param(order(900, status=None), ["warning pending_order_stale:1001"], id="no status"),
+    ],
+)
+def test_a_stale_order(row, expected):
+    assert given(status(pending_orders=1, orders=[row])) == expected
+
+
+def test_a_stale_exit_order_escalates_by_its_own_age():
+    young = evaluated(patched(healthy(), status(orders=[order(779, kind="exit")])))
+    old = evaluated(patched(healthy(), status(orders=[order(780, kind="exit")])))
+    entry = evaluated(patched(healthy(), status(orders=[order(5000)])))
+    assert [r.decision.action for r in (young, old, entry)] == ["notify", "escalate", "notify"]
+
+
+def run_at(minutes: list[int], facts: dict[str, Any]) -> list[list[str]]:
+    memory, seen = None, []
+    for minute in minutes:
+        patch = {"taken_at": f"2026-06-02T{14 + minute // 60}:{minute % 60:02}:00Z"}
+        fresh = {"heartbeat_at": patch["taken_at"], **facts}
+        report = evaluated(patched(healthy(), {**patch, "status_v3": fresh}), memory)
+        seen.append(named(report))
+        memory = remembered(report)
+    return [[event for event in events if "watch_gap" not in event] for events in seen]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        pytest.param([0, 10, 20, 29], [], id="four looks in 29 minutes"),
+        pytest.param([0, 10, 20, 30], ["warning pending_order_stale"], id="four looks in 30 minutes"),
+        pytest.param([0, 20], [], id="two looks"),
+        pytest.param([0, 47, 94], ["warning pending_order_stale"], id="three looks with gaps"),
+        pytest.param([0, 47], [], id="two looks with a gap"),
+    ],
+)
+def test_pending_orders_without_a_list_become_stale_by_observation(minutes, expected):
+    assert run_at(minutes, {"pending_orders": 1, "orders": None})[-1] == expected
+
+
+@pytest.mark.parametrize(
+    ("minutes", "last", "action"),
+    [
+        pytest.param([0], "warning pending_exits", "notify", id="first look"),
+        pytest.param([0, 7], "warning pending_exits", "notify", id="420 s"),
+        pytest.param([0, 8], "critical pending_exits", "notify", id="480 s"),
+        pytest.param([0, 47], "warning pending_exits", "notify", id="a gap counts nothing"),
+        pytest.param([0, 47, 94], "critical pending_exits", "notify", id="the third look over gaps"),
+    ],
+)
+def test_pending_exits_become_critical_once_they_lasted(minutes, last, action):
+    assert run_at(minutes, {"pending_exits": 1})[-1] == [last]
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [(479, "warning pending_exits"), (480, "critical pending_exits")],
+)
+def test_the_age_of_the_exit_order_proves_it_at_once(age, expected):
+    rows = [order(age, kind="exit")]
+    assert expected in given(status(pending_exits=1, pending_orders=1, orders=rows))
+
+
+def test_pending_exits_are_owed_at_the_second_observation_unless_an_order_proves_them():
+    memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z")))
+    listed = evaluated(patched(healthy(), status(pending_exits=1)), memory)
+    again = evaluated(
+        patched(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **status(pending_exits=1)}),
+        remembered(listed),
+    )
+    proven = evaluated(patched(healthy(), status(pending_exits=1, orders=[order(301, kind="exit")])), memory)
+    told = [[event.type for event in report.new_events] for report in (listed, again, proven)]
+    assert named(listed) == ["warning pending_exits"]
+    assert told == [[], ["pending_exits"], ["pending_exits", "pending_order_stale"]]
+
+
+FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_each_reconcile_flag_is_its_own_condition(flag):
+    assert given(status(**{flag: True})) == [f"critical reconcile_pending:{flag}"]
+
+
+def test_a_flag_resolves_by_itself_while_another_is_not_seen():
+    first = evaluated(patched(healthy(), status(broker_reconcile_pending=True)))
+    memory = remembered(first)
+    for minute in ("05", "10"):
+        patch = {"taken_at": f"2026-06-02T15:{minute}:00Z", **status(position_reconcile_pending=None)}
+        report = evaluated(patched(healthy(), patch), memory)
+        memory = remembered(report)
+    assert [event.signature for event in report.resolved_events] == [
+        "reconcile_pending:aegis-pt-core:broker_reconcile_pending"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param({"stuck_exits": []}, [], id="an empty list of stuck exits"),
+        pytest.param({"stuck_exits": [1001], "pending_exits": 1}, "critical stuck_exits", id="a list of one"),
+        pytest.param({"send_outcome_unknown": 0}, [], id="no unknown outcome"),
+        pytest.param({"send_outcome_unknown": 2}, "critical send_outcome_unknown", id="two unknown outcomes"),
+        pytest.param({"unknown_fills": 1}, "critical unknown_fill", id="an unknown fill"),
+        pytest.param(
+            {"broker_confirmation_required": True}, "critical broker_confirmation_required", id="waits"
+        ),
+    ],
+)
+def test_counters_and_flags(facts, expected):
+    found = given(status(**facts))
+    assert (expected in found) if expected else (found == [])
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (["Broker"], ["warning broker_import_position:COIN"]),
+        (["reconcile-import-12"], ["warning broker_import_position:COIN"]),
+        (["reconcile"], []),
+        (["Brokerage"], []),
+        ([], []),
+    ],
+)
+def test_imported_positions(tags, expected):
+    assert given(status(open_positions=[position(tags=tags)], open_position_count=1)) == expected
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [{"stuck_exits": 1, "pending_exits": 1}, {"send_outcome_unknown": True}, {"unknown_fills": 1}],
+    ids=["stuck exit", "unknown outcome", "unknown fill"],
+)
+def test_an_import_and_an_unknown_pnl_are_critical_with_harm(harm):
+    rows = [position(tags=["Broker"])]
+    trades = [{"trade_id": 162, "symbol": "SPY", "pnl_unknown": True}]
+    found = given(status(open_positions=rows, open_position_count=1, recent_trades=trades, **harm))
+    assert {"critical broker_import_position:COIN", "critical pnl_unknown:162"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("facts", "word"),
+    [
+        pytest.param({"stuck_exits": 2, "pending_exits": 1}, "stuck_exceeds_open", id="two stuck of one"),
+        pytest.param(
+            {"open_positions": [position(quantity=0)], "open_position_count": 1},
+            "open_with_zero_quantity",
+            id="zero",
+        ),
+        pytest.param({"open_position_count": 1}, "count_differs_from_list", id="counts one, lists none"),
+        pytest.param(
+            {
+                "open_positions": [position(trade_id=162)],
+                "open_position_count": 1,
+                "recent_trades": [
+                    {"trade_id": 162, "closed_at": "2026-06-02T14:00:00Z", "pnl_unknown": False}
+                ],
+            },
+            "trade_open_and_closed",
+            id="open and closed",
+        ),
+    ],
+)
+def test_an_impossible_state(facts, word):
+    assert f"critical impossible_state:{word}" in given(status(**facts))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param({"stuck_exits": 1, "pending_exits": 1}, id="as many stuck as pending"),
+        pytest.param({"open_positions": [position()], "open_position_count": 1}, id="counts what it lists"),
+        pytest.param({"open_positions": None, "open_position_count": 3}, id="no list to compare with"),
+        pytest.param({"stuck_exits": 2, "pending_exits": None}, id="pending not seen"),
+    ],
+)
+def test_a_possible_state(facts):
+    assert [event for event in given(status(**facts)) if "impossible" in event] == []
+
+
+def test_the_count_is_compared_with_the_list_of_the_same_payload():
+    patch = {"bot_status": {"open_position_count": 1}, **status(open_position_count=None)}
+    assert given(patch) == []
