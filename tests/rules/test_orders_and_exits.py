@@ -169,10 +169,7 @@ def test_the_age_of_the_exit_order_proves_it_at_once(age, expected):
 def test_pending_exits_are_owed_at_the_second_observation_unless_an_order_proves_them():
     memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z")))
     listed = evaluated(patched(healthy(), status(pending_exits=1)), memory)
-    again = evaluated(
-        patched(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **status(pending_exits=1)}),
-        remembered(listed),
-    )
+    again = evaluated(healthy_at("2026-06-02T15:05:00Z", status(pending_exits=1)), remembered(listed))
     proven = evaluated(patched(healthy(), status(pending_exits=1, orders=[order(301, kind="exit")])), memory)
     told = [[event.type for event in report.new_events] for report in (listed, again, proven)]
     assert named(listed) == ["warning pending_exits"]
