@@ -12,6 +12,7 @@ from detector.catalog import all_rules
 from detector.coverage import cover
 from detector.decision import decide
 from detector.gather import facts_of, unread
+from detector.model.before import Before
 from detector.model.closures import NONE, Closures
 from detector.model.condition import STDOUT, Condition, Notice
 from detector.model.context import Context
@@ -66,6 +67,7 @@ def evaluate(
     run = ledger.Run(
         snapshot.taken_at,
         settings,
+        generation=previous.generation + 1,
         new_look=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
         remembers=previous.kept,
     )
@@ -87,7 +89,7 @@ def evaluate(
         conditions=step.conditions,
         carried=_carried(facts),
         channels=previous.channels,
-        gap=_gap(previous, snapshot, settings),
+        gap=_gap(previous, facts, settings),
         unread=unread(snapshot),
         snapshot={"taken_at": snapshot.taken_at, "runtime": snapshot.runtime, **_kept(snapshot.sections)},
         owed=step.owed,
@@ -110,22 +112,21 @@ def _kept(sections: Mapping[str, Any]) -> dict[str, Any]:
     return {name: section for name, section in sections.items() if name != "previous"}
 
 
-def _gap(previous: Memory, snapshot: Snapshot, settings: Settings) -> Gap:
+def _gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
     if previous.taken_at is None:
         return Gap()
-    seconds = seconds_between(previous.taken_at, snapshot.taken_at)
-    return Gap(seconds, exceeded=seconds > settings[GAP_SEC])
+    seconds = seconds_between(previous.taken_at, facts.taken_at)
+    return Gap(seconds, facts.open_unwatched, exceeded=seconds > settings[GAP_SEC])
 
 
-def _carried(facts: Facts) -> dict[str, Any]:
+def _carried(facts: Facts) -> Before:
     """Return what the next run's rules may compare with."""
     before = facts.before
     open_now = facts.positions_open
-    watched = {name for name in ("heartbeat_at", "open_positions") if _is_seen(name, facts)}
-    return {
-        "seen": sorted(watched | before.seen),
-        "open_positions": before.open_positions if open_now is None else open_now,
-    }
+    return Before(
+        seen=before.seen | {name for name in ("heartbeat_at", "open_positions") if _is_seen(name, facts)},
+        open_positions=before.open_positions if open_now is None else open_now,
+    )
 
 
 def _is_seen(name: str, facts: Facts) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +16,7 @@ from detector.model.closures import NONE, parse_closures
 from detector.model.condition import STDOUT
 from detector.model.memory import FIRST_RUN, Memory
 from detector.model.mute import parse_mutes
+from detector.model.patch import patched, shifted
 from detector.model.profile import parse_profile
 from detector.model.redact import redacted
 from detector.model.report import Report
@@ -61,42 +60,19 @@ def healthy() -> dict[str, Any]:
 
 def moved(text: str, seconds: float) -> str:
     """Return the time moved by so many seconds."""
-    moment = datetime.fromisoformat(text) + timedelta(seconds=seconds)
-    return moment.isoformat().replace("+00:00", "Z")
+    return str(shifted(text, timedelta(seconds=seconds)))
 
 
 def later(document: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Return the document as if it was taken that much later, every time in it moved along."""
-
-    def move(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: move(item) for key, item in value.items() if key != "previous"}
-        if isinstance(value, list):
-            return [move(item) for item in value]
-        is_time = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", value)
-        return moved(value, seconds) if is_time else value
-
-    made: dict[str, Any] = move(document)
-    return made
+    made: dict[str, Any] = shifted(document, timedelta(seconds=seconds))
+    return {key: value for key, value in made.items() if key != "previous"}
 
 
 def healthy_at(moment: str, patch: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the healthy snapshot as it would be at that moment, with a patch."""
     ahead = (datetime.fromisoformat(moment) - NOW).total_seconds()
     made: dict[str, Any] = patched(later(healthy(), ahead), patch or {})
-    return made
-
-
-def patched(document: Any, patch: Any) -> Any:
-    """Return the document with an RFC 7396 merge patch applied."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    made = dict(document) if isinstance(document, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            made.pop(key, None)
-        else:
-            made[key] = patched(made.get(key), value)
     return made
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,16 @@ from detector.evaluate import evaluate
 from detector.ledger import acknowledged
 from detector.model.condition import STDOUT
 from detector.model.document import MAX_BYTES, DocumentError, parse, pretty
-from detector.model.memory import Memory, lost, rebased
+from detector.model.memory import Memory, Placed, lost, placed
 from detector.model.redact import redacted
 from detector.model.report import Report
 from detector.model.rule import RANK
 from detector.model.snapshot import Snapshot, from_document
-from detector.model.times import TimeError, parse_rfc3339, text_of
+from detector.model.times import TimeError, parse_rfc3339
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document, stdout_document
 from detector.render.lines import decision_line, resolved_lines
 from detector.settings import ARTIFACT, RUNTIME, Settings
-
-_FUTURE = timedelta(seconds=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +72,17 @@ def detect(door: Door, options: Options) -> int:
     if options.previous is not None and document.get("previous") is not None:
         raise Refused("--previous and a `previous` section are given together; leave one out")
     snapshot, previous = _snapshot(document, now, settings)
-    memory, keeps = _memory(door, options, previous, snapshot, now)
-    report = evaluate(snapshot, memory, settings)
+    held = _memory(door, options, previous, snapshot, now)
+    if held.said:
+        door.say(held.said)
+    report = evaluate(snapshot, held.memory, settings)
     printed = _print(door, report, options, settings)
     if not options.quiet:
         for line in (*resolved_lines(report), decision_line(report)):
             door.say(line)
-    stored = not options.artifact or not keeps or _store(door, report, options.artifact, printed, settings)
+    stored = (
+        not options.artifact or not held.keeps or _store(door, report, options.artifact, printed, settings)
+    )
     return _exit_code(report, options, printed and stored)
 
 
@@ -111,9 +113,7 @@ def _snapshot(document: Mapping[str, Any], now: datetime, settings: Settings) ->
         raise Refused(str(error)) from None
 
 
-def _memory(
-    door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime
-) -> tuple[Memory, bool]:
+def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime) -> Placed:
     """Return what is remembered, and whether this run may become the new memory."""
     kinds = {one.name: one.declaration.kind for one in all_rules()}
     expected = Expected(snapshot.runtime, snapshot.taken_at, kinds)
@@ -121,17 +121,7 @@ def _memory(
         memory = read_previous(section, expected)
     else:
         memory = _from_file(door, Path(options.previous), expected)
-    if memory.taken_at is None or memory.taken_at <= snapshot.taken_at:
-        return memory, True
-    if memory.taken_at > now + _FUTURE:
-        door.say(f"The memory lies in the future ({text_of(memory.taken_at)}); its times count as now.")
-        return rebased(memory, snapshot.taken_at), True
-    if options.artifact:
-        door.say(
-            f"This snapshot ({text_of(snapshot.taken_at)}) is older than the memory "
-            f"({text_of(memory.taken_at)}); the memory is not advanced and nothing is written."
-        )
-    return memory, False
+    return placed(memory, snapshot.taken_at, now)
 
 
 def _from_file(door: Door, path: Path, expected: Expected) -> Memory:

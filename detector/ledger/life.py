@@ -29,11 +29,12 @@ class Run:
     """The run that advances the ledger.
 
     `new_look` is False where this snapshot is not newer than the memory: a second look at the same
-    moment confirms nothing. `remembers` is False without any memory.
+    moment confirms nothing. `generation` is that of the artifact that this run will write. `remembers` is False without any memory.
     """
 
     taken_at: datetime
     settings: Settings
+    generation: int = 1
     new_look: bool = True
     remembers: bool = True
 
@@ -69,6 +70,7 @@ def _begun(signed: Signed, run: Run) -> Condition:
         summary=finding.summary,
         first_seen=run.taken_at,
         last_seen=run.taken_at,
+        generation=run.generation,
         listed=False,
         noticed_at=run.taken_at,
         occurred_at=finding.at,
@@ -126,6 +128,7 @@ def _occurred(old: Condition, signed: Signed, run: Run) -> Condition:
         occurred_at=at,
         noticed_at=run.taken_at,
         first_seen=run.taken_at if ended else old.first_seen,
+        generation=run.generation if ended else old.generation,
         observations=1 if ended else old.observations + run.new_look,
         peak=signed.finding.severity if ended else old.peak,
         ended_at=None,

@@ -10,7 +10,7 @@ from hashlib import sha256
 from detector.ledger.life import Run
 from detector.model.condition import STDOUT, Condition, Notice, Reason, Receipt
 from detector.model.rule import OCCURRENCE, RANK
-from detector.model.times import seconds_between, text_of
+from detector.model.times import seconds_between
 from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC
 
 _DAY_SEC = 86_400.0
@@ -56,11 +56,14 @@ def _reminder_due(condition: Condition, receipt: Receipt, channel: str, run: Run
 
 
 def notice(condition: Condition, reason: Reason, channel: str) -> Notice:
-    """Return the notice of a debt, with an id that stays the same until the channel took it."""
+    """Return the notice of a debt, with an id that stays the same until the channel took it.
+
+    It holds no time: a run that was killed before it remembered is followed by one that tells the same.
+    """
     receipt = condition.receipt(channel)
     told = (
         condition.signature,
-        text_of(condition.first_seen),
+        condition.generation,
         condition.severity,
         str(condition.returns),
         condition.ending if condition.phase == "ended" else "on",

@@ -46,7 +46,7 @@ class Condition:
     """One signature: what it says now, since when, how it ended, and which channel was told what.
 
     `observations` and `lasted_sec` count the current run of firing verdicts, `goods` the current run of
-    good ones. `owing` is since when something is owed to a channel that did not take it yet. `evidence`
+    good ones. `generation` is that of the artifact in which the episode began. `owing` is since when something is owed to a channel that did not take it yet. `evidence`
     are the facts that raised it, as `section:fact`.
     """
 
@@ -59,6 +59,7 @@ class Condition:
     summary: str
     first_seen: datetime
     last_seen: datetime
+    generation: int = 0
     phase: Phase = "firing"
     money: bool = False
     observed: int | float | str | None = None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from detector.model.before import NOTHING_BEFORE, Before
 from detector.model.condition import Condition
+from detector.model.report import Report
+from detector.model.times import text_of
+
+FUTURE = timedelta(seconds=120)  # a clock may be off by this much
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,44 @@ FIRST_RUN = Memory()
 def lost(why: str) -> Memory:
     """Return the memory of a run whose previous artifact could not be used, and why."""
     return Memory(before=Before(lost=why))
+
+
+def after(report: Report, conditions: Mapping[str, Condition]) -> Memory:
+    """Return what the run after this report remembers, with these conditions (and their receipts)."""
+    return Memory(
+        kept=True,
+        taken_at=report.taken_at,
+        generation=report.generation,
+        before=replace(report.carried, taken_at=report.taken_at),
+        conditions=conditions,
+        channels=report.channels,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A memory beside a snapshot: `keeps` says that this run may become the new memory, `said` what to say."""
+
+    memory: Memory
+    keeps: bool = True
+    said: str | None = None
+
+
+def placed(memory: Memory, taken_at: datetime, now: datetime) -> Placed:
+    """Return how a memory stands to a snapshot taken at `taken_at`; `now` is the clock at the door.
+
+    A snapshot older than the memory does not advance it, unless the memory itself lies in the future.
+    """
+    if memory.taken_at is None or memory.taken_at <= taken_at:
+        return Placed(memory)
+    if memory.taken_at > now + FUTURE:
+        said = f"The memory lies in the future ({text_of(memory.taken_at)}); its times count as now."
+        return Placed(rebased(memory, taken_at), said=said)
+    said = (
+        f"This snapshot ({text_of(taken_at)}) is older than the memory ({text_of(memory.taken_at)}); "
+        "the memory is not advanced and nothing is written."
+    )
+    return Placed(memory, keeps=False, said=said)
 
 
 def rebased(memory: Memory, moment: datetime) -> Memory:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from detector.model.before import Before
 from detector.model.condition import Condition, Notice
 from detector.model.event import Event
 
@@ -15,9 +16,13 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The time since the previous run, in seconds; null on a first run. `exceeded`: nobody looked."""
+    """The time since the previous run, in seconds, and how much of it was regular session; null on a first run.
+
+    `exceeded` says that it was longer than `AEGIS_PT_GAP_SEC`: nobody looked.
+    """
 
     seconds: int | float | None = None
+    session_seconds: int | float | None = None
     exceeded: bool = False
 
 
@@ -47,7 +52,7 @@ class Report:
     coverage: tuple[Any, ...]
     sources: Mapping[str, Any]
     conditions: Mapping[str, Condition]
-    carried: Mapping[str, Any]
+    carried: Before
     channels: Mapping[str, Any]
     gap: Gap
     unread: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ def artifact_document(report: Report, with_snapshot: bool = True) -> dict[str, A
         "unread": plain(report.unread),
         "gap": plain(report.gap),
         "channels": plain(report.channels),
-        "carried": plain(report.carried),
+        "carried": compact(report.carried),
         "conditions": [compact(report.conditions[key]) for key in sorted(report.conditions)],
     }
     if with_snapshot and report.snapshot is not None:
