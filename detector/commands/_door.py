@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, TypeVar
 
 from detector.catalog import all_rules
+from detector.model.closures import NONE, parse_closures
+from detector.model.document import clean, one_line
 from detector.model.facts import FACT_NAMES
-from detector.model.market import NONE, parse_closures
 from detector.model.mute import Mute, MuteError, parse_mutes
 from detector.model.profile import Profile, ProfileError, parse_profile
 from detector.profiles import builtin, names
@@ -48,38 +50,88 @@ class Door:
     stdin: BinaryIO
     stdout: BinaryIO
     stderr: TextIO
+    shown: list[bool] = field(default_factory=list)
 
     def say(self, line: str) -> None:
-        """Print one line for people on stderr."""
-        self.stderr.write(line + "\n")
-        self.stderr.flush()
+        """Print one line for people on stderr; where nobody can read it, nothing else fails for that."""
+        with suppress(OSError, ValueError):
+            self.stderr.write(one_line(line) + "\n")
+            self.stderr.flush()
 
-    def settings(self, env_file: str | None = None) -> Settings:
-        """Return the settings in force, files included; raises Refused with every fault at once."""
+    def show(self, text: str) -> bool:
+        """Print text on stdout and return whether stdout took it; where not, stderr says so.
+
+        `shown` keeps that something was printed: a second document on one stdout would be none.
+        """
+        self.shown.append(True)
         try:
-            texts = {name: text for name, text in self.environ.items() if name.startswith("AEGIS")}
-            path = env_file or texts.get(ENV_FILE.name)
-            layers = [("environment", texts)]
-            if path:
+            left = memoryview(text.encode("utf-8", "replace"))
+            while left:  # an unbuffered stream may take a part
+                left = left[self.stdout.write(left) :]
+            self.stdout.flush()
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            self.say(f"detector: standard output could not be written ({why})")
+            return False
+        return True
+
+    def settings(self, env_file: str | None = None, changes: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings in force, files included; raises Refused with every fault at once.
+
+        The environment wins over the file, and `changes` (of `--set` or a timeline) over both.
+        """
+        # Bytes in the environment that are not UTF-8 arrive as lone surrogates, which no output can carry.
+        texts = {name: clean(text) for name, text in self.environ.items() if _concerns(name)}
+        layers = [("environment", texts)]
+        faults: list[str] = []
+        path = env_file or texts.get(ENV_FILE.name)
+        if path:
+            try:
                 layers.insert(0, (path, parse_env_file(_text_of(path, "--env-file"), path)))
-            settings = resolve(*layers)
+            except SettingsError as error:
+                faults += error.faults
+        try:
+            settings = resolve(*layers, ("--set", changes or {}))
         except SettingsError as error:
-            raise Refused(*error.faults) from None
+            raise Refused(*faults, *error.faults) from None
+        if faults:
+            raise Refused(*faults)
         return replace(settings, files=_files(settings))
 
 
+def _concerns(name: str) -> bool:
+    """Whether a name of the environment is one of ours, or near enough to be meant as one."""
+    return name.startswith("AEGIS") or "_PT_" in name
+
+
 def _files(settings: Settings) -> dict[str, Any]:
-    unknown = [name for name in settings[REQUIRED] if name not in FACT_NAMES]
-    if unknown:
-        raise Refused(f"{REQUIRED.name}: no fact is named {unknown[0]!r}")
+    """Return what the files say that settings name; raises Refused with the faults of all of them."""
     money = [one.name for one in all_rules() if one.declaration.money]
-    return {
-        PROFILE.name: _profile(settings[PROFILE]),
-        MARKET_CLOSURES.name: _file(MARKET_CLOSURES.name, settings[MARKET_CLOSURES], parse_closures, NONE),
-        MUTES.name: _file(
+    reads: dict[str, Callable[[], Any]] = {
+        PROFILE.name: lambda: _profile(settings[PROFILE]),
+        MARKET_CLOSURES.name: lambda: _file(
+            MARKET_CLOSURES.name, settings[MARKET_CLOSURES], parse_closures, NONE
+        ),
+        MUTES.name: lambda: _file(
             MUTES.name, settings[MUTES], lambda document: parse_mutes(document, money), _NO_MUTES
         ),
     }
+    faults = list(_not_facts(settings))
+    found: dict[str, Any] = {}
+    for name, read in reads.items():
+        try:
+            found[name] = read()
+        except Refused as refused:
+            faults += refused.lines
+    if faults:
+        raise Refused(*faults)
+    return found
+
+
+def _not_facts(settings: Settings) -> Iterator[str]:
+    for name in settings[REQUIRED]:
+        if name not in FACT_NAMES:
+            yield f"{REQUIRED.name}: no fact is named {name!r}"
 
 
 def _profile(name: str) -> Profile:
@@ -98,6 +150,8 @@ def _file(setting: str, path: str, parse: Callable[[Mapping[str, Any]], T], defa
         return default
     try:
         return parse(tomllib.loads(_text_of(path, setting)))
+    except RecursionError:
+        raise Refused(f"{setting}: {path}: is nested too deep") from None
     except (ProfileError, MuteError, ValueError) as error:
         raise Refused(f"{setting}: {path}: {error}") from None
 

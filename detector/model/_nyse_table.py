@@ -2,7 +2,7 @@
 
 Source: the `holidays` library, financial_holidays("NYSE"), for full closures without categories and for early
 closes with categories=("half_day",). Weekends are not listed. Renew with `make calendar`. Per year: "MM-DD MM-DD".
-A day announced later (a mourning day, a storm) is the owner's override until then: `market.Closures`.
+A day announced later (a mourning day, a storm) is the owner's override until then: `closures.Closures`.
 """
 
 from __future__ import annotations

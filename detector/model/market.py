@@ -7,29 +7,23 @@ Outside the table's years, or without a zone database (slim containers), the mar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.model._nyse_table import CLOSED, EARLY, EARLY_CLOSE, FIRST_YEAR, LAST_YEAR
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from detector.model.closures import CLOSES, NONE, OPENS, SATURDAY, Closures, outside
 
 NEW_YORK: Final = "America/New_York"
-OPENS: Final = time(9, 30)
-CLOSES: Final = time(16, 0)
 LOOK_AHEAD_DAYS: Final = 10
 """How far `opens_in` looks: the longest closure since 1933 (September 2001) lasted six days with its weekend."""
 
 GRACE_MINUTES: Final = range(30, 90)
 """What `grace_minute` may be: minutes after 09:00 New York."""
 
-_SATURDAY: Final = 5
 _INSTANT: Final = timedelta(microseconds=1)
-_KEYS: Final = {"closed": ("date", "reason"), "early_close": ("date", "closes", "reason")}
 
 
 class MarketUnknown(Exception):  # noqa: N818  an answer of the calendar, not a fault of the program
@@ -38,20 +32,6 @@ class MarketUnknown(Exception):  # noqa: N818  an answer of the calendar, not a 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason: Final = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Closures:
-    """What the owner announced at short notice: days without a session, and early closes in New York time."""
-
-    closed: frozenset[date] = frozenset()
-    early: Mapping[date, time] = field(default_factory=dict)
-
-    def __hash__(self) -> int:
-        return hash((self.closed, frozenset(self.early.items())))
-
-
-NONE: Final = Closures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +117,7 @@ def new_york_day(moment: datetime) -> date:
     try:
         return moment.astimezone(zone(NEW_YORK)).date()
     except OverflowError:
-        raise MarketUnknown(_outside(moment.date())) from None
+        raise MarketUnknown(outside(moment.date())) from None
 
 
 def zone(name: str) -> ZoneInfo:
@@ -148,42 +128,17 @@ def zone(name: str) -> ZoneInfo:
         raise MarketUnknown(f"the zone database of this machine lacks {name}; install tzdata") from None
 
 
-def parse_closures(document: Mapping[str, object]) -> Closures:
-    """Closures from parsed TOML: `[[closed]] date, reason` and `[[early_close]] date, closes = "HH:MM", reason`.
-
-    `reason` is for people and may be left out. Raises `ValueError` that names the entry and what is wrong with it.
-    """
-    found: dict[date, time | None] = {}
-    for kind, rows in document.items():
-        if kind not in _KEYS or not isinstance(rows, list):
-            raise ValueError(f"{kind}: must be one of {', '.join(f'[[{known}]]' for known in _KEYS)}")
-        for number, entry in enumerate(rows, start=1):
-            try:
-                day = _announced_day(entry, _KEYS[kind])
-                if day in found:
-                    raise ValueError(f"{day} stands in another entry already")
-                found[day] = _announced_close(entry.get("closes")) if kind == "early_close" else None
-            except ValueError as error:
-                raise ValueError(f"[[{kind}]] number {number}: {error}") from None
-    early = {day: closes for day, closes in found.items() if closes is not None}
-    return Closures(frozenset(found.keys() - early.keys()), early)
-
-
 @lru_cache(maxsize=16_384)
 def _session(day: date, closures: Closures) -> Session | None:
     if isinstance(day, datetime):
         raise TypeError("a session belongs to a date in New York, not to a datetime")
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise MarketUnknown(_outside(day))
+        raise MarketUnknown(outside(day))
     new_york, listed = zone(NEW_YORK), f"{day:%m-%d}"
-    if day.weekday() >= _SATURDAY or listed in CLOSED[day.year] or day in closures.closed:
+    if day.weekday() >= SATURDAY or listed in CLOSED[day.year] or day in closures.closed:
         return None
     closes = closures.early.get(day, EARLY_CLOSE if listed in EARLY[day.year] else CLOSES)
     return Session(*(datetime.combine(day, hour, new_york).astimezone(UTC) for hour in (OPENS, closes)))
-
-
-def _outside(day: date) -> str:
-    return f"{day} is outside the exchange calendar, which covers {FIRST_YEAR} to {LAST_YEAR}"
 
 
 def _opens_in(moment: datetime, day: date, closures: Closures) -> float | None:
@@ -215,28 +170,3 @@ def _since_new_year(day: date, moment: datetime, closures: Closures) -> timedelt
     if session is not None and moment > session.opens:
         today = min(moment, session.closes) - session.opens
     return _banked(day.year, closures)[day.timetuple().tm_yday - 1] + today
-
-
-def _announced_day(entry: Mapping[str, object], known: tuple[str, ...]) -> date:
-    if not isinstance(entry, dict) or not isinstance(entry.get("reason", ""), str):
-        raise ValueError(f"must be a table of {', '.join(known)}, with a text as reason")
-    for key in sorted(entry.keys() - set(known)):
-        raise ValueError(f"unknown key {key!r}; known are {', '.join(known)}")
-    day = entry.get("date")
-    if not isinstance(day, date) or isinstance(day, datetime):
-        raise ValueError(f"date must be a TOML date such as 2026-11-27, not {day!r}")
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ValueError(_outside(day))
-    if day.weekday() >= _SATURDAY:
-        raise ValueError(f"{day} is a {day:%A}, when the market is closed anyway")
-    return day
-
-
-def _announced_close(text: object) -> time:
-    try:
-        closes = time.fromisoformat(text if isinstance(text, str) else "")
-    except ValueError:
-        closes = CLOSES
-    if f"{closes:%H:%M}" != text or not OPENS < closes < CLOSES:
-        raise ValueError(f'closes must be "HH:MM" in New York, after 09:30 and before 16:00, not {text!r}')
-    return closes

@@ -15,16 +15,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 
-from detector.model.market import (
-    NEW_YORK,
-    NONE,
-    Closures,
-    MarketUnknown,
-    in_utc,
-    new_york_day,
-    session_on,
-    zone,
-)
+from detector.model.closures import NONE, Closures
+from detector.model.market import NEW_YORK, MarketUnknown, in_utc, new_york_day, session_on, zone
 
 LINGERS: Final = timedelta(seconds=600)
 """How much longer than its row a window lasts (EVENTS.md): a gateway logs in again after the reset."""

@@ -21,6 +21,8 @@ from detector.model.report import SCHEMA_VERSION
 from detector.model.rule import STATE, Kind
 from detector.model.signature import encoded
 
+_STDOUT_KEYS = {"events", "new_events"}
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -47,21 +49,23 @@ def read_previous(raw: Any, expected: Expected) -> Memory:
 
 
 def _unusable(raw: Any) -> str | None:
+    """Return why the document cannot be a memory, or None."""
     if not isinstance(raw, dict):
         return f"the previous artifact is {kind_of(raw)}, not an object"
-    if "schema_version" not in raw and "events" not in raw:
-        return "the previous document is no artifact and no output of this program"
-    version = raw.get("schema_version", 0)
+    if "schema_version" not in raw:
+        whole = "events" in raw and not raw.keys() - _STDOUT_KEYS
+        return None if whole else "the previous document is no artifact and no output of this program"
+    version = raw["schema_version"]
     if not isinstance(version, int) or isinstance(version, bool) or version < 0:
         return "the previous artifact has no readable schema version"
     if version > SCHEMA_VERSION:
         return f"the previous artifact is of schema version {version}, newer than {SCHEMA_VERSION}"
-    return None
+    sealed = version == SCHEMA_VERSION or "checksum" in raw
+    bad = sealed and raw.get("checksum") != checksum_of(raw)
+    return "the previous artifact's checksum does not match its content" if bad else None
 
 
 def _artifact(raw: Mapping[str, Any], expected: Expected) -> Memory:
-    if raw.get("checksum") != checksum_of(raw):
-        return lost("the previous artifact's checksum does not match its content")
     if raw["runtime"] != expected.runtime:
         return lost(f"the previous artifact is of another runtime ({clipped(str(raw['runtime']))})")
     conditions = [typed(Condition, entry) for entry in raw["conditions"]]

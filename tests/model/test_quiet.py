@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.model.market import Closures, market_at, session_on
+from detector.model.closures import Closures
+from detector.model.market import market_at, session_on
 from detector.model.quiet import REGIONS, in_quiet_window, quiet_window_end
 
 if TYPE_CHECKING:
