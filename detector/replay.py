@@ -59,7 +59,7 @@ class Replay:
 
     def step(self, snapshot: Snapshot) -> list[Change]:
         """Evaluate one snapshot as the next run and return what changed and what would have been told."""
-        held = placed(self.memory, snapshot.taken_at, snapshot.taken_at)
+        held = placed(self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at)
         report = evaluate(snapshot, held.memory, self.settings)
         told = ledger.acknowledged(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
         changes = list(_changes(report, self.memory))

@@ -128,10 +128,17 @@ def _owing(condition: Condition, channel: str, run: Run) -> Condition:
 def _bounded(
     conditions: dict[str, Condition], owed: Mapping[str, tuple[Notice, ...]], run: Run
 ) -> dict[str, Condition]:
-    """Leave out what ended a week ago, and of a flood of ended ones all but the newest; never a debt."""
+    """Leave out what ended a week ago, and of a flood of ended ones all but the newest.
+
+    Never a debt, and never an occurrence that is still read: it would be told again.
+    """
     debts = {told.condition.signature for notices in owed.values() for told in notices}
     ended = sorted(
-        (c for c in conditions.values() if c.phase == "ended" and c.signature not in debts),
+        (
+            c
+            for c in conditions.values()
+            if c.phase == "ended" and c.signature not in debts and c.last_seen < run.taken_at
+        ),
         key=lambda c: (c.last_seen, c.signature),
         reverse=True,
     )

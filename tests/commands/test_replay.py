@@ -1,0 +1,177 @@
+"""`replay`: histories, comparisons and timelines as a user runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from detector.cli import main
+from tests.support import NOW, ROOT, healthy, later, patched
+
+COUNTS = [0, 2, 2, 3, 0, 0, 0]
+
+
+def history(folder: Path, name: str = "history.ndjson") -> Path:
+    path = folder / name
+    lines = [
+        json.dumps(later(patched(healthy(), {"status_v3": {"pending_orders": count}}), 600 * number))
+        for number, count in enumerate(COUNTS)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def replayed(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, list[str], str]:
+    code = main(["replay", *map(str, words)], {}, lambda: NOW)
+    out, err = capsys.readouterr()
+    return code, out.splitlines(), err
+
+
+def told(lines: list[str]) -> list[tuple[str, str]]:
+    found = [json.loads(line) for line in lines]
+    return [(entry["at"], entry["told"]) for entry in found if entry.get("told")]
+
+
+EXPECTED = [
+    ("2026-06-02T15:10:00Z", "new"),
+    ("2026-06-02T15:30:00Z", "worse"),
+    ("2026-06-02T15:50:00Z", "resolved"),
+]
+
+
+def test_it_tells_what_would_have_been_told(capsys, tmp_path):
+    code, lines, _ = replayed(capsys, "--json", history(tmp_path))
+    summary = json.loads(lines[-1])
+    assert (code, told(lines[:-1])) == (0, EXPECTED)
+    assert (summary["snapshots"], summary["conditions"], summary["told"]) == (7, 1, 3)
+
+
+def test_a_folder_is_read_by_the_names_of_its_files(capsys, tmp_path):
+    for number, line in enumerate(history(tmp_path).read_text().splitlines()):
+        (tmp_path / f"{number:03}.json").write_text(line)
+    (tmp_path / "history.ndjson").unlink()
+    (tmp_path / "notes.txt").write_text("not a snapshot")
+    assert told(replayed(capsys, "--json", tmp_path)[1][:-1]) == EXPECTED
+
+
+def test_artifacts_are_replayed_from_the_snapshot_in_them(capsys, tmp_path):
+    import io
+    import sys
+
+    for number, line in enumerate(history(tmp_path).read_text().splitlines()):
+        stdin = io.TextIOWrapper(io.BytesIO(line.encode()))
+        keep, sys.stdin = sys.stdin, stdin
+        try:
+            assert main(["--quiet", "--artifact", str(tmp_path / f"{number}.json")], {}, lambda: NOW) == 0
+        finally:
+            sys.stdin = keep
+    capsys.readouterr()
+    (tmp_path / "history.ndjson").unlink()
+    assert told(replayed(capsys, "--json", tmp_path)[1][:-1]) == EXPECTED
+
+
+def test_two_settings_side_by_side(capsys, tmp_path):
+    words = ("--compare", "--set", "AEGIS_PT_PENDING_ORDER_WARN=3", history(tmp_path))
+    code, lines, _ = replayed(capsys, *words)
+    assert code == 0
+    assert [line.split()[:4] for line in lines[:3]] == [
+        ["only", "now", "2026-06-02T15:10:00Z", "new"],
+        ["only", "now", "2026-06-02T15:30:00Z", "worse"],
+        ["only", "then", "2026-06-02T15:30:00Z", "new"],
+    ]
+    assert next(line for line in lines if line.startswith("told")).split() == ["told", "3", "2"]
+
+
+def test_text_for_people_ends_with_a_summary(capsys, tmp_path):
+    _, lines, err = replayed(capsys, history(tmp_path))
+    assert lines[0].startswith("2026-06-02T15:10:00Z  new ")
+    assert any(line.startswith("blind time in the session") for line in lines)
+    assert err == ""
+
+
+def test_a_gap_is_counted_as_blind_time(capsys, tmp_path):
+    path = tmp_path / "gap.ndjson"
+    path.write_text("\n".join(json.dumps(later(healthy(), seconds)) for seconds in (0, 3600)))
+    assert json.loads(replayed(capsys, "--json", path)[1][-1])["blind_sec"] == 3600
+
+
+def test_snapshots_out_of_order_are_counted(capsys, tmp_path):
+    path = tmp_path / "odd.ndjson"
+    path.write_text("\n".join(json.dumps(later(healthy(), seconds)) for seconds in (600, 0, 1200)))
+    assert json.loads(replayed(capsys, "--json", path)[1][-1])["out_of_order"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            '{"taken_at": "2026-06-02T15:00:00Z"}\n{',
+            "h.ndjson line 2: line 1 column 2: expecting property name",
+        ),
+        ("{}", "h.ndjson line 1: a snapshot without taken_at cannot be replayed"),
+        ('{"taken_at": "2026-06-02T15:00:00Z", "ecz": {}}', "h.ndjson line 1: unknown section 'ecz'"),
+        ('{"schema_version": 1, "events": []}', "h.ndjson line 1: the artifact holds no snapshot"),
+    ],
+    ids=["not JSON", "no time", "unknown section", "a ledger"],
+)
+def test_what_cannot_be_replayed_says_where(capsys, tmp_path, content, message):
+    path = tmp_path / "h.ndjson"
+    path.write_text(content)
+    code, _, err = replayed(capsys, path)
+    assert (code, err.startswith(f"detector: {message}")) == (2, True), err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "name a folder"),
+        (("--compare", "."), "--compare needs at least one --set"),
+        (("--set", "AEGIS_PT_NOTHING=1", "."), "--set AEGIS_PT_NOTHING=1: expected NAME=value"),
+        (("--set", "AEGIS_PT_PENDING_ORDER_WARN=x", "."), "AEGIS_PT_PENDING_ORDER_WARN (--set)"),
+        (("none.json",), "does not exist"),
+    ],
+)
+def test_wrong_usage_is_refused(capsys, words, message):
+    code, _, err = replayed(capsys, *words)
+    assert code == 2
+    assert message in err
+
+
+SCRIPT = ROOT / "tests" / "fixtures" / "timelines" / "08-warning-critical-warning-ok.toml"
+
+
+def test_a_timeline_runs_as_written(capsys):
+    code, lines, _ = replayed(capsys, "--script", SCRIPT)
+    assert code == 0
+    assert lines[0] == "ok    step   1  2026-06-06T05:00:00Z  notify    told: new pending_orders_high"
+    assert lines[-1].endswith("as written")
+
+
+def test_a_timeline_at_another_gap(capsys):
+    assert replayed(capsys, "--script", SCRIPT, "--gap", "220")[0] == 0
+
+
+def test_a_timeline_that_differs_exits_1_and_says_how(capsys, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text("start = 2026-06-06T05:00:00Z\n[[step]]\npatch.status_v3.stuck_exits = 1\ntold = []\n")
+    code, lines, _ = replayed(capsys, "--script", path)
+    assert code == 1
+    assert lines[1].strip() == "told: expected [], got [new stuck_exits]"
+
+
+def test_a_timeline_with_its_own_settings(capsys, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        "start = 2026-06-06T05:00:00Z\n[settings]\nAEGIS_PT_PENDING_ORDER_WARN = 1\n"
+        '[[step]]\npatch.status_v3.pending_orders = 1\ntold = ["new pending_orders_high"]\n'
+    )
+    assert replayed(capsys, "--script", path)[0] == 0
+
+
+def test_a_timeline_that_is_not_toml_is_refused(capsys, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text("start = ")
+    code, _, err = replayed(capsys, "--script", path)
+    assert (code, err.startswith("detector: own.toml: ")) == (2, True)
