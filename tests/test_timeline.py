@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from detector.model.patch import patched
 from detector.timeline import Runner, Script, ScriptError, parse_script
-from tests.support import ROOT, evaluated, healthy, healthy_at, later, patched, remembered, settings_of
+from tests.support import ROOT, evaluated, healthy, healthy_at, later, remembered, settings_of
 
 FOLDER = ROOT / "tests" / "fixtures" / "timelines"
 RUN_TIMES: dict[str, list[str]] = json.loads(
@@ -28,6 +29,10 @@ def script_of(path: Path) -> Script:
 
 SCRIPTS = {path.stem: script_of(path) for path in sorted(FOLDER.glob("*.toml"))}
 by_script = pytest.mark.parametrize("name", SCRIPTS)
+
+
+def no_base(name: str) -> dict[str, Any]:
+    return {}
 
 
 def faults(script: Script, times: list[datetime] | None = None) -> list[str]:
@@ -80,7 +85,7 @@ def test_a_timeline_that_tells_something_else_is_red():
         "start": "2026-06-06T05:00:00Z",
         "step": [{"patch": {"status_v3": {"stuck_exits": 1}}, "told": []}],
     }
-    assert faults(parse_script(document, dict)) == [
+    assert faults(parse_script(document, no_base)) == [
         "step 1 at 2026-06-06 05:00:00+00:00: told: expected [], got [new stuck_exits]"
     ]
 
@@ -99,7 +104,7 @@ def test_a_timeline_that_tells_something_else_is_red():
 )
 def test_a_script_that_cannot_be_run_says_where(document, message):
     with pytest.raises(ScriptError, match=message):
-        parse_script(document, dict)
+        parse_script(document, no_base)
 
 
 def test_the_second_message_after_a_kill_bears_the_id_of_the_first():

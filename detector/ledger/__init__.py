@@ -6,7 +6,7 @@ channel took it.
 """
 
 from detector.ledger.advance import Advance, advance
-from detector.ledger.life import Run
 from detector.ledger.owed import acknowledged
+from detector.ledger.run import Run
 
 __all__ = ["Advance", "Run", "acknowledged", "advance"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from detector.ledger.life import KEEP_FOR, Run, fired, not_fired
+from detector.ledger.fading import KEEP_FOR, not_fired
+from detector.ledger.firing import fired
 from detector.ledger.owed import due, notice
+from detector.ledger.run import Run
 from detector.model.condition import Condition, Notice
 from detector.model.mute import Mute, is_muted
 from detector.model.rule import RANK

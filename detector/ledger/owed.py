@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
-from detector.ledger.life import Run
+from detector.ledger.run import Run
 from detector.model.condition import STDOUT, Condition, Notice, Reason, Receipt
 from detector.model.rule import OCCURRENCE, RANK
 from detector.model.times import seconds_between

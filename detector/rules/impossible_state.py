@@ -53,13 +53,13 @@ def _zero_called_open(facts: Facts) -> Iterator[Finding]:
 
 
 def _count_differs(facts: Facts) -> Iterator[Finding]:
-    for section, own in facts.provenance.alone.items():
+    for own in facts.provenance.alone.values():
         count, rows = own.get("open_position_count"), own.get("open_positions")
         whole = "open_positions" not in facts.provenance.partial
         if count is not None and rows is not None and whole and count != len(rows):
             yield _found(
                 "count_differs_from_list",
-                f"{section} counts {counted(count, 'open position')} and lists {len(rows)}.",
+                f"The runtime counts {counted(count, 'open position')} and lists {len(rows)}.",
                 "open_position_count",
                 "open_positions",
             )

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from detector.artifacts import local
-from tests.support import ROOT, healthy, patched
+from detector.model.patch import patched
+from tests.support import ROOT, healthy
 
 FIRING = patched(healthy(), {"status_v3": {"pending_orders": 2, "unknown_fills": 1}})
 NAMES = ["pending_orders_high", "unknown_fill"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import evaluated, given, healthy, healthy_at, named, owed, patched, remembered
+from detector.model.patch import patched
+from tests.support import evaluated, given, healthy, healthy_at, named, owed, remembered
 
 
 def status(**facts: Any) -> dict[str, Any]:
@@ -156,6 +157,7 @@ def test_the_only_source_of_the_heartbeat_is_critical_at_the_second_observation(
 
 def test_it_stays_a_warning_after_the_close():
     memory = None
+    report = evaluated(healthy())
     for clock in ("20:30", "20:40"):
         report = evaluated(patched(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", **DARK}), memory)
         memory = remembered(report)

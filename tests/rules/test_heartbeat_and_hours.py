@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import evaluated, given, healthy, named, owed, patched, remembered, settings_of
+from detector.model.patch import patched
+from tests.support import evaluated, given, healthy, named, owed, remembered, settings_of
 
 STALE = ["critical heartbeat_stale"]
 

@@ -13,6 +13,7 @@ import pytest
 
 from detector.catalog import all_rules, rule_named
 from detector.model.facts import FACT_NAMES, Facts
+from detector.model.patch import patched
 from detector.model.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
 from detector.render.document import stdout_document
 from detector.settings import PREFIX
@@ -25,7 +26,6 @@ from tests.support import (
     moved,
     named,
     owed,
-    patched,
     remembered,
     settings_of,
 )

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import evaluated, given, healthy, healthy_at, named, patched, remembered
+from detector.model.patch import patched
+from tests.support import evaluated, given, healthy, healthy_at, named, remembered
 
 
 def status(**facts: Any) -> dict[str, Any]:
@@ -186,7 +187,7 @@ def test_each_reconcile_flag_is_its_own_condition(flag):
 
 def test_a_flag_resolves_by_itself_while_another_is_not_seen():
     first = evaluated(patched(healthy(), status(broker_reconcile_pending=True)))
-    memory = remembered(first)
+    report, memory = first, remembered(first)
     for minute in ("05", "10"):
         patch = {"taken_at": f"2026-06-02T15:{minute}:00Z", **status(position_reconcile_pending=None)}
         report = evaluated(patched(healthy(), patch), memory)

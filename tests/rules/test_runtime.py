@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import evaluated, given, healthy, named, patched, remembered
+from detector.model.patch import patched
+from tests.support import evaluated, given, healthy, named, remembered
 
 NAMES = ("lt-ibkr-trader", "ibkr-gateway")
 

@@ -1,42 +1,22 @@
-"""One condition's next step: it fires, is good, is not seen, or its source or rule is gone.
+"""A condition that fires: it begins, goes on, returns, or occurs again.
 
-Every bullet of the contract's ledger that does not speak of channels is here. *Lasted* counts the time
-between firing verdicts that follow each other; a gap longer than `AEGIS_PT_GAP_SEC` counts nothing, and
-neither does time in which the condition was held.
+*Lasted* counts the time between firing verdicts that follow each other; a gap longer than
+`AEGIS_PT_GAP_SEC` counts nothing, and neither does time in which the condition was held.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
-from detector.model.condition import Condition, Ending, Transition
+from detector.ledger.run import Run, noted, passed
+from detector.model.condition import Condition
 from detector.model.rule import CRITICAL, OCCURRENCE, RANK, Lasts
 from detector.model.times import seconds_between
-from detector.model.verdict import Signed, Verdict
+from detector.model.verdict import Signed
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
-KEEP_FOR = timedelta(days=7)
-OCCURRENCE_LOOKBACK_SEC = 3600.0
-_MOST_TRANSITIONS = 20
 _GAPPED_OBSERVATIONS = 3
-_GOODS_TO_RESOLVE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The run that advances the ledger.
-
-    `new_look` is False where this snapshot is not newer than the memory: a second look at the same
-    moment confirms nothing. `generation` is that of the artifact that this run will write. `remembers` is False without any memory.
-    """
-
-    taken_at: datetime
-    settings: Settings
-    generation: int = 1
-    new_look: bool = True
-    remembers: bool = True
 
 
 def fired(old: Condition | None, signed: Signed, run: Run, owes: bool) -> Condition:
@@ -110,7 +90,7 @@ def _returned(old: Condition, signed: Signed, run: Run) -> Condition:
         held_why=None,
         returns=returns,
         receipts={name: replace(receipt, ended=False) for name, receipt in old.receipts.items()},
-        transitions=_noted(old, run, "again" if returns > old.returns else "firing"),
+        transitions=noted(old, run, "again" if returns > old.returns else "firing"),
     )
 
 
@@ -118,7 +98,7 @@ def _occurred(old: Condition, signed: Signed, run: Run) -> Condition:
     at = signed.finding.at
     afresh = at is not None and (old.occurred_at is None or at > old.occurred_at)
     if not afresh:
-        return _passed(
+        return passed(
             replace(old, observations=old.observations + run.new_look), signed.rule.declaration.lookback, run
         )
     ended = old.phase == "ended"
@@ -134,7 +114,7 @@ def _occurred(old: Condition, signed: Signed, run: Run) -> Condition:
         ended_at=None,
         ending=None,
         returns=old.returns + 1,
-        transitions=_noted(old, run, "again"),
+        transitions=noted(old, run, "again"),
     )
 
 
@@ -155,7 +135,7 @@ def _judged(condition: Condition, signed: Signed, run: Run) -> Condition:
         setting=finding.limit.name if finding.limit else None,
         last_seen=max(run.taken_at, condition.last_seen),
         evidence=tuple(dict.fromkeys((*condition.evidence, *signed.evidence))),
-        transitions=_noted(condition, run, severity) if changed else condition.transitions,
+        transitions=noted(condition, run, severity) if changed else condition.transitions,
     )
     listed = signed.when("listed")
     return replace(
@@ -191,75 +171,3 @@ def _satisfied(condition: Condition, need: Lasts | None, proven: float | None, s
 def _limit(setting: Setting[Any] | None, settings: Settings) -> float | str | None:
     value: float | str | None = settings[setting] if setting is not None else None
     return value
-
-
-def not_fired(
-    old: Condition, verdict: Verdict, why: str, run: Run, lookback: Setting[float] | None
-) -> Condition | None:
-    """Return the condition after any other verdict, or None where nothing is left to remember."""
-    if old.phase == "ended":
-        return old
-    if verdict == "retired":
-        return _ended(old, "retired", run.taken_at, run)
-    if old.kind == OCCURRENCE:
-        return _passed(old, lookback, run)
-    if verdict == "good":
-        return _good(old, run)
-    return _unseen(old, why, run)
-
-
-def _good(old: Condition, run: Run) -> Condition | None:
-    if not old.receipts and not old.owing:
-        return None
-    since = old.good_since or run.taken_at
-    goods = old.goods + (run.new_look or not old.goods)
-    condition = replace(
-        old,
-        phase="recovering",
-        goods=goods,
-        good_since=since,
-        last_good=run.taken_at,
-        escalated=False,
-        held_since=None,
-        held_why=None,
-        transitions=old.transitions if old.goods else _noted(old, run, "good"),
-    )
-    calm = run.settings[REOPEN_WITHIN_SEC] if old.returns else 0
-    if goods >= _GOODS_TO_RESOLVE and seconds_between(since, run.taken_at) >= calm:
-        return _ended(condition, "resolved", since, run)
-    return condition
-
-
-def _unseen(old: Condition, why: str, run: Run) -> Condition:
-    since = old.held_since or run.taken_at
-    if run.taken_at - since >= KEEP_FOR:
-        return _ended(old, "unwatched", run.taken_at, run)
-    if old.phase == "recovering":
-        return replace(old, goods=0, good_since=None, held_since=since, held_why=why)
-    noted = old.transitions if old.phase == "held" else _noted(old, run, "held")
-    return replace(old, phase="held", held_since=since, held_why=why, transitions=noted)
-
-
-def _passed(old: Condition, lookback: Setting[float] | None, run: Run) -> Condition:
-    """Return an occurrence: it leaves the list once its look-back is over, and never resolves."""
-    own = run.settings[lookback] if lookback is not None else 0
-    over = seconds_between(old.noticed_at or old.first_seen, run.taken_at) > max(own, OCCURRENCE_LOOKBACK_SEC)
-    if old.phase == "ended" or not over:
-        return old
-    return _ended(old, "passed", run.taken_at, run)
-
-
-def _ended(old: Condition, ending: Ending, at: datetime, run: Run) -> Condition:
-    return replace(
-        old,
-        phase="ended",
-        ending=ending,
-        ended_at=at,
-        escalated=False,
-        because_of=None,
-        transitions=_noted(old, run, ending),
-    )
-
-
-def _noted(old: Condition, run: Run, to: str) -> tuple[Transition, ...]:
-    return (*old.transitions, Transition(run.taken_at, to))[-_MOST_TRANSITIONS:]

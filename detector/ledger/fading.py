@@ -1,0 +1,63 @@
+"""A condition that does not fire now: it is good, not seen, or its source or rule is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from detector.ledger.run import Run, ended, noted, passed
+from detector.model.condition import Condition
+from detector.model.rule import OCCURRENCE
+from detector.model.times import seconds_between
+from detector.model.verdict import Verdict
+from detector.settings import REOPEN_WITHIN_SEC, Setting
+
+KEEP_FOR = timedelta(days=7)
+_GOODS_TO_RESOLVE = 2
+
+
+def not_fired(
+    old: Condition, verdict: Verdict, why: str, run: Run, lookback: Setting[float] | None
+) -> Condition | None:
+    """Return the condition after any other verdict, or None where nothing is left to remember."""
+    if old.phase == "ended":
+        return old
+    if verdict == "retired":
+        return ended(old, "retired", run.taken_at, run)
+    if old.kind == OCCURRENCE:
+        return passed(old, lookback, run)
+    if verdict == "good":
+        return _good(old, run)
+    return _unseen(old, why, run)
+
+
+def _good(old: Condition, run: Run) -> Condition | None:
+    if not old.receipts and not old.owing:
+        return None
+    since = old.good_since or run.taken_at
+    goods = old.goods + (run.new_look or not old.goods)
+    condition = replace(
+        old,
+        phase="recovering",
+        goods=goods,
+        good_since=since,
+        last_good=run.taken_at,
+        escalated=False,
+        held_since=None,
+        held_why=None,
+        transitions=old.transitions if old.goods else noted(old, run, "good"),
+    )
+    calm = run.settings[REOPEN_WITHIN_SEC] if old.returns else 0
+    if goods >= _GOODS_TO_RESOLVE and seconds_between(since, run.taken_at) >= calm:
+        return ended(condition, "resolved", since, run)
+    return condition
+
+
+def _unseen(old: Condition, why: str, run: Run) -> Condition:
+    since = old.held_since or run.taken_at
+    if run.taken_at - since >= KEEP_FOR:
+        return ended(old, "unwatched", run.taken_at, run)
+    if old.phase == "recovering":
+        return replace(old, goods=0, good_since=None, held_since=since, held_why=why)
+    steps = old.transitions if old.phase == "held" else noted(old, run, "held")
+    return replace(old, phase="held", held_since=since, held_why=why, transitions=steps)

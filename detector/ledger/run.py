@@ -1,0 +1,55 @@
+"""The run that advances the ledger, and the steps that every verdict can lead to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from detector.model.condition import Condition, Ending, Transition
+from detector.model.times import seconds_between
+from detector.settings import Setting, Settings
+
+OCCURRENCE_LOOKBACK_SEC = 3600.0
+_MOST_TRANSITIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run that advances the ledger.
+
+    `new_look` is False where this snapshot is not newer than the memory: a second look at the same
+    moment confirms nothing. `generation` is that of the artifact that this run will write. `remembers` is False without any memory.
+    """
+
+    taken_at: datetime
+    settings: Settings
+    generation: int = 1
+    new_look: bool = True
+    remembers: bool = True
+
+
+def passed(old: Condition, lookback: Setting[float] | None, run: Run) -> Condition:
+    """Return an occurrence: it leaves the list once its look-back is over, and never resolves."""
+    own = run.settings[lookback] if lookback is not None else 0
+    over = seconds_between(old.noticed_at or old.first_seen, run.taken_at) > max(own, OCCURRENCE_LOOKBACK_SEC)
+    if old.phase == "ended" or not over:
+        return old
+    return ended(old, "passed", run.taken_at, run)
+
+
+def ended(old: Condition, ending: Ending, at: datetime, run: Run) -> Condition:
+    """Return the condition at its end."""
+    return replace(
+        old,
+        phase="ended",
+        ending=ending,
+        ended_at=at,
+        escalated=False,
+        because_of=None,
+        transitions=noted(old, run, ending),
+    )
+
+
+def noted(old: Condition, run: Run, to: str) -> tuple[Transition, ...]:
+    """Return the condition's transitions with one more, the newest kept."""
+    return (*old.transitions, Transition(run.taken_at, to))[-_MOST_TRANSITIONS:]

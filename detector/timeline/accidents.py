@@ -1,0 +1,38 @@
+"""What can happen to a memory between two runs, on the text of an artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from detector.model.checksum import checksum_of
+from detector.model.times import text_of
+
+_DAY = timedelta(days=1)
+
+
+def _rewritten(text: str | None, **changes: Any) -> str | None:
+    if text is None:
+        return None
+    body = {**json.loads(text), **changes}
+    return json.dumps({**body, "checksum": checksum_of(body)})
+
+
+def _from_the_future(text: str | None) -> str | None:
+    if text is None:
+        return None
+    ahead = datetime.fromisoformat(json.loads(text)["taken_at"]).astimezone(UTC) + _DAY
+    return _rewritten(text, taken_at=text_of(ahead))
+
+
+ACCIDENTS: Mapping[str, Callable[[str | None], str | None]] = {
+    "kept": lambda text: text,
+    "none": lambda text: None,
+    "truncated": lambda text: text and text[: len(text) // 2],
+    "corrupted": lambda text: text and text.replace('"conditions"', '"c0nditions"'),
+    "from the future": _from_the_future,
+    "of a newer version": lambda text: _rewritten(text, schema_version=99),
+    "of another runtime": lambda text: _rewritten(text, runtime="another"),
+}

@@ -1,0 +1,136 @@
+"""Runs a timeline step by step; what is remembered goes through the artifact's own text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from detector import ledger
+from detector.catalog import all_rules
+from detector.evaluate import evaluate
+from detector.model.condition import STDOUT, Condition, Notice
+from detector.model.document import DocumentError, parse
+from detector.model.memory import lost, placed
+from detector.model.patch import patched, shifted
+from detector.model.redact import redacted
+from detector.model.report import Report
+from detector.model.snapshot import Snapshot, from_document
+from detector.readers.previous import Expected, read_previous
+from detector.render.document import artifact_document
+from detector.settings import RUNTIME, Settings
+from detector.timeline.accidents import ACCIDENTS
+from detector.timeline.script import Script, ScriptError, Step, moment_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one step came to; `faults` says where it differs from the script, empty where it does not."""
+
+    step: Step
+    at: datetime
+    events: tuple[str, ...]
+    told: tuple[str, ...]
+    decision: str
+    faults: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs a script step by step; what is remembered goes through the artifact's own text."""
+
+    script: Script
+    settings: Settings
+    artifact: str | None = None
+
+    def run(self, times: Sequence[datetime] | None = None) -> Iterator[Ran]:
+        """Yield every step as it ran, at its own time or at the given run times."""
+        at, given = self.script.start, iter(times or ())
+        count = 0
+        for step in self.script.steps:
+            for _ in range(step.repeat):
+                if count and times is None:
+                    wait = None if step.after_min is None else timedelta(minutes=step.after_min)
+                    at += self.script.gap if wait is None else wait
+                at = next(given, at + self.script.gap) if times is not None else at
+                count += 1
+                yield self._run(step, at)
+
+    def _run(self, step: Step, at: datetime) -> Ran:
+        snapshot = self._snapshot(step, at)
+        report, keeps = self._evaluated(step, snapshot)
+        taken = {name: report.owed[name] for name in self.script.channels if name not in step.refuse}
+        delivered = {} if step.killed == "before delivery" else taken
+        if step.killed is None and keeps:
+            conditions: Mapping[str, Condition] = report.conditions
+            for channel, notices in delivered.items():
+                conditions = ledger.acknowledged(conditions, notices, channel, at)
+            self.artifact = json.dumps(artifact_document(replace(report, conditions=conditions)))
+        return self._compared(step, at, report, delivered)
+
+    def _snapshot(self, step: Step, at: datetime) -> Snapshot:
+        start = self.script.base.get("taken_at")
+        moved = (
+            shifted(self.script.base, at - moment_of(start, "taken_at of the base"))
+            if start
+            else self.script.base
+        )
+        document = step.patch if step.whole else patched(moved, step.patch)
+        for path in step.remove:
+            document = patched(document, _removal(path))
+        try:
+            made = from_document(redacted(document), now=at, runtime=self.settings[RUNTIME])
+        except DocumentError as error:
+            raise ScriptError(f"step {step.number}: {error}") from None
+        return made if step.whole else replace(made, taken_at=at)
+
+    def _evaluated(self, step: Step, snapshot: Snapshot) -> tuple[Report, bool]:
+        text = ACCIDENTS[step.memory](self.artifact)
+        expected = Expected(
+            snapshot.runtime, snapshot.taken_at, {one.name: one.declaration.kind for one in all_rules()}
+        )
+        try:
+            memory = read_previous(None if text is None else parse(text.encode()), expected)
+        except DocumentError as error:
+            memory = lost(str(error))
+        held = placed(memory, snapshot.taken_at, snapshot.taken_at)
+        return evaluate(snapshot, held.memory, self.settings, self.script.channels), held.keeps
+
+    def _compared(
+        self, step: Step, at: datetime, report: Report, delivered: Mapping[str, Sequence[Notice]]
+    ) -> Ran:
+        events = self._shown(_named(event) for event in report.events)
+        one = self.script.channels == (STDOUT,)
+        told = self._shown(
+            f"{'' if one else channel + ': '}{notice.reason} {_named(notice.condition, severity=False)}"
+            for channel, notices in delivered.items()
+            for notice in notices
+        )
+        action = report.decision.action
+        faults = [
+            f"{name}: expected {_list(wanted)}, got {_list(got)}"
+            for name, wanted, got in (("told", step.told, told), ("events", step.events, events))
+            if wanted is not None and sorted(wanted) != sorted(got)
+        ]
+        if step.decision not in (None, action):
+            faults.append(f"decision: expected {step.decision}, got {action}")
+        return Ran(step, at, events, told, action, tuple(faults))
+
+    def _shown(self, found: Iterator[str]) -> tuple[str, ...]:
+        return tuple(item for item in found if not any(name in item for name in self.script.ignore))
+
+
+def _removal(path: str) -> dict[str, Any]:
+    head, _, rest = path.partition(".")
+    return {head: _removal(rest) if rest else None}
+
+
+def _list(items: Sequence[str]) -> str:
+    return "[" + ", ".join(sorted(items)) + "]"
+
+
+def _named(one: Any, severity: bool = True) -> str:
+    subject = f":{one.subject}" if one.subject is not None else ""
+    return f"{one.severity + ' ' if severity else ''}{one.type}{subject}"
