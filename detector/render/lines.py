@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.model.report import Report
 
 
-def decision_line(report: Report) -> str:
-    """Return the one line that says what to do, what holds, and what was not seen."""
+def decision_line(report: Report, zones: tuple[str, ...]) -> str:
+    """Return the one line that says what to do, what holds, what was not seen, and when that was."""
     unseen = [covered.title for covered in report.coverage if covered.state == "not seen"]
     total = len(report.coverage)
     count = len(report.events)
@@ -25,8 +27,25 @@ def decision_line(report: Report) -> str:
     if report.unread:
         parts.append(f"not read by this version: {', '.join(report.unread)}")
     if report.decision.note:
-        parts.append(report.decision.note)
-    return "; ".join(parts)
+        parts.append(report.decision.note.rstrip("."))
+    return "; ".join([*parts, shown_time(report.taken_at, zones)])
+
+
+def shown_time(moment: datetime, zones: tuple[str, ...]) -> str:
+    """Return a time as people keep records: `2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST`.
+
+    The day stands where it differs from the one before. A zone that this machine does not know is left out.
+    """
+    shown, day = [], ""
+    for name in zones:
+        try:
+            local = moment.astimezone(ZoneInfo(name))
+        except (ZoneInfoNotFoundError, ValueError):
+            continue
+        today = f"{local:%Y-%m-%d} "
+        shown.append(f"{today if today != day else ''}{local:%H:%M %Z}")
+        day = today
+    return ", ".join(shown)
 
 
 def resolved_lines(report: Report) -> Iterator[str]:

@@ -1,0 +1,78 @@
+"""The line on stderr: what to do, what holds, what was not seen, and when that was."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from detector.model.patch import patched
+from detector.render.lines import decision_line, resolved_lines, shown_time
+from tests.support import evaluated, healthy, healthy_at, remembered
+
+ZONES = ("UTC", "America/New_York", "Asia/Tokyo")
+AT = "2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST"
+
+
+def line(document: dict[str, object]) -> str:
+    return decision_line(evaluated(document), ZONES)
+
+
+def test_a_healthy_session():
+    assert line(healthy()) == f"observe: 0 events; 11 of 11 golden signals seen; {AT}"
+
+
+def test_nothing_at_all_says_that_nothing_was_checked():
+    said = line({"taken_at": "2026-06-02T15:00:00Z"})
+    assert said == (
+        "observe: 0 events; nothing was checked (no section on standard input says anything, "
+        f"no source is configured); {AT}"
+    )
+
+
+def test_what_was_not_seen_is_named():
+    said = line(patched(healthy(), {"ecs": None, "containers": None}))
+    assert "8 of 11 golden signals seen (not seen: runtime primary, gateway, standby guard)" in said
+
+
+def test_an_escalation_ends_with_the_need_for_approval():
+    said = line(patched(healthy(), {"status_v3": {"stuck_exits": 1, "pending_exits": 1}}))
+    assert said.startswith("escalate: 2 events; 11 of 11")
+    assert "; Stopping or scaling the runtime needs explicit approval; 2026" in said
+
+
+def test_held_events_are_counted():
+    memory = remembered(evaluated(patched(healthy(), {"status_v3": {"pending_orders": 2}})))
+    report = evaluated(healthy_at("2026-06-02T15:05:00Z", {"status_v3": {"pending_orders": None}}), memory)
+    assert decision_line(report, ZONES).startswith("notify: 1 event (1 held); ")
+
+
+def test_sections_without_a_reader_are_named():
+    assert "not read by this version: power" in line(patched(healthy(), {"power": {"status": "OL"}}))
+
+
+def test_an_end_is_said_with_its_duration():
+    memory = remembered(evaluated(patched(healthy(), {"status_v3": {"pending_orders": 2}})))
+    for clock in ("15:05", "15:10"):
+        report = evaluated(healthy_at(f"2026-06-02T{clock}:00Z"), memory)
+        memory = remembered(report)
+    assert list(resolved_lines(report)) == [
+        "pending_orders_high:aegis-pt-core: Resolved after 5 min, good again since 2026-06-02T15:05:00Z; "
+        "it was: 2 orders are pending (limit 2)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("moment", "zones", "shown"),
+    [
+        (
+            datetime(2026, 12, 1, 3, 0, tzinfo=UTC),
+            ZONES,
+            "2026-12-01 03:00 UTC, 2026-11-30 22:00 EST, 2026-12-01 12:00 JST",
+        ),
+        (datetime(2026, 6, 2, 12, 0, tzinfo=UTC), ("Mars/Olympus", "UTC"), "2026-06-02 12:00 UTC"),
+    ],
+    ids=["the day where it differs", "an unknown zone is left out"],
+)
+def test_times_for_people(moment, zones, shown):
+    assert shown_time(moment, zones) == shown
