@@ -59,7 +59,7 @@ def _severity(facts: Facts, service: Service, limits: Limits) -> Severity:
         return WARNING
     began = service.replacing_since
     replacing = began is not None and facts.age_of(began) < limits[DEPLOY_GRACE_SEC]
-    in_order = service.desired == expected and service.running is not None and service.running <= expected
+    in_order = service.desired == expected and service.running is not None and service.running < expected
     return WARNING if replacing and in_order else CRITICAL
 
 

@@ -155,6 +155,34 @@ def test_no_task_is_told_when_the_service_was_not_seen():
     assert given({"ecs": {"tasks": [], "services": None}}) == [TASKS]
 
 
+@pytest.mark.parametrize(
+    ("ecs", "symptom"),
+    [
+        pytest.param({"tasks": [], "services": None}, True, id="no task runs"),
+        pytest.param({"tasks": [task(), task(1)]}, False, id="two tasks run"),
+        pytest.param(service(runningCount=0)["ecs"], True, id="the service runs none"),
+        pytest.param(service(desiredCount=2)["ecs"], False, id="the service runs one of two"),
+    ],
+)
+def test_only_where_no_task_runs_is_a_stale_heartbeat_a_symptom(ecs, symptom):
+    stale = {"status_v3": {"heartbeat_at": "2026-06-02T14:50:00Z"}, "ecs": ecs}
+    report = evaluated(patched(healthy(), stale))
+    heartbeat = next(event for event in report.events if event.type == "heartbeat_stale")
+    told = [event.type for event in report.new_events]
+    assert (heartbeat.because_of is not None, "heartbeat_stale" not in told) == (symptom, symptom)
+
+
+def test_a_task_without_a_status_may_be_the_one_that_is_missing():
+    report = evaluated(patched(healthy(), {"ecs": {"tasks": [task(lastStatus=None)]}}))
+    assert named(report) == []
+    assert report.coverage[0].why == "the containers or the status of a task were not seen"
+
+
+def test_a_count_that_was_not_seen_is_shown_as_unknown():
+    report = evaluated(patched(healthy(), service(runningCount=0, pendingCount=None)))
+    assert report.events[0].summary == "Service aegis-pt-core runs 0 of 1 tasks (desired 1, pending ?)."
+
+
 def test_a_second_draining_task_is_said_to_drain():
     report = evaluated(patched(healthy(), {"ecs": {"tasks": [task(), task(1, desiredStatus="STOPPED")]}}))
     assert report.events[0].summary == (
