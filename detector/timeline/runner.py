@@ -17,10 +17,11 @@ from detector.model.memory import lost, placed
 from detector.model.patch import patched, shifted
 from detector.model.redact import redacted
 from detector.model.report import Report
+from detector.model.rule import Rule, Verdicts
 from detector.model.snapshot import Snapshot, from_document
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document
-from detector.settings import RUNTIME, Settings
+from detector.settings import MUTES, RUNTIME, Settings
 from detector.timeline.accidents import ACCIDENTS
 from detector.timeline.script import Script, ScriptError, Step, moment_of
 
@@ -44,6 +45,12 @@ class Runner:
     script: Script
     settings: Settings
     artifact: str | None = None
+
+    def __post_init__(self) -> None:
+        """Put the script's own mutes in force."""
+        if self.script.mutes:
+            files = {**self.settings.files, MUTES.name: self.script.mutes}
+            self.settings = replace(self.settings, files=files)
 
     def run(self, times: Sequence[datetime] | None = None) -> Iterator[Ran]:
         """Yield every step as it ran, at its own time or at the given run times."""
@@ -96,7 +103,8 @@ class Runner:
         except DocumentError as error:
             memory = lost(str(error))
         held = placed(memory, snapshot.taken_at, snapshot.taken_at)
-        return evaluate(snapshot, held.memory, self.settings, self.script.channels), held.keeps
+        rules = [_broken(one) if one.name in step.broken else one for one in all_rules()]
+        return evaluate(snapshot, held.memory, self.settings, self.script.channels, rules), held.keeps
 
     def _compared(
         self, step: Step, at: datetime, report: Report, delivered: Mapping[str, Sequence[Notice]]
@@ -120,6 +128,13 @@ class Runner:
 
     def _shown(self, found: Iterator[str]) -> tuple[str, ...]:
         return tuple(item for item in found if not any(name in item for name in self.script.ignore))
+
+
+def _broken(one: Rule) -> Rule:
+    def check(*given: object) -> Verdicts:
+        raise RuntimeError(f"broken by the script, given {len(given)}")
+
+    return replace(one, check=check)
 
 
 def _removal(path: str) -> dict[str, Any]:

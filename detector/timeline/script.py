@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from detector.catalog import all_rules
 from detector.model.condition import STDOUT
+from detector.model.mute import Mute, MuteError, parse_mutes
 from detector.model.times import TimeError, parse_rfc3339
 from detector.timeline.accidents import ACCIDENTS
 
-_KEYS = {"about", "start", "gap_min", "gaps", "base", "channels", "ignore", "settings", "step"}
+_KEYS = {"about", "start", "gap_min", "gaps", "base", "channels", "ignore", "settings", "mute", "step"}
 _STEP_KEYS = {
-    "after_min", "patch", "remove", "snapshot", "refuse", "memory", "killed", "repeat", "events", "told", "decision"
+    "after_min", "patch", "remove", "snapshot", "broken", "refuse", "memory", "killed", "repeat", "events", "told",
+    "decision",
 }  # fmt: skip
 KILLED = ("before delivery", "after delivery")
 
@@ -26,7 +29,7 @@ class ScriptError(ValueError):
 class Step:
     """One run: what it sees, which channels refuse, what happens to it, and what it must tell.
 
-    `told` and `events` are None where the script expects nothing in particular. `repeat` runs it again.
+    `broken` names rules that raise. `told` and `events` are None where the script expects nothing in particular. `repeat` runs it again.
     """
 
     number: int
@@ -37,6 +40,7 @@ class Step:
     refuse: tuple[str, ...] = ()
     memory: str = "kept"
     killed: str | None = None
+    broken: tuple[str, ...] = ()
     repeat: int = 1
     events: tuple[str, ...] | None = None
     told: tuple[str, ...] | None = None
@@ -56,6 +60,7 @@ class Script:
     ignore: tuple[str, ...] = ()
     gaps: tuple[float, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    mutes: tuple[Mute, ...] = ()
 
 
 def parse_script(document: Mapping[str, Any], base: Callable[[str], Mapping[str, Any]]) -> Script:
@@ -77,8 +82,17 @@ def parse_script(document: Mapping[str, Any], base: Callable[[str], Mapping[str,
         channels=tuple(document.get("channels", (STDOUT,))),
         ignore=tuple(document.get("ignore", ())),
         gaps=tuple(document.get("gaps", ())),
+        mutes=_mutes(document),
         settings={str(key): str(value) for key, value in document.get("settings", {}).items()},
     )
+
+
+def _mutes(document: Mapping[str, Any]) -> tuple[Mute, ...]:
+    money = [one.name for one in all_rules() if one.declaration.money]
+    try:
+        return parse_mutes({"mute": document.get("mute", [])}, money)
+    except MuteError as error:
+        raise ScriptError(str(error)) from None
 
 
 def _step(table: Mapping[str, Any], number: int) -> Step:
@@ -99,6 +113,7 @@ def _step(table: Mapping[str, Any], number: int) -> Step:
         refuse=tuple(table.get("refuse", ())),
         memory=memory,
         killed=killed,
+        broken=tuple(table.get("broken", ())),
         repeat=int(table.get("repeat", 1)),
         events=_expected(table.get("events")),
         told=_expected(table.get("told")),

@@ -326,6 +326,35 @@ def test_dark_is_told_once_and_ends_when_it_is_seen_again():
     assert told == [["new exposure_unwatched"], [], [], [], ["resolved exposure_unwatched"]]
 
 
+def test_dark_ends_when_the_positions_are_seen_to_be_none():
+    memory, told = remembered(evaluated(seen_at("14:40", 2))), []
+    flat = {"heartbeat_at": None, "open_positions": None, "open_position_count": 0}
+    documents = [
+        dark_at("14:50"),
+        *(healthy_at(f"2026-06-02T15:{m}:00Z", status(**flat)) for m in ("00", "10")),
+    ]
+    for document in documents:
+        report = evaluated(document, memory)
+        memory = remembered(report)
+        told.append(owed(report))
+    assert told == [["new exposure_unwatched"], [], ["resolved exposure_unwatched"]]
+
+
+@pytest.mark.parametrize(
+    ("positions", "words"),
+    [
+        (2, "and 2 positions were open when last seen."),
+        (1, "and 1 position was open when last seen."),
+        (None, "and whether positions are open was never known."),
+    ],
+)
+def test_what_is_dark_says_what_was_last_known(positions, words):
+    report = evaluated(dark_at("15:00"), remembered(evaluated(seen_at("14:50", positions))))
+    said = report.events[0].summary
+    assert said.startswith("Dark while the market is open: the heartbeat")
+    assert said.endswith(words)
+
+
 def test_nothing_is_dark_after_the_close():
     memory = remembered(evaluated(seen_at("19:50", 2)))
     assert named(evaluated(dark_at("20:00"), memory)) == []

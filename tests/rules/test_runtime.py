@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from detector.model.patch import patched
-from tests.support import evaluated, given, healthy, named, remembered
+from tests.support import evaluated, given, healthy, healthy_at, named, remembered
 
 NAMES = ("lt-ibkr-trader", "ibkr-gateway")
 
@@ -225,6 +225,16 @@ def containers(gateway: Any, trader: Any = ("RUNNING", "UNKNOWN")) -> list[dict[
 )
 def test_the_gateway(columns, expected):
     assert given({"ecs": {"tasks": [task(**columns)]}}) == expected
+
+
+def test_a_gateway_that_was_sick_is_not_good_before_its_health_is_known():
+    sick = task(containers=containers(("RUNNING", "UNHEALTHY")))
+    fresh = task(7, startedAt="2026-06-02T15:04:00Z", containers=containers(("RUNNING", "UNKNOWN")))
+    memory = remembered(evaluated(patched(healthy(), {"ecs": {"tasks": [sick]}})))
+    report = evaluated(healthy_at("2026-06-02T15:05:00Z", {"ecs": {"tasks": [fresh]}}), memory)
+    assert named(report) == ["critical gateway_unhealthy"]
+    assert report.events[0].held
+    assert "the health of ibkr-gateway is not known yet" in report.events[0].summary
 
 
 @pytest.mark.parametrize(
