@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from detector.catalog import all_rules, rule_named
-from detector.model.facts import FACT_NAMES, Facts
+from detector.model.facts import FACT_NAMES, STATUS_FACTS, Facts
 from detector.model.patch import patched
 from detector.model.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
 from detector.render.document import stdout_document
@@ -149,6 +149,29 @@ def drifted(document: Any, patch: Any, chance: random.Random, key: str = "") -> 
     if key in _WORDING:
         return "".join(chance.choice("abc ") for _ in range(6)) + "x"
     return moved(document, chance.uniform(-1, 0.5)) if re.match(r"\d{4}-\d\d-\d\dT", document) else document
+
+
+# --- worse is never better -----------------------------------------------------------------------------
+
+_WORST: dict[str, Any] = {
+    "older": "2026-05-01T00:00:00Z",
+    "larger": 50,
+    "true": True,
+    "false": False,
+    "not ok": "down",
+    "not empty": "TimeoutError()",
+}
+MONOTONE = {name: _WORST[spec["worse"]] for name, spec in STATUS_FACTS.items() if spec["worse"] in _WORST}
+
+
+@by_fixture
+@pytest.mark.parametrize("fact", MONOTONE)
+def test_making_a_signal_worse_never_removes_an_event(one, fact):
+    """Only a contradiction can, and what could not be read: it is readable then."""
+    if fact not in one.document.get("status_v3", {}) or one.document["status_v3"][fact] == []:
+        return
+    worse = patched(one.document, {"status_v3": {fact: MONOTONE[fact]}})
+    assert types(one.events) - {"impossible_state", "reading_invalid"} <= types(named(one.run(worse)))
 
 
 # --- what was seen and then lost -----------------------------------------------------------------------
