@@ -11,6 +11,7 @@ from typing import Any
 
 from detector import readers, rules
 from detector.model.rule import Declaration, Rule
+from detector.settings import Setting, Settings
 
 Read = Callable[..., None]
 
@@ -63,3 +64,9 @@ def declared(name: str) -> Any:
     """Return the declaration of the rule of that name, or None."""
     one = rule_named(name)
     return one.declaration if one else None
+
+
+def log_look_back(settings: Settings) -> float:
+    """Return how far back, in seconds, the log lines must be seen: the longest that any rule declares."""
+    wanted = (one.declaration.reads_back for one in all_rules())
+    return max(settings[sec] if isinstance(sec, Setting) else sec for sec in wanted)

@@ -45,7 +45,7 @@ SIGNALS = (
         "gateway",
         "gateway",
         ("tasks",),
-        ("gateway_unhealthy", "trader_not_running"),
+        ("gateway_unhealthy", "trader_not_running", "gateway_failure"),
         "`ibkr-gateway` is RUNNING/HEALTHY and `lt-ibkr-trader` is RUNNING",
     ),
     Signal(
@@ -65,8 +65,13 @@ SIGNALS = (
     Signal(
         "reconciliation",
         "reconciliation",
-        ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending"),
-        ("reconcile_pending",),
+        (
+            "broker_reconcile_pending",
+            "position_reconcile_pending",
+            "entry_blocking_reconcile_pending",
+            "logs",
+        ),
+        ("reconcile_pending", "reconcile_unproven"),
         "all three reconciliation flags are false and the logs prove it",
     ),
     Signal(
@@ -108,14 +113,21 @@ SIGNALS = (
         "market_data",
         "market data",
         ("market_data_status", "market_data_10197_recent"),
-        ("market_data_10197", "market_data_degraded"),
+        ("market_data_10197", "market_data_degraded", "farm_unhealed"),
         "`market_data_status=ok` and no sustained 10197",
     ),
     Signal(
         "severe_signals",
         "severe signals",
-        ("send_outcome_unknown",),
-        ("send_outcome_unknown", "broker_disconnected"),
+        ("send_outcome_unknown", "logs"),
+        (
+            "send_outcome_unknown",
+            "broker_disconnected",
+            "session_conflict",
+            "connectivity_lost",
+            "severe_log_burst",
+            "margin_notice",
+        ),
         "no session conflict, no lost connectivity, no severe burst, no unknown send outcome",
     ),
 )

@@ -18,6 +18,7 @@ from detector.model.condition import STDOUT, Condition, Notice
 from detector.model.context import Context
 from detector.model.event import Event, event_of, event_of_notice
 from detector.model.facts import Facts
+from detector.model.logmemory import logs_to_remember
 from detector.model.memory import FIRST_RUN, Memory
 from detector.model.mute import Mute
 from detector.model.profile import Profile, parse_profile
@@ -87,7 +88,7 @@ def evaluate(
         coverage=cover(judgement, {condition.type for condition in active}),
         sources=facts.sources,
         conditions=step.conditions,
-        carried=_carried(facts),
+        carried=_carried(facts, settings),
         channels=previous.channels,
         gap=_gap(previous, facts, settings),
         unread=unread(snapshot),
@@ -119,13 +120,14 @@ def _gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
     return Gap(seconds, facts.open_unwatched, exceeded=seconds > settings[GAP_SEC])
 
 
-def _carried(facts: Facts) -> Before:
+def _carried(facts: Facts, settings: Settings) -> Before:
     """Return what the next run's rules may compare with."""
     before = facts.before
     open_now = facts.positions_open
     return Before(
         seen=before.seen | {name for name in ("heartbeat_at", "open_positions") if _is_seen(name, facts)},
         open_positions=before.open_positions if open_now is None else open_now,
+        logs=logs_to_remember(facts, settings),
     )
 
 

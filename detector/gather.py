@@ -56,6 +56,7 @@ def facts_of(snapshot: Snapshot, context: Context, closures: Closures) -> Facts:
         errors=tuple(gathered.errors),
         open_unwatched=_open_unwatched(context, taken_at, closures),
         quiet=in_quiet_window(taken_at, settings[IBKR_REGION], closures),
+        closures=closures,
         **values,
     )
 

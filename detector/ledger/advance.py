@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from detector.ledger.fading import KEEP_FOR, not_fired
 from detector.ledger.firing import fired
 from detector.ledger.owed import due, notice
-from detector.ledger.run import Run
+from detector.ledger.run import Run, ended
 from detector.model.condition import Condition, Notice
 from detector.model.mute import Mute, is_muted
 from detector.model.rule import RANK
@@ -74,12 +74,23 @@ def _next(
 ) -> Condition | None:
     if signed is not None:
         owes = old is not None and any(due(old, channel, run) for channel in channels)
-        return fired(old, signed, run, owes)
+        after = fired(old, signed, run, owes)
+        return _over(after, signed, run, channels) if signed.finding.over else after
     if old is None:
         return None
     verdict, why = judgement.on(old)
     outcome = judgement.outcomes.get(old.type)
     return not_fired(old, verdict, why, run, outcome.rule.declaration.lookback if outcome else None)
+
+
+def _over(condition: Condition, signed: Signed, run: Run, channels: Sequence[str]) -> Condition:
+    """Return an occurrence that ended by its counterpart: owed as missed to those that were not told of it."""
+    if condition.phase == "ended":
+        return condition
+    owing = {channel: run.taken_at for channel in channels if due(condition, channel, run)}
+    began = min(condition.first_seen, signed.finding.at or condition.first_seen)
+    over = ended(replace(condition, first_seen=began), "passed", run.taken_at, run)
+    return replace(over, owing={**over.owing, **owing})
 
 
 def _was_on(old: Condition | None) -> bool:

@@ -19,12 +19,15 @@ _GOODS_TO_RESOLVE = 2
 def not_fired(
     old: Condition, verdict: Verdict, why: str, run: Run, lookback: Setting[float] | None
 ) -> Condition | None:
-    """Return the condition after any other verdict, or None where nothing is left to remember."""
+    """Return the condition after any other verdict, or None where nothing is left to remember.
+
+    An occurrence passes with time; one that was not over is held while its facts are not seen.
+    """
     if old.phase == "ended":
         return old
     if verdict == "retired":
         return ended(old, "retired", run.taken_at, run)
-    if old.kind == OCCURRENCE:
+    if old.kind == OCCURRENCE and (verdict == "good" or not old.ongoing):
         return passed(old, lookback, run)
     if verdict == "good":
         return _good(old, run)

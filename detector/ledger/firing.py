@@ -12,7 +12,7 @@ from typing import Any
 from detector.ledger.run import Run, noted, passed
 from detector.model.condition import Condition
 from detector.model.rule import CRITICAL, OCCURRENCE, RANK, Lasts
-from detector.model.times import seconds_between
+from detector.model.times import seconds_between, whole
 from detector.model.verdict import Signed
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
@@ -39,11 +39,11 @@ def _is_new_episode(old: Condition, run: Run, owes: bool) -> bool:
 
 
 def _begun(signed: Signed, run: Run) -> Condition:
-    finding, one = signed.finding, signed.rule
+    finding = signed.finding
     return Condition(
         signature=signed.signature,
-        type=one.name,
-        kind=one.declaration.kind,
+        type=signed.rule.name,
+        kind=signed.kind,
         subject=finding.subject,
         severity=finding.severity,
         peak=finding.severity,
@@ -95,13 +95,10 @@ def _returned(old: Condition, signed: Signed, run: Run) -> Condition:
 
 
 def _occurred(old: Condition, signed: Signed, run: Run) -> Condition:
-    at = signed.finding.at
+    at, ended = signed.finding.at, old.phase == "ended"
     afresh = at is not None and (old.occurred_at is None or at > old.occurred_at)
-    if not afresh:
-        return passed(
-            replace(old, observations=old.observations + run.new_look), signed.rule.declaration.lookback, run
-        )
-    ended = old.phase == "ended"
+    if not afresh and not (ended and signed.finding.ongoing):
+        return _goes_on(old, signed, run)
     return replace(
         old,
         phase="firing",
@@ -113,9 +110,25 @@ def _occurred(old: Condition, signed: Signed, run: Run) -> Condition:
         peak=signed.finding.severity if ended else old.peak,
         ended_at=None,
         ending=None,
+        held_since=None,
+        held_why=None,
         returns=old.returns + 1,
         transitions=noted(old, run, "again"),
     )
+
+
+def _goes_on(old: Condition, signed: Signed, run: Run) -> Condition:
+    """Return an occurrence that did not occur again: what is not over, or is only now, stays listed."""
+    seen = replace(
+        old,
+        phase="firing" if old.phase == "held" else old.phase,
+        observations=old.observations + run.new_look,
+        held_since=None,
+        held_why=None,
+    )
+    if signed.finding.ongoing or old.ongoing:
+        return replace(seen, noticed_at=run.taken_at)
+    return passed(seen, signed.rule.declaration.lookback, run)
 
 
 def _judged(condition: Condition, signed: Signed, run: Run) -> Condition:
@@ -129,8 +142,9 @@ def _judged(condition: Condition, signed: Signed, run: Run) -> Condition:
         severity=severity,
         peak=severity if RANK[severity] > RANK[condition.peak] else condition.peak,
         money=signed.money,
+        ongoing=finding.ongoing,
         summary=finding.summary,
-        observed=finding.observed,
+        observed=whole(finding.observed) if isinstance(finding.observed, float) else finding.observed,
         limit=_limit(finding.limit, run.settings),
         setting=finding.limit.name if finding.limit else None,
         last_seen=max(run.taken_at, condition.last_seen),

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from detector.model.loglines import LogMemory
+
 
 @dataclass(frozen=True, slots=True)
 class Before:
     """The previous run, as far as rules may compare with it.
 
     `taken_at` is None on a first run. `lost` says why an expected memory could not be used.
-    `open_positions` is the last known number of open positions, over any number of runs.
+    `open_positions` is the last known number of open positions, over any number of runs. `logs` is what
+    the next run must know of the log lines that were seen: open episodes, proofs, what was owed.
     """
 
     taken_at: datetime | None = None
@@ -20,6 +23,7 @@ class Before:
     seen: frozenset[str] = frozenset()
     open_positions: int | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
+    logs: LogMemory | None = None
 
 
 NOTHING_BEFORE = Before()

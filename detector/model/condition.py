@@ -68,6 +68,7 @@ class Condition:
     observations: int = 1
     lasted_sec: float = 0
     gapped: bool = False
+    ongoing: bool = False
     confirmed: bool = False
     listed: bool = True
     escalated: bool = False

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from detector.model.before import NOTHING_BEFORE, Before
+from detector.model.closures import NONE, Closures
+from detector.model.loglines import Logbook
 from detector.model.market import Market
 from detector.model.rows import Container, Order, Position, Service, Task, Tick, Trade
 
@@ -107,6 +109,7 @@ class Facts:
     errors: tuple[tuple[str, str], ...] = ()
     quiet: bool | None = None
     open_unwatched: float | None = None
+    closures: Closures = NONE
 
     heartbeat_at: datetime | None = _fact(TIME, OLDER, "when the runtime last said that it is alive")
     pending_orders: int | None = _fact(COUNT, LARGER, "working orders of the runtime")
@@ -139,6 +142,7 @@ class Facts:
     tasks: tuple[Task, ...] | None = _section_fact("all tasks of the cluster")
     stopped_tasks: tuple[Task, ...] | None = _section_fact("recently stopped tasks of the cluster")
     containers: tuple[Container, ...] | None = _section_fact("containers of the standby host")
+    logs: Logbook | None = _section_fact("what the log lines say, and from when to when they were seen")
 
     def age_of(self, moment: datetime) -> float:
         """Return the seconds from `moment` to `taken_at`."""

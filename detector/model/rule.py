@@ -123,7 +123,9 @@ class Finding:
     `summary` is one sentence with the number and its limit. `observed` broke `limit`. `at` is when an
     occurrence last happened. `facts` narrows the declared facts to those that show this finding, `source`
     names the source that it is about. `proven_sec` is how long the data itself says that it holds already;
-    `confirmed` that the data's own age proves it. `cause` names an entry of the table of causes. The rest
+    `confirmed` that the data's own age proves it. `cause` names an entry of the table of causes. `ongoing`
+    is an occurrence that is not over: it stays listed however long ago it happened; `over` is one that
+    ended by its counterpart: it leaves the list, and is told as missed where nobody was told. The rest
     differs from the declaration where it is given.
     """
 
@@ -138,6 +140,9 @@ class Finding:
     proven_sec: float | None = None
     confirmed: bool = False
     cause: str | None = None
+    ongoing: bool = False
+    over: bool = False
+    kind: Kind | None = None
     money: bool | None = None
     escalates: Lasts | _Declared | None = DECLARED
     worsens: Lasts | _Declared | None = DECLARED
@@ -170,7 +175,8 @@ class Declaration:
     `sees`: facts that must all be seen. `any_of`: facts of which one suffices to find something, each
     needed for what it alone can show. `weighs`: facts that only change the severity. `stands_in_for`:
     facts in whose absence this rule speaks in another rule's or subject's place. `proves`: only what the
-    rule says is good, is good. `monitor`: its subject is that something was not seen.
+    rule says is good, is good. `monitor`: its subject is that something was not seen. `reads_back`: how far
+    back, in seconds, the rule must see the log lines.
     """
 
     kind: Kind
@@ -185,6 +191,7 @@ class Declaration:
     worsens: Lasts | None = NEVER
     listed: Lasts | None = NEVER
     lookback: Setting[float] | None = None
+    reads_back: Setting[float] | float = 0
     stands_in_for: tuple[str, ...] = ()
     confirm: bool = False
     money: bool = False

@@ -8,7 +8,7 @@ from typing import Literal
 
 from detector.model.condition import Condition
 from detector.model.facts import Facts
-from detector.model.rule import DECLARED, CannotTell, Finding, Good, Lasts, Rule
+from detector.model.rule import DECLARED, CannotTell, Finding, Good, Kind, Lasts, Rule
 
 Verdict = Literal["firing", "good", "unseen", "off hours", "retired"]
 
@@ -21,6 +21,11 @@ class Signed:
     rule: Rule
     finding: Finding
     evidence: tuple[str, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it is a state or an occurrence."""
+        return self.finding.kind or self.rule.declaration.kind
 
     @property
     def money(self) -> bool:

@@ -34,5 +34,5 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             f"Dark while the market is open: {' and '.join(dark)} cannot be seen, and {exposed}.",
             observed=last,
         )
-    elif facts.positions_open == 0 or not any(unseen.values()):
+    elif facts.positions_open == 0 or not (dark or all(unseen.values())):
         yield Good(lambda subject: True)

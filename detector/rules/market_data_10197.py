@@ -9,7 +9,9 @@ from detector.model.rule import RTH, STATE, WARNING, CannotTell, Finding, Limits
 from detector.model.words import counted
 from detector.settings import MARKET_DATA_10197_WARN
 
-_HARM = ("heartbeat_stale", "pending_orders_high", "reconcile_pending")
+_IN_LOGS = ("session_conflict", "connectivity_lost")
+_HARM = ("heartbeat_stale", *_IN_LOGS, "pending_orders_high", "reconcile_pending")
+_CONFLICT_SEC = 600  # EVENTS: a session conflict within 600 s
 
 
 @rule(
@@ -23,7 +25,8 @@ _HARM = ("heartbeat_stale", "pending_orders_high", "reconcile_pending")
 def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> Verdicts:
     """Notices of a competing session are sustained, or come together with concrete harm."""
     count, limit = known(facts.market_data_10197_recent), limits[MARKET_DATA_10197_WARN]
-    harm = [name for name in _HARM if given[name]]
+    harm = [name for name in _HARM if any(_harms_now(name, one, facts) for one in given[name])]
+    seen_in = ("market_data_10197_recent", *(("logs",) if set(_IN_LOGS) & set(harm) else ()))
     if facts.market.past_grace and limits.broken(MARKET_DATA_10197_WARN, count):
         also = f", together with {' and '.join(harm)}" if harm else ""
         yield Finding(
@@ -37,6 +40,14 @@ def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> V
             WARNING,
             f"{counted(count, 'recent 10197 notice')} together with {' and '.join(harm)}.",
             observed=count,
+            facts=seen_in,
         )
     elif limits.broken(MARKET_DATA_10197_WARN, count):
         yield CannotTell("within the open grace the number of 10197 notices says nothing")
+
+
+def _harms_now(name: str, found: Finding, facts: Facts) -> bool:
+    """Whether a finding is harm at this moment: a conflict that is recent, a link that is still lost."""
+    if name == "session_conflict":
+        return found.at is not None and facts.age_of(found.at) <= _CONFLICT_SEC
+    return name != "connectivity_lost" or found.ongoing

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
+from detector.model.facts import Facts
+from detector.model.log_orders import orders_in_logs
+from detector.model.loglines import LOOK_BACK, OUTCOME
 from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
 from detector.model.words import counted
 
 
-@rule(STATE, "critical", sees=["send_outcome_unknown"], money=True, escalates=NOW)
+@rule(
+    STATE,
+    "critical",
+    any_of=["send_outcome_unknown", "logs"],
+    money=True,
+    escalates=NOW,
+    reads_back=LOOK_BACK.total_seconds(),
+)
 def check(facts: Facts, limits: Limits) -> Verdicts:
-    """An order was sent and nobody knows what became of it."""
-    count = known(facts.send_outcome_unknown)
-    if count > 0:
-        yield Finding(CRITICAL, f"The outcome of {counted(count, 'sent order')} is unknown.", observed=count)
+    """An order was sent and nobody knows what became of it, as the runtime or its log says."""
+    count = facts.send_outcome_unknown
+    if count:
+        yield Finding(
+            CRITICAL,
+            f"The outcome of {counted(count, 'sent order')} is unknown.",
+            observed=count,
+            facts=("send_outcome_unknown",),
+        )
+    yield from orders_in_logs(facts, OUTCOME, "nobody knows the outcome of sending")

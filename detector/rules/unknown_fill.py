@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
+from detector.model.facts import Facts
+from detector.model.log_orders import orders_in_logs
+from detector.model.loglines import FILL, LOOK_BACK
 from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
 from detector.model.words import counted
 
 
-@rule(STATE, "critical", sees=["unknown_fills"], money=True, escalates=NOW)
+@rule(
+    STATE,
+    "critical",
+    any_of=["unknown_fills", "logs"],
+    money=True,
+    escalates=NOW,
+    reads_back=LOOK_BACK.total_seconds(),
+)
 def check(facts: Facts, limits: Limits) -> Verdicts:
-    """The broker filled something that the runtime does not know."""
-    count = known(facts.unknown_fills)
-    if count > 0:
+    """The broker filled something that the runtime does not know, as the runtime or its log says."""
+    count = facts.unknown_fills
+    if count:
         yield Finding(
-            CRITICAL, f"{counted(count, 'fill belongs', 'fills belong')} to no known order.", observed=count
+            CRITICAL,
+            f"{counted(count, 'fill belongs', 'fills belong')} to no known order.",
+            observed=count,
+            facts=("unknown_fills",),
         )
+    yield from orders_in_logs(facts, FILL, "a fill belongs to no known")

@@ -1,0 +1,69 @@
+"""Log records that are JSON, as one line such as their text would have been without it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_TEXT_KEYS: Final = (
+    "message", "msg", "log", "text", "event", "errorMsg", "errorString", "error_string", "error_msg", "error_message",
+)  # fmt: skip
+_LEVEL_KEYS: Final = ("level", "levelname", "severity", "lvl", "log.level")
+_TIME_KEYS: Final = ("timestamp", "@timestamp", "time", "ts", "asctime", "datetime")
+_CODE_KEYS: Final = ("errorCode", "error_code", "errCode", "err_code", "ib_code", "tws_code", "code")
+_REQUEST_KEYS: Final = ("reqId", "req_id", "requestId", "request_id", "tickerId", "id")
+_INNER_KEYS: Final = ("error", "data", "record")
+_LONGEST: Final = 8192
+_SHORT: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A structured record: as one line, with its own level and its own time field."""
+
+    line: str
+    level: str | None
+    time: str | float | None
+
+
+def record_of(own: str) -> Record | None:
+    """Return the record that a line is, or None for plain text."""
+    if not own.lstrip().startswith("{"):
+        return None
+    try:
+        fields = json.loads(own)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict):
+        return None
+    level = next((str(fields[key]).upper() for key in _LEVEL_KEYS if fields.get(key)), None)
+    time = next((fields[key] for key in _TIME_KEYS if isinstance(fields.get(key), str | int | float)), None)
+    return Record(_flattened(fields), level, time)
+
+
+def _flattened(fields: Mapping[str, Any]) -> str:
+    """Return its code as ib_async writes it, its text, and its plain fields."""
+    inner: Mapping[str, Any] = next(
+        (fields[key] for key in _INNER_KEYS if isinstance(fields.get(key), dict)), {}
+    )
+    every = {**inner, **fields}
+    text = next((every[key] for key in _TEXT_KEYS if isinstance(every.get(key), str)), "")
+    code = next((every[key] for key in _CODE_KEYS if _is_code(every.get(key))), None)
+    request = next((every[key] for key in _REQUEST_KEYS if isinstance(every.get(key), int)), None)
+    head = ""
+    if code is not None:
+        head = f"error {code}, reqId {request}: " if request is not None else f"ib code {code}: "
+    skipped = {*_LEVEL_KEYS, *_TIME_KEYS, *_CODE_KEYS}
+    plain = (f"{k}={v}" for k, v in every.items() if k not in skipped and v != text and _is_plain(v))
+    return f"{head}{text} ; {' '.join(plain)}"[:_LONGEST]
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a field is a short value; a longer text is another record, such as a traceback."""
+    return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _SHORT)

@@ -1,0 +1,77 @@
+"""Broker link: TWS holds its link to IBKR's servers, as its log says."""
+
+from __future__ import annotations
+
+from detector.model.episodes import link_episodes
+from detector.model.facts import Facts, known
+from detector.model.hush import stayed_quiet
+from detector.model.loglines import LOOK_BACK, Spell
+from detector.model.market import open_seconds
+from detector.model.rule import CRITICAL, NOW, OCCURRENCE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.model.times import seconds_between, span, text_of
+from detector.settings import IBKR_REGION
+
+_OPEN = lasts(900)  # EVENTS: open for 900 s in the regular session
+
+
+@rule(
+    OCCURRENCE,
+    "critical while open; warning once recovered",
+    sees=["logs"],
+    limits=[IBKR_REGION],
+    reads_back=LOOK_BACK.total_seconds(),
+    escalates=_OPEN,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """TWS said that its link to IBKR's servers was lost (1100, 1300, 2110), or that it is back (1101, 1102)."""
+    book = known(facts.logs)
+    heard = (one for one in reversed(link_episodes(book)) if not _is_quiet(one, facts, limits))
+    newest, before = next(heard, None), next(heard, None)
+    if newest is None:
+        return
+    again = before is not None and newest.at - before.at <= LOOK_BACK
+    often = ", the second time within an hour" if again else ""
+    if newest.until is None:
+        yield Finding(
+            CRITICAL,
+            f"The link to IBKR's servers is lost since {text_of(newest.since)}, for "
+            f"{span(facts.age_of(newest.since))} ({newest.note}){often}.",
+            at=newest.at,
+            ongoing=True,
+            proven_sec=_open_in_session(newest, facts),
+            escalates=NOW if again else _OPEN,
+        )
+    elif book.is_news(newest.until, facts.taken_at - LOOK_BACK):
+        yield Finding(
+            WARNING,
+            f"{_recovered(newest)}{often}.",
+            at=newest.at,
+            proven_sec=0,
+            escalates=NOW if again else _OPEN,
+        )
+
+
+def _is_quiet(one: Spell, facts: Facts, limits: Limits) -> bool:
+    return stayed_quiet(one.since, one.until or facts.taken_at, limits[IBKR_REGION], facts.closures)
+
+
+def _open_in_session(one: Spell, facts: Facts) -> float:
+    """Return for how long of the regular session it is open; where the calendar cannot say, its whole age."""
+    held = open_seconds(one.since, facts.taken_at, facts.closures)
+    return facts.age_of(one.since) if held is None else held
+
+
+def _recovered(one: Spell) -> str:
+    until = one.until or one.last
+    if one.alone:
+        said = (
+            f"The link to IBKR's servers is back since {text_of(until)} ({one.note}), its loss was not seen"
+        )
+    else:
+        lasted = span(seconds_between(one.since, until))
+        said = f"The link to IBKR's servers was lost for {lasted} from {text_of(one.since)} ({one.note}) and is back"
+    if one.farms:
+        said += f", without {', '.join(one.farms)}: market data of these must be asked for again"
+    elif one.data_lost:
+        said += " with its data lost: market data must be asked for again"
+    return said

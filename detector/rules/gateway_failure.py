@@ -1,0 +1,34 @@
+"""Gateway: it starts, logs in and can be reached, as its log and the runtime's say."""
+
+from __future__ import annotations
+
+from detector.model.bursts import UNREACHED_WITHIN, gateway_failures
+from detector.model.facts import Facts, known
+from detector.model.loglines import LOOK_BACK
+from detector.model.logmemory import starts_of
+from detector.model.rule import CRITICAL, OCCURRENCE, Finding, Limits, Verdicts, lasts, rule
+from detector.model.times import seconds_between, text_of
+from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
+
+
+@rule(
+    OCCURRENCE,
+    "critical",
+    sees=["logs"],
+    weighs=["tasks", "stopped_tasks", "engine_started_at"],
+    limits=[START_GRACE_SEC],
+    reads_back=UNREACHED_WITHIN.total_seconds(),
+    escalates=lasts(ESCALATE_AFTER_SEC),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """IBC ended with an error, a login or second factor failed, or the gateway could not be reached three times."""
+    book = known(facts.logs)
+    found = gateway_failures(book, starts_of(facts, limits[START_GRACE_SEC]))
+    for newest in [one for one in found if book.is_news(one.last, facts.taken_at - LOOK_BACK)][-1:]:
+        ended = f", until a success at {text_of(newest.until)}" if newest.until else ""
+        yield Finding(
+            CRITICAL,
+            f"The gateway failed at {text_of(newest.at)} ({newest.note}){ended}.",
+            at=newest.at,
+            proven_sec=seconds_between(newest.since, newest.until or facts.taken_at),
+        )

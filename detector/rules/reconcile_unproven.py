@@ -1,0 +1,74 @@
+"""Reconciliation: whatever owes a proof is followed by one in the log, and broker and internal positions agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from detector.model.facts import Facts, known
+from detector.model.loglines import DIFFERS, Logbook
+from detector.model.rule import (
+    CRITICAL,
+    NOW,
+    STATE,
+    WARNING,
+    CannotTell,
+    Finding,
+    Limits,
+    Verdicts,
+    exceeds,
+    rule,
+)
+from detector.model.times import seconds_between, span, text_of
+from detector.settings import RECONCILE_PROOF_SEC
+
+
+@rule(
+    STATE,
+    "warning; critical and money where the newest line says that positions differ or are missing",
+    sees=["logs"],
+    weighs=["engine_started_at", "recent_trades"],
+    limits=[exceeds(RECONCILE_PROOF_SEC)],
+    reads_back=RECONCILE_PROOF_SEC,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """A start, a reconnect or a close was not followed by a proof of reconciliation in the log."""
+    book = known(facts.logs)
+    verdict = book.verdict
+    if verdict is not None and verdict.kind == DIFFERS:
+        yield Finding(
+            CRITICAL,
+            f"The log said at {text_of(verdict.at)} that broker and internal positions differ ({verdict.note}).",
+            money=True,
+            escalates=NOW,
+        )
+        return
+    owed = min(_owed(facts, book), default=None)
+    if owed is None:
+        if book.proven_at is None:
+            yield CannotTell("no proof of reconciliation was seen in the logs", ())
+        return
+    waited = seconds_between(owed, book.to)
+    if not limits.broken(RECONCILE_PROOF_SEC, waited):
+        return
+    if book.since > owed:
+        yield CannotTell(f"the logs that were seen begin after {text_of(owed)}, when a proof became due")
+        return
+    yield Finding(
+        WARNING,
+        f"No proof of reconciliation followed in the log since {text_of(owed)}, for {span(waited)} "
+        f"(limit {limits[RECONCILE_PROOF_SEC]} s).",
+        observed=waited,
+        limit=RECONCILE_PROOF_SEC,
+        proven_sec=waited - limits[RECONCILE_PROOF_SEC],
+    )
+
+
+def _owed(facts: Facts, book: Logbook) -> Iterator[datetime]:
+    """Yield what owes a proof and has none yet: out of the logs, and out of the payloads."""
+    if book.owed_at is not None:
+        yield book.owed_at
+    closed = (trade.closed_at for trade in facts.recent_trades or ())
+    for at in (facts.engine_started_at, *closed):
+        if at is not None and (book.proven_at is None or at > book.proven_at):
+            yield at

@@ -1,0 +1,28 @@
+"""Broker link: no other session or client takes this one's place."""
+
+from __future__ import annotations
+
+from detector.model.bursts import conflicts
+from detector.model.facts import Facts, known
+from detector.model.loglines import LOOK_BACK
+from detector.model.rule import CRITICAL, NEVER, NOW, OCCURRENCE, Finding, Limits, Verdicts, rule
+from detector.model.times import text_of
+
+
+@rule(OCCURRENCE, "critical", sees=["logs"], reads_back=LOOK_BACK.total_seconds())
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The log names an existing session, a session from a different IP address, or a client id in use."""
+    book = known(facts.logs)
+    found = conflicts(book)
+    news = [one for one in found if book.is_news(one.last, facts.taken_at - LOOK_BACK)]
+    if news:
+        newest = news[-1]
+        near = [one for one in found if one.at <= newest.at and newest.at - one.at <= LOOK_BACK]
+        often = f", {len(near)} times within an hour" if len(near) > 1 else ""
+        yield Finding(
+            CRITICAL,
+            f"Another session is in the way since {text_of(newest.at)} ({newest.note}){often}.",
+            observed=len(near),
+            at=newest.at,
+            escalates=NOW if len(near) > 1 else NEVER,
+        )

@@ -1,0 +1,39 @@
+"""Severe signals: the log holds no burst of fatal lines."""
+
+from __future__ import annotations
+
+from detector.model.bursts import SEVERE_WITHIN, loose_severe, most_within, severe_bursts
+from detector.model.facts import Facts, known
+from detector.model.loglines import LOOK_BACK
+from detector.model.logmemory import starts_of
+from detector.model.rule import CRITICAL, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
+from detector.model.times import text_of
+from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC
+
+
+@rule(
+    OCCURRENCE,
+    "critical",
+    sees=["logs"],
+    weighs=["tasks", "stopped_tasks", "engine_started_at"],
+    limits=[reaches(SEVERE_LOG_CRITICAL), START_GRACE_SEC],
+    reads_back=SEVERE_WITHIN.total_seconds(),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """Fatal, critical or severe lines, or tracebacks that no level introduces, come in a burst."""
+    book, starts = known(facts.logs), starts_of(facts, limits[START_GRACE_SEC])
+    limit = limits[SEVERE_LOG_CRITICAL]
+    bursts = severe_bursts(book, limit, starts)
+    news = [one for one in bursts if book.is_news(one.last, facts.taken_at - LOOK_BACK)]
+    for newest in news[-1:]:
+        times = [mark.at for mark in loose_severe(book, starts) if newest.since <= mark.at <= newest.last]
+        most = max(most_within(times, SEVERE_WITHIN), limit)
+        yield Finding(
+            CRITICAL,
+            f"{most} severe log lines within {SEVERE_WITHIN.total_seconds():.0f} s, first at "
+            f"{text_of(newest.since)} (limit {limit}).",
+            observed=most,
+            limit=SEVERE_LOG_CRITICAL,
+            at=newest.at,
+            ongoing=facts.taken_at - newest.last <= SEVERE_WITHIN,
+        )

@@ -1,0 +1,275 @@
+"""The `logs` section: its shapes, its faults, the times of lines, and what one run remembers for the next."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from detector.catalog import log_look_back
+from tests.logs import BACK, CLIENT_ID, LOST, NOON, PROOF, ago, event, ms, named_of, seen, told_of, window
+from tests.support import DEFAULTS, evaluated, named, remembered, settings_of
+
+LINE = "Error 326, reqId -1: Unable to connect as the client id is already in use."
+
+
+def conflicts(report):
+    return named_of(report, "session_conflict")
+
+
+# --- shapes ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        pytest.param([LINE], id="plain lines"),
+        pytest.param([f"2026-06-02T14:59:00Z {LINE}"], id="plain lines with a time"),
+        pytest.param([ago(60, LINE)], id="CloudWatch events"),
+        pytest.param({"events": [ago(60, LINE)]}, id="an object with events"),
+        pytest.param(
+            {"events": [LINE], "from": "2026-06-02T14:00:00Z", "to": "2026-06-02T15:00:00Z"},
+            id="an object with lines",
+        ),
+        pytest.param([{"message": LINE}], id="an event without a time"),
+        pytest.param([{"timestamp": "2026-06-02T14:59:00Z", "message": LINE}], id="an RFC 3339 timestamp"),
+        pytest.param([{"timestamp": ms(NOON) / 1000, "message": LINE}], id="a timestamp in seconds"),
+        pytest.param([ago(60, f"first\nsecond\n{LINE}\nlast")], id="one line of several"),
+        pytest.param(["INFO x", ago(60, LINE), "INFO y"], id="both kinds"),
+    ],
+)
+def test_every_shape_is_read(logs):
+    assert conflicts(seen(logs)) == ["critical session_conflict"]
+
+
+@pytest.mark.parametrize("logs", [[], {"events": []}], ids=["an empty list", "an object with an empty list"])
+def test_an_empty_list_that_was_read_says_that_there_was_nothing(logs):
+    report = seen(logs)
+    assert named(report) == []
+    assert report.carried.logs is not None
+
+
+@pytest.mark.parametrize("logs", [{}, {"events": None}, {"from": "2026-06-02T14:00:00Z"}])
+def test_without_events_nothing_was_seen(logs):
+    report = seen(logs)
+    assert named(report) == []
+    assert {one.signal: one.state for one in report.coverage}["severe_signals"] == "not seen"
+
+
+# --- faults ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "subject"),
+    [
+        pytest.param(7, "logs.events", id="a number"),
+        pytest.param(["x"], "logs.events", id="a list"),
+        pytest.param({"message": 7}, "logs.message", id="a message that is no text"),
+        pytest.param(
+            {"timestamp": "noon", "message": "x"}, "logs.timestamp", id="a time that cannot be read"
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_said_and_everything_else_is_read(entry, subject):
+    report = seen([entry, ago(60, LINE)])
+    assert named(report) == ["critical session_conflict", f"warning reading_invalid:{subject}"]
+
+
+def test_events_that_are_no_list_are_said():
+    assert named(seen({"events": "x"})) == ["warning reading_invalid:logs.events"]
+
+
+def test_a_time_ahead_is_not_believed_and_the_line_is_still_heard():
+    report = seen([event(NOON + timedelta(seconds=121), LINE)])
+    assert named(report) == ["critical session_conflict", "warning clock_skew:logs.timestamp"]
+    assert named(seen([event(NOON + timedelta(seconds=120), LINE)])) == ["critical session_conflict"]
+
+
+def test_a_cut_window_shows_what_it_shows_and_proves_nothing():
+    report = seen({"events": [ago(60, LINE)], "truncated": True})
+    assert conflicts(report) == ["critical session_conflict"]
+    assert {one.signal: one.state for one in report.coverage}["reconciliation"] == "not seen"
+
+
+def test_a_stale_source_is_not_read():
+    sources = {"logs": {"state": "ok", "as_of": (NOON - timedelta(seconds=301)).isoformat()}}
+    assert conflicts(seen([ago(600, LINE)], sources=sources)) == []
+
+
+# --- when a line was written ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "2026-06-02T14:50:00Z",
+        "2026-06-02T14:50:00.000000456Z",
+        "2026-06-02T10:50:00-04:00",
+        "2026-06-02 14:50:00,000",
+        "2026-06-02 14:50:00:000",
+        "20260602 14:50:00.000",
+        "2026/06/02 14:50:00",
+        "[2026-06-02 14:50:00,000]",
+        "[INFO ] 2026-06-02 14:50:00.000",
+        "trader-1  | 2026-06-02 14:50:00",
+    ],
+)
+def test_the_time_in_a_line_is_its_time(stamp):
+    report = seen([f"{stamp} {LINE}", "2026-06-02T14:59:00Z INFO x"])
+    assert report.conditions["session_conflict:aegis-pt-core"].occurred_at == datetime(
+        2026, 6, 2, 14, 50, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"timestamp": "2026-06-02T14:50:00Z", "message": "Error 326, reqId -1: in use"}',
+        '{"ts": 1780411800, "msg": "Error 326, reqId -1: in use"}',
+        'time=2026-06-02T14:50:00Z level=error msg="Error 326, reqId -1: in use"',
+    ],
+)
+def test_the_time_of_a_structured_record(line):
+    report = seen([line, "2026-06-02T14:59:00Z INFO x"])
+    assert report.conditions["session_conflict:aegis-pt-core"].occurred_at == datetime(
+        2026, 6, 2, 14, 50, tzinfo=UTC
+    )
+
+
+def test_a_naive_time_is_of_the_profile_s_zone():
+    settings = settings_of(
+        profile='[profile]\nname = "x"\nzone = "America/Chicago"\n[status]\nheartbeat_at = "heartbeat_at"\n'
+    )
+    report = seen([f"2026-06-02 09:50:00 {LINE}", "2026-06-02 09:59:00 INFO x"], settings=settings)
+    assert report.conditions["session_conflict:aegis-pt-core"].occurred_at == datetime(
+        2026, 6, 2, 14, 50, tzinfo=UTC
+    )
+
+
+def test_lines_without_a_time_take_the_order_that_they_stand_in():
+    assert named_of(seen([LOST, BACK]), "connectivity_lost") == ["warning connectivity_lost"]
+    assert named_of(seen([BACK, LOST]), "connectivity_lost") == ["critical connectivity_lost"]
+
+
+def test_a_line_without_a_time_has_that_of_the_line_before():
+    lines = ["2026-06-02T14:00:00Z INFO x", LINE, "2026-06-02T14:59:00Z INFO y"]
+    at = seen(lines).conditions["session_conflict:aegis-pt-core"].occurred_at
+    assert at == datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
+
+
+def test_a_file_of_another_day_is_told_and_only_its_differences_count():
+    lines = [f"2021-08-02 00:{minute:02}:00,000 {LINE}" for minute in (10, 30)]
+    (found,) = seen(lines).events
+    assert found.observed == 2
+    assert seen(lines).conditions["session_conflict:aegis-pt-core"].occurred_at == NOON
+
+
+def test_naive_times_of_a_zone_ahead_are_told_too():
+    assert conflicts(seen([f"2026-06-02 23:59:00 {LINE}"])) == ["critical session_conflict"]
+
+
+# --- the same lines again -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([CLIENT_ID], id="without a time"),
+        pytest.param(["INFO x", CLIENT_ID, "INFO y"], id="among others"),
+        pytest.param([f"2021-08-02 00:10:00 {CLIENT_ID}"], id="of another day"),
+        pytest.param([f"2026-06-02T14:59:00Z {CLIENT_ID}"], id="with a time"),
+        pytest.param([ago(60, CLIENT_ID)], id="as an event"),
+    ],
+)
+def test_the_same_lines_read_again_are_the_same_occurrence(lines):
+    runs = [(NOON + timedelta(seconds=600 * run), lines) for run in range(4)]
+    assert told_of(runs) == [["new critical session_conflict"], [], [], []]
+
+
+def test_a_file_that_grows_tells_only_what_is_new():
+    file = ["INFO x", CLIENT_ID]
+    runs = [(NOON, list(file))]
+    for run in range(1, 4):
+        file += ["INFO y", CLIENT_ID] if run == 2 else ["INFO z"]
+        runs.append((NOON + timedelta(seconds=600 * run), list(file)))
+    assert told_of(runs) == [["new critical session_conflict"], [], ["again critical session_conflict"], []]
+
+
+def test_a_window_that_moves_on_over_a_file_tells_only_what_is_new():
+    file = (
+        [f"INFO line {number}" for number in range(100)]
+        + [CLIENT_ID]
+        + [f"INFO line {number}" for number in range(100, 150)]
+    )
+    runs = [(NOON + timedelta(seconds=600 * run), file[10 * run : 105 + 10 * run]) for run in range(5)]
+    assert told_of(runs) == [["new critical session_conflict"], [], [], [], []]
+
+
+def test_one_more_of_the_same_line_is_new():
+    later = NOON + timedelta(seconds=600)
+    assert told_of([(NOON, [CLIENT_ID]), (later, [CLIENT_ID, CLIENT_ID])]) == [
+        ["new critical session_conflict"],
+        ["again critical session_conflict"],
+    ]
+
+
+def test_listing_a_line_twice_or_adding_a_benign_one_changes_nothing():
+    lines = [ago(600, LOST), ago(300, BACK), ago(200, CLIENT_ID), ago(100, PROOF)]
+    events = [one.summary for one in seen(lines).events]
+    assert [one.summary for one in seen([*lines, *lines]).events] == events
+    assert [one.summary for one in seen([ago(700, "INFO x"), *lines, ago(1, "INFO fine")]).events] == events
+
+
+def test_the_order_of_timed_events_does_not_matter():
+    lines = [ago(600, LOST), ago(300, BACK), ago(200, CLIENT_ID), ago(190, CLIENT_ID)]
+    assert [one.summary for one in seen(lines[::-1]).events] == [one.summary for one in seen(lines).events]
+
+
+def test_an_event_that_arrives_late_is_not_lost():
+    later = NOON + timedelta(seconds=600)
+    runs = [
+        (NOON, window([], NOON - timedelta(hours=1), NOON)),
+        (later, window([ago(5, CLIENT_ID)], NOON - timedelta(hours=1), later)),
+    ]
+    assert told_of(runs) == [[], ["new critical session_conflict"]]
+
+
+# --- what is remembered ---------------------------------------------------------------------------------
+
+
+def test_a_run_without_logs_carries_everything_unchanged():
+    first = seen([ago(600, LOST), ago(60, CLIENT_ID)])
+    second = seen(None, NOON + timedelta(seconds=600), remembered(first))
+    assert second.carried.logs == first.carried.logs
+
+
+def test_what_is_remembered_is_small_however_much_was_said():
+    kinds = (
+        LOST,
+        BACK,
+        CLIENT_ID,
+        "CRITICAL boom {}",
+        "ERROR send_outcome_unknown order_id={}",
+        "API connection failed: TimeoutError()",
+    )
+    lines = [ago(3500 - 0.3 * number, kinds[number % 6].format(number)) for number in range(10_000)]
+    lines += [
+        ago(100, f"Error 2103, reqId -1: Market data farm connection is broken:farm{number}")
+        for number in range(500)
+    ]
+    report = seen(lines, settings=settings_of({"SEVERE_LOG_CRITICAL": "1000000"}))
+    from detector.model.plain import plain
+
+    assert len(json.dumps(plain(report.carried.logs))) < 48 * 1024
+
+
+def test_memory_of_a_wrong_clock_is_not_trusted_with_the_future():
+    memory = remembered(seen([ago(60, LOST)], NOON + timedelta(days=2)))
+    report = evaluated(json.loads(json.dumps({"taken_at": "2026-06-02T15:00:00Z", "logs": []})), memory)
+    assert "detector_error" not in " ".join(named(report))
+
+
+def test_the_look_back_that_the_rules_need_is_published():
+    assert log_look_back(DEFAULTS) == 3600
+    assert log_look_back(settings_of({"RECONCILE_PROOF_SEC": "7200"})) == 7200

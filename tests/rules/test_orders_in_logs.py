@@ -1,0 +1,117 @@
+"""The log halves of `send_outcome_unknown` and `unknown_fill`, and what session and link mean for 10197."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.logs import BACK, CLIENT_ID, LOST, NOON, ago, named_of, seen, told_of
+from tests.support import named, remembered
+
+OUTCOME, FILL = "ERROR send_outcome_unknown order_id={}", "ERROR unknown fill: orderId={} symbol=COIN"
+
+
+@pytest.mark.parametrize(("line", "name"), [(OUTCOME, "send_outcome_unknown"), (FILL, "unknown_fill")])
+def test_a_line_about_an_order_is_critical_about_money_and_escalates(line, name):
+    report = seen([ago(30, line.format(4711))])
+    assert named(report) == [f"critical {name}:4711"]
+    assert report.decision.action == "escalate"
+    assert report.conditions[f"{name}:aegis-pt-core:4711"].money
+
+
+def test_each_order_is_an_occurrence_of_its_own_and_never_resolves():
+    later = NOON + timedelta(seconds=600)
+    runs = [
+        (NOON, [ago(30, OUTCOME.format(1))]),
+        (later, [ago(-300, OUTCOME.format(2))]),
+        (later + timedelta(hours=3), []),
+    ]
+    assert told_of(runs) == [
+        ["new critical send_outcome_unknown:1"],
+        ["new critical send_outcome_unknown:2"],
+        [],
+    ]
+
+
+def test_the_same_order_is_told_again_only_after_an_hour_of_silence():
+    def run(seconds):
+        now = NOON + timedelta(seconds=seconds)
+        return now, [ago(10, FILL.format(7), now)]
+
+    told = told_of([run(0), run(600), run(4100), run(8000)])
+    assert told == [["new critical unknown_fill:7"], [], [], ["again critical unknown_fill:7"]]
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        pytest.param(3600, ["critical unknown_fill:7"], id="3600 s old"),
+        pytest.param(3601, [], id="3601 s old"),
+    ],
+)
+def test_it_leaves_the_list_after_its_look_back(age, expected):
+    assert named_of(seen([ago(age, FILL.format(7))]), "unknown_fill") == expected
+
+
+def test_the_flag_and_the_line_stand_side_by_side_and_the_flag_resolves():
+    first = seen([ago(30, OUTCOME.format(1))], status_v3={"send_outcome_unknown": True})
+    assert named(first) == ["critical send_outcome_unknown", "critical send_outcome_unknown:1"]
+    second = seen([], NOON + timedelta(seconds=600), remembered(first))
+    third = seen([], NOON + timedelta(seconds=1200), remembered(second))
+    assert [event.signature for event in third.resolved_events] == ["send_outcome_unknown:aegis-pt-core"]
+    assert named(third) == ["critical send_outcome_unknown:1"]
+
+
+def test_the_flag_is_held_while_only_the_logs_are_seen():
+    first = seen([], status_v3={"send_outcome_unknown": True})
+    report = seen(
+        [], NOON + timedelta(seconds=600), remembered(first), status_v3={"send_outcome_unknown": None}
+    )
+    assert named(report) == ["critical send_outcome_unknown"]
+    assert report.events[0].held
+
+
+def test_a_line_that_names_no_order_is_told_as_such():
+    assert named(seen([ago(30, "CRITICAL unknown fill received")])) == ["critical unknown_fill:unnamed"]
+
+
+# --- 10197 with harm -------------------------------------------------------------------------------------
+
+
+def ten197(logs, count=1, **more):
+    return named_of(seen(logs, status_v3={"market_data_10197_recent": count}, **more), "market_data_10197")
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        pytest.param(599, ["warning market_data_10197"], id="a conflict 599 s ago"),
+        pytest.param(600, ["warning market_data_10197"], id="a conflict 600 s ago"),
+        pytest.param(601, [], id="a conflict 601 s ago"),
+    ],
+)
+def test_a_recent_session_conflict_is_harm(age, expected):
+    assert ten197([ago(age, CLIENT_ID)]) == expected
+
+
+def test_an_open_link_episode_is_harm_and_a_recovered_one_is_not():
+    assert ten197([ago(60, LOST)]) == ["warning market_data_10197"]
+    assert ten197([ago(60, LOST), ago(30, BACK)]) == []
+
+
+def test_the_summary_names_the_harm():
+    report = seen([ago(60, LOST), ago(50, CLIENT_ID)], status_v3={"market_data_10197_recent": 1})
+    (found,) = [event for event in report.events if event.type == "market_data_10197"]
+    assert "session_conflict and connectivity_lost" in found.summary
+
+
+def test_an_isolated_10197_is_nothing():
+    assert ten197([ago(30, "Error 10197, reqId 5: No market data during competing live session")]) == []
+
+
+def test_it_is_held_where_the_logs_that_showed_the_harm_are_not_seen():
+    status = {"market_data_10197_recent": 1}
+    memory = remembered(seen([ago(60, LOST)], status_v3=status))
+    report = seen(None, NOON + timedelta(seconds=300), memory, status_v3=status)
+    assert "warning market_data_10197" in named(report)
