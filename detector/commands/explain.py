@@ -1,0 +1,64 @@
+"""`explain`: one event or one IBKR code in words: what it means, how it ends, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+import detector
+from detector.catalog import all_rules, rule_named
+from detector.commands._door import Door, Refused
+from detector.commands._out import show_lines
+from detector.ledger.run import OCCURRENCE_LOOKBACK_SEC
+from detector.model.codes import explained
+from detector.model.document import clipped
+from detector.render.explain import code_lines, explain_lines, section_of
+from detector.settings import Settings
+
+RUNBOOK = Path(detector.__file__).resolve().parents[1] / "RUNBOOK.md"
+_LONGEST_CODE = 6
+
+
+@click.command(epilog="Example: python -m detector explain heartbeat_stale")
+@click.argument("event", metavar="EVENT|CODE")
+@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@click.pass_obj
+def command(door: Door, /, event: str, env_file: str | None) -> int:
+    """Explain an event, by its type or its whole signature, or a message code of IBKR, by its number.
+
+    An event with its meaning, its limits in force, how it escalates and ends, and its section of the
+    runbook; a code with its class, its meaning, the event that speaks of it, and who says so.
+    """
+    if event.isdecimal():
+        return show_lines(door, _code(event))
+    return show_lines(door, _event(event.partition(":")[0], door.settings(env_file)))
+
+
+def _code(number: str) -> Iterator[str]:
+    entry = explained(int(number)) if len(number) <= _LONGEST_CODE else None
+    if entry is None:
+        raise Refused(f"no known source says what code {clipped(number)} means")
+    return code_lines(entry, rule_named(entry.event) if entry.event else None)
+
+
+def _event(name: str, settings: Settings) -> Iterator[str]:
+    one = rule_named(name)
+    if one is None:
+        raise Refused(f"no event is named {clipped(name)!r}; the nearest known one is {_nearest(name)!r}")
+    yield from explain_lines(one, settings, OCCURRENCE_LOOKBACK_SEC)
+    section = section_of(_runbook(), name)
+    if section:
+        yield ""
+        yield section
+
+
+def _nearest(name: str) -> str:
+    return get_close_matches(name.lower(), [one.name for one in all_rules()], n=1, cutoff=0.0)[0]
+
+
+def _runbook() -> str:
+    """Return the runbook that lies next to the package, or nothing where it was installed without one."""
+    return RUNBOOK.read_text(encoding="utf-8") if RUNBOOK.is_file() else ""

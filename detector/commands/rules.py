@@ -1,0 +1,22 @@
+"""`rules`: every rule, when it fires, and its limits in force."""
+
+from __future__ import annotations
+
+import click
+
+from detector.catalog import all_rules
+from detector.commands._door import Door
+from detector.commands._out import show_json, show_lines
+from detector.render.rules import rules_document, rules_lines
+
+
+@click.command(epilog="Example: python -m detector rules --json")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON, with the facts that each sees.")
+@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@click.pass_obj
+def command(door: Door, /, as_json: bool, env_file: str | None) -> int:
+    """Show every rule: its kind, its severity, when it fires, when it escalates, its limits in force."""
+    settings = door.settings(env_file)
+    if as_json:
+        return show_json(door, rules_document(all_rules(), settings))
+    return show_lines(door, rules_lines(all_rules(), settings))

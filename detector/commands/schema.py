@@ -1,0 +1,30 @@
+"""`schema`: the JSON Schema of standard input, of standard output or of the artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from detector.catalog import all_readers
+from detector.commands._door import Door
+from detector.commands._out import show_json, show_lines
+from detector.coverage import Covered
+from detector.decision import Decision
+from detector.render.schemas import artifact_schema, output_schema, snapshot_schema
+
+READ_BY_THE_DOOR = ("sources", "previous")
+SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "snapshot": lambda: snapshot_schema({*all_readers(), *READ_BY_THE_DOOR}),
+    "output": output_schema,
+    "artifact": lambda: artifact_schema({"decision": Decision, "coverage": Covered}),
+}
+
+
+@click.command(epilog="Example: python -m detector schema output")
+@click.argument("name", required=False, type=click.Choice(list(SCHEMAS)))
+@click.pass_obj
+def command(door: Door, /, name: str | None) -> int:
+    """Print a JSON Schema (2020-12): of the snapshot, the output or the artifact; without a name, the names."""
+    return show_lines(door, SCHEMAS) if name is None else show_json(door, SCHEMAS[name]())

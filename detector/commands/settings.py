@@ -1,0 +1,29 @@
+"""`settings`: every setting with its value in force and where that came from."""
+
+from __future__ import annotations
+
+import click
+
+from detector.commands._door import Door
+from detector.commands._out import show_json, show_lines
+from detector.render.settings import example_lines, settings_document, settings_lines
+
+
+@click.command(epilog="Example: python -m detector settings --json")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON, with the help of each.")
+@click.option(
+    "--example", is_flag=True, help="Print a file of all settings at their defaults (.env.example)."
+)
+@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@click.pass_obj
+def command(door: Door, /, as_json: bool, example: bool, env_file: str | None) -> int:
+    """Show every setting: the value in force, its unit, its default and where the value came from.
+
+    Secrets are masked. Whatever cannot be used is refused: all faults at once, exit 2.
+    """
+    if example:
+        return show_lines(door, example_lines())
+    settings = door.settings(env_file)
+    if as_json:
+        return show_json(door, settings_document(settings))
+    return show_lines(door, settings_lines(settings))

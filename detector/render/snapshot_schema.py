@@ -1,0 +1,122 @@
+"""The schema of a snapshot, generated from the sections, the facts and the columns that are declared.
+
+What the program refuses is a constraint: an unknown section, a section of the wrong kind, a naive
+`taken_at`. What it accepts and then calls not seen (a count that is text) is described, never forbidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from detector.model.facts import ROWS, STATUS_FACTS
+from detector.model.profile import HEARTBEAT_AGE, ORDER_AGE
+from detector.model.rows import columns_of
+from detector.model.snapshot import SECTIONS
+
+Schema = dict[str, Any]
+
+# RFC 3339 with its offset, as detector.model.times reads it: digits, not \d, which other dialects read wider.
+TIME_PATTERN = (
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,18})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+)
+_JSON_KINDS: Mapping[type, str] = {dict: "object", list: "array"}
+_EXAMPLES: Mapping[str, list[Any]] = {
+    "time": ["2026-06-02T14:59:48Z", 1780412388],
+    "age": [12],
+    "count": [0],
+    "number": [5.5],
+    "flag": [False],
+    "flag or count": [False, 0],
+    "count or list": [0, []],
+    "text": ["ok"],
+    "texts": [["Broker"]],
+    "id": ["162", 162],
+}
+_STATUS = ("status_v3", "bot_status")
+_SOURCE = {
+    "state": ("text", "ok, failed or off"),
+    "as_of": ("time", "when its content was true"),
+    "reason": ("text", "why it failed, in one word"),
+    "detail": ("text", "why it failed, in its own words"),
+    "elapsed_ms": ("number", "how long it took"),
+}
+_ECS = {
+    "services": "`services` of DescribeServices",
+    "failures": "`failures` of DescribeServices",
+    "tasks": "`tasks` of DescribeTasks, for all running tasks of the cluster",
+    "stopped_tasks": "`tasks` of DescribeTasks, for the tasks that stopped recently",
+}
+_LOGS = {
+    "events": "lines, or `events` of FilterLogEvents with `timestamp` in milliseconds and `message`",
+    "from": "from when on lines were read",
+    "to": "up to when lines were read",
+    "truncated": "true where lines are missing between the two",
+}
+
+
+def snapshot_body(read: Collection[str]) -> Schema:
+    """Return what a snapshot may hold; `read` are the sections that this version reads."""
+    taken_at = {
+        "type": ["string", "null"],
+        "format": "date-time",
+        "pattern": TIME_PATTERN,
+        "description": "when the snapshot was taken, with an offset from UTC; now where it is left out",
+    }
+    runtime = {
+        "type": ["string", "null"],
+        "pattern": "\\S",
+        "description": "the name of what is watched; AEGIS_PT_RUNTIME where it is left out",
+    }
+    sections = {name: _section(name, name in read) for name in SECTIONS}
+    return {
+        "$comment": "Inside a section nothing is forbidden: a value that cannot be read as its x-reads-as is "
+        "not seen, and the event reading_invalid names it. x-worse says which of two payloads counts.",
+        "type": "object",
+        "properties": {"taken_at": taken_at, "runtime": runtime, **sections},
+        "additionalProperties": False,
+        "$defs": {"status": _status()},
+    }
+
+
+def _section(name: str, is_read: bool) -> Schema:
+    kinds, description = SECTIONS[name]
+    made: Schema = {"type": [*(_JSON_KINDS[kind] for kind in kinds), "null"]} if kinds else {}
+    made["description"] = description
+    if not is_read:
+        made["x-not-read"] = True
+    if name in _STATUS:
+        made["$ref"] = "#/$defs/status"
+    elif name == "ecs":
+        made["properties"] = {key: {"description": words} for key, words in _ECS.items()}
+    elif name == "logs":
+        made["properties"] = {key: {"description": words} for key, words in _LOGS.items()}
+    elif name == "sources":
+        entry = {key: _reads_as(kind, words) for key, (kind, words) in _SOURCE.items()}
+        made["additionalProperties"] = {"properties": entry}
+    return made
+
+
+def _status() -> Schema:
+    facts = {name: _fact(spec) for name, spec in STATUS_FACTS.items()}
+    facts[HEARTBEAT_AGE] = _reads_as("age", "seconds since the last heartbeat, in place of heartbeat_at")
+    facts["orders"]["items"]["properties"][ORDER_AGE] = _reads_as(
+        "age", "seconds since it was submitted, in place of submitted_at"
+    )
+    return {
+        "description": "a status payload under the names of the built-in profile; other keys are left alone",
+        "properties": facts,
+    }
+
+
+def _fact(spec: Mapping[str, Any]) -> Schema:
+    if spec["kind"] != ROWS:
+        return {**_reads_as(spec["kind"], spec["doc"]), "x-worse": spec["worse"]}
+    columns = columns_of(spec["row"])
+    rows = {name: _reads_as(column["kind"], column["doc"]) for name, column in columns.items()}
+    return {"description": spec["doc"], "x-reads-as": "rows", "items": {"properties": rows}}
+
+
+def _reads_as(kind: str, words: str) -> Schema:
+    described = {"description": words} if words else {}
+    return {**described, "x-reads-as": kind, "examples": _EXAMPLES[kind]}

@@ -1,0 +1,147 @@
+"""`explain`: one event or one code in words, and the nearest event where the name is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.catalog import all_rules
+from detector.commands import explain
+from detector.model.codes import CODES
+from tests.told import epilog_example, told
+
+
+def labelled(lines: list[str]) -> dict[str, list[str]]:
+    """The lines by their label; a line without one belongs to the label above."""
+    found: dict[str, list[str]] = {}
+    label = ""
+    for line in lines[3 : lines.index("", 3)]:
+        label = line[:13].strip().rstrip(":") or label
+        found.setdefault(label, []).append(line[14:])
+    return found
+
+
+@pytest.mark.parametrize("name", [one.name for one in all_rules()])
+def test_every_event_is_explained_with_its_section_of_the_runbook(name):
+    answer = told("explain", name)
+    assert answer.code == 0
+    assert answer.lines[0].startswith(f"{name}  (")
+    for part in ("*Means:*", "*Look:*", "*Do:*"):
+        assert part in answer.out
+
+
+def test_a_state_says_what_it_sees_its_hours_its_limit_and_how_it_ends():
+    ends = "resolved after two runs in a row that saw it good; not seen is not good; the market's close ends nothing"
+    answer = told("explain", "heartbeat_stale", environ={"AEGIS_PT_HEARTBEAT_STALE_SEC": "90"})
+    assert labelled(answer.lines) == {
+        "sees": ["heartbeat_at: when the runtime last said that it is alive"],
+        "hours": ["regular session"],
+        "limits": ["AEGIS_PT_HEARTBEAT_STALE_SEC = 90 s, broken when exceeded (from: environment)"],
+        "told": ["once, and again when it worsens"],
+        "escalates": ["at the second observation in a row"],
+        "ends": [ends],
+        "runbook": ["RUNBOOK.md#heartbeat_stale"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "words"),
+    [
+        ("pnl_unknown", "ends", "it happened and never resolves; it leaves the list 3600 s after its latest"),
+        ("task_restart_loop", "ends", "or 3600 s (AEGIS_PT_RESTART_WINDOW_SEC) where that is longer"),
+        ("stuck_exits", "told", "at once and again on every return, for it is about money"),
+        ("pending_exits", "told", "from its second observation on"),
+        ("pending_exits", "critical", "once it lasted 480 s (AEGIS_PT_PENDING_EXIT_PERSIST_SEC)"),
+        ("market_data_degraded", "listed", "once it lasted 900 s"),
+        ("market_data_10197", "given", "what heartbeat_stale found in the same run"),
+        ("broker_disconnected", "sees one of", "broker_connected: the runtime's link to the broker is up"),
+        ("broker_disconnected", "weighs", "open_positions: positions held open"),
+        ("farm_unhealed", "ends", "sooner when it was seen to be over"),
+        ("connectivity_lost", "reads back", "log lines of the last 3600 s"),
+        ("reconcile_unproven", "reads back", "log lines of the last 1800 s (AEGIS_PT_RECONCILE_PROOF_SEC)"),
+        ("reading_invalid", "sees", "what the monitor itself could see and could not"),
+    ],
+)
+def test_what_differs_between_rules_is_said(name, label, words):
+    assert any(words in line for line in labelled(told("explain", name).lines)[label])
+
+
+def test_a_limit_out_of_a_file_is_in_force(tmp_path):
+    (tmp_path / "settings.env").write_text("AEGIS_PT_HEARTBEAT_STALE_SEC=90")
+    path = str(tmp_path / "settings.env")
+    (limit,) = labelled(told("explain", "heartbeat_stale", "--env-file", path).lines)["limits"]
+    assert limit == f"AEGIS_PT_HEARTBEAT_STALE_SEC = 90 s, broken when exceeded (from: {path})"
+
+
+def test_a_whole_signature_is_understood():
+    signature = told("explain", "high_exit_attempts:aegis-pt-core:SPY 2026-05-06 727C")
+    assert signature == told("explain", "high_exit_attempts")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("hartbeat_stale", "heartbeat_stale"), ("stuck", "stuck_exits"), ("PENDING_EXITS", "pending_exits")],
+)
+def test_an_unknown_event_is_refused_with_the_nearest_known_one(name, nearest):
+    answer = told("explain", name)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"no event is named {name!r}" in answer.err
+    assert f"the nearest known one is {nearest!r}" in answer.err
+
+
+# --- codes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_every_known_code_is_explained_with_its_source(code):
+    answer = told("explain", str(code))
+    assert answer.code == 0
+    assert answer.lines[0] == f"{code}  (TWS message code; {CODES[code].kind})"
+    assert any(line == f"source:       {CODES[code].source}" for line in answer.lines)
+
+
+def test_a_code_names_the_event_that_speaks_of_it():
+    lines = told("explain", "10197").lines
+    assert lines[1] == "No market data during a competing live session."
+    assert lines[3].startswith("event:        market_data_10197: ")
+    assert lines[-1] == "runbook:      RUNBOOK.md#market_data_10197"
+
+
+def test_a_code_without_an_event_says_so():
+    assert "event:        none of this version" in told("explain", "202").lines
+
+
+def test_a_code_that_is_also_an_exit_code_of_ibc_says_so():
+    assert (
+        "beware:       IBC's exit code of the same number: wrong number of arguments"
+        in told("explain", "1102").lines
+    )
+
+
+def test_an_unlisted_code_of_the_band_of_warnings_is_one():
+    assert told("explain", "2199").lines[:2] == ["2199  (TWS message code; notice)", "A warning of TWS."]
+
+
+@pytest.mark.parametrize("code", ["4711", "0", "2200", "9" * 5000], ids=["4711", "0", "2200", "5000 digits"])
+def test_an_unknown_code_is_refused(code):
+    answer = told("explain", code)
+    assert (answer.code, answer.out) == (2, "")
+    assert "no known source says what code" in answer.err
+    assert len(answer.err) < 200
+
+
+def test_a_setting_that_cannot_be_used_does_not_matter_to_a_code():
+    assert told("explain", "202", environ={"AEGIS_PT_GAP_SEC": "late"}).code == 0
+
+
+# --- the runbook --------------------------------------------------------------------------------------
+
+
+def test_without_the_runbook_beside_the_package_the_link_remains(tmp_path, monkeypatch):
+    monkeypatch.setattr(explain, "RUNBOOK", tmp_path / "RUNBOOK.md")
+    answer = told("explain", "stuck_exits")
+    assert answer.code == 0
+    assert answer.lines[-1].endswith("RUNBOOK.md#stuck_exits")
+
+
+def test_the_example_of_the_help_runs():
+    assert told(*epilog_example("explain")).code == 0

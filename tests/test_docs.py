@@ -1,0 +1,198 @@
+"""What is generated is as the code makes it, and the runbook speaks of every event and of no other."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from detector.catalog import all_rules
+from detector.coverage import SIGNALS
+from detector.render.explain import section_of
+from detector.settings import DECLARED
+from tests.support import ROOT
+from tools.generate_docs import BLOCKS, DOCUMENTS, DocumentationError, differing, files, generated, main
+
+RUNBOOK = (ROOT / "RUNBOOK.md").read_text(encoding="utf-8")
+PARTS = ("*Means:* ", "*Look:* ", "*Do:* ")
+RULES = [one.name for one in all_rules()]
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A folder with the repository's documents, and everything generated as it should be."""
+    for name in DOCUMENTS:
+        shutil.copy(ROOT / name, tmp_path / name)
+    assert main(["--root", str(tmp_path)]) == 0
+    return tmp_path
+
+
+# --- generated files ----------------------------------------------------------------------------------
+
+
+def test_the_generated_files_are_as_the_code_makes_them():
+    assert list(differing(ROOT)) == [], "run `make docs`"
+
+
+def test_a_check_that_finds_nothing_says_nothing(copy, capsys):
+    assert main(["--check", "--root", str(copy)]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", files(ROOT))
+def test_a_check_names_the_file_that_differs_and_leaves_it(name, copy, capsys):
+    changed = re.sub("heartbeat|severity", "x", (copy / name).read_text(), flags=re.IGNORECASE)
+    (copy / name).write_text(changed)
+    assert main(["--check", "--root", str(copy)]) == 1
+    assert capsys.readouterr().err == f"{name} is not as the code makes it; run `make docs`\n"
+    assert (copy / name).read_text() == changed
+
+
+@pytest.mark.parametrize("name", ["schemas/artifact.schema.json", ".env.example"])
+def test_a_file_that_is_missing_differs_and_is_made(name, copy):
+    (copy / name).unlink()
+    assert main(["--check", "--root", str(copy)]) == 1
+    assert main(["--root", str(copy)]) == 0
+    assert (copy / name).read_text() == files(ROOT)[name]
+
+
+def test_writing_repairs_the_marked_part_and_leaves_the_rest(copy):
+    readme = copy / "README.md"
+    text = readme.read_text() + "\nMy own words.\n"
+    readme.write_text(text.replace("| event |", "| happening |"))
+    assert main(["--root", str(copy)]) == 0
+    assert readme.read_text() == text
+
+
+def test_writing_twice_changes_nothing_more(copy):
+    before = {name: (copy / name).stat().st_mtime_ns for name in files(copy)}
+    main(["--root", str(copy)])
+    assert {name: (copy / name).stat().st_mtime_ns for name in files(copy)} == before
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("<!-- generated: weather -->\n<!-- /generated -->\n", "nothing generates 'weather'"),
+        ("<!-- generated: events -->\n", "not closed"),
+        ("<!-- /generated -->\n", "not opened"),
+        ("<!-- generated:events -->\n<!-- /generated -->\n", "misspelt"),
+    ],
+    ids=["unknown", "not closed", "not opened", "misspelt"],
+)
+def test_a_marked_part_that_cannot_be_written_is_named(text, fault):
+    with pytest.raises(DocumentationError, match=rf"^X\.md: .*{fault}"):
+        generated(text, "X.md")
+
+
+def test_a_marked_part_that_cannot_be_written_fails_the_check(copy, capsys):
+    (copy / "README.md").write_text("<!-- generated: weather -->\n<!-- /generated -->\n")
+    assert main(["--root", str(copy)]) == 1
+    assert "README.md" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({"COLUMNS": "40", "LINES": "10"}, id="a narrow terminal"),
+        pytest.param({"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TERM": "xterm-256color"}, id="colours"),
+        pytest.param({"TZ": "Asia/Tokyo", "LC_ALL": "C"}, id="another zone and locale"),
+        pytest.param({"PYTHONHASHSEED": "77"}, id="another hash seed"),
+        pytest.param({"AEGIS_PT_HEARTBEAT_STALE_SEC": "1", "AEGIS_PT_GAP_SEC": "late"}, id="settings"),
+    ],
+)
+def test_what_is_generated_depends_on_the_code_alone(environment, copy):
+    base = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(copy)}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "generate_docs.py"), "--check", "--root", "."],
+        cwd=copy,
+        env={**base, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_every_generator_is_used_in_a_document():
+    used = {
+        name
+        for one in DOCUMENTS
+        for name in re.findall(r"<!-- generated: ([a-z-]+) -->", (ROOT / one).read_text())
+    }
+    assert used == set(BLOCKS)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("events", RULES), ("settings", list(DECLARED)), ("signals", [one.title for one in SIGNALS])],
+)
+def test_a_table_has_a_row_for_each(name, rows):
+    lines = list(BLOCKS[name]())
+    assert len(lines) == 2 + len(rows)
+    for line, row in zip(lines[2:], rows, strict=True):
+        assert line.startswith(("| " + row, f"| `{row}`", f"| [`{row}`]"))
+        assert line.count("|") - line.count("\\|") == lines[0].count("|")
+
+
+def test_the_exit_codes_are_those_of_the_door():
+    assert [line.split("`")[1] for line in list(BLOCKS["exit-codes"]())[2:]] == ["0", "1", "2", "3", "4"]
+
+
+def test_the_help_of_every_command_ends_with_an_example():
+    texts = "\n".join(BLOCKS["help"]()).split("#### ")[1:]
+    assert [text.split("`")[1] for text in texts] == sorted(
+        path.stem for path in (ROOT / "detector" / "commands").glob("[a-z]*.py")
+    )
+    assert [text.split("`")[1] for text in texts if "Example: python -m detector" not in text] == []
+
+
+# --- the runbook --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_runbook_says_what_an_event_means_where_to_look_and_what_to_do(name):
+    section = section_of(RUNBOOK, name)
+    assert section is not None, f"RUNBOOK.md has no section ### `{name}`"
+    starts = [paragraph[: len(part)] for paragraph, part in zip(section.split("\n\n"), PARTS, strict=False)]
+    assert starts == list(PARTS)
+
+
+def test_the_runbook_speaks_of_no_event_that_does_not_exist():
+    sections = re.findall(r"^### `(.*)`$", RUNBOOK, re.MULTILINE)
+    assert sorted(sections) == sorted(RULES)
+
+
+def test_a_section_ends_where_the_next_one_begins():
+    text = "### `one`\n\nFirst.\n\n### `two`\n\nSecond.\n\n## After\n"
+    assert (section_of(text, "one"), section_of(text, "two")) == ("First.", "Second.")
+    assert section_of(text, "three") is None
+
+
+def test_every_name_in_a_section_that_looks_like_an_event_is_one():
+    linked = set(re.findall(r"\]\(#([a-z0-9_]+_[a-z0-9_]+)\)", RUNBOOK))
+    assert linked - set(RULES) == set()
+
+
+def test_every_escalation_says_who_decides():
+    assert "needs explicit approval" in RUNBOOK
+    for word in (
+        "update-service",
+        "stop-task",
+        "run-task",
+        "docker stop",
+        "docker start",
+        "docker rm",
+        "kill ",
+    ):
+        assert word not in RUNBOOK, f"{word}: the runbook holds no command that changes anything"
+
+
+def test_no_document_names_a_machine():
+    for path in (*ROOT.glob("*.md"), *(ROOT / "schemas").iterdir(), ROOT / ".env.example"):
+        assert not re.search(r"/(Users|home|work|tmp)/", path.read_text(encoding="utf-8")), path
+    assert Path(ROOT / "CHANGELOG.md").is_file()

@@ -1,0 +1,190 @@
+"""The documents, checked by doing what they say: transcripts are run, examples are read, numbers are compared."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import jmespath
+import pytest
+
+from detector.catalog import all_rules
+from detector.cli import commands
+from detector.model.closures import parse_closures
+from detector.model.mute import parse_mutes
+from detector.model.profile import parse_profile
+from detector.settings import DECLARED
+from tests.support import ROOT
+
+DOCUMENTS = ("README.md", "RUNBOOK.md", "CONTRIBUTING.md")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
+
+
+def blocks(language: str, *names: str) -> Iterator[tuple[str, str]]:
+    """Every fenced block of a language: the document's name and the block's text."""
+    for name in names or DOCUMENTS:
+        for found in BLOCK.finditer(TEXTS[name]):
+            if found[1] == language:
+                yield name, found[2]
+
+
+def steps(block: str) -> Iterator[tuple[str, str]]:
+    """The commands of a transcript, continued by `> `, each with what the terminal shows after it."""
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        lines = part.splitlines(keepends=True)
+        more = next((i for i, line in enumerate(lines[1:], 1) if not line.startswith("> ")), len(lines))
+        yield lines[0] + "".join(line[2:] for line in lines[1:more]), "".join(lines[more:])
+
+
+def titled(name: str, language: str) -> Iterator[tuple[str, str]]:
+    """Every block of a language in one document, with the heading that it stands under and its number there."""
+    seen: Counter[str] = Counter()
+    for found in BLOCK.finditer(TEXTS[name]):
+        heading = re.findall(r"^#+ (.*)$", TEXTS[name][: found.start()], re.MULTILINE)[-1]
+        if found[1] == language:
+            seen[heading] += 1
+            yield f"{name}: {heading}, {seen[heading]}", found[2]
+
+
+TRANSCRIPTS = [
+    pytest.param(block, id=title) for name in DOCUMENTS for title, block in titled(name, "console")
+]
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """A shell in an empty folder that has the repository's tests beside it, and nothing of the developer's."""
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(tmp_path),
+        "LC_ALL": "C.UTF-8",
+    }
+
+    def run(command: str) -> str:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("block", TRANSCRIPTS)
+def test_a_transcript_shows_what_the_terminal_shows(block, shell):
+    for command, expected in steps(block):
+        assert shell(command) == expected, command
+
+
+def test_every_console_block_is_a_transcript_of_the_detector():
+    for name, block in blocks("console"):
+        assert block.startswith("$ "), (name, block)
+        assert all("python -m detector" in command for command, _ in steps(block)), (name, block)
+
+
+def test_the_first_screen_has_the_pipe_the_promises_and_the_events_in_that_order():
+    text = TEXTS["README.md"]
+    places = [text.index(part) for part in ("```console", "**Three promises", "<!-- generated: events -->")]
+    assert places == sorted(places)
+    assert text[: places[0]].count(". ") == 0, "one sentence before the pipe"
+
+
+@pytest.mark.parametrize(
+    ("claim", "what"),
+    [
+        ("It collects nothing by itself", "detector/commands/collect.py"),
+        ("It sends nothing", "detector/commands/notify.py"),
+        ("There is no workflow and no scheduler yet", ".github/workflows"),
+        ("One built-in profile", "detector/profiles/cortana.toml"),
+    ],
+)
+def test_what_is_called_missing_is_missing(claim, what):
+    """When one of them comes, its line under "What is not there yet" has to go."""
+    assert not (claim in TEXTS["README.md"] and (ROOT / what).exists())
+
+
+def toml(title: str) -> dict[str, object]:
+    """The one TOML example of the README that begins with that comment."""
+    (found,) = [block for _, block in blocks("toml", "README.md") if block.startswith(f"# {title}\n")]
+    return tomllib.loads(found)
+
+
+def test_the_example_of_mutes_is_accepted():
+    money = [one.name for one in all_rules() if one.declaration.money]
+    assert len(parse_mutes(toml("mutes.toml"), money)) == 2
+
+
+def test_the_example_of_closures_is_accepted():
+    closures = parse_closures(toml("closures.toml"))
+    assert len(closures.closed) == 1
+    assert len(closures.early) == 1
+
+
+def test_the_example_of_a_profile_is_accepted():
+    profile = parse_profile(toml("profile.toml"))
+    assert profile.looks["pending_orders"]({"orders": [{"state": "working"}, {"state": "done"}]}) == 1
+
+
+def test_every_shell_example_is_one_that_a_shell_reads():
+    for name, block in blocks("sh"):
+        done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+        assert done.stderr == "", (name, block)
+
+
+def test_every_aws_query_is_one_that_aws_reads():
+    queries = [query for _, block in blocks("sh") for query in re.findall(r"--query[ \\\n]+'([^']+)'", block)]
+    assert len(queries) >= 3
+    for query in queries:
+        jmespath.compile(query)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_default_that_stands_in_prose_is_the_default(name):
+    for setting, number in re.findall(r"`(AEGIS_PT_\w+)`\s\((\d+)", TEXTS[name]):
+        assert str(DECLARED[setting].default) == number, setting
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_setting_that_is_named_exists(name):
+    assert set(re.findall(r"AEGIS_PT_[A-Z0-9_]+[A-Z0-9]", TEXTS[name])) <= {
+        *DECLARED,
+        "AEGIS_PT_HARTBEAT_STALE_SEC",
+    }
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_leads_somewhere(name):
+    for target in re.findall(r"\]\((?!https?:)([^)]*)\)", TEXTS[name]):
+        path, _, anchor = target.partition("#")
+        assert not path or (ROOT / path).exists(), target
+        if anchor:
+            assert anchor in anchors(TEXTS[path or name]), target
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub makes of a document's headings."""
+    titles = re.findall(r"^#{1,6} (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_option_that_is_named_exists():
+    context = click.Context(commands, **commands.context_settings)
+    found = [commands.get_command(context, name) for name in commands.list_commands(context)]
+    every = [commands, *(one for one in found if one is not None)]
+    options = {text for one in every for option in one.get_params(context) for text in option.opts}
+    named = set(re.findall(r"`(?:python -m detector )?(--[a-z-]+)", TEXTS["README.md"]))
+    assert named - options == set()

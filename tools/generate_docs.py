@@ -1,0 +1,235 @@
+"""Write what is generated: `schemas/`, `.env.example`, and the marked parts of README.md and RUNBOOK.md.
+
+`make docs` runs it; with `--check` it writes nothing, names every file that differs and exits 1. A marked
+part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`. What is written depends on the
+code alone: not on the terminal, the environment, the machine or the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from detector.catalog import all_readers, all_rules
+from detector.cli import commands
+from detector.commands.schema import READ_BY_THE_DOOR, SCHEMAS
+from detector.coverage import SIGNALS
+from detector.model.document import pretty
+from detector.model.facts import STATUS_FACTS
+from detector.model.profile import HEARTBEAT_AGE
+from detector.model.rule import Rule
+from detector.model.snapshot import SECTIONS
+from detector.render.rules import KINDS, lasts_words, limits_of, severity_words
+from detector.render.schemas import EVENT_FIELDS
+from detector.render.settings import default_shown, example_lines
+from detector.settings import DECLARED, resolve
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = ("README.md", "RUNBOOK.md")
+WIDTH = 100
+_BLOCK = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+_MARK = re.compile(r"<!-- /?generated\b")
+_EXIT = re.compile(r"(\d) ([^;.]+)[;.]")
+
+
+class DocumentationError(Exception):
+    """A marked part that cannot be written; the message names the file and the part."""
+
+
+def events() -> Iterator[str]:
+    """The table of all events, from the rules."""
+    defaults = resolve()
+    yield from _table(
+        ("event", "kind", "severity", "fires when", "settings", "escalates"),
+        (
+            (
+                f"[`{one.name}`](RUNBOOK.md#{one.name})",
+                KINDS[one.declaration.kind],
+                severity_words(one.declaration),
+                one.doc,
+                _limits(one),
+                lasts_words(one.declaration.escalates, defaults, named=False),
+            )
+            for one in all_rules()
+        ),
+    )
+
+
+def _limits(one: Rule) -> str:
+    found = (f"`{setting.name}`{f' {how}' if how else ''}" for setting, how in limits_of(one.declaration))
+    return ", ".join(found) or "–"
+
+
+def settings() -> Iterator[str]:
+    """The table of all settings, from their declaration."""
+    yield from _table(
+        ("setting", "default", "unit", "meaning"),
+        (
+            (
+                f"`{one.name}`",
+                f"`{default_shown(one)}`",
+                one.unit,
+                one.help + (" Secret." if one.secret else ""),
+            )
+            for one in DECLARED.values()
+        ),
+    )
+
+
+def signals() -> Iterator[str]:
+    """The table of the golden signals, from the coverage."""
+    yield from _table(
+        ("signal", "healthy condition", "not seen without", "judged by"),
+        (
+            (
+                one.title,
+                one.healthy,
+                ", ".join(f"`{name}`" for name in one.facts),
+                ", ".join(f"[`{name}`](RUNBOOK.md#{name})" for name in one.rules),
+            )
+            for one in SIGNALS
+        ),
+    )
+
+
+def command_table() -> Iterator[str]:
+    """The table of all commands, from the first line of each."""
+    yield from _table(
+        ("command", "does"),
+        ((f"`{name}`", one.get_short_help_str(limit=WIDTH * 2)) for name, one, _ in _commands()),
+    )
+
+
+def help_texts() -> Iterator[str]:
+    """The help of every command, as its `--help` prints it."""
+    for name, one, context in _commands():
+        yield f"#### `{name}`"
+        yield ""
+        yield "```text"
+        yield from (line.rstrip() for line in one.get_help(context).splitlines())
+        yield "```"
+        yield ""
+
+
+def _commands() -> Iterator[tuple[str, click.Command, click.Context]]:
+    shape = {**commands.context_settings, "terminal_width": WIDTH, "color": False}
+    group = click.Context(commands, info_name="detector", **shape)
+    for name in commands.list_commands(group):
+        one = commands.get_command(group, name)
+        if one is not None:
+            yield name, one, click.Context(one, parent=group, info_name=name)
+
+
+def exit_codes() -> Iterator[str]:
+    """The table of exit codes, from the help of the program."""
+    text = " ".join((commands.help or "").split()).partition("Exit: ")[2]
+    yield from _table(("exit code", "meaning"), ((f"`{code}`", words) for code, words in _EXIT.findall(text)))
+
+
+def event_fields() -> Iterator[str]:
+    """The table of an event's fields, from the schema's words."""
+    yield from _table(("field", "holds"), ((f"`{name}`", words) for name, words in EVENT_FIELDS.items()))
+
+
+def sections() -> Iterator[str]:
+    """The table of a snapshot's sections, from the contract and the readers."""
+    read = {*all_readers(), *READ_BY_THE_DOOR}
+    yield from _table(
+        ("section", "holds", "read by this version"),
+        ((f"`{name}`", words, "yes" if name in read else "**no**") for name, (_, words) in SECTIONS.items()),
+    )
+
+
+def facts() -> Iterator[str]:
+    """The table of the facts of a status payload, from their declaration."""
+    age = (f"`{HEARTBEAT_AGE}`", "seconds", "age of the last heartbeat, in place of `heartbeat_at`", "older")
+    found = [(f"`{name}`", one["kind"], one["doc"], one["worse"]) for name, one in STATUS_FACTS.items()]
+    yield from _table(("fact", "reads as", "meaning", "worse is"), [found[0], age, *found[1:]])
+
+
+BLOCKS: Mapping[str, Callable[[], Iterator[str]]] = {
+    "events": events,
+    "settings": settings,
+    "signals": signals,
+    "commands": command_table,
+    "help": help_texts,
+    "exit-codes": exit_codes,
+    "event-fields": event_fields,
+    "sections": sections,
+    "facts": facts,
+}
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        cells = [cell.replace("|", "\\|") for cell in row]
+        yield f"| {' | '.join(cells)} |"
+
+
+def generated(text: str, name: str) -> str:
+    """Return a document with its marked parts written anew; `name` is for the error's words."""
+
+    def block(match: re.Match[str]) -> str:
+        if match[2] not in BLOCKS:
+            raise DocumentationError(f"{name}: nothing generates {match[2]!r}; known are {', '.join(BLOCKS)}")
+        lines = "\n".join(BLOCKS[match[2]]()).rstrip("\n")
+        return f"{match[1]}{lines}\n{match[3]}"
+
+    if len(_MARK.findall(text)) != 2 * len(_BLOCK.findall(text)):
+        raise DocumentationError(f"{name}: a marked part is not opened, not closed or misspelt")
+    return _BLOCK.sub(block, text)
+
+
+def files(root: Path) -> dict[str, str]:
+    """Return every generated file's text as it should be, by its path below `root`."""
+    made = {f"schemas/{name}.schema.json": pretty(schema()) for name, schema in SCHEMAS.items()}
+    made[".env.example"] = "".join(f"{line}\n" for line in example_lines())
+    for name in DOCUMENTS:
+        made[name] = generated((root / name).read_text(encoding="utf-8"), name)
+    return made
+
+
+def differing(root: Path) -> dict[str, str]:
+    """Return the text as it should be of each file that is not so, by its path below `root`."""
+    return {name: text for name, text in files(root).items() if _text_of(root / name) != text}
+
+
+def _text_of(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with `--check` compare them; the exit code is 1 when `--check` finds a difference."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file differs")
+    parser.add_argument(
+        "--root", type=Path, default=ROOT, help="the folder of README.md (default: the repository)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        stale = differing(options.root)
+    except DocumentationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name, text in stale.items():
+        if options.check:
+            print(f"{name} is not as the code makes it; run `make docs`", file=sys.stderr)
+        else:
+            _write(options.root / name, text)
+    return int(bool(stale) and options.check)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
