@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import unquote_plus, urlsplit
 
 T = TypeVar("T")
 PREFIX = "AEGIS_PT_"
 _TYPO = 2  # letters in which a misspelt name differs from the real one
 _LARGEST = 1_000_000_000
+_SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.1, 600
+_SECRET_LETTERS = 8  # a shorter value in an address is a word such as `json`
+_SHOWN = 60  # letters of a value in a message; a longer one is not cut: half a secret looks like none
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _INTEGER = re.compile(r"[0-9]+", re.ASCII)
+_QUOTED = re.compile(r"""(["'])((?:(?!\1).)*)\1(?:\s+#.*)?""")
 
 
 class SettingsError(ValueError):
@@ -25,7 +31,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting(Generic[T]):
-    """One declared setting: `parse` turns its text into a value or raises ValueError with what is wrong."""
+    """One declared setting: `parse` turns its text into a value or raises ValueError with what is wrong.
+
+    A `source` is switched on by it: without it nothing is collected.
+    """
 
     name: str
     default: T
@@ -33,6 +42,7 @@ class Setting(Generic[T]):
     help: str
     parse: Callable[[str], T]
     secret: bool = False
+    source: bool = False
 
     def __repr__(self) -> str:
         return self.name
@@ -41,8 +51,10 @@ class Setting(Generic[T]):
 DECLARED: dict[str, Setting[Any]] = {}
 
 
-def _declare(name: str, default: T, unit: str, help_: str, parse: Callable[[str], T]) -> Setting[T]:
-    setting = Setting(PREFIX + name, default, unit, help_, parse)
+def _declare(
+    name: str, default: T, unit: str, help_: str, parse: Callable[[str], T], **more: bool
+) -> Setting[T]:
+    setting = Setting(PREFIX + name, default, unit, help_, parse, **more)
     DECLARED[setting.name] = setting
     return setting
 
@@ -79,6 +91,68 @@ def _optional(text: str) -> str:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    """Return the reader of an address with one of these schemes; one that holds a password is refused."""
+
+    def parse(text: str) -> str:
+        if not text:
+            return text
+        fault = _fault_of_url(text, schemes)
+        if fault:
+            raise ValueError(fault)
+        return text
+
+    return parse
+
+
+def _fault_of_url(text: str, schemes: tuple[str, ...]) -> str | None:
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return "is not an address"
+    if parts.scheme not in schemes:
+        return f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return "has a character that an address cannot have"
+    if "@" in parts.netloc:
+        return "holds a user or a password; they have settings of their own"
+    if parts.scheme == "unix":
+        return None if parts.path.startswith("/") and not parts.netloc else "names no absolute path"
+    return None if named else "names no host"
+
+
+def _token(text: str) -> str:
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("has a character that a header cannot carry")
+    return text
+
+
+def _sections(text: str) -> tuple[str, ...]:
+    entries = _names(text)
+    for entry in entries:
+        name, equals, place = (part.strip() for part in entry.partition("="))
+        if not equals or not name or not place:
+            raise ValueError("is not a list of section=place")
+        fault = _fault_of_url(place, ("http", "https")) if "://" in place else None
+        if fault:
+            raise ValueError(f"has a place for {name!r} that {fault}")
+    return entries
+
+
+def _aws_account(text: str) -> str:
+    if text and not re.fullmatch(r"[0-9]{12}", text, re.ASCII):
+        raise ValueError("is not 12 digits")
+    return text
+
+
+def _timeout(text: str) -> int | float:
+    value = _seconds(text)
+    if not _SHORTEST_TIMEOUT <= value <= _LONGEST_TIMEOUT:
+        raise ValueError(f"must be from {_SHORTEST_TIMEOUT} to {_LONGEST_TIMEOUT}")
+    return value
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -151,6 +225,90 @@ MARKET_CLOSURES = _declare(
     "MARKET_CLOSURES", "", "path", "TOML file of market closures announced at short notice.", _optional
 )
 
+# Where it looks. A source is off until its own setting is set; a setting that vanishes retires nothing.
+STATUS_URL = _declare(
+    "STATUS_URL", "", "URL", "The dashboard's status payload.", _url("http", "https"), source=True
+)
+STATUS_TOKEN = _declare("STATUS_TOKEN", "", "token", "Bearer token for the dashboard.", _token, secret=True)
+STATUS_USER = _declare("STATUS_USER", "", "name", "User for the dashboard's basic auth.", _optional)
+STATUS_PASSWORD = _declare(
+    "STATUS_PASSWORD", "", "password", "Password for the dashboard's basic auth.", _optional, secret=True
+)
+BOT_STATUS_URL = _declare(
+    "BOT_STATUS_URL", "", "URL", "The bot's own status payload.", _url("http", "https"), source=True
+)
+BOT_STATUS_TOKEN = _declare(
+    "BOT_STATUS_TOKEN",
+    "",
+    "token",
+    "Bearer token for the bot's status, where its host is not the dashboard's.",
+    _token,
+    secret=True,
+)
+STATUS_AS_OF: Setting[tuple[str, ...]] = _declare(
+    "STATUS_AS_OF",
+    ("as_of", "generated_at", "ts", "timestamp"),
+    "keys",
+    "Keys at the top of a status payload that say when it was made, by comma; the first that is there counts.",
+    _names,
+)
+ECS_CLUSTER = _declare("ECS_CLUSTER", "", "name", "The ECS cluster of the runtime.", _optional, source=True)
+LOG_GROUP = _declare(
+    "LOG_GROUP", "", "name", "The CloudWatch log group of the runtime.", _optional, source=True
+)
+AWS_REGION = _declare("AWS_REGION", "", "name", "Region of the cluster and the log group.", _optional)
+AWS_PROFILE = _declare(
+    "AWS_PROFILE", "", "name", "Profile of the AWS configuration that is read with.", _optional
+)
+AWS_AMBIENT = _declare(
+    "AWS_AMBIENT",
+    "0",
+    "0 or 1",
+    "1 takes the credentials of the environment, such as those of a workflow's OIDC.",
+    _one_of("0", "1"),
+)
+AWS_ACCOUNT = _declare(
+    "AWS_ACCOUNT",
+    "",
+    "12 digits",
+    "The AWS account; with the credentials of another one nothing is read.",
+    _aws_account,
+    secret=True,
+)
+STANDBY_DOCKER_URL = _declare(
+    "STANDBY_DOCKER_URL",
+    "",
+    "URL",
+    "The standby host's Docker Engine API: tcp://, http://, https:// or unix:///path.",
+    _url("tcp", "http", "https", "unix"),
+    source=True,
+)
+SECTIONS_FROM: Setting[tuple[str, ...]] = _declare(
+    "SECTIONS",
+    (),
+    "section=place",
+    "Sections that are read from a file or a URL, by comma.",
+    _sections,
+    source=True,
+)
+SOURCES_OFF: Setting[tuple[str, ...]] = _declare(
+    "SOURCES_OFF",
+    (),
+    "sections",
+    "Sections that are switched off for good, by comma: what was raised from them alone is retired.",
+    _names,
+    source=True,
+)
+SOURCE_TIMEOUT_SEC: Setting[float] = _declare(
+    "SOURCE_TIMEOUT_SEC", 10, "seconds", "A source must have answered in whole by then.", _timeout
+)
+COLLECT_TIMEOUT_SEC: Setting[float] = _declare(
+    "COLLECT_TIMEOUT_SEC", 60, "seconds", "All sources together must have answered by then.", _timeout
+)
+CA_FILE = _declare(
+    "CA_FILE", "", "path", "PEM file of further authorities that certificates may come from.", _optional
+)
+
 # Limits of the rules.
 DEPLOY_GRACE_SEC = _sec("DEPLOY_GRACE_SEC", 600, "A replacement of the task is under way for this long.")
 START_GRACE_SEC = _sec("START_GRACE_SEC", 240, "A task's containers may take this long to become healthy.")
@@ -163,6 +321,14 @@ PENDING_EXIT_PERSIST_SEC = _sec(
 )
 MARKET_DATA_DEGRADED_SEC = _sec(
     "MARKET_DATA_DEGRADED_SEC", 900, "A market-data status other than ok is listed once it lasted this long."
+)
+RECONCILE_PROOF_SEC = _sec(
+    "RECONCILE_PROOF_SEC",
+    1800,
+    "A start, a reconnect or a close must be followed by a proof of reconciliation within this.",
+)
+SEVERE_LOG_CRITICAL = _count(
+    "SEVERE_LOG_CRITICAL", 5, "FATAL, CRITICAL or SEVERE log lines within 600 s that make a burst."
 )
 SOURCE_STALE_SEC = _sec("SOURCE_STALE_SEC", 300, "A section whose as_of is older than this is not seen.")
 ESCALATE_AFTER_SEC = _sec(
@@ -219,6 +385,29 @@ class Settings:
         return value
 
 
+def any_source(settings: Settings) -> bool:
+    """Return whether a setting that switches a source on, or off for good, is set."""
+    return any(settings[setting] for setting in DECLARED.values() if setting.source)
+
+
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """Return what no output may show: the values of secret settings, and those in the query of an address."""
+    found = [str(settings[setting]) for setting in DECLARED.values() if setting.secret]
+    texts = [value for value in settings.values.values() if isinstance(value, str)]
+    for text in (*texts, *settings[SECTIONS_FROM]):
+        for pair in text.partition("?")[2].partition("#")[0].split("&"):
+            value = pair.partition("=")[2]
+            found += [one for one in (value, unquote_plus(value)) if len(one) >= _SECRET_LETTERS]
+    if settings[STATUS_PASSWORD]:
+        found.append(basic_auth(settings))
+    return tuple(dict.fromkeys(text for text in found if text))
+
+
+def basic_auth(settings: Settings) -> str:
+    """Return user and password of the dashboard as they travel (RFC 7617)."""
+    return b64encode(f"{settings[STATUS_USER]}:{settings[STATUS_PASSWORD]}".encode()).decode()
+
+
 def resolve(*layers: tuple[str, Mapping[str, str]]) -> Settings:
     """Read the settings out of `layers` of (origin, names and texts), the later one winning.
 
@@ -227,6 +416,7 @@ def resolve(*layers: tuple[str, Mapping[str, str]]) -> Settings:
     to the bot and are left alone.
     """
     faults: list[str] = []
+    unusable: set[str] = set()
     values: dict[str, Any] = {name: setting.default for name, setting in DECLARED.items()}
     origins = dict.fromkeys(DECLARED, "default")
     for origin, texts in layers:
@@ -236,9 +426,9 @@ def resolve(*layers: tuple[str, Mapping[str, str]]) -> Settings:
             try:
                 values[name] = DECLARED[name].parse(texts[name].strip())
             except ValueError as error:
+                unusable.add(name)
                 faults.append(f"{name} ({origin}): {_shown(DECLARED[name], texts[name])} {error}")
-    if not faults:
-        faults += _out_of_order(values)
+    faults += _out_of_order(values, unusable)
     if faults:
         raise SettingsError(sorted(faults))
     return Settings(values, origins)
@@ -247,41 +437,46 @@ def resolve(*layers: tuple[str, Mapping[str, str]]) -> Settings:
 def parse_env_file(text: str, origin: str) -> dict[str, str]:
     """Read `NAME=value` lines: comments, blank lines, `export` and quotes as a shell knows them.
 
-    Raises SettingsError that names the line.
+    Raises SettingsError that names every line that cannot be read.
     """
     found: dict[str, str] = {}
+    faults: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.strip().removeprefix("export ").strip()
         if not bare or bare.startswith("#"):
             continue
         name, equals, value = bare.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
-            raise SettingsError([f"{origin} line {number}: expected NAME=value"])
-        if name.strip() in found:
-            raise SettingsError([f"{origin} line {number}: {name.strip()} is set twice"])
-        found[name.strip()] = _unquoted(value.strip())
+            faults.append(f"{origin} line {number}: expected NAME=value")
+        elif name.strip() in found:
+            faults.append(f"{origin} line {number}: {name.strip()} is set twice")
+        else:
+            found[name.strip()] = _unquoted(value)
+    if faults:
+        raise SettingsError(faults)
     return found
 
 
 def _unquoted(value: str) -> str:
-    if value[:1] == value[-1:] and len(value) > 1 and value[0] in "'\"":
-        return value[1:-1]
-    return re.sub(r"\s+#.*$", "", value)
+    quoted = _QUOTED.fullmatch(value.strip())
+    return quoted[2] if quoted else re.sub(r"\s+#.*$", "", value).strip()
 
 
 def _shown(setting: Setting[Any], text: str) -> str:
-    return "the value" if setting.secret else repr(text[:60])
+    if setting.secret:
+        return "the value"
+    return repr(text) if len(text) <= _SHOWN else f"a text of {len(text)} letters"
 
 
-def _out_of_order(values: Mapping[str, Any]) -> Iterator[str]:
+def _out_of_order(values: Mapping[str, Any], unusable: set[str]) -> Iterator[str]:
     for warn, critical in _ORDERED:
-        if values[warn.name] > values[critical.name]:
+        if unusable.isdisjoint((warn.name, critical.name)) and values[warn.name] > values[critical.name]:
             yield f"{warn.name} ({values[warn.name]}) is above {critical.name} ({values[critical.name]})"
 
 
 def _misspelt(origin: str, texts: Mapping[str, str]) -> Iterator[str]:
     for name in texts:
-        if name.startswith("AEGIS") and name not in DECLARED:
+        if name not in DECLARED:
             near = next((known for known in DECLARED if edits(name, known, _TYPO) <= _TYPO), None)
             if near:
                 yield f"{name} ({origin}): unknown setting; did you mean {near}?"
@@ -298,4 +493,4 @@ def edits(one: str, other: str, most: int) -> int:
             row.append(min(above[column] + 1, row[-1] + 1, above[column - 1] + (letter != wanted)))
         if min(row) > most:
             return most + 1
-    return row[-1]
+    return min(row[-1], most + 1)

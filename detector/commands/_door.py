@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.catalog import all_rules
 from detector.model.closures import NONE, parse_closures
@@ -16,13 +17,18 @@ from detector.model.document import clean, one_line
 from detector.model.facts import FACT_NAMES
 from detector.model.mute import Mute, MuteError, parse_mutes
 from detector.model.profile import Profile, ProfileError, parse_profile
+from detector.model.redact import redacted_text
+from detector.model.snapshot import SECTIONS
 from detector.profiles import builtin, names
 from detector.settings import (
+    DISPLAY_ZONES,
     ENV_FILE,
     MARKET_CLOSURES,
     MUTES,
     PROFILE,
     REQUIRED,
+    SECTIONS_FROM,
+    SOURCES_OFF,
     Settings,
     SettingsError,
     parse_env_file,
@@ -53,9 +59,9 @@ class Door:
     shown: list[bool] = field(default_factory=list)
 
     def say(self, line: str) -> None:
-        """Print one line for people on stderr; where nobody can read it, nothing else fails for that."""
+        """Print one line for people on stderr, redacted; where nobody can read it, nothing fails for that."""
         with suppress(OSError, ValueError):
-            self.stderr.write(one_line(line) + "\n")
+            self.stderr.write(one_line(redacted_text(line)) + "\n")
             self.stderr.flush()
 
     def show(self, text: str) -> bool:
@@ -116,7 +122,7 @@ def _files(settings: Settings) -> dict[str, Any]:
             MUTES.name, settings[MUTES], lambda document: parse_mutes(document, money), _NO_MUTES
         ),
     }
-    faults = list(_not_facts(settings))
+    faults = [*_not_facts(settings), *_not_zones(settings), *_not_sections(settings)]
     found: dict[str, Any] = {}
     for name, read in reads.items():
         try:
@@ -132,6 +138,22 @@ def _not_facts(settings: Settings) -> Iterator[str]:
     for name in settings[REQUIRED]:
         if name not in FACT_NAMES:
             yield f"{REQUIRED.name}: no fact is named {name!r}"
+
+
+def _not_zones(settings: Settings) -> Iterator[str]:
+    for name in settings[DISPLAY_ZONES] if settings.origins[DISPLAY_ZONES.name] != "default" else ():
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones
+            yield f"{DISPLAY_ZONES.name}: {name!r} is not a known time zone"
+
+
+def _not_sections(settings: Settings) -> Iterator[str]:
+    collected = {name for name in SECTIONS if name not in ("sources", "previous")}
+    named = ((SECTIONS_FROM, entry.partition("=")[0].strip()) for entry in settings[SECTIONS_FROM])
+    for setting, name in (*named, *((SOURCES_OFF, name) for name in settings[SOURCES_OFF])):
+        if name not in collected:
+            yield f"{setting.name}: no section is named {name!r} (there are: {', '.join(sorted(collected))})"
 
 
 def _profile(name: str) -> Profile:

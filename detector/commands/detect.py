@@ -13,12 +13,13 @@ import click
 from detector.artifacts import local
 from detector.catalog import all_rules
 from detector.commands._door import Door, Refused
+from detector.commands._waist import redacted_with
+from detector.engine import ERRORS_RULE
 from detector.evaluate import evaluate
 from detector.ledger import acknowledged
 from detector.model.condition import STDOUT
-from detector.model.document import MAX_BYTES, DocumentError, parse, pretty
+from detector.model.document import MAX_BYTES, DocumentError, clipped, parse, pretty
 from detector.model.memory import Memory, Placed, lost, placed
-from detector.model.redact import redacted
 from detector.model.report import Report
 from detector.model.rule import RANK
 from detector.model.snapshot import Snapshot, from_document
@@ -26,7 +27,7 @@ from detector.model.times import TimeError, parse_rfc3339
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document, stdout_document
 from detector.render.lines import decision_line, resolved_lines
-from detector.settings import ARTIFACT, RUNTIME, Settings
+from detector.settings import ARTIFACT, DISPLAY_ZONES, RUNTIME, Settings, any_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,17 @@ def detect(door: Door, options: Options) -> int:
     document = _document(door)
     if options.previous is not None and document.get("previous") is not None:
         raise Refused("--previous and a `previous` section are given together; leave one out")
-    snapshot, previous = _snapshot(document, now, settings)
+    if not options.offline and any_source(settings):
+        document = _completed(door, options, settings, document)
+        now = _now(door, options.now)
+    snapshot, previous, settings = _snapshot(document, now, settings)
     held = _memory(door, options, previous, snapshot, now)
     if held.said:
         door.say(held.said)
     report = evaluate(snapshot, held.memory, settings)
     printed = _print(door, report, options, settings)
     if not options.quiet:
-        for line in (*resolved_lines(report), decision_line(report)):
+        for line in (*resolved_lines(report), decision_line(report, settings[DISPLAY_ZONES])):
             door.say(line)
     stored = (
         not options.artifact or not held.keeps or _store(door, report, options.artifact, printed, settings)
@@ -92,25 +96,48 @@ def _now(door: Door, text: str | None) -> datetime:
     try:
         return parse_rfc3339(text)
     except TimeError as error:
-        raise Refused(f"--now: {text!r} {error}") from None
+        raise Refused(f"--now: {clipped(text)!r} {error}") from None
 
 
 def _document(door: Door) -> dict[str, Any]:
-    if door.stdin.isatty():
-        door.say("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
     try:
-        return parse(door.stdin.read(MAX_BYTES + 1))
+        if door.stdin.isatty():
+            door.say("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
+        return parse(door.stdin.read(MAX_BYTES + 1) or b"")
     except DocumentError as error:
         raise Refused(str(error)) from None
+    except OSError as error:
+        raise Refused(
+            f"standard input could not be read ({error.strerror or type(error).__name__})"
+        ) from None
 
 
-def _snapshot(document: Mapping[str, Any], now: datetime, settings: Settings) -> tuple[Snapshot, Any]:
-    """Return the snapshot, redacted before anything is compared, and the `previous` section apart."""
+def _completed(door: Door, options: Options, settings: Settings, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with what it lacks and the configured sources have."""
+    from detector.commands._live import Looking, completed, previous_of
+
+    looking = Looking(
+        clock=lambda: _now(door, options.now),
+        previous=previous_of(options.previous, document.get("previous")),
+        quiet=options.quiet,
+    )
+    return completed(door, settings, document, looking) or document
+
+
+def _snapshot(
+    document: Mapping[str, Any], now: datetime, settings: Settings
+) -> tuple[Snapshot, Any, Settings]:
+    """Return the snapshot, redacted before anything is compared, and the `previous` section apart.
+
+    What settings say is redacted with it, so that a name in both is still the same name.
+    """
     bare = {key: value for key, value in document.items() if key != "previous"}
+    shown, settings = redacted_with(bare, settings)
     try:
-        return from_document(redacted(bare), now=now, runtime=settings[RUNTIME]), document.get("previous")
+        snapshot = from_document(shown, now=now, runtime=settings[RUNTIME])
     except DocumentError as error:
         raise Refused(str(error)) from None
+    return snapshot, document.get("previous"), settings
 
 
 def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime) -> Placed:
@@ -149,15 +176,10 @@ def _print(door: Door, report: Report, options: Options, settings: Settings) -> 
         text = pretty(artifact_document(_acknowledged(report), settings[ARTIFACT] == "full"))
     else:
         text = pretty(stdout_document(report))
-    try:
-        door.stdout.write(text.encode("utf-8"))
-        door.stdout.flush()
-    except OSError as error:
-        door.say(
-            f"detector: standard output could not be written ({error.strerror}); what is owed stays owed"
-        )
-        return False
-    return True
+    printed = door.show(text)
+    if not printed:
+        door.say("detector: what is owed stays owed")
+    return printed
 
 
 def _acknowledged(report: Report) -> Report:
@@ -182,6 +204,8 @@ def _exit_code(report: Report, options: Options, delivered: bool) -> int:
         return plugin_code(report)
     if not delivered:
         return 3
+    if any(event.type == ERRORS_RULE and not event.held for event in report.events):
+        return 4
     if options.fail_on and any(RANK[event.severity] >= RANK[options.fail_on] for event in report.events):
         return 1
     return 0

@@ -1,0 +1,138 @@
+"""httpx over the program's own wire: every connection with the deadline, the fence and verified TLS."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import httpcore
+import httpx
+
+from detector.clients.wire import Reach, Wire, trusted
+from detector.model.edge import PROXY, EdgeError
+
+
+class Transport(httpx.BaseTransport):
+    """One request, one connection; through the environment's proxy where the target speaks TLS.
+
+    A plain-text source never goes through a proxy: it would read the credentials, and the fence could not see
+    to whom the proxy connects.
+    """
+
+    def __init__(self, reach: Reach, socket_path: str | None = None) -> None:
+        self._reach = reach
+        self._socket_path = socket_path
+        self._pool: httpcore.ConnectionPool | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request and return the answer, its body still to be read; raises EdgeError."""
+        url = request.url
+        self._pool = self._pool_for(url)
+        answer = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(
+                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+                ),
+                headers=[*request.headers.raw, (b"connection", b"close")],
+                content=request.stream,
+            )
+        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer.stream))
+
+    def _pool_for(self, url: httpx.URL) -> httpcore.ConnectionPool:
+        secure = url.scheme == "https"
+        return httpcore.ConnectionPool(
+            ssl_context=trusted(self._reach.ca_file) if secure else None,
+            proxy=_proxy(self._reach.proxies, url.host) if secure else None,
+            uds=self._socket_path,
+            network_backend=_Backend(self._reach),
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._pool is not None:
+            self._pool.close()
+
+
+def _proxy(proxies: Any, host: str) -> httpcore.Proxy | None:
+    found = {name.lower(): value for name, value in proxies.items()}
+    text = found.get("https_proxy") or found.get("all_proxy")
+    if not text or _spared(host, found.get("no_proxy", "")):
+        return None
+    try:
+        url = httpx.URL(text if "://" in text else f"http://{text}")
+    except httpx.InvalidURL:
+        raise EdgeError("the proxy of the environment is no address", reason=PROXY) from None
+    if url.scheme != "http":
+        raise EdgeError("the proxy of the environment is not an http:// one", reason=PROXY)
+    auth = (url.username, url.password) if url.username else None
+    return httpcore.Proxy(f"http://{url.netloc.decode('ascii')}", auth=auth)
+
+
+def _spared(host: str, no_proxy: str) -> bool:
+    """Whether NO_PROXY names the host or a domain above it."""
+    names = [name.strip().lower().lstrip(".") for name in no_proxy.split(",")]
+    return any(name and (name == "*" or f".{host}".endswith(f".{name}")) for name in names)
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Backend(httpcore.NetworkBackend):
+    """The program's wire as httpcore asks for it; the deadline takes the place of every timeout."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - httpcore's signature
+        local_address: str | None = None,  # noqa: ARG002
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._reach.connect(host, port))
+
+    def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ARG002
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._reach.connect_unix(path))
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        return self._wire.read(max_bytes)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        self._wire.write(buffer)
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._wire.secured(ssl_context, server_hostname))
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ARG002
+        return None

@@ -1,0 +1,199 @@
+"""GET over HTTP: one page, whole and bounded; redirects stay at home, credentials never leave theirs."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpcore
+import httpx
+
+from detector.clients.transport import Transport
+from detector.clients.wire import Reach
+from detector.model.document import clipped
+from detector.model.edge import (
+    CREDENTIALS,
+    DENIED,
+    ENCODING,
+    FORBIDDEN,
+    HTTP_STATUS,
+    MISSING,
+    PROXY,
+    REDIRECTED,
+    RESET,
+    THROTTLED,
+    TOO_LARGE,
+    UNREADABLE,
+    EdgeError,
+    persistent,
+)
+
+MOST_BYTES = 8 * 1024 * 1024
+_PIECE = 64 * 1024
+_MOST_HOPS = 3
+_OK, _REDIRECTS, _TOO_MANY, _FAULTS = range(200, 300), (301, 302, 303, 307, 308), 429, 500
+_REASONS = {401: CREDENTIALS, 403: DENIED, 404: MISSING, 407: DENIED, 410: MISSING, _TOO_MANY: THROTTLED}
+_GZIP_OR_ZLIB = 47  # zlib's window bits: either header is accepted
+
+Origin = tuple[str, str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a server answered: its status, its headers by their lower-case names, its body decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def _never(page: Page) -> bool:  # noqa: ARG001 - what is asked of any page
+    return False
+
+
+def origin_of(url: str) -> Origin:
+    """Return scheme, host and port: what credentials belong to; raises EdgeError for what is no address."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise EdgeError("its address cannot be read", reason=UNREADABLE) from None
+    return parsed.scheme, parsed.host, parsed.port
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Reads pages within one deadline; `credentials` holds an `Authorization` header by origin."""
+
+    reach: Reach
+    clock: Callable[[], datetime]
+    credentials: Mapping[Origin, str] = field(default_factory=dict)
+    pause: Callable[[float], None] = time.sleep
+
+    def get(self, url: str, keeps: Callable[[Page], bool] = _never, socket_path: str | None = None) -> Page:
+        """Return the page at `url`; raises EdgeError for every other status than 2xx.
+
+        `keeps` may say of a page of any status that it is what was asked for. `socket_path` is that of a unix
+        socket, where the server listens on one.
+        """
+        return persistent(lambda: self._followed(url, keeps, socket_path), self.reach.until, self.pause)
+
+    def _followed(self, url: str, keeps: Callable[[Page], bool], socket_path: str | None) -> Page:
+        for _ in range(_MOST_HOPS + 1):
+            headers = {"accept": "application/json", "accept-encoding": "gzip, deflate"}
+            known = self.credentials.get(origin_of(url))
+            if known:
+                headers["authorization"] = known
+            page = exchanged(self.reach, httpx.Request("GET", url, headers=headers), socket_path)
+            if page.status not in _REDIRECTS:
+                return self._accepted(page, keeps)
+            url = _next(url, page)
+        raise EdgeError("it redirects in a circle", reason=REDIRECTED)
+
+    def _accepted(self, page: Page, keeps: Callable[[Page], bool]) -> Page:
+        if page.status in _OK or keeps(page):
+            return page
+        mendable = page.status == _TOO_MANY or page.status >= _FAULTS
+        raise EdgeError(
+            f"it answered {page.status}",
+            reason=_REASONS.get(page.status, HTTP_STATUS),
+            permanent=not mendable,
+            wait_sec=self._asked_to_wait(page) if mendable else None,
+        )
+
+    def _asked_to_wait(self, page: Page) -> float | None:
+        """Return the seconds of `Retry-After` (RFC 9110 10.2.3), or None where it says nothing readable."""
+        text = page.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text[:9])
+        try:
+            moment = parsedate_to_datetime(text)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        if moment.tzinfo is None:
+            return None
+        return max(0.0, (moment - self.clock()).total_seconds())
+
+
+def _next(url: str, page: Page) -> str:
+    """Return where a redirect leads, which must be the same origin: nothing is asked of another host."""
+    try:
+        target = httpx.URL(url).join(page.headers.get("location", ""))
+        elsewhere = origin_of(str(target)) != origin_of(url)
+    except (httpx.InvalidURL, EdgeError):
+        raise EdgeError("it redirects to what is no address", reason=REDIRECTED) from None
+    if elsewhere:
+        place = clipped(f"{target.scheme}://{target.netloc.decode('ascii', 'replace').rpartition('@')[2]}")
+        raise EdgeError(f"it redirects to {place}, which is not followed", reason=REDIRECTED)
+    return str(target)
+
+
+def exchanged(
+    reach: Reach,
+    request: httpx.Request,
+    socket_path: str | None = None,
+    methods: tuple[str, ...] = ("GET",),
+) -> Page:
+    """Return the answer to one request, its body whole and at most MOST_BYTES; raises EdgeError.
+
+    Only `methods` pass: GET, but for the one client that speaks AWS's protocols.
+    """
+    if request.method not in methods:
+        raise EdgeError(f"{request.method} is never sent to a source", reason=FORBIDDEN)
+    try:
+        with Transport(reach, socket_path) as transport:
+            response = transport.handle_request(request)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Page(response.status_code, headers, _body(response, headers))
+    except httpcore.ProxyError as error:
+        raise EdgeError(f"the proxy answered {clipped(str(error))}", reason=PROXY) from None
+    except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+        raise _protocol_error(error) from None
+
+
+def _protocol_error(error: Exception) -> EdgeError:
+    text = str(error)
+    if "closed" in text or "disconnected" in text or "incomplete" in text:
+        return EdgeError("the connection broke off in the middle of the answer", reason=RESET)
+    return EdgeError("what it answered is not HTTP", reason=UNREADABLE)
+
+
+def _body(response: httpx.Response, headers: Mapping[str, str]) -> bytes:
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length[:12]) > MOST_BYTES:
+        raise _too_large()
+    pieces = bytearray()
+    for piece in _decoded(response.iter_raw(_PIECE), headers.get("content-encoding", "").strip().lower()):
+        pieces += piece
+        if len(pieces) > MOST_BYTES:
+            raise _too_large()
+    return bytes(pieces)
+
+
+def _decoded(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield the body decompressed, no piece of it larger than a little: a bomb is noticed while it is small."""
+    if encoding in ("", "identity"):
+        yield from raw
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise EdgeError(f"its content encoding {clipped(encoding)!r} was not asked for", reason=ENCODING)
+    unpacked: Any = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+    try:
+        for piece in raw:
+            left = piece
+            while left and not unpacked.eof:
+                yield unpacked.decompress(left, _PIECE)
+                left = unpacked.unconsumed_tail
+        yield unpacked.flush()
+    except zlib.error:
+        raise EdgeError("its compressed body cannot be unpacked", reason=ENCODING) from None
+    if not unpacked.eof:
+        raise EdgeError("its compressed body ends too early", reason=ENCODING)
+
+
+def _too_large() -> EdgeError:
+    return EdgeError(f"its body is over {MOST_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)

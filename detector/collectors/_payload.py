@@ -1,0 +1,85 @@
+"""From the bytes that a source answered to its section: strict JSON, of the right kind, fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from detector.model.document import MAX_DEPTH, DocumentError, kind_of, parse_value
+from detector.model.edge import EMPTY, HTML, NOT_JSON, STALE, UNREADABLE, EdgeError
+from detector.model.snapshot import SECTIONS
+from detector.model.times import TimeError, parse_epoch, parse_rfc3339, span, whole
+from detector.settings import SOURCE_STALE_SEC, Settings
+
+if TYPE_CHECKING:
+    from detector.clients.web import Page
+
+_LONGEST_AGE = 9  # digits of an Age header
+
+
+def section_of(data: bytes, name: str, content_type: str = "") -> Any:
+    """Return the JSON value of a body, of a kind that the section may have; raises EdgeError."""
+    return checked(parsed(data, content_type), name)
+
+
+def parsed(data: bytes, content_type: str = "") -> Any:
+    """Return the JSON value of a body; raises EdgeError for what is empty, a page for people, or not JSON."""
+    start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not start:
+        raise EdgeError("its body is empty", reason=EMPTY)
+    if start.startswith(b"<") or content_type.strip().lower().startswith("text/html"):
+        raise EdgeError("it answered with a page for people in the place of JSON", reason=HTML)
+    try:
+        return parse_value(data)
+    except DocumentError as error:
+        raise EdgeError(f"it answered with what is not JSON: {error}", reason=NOT_JSON) from None
+
+
+def checked(value: Any, name: str) -> Any:
+    """Return the value where the section may be of its kind and depth; raises EdgeError."""
+    kinds, _ = SECTIONS[name]
+    if not isinstance(value, kinds):
+        raise EdgeError(f"it is {kind_of(value)}, which {name} never is", reason=UNREADABLE)
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH - 1):
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return value
+    raise EdgeError(f"it is nested over {MAX_DEPTH - 1} deep", reason=NOT_JSON)
+
+
+def own_time(value: Any, keys: Iterable[str], zone: tzinfo | None = None) -> datetime | None:
+    """Return when the payload says that it was made: the first of the keys that holds a time."""
+    for key in keys if isinstance(value, dict) else ():
+        found = value.get(key)
+        try:
+            if isinstance(found, str):
+                return parse_rfc3339(found.strip(), zone)
+            if isinstance(found, int | float) and not isinstance(found, bool):
+                return parse_epoch(found)
+        except TimeError:
+            continue
+    return None
+
+
+def age_of(page: Page) -> float:
+    """Return the seconds that a cache says it kept the page (RFC 9111 5.1, `Age`), 0 where none says so."""
+    text = page.headers.get("age", "").strip()
+    return float(text[:_LONGEST_AGE]) if text.isascii() and text.isdigit() else 0.0
+
+
+def fresh(as_of: datetime, now: datetime, settings: Settings, why: str) -> datetime:
+    """Return `as_of` where it is not too old; raises EdgeError with whose word that is."""
+    age, limit = now - as_of, settings[SOURCE_STALE_SEC]
+    if age > timedelta(seconds=limit):
+        raise EdgeError(
+            f"what it shows is {span(age.total_seconds())} old by {why} (limit {whole(limit)} s)",
+            reason=STALE,
+        )
+    return as_of

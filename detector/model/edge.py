@@ -1,0 +1,94 @@
+"""What goes wrong at the edge of the program: one error, with a reason from one list of stable words.
+
+A reason is what the memory, the metrics and the doctor know a failure by; the sentence beside it is for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeVar
+
+T = TypeVar("T")
+
+TIMEOUT, REFUSED, UNREACHABLE, DNS, TLS, RESET, PROXY = (
+    "timeout", "refused", "unreachable", "dns", "tls", "reset", "proxy"
+)  # fmt: skip
+FORBIDDEN, REDIRECTED, HTTP_STATUS, THROTTLED, MISSING = (
+    "forbidden", "redirected", "http_status", "throttled", "missing"
+)  # fmt: skip
+EMPTY, HTML, NOT_JSON, NO_FACTS, TOO_LARGE, ENCODING, STALE, UNREADABLE = (
+    "empty", "html", "not_json", "no_facts", "too_large", "encoding", "stale", "unreadable"
+)  # fmt: skip
+CREDENTIALS, PROFILE_MISSING, EXPIRED, DENIED, WRONG_ACCOUNT = (
+    "credentials", "profile", "expired", "denied", "wrong_account"
+)  # fmt: skip
+
+# Every reason with what a person can do about it; `{}` is the name of the setting that leads there.
+REASONS: Final[Mapping[str, str]] = {
+    TIMEOUT: "See what it waits for on its own machine; AEGIS_PT_SOURCE_TIMEOUT_SEC is the time it has.",
+    REFUSED: "Nothing listens there: is it running, and is the port in {} right?",
+    UNREACHABLE: "There is no way to that address: is the VPN up, and is the address in {} right?",
+    DNS: "The name in {} is not known to this machine: is it spelt right, and is the VPN up?",
+    TLS: "Give it a certificate for this name; an authority of your own goes into AEGIS_PT_CA_FILE.",
+    RESET: "Look for its own errors, and for a proxy that cuts long answers.",
+    PROXY: "See HTTPS_PROXY and NO_PROXY of this process.",
+    FORBIDDEN: "Link-local and metadata addresses are never read; name another address in {}.",
+    REDIRECTED: "Put the address that it leads to into {}; credentials go to no other host.",
+    HTTP_STATUS: "Look for its own errors, and whether the path in {} is right.",
+    THROTTLED: "Ask less often, or ask for a higher limit.",
+    MISSING: "Is the name or the path in {} right, and is it there?",
+    EMPTY: "It answered with nothing; look for its own errors.",
+    HTML: "That is a page for people: is the path in {} right, and are the credentials set?",
+    NOT_JSON: "Look for its own errors; it must answer with one JSON document.",
+    NO_FACTS: "Is the path in {} right, and does AEGIS_PT_PROFILE know this payload?",
+    TOO_LARGE: "Ask it for less, or let it keep less.",
+    ENCODING: "It must answer as it is, or with gzip or deflate.",
+    STALE: "Restart what makes it, and switch off what keeps an old copy of it.",
+    UNREADABLE: "Is what {} names really of this section's shape?",
+    CREDENTIALS: "Set AEGIS_PT_AWS_PROFILE or AEGIS_PT_AWS_AMBIENT=1 for AWS, AEGIS_PT_STATUS_TOKEN for a dashboard.",
+    PROFILE_MISSING: "Name a profile of this machine's AWS configuration in AEGIS_PT_AWS_PROFILE.",
+    EXPIRED: "Log in again; nothing is wrong with AWS.",
+    DENIED: "Grant the reader what it names; for AWS, policies/iam-read-only.json holds all that is ever needed.",
+    WRONG_ACCOUNT: "Use the credentials of the account in AEGIS_PT_AWS_ACCOUNT.",
+}
+
+
+class EdgeError(Exception):
+    """Something in the world did not work: a sentence without its full stop, and a reason of REASONS.
+
+    `permanent` says that trying again cannot mend it; `wait_sec` is how long the other side asked to wait.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str, permanent: bool = True, wait_sec: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.permanent = permanent
+        self.wait_sec = wait_sec
+
+
+class Until(Protocol):
+    """A total deadline."""
+
+    def remaining(self) -> float:
+        """Return the seconds that are left, 0 or less where none are."""
+
+
+PAUSES_SEC = (0.2, 0.8)
+
+
+def persistent(attempt: Callable[[], T], until: Until, pause: Callable[[float], None]) -> T:
+    """Return what `attempt` returns, tried again where that can mend it and the deadline allows it.
+
+    The one retry of the program. Raises the last EdgeError.
+    """
+    for own_pause in PAUSES_SEC:
+        try:
+            return attempt()
+        except EdgeError as error:
+            wait = own_pause if error.wait_sec is None else error.wait_sec
+            if error.permanent or wait >= until.remaining():
+                raise
+            pause(wait)
+    return attempt()

@@ -1,0 +1,281 @@
+"""AWS over real HTTP on loopback: the fence around every operation, whose credentials, and whose fault it is."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from botocore import xform_name
+
+from detector.clients.aws import IDENTITY, READS, Aws, Identity
+from detector.clients.wire import Deadline, Reach
+from detector.model import edge
+from detector.model.edge import EdgeError
+from tests.aws_server import ACCOUNT, REGION, AwsError, aws_on_loopback
+from tests.loopback import closed_port, drips, floods, hangs, reply, says, serving
+from tests.support import ROOT
+
+READER = Identity(profile="reader", region=REGION)
+CLIENTS = sorted({service for service, _ in READS})
+
+
+def aws(who: Identity = READER, seconds: float = 5, **more) -> Aws:
+    return Aws(Reach(Deadline(seconds)), who, **more)
+
+
+def failing(who: Identity = READER, seconds: float = 5, **more) -> EdgeError:
+    with pytest.raises(EdgeError) as caught:
+        aws(who, seconds, **more).call("ecs", "list_tasks", "taskArns", cluster="aegis")
+    return caught.value
+
+
+# --- the fence ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", CLIENTS)
+def test_every_operation_but_the_reads_raises_before_a_socket_opens(service, machine):
+    machine("http://127.0.0.1:1")
+
+    def resolve(*_, **__):
+        raise AssertionError("a socket was about to be opened")
+
+    client = Aws(Reach(Deadline(60), resolve=resolve), READER).client(service)
+    operations = client.meta.service_model.operation_names
+    blocked = 0
+    for operation in operations:
+        if (service, operation) in READS:
+            continue
+        with pytest.raises(EdgeError) as caught:
+            getattr(client, xform_name(operation))()
+        assert caught.value.reason == edge.FORBIDDEN, operation
+        assert f"{service}:{operation}" in str(caught.value)
+        blocked += 1
+    assert blocked == len(operations) - sum(one == service for one, _ in READS)
+    assert blocked >= 10
+
+
+@pytest.mark.parametrize("service", CLIENTS)
+def test_a_paginator_and_a_waiter_pass_the_same_fence(service, machine):
+    machine("http://127.0.0.1:1")
+    client = Aws(Reach(Deadline(5)), READER).client(service)
+    for operation in client.meta.service_model.operation_names:
+        name = xform_name(operation)
+        if (service, operation) not in READS and client.can_paginate(name):
+            with pytest.raises(EdgeError):
+                list(client.get_paginator(name).paginate())
+
+
+def test_the_shipped_policy_grants_exactly_the_reads():
+    policy = json.loads((ROOT / "policies" / "iam-read-only.json").read_text())
+    actions = [statement["Action"] for statement in policy["Statement"]]
+    assert sorted(actions) == sorted(f"{service}:{operation}" for service, operation in READS)
+    assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
+    assert not any("*" in action for action in actions)
+
+
+def test_what_turns_a_profile_into_credentials_reads_nothing():
+    assert not READS & IDENTITY
+    assert {service for service, _ in IDENTITY} == {"sts", "sso", "sso-oidc", "signin"}
+
+
+def test_a_read_arrives_and_is_signed(machine):
+    with aws_on_loopback() as there:
+        machine(there.url)
+        answer = aws().call("ecs", "list_tasks", "taskArns", cluster="aegis", desiredStatus="RUNNING")
+    assert len(answer["taskArns"]) == 1
+    request = there.server.requests[0].decode("latin-1")
+    assert "Credential=AKIATESTTESTTEST1234/" in request
+    assert "pt-health-detector/" in request
+
+
+# --- as whom ------------------------------------------------------------------------------------------
+
+
+def test_no_profile_is_the_operators_own_affair(machine):
+    machine("http://127.0.0.1:1")
+    error = failing(Identity(profile="absent", region=REGION))
+    assert error.reason == edge.PROFILE_MISSING
+    assert "absent" not in str(error)
+    assert "AEGIS_PT_AWS_PROFILE" in str(error)
+
+
+def test_credentials_of_the_environment_are_not_taken_unasked(machine):
+    machine("http://127.0.0.1:1", AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="s")
+    assert failing(Identity(region=REGION)).reason == edge.CREDENTIALS
+
+
+def test_ambient_takes_those_of_the_environment(machine):
+    with aws_on_loopback() as there:
+        machine(there.url, AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="s", AWS_SESSION_TOKEN="t")
+        aws(Identity(ambient=True, region=REGION)).call(
+            "ecs", "list_tasks", "taskArns", desiredStatus="RUNNING"
+        )
+    assert b"Credential=AKIAENV/" in there.server.requests[0]
+
+
+def test_a_named_profile_wins_over_the_environment(machine):
+    with aws_on_loopback() as there:
+        machine(there.url, AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="s", AWS_PROFILE="absent")
+        aws().call("ecs", "list_tasks", "taskArns", desiredStatus="RUNNING")
+    assert b"Credential=AKIATESTTESTTEST1234/" in there.server.requests[0]
+
+
+def test_an_environment_without_credentials_asks_no_metadata_address(machine):
+    machine("http://127.0.0.1:1", "")
+    began = time.monotonic()
+    assert failing(Identity(ambient=True, region=REGION)).reason == edge.CREDENTIALS
+    assert time.monotonic() - began < 1
+
+
+def test_a_profile_without_credentials_takes_none_from_the_machine(machine):
+    machine(
+        "http://127.0.0.1:1",
+        "[profile empty]\nregion = us-east-1\n",
+        AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:1/",
+    )
+    assert failing(Identity(profile="empty")).reason == edge.CREDENTIALS
+
+
+def test_a_profile_that_assumes_a_role_may_do_so(machine):
+    """The one call that its credentials need passes, in a session of its own."""
+    roles = (
+        "[profile reader]\nregion = us-east-1\n[profile role]\nsource_profile = reader\n"
+        f"role_arn = arn:aws:iam::{ACCOUNT}:role/read\nregion = us-east-1\n"
+    )
+    assumed = (
+        b"<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId>"
+        b"<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+        b"<Expiration>2126-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )
+    listed = says({"taskArns": []}, headers={"content-type": "application/x-amz-json-1.1"})
+    with serving(says(assumed, headers={"content-type": "text/xml"}), listed) as server:
+        machine(server.url, roles)
+        aws(Identity(profile="role")).call("ecs", "list_tasks", "taskArns")
+    assert b"Action=AssumeRole" in server.requests[0]
+    assert b"Credential=ASIAROLE/" in server.requests[1]
+
+
+def test_the_region_of_the_profile_counts_where_none_is_named(machine):
+    with aws_on_loopback() as there:
+        machine(there.url, "[profile reader]\nregion = eu-central-1\n")
+        aws(Identity(profile="reader")).call("ecs", "list_tasks", "taskArns", desiredStatus="RUNNING")
+    assert b"/eu-central-1/ecs/" in there.server.requests[0]
+
+
+def test_no_region_at_all_is_told(machine):
+    machine("http://127.0.0.1:1", "[profile reader]\n")
+    error = failing(Identity(profile="reader"))
+    assert (error.reason, "AEGIS_PT_AWS_REGION" in str(error)) == (edge.MISSING, True)
+
+
+def test_another_account_is_refused(machine):
+    with aws_on_loopback() as there:
+        there.account = "999999999999"
+        machine(there.url)
+        with pytest.raises(EdgeError) as caught:
+            aws(Identity("reader", region=REGION, account=ACCOUNT)).check_account()
+    assert caught.value.reason == edge.WRONG_ACCOUNT
+    assert not {"999999999999", ACCOUNT} & set(str(caught.value).split())
+
+
+def test_the_right_account_is_not(machine):
+    with aws_on_loopback() as there:
+        machine(there.url)
+        aws(Identity("reader", region=REGION, account=ACCOUNT)).check_account()
+    assert there.asked == {"GetCallerIdentity": 1}
+
+
+def test_without_an_account_nobody_is_asked_who_it_is(machine):
+    machine("http://127.0.0.1:1")
+    aws().check_account()
+
+
+# --- whose fault it is --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (AwsError("ExpiredTokenException"), edge.EXPIRED),
+        (AwsError("AccessDeniedException", message="User: arn:aws:sts::123456789012:x is not"), edge.DENIED),
+        (AwsError("UnrecognizedClientException"), edge.CREDENTIALS),
+        (AwsError("InvalidSignatureException"), edge.CREDENTIALS),
+        (AwsError("ClusterNotFoundException"), edge.MISSING),
+        (AwsError("InvalidParameterException"), edge.HTTP_STATUS),
+    ],
+    ids=lambda given: getattr(given, "code", ""),
+)
+def test_what_a_retry_cannot_mend_is_asked_once(fault, reason, machine):
+    with aws_on_loopback() as there:
+        there.fails("ListTasks", fault)
+        machine(there.url)
+        error = failing()
+    assert error.reason == reason
+    assert there.asked == {"ListTasks": 1}
+    assert "123456789012" not in str(error)
+
+
+def test_what_is_denied_is_named(machine):
+    with aws_on_loopback() as there:
+        there.fails("ListTasks", AwsError("AccessDeniedException"))
+        machine(there.url)
+        assert "ecs:ListTasks" in str(failing())
+
+
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "Throttling", "TooManyRequestsException", "ServerException"]
+)
+def test_throttling_once_is_a_clean_read(code, machine):
+    with aws_on_loopback() as there:
+        there.fails("ListTasks", AwsError(code, 500 if code == "ServerException" else 400), None)
+        machine(there.url)
+        assert aws().call("ecs", "list_tasks", "taskArns", desiredStatus="RUNNING")["taskArns"]
+    assert there.asked == {"ListTasks": 2}
+
+
+def test_throttling_for_ever_ends(machine):
+    with aws_on_loopback() as there:
+        there.fails("ListTasks", AwsError("ThrottlingException"))
+        machine(there.url)
+        assert failing().reason == edge.THROTTLED
+    assert there.asked == {"ListTasks": 3}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        pytest.param(hangs(), edge.TIMEOUT, id="it hangs"),
+        pytest.param(
+            drips(reply(200, b'{"taskArns": []}' + b" " * 400), at_once=70), edge.TIMEOUT, id="it drips"
+        ),
+        pytest.param(floods(200, announced=False), edge.TOO_LARGE, id="too much"),
+        pytest.param(
+            says(b"<html>login</html>", headers={"content-type": "text/html"}), edge.UNREADABLE, id="a page"
+        ),
+        pytest.param(
+            says(b"<html>no</html>", 403, {"content-type": "text/html"}),
+            edge.HTTP_STATUS,
+            id="403 of a proxy",
+        ),
+        pytest.param(
+            says(b"", 307, {"location": "http://169.254.169.254/"}), edge.HTTP_STATUS, id="a redirect"
+        ),
+    ],
+)
+def test_what_answers_badly_fails_within_the_deadline(behaviour, reason, machine):
+    with serving(behaviour) as server:
+        machine(server.url)
+        began = time.monotonic()
+        assert failing(seconds=1).reason == reason
+        assert time.monotonic() - began < 1.6
+
+
+def test_an_endpoint_that_is_down(machine):
+    machine(f"http://127.0.0.1:{closed_port()}")
+    assert failing().reason == edge.REFUSED
+
+
+def test_a_configuration_that_cannot_be_read(machine, tmp_path):
+    machine("http://127.0.0.1:1", "[[[")
+    assert failing().reason == edge.CREDENTIALS

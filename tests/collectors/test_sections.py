@@ -1,0 +1,184 @@
+"""Any section from a file or a URL, and how a snapshot that another machine collected travels."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from detector.model import edge
+from tests.door import answer
+from tests.loopback import says, serving
+from tests.support import NOW
+
+BROKER = {"connected": True, "positions": []}
+
+
+def stamp(seconds: float) -> str:
+    return (NOW - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Write a file as old as that, and return its path."""
+
+    def write(value, ago: float = 0, name: str = "section.json"):
+        path = tmp_path / name
+        path.write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode())
+        at = NOW.timestamp() - ago
+        os.utime(path, (at, at))
+        return path
+
+    return write
+
+
+def collected(sections, *words, **more):
+    environ = {"AEGIS_PT_SECTIONS": sections, "AEGIS_PT_SOURCE_TIMEOUT_SEC": "1", **more}
+    ran = answer("collect", *words, environ=environ)
+    assert ran.code == 0, ran.err
+    return ran.document
+
+
+def entry(sections, name="broker"):
+    return collected(sections)["sources"][name]
+
+
+def test_a_file_is_a_section_as_old_as_it_was_written(put):
+    document = collected(f"broker={put(BROKER, 60)}")
+    assert document["broker"] == BROKER
+    assert document["sources"]["broker"]["as_of"] == stamp(60)
+
+
+def test_its_own_time_wins_over_the_files(put):
+    assert entry(f"broker={put({**BROKER, 'as_of': stamp(200)}, 60)}")["as_of"] == stamp(200)
+
+
+def test_a_file_that_nobody_writes_any_more_is_stale(put):
+    ran = answer("detect", environ={"AEGIS_PT_SECTIONS": f"status_v3={put({'pending_orders': 0}, 301)}"})
+    assert "source_stale" in ran.types
+
+
+def test_several_sections_from_several_places(put):
+    one, two = put(BROKER), put([{"Names": ["/x"], "State": "exited"}], name="two.json")
+    document = collected(f" broker = {one} , containers={two}")
+    assert (document["broker"], len(document["containers"])) == (BROKER, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(b"", edge.EMPTY, id="an empty file"),
+        pytest.param(b"{", edge.NOT_JSON, id="half a file"),
+        pytest.param(b"[]", edge.UNREADABLE, id="a list"),
+        pytest.param(b"<html>", edge.HTML, id="a page"),
+        pytest.param(b" " * (8 * 1024 * 1024 + 1), edge.TOO_LARGE, id="over 8 MiB"),
+        pytest.param(b'{"a":' * 63 + b"1" + b"}" * 63, None, id="as deep as it may be"),
+        pytest.param(
+            b'{"a":' * 64 + b"1" + b"}" * 64, edge.NOT_JSON, id="deeper than a snapshot may be with it"
+        ),
+    ],
+)
+def test_a_file_that_is_no_section_is_a_failed_source(content, reason, put):
+    path = put(content)
+    assert entry(f"broker={path}").get("reason") == reason
+    assert answer("detect", "--offline", stdin=json.dumps(collected(f"broker={path}"))).code == 0
+
+
+def test_a_file_that_cannot_be_opened(tmp_path):
+    assert entry(f"broker={tmp_path}/none.json")["reason"] == edge.MISSING
+    assert entry(f"broker={tmp_path}")["reason"] == edge.UNREADABLE
+    assert entry("broker=/dev/zero")["reason"] == edge.UNREADABLE
+
+
+def test_a_named_pipe_that_nobody_writes_into_makes_nobody_wait(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    found = entry(f"broker={tmp_path}/pipe")
+    assert (found["reason"], found["elapsed_ms"] < 500) == (edge.UNREADABLE, True)
+
+
+def test_a_url_is_a_section_as_old_as_the_file_server_says():
+    written = {"last-modified": format_datetime(NOW - timedelta(seconds=90), usegmt=True)}
+    with serving(says(BROKER, headers=written)) as server:
+        document = collected(f"broker={server.url}/broker.json")
+    assert document["broker"] == BROKER
+    assert document["sources"]["broker"]["as_of"] == stamp(90)
+
+
+@pytest.mark.parametrize(
+    ("headers", "ago"),
+    [
+        pytest.param({"age": "120"}, 120, id="kept by a cache"),
+        pytest.param({"last-modified": "once upon a time"}, 0, id="a date that is none"),
+        pytest.param({}, 0, id="nothing said"),
+    ],
+)
+def test_the_age_of_a_url(headers, ago):
+    with serving(says(BROKER, headers=headers)) as server:
+        assert entry(f"broker={server.url}/")["as_of"] == stamp(ago)
+
+
+def test_the_credentials_of_the_dashboard_go_to_its_own_host_alone():
+    with serving(says({"pending_orders": 0})) as home, serving(says(BROKER)) as other:
+        collected(
+            f"broker={home.url}/broker.json,stores={other.url}/stores.json",
+            AEGIS_PT_STATUS_URL=f"{home.url}/status",
+            AEGIS_PT_STATUS_TOKEN="sesame-sesame",
+        )
+    assert all(
+        b"authorization: Bearer sesame-sesame" in one.lower().replace(b"bearer", b"Bearer")
+        for one in home.requests
+    )
+    assert len(home.requests) == 2
+    assert b"sesame" not in other.requests[0]
+
+
+# --- a snapshot that travels --------------------------------------------------------------------------
+
+
+def box_file(put, tmp_path, ago=60, **more):
+    """What the box's cron leaves: `collect --to FILE`."""
+    broker = put({**BROKER, "as_of": stamp(ago + 10)}, name="broker.json")
+    environ = {"AEGIS_PT_SECTIONS": f"broker={broker},power={tmp_path}/none.json", **more}
+    path = tmp_path / "box.json"
+    now = stamp(ago)
+    ran = answer("collect", "--to", str(path), "--now", now, environ=environ)
+    assert (ran.code, ran.out) == (0, b""), ran.err
+    return path
+
+
+def test_a_section_is_taken_out_of_a_snapshot_that_the_box_collected(put, tmp_path):
+    path = box_file(put, tmp_path)
+    with serving(says(path.read_bytes())) as server:
+        document = collected(f"broker={server.url}/box.json")
+    assert document["broker"]["positions"] == []
+    assert document["sources"]["broker"]["as_of"] == stamp(70)
+
+
+def test_what_failed_on_the_box_failed_here(put, tmp_path):
+    found = entry(f"power={box_file(put, tmp_path)}", "power")
+    assert (found["state"], found["reason"]) == ("failed", edge.MISSING)
+    assert found["detail"] == "where it is read, there is no such file"
+
+
+def test_what_the_box_does_not_read_is_missing(put, tmp_path):
+    assert entry(f"gateway={box_file(put, tmp_path)}", "gateway")["reason"] == edge.MISSING
+
+
+def test_a_box_that_stopped_collecting_is_stale(put, tmp_path):
+    ran = answer("detect", environ={"AEGIS_PT_SECTIONS": f"broker={box_file(put, tmp_path, 400)}"})
+    assert ran.types == ["source_stale"]
+
+
+@pytest.mark.parametrize("taken_at", ["soon", 7, None, "2026-06-02T15:00:00"])
+def test_a_snapshot_of_an_unknown_time_is_not_read(taken_at, put):
+    snapshot = {"taken_at": taken_at, "sources": {}, "broker": BROKER}
+    assert entry(f"broker={put(snapshot)}")["reason"] == edge.UNREADABLE
+
+
+@pytest.mark.parametrize("sources", [[], {"broker": 1}, {"broker": {"state": 7}}, None])
+def test_a_snapshot_with_broken_sources_is_read_for_what_it_holds(sources, put):
+    snapshot = {"taken_at": stamp(5), "sources": sources, "broker": BROKER}
+    assert entry(f"broker={put(snapshot)}")["as_of"] == stamp(5)
