@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from detector import __version__
 from detector.commands._door import Door, Refused
+from detector.model.document import one_line
 
 OK, BAD_INPUT, UNDELIVERED, BROKEN = 0, 2, 3, 4
 _PLUGIN_UNKNOWN = 3
+_LONGEST_LINE = 400
 _ON_THE_GROUP = ("--help", "-h", "--version")
 _FOLDER = Path(__file__).parent / "commands"
 
@@ -51,9 +55,9 @@ class Commands(click.Group):
 def commands() -> None:
     """Read-only health detector for an unattended IBKR runtime: a snapshot in, events out.
 
-    Without a command it is `detect`. Exit: 0 evaluated, events or not; 1 events as severe as --fail-on;
-    2 bad input, usage or settings; 3 something owed could not be delivered or stored; 4 the detector
-    itself failed.
+    Without a command it is `detect`. Exit: 0 evaluated, events or not; 1 events as severe as --fail-on, or
+    a source that doctor could not read; 2 bad input, usage or settings; 3 something owed could not be
+    delivered or stored; 4 the detector itself failed.
     """
 
 
@@ -63,16 +67,22 @@ def main(
     clock: Callable[[], datetime] | None = None,
 ) -> int:
     """Run one command and return its exit code; `argv`, `environ` and `clock` default to the real ones."""
-    words = list(sys.argv[1:] if argv is None else argv)
     door = Door(
         os.environ if environ is None else environ,
         clock or (lambda: datetime.now(UTC)),
-        sys.stdin.buffer,
-        sys.stdout.buffer,
-        sys.stderr,
+        io.BytesIO() if sys.stdin is None else sys.stdin.buffer,
+        _takes_nothing() if sys.stdout is None else sys.stdout.buffer,
+        sys.stderr or io.StringIO(),
     )
+    code = run(door, sys.argv[1:] if argv is None else argv)
+    _settle()
+    return code
+
+
+def run(door: Door, words: Sequence[str]) -> int:
+    """Run one command at this door and return its exit code; whatever happens, nothing is raised."""
     try:
-        code = commands.main(args=words, prog_name="detector", standalone_mode=False, obj=door)
+        code = commands.main(args=list(words), prog_name="detector", standalone_mode=False, obj=door)
     except Refused as refused:
         return _refuse(door, refused.lines, words)
     except click.ClickException as error:
@@ -80,31 +90,59 @@ def main(
     except (click.Abort, KeyboardInterrupt):
         door.say("detector: interrupted")
         return BROKEN
+    except SystemExit:  # click's way to say that nobody reads its help any more
+        return UNDELIVERED
     except Exception as error:  # noqa: BLE001 - the last line of defence: still a valid document
-        return _broken(door, error)
+        return _broken(door, error, words)
     return code if isinstance(code, int) else OK
+
+
+def _takes_nothing() -> BinaryIO:
+    """Return a stream in the place of a closed standard output: it takes no byte, and says so."""
+    return os.fdopen(os.open(os.devnull, os.O_RDONLY), "wb", buffering=0)
+
+
+def _settle() -> None:
+    """Flush for the last time; what a stream does not take then, goes nowhere.
+
+    Otherwise the interpreter would try once more on its way out, and end with a code of its own.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _refuse(door: Door, lines: Sequence[str], words: Sequence[str]) -> int:
     from detector.model.redact import redacted_text
 
-    shown = [" ".join(redacted_text(line).split()) for line in lines]
+    shown = [" ".join(redacted_text(line).split())[:_LONGEST_LINE] for line in lines]
     for line in shown:
         door.say(f"detector: {line}")
-    if "--nagios" in words:
-        door.stdout.write(f"PT HEALTH UNKNOWN - {shown[0]}\n".encode())
-        return _PLUGIN_UNKNOWN
-    return BAD_INPUT
+    if "--nagios" not in words:
+        return BAD_INPUT
+    door.show(_plugin_unknown(shown[0]))
+    return _PLUGIN_UNKNOWN
 
 
-def _broken(door: Door, error: Exception) -> int:
+def _broken(door: Door, error: Exception, words: Sequence[str]) -> int:
     """Print a valid document that says that the detector itself failed, and where, without any data."""
     from detector.render.broken import broken_document
 
-    document = broken_document(error, door.clock())
-    door.stdout.write(document.encode("utf-8"))
-    door.say(f"detector: the detector itself failed: {_place(error)}")
-    return BROKEN
+    said = f"the detector itself failed: {_place(error)}"
+    nagios = "--nagios" in words
+    if not door.shown:
+        door.show(_plugin_unknown(said) if nagios else broken_document(error, door.clock()))
+    door.say(f"detector: {said}")
+    return _PLUGIN_UNKNOWN if nagios else BROKEN
+
+
+def _plugin_unknown(why: str) -> str:
+    return f"PT HEALTH UNKNOWN - {one_line(why).replace('|', '/')}\n"
 
 
 def _place(error: Exception) -> str:

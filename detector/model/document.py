@@ -8,10 +8,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from detector.model.redact import redacted_text
+
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 _DOUBLE_DIGITS = 300  # fewer digits than this always fit a double (largest: 1.797e308)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# A string, or a literal outside of strings: what a number that cannot be used is looked for among.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[-+.\w]++', re.DOTALL)
 _PATH_LIMIT = 80
 _LITERAL_LIMIT = 24
 
@@ -33,18 +37,21 @@ def parse(data: bytes, *, most: int = MAX_BYTES) -> dict[str, Any]:
     JSON object, trailing text, duplicate keys, numbers outside a double, nesting over 64 deep (the
     root is depth 1). A byte-order mark is accepted; a lone surrogate becomes U+FFFD.
     """
+    value = parse_value(data, most=most)
+    if not isinstance(value, dict):
+        raise DocumentError(f"the document is {kind_of(value)}, not an object")
+    return value
+
+
+def parse_value(data: bytes, *, most: int = MAX_BYTES) -> Any:
+    """Read one JSON value as `parse` does; its root may be of any kind."""
     if len(data) > most:
         raise DocumentError(f"the document is over {most // (1024 * 1024)} MiB")
     text = _decoded(data)
     if not text.strip(" \t\r\n"):
         raise DocumentError("the document is empty; an object such as {} was expected")
     value = _loaded(text)
-    if not isinstance(value, dict):
-        raise DocumentError(f"the document is {kind_of(value)}, not an object")
-    if _SURROGATE.search(text):
-        found: dict[str, Any] = _without_surrogates(value)
-        return found
-    return value
+    return _without_surrogates(value) if _SURROGATE.search(text) else value
 
 
 def _decoded(data: bytes) -> str:
@@ -122,8 +129,10 @@ def _plain(message: str) -> str:
 
 
 def _place(text: str, literal: str) -> tuple[int, int]:
-    match = re.search(r"(?<![\w.+\-\"])" + re.escape(literal) + r"(?![\w.])", text)
-    before = text[: match.start()] if match else ""
+    spans = (match.span() for match in _TOKEN.finditer(text))
+    size = len(literal)
+    start = next((a for a, b in spans if b - a == size and text.startswith(literal, a)), 0)
+    before = text[:start]
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
@@ -143,7 +152,7 @@ def _check_depth(value: Any) -> None:
 
 def _where_twice(value: Any, wanted: _Twice) -> str:
     path = next((path for path, found in _walk(value, "") if found is wanted), None)
-    place = f"in {path}" if path else "at the top level" if value is wanted else "in the document"
+    place = f"in {clipped(path)}" if path else "at the top level" if value is wanted else "in the document"
     return f"the key {clipped(wanted.key)!r} stands twice {place}"
 
 
@@ -176,8 +185,14 @@ def clean(text: str) -> str:
 
 
 def clipped(text: str) -> str:
-    """Return the text cut to a length that fits in a one-line message."""
+    """Return the text redacted, as one line, then cut to a length that fits in a message."""
+    text = one_line(redacted_text(text))
     return text if len(text) <= _PATH_LIMIT else text[: _PATH_LIMIT - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """Return the text as one line that moves no cursor: every control character is a space."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
 
 
 def kind_of(value: object) -> str:

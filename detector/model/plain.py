@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
 
 def compact(value: Any) -> dict[str, Any]:
     """Return a dataclass as a plain object without the fields that still have their defaults."""
-    defaults = _defaults(type(value))
+    defaults = _defaults(value.__class__)
     return {
         name: _compact_part(part)
         for name, default in defaults.items()
@@ -41,20 +41,20 @@ def _compact_part(part: Any) -> Any:
 
 
 @cache
-def _defaults(kind: Hashable) -> dict[str, Any]:
+def _defaults(kind: Any) -> dict[str, Any]:
     return {
         spec.name: spec.default_factory() if spec.default_factory is not MISSING else spec.default
-        for spec in fields(kind)  # type: ignore[arg-type]  # a class is hashable, and mypy cannot say both
+        for spec in fields(kind)
     }
 
 
-def typed(kind: type[Any], value: Any) -> Any:
+def typed(kind: Any, value: Any) -> Any:
     """Return the plain value as that type; raises ValueError where it does not fit."""
     return _adapter(kind).validate_python(value)
 
 
 @cache
-def _adapter(kind: Hashable) -> Any:
+def _adapter(kind: Any) -> Any:
     from pydantic import TypeAdapter  # noqa: PLC0415 - only a run with a memory pays for it
 
     return TypeAdapter(kind)

@@ -20,7 +20,7 @@ Look = Callable[[Any], Any]
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 HEARTBEAT_AGE = "heartbeat_age_sec"
 ORDER_AGE = "age_sec"
-_TABLES = {"profile", "status", "rows"}
+_TABLES = ("profile", "status", "rows")
 
 
 class ProfileError(ValueError):
@@ -47,25 +47,29 @@ class Profile:
 
 def parse_profile(document: Mapping[str, Any]) -> Profile:
     """Read a profile from its TOML document; raises ProfileError."""
-    unknown = document.keys() - _TABLES
+    unknown = document.keys() - set(_TABLES)
     if unknown:
         raise ProfileError(f"unknown table [{min(unknown)}]")
-    about = document.get("profile", {})
-    paths: dict[str, str] = {}
-    for fact, path in document.get("status", {}).items():
+    about, status, rows = (_table(document.get(name, {}), name) for name in _TABLES)
+    for fact in status:
         if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
             raise ProfileError(f"[status] {fact}: no such fact")
-        paths[fact] = path
-    looks = {fact: compiled(path, f"[status] {fact}") for fact, path in paths.items()}
-    columns = {fact: _columns(fact, table) for fact, table in document.get("rows", {}).items()}
-    return Profile(str(about.get("name", "unnamed")), paths, looks, columns, _zone(about.get("zone")))
+    looks = {fact: compiled(path, f"[status] {fact}") for fact, path in status.items()}
+    columns = {fact: _columns(fact, _table(table, f"rows.{fact}")) for fact, table in rows.items()}
+    return Profile(str(about.get("name", "unnamed")), status, looks, columns, _zone(about.get("zone")))
 
 
-def _columns(fact: str, table: Mapping[str, str]) -> Mapping[str, Look]:
+def _table(value: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ProfileError(f"[{name}]: must be a table")
+    return value
+
+
+def _columns(fact: str, table: Mapping[str, Any]) -> Mapping[str, Look]:
     spec = STATUS_FACTS.get(fact)
     if spec is None or spec["kind"] != ROWS:
         raise ProfileError(f"[rows.{fact}]: no such list of rows")
-    known = {*columns_of(spec["row"]), ORDER_AGE}
+    known = {*columns_of(spec["row"]), *((ORDER_AGE,) if fact == "orders" else ())}
     for column in table:
         if column not in known:
             raise ProfileError(f"[rows.{fact}] {column}: no such column")
@@ -77,12 +81,15 @@ def _zone(name: object) -> tzinfo | None:
         return None
     try:
         return ZoneInfo(str(name))
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones, or a name too long for a file
         raise ProfileError(f"[profile] zone: {name!r} is not a known time zone") from None
 
 
 def compiled(path: object, place: str) -> Look:
-    """Return the look-up for one path; it answers MISSING where a plain path leads nowhere."""
+    """Return the look-up for one path; it answers MISSING where the path leads nowhere.
+
+    JMESPath cannot tell null from nothing, so both are MISSING: null is never taken for a statement.
+    """
     if not isinstance(path, str) or not path:
         raise ProfileError(f"{place}: a path is text")
     if _PLAIN.fullmatch(path):
@@ -97,9 +104,10 @@ def compiled(path: object, place: str) -> Look:
 
     def search(payload: Any) -> Any:
         try:
-            return expression.search(payload)
+            found = expression.search(payload)
         except JMESPathError:
             return MISSING
+        return MISSING if found is None else found
 
     return search
 

@@ -25,7 +25,9 @@ class _Row(Protocol):
 
 
 R = TypeVar("R", bound=_Row)
-_LONGEST_ID = 120
+T = TypeVar("T")
+_LONGEST_ID, _LONGEST_TEXT, _LONGEST_NUMBER = 120, 500, 24
+_MOST_ROWS = 10_000  # no runtime lists more; a list of millions would keep one run busy for minutes
 
 
 class Reading:
@@ -82,13 +84,15 @@ class Reading:
         return self._refused(path, raw, "a number")
 
     def text(self, path: str, raw: object) -> str | None:
-        """Read text."""
-        return raw if isinstance(raw, str) else self._refused(path, raw, "text")
+        """Read text; what is longer than a person reads is cut."""
+        return raw[:_LONGEST_TEXT] if isinstance(raw, str) else self._refused(path, raw, "text")
 
     def identifier(self, path: str, raw: object) -> str | None:
         """Read an id, which may be text or a whole number; empty text is no id."""
         if isinstance(raw, str):
             return raw.strip()[:_LONGEST_ID] or None
+        if isinstance(raw, float) and raw.is_integer():
+            raw = int(raw)
         if isinstance(raw, int) and not isinstance(raw, bool):
             return str(raw)[:_LONGEST_ID]
         return self._refused(path, raw, "an id")
@@ -141,17 +145,18 @@ class Reading:
         return None
 
     def objects(self, path: str, raw: object, fact: str) -> list[Mapping[str, Any]] | None:
-        """Read a list of objects; one that is no object is left out and makes the fact partial."""
+        """Read a list of objects; one that is no object, or one too many, is left out: the fact is partial."""
         if raw is None:
             return None
         if not isinstance(raw, list):
             return self._refused(path, raw, "a list")
-        found: list[Mapping[str, Any]] = [item for item in raw if isinstance(item, dict)]
+        found: list[Mapping[str, Any]] = [item for item in raw[:_MOST_ROWS] if isinstance(item, dict)]
         if len(found) == len(raw):
             self.read.add(path)
-        else:
-            self.fault(path, "has an entry that is not an object")
-            self.partial.add(fact)
+            return found
+        many = len(raw) > _MOST_ROWS
+        self.fault(path, f"has over {_MOST_ROWS} entries" if many else "has an entry that is not an object")
+        self.partial.add(fact)
         return found
 
     def rows(
@@ -173,10 +178,11 @@ class Reading:
             self.partial.add(fact)
         return made
 
-    def _refused(self, path: str, raw: object, wanted: str) -> R | None:
+    def _refused(self, path: str, raw: object, wanted: str) -> T | None:
         """Note the fault and return None, the value of what was not seen."""
-        shown = f"{raw} " if isinstance(raw, int | float) and not isinstance(raw, bool) else ""
-        self.fault(path, f"is {shown.strip() or kind_of(raw)}, not {wanted}")
+        number = "" if isinstance(raw, bool) or not isinstance(raw, int | float) else str(raw)
+        shown = number if 0 < len(number) <= _LONGEST_NUMBER else kind_of(raw)
+        self.fault(path, f"is {shown}, not {wanted}")
         return None
 
 

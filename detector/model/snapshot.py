@@ -29,6 +29,7 @@ SECTIONS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "previous": ((), "the previous artifact, or any earlier stdout of this program"),
 }
 KEYS = ("taken_at", "runtime", *SECTIONS)
+_LONGEST_COMPARED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +87,5 @@ def _wanted(kinds: tuple[type, ...]) -> str:
 def _unknown(key: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only a refused document pays for it
 
-    near = get_close_matches(key, KEYS, n=1, cutoff=0.0)
+    near = get_close_matches(key[:_LONGEST_COMPARED].lower(), KEYS, n=1, cutoff=0.0)
     return f"unknown section {clipped(key)!r}; the nearest known one is {near[0]!r}"

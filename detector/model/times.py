@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+_HOUR_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
 _RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d{1,18}))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
+    rf"(\d{{4}}-\d\d-\d\d)[Tt ]({_HOUR_MINUTE}):(\d\d)(?:\.(\d{{1,18}}))?([Zz]|[+-]{_HOUR_MINUTE})?", re.ASCII
 )
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
 _LATEST_EPOCH = 253_402_300_799  # 9999-12-31T23:59:59Z
@@ -43,10 +44,10 @@ def parse_rfc3339(text: str, zone: tzinfo | None = None) -> datetime:
 
 def parse_epoch(number: float) -> datetime:
     """Read epoch seconds, or milliseconds where the number is too large for seconds; raises TimeError."""
-    seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else float(number)
-    if not 0 <= seconds <= _LATEST_EPOCH:
+    unit = timedelta(milliseconds=1) if number >= _MILLISECONDS_FROM else timedelta(seconds=1)
+    if not 0 <= number <= _LATEST_EPOCH * (timedelta(seconds=1) // unit):
         raise TimeError("is not an epoch time")
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return datetime(1970, 1, 1, tzinfo=UTC) + number * unit
 
 
 def text_of(moment: datetime) -> str:

@@ -13,6 +13,7 @@ from detector.model.reading import Reading
 from detector.model.rows import Container
 
 SECTIONS = ("containers",)
+_SHORT_ID, _LONGEST_NAME = 12, 255
 
 
 def read(raw: list[Any], reading: Reading, context: Context) -> None:
@@ -24,10 +25,16 @@ def read(raw: list[Any], reading: Reading, context: Context) -> None:
 
 def _container(item: Mapping[str, Any], reading: Reading) -> Container | None:
     names = reading.value("texts", "containers.Names", item.get("Names"))
-    name = names[0].removeprefix("/") if names else str(item.get("Id") or "")[:12]
+    name = _own(names) if names else str(item.get("Id") or "")[:_SHORT_ID]
     if not name:
         reading.fault("containers.Names", "names no container")
         reading.partial.add("containers")
         return None
     state = reading.value("text", "containers.State", item.get("State"))
     return Container(name, None if state is None else state.lower())
+
+
+def _own(names: tuple[str, ...]) -> str:
+    """Return the container's own name; one with another slash is an alias that a link gave it."""
+    bare = [name.removeprefix("/") for name in names]
+    return next((name for name in bare if "/" not in name), bare[0])[:_LONGEST_NAME]

@@ -34,21 +34,25 @@ def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
 def _service(raw: Mapping[str, Any], reading: Reading, name: str) -> Service | None:
     services = reading.objects("ecs.services", raw.get("services"), "service")
     failures = reading.objects("ecs.failures", raw.get("failures"), "service") or []
-    described = next((item for item in services or [] if _is_named(item, name, len(services or []))), None)
-    if described is not None:
-        return _described(described, reading, name)
+    named = [(_name_of(item, reading), item) for item in services or []]
+    for own, item in named:
+        if own == name or (own is None and len(named) == 1):
+            return _described(item, reading, name)
     for failure in failures:
         arn = str(failure.get("arn") or name)
-        if arn.rpartition("/")[2] == name and "/task" not in arn and ":task" not in arn:
-            return Service(found=False, name=name, why_missing=str(failure.get("reason") or "MISSING"))
-    if services is None or "service" in reading.partial:
+        if arn.rpartition("/")[2] == name and ":task/" not in arn:
+            why = reading.value("text", "ecs.failures.reason", failure.get("reason"))
+            return Service(found=False, name=name, why_missing=why or "MISSING")
+    if services is None or "service" in reading.partial or any(own is None for own, _ in named):
         return None
     return Service(found=False, name=name, why_missing="not in AWS's answer")
 
 
-def _is_named(item: Mapping[str, Any], name: str, among: int) -> bool:
-    named = item.get("serviceName") or str(item.get("serviceArn") or "").rpartition("/")[2]
-    return named == name if named else among == 1
+def _name_of(item: Mapping[str, Any], reading: Reading) -> str | None:
+    """Return the service's name, out of its ARN where it stands nowhere else; None where nothing names it."""
+    named = reading.value("text", "ecs.services.serviceName", item.get("serviceName"))
+    arn = reading.value("text", "ecs.services.serviceArn", item.get("serviceArn"))
+    return named or (arn or "").rpartition("/")[2] or None
 
 
 def _described(item: Mapping[str, Any], reading: Reading, name: str) -> Service:
@@ -96,7 +100,7 @@ def _task(item: Mapping[str, Any], path: str, reading: Reading, service: str, fa
 
     group = value("text", "group")
     return Task(
-        task_id=str(item.get("taskArn") or "").rpartition("/")[2],
+        task_id=(value("text", "taskArn") or "").rpartition("/")[2],
         of_service=None if group is None else group == f"service:{service}",
         last_status=value("text", "lastStatus"),
         desired_status=value("text", "desiredStatus"),

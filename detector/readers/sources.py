@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from detector.model.document import clipped
 from detector.model.facts import Source
 from detector.model.reading import Reading
 
@@ -15,7 +16,7 @@ def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, Source]:
     """Return the sources by name; one whose state cannot be read is left out and noted."""
     found: dict[str, Source] = {}
     for name, entry in raw.items():
-        path = f"sources.{name}"
+        path = f"sources.{clipped(name)}"
         if not isinstance(entry, dict):
             reading.fault(path, "is not an object")
             continue

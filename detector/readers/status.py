@@ -63,9 +63,9 @@ def _with_ages(
 ) -> tuple[Order, ...]:
     """Return the orders with `submitted_at` taken from `age_sec` where that is the older of the two."""
     get = _getter(profile.columns.get("orders", {}))
-    items = [item for item in found if isinstance(item, dict)]
+    items = (item for item in found if isinstance(item, dict))
     aged = []
-    for order, item in zip(rows, items, strict=True):
+    for order, item in zip(rows, items, strict=False):  # a list too long was cut where the rows end
         since = reading.value("age", f"{path}.{ORDER_AGE}", get(item, ORDER_AGE))
         known = [moment for moment in (order.submitted_at, since) if moment is not None]
         aged.append(order.submitted(min(known)) if known else order)

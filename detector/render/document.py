@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +31,10 @@ def stdout_document(report: Report) -> dict[str, Any]:
 
 
 def artifact_document(report: Report, with_snapshot: bool = True) -> dict[str, Any]:
-    """Return the whole report with its checksum; the snapshot is cut at 1 MiB and then marked as cut."""
+    """Return the whole report with its checksum; the snapshot is cut at 1 MiB and then marked as cut.
+
+    Its keys are sorted, so that a snapshot whose keys came in another order gives the same bytes.
+    """
     body: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "generation": report.generation,
@@ -51,7 +55,7 @@ def artifact_document(report: Report, with_snapshot: bool = True) -> dict[str, A
         "conditions": [compact(report.conditions[key]) for key in sorted(report.conditions)],
     }
     if with_snapshot and report.snapshot is not None:
-        body["snapshot"] = _cut(plain(report.snapshot))
+        body["snapshot"] = json.loads(canonical(_cut(plain(report.snapshot))))
     body["checksum"] = checksum_of(body)
     return body
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detector.model.document import one_line
 from detector.model.report import Report
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
@@ -33,5 +34,5 @@ def plugin_line(report: Report) -> str:
     warning = len(report.events) - critical
     perfdata = f"events_critical={critical};;0;0 events_warning={warning};0;;0 held={len(report.held)};;;0"
     signals = f"signals_seen={seen};;;0;{total}"
-    text = text.replace("|", "/").replace("\n", " ")
+    text = one_line(text.replace("|", "/"))
     return f"PT HEALTH {_WORDS[plugin_code(report)]} - {text} | {perfdata} {signals}"

@@ -35,6 +35,13 @@ def test_closures_are_read_from_toml() -> None:
     assert parse_closures(tomllib.loads(text)) == expected
 
 
+@pytest.mark.parametrize("day", ["2010-01-04", "2036-12-31"])
+def test_the_years_of_the_table_may_be_named(day):
+    assert parse_closures(tomllib.loads(f"[[closed]]\ndate = {day}")) == Closures(
+        frozenset({date.fromisoformat(day)})
+    )
+
+
 @pytest.mark.parametrize("text", ["", "closed = []"])
 def test_no_closures_are_none(text: str) -> None:
     assert parse_closures(tomllib.loads(text)) == NONE

@@ -1,0 +1,86 @@
+"""What the standby host's Docker Engine lists: each container by its own name, with its state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from detector.model.before import NOTHING_BEFORE
+from detector.model.context import Context
+from detector.model.profile import parse_profile
+from detector.model.reading import Reading
+from detector.model.rows import Container
+from detector.readers.containers import SECTIONS, read
+from tests.support import DEFAULTS
+
+NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
+
+
+def reading(raw: list[Any]) -> Reading:
+    one = Reading("containers", NOW, 120)
+    read(raw, one, Context(DEFAULTS, parse_profile({}), NOTHING_BEFORE))
+    return one
+
+
+def faults(one: Reading) -> list[str]:
+    return [f"{fault.path} {fault.problem}" for fault in one.invalid]
+
+
+def test_it_reads_its_section():
+    assert SECTIONS == ("containers",)
+
+
+@pytest.mark.parametrize(
+    ("item", "container"),
+    [
+        pytest.param({"Names": ["/a"], "State": "exited"}, Container("a", "exited"), id="as Docker answers"),
+        pytest.param({"Names": ["a"], "State": "running"}, Container("a", "running"), id="without the slash"),
+        pytest.param(
+            {"Names": ["/a"], "State": "Running"}, Container("a", "running"), id="a state in capitals"
+        ),
+        pytest.param({"Names": ["/a"]}, Container("a"), id="no state"),
+        pytest.param({"Names": ["/a"], "State": None}, Container("a"), id="a state of null"),
+        pytest.param(
+            {"Names": ["/web/db", "/a"], "State": "x"}, Container("a", "x"), id="a link's alias first"
+        ),
+        pytest.param({"Names": ["/web/db"], "State": "x"}, Container("web/db", "x"), id="an alias alone"),
+        pytest.param({"Names": [], "Id": "0123456789abcdef"}, Container("0123456789ab"), id="an id alone"),
+        pytest.param({"Names": ["/" + "x" * 300]}, Container("x" * 255), id="a name without an end"),
+    ],
+)
+def test_a_container_is_read(item, container):
+    one = reading([item])
+    assert one.values["containers"] == (container,)
+    assert (faults(one), one.partial) == ([], set())
+
+
+def test_an_empty_list_says_that_there_are_none():
+    one = reading([])
+    assert one.values == {"containers": ()}
+    assert one.read == {"containers"}
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        pytest.param({}, ["containers.Names names no container"], id="nothing"),
+        pytest.param({"Names": ["/"]}, ["containers.Names names no container"], id="a slash"),
+        pytest.param({"Names": "a"}, ["containers.Names is text, not a list of texts", "containers.Names names no container"], id="text"),
+        pytest.param({"Names": [3]}, ["containers.Names is an array, not a list of texts", "containers.Names names no container"], id="a number"),
+        pytest.param("a", ["containers has an entry that is not an object"], id="no object"),
+    ],
+)  # fmt: skip
+def test_a_container_without_a_name_may_be_any_of_them(item, said):
+    one = reading([item, {"Names": ["/b"], "State": "exited"}])
+    assert one.values["containers"] == (Container("b", "exited"),)
+    assert faults(one) == said
+    assert one.partial == {"containers"}
+
+
+@pytest.mark.parametrize("state", [3, True, {"Status": "exited"}, []], ids=repr)
+def test_a_state_that_cannot_be_read_is_not_seen(state):
+    one = reading([{"Names": ["/a"], "State": state}])
+    assert one.values["containers"] == (Container("a"),)
+    assert [fault.path for fault in one.invalid] == ["containers.State"]
