@@ -23,7 +23,7 @@ from detector.model.memory import Memory, Placed, lost, placed
 from detector.model.report import Report
 from detector.model.rule import RANK
 from detector.model.snapshot import Snapshot, from_document
-from detector.model.times import TimeError, parse_rfc3339
+from detector.model.times import TimeError, parse_run_time
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document, stdout_document
 from detector.render.lines import decision_line, resolved_lines
@@ -85,7 +85,9 @@ def detect(door: Door, options: Options) -> int:
         for line in (*resolved_lines(report), decision_line(report, settings[DISPLAY_ZONES])):
             door.say(line)
     stored = (
-        not options.artifact or not held.keeps or _store(door, report, options.artifact, printed, settings)
+        not options.artifact
+        or not held.keeps
+        or _store(door, report, options.artifact, printed and not options.nagios, settings)
     )
     return _exit_code(report, options, printed and stored)
 
@@ -94,7 +96,7 @@ def _now(door: Door, text: str | None) -> datetime:
     if text is None:
         return door.clock()
     try:
-        return parse_rfc3339(text)
+        return parse_run_time(text)
     except TimeError as error:
         raise Refused(f"--now: {clipped(text)!r} {error}") from None
 
@@ -187,8 +189,9 @@ def _acknowledged(report: Report) -> Report:
     return replace(report, conditions=told)
 
 
-def _store(door: Door, report: Report, path: str, printed: bool, settings: Settings) -> bool:
-    kept = _acknowledged(report) if printed else report
+def _store(door: Door, report: Report, path: str, told: bool, settings: Settings) -> bool:
+    """Write the artifact, with a receipt only where all was told: a plugin's one line shows the worst three."""
+    kept = _acknowledged(report) if told else report
     try:
         local.write(Path(path), pretty(artifact_document(kept, settings[ARTIFACT] == "full")))
     except OSError as error:

@@ -18,7 +18,7 @@ def _column(kind: str, worse: str = "first", doc: str = "") -> Any:
     return field(default=None, metadata={"kind": kind, "worse": worse, "doc": doc})
 
 
-_DONE = ("Filled", "Cancelled", "ApiCancelled", "Inactive")  # ib_async OrderStatus.DoneStates
+DONE = ("Filled", "Cancelled", "ApiCancelled", "Inactive")  # ib_async OrderStatus.DoneStates
 _STOP_TYPES = ("STP", "STOP", "TRAIL", "MIT", "LIT")
 
 
@@ -38,7 +38,7 @@ class Order:
     side: str | None = _column("text")
     kind: str | None = _column("text", doc="entry or exit")
     order_type: str | None = _column("text")
-    status: str | None = _column("text")
+    status: str | None = _column("text", "working")
     parked: bool | None = _column("flag")
     filled: float | None = _column("number", "larger")
     quantity: float | None = _column("number", "larger")
@@ -63,7 +63,7 @@ class Order:
     @property
     def is_working(self) -> bool:
         """Whether it still can fill; an order without a status is listed because it works."""
-        return self.status not in _DONE
+        return self.status not in DONE
 
     @property
     def rests(self) -> bool:

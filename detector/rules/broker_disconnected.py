@@ -51,5 +51,5 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
 def _evidence(facts: Facts) -> Iterator[str]:
     if facts.broker_connected is False:
         yield "broker_connected"
-    if facts.connection_error:
+    if (facts.connection_error or "").strip():
         yield "connection_error"

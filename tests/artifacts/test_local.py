@@ -289,6 +289,12 @@ def test_two_runs_on_the_same_memory_lose_nothing_in_either_order(artifact, tmp_
         assert heard - {"heartbeat_stale"} <= listed
 
 
+def test_a_plugin_line_is_no_receipt_for_it_shows_only_the_worst(tmp_path):
+    path = str(tmp_path / "last.json")
+    detect(FIRING, "--nagios", "--artifact", path)
+    assert told(detect({**FIRING, "taken_at": "2026-06-02T15:01:00Z"}, "--previous", path)) == NAMES
+
+
 def test_the_ledger_alone_leaves_the_snapshot_out(tmp_path):
     path = tmp_path / "last.json"
     detect(FIRING, "--artifact", str(path), AEGIS_PT_ARTIFACT="ledger")
