@@ -212,6 +212,22 @@ def redirects(to: str, status: int = 302) -> Behaviour:
     return says(b"", status, {"location": to})
 
 
+def tunnel(served: Served, conn: socket.socket, request: bytes) -> None:
+    """Do what CONNECT asks of a proxy."""
+    host, _, port = request.split()[1].decode().rpartition(":")
+    with socket.create_connection((host, int(port))) as there:
+        conn.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+        def back() -> None:
+            with contextlib.suppress(OSError):
+                while data := there.recv(65536):
+                    conn.sendall(data)
+
+        threading.Thread(target=back, daemon=True).start()
+        while data := conn.recv(65536):
+            there.sendall(data)
+
+
 @contextmanager
 def never_accepting() -> Iterator[str]:
     """Yield the address of a port whose queue is full: a connection to it hangs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 
 from detector.model.redact import redacted
 from tests.aws_server import CLUSTER, GROUP, REGION, AwsError, aws_on_loopback
@@ -18,6 +19,9 @@ def canary(name: str) -> str:
     return f"canary-{name}-7d1f04b2"
 
 
+BASIC = b64encode(f"reader:{canary('long-password')}".encode()).decode()
+
+
 def test_no_secret_reaches_any_output(machine, tmp_path):
     """A secret in every setting that can hold one, in the payloads, the headers and the errors' bodies."""
     payload = {
@@ -28,7 +32,7 @@ def test_no_secret_reaches_any_output(machine, tmp_path):
         "account": "U7654321",
         "owner": "999988887777",
         "note": f"token={canary('note')} xoxb-{canary('slack')} AKIAIOSFODNN7EXAMPLE me@example.com",
-        "echo": [canary("status"), canary("sections"), canary("long-password")],
+        "echo": [canary("status"), canary("sections"), canary("long-password"), BASIC],
     }
     headers = {"set-cookie": f"session={canary('cookie')}", "x-debug": canary("header")}
     broken = json.dumps({"error": canary("error-body")}).encode()
@@ -87,7 +91,7 @@ def test_no_secret_reaches_any_output(machine, tmp_path):
         "canary-",
     ):
         assert secret not in shown, secret
-    for secret in ("U7654321", "999988887777", "AKIAIOSFODNN7EXAMPLE", "me@example.com"):
+    for secret in (BASIC, "U7654321", "999988887777", "AKIAIOSFODNN7EXAMPLE", "me@example.com"):
         assert secret not in shown, secret
 
 

@@ -219,6 +219,25 @@ def test_what_time_it_is(words, stdin, since):
     assert answer(*words, stdin=stdin).document["events"][0]["since"] == since
 
 
+@pytest.mark.parametrize(
+    "moment", ["1970-01-01T00:00:00Z", "2037-01-01T00:00:00Z", "8999-12-31T23:59:59.999999Z"]
+)
+@pytest.mark.parametrize("other", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_run_may_be_at_any_time_and_the_data_of_any_other(moment, other):
+    stdin = (
+        json.dumps(healthy())
+        .replace("2026-06-02T1", "@")
+        .replace('"taken_at": "@5:00:00Z"', f'"taken_at": "{moment}"')
+    )
+    stdin = re.sub(r'"@[^"]*"', json.dumps(other), stdin)
+    document = {
+        **json.loads(stdin),
+        "logs": [{"timestamp": 0, "message": f"{other} ERROR 1100 lost"}, f"{other} x"],
+    }
+    for words in ([], ["--report"]):
+        assert answer(*words, stdin=document).code == 0
+
+
 def test_with_all_times_given_the_clock_is_of_no_consequence():
     words = ["--report", "--now", "2026-06-02T15:00:00Z"]
     stdin = json.dumps({**STANDBY, "taken_at": "2026-06-02T15:00:00Z"}).encode()
@@ -474,6 +493,10 @@ def test_bytes_in_the_environment_that_are_no_text_come_out_as_valid_utf_8():
         (["--fail-on"], "Option '--fail-on' requires an argument."),
         (["--now", "soon"], "--now: 'soon' is not an RFC 3339 time"),
         (["--now", "2026-06-02T15:00:00"], "--now: '2026-06-02T15:00:00' names no offset from UTC"),
+        (
+            ["--now", "9999-12-31T23:59:59Z"],
+            "--now: '9999-12-31T23:59:59Z' is outside the years 1970 to 8999",
+        ),
         (["--quiet", "extra"], "Got unexpected extra argument (extra)"),
         (["detect", "detect"], "Got unexpected extra argument (detect)"),
         (["--report=yes"], "Option '--report' does not take a value."),

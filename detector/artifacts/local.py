@@ -45,8 +45,12 @@ def keep_bad(path: Path) -> None:
 def write(path: Path, text: str) -> None:
     """Write the file atomically: a temporary file in the same folder, fsync, rename, fsync of the folder.
 
-    Raises OSError; the old file is then untouched.
+    Raises OSError; the old file is then untouched. What is no file, such as a pipe or /dev/null, is written
+    into as it stands: a rename would put a file in its place.
     """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as file:

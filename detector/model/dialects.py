@@ -13,7 +13,7 @@ from typing import Final
 
 from detector.model.codes import CODES, explained
 from detector.model.linetext import Text, is_quoted
-from detector.model.vocabulary import SUPPOSES, confirms
+from detector.model.vocabulary import BROKER, SUPPOSES, confirms
 
 _END = r"(?!\d|[.]\d)"
 _LABELS = (
@@ -45,7 +45,8 @@ _POSITIONAL: Final = re.compile(
     + _END
     + r"\s{0,2}[,:–-]?\s"
 )
-_LABELLED: Final = re.compile(_LABELS + r"[^\w\n]{0,4}(\d{3,5})" + _END + r"\s{0,2}[\]):,|–(-]")
+_LABELLED: Final = re.compile(_LABELS + r"[^\w\n]{0,4}(\d{3,5})" + _END + r"\s{0,2}(?:[\]):,|–(-]|$)")
+_PARENTHESISED: Final = re.compile(r"[(\[](\d{3,5})[)\]]")
 _FIRST: Final = re.compile(
     r"[^\w\n-]{0,8}(?:\d{1,9}[ ,:]{1,3})?(\d{3,5})" + _END + r"[\])]?\s{0,2}[:\]),|–-]?\s"
     r"(?!\s?(?:shares?|contracts?|lots?|rows?|records?|bars?|ticks?|bytes?|m?s|us|usd|times?)\b)"
@@ -113,6 +114,9 @@ def _in_weak_places(body: str) -> Iterator[Coded]:
         yield from (
             Coded(int(hit[1]), hit.start(), hit.start(1), proven=False) for hit in pattern.finditer(body)
         )
+    if BROKER.search(body):
+        for hit in _PARENTHESISED.finditer(body):
+            yield Coded(int(hit[1]), hit.start(), hit.start(1), proven=False)
     first = _FIRST.match(body)
     if first:
         yield Coded(int(first[1]), 0, first.start(1), proven=False)
@@ -132,7 +136,7 @@ def _is_reported(one: Coded, body: str) -> bool:
         return False
     if one.start and SUPPOSES.search(body, 0, one.start):
         return False
-    return not is_quoted(body, one.start)
+    return not is_quoted(body, one.at)
 
 
 def _stands_in_a_list(one: Coded, body: str) -> bool:

@@ -52,6 +52,7 @@ _USUAL: Final = re.compile(
 _GLOG: Final = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 _PIECES_WITHIN: Final = 300
 _RECORD_WITHIN: Final = 40
+_QUOTES: Final = ('"', "'", "`")
 _NO_LEVEL_AFTER: Final = re.compile(r"(?i)(?:^|\s)(?:no|not|any|zero|without|0|of|for|non)$")
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]{0,12}m")
 # Full-width punctuation of localised messages, and typographic quotes.
@@ -91,6 +92,8 @@ def text_of_line(line: str) -> Text:
     inner = _MESSAGE.search(own) if '="' in own else None
     if inner is not None:
         own, begins = inner[2].replace('\\"', '"') + " " + own[: inner.start()] + own[inner.end() :], 0
+    elif own[begins : begins + 1] in _QUOTES and own.rstrip().endswith(own[begins]):
+        begins += 1  # the whole message is quoted, which quotes nobody
     return _text(own, begins, level)
 
 

@@ -62,6 +62,14 @@ class LineTimes:
             times += [own] if own else []
         return min(times, default=None)
 
+    def last(self) -> datetime | None:
+        """Return the time of the newest line, or None where there is no line."""
+        stamps = [stamp for stamp in self.lines.stamps if stamp is not None]
+        times = [_EPOCH + timedelta(milliseconds=max(stamps))] if stamps else []
+        if len(stamps) < len(self.lines.stamps):
+            times.append(min(self.to, self.newest) if self.believed and self.newest else self.to)
+        return max(times, default=None)
+
     def _next(self, index: int) -> datetime:
         """Return the time of the next line that has one; asked only for the lines before the first of them."""
         if self.following is None:

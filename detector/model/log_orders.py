@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from detector.model.bursts import repeated
 from detector.model.facts import Facts
 from detector.model.loglines import LOOK_BACK, UNNAMED
 from detector.model.rule import CRITICAL, OCCURRENCE, Finding
 from detector.model.times import text_of
+from detector.model.words import counted
+
+MOST_ORDERS = 20
+"""Orders that are told one by one; a flood of them is told as one more event."""
+
+OTHERS = "others"
 
 
 def orders_in_logs(facts: Facts, kind: str, words: str) -> Iterator[Finding]:
@@ -16,14 +23,29 @@ def orders_in_logs(facts: Facts, kind: str, words: str) -> Iterator[Finding]:
     book = facts.logs
     if book is None:
         return
-    for one in repeated(book, kind):
-        if book.is_news(one.last, facts.taken_at - LOOK_BACK):
-            named = "an order that it does not name" if one.key == UNNAMED else f"order {one.key}"
-            yield Finding(
-                CRITICAL,
-                f"The log said at {text_of(one.at)} that {words} {named}.",
-                subject=one.key,
-                at=one.at,
-                kind=OCCURRENCE,
-                facts=("logs",),
-            )
+    oldest = facts.taken_at - LOOK_BACK
+    news = sorted(
+        (one for one in repeated(book, kind) if book.is_news(one.last, oldest)),
+        key=lambda one: (one.at, one.key),
+    )
+    first, others = news[:MOST_ORDERS], news[MOST_ORDERS:]
+    for one in first:
+        yield _finding(
+            one.key,
+            one.at,
+            words,
+            "an order that it does not name" if one.key == UNNAMED else f"order {one.key}",
+        )
+    if others:
+        yield _finding(OTHERS, others[-1].at, words, counted(len(others), "further order"))
+
+
+def _finding(subject: str, at: datetime, words: str, order: str) -> Finding:
+    return Finding(
+        CRITICAL,
+        f"The log said at {text_of(at)} that {words} {order}.",
+        subject=subject,
+        at=at,
+        kind=OCCURRENCE,
+        facts=("logs",),
+    )

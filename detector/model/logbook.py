@@ -56,7 +56,8 @@ def opened(lines: Lines, window: Window, memory: LogMemory | None) -> Logbook:
     return Logbook(
         to=window.to,
         since=_since(window, first, known, memory),
-        seen_to=memory.to if memory else None,
+        newest=max((at for at in (times.last(), memory.newest if memory else None) if at), default=None),
+        seen_to=(memory.newest or memory.since) if memory else None,
         marks=tuple(_once((*(memory.marks if memory else ()), *marks))),
         memory=memory,
         verdict=verdict,

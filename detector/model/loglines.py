@@ -81,13 +81,15 @@ class Spell:
 class LogMemory:
     """What the next run must know of the lines that this one saw; small and bounded.
 
-    `to` is up to when lines were seen, `since` from when on without a hole. `tail` are digests of the last
-    lines, so that lines without a time are known again, and `whole` that they were all there were; `ending`
-    is what the last line leaves open for the next. `verdict` is the newest line on reconciliation.
+    `to` is up to when lines were seen, `since` from when on without a hole, `newest` the time of the newest
+    line. `tail` are digests of the last lines, so that lines without a time are known again, and `whole`
+    that they were all there were; `ending` is what the last line leaves open for the next. `verdict` is the
+    newest line on reconciliation.
     """
 
     to: datetime
     since: datetime
+    newest: datetime | None = None
     spells: tuple[Spell, ...] = ()
     marks: tuple[Mark, ...] = ()
     starts: tuple[datetime, ...] = ()
@@ -104,12 +106,13 @@ class LogMemory:
 class Logbook:
     """The log lines of a run, together with what earlier runs carried over.
 
-    `marks` are those of this run and the loose ones of earlier runs, in their order. `seen_to` is up to when
-    the previous run had seen: what is later is news however old it is.
+    `marks` are those of this run and the loose ones of earlier runs, in their order. `newest` is the time of
+    the newest line, now or before. `seen_to` is that of the previous run: what is later is news however old.
     """
 
     to: datetime
     since: datetime
+    newest: datetime | None = None
     seen_to: datetime | None = None
     marks: tuple[Mark, ...] = ()
     memory: LogMemory | None = None

@@ -63,7 +63,7 @@ def logs_to_remember(facts: Facts, settings: Settings) -> LogMemory | None:
     if book is None:
         return facts.before.logs
     starts = starts_of(facts, settings[START_GRACE_SEC])
-    oldest = book.to - LOOK_BACK
+    latest = min(book.to, book.newest or book.to)
     spells = [
         *link_episodes(book),
         *farm_episodes(book),
@@ -77,8 +77,9 @@ def logs_to_remember(facts: Facts, settings: Settings) -> LogMemory | None:
     return LogMemory(
         to=book.to,
         since=book.since,
-        spells=_kept(spells, oldest),
-        marks=_loose(book),
+        newest=book.newest,
+        spells=_kept(spells, latest - LOOK_BACK),
+        marks=_loose(book, latest - UNREACHED_WITHIN),
         starts=tuple(at for at in kept_starts if at != _engine_start(facts))[-_MOST_STARTS:],
         engine_started_at=_engine_start(facts),
         verdict=book.verdict,
@@ -102,6 +103,6 @@ def _longer(one: Spell) -> timedelta:
     return _QUIET if one.is_stream else timedelta()
 
 
-def _loose(book: Logbook) -> tuple[Mark, ...]:
-    recent = [mark for mark in book.of(*_LOOSE) if mark.at >= book.to - UNREACHED_WITHIN]
+def _loose(book: Logbook, oldest: datetime) -> tuple[Mark, ...]:
+    recent = [mark for mark in book.of(*_LOOSE) if mark.at >= oldest]
     return tuple(recent[-_MOST_MARKS:])

@@ -79,7 +79,8 @@ def placed(memory: Memory, taken_at: datetime, now: datetime) -> Placed:
 def rebased(memory: Memory, moment: datetime) -> Memory:
     """Return a memory that a wrong clock dated in the future, with no time later than `moment`."""
     conditions = {key: _not_after(condition, moment) for key, condition in memory.conditions.items()}
-    return replace(memory, taken_at=None, before=replace(memory.before, taken_at=None), conditions=conditions)
+    before = replace(_not_after(memory.before, moment), taken_at=None)
+    return replace(memory, taken_at=None, before=before, conditions=conditions)
 
 
 def _not_after(record: Any, moment: datetime) -> Any:

@@ -43,7 +43,7 @@ _SESSION: Final = re.compile(
 )
 _OF_A_SESSION: Final = re.compile(r"session|sitzung|sesi[oó]n|сесси|会话|會話|セッション|세션|\btws\b")
 _NOT_A_BROKER: Final = re.compile(
-    r"\b(?:browser|chrome|firefox|tmux|cookies?|localstorage|web ?ui|logged in or|user:|for user|window launch|pid|ssh|vnc)\b"
+    r"\b(?:browser|chrome|firefox|tmux|cookies?|localstorage|web ?ui|logged in or|user:|for user(?! (?:paper|live)-)|window launch|pid|ssh|vnc)\b"
 )
 
 

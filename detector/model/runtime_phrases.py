@@ -19,7 +19,10 @@ _OK: Final = re.compile(r"\bok\b")
 _MISSING: Final = (
     re.compile(
         r"\b(?P<what>missing|absent)[ _](?:at[ _]|in[ _]|from[ _])?(?:the )?(?P<whose>broker|internal)"
-        r"(?:[ _](?:positions?|rows?|symbols?)(?: for| are| is)?\s{0,2}[=:]?|[ _]?(?:count)?\s{0,2}[=:])\s{0,2}(?P<value>[^\s,;]{1,60})?"
+        r"[ _](?:positions?|rows?|symbols?)(?: for| are| is)?\s{0,2}[=:]?\s{0,2}(?P<value>[^\s,;]{1,60})?"
+    ),
+    re.compile(
+        r"\b(?P<what>missing|absent)[ _](?P<whose>broker|internal)(?:_count)?[\"']?\s{0,2}[=:]\s{0,2}(?P<value>[\d\[{(][^\s,;]{0,60})"
     ),
     re.compile(
         r"\b(?P<whose>broker|internal) positions? (?:is |are |was |were )?(?P<what>missing|absent|not found)\b"

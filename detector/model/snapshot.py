@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from detector.model.document import DocumentError, clipped, kind_of
-from detector.model.times import TimeError, parse_rfc3339
+from detector.model.times import TimeError, parse_run_time
 
 OBJECT, ARRAY = (dict,), (list,)
 SECTIONS: Mapping[str, tuple[tuple[type, ...], str]] = {
@@ -66,7 +66,7 @@ def _taken_at(document: Mapping[str, Any], now: datetime) -> datetime:
     if not isinstance(value, str):
         raise DocumentError(f"taken_at is {kind_of(value)}, not an RFC 3339 time with an offset")
     try:
-        return parse_rfc3339(value)
+        return parse_run_time(value)
     except TimeError as error:
         raise DocumentError(f"taken_at {clipped(value)!r} {error}") from None
 

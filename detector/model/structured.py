@@ -15,6 +15,14 @@ _TIME_KEYS: Final = ("timestamp", "@timestamp", "time", "ts", "asctime", "dateti
 _CODE_KEYS: Final = ("errorCode", "error_code", "errCode", "err_code", "ib_code", "tws_code", "code")
 _REQUEST_KEYS: Final = ("reqId", "req_id", "requestId", "request_id", "tickerId", "id")
 _INNER_KEYS: Final = ("error", "data", "record")
+_NUMBERED: Final = {
+    "60": "FATAL",
+    "50": "ERROR",
+    "40": "WARN",
+    "30": "INFO",
+    "20": "DEBUG",
+    "10": "TRACE",
+}  # pino
 _LONGEST: Final = 8192
 _SHORT: Final = 60
 
@@ -38,9 +46,9 @@ def record_of(own: str) -> Record | None:
         return None
     if not isinstance(fields, dict):
         return None
-    level = next((str(fields[key]).upper() for key in _LEVEL_KEYS if fields.get(key)), None)
+    named = next((str(fields[key]).upper() for key in _LEVEL_KEYS if fields.get(key)), None)
     time = next((fields[key] for key in _TIME_KEYS if isinstance(fields.get(key), str | int | float)), None)
-    return Record(_flattened(fields), level, time)
+    return Record(_flattened(fields), _NUMBERED.get(named or "", named), time)
 
 
 def _flattened(fields: Mapping[str, Any]) -> str:

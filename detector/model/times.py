@@ -13,6 +13,8 @@ _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as mil
 _LATEST_EPOCH = 253_402_300_799  # 9999-12-31T23:59:59Z
 _MANY_SECONDS, _MANY_MINUTES, _MANY_HOURS = 120, 120, 48
 NEVER = datetime.min.replace(tzinfo=UTC)  # a time that is known not to have come yet
+RUNS_FROM, RUNS_UNTIL = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""When a run may be: far enough from the ends of time that every age, window and zone of it exists."""
 
 
 class TimeError(ValueError):
@@ -40,6 +42,14 @@ def parse_rfc3339(text: str, zone: tzinfo | None = None) -> datetime:
         return moment.astimezone(UTC) + timedelta(seconds=1 if leap else 0)
     except (ValueError, OverflowError):
         raise TimeError("is not a time that exists") from None
+
+
+def parse_run_time(text: str) -> datetime:
+    """Read the time of a run, RFC 3339 with an offset, into UTC; raises TimeError, also outside `RUNS_FROM`/`UNTIL`."""
+    moment = parse_rfc3339(text)
+    if not RUNS_FROM <= moment < RUNS_UNTIL:
+        raise TimeError(f"is outside the years {RUNS_FROM.year} to {RUNS_UNTIL.year - 1}")
+    return moment
 
 
 def parse_epoch(number: float) -> datetime:

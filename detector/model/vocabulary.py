@@ -54,8 +54,8 @@ SUPPOSES: Final = re.compile(
 _FARM_WORD = r"farm|ferme|granja|granje|ферм|ファーム|农场|農場|팜|hmds|secdef"
 
 CONFIRMS: Final[Mapping[str, re.Pattern[str]]] = {
-    codes.LINK_LOST: re.compile(rf"{LINK}|socket port"),
-    codes.LINK_RESTORED: re.compile(LINK),
+    codes.LINK_LOST: re.compile(rf"{LINK}|socket port|disconnected"),
+    codes.LINK_RESTORED: re.compile(rf"{LINK}|\breconnected\b"),
     codes.FARM_BROKEN: re.compile(_FARM_WORD),
     codes.FARM_OK: re.compile(_FARM_WORD),
     codes.STREAM_DEAD: re.compile(
@@ -77,6 +77,8 @@ def confirms(kind: str, text: str) -> bool:
     words = CONFIRMS.get(kind)
     if words is None or not words.search(text):
         return False
+    if kind == codes.LINK_LOST and BROKER.search(text) and "disconnected" in text:
+        return True
     if kind in (codes.LINK_LOST, codes.FARM_BROKEN):
         return GONE.search(text) is not None or "disconnected" in text or "reset" in text
     return kind != codes.LINK_RESTORED or BACK.search(text) is not None

@@ -12,6 +12,7 @@ from detector.model.rule import OCCURRENCE, WARNING, Finding, Good, Limits, Verd
 from detector.model.times import seconds_between, span, text_of
 from detector.settings import IBKR_REGION
 
+_MOST_FARMS = 40  # IBKR has fewer
 _HEALS_WITHIN = timedelta(seconds=300)  # EVENTS; Lean restarts its gateway after the same five minutes
 
 
@@ -31,7 +32,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     for one in (*episodes, *streams):
         if _is_told(one, loud_from(one.since, limits[IBKR_REGION], facts.closures), facts):
             farms.setdefault(one.key, []).append(one)
-    for found in farms.values():
+    for found in list(farms.values())[-_MOST_FARMS:]:
         yield _finding(max(found, key=lambda one: (one.is_open, one.is_stream, one.at)), found, facts)
     ill = {one.key for one in (*episodes, *streams) if one.until is None}
     well = {one.key for one in episodes} - ill

@@ -122,19 +122,28 @@ def test_a_named_profile_wins_over_the_environment(machine):
 
 
 def test_an_environment_without_credentials_asks_no_metadata_address(machine):
-    machine("http://127.0.0.1:1", "")
-    began = time.monotonic()
-    assert failing(Identity(ambient=True, region=REGION)).reason == edge.CREDENTIALS
-    assert time.monotonic() - began < 1
+    with serving(says({})) as metadata:
+        machine("http://127.0.0.1:1", "", AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url)
+        assert failing(Identity(ambient=True, region=REGION)).reason == edge.CREDENTIALS
+    assert metadata.requests == []
 
 
 def test_a_profile_without_credentials_takes_none_from_the_machine(machine):
-    machine(
-        "http://127.0.0.1:1",
-        "[profile empty]\nregion = us-east-1\n",
-        AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:1/",
-    )
-    assert failing(Identity(profile="empty")).reason == edge.CREDENTIALS
+    found = {
+        "AccessKeyId": "ASIATASK",
+        "SecretAccessKey": "s",
+        "Token": "t",
+        "Expiration": "2126-01-01T00:00:00Z",
+    }
+    with serving(says(found)) as machines, aws_on_loopback() as there:
+        own = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{machines.url}/"}
+        machine(there.url, "[profile empty]\nregion = us-east-1\n", **own)
+        assert failing(Identity(profile="empty")).reason == edge.CREDENTIALS
+        assert machines.requests == []
+        aws(Identity(ambient=True, region=REGION)).call(
+            "ecs", "list_tasks", "taskArns", desiredStatus="RUNNING"
+        )
+    assert b"Credential=ASIATASK/" in there.server.requests[0]
 
 
 def test_a_profile_that_assumes_a_role_may_do_so(machine):

@@ -30,6 +30,7 @@ from tests.loopback import (
     says,
     sends,
     serving,
+    tunnel,
 )
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
@@ -392,24 +393,6 @@ def test_an_address_of_another_kind_is_not_read(url):
 
 
 # --- proxies ------------------------------------------------------------------------------------------
-
-
-def tunnel(served, conn, request):
-    """A proxy that does what CONNECT asks of it."""
-    import socket
-    import threading
-
-    host, _, port = request.split()[1].decode().rpartition(":")
-    with socket.create_connection((host, int(port))) as there:
-        conn.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-
-        def back() -> None:
-            while data := there.recv(65536):
-                conn.sendall(data)
-
-        threading.Thread(target=back, daemon=True).start()
-        while data := conn.recv(65536):
-            there.sendall(data)
 
 
 def test_https_passes_through_the_proxy_of_the_environment_and_stays_closed_to_it():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.door import answer
-from tests.loopback import says, serving
+from tests.loopback import AUTHORITY, says, serving, tunnel
 
 STATUS = {"heartbeat_at": "2026-06-02T14:59:30Z", "pending_orders": 0, "open_position_count": 0}
 
@@ -52,6 +52,17 @@ def test_dashboard_and_bot_on_two_hosts_have_credentials_of_their_own():
         "Bearer sesame-one",
         "Bearer sesame-two",
     ]
+
+
+def test_the_proxy_of_the_environment_is_the_doors():
+    with serving(says(STATUS), certificate="good") as server, serving(tunnel) as proxy:
+        environ = {
+            "AEGIS_PT_STATUS_URL": server.url,
+            "AEGIS_PT_CA_FILE": str(AUTHORITY),
+            "HTTPS_PROXY": proxy.url,
+        }
+        assert answer("collect", environ=environ).document["status_v3"] == STATUS
+    assert proxy.requests[0].startswith(b"CONNECT ")
 
 
 def test_dashboard_and_bot_on_one_host_share_them():

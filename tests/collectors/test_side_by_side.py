@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -73,6 +75,17 @@ def test_one_that_never_comes_back_is_left_behind(limit):
     assert elapsed < 1
     assert (found["hangs"].reason, found["hangs"].entry["state"]) == ("timeout", "failed")
     assert found["answers"].answer.section == {"a": 1}
+
+
+def test_what_was_left_behind_ends_with_the_program():
+    code = (
+        "import threading\n"
+        "from tests.collectors.test_side_by_side import *\n"
+        "list(side_by_side([source('hangs', lambda ask: threading.Event().wait())],"
+        " settings_of({'SOURCE_TIMEOUT_SEC': '0.1'}), WORLD))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=20, check=False)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(

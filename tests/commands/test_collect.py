@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import threading
 from datetime import timedelta
 
 import pytest
@@ -40,7 +41,8 @@ def test_every_source_fills_its_section_in_the_contracts_order(live):
     }  # fmt: skip
 
 
-def test_the_time_is_that_of_the_end_of_the_collection():
+@pytest.mark.parametrize("words", [["collect"], ["detect", "--report"]])
+def test_the_time_is_that_of_the_end_of_the_collection(words):
     """A fact that was read is never younger than the snapshot that holds it."""
     moments = iter([NOW + timedelta(seconds=second) for second in range(60)])
     taken = io.BytesIO()
@@ -52,9 +54,10 @@ def test_the_time_is_that_of_the_end_of_the_collection():
             taken,
             io.StringIO(),
         )
-        assert run(door, ["collect"]) == 0
+        assert run(door, words) == 0
     document = json.loads(taken.getvalue())
-    assert document["sources"]["status_v3"]["as_of"] <= document["taken_at"]
+    raw = document.get("snapshot", document)
+    assert raw["sources"]["status_v3"]["as_of"] <= document["taken_at"]
 
 
 def test_sections_that_are_together_too_large_are_left_out_largest_first(tmp_path, monkeypatch):
@@ -99,6 +102,22 @@ def test_to_a_file_it_prints_nothing_and_writes_all_at_once(tmp_path):
     assert (ran.code, ran.out) == (0, b"")
     assert json.loads(path.read_text())["status_v3"] == STATUS
     assert [one.name for one in tmp_path.iterdir()] == ["box.json"]
+
+
+def test_a_pipe_is_written_into_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    assert answer("collect", "--to", str(pipe)).code == 0
+    reader.join(5)
+    assert json.loads(read[0])["sources"] == {}
+    assert pipe.is_fifo()
+
+
+def test_a_folder_is_no_file_to_write(tmp_path):
+    assert answer("collect", "--to", str(tmp_path)).code == 3
 
 
 def test_a_file_that_cannot_be_written_is_exit_3_and_stays_as_it_was(tmp_path):

@@ -104,7 +104,8 @@ def test_an_unknown_key_is_refused_even_where_it_says_nothing():
         ("2026-06-02T15:00:00Z", NOW),
         ("2026-06-02T11:00:00-04:00", NOW),
         ("2026-06-03t00:00:00.000+09:00", NOW),
-        ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
+        ("1970-01-01T00:00:00Z", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("8999-12-31T23:59:59Z", datetime(8999, 12, 31, 23, 59, 59, tzinfo=UTC)),
     ],
 )
 def test_it_was_taken_when_it_says(text, moment):
@@ -122,6 +123,16 @@ def test_it_was_taken_when_it_says(text, moment):
             "2026-02-30T00:00:00Z", "taken_at '2026-02-30T00:00:00Z' is not a time that exists", id="30 Feb"
         ),
         pytest.param("", "taken_at '' is not an RFC 3339 time", id="nothing"),
+        pytest.param(
+            "1969-12-31T23:59:59Z",
+            "taken_at '1969-12-31T23:59:59Z' is outside the years 1970 to 8999",
+            id="too early",
+        ),
+        pytest.param(
+            "9000-01-01T00:00:00Z",
+            "taken_at '9000-01-01T00:00:00Z' is outside the years 1970 to 8999",
+            id="too late",
+        ),
         pytest.param("now", "taken_at 'now' is not an RFC 3339 time", id="a word"),
         pytest.param(1780412400, "taken_at is a number, not an RFC 3339 time with an offset", id="an epoch"),
         pytest.param(True, "taken_at is true or false, not an RFC 3339 time with an offset", id="a flag"),

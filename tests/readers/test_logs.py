@@ -8,8 +8,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from detector.catalog import log_look_back
-from tests.logs import BACK, CLIENT_ID, LOST, NOON, PROOF, ago, event, ms, named_of, seen, told_of, window
-from tests.support import DEFAULTS, evaluated, named, remembered, settings_of
+from detector.model.memory import rebased
+from tests.logs import (
+    BACK,
+    CLIENT_ID,
+    LOST,
+    NOON,
+    PROOF,
+    ago,
+    event,
+    ms,
+    named_of,
+    seen,
+    summary,
+    told_of,
+    window,
+)
+from tests.support import DEFAULTS, named, remembered, settings_of
 
 LINE = "Error 326, reqId -1: Unable to connect as the client id is already in use."
 
@@ -264,10 +279,12 @@ def test_what_is_remembered_is_small_however_much_was_said():
     assert len(json.dumps(plain(report.carried.logs))) < 48 * 1024
 
 
-def test_memory_of_a_wrong_clock_is_not_trusted_with_the_future():
-    memory = remembered(seen([ago(60, LOST)], NOON + timedelta(days=2)))
-    report = evaluated(json.loads(json.dumps({"taken_at": "2026-06-02T15:00:00Z", "logs": []})), memory)
-    assert "detector_error" not in " ".join(named(report))
+def test_a_memory_of_a_clock_that_ran_ahead_has_no_time_in_the_future():
+    ahead = NOON + timedelta(days=2)
+    memory = rebased(remembered(seen([ago(60, LOST, ahead), ago(50, CLIENT_ID, ahead)], ahead)), NOON)
+    report = seen([], NOON, memory)
+    assert named_of(report, "connectivity_lost") == ["critical connectivity_lost"]
+    assert "for 0 s" in summary(report, "connectivity_lost")
 
 
 def test_the_look_back_that_the_rules_need_is_published():

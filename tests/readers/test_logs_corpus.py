@@ -25,11 +25,7 @@ def test_every_dialect_reaches_the_floors(name, lines, capsys):
         print(f"\n{name}:\n{table(scores)}")
     low = [dialect for dialect, one in scores.items() if one.right + one.missed and one.recall < LEAST_RECALL]
     wrong = [dialect for dialect, one in scores.items() if one.right and one.precision < LEAST_PRECISION]
-    if lines is UNSEEN:
-        assert scores["all"].precision >= LEAST_PRECISION
-        assert scores["all"].recall >= LEAST_RECALL
-    else:
-        assert (low, wrong) == ([], []), "\n".join(faults(lines))
+    assert (low, wrong) == ([], []), "\n".join(faults(lines))
 
 
 @pytest.mark.parametrize("lines", [LINES, UNSEEN], ids=["the corpus", "the held-out lines"])

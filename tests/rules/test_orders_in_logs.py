@@ -76,6 +76,14 @@ def test_a_line_that_names_no_order_is_told_as_such():
     assert named(seen([ago(30, "CRITICAL unknown fill received")])) == ["critical unknown_fill:unnamed"]
 
 
+def test_a_flood_of_orders_is_told_as_twenty_and_the_others():
+    lines = [ago(1000 - number, OUTCOME.format(number)) for number in range(500)]
+    found = named_of(seen(lines), "send_outcome_unknown")
+    assert len(found) == 21
+    assert "critical send_outcome_unknown:0" in found
+    assert "critical send_outcome_unknown:others" in found
+
+
 # --- 10197 with harm -------------------------------------------------------------------------------------
 
 
