@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 from detector.evaluate import FIRST_RUN, evaluate
-from detector.model.hearing import Lines, heard
 from detector.model.redact import redacted
 from detector.model.snapshot import from_document
+from detector.readers.logs.hearing import Lines, heard
 from detector.settings import RUNTIME, resolve
 
 GOAL_SEC, COUNT, ROUNDS = 2.0, 100_000, 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.model import loglines as say
-from detector.model.hearing import Lines, heard
+from detector.readers.logs.hearing import Lines, heard
 from tests.support import ROOT
 
 CORPUS = ROOT / "tests" / "fixtures" / "logs"

@@ -10,9 +10,9 @@ from pkgutil import iter_modules
 import pytest
 
 import detector.model
-from detector.model.hearing import Lines, heard
-from detector.model.linetext import LONGEST, text_of_line
-from detector.model.speech import said_by
+from detector.readers.logs.hearing import Lines, heard
+from detector.readers.logs.linetext import LONGEST, text_of_line
+from detector.readers.logs.speech import said_by
 from tests.logs import LOST, ago, named_of, seen
 
 MODULES = [

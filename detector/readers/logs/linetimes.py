@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zlib import crc32
 
-from detector.model.hearing import Lines
-from detector.model.linetext import LONGEST, text_of_line
-from detector.model.stamps import stamp_of, time_of
+from detector.readers.logs.hearing import Lines
+from detector.readers.logs.linetext import LONGEST, text_of_line
+from detector.readers.logs.stamps import stamp_of, time_of
 
 BELIEVED_FOR: Final = timedelta(hours=6)
 """The longest window that is ever collected."""

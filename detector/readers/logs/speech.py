@@ -10,14 +10,14 @@ from typing import Final
 from detector.model import codes
 from detector.model import loglines as say
 from detector.model.codes import CodeEntry, explained
-from detector.model.dialects import codes_of
-from detector.model.linetext import Text, is_of_a_traceback
-from detector.model.link_phrases import link_without_code
-from detector.model.phrases import SPEAKERS as OF_THE_GATEWAY
-from detector.model.phrases import Said, connecting, has_one_of
-from detector.model.runtime_phrases import SPEAKERS as OF_THE_RUNTIME
-from detector.model.runtime_phrases import is_severe
-from detector.model.vocabulary import CLIENT_ID_USED, DATA_LOST, OTHER_ADDRESS
+from detector.readers.logs.dialects import codes_of
+from detector.readers.logs.linetext import Text, is_of_a_traceback
+from detector.readers.logs.link_phrases import link_without_code
+from detector.readers.logs.phrases import SPEAKERS as OF_THE_GATEWAY
+from detector.readers.logs.phrases import Said, connecting, has_one_of
+from detector.readers.logs.runtime_phrases import SPEAKERS as OF_THE_RUNTIME
+from detector.readers.logs.runtime_phrases import is_severe
+from detector.readers.logs.vocabulary import CLIENT_ID_USED, DATA_LOST, OTHER_ADDRESS
 
 # One cheap look at the lowered line decides whether it needs more.
 # One cheap look at the lowered line decides whether it needs more; one with other letters than ASCII always does.
@@ -25,7 +25,7 @@ _SUSPECT_WORDS: Final = (
     "connectivity", "connection", "connected", "link ", "existing session", "in use", " ip", "exit", "login ", "log on",
     "logon failed", "logged on", "factor", "2fa", "ib key", "timeouterror", "timed out", "refused", "econn", "reconcil", "missing",
     "absent", "outcome", "unknown", "unmatched", "engine", "started", "closed", "filled", "fatal", "crit", "severe", "emerg",
-    "traceback", "exception in thread", "unhandled exception", "panic", "synchroni", "unrecogni", "duplicate client",
+    "traceback", "exception in thread", "unhandled exception", "panic", "synchroni", "unrecogni", "duplicate client", '"level":60', '"level": 60',
     "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
 )  # fmt: skip
 _SUSPECT_CODES: Final = tuple(str(code) for code in sorted(set(codes.speaking_codes())))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from detector.model.codes import CODES, explained
-from detector.model.linetext import Text, is_quoted
-from detector.model.vocabulary import BROKER, SUPPOSES, confirms
+from detector.readers.logs.linetext import Text, is_quoted
+from detector.readers.logs.vocabulary import BROKER, SUPPOSES, confirms
 
 _END = r"(?!\d|[.]\d)"
 _LABELS = (

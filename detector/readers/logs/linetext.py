@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from detector.model.structured import record_of
+from detector.readers.logs.structured import record_of
 
 _OF_A_TRACEBACK: Final = re.compile(
     r"\s*(?:File \"|raise\b|return\b|assert\b|at [\w$.<>]{1,200}\(|\^{1,200}"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from detector.model.linetext import INTRODUCING, text_of_line
-from detector.model.runtime_phrases import begins_a_traceback
-from detector.model.stamps import time_of
+from detector.readers.logs.linetext import INTRODUCING, text_of_line
+from detector.readers.logs.runtime_phrases import begins_a_traceback
+from detector.readers.logs.stamps import time_of
 
 _CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
 _WITHIN: Final = 12

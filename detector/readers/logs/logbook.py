@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
 
-from detector.model.hearing import Lines, heard
-from detector.model.linetimes import LineTimes, digest, known_lines, tail_of
 from detector.model.loglines import (
     DIFFERS,
     OWES,
@@ -21,8 +19,10 @@ from detector.model.loglines import (
     LogMemory,
     Mark,
 )
-from detector.model.phrases import Said
-from detector.model.records import is_introduced
+from detector.readers.logs.hearing import Lines, heard
+from detector.readers.logs.linetimes import LineTimes, digest, known_lines, tail_of
+from detector.readers.logs.phrases import Said
+from detector.readers.logs.records import is_introduced
 
 _COUNTED: Final = (SEVERE, UNREACHED)
 _INTRODUCED: Final = "introduced"

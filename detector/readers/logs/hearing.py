@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from detector.model import loglines as say
-from detector.model.linetext import LONGEST, text_of_line
-from detector.model.phrases import Said
-from detector.model.records import is_introduced
-from detector.model.runtime_phrases import begins_a_traceback, is_severe
-from detector.model.speech import is_suspect, said_by
+from detector.readers.logs.linetext import LONGEST, text_of_line
+from detector.readers.logs.phrases import Said
+from detector.readers.logs.records import is_introduced
+from detector.readers.logs.runtime_phrases import begins_a_traceback, is_severe
+from detector.readers.logs.speech import is_suspect, said_by
 
 _NO_STREAM: Final = ""
+_MOST_UNDERSTOOD: Final = 2000
 
 
 @dataclass(slots=True)
@@ -47,9 +48,12 @@ def heard(lines: Lines, introduced: bool) -> Iterator[tuple[int, Said]]:
             inside.add(lines.streams[index])
         text = text_of_line(line)
         key = text.own[text.begins :], text.begins == 0, is_severe(text)
-        if key not in understood:
-            understood[key] = said_by(text)
-        yield from ((index, thing) for thing in understood[key])
+        said = understood.get(key)
+        if said is None:
+            said = said_by(text)
+            if len(understood) < _MOST_UNDERSTOOD:
+                understood[key] = said
+        yield from ((index, thing) for thing in said)
         bare = text.level is None and begins_a_traceback(text.body)
         if bare and not is_introduced(index, lines.texts, lines.streams, introduced):
             yield index, Said(say.SEVERE)

@@ -19,7 +19,7 @@ from detector.model.reading import Reading
 from detector.settings import IBKR_REGION, MARKET_CLOSURES, Settings
 
 if TYPE_CHECKING:
-    from detector.model.hearing import Lines
+    from detector.readers.logs.hearing import Lines
 
 SECTIONS = ("logs",)
 _FACT = "logs"
@@ -29,8 +29,8 @@ _MILLISECONDS_FROM = 100_000_000_000
 def read(raw: Any, reading: Reading, context: Context) -> None:
     """Read what the lines say; an empty list that was read says that there was nothing."""
     # Only a run that has lines pays for the modules that understand them.
-    from detector.model.hearing import Lines  # noqa: PLC0415
-    from detector.model.logbook import Window, opened  # noqa: PLC0415
+    from detector.readers.logs.hearing import Lines  # noqa: PLC0415
+    from detector.readers.logs.logbook import Window, opened  # noqa: PLC0415
 
     about: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
     entries = about.get("events")

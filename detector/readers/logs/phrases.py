@@ -12,8 +12,8 @@ from typing import Final
 
 from detector.model import loglines as say
 from detector.model.codes import IBC_EXITS, ibc_exit
-from detector.model.linetext import Text, is_quoted
-from detector.model.vocabulary import BROKER, CLIENT_ID_USED, OTHER_ADDRESS, SUPPOSES
+from detector.readers.logs.linetext import Text, is_quoted
+from detector.readers.logs.vocabulary import BROKER, CLIENT_ID_USED, OTHER_ADDRESS, SUPPOSES
 
 
 @dataclass(frozen=True, slots=True)

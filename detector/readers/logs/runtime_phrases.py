@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from detector.model import loglines as say
-from detector.model.linetext import SEVERE_LEVELS, Text
-from detector.model.phrases import Said, has_one_of
+from detector.readers.logs.linetext import SEVERE_LEVELS, Text
+from detector.readers.logs.phrases import Said, has_one_of
 
 _RECONCILIATION: Final = re.compile(r"\bpositions?[ _-]reconcil\w{1,10}\b")
 _COUNTS: Final = tuple(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from detector.model import loglines as say
-from detector.model.linetext import Text
-from detector.model.phrases import NOT_YET, Said, asserts, has_one_of
-from detector.model.vocabulary import BACK, BROKER, DATA_LOST, GONE, SUPPOSES
+from detector.readers.logs.linetext import Text
+from detector.readers.logs.phrases import NOT_YET, Said, asserts, has_one_of
+from detector.readers.logs.vocabulary import BACK, BROKER, DATA_LOST, GONE, SUPPOSES
 
 _WHO: Final = r"(?:\bib\b(?!\s?(?:gateway|api|gw))|\bibkr\b(?!\s?(?:gateway|api|gw))|interactive brokers(?!\s?(?:gateway|api)))"
 _DONE: Final = r"(?:has |have )?(?:been |was |were |is |got )?"
