@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import botocore.session
+from botocore.loaders import create_loader
+from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from tests.loopback import Served, reply, serving
@@ -36,7 +37,8 @@ class AwsError(Exception):
 
 @cache
 def _model(service: str) -> Any:
-    return botocore.session.Session().get_service_model(service)
+    # Not through a session: that would read this machine's profile and environment.
+    return ServiceModel(create_loader().load_service_model(service, "service-2"), service)
 
 
 def sound(service: str, operation: str, body: dict[str, Any]) -> dict[str, Any]:
