@@ -49,6 +49,13 @@ CONTRACT = {
     "reading_invalid": (STATE, False, "never", False, ALWAYS),
     "reading_missing": (STATE, False, "never", False, ALWAYS),
     "memory_lost": (OCC, False, "never", False, ALWAYS),
+    "reconcile_unproven": (STATE, False, "never", False, ALWAYS),
+    "connectivity_lost": (OCC, False, "900 s", False, ALWAYS),
+    "session_conflict": (OCC, False, "never", False, ALWAYS),
+    "severe_log_burst": (OCC, False, "never", False, ALWAYS),
+    "gateway_failure": (OCC, False, "480 s", False, ALWAYS),
+    "farm_unhealed": (OCC, False, "never", False, ALWAYS),
+    "margin_notice": (OCC, True, "now", False, ALWAYS),
     "detector_error": (STATE, False, "never", False, ALWAYS),
 }
 BY_NAME = {one.name: one.declaration for one in all_rules()}
@@ -66,6 +73,10 @@ def words(lasts: Lasts | None) -> str:
         else f"{lasts.observations} obs"
     )
     return f"{lasts.at}: {when}" if lasts.at else when
+
+
+def test_every_rule_stands_in_the_contract():
+    assert set(BY_NAME) == set(CONTRACT)
 
 
 @pytest.mark.parametrize("name", CONTRACT)
