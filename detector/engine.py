@@ -15,6 +15,7 @@ from detector.model.verdict import Judgement, Outcome, Signed
 from detector.settings import Settings
 
 ERRORS_RULE = "detector_error"
+_RAN = ("firing", "good")
 
 
 def judge(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgement:
@@ -31,7 +32,9 @@ def judge(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgement:
                 outcomes[one.name] = _guarded(one, facts, settings, outcomes, errors)
     for one in rules:
         if one.name == ERRORS_RULE:
-            outcomes[one.name] = _outcome(one, replace(facts, errors=tuple(errors)), settings, outcomes)
+            ran = facts.ran | {name for name, outcome in outcomes.items() if outcome.verdict in _RAN}
+            told = replace(facts, errors=tuple(errors), ran=ran)
+            outcomes[one.name] = _outcome(one, told, settings, outcomes)
     return Judgement(facts, outcomes)
 
 

@@ -28,6 +28,7 @@ class _Gathered:
     readings: list[Reading] = field(default_factory=list)
     stale: dict[str, float] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
+    ran: set[str] = field(default_factory=set)
 
 
 def facts_of(snapshot: Snapshot, context: Context, closures: Closures) -> Facts:
@@ -54,6 +55,7 @@ def facts_of(snapshot: Snapshot, context: Context, closures: Closures) -> Facts:
         sections=frozenset(snapshot.sections),
         carriers=_carriers(context),
         errors=tuple(gathered.errors),
+        ran=frozenset(gathered.ran),
         open_unwatched=_open_unwatched(context, taken_at, closures),
         quiet=in_quiet_window(taken_at, settings[IBKR_REGION], closures),
         closures=closures,
@@ -82,6 +84,7 @@ def _read_section(
         reading.as_of = as_of or snapshot.taken_at
         try:
             all_readers()[section](raw, reading, context)
+            gathered.ran.add(f"reader of {section}")
         except Exception as error:  # noqa: BLE001 - the one place where a broken reader becomes data
             gathered.errors.append((f"reader of {section}", type(error).__name__))
             reading.values.clear()

@@ -107,6 +107,7 @@ class Facts:
     sections: frozenset[str] = frozenset()
     carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     errors: tuple[tuple[str, str], ...] = ()
+    ran: frozenset[str] = frozenset()
     quiet: bool | None = None
     open_unwatched: float | None = None
     closures: Closures = NONE

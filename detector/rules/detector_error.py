@@ -16,4 +16,4 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             subject=name,
         )
     broken = {name for name, _ in facts.errors}
-    yield Good(lambda name: name not in broken)
+    yield Good(lambda name: name in facts.ran and name not in broken)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from detector.model.patch import patched
-from tests.support import evaluated, given, healthy, healthy_at, named, owed, remembered
+from tests.support import Fixture, evaluated, given, healthy, healthy_at, named, owed, remembered
 
 
 def status(**facts: Any) -> dict[str, Any]:
@@ -129,6 +129,16 @@ def test_degraded_market_data_is_listed_once_it_lasted_900_seconds():
 
 def test_degraded_market_data_before_the_grace_does_not_count():
     assert degraded([30, 34], "13:") == [[], []]
+
+
+def test_a_broken_rule_is_not_good_again_before_it_ran_again():
+    """Its facts vanish: it does not raise, for it is not asked, and that proves nothing."""
+    memory = remembered(Fixture("", {}, [], broken="stuck_exits").run())
+    for clock in ("15:05", "15:10", "15:15"):
+        report = evaluated(healthy_at(f"2026-06-02T{clock}:00Z", status(stuck_exits=None)), memory)
+        memory = remembered(report)
+        assert named(report) == ["critical detector_error:stuck_exits"]
+        assert report.events[0].held
 
 
 def test_a_failed_source_warns_and_says_whose_failure_it_is():

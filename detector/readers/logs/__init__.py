@@ -28,9 +28,8 @@ _MILLISECONDS_FROM = 100_000_000_000
 
 def read(raw: Any, reading: Reading, context: Context) -> None:
     """Read what the lines say; an empty list that was read says that there was nothing."""
-    # Only a run that has lines pays for the modules that understand them.
-    from detector.readers.logs.hearing import Lines  # noqa: PLC0415
-    from detector.readers.logs.logbook import Window, opened  # noqa: PLC0415
+    from detector.readers.logs.hearing import Lines  # noqa: PLC0415 - only a run that has lines pays for it
+    from detector.readers.logs.logbook import Window, opened  # noqa: PLC0415 - nor for this
 
     about: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
     entries = about.get("events")
