@@ -1,0 +1,130 @@
+"""The kinds of text that a setting can hold: each reader returns the value or raises ValueError with what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+LARGEST = 1_000_000_000
+_SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.1, 600
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_INTEGER = re.compile(r"[0-9]+", re.ASCII)
+
+
+def between(least: int, most: int) -> Callable[[str], int]:
+    """Return the reader of a whole number from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        if not _INTEGER.fullmatch(text):
+            raise ValueError("is not a whole number")
+        if len(text) > len(str(LARGEST)) or not least <= int(text) <= most:
+            raise ValueError(f"must be from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> int | float:
+    """Read a number of seconds, 0 or more."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("is not a number of seconds (0 or more)")
+    if float(text) > LARGEST:
+        raise ValueError(f"must be at most {LARGEST}")
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+def name(text: str) -> str:
+    """Read a text that is not empty."""
+    if not text:
+        raise ValueError("is empty")
+    return text
+
+
+def optional(text: str) -> str:
+    """Read any text; empty is off."""
+    return text
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names, by comma."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    """Return the reader of an address with one of these schemes; one that holds a password is refused."""
+
+    def parse(text: str) -> str:
+        if not text:
+            return text
+        fault = fault_of_url(text, schemes)
+        if fault:
+            raise ValueError(fault)
+        return text
+
+    return parse
+
+
+def fault_of_url(text: str, schemes: tuple[str, ...]) -> str | None:
+    """Return what is wrong with an address, or None."""
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return "is not an address"
+    if parts.scheme not in schemes:
+        return f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return "has a character that an address cannot have"
+    if "@" in parts.netloc:
+        return "holds a user or a password; they have settings of their own"
+    if parts.scheme == "unix":
+        return None if parts.path.startswith("/") and not parts.netloc else "names no absolute path"
+    return None if named else "names no host"
+
+
+def token(text: str) -> str:
+    """Read a secret that travels in a header."""
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("has a character that a header cannot carry")
+    return text
+
+
+def sections(text: str) -> tuple[str, ...]:
+    """Read entries of section=place, by comma."""
+    entries = names(text)
+    for entry in entries:
+        name, equals, place = (part.strip() for part in entry.partition("="))
+        if not equals or not name or not place:
+            raise ValueError("is not a list of section=place")
+        fault = fault_of_url(place, ("http", "https")) if "://" in place else None
+        if fault:
+            raise ValueError(f"has a place for {name!r} that {fault}")
+    return entries
+
+
+def aws_account(text: str) -> str:
+    """Read an AWS account number; empty is none."""
+    if text and not re.fullmatch(r"[0-9]{12}", text, re.ASCII):
+        raise ValueError("is not 12 digits")
+    return text
+
+
+def timeout(text: str) -> int | float:
+    """Read a number of seconds that something may take."""
+    value = seconds(text)
+    if not _SHORTEST_TIMEOUT <= value <= _LONGEST_TIMEOUT:
+        raise ValueError(f"must be from {_SHORTEST_TIMEOUT} to {_LONGEST_TIMEOUT}")
+    return value
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return the reader of one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return parse

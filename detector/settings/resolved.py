@@ -1,0 +1,157 @@
+"""The settings in force: what was declared, what the layers say of it, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import unquote_plus
+
+from detector.settings.runbook import (
+    HIGH_EXIT_ATTEMPT_CRITICAL,
+    HIGH_EXIT_ATTEMPT_WARN,
+    PENDING_ORDER_CRITICAL,
+    PENDING_ORDER_WARN,
+)
+from detector.settings.setting import DECLARED, Setting, SettingsError
+from detector.settings.sources import SECTIONS_FROM, STATUS_PASSWORD, STATUS_USER
+
+T = TypeVar("T")
+_TYPO = 2  # letters in which a misspelt name differs from the real one
+_SECRET_LETTERS = 8  # a shorter value in an address is a word such as `json`
+_SHOWN = 60  # letters of a value in a message; a longer one is not cut: half a secret looks like none
+_QUOTED = re.compile(r"""(["'])((?:(?!\1).)*)\1(?:\s+#.*)?""")
+
+_ORDERED = (
+    (PENDING_ORDER_WARN, PENDING_ORDER_CRITICAL),
+    (HIGH_EXIT_ATTEMPT_WARN, HIGH_EXIT_ATTEMPT_CRITICAL),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settings:
+    """The settings in force: a value per declared setting, and where each came from.
+
+    `files` holds the parsed content of the files that settings name, by setting; the door reads them.
+    """
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+    files: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, setting: Setting[T]) -> T:
+        value: T = self.values[setting.name]
+        return value
+
+
+def any_source(settings: Settings) -> bool:
+    """Return whether a setting that switches a source on, or off for good, is set."""
+    return any(settings[setting] for setting in DECLARED.values() if setting.source)
+
+
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """Return what no output may show: the values of secret settings, and those in the query of an address."""
+    found = [str(settings[setting]) for setting in DECLARED.values() if setting.secret]
+    texts = [value for value in settings.values.values() if isinstance(value, str)]
+    for text in (*texts, *settings[SECTIONS_FROM]):
+        for pair in text.partition("?")[2].partition("#")[0].split("&"):
+            value = pair.partition("=")[2]
+            found += [one for one in (value, unquote_plus(value)) if len(one) >= _SECRET_LETTERS]
+    if settings[STATUS_PASSWORD]:
+        found.append(basic_auth(settings))
+    return tuple(dict.fromkeys(text for text in found if text))
+
+
+def basic_auth(settings: Settings) -> str:
+    """Return user and password of the dashboard as they travel (RFC 7617)."""
+    return b64encode(f"{settings[STATUS_USER]}:{settings[STATUS_PASSWORD]}".encode()).decode()
+
+
+def resolve(*layers: tuple[str, Mapping[str, str]]) -> Settings:
+    """Read the settings out of `layers` of (origin, names and texts), the later one winning.
+
+    Raises SettingsError with every fault at once: a value that cannot be used, a warning limit above
+    its critical one, a name one or two letters away from a real one. Other `AEGIS_PT_*` names belong
+    to the bot and are left alone.
+    """
+    faults: list[str] = []
+    unusable: set[str] = set()
+    values: dict[str, Any] = {name: setting.default for name, setting in DECLARED.items()}
+    origins = dict.fromkeys(DECLARED, "default")
+    for origin, texts in layers:
+        faults += _misspelt(origin, texts)
+        for name in DECLARED.keys() & texts.keys():
+            origins[name] = origin
+            try:
+                values[name] = DECLARED[name].parse(texts[name].strip())
+            except ValueError as error:
+                unusable.add(name)
+                faults.append(f"{name} ({origin}): {_shown(DECLARED[name], texts[name])} {error}")
+    faults += _out_of_order(values, unusable)
+    if faults:
+        raise SettingsError(sorted(faults))
+    return Settings(values, origins)
+
+
+def parse_env_file(text: str, origin: str) -> dict[str, str]:
+    """Read `NAME=value` lines: comments, blank lines, `export` and quotes as a shell knows them.
+
+    Raises SettingsError that names every line that cannot be read.
+    """
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.strip().removeprefix("export ").strip()
+        if not bare or bare.startswith("#"):
+            continue
+        name, equals, value = bare.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
+            faults.append(f"{origin} line {number}: expected NAME=value")
+        elif name.strip() in found:
+            faults.append(f"{origin} line {number}: {name.strip()} is set twice")
+        else:
+            found[name.strip()] = _unquoted(value)
+    if faults:
+        raise SettingsError(faults)
+    return found
+
+
+def _unquoted(value: str) -> str:
+    quoted = _QUOTED.fullmatch(value.strip())
+    return quoted[2] if quoted else re.sub(r"\s+#.*$", "", value).strip()
+
+
+def _shown(setting: Setting[Any], text: str) -> str:
+    if setting.secret:
+        return "the value"
+    return repr(text) if len(text) <= _SHOWN else f"a text of {len(text)} letters"
+
+
+def _out_of_order(values: Mapping[str, Any], unusable: set[str]) -> Iterator[str]:
+    for warn, critical in _ORDERED:
+        if unusable.isdisjoint((warn.name, critical.name)) and values[warn.name] > values[critical.name]:
+            yield f"{warn.name} ({values[warn.name]}) is above {critical.name} ({values[critical.name]})"
+
+
+def _misspelt(origin: str, texts: Mapping[str, str]) -> Iterator[str]:
+    for name in texts:
+        if name not in DECLARED:
+            near = next((known for known in DECLARED if edits(name, known, _TYPO) <= _TYPO), None)
+            if near:
+                yield f"{name} ({origin}): unknown setting; did you mean {near}?"
+
+
+def edits(one: str, other: str, most: int) -> int:
+    """Return the Levenshtein distance of two names, or `most + 1` as soon as it must be larger."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    row = list(range(len(other) + 1))
+    for index, letter in enumerate(one, 1):
+        above, row = row, [index]
+        for column, wanted in enumerate(other, 1):
+            row.append(min(above[column] + 1, row[-1] + 1, above[column - 1] + (letter != wanted)))
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)

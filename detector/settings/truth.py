@@ -1,0 +1,1 @@
+"""Broker truth: limits of what compares the runtime with the broker."""
