@@ -3,8 +3,7 @@
 One block a module, in the order in which people read the tables; whoever needs a setting imports it from here.
 """
 
-# ruff: noqa: F403 - a list of the names by hand would be a second declaration
-# isort: off - the order of the blocks is the order of the tables
+# ruff: noqa: F403, I001 - a list of the names by hand would be a second declaration; the order is that of the tables
 from detector.settings.runbook import *
 from detector.settings.watched import *
 from detector.settings.sources import *
