@@ -97,26 +97,32 @@ class Web:
     def _accepted(self, page: Page, keeps: Callable[[Page], bool]) -> Page:
         if page.status in _OK or keeps(page):
             return page
-        mendable = page.status == _TOO_MANY or page.status >= _FAULTS
-        raise EdgeError(
-            f"it answered {page.status}",
-            reason=_REASONS.get(page.status, HTTP_STATUS),
-            permanent=not mendable,
-            wait_sec=self._asked_to_wait(page) if mendable else None,
-        )
+        raise refused(page, self.clock)
 
-    def _asked_to_wait(self, page: Page) -> float | None:
-        """Return the seconds of `Retry-After` (RFC 9110 10.2.3), or None where it says nothing readable."""
-        text = page.headers.get("retry-after", "").strip()
-        if text.isascii() and text.isdigit():
-            return float(text[:9])
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, TypeError, OverflowError):
-            return None
-        if moment.tzinfo is None:
-            return None
-        return max(0.0, (moment - self.clock()).total_seconds())
+
+def refused(page: Page, clock: Callable[[], datetime]) -> EdgeError:
+    """Return the error of an answer that is no yes; 429 and 5xx may be mended by asking again."""
+    mendable = page.status == _TOO_MANY or page.status >= _FAULTS
+    return EdgeError(
+        f"it answered {page.status}",
+        reason=_REASONS.get(page.status, HTTP_STATUS),
+        permanent=not mendable,
+        wait_sec=_asked_to_wait(page, clock) if mendable else None,
+    )
+
+
+def _asked_to_wait(page: Page, clock: Callable[[], datetime]) -> float | None:
+    """Return the seconds of `Retry-After` (RFC 9110 10.2.3), or None where it says nothing readable."""
+    text = page.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        return None
+    return max(0.0, (moment - clock()).total_seconds())
 
 
 def _next(url: str, page: Page) -> str:

@@ -1,0 +1,175 @@
+"""GitHub's REST API: JSON read page by page, an artifact downloaded, one event dispatched.
+
+Paths and shapes: GitHub's OpenAPI description, version 2022-11-28. Nothing but `dispatch` sends anything.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import httpx
+
+from detector import __version__
+from detector.clients.web import Page, exchanged, origin_of, refused
+from detector.clients.wire import Reach
+from detector.model.document import DocumentError, parse
+from detector.model.edge import (
+    CREDENTIALS,
+    DENIED,
+    NOT_JSON,
+    REDIRECTED,
+    THROTTLED,
+    UNREADABLE,
+    EdgeError,
+    persistent,
+)
+
+API = "https://api.github.com"
+_PER_PAGE = 100  # the most that the API gives at once
+_OK, _REDIRECTS = range(200, 300), (301, 302, 303, 307, 308)
+_UNPROCESSABLE, _FORBIDDEN, _TOO_MANY = 422, 403, 429
+_MOST_HOPS = 3
+
+Params = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub:
+    """One repository's API within one deadline; the token goes to the API's own origin and nowhere else.
+
+    `repository` is `owner/name`. Without a token a public repository can still be read.
+    """
+
+    repository: str
+    reach: Reach
+    clock: Callable[[], datetime]
+    token: str = ""
+    api: str = API
+    pause: Callable[[float], None] = time.sleep
+
+    def get(self, path: str, params: Params | None = None) -> Any:
+        """Return the JSON answer of `/repos/{repository}{path}`; raises EdgeError."""
+        return _json(self._asked("GET", self._url(path, params)))
+
+    def listed(self, path: str, key: str, params: Params | None = None) -> Iterator[tuple[int, list[Any]]]:
+        """Yield `(total_count, items)` for each page of a list, until all of it was read; raises EdgeError.
+
+        `total_count` is what GitHub says there is; a list that ends earlier was cut, and its reader must say so.
+        """
+        read, page = 0, 1
+        while True:
+            answer = self.get(path, {**(params or {}), "per_page": _PER_PAGE, "page": page})
+            total, items = _list_of(answer, key)
+            yield total, items
+            read, page = read + len(items), page + 1
+            if not items or read >= total:
+                return
+
+    def download(self, path: str) -> bytes:
+        """Return what a path's redirect leads to, such as an artifact's zip; raises EdgeError.
+
+        The second request, to another host, carries no credentials; it must be TLS where the API is.
+        """
+        return persistent(lambda: self._followed(self._url(path)), self.reach.until, self.pause)
+
+    def dispatch(self, event_type: str, payload: Mapping[str, Any]) -> None:
+        """Create a `repository_dispatch` event; raises EdgeError where GitHub did not answer 204."""
+        body = json.dumps({"event_type": event_type, "client_payload": dict(payload)}).encode()
+        self._asked("POST", self._url("/dispatches"), body)
+
+    def _url(self, path: str, params: Params | None = None) -> str:
+        url = httpx.URL(f"{self.api.rstrip('/')}/repos/{self.repository}{path}")
+        return str(url.copy_merge_params(dict(params)) if params else url)
+
+    def _asked(self, method: str, url: str, body: bytes | None = None) -> Page:
+        def attempt() -> Page:
+            page = self._once(method, url, body)
+            if page.status not in _OK:
+                self._refuse(page)
+            return page
+
+        return persistent(attempt, self.reach.until, self.pause)
+
+    def _once(self, method: str, url: str, body: bytes | None = None) -> Page:
+        headers = {
+            "accept": "application/vnd.github+json",
+            "accept-encoding": "gzip, deflate",
+            "user-agent": f"pt-health-detector/{__version__}",  # GitHub answers 403 without one
+        }
+        if origin_of(url) == origin_of(self.api):
+            headers["x-github-api-version"] = "2022-11-28"
+            if self.token:
+                headers["authorization"] = f"Bearer {self.token}"
+        if body is not None:
+            headers["content-type"] = "application/json"
+        request = httpx.Request(method, url, headers=headers, content=body)
+        return exchanged(self.reach, request, methods=("GET", "POST"))
+
+    def _followed(self, url: str) -> bytes:
+        for _ in range(_MOST_HOPS + 1):
+            page = self._once("GET", url)
+            if page.status not in _REDIRECTS:
+                return page.body if page.status in _OK else self._refuse(page)
+            url = self._target(url, page)
+        raise EdgeError("it redirects in a circle", reason=REDIRECTED)
+
+    def _target(self, url: str, page: Page) -> str:
+        try:
+            target = httpx.URL(url).join(page.headers.get("location", ""))
+        except httpx.InvalidURL:
+            raise EdgeError("it redirects to what is no address", reason=REDIRECTED) from None
+        if target.scheme != httpx.URL(self.api).scheme or not target.host:
+            raise EdgeError("it redirects out of TLS", reason=REDIRECTED)
+        return str(target)
+
+    def _refuse(self, page: Page) -> NoReturn:
+        """Raise what GitHub's refusal means; a 403 may be a rate limit, which says when it ends."""
+        error = refused(page, self.clock)
+        said = _message(page)
+        if page.status in (_FORBIDDEN, _TOO_MANY) and page.headers.get("x-ratelimit-remaining") == "0":
+            until = _reset(page)
+            ends = f" until {until:%H:%M:%S} UTC" if until else ""
+            raise EdgeError(f"its rate limit is used up{ends}", reason=THROTTLED) from None
+        if page.status == _FORBIDDEN and "rate limit" in said.lower():
+            raise EdgeError("its secondary rate limit was reached", reason=THROTTLED) from None
+        if page.status == _UNPROCESSABLE:
+            raise EdgeError(f"it answered 422: {said or 'not processable'}", reason=UNREADABLE) from None
+        if error.reason in (CREDENTIALS, DENIED) and said:
+            raise EdgeError(f"it answered {page.status}: {said}", reason=error.reason) from None
+        raise error from None
+
+
+def _json(page: Page) -> Any:
+    try:
+        return parse(page.body)
+    except DocumentError as error:
+        raise EdgeError(f"its answer cannot be read: {error}", reason=NOT_JSON) from None
+
+
+def _list_of(answer: Any, key: str) -> tuple[int, list[Any]]:
+    items, total = answer.get(key), answer.get("total_count")
+    if not isinstance(items, list) or not isinstance(total, int):
+        raise EdgeError(f"its answer has no list {key!r}", reason=UNREADABLE)
+    return total, items
+
+
+_LONGEST_MESSAGE = 200
+
+
+def _message(page: Page) -> str:
+    """Return GitHub's own sentence, which holds no secret of the request."""
+    try:
+        said = parse(page.body).get("message")
+    except DocumentError:
+        return ""
+    return " ".join(said.split())[:_LONGEST_MESSAGE] if isinstance(said, str) else ""
+
+
+def _reset(page: Page) -> datetime | None:
+    text = page.headers.get("x-ratelimit-reset", "")
+    return datetime.fromtimestamp(int(text), UTC) if text.isdigit() and len(text) < 12 else None  # noqa: PLR2004 - seconds since 1970 for the next millennia
