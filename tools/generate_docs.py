@@ -20,6 +20,7 @@ from detector.cli import commands
 from detector.commands.schema import READ_BY_THE_DOOR, SCHEMAS
 from detector.coverage import SIGNALS
 from detector.model.document import pretty
+from detector.model.edge import REASONS
 from detector.model.facts import STATUS_FACTS
 from detector.model.profile import HEARTBEAT_AGE
 from detector.model.rule import Rule
@@ -152,6 +153,12 @@ def facts() -> Iterator[str]:
     yield from _table(("fact", "reads as", "meaning", "worse is"), [found[0], age, *found[1:]])
 
 
+def reasons() -> Iterator[str]:
+    """The table of what can go wrong at the edge, from the one list of reasons."""
+    rows = ((f"`{name}`", advice.format("the setting")) for name, advice in REASONS.items())
+    yield from _table(("reason", "what to do"), rows)
+
+
 BLOCKS: Mapping[str, Callable[[], Iterator[str]]] = {
     "events": events,
     "settings": settings,
@@ -162,6 +169,7 @@ BLOCKS: Mapping[str, Callable[[], Iterator[str]]] = {
     "event-fields": event_fields,
     "sections": sections,
     "facts": facts,
+    "reasons": reasons,
 }
 
 

@@ -13,7 +13,7 @@ from detector.commands._door import Door, Refused
 from detector.commands._live import Found, Looking, look, previous_of, snapshot_document
 from detector.commands._out import show
 from detector.model.document import MAX_BYTES, canonical, clipped, pretty
-from detector.model.times import TimeError, parse_rfc3339
+from detector.model.times import TimeError, parse_run_time
 from detector.settings import any_source
 
 Clock = Callable[[], datetime]
@@ -56,7 +56,7 @@ _NOTHING = "collect: no source is configured; `python -m detector doctor` lists 
 
 def _fixed(text: str) -> Clock:
     try:
-        moment = parse_rfc3339(text)
+        moment = parse_run_time(text)
     except TimeError as error:
         raise Refused(f"--now: {clipped(text)!r} {error}") from None
     return lambda: moment
