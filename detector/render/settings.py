@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from detector.settings import DECLARED, ENV_FILE, Setting, Settings
+from detector.model.redact import redacted
+from detector.settings import DECLARED, ENV_FILE, Setting, Settings, secrets_of
 
 MASK = "********"
 NOTHING = "-"
@@ -14,10 +15,11 @@ _COLUMNS = ("setting", "value", "unit", "default", "from")
 
 def settings_document(settings: Settings) -> list[dict[str, Any]]:
     """Return every declared setting as plain JSON values; a secret is null, or masked where it is set."""
+    secrets = secrets_of(settings)
     return [
         {
             "name": setting.name,
-            "value": _value(setting, settings[setting]),
+            "value": redacted(_value(setting, settings[setting]), secrets),
             "unit": setting.unit,
             "default": _value(setting, setting.default),
             "from": settings.origins[setting.name],
@@ -52,7 +54,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def shown(setting: Setting[Any], settings: Settings) -> str:
     """Return the value in force as a person may see it."""
-    return _text(_value(setting, settings[setting]))
+    value = _value(setting, settings[setting])
+    return _text(value if setting.secret else redacted(value, secrets_of(settings)))
 
 
 def default_shown(setting: Setting[Any]) -> str:

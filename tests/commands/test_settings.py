@@ -133,6 +133,13 @@ def test_the_mask_says_nothing_about_the_length_of_the_secret(secret):
     assert shown(secret, long) == MASK
 
 
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["text", "json"])
+def test_a_secret_in_the_query_of_an_address_is_not_shown(words):
+    said = told("settings", *words, environ={"AEGIS_PT_STATUS_URL": f"http://host/path?key={CANARY}"}).out
+    assert "http://host/path?key=" in said
+    assert CANARY not in said
+
+
 def test_a_secret_has_no_value_in_the_example():
     token = dataclasses.replace(DECLARED["AEGIS_PT_RUNTIME"], secret=True, default=CANARY)
     assert list(example_lines([token]))[-1] == "#AEGIS_PT_RUNTIME="
