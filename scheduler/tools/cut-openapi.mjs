@@ -4,7 +4,7 @@
  *     npm pack @octokit/openapi@23.0.2 && tar xzf octokit-openapi-23.0.2.tgz
  *     node tools/cut-openapi.mjs package
  *
- * The description is 13 MB and changes weekly; six operations of it decide whether a request of ours is right. What
+ * The description is 13 MB and changes weekly; seven operations of it decide whether a request of ours is right. What
  * comes out is an OpenAPI 3.1 document without one `$ref`: `nullable`, which no JSON Schema validator outside OpenAPI
  * knows, becomes a type of its own, and words for people are left out. Responses keep GitHub's own examples, so that a
  * stand-in for GitHub can answer with a whole run or artifact instead of an invented one.
@@ -12,11 +12,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** @type {[string, string][]} */
 const OPERATIONS = [
   ["post", "/repos/{owner}/{repo}/dispatches"],
   ["get", "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs"],
   ["get", "/repos/{owner}/{repo}/actions/workflows/{workflow_id}"],
   ["get", "/repos/{owner}/{repo}/actions/runs"],
+  ["get", "/repos/{owner}/{repo}"],
   ["get", "/repos/{owner}/{repo}/actions/artifacts"],
   ["get", "/repos/{owner}/{repo}/actions/artifacts/{artifact_id}/{archive_format}"],
 ];
@@ -105,8 +107,10 @@ function schemaOf(found, above = []) {
   for (const [key, value] of Object.entries(found)) {
     if (key === "nullable" || key.startsWith("x-") || WORDS_FOR_PEOPLE.has(key)) continue;
     if (key === "properties") schema[key] = mapped(value, (one) => schemaOf(one, above));
-    else if (["allOf", "anyOf", "oneOf"].includes(key)) schema[key] = value.map((/** @type {any} */ one) => schemaOf(one, above));
-    else if (["items", "additionalProperties", "not"].includes(key) && typeof value === "object") schema[key] = schemaOf(value, above);
+    else if (["allOf", "anyOf", "oneOf"].includes(key))
+      schema[key] = value.map((/** @type {any} */ one) => schemaOf(one, above));
+    else if (["items", "additionalProperties", "not"].includes(key) && typeof value === "object")
+      schema[key] = schemaOf(value, above);
     else schema[key] = value;
   }
   return found.nullable ? orNull(schema) : schema;
@@ -133,5 +137,8 @@ function resolve(found) {
 
 /** @param {string} reference such as `#/components/schemas/workflow-run` */
 function lookUp(reference) {
-  return reference.slice(2).split("/").reduce((at, key) => at[key], source);
+  return reference
+    .slice(2)
+    .split("/")
+    .reduce((at, key) => at[key], source);
 }
