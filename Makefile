@@ -6,6 +6,8 @@ VENV      := .venv
 PY        := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 LOCK_VENV := .lock-venv
+WORKFLOW_CHECK := tools/workflow_check
+WORKER    := scheduler
 SNAPSHOT  := tests/fixtures/snapshots/regular-session.json
 
 # Binary packages only: building one from source would fetch build tools that no hash has been seen of.
@@ -24,7 +26,7 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 # The checks end at the first failure, and the cheap ones come first.
 .NOTPARALLEL:
-.PHONY: help run check lint types floors docs-check calendar-check test bench docs calendar format lock clean
+.PHONY: help run check lint types floors docs-check calendar-check workflows worker test bench docs calendar format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +34,7 @@ help: ## this list
 run: $(INSTALLED) ## the main job, on a shipped snapshot of a regular session
 	@$(PY) -m detector < $(SNAPSHOT)
 
-check: lint types floors docs-check calendar-check test ## everything that CI checks, in CI's order
+check: lint types floors docs-check calendar-check workflows worker test ## everything that CI checks, in CI's order
 	@echo "check: all good"
 
 lint: $(INSTALLED) ## style, complexity and security rules, and the formatting
@@ -56,6 +58,17 @@ calendar-check: $(INSTALLED) ## the market calendar is as the calendar library m
 	@echo "calendar: shipped table against the library"
 	@$(PY) tools/make_nyse_table.py --check
 
+workflows: $(INSTALLED) $(WORKFLOW_CHECK)/node_modules/.installed ## the workflows: their schema, their security, GitHub's own parser
+	@echo "workflows: check-jsonschema, zizmor, GitHub's parser"
+	@$(PY) $(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@said=$$($(VENV)/bin/zizmor --quiet --offline --no-progress --persona auditor .github/workflows) || { echo "$$said"; exit 1; }
+	@cd $(WORKFLOW_CHECK) && npm run --silent check
+	@cd $(WORKFLOW_CHECK) && said=$$(npm test --silent 2>&1) || { echo "$$said"; exit 1; }
+
+worker: $(WORKER)/node_modules/.package-lock.json ## the Cloudflare Worker: style, types, tests in its own runtime, the bundle
+	@echo "worker: style, types, workerd tests, bundle"
+	@npm --prefix $(WORKER) --silent run check
+
 test: $(INSTALLED) ## the tests; ARGS="-k heartbeat" hands words to pytest
 	@echo "test: pytest"
 	@$(PY) -m pytest -q $(ARGS)
@@ -78,7 +91,7 @@ lock: $(LOCK_VENV)/bin/uv ## write requirements/ anew; pins stay where they fit,
 	@$(UV_COMPILE) --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
 
 clean: ## remove all that is made: the environments, caches and builds
-	@rm -rf $(VENV) $(LOCK_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
+	@rm -rf $(VENV) $(LOCK_VENV) $(WORKFLOW_CHECK)/node_modules $(WORKER)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Begun anew whenever the lock changes, so that what it no longer names is gone too. `pip check` at the end: the
@@ -93,6 +106,20 @@ $(INSTALLED): requirements/dev.txt
 	@$(PY) $(PIP_INSTALL) $(FROM_LOCK) -r requirements/dev.txt
 	@$(PY) $(PIP_INSTALL) --no-index --no-deps --no-build-isolation -e .
 	@$(PY) -m pip --disable-pip-version-check check >$(VENV)/pip-check.txt || { cat $(VENV)/pip-check.txt >&2; exit 1; }
+	@touch $@
+
+# GitHub's parser and seven packages under it, none of them with a script of its own.
+$(WORKFLOW_CHECK)/node_modules/.installed: $(WORKFLOW_CHECK)/package-lock.json
+	@command -v npm >/dev/null || { echo "make: the check of the workflows needs npm, with Node 20.6 or newer" >&2; exit 1; }
+	@echo "setup: $(WORKFLOW_CHECK) from its lock (once; seconds)"
+	@cd $(WORKFLOW_CHECK) && npm ci --ignore-scripts --silent
+	@touch $@
+
+# Cloudflare's runtime, its tool and the Node that the tool needs; npm writes the file named here when it is done.
+$(WORKER)/node_modules/.package-lock.json: $(WORKER)/package-lock.json
+	@command -v npm >/dev/null || { echo "make: the check of the Worker needs npm" >&2; exit 1; }
+	@echo "setup: $(WORKER) from its lock (once; half a minute, 440 MB)"
+	@npm ci --prefix $(WORKER) --silent
 	@touch $@
 
 $(LOCK_VENV)/bin/uv:

@@ -35,13 +35,13 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
         """Return the names of all commands, from the files."""
-        return sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
+        return sorted(path.stem.replace("_", "-") for path in _FOLDER.glob("[a-z]*.py"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        found: click.Command = import_module(f"detector.commands.{cmd_name}").command
+        found: click.Command = import_module(f"detector.commands.{cmd_name.replace('-', '_')}").command
         found.name = cmd_name
         return found
 
@@ -55,9 +55,10 @@ class Commands(click.Group):
 def commands() -> None:
     """Read-only health detector for an unattended IBKR runtime: a snapshot in, events out.
 
-    Without a command it is `detect`. Exit: 0 evaluated, events or not; 1 events as severe as --fail-on, or
-    a source that doctor could not read; 2 bad input, usage or settings; 3 something owed could not be
-    delivered or stored; 4 the detector itself failed.
+    Without a command it is `detect`. Exit: 0 evaluated, events or not; 1 events as severe as --fail-on, a
+    source that doctor could not read, a close order that is refused, or a plan that finds a difference; 2 bad
+    input, usage or settings; 3 something owed could not be delivered or stored, or can-close or plan cannot
+    tell; 4 the detector itself failed.
     """
 
 

@@ -71,7 +71,15 @@ SIGNALS = (
             "entry_blocking_reconcile_pending",
             "logs",
         ),
-        ("reconcile_pending", "reconcile_unproven"),
+        (
+            "reconcile_pending",
+            "reconcile_unproven",
+            "startup_reconcile_missing",
+            "open_positions_drift",
+            "state_stores_disagree",
+            "trade_reopened",
+            "missed_fill",
+        ),
         "all three reconciliation flags are false and the logs prove it",
     ),
     Signal(
@@ -92,6 +100,8 @@ SIGNALS = (
             "broker_confirmation_required",
             "high_exit_attempts",
             "impossible_state",
+            "exit_would_open_position",
+            "unprotected_position",
         ),
         "no exit is pending or stuck, no fill is unknown, no confirmation is required",
     ),
@@ -99,7 +109,7 @@ SIGNALS = (
         "exit_attribution",
         "exit attribution",
         ("recent_trades",),
-        ("pnl_unknown",),
+        ("pnl_unknown", "trade_record_inconsistent"),
         "recent trades have a known P&L",
     ),
     Signal(
@@ -113,7 +123,7 @@ SIGNALS = (
         "market_data",
         "market data",
         ("market_data_status", "market_data_10197_recent"),
-        ("market_data_10197", "market_data_degraded", "farm_unhealed"),
+        ("market_data_10197", "market_data_degraded", "farm_unhealed", "feed_frozen"),
         "`market_data_status=ok` and no sustained 10197",
     ),
     Signal(
@@ -127,6 +137,8 @@ SIGNALS = (
             "connectivity_lost",
             "severe_log_burst",
             "margin_notice",
+            "duplicate_entry_burst",
+            "wrong_environment",
         ),
         "no session conflict, no lost connectivity, no severe burst, no unknown send outcome",
     ),
@@ -160,9 +172,11 @@ def _blind(signal: Signal, judgement: Judgement) -> Iterator[str]:
 
 
 def _optional(outcome: Outcome, facts: Facts) -> bool:
-    """Whether the rule only adds to a signal whose own facts were seen: none of its facts is there."""
+    """Whether the rule only adds to a signal whose own facts were seen: what it needs besides is not there."""
     declared = outcome.rule.declaration
-    return all(getattr(facts, name) is None for name in (*declared.sees, *declared.any_of))
+    if any(getattr(facts, name) is None for name in declared.sees):
+        return True
+    return bool(declared.any_of) and all(getattr(facts, name) is None for name in declared.any_of)
 
 
 def _seen(name: str, facts: Facts) -> bool:

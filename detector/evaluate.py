@@ -9,10 +9,11 @@ from typing import Any
 
 from detector import engine, ledger
 from detector.catalog import all_rules
-from detector.coverage import cover
+from detector.coverage import Covered, cover
 from detector.decision import decide
 from detector.gather import facts_of, unread
 from detector.model.before import Before
+from detector.model.closed import closed_to_remember
 from detector.model.closures import NONE, Closures
 from detector.model.condition import STDOUT, Condition, Notice
 from detector.model.context import Context
@@ -21,12 +22,15 @@ from detector.model.facts import Facts
 from detector.model.logmemory import logs_to_remember
 from detector.model.memory import FIRST_RUN, Memory
 from detector.model.mute import Mute
+from detector.model.prices import prices_to_remember
 from detector.model.profile import Profile, parse_profile
 from detector.model.report import Gap, Report
-from detector.model.rule import RANK, Rule
+from detector.model.rule import RANK, Rule, Severity
+from detector.model.session import SessionDay
 from detector.model.snapshot import Snapshot
 from detector.model.times import seconds_between
-from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, Settings
+from detector.model.window import Timetable
+from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, Settings
 
 _ENDINGS = ("resolved", "retired", "no longer watched")
 
@@ -53,14 +57,14 @@ def evaluate(
     snapshot: Snapshot,
     previous: Memory,
     settings: Settings,
-    channels: Sequence[str] = (STDOUT,),
+    channels: Collection[str] | Mapping[str, Severity] = (STDOUT,),
     rules: Sequence[Rule] | None = None,
 ) -> Report:
     """Return what is wrong, what is newly wrong and what to do, for one snapshot.
 
     `previous` is FIRST_RUN, or what `read_previous` made of the previous artifact. `settings.files` holds
-    the profile, the closures and the mutes. `channels` are those that are owed; for stdout printing is the
-    receipt. `rules` are those of the catalog unless others are given. The same arguments give the same report: there is no clock here but `taken_at`.
+    the profile, the closures and the mutes. `channels` are those that are owed, with the lowest severity of each
+    where it is a mapping; for stdout printing is the receipt. `rules` are those of the catalog unless others are given. The same arguments give the same report: there is no clock here but `taken_at`.
     """
     files = _files(settings)
     facts = facts_of(snapshot, Context(settings, files.profile, previous.before), files.closures)
@@ -71,21 +75,24 @@ def evaluate(
         generation=previous.generation + 1,
         new_look=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
         remembers=previous.kept,
+        floors=channels if isinstance(channels, Mapping) else {},
     )
-    step = ledger.advance(previous.conditions, judgement, run, channels, files.mutes)
+    step = ledger.advance(previous.conditions, judgement, run, tuple(channels), files.mutes)
     active = _worst_first(condition for condition in step.conditions.values() if condition.active)
+    coverage = cover(judgement, {condition.type for condition in active})
     notices = [notice for channel in channels for notice in step.owed[channel]]
     return Report(
         generation=previous.generation + 1,
         taken_at=snapshot.taken_at,
         runtime=snapshot.runtime,
         decision=decide(active),
+        sessions=_sessions(previous, coverage, active, facts),
         events=tuple(event_of(condition) for condition in active),
         new_events=_told(notices, ending=False),
         resolved_events=_told(notices, ending=True),
         held=tuple(condition.signature for condition in active if condition.phase == "held"),
         muted=tuple(sorted(step.muted)),
-        coverage=cover(judgement, {condition.type for condition in active}),
+        coverage=coverage,
         sources=facts.sources,
         conditions=step.conditions,
         carried=_carried(facts, settings),
@@ -117,22 +124,36 @@ def _gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
     if previous.taken_at is None:
         return Gap()
     seconds = seconds_between(previous.taken_at, facts.taken_at)
-    return Gap(seconds, facts.open_unwatched, exceeded=seconds > settings[GAP_SEC])
+    timetable: Timetable | None = settings.files.get(SCHEDULE.name)
+    missed = timetable.missed(previous.taken_at, facts.taken_at) if timetable is not None else None
+    return Gap(seconds, facts.open_unwatched, seconds > settings[GAP_SEC], missed)
+
+
+def _sessions(
+    previous: Memory, coverage: Sequence[Covered], active: Sequence[Condition], facts: Facts
+) -> tuple[SessionDay, ...]:
+    unseen = tuple(covered.title for covered in coverage if covered.state == "not seen")
+    look = ledger.Look(facts.taken_at, previous.taken_at, len(coverage), unseen, tuple(active))
+    return ledger.tallied(previous.sessions, look, facts.closures)
 
 
 def _carried(facts: Facts, settings: Settings) -> Before:
     """Return what the next run's rules may compare with."""
     before = facts.before
-    open_now = facts.positions_open
+    open_now = facts.exposure
+    prices, prices_at = prices_to_remember(facts)
     return Before(
         seen=before.seen | {name for name in ("heartbeat_at", "open_positions") if _is_seen(name, facts)},
         open_positions=before.open_positions if open_now is None else open_now,
+        prices=prices,
+        prices_at=prices_at,
+        closed=closed_to_remember(facts),
         logs=logs_to_remember(facts, settings),
     )
 
 
 def _is_seen(name: str, facts: Facts) -> bool:
-    return (facts.positions_open if name == "open_positions" else getattr(facts, name)) is not None
+    return (facts.exposure if name == "open_positions" else getattr(facts, name)) is not None
 
 
 __all__ = ["FIRST_RUN", "Files", "evaluate"]

@@ -21,6 +21,7 @@ from detector.settings import CLOCK_SKEW_SEC, IBKR_REGION, OPEN_GRACE_MINUTE, SO
 
 _NOT_READ = ("sources", "previous")
 _OWN_AS_OF = ("broker", "stores")
+PARTLY_READ = {"gateway": "its port"}  # whoever gives the rest is told that nothing judges it
 
 
 @dataclass(slots=True)
@@ -100,19 +101,19 @@ def _as_of(section: str, raw: Any, sources: Mapping[str, Source], reading: Readi
 
 def _carriers(context: Context) -> dict[str, tuple[str, ...]]:
     """Return which sections can carry the heartbeat and the positions."""
-    status = ("status_v3", "bot_status")
+    status, truth = ("status_v3", "bot_status"), ("broker", "stores")
     looks = context.profile.looks
     heartbeat = bool({"heartbeat_at", "heartbeat_age_sec"} & looks.keys())
     positions = bool({"open_positions", "open_position_count"} & looks.keys())
     return {
         "heartbeat_at": status if heartbeat else (),
-        "open_positions": status if positions else (),
+        "open_positions": (*status, *truth) if positions else truth,
     }
 
 
 def unread(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the sections that are there and that this version has no reader for."""
-    known = {*all_readers(), *_NOT_READ}
+    known = {*all_readers(), *_NOT_READ} - {*PARTLY_READ}
     return tuple(section for section in snapshot.sections if section not in known)
 
 

@@ -110,7 +110,10 @@ def _request(conn: socket.socket) -> bytes:
         0,
     )
     while len(body) < length:
-        body += conn.recv(65536)
+        piece = conn.recv(65536)
+        if not piece:  # who asked is gone
+            return b""
+        body += piece
     return head + b"\r\n\r\n" + body
 
 

@@ -10,6 +10,8 @@ from detector.model.redact import redacted
 from tests.aws_server import CLUSTER, GROUP, REGION, AwsError, aws_on_loopback
 from tests.door import answer
 from tests.loopback import says, serving
+from tests.slack_server import HOOK, Slack, slack_on_loopback
+from tests.smtp_server import Mailbox, mail_on_loopback
 from tests.support import NOW
 
 STATUS = {"heartbeat_at": "2026-06-02T14:59:30Z", "pending_orders": 3, "open_position_count": 1}
@@ -92,6 +94,60 @@ def test_no_secret_reaches_any_output(machine, tmp_path):
     ):
         assert secret not in shown, secret
     for secret in (BASIC, "U7654321", "999988887777", "AKIAIOSFODNN7EXAMPLE", "me@example.com"):
+        assert secret not in shown, secret
+
+
+def channel_secrets(slack: Slack, box: Mailbox) -> dict[str, str]:
+    """Settings of every channel with a secret in each that can hold one; the webhook of `slack` is one itself."""
+    return {
+        "AEGIS_PT_CHANNEL_TIMEOUT_SEC": "2",
+        "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook,
+        **box.environ("canary-ann-7d1f04b2@example.com", "canary-bob-7d1f04b2@example.com"),
+        "AEGIS_PT_EMAIL_FROM": "canary-from-7d1f04b2@example.org",
+    }
+
+
+def test_no_secret_reaches_a_message_an_artifact_or_what_a_channel_command_prints(tmp_path):
+    """Secrets in the data, the settings, and in what Slack and the mail server say of themselves."""
+    path = tmp_path / "memory.json"
+    orders = [{"order_id": f"token={canary('order')}", "symbol": f"xoxb-{canary('symbol')}", "age_sec": 900}]
+    patch = {
+        "pending_orders": 3,
+        "orders": orders,
+        "connection_error": f"API connection failed: Bearer {canary('bearer')} U7654321 me@example.com",
+        "broker_connected": False,
+    }
+    leaky = f"canary-body-7d1f04b2 {HOOK} canary-bob-7d1f04b2@example.com".encode()
+    with slack_on_loopback() as slack, mail_on_loopback() as box:
+        environ = channel_secrets(slack, box)
+        box.refused = {"canary-bob-7d1f04b2@example.com": "550 no canary-smtp-7d1f04b2"}
+        document = json.dumps({"taken_at": "2026-06-02T15:00:00Z", "status_v3": {**STATUS, **patch}})
+        outputs = [
+            answer("detect", "--offline", "--artifact", str(path), stdin=document, environ=environ),
+            answer("notify", "--artifact", str(path), "--dry-run", environ=environ),
+        ]
+        for behaviours in ([says(leaky, 403)], [says(leaky, 500)] * 3, []):
+            slack.answers[:] = behaviours
+            link = ("--link", f"https://example.com/?token={canary('link')}")
+            outputs.append(answer("notify", "--artifact", str(path), *link, environ=environ))
+        slack.then(says(leaky, 200))
+        outputs += [
+            answer(*words, environ=environ)
+            for words in (
+                ["test-notify"],
+                ["test-notify", "--dry-run"],
+                ["doctor"],
+                ["doctor", "--json"],
+                ["settings"],
+                ["settings", "--json"],
+            )
+        ]
+        sent = json.dumps(slack.posts) + "".join(one.part("plain") + one.part("html") for one in box.mails)
+        assert (len(slack.posts), len(box.mails)) == (1, 2)
+    assert outputs[2].code == outputs[3].code == 3
+    assert "pending_orders_high" in sent
+    shown = "".join(one.out.decode() + one.err for one in outputs) + path.read_text() + sent
+    for secret in ("canary-", "7654321", "me@example.com", HOOK, HOOK.rpartition("/")[2]):
         assert secret not in shown, secret
 
 

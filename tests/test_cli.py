@@ -535,7 +535,7 @@ def test_the_version_is_the_package_s():
 
 
 @pytest.mark.parametrize(
-    "name", sorted(path.stem for path in (ROOT / "detector" / "commands").glob("[a-z]*.py"))
+    "name", sorted(path.stem.replace("_", "-") for path in (ROOT / "detector" / "commands").glob("[a-z]*.py"))
 )
 def test_every_command_has_its_line_and_its_example(name):
     assert re.search(rf"^  {name} +\w", answer("--help").out.decode(), re.MULTILINE)
@@ -754,6 +754,7 @@ HEAVY = (
     "jsonschema",
     "pandas",
     "jmespath",
+    "sqlite3",
     "exchange_calendars",
     "holidays",
 )

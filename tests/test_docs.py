@@ -146,7 +146,7 @@ def test_the_exit_codes_are_those_of_the_door():
 def test_the_help_of_every_command_ends_with_an_example():
     texts = "\n".join(BLOCKS["help"]()).split("#### ")[1:]
     assert [text.split("`")[1] for text in texts] == sorted(
-        path.stem for path in (ROOT / "detector" / "commands").glob("[a-z]*.py")
+        path.stem.replace("_", "-") for path in (ROOT / "detector" / "commands").glob("[a-z]*.py")
     )
     assert [text.split("`")[1] for text in texts if "Example: python -m detector" not in text] == []
 

@@ -60,8 +60,9 @@ TRANSCRIPTS = [
 
 @pytest.fixture
 def shell(tmp_path):
-    """A shell in an empty folder that has the repository's tests beside it, and nothing of the developer's."""
-    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    """A shell in an empty folder that has the repository's tests and schedule beside it, and nothing of the developer's."""
+    for name in ("tests", ".github", "scheduler"):
+        (tmp_path / name).symlink_to(ROOT / name)
     environment = {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "PYTHONPATH": str(ROOT),

@@ -19,6 +19,7 @@ from detector.catalog import all_readers, all_rules
 from detector.cli import commands
 from detector.commands.schema import READ_BY_THE_DOOR, SCHEMAS
 from detector.coverage import SIGNALS
+from detector.gather import PARTLY_READ
 from detector.model.document import pretty
 from detector.model.edge import REASONS
 from detector.model.facts import STATUS_FACTS
@@ -29,6 +30,7 @@ from detector.render.rules import KINDS, lasts_words, limits_of, severity_words
 from detector.render.schemas import EVENT_FIELDS
 from detector.render.settings import default_shown, example_lines
 from detector.settings import DECLARED, resolve
+from tools.time_to_told import table as time_to_told
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ("README.md", "RUNBOOK.md")
@@ -142,7 +144,10 @@ def sections() -> Iterator[str]:
     read = {*all_readers(), *READ_BY_THE_DOOR}
     yield from _table(
         ("section", "holds", "read by this version"),
-        ((f"`{name}`", words, "yes" if name in read else "**no**") for name, (_, words) in SECTIONS.items()),
+        (
+            (f"`{name}`", words, PARTLY_READ.get(name, "yes") if name in read else "**no**")
+            for name, (_, words) in SECTIONS.items()
+        ),
     )
 
 
@@ -169,6 +174,7 @@ BLOCKS: Mapping[str, Callable[[], Iterator[str]]] = {
     "event-fields": event_fields,
     "sections": sections,
     "facts": facts,
+    "time-to-told": time_to_told,
     "reasons": reasons,
 }
 

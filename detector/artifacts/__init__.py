@@ -1,1 +1,1 @@
-"""Where artifacts are found, read and written: a local file now."""
+"""Where artifacts are found, read and written: a file, a folder of generations, a workflow's artifacts."""

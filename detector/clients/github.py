@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -16,24 +16,34 @@ import httpx
 
 from detector import __version__
 from detector.clients.web import Page, exchanged, origin_of, refused
-from detector.clients.wire import Reach
-from detector.model.document import DocumentError, parse
+from detector.clients.wire import Deadline, Reach
+from detector.model.document import DocumentError, one_line, parse
 from detector.model.edge import (
     CREDENTIALS,
     DENIED,
+    DNS,
     NOT_JSON,
+    PROXY,
     REDIRECTED,
+    REFUSED,
+    RESET,
     THROTTLED,
+    TIMEOUT,
+    UNREACHABLE,
     UNREADABLE,
     EdgeError,
     persistent,
 )
+from detector.model.redact import redacted_text
 
 API = "https://api.github.com"
 _PER_PAGE = 100  # the most that the API gives at once
 _OK, _REDIRECTS = range(200, 300), (301, 302, 303, 307, 308)
 _UNPROCESSABLE, _FORBIDDEN, _TOO_MANY = 422, 403, 429
 _MOST_HOPS = 3
+_NO_CONTENT, _FAULTS = 204, 500
+_ATTEMPT_SEC = 10.0  # of one dispatch: what hangs must leave time to try again
+_OF_THE_NETWORK = (TIMEOUT, REFUSED, UNREACHABLE, RESET, DNS, PROXY)
 
 Params = Mapping[str, str | int]
 
@@ -78,9 +88,27 @@ class GitHub:
         return persistent(lambda: self._followed(self._url(path)), self.reach.until, self.pause)
 
     def dispatch(self, event_type: str, payload: Mapping[str, Any]) -> None:
-        """Create a `repository_dispatch` event; raises EdgeError where GitHub did not answer 204."""
+        """Create a `repository_dispatch` event; raises EdgeError where GitHub did not answer 204.
+
+        Tried again after a network error or a 5xx, and after nothing else. An attempt that broke off may have
+        been taken all the same: the event can exist twice.
+        """
         body = json.dumps({"event_type": event_type, "client_payload": dict(payload)}).encode()
-        self._asked("POST", self._url("/dispatches"), body)
+
+        def attempt() -> None:
+            seconds = min(_ATTEMPT_SEC, self.reach.until.left("dispatching"))
+            reach = replace(self.reach, until=Deadline(seconds))
+            try:
+                page = self._once("POST", self._url("/dispatches"), body, reach)
+            except EdgeError as error:
+                again = error.reason in _OF_THE_NETWORK
+                raise EdgeError(str(error), reason=error.reason, permanent=not again) from None
+            if page.status >= _FAULTS:
+                raise refused(page, self.clock)
+            if page.status != _NO_CONTENT:
+                self._refuse_for_good(page)
+
+        persistent(attempt, self.reach.until, self.pause)
 
     def _url(self, path: str, params: Params | None = None) -> str:
         url = httpx.URL(f"{self.api.rstrip('/')}/repos/{self.repository}{path}")
@@ -95,7 +123,7 @@ class GitHub:
 
         return persistent(attempt, self.reach.until, self.pause)
 
-    def _once(self, method: str, url: str, body: bytes | None = None) -> Page:
+    def _once(self, method: str, url: str, body: bytes | None = None, reach: Reach | None = None) -> Page:
         headers = {
             "accept": "application/vnd.github+json",
             "accept-encoding": "gzip, deflate",
@@ -108,7 +136,7 @@ class GitHub:
         if body is not None:
             headers["content-type"] = "application/json"
         request = httpx.Request(method, url, headers=headers, content=body)
-        return exchanged(self.reach, request, methods=("GET", "POST"))
+        return exchanged(reach or self.reach, request, methods=("GET", "POST"))
 
     def _followed(self, url: str) -> bytes:
         for _ in range(_MOST_HOPS + 1):
@@ -127,10 +155,17 @@ class GitHub:
             raise EdgeError("it redirects out of TLS", reason=REDIRECTED)
         return str(target)
 
+    def _refuse_for_good(self, page: Page) -> NoReturn:
+        """Raise what the refusal means, as one that asking again does not mend."""
+        try:
+            self._refuse(page)
+        except EdgeError as error:
+            raise EdgeError(str(error), reason=error.reason) from None
+
     def _refuse(self, page: Page) -> NoReturn:
         """Raise what GitHub's refusal means; a 403 may be a rate limit, which says when it ends."""
         error = refused(page, self.clock)
-        said = _message(page)
+        said = _message(page, self.token)
         if page.status in (_FORBIDDEN, _TOO_MANY) and page.headers.get("x-ratelimit-remaining") == "0":
             until = _reset(page)
             ends = f" until {until:%H:%M:%S} UTC" if until else ""
@@ -161,13 +196,15 @@ def _list_of(answer: Any, key: str) -> tuple[int, list[Any]]:
 _LONGEST_MESSAGE = 200
 
 
-def _message(page: Page) -> str:
-    """Return GitHub's own sentence, which holds no secret of the request."""
+def _message(page: Page, token: str) -> str:
+    """Return GitHub's own sentence as one line: redacted, and only then cut, so that no head of a token is left."""
     try:
         said = parse(page.body).get("message")
     except DocumentError:
         return ""
-    return " ".join(said.split())[:_LONGEST_MESSAGE] if isinstance(said, str) else ""
+    if not isinstance(said, str):
+        return ""
+    return " ".join(one_line(redacted_text(said, (token,))).split())[:_LONGEST_MESSAGE]
 
 
 def _reset(page: Page) -> datetime | None:

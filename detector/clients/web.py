@@ -107,11 +107,11 @@ def refused(page: Page, clock: Callable[[], datetime]) -> EdgeError:
         f"it answered {page.status}",
         reason=_REASONS.get(page.status, HTTP_STATUS),
         permanent=not mendable,
-        wait_sec=_asked_to_wait(page, clock) if mendable else None,
+        wait_sec=asked_to_wait(page, clock) if mendable else None,
     )
 
 
-def _asked_to_wait(page: Page, clock: Callable[[], datetime]) -> float | None:
+def asked_to_wait(page: Page, clock: Callable[[], datetime]) -> float | None:
     """Return the seconds of `Retry-After` (RFC 9110 10.2.3), or None where it says nothing readable."""
     text = page.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():

@@ -10,7 +10,7 @@ from typing import cast
 
 from detector import collectors
 from detector.collectors._source import Collector, Offer, Source
-from detector.settings import SOURCES_OFF, Settings
+from detector.settings import SECTIONS_FROM, SOURCES_OFF, Settings
 
 
 @cache
@@ -54,6 +54,6 @@ def not_configured(settings: Settings) -> tuple[Offer, ...]:
         for offer in collector.OFFERS:
             if offer.section not in filled:
                 known = offers.get(offer.section)
-                if known is None or len(offer.settings) > len(known.settings):
+                if known is None or known.settings == (SECTIONS_FROM,):
                     offers[offer.section] = offer
     return tuple(offers.values())

@@ -13,13 +13,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.catalog import all_rules
 from detector.model.closures import NONE, parse_closures
-from detector.model.document import clean, one_line
+from detector.model.document import clean, clipped, one_line
 from detector.model.facts import FACT_NAMES
 from detector.model.mute import Mute, MuteError, parse_mutes
 from detector.model.profile import Profile, ProfileError, parse_profile
 from detector.model.redact import redacted_text
 from detector.model.snapshot import SECTIONS
+from detector.model.times import TimeError, parse_run_time
+from detector.model.window import Timetable
 from detector.profiles import builtin, names
+from detector.render.annotations import inert
 from detector.settings import (
     DISPLAY_ZONES,
     ENV_FILE,
@@ -27,6 +30,7 @@ from detector.settings import (
     MUTES,
     PROFILE,
     REQUIRED,
+    SCHEDULE,
     SECTIONS_FROM,
     SOURCES_OFF,
     Settings,
@@ -36,6 +40,7 @@ from detector.settings import (
 )
 
 T = TypeVar("T")
+Clock = Callable[[], datetime]
 _NO_MUTES: tuple[Mute, ...] = ()
 
 
@@ -52,16 +57,19 @@ class Door:
     """The outside world as the command line got it; nothing below asks for it anywhere else."""
 
     environ: Mapping[str, str]
-    clock: Callable[[], datetime]
+    clock: Clock
     stdin: BinaryIO
     stdout: BinaryIO
     stderr: TextIO
     shown: list[bool] = field(default_factory=list)
 
     def say(self, line: str) -> None:
-        """Print one line for people on stderr, redacted; where nobody can read it, nothing fails for that."""
+        """Print one line for people on stderr, redacted, and no command to a workflow's runner.
+
+        Where nobody can read it, nothing fails for that.
+        """
         with suppress(OSError, ValueError):
-            self.stderr.write(one_line(redacted_text(line)) + "\n")
+            self.stderr.write(inert(one_line(redacted_text(line))) + "\n")
             self.stderr.flush()
 
     def show(self, text: str) -> bool:
@@ -105,6 +113,17 @@ class Door:
         return replace(settings, files=_files(settings))
 
 
+def clock_of(door: Door, text: str | None) -> Clock:
+    """Return the clock at the door, or one that stands still at what `--now` says; raises Refused."""
+    if text is None:
+        return door.clock
+    try:
+        moment = parse_run_time(text)
+    except TimeError as error:
+        raise Refused(f"--now: {clipped(text)!r} {error}") from None
+    return lambda: moment
+
+
 def _concerns(name: str) -> bool:
     """Whether a name of the environment is one of ours, or near enough to be meant as one."""
     return name.startswith("AEGIS") or "_PT_" in name
@@ -122,6 +141,8 @@ def _files(settings: Settings) -> dict[str, Any]:
             MUTES.name, settings[MUTES], lambda document: parse_mutes(document, money), _NO_MUTES
         ),
     }
+    if settings[SCHEDULE]:
+        reads[SCHEDULE.name] = lambda: _timetable(settings[SCHEDULE])
     faults = [*_not_facts(settings), *_not_zones(settings), *_not_sections(settings)]
     found: dict[str, Any] = {}
     for name, read in reads.items():
@@ -176,6 +197,15 @@ def _file(setting: str, path: str, parse: Callable[[Mapping[str, Any]], T], defa
         raise Refused(f"{setting}: {path}: is nested too deep") from None
     except (ProfileError, MuteError, ValueError) as error:
         raise Refused(f"{setting}: {path}: {error}") from None
+
+
+def _timetable(path: str) -> Timetable:
+    from detector.schedule import LaneTimetable, WrittenError, lanes_of_workflow, parse_yaml
+
+    try:
+        return LaneTimetable(lanes_of_workflow(parse_yaml(_text_of(path, SCHEDULE.name))))
+    except WrittenError as error:
+        raise Refused(f"{SCHEDULE.name}: {path}: {error}") from None
 
 
 def _text_of(path: str, what: str) -> str:

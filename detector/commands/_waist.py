@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from detector.commands._door import Refused
+from detector.model.document import DocumentError
 from detector.model.redact import redacted
-from detector.settings import Settings, secrets_of
+from detector.model.snapshot import Snapshot, from_document
+from detector.settings import RUNTIME, Settings, secrets_of
 
 
 def redacted_with(document: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], Settings]:
@@ -17,3 +21,15 @@ def redacted_with(document: Mapping[str, Any], settings: Settings) -> tuple[dict
     shown = redacted([list(document.values()), list(texts.values())], secrets_of(settings))
     values = {**settings.values, **dict(zip(texts, shown[1], strict=True))}
     return dict(zip(document, shown[0], strict=True)), replace(settings, values=values)
+
+
+def snapshot_of(document: Mapping[str, Any], now: datetime, settings: Settings) -> tuple[Snapshot, Settings]:
+    """Return the snapshot without its `previous`, redacted before anything is compared; raises Refused.
+
+    What settings say is redacted with it, so that a name in both is still the same name.
+    """
+    shown, settings = redacted_with({k: v for k, v in document.items() if k != "previous"}, settings)
+    try:
+        return from_document(shown, now=now, runtime=settings[RUNTIME]), settings
+    except DocumentError as error:
+        raise Refused(str(error)) from None

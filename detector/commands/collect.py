@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import click
 
 from detector.artifacts import local
-from detector.commands._door import Door, Refused
+from detector.commands._door import Door, clock_of
 from detector.commands._live import Found, Looking, look, previous_of, snapshot_document
 from detector.commands._out import show
-from detector.model.document import MAX_BYTES, canonical, clipped, pretty
-from detector.model.times import TimeError, parse_run_time
+from detector.model.document import MAX_BYTES, canonical, pretty
 from detector.settings import any_source
 
-Clock = Callable[[], datetime]
 _UNDELIVERED = 3
 
 
@@ -36,7 +32,7 @@ def command(
     code stays 0.
     """
     settings = door.settings(env_file)
-    clock = door.clock if now is None else _fixed(now)
+    clock = clock_of(door, now)
     found = look(door, settings, Looking(clock, previous_of(previous, None), quiet=quiet))
     text = _text(snapshot_document(settings, found, clock()))
     if not quiet:
@@ -52,14 +48,6 @@ def command(
 
 
 _NOTHING = "collect: no source is configured; `python -m detector doctor` lists what there is"
-
-
-def _fixed(text: str) -> Clock:
-    try:
-        moment = parse_run_time(text)
-    except TimeError as error:
-        raise Refused(f"--now: {clipped(text)!r} {error}") from None
-    return lambda: moment
 
 
 def _text(document: dict[str, object]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,22 +11,21 @@ import click
 
 from detector.artifacts import local
 from detector.catalog import all_rules
-from detector.commands._door import Door, Refused
-from detector.commands._waist import redacted_with
+from detector.commands._door import Door, Refused, clock_of
+from detector.commands._waist import snapshot_of
 from detector.engine import ERRORS_RULE
 from detector.evaluate import evaluate
 from detector.ledger import acknowledged
 from detector.model.condition import STDOUT
-from detector.model.document import MAX_BYTES, DocumentError, clipped, parse, pretty
+from detector.model.document import MAX_BYTES, DocumentError, parse, pretty
 from detector.model.memory import Memory, Placed, lost, placed
 from detector.model.report import Report
 from detector.model.rule import RANK
-from detector.model.snapshot import Snapshot, from_document
-from detector.model.times import TimeError, parse_run_time
+from detector.model.snapshot import Snapshot
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document, stdout_document
 from detector.render.lines import decision_line, resolved_lines
-from detector.settings import ARTIFACT, DISPLAY_ZONES, RUNTIME, Settings, any_source
+from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings, any_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +66,16 @@ def command(door: Door, /, **options: Any) -> int:
 def detect(door: Door, options: Options) -> int:
     """Run the whole of `detect` and return its exit code."""
     settings = door.settings(options.env_file)
-    now = _now(door, options.now)
+    clock = clock_of(door, options.now)
+    now = clock()
     document = _document(door)
     if options.previous is not None and document.get("previous") is not None:
         raise Refused("--previous and a `previous` section are given together; leave one out")
     if not options.offline and any_source(settings):
         document = _completed(door, options, settings, document)
-        now = _now(door, options.now)
-    snapshot, previous, settings = _snapshot(document, now, settings)
-    held = _memory(door, options, previous, snapshot, now)
+        now = clock()
+    snapshot, settings = snapshot_of(document, now, settings)
+    held = _memory(door, options, document.get("previous"), snapshot, now)
     if held.said:
         door.say(held.said)
     report = evaluate(snapshot, held.memory, settings)
@@ -90,15 +89,6 @@ def detect(door: Door, options: Options) -> int:
         or _store(door, report, options.artifact, printed and not options.nagios, settings)
     )
     return _exit_code(report, options, printed and stored)
-
-
-def _now(door: Door, text: str | None) -> datetime:
-    if text is None:
-        return door.clock()
-    try:
-        return parse_run_time(text)
-    except TimeError as error:
-        raise Refused(f"--now: {clipped(text)!r} {error}") from None
 
 
 def _document(door: Door) -> dict[str, Any]:
@@ -119,27 +109,11 @@ def _completed(door: Door, options: Options, settings: Settings, document: dict[
     from detector.commands._live import Looking, completed, previous_of
 
     looking = Looking(
-        clock=lambda: _now(door, options.now),
+        clock=clock_of(door, options.now),
         previous=previous_of(options.previous, document.get("previous")),
         quiet=options.quiet,
     )
     return completed(door, settings, document, looking) or document
-
-
-def _snapshot(
-    document: Mapping[str, Any], now: datetime, settings: Settings
-) -> tuple[Snapshot, Any, Settings]:
-    """Return the snapshot, redacted before anything is compared, and the `previous` section apart.
-
-    What settings say is redacted with it, so that a name in both is still the same name.
-    """
-    bare = {key: value for key, value in document.items() if key != "previous"}
-    shown, settings = redacted_with(bare, settings)
-    try:
-        snapshot = from_document(shown, now=now, runtime=settings[RUNTIME])
-    except DocumentError as error:
-        raise Refused(str(error)) from None
-    return snapshot, document.get("previous"), settings
 
 
 def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime) -> Placed:

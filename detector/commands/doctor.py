@@ -9,9 +9,13 @@ from urllib.parse import urlsplit
 import click
 
 from detector.catalog import all_readers
+from detector.channels._channel import Channel, World
+from detector.channels._channel import Offer as Way
+from detector.channels._walk import not_configured as silent
 from detector.collectors._side_by_side import Collected
 from detector.collectors._source import Offer
 from detector.collectors._walk import not_configured
+from detector.commands._deliver import channels_of
 from detector.commands._door import Door
 from detector.commands._live import Looking, look
 from detector.commands._out import show_json, show_lines
@@ -47,15 +51,20 @@ _CREDENTIALS: tuple[tuple[Setting[str], tuple[Setting[str], ...]], ...] = (
 def command(door: Door, /, as_json: bool, env_file: str | None) -> int:
     """Try every configured source: what works, what does not and how to mend it, and what could be added.
 
-    It reads what `collect` reads and changes nothing. Exit 1 when a source could not be read.
+    It reads what `collect` reads and changes nothing. Channels are shown, and nothing is sent through them:
+    `test-notify` does that. Exit 1 when a source could not be read.
     """
     settings = door.settings(env_file)
+    channels = channels_of(door, settings)
+    world = World(door.environ, door.clock)
     found = look(door, settings, Looking(door.clock, quiet=as_json))
     document = redacted(
         {
             "sources": [_tried(one, settings) for one in found.collected],
             "off": [name for name, entry in found.entries.items() if entry["state"] == "off"],
             "not_configured": [_offered(offer) for offer in _would_add(settings)],
+            "channels": [_channel(one) for one in channels],
+            "channels_not_configured": [_way(offer) for offer in silent(settings, world)],
         },
         secrets_of(settings),
     )
@@ -105,6 +114,33 @@ def _offered(offer: Offer) -> dict[str, Any]:
     }
 
 
+def _channel(channel: Channel) -> dict[str, Any]:
+    return {
+        "name": channel.name,
+        "setting": channel.setting.name,
+        "place": channel.place,
+        "from": channel.least,
+    }
+
+
+def _way(offer: Way) -> dict[str, Any]:
+    first, *others = (setting.name for setting in offer.settings)
+    return {"set": first, "with": others, "adds": offer.adds}
+
+
+def _channel_lines(document: dict[str, Any]) -> Iterator[str]:
+    if document["channels"]:
+        yield "Channels (nothing was sent; `test-notify` sends a test):"
+    for one in document["channels"]:
+        yield f"  {one['name']:<{_COLUMN + 2}}from {one['from']}; {one['place']}"
+    if document["channels_not_configured"]:
+        yield "Channels that are not configured:"
+    for one in document["channels_not_configured"]:
+        yield f"  {one['set']}: {one['adds']}"
+        if one["with"]:
+            yield f"  together with {', '.join(one['with'])}"
+
+
 def _lines(document: dict[str, Any]) -> Iterator[str]:
     yield "Tried:" if document["sources"] else "No source is configured."
     for one in document["sources"]:
@@ -123,3 +159,4 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"  {offer['section']:<{_COLUMN}}{offer['set']}: {offer['adds']}"
         if offer["with"]:
             yield f"  {'':<{_COLUMN}}together with {', '.join(offer['with'])}"
+    yield from _channel_lines(document)

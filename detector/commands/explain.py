@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from pathlib import Path
 
 import click
 
-import detector
 from detector.catalog import all_rules, rule_named
 from detector.commands._door import Door, Refused
 from detector.commands._out import show_lines
+from detector.commands._runbook import runbook
 from detector.ledger.run import OCCURRENCE_LOOKBACK_SEC
 from detector.model.codes import explained
 from detector.model.document import clipped
 from detector.render.explain import code_lines, explain_lines, section_of
 from detector.settings import Settings
 
-RUNBOOK = Path(detector.__file__).resolve().parents[1] / "RUNBOOK.md"
 _LONGEST_CODE = 6
 
 
@@ -49,7 +47,7 @@ def _event(name: str, settings: Settings) -> Iterator[str]:
     if one is None:
         raise Refused(f"no event is named {clipped(name)!r}; the nearest known one is {_nearest(name)!r}")
     yield from explain_lines(one, settings, OCCURRENCE_LOOKBACK_SEC)
-    section = section_of(_runbook(), name)
+    section = section_of(runbook(), name)
     if section:
         yield ""
         yield section
@@ -57,8 +55,3 @@ def _event(name: str, settings: Settings) -> Iterator[str]:
 
 def _nearest(name: str) -> str:
     return get_close_matches(name.lower(), [one.name for one in all_rules()], n=1, cutoff=0.0)[0]
-
-
-def _runbook() -> str:
-    """Return the runbook that lies next to the package, or nothing where it was installed without one."""
-    return RUNBOOK.read_text(encoding="utf-8") if RUNBOOK.is_file() else ""

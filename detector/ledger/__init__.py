@@ -5,8 +5,11 @@ came in since, and `taken_at`. No clock, no outside world. An alert is owed unti
 channel took it.
 """
 
-from detector.ledger.advance import Advance, advance
+from detector.ledger.advance import Advance, advance, outstanding
 from detector.ledger.owed import acknowledged
 from detector.ledger.run import Run
+from detector.ledger.sessions import Look, summarised, tallied, untold
 
-__all__ = ["Advance", "Run", "acknowledged", "advance"]
+__all__ = [
+    "Advance", "Look", "Run", "acknowledged", "advance", "outstanding", "summarised", "tallied", "untold",
+]  # fmt: skip

@@ -14,7 +14,7 @@ from detector.model.mute import Mute, is_muted
 from detector.model.rule import RANK
 from detector.model.verdict import Judgement, Signed
 
-_MOST_ENDED = 200
+_MOST_ENDED = 150
 
 # Cause and symptom, the one such table: while the cause fires, the symptom is not told on its own.
 SYMPTOMS: Mapping[str, frozenset[tuple[str, str | None]]] = {
@@ -58,15 +58,26 @@ def advance(
         if condition is not None:
             after[signature] = condition
     after = _with_causes(after, findings)
-    muted = frozenset(k for k, c in after.items() if is_muted(k, c.money, mutes, run.taken_at))
-    owed: dict[str, tuple[Notice, ...]] = {}
+    muted = _muted(after, mutes, run)
+    owed = outstanding(after, run, channels, mutes)
     for channel in channels:
-        owed[channel] = tuple(_notices(after, channel, run, muted))
         for told in owed[channel]:
             signature = told.condition.signature
             after[signature] = _owing(after[signature], channel, run)
     ended = [c for k, c in after.items() if c.phase == "ended" and _was_on(before.get(k))]
     return Advance(_bounded(after, owed, run), owed, tuple(ended), muted)
+
+
+def outstanding(
+    conditions: Mapping[str, Condition], run: Run, channels: Iterable[str], mutes: Collection[Mute] = ()
+) -> dict[str, tuple[Notice, ...]]:
+    """Return what these conditions owe to each channel, worst first; mutes and causes are respected."""
+    muted = _muted(conditions, mutes, run)
+    return {channel: tuple(_notices(conditions, channel, run, muted)) for channel in channels}
+
+
+def _muted(conditions: Mapping[str, Condition], mutes: Collection[Mute], run: Run) -> frozenset[str]:
+    return frozenset(k for k, c in conditions.items() if is_muted(k, c.money, mutes, run.taken_at))
 
 
 def _next(

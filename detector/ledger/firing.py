@@ -89,7 +89,11 @@ def _returned(old: Condition, signed: Signed, run: Run) -> Condition:
         held_since=None,
         held_why=None,
         returns=returns,
-        receipts={name: replace(receipt, ended=False) for name, receipt in old.receipts.items()},
+        receipts={
+            # Who was told of the end and is not told of this return is not told of its end either.
+            name: replace(receipt, ended=receipt.ended and run.is_below(name, signed.finding.severity))
+            for name, receipt in old.receipts.items()
+        },
         transitions=noted(old, run, "again" if returns > old.returns else "firing"),
     )
 

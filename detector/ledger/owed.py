@@ -8,13 +8,14 @@ from datetime import datetime
 from hashlib import sha256
 
 from detector.ledger.run import Run
-from detector.model.condition import STDOUT, Condition, Notice, Reason, Receipt
+from detector.model.condition import STDOUT, Condition, Notice, Place, Reason, Receipt
 from detector.model.rule import OCCURRENCE, RANK
 from detector.model.times import seconds_between
 from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC
 
 _DAY_SEC = 86_400.0
 _MOST_DOUBLINGS = 24
+_MOST_PLACES = 3
 _ENDINGS: Mapping[str, Reason] = {
     "resolved": "resolved",
     "retired": "retired",
@@ -26,11 +27,18 @@ def due(condition: Condition, channel: str, run: Run) -> Reason | None:
     """Return why the condition is owed to the channel, or None; mutes and causes are not looked at."""
     receipt = condition.receipt(channel)
     if condition.phase == "ended":
-        return _due_at_end(condition, receipt, channel)
+        return _due_at_end(condition, receipt, channel, run)
     if not condition.active or not condition.confirmed:
         return None
+    return _due_now(condition, receipt, channel, run)
+
+
+def _due_now(condition: Condition, receipt: Receipt | None, channel: str, run: Run) -> Reason | None:
+    since = condition.owing.get(channel)
+    if since is None and run.is_below(channel, condition.severity):
+        return None  # a debt of a higher severity stays one when it gets better
     if receipt is None:
-        return "owed" if condition.owing.get(channel, run.taken_at) < run.taken_at else "new"
+        return "owed" if since is not None and since < run.taken_at else "new"
     if RANK[condition.severity] > RANK[receipt.severity]:
         return "worse"
     if condition.returns > receipt.returns:
@@ -38,9 +46,13 @@ def due(condition: Condition, channel: str, run: Run) -> Reason | None:
     return "reminder" if _reminder_due(condition, receipt, channel, run) else None
 
 
-def _due_at_end(condition: Condition, receipt: Receipt | None, channel: str) -> Reason | None:
+def _due_at_end(condition: Condition, receipt: Receipt | None, channel: str, run: Run) -> Reason | None:
     if receipt is None:
         return "missed" if channel in condition.owing else None
+    if channel not in condition.receipts and run.is_below(channel, receipt.severity):
+        return (
+            None  # the receipt of an older memory says that everything was told; below the floor it was not
+        )
     if condition.kind == OCCURRENCE:
         return "missed" if condition.returns > receipt.returns and channel in condition.owing else None
     return None if receipt.ended else _ENDINGS.get(condition.ending or "")
@@ -73,29 +85,37 @@ def notice(condition: Condition, reason: Reason, channel: str) -> Notice:
 
 
 def acknowledged(
-    conditions: Mapping[str, Condition], notices: Iterable[Notice], channel: str, at: datetime
+    conditions: Mapping[str, Condition],
+    notices: Iterable[Notice],
+    channel: str,
+    at: datetime,
+    place: Place | None = None,
 ) -> dict[str, Condition]:
-    """Return the conditions with a receipt for each notice that the channel took at that time."""
+    """Return the conditions with a receipt for each notice that the channel took at that time, and at that place."""
     after = dict(conditions)
     for taken in notices:
-        signature = taken.condition.signature
-        if signature in after:
-            after[signature] = _with_receipt(after[signature], taken, channel, at)
+        condition = after.get(taken.condition.signature)
+        if condition is not None:
+            receipt = _receipt(condition, taken, channel, at)
+            if place is not None and place not in receipt.places:
+                receipt = replace(receipt, places=(place, *receipt.places)[:_MOST_PLACES])
+            owing = {name: since for name, since in condition.owing.items() if name != channel}
+            receipts = {**condition.receipts, channel: receipt}
+            after[condition.signature] = replace(condition, receipts=receipts, owing=owing)
     return after
 
 
-def _with_receipt(condition: Condition, taken: Notice, channel: str, at: datetime) -> Condition:
+def _receipt(condition: Condition, taken: Notice, channel: str, at: datetime) -> Receipt:
     old = condition.receipt(channel)
     severity = condition.severity
     if old is not None and RANK[old.severity] > RANK[severity]:
         severity = old.severity
-    receipt = Receipt(
+    return Receipt(
         severity=severity,
         at=at,
         delivery_id=taken.delivery_id,
         returns=taken.condition.returns,
         reminders=old.reminders + 1 if old is not None and taken.reason == "reminder" else 0,
         ended=condition.phase == "ended",
+        places=old.places if old is not None else (),
     )
-    owing = {name: since for name, since in condition.owing.items() if name != channel}
-    return replace(condition, receipts={**condition.receipts, channel: receipt}, owing=owing)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from detector.model.condition import Condition, Ending, Transition
+from detector.model.rule import RANK, Severity
 from detector.model.times import seconds_between
 from detector.settings import Setting, Settings
 
@@ -18,7 +20,8 @@ class Run:
     """The run that advances the ledger.
 
     `new_look` is False where this snapshot is not newer than the memory: a second look at the same
-    moment confirms nothing. `generation` is that of the artifact that this run will write. `remembers` is False without any memory.
+    moment confirms nothing. `generation` is that of the artifact that this run will write. `remembers` is False without any memory. `floors` are the lowest
+    severities of the channels that have one.
     """
 
     taken_at: datetime
@@ -26,6 +29,12 @@ class Run:
     generation: int = 1
     new_look: bool = True
     remembers: bool = True
+    floors: Mapping[str, Severity] = field(default_factory=dict)
+
+    def is_below(self, channel: str, severity: Severity) -> bool:
+        """Whether the severity is lower than the lowest that this channel is told of."""
+        floor = self.floors.get(channel)
+        return floor is not None and RANK[severity] < RANK[floor]
 
 
 def passed(old: Condition, lookback: Setting[float] | None, run: Run) -> Condition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Literal
 
 from detector.model.rule import Kind, Severity
@@ -18,10 +19,19 @@ STDOUT = "stdout"
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a channel keeps a message that it took, so that it can be edited and answered: Slack's channel and ts."""
+
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What one channel was told of this episode, written only after the channel said yes.
 
     `severity` is the highest that was told; `at` is null where the time is not known (an older memory).
+    `places` are the newest messages that tell of it, the latest first.
     """
 
     severity: Severity
@@ -31,6 +41,7 @@ class Receipt:
     occurred_at: datetime | None = None
     reminders: int = 0
     ended: bool = False
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,11 @@ class Condition:
     def active(self) -> bool:
         """Whether it stands in the list of what holds now."""
         return self.listed and self.phase in ("firing", "held")
+
+    @property
+    def episode(self) -> str:
+        """An id of this episode: what the messages that tell of it have in common."""
+        return sha256(f"{self.signature}|{self.generation}".encode()).hexdigest()[:16]
 
     def receipt(self, channel: str) -> Receipt | None:
         """Return what this channel was told, or None where it was told nothing."""

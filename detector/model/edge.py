@@ -22,6 +22,10 @@ EMPTY, HTML, NOT_JSON, NO_FACTS, TOO_LARGE, ENCODING, STALE, UNREADABLE = (
 CREDENTIALS, PROFILE_MISSING, EXPIRED, DENIED, WRONG_ACCOUNT = (
     "credentials", "profile", "expired", "denied", "wrong_account"
 )  # fmt: skip
+LOGIN, NOT_ALLOWED, NO_PLACE, RECIPIENT, REJECTED, NO_ANSWER = (
+    "login", "not_allowed", "no_place", "recipient", "rejected", "no_answer"
+)  # fmt: skip
+LOCKED, CORRUPT, UNFINISHED, SCHEMA = "locked", "corrupt", "unfinished", "schema"
 
 # Every reason with what a person can do about it; `{}` is the name of the setting that leads there.
 REASONS: Final[Mapping[str, str]] = {
@@ -50,6 +54,16 @@ REASONS: Final[Mapping[str, str]] = {
     EXPIRED: "Log in again; nothing is wrong with AWS.",
     DENIED: "Grant the reader what it names; for AWS, policies/iam-read-only.json holds all that is ever needed.",
     WRONG_ACCOUNT: "Use the credentials of the account in AEGIS_PT_AWS_ACCOUNT.",
+    LOGIN: "Make a new token, webhook or password, and put it into {}.",
+    NOT_ALLOWED: "Slack: give the app the scope chat:write and install it anew; e-mail: may the sender send through {}?",
+    NO_PLACE: "Is the channel in {} there, not archived, and is the app its member?",
+    RECIPIENT: "Is the address in {} right, and does its mailbox take mail from this sender?",
+    REJECTED: "The alert is owed until it is taken: report what was sent (--dry-run shows it), and watch another channel.",
+    NO_ANSWER: "It may have arrived, so look there; AEGIS_PT_CHANNEL_TIMEOUT_SEC is the time that it has.",
+    LOCKED: "See which process of the runtime keeps it locked; the next run tries again.",
+    CORRUPT: "Is it the right file? Then let its owner check it, on a copy.",
+    UNFINISHED: "The runtime itself has to open it once: only a writer may finish what a writer began.",
+    SCHEMA: "Name its tables and columns in the profile's [store_tables] and [stores] (AEGIS_PT_PROFILE).",
 }
 
 

@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from detector.model.before import NOTHING_BEFORE, Before
+from detector.model.broker_rows import BrokerOrder, Execution, Holding
 from detector.model.closures import NONE, Closures
 from detector.model.loglines import Logbook
 from detector.model.market import Market
 from detector.model.rows import Container, Order, Position, Service, Task, Tick, Trade
+from detector.model.store_rows import StoredPosition
 
 T = TypeVar("T")
 
@@ -144,6 +146,19 @@ class Facts:
     stopped_tasks: tuple[Task, ...] | None = _section_fact("recently stopped tasks of the cluster")
     containers: tuple[Container, ...] | None = _section_fact("containers of the standby host")
     logs: Logbook | None = _section_fact("what the log lines say, and from when to when they were seen")
+    broker_as_of: datetime | None = _section_fact("when what the broker section says was true")
+    broker_link: bool | None = _section_fact("whether the broker's own export was connected")
+    broker_account: str | None = _section_fact("the account of the runtime, as an alias that keeps its kind")
+    broker_mode: str | None = _section_fact("paper or live, as the broker section says")
+    broker_port: int | None = _section_fact("the API port that the broker section was read through")
+    gateway_port: int | None = _section_fact("the API port of the gateway that is watched")
+    broker_positions: tuple[Holding, ...] | None = _section_fact(
+        "what the broker holds; a missing row is flat"
+    )
+    broker_orders: tuple[BrokerOrder, ...] | None = _section_fact("orders that work at the broker")
+    broker_executions: tuple[Execution, ...] | None = _section_fact("what was executed at the broker")
+    store_positions: tuple[StoredPosition, ...] | None = _section_fact("the runtime's store of what is open")
+    store_trades: tuple[Trade, ...] | None = _section_fact("the runtime's store of trades")
 
     def age_of(self, moment: datetime) -> float:
         """Return the seconds from `moment` to `taken_at`."""
@@ -169,15 +184,23 @@ class Facts:
         if not self.market.is_open:
             return False
         heartbeat = section in self.carriers.get("heartbeat_at", ()) and self.heartbeat_at is None
-        return heartbeat or (
-            section in self.carriers.get("open_positions", ()) and self.positions_open is None
-        )
+        return heartbeat or (section in self.carriers.get("open_positions", ()) and self.exposure is None)
 
     @property
     def positions_open(self) -> int | None:
         """Return how many positions are open by the worse of list and count; None where neither was seen."""
         counted = None if self.open_positions is None else sum(p.quantity != 0 for p in self.open_positions)
         known = [count for count in (counted, self.open_position_count) if count is not None]
+        return max(known) if known else None
+
+    @property
+    def exposure(self) -> int | None:
+        """Return how many positions are open by the worst of runtime, store and broker; None where none was seen."""
+        ours, listed = self.broker_account, self.broker_positions
+        held = None if listed is None else sum(one.quantity != 0 and one.is_of(ours) for one in listed)
+        rows = self.store_positions
+        stored = None if rows is None else sum(one.held is not False and one.signed != 0 for one in rows)
+        known = [count for count in (self.positions_open, held, stored) if count is not None]
         return max(known) if known else None
 
 

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from detector.model.before import NOTHING_BEFORE, Before
+from detector.model.channel import ChannelHealth
 from detector.model.condition import Condition
 from detector.model.report import Report
+from detector.model.session import SessionDay
 from detector.model.times import text_of
 
 FUTURE = timedelta(seconds=120)  # a clock may be off by this much
@@ -27,7 +29,8 @@ class Memory:
     generation: int = 0
     before: Before = NOTHING_BEFORE
     conditions: Mapping[str, Condition] = field(default_factory=dict)
-    channels: Mapping[str, Any] = field(default_factory=dict)
+    channels: Mapping[str, ChannelHealth] = field(default_factory=dict)
+    sessions: tuple[SessionDay, ...] = ()
 
 
 FIRST_RUN = Memory()
@@ -47,6 +50,7 @@ def after(report: Report, conditions: Mapping[str, Condition]) -> Memory:
         before=replace(report.carried, taken_at=report.taken_at),
         conditions=conditions,
         channels=report.channels,
+        sessions=report.sessions,
     )
 
 
@@ -80,7 +84,11 @@ def rebased(memory: Memory, moment: datetime) -> Memory:
     """Return a memory that a wrong clock dated in the future, with no time later than `moment`."""
     conditions = {key: _not_after(condition, moment) for key, condition in memory.conditions.items()}
     before = replace(_not_after(memory.before, moment), taken_at=None)
-    return replace(memory, taken_at=None, before=before, conditions=conditions)
+    channels = {name: _not_after(health, moment) for name, health in memory.channels.items()}
+    sessions = tuple(day for day in memory.sessions if day.opens <= moment)
+    return replace(
+        memory, taken_at=None, before=before, conditions=conditions, channels=channels, sessions=sessions
+    )
 
 
 def _not_after(record: Any, moment: datetime) -> Any:

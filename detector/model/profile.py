@@ -15,12 +15,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.model.facts import ROWS, STATUS_FACTS
 from detector.model.rows import columns_of
+from detector.model.store_columns import StoreColumnError, StoreColumns, parse_store_columns
+from detector.model.store_tables import StoreTable, StoreTableError, parse_store_tables
 
 Look = Callable[[Any], Any]
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 HEARTBEAT_AGE = "heartbeat_age_sec"
 ORDER_AGE = "age_sec"
-_TABLES = ("profile", "status", "rows")
+_TABLES = ("profile", "status", "rows", "store_tables", "stores")
 
 
 class ProfileError(ValueError):
@@ -36,13 +38,19 @@ MISSING = _Missing()
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Where each fact of a status payload is found: a look-up by fact, and by column for rows."""
+    """Where each fact of a status payload is found: a look-up by fact, and by column for rows.
+
+    `tables` are those of the runtime's own store ([store_tables]; none named means the usual ones), `stores` says
+    under which names their columns stand ([stores]).
+    """
 
     name: str
     paths: Mapping[str, str]
     looks: Mapping[str, Look]
     columns: Mapping[str, Mapping[str, Look]] = field(default_factory=dict)
     zone: tzinfo | None = None
+    tables: tuple[StoreTable, ...] = ()
+    stores: StoreColumns = field(default_factory=dict)
 
 
 def parse_profile(document: Mapping[str, Any]) -> Profile:
@@ -50,13 +58,18 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
     unknown = document.keys() - set(_TABLES)
     if unknown:
         raise ProfileError(f"unknown table [{min(unknown)}]")
-    about, status, rows = (_table(document.get(name, {}), name) for name in _TABLES)
+    about, status, rows, tables, stores = (_table(document.get(name, {}), name) for name in _TABLES)
     for fact in status:
         if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
             raise ProfileError(f"[status] {fact}: no such fact")
     looks = {fact: compiled(path, f"[status] {fact}") for fact, path in status.items()}
     columns = {fact: _columns(fact, _table(table, f"rows.{fact}")) for fact, table in rows.items()}
-    return Profile(str(about.get("name", "unnamed")), status, looks, columns, _zone(about.get("zone")))
+    zone = _zone(about.get("zone"))
+    try:
+        kept = parse_store_tables(tables), parse_store_columns(stores)
+    except (StoreTableError, StoreColumnError) as error:
+        raise ProfileError(str(error)) from None
+    return Profile(str(about.get("name", "unnamed")), status, looks, columns, zone, *kept)
 
 
 def _table(value: object, name: str) -> Mapping[str, Any]:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from detector.model.document import kind_of
 from detector.model.facts import Fault
+from detector.model.instrument import exact
 from detector.model.rows import columns_of
 from detector.model.times import TimeError, parse_epoch, parse_rfc3339
+from detector.model.written import is_unset, written
 
 
 class _Row(Protocol):
@@ -34,7 +38,8 @@ class Reading:
     """What one section yielded: `values` by fact, `invalid` paths, `skewed` times, `read` paths.
 
     `partial` names facts of which a part could not be read: what they show counts, what they do not
-    show proves nothing.
+    show proves nothing. In an export (`is_export`) numbers may be text, empty text is not seen and IBKR's
+    largest double is unset; where `knows_no_flags`, as in SQLite, 0 and 1 are flags.
     """
 
     def __init__(self, section: str, taken_at: datetime, skew_sec: float, zone: tzinfo | None = None) -> None:
@@ -48,6 +53,8 @@ class Reading:
         self.read: set[str] = set()
         self._skew = timedelta(seconds=skew_sec)
         self._zone = zone
+        self.is_export = False
+        self.knows_no_flags = False
 
     def fault(self, path: str, problem: str) -> None:
         """Note that the value at `path` was there and could not be read."""
@@ -55,7 +62,7 @@ class Reading:
 
     def value(self, kind: str, path: str, raw: object) -> Any:
         """Return the value of that kind, or None where it is null or cannot be read."""
-        if raw is None:
+        if raw is None or (self.is_export and is_unset(raw)):
             return None
         faults = len(self.invalid) + len(self.skewed)
         made = _COERCE[kind](self, path, raw)
@@ -63,10 +70,29 @@ class Reading:
             self.read.add(path)
         return made
 
+    def dates(self, raw: Mapping[str, Any]) -> bool:
+        """Whether the section says when it was true, or nothing of it: a time that cannot be read proves nothing."""
+        path = f"{self.section}.as_of"
+        faulty = {fault.path for fault in self.invalid} | {where for where, _ in self.skewed}
+        if raw.get("as_of") is not None and path not in self.read | faulty:
+            self.value("time", path, raw["as_of"])
+        return raw.get("as_of") is None or path in self.read
+
+    @property
+    def most_rows(self) -> int:
+        """Return how many rows of one list are read."""
+        return _MOST_ROWS
+
+    def csv(self, path: str, raw: object) -> str | None:
+        """Read a table as text, whole."""
+        return raw if isinstance(raw, str) else self._refused(path, raw, "text")
+
     def flag(self, path: str, raw: object) -> bool | None:
         """Read true or false; 0 and 1 are not flags."""
         if isinstance(raw, bool):
             return raw
+        if self.knows_no_flags and isinstance(raw, int) and raw in (0, 1):
+            return bool(raw)
         return self._refused(path, raw, "true or false")
 
     def count(self, path: str, raw: object) -> int | None:
@@ -78,10 +104,19 @@ class Reading:
         return self._refused(path, raw, "a count")
 
     def number(self, path: str, raw: object) -> float | None:
-        """Read any finite number."""
+        """Read any finite number; in an export also as text."""
         if isinstance(raw, int | float) and not isinstance(raw, bool):
             return raw
-        return self._refused(path, raw, "a number")
+        decimal = written(raw) if self.is_export else None
+        return float(decimal) if decimal is not None else self._refused(path, raw, "a number")
+
+    def quantity(self, path: str, raw: object) -> Decimal | float | None:
+        """Read a number that an account can hold, exactly as it was written."""
+        number = self.number(path, raw)
+        if number is None or exact(number) is None:
+            return None if number is None else self._refused(path, raw, "a quantity")
+        decimal = written(raw)
+        return (exact(number) if decimal is None else decimal) if self.is_export else number
 
     def text(self, path: str, raw: object) -> str | None:
         """Read text; what is longer than a person reads is cut."""
@@ -169,14 +204,21 @@ class Reading:
         found = self.objects(path, raw, fact)
         if found is None:
             return None
-        columns = [(name, spec["kind"], f"{path}.{name}") for name, spec in columns_of(row).items()]
-        made = tuple(
-            row(**{name: self.value(kind, place, get(item, name)) for name, kind, place in columns})
-            for item in found
-        )
+        made = tuple(self.row(path, item, row, get) for item in found)
         if not all(one.is_named for one in made):
             self.partial.add(fact)
         return made
+
+    def row(
+        self,
+        path: str,
+        item: Mapping[str, Any],
+        row: type[R],
+        get: Callable[[Mapping[str, Any], str], object],
+    ) -> R:
+        """Read one row of a declared type, column by column through `get`."""
+        kinds = _kinds(row)
+        return row(**{name: self.value(kind, f"{path}.{name}", get(item, name)) for name, kind in kinds})
 
     def _refused(self, path: str, raw: object, wanted: str) -> T | None:
         """Note the fault and return None, the value of what was not seen."""
@@ -186,13 +228,20 @@ class Reading:
         return None
 
 
+@cache
+def _kinds(row: type[Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, spec["kind"]) for name, spec in columns_of(row).items())
+
+
 _COERCE: Mapping[str, Callable[[Reading, str, Any], Any]] = {
     "flag": Reading.flag,
     "count": Reading.count,
     "number": Reading.number,
+    "quantity": Reading.quantity,
     "text": Reading.text,
     "id": Reading.identifier,
     "texts": Reading.texts,
+    "csv": Reading.csv,
     "count or list": Reading.length,
     "flag or count": Reading.flag_or_count,
     "time": Reading.time,

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from detector.model.before import Before
+from detector.model.channel import ChannelHealth
 from detector.model.condition import Condition, Notice
 from detector.model.event import Event
+from detector.model.session import SessionDay
 
 SCHEMA_VERSION = 1
 
@@ -18,12 +20,14 @@ SCHEMA_VERSION = 1
 class Gap:
     """The time since the previous run, in seconds, and how much of it was regular session; null on a first run.
 
-    `exceeded` says that it was longer than `AEGIS_PT_GAP_SEC`: nobody looked.
+    `exceeded` says that it was longer than `AEGIS_PT_GAP_SEC`: nobody looked. `windows_missed` are the scheduled
+    windows that began and were given up in it, null where `AEGIS_PT_SCHEDULE` names no schedule.
     """
 
     seconds: int | float | None = None
     session_seconds: int | float | None = None
     exceeded: bool = False
+    windows_missed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,9 @@ class Report:
     sources: Mapping[str, Any]
     conditions: Mapping[str, Condition]
     carried: Before
-    channels: Mapping[str, Any]
+    channels: Mapping[str, ChannelHealth]
     gap: Gap
+    sessions: tuple[SessionDay, ...] = ()
     unread: tuple[str, ...] = ()
     run: RunInfo = RunInfo()
     snapshot: Mapping[str, Any] | None = None

@@ -6,43 +6,38 @@ direction that is worse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
 
-from detector.model.times import whole
+from detector.model.columns import column, columns_of
+from detector.model.instrument import Instrument, instrument_of, signed_by
+from detector.model.machines import Container, Service, Task, TaskContainer
 
-
-def _column(kind: str, worse: str = "first", doc: str = "") -> Any:
-    return field(default=None, metadata={"kind": kind, "worse": worse, "doc": doc})
-
+__all__ = [
+    "DONE", "Container", "Order", "Position", "Service", "Task", "TaskContainer", "Tick", "Trade", "columns_of",
+    "instrument_of", "other_ids",
+]  # fmt: skip
 
 DONE = ("Filled", "Cancelled", "ApiCancelled", "Inactive")  # ib_async OrderStatus.DoneStates
+_OPEN, _CLOSED = ("OPEN", "ACTIVE", "FILLED"), ("CLOSED", "CLOSE", "EXITED", "EXPIRED", "DONE")
 _STOP_TYPES = ("STP", "STOP", "TRAIL", "MIT", "LIT")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Order(Instrument):
     """A working order as the runtime lists it."""
 
-    order_id: str | None = _column("id")
-    perm_id: str | None = _column("id")
-    symbol: str | None = _column("id")
-    con_id: str | None = _column("id")
-    sec_type: str | None = _column("text")
-    expiry: str | None = _column("id")
-    strike: float | None = _column("number")
-    right: str | None = _column("text")
-    multiplier: float | None = _column("number")
-    side: str | None = _column("text")
-    kind: str | None = _column("text", doc="entry or exit")
-    order_type: str | None = _column("text")
-    status: str | None = _column("text", "working")
-    parked: bool | None = _column("flag")
-    filled: float | None = _column("number", "larger")
-    quantity: float | None = _column("number", "larger")
-    submitted_at: datetime | None = _column("time", "older")
+    order_id: str | None = column("id")
+    perm_id: str | None = column("id")
+    side: str | None = column("text")
+    kind: str | None = column("text", doc="entry or exit")
+    order_type: str | None = column("text")
+    status: str | None = column("text", "working")
+    parked: bool | None = column("flag")
+    filled: Decimal | float | None = column("quantity", "larger")
+    quantity: Decimal | float | None = column("quantity", "larger")
+    submitted_at: datetime | None = column("time", "older")
 
     @property
     def identity(self) -> str:
@@ -77,23 +72,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class Position(Instrument):
     """An open position as the runtime lists it; `quantity` is signed."""
 
-    symbol: str | None = _column("id")
-    con_id: str | None = _column("id")
-    sec_type: str | None = _column("text")
-    expiry: str | None = _column("id")
-    strike: float | None = _column("number")
-    right: str | None = _column("text")
-    multiplier: float | None = _column("number")
-    quantity: float | None = _column("number", "larger")
-    avg_price: float | None = _column("number")
-    tags: tuple[str, ...] | None = _column("texts", "united")
-    exit_attempt_count: int | None = _column("count", "larger")
-    trade_id: str | None = _column("id")
-    signal_id: str | None = _column("id")
-    position_id: str | None = _column("id")
+    quantity: Decimal | float | None = column("quantity", "larger")
+    avg_price: float | None = column("number")
+    tags: tuple[str, ...] | None = column("texts", "united")
+    exit_attempt_count: int | None = column("count", "larger")
+    trade_id: str | None = column("id")
+    signal_id: str | None = column("id")
+    position_id: str | None = column("id")
 
     @property
     def is_named(self) -> bool:
@@ -105,23 +93,41 @@ class Position:
         """Return the instrument: the symbol, and expiry, strike and right for an option."""
         return instrument_of(self)
 
+    @property
+    def title(self) -> str:
+        """Return the position's trade for a person: its number, its other ids behind it, and what it trades."""
+        others = other_ids(self.signal_id, self.position_id)
+        return f"#{self.trade_id}{others} in {self.identity}" if self.trade_id else self.identity
+
 
 @dataclass(frozen=True, slots=True)
-class Trade:
-    """A trade as the runtime lists it among its recent ones."""
+class Trade(Instrument):
+    """A trade as the runtime lists it among its recent ones, or as its store keeps it.
 
-    trade_id: str | None = _column("id")
-    symbol: str | None = _column("id")
-    opened_at: datetime | None = _column("time")
-    closed_at: datetime | None = _column("time")
-    quantity: float | None = _column("number")
-    entry_price: float | None = _column("number")
-    exit_price: float | None = _column("number")
-    multiplier: float | None = _column("number")
-    fees: float | None = _column("number")
-    realized_pnl: float | None = _column("number")
-    exit_reason: str | None = _column("text")
-    pnl_unknown: bool | None = _column("flag", "true")
+    `quantity` is signed, what was opened. `is_open` and `status` say whether it is open, where nothing else does.
+    """
+
+    trade_id: str | None = column("id")
+    signal_id: str | None = column("id")
+    position_id: str | None = column("id")
+    opened_at: datetime | None = column("time")
+    closed_at: datetime | None = column("time")
+    quantity: Decimal | float | None = column("quantity")
+    entry_price: float | None = column("number")
+    exit_price: float | None = column("number")
+    fees: float | None = column("number")
+    realized_pnl: float | None = column("number")
+    exit_reason: str | None = column("text")
+    pnl_unknown: bool | None = column("flag", "true")
+    is_open: bool | None = column("flag", "true", "whether it is open, in a store")
+    status: str | None = column("text", doc="OPEN or CLOSED, in a store")
+    side: str | None = column("text", doc="LONG or SHORT, where the quantity bears no sign")
+    order_id: str | None = column("id", doc="the order that opened it")
+    perm_id: str | None = column("id")
+    exec_id: str | None = column("id", doc="the execution that opened it")
+    exit_order_id: str | None = column("id", doc="the order that closed it")
+    exit_perm_id: str | None = column("id")
+    exit_exec_id: str | None = column("id", doc="the execution that closed it")
 
     @property
     def identity(self) -> str:
@@ -136,17 +142,48 @@ class Trade:
 
     @property
     def title(self) -> str:
-        """Return the trade for a person: its number and its symbol."""
-        return f"#{self.trade_id} ({self.symbol})" if self.trade_id and self.symbol else self.identity
+        """Return the trade for a person: its number, its other ids behind it, and what it trades."""
+        if not self.trade_id:
+            return self.identity
+        others = other_ids(self.signal_id, self.position_id)
+        if others:
+            return (
+                f"#{self.trade_id}{others} in {self.instrument}"
+                if self.symbol
+                else f"#{self.trade_id}{others}"
+            )
+        return f"#{self.trade_id} ({self.instrument})" if self.symbol else f"#{self.trade_id}"
+
+    @property
+    def held(self) -> bool | None:
+        """Return whether it is open; None where nothing in the row says so."""
+        if self.is_open is not None:
+            return self.is_open
+        word = (self.status or "").strip().upper()
+        if word in _OPEN or word in _CLOSED:
+            return word in _OPEN
+        return False if self.closed_at is not None else None
+
+    @property
+    def signed(self) -> Decimal | None:
+        """Return the quantity with its sign, or None where it was not seen."""
+        return signed_by(self.quantity, self.side)
+
+
+def other_ids(signal_id: str | None, position_id: str | None) -> str:
+    """Return a trade's other ids as they stand behind the canonical one: ` (signal #238, position #301)`."""
+    named = (("signal", signal_id), ("position", position_id))
+    known = ", ".join(f"{word} #{one}" for word, one in named if one)
+    return f" ({known})" if known else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
     """The last price that the runtime saw of an instrument."""
 
-    symbol: str | None = _column("id")
-    price: float | None = _column("number")
-    at: datetime | None = _column("time", "older")
+    symbol: str | None = column("id")
+    price: float | None = column("number")
+    at: datetime | None = column("time", "older")
 
     @property
     def is_named(self) -> bool:
@@ -157,87 +194,3 @@ class Tick:
     def identity(self) -> str:
         """Return the symbol."""
         return self.symbol or "instrument"
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """The ECS service; `found` is False where AWS answered and did not know it."""
-
-    found: bool
-    name: str
-    why_missing: str | None = None
-    status: str | None = None
-    desired: int | None = None
-    running: int | None = None
-    pending: int | None = None
-    replacing_since: datetime | None = None
-    start_failures_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TaskContainer:
-    """One container of an ECS task; without a name it may be any of them."""
-
-    name: str | None
-    last_status: str | None = None
-    health: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One ECS task; `of_service` is None where AWS did not say to which group it belongs."""
-
-    task_id: str
-    of_service: bool | None = None
-    last_status: str | None = None
-    desired_status: str | None = None
-    created_at: datetime | None = None
-    started_at: datetime | None = None
-    stopped_at: datetime | None = None
-    stop_code: str | None = None
-    stopped_reason: str | None = None
-    containers: tuple[TaskContainer, ...] | None = None
-
-    @property
-    def short_id(self) -> str:
-        """Return enough of the id for a person to tell tasks apart."""
-        return self.task_id[:8]
-
-    @property
-    def all_named(self) -> bool:
-        """Whether every container was seen with its name, so that one that is not among them is absent."""
-        return self.containers is not None and all(one.name for one in self.containers)
-
-    def container(self, name: str) -> TaskContainer | None:
-        """Return the container of that name, or None where the task has none."""
-        return next((one for one in self.containers or () if one.name == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """One container of the standby host, by its Docker name and state."""
-
-    name: str
-    state: str | None = None
-
-
-def instrument_of(row: Order | Position) -> str:
-    """Return an instrument's one name: `SPY`, or `SPY 2026-05-06 727C` for an option."""
-    symbol = row.symbol or (f"conid {row.con_id}" if row.con_id else "unknown instrument")
-    if row.strike is None and row.right is None:
-        return symbol
-    strike = "" if row.strike is None else str(whole(row.strike))
-    return " ".join(
-        part for part in (symbol, _day(row.expiry), f"{strike}{(row.right or '')[:1].upper()}") if part
-    )
-
-
-def _day(expiry: str | None) -> str:
-    if expiry and len(expiry) == len("YYYYMMDD") and expiry.isdigit():
-        return f"{expiry[:4]}-{expiry[4:6]}-{expiry[6:]}"
-    return expiry or ""
-
-
-def columns_of(row: type[Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Return the declared columns of a row type: name to kind and worse direction."""
-    return {spec.name: spec.metadata for spec in fields(row) if "kind" in spec.metadata}

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from detector.model.before import Before
+from detector.model.channel import ChannelHealth
 from detector.model.checksum import checksum_of
 from detector.model.condition import ANY_CHANNEL, Condition, Receipt
 from detector.model.document import clipped, kind_of
@@ -19,6 +20,7 @@ from detector.model.plain import typed
 from detector.model.redact import redacted
 from detector.model.report import SCHEMA_VERSION
 from detector.model.rule import STATE, Kind
+from detector.model.session import SessionDay
 from detector.model.signature import encoded
 
 _STDOUT_KEYS = {"events", "new_events"}
@@ -76,7 +78,8 @@ def _artifact(raw: Mapping[str, Any], expected: Expected) -> Memory:
         generation=raw["generation"],
         before=replace(typed(Before, raw["carried"]), taken_at=taken_at, lost=None),
         conditions={condition.signature: condition for condition in conditions},
-        channels=dict(raw["channels"]),
+        channels={name: typed(ChannelHealth, health) for name, health in raw["channels"].items()},
+        sessions=tuple(typed(SessionDay, day) for day in raw.get("sessions", ())),
     )
 
 

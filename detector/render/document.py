@@ -51,6 +51,7 @@ def artifact_document(report: Report, with_snapshot: bool = True) -> dict[str, A
         "unread": plain(report.unread),
         "gap": plain(report.gap),
         "channels": plain(report.channels),
+        "sessions": plain(report.sessions),
         "carried": compact(report.carried),
         "conditions": [compact(report.conditions[key]) for key in sorted(report.conditions)],
     }

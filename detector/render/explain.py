@@ -89,3 +89,9 @@ def section_of(runbook: str, name: str) -> str | None:
     """Return the text of an event's section of the runbook without its heading, or None where there is none."""
     found = re.search(rf"^### `{re.escape(name)}`\n(.*?)(?=^#{{1,3}} |\Z)", runbook, re.DOTALL | re.MULTILINE)
     return found[1].strip() if found else None
+
+
+def next_step(runbook: str, name: str) -> str | None:
+    """Return what an event's section of the runbook says to *Do*, as one line, or None."""
+    found = re.search(r"\*Do:\*\s+(.*?)(?=\n\n|\Z)", section_of(runbook, name) or "", re.DOTALL)
+    return " ".join(found[1].split()) if found else None

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from detector.model.before import Before
+from detector.model.channel import ChannelHealth
 from detector.model.condition import Condition
 from detector.model.event import Event
 from detector.model.facts import Source
 from detector.model.report import SCHEMA_VERSION, Gap, RunInfo
+from detector.model.session import SessionDay
 from detector.render.snapshot_schema import Schema, snapshot_body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -48,7 +50,8 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
     "sources": "how each source answered",
     "unread": "sections that were given and that this version does not read",
     "gap": "the time since the previous run",
-    "channels": "the last success and the last error of each channel",
+    "channels": "when each channel took its first and its latest message, and its latest error",
+    "sessions": "the latest sessions as the runs saw them, and which channels took their summary",
     "carried": "what the next run's rules may compare with",
     "conditions": "the ledger: every condition, without the fields that still have their defaults",
     "snapshot": "the redacted snapshot; sections named in `cut` were left out to stay under 1 MiB",
@@ -74,7 +77,9 @@ def artifact_schema(parts: Mapping[str, type]) -> Schema:
 
     `parts` are the types of the report's `decision` and of an entry of its `coverage`.
     """
-    definitions = _definitions(Event, Condition, Source, Gap, RunInfo, Before, *parts.values())
+    definitions = _definitions(
+        Event, Condition, Source, Gap, RunInfo, Before, ChannelHealth, SessionDay, *parts.values()
+    )
     before = definitions.pop(Before.__name__)["properties"]
     carried = {name: schema for name, schema in before.items() if name not in _NOT_CARRIED}
     properties: Schema = {
@@ -91,7 +96,8 @@ def artifact_schema(parts: Mapping[str, type]) -> Schema:
         "sources": {"type": "object", "additionalProperties": _ref(Source)},
         "unread": _list({"type": "string"}),
         "gap": _ref(Gap),
-        "channels": {"type": "object"},
+        "channels": {"type": "object", "additionalProperties": _ref(ChannelHealth)},
+        "sessions": _list(_ref(SessionDay)),
         "carried": _object(carried, optional=carried),
         "conditions": _list(_ref(Condition)),
         "snapshot": {"type": "object"},

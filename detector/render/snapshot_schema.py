@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from detector.model.broker_rows import BrokerOrder, Execution, Holding
 from detector.model.facts import ROWS, STATUS_FACTS
 from detector.model.profile import HEARTBEAT_AGE, ORDER_AGE
-from detector.model.rows import columns_of
+from detector.model.rows import Trade, columns_of
 from detector.model.snapshot import SECTIONS
+from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
 
 Schema = dict[str, Any]
 
@@ -26,11 +28,13 @@ _EXAMPLES: Mapping[str, list[Any]] = {
     "age": [12],
     "count": [0],
     "number": [5.5],
+    "quantity": [39, -39, 0.5],
     "flag": [False],
     "flag or count": [False, 0],
     "count or list": [0, []],
     "text": ["ok"],
     "texts": [["Broker"]],
+    "csv": ["ClientAccountID,Symbol,Quantity"],
     "id": ["162", 162],
 }
 _STATUS = ("status_v3", "bot_status")
@@ -47,6 +51,17 @@ _ECS = {
     "tasks": "`tasks` of DescribeTasks, for all running tasks of the cluster",
     "stopped_tasks": "`tasks` of DescribeTasks, for the tasks that stopped recently",
 }
+_BROKER: Mapping[str, tuple[str, str]] = {
+    "as_of": ("time", "when what it says was true"),
+    "connected": (
+        "flag",
+        "whether the export was connected to the broker; its lists are not believed where it was not",
+    ),
+    "account": ("id", "the account of the runtime"),
+    "mode": ("text", "paper or live"),
+    "port": ("count", "the API port that it was read through"),
+}
+_FLEX = {"positions_csv": "the Open Positions of a Flex statement", "trades_csv": "its Trades"}
 _LOGS = {
     "events": "lines, or `events` of FilterLogEvents with `timestamp` in milliseconds and `message`",
     "from": "from when on lines were read",
@@ -91,6 +106,16 @@ def _section(name: str, is_read: bool) -> Schema:
         made["properties"] = {key: {"description": words} for key, words in _ECS.items()}
     elif name == "logs":
         made["properties"] = {key: {"description": words} for key, words in _LOGS.items()}
+    elif name == "broker":
+        made["properties"] = _broker()
+    elif name == "stores":
+        made["properties"] = {
+            "as_of": _reads_as("time", "when what it says was true"),
+            POSITION_STATE: _rows(
+                "what is open, under the store's own column names or these", StoredPosition
+            ),
+            TRADES: _rows("what was traded, under the store's own column names or these", Trade),
+        }
     elif name == "sources":
         entry = {key: _reads_as(kind, words) for key, (kind, words) in _SOURCE.items()}
         made["additionalProperties"] = {"properties": entry}
@@ -112,9 +137,24 @@ def _status() -> Schema:
 def _fact(spec: Mapping[str, Any]) -> Schema:
     if spec["kind"] != ROWS:
         return {**_reads_as(spec["kind"], spec["doc"]), "x-worse": spec["worse"]}
-    columns = columns_of(spec["row"])
+    return _rows(spec["doc"], spec["row"])
+
+
+def _rows(words: str, row: type[Any]) -> Schema:
+    columns = columns_of(row)
     rows = {name: _reads_as(column["kind"], column["doc"]) for name, column in columns.items()}
-    return {"description": spec["doc"], "x-reads-as": "rows", "items": {"properties": rows}}
+    return {"description": words, "x-reads-as": "rows", "items": {"properties": rows}}
+
+
+def _broker() -> Schema:
+    made = {key: _reads_as(kind, words) for key, (kind, words) in _BROKER.items()}
+    made["positions"] = _rows(
+        "what the broker holds, under these names, those of TWS or those of Flex", Holding
+    )
+    made["open_orders"] = _rows("orders that work at the broker", BrokerOrder)
+    made["executions"] = _rows("what was executed", Execution)
+    made["flex"] = {"properties": {key: _reads_as("csv", words) for key, words in _FLEX.items()}}
+    return made
 
 
 def _reads_as(kind: str, words: str) -> Schema:

@@ -26,8 +26,8 @@ _LONGEST_REASON = 120
 @rule(
     STATE,
     "warning; critical with positions open or unknown",
-    any_of=["broker_connected", "connection_error"],
-    weighs=["open_positions", "open_position_count"],
+    any_of=["broker_connected", "connection_error", "broker_link"],
+    weighs=["open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"],
     limits=[IBKR_REGION],
     during=OUTSIDE_QUIET,
     escalates=Lasts(observations=NOW.observations, at=CRITICAL),
@@ -37,7 +37,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     evidence = tuple(_evidence(facts))
     if not evidence:
         return
-    count = facts.positions_open
+    count = facts.exposure
     held = "an unknown number of open positions" if count is None else counted(count, "open position")
     why = " ".join((facts.connection_error or "").split())[:_LONGEST_REASON].rstrip(".")
     yield Finding(
@@ -51,5 +51,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
 def _evidence(facts: Facts) -> Iterator[str]:
     if facts.broker_connected is False:
         yield "broker_connected"
+    if facts.broker_link is False:
+        yield "broker_link"
     if (facts.connection_error or "").strip():
         yield "connection_error"

@@ -16,12 +16,12 @@ from detector.model.rule import (
     rule,
 )
 
-_HARM = ("stuck_exits", "send_outcome_unknown", "unknown_fill")
+_HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown_fill")
 
 
 @rule(
     STATE,
-    "warning; critical with stuck exits, an unknown fill or an unknown send outcome",
+    "warning; critical with stuck exits, drift, an unknown fill or an unknown send outcome",
     sees=["open_positions"],
     given=_HARM,
 )

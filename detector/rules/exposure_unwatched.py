@@ -20,9 +20,9 @@ _WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
 )
 def check(facts: Facts, limits: Limits) -> Verdicts:
     """The heartbeat or the positions are not seen while the market is open and positions may be."""
-    unseen = {"heartbeat_at": facts.heartbeat_at is None, "open_positions": facts.positions_open is None}
+    unseen = {"heartbeat_at": facts.heartbeat_at is None, "open_positions": facts.exposure is None}
     dark = [words for name, words in _WATCHED.items() if unseen[name] and facts.is_watched(name)]
-    last = facts.before.open_positions if facts.positions_open is None else facts.positions_open
+    last = facts.before.open_positions if facts.exposure is None else facts.exposure
     if dark and last != 0:
         exposed = (
             "whether positions are open was never known"
@@ -34,5 +34,5 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             f"Dark while the market is open: {' and '.join(dark)} cannot be seen, and {exposed}.",
             observed=last,
         )
-    elif facts.positions_open == 0 or not (dark or all(unseen.values())):
+    elif facts.exposure == 0 or not (dark or all(unseen.values())):
         yield Good(lambda subject: True)

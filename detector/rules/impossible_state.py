@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.model.facts import Facts
+from detector.model.rows import Position, Trade, other_ids
 from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
 from detector.model.words import counted
 
@@ -66,12 +67,21 @@ def _count_differs(facts: Facts) -> Iterator[Finding]:
 
 
 def _open_and_closed(facts: Facts) -> Iterator[Finding]:
-    closed = {trade.trade_id for trade in facts.recent_trades or () if trade.closed_at and trade.trade_id}
-    both = sorted({p.trade_id for p in facts.open_positions or () if p.trade_id and p.trade_id in closed})
+    closed = {
+        trade.trade_id: trade for trade in facts.recent_trades or () if trade.closed_at and trade.trade_id
+    }
+    both = {p.trade_id: p for p in facts.open_positions or () if p.trade_id and p.trade_id in closed}
     if both:
+        named = [_reference(both[trade_id], closed[trade_id]) for trade_id in sorted(both)]
         yield _found(
             "trade_open_and_closed",
-            f"Trade #{', #'.join(both)} is listed both as open and as closed.",
+            f"Trade {', '.join(named)} is listed both as open and as closed.",
             "open_positions",
             "recent_trades",
         )
+
+
+def _reference(position: Position, trade: Trade) -> str:
+    """Return the trade's number with its other ids behind it, whichever list says them."""
+    signal, place = position.signal_id or trade.signal_id, position.position_id or trade.position_id
+    return f"#{position.trade_id}{other_ids(signal, place)}"

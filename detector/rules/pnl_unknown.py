@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from detector.model.facts import Facts, known
 from detector.model.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
 
-_HARM = ("stuck_exits", "send_outcome_unknown", "unknown_fill")
+_HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown_fill")
 
 
 @rule(
     OCCURRENCE,
-    "warning; critical with stuck exits, an unknown fill or an unknown send outcome",
+    "warning; critical with stuck exits, drift, an unknown fill or an unknown send outcome",
     sees=["recent_trades"],
     given=_HARM,
 )

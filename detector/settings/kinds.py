@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 LARGEST = 1_000_000_000
 _SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.1, 600
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+# Of RFC 5321's addresses the ones that people have: dot-atom at a host name.
+_ADDRESS = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}", re.ASCII
+)
 _INTEGER = re.compile(r"[0-9]+", re.ASCII)
 
 
@@ -89,6 +93,23 @@ def token(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         raise ValueError("has a character that a header cannot carry")
     return text
+
+
+def addresses(most: int) -> Callable[[str], tuple[str, ...]]:
+    """Return the reader of up to `most` e-mail addresses, by comma; a value that cannot be one is not repeated."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found = names(text)
+        for number, entry in enumerate(found, 1):
+            if not _ADDRESS.fullmatch(entry):
+                raise ValueError(f"is no plain e-mail address at place {number} (name@example.com, ASCII)")
+        if len(found) > most:
+            raise ValueError(f"names more than {most}; use the address of a list")
+        if len({one.lower() for one in found}) < len(found):
+            raise ValueError("names an address twice")
+        return found
+
+    return parse
 
 
 def sections(text: str) -> tuple[str, ...]:

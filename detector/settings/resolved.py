@@ -53,7 +53,9 @@ def any_source(settings: Settings) -> bool:
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Return what no output may show: the values of secret settings, and those in the query of an address."""
-    found = [str(settings[setting]) for setting in DECLARED.values() if setting.secret]
+    found = [
+        text for setting in DECLARED.values() if setting.secret for text in _secret_texts(settings[setting])
+    ]
     texts = [value for value in settings.values.values() if isinstance(value, str)]
     for text in (*texts, *settings[SECTIONS_FROM]):
         for pair in text.partition("?")[2].partition("#")[0].split("&"):
@@ -62,6 +64,15 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     if settings[STATUS_PASSWORD]:
         found.append(basic_auth(settings))
     return tuple(dict.fromkeys(text for text in found if text))
+
+
+def _secret_texts(value: Any) -> Iterator[str]:
+    """Yield the texts of a secret value; of an address its path too, which is what opens a webhook."""
+    for text in value if isinstance(value, tuple) else (str(value),):
+        yield text
+        path = text.partition("://")[2].partition("/")[2].strip("/")
+        if len(path) >= _SECRET_LETTERS:
+            yield path
 
 
 def basic_auth(settings: Settings) -> str:

@@ -87,3 +87,11 @@ COLLECT_TIMEOUT_SEC: Setting[float] = declare(
 CA_FILE = declare(
     "CA_FILE", "", "path", "PEM file of further authorities that certificates may come from.", optional
 )
+STORES_DB = declare(
+    "STORES_DB",
+    "",
+    "path",
+    "The runtime's own SQLite file; it is read and never written, not even locked where it has a log.",
+    optional,
+    source=True,
+)

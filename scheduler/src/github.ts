@@ -2,7 +2,7 @@
 
 import { type Manners, request } from "./request.ts";
 import { newestSuccess, OWN_SOURCE, type Run, readRuns } from "./runs.ts";
-import { type Settings, secretsOf } from "./settings.ts";
+import type { LaneSettings } from "./settings.ts";
 import { rfc3339 } from "./times.ts";
 
 /**
@@ -26,13 +26,13 @@ const REMEDIES = {
  *
  * @throws EdgeError
  */
-export async function newestRuns(settings: Settings): Promise<Run[]> {
+export async function newestRuns(settings: LaneSettings): Promise<Run[]> {
   const newest = await runs(settings, `per_page=${NEWEST}`);
   if (newestSuccess(newest)) return newest;
   return [...newest, ...(await runs(settings, `per_page=${SUCCESSES}&status=success`))];
 }
 
-async function runs(settings: Settings, query: string): Promise<Run[]> {
+async function runs(settings: LaneSettings, query: string): Promise<Run[]> {
   const path = `/actions/workflows/${settings.workflow}/runs?exclude_pull_requests=true&${query}`;
   const init = { headers: headers(settings) };
   return readRuns(await request("the list of runs", addressOf(settings, path), init, manners(settings)));
@@ -44,7 +44,7 @@ async function runs(settings: Settings, query: string): Promise<Run[]> {
  *
  * @throws EdgeError
  */
-export async function dispatch(settings: Settings, tick: number, cron: string): Promise<void> {
+export async function dispatch(settings: LaneSettings, tick: number, cron: string): Promise<void> {
   const body = JSON.stringify({
     event_type: settings.eventType,
     client_payload: {
@@ -63,12 +63,12 @@ async function correlationId(tick: number, cron: string): Promise<string> {
   return `${rfc3339(tick).replace(/[-:]/g, "")}-${hex}`;
 }
 
-function addressOf(settings: Settings, path: string): string {
+function addressOf(settings: LaneSettings, path: string): string {
   return `${settings.api}/repos/${settings.repository}${path}`;
 }
 
 /** GitHub refuses a request without a User-Agent, and this runtime sends none by itself. */
-function headers(settings: Settings): Record<string, string> {
+function headers(settings: LaneSettings): Record<string, string> {
   return {
     Accept: "application/vnd.github+json",
     Authorization: `Bearer ${settings.token}`,
@@ -77,7 +77,6 @@ function headers(settings: Settings): Record<string, string> {
   };
 }
 
-function manners(settings: Settings): Manners {
-  const { timeoutMs, pauseMs } = settings;
-  return { timeoutMs, pauseMs, secrets: secretsOf(settings), remedies: REMEDIES };
+function manners({ timeoutMs, pauseMs, secrets }: LaneSettings): Manners {
+  return { timeoutMs, pauseMs, secrets, remedies: REMEDIES };
 }

@@ -3,7 +3,7 @@
 import type { Outcome } from "./errors.ts";
 import type { Remembered } from "./remembered.ts";
 import { isOwn, newest, newestSuccess, type Run } from "./runs.ts";
-import type { Settings } from "./settings.ts";
+import type { WatchSettings } from "./settings.ts";
 import { inMinutes, rfc3339 } from "./times.ts";
 import { isWatched, type Look, opening, quietness } from "./watch.ts";
 
@@ -24,7 +24,13 @@ export function unconfigured(faults: readonly string[]): Health {
  *
  * @param now milliseconds
  */
-export function healthOf(now: number, look: Look, memory: Outcome<Remembered>, settings: Settings): Health {
+export function healthOf(
+  now: number,
+  look: Look,
+  memory: Outcome<Remembered>,
+  settings: WatchSettings,
+  hasVoice: boolean,
+): Health {
   const watched = isWatched(now, settings);
   const problems: string[] = [];
   if (!look.ok) problems.push(look.error.message);
@@ -34,7 +40,7 @@ export function healthOf(now: number, look: Look, memory: Outcome<Remembered>, s
     watching: watched,
     mode: settings.mode,
     limit_minutes: inMinutes(settings.quietLimitMs),
-    watcher_voice: settings.webhook === undefined ? "none: WATCH_WEBHOOK_URL is not set" : "webhook",
+    watcher_voice: hasVoice ? "webhook" : "none: WATCH_WEBHOOK_URL is not set",
     last_tick: lastTick(memory),
     newest_success: look.ok ? described(newestSuccess(look.value)) : "not known",
     // GitHub's own trace of this Worker. A tick that found nothing to dispatch leaves none.
@@ -46,13 +52,13 @@ function answer(problems: string[], known: Record<string, unknown>): Health {
   return { problems, body: { status: problems.length === 0 ? "ok" : "failing", problems, ...known } };
 }
 
-function quietProblem(now: number, runs: readonly Run[], settings: Settings): string[] {
+function quietProblem(now: number, runs: readonly Run[], settings: WatchSettings): string[] {
   const { ageMs, late } = quietness(runs, now, settings);
   return late ? [`no check succeeded for ${inMinutes(ageMs)} min (limit ${inMinutes(settings.quietLimitMs)})`] : [];
 }
 
 /** Cloudflare's crons have stopped without a word before. A Worker that never ticked yet is new, not silent. */
-function tickProblem(now: number, { lastTick: last }: Remembered, settings: Settings): string[] {
+function tickProblem(now: number, { lastTick: last }: Remembered, settings: WatchSettings): string[] {
   if (!last) return [];
   const ageMs = now - Math.max(last.scheduledFor, opening(now, settings));
   return ageMs > settings.quietLimitMs ? [`no tick for ${inMinutes(ageMs)} min: Cloudflare's crons are silent`] : [];

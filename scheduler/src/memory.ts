@@ -8,7 +8,9 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { attempt, EdgeError, type Outcome } from "./errors.ts";
+import { lookingOnce } from "./kept.ts";
 import type { KeptLook, Remembered } from "./remembered.ts";
+import type { LaneSettings } from "./settings.ts";
 
 const KEY = "remembered";
 const LONGEST_WAIT_MS = 3_000;
@@ -16,7 +18,7 @@ const LONGEST_WAIT_MS = 3_000;
 /** The Durable Object's class; Cloudflare finds it by the name in `wrangler.jsonc`. */
 export class Memory extends DurableObject {
   /** Not stored: it is worth half a minute. */
-  #look: KeptLook | undefined;
+  protected lookOnce = lookingOnce();
 
   recall(): Promise<Remembered | undefined> {
     return this.ctx.storage.get<Remembered>(KEY);
@@ -26,12 +28,8 @@ export class Memory extends DurableObject {
     await this.ctx.storage.put(KEY, what);
   }
 
-  async recallLook(): Promise<KeptLook | undefined> {
-    return this.#look;
-  }
-
-  async keepLook(look: KeptLook | undefined): Promise<void> {
-    this.#look = look;
+  look(at: number, settings: LaneSettings): Promise<KeptLook> {
+    return this.lookOnce(at, settings);
   }
 }
 
@@ -45,14 +43,13 @@ export function remember(env: Readonly<Record<string, unknown>>, what: Remembere
   return attempt(() => answer(stub(env).remember(what)));
 }
 
-/** The look that was kept last, or undefined when none was. */
-export function recallLook(env: Readonly<Record<string, unknown>>): Promise<Outcome<KeptLook | undefined>> {
-  return attempt(() => answer(stub(env).recallLook()));
-}
-
-/** Keeps a look for the next who asks; undefined forgets it. */
-export function keepLook(env: Readonly<Record<string, unknown>>, look: KeptLook | undefined): Promise<Outcome<void>> {
-  return attempt(() => answer(stub(env).keepLook(look)));
+/** The look that all share. It takes as long as GitHub does, so only a memory that just answered is asked for it. */
+export function sharedLook(
+  env: Readonly<Record<string, unknown>>,
+  at: number,
+  settings: LaneSettings,
+): Promise<Outcome<KeptLook>> {
+  return attempt(() => stub(env).look(at, settings));
 }
 
 function stub(env: Readonly<Record<string, unknown>>): DurableObjectStub<Memory> {

@@ -58,7 +58,7 @@ async function once(what: string, url: string, init: RequestInit, manners: Manne
 
 function refusal(what: string, response: Response, body: string, manners: Manners): EdgeError {
   const { status } = response;
-  const limited = isRateLimit(response);
+  const limited = isRateLimit(response, body);
   const remedy = limited ? "a rate limit is reached" : manners.remedies?.[status];
   const said = withoutSecrets(body, manners.secrets).replace(/\s+/g, " ").trim().slice(0, QUOTED);
   const text = [`${what}: HTTP ${status}`, remedy, said && `it said: ${said}`].filter(Boolean).join("; ");
@@ -69,9 +69,10 @@ function isToRepeat(status: number): boolean {
   return status === 429 || status >= 500;
 }
 
-/** GitHub says 403 for a rate limit too. That passes by itself, but not within a tick. */
-function isRateLimit({ status, headers }: Response): boolean {
-  return status === 403 && (headers.get("x-ratelimit-remaining") === "0" || headers.has("retry-after"));
+/** GitHub says 403 for a rate limit too, at times in the text alone. That passes by itself, but not within a tick. */
+function isRateLimit({ status, headers }: Response, body: string): boolean {
+  if (status !== 403) return false;
+  return headers.get("x-ratelimit-remaining") === "0" || headers.has("retry-after") || /rate limit/i.test(body);
 }
 
 function after(error: EdgeError, attempts: number): EdgeError {

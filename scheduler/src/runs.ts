@@ -1,15 +1,18 @@
 /** What GitHub's list of runs says about a window. Pure: every time is handed in. */
 
 import { EdgeError } from "./errors.ts";
-import type { Settings } from "./settings.ts";
+import type { LaneSettings } from "./settings.ts";
 import { midnight, minutes } from "./times.ts";
 
 /** A run of the workflow, cut down to what is judged. */
 export interface Run {
   event: string;
-  status: string;
+  /** Null where GitHub does not tell it, as its description allows: such a run is no success and not on its way. */
+  status: string | null;
   conclusion: string | null;
   createdAt: number;
+  /** For a run that completed: when it did, or later. */
+  updatedAt: number;
   /** `schedule <cron>`, `dispatch <source>`, `workflow_dispatch`; null where the title is not this workflow's. */
   lane: string | null;
 }
@@ -40,11 +43,18 @@ export function readRuns(body: string): Run[] {
 
 function readRun(raw: unknown): Run {
   const run = raw as Record<string, unknown>;
-  const { event, status, conclusion = null, created_at: created, display_title: title } = run;
-  const createdAt = typeof created === "string" ? Date.parse(created) : Number.NaN;
-  if (typeof event !== "string" || typeof status !== "string" || Number.isNaN(createdAt)) throw new TypeError("run");
+  const { event, status, conclusion = null, display_title: title } = run;
+  const [createdAt, updatedAt] = [instant(run["created_at"]), instant(run["updated_at"])];
+  if (typeof event !== "string") throw new TypeError("event");
+  if (status !== null && typeof status !== "string") throw new TypeError("status");
   if (conclusion !== null && typeof conclusion !== "string") throw new TypeError("conclusion");
-  return { event, status, conclusion, createdAt, lane: typeof title === "string" ? laneOf(title) : null };
+  return { event, status, conclusion, createdAt, updatedAt, lane: typeof title === "string" ? laneOf(title) : null };
+}
+
+function instant(text: unknown): number {
+  const at = typeof text === "string" ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw new TypeError("time");
+  return at;
 }
 
 /** The lane out of a run's `display_title`. */
@@ -69,7 +79,7 @@ export function isOwn(run: Run): boolean {
  * run that T itself sent counts (the tick was delivered twice). Otherwise the run sent at T - period would fill the
  * window that follows, and while GitHub is silent the Worker would dispatch at every second tick only.
  */
-export function answering(runs: readonly Run[], tick: number, settings: Settings): Run | undefined {
+export function answering(runs: readonly Run[], tick: number, settings: LaneSettings): Run | undefined {
   const tickFollows = tick <= midnight(tick) + settings.watchToMs;
   return runs.find((run) => {
     const own = isOwn(run);
@@ -93,6 +103,6 @@ function succeeded(run: Run): boolean {
   return run.status === "completed" && run.conclusion === "success";
 }
 
-function isOnItsWay(run: Run, tick: number, settings: Settings): boolean {
-  return ON_ITS_WAY.has(run.status) && tick - run.createdAt <= settings.onItsWayMs;
+function isOnItsWay(run: Run, tick: number, settings: LaneSettings): boolean {
+  return run.status !== null && ON_ITS_WAY.has(run.status) && tick - run.createdAt <= settings.onItsWayMs;
 }

@@ -1,9 +1,9 @@
-/** The Worker's variables, read once per event and refused all at once when any of them is wrong. */
+/** The Worker's variables, read once per event. Each fault is named, and stops no more than what needs the variable. */
 
 import { minutes } from "./times.ts";
 
-/** What the deployment decides. Times of day are milliseconds after midnight UTC. */
-export interface Settings {
+/** What looking and dispatching need. Times of day are milliseconds after midnight UTC. */
+export interface LaneSettings {
   api: string;
   repository: string;
   workflow: string;
@@ -11,24 +11,29 @@ export interface Settings {
   mode: "absent" | "always";
   periodMs: number;
   onItsWayMs: number;
-  quietLimitMs: number;
-  watchFromMs: number;
   watchToMs: number;
   timeoutMs: number;
   pauseMs: number;
   token: string;
-  webhook: string | undefined;
+  /** What must never be quoted. */
+  secrets: readonly string[];
 }
 
-/** The variables are wrong. Names them all; quotes no value, for a secret may have landed in the wrong one. */
-export class SettingsError extends Error {
-  override name = "SettingsError";
-  readonly faults: readonly string[];
+/** What judging needs besides: how long a silence may last, and from when on it counts. */
+export interface WatchSettings extends LaneSettings {
+  quietLimitMs: number;
+  watchFromMs: number;
+}
 
-  constructor(faults: readonly string[]) {
-    super(`the scheduler is configured wrongly: ${faults.join("; ")}`);
-    this.faults = faults;
-  }
+/** What the variables allow: a wrong one of the watcher's must not stop a dispatch. */
+export interface Reading {
+  /** Each wrong variable by name, without its value, for a secret may have landed in the wrong one. */
+  faults: readonly string[];
+  lane: LaneSettings | undefined;
+  watch: WatchSettings | undefined;
+  webhook: string | undefined;
+  /** A webhook is set that cannot be used. */
+  isMute: boolean;
 }
 
 const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9-]{0,38}\/(?!\.{1,2}$)[\w.-]{1,100}$/;
@@ -41,9 +46,8 @@ const SECRET = /^[\x21-\x7e]+$/; // what can stand in a header: a pasted line en
 /**
  * @param env the Worker's bindings; every variable of `wrangler.jsonc` is required, for a default here would be a
  * second place that declares it
- * @throws SettingsError
  */
-export function readSettings(env: Readonly<Record<string, unknown>>): Settings {
+export function readSettings(env: Readonly<Record<string, unknown>>): Reading {
   const faults: string[] = [];
   const text = (name: string, shape: RegExp, wanted: string): string => {
     const value = env[name];
@@ -62,34 +66,43 @@ export function readSettings(env: Readonly<Record<string, unknown>>): Settings {
     return value;
   };
 
-  const settings: Settings = {
+  const lane = {
     api: address("GITHUB_API").replace(/\/$/, ""),
     repository: text("GITHUB_REPOSITORY", REPOSITORY, "an owner/name"),
     workflow: text("WORKFLOW_FILE", WORKFLOW, "the file name of a workflow"),
     eventType: text("EVENT_TYPE", EVENT_TYPE, "an event type of 1 to 100 characters"),
-    mode: text("MODE", /^(absent|always)$/, "absent or always") as Settings["mode"],
+    mode: text("MODE", /^(absent|always)$/, "absent or always") as LaneSettings["mode"],
     periodMs: minutes(whole("PERIOD_MINUTES")),
     onItsWayMs: minutes(whole("ON_ITS_WAY_MINUTES")),
-    quietLimitMs: minutes(whole("QUIET_LIMIT_MINUTES")),
-    watchFromMs: timeOfDay("WATCH_FROM_UTC"),
     watchToMs: timeOfDay("WATCH_TO_UTC"),
     timeoutMs: whole("ATTEMPT_TIMEOUT_MS"),
     pauseMs: whole("RETRY_PAUSE_MS"),
     token: text("GITHUB_DISPATCH_TOKEN", SECRET, "a token: it holds a space or a line end"),
-    webhook: env["WATCH_WEBHOOK_URL"] === undefined ? undefined : address("WATCH_WEBHOOK_URL"),
   };
-  if (faults.length === 0 && settings.watchFromMs >= settings.watchToMs) {
+  const laneFaults = faults.length;
+  const watch = { quietLimitMs: minutes(whole("QUIET_LIMIT_MINUTES")), watchFromMs: timeOfDay("WATCH_FROM_UTC") };
+  if (faults.length === 0 && watch.watchFromMs >= lane.watchToMs)
     faults.push("WATCH_FROM_UTC is not before WATCH_TO_UTC");
-  }
-  if (faults.length > 0) throw new SettingsError(faults);
-  return settings;
+  const watchFaults = faults.length;
+  const webhook = env["WATCH_WEBHOOK_URL"] === undefined ? undefined : address("WATCH_WEBHOOK_URL");
+  const isMute = faults.length > watchFaults;
+
+  const voice = isMute ? undefined : webhook;
+  const settings = { ...lane, secrets: [lane.token, ...secretsOf(voice)] };
+  return {
+    faults,
+    lane: laneFaults === 0 ? settings : undefined,
+    watch: watchFaults === 0 ? { ...settings, ...watch } : undefined,
+    webhook: voice,
+    isMute,
+  };
 }
 
-/** What must never be quoted: the token, the webhook's address, and the part of it that is the key. */
-export function secretsOf({ token, webhook }: Settings): string[] {
-  if (webhook === undefined) return [token];
+/** What must never be quoted of the webhook: its address, and the part of it that is the key. */
+export function secretsOf(webhook: string | undefined): string[] {
+  if (webhook === undefined) return [];
   const { pathname, search } = new URL(webhook);
-  return [token, webhook, `${pathname}${search}`].filter((secret) => secret !== "/");
+  return [webhook, `${pathname}${search}`].filter((secret) => secret !== "/");
 }
 
 /** A secret travels encrypted, or not beyond this machine. */

@@ -2,21 +2,23 @@
  * The watcher outside GitHub: what there is to say at a tick, and whether this tick is the one to say it. Pure.
  *
  * An episode is told once. **Without memory** that is decided from scheduled times alone: the tick at which the limit
- * was crossed speaks, i.e. the one at which the age is over the limit while a period earlier it was not. A tick that
- * comes late or twice has the same scheduled time and so the same answer. If Cloudflare skips that very tick, each full
- * hour speaks again: a word too many is better than none. **With memory** a receipt decides: whichever tick first finds
- * the episode untold speaks, so a skipped tick or a webhook that failed is made good by the next one, and the end of
- * an episode is told as well.
+ * was crossed speaks, i.e. the one at which the age is over the limit while a period earlier, by the successes that
+ * were there to be seen then, it was not. A tick that comes late or twice has the same scheduled time and so the same
+ * answer. If Cloudflare skips that very tick, each full hour speaks again: a word too many is better than none. **With
+ * memory** a receipt decides: whichever tick first finds the episode untold speaks, so a skipped tick or a webhook that
+ * failed is made good by the next one, and the end of an episode is told as well. The receipt holds until a *good*
+ * verdict or a new day: in a long queue the newest success moves on at every tick, and the silence lasts all the same.
  *
- * The clock of silence starts when the watch begins (WATCH_FROM_UTC) each weekday and stops at WATCH_TO_UTC. So nights
- * and weekends do not count, the first tick of a day finds an age of 0, "no run ever" is as old as the day's watch, and
- * a silence that lasts for days is told once a day.
+ * The clock of silence starts when the watch begins (WATCH_FROM_UTC) each weekday, and ends with the day's last tick,
+ * which comes after WATCH_TO_UTC and judges to its own time, for on a Friday the next one comes on Monday. So nights and
+ * weekends do not count, the first tick of a day finds an age of 0, "no run ever" is as old as the day's watch, and a
+ * silence that lasts for days is told once a day.
  */
 
 import type { Outcome } from "./errors.ts";
 import type { Kind, Remembered } from "./remembered.ts";
 import { newestSuccess, type Run } from "./runs.ts";
-import type { Settings } from "./settings.ts";
+import type { Reading, WatchSettings } from "./settings.ts";
 import { forPeople, inMinutes, isWeekday, midnight, minutes } from "./times.ts";
 
 export type Look = Outcome<Run[]>;
@@ -43,31 +45,31 @@ export interface Quietness {
   late: boolean;
 }
 
-/** @param at a time of a weekday on or after the beginning of the watch, in milliseconds */
-export function quietness(runs: readonly Run[], at: number, settings: Settings): Quietness {
+/** @param at a time of a weekday at which somebody watches or a tick is due, in milliseconds */
+export function quietness(runs: readonly Run[], at: number, settings: WatchSettings): Quietness {
   const newest = newestSuccess(runs)?.createdAt;
   const since = Math.max(newest ?? Number.NEGATIVE_INFINITY, opening(at, settings));
-  const ageMs = Math.min(at, midnight(at) + settings.watchToMs) - since;
+  const ageMs = at - since;
   return { newest, since, ageMs, late: ageMs > settings.quietLimitMs };
 }
 
 /** When the watch begins on the day of a time. */
-export function opening(at: number, settings: Settings): number {
+export function opening(at: number, settings: WatchSettings): number {
   return midnight(at) + settings.watchFromMs;
 }
 
 /** Is anybody watching at this time? */
-export function isWatched(at: number, settings: Settings): boolean {
+export function isWatched(at: number, settings: WatchSettings): boolean {
   return isWeekday(at) && at >= opening(at, settings) && at < midnight(at) + settings.watchToMs;
 }
 
-/** The three verdicts of a tick. */
+/** The three verdicts of a tick on the checks. */
 export function judge(
   tick: number,
   look: Look,
   dispatched: Dispatched,
   memory: Outcome<Remembered>,
-  settings: Settings,
+  settings: WatchSettings,
 ): Verdict[] {
   return [
     judgeQuiet(tick, look, dispatched, settings),
@@ -76,11 +78,13 @@ export function judge(
   ];
 }
 
-function judgeQuiet(tick: number, look: Look, dispatched: Dispatched, settings: Settings): Verdict {
+function judgeQuiet(tick: number, look: Look, dispatched: Dispatched, settings: WatchSettings): Verdict {
   if (!look.ok) return { kind: "quiet", state: "unseen" };
   const { newest, since, ageMs, late } = quietness(look.value, tick, settings);
   if (late) {
-    const before = quietness(look.value, tick - settings.periodMs, settings);
+    const earlier = tick - settings.periodMs;
+    const seenThen = look.value.filter((run) => run.updatedAt <= earlier);
+    const before = quietness(seenThen, earlier, settings);
     const length = `${inMinutes(ageMs)} min`;
     const span = since === newest ? `for ${length}` : `in the ${length} since the watch began`;
     const text = [
@@ -104,7 +108,7 @@ function judgeUnreadable(
   look: Look,
   dispatched: Dispatched,
   memory: Outcome<Remembered>,
-  settings: Settings,
+  settings: WatchSettings,
 ): Verdict {
   const kind = "unreadable";
   if (look.ok) {
@@ -117,7 +121,7 @@ function judgeUnreadable(
   return { kind, state: "bad", since, crossing: false, text };
 }
 
-function judgeUndispatchable(tick: number, dispatched: Dispatched, settings: Settings): Verdict {
+function judgeUndispatchable(tick: number, dispatched: Dispatched, settings: WatchSettings): Verdict {
   const kind = "undispatchable";
   if ("skipped" in dispatched) return { kind, state: "unseen" };
   if (dispatched.ok) {
@@ -129,19 +133,41 @@ function judgeUndispatchable(tick: number, dispatched: Dispatched, settings: Set
   return { kind, state: "bad", since: opening(tick, settings), crossing: false, text };
 }
 
+/** Wrong variables are told like any other episode; the voice itself may be among what is wrong. */
+export function judgeVariables(tick: number, { faults, lane, watch }: Reading): Verdict {
+  const kind = "misconfigured";
+  if (faults.length === 0) {
+    return {
+      kind,
+      state: "good",
+      evidence: tick,
+      text: "PT health: the second scheduler's variables are right again.",
+    };
+  }
+  const rest = lane
+    ? `It dispatches${watch ? " and watches" : ", but nobody watches whether checks succeed"}.`
+    : "It dispatches nothing: GitHub's own schedule is the only lane left.";
+  const text = `PT health: the second scheduler is configured wrongly: ${faults.join("; ")}. ${rest}`;
+  return { kind, state: "bad", since: midnight(tick), crossing: false, text };
+}
+
 /** What this tick has to say. No lines: nothing. */
 export function messageOf(
   verdicts: readonly Verdict[],
   tick: number,
   memory: Outcome<Remembered>,
-  settings: Settings,
+  periodMs: number,
 ): Message {
   const told = { ...(memory.ok ? memory.value.told : {}) };
   const lines: string[] = [];
   for (const verdict of verdicts) {
     const receipt = told[verdict.kind];
-    if (verdict.state === "bad" && isToTell(verdict, receipt, tick, memory.ok, settings)) {
-      lines.push(verdict.text);
+    if (verdict.state === "bad") {
+      const isDue = memory.ok
+        ? receipt === undefined || receipt < midnight(tick)
+        : verdict.crossing || isFirstOfHour(tick, periodMs);
+      if (isDue) lines.push(verdict.text);
+      // The receipt moves on with the newest success, so that only a newer one is the end of the episode.
       told[verdict.kind] = verdict.since;
     } else if (verdict.state === "good" && receipt !== undefined && verdict.evidence > receipt) {
       lines.push(verdict.text);
@@ -151,19 +177,8 @@ export function messageOf(
   return { lines, told };
 }
 
-function isToTell(
-  verdict: Extract<Verdict, { state: "bad" }>,
-  receipt: number | undefined,
-  tick: number,
-  remembers: boolean,
-  settings: Settings,
-): boolean {
-  if (remembers) return receipt === undefined || receipt < verdict.since;
-  return verdict.crossing || isFirstOfHour(tick, settings);
-}
-
-function isFirstOfHour(tick: number, settings: Settings): boolean {
-  return tick % minutes(60) < settings.periodMs;
+function isFirstOfHour(tick: number, periodMs: number): boolean {
+  return tick % minutes(60) < periodMs;
 }
 
 function newestInWords(newest: number | undefined, runs: readonly Run[]): string {

@@ -47,6 +47,10 @@ describe("the window is answered", () => {
     ],
     ["by somebody else's dispatch", [dispatched(at("13:25:00"), "systemd-timer")]],
     ["by a scheduled run whose title is not known", [scheduled(at("13:27:00"), { display_title: "Notify" })]],
+    [
+      "by a success beside a run whose status GitHub does not tell",
+      [scheduled(at("13:27:00")), scheduled(at("13:22:00"), { status: null })],
+    ],
     ["by a queued run of 5 min", [unfinished("13:25:00", "queued")]],
     ["by a run in progress", [unfinished("13:27:00", "in_progress")]],
     [
@@ -74,6 +78,7 @@ describe("the window is empty", () => {
     ["with a run that timed out", [scheduled(at("13:27:00"), { conclusion: "timed_out" })]],
     ["with a run that is queued for more than 5 min", [unfinished("13:24:59", "queued")]],
     ["with a run that waits for somebody's approval", [unfinished("13:27:00", "waiting")]],
+    ["with a run whose status GitHub does not tell", [scheduled(at("13:27:00"), { status: null, conclusion: null })]],
     ["with a run by hand, which may be one of a branch", [scheduled(at("13:27:00"), { event: "workflow_dispatch" })]],
     ["with the run that the tick before sent", [dispatched(at("13:20:03"), OWN)]],
   ];

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { CLOSING, DAYTIME } from "./crons.ts";
-import { type Answer, LoopbackGitHub, scheduled } from "./github.ts";
+import { type Answer, dispatched, LoopbackGitHub, scheduled } from "./github.ts";
 import { type Scheduler, startScheduler, TOKEN, WEBHOOK_SECRET } from "./scheduler.ts";
 
 const MONDAY_13_10 = "2026-06-01T13:10:00Z";
@@ -62,6 +62,13 @@ describe("the request", () => {
     assert.equal(await scheduler.tick(MONDAY_13_10), "ok");
     assert.equal(github.asked.dispatch.length, 1);
   });
+
+  it("is sent twice in mode always when the tick is delivered twice, as README.md says", async () => {
+    github.onDispatch = ({ source }) => void github.runs.push(dispatched("2026-06-01T13:10:02Z", source));
+    for (let delivery = 0; delivery < 2; delivery += 1) await scheduler.tick(MONDAY_13_10);
+    assert.equal(github.asked.dispatch.length, 2);
+    assert.equal(payload(0)["correlation_id"], payload(1)["correlation_id"]);
+  });
 });
 
 describe("a refusal is not repeated, and the tick fails with what to mend", () => {
@@ -81,14 +88,16 @@ describe("a refusal is not repeated, and the tick fails with what to mend", () =
     });
   }
 
-  const limits: [string, Record<string, string>][] = [
-    ["used up", { "x-ratelimit-remaining": "0" }],
-    ["of the second kind", { "Retry-After": "60" }],
+  const SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+  const limits: [string, Record<string, string>, string][] = [
+    ["used up", { "x-ratelimit-remaining": "0" }, "Forbidden"],
+    ["of the second kind", { "Retry-After": "60" }, "Forbidden"],
+    ["of the second kind, which only the text says", {}, SECONDARY],
   ];
-  for (const [kind, headers] of limits) {
+  for (const [kind, headers, message] of limits) {
     it(`403 because a rate limit is ${kind} says so, and nobody is woken for it`, async () => {
       github.runs = [scheduled("2026-06-01T13:07:00Z")];
-      github.always("dispatch", { status: 403, body: { message: "rate limit exceeded" }, headers });
+      github.always("dispatch", { status: 403, body: { message }, headers });
       assert.equal(await scheduler.tick(MONDAY_13_10), "exception");
       assert.deepEqual([github.asked.dispatch.length, github.asked.webhook.length], [1, 0]);
       assert.match(scheduler.log.join("\n"), /HTTP 403; a rate limit is reached/);

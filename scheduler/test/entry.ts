@@ -1,9 +1,15 @@
 /** The Worker as it is deployed, but for what a test decides: the clock, absent bindings, an empty memory. */
 
-import { keepLook, remember } from "../src/memory.ts";
+import { lookingOnce } from "../src/kept.ts";
+import { Memory as Deployed, remember } from "../src/memory.ts";
 import { createWorker } from "../src/worker.ts";
 
-export { Memory } from "../src/memory.ts";
+/** The memory as it is deployed, and it can forget the look that it keeps. */
+export class Memory extends Deployed {
+  async forgetLook(): Promise<void> {
+    this.lookOnce = lookingOnce();
+  }
+}
 
 type Env = Record<string, unknown>;
 
@@ -17,15 +23,16 @@ function without(env: Env): Env {
 }
 
 export default {
-  async fetch(request: Request, env: Env): Promise<Response> {
+  async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
     if (new URL(request.url).pathname === "/forget") {
       worker = createWorker(now);
       await remember(env, { told: {} });
-      await keepLook(env, undefined);
+      const memory = env["MEMORY"] as DurableObjectNamespace<Memory>;
+      await memory.get(memory.idFromName("the one")).forgetLook();
       return new Response();
     }
     shown = Number(request.headers.get("x-now") ?? 0);
-    return worker.fetch(request, without(env));
+    return worker.fetch(request, without(env), context);
   },
   scheduled(due: { scheduledTime: number; cron: string }, env: Env): Promise<void> {
     shown = 0;

@@ -9,8 +9,10 @@ export interface FakeRun {
   created_at: string;
   display_title: string;
   event: "schedule" | "repository_dispatch" | "workflow_dispatch";
-  status: string;
+  status: string | null;
   conclusion: string | null;
+  /** When it finished, as far as GitHub's list tells; long ago unless told otherwise. */
+  updated_at?: string;
 }
 
 export interface Asked {
@@ -26,6 +28,8 @@ export type Door = "look" | "dispatch" | "webhook";
 
 export class LoopbackGitHub {
   runs: FakeRun[] = [];
+  /** How long GitHub thinks before each answer. */
+  thinksMs = 0;
   /** Called when a dispatch was taken, as GitHub then makes a run. */
   onDispatch: (payload: { source: string; correlation_id: string }) => void = () => {};
   readonly asked: Record<Door, Asked[]> = { look: [], dispatch: [], webhook: [] };
@@ -61,6 +65,7 @@ export class LoopbackGitHub {
   /** Back to an empty GitHub in which everything works. */
   reset(): void {
     this.runs = [];
+    this.thinksMs = 0;
     this.onDispatch = () => {};
     for (const door of ["look", "dispatch", "webhook"] as const) {
       this.asked[door].length = 0;
@@ -83,6 +88,7 @@ export class LoopbackGitHub {
     this.asked[door].push({ method, path: request.url ?? "", headers, body });
     if (door !== "webhook") this.#check(method, url, headers, body);
 
+    if (this.thinksMs > 0) await new Promise((resolve) => setTimeout(resolve, this.thinksMs));
     const answer = this.#planned[door].shift() ?? this.#always[door] ?? this.#usual(door, url, body);
     if (answer === "hang") return;
     if (answer === "stall") return void response.writeHead(200).write("{");

@@ -38,9 +38,21 @@ describe("the doors", () => {
   it("other methods are 405, and say which is allowed", async () => {
     for (const method of ["POST", "PUT", "DELETE"]) {
       const { status, headers } = await scheduler.get("/healthz", { method });
-      assert.deepEqual([status, headers.get("allow")], [405, "GET"]);
+      assert.deepEqual([status, headers.get("allow")], [405, "GET, HEAD"]);
     }
     assert.equal(github.asked.look.length, 0);
+  });
+
+  it("HEAD is answered as GET is, without the body, for many uptime services ask so", async () => {
+    github.runs = [scheduled("2026-06-01T14:57:00Z")];
+    for (const [at, status] of [
+      ["2026-06-01T15:00:00Z", 200],
+      ["2026-06-01T16:00:00Z", 503],
+    ] as const) {
+      const page = await scheduler.get("/healthz", { method: "HEAD", at });
+      assert.deepEqual([page.status, page.text], [status, ""]);
+      assert.equal(page.headers.get("content-type"), "application/json; charset=utf-8");
+    }
   });
 
   it("the answer is JSON that nobody keeps, and shows neither secret nor repository", async () => {
@@ -65,6 +77,35 @@ describe("the doors", () => {
       assert.equal(pages[0]?.text, pages[1]?.text);
       await worker().get("/healthz", { at: "2026-06-01T15:00:30Z" });
       assert.equal(github.asked.look.length, 2);
+    });
+  }
+
+  for (const [name, worker] of [
+    ["whoever asks and wherever", () => scheduler],
+    ["in this isolate, where there is no memory", () => forgetful],
+  ] as const) {
+    it(`sixty who ask at once make one look at GitHub, ${name}`, async () => {
+      github.runs = [scheduled("2026-06-01T14:57:00Z")];
+      github.thinksMs = 300;
+      const asking = Array.from({ length: 60 }, () => worker().get("/healthz", { at: "2026-06-01T15:00:00Z" }));
+      const pages = await Promise.all(asking);
+      assert.equal(github.asked.look.length, 1);
+      assert.deepEqual(new Set(pages.map(({ status }) => status)), new Set([200]));
+    });
+  }
+
+  for (const [name, worker] of [
+    ["with memory", () => scheduler],
+    ["without", () => forgetful],
+  ] as const) {
+    it(`who hangs up breaks off no look that others wait for, ${name}`, async () => {
+      github.runs = [scheduled("2026-06-01T14:57:00Z")];
+      github.thinksMs = 300;
+      const at = "2026-06-01T15:00:00Z";
+      const gone = worker().get("/healthz", { at, signal: AbortSignal.timeout(100) });
+      await assert.rejects(gone);
+      const { status } = await worker().get("/healthz", { at });
+      assert.deepEqual([status, github.asked.look.length], [200, 1]);
     });
   }
 

@@ -35,7 +35,7 @@ export interface Page {
 export interface Scheduler {
   /** One tick at a scheduled time. */
   tick(at: string, cron?: string): Promise<"ok" | "exception">;
-  get(path: string, init?: { method?: string; at?: string }): Promise<Page>;
+  get(path: string, init?: { method?: string; at?: string; signal?: AbortSignal | null }): Promise<Page>;
   /** Empties its memory, as if it had just been deployed. */
   forget(): Promise<void>;
   /** All that the Worker logged, errors included. */
@@ -87,9 +87,9 @@ export async function startScheduler(
     async forget() {
       await fetch(new URL("/forget", base));
     },
-    async get(path, { method = "GET", at } = {}) {
+    async get(path, { method = "GET", at, signal = null } = {}) {
       const headers: Record<string, string> = at ? { "x-now": String(Date.parse(at)) } : {};
-      const response = await fetch(new URL(path, base), { method, headers });
+      const response = await fetch(new URL(path, base), { method, headers, signal });
       const text = await response.text();
       return { status: response.status, headers: response.headers, text, body: text && JSON.parse(text) };
     },

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { CLOSING, DAYTIME, ticksOfDay } from "./crons.ts";
-import { dispatched, LoopbackGitHub, scheduled } from "./github.ts";
+import { dispatched, type FakeRun, LoopbackGitHub, scheduled } from "./github.ts";
 import { type Scheduler, startScheduler } from "./scheduler.ts";
 
 const MONDAY = "2026-06-01";
@@ -65,6 +65,36 @@ function primaryLane(day: string, until = "22:00"): string[] {
   return clocks.filter((clock) => clock < until).map((clock) => `${day}T${clock}:00Z`);
 }
 
+/** Plays a queue: each run is listed at once and succeeds only after a while. Returns when the webhook was told. */
+async function playQueue(
+  watcher: Scheduler,
+  day: string,
+  created: string[],
+  delay: number,
+  delivered = isMorning,
+): Promise<string[]> {
+  const spoke: string[] = [];
+  for (const { at, cron } of ticksOfDay(day, [DAYTIME, CLOSING])) {
+    if (!delivered(at.slice(11, 16))) continue;
+    github.runs = created.filter((run) => run <= at).map((run) => queuedRun(run, delay, at));
+    const before = github.told.length;
+    await watcher.tick(at, cron);
+    if (github.told.length > before) spoke.push(at.slice(11, 16));
+  }
+  return spoke;
+}
+
+function queuedRun(created: string, delay: number, at: string): FakeRun {
+  const finished = Date.parse(created) + delay * 60_000;
+  if (finished > Date.parse(at)) return scheduled(created, { status: "queued", conclusion: null });
+  return scheduled(created, { updated_at: new Date(finished).toISOString().replace(".000Z", "Z") });
+}
+
+/** A day whose last success is this one. */
+function untilLast(clock: string): string[] {
+  return [...primaryLane(MONDAY, clock.slice(0, 5)), `${MONDAY}T${clock}Z`];
+}
+
 describe("no success for longer than the limit of 30 min", () => {
   const rows: [string, string[], typeof isMorning, string[], string[]][] = [
     ["a healthy morning", primaryLane(MONDAY), isMorning, [], []],
@@ -76,7 +106,9 @@ describe("no success for longer than the limit of 30 min", () => {
     ["the weekend does not count", ["2026-05-29T21:57:00Z"], isMorning, ["13:40"], ["14:00"]],
     ["silent from the evening on", primaryLane(MONDAY, "21:06"), isEvening, ["21:30"], ["22:00"]],
     ["crossed at the very end of the watch", primaryLane(MONDAY, "21:28"), isEvening, ["22:00"], []],
-    ["cut short by the end of the watch: no silence", primaryLane(MONDAY, "21:38"), isEvening, [], []],
+    ["crossed only after the last window", primaryLane(MONDAY, "21:38"), isEvening, ["22:10"], []],
+    ["a second beyond the limit at the last tick", untilLast("21:39:59"), isEvening, ["22:10"], []],
+    ["at the limit at the last tick", untilLast("21:40:00"), isEvening, [], []],
   ];
   for (const [name, runs, part, spoke, repeated] of rows) {
     it(name, async () => {
@@ -184,6 +216,34 @@ describe("once per episode", () => {
     assert.deepEqual([monday.spoke, tuesday.spoke], [["13:40"], ["13:40"]]);
   });
 
+  const queues: [string, () => Scheduler, number, string[]][] = [
+    ["38 min", () => scheduler, 38, ["13:40"]],
+    ["38 min, without memory", () => forgetful, 38, ["13:40", "14:00", "15:00"]],
+    ["28 min", () => scheduler, 28, ["13:40"]],
+    ["28 min, without memory", () => forgetful, 28, ["13:40", "14:00", "15:00"]],
+  ];
+  for (const [name, watcher, delay, spoke] of queues) {
+    it(`each run succeeds only after ${name}: one episode, however far the newest success moves`, async () => {
+      assert.deepEqual(await playQueue(watcher(), MONDAY, primaryLane(MONDAY), delay, untilThree), spoke);
+    });
+  }
+
+  it("a queue that empties ends the episode, once", async () => {
+    const queued = primaryLane(MONDAY, "14:08");
+    await playQueue(scheduler, MONDAY, queued, 38, (clock) => clock <= "14:10");
+    github.runs = primaryLane(MONDAY, "14:18").map((run) => scheduled(run));
+    await play(scheduler, MONDAY, [], (clock) => clock === "14:20" || clock === "14:30");
+    assert.equal(github.told.length, 2);
+    assert.match(github.told[1] ?? "", /a check succeeded again, at 2026-06-01 14:17 UTC/);
+  });
+
+  it("what succeeded late during the silence is no end of it on the next morning", async () => {
+    const queued = primaryLane(MONDAY, "20:08");
+    const monday = await playQueue(scheduler, MONDAY, queued, 38, (clock) => clock >= "20:00");
+    const tuesday = await playQueue(scheduler, TUESDAY, queued, 38);
+    assert.deepEqual([monday, tuesday], [["20:00"], ["13:40"]]);
+  });
+
   it("without a webhook nothing is sent, the log says it, and the tick is well", async () => {
     assert.equal(await mute.tick(`${MONDAY}T13:40:00Z`), "ok");
     assert.equal(github.asked.webhook.length, 0);
@@ -255,4 +315,43 @@ describe("the second scheduler cannot dispatch", () => {
     const { spoke, failed } = await play(scheduler, MONDAY, primaryLane(MONDAY), isEvening);
     assert.deepEqual([spoke, failed], [[], ["22:10"]]);
   });
+});
+
+describe("a Friday evening on which only the Worker's own runs come", () => {
+  const FRIDAY = "2026-06-05";
+  const MONDAY_AFTER = "2026-06-08";
+
+  /** GitHub's schedule is silent, each tick dispatches, and from a time on all of these runs fail. */
+  async function evening(failsFrom: string): Promise<string[]> {
+    let tick = "";
+    let total = 0;
+    github.runs = [scheduled(`${FRIDAY}T20:27:00Z`, { conclusion: "failure" }), scheduled(`${FRIDAY}T20:17:00Z`)];
+    github.onDispatch = ({ source }) => {
+      total += 1;
+      const conclusion = tick < failsFrom ? "success" : "failure";
+      github.runs.push(dispatched(tick.replace(":00Z", ":03Z"), source, { conclusion }));
+    };
+    const spoke: string[] = [];
+    const ticks = [FRIDAY, MONDAY_AFTER].flatMap((day) => ticksOfDay(day, [DAYTIME, CLOSING]));
+    const played = ticks.filter(({ at }) => at >= `${FRIDAY}T20:30` && at <= `${MONDAY_AFTER}T13:50`);
+    for (const { at, cron } of played) {
+      tick = at;
+      const before = github.told.length;
+      assert.equal(await scheduler.tick(at, cron), "ok");
+      if (github.told.length > before) spoke.push(at.slice(5, 16));
+    }
+    assert.equal(total, played.length);
+    return spoke;
+  }
+
+  const rows: [string, string, string[]][] = [
+    ["all of them succeed: nobody is told", "never", []],
+    ["they fail from 21:00 on: told at 21:30", "T21:00", ["06-05T21:30", "06-08T13:40"]],
+    ["they fail from 21:40 on: told at 22:10, the last tick before Monday", "T21:40", ["06-05T22:10", "06-08T13:40"]],
+    // The newest success, of 21:40:03, is younger than the limit at the last tick. README.md says so.
+    ["they fail from 21:50 on: within the limit at the last tick, so told on Monday", "T21:50", ["06-08T13:40"]],
+  ];
+  for (const [name, failsFrom, spoke] of rows) {
+    it(name, async () => assert.deepEqual(await evening(failsFrom.replace("T", `${FRIDAY}T`)), spoke));
+  }
 });

@@ -1,4 +1,4 @@
-"""One choke point: no client that can open a socket, and no process, is begun anywhere else."""
+"""One choke point: no client that can open a socket or a store, and no process, is begun anywhere else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGE = ROOT / "detector"
 OPEN_SOCKETS = {
     "socket", "ssl", "http", "ftplib", "smtplib", "telnetlib", "xmlrpc", "socketserver", "asyncio", "selectors",
     "httpx", "httpcore", "boto3", "botocore", "urllib3", "requests", "aiohttp", "websockets", "slack_sdk", "docker",
-    "subprocess", "multiprocessing", "pty",
+    "subprocess", "multiprocessing", "pty", "sqlite3",
 }  # fmt: skip
 ALSO = {"urllib.request", "os.system", "os.popen", "os.execv", "os.posix_spawn", "logging.handlers"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "clients" not in path.relative_to(PACKAGE).parts)
@@ -50,7 +50,7 @@ def test_no_client_is_built_elsewhere(path):
     [
         "import boto3", "from boto3.session import Session", "def f():\n    import httpx", "from os import system",
         "import os\nos.system('x')", "import urllib.request", "from urllib import request",
-        "import_module('slack_sdk.webhook')", "import http.client as c",
+        "import_module('slack_sdk.webhook')", "import http.client as c", "from sqlite3 import connect",
     ],
 )  # fmt: skip
 def test_the_test_itself_sees_one(text):

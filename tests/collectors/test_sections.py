@@ -169,7 +169,7 @@ def test_what_the_box_does_not_read_is_missing(put, tmp_path):
 
 def test_a_box_that_stopped_collecting_is_stale(put, tmp_path):
     ran = answer("detect", environ={"AEGIS_PT_SECTIONS": f"broker={box_file(put, tmp_path, 400)}"})
-    assert ran.types == ["source_stale"]
+    assert ran.types == ["exposure_unwatched", "source_stale"], "the broker carries the positions"
 
 
 @pytest.mark.parametrize("taken_at", ["soon", 7, None, "2026-06-02T15:00:00"])

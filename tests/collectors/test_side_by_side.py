@@ -135,7 +135,7 @@ def test_an_entry_is_what_the_contract_says():
 def test_the_walk_finds_every_file_and_nothing_else():
     names = [vars(one)["__name__"].rpartition(".")[2] for one in all_collectors()]
     files = sorted(path.stem for path in (ROOT / "detector" / "collectors").glob("[a-z]*.py"))
-    assert names == files == ["containers", "dashboard", "ecs", "logs", "sections"]
+    assert names == files == ["containers", "dashboard", "ecs", "logs", "sections", "stores"]
 
 
 def test_every_section_that_can_be_collected_is_offered_once():
@@ -150,7 +150,7 @@ def test_without_settings_nothing_is_configured():
 def test_every_setting_that_switches_a_source_on_does_so():
     on = {
         "STATUS_URL": "http://h/", "BOT_STATUS_URL": "http://h/b", "ECS_CLUSTER": "c", "LOG_GROUP": "g",
-        "STANDBY_DOCKER_URL": "unix:///x", "SECTIONS": "broker=/b,stores=/s",
+        "STANDBY_DOCKER_URL": "unix:///x", "SECTIONS": "broker=/b", "STORES_DB": "/s",
     }  # fmt: skip
     found = configured(settings_of(on))
     assert {one.name for one in found} == {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detector.catalog import all_rules
-from detector.commands import explain
+from detector.commands import _runbook
 from detector.model.codes import CODES
 from tests.told import epilog_example, told
 
@@ -137,7 +137,7 @@ def test_a_setting_that_cannot_be_used_does_not_matter_to_a_code():
 
 
 def test_without_the_runbook_beside_the_package_the_link_remains(tmp_path, monkeypatch):
-    monkeypatch.setattr(explain, "RUNBOOK", tmp_path / "RUNBOOK.md")
+    monkeypatch.setattr(_runbook, "PLACES", (tmp_path / "RUNBOOK.md",))
     answer = told("explain", "stuck_exits")
     assert answer.code == 0
     assert answer.lines[-1].endswith("RUNBOOK.md#stuck_exits")

@@ -177,3 +177,18 @@ def test_plain_paths_do_not_load_the_library():
         "sys.exit('jmespath' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ({"api_connected": False, "message": "API connection failed: TimeoutError()"}, "API connection failed: TimeoutError()"),
+        ({"api_connected": True, "message": "Connected to TWS"}, ""),
+        ({"api_connected": None, "message": "starting"}, MISSING),
+        ({"message": "starting"}, MISSING),
+        (None, MISSING),
+    ],
+)  # fmt: skip
+def test_robo_trader_s_message_is_an_error_only_while_its_api_is_not_connected(status, found):
+    look = parse_profile(builtin("robo_trader") or {}).looks["connection_error"]
+    assert look({"trading_status": status}) == found

@@ -64,7 +64,11 @@ def test_both_payloads_are_read():
         ("orders", [], ()),
         ("open_positions", [{"symbol": "SPY", "quantity": -2}], (Position("SPY", quantity=-2),)),
         ("ticks", [{"symbol": "SPY", "price": 1.5, "at": 1780412400}], (Tick("SPY", 1.5, NOW),)),
-        ("recent_trades", [{"trade_id": 162, "pnl_unknown": True}], (Trade("162", pnl_unknown=True),)),
+        (
+            "recent_trades",
+            [{"trade_id": 162, "pnl_unknown": True}],
+            (Trade(trade_id="162", pnl_unknown=True),),
+        ),
     ],
 )
 def test_a_fact_is_read(fact, raw, value):
@@ -195,20 +199,23 @@ def test_an_age_counts_from_when_the_payload_was_true():
 )
 def test_an_order_is_as_old_as_the_older_of_time_and_age(order, submitted):
     assert reading({"orders": [{"order_id": 7, **order}]}).values["orders"] == (
-        Order("7", submitted_at=submitted),
+        Order(order_id="7", submitted_at=submitted),
     )
 
 
 def test_ages_stay_with_their_orders_beside_an_entry_that_is_none():
     one = reading({"orders": [{"order_id": 1, "age_sec": 10}, "junk", {"order_id": 2, "age_sec": 20}]})
-    assert one.values["orders"] == (Order("1", submitted_at=ago(10)), Order("2", submitted_at=ago(20)))
+    assert one.values["orders"] == (
+        Order(order_id="1", submitted_at=ago(10)),
+        Order(order_id="2", submitted_at=ago(20)),
+    )
     assert one.partial == {"orders"}
 
 
 def test_ages_stay_with_their_orders_in_a_list_that_is_cut():
     one = reading({"orders": ["junk", *({"order_id": n, "age_sec": n} for n in range(10_001))]})
     assert len(one.values["orders"]) == 9_999
-    assert one.values["orders"][700] == Order("700", submitted_at=ago(700))
+    assert one.values["orders"][700] == Order(order_id="700", submitted_at=ago(700))
 
 
 # ---- never reconciled -----------------------------------------------------------------------------------------------

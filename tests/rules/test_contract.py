@@ -57,6 +57,17 @@ CONTRACT = {
     "farm_unhealed": (OCC, False, "never", False, ALWAYS),
     "margin_notice": (OCC, True, "now", False, ALWAYS),
     "detector_error": (STATE, False, "never", False, ALWAYS),
+    "open_positions_drift": (STATE, True, "now", False, ALWAYS),
+    "state_stores_disagree": (STATE, True, "now", False, ALWAYS),
+    "trade_reopened": (STATE, True, "now", False, ALWAYS),
+    "startup_reconcile_missing": (STATE, True, "480 s", False, ALWAYS),
+    "missed_fill": (OCC, True, "now", False, ALWAYS),
+    "trade_record_inconsistent": (OCC, False, "never", False, ALWAYS),
+    "duplicate_entry_burst": (OCC, True, "now", False, ALWAYS),
+    "exit_would_open_position": (STATE, True, "now", False, ALWAYS),
+    "unprotected_position": (STATE, True, "now", False, RTH),
+    "feed_frozen": (STATE, False, "never", False, GRACE),
+    "wrong_environment": (STATE, True, "now", False, ALWAYS),
 }
 BY_NAME = {one.name: one.declaration for one in all_rules()}
 

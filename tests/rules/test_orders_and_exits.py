@@ -177,6 +177,23 @@ def test_pending_exits_are_owed_at_the_second_observation_unless_an_order_proves
     assert told == [[], ["pending_exits"], ["pending_exits", "pending_order_stale"]]
 
 
+@pytest.mark.parametrize(
+    ("rows", "at_once"),
+    [
+        pytest.param([order(300, kind="exit")], False, id="300 s"),
+        pytest.param([order(301, kind="exit")], True, id="301 s"),
+        pytest.param([order(10, kind="exit"), order(301, order_id=1002, kind="exit")], True, id="the oldest counts"),
+        pytest.param([order(301)], False, id="an entry"),
+        pytest.param([order(301, kind="exit", status="Filled")], False, id="filled"),
+        pytest.param([order(301, kind="exit", parked=True)], False, id="parked"),
+    ],
+)  # fmt: skip
+def test_what_proves_pending_exits_at_their_first_observation(rows, at_once):
+    memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z")))
+    report = evaluated(patched(healthy(), status(pending_exits=1, orders=rows)), memory)
+    assert ("pending_exits" in [event.type for event in report.new_events]) is at_once
+
+
 FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")
 
 

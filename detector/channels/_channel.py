@@ -1,0 +1,101 @@
+"""What a channel is to the rest: its name, its lowest severity, and one method that tells it something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from detector.model.condition import Place
+from detector.model.edge import EdgeError
+from detector.model.rule import Severity
+from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Setting, Settings
+
+if TYPE_CHECKING:
+    from detector.clients.wire import Reach
+    from detector.render.message import Message
+
+_PROXIES = ("https_proxy", "all_proxy", "no_proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The outside world as the door hands it over: its environment and its clock."""
+
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A channel's yes: to all of the message, or to the items of these delivery ids.
+
+    `places` says where an item stands now, by delivery id, where the channel can edit it. `failed` is why the
+    rest was not taken, `said` what went wrong beside the telling.
+    """
+
+    taken: frozenset[str] | None = None
+    places: Mapping[str, Place] = field(default_factory=dict)
+    failed: EdgeError | None = None
+    said: str | None = None
+
+
+class Channel(Protocol):
+    """One configured channel. `setting` is the one that leads there, `place` where that is, for people."""
+
+    @property
+    def name(self) -> str:
+        """Its name in receipts: `slack`, `email:1f2e3d4c`; never an address."""
+
+    @property
+    def least(self) -> Severity:
+        """The lowest severity that it is told of."""
+
+    @property
+    def setting(self) -> Setting[Any]:
+        """The setting that leads there."""
+
+    @property
+    def place(self) -> str:
+        """Where it leads, for people; no secret and no address of a person."""
+
+    def notify(self, message: Message) -> Told:
+        """Send the message and return what was taken; raises EdgeError where nothing was."""
+
+    def shows(self, message: Message) -> str:
+        """Return exactly what `notify` would send, as text."""
+
+
+class ChannelFile(Protocol):
+    """A channel's file as the walk finds it."""
+
+    KIND: str
+    OFFER: Offer
+
+    def channels(self, settings: Settings, world: World) -> Iterator[Channel]:
+        """Yield the channels that the settings switch on."""
+
+    def faults(self, settings: Settings) -> Iterator[str]:
+        """Yield a sentence for every two settings that contradict each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What switches a channel on: the settings that it takes, the first of them, and what it is."""
+
+    settings: tuple[Setting[Any], ...]
+    adds: str
+
+
+def reach_of(settings: Settings, world: World) -> Reach:
+    """Return what one channel may do at the wire; its deadline begins now."""
+    from detector.clients.wire import Deadline, Reach
+
+    proxies = {name: text for name, text in world.environ.items() if name.lower() in _PROXIES}
+    return Reach(Deadline(settings[CHANNEL_TIMEOUT_SEC]), settings[CA_FILE], proxies)
+
+
+def is_here(host: str | None) -> bool:
+    """Whether a host is this machine itself, to which a connection needs no encryption."""
+    return host in ("localhost", "127.0.0.1", "::1")

@@ -1,0 +1,145 @@
+"""E-mail: one mail to each recipient, each with receipts of its own, so that only who was refused is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from hashlib import sha256
+from typing import Any
+
+from detector.channels._channel import Channel, Offer, Told, World, is_here, reach_of
+from detector.model.edge import EdgeError
+from detector.model.redact import redacted_text
+from detector.model.rule import Severity
+from detector.render.message import Message
+from detector.render.message_html import html_of_message
+from detector.render.message_text import text_of_message
+from detector.settings import (
+    EMAIL_FROM,
+    EMAIL_MIN,
+    EMAIL_TO,
+    SMTP_HOST,
+    SMTP_PASSWORD,
+    SMTP_PORT,
+    SMTP_TLS,
+    SMTP_USER,
+    Setting,
+    Settings,
+    secrets_of,
+)
+
+KIND = "email"
+OFFER = Offer((SMTP_HOST, EMAIL_FROM, EMAIL_TO), "alerts by e-mail")
+_MOST_ITEMS = 100
+_MOST_REFERENCES = 20
+# Every header in ASCII and every line short, so that no server has to change the mail on its way.
+_POLICY = SMTP.clone(cte_type="7bit")
+
+
+def channels(settings: Settings, world: World) -> Iterator[Channel]:
+    """Yield a channel for each recipient."""
+    if settings[SMTP_HOST] and settings[EMAIL_FROM]:
+        recipients: tuple[str, ...] = settings[EMAIL_TO]
+        for number, address in enumerate(recipients, 1):
+            yield Mail(settings, world, address, f"recipient {number} of {len(recipients)}")
+
+
+def faults(settings: Settings) -> Iterator[str]:
+    """Yield what contradicts itself: half a channel, half a login, clear text that leaves this machine."""
+    needed: tuple[Setting[Any], ...] = (SMTP_HOST, EMAIL_FROM, EMAIL_TO)
+    missing = [setting.name for setting in needed if not settings[setting]]
+    if missing and len(missing) < len(needed):
+        yield f"e-mail needs {' and '.join(missing)} too"
+    if bool(settings[SMTP_USER]) != bool(settings[SMTP_PASSWORD]):
+        yield f"{SMTP_USER.name} and {SMTP_PASSWORD.name}: a login needs both"
+    if settings[SMTP_HOST] and settings[SMTP_TLS] == "none" and not is_here(settings[SMTP_HOST]):
+        yield f"{SMTP_TLS.name}: none is only for a server on this machine itself; nothing is sent in clear text"
+
+
+class Mail:
+    """One recipient. It is named by a hash of its address, which itself is written nowhere."""
+
+    setting: Setting[Any] = EMAIL_TO
+
+    def __init__(self, settings: Settings, world: World, address: str, which: str) -> None:
+        self._settings = settings
+        self._world = world
+        self._address = address
+        self._which = which
+        self.name = f"{KIND}:{sha256(address.lower().encode()).hexdigest()[:8]}"
+
+    @property
+    def least(self) -> Severity:
+        """The lowest severity that it is told of."""
+        return "critical" if self._settings[EMAIL_MIN] == "critical" else "warning"
+
+    @property
+    def place(self) -> str:
+        """The recipient by its place in the setting, and the server."""
+        settings = self._settings
+        return f"{self._which}, by {settings[SMTP_HOST]}:{settings[SMTP_PORT]} ({settings[SMTP_TLS]})"
+
+    def notify(self, message: Message) -> Told:
+        """Send the mail; raises EdgeError, which says which recipient it was."""
+        from detector.clients.smtp import Envelope, Post, Server
+
+        settings = self._settings
+        server = Server(
+            settings[SMTP_HOST],
+            settings[SMTP_PORT],
+            "tls" if settings[SMTP_TLS] == "tls" else "none" if settings[SMTP_TLS] == "none" else "starttls",
+            settings[SMTP_USER],
+            settings[SMTP_PASSWORD],
+        )
+        post = Post(reach_of(settings, self._world), server)
+        try:
+            post.send(Envelope(self._sender, self._address), self._mail(message).as_bytes())
+        except EdgeError as error:
+            raise EdgeError(
+                f"{self._which}: {error}", reason=error.reason, permanent=error.permanent
+            ) from None
+        return Told()
+
+    def shows(self, message: Message) -> str:
+        """Return the mail that would be sent, decoded for people, without the addresses."""
+        mail = self._mail(message)
+        headers = [f"{name}: {text}" for name, text in mail.items()]
+        parts = [f"--- {part.get_content_type()}\n{part.get_content()}" for part in mail.iter_parts()]
+        return redacted_text("\n".join([*headers, "", *parts]), secrets_of(self._settings))
+
+    @property
+    def _sender(self) -> str:
+        sender: str = self._settings[EMAIL_FROM][0]
+        return sender
+
+    def _mail(self, message: Message) -> EmailMessage:
+        """Return the mail. Its id and those that it refers to come from the delivery, so a repeat is known as one."""
+        mail = EmailMessage(_POLICY)
+        mail["From"] = Address("PT health detector", addr_spec=self._sender)
+        mail["To"] = Address(addr_spec=self._address)
+        # The library decodes an encoded word of the data, and a line end inside of one would begin a new header.
+        mail["Subject"] = message.headline.replace("=?", "= ?")
+        mail["Date"] = format_datetime(message.sent_at)
+        mail["Message-ID"] = self._id(message.delivery_id)
+        episodes = list(dict.fromkeys(item.episode for item in message.items))[:_MOST_REFERENCES]
+        if episodes:
+            mail["In-Reply-To"] = self._id(episodes[0])
+            mail["References"] = " ".join(self._id(one) for one in reversed(episodes))
+        mail["Auto-Submitted"] = "auto-generated"
+        if message.kind == "critical":
+            mail["Importance"] = "high"
+        mail.set_content(text_of_message(message, _MOST_ITEMS))
+        mail.add_alternative(html_of_message(message, _MOST_ITEMS), subtype="html")
+        mail.set_boundary(
+            f"=_{message.delivery_id}"
+        )  # made of nothing random: the same delivery, the same bytes
+        return mail
+
+    def _id(self, name: str) -> str:
+        return f"<{name}.{self.name.partition(':')[2]}@{self._sender.rpartition('@')[2]}>"
+
+
+__all__ = ["KIND", "OFFER", "Mail", "channels", "faults"]

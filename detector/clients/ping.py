@@ -1,0 +1,35 @@
+"""The dead-man's switch: one POST after each run, as healthchecks.io takes it; a failure goes to `/fail`.
+
+It is the one piece that notices when every lane is dead, because it is told from outside when nothing comes.
+"""
+
+from __future__ import annotations
+
+import httpx
+
+from detector import __version__
+from detector.clients.web import exchanged
+from detector.clients.wire import Reach
+from detector.model.edge import HTTP_STATUS, EdgeError
+
+_OK = range(200, 300)
+_MOST_BYTES = 10_000  # what healthchecks.io keeps of a ping's body
+
+
+def ping(reach: Reach, url: str, well: bool, said: str) -> None:
+    """Tell the switch how the run ended, with a line that it keeps; raises EdgeError."""
+    address = httpx.URL(url)
+    if not well:
+        address = address.copy_with(path=f"{address.path.rstrip('/')}/fail")
+    request = httpx.Request(
+        "POST",
+        address,
+        headers={
+            "user-agent": f"pt-health-detector/{__version__}",
+            "content-type": "text/plain; charset=utf-8",
+        },
+        content=said.encode()[:_MOST_BYTES],
+    )
+    page = exchanged(reach, request, methods=("POST",))
+    if page.status not in _OK:
+        raise EdgeError(f"it answered {page.status}", reason=HTTP_STATUS)

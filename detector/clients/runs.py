@@ -1,0 +1,110 @@
+"""The runs of one workflow between two times, listed to the end; what could not be read is said, never left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final
+
+from detector.clients.github import GitHub
+from detector.model.document import clipped
+from detector.model.edge import EdgeError
+from detector.model.times import text_of
+from detector.model.window import Run, Unread
+from detector.schedule.listed import ListError, Listing, in_order, run_of
+
+MOST_LISTED: Final = 1000
+"""GitHub lists no more runs than this under a filter, and may say that there are no more."""
+
+_SECOND, _SHORTEST = timedelta(seconds=1), timedelta(minutes=1)
+_DAY = timedelta(days=1)
+
+
+def _silent(_moment: datetime) -> None:
+    pass
+
+
+@dataclass(slots=True)
+class Runs:
+    """Lists a workflow's runs; `workflow` is the name of its file, `tell` hears from when on is being read."""
+
+    github: GitHub
+    workflow: str
+    tell: Callable[[datetime], None] = _silent
+    _given_up: tuple[str, str] | None = field(default=None, init=False)
+
+    def between(self, start: datetime, end: datetime) -> Listing:
+        """Return the runs created in [start, end]; nothing is raised, `unread` says what is missing and why.
+
+        More runs than GitHub lists are asked for day by day, and a day that has more by its halves.
+        """
+        runs: list[Run] = []
+        unread: list[Unread] = []
+        for part in self._read(start.replace(microsecond=0), end.replace(microsecond=0)):
+            if isinstance(part, Unread):
+                unread.append(part)
+            else:
+                runs += part
+        return Listing(in_order(runs), tuple(sorted(unread, key=lambda one: one.start)))
+
+    def state(self) -> str:
+        """Return what GitHub says of the workflow: `active`, `disabled_inactivity`, ...; raises EdgeError."""
+        return clipped(str(self.github.get(f"/actions/workflows/{self.workflow}").get("state")))
+
+    def _read(self, start: datetime, end: datetime) -> Iterator[list[Run] | Unread]:
+        if self._given_up:
+            yield Unread(start, end, *self._given_up)
+            return
+        self.tell(start)
+        try:
+            found = self._listed(start, end)
+        except EdgeError as error:
+            # One fault is enough: the next request would meet the same limit, refusal or deadline.
+            self._given_up = f"GitHub's list of runs from {text_of(start)} on: {error}", error.reason
+            yield Unread(start, end, *self._given_up)
+            return
+        except ListError as error:
+            yield Unread(start, end, f"GitHub's list of runs from {text_of(start)} on: {error}")
+            return
+        if found is not None:
+            yield from found
+        elif end - start <= _SHORTEST:
+            yield Unread(start, end, f"{MOST_LISTED} runs or more within a minute, at {text_of(start)}")
+        else:
+            for part in reversed(list(_parts(start, end))):
+                yield from self._read(*part)
+
+    def _listed(self, start: datetime, end: datetime) -> list[list[Run] | Unread] | None:
+        """Return what was read of a span, or None where it may hold more runs than GitHub lists."""
+        items: list[Any] = []
+        most = 0
+        params = {"created": f"{text_of(start)}..{text_of(end)}", "exclude_pull_requests": "true"}
+        for total, page in self.github.listed(
+            f"/actions/workflows/{self.workflow}/runs", "workflow_runs", params
+        ):
+            if total >= MOST_LISTED:
+                return None
+            items += page
+            most = max(most, total)
+        runs = in_order(run_of(item) for item in items)
+        if len(runs) != most:
+            return [
+                list(runs),
+                Unread(start, end, f"GitHub listed {len(runs)} of {most} runs from {text_of(start)} on"),
+            ]
+        return [list(runs)]
+
+
+def _parts(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Part a span, both ends included, at the midnights of UTC; a day or less in its middle."""
+    if end - start < _DAY:
+        middle = start + (end - start) // 2
+        middle = middle.replace(microsecond=0)
+        yield start, middle
+        yield middle + _SECOND, end
+        return
+    while start <= end:
+        midnight = datetime.combine(start.date() + _DAY, time(), UTC)
+        yield start, min(end, midnight - _SECOND)
+        start = midnight

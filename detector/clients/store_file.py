@@ -1,0 +1,104 @@
+"""The file of somebody else's SQLite database as it lies there: its header, its log, its index, and a lock as readers have.
+
+A lock of SQLite belongs to a process, and closing any descriptor of the file drops it: one is opened here, and it is
+closed last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.model.edge import CORRUPT, EMPTY, LOCKED, MISSING, UNREADABLE, EdgeError
+
+PATIENCE_SEC = 1.0
+PAUSE_SEC = 0.01
+IS_LOCKED = f"a writer holds it locked for over {PATIENCE_SEC:g} s"
+IS_NO_DATABASE = "it is no SQLite database, or an encrypted one"
+_MAGIC = b"SQLite format 3\x00"
+_READ_VERSION, _WAL = 19, 2  # the byte of the header that says how it is read, and its value in WAL mode
+# The lock bytes of SQLite's own protocol (os.h): whoever reads passes PENDING and holds a part of SHARED.
+_PENDING, _SHARED_FIRST, _SHARED_SIZE = 0x40000000, 0x40000002, 510
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    """The database's file as it lies there: its real path, its header, and a descriptor that may hold a lock."""
+
+    path: str
+    header: bytes
+    descriptor: int
+
+    @property
+    def in_wal_mode(self) -> bool:
+        """Whether its writers keep a log beside it."""
+        return self.header[_READ_VERSION] == _WAL
+
+    @property
+    def has_index(self) -> bool:
+        """Whether the log's index lies beside it: somebody has it open, or was cut off."""
+        return os.path.lexists(f"{self.path}-shm")
+
+    @property
+    def has_log(self) -> bool:
+        """Whether a log with something in it lies beside it."""
+        with suppress(FileNotFoundError):
+            return Path(f"{self.path}-wal").stat().st_size > 0
+        return False
+
+    @property
+    def mark(self) -> tuple[int, ...]:
+        """Return what changes when the file does."""
+        about = Path(self.path).stat()
+        return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+
+    def rests(self, mark: tuple[int, ...]) -> bool:
+        """Whether nobody has it open, and nothing changed since the mark."""
+        return not self.has_index and not self.has_log and self.mark == mark
+
+
+@contextmanager
+def store_file(path: str) -> Iterator[StoreFile]:
+    """Open the file as every reader of SQLite does, under its shared lock; a pipe or a device is none."""
+    real = os.path.realpath(path)
+    try:
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise EdgeError("there is no such file", reason=MISSING) from None
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise EdgeError("it is no regular file", reason=UNREADABLE)
+        if not about.st_size:
+            raise EdgeError("the file is empty", reason=EMPTY)
+        _lock_shared(descriptor)
+        header = os.pread(descriptor, 100, 0)
+        if not header.startswith(_MAGIC) or len(header) <= _READ_VERSION:
+            raise EdgeError(IS_NO_DATABASE, reason=CORRUPT)
+        yield StoreFile(real, header, descriptor)
+    finally:
+        # Closing it drops every lock that this process has on the file: never while a connection is open.
+        os.close(descriptor)
+
+
+def _lock_shared(descriptor: int) -> None:
+    """Take the shared lock in SQLite's order, so that a writer who waits for readers to go is not starved."""
+    until = time.monotonic() + PATIENCE_SEC
+    while True:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _PENDING)
+            fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() > until:
+                raise EdgeError(IS_LOCKED, reason=LOCKED, permanent=False) from None
+        else:
+            return
+        finally:
+            fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, _PENDING)
+        time.sleep(PAUSE_SEC)

@@ -1,0 +1,43 @@
+"""The runtime's own stores, out of its SQLite file: all tables from one moment, by name, nothing written.
+
+The profile's [store_tables] and [stores] name the tables and their columns. Only columns that are judged leave the
+store. Of a long table the newest rows are read, and every row that may be open however old it is: none of those is
+left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.collectors._source import Answer, Ask, Offer, Source
+from detector.collectors._store import Store
+from detector.model.profile import Profile
+from detector.model.store_tables import USUAL_TABLES
+from detector.model.times import text_of
+from detector.settings import COLLECT_TIMEOUT_SEC, PROFILE, SOURCE_TIMEOUT_SEC, STORES_DB, Settings
+
+OFFERS = (
+    Offer(
+        "stores",
+        (STORES_DB,),
+        "what the runtime's own trades and positions say, to be compared with the broker",
+    ),
+)
+
+
+def sources(settings: Settings) -> Iterator[Source]:
+    """Yield the store, where its file is named."""
+    if settings[STORES_DB]:
+        yield Source("stores", STORES_DB, settings[STORES_DB], _read)
+
+
+def _read(ask: Ask) -> Answer:
+    from detector.clients.sqlite import reading
+
+    profile: Profile = ask.settings.files[PROFILE.name]
+    seconds = min(ask.settings[SOURCE_TIMEOUT_SEC], ask.settings[COLLECT_TIMEOUT_SEC])
+    as_of = ask.clock()  # before the transaction: what is read is never younger than that
+    with reading(ask.settings[STORES_DB], seconds) as connection:
+        store = Store(connection, profile.stores)
+        section = {table.name: store.rows(table) for table in profile.tables or USUAL_TABLES}
+    return Answer({"as_of": text_of(as_of), **section}, as_of, store.note)

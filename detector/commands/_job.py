@@ -1,0 +1,132 @@
+"""One scheduled run at work: what it owes told first, then printed, then stored; and what of it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from detector.artifacts import local
+from detector.channels._channel import Channel
+from detector.commands._deliver import deliver
+from detector.commands._door import Clock, Door
+from detector.commands._memory import Keeping
+from detector.engine import ERRORS_RULE
+from detector.ledger import acknowledged
+from detector.model.condition import STDOUT
+from detector.model.document import pretty
+from detector.model.report import Report
+from detector.render.annotations import inert, inert_json
+from detector.render.document import artifact_document, stdout_document
+from detector.render.lines import decision_line, resolved_lines
+from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings
+
+UNDELIVERED, BROKEN = 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line of `run` says."""
+
+    state: str | None
+    artifact: str | None
+    snapshot: str | None
+    summary: str | None
+    dry_run: bool
+    quiet: bool
+    now: str | None
+    env_file: str | None
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a run ended: its report with the receipts, and what of its work could not be done."""
+
+    report: Report
+    advances: bool = True
+    faults: list[str] = field(default_factory=list)
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def code(self) -> int:
+        """The exit code: 3 where something owed was not told or stored, 4 where the detector itself failed."""
+        if self.faults:
+            return UNDELIVERED
+        broken = any(event.type == ERRORS_RULE and not event.held for event in self.report.events)
+        return BROKEN if broken else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run with all that it needs: the door, its words and settings, its clock, its channels and its memory."""
+
+    door: Door
+    options: Options
+    settings: Settings
+    clock: Clock
+    channels: tuple[Channel, ...]
+    place: Keeping
+
+
+def tell(job: Job, ended: Ended) -> None:
+    """Tell the channels what they are owed; the report takes their receipts."""
+    delivery = deliver(job.door, job.settings, ended.report, _link(job), job.options.dry_run)
+    ended.report, ended.shown = delivery.report, delivery.shown
+    for said in delivery.said:
+        job.door.say(said)
+    ended.faults += [f"{name} was not told: {error}" for name, error in sorted(delivery.failed.items())]
+
+
+def show(job: Job, ended: Ended) -> None:
+    """Print the lines for people, then the document; or in a dry run exactly what would be sent.
+
+    Where no channel is configured, standard output is the only one, and printing is its receipt.
+    """
+    report = ended.report
+    if not job.options.quiet:
+        for line in (*resolved_lines(report), decision_line(report, job.settings[DISPLAY_ZONES])):
+            job.door.say(line)
+    if job.options.dry_run and job.channels:
+        text = "".join(f"{inert(line)}\n" for line in "\n".join(_sent(job, ended)).splitlines())
+    else:
+        text = inert_json(pretty(stdout_document(report)))
+    if not job.door.show(text):
+        ended.faults.append("standard output could not be written")
+    elif not job.channels:
+        told = acknowledged(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
+        ended.report = replace(report, conditions=told)
+
+
+def _sent(job: Job, ended: Ended) -> Iterator[str]:
+    for channel in job.channels:
+        yield f"=== {channel.name}: {channel.place}"
+        yield ended.shown.get(channel.name, "nothing is owed")
+
+
+def store(job: Job, ended: Ended) -> None:
+    """Write the artifact wherever it is remembered; a place that does not take it costs the other nothing."""
+    text = pretty(artifact_document(ended.report, _with_snapshot(job)))
+    path = job.options.artifact
+    if path is not None:
+        _kept(ended, f"the artifact {path}", lambda: local.write(Path(path), text))
+    _kept(ended, "the memory", lambda: job.place.store(text, ended.report.generation))
+
+
+def _kept(ended: Ended, what: str, write: Callable[[], None]) -> None:
+    try:
+        write()
+    except OSError as error:
+        ended.faults.append(f"{what} could not be written ({error.strerror or type(error).__name__})")
+
+
+def _with_snapshot(job: Job) -> bool:
+    """Whether the artifact holds the snapshot: not where anyone could download it, unless a setting says so."""
+    if job.settings.origins[ARTIFACT.name] == "default" and job.place.public:
+        return False
+    return job.settings[ARTIFACT] == "full"
+
+
+def _link(job: Job) -> str | None:
+    """Return where this run can be looked at, where a workflow says so."""
+    parts = [job.door.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    return None if None in parts or "" in parts else "{}/{}/actions/runs/{}".format(*parts)

@@ -1,0 +1,147 @@
+"""`can-close`: may this close order be sent? What the broker itself shows decides."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from detector.commands._door import Door, Refused
+from detector.commands._out import show_json, show_lines
+from detector.commands._truth import STATUS, Look, Seen, seen
+from detector.model.belief import doubts
+from detector.model.close_order import ALLOW, BUY, REFUSE, SELL, Close, Verdict, unknown
+from detector.model.closing import judged
+from detector.model.document import clipped
+from detector.model.instrument import Instrument, exact
+from detector.model.times import span, whole
+from detector.model.trade_sayings import sayings, title_of
+from detector.render.close_verdict import Asked, verdict_document, verdict_lines
+from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
+
+_CODES = {ALLOW: 0, REFUSE: 1}
+_CANNOT_TELL = 3
+_PLAIN = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
+_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
+
+
+def _number(_: click.Context, __: click.Parameter, value: str | None) -> Decimal | None:
+    """Read a number above 0 as people write it, exactly: no exponent, no sign."""
+    if value is None:
+        return None
+    made = Decimal(value) if _PLAIN.fullmatch(value) else None
+    if not made or exact(made) is None:
+        raise click.BadParameter(f"{clipped(value)!r} is not a number above 0")
+    return made
+
+
+def _day(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Read a day, 2026-05-06 or 20260506."""
+    if value is None:
+        return None
+    match = _DAY.fullmatch(value)
+    if match:
+        with suppress(ValueError):
+            return date(*(int(part) for part in match.groups())).isoformat()
+    raise click.BadParameter(f"{clipped(value)!r} is not a day such as 2026-05-06")
+
+
+@click.command(
+    epilog="Example: python -m detector can-close --symbol SPY --expiry 2026-05-06 --strike 727 --right C"
+    " --quantity 39 --json < snapshot.json"
+)
+@click.option("--symbol", required=True, help="What is to be closed; of an option its underlying.")
+@click.option("--expiry", callback=_day, metavar="DAY", help="Last trading day of an option or a future.")
+@click.option("--strike", callback=_number, metavar="PRICE", help="Strike of an option.")
+@click.option(
+    "--right", type=click.Choice(["C", "P", "CALL", "PUT"], case_sensitive=False), help="Call or put."
+)
+@click.option(
+    "--quantity", callback=_number, required=True, metavar="NUMBER", help="How many are to be closed."
+)
+@click.option(
+    "--side",
+    type=click.Choice([BUY, SELL], case_sensitive=False),
+    help="The side of the order; without it, the one that closes.",
+)
+@click.option("--sec-type", metavar="TYPE", help="STK, OPT, FUT, …; with STK a symbol alone is the share.")
+@click.option("--con-id", metavar="ID", help="IBKR's contract id, where the rest is not enough.")
+@click.option("--account", metavar="ID", help="The account, where the broker shows several.")
+@click.option(
+    "--trade", metavar="ID", help="Say as well what the stores hold of this trade; the broker decides."
+)
+@click.option("--collect", is_flag=True, help="Ask the sources even where something is piped in.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@click.pass_obj
+def command(door: Door, /, **options: Any) -> int:
+    """Say whether a close order may be sent: allow, refuse, or cannot tell.
+
+    It refuses what the broker's own rows would turn into an opening order: flat, the other side, less than that,
+    or with an exit working already. Where the broker was not read, in full and within AEGIS_PT_TRUTH_MAX_AGE_SEC,
+    it cannot tell. Exit 0 allow, 1 refuse, 3 cannot tell. With nothing piped in, only the sources that it needs
+    are asked.
+    """
+    settings = door.settings(options["env_file"])
+    stores = ("stores",) if options["trade"] else ()
+    words = {"account": options["account"], "trade": options["trade"]}
+    look = Look(("broker", *STATUS, *stores), options["now"], options["collect"], words)
+    found = seen(door, settings, look)
+    close = Close(_instrument(options), options["quantity"], options["side"], found.words["account"])
+    verdict = _verdict(close, found)
+    asked = _asked(close, found)
+    told = (
+        show_json(door, verdict_document(verdict, asked))
+        if options["as_json"]
+        else show_lines(door, verdict_lines(verdict, asked))
+    )
+    return told or _CODES.get(verdict.word, _CANNOT_TELL)
+
+
+def _instrument(options: dict[str, Any]) -> Instrument:
+    symbol, con_id = options["symbol"].strip(), (options["con_id"] or "").strip()
+    if not symbol:
+        raise Refused("--symbol is empty")
+    strike = options["strike"]
+    return Instrument(
+        symbol=symbol,
+        con_id=con_id or None,
+        sec_type=options["sec_type"],
+        expiry=options["expiry"],
+        strike=None if strike is None else float(strike),
+        right=options["right"],
+    )
+
+
+def _verdict(close: Close, found: Seen) -> Verdict:
+    """Return the verdict: nothing is judged by what was not read in full, or is too old."""
+    doubt = doubts(found.facts)
+    if doubt is not None:
+        unset = found.collected and "broker" not in found.facts.sources
+        hint = f" No source fills that section: set {SECTIONS_FROM.name}=broker=PLACE." if unset else ""
+        return unknown("unread", f"{doubt}{hint}")
+    if found.oddity is not None:
+        return unknown("contradiction", found.oddity)
+    if found.age.seconds is None:
+        return unknown("age", f"When the broker's word was true is not known: {found.age.fault}.")
+    limit = found.settings[TRUTH_MAX_AGE_SEC]
+    if found.age.seconds > limit:
+        return unknown("age", f"The broker's word is {span(found.age.seconds)} old (limit {whole(limit)} s).")
+    return judged(close, found.facts, found.asks_runtime)
+
+
+def _asked(close: Close, found: Seen) -> Asked:
+    trade = found.words["trade"]
+    return Asked(
+        close,
+        found.age,
+        found.settings[TRUTH_MAX_AGE_SEC],
+        TRUTH_MAX_AGE_SEC.name,
+        None if trade is None else title_of(found.facts, trade),
+        () if trade is None else sayings(found.facts, trade),
+    )

@@ -1,0 +1,136 @@
+"""`run`: the scheduled job; remember, look, evaluate, tell, and only then store what was told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from detector.artifacts.choice import Found
+from detector.catalog import all_rules
+from detector.commands._deliver import channels_of, floors
+from detector.commands._door import Door, Refused, clock_of
+from detector.commands._job import UNDELIVERED, Ended, Job, Options, show, store, tell
+from detector.commands._live import Looking, completed
+from detector.commands._memory import keeping
+from detector.commands._waist import snapshot_of
+from detector.commands._word import leave_word, ping
+from detector.evaluate import evaluate
+from detector.model.condition import STDOUT
+from detector.model.document import MAX_BYTES, DocumentError, clipped, parse
+from detector.model.edge import EdgeError
+from detector.model.memory import placed
+from detector.model.report import RunInfo
+from detector.readers.previous import Expected
+from detector.settings import RUN_LANE, RUN_SOURCE, any_source
+
+
+@click.command(epilog="Example: python -m detector run --state memory --dry-run")
+@click.option(
+    "--state", metavar="DIR", help="Remember in this folder; without it, in the workflow's artifacts."
+)
+@click.option("--artifact", metavar="FILE", help="Write this run's artifact here, atomically.")
+@click.option("--snapshot", metavar="FILE", help="A snapshot (- is stdin); what it lacks is collected.")
+@click.option(
+    "--summary", metavar="FILE", help="Add the run's page, Markdown [default: $GITHUB_STEP_SUMMARY]."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be sent; send, store and ping nothing.")
+@click.option("--quiet", is_flag=True, help="Say nothing on stderr about the decision and the coverage.")
+@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@click.pass_obj
+def command(door: Door, /, **options: Any) -> int:
+    """Do the scheduled job: find the memory, collect, evaluate, tell the channels, then store and ping.
+
+    What is owed is told first and stored after. Exit 3 when something owed was not told, or not stored; a
+    source that fails is an event, and changes no exit code.
+    """
+    return run(door, Options(**options))
+
+
+def run(door: Door, options: Options) -> int:
+    """Run the whole job and return its exit code; the dead-man's switch hears of every ending but a kill."""
+    settings = door.settings(options.env_file)
+    place = keeping(door, settings, options.state, options.artifact)
+    job = Job(door, options, settings, clock_of(door, options.now), channels_of(door, settings), place)
+    if options.dry_run:
+        door.say("Dry run: nothing is sent, stored or pinged.")
+        return _run(job).code
+    try:
+        with place.held():
+            ended = _run(job)
+    except EdgeError as error:
+        door.say(f"detector: nothing was looked at: {error}")
+        ping(job, well=False, said="nothing was looked at")
+        return UNDELIVERED
+    except Exception:
+        ping(job, well=False, said="the run broke off")
+        raise
+    leave_word(job, ended)
+    return ended.code
+
+
+def _run(job: Job) -> Ended:
+    """Remember, look, evaluate, tell; then print and store."""
+    document = _given(job)
+    seen, _ = snapshot_of(document, job.clock(), job.settings)
+    kinds = {one.name: one.declaration.kind for one in all_rules()}
+    found = job.place.find(Expected(seen.runtime, seen.taken_at, kinds))
+    snapshot, settings = snapshot_of(_looked(job, document, found), job.clock(), job.settings)
+    memory = placed(found.memory, snapshot.taken_at, job.clock())
+    for said in (found.said, memory.said):
+        if said:
+            job.door.say(said)
+    report = evaluate(snapshot, memory.memory, settings, floors(job.channels) or (STDOUT,))
+    ended = Ended(replace(report, run=_run_info(job)), advances=memory.keeps)
+    if ended.advances and job.channels:
+        tell(job, ended)
+    show(job, ended)
+    if ended.advances and not job.options.dry_run:
+        store(job, ended)
+    return ended
+
+
+def _given(job: Job) -> dict[str, Any]:
+    """Return the snapshot that the command line names, or an empty one; raises Refused."""
+    path = job.options.snapshot
+    if path is None:
+        return {}
+    try:
+        document = parse(_bytes(job.door, path))
+    except DocumentError as error:
+        raise Refused(f"{path}: {error}") from None
+    if document.get("previous") is not None:
+        raise Refused(f"{path}: `run` finds its memory itself; leave the `previous` section out")
+    return document
+
+
+def _bytes(door: Door, path: str) -> bytes:
+    try:
+        if path == "-":
+            return door.stdin.read(MAX_BYTES + 1) or b""
+        with Path(path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror or type(error).__name__}") from None
+
+
+def _looked(job: Job, document: dict[str, Any], found: Found) -> dict[str, Any]:
+    """Return the document with what the configured sources say."""
+    if not any_source(job.settings):
+        return document
+    looking = Looking(job.clock, found.document, quiet=job.options.quiet)
+    return completed(job.door, job.settings, document, looking) or document
+
+
+def _run_info(job: Job) -> RunInfo:
+    environ = job.door.environ
+    attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
+    return RunInfo(
+        lane=clipped(job.settings[RUN_LANE]) or None,
+        run_id=environ.get("GITHUB_RUN_ID") or None,
+        attempt=int(attempt) if attempt.isascii() and attempt.isdigit() else None,
+        source=clipped(job.settings[RUN_SOURCE]) or None,
+    )

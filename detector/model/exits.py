@@ -1,0 +1,99 @@
+"""Orders at work against what the broker holds: which of them are exits, and how much of a position they cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from detector.model.broker_rows import EXIT, BrokerOrder, remaining_of
+from detector.model.facts import Facts
+from detector.model.holdings import netted
+from detector.model.instrument import Instrument, normal, sign_of
+from detector.model.lookup import Lookup
+from detector.model.rows import Order
+from detector.model.sides import internal_lots
+
+
+class WorkingOrders:
+    """Every order at work, the runtime's and the broker's; one that both list stands twice.
+
+    TWS does not say what an order is for. An exit is what the runtime calls one, found by the order's id, a child of
+    another order, or an order against the runtime's own position.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        listed: Iterable[Order] = (*(facts.orders or ()), *(facts.broker_orders or ()))
+        self._orders = [order for order in listed if order.is_working]
+        self._by_instrument = Lookup((normal(order), order) for order in self._orders)
+        self._kinds = {key: one.kind for one in facts.orders or () if one.kind for key in _ids(one)}
+        self._held = Lookup(
+            (lot.instrument, lot.quantity) for lot in netted(internal_lots(facts)) if lot.quantity
+        )
+        self._entries: dict[tuple[Instrument, int | None], Decimal] = {}
+
+    def has(self, instrument: Instrument) -> bool:
+        """Whether an order for that instrument is working."""
+        return self._by_instrument.has(normal(instrument))
+
+    def exits(self) -> Iterator[Order]:
+        """Yield every working order that is an exit."""
+        return (order for order in self._orders if self._kind(order) == EXIT)
+
+    def unknown(self) -> Iterator[Order]:
+        """Yield every working order of which nothing says whether it enters or exits."""
+        return (order for order in self._orders if self._kind(order) is None)
+
+    def _kind(self, order: Order) -> str | None:
+        kind = order.kind or next((self._kinds[key] for key in _ids(order) if key in self._kinds), None)
+        return EXIT if kind is None and self._closes(order) else kind
+
+    def _closes(self, order: Order) -> bool:
+        if isinstance(order, BrokerOrder) and order.parent_id:
+            return True
+        sign = sign_of(order.side)
+        return sign is not None and any(quantity * sign < 0 for quantity in self._held.same(normal(order)))
+
+    def entries_against(self, order: Order) -> Decimal:
+        """Return what working orders on the other side of this one, in its instrument, may still open."""
+        key = normal(order), sign_of(order.side)
+        if key not in self._entries:
+            self._entries[key] = self._opposite(*key)
+        return self._entries[key]
+
+    def _opposite(self, instrument: Instrument, sign: int | None) -> Decimal:
+        found: dict[str, Decimal] = {}
+        for number, other in enumerate(self._by_instrument.same(instrument)):
+            if sign is not None and sign_of(other.side) == -sign and other.kind != EXIT:
+                found[(_ids(other) or [f"row {number}"])[0]] = remaining_of(other) or Decimal(0)
+        return sum(found.values(), Decimal(0))
+
+
+def _ids(order: Order) -> list[str]:
+    return [f"{word} {one}" for word, one in (("perm", order.perm_id), ("order", order.order_id)) if one]
+
+
+class Protection:
+    """The stops, targets and other orders at the broker that would close a position."""
+
+    def __init__(self, orders: Iterable[BrokerOrder]) -> None:
+        self._orders = Lookup((normal(order), order) for order in orders if order.is_working)
+
+    def of(self, instrument: Instrument, held: Decimal) -> Decimal | None:
+        """Return how much of a position the orders against it would close; None where that was not seen.
+
+        Of a group in which one cancels the others only the largest counts.
+        """
+        groups: dict[str, Decimal] = {}
+        for number, order in enumerate(self._orders.same(normal(instrument))):
+            sign, rest = sign_of(order.side), remaining_of(order)
+            if sign is None or rest is None:
+                return None
+            if sign * held < 0:
+                key = order.oca_group or f"order {number}"
+                groups[key] = max(groups.get(key, Decimal(0)), rest)
+        return sum(groups.values(), Decimal(0))
+
+
+def orders_of(facts: Facts) -> Sequence[Order]:
+    """Return every order that either side lists, working or done."""
+    return (*(facts.orders or ()), *(facts.broker_orders or ()))

@@ -1,0 +1,68 @@
+"""What runs the runtime, as AWS and Docker list it: the service, its tasks, their containers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The ECS service; `found` is False where AWS answered and did not know it."""
+
+    found: bool
+    name: str
+    why_missing: str | None = None
+    status: str | None = None
+    desired: int | None = None
+    running: int | None = None
+    pending: int | None = None
+    replacing_since: datetime | None = None
+    start_failures_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContainer:
+    """One container of an ECS task; without a name it may be any of them."""
+
+    name: str | None
+    last_status: str | None = None
+    health: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One ECS task; `of_service` is None where AWS did not say to which group it belongs."""
+
+    task_id: str
+    of_service: bool | None = None
+    last_status: str | None = None
+    desired_status: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    stop_code: str | None = None
+    stopped_reason: str | None = None
+    containers: tuple[TaskContainer, ...] | None = None
+
+    @property
+    def short_id(self) -> str:
+        """Return enough of the id for a person to tell tasks apart."""
+        return self.task_id[:8]
+
+    @property
+    def all_named(self) -> bool:
+        """Whether every container was seen with its name, so that one that is not among them is absent."""
+        return self.containers is not None and all(one.name for one in self.containers)
+
+    def container(self, name: str) -> TaskContainer | None:
+        """Return the container of that name, or None where the task has none."""
+        return next((one for one in self.containers or () if one.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of the standby host, by its Docker name and state."""
+
+    name: str
+    state: str | None = None

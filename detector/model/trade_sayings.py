@@ -1,0 +1,83 @@
+"""What each place says of one trade, under its one canonical name with its other ids behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from detector.model.facts import Facts
+from detector.model.instrument import Instrument, amount, exact
+from detector.model.rows import Position, Trade, other_ids
+from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.model.times import whole
+
+RUNTIME_LIST, RUNTIME_TRADES = "open_positions", "recent_trades"
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What one place says of a trade: whether it is open, how much of what, and how it ended."""
+
+    place: str
+    held: bool | None
+    quantity: Decimal | None
+    instrument: Instrument
+    exit_price: float | None = None
+    realized_pnl: float | None = None
+    exit_reason: str | None = None
+
+    @property
+    def words(self) -> str:
+        """Return it for a person: `position_state: open, 39`."""
+        state = {True: "open", False: "closed", None: "does not say whether it is open"}[self.held]
+        parts = [state]
+        if self.held is not False and self.quantity is not None:
+            parts.append(amount(self.quantity))
+        if self.exit_price is not None:
+            parts.append(f"exit {whole(self.exit_price)}")
+        if self.realized_pnl is not None:
+            parts.append(f"P&L {self.realized_pnl:,.2f}")
+        return f"{self.place}: {', '.join(parts)}" + (f" ({self.exit_reason})" if self.exit_reason else "")
+
+
+def title_of(facts: Facts, trade_id: str) -> str:
+    """Return the trade's one name: `trade #162 (signal #238, position #301)`."""
+    rows = [row for _, row in _rows(facts, trade_id)]
+    signal, position = (
+        next((found for row in rows if (found := getattr(row, name)) is not None), None)
+        for name in ("signal_id", "position_id")
+    )
+    return f"trade #{trade_id}{other_ids(signal, position)}"
+
+
+def sayings(facts: Facts, trade_id: str) -> tuple[Saying, ...]:
+    """Return what every place that was seen says of the trade; a place that does not know it says nothing."""
+    return tuple(_saying(place, row) for place, row in _rows(facts, trade_id))
+
+
+def every_trade(facts: Facts) -> tuple[str, ...]:
+    """Return the ids of all trades that any place speaks of, each once, by number."""
+    lists = (facts.store_positions, facts.store_trades, facts.open_positions, facts.recent_trades)
+    ids = {row.trade_id for rows in lists for row in rows or () if row.trade_id}
+    return tuple(sorted(ids, key=lambda one: (len(one), one)))
+
+
+def _rows(facts: Facts, trade_id: str) -> Iterator[tuple[str, StoredPosition | Trade | Position]]:
+    places = (
+        (POSITION_STATE, facts.store_positions),
+        (TRADES, facts.store_trades),
+        (RUNTIME_LIST, facts.open_positions),
+        (RUNTIME_TRADES, facts.recent_trades),
+    )
+    for place, rows in places:
+        yield from ((place, row) for row in rows or () if row.trade_id == trade_id)
+
+
+def _saying(place: str, row: StoredPosition | Trade | Position) -> Saying:
+    if isinstance(row, Trade):
+        held = row.held if place == TRADES else row.closed_at is None
+        return Saying(place, held, row.signed, row, row.exit_price, row.realized_pnl, row.exit_reason)
+    if isinstance(row, StoredPosition):
+        return Saying(place, row.held, row.signed, row)
+    return Saying(place, True, exact(row.quantity), row)

@@ -1,0 +1,86 @@
+"""Flex statements as CSV: open positions and trades, several accounts and several sections in one file.
+
+A section begins with its header row, which is repeated for every account. With "headers and trailers" on, each
+row says in its first cell what it is (`HEADER`, `DATA`, and `BOF`, `BOA`, `BOS`, `EOS`, `EOA`, `EOF` around them).
+Source: Flex Query reference, activity statement, Trades and Open Positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from detector.model.reading import Reading
+from detector.readers.broker.rows import bare
+
+_ACCOUNT = "clientaccountid"
+_MARKS = ("BOF", "BOA", "BOS", "EOS", "EOA", "EOF")
+_EXECUTION, _SUMMARY, _LOT = "EXECUTION", "SUMMARY", "LOT"
+Rows = list[Mapping[str, Any]]
+
+
+def open_positions(text: str, reading: Reading) -> Rows | None:
+    """Return the rows of the Open Positions section, summaries in place of single lots; None where there is none."""
+    found = _section(text, reading, "positions_csv", "broker_positions", trades_wanted=False)
+    if found is None:
+        return None
+    levels = {_level(row) for row in found}
+    return [row for row in found if _level(row) != _LOT] if _SUMMARY in levels else found
+
+
+def trades(text: str, reading: Reading) -> Rows | None:
+    """Return the executions of the Trades section; orders, lots and summaries of the same are left out."""
+    found = _section(text, reading, "trades_csv", "broker_executions", trades_wanted=True)
+    return None if found is None else [row for row in found if _level(row) in ("", _EXECUTION)]
+
+
+def _level(row: Mapping[str, Any]) -> str:
+    return str(row.get("levelofdetail", "")).strip().upper()
+
+
+def _section(text: str, reading: Reading, key: str, fact: str, *, trades_wanted: bool) -> Rows | None:
+    rows: Rows = []
+    header: list[str] = []
+    seen = False
+    for cells in _records(text, reading, key):
+        if _ACCOUNT in (names := [bare(cell) for cell in cells]) or (not header and "quantity" in names):
+            header = names
+            seen = seen or _wanted(header, trades_wanted)
+        elif header and _wanted(header, trades_wanted):
+            if len(cells) != len(header):
+                reading.fault(f"broker.flex.{key}", "has a row that does not fit its header")
+                reading.partial.add(fact)
+            else:
+                rows.append(dict(zip(header, cells, strict=True)))
+    if not seen:
+        reading.fault(f"broker.flex.{key}", "has no header with the columns Symbol and Quantity")
+        return None
+    return _at_most(rows, reading, key, fact)
+
+
+def _wanted(header: list[str], trades_wanted: bool) -> bool:
+    has = {"symbol", "conid"} & set(header) and {"quantity", "position"} & set(header)
+    is_trades = bool({"tradeprice", "ibexecid", "tradeid"} & set(header))
+    return bool(has) and is_trades is trades_wanted
+
+
+def _records(text: str, reading: Reading, key: str) -> Iterator[list[str]]:
+    import csv  # noqa: PLC0415 - only a Flex statement pays for it
+
+    try:
+        for cells in csv.reader(text.splitlines(), strict=True):
+            first = cells[0].strip().upper() if cells else ""
+            if first in ("HEADER", "DATA"):
+                yield [cell.strip() for cell in cells[2:]]
+            elif cells and first not in _MARKS:
+                yield [cell.strip() for cell in cells]
+    except csv.Error as error:
+        reading.fault(f"broker.flex.{key}", f"is not CSV ({error})")
+        reading.partial.update(("broker_positions", "broker_executions"))
+
+
+def _at_most(rows: Rows, reading: Reading, key: str, fact: str) -> Rows:
+    if len(rows) > reading.most_rows:
+        reading.fault(f"broker.flex.{key}", f"has over {reading.most_rows} rows")
+        reading.partial.add(fact)
+    return rows[: reading.most_rows]

@@ -1,0 +1,44 @@
+"""Times as TWS and Flex write them, as RFC 3339; any other value is left for the reader to refuse."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from detector.model.market import NEW_YORK
+
+_DAY, _HOUR = r"(\d{4})-?(\d\d)-?(\d\d)", r"(\d\d):?(\d\d):?(\d\d)"
+_TWS = re.compile(rf"{_DAY}(-| +){_HOUR}(?: +([A-Za-z][\w/+-]{{1,40}}))?", re.ASCII)
+_FLEX = re.compile(rf"{_DAY}[;,] ?{_HOUR}(?: +([A-Za-z][\w/+-]{{1,40}}))?", re.ASCII)
+_SHORT_NAMES = {"EST": NEW_YORK, "EDT": NEW_YORK, "CST": "America/Chicago", "CDT": "America/Chicago"}
+
+
+def at_broker(raw: Any) -> Any:
+    """Return the time as RFC 3339: with its offset where it is known, naive where TWS names no zone.
+
+    TWS: `20260506 14:49:00 US/Central`, and `20260506-19:49:00` in UTC. Flex: `20260506;144900`, New York time
+    unless a zone stands behind it.
+    """
+    if not isinstance(raw, str):
+        return raw
+    tws, flex = _TWS.fullmatch(raw.strip()), _FLEX.fullmatch(raw.strip())
+    if tws:
+        year, month, day, between, hour, minute, second, zone = tws.groups()
+        plain = f"{year}-{month}-{day}T{hour}:{minute}:{second}"
+        return f"{plain}Z" if between == "-" else _zoned(plain, zone, raw)
+    if flex:
+        year, month, day, hour, minute, second, zone = flex.groups()
+        return _zoned(f"{year}-{month}-{day}T{hour}:{minute}:{second}", zone or NEW_YORK, raw)
+    return raw
+
+
+def _zoned(plain: str, zone: str | None, raw: str) -> str:
+    if zone is None:
+        return plain
+    try:
+        moment = datetime.fromisoformat(plain).replace(tzinfo=ZoneInfo(_SHORT_NAMES.get(zone, zone)))
+        return moment.isoformat()
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return raw

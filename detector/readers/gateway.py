@@ -1,0 +1,21 @@
+"""The `gateway` section: the API port as the kernel's tables and a probe see it.
+
+Shape: `{"host", "port", "listening", "handshake", "server_version", "established", "close_wait"}`, DESIGN §3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from detector.model.context import Context
+from detector.model.reading import Reading
+
+SECTIONS = ("gateway",)
+
+
+def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
+    """Read which port is watched; paper and live have ports of their own."""
+    port = reading.value("count", "gateway.port", raw.get("port"))
+    if port is not None:
+        reading.values["gateway_port"] = port

@@ -1,0 +1,192 @@
+"""What became of the schedule, for people as a strip of each day and for programs as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import groupby
+from textwrap import wrap
+from typing import Any, Final
+
+from detector.model.times import span, text_of, whole
+from detector.model.window import (
+    COVERED,
+    LATE,
+    MISSING,
+    PENDING,
+    SCHEDULE,
+    STATES,
+    UNKNOWN,
+    GapReport,
+    Judged,
+    LaneReport,
+)
+from detector.model.words import counted
+from detector.render.lines import shown_time
+
+NOT_ALONE: Final = (
+    "missing_windows means that the GitHub native schedule cannot be the only unattended monitor lane, "
+    "even if later schedule runs completed successfully."
+)
+_ALONE = "No window of GitHub's schedule is missing here; that speaks for this range alone."
+_CANNOT_TELL = "Whether GitHub's schedule covered its windows cannot be told: some are pending, unknown, or none was due."
+
+_MARKS: Final[Mapping[str, str]] = {COVERED: ".", LATE: "L", MISSING: "X", PENDING: "~", UNKNOWN: "?"}
+_LEGEND = (
+    "A strip has one character a window, the hours of a day apart (UTC):",
+    "  . covered   L late   X missing   ~ pending   ? unknown   - stood by",
+    "  l, x: late or missing while the market was closed; H holiday, h half day",
+)
+_STOOD_BY = "-"
+_DAYS: Final[Mapping[str | None, str]] = {"holiday": "H", "half day": "h"}
+_WIDTH = 80
+_MOST_LISTED = 10
+
+
+def gap_document(report: GapReport, read: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report for programs; `read` says out of which files and which repository it was made."""
+    scope = report.scope
+    return {
+        "from": text_of(report.start),
+        "until": text_of(report.end),
+        "now": text_of(scope.now),
+        "grace_minutes": _minutes(scope.grace),
+        "clock_skew_seconds": int(scope.skew.total_seconds()),
+        **read,
+        "github_schedule": {"can_be_the_only_lane": report.github_suffices, "says": _verdict(report)},
+        "union": _lane_document(report.union),
+        "lanes": [_lane_document(lane) for lane in report.lanes],
+        "other_runs": dict(report.others),
+        "unread": [
+            {"from": text_of(one.start), "until": text_of(one.end), "why": one.why} for one in scope.unread
+        ],
+    }
+
+
+def _lane_document(lane: LaneReport) -> dict[str, Any]:
+    return {
+        "lane": lane.name,
+        "trigger": lane.trigger,
+        "cron": lane.cron,
+        "timezone": lane.zone,
+        "expected_windows": len(lane.windows),
+        "covered": lane.count(COVERED),
+        "late": lane.count(LATE),
+        "missing_windows": lane.count(MISSING),
+        "pending": lane.count(PENDING),
+        "unknown": lane.count(UNKNOWN),
+        "stood_by": len(lane.stood_by),
+        "longest_gap_minutes": _minutes(lane.longest_gap),
+        "not_covered": [_window_document(one) for one in lane.windows if one.state != COVERED],
+    }
+
+
+def _window_document(one: Judged) -> dict[str, Any]:
+    run = one.run
+    return {
+        "at": text_of(one.at),
+        "state": one.state,
+        "why": one.why,
+        "day": one.day,
+        "in_session": one.in_session,
+        "run": None if run is None else {"id": run.number, "created_at": text_of(run.created_at)},
+    }
+
+
+def _minutes(length: timedelta | None) -> float | None:
+    if length is None:
+        return None
+    return whole(length // timedelta(seconds=6) / 10)
+
+
+def gap_lines(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
+    """Yield the report for people, no line longer than 80 characters but for names that are."""
+    yield f"From  {shown_time(report.start, zones)}"
+    yield f"until {shown_time(report.end, zones)}"
+    yield f"A window is covered by a successful run created within {span(report.scope.grace.total_seconds())} of it."
+    for one in report.scope.unread:
+        if one.start < report.end:
+            yield from wrap(f"Not read: {one.why}.", _WIDTH, break_long_words=False)
+    for lane in report.all:
+        yield ""
+        yield from _lane_lines(lane)
+    yield ""
+    yield from _LEGEND
+    yield ""
+    yield from _uncovered(report, zones)
+    yield from wrap(_verdict(report), _WIDTH)
+
+
+def _lane_lines(lane: LaneReport) -> Iterator[str]:
+    name = lane.name if lane.trigger != "union" else "all lanes together"
+    yield name if lane.zone == "UTC" else f"{name} ({lane.zone})"
+    counts = [f"{lane.count(state)} {state}" for state in STATES if lane.count(state) or state == COVERED]
+    yield f"  {counted(len(lane.windows), 'window')}: {', '.join(counts)}"
+    if lane.stood_by:
+        yield f"  stood by at {counted(len(lane.stood_by), 'tick')}: another run had looked"
+    if lane.longest_gap is not None:
+        yield f"  longest time without a successful run: {span(lane.longest_gap.total_seconds())}"
+    yield from _strips(lane)
+
+
+def _strips(lane: LaneReport) -> Iterator[str]:
+    marks = {one.at: (_mark(one), one.day) for one in lane.windows}
+    marks |= dict.fromkeys(lane.stood_by, (_STOOD_BY, None))
+    for _, times in groupby(sorted(marks), key=lambda at: at.date()):
+        day = list(times)
+        kind = next((marks[at][1] for at in day if marks[at][1]), None)
+        label = f"{_DAYS.get(kind, ' ')} {day[0]:%a %m-%d}"
+        for line in _wrapped({at: marks[at][0] for at in day}):
+            yield f"{label} {line}"
+            label = " " * len(label)
+
+
+def _wrapped(day: Mapping[datetime, str]) -> Iterator[str]:
+    """Yield a day's strip in lines of whole hours; an hour that does not follow the one before it is named."""
+    room = _WIDTH - len("H Mon 06-01 ")
+    line, before = "", -1
+    for hour, times in groupby(day, key=lambda at: at.hour):
+        part = "".join(day[at] for at in times)
+        named = f"{hour:02}h {part}"
+        part = part if hour == before + 1 else named
+        before = hour
+        if line and len(line) + 1 + len(part) > room:
+            yield line
+            line = named
+        else:
+            line = f"{line} {part}" if line else named
+    yield line
+
+
+def _mark(one: Judged) -> str:
+    mark = _MARKS[one.state]
+    return mark.lower() if one.in_session is False else mark
+
+
+def _uncovered(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
+    """Yield the newest times at which nobody looked, whoever should have."""
+    bad = [one for one in report.union.windows if one.state in {MISSING, LATE}]
+    if not bad:
+        return
+    yield f"Nobody looked in time at {counted(len(bad), 'window')} of all lanes together, newest first:"
+    for one in bad[: -_MOST_LISTED - 1 : -1]:
+        yield f"  {shown_time(one.at, zones)}  {one.why}{_place(one)}"
+    if len(bad) > _MOST_LISTED:
+        yield f"  and {len(bad) - _MOST_LISTED} more; --json lists them all"
+    yield ""
+
+
+def _place(one: Judged) -> str:
+    if one.day in _DAYS:
+        return f", {one.day}"
+    return "" if one.in_session else ", closed"
+
+
+def _verdict(report: GapReport) -> str:
+    own = [lane for lane in report.lanes if lane.trigger == SCHEDULE]
+    if report.github_suffices is None:
+        return _CANNOT_TELL
+    if report.github_suffices:
+        return _ALONE
+    missing, late = (sum(lane.count(state) for lane in own) for state in (MISSING, LATE))
+    return f"GitHub's schedule: {counted(missing, 'window')} missing, {late} answered too late. {NOT_ALONE}"

@@ -1,0 +1,156 @@
+"""A message as every channel tells it: its kind, its items worst first, and what stands around them. Pure data.
+
+Warning, critical, resolved, missed and TEST differ in a mark, a word and a colour, and in the first forty
+characters, which are all that a locked telephone shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Literal
+
+from detector.model.condition import Place
+from detector.model.rule import Severity
+
+Kind = Literal["test", "critical", "warning", "missed", "resolved", "unwatched", "watching", "session"]
+HEADLINE_MOST: Final = 150  # of a Slack header block, the shortest of what shows it
+_ELLIPSIS = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a kind looks: a mark that is no letter, a word, and a colour."""
+
+    mark: str
+    word: str
+    colour: str
+
+
+STYLES: Final[Mapping[Kind, Style]] = {
+    "test": Style("🧪", "TEST", "#0b7285"),
+    "critical": Style("🔴", "CRITICAL", "#c8102e"),
+    "warning": Style("🟡", "WARNING", "#d99a00"),
+    "missed": Style("🟣", "MISSED", "#6f42c1"),
+    "resolved": Style("🟢", "RESOLVED", "#2e7d32"),
+    "unwatched": Style("⚪", "UNWATCHED", "#868e96"),
+    "watching": Style("🔵", "WATCHING", "#1c6fb7"),
+    "session": Style("📋", "SESSION", "#1c6fb7"),
+}
+"""Every kind of item and message, the one that leads a message first."""
+
+ORDER: Final[Mapping[Kind, int]] = {kind: place for place, kind in enumerate(STYLES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One condition as it is told: one sentence, its number and limit, since when, and what to do next.
+
+    `episode` is what all messages of one episode have in common, `places` where earlier ones stand. `escalates` says
+    that somebody has to be woken for it, `money` that it cannot wait.
+    """
+
+    kind: Kind
+    severity: Severity
+    type: str
+    subject: str
+    signature: str
+    why: str
+    summary: str
+    numbers: str
+    since: str
+    step: str
+    runbook: str
+    runbook_url: str
+    delivery_id: str
+    episode: str
+    places: tuple[Place, ...] = ()
+    escalates: bool = False
+    money: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it is about: the event's type, the subject where there is one, and whether it escalates."""
+        parts = (self.type, self.subject, "escalate" if self.escalates else "")
+        return " · ".join(part for part in parts if part)
+
+    @property
+    def word(self) -> str:
+        """Its kind in words; of what was missed also how bad it was."""
+        word = STYLES[self.kind].word
+        return f"{word} ({self.severity})" if self.kind == "missed" else word
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A message that a channel took earlier, as it should read now that something in it has ended."""
+
+    place: Place
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one channel is told in one run. `at` is the time of the snapshot in the zones of the readers.
+
+    `first` says that the channel took nothing before.
+    """
+
+    kind: Kind
+    runtime: str
+    items: tuple[Item, ...]
+    delivery_id: str
+    sent_at: datetime
+    at: str
+    decision: str = ""
+    coverage: str = ""
+    notes: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
+    link: str = ""
+    earlier: tuple[Earlier, ...] = ()
+    first: bool = False
+
+    @property
+    def headline(self) -> str:
+        """The line that a notification shows: kind and what in its first 40 characters, then the sentence."""
+        style = STYLES[self.kind]
+        return cut(f"{style.mark} {style.word} {self._what}", HEADLINE_MOST)
+
+    @property
+    def _what(self) -> str:
+        if self.kind == "test":
+            return f"message of the detector of {self.runtime}: nothing is wrong, nothing needs to be done"
+        if not self.items:
+            return f"{self.runtime}: {(*self.days, *self.notes, self.coverage)[0]}"
+        first = self.items[0]
+        more = f" (+{len(self.items) - 1})" if len(self.items) > 1 else ""
+        return f"{first.type}{more}: {first.summary}"
+
+    def only(self, items: Iterable[Item]) -> Message:
+        """Return the message with some of its items, its kind theirs."""
+        kept = tuple(items)
+        return replace(self, items=kept, kind=kept[0].kind if kept else self.kind)
+
+    def without_items(self) -> Message:
+        """Return what stands around the items."""
+        kind: Kind = "session" if self.days else "watching"
+        return replace(self, items=(), kind=kind)
+
+    def bare(self) -> Message:
+        """Return the items alone: what stands around them is told elsewhere."""
+        return replace(self, notes=(), days=())
+
+
+def cut(text: str, most: int) -> str:
+    """Return the text, cut to so many characters with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + _ELLIPSIS
+
+
+def more_of(items: Iterable[Item]) -> str:
+    """Return `+12 more: 3 CRITICAL, 9 WARNING`; empty where there are none."""
+    counts: dict[str, int] = {}
+    for item in items:
+        counts[item.word] = counts.get(item.word, 0) + 1
+    shown = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return f"+{sum(counts.values())} more: {shown}" if counts else ""

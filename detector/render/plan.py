@@ -1,0 +1,149 @@
+"""A plan for a person, and the same as one object: what differs, what would agree, in which order, what stays open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from detector.model.belief import Age
+from detector.model.difference import Change, Item
+from detector.model.instrument import amount
+from detector.model.times import span, text_of
+from detector.model.words import counted
+from detector.render.close_verdict import number
+
+_LAST = (
+    "Look again before anything is started: broker and stores have to agree, by a plan that finds nothing and a"
+    " broker section that was read after the last change."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was found: `doubt` says why the broker's side is not believed, `stale` why it must be read again first.
+
+    `stop_first` says why the runtime must not run meanwhile, `exposed` what only orders at the broker protect then.
+    `names` are a store's own words for our columns, by store.
+    """
+
+    runtime: str
+    at: datetime
+    age: Age
+    items: tuple[Item, ...]
+    stop_first: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    doubt: str | None = None
+    stale: str | None = None
+    names: dict[str, dict[str, str]] | None = None
+
+    def column(self, change: Change, name: str) -> str:
+        """Return a column under the name that it has in that store, where the profile gives it one."""
+        return (self.names or {}).get(change.place, {}).get(name, name)
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the plan as one object; `steps` stand in their order."""
+    return {
+        "runtime": plan.runtime,
+        "at": text_of(plan.at),
+        "broker_as_of": None if plan.age.as_of is None else text_of(plan.age.as_of),
+        "doubt": plan.doubt,
+        "stale": plan.stale,
+        "differences": [
+            {
+                "name": item.name,
+                "instrument": item.instrument,
+                "said": list(item.said),
+                "broker": {
+                    "position": number(item.position),
+                    "realized_pnl": item.evidence.realized_pnl,
+                    "fills": list(item.evidence.fills),
+                },
+                "undecided": list(item.open_questions),
+            }
+            for item in plan.items
+        ],
+        "steps": list(_steps(plan)),
+    }
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """Yield the plan for a person."""
+    yield f"{plan.runtime} at {text_of(plan.at)}; {_broker_age(plan)}. Nothing is changed by this."
+    if plan.doubt is not None:
+        yield f"The broker's side is not believed: {plan.doubt} What a store says decides nothing against it."
+    if plan.stale is not None:
+        yield f"Read the broker again before anything is changed: {plan.stale}"
+    if not plan.items:
+        yield "Nothing differs in what was read." if plan.doubt is None else "Nothing could be compared."
+    for item in plan.items:
+        yield ""
+        yield from _item_lines(item)
+    steps = list(_steps(plan))
+    if steps:
+        yield ""
+        yield "In this order, by hand, by whoever may:"
+        yield from (f"  {n}. {line}" for n, step in enumerate(steps, 1) for line in [step["words"]])
+    questions = [f"  - {item.short}: {words}." for item in plan.items for words in item.open_questions]
+    if questions:
+        yield ""
+        yield "Cannot be decided from here:"
+        yield from questions
+
+
+def _broker_age(plan: Plan) -> str:
+    if plan.age.as_of is None or plan.age.seconds is None:
+        return "when the broker was read is not known"
+    return f"the broker's word is {span(plan.age.seconds)} old"
+
+
+def _item_lines(item: Item) -> Iterator[str]:
+    yield item.name if item.name == item.instrument else f"{item.name} in {item.instrument}"
+    yield from (f"  {words}" for words in item.said)
+    yield f"  broker: {_held(item.position)}{_realized(item)}"
+    yield from (f"  fill at the broker: {words}" for words in item.evidence.fills)
+
+
+def _held(position: Decimal | None) -> str:
+    if position is None:
+        return "not seen"
+    return f"open, {amount(position)}" if position else "flat"
+
+
+def _realized(item: Item) -> str:
+    realized = item.evidence.realized_pnl
+    return "" if realized is None else f", realized {realized:,.2f}"
+
+
+def _steps(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Yield every step: what has to stand still first, each row, and the look that ends it."""
+    if plan.stop_first:
+        yield {"do": "stop", "what": "runtime", "because": list(plan.stop_first), "words": _stop_words(plan)}
+    changes = [change for item in plan.items for change in item.changes]
+    for change in sorted(changes, key=lambda one: one.place != "position_state"):
+        columns = [(plan.column(change, name), old, new) for name, old, new in change.columns]
+        yield {
+            "do": "correct",
+            "what": f"{change.place}, {change.row}",
+            "columns": [{"column": name, "from": old, "to": new} for name, old, new in columns],
+            "because": [change.because],
+            "words": f"{change.place}, the row of {change.row}: {_columns(columns)}; {change.because}.",
+        }
+    if plan.stop_first or changes:
+        yield {"do": "look", "what": "broker and stores", "because": [], "words": _LAST}
+
+
+def _stop_words(plan: Plan) -> str:
+    words = "; ".join(plan.stop_first)
+    said = f"The runtime stands still first, and whatever starts it again: {words}."
+    if plan.exposed:
+        few = counted(len(plan.exposed), "position")
+        said += f" The broker holds {few} beside ({', '.join(plan.exposed)}): only orders that work there protect them meanwhile."
+    return f"{said} Stopping the runtime needs explicit approval."
+
+
+def _columns(columns: Sequence[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{name} from {old} to {new}" for name, old, new in columns)

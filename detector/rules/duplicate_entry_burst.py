@@ -1,0 +1,58 @@
+"""Broker truth: one signal is one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from detector.model.entries import Entry, entries_at_broker, entries_in_trades
+from detector.model.facts import Facts
+from detector.model.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
+from detector.model.times import text_of
+from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
+
+
+@rule(
+    OCCURRENCE,
+    "critical",
+    any_of=["broker_executions", "store_trades", "recent_trades"],
+    weighs=["broker_positions", "broker_account", "orders", "broker_orders"],
+    limits=[reaches(ENTRY_BURST_CRITICAL), ENTRY_BURST_WINDOW_SEC],
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """Entries of distinct orders in one instrument were filled one after the other within minutes."""
+    window = timedelta(seconds=limits[ENTRY_BURST_WINDOW_SEC])
+    for entries in (entries_at_broker(facts), entries_in_trades(facts)):
+        for name, times in _by_instrument(entries):
+            burst = _largest(sorted(times), window)
+            if limits.broken(ENTRY_BURST_CRITICAL, len(burst)):
+                yield Finding(
+                    CRITICAL,
+                    f"{len(burst)} entries in {name} were filled from {text_of(burst[0])} to {text_of(burst[-1])} "
+                    f"(limit {limits[ENTRY_BURST_CRITICAL]} within {limits[ENTRY_BURST_WINDOW_SEC]} s).",
+                    subject=name,
+                    observed=len(burst),
+                    limit=ENTRY_BURST_CRITICAL,
+                    at=burst[-1],
+                )
+
+
+def _by_instrument(entries: Iterable[Entry]) -> Iterator[tuple[str, list[datetime]]]:
+    found: dict[str, list[datetime]] = {}
+    for entry in entries:
+        found.setdefault(entry.name, []).append(entry.at)
+    yield from found.items()
+
+
+def _largest(times: list[datetime], window: timedelta) -> list[datetime]:
+    """Return the largest burst: the most times of which the last is within the window of the first; the latest of equals."""
+    best: list[datetime] = []
+    first = 0
+    for last, at in enumerate(times):
+        while at - times[first] > window:
+            first += 1
+        if last - first + 1 >= len(best):
+            best = times[first : last + 1]
+    return best

@@ -1,0 +1,73 @@
+"""Market data: a feed that is called ok moves."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, is_ok, known
+from detector.model.prices import prices_of, stands_still
+from detector.model.rule import (
+    CRITICAL,
+    PAST_GRACE,
+    STATE,
+    WARNING,
+    CannotTell,
+    Finding,
+    Limits,
+    Severity,
+    Verdicts,
+    exceeds,
+    rule,
+)
+from detector.model.times import span
+from detector.settings import FEED_FROZEN_SEC
+
+_FEWEST = 2  # the feed of one instrument stands still in a trading halt
+
+
+@rule(
+    STATE,
+    "warning; critical with positions open",
+    sees=["ticks", "market_data_status"],
+    weighs=["open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"],
+    during=PAST_GRACE,
+    limits=[exceeds(FEED_FROZEN_SEC)],
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """Every tick is old, or every price stands still, while market data is called ok."""
+    ticks, limit = known(facts.ticks), limits[FEED_FROZEN_SEC]
+    if not is_ok(known(facts.market_data_status)):
+        yield CannotTell("market data is not called ok, which is another rule's")
+        return
+    if len({tick.symbol for tick in ticks}) < _FEWEST or "ticks" in facts.provenance.partial:
+        yield CannotTell("fewer than two instruments have ticks")
+        return
+    severity: Severity = CRITICAL if facts.exposure else WARNING
+    ages = [facts.age_of(tick.at) for tick in ticks if tick.at is not None]
+    still_for = _still_for(facts)
+    if len(ages) == len(ticks) and limits.broken(FEED_FROZEN_SEC, min(ages)):
+        yield Finding(
+            severity,
+            f"Market data is called ok and no tick is younger than {min(ages):.0f} s, of {len(ticks)} instruments "
+            f"(limit {limit} s).",
+            observed=min(ages),
+            limit=FEED_FROZEN_SEC,
+            proven_sec=min(ages) - limit,
+        )
+    elif still_for is not None and still_for >= limit:
+        yield Finding(
+            severity,
+            f"Market data is called ok and no price of {len(ticks)} instruments has moved for {span(still_for)} "
+            f"(limit {limit} s).",
+            observed=still_for,
+        )
+    elif (
+        len(ages) < len(ticks)
+        or still_for is not None
+        or len(prices_of(facts)) < len({t.symbol for t in ticks})
+    ):
+        yield CannotTell("whether the prices move cannot be told yet")
+
+
+def _still_for(facts: Facts) -> float | None:
+    """Return for how long no price has moved; None where one has, or where none were carried."""
+    since = facts.before.prices_at
+    return facts.age_of(since) if since is not None and stands_still(facts) else None

@@ -1,0 +1,77 @@
+"""Broker truth: what was executed at the broker is known to the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from detector.model.episodes import link_episodes
+from detector.model.facts import Facts, known
+from detector.model.fills import Fill, fills, trades_of
+from detector.model.instrument import amount
+from detector.model.known_fills import Ledger
+from detector.model.loglines import Spell
+from detector.model.rows import Trade
+from detector.model.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, exceeds, rule
+from detector.model.sides import internal_lots
+from detector.model.times import text_of
+from detector.settings import FILL_LAG_SEC
+
+_LISTED = timedelta(hours=24)  # a store of trades is expected to hold at least its last day
+
+
+@rule(
+    OCCURRENCE,
+    "critical",
+    sees=["broker_executions"],
+    any_of=["store_trades", "recent_trades"],
+    weighs=["store_positions", "open_positions", "logs"],
+    limits=[exceeds(FILL_LAG_SEC)],
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """An execution at the broker has no trade in the runtime."""
+    trades = trades_of(facts)
+    ledger = Ledger(trades, internal_lots(facts))
+    if facts.provenance.partial & {"store_trades", "recent_trades", "store_positions", "open_positions"}:
+        return  # the row that could not be read may be the one
+    since, lost_spans = _listed_since(facts, trades), link_episodes(facts.logs) if facts.logs else []
+    for fill in fills(known(facts.broker_executions)):
+        at, exec_id = fill.at, fill.first.exec_id
+        if at is None or exec_id is None or at < since or ledger.knows(fill) != "no":
+            continue
+        age, lost = facts.age_of(at), _is_within(lost_spans, at)
+        if lost or limits.broken(FILL_LAG_SEC, age):
+            yield Finding(
+                CRITICAL,
+                f"Execution {exec_id} at the broker has no trade in the runtime: {_said(fill)} at {text_of(at)}"
+                f"{', while connectivity was lost' if lost else ''} (limit {limits[FILL_LAG_SEC]} s).",
+                subject=exec_id,
+                observed=age,
+                limit=FILL_LAG_SEC,
+                at=at,
+            )
+
+
+def _said(fill: Fill) -> str:
+    quantity = fill.quantity
+    sign = "+" if quantity is not None and quantity > 0 else ""
+    much = "an unknown quantity of" if quantity is None else f"{sign}{amount(quantity)}"
+    pnl = "" if fill.realized_pnl is None else f", realized P&L {fill.realized_pnl:.2f}"
+    return f"{much} {fill.first.instrument}{pnl}"
+
+
+def _listed_since(facts: Facts, trades: list[Trade]) -> datetime:
+    """Return how far back the runtime's list must know every trade.
+
+    A store knows its last day; a payload lists its recent trades, and what is older than all of them may have left it.
+    """
+    day = facts.taken_at - _LISTED
+    times = [at for trade in trades for at in (trade.opened_at, trade.closed_at) if at is not None]
+    return day if facts.store_trades is not None or not times else max(day, min(times))
+
+
+def _is_within(episodes: Sequence[Spell], at: datetime) -> bool:
+    """Whether the link to the broker was down then, as the logs say."""
+    return any(one.since <= at and (one.until is None or at <= one.until) for one in episodes)

@@ -1,0 +1,34 @@
+"""Reconciliation: a started engine asks the broker before it trades."""
+
+from __future__ import annotations
+
+from detector.model.facts import Facts, known
+from detector.model.rule import CRITICAL, STATE, Finding, Limits, Verdicts, exceeds, lasts, rule
+from detector.model.times import NEVER, span, text_of
+from detector.settings import ESCALATE_AFTER_SEC, STARTUP_RECONCILE_SEC
+
+
+@rule(
+    STATE,
+    "critical",
+    sees=["engine_started_at", "last_reconcile_at", "entry_blocking_reconcile_pending"],
+    limits=[exceeds(STARTUP_RECONCILE_SEC)],
+    money=True,
+    escalates=lasts(ESCALATE_AFTER_SEC),
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The engine started, entries are not blocked, and no reconciliation completed since."""
+    started, last = known(facts.engine_started_at), known(facts.last_reconcile_at)
+    age = facts.age_of(started)
+    if known(facts.entry_blocking_reconcile_pending) or last >= started:
+        return
+    if limits.broken(STARTUP_RECONCILE_SEC, age):
+        since = "never" if last == NEVER else f"last at {text_of(last)}"
+        yield Finding(
+            CRITICAL,
+            f"The engine started {span(age)} ago and has not reconciled since ({since}), and entries are not blocked "
+            f"(limit {limits[STARTUP_RECONCILE_SEC]} s).",
+            observed=age,
+            limit=STARTUP_RECONCILE_SEC,
+            proven_sec=age - limits[STARTUP_RECONCILE_SEC],
+        )

@@ -1,0 +1,84 @@
+"""Broker truth: the runtime's two stores say the same of what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from detector.model.facts import Facts, known
+from detector.model.holdings import Holdings
+from detector.model.instrument import normal
+from detector.model.lookup import Lookup
+from detector.model.rows import Trade
+from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.model.sides import broker_side, held_of
+from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
+
+Row = StoredPosition | Trade
+
+
+@rule(
+    STATE,
+    "critical",
+    sees=["store_positions", "store_trades"],
+    weighs=["broker_positions", "broker_account"],
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The stores `trades` and `position_state` differ about what is open."""
+    positions, trades = known(facts.store_positions), known(facts.store_trades)
+    partial = facts.provenance.partial & {"store_positions", "store_trades"}
+    if partial:
+        yield CannotTell("a row of the stores could not be read")
+        return
+    rows: list[Row] = [*positions, *trades]
+    for row in rows:
+        if row.held is None:
+            yield CannotTell(f"whether {row.title} is open was not seen", [_subject(row)])
+    read = facts.broker_positions is not None and "broker_positions" not in facts.provenance.partial
+    side = broker_side(facts) if read else None
+    in_doubt = {row.trade_id for row in rows if row.held is None}
+    for row, open_in, closed_in in _differing(positions, trades):
+        if row.trade_id is None or row.trade_id not in in_doubt:
+            yield Finding(
+                CRITICAL,
+                f"Trade {row.title} is open in {open_in} and not in {closed_in}{_truth(row, side, open_in, closed_in)}.",
+                subject=_subject(row),
+                facts=("store_positions", "store_trades"),
+            )
+            if row.is_vague:
+                yield CannotTell("an instrument that differs is not named in full")
+
+
+def _subject(row: Row) -> str:
+    return row.instrument if row.symbol or row.con_id else f"trade {row.trade_id}"
+
+
+def _differing(
+    positions: Iterable[StoredPosition], trades: Iterable[Trade]
+) -> Iterator[tuple[Row, str, str]]:
+    """Yield each row that is open in one store only, with the names of both."""
+    open_rows, open_trades = [row for row in positions if row.held], [row for row in trades if row.held]
+    yield from ((row, POSITION_STATE, TRADES) for row in _missing(open_rows, open_trades))
+    yield from ((row, TRADES, POSITION_STATE) for row in _missing(open_trades, open_rows))
+
+
+def _missing(rows: Iterable[Row], others: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows whose trade is none of the others: by its id where both say it, else by the instrument."""
+    others = list(others)
+    ids = {row.trade_id for row in others}
+    anonymous = Lookup((normal(row), row) for row in others if row.trade_id is None)
+    every = Lookup((normal(row), row) for row in others)
+    for row in rows:
+        alike = every if row.trade_id is None else anonymous
+        if (row.trade_id is None or row.trade_id not in ids) and not alike.has(normal(row)):
+            yield row
+
+
+def _truth(row: Row, side: Holdings | None, open_in: str, closed_in: str) -> str:
+    _, quantity = (None, None) if side is None else held_of(side, row)
+    if quantity is None or not (row.symbol or row.con_id):
+        return ""
+    if quantity == 0:
+        return f", and the broker is flat as {closed_in} says"
+    return f", and the broker holds it as {open_in} says"

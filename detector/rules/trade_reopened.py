@@ -1,0 +1,48 @@
+"""Broker truth: what was closed stays closed."""
+
+from __future__ import annotations
+
+from detector.model.closed import STORES, open_in, reopened
+from detector.model.facts import Facts
+from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.model.sides import broker_side, held_of
+
+
+@rule(
+    STATE,
+    "critical",
+    any_of=list(STORES),
+    weighs=["broker_positions", "broker_account"],
+    stands_in_for=["broker_positions"],
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """A trade that was seen closed is open again, and the broker does not hold it: a cache undoes a repair."""
+    blind = [name for name in STORES if facts.before.closed.get(name) and not _is_seen(name, facts)]
+    if blind:
+        yield CannotTell("a store in which trades were seen closed was not read")
+    side = None if facts.broker_positions is None else broker_side(facts)
+    for row, stores in reopened(facts):
+        if side is None:
+            truth = "while the broker was not read"
+        elif "broker_positions" in facts.provenance.partial or not (row.symbol or row.con_id):
+            yield CannotTell(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
+            continue
+        else:
+            _, quantity = held_of(side, row)
+            if quantity is None:
+                yield CannotTell(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
+            if quantity != 0:
+                continue
+            truth = "while the broker is flat"
+        yield Finding(
+            CRITICAL,
+            f"Trade {row.title} was closed and is open again in {' and '.join(stores)} {truth}.",
+            subject=row.trade_id,
+            facts=tuple(name for name in STORES if row.trade_id in open_in(name, facts)),
+        )
+
+
+def _is_seen(name: str, facts: Facts) -> bool:
+    return getattr(facts, name) is not None and name not in facts.provenance.partial

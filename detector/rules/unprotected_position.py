@@ -1,0 +1,65 @@
+"""Exit safety: a position is protected at the broker while nothing else can close it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from detector.model.exits import Protection
+from detector.model.facts import Facts, known
+from detector.model.instrument import amount
+from detector.model.rule import CRITICAL, NOW, RTH, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.model.sides import broker_side
+
+_DOWN = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
+_SAYS = {
+    "heartbeat_stale": ("heartbeat_at",),
+    "broker_disconnected": ("broker_connected", "connection_error"),
+}
+
+
+@rule(
+    STATE,
+    "critical",
+    sees=["broker_positions", "broker_orders"],
+    weighs=["heartbeat_at", "broker_connected", "connection_error", "broker_account"],
+    during=RTH,
+    given=list(_DOWN),
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> Verdicts:
+    """A broker position has no stops and targets for all of it, while the engine or its broker link is down."""
+    down = [name for name in _DOWN if given[name]]
+    if not down and any(_is_unseen(name, facts) for name in _SAYS):
+        yield CannotTell("whether the engine and its broker link are up was not seen")
+    elif down and facts.provenance.partial & {"broker_positions", "broker_orders"}:
+        yield CannotTell("a row of the broker could not be read")
+    elif down:
+        yield from _unprotected(facts, down)
+
+
+def _is_unseen(name: str, facts: Facts) -> bool:
+    return all(getattr(facts, one) is None for one in _SAYS[name])
+
+
+def _unprotected(facts: Facts, down: Sequence[str]) -> Verdicts:
+    shown = tuple(one for name in down for one in _SAYS[name] if getattr(facts, one) is not None)
+    protection = Protection(known(facts.broker_orders))
+    for held in broker_side(facts).held:
+        quantity = held.quantity("broker")
+        if quantity == 0:
+            continue
+        cover = None if quantity is None else protection.of(held.instrument, quantity)
+        if quantity is None or cover is None:
+            yield CannotTell(f"how much of {held.name} is covered was not seen", [held.name])
+        elif cover < abs(quantity):
+            yield Finding(
+                CRITICAL,
+                f"Position {held.name} of {amount(quantity)} has stops and targets for {amount(cover)} at the broker, while "
+                f"{' and '.join(_DOWN[name] for name in down)}.",
+                subject=held.name,
+                observed=amount(cover),
+                facts=("broker_positions", "broker_orders", *shown),
+            )
+            if held.instrument.is_vague:
+                yield CannotTell("the instrument is not named in full")

@@ -1,0 +1,68 @@
+"""Broker link: paper is paper and live is live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.model.facts import Facts
+from detector.model.redact import account_kind
+from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+
+PAPER, LIVE = "paper", "live"
+_PORTS = {4001: LIVE, 7496: LIVE, 4003: LIVE, 7498: LIVE, 4002: PAPER, 7497: PAPER, 4004: PAPER, 7499: PAPER}
+_MODES = {PAPER: PAPER, "paper_trading": PAPER, "simulated": PAPER, LIVE: LIVE, "real": LIVE}
+
+
+_TELLS = ("broker_account", "broker_port", "gateway_port")
+
+
+@rule(
+    STATE,
+    "critical",
+    any_of=["mode", "broker_mode"],
+    weighs=["broker_account", "broker_positions", "broker_port", "gateway_port"],
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> Verdicts:
+    """The runtime says paper and its port or account is live, or the reverse."""
+    said, kinds = _said(facts), list(_kinds(facts))
+    if said is None or not kinds:
+        if any(getattr(facts, name) is not None for name in _TELLS):
+            yield CannotTell("neither the mode nor the port and the account say whether it is paper or live")
+        return
+    fact, mode = said
+    wrong = [(other, what, kind) for other, what, kind in kinds if kind != mode]
+    if wrong:
+        other, what, kind = wrong[0]
+        yield Finding(
+            CRITICAL, f"The mode is {mode} and {what} is {kind}.", observed=kind, facts=(fact, other)
+        )
+
+
+def _said(facts: Facts) -> tuple[str, str] | None:
+    """Return which mode is said, and by which fact; None where it is neither paper nor live."""
+    for fact, text in (("mode", facts.mode), ("broker_mode", facts.broker_mode)):
+        mode = _MODES.get((text or "").strip().lower())
+        if mode is not None:
+            return fact, mode
+    return None
+
+
+def _kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """Yield what else tells paper from live: the fact, its name for a person, and which of the two it is."""
+    if facts.broker_account is not None:
+        kind = account_kind(facts.broker_account)
+        if kind is not None:
+            yield "broker_account", f"account {facts.broker_account}", kind
+    else:
+        aliases = {row.account for row in facts.broker_positions or () if row.account}
+        found = {account_kind(alias) for alias in aliases}
+        if len(found) == 1 and None not in found:
+            yield "broker_positions", f"account {min(aliases)}", str(found.pop())
+    for fact, port in (("gateway_port", facts.gateway_port), ("broker_port", facts.broker_port)):
+        if port in _PORTS:
+            yield fact, f"port {port}", _PORTS[port]
+    broker = _MODES.get((facts.broker_mode or "").strip().lower())
+    if facts.mode and broker:
+        yield "broker_mode", "the broker's own mode", broker

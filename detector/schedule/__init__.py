@@ -1,0 +1,42 @@
+"""The schedule: when runs are expected, by the crons as they are written, and which windows the runs covered."""
+
+from __future__ import annotations
+
+from detector.schedule.cron import CLOUDFLARE, GITHUB, CronError, Dialect, read_cron
+from detector.schedule.expected import LaneTimetable, expected
+from detector.schedule.judged import judge
+from detector.schedule.listed import ListError, Listing, Workflow, listing_of_file, run_of
+from detector.schedule.written import (
+    EVENT_TYPE,
+    WORKER_SOURCE,
+    WrittenError,
+    lanes_of_worker,
+    lanes_of_workflow,
+    parse_jsonc,
+    parse_yaml,
+    title_of_workflow,
+)
+
+__all__ = [
+    "CLOUDFLARE",
+    "EVENT_TYPE",
+    "GITHUB",
+    "WORKER_SOURCE",
+    "CronError",
+    "Dialect",
+    "LaneTimetable",
+    "ListError",
+    "Listing",
+    "Workflow",
+    "WrittenError",
+    "expected",
+    "judge",
+    "lanes_of_worker",
+    "lanes_of_workflow",
+    "listing_of_file",
+    "parse_jsonc",
+    "parse_yaml",
+    "read_cron",
+    "run_of",
+    "title_of_workflow",
+]

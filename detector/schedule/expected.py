@@ -1,0 +1,65 @@
+"""The windows at which a lane is expected to begin a run, and what kind of day they fall on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cronsim import CronSim
+
+from detector.model.closures import CLOSES, NONE, SATURDAY, Closures
+from detector.model.market import NEW_YORK, MarketUnknown, new_york_day, session_on, zone
+from detector.model.window import Lane
+
+GRACE = timedelta(minutes=8)
+"""How long after its window a run may begin, where nobody says otherwise."""
+
+_BEFORE = timedelta(minutes=1)
+_LONGEST = timedelta(days=31)
+
+
+def expected(lane: Lane, start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield the lane's windows in [start, end), in UTC.
+
+    A lane in UTC knows no daylight saving. In another zone an hour that is skipped or doubled is handled as
+    Debian's cron does.
+    """
+    where = UTC if lane.zone == "UTC" else zone(lane.zone)
+    for moment in CronSim(lane.fires, start.astimezone(where) - _BEFORE):
+        window = moment.astimezone(UTC)
+        if window >= end:
+            return
+        if window >= start:
+            yield window
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTimetable:
+    """The `Timetable` of these lanes together; two that are due at once are one window."""
+
+    lanes: tuple[Lane, ...]
+
+    def missed(self, since: datetime, until: datetime) -> int | None:
+        """Return how many windows began after the run at `since` and were given up before the one at `until`.
+
+        A window of which the grace is not over may be the one that the run at `until` answers: it does not
+        count. None over longer than a month, in which nobody ran at all.
+        """
+        if until - since > _LONGEST:
+            return None
+        due = {window for lane in self.lanes for window in expected(lane, since, until - GRACE)}
+        return len(due - {since})
+
+
+def marks(window: datetime, closures: Closures = NONE) -> tuple[str | None, bool | None]:
+    """Return the market's day at a window, as `Judged.day` has it, and whether its session was open then."""
+    try:
+        day = new_york_day(window)
+        session = session_on(day, closures)
+    except MarketUnknown:
+        return None, None
+    if session is None:
+        return ("weekend" if day.weekday() >= SATURDAY else "holiday"), False
+    full = session.closes.astimezone(zone(NEW_YORK)).time() == CLOSES
+    return ("session" if full else "half day"), session.holds(window)

@@ -1,0 +1,155 @@
+"""One lane's windows against its runs, one to one: which run answered which window, and which came too late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from detector.model.times import span
+from detector.model.window import (
+    COMPLETED,
+    COVERED,
+    IN_GRACE,
+    LATE,
+    MISSING,
+    NO_RUN,
+    PENDING,
+    RERUN,
+    RUNNING,
+    STUCK,
+    UNKNOWN,
+    Judged,
+    Lane,
+    Run,
+    Scope,
+)
+
+LATE_WITHIN: Final = timedelta(hours=24)
+"""How far back a late run can reach: the longest delay that was measured in public is 12 h 1 min."""
+
+_SECOND_WITHIN: Final = timedelta(hours=2)
+"""How far back a late run can reach that came within the grace of a window which another run answered.
+
+It may as well be that window's second run, so that it makes no window late of the evening before.
+"""
+
+_NO_TIME: Final = timedelta()
+
+Assigned = dict[datetime, Run]
+
+
+def matched(lane: Lane, windows: Sequence[datetime], runs: Sequence[Run], scope: Scope) -> list[Judged]:
+    """Return what each window of a lane is, given the lane's own runs.
+
+    A run answers at most one window, whose [w, w + grace] contains its creation. Successes are given their
+    windows first, so that no other run can take one from them; then those under way, then those that ran and
+    did not succeed. A success that is left over makes the newest window before it that nothing answered *late*.
+    """
+    early = scope.early(lane.trigger)
+    good = _assigned(windows, runs, lambda run: _looks(run, scope.grace, early))
+    rest = [window for window in windows if window not in good]
+    under_way = _assigned(rest, runs, lambda run: _under_way(run, scope.grace, early))
+    rest = [window for window in rest if window not in under_way]
+    used = {id(run) for run in good.values()}
+    others = [run for run in runs if id(run) not in used]
+    in_vain = _assigned(rest, others, lambda run: _in_vain(run, scope.grace, early))
+    silent = [window for window in rest if window not in in_vain and scope.ended(window)]
+    used |= {id(run) for run in in_vain.values()}
+    left = [run for run in others if run.succeeded and id(run) not in used]
+    late = _late(silent, left, lambda run: _back(run, good, scope.grace))
+
+    def judged(window: datetime) -> Judged:
+        state, why, run = _judged(window, good, under_way, {**in_vain, **late}, scope)
+        unread = scope.unread_at(window - early, window + scope.grace)
+        return Judged(window, UNKNOWN, unread.why) if unread else Judged(window, state, why, run)
+
+    return [judged(window) for window in windows]
+
+
+Reach = tuple[datetime, datetime]
+
+
+def _assigned(
+    windows: Iterable[datetime], runs: Iterable[Run], reach: Callable[[Run], Reach | None]
+) -> Assigned:
+    """Give each window, in order, the run that can wait least; `reach` is the first and last window of a run.
+
+    With windows in order this covers as many as can be, and one run more never uncovers a window.
+    """
+    waiting = [(reached[1], reached[0], run) for run in runs if (reached := reach(run))]
+    waiting = sorted((one for one in waiting if one[1] <= one[0]), key=lambda one: one[:2])
+    widest = max((last - first for last, first, _ in waiting), default=_NO_TIME)
+    found: Assigned = {}
+    for window in windows:
+        while waiting and waiting[0][0] < window:
+            del waiting[0]
+        for index, (last, first, run) in enumerate(waiting):
+            if last - widest > window:
+                break
+            if first <= window:
+                found[window] = run
+                del waiting[index]
+                break
+    return found
+
+
+def _looks(run: Run, grace: timedelta, early: timedelta) -> Reach | None:
+    """A success; a re-run's last attempt must have begun within the grace as well."""
+    looked = run.looked_at
+    return (looked - grace, run.created_at + early) if run.succeeded and looked is not None else None
+
+
+def _under_way(run: Run, grace: timedelta, early: timedelta) -> Reach | None:
+    if run.status == COMPLETED or run.attempt > 1:
+        return None
+    return run.created_at - grace, run.created_at + early
+
+
+def _in_vain(run: Run, grace: timedelta, early: timedelta) -> Reach | None:
+    if run.attempt > 1 or (run.status == COMPLETED and not run.succeeded):
+        return run.created_at - grace, run.created_at + early
+    return None
+
+
+def _back(run: Run, good: Assigned, grace: timedelta) -> timedelta:
+    """Return how far back a success that is left over can reach."""
+    is_second = any(window <= run.created_at <= window + grace for window in good)
+    return _SECOND_WITHIN if is_second else LATE_WITHIN
+
+
+def _late(silent: Iterable[datetime], runs: Iterable[Run], back: Callable[[Run], timedelta]) -> Assigned:
+    """Give each success that is left over the newest silent window before it; within its grace it would have answered."""
+    left = list(silent)
+    found: Assigned = {}
+    for run in runs:
+        reach = back(run)
+        before = [w for w in left if w < run.created_at <= w + reach]
+        if before:
+            found[before[-1]] = run
+            left.remove(before[-1])
+    return found
+
+
+def _judged(
+    window: datetime, good: Assigned, under_way: Assigned, other: Assigned, scope: Scope
+) -> tuple[str, str, Run | None]:
+    """Return the state of a window, why it is so, and its run."""
+    if window in good:
+        return COVERED, "success", good[window]
+    if not scope.ended(window):
+        run = under_way.get(window)
+        return PENDING, RUNNING if run else IN_GRACE, run
+    if window in under_way:
+        run = under_way[window]
+        return (MISSING, STUCK, run) if scope.is_stuck(run) else (PENDING, RUNNING, run)
+    if window not in other:
+        return MISSING, NO_RUN, None
+    run = other[window]
+    if run.succeeded:
+        return LATE, RERUN if run.attempt > 1 else f"{span(_delay(run, window))} late", run
+    return MISSING, RERUN if run.status != COMPLETED else run.conclusion or "no conclusion", run
+
+
+def _delay(run: Run, window: datetime) -> float:
+    return (run.created_at - window).total_seconds()

@@ -1,0 +1,121 @@
+"""The fifteen scenarios with real channels: every shipped timeline again, told to a loopback Slack and a mail server.
+
+The same scripts say what must be told as for the pure ledger (tests/test_timeline.py); here what counts is what
+arrived. Reminders are off, because the scripts are written for standard output, which is never reminded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from detector.commands._deliver import channels_of, deliver, floors
+from detector.render.document import artifact_document
+from detector.timeline import Runner, Script, Step
+from tests.delivering import QUICK, door_of
+from tests.loopback import says
+from tests.slack_server import Slack, everything, slack_on_loopback
+from tests.smtp_server import Mailbox, mail_on_loopback
+from tests.test_timeline import SCRIPTS
+
+_ITEM = re.compile(
+    r"^\*(CRITICAL|WARNING|RESOLVED|UNWATCHED|MISSED \(\w+\))\* {2}\*([\w &;·./<>%:-]+?)\*(?::|$)",
+    re.MULTILINE,
+)
+_MAIL_ITEM = re.compile(r"^(CRITICAL|WARNING|RESOLVED|UNWATCHED|MISSED \(\w+\)) {2}(\S.*)$", re.MULTILINE)
+_ENDS = {"resolved": "RESOLVED", "missed": "MISSED", "retired": "UNWATCHED", "no longer watched": "UNWATCHED"}
+
+
+@dataclass
+class Stage:
+    """One script on its way: the runner for what is evaluated, real servers for what is told."""
+
+    runner: Runner
+    environ: dict[str, str]
+    slack: Slack
+    box: Mailbox
+    names: dict[str, str]
+
+    def step(self, step: Step, at: datetime) -> list[str]:
+        """Run one step and return what arrived, as `slack: RESOLVED pending_orders_high`."""
+        posts, mails = len(self.slack.taken), len(self.box.mails)
+        if "slack" in step.refuse or "stdout" in step.refuse:
+            self.slack.then(says(b"no_service", 404))
+        self.box.refused = {"ann@example.com": "550 no"} if "email" in step.refuse else {}
+        door = door_of(self.environ, at)
+        settings = self.runner.settings
+        report, keeps = self.runner._evaluated(step, self.runner._snapshot(step, at))
+        delivered = step.killed != "before delivery"
+        delivery = deliver(door, settings, report) if delivered else None
+        if keeps and step.killed is None and delivery is not None:
+            self.runner.artifact = json.dumps(artifact_document(delivery.report))
+        self.slack.answers.clear()
+        arrived = [
+            ("slack", *found) for one in self.slack.taken[posts:] for found in _ITEM.findall(everything(one))
+        ]
+        arrived += [
+            ("email", *found)
+            for one in self.box.mails[mails:]
+            for found in _MAIL_ITEM.findall(one.part("plain"))
+        ]
+        return sorted(_line(place, word, title.replace(" · ", ":")) for place, word, title in arrived)
+
+    def wanted(self, step: Step) -> list[str] | None:
+        """What the script says that must arrive."""
+        return None if step.told is None else sorted(_wanted(one) for one in step.told)
+
+
+def _line(place: str, word: str, title: str) -> str:
+    return f"{place}: {word.partition(' ')[0].replace('CRITICAL', 'ON').replace('WARNING', 'ON')} {title}"
+
+
+def _wanted(told: str) -> str:
+    place, colon, rest = told.partition(": ")
+    reason, what = (rest if colon else told).rsplit(" ", 1)
+    return f"{place if colon else 'slack'}: {_ENDS.get(reason, 'ON')} {what}"
+
+
+def times(script: Script) -> Iterator[tuple[Step, datetime]]:
+    at, first = script.start, True
+    for step in script.steps:
+        for _ in range(step.repeat):
+            wait = script.gap if step.after_min is None else timedelta(minutes=step.after_min)
+            at = at if first else at + wait
+            first = False
+            yield step, at
+
+
+def play(script: Script) -> Iterator[tuple[int, Any, Any]]:
+    """Yield for every step its number, what had to arrive, and what did."""
+    with slack_on_loopback() as slack, mail_on_loopback() as box:
+        environ = {
+            **QUICK,
+            "AEGIS_PT_ESCALATION_REMIND_SEC": "0",
+            "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook,
+            **(box.environ() if "email" in script.channels else {}),
+            **script.settings,
+        }
+        door = door_of(environ)
+        channels = tuple(floors(channels_of(door, door.settings())))
+        runner = Runner(replace(script, channels=channels, ignore=()), door.settings())
+        stage = Stage(runner, environ, slack, box, {})
+        for step, at in times(script):
+            arrived = stage.step(step, at)
+            kept = [one for one in arrived if not any(name in one for name in script.ignore)]
+            yield step.number, stage.wanted(step), kept
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_what_a_timeline_tells_is_what_arrives(name):
+    differ = [
+        (number, wanted, arrived)
+        for number, wanted, arrived in play(SCRIPTS[name])
+        if wanted not in (None, arrived)
+    ]
+    assert differ == []

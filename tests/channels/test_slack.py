@@ -1,0 +1,239 @@
+"""Slack: a webhook posts; a bot token edits and answers what it told, and what is gone is told anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.channels._channel import World
+from detector.channels._walk import configured, faults
+from detector.model import edge
+from detector.model.condition import Place
+from detector.settings import secrets_of
+from tests.delivering import QUICK, Job
+from tests.loopback import says
+from tests.slack_server import CHANNEL_ID, TOKEN, Slack, everything, slack_on_loopback
+from tests.support import NOW, settings_of
+
+AT = [f"2026-06-06T05:{minute:02}:00Z" for minute in range(0, 60, 10)]
+ORDERS = {"status_v3": {"pending_orders": 3}}
+BOTH = {"status_v3": {"pending_orders": 3, "stuck_exits": 1}}
+EXIT = {"status_v3": {"stuck_exits": 1}}
+
+
+def bot(slack: Slack) -> dict[str, str]:
+    return {
+        **QUICK,
+        "AEGIS_PT_SLACK_TOKEN": TOKEN,
+        "AEGIS_PT_SLACK_CHANNEL": "#alerts",
+        "AEGIS_PT_SLACK_API_URL": slack.api,
+        "AEGIS_PT_ESCALATION_REMIND_SEC": "0",
+    }
+
+
+def by_method(slack: Slack, method: str) -> list[dict]:
+    return [body for name, body in slack.calls if name == method]
+
+
+# --- what contradicts itself ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "named"),
+    [
+        (
+            {"SLACK_WEBHOOK_URL": "https://h.example/x", "SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": "C"},
+            ["two ways"],
+        ),
+        ({"SLACK_TOKEN": "xoxb-1"}, ["needs AEGIS_PT_SLACK_CHANNEL"]),
+        ({"SLACK_CHANNEL": "#a"}, ["needs AEGIS_PT_SLACK_TOKEN"]),
+        ({"SLACK_WEBHOOK_URL": "http://h.example/x"}, ["must begin with https://"]),
+        (
+            {"SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": "C", "SLACK_API_URL": "http://h.example/"},
+            ["must begin with https://"],
+        ),
+        ({"SLACK_WEBHOOK_URL": "http://127.0.0.1:9/x"}, []),
+        ({"SLACK_WEBHOOK_URL": "https://h.example/x"}, []),
+        ({}, []),
+    ],
+)
+def test_half_a_channel_and_two_of_one_are_refused(texts, named):
+    said = list(faults(settings_of(texts)))
+    assert len(said) == len(named)
+    assert all(words in one for words, one in zip(named, said, strict=True))
+    assert not any("h.example" in one or "xoxb" in one for one in said)
+
+
+@pytest.mark.parametrize("least", ["warning", "critical"])
+def test_the_lowest_severity_is_a_setting(least):
+    settings = settings_of({"SLACK_WEBHOOK_URL": "https://h.example/x", "SLACK_MIN": least})
+    (channel,) = configured(settings, World({}, lambda: NOW))
+    assert (channel.name, channel.least, channel.place) == ("slack", least, "an incoming webhook")
+
+
+def test_the_path_of_a_webhook_is_a_secret_like_its_whole_address():
+    address = "https://hooks.slack.example/services/T00/B00/abcdefghijk"
+    settings = settings_of({"SLACK_WEBHOOK_URL": address})
+    assert set(secrets_of(settings)) == {address, "services/T00/B00/abcdefghijk"}
+
+
+# --- a bot token ----------------------------------------------------------------------------------------
+
+
+def test_an_end_answers_in_the_thread_and_marks_the_message_that_told_of_it():
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        job.run(BOTH, AT[0])
+        (told,) = by_method(slack, "chat.postMessage")
+        ts = next(iter(slack.messages))
+        assert "thread_ts" not in told
+        job.run(EXIT, AT[1])
+        job.run(EXIT, AT[2])
+        root, answer = by_method(slack, "chat.postMessage")
+        (edit,) = by_method(slack, "chat.update")
+        assert (answer["channel"], answer["thread_ts"]) == (CHANNEL_ID, ts)
+        assert answer["text"].startswith("🟢 RESOLVED pending_orders_high")
+        assert (edit["channel"], edit["ts"]) == (CHANNEL_ID, ts)
+        text = everything(edit)
+        assert "*RESOLVED*  *pending_orders_high*" in text, "what ended is marked"
+        assert "*CRITICAL*  *stuck_exits · escalate*" in text, "what goes on stays what it was"
+        assert edit["text"].startswith("🔴 CRITICAL impossible_state (+2)"), "and leads"
+        assert root["text"] == told["text"]
+
+
+def test_when_all_has_ended_the_message_is_green():
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        for patch, at in zip((BOTH, {}, {}), AT, strict=False):
+            job.run(patch, at)
+        (edit,) = by_method(slack, "chat.update")
+        assert edit["text"].startswith("🟢 RESOLVED")
+        assert len(by_method(slack, "chat.postMessage")) == 2
+
+
+def test_each_end_answers_the_message_that_told_of_it_and_what_is_new_stands_alone():
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        job.run(ORDERS, AT[0])
+        job.run(BOTH, AT[1])
+        job.run({"status_v3": {"unknown_fills": 1}}, AT[2])
+        job.run({"status_v3": {"unknown_fills": 1}}, AT[3])
+        first, second, news, *answers = by_method(slack, "chat.postMessage")
+        assert [one["text"][:22] for one in (first, second)] == [
+            "🔴 CRITICAL pending_ord",
+            "🔴 CRITICAL impossible_",
+        ]
+        assert "unknown_fill" in news["text"]
+        threads = list(slack.messages)[:2]
+        assert sorted(one["thread_ts"] for one in answers) == sorted(threads)
+        assert all("RESOLVED" in one["text"] for one in answers)
+
+
+def test_what_got_worse_is_marked_in_both_messages_that_told_of_it():
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        for patch, at in zip(({"status_v3": {"pending_orders": 2}}, ORDERS, {}, {}), AT, strict=False):
+            job.run(patch, at)
+        first, second, answer = by_method(slack, "chat.postMessage")
+        assert ("WARNING" in first["text"], "CRITICAL" in second["text"]) == (True, True)
+        roots = list(slack.messages)[:2]
+        assert answer["thread_ts"] == roots[1], "the answer stands once, under the latest"
+        assert sorted(one["ts"] for one in by_method(slack, "chat.update")) == sorted(roots)
+
+
+@pytest.mark.parametrize("code", ["message_not_found", "thread_not_found", "cannot_reply_to_message"])
+def test_an_end_whose_message_is_gone_is_told_in_a_message_of_its_own(code):
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        job.run(ORDERS, AT[0])
+        job.run({}, AT[1])
+        slack.messages.clear()
+        slack.then(says({"ok": False, "error": code}))
+        delivery = job.run({}, AT[2])
+        answer = by_method(slack, "chat.postMessage")[-1]
+        assert not delivery.undelivered
+        assert "thread_ts" not in answer
+        assert answer["text"].startswith("🟢 RESOLVED")
+        assert delivery.said == (
+            "slack: an earlier message could not be edited: it answered 200 (message_not_found)",
+        )
+
+
+def test_an_edit_that_fails_costs_nothing_that_was_told():
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        job.run(ORDERS, AT[0])
+        job.run({}, AT[1])
+        healthy = len(slack.calls)
+        slack.messages["x"] = {}
+        slack.then(
+            lambda served, conn, request: conn.sendall(_taken(slack, request)),
+            says({"ok": False, "error": "edit_window_closed"}),
+        )
+        delivery = job.run({}, AT[2])
+        assert (delivery.undelivered, len(delivery.said)) == (False, 1)
+        assert len(slack.calls) == healthy + 1
+        assert not job.run({}, AT[3]).owed, "nothing is owed any more"
+
+
+def _taken(slack: Slack, request: bytes) -> bytes:
+    from tests.slack_server import _answer
+
+    return _answer(slack, request)
+
+
+def test_what_was_taken_before_the_rest_failed_is_not_told_again():
+    """The new one is taken, the answer in the thread is not: only the end stays owed."""
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        job.run(ORDERS, AT[0])
+        job.run({}, AT[1])
+        slack.then(
+            lambda served, conn, request: conn.sendall(_taken(slack, request)),
+            says({"ok": False, "error": "restricted_action"}),
+        )
+        partial = job.run(EXIT, AT[2])
+        assert (partial.undelivered, partial.failed["slack"].reason) == (True, edge.NOT_ALLOWED)
+        again = job.run(EXIT, AT[3])
+        assert not again.undelivered
+        texts = [one["text"] for one in by_method(slack, "chat.postMessage")]
+        assert [text.split()[1] for text in texts] == ["CRITICAL", "CRITICAL", "RESOLVED"]
+
+
+def test_a_receipt_knows_its_newest_places_and_no_more_than_three():
+    with slack_on_loopback() as slack:
+        environ = {**bot(slack), "AEGIS_PT_ESCALATION_REMIND_SEC": "60"}
+        job = Job(environ)
+        for hour in range(6):
+            job.run(EXIT, f"2026-06-06T0{hour}:00:00Z")
+        condition = job.deliveries[-1].report.conditions["stuck_exits:aegis-pt-core"]
+        places = condition.receipts["slack"].places
+        assert len(places) == 3
+        newest = list(slack.messages)[-1]
+        assert places[0] == Place(CHANNEL_ID, newest)
+        assert condition.receipts["slack"].reminders == len(slack.messages) - 1
+
+
+def test_a_dry_run_shows_every_call_in_its_order_and_makes_none():
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        job.run(ORDERS, AT[0])
+        job.run({}, AT[1])
+        calls = len(slack.calls)
+        shown = job.run(EXIT, AT[2], dry_run=True).shown["slack"]
+        assert len(slack.calls) == calls
+        ts = next(iter(slack.messages))
+        heads = [line for line in shown.splitlines() if line.startswith("chat.")]
+        assert heads == [
+            "chat.postMessage",
+            f"chat.postMessage in the thread of {ts}",
+            f"chat.update of {ts}",
+        ]
+        assert TOKEN not in shown
+
+
+def test_a_webhook_tells_an_end_in_a_message_of_its_own():
+    with slack_on_loopback() as slack:
+        job = Job({"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook})
+        for patch, at in zip((ORDERS, {}, {}), AT, strict=False):
+            job.run(patch, at)
+        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "RESOLVED"]

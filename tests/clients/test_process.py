@@ -1,0 +1,73 @@
+"""Starting another program: what it is given, what it leaves, and that it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+import pytest
+
+from detector.clients.process import installed, ran
+from detector.model.edge import MISSING, TIMEOUT, EdgeError
+
+SECRETS = {
+    "GH_TOKEN": "sesame", "GITHUB_TOKEN": "sesame", "CLOUDFLARE_API_TOKEN": "sesame", "AWS_SECRET_ACCESS_KEY": "sesame",
+    "ACTIONS_RUNTIME_TOKEN": "sesame", "AEGIS_PT_SLACK_TOKEN": "sesame", "NPM_TOKEN": "sesame", "NODE_OPTIONS": "--inspect",
+    "PYTHONPATH": "/elsewhere", "LD_PRELOAD": "/elsewhere",
+}  # fmt: skip
+SHOWS = "import os, json; print(json.dumps(dict(os.environ)))"
+
+
+def test_no_token_reaches_it_and_nothing_that_changes_what_it_runs(tmp_path):
+    done = ran(
+        [sys.executable, "-c", SHOWS], tmp_path, {**SECRETS, "PATH": "/usr/bin", "CI": "1"}, 20, MORE="x"
+    )
+    given = json.loads(done.said)
+    assert "sesame" not in done.said
+    assert not given.keys() & SECRETS.keys()
+    assert (given["PATH"], given["CI"], given["MORE"]) == ("/usr/bin", "1", "x")
+
+
+def test_it_leaves_its_exit_code_and_what_it_said_on_either_stream(tmp_path):
+    words = [
+        sys.executable,
+        "-c",
+        "import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(7)",
+    ]
+    done = ran(words, tmp_path, {}, 20)
+    assert (done.code, done.said.split()) == (7, ["out", "err"])
+
+
+def test_it_gets_nothing_on_its_input(tmp_path):
+    assert ran([sys.executable, "-c", "print(repr(input()))"], tmp_path, {}, 20).code == 1
+
+
+def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path):
+    child = "import time, pathlib; time.sleep(1.5); pathlib.Path('alive').touch()"
+    words = [
+        sys.executable,
+        "-c",
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])",
+    ]
+    began = time.monotonic()
+    with pytest.raises(EdgeError) as caught:
+        ran(words, tmp_path, {}, 0.5)
+    assert caught.value.reason == TIMEOUT
+    assert time.monotonic() - began < 1.5
+    time.sleep(1.5)
+    assert not (tmp_path / "alive").exists()
+
+
+def test_a_program_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(EdgeError) as caught:
+        ran(["no-such-program"], tmp_path, {"PATH": os.environ["PATH"]}, 5)
+    assert caught.value.reason == MISSING
+
+
+def test_whether_it_is_installed_is_asked_of_the_path_that_was_handed_down(tmp_path):
+    (tmp_path / "tool").write_text("#!/bin/sh\n")
+    (tmp_path / "tool").chmod(0o755)
+    assert installed("tool", {"PATH": str(tmp_path)})
+    assert not installed("tool", {"PATH": "/nowhere"})

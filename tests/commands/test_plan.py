@@ -1,0 +1,441 @@
+"""`plan`: which row is wrong, what would agree, what undoes it, and what cannot be decided; it changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.render.document import artifact_document
+from tests.door import answer
+from tests.support import NOW
+from tests.told import epilog_example
+from tools.incidents import incident, looked, seen
+
+CALL: dict[str, Any] = {
+    "symbol": "SPY",
+    "expiry": "2026-05-06",
+    "strike": 727,
+    "right": "C",
+    "sec_type": "OPT",
+}
+OUTAGE = incident("2026-05-06-power-outage")
+BOX = OUTAGE.lane("on the machine")
+CUT = ("can-close", "--symbol", "SPY", "--expiry", "2026-05-06", "--strike", "727", "--right", "C")
+COMMANDS = re.compile(
+    r"\b(UPDATE|INSERT|DELETE|SELECT|ALTER|DROP|REPLACE INTO|BEGIN|COMMIT|sqlite3|kubectl|docker|launchctl|systemctl"
+    r"|kill|pkill|sudo|aws|curl|psql|bash)\b"
+)
+
+
+def ago(seconds: float) -> str:
+    return (NOW - timedelta(seconds=seconds)).isoformat()
+
+
+def snapshot(positions=(), states=(), trades=(), *, broker: Any = None, status: Any = None, **more):
+    """A snapshot of now: what the broker shows, what the two stores say, and a runtime that is alive."""
+    own: dict[str, Any] = {
+        "as_of": ago(5),
+        "connected": True,
+        "positions": list(positions),
+        "open_orders": [],
+    }
+    return {
+        "taken_at": ago(0),
+        "broker": {**own, **(broker or {})},
+        "stores": {"as_of": ago(5), "position_state": list(states), "trades": list(trades)},
+        "status_v3": {"heartbeat_at": ago(5), **(status or {})},
+        **more,
+    }
+
+
+def state(trade_id=162, quantity=39, is_open=1, **more):
+    return {**CALL, "trade_id": trade_id, "quantity": quantity, "is_open": is_open, **more}
+
+
+def trade(trade_id=162, status="OPEN", **more):
+    return {"trade_id": trade_id, **CALL, "quantity": 39, "entry_price": 5.5, "status": status, **more}
+
+
+def held(quantity, **more):
+    return {**CALL, "quantity": quantity, **more}
+
+
+def planned(document, *words, code=1, environ=None):
+    """The plan as an object, after a look at what holds of every plan."""
+    ran = answer("plan", "--json", *words, stdin=document, environ=environ)
+    told = answer("plan", *words, stdin=document, environ=environ)
+    assert (ran.code, told.code) == (code, code), ran.err
+    text = told.out.decode()
+    assert COMMANDS.findall(text) == [], text
+    assert "Nothing is changed by this." in text
+    for step in ran.document["steps"]:
+        assert step["words"] in text
+    return ran.document
+
+
+def changes(plan):
+    """Every row that is to be corrected: the place and row, and its columns as (column, from, to)."""
+    return {
+        step["what"]: [(one["column"], one["from"], one["to"]) for one in step["columns"]]
+        for step in plan["steps"]
+        if step["do"] == "correct"
+    }
+
+
+def undecided(plan):
+    return [words for one in plan["differences"] for words in one["undecided"]]
+
+
+# --- the founding outage ------------------------------------------------------------------------------
+
+
+def at(clock: str) -> datetime:
+    """A time of 2026-05-06 by Chicago's clock."""
+    hour, minute = clock.split(":")
+    return datetime.fromisoformat(f"2026-05-06T{int(hour) + 5:02}:{minute}:20+00:00")
+
+
+def of_the_outage(clock: str, *words, previous: str | None = None):
+    """One command on what could be seen then; `previous` is when the last run before it was."""
+    document = seen(OUTAGE, BOX, at(clock))
+    assert document is not None
+    if previous is not None:
+        document["previous"] = artifact_document(
+            list(looked(OUTAGE, BOX, [at("14:49"), at(previous)]))[-1].report
+        )
+    ran = answer(
+        *words,
+        "--json",
+        "--now",
+        at(clock).isoformat(),
+        stdin=document,
+        environ={"AEGIS_PT_PROFILE": "cortana"},
+    )
+    return ran.code, ran.document
+
+
+@pytest.mark.parametrize("clock", ["14:49", "14:51", "14:54", "14:55", "14:58"])
+def test_the_cut_button_of_the_outage_is_refused_from_the_minute_in_which_the_broker_was_seen(clock):
+    code, told = of_the_outage(clock, *CUT, "--quantity", "39", "--side", "SELL", "--trade", "162")
+    assert (code, told["reason"]) == (1, "flat")
+    assert told["summary"] == (
+        "The broker shows SPY 2026-05-06 727C flat: SELL 39 would open a short position of 39."
+    )
+    assert told["trade"]["name"] == "trade #162 (signal #238, position #301)"
+
+
+@pytest.mark.parametrize("clock", ["14:44", "14:46", "14:48"])
+def test_before_the_broker_was_seen_the_cut_button_gets_no_leave(clock):
+    assert of_the_outage(clock, *CUT, "--quantity", "39")[0] == 3
+
+
+def test_when_the_broker_is_seen_both_rows_are_named_and_the_memory_that_would_write_them_back():
+    code, plan = of_the_outage("14:49", "plan")
+    assert (code, [one["name"] for one in plan["differences"]]) == (
+        1,
+        ["trade #162 (signal #238, position #301)"],
+    )
+    assert plan["differences"][0]["broker"] == {"position": 0, "realized_pnl": 3742.44, "fills": []}
+    assert changes(plan) == {
+        "position_state, trade #162": [("is_open", "1", "0"), ("contracts_remaining", "39", "0")],
+        "trades, trade #162": [("status", "OPEN", "CLOSED"), ("pnl_dollars", "nothing", "3,742.44")],
+    }
+    assert [step["do"] for step in plan["steps"]] == ["stop", "correct", "correct", "look"]
+    assert plan["steps"][0]["because"] == [
+        "its heartbeat is 5 s old, so that it runs",
+        "its own list (open_positions) still holds trade #162 open, and it writes its rows from there",
+    ]
+
+
+def test_the_hand_made_row_is_named_with_what_the_broker_realized_and_what_nobody_knows():
+    _, plan = of_the_outage("14:54", "plan")
+    assert changes(plan) == {"trades, trade #162": [("pnl_dollars", "1,857.70", "3,742.44")]}
+    assert undecided(plan) == [
+        "its exit price: no fill that closed it was seen; 3,742.44 would make 6.4596 at a multiplier of 100, before fees"
+    ]
+
+
+def test_the_relapse_names_the_row_that_is_wrong_and_the_cache_that_undid_its_repair():
+    _, plan = of_the_outage("14:55", "plan", previous="14:54")
+    assert changes(plan)["position_state, trade #162"] == [
+        ("is_open", "1", "0"),
+        ("contracts_remaining", "39", "0"),
+    ]
+    stop = plan["steps"][0]
+    assert (stop["do"], stop["because"][-1]) == (
+        "stop",
+        "trade #162 was seen closed and is open again in position_state: this has undone a repair before",
+    )
+    assert stop["words"].endswith("Stopping the runtime needs explicit approval.")
+
+
+def test_when_the_stores_are_clean_only_the_hand_made_record_is_left():
+    _, plan = of_the_outage("14:58", "plan", previous="14:55")
+    assert list(changes(plan)) == ["trades, trade #162"]
+
+
+def test_while_all_agree_there_is_nothing_to_plan():
+    code, plan = of_the_outage("11:00", "plan")
+    assert (code, plan["differences"], plan["steps"]) == (0, [], [])
+
+
+def test_in_the_dark_nothing_is_compared():
+    document = seen(OUTAGE, OUTAGE.lane("remote"), at("12:00")) or {}
+    ran = answer("plan", stdin=document, environ={"AEGIS_PT_PROFILE": "cortana"})
+    assert (ran.code, "Nothing could be compared." in ran.out.decode()) == (3, True)
+
+
+# --- which row ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "wanted"),
+    [
+        pytest.param(snapshot([held(39)], [state()], [trade()]), None, id="all agree"),
+        pytest.param(snapshot([], [state(is_open=0, quantity=0)], [trade(status="CLOSED")]), None, id="all closed"),
+        pytest.param(snapshot(), None, id="nothing anywhere"),
+        pytest.param(
+            snapshot([], [state()], [trade(status="CLOSED")]),
+            {"position_state, trade #162": [("is_open", "1", "0"), ("quantity", "39", "0")]},
+            id="only position_state is wrong",
+        ),
+        pytest.param(
+            snapshot([], [state(is_open=0, quantity=0)], [trade()]),
+            {"trades, trade #162": [("status", "OPEN", "CLOSED")]},
+            id="only trades is wrong",
+        ),
+        pytest.param(
+            snapshot([held(20)], [state()], [trade()]),
+            {"position_state, trade #162": [("quantity", "39", "20")]},
+            id="the broker holds less; what was once opened stays",
+        ),
+        pytest.param(
+            snapshot([held(-39)], [state(quantity=39, side="SHORT")], [trade(side="SHORT")]), None, id="short, and both say so"
+        ),
+        pytest.param(
+            snapshot([held(39), {**CALL, "strike": 728, "quantity": 5}], [state(), state(163, 5, strike=728)], [trade(), trade(163, "CLOSED", strike=728)]),
+            None,
+            id="open at the broker and in one store: whose it is, is a question",
+        ),
+        pytest.param(
+            snapshot([held(39)], [state(162, 20), state(163, 20)], [trade(), trade(163)]),
+            None,
+            id="two trades of one instrument: which one is wrong, is a question",
+        ),
+        pytest.param(
+            snapshot([held(39)], [state(162, 20), state(163, 19)], [trade(), trade(163)]), None, id="two trades that add up"
+        ),
+        pytest.param(
+            snapshot([], [{**CALL, "quantity": 39, "is_open": 1}]),
+            {"position_state, SPY 2026-05-06 727C": [("quantity", "39", "0")]},
+            id="a row that names no trade",
+        ),
+    ],
+)  # fmt: skip
+def test_the_row_that_is_wrong_is_the_one_that_the_broker_contradicts(document, wanted):
+    ran = answer("plan", "--json", stdin=document)
+    assert ran.code in (0, 1)
+    assert changes(ran.document) == (wanted or {})
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        pytest.param(snapshot([held(39)]), "whether the runtime takes the 39 over", id="nobody manages it"),
+        pytest.param(
+            snapshot([held(-39)], [state()], [trade()]), "the broker holds -39", id="the other side"
+        ),
+        pytest.param(
+            snapshot([held(39)], [state(162, 20), state(163, 20)], [trade(), trade(163)]),
+            "how much of the 39 at the broker is this trade's",
+            id="two trades of one instrument",
+        ),
+        pytest.param(
+            snapshot([], [state()], [trade(status="CLOSED")], broker={"positions": None}),
+            "which store is right: what the broker holds of it was not seen",
+            id="the broker not seen",
+        ),
+        pytest.param(snapshot([], [state()], [trade()]), "its realized P&L", id="no evidence at all"),
+    ],
+)
+def test_what_cannot_be_decided_is_said(document, words):
+    ran = answer("plan", "--json", stdin=document)
+    assert any(words in one for one in undecided(ran.document)), undecided(ran.document)
+
+
+FILL = {**CALL, "exec_id": "1.2.3", "order_id": 7, "side": "SLD", "quantity": 39, "price": 6.46, "at": "2026-06-02T14:00:00Z", "realized_pnl": 3742.44}  # fmt: skip
+
+
+def test_a_position_on_the_other_side_is_never_mended_by_a_row():
+    document = snapshot([held(-39)], [state()], [trade()])
+    assert changes(answer("plan", "--json", stdin=document).document) == {}
+
+
+def test_a_fill_of_the_broker_is_evidence_of_price_and_profit():
+    plan = planned(snapshot([], [state()], [trade()], broker={"executions": [FILL]}))
+    assert plan["differences"][0]["broker"]["fills"] == ["sold 39 at 6.46 at 2026-06-02T14:00:00Z"]
+    assert changes(plan)["trades, trade #162"] == [
+        ("status", "OPEN", "CLOSED"),
+        ("realized_pnl", "nothing", "3,742.44"),
+        ("exit_price", "nothing", "6.46"),
+    ]
+    assert undecided(plan) == []
+
+
+def test_two_fills_that_could_have_closed_it_are_no_evidence_of_either():
+    both = [FILL, {**FILL, "exec_id": "4.5.6", "order_id": 8, "price": 7.0}]
+    plan = planned(snapshot([], [state()], [trade()], broker={"executions": both}))
+    assert changes(plan)["trades, trade #162"] == [("status", "OPEN", "CLOSED")]
+    assert len(undecided(plan)) == 2
+
+
+# --- what undoes it -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        pytest.param({}, "its heartbeat is 5 s old, so that it runs", id="alive"),
+        pytest.param({"heartbeat_at": ago(301)}, "its last heartbeat is 5 min old; whatever starts it again", id="stale"),
+        pytest.param({"heartbeat_at": None}, "whether it runs was not seen", id="not seen"),
+        pytest.param({"open_positions": [{**CALL, "quantity": 39, "trade_id": 162}]}, "still holds trade #162 open", id="its memory"),
+    ],
+)  # fmt: skip
+def test_why_the_runtime_must_stand_still_is_said(status, words):
+    plan = planned(snapshot([], [state()], [trade()], status=status))
+    assert plan["steps"][0]["do"] == "stop"
+    assert any(words in one for one in plan["steps"][0]["because"]), plan["steps"][0]
+
+
+def test_a_task_that_runs_is_evidence_that_the_runtime_does():
+    ecs = {"tasks": [{"taskArn": "a/b/c", "lastStatus": "RUNNING"}], "services": []}
+    plan = planned(snapshot([], [state()], [trade()], status={"heartbeat_at": None}, ecs=ecs))
+    assert plan["steps"][0]["because"] == ["1 task of its service is running"]
+
+
+def test_stores_that_are_right_beside_a_memory_that_is_wrong_need_the_runtime_to_stop_all_the_same():
+    status = {"open_positions": [{**CALL, "quantity": 39, "trade_id": 162}]}
+    plan = planned(snapshot([], [state(is_open=0, quantity=0)], [trade(status="CLOSED")], status=status))
+    assert [step["do"] for step in plan["steps"]] == ["stop", "look"]
+
+
+def test_what_else_is_held_is_named_before_anything_stands_still():
+    rows = [{"symbol": "QQQ", "quantity": 10, "sec_type": "STK"}]
+    states = [state(), {"trade_id": 9, "symbol": "QQQ", "sec_type": "STK", "quantity": 10, "is_open": 1}]
+    plan = planned(snapshot(rows, states, [trade(), {"trade_id": 9, "symbol": "QQQ", "status": "OPEN"}]))
+    assert "The broker holds 1 position beside (10 QQQ)" in plan["steps"][0]["words"]
+
+
+# --- whether the broker is believed -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "broker",
+    [
+        pytest.param({"connected": False}, id="its link is down"),
+        pytest.param({"error": "timeout"}, id="its query failed"),
+        pytest.param({"positions": [held("x")]}, id="a row that could not be read"),
+        pytest.param({"positions": [held(0), "row"]}, id="a row that is none"),
+    ],
+)
+def test_a_broker_that_is_not_believed_corrects_no_row(broker):
+    plan = planned(snapshot([], [state()], [trade(status="CLOSED")], broker=broker), code=3)
+    assert (plan["doubt"] is None, changes(plan)) == (False, {})
+    assert undecided(plan) == ["which store is right: what the broker holds of it was not seen"]
+
+
+def test_a_word_that_is_too_old_to_act_on_is_said_to_be():
+    document = snapshot([], [state()], [trade()], broker={"as_of": ago(61)})
+    assert planned(document)["stale"] == "its word is 61 s old (limit 60 s)."
+    fresh = snapshot([], [state()], [trade()], broker={"as_of": ago(60)})
+    assert planned(fresh)["stale"] is None
+
+
+def test_a_snapshot_of_another_day_is_planned_as_of_then_and_said_to_be_old():
+    later = (NOW + timedelta(days=1)).isoformat()
+    plan = planned(snapshot([], [state()], [trade()]), "--now", later)
+    assert (plan["at"], plan["stale"]) == ("2026-06-02T15:00:00Z", "its word is 24 h old (limit 60 s).")
+    assert len(changes(plan)) == 2
+
+
+# --- the command itself -------------------------------------------------------------------------------
+
+
+def test_a_previous_artifact_may_be_a_file(tmp_path):
+    document = seen(OUTAGE, BOX, at("14:55")) or {}
+    artifact = artifact_document(list(looked(OUTAGE, BOX, [at("14:49"), at("14:54")]))[-1].report)
+    (tmp_path / "last.json").write_text(json.dumps(artifact))
+    words = ("plan", "--previous", str(tmp_path / "last.json"), "--now", at("14:55").isoformat())
+    ran = answer(*words, stdin=document, environ={"AEGIS_PT_PROFILE": "cortana"})
+    assert "trade #162 was seen closed and is open again in position_state" in ran.out.decode()
+    assert [one.name for one in tmp_path.iterdir()] == ["last.json"]
+    both = answer(*words, stdin={**document, "previous": artifact}, environ={"AEGIS_PT_PROFILE": "cortana"})
+    assert (both.code, "leave one out" in both.err) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["{", '{"schema_version": 99}', "[]", '{"events": 5}'])
+def test_a_previous_artifact_that_cannot_be_read_is_said_and_costs_nothing_else(text, tmp_path):
+    (tmp_path / "last.json").write_text(text)
+    ran = answer("plan", "--previous", str(tmp_path / "last.json"), stdin=snapshot([], [state()], [trade()]))
+    assert (ran.code, "plan: " in ran.err) == (1, True)
+    assert (tmp_path / "last.json").read_text() == text
+
+
+def test_with_nothing_piped_in_it_reads_the_broker_and_the_stores(tmp_path):
+    for name in ("broker", "stores"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(snapshot([], [state()], [trade()])[name]))
+    environ = {
+        "AEGIS_PT_SECTIONS": f"broker={tmp_path}/broker.json,stores={tmp_path}/stores.json,logs={tmp_path}/none"
+    }
+    ran = answer("plan", "--json", stdin=b"", environ=environ)
+    assert (ran.code, len(changes(ran.document))) == (1, 2)
+
+
+def test_its_help_says_that_it_changes_nothing_and_its_example_runs():
+    assert "It changes nothing" in answer("plan", "--help").out.decode()
+    words = epilog_example("plan")
+    assert words[:2] == ["plan", "--previous"]
+    assert answer("plan", stdin=snapshot()).code == 0
+
+
+def test_no_account_and_no_secret_leaves_it():
+    document = snapshot([held(39, account="DU1234567")], broker={"account": "DU1234567"})
+    assert "1234567" not in answer("plan", "--json", stdin=document).out.decode()
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([727, 728, 729]), st.integers(1, 50)),
+        unique_by=lambda one: one[0],
+        max_size=3,
+    ),
+    st.lists(
+        st.tuples(st.sampled_from([727, 728, 729]), st.integers(1, 50)),
+        unique_by=lambda one: one[0],
+        max_size=3,
+    ),
+    st.booleans(),
+)
+def test_every_change_makes_the_store_say_what_the_broker_says(at_broker, stored, as_trades):
+    """Applied to the rows, the changes and no others leave a plan that finds nothing more to change."""
+    states = [state(strike, quantity, strike=strike) for strike, quantity in stored]
+    trades = [trade(strike, "OPEN" if as_trades else "CLOSED", strike=strike) for strike, _ in stored]
+    positions = [held(quantity, strike=strike) for strike, quantity in at_broker]
+    plan = answer("plan", "--json", stdin=snapshot(positions, states, trades)).document
+    rows = {f"position_state, trade #{row['trade_id']}": row for row in states}
+    rows |= {f"trades, trade #{row['trade_id']}": row for row in trades}
+    for place, columns in changes(plan).items():
+        for column, old, new in columns:
+            assert str(rows[place][column]) == old
+            rows[place][column] = int(new) if new.isdigit() else new
+    again = answer("plan", "--json", stdin=snapshot(positions, states, trades)).document
+    assert changes(again) == {}
+    opens = {row["strike"]: row["quantity"] for row in states if row["is_open"]}
+    assert all(dict(at_broker)[strike] == quantity for strike, quantity in opens.items())

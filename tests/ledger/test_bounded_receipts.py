@@ -1,0 +1,45 @@
+"""The receipts of three channels, with the places of Slack's messages, keep the artifact within its limit."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+from detector import ledger
+from detector.evaluate import evaluate
+from detector.model.condition import Place
+from detector.model.memory import FIRST_RUN, after
+from detector.model.rule import Severity
+from detector.model.snapshot import Snapshot
+from detector.render.document import artifact_document
+from tests.support import DEFAULTS, NOW
+from tests.test_bounded import LIMIT, churn
+
+CHANNELS: dict[str, Severity] = {
+    "slack": "warning",
+    "email:12345678": "warning",
+    "email:87654321": "warning",
+}
+
+
+def test_a_restless_day_with_three_channels_stays_under_the_limit(capsys):
+    """The flood of ended conditions is full after a day, so that a year is no larger."""
+    chance, memory, sizes = random.Random(3), FIRST_RUN, []
+    for number in range(144 + 36):
+        at = NOW + timedelta(minutes=10 * number)
+        snapshot = Snapshot(at, "aegis-pt-core", {"status_v3": churn(chance, number)})
+        report = evaluate(snapshot, memory, DEFAULTS, CHANNELS)
+        held = report.conditions
+        for name in CHANNELS:
+            place = Place("C0123456789", f"{1_700_000_000 + number}.000100") if name == "slack" else None
+            held = ledger.acknowledged(held, report.owed[name], name, at, place)
+        report = replace(report, conditions=held)
+        memory = after(report, held)
+        if number % 36 == 35:
+            sizes.append(len(json.dumps(artifact_document(report, with_snapshot=False))))
+    with capsys.disabled():
+        shown = ", ".join(f"{size // 1024} KiB" for size in sizes)
+        print(f"\nartifact with three channels, every six hours: {shown}")
+    assert max(sizes) < LIMIT

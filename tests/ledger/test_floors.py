@@ -1,0 +1,109 @@
+"""The lowest severity of a channel, in the pure ledger: what is below is not owed, what was told is told to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from detector import ledger
+from detector.model.condition import STDOUT
+from detector.model.memory import FIRST_RUN
+from detector.model.report import Report
+from detector.model.rule import Severity
+from tests.support import evaluated, healthy_at, remembered
+
+LEVELS = {"-": 0, "w": 2, "c": 3}
+CRITICAL: Mapping[str, Severity] = {"slack": "critical"}
+
+
+def told(
+    history: str, floors: Mapping[str, Severity] | tuple[str, ...] = CRITICAL, deaf: str = ""
+) -> list[str]:
+    """Return what `slack` is told, a letter a run: `-` good, `w` warning, `c` critical; `x` in `deaf` refuses."""
+    memory = FIRST_RUN
+    said: list[str] = []
+    for number, letter in enumerate(history):
+        at = f"2026-06-06T{5 + number // 6:02}:{number % 6 * 10:02}:00Z"
+        patch = {"status_v3": {"pending_orders": LEVELS[letter], "orders": []}}
+        report = evaluated(healthy_at(at, patch), memory, channels=floors)
+        if number >= len(deaf) or deaf[number] != "x":
+            said += [one.reason for one in report.owed["slack"]]
+            report = _taken(report)
+        memory = remembered(report, printed=False)
+    return said
+
+
+def _taken(report: Report) -> Report:
+    held = ledger.acknowledged(report.conditions, report.owed["slack"], "slack", report.taken_at)
+    return replace(report, conditions=held)
+
+
+@pytest.mark.parametrize(
+    ("history", "deaf", "wanted"),
+    [
+        ("ww--", "", []),
+        ("cc--", "", ["new", "resolved"]),
+        ("wc--", "", ["new", "resolved"]),
+        ("cw--", "", ["new", "resolved"]),
+        ("cwcw--", "", ["new", "resolved"]),
+        ("c--w" + "-" * 14, "", ["new", "resolved"]),
+        ("c--c" + "-" * 14, "", ["new", "resolved", "again", "resolved"]),
+        ("c--c", "", ["new", "resolved", "again"]),
+        ("c--wc", "", ["new", "resolved", "again"]),
+        ("w--c", "", ["new"]),
+        ("cww", "x", ["owed"]),
+        ("cw--", "xxxx", []),
+        ("cw---", "xxxx", ["missed"]),
+        ("ww---", "xxxx", []),
+    ],
+    ids=[
+        "never above the floor: silent to its end",
+        "above the floor",
+        "worse: new to this channel",
+        "better is quiet, its end is told",
+        "up and down again is told once",
+        "a return below the floor is not told, nor its end",
+        "a return above the floor is told, and its end",
+        "a return above the floor",
+        "a return that gets worse",
+        "an episode that ended below the floor and returns above",
+        "a debt stays one when it gets better",
+        "nothing gets through",
+        "a blip above the floor is missed",
+        "a blip below the floor is nobody's debt",
+    ],
+)
+def test_a_channel_from_critical_on(history, deaf, wanted):
+    assert told(history, deaf=deaf) == wanted
+
+
+def test_from_warning_on_is_no_floor_at_all():
+    assert told("wc--", {"slack": "warning"}) == told("wc--", ("slack",)) == ["new", "worse", "resolved"]
+
+
+def test_a_channel_without_a_floor_beside_one_that_has_it():
+    report = evaluated(
+        healthy_at("2026-06-06T05:00:00Z", {"status_v3": {"pending_orders": 2, "orders": []}}),
+        channels={"slack": "critical", STDOUT: "warning"},
+    )
+    assert {name: len(owed) for name, owed in report.owed.items()} == {"slack": 0, STDOUT: 1}
+
+
+def test_the_receipt_of_an_older_memory_tells_no_floor_channel_of_an_end_that_it_never_heard_of():
+    event = {
+        "type": "pending_orders_high",
+        "severity": "warning",
+        "signature": "pending_orders_high:aegis-pt-core",
+    }
+    memory = None
+    said: list[str] = []
+    for minute in ("00", "10"):
+        document = healthy_at(f"2026-06-06T05:{minute}:00Z")
+        if memory is None:
+            document["previous"] = {"events": [event], "new_events": []}
+        report = evaluated(document, memory, channels=CRITICAL)
+        said += [one.reason for one in report.owed["slack"]]
+        memory = remembered(report, printed=False)
+    assert said == []

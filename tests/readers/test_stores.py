@@ -1,0 +1,150 @@
+"""The runtime's own stores, under their own column names."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from detector.model.before import NOTHING_BEFORE
+from detector.model.context import Context
+from detector.model.instrument import instrument_of
+from detector.model.profile import ProfileError, parse_profile
+from detector.model.reading import Reading
+from detector.profiles import builtin
+from detector.readers.stores import read
+from tests.support import settings_of
+
+NOW = datetime(2026, 5, 6, 20, 0, tzinfo=UTC)
+
+
+def reading(section: dict[str, Any], profile: str = "cortana") -> Reading:
+    made_of = parse_profile(builtin(profile) or {})
+    made = Reading("stores", NOW, 120, made_of.zone)
+    read(section, made, Context(settings_of(), made_of, NOTHING_BEFORE))
+    return made
+
+
+POSITION = {"id": 301, "trade_id": 162, "symbol": "SPY", "is_open": 1, "contracts_remaining": 39}
+TRADE = {"id": 162, "signal_id": 238, "symbol": "SPY", "strike": 727, "right": "C", "expiry": "2026-05-06", "contracts": 39,
+         "status": "OPEN", "entry_price": 5.5, "entry_time": "2026-05-06T10:55:54"}  # fmt: skip
+
+
+def test_the_names_of_cortana():
+    made = reading({"position_state": [POSITION], "trades": [TRADE]})
+    (position,), (trade,) = made.values["store_positions"], made.values["store_trades"]
+    assert made.invalid == []
+    assert (position.trade_id, position.position_id, position.signed, position.held) == (
+        "162",
+        "301",
+        Decimal(39),
+        True,
+    )
+    assert (trade.trade_id, trade.signal_id, trade.signed, trade.held) == ("162", "238", Decimal(39), True)
+    assert trade.opened_at == datetime(2026, 5, 6, 15, 55, 54, tzinfo=UTC)  # Chicago's clock
+
+
+def test_what_one_row_of_a_trade_does_not_say_the_other_does():
+    made = reading({"position_state": [POSITION], "trades": [TRADE]})
+    (position,), (trade,) = made.values["store_positions"], made.values["store_trades"]
+    assert instrument_of(position) == "SPY 2026-05-06 727C"
+    assert position.title == trade.title == "#162 (signal #238, position #301) in SPY 2026-05-06 727C"
+
+
+def test_the_aegis_profile_knows_its_own_names_and_the_usual_ones():
+    for row in (POSITION, {"trade_id": 162, "symbol": "SPY", "quantity": 39, "is_open": True}):
+        (position,) = reading({"position_state": [row]}, "aegis").values["store_positions"]
+        assert (position.trade_id, position.signed) == ("162", Decimal(39))
+    (trade,) = reading({"trades": [{"id": 162, "pnl_dollars": 1857.7}]}, "aegis").values["store_trades"]
+    assert (trade.trade_id, trade.realized_pnl) == ("162", 1857.7)
+
+
+def test_the_rows_of_robo_trader():
+    (position,) = reading(
+        {"position_state": [{"symbol": "COIN", "quantity": 10, "avg_cost": 250}]}, "robo_trader"
+    ).values["store_positions"]
+    assert (position.symbol, position.signed, position.avg_price) == ("COIN", Decimal(10), 250)
+
+
+@pytest.mark.parametrize(
+    ("row", "held", "signed"),
+    [
+        ({"is_open": 1, "contracts_remaining": 39}, True, 39),
+        ({"is_open": 0, "contracts_remaining": 39}, False, 0),
+        ({"is_open": True, "contracts_remaining": "39.00"}, True, 39),
+        ({"contracts_remaining": 39}, True, 39),
+        ({"contracts_remaining": 0}, False, 0),
+        ({"is_open": 1}, True, None),
+        ({}, None, None),
+        ({"is_open": 1, "contracts_remaining": 39, "side": "SHORT"}, True, -39),
+        ({"is_open": 1, "contracts_remaining": -39, "side": "SHORT"}, True, -39),
+        ({"is_open": 1, "contracts_remaining": 39, "side": "BULL"}, True, 39),
+        ({"is_open": 2, "contracts_remaining": 39}, True, 39),
+        ({"is_open": "1"}, None, None),
+    ],
+)
+def test_what_a_row_says_is_open(row, held, signed):
+    (position,) = reading({"position_state": [{"symbol": "SPY", **row}]}).values["store_positions"]
+    assert (position.held, position.signed) == (held, None if signed is None else Decimal(signed))
+
+
+@pytest.mark.parametrize(
+    ("row", "held"),
+    [
+        ({"status": "OPEN"}, True),
+        ({"status": "closed"}, False),
+        ({"status": "ROLLED"}, None),
+        ({"exit_time": "2026-05-06T13:00:00"}, False),
+        ({"status": "OPEN", "exit_time": "2026-05-06T13:00:00"}, True),
+        ({}, None),
+    ],
+)
+def test_what_a_trade_says_is_open(row, held):
+    (trade,) = reading({"trades": [{"id": 162, **row}]}).values["store_trades"]
+    assert trade.held is held
+
+
+@pytest.mark.parametrize("written", [2, -1, "yes", 0.5, []])
+def test_a_flag_that_is_neither_0_nor_1_is_not_seen_and_said(written):
+    made = reading({"position_state": [{"symbol": "SPY", "is_open": written}]})
+    assert [fault.path for fault in made.invalid] == ["stores.position_state.is_open"]
+
+
+def test_a_time_without_a_zone_is_not_seen_where_the_profile_names_none():
+    made = reading({"trades": [{"id": 1, "opened_at": "2026-05-06T10:55:54"}]}, "aegis")
+    assert [fault.path for fault in made.invalid] == ["stores.trades.opened_at"]
+
+
+def test_a_query_that_failed_shows_nothing():
+    made = reading({"position_state": [], "trades": [], "error": "database is locked"})
+    assert made.values == {}
+    assert [fault.problem for fault in made.invalid] == ["says that the query failed (database is locked)"]
+
+
+def test_an_open_row_that_names_nothing_makes_the_store_partial_and_a_closed_one_does_not():
+    assert reading({"position_state": [{"is_open": 1}]}).partial == {"store_positions"}
+    assert reading({"position_state": [{"is_open": 0}]}).partial == set()
+    assert reading({"trades": [{"symbol": "SPY"}]}).partial == {"store_trades"}
+
+
+@pytest.mark.parametrize("junk", [None, 5, "x", [], {}, [[]], [None]], ids=json.dumps)
+def test_any_junk_is_read_without_falling_over(junk):
+    reading({"position_state": junk, "trades": [junk, {"id": junk, "status": junk}], "error": junk})
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"stores": {"orders": {}}}, r"\[stores.orders\]: no such store"),
+        ({"stores": {"trades": []}}, r"\[stores.trades\]: must be a table"),
+        ({"stores": {"trades": {"price": "p"}}}, r"\[stores.trades\] price: no such column"),
+        ({"stores": {"trades": {"fees": []}}}, r"\[stores.trades\] fees: must be the name of a column"),
+        ({"stores": {"trades": {"fees": 5}}}, r"\[stores.trades\] fees: must be the name of a column"),
+    ],
+)
+def test_a_mapping_that_cannot_be_used_is_named(document, message):
+    with pytest.raises(ProfileError, match=message):
+        parse_profile(document)

@@ -1,0 +1,270 @@
+"""What a message says: kinds that cannot be mistaken, the number and its limit, since when, what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from detector.catalog import all_rules
+from detector.model.channel import ChannelError, ChannelHealth
+from detector.model.condition import Notice, Receipt
+from detector.model.session import SessionDay
+from detector.render.message import ORDER, STYLES, Item, Message
+from detector.render.message_item import Frame
+from detector.render.message_made import message_of
+from detector.render.message_text import text_of_message
+from tests.messages import KNOWN, ZONES, condition, ended, message, missed, notices_of, report_of
+from tests.support import NOW, evaluated, healthy_at, later
+
+SHOWN = 40  # of a notification's characters
+
+
+def only_item(made: Message) -> Item:
+    (item,) = made.items
+    return item
+
+
+# --- kinds --------------------------------------------------------------------------------------------
+
+
+def kinds() -> dict[str, Message]:
+    test = replace(message(condition()), kind="test", items=())
+    return {
+        "critical": message(condition()),
+        "warning": message(condition(severity="warning")),
+        "missed": message(missed(condition())),
+        "resolved": message(ended(condition())),
+        "unwatched": message(ended(condition(), "unwatched")),
+        "test": test,
+    }
+
+
+def test_no_kind_can_be_mistaken_for_another_in_mark_word_colour_or_the_first_forty_characters():
+    made = kinds()
+    for part in (lambda style: style.mark, lambda style: style.word, lambda style: style.colour):
+        assert len({part(STYLES[one.kind]) for one in made.values()}) == len(made)
+    words = {one.word for one in STYLES.values()}
+    for one in made.values():
+        start = one.headline[:SHOWN]
+        assert [word for word in words if word in start] == [STYLES[one.kind].word]
+        assert start.startswith(STYLES[one.kind].mark)
+
+
+@pytest.mark.parametrize("name", [one.name for one in all_rules()])
+@pytest.mark.parametrize("kind", ["critical", "warning", "missed", "resolved", "unwatched"])
+def test_forty_characters_name_the_kind_and_the_event(name, kind):
+    one = condition(name, "warning" if kind == "warning" else "critical")
+    made = {
+        "missed": lambda: missed(one),
+        "resolved": lambda: ended(one),
+        "unwatched": lambda: ended(one, "retired"),
+    }.get(kind, lambda: one)()
+    told = message(made)
+    assert told.kind == kind
+    assert STYLES[told.kind].word in told.headline[:SHOWN]
+    assert name in told.headline[:SHOWN]
+
+
+def test_the_worst_comes_first_and_gives_the_message_its_kind():
+    one, two, three = condition("a"), condition("b", "warning"), ended(condition("c"))
+    made = message(three, two, one)
+    assert [item.kind for item in made.items] == ["critical", "warning", "resolved"]
+    assert made.headline.startswith("🔴 CRITICAL a (+2): ")
+    assert next(iter(ORDER)) == "test"
+
+
+def test_of_equals_what_escalates_comes_first_and_then_what_is_about_money():
+    made = message(
+        condition("broker_disconnected"),
+        condition("impossible_state", money=True),
+        condition("stuck_exits", money=True, escalated=True),
+    )
+    assert [item.type for item in made.items] == ["stuck_exits", "impossible_state", "broker_disconnected"]
+    assert [item.title for item in made.items if "escalate" in item.title] == ["stuck_exits · escalate"]
+
+
+def test_what_was_missed_says_how_bad_it_was():
+    item = only_item(message(missed(condition())))
+    assert item.word == "MISSED (critical)"
+    assert item.summary.startswith(
+        "Missed: it began 2026-06-02T14:00:00Z and ended 2026-06-02T15:00:00Z untold"
+    )
+
+
+# --- what an item says --------------------------------------------------------------------------------
+
+
+def test_an_item_holds_number_limit_setting_times_and_the_runbooks_next_step():
+    made = message(
+        condition(), steps={"heartbeat_stale": "look at the log"}, runbook_url="https://x.example/RUNBOOK.md"
+    )
+    item = only_item(made)
+    assert item.numbers == "seen 900, limit 300 (AEGIS_PT_HEARTBEAT_STALE_SEC)"
+    assert item.since == "since 2026-06-02 14:00 UTC, 10:00 EDT, 23:00 JST (60 min)"
+    assert item.step == "look at the log"
+    assert item.runbook_url == "https://x.example/RUNBOOK.md#heartbeat_stale"
+    assert made.at == "2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST"
+
+
+def test_what_began_now_is_first_seen_now():
+    assert only_item(message(condition(first_seen=NOW))).since.startswith("first seen 2026-06-02 15:00 UTC")
+
+
+def test_an_end_says_from_when_to_when_it_lasted():
+    assert only_item(message(ended(condition()))).since.endswith("2026-06-03 00:00 JST (60 min)")
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("new", ""),
+        ("worse", "worse: told before at a lower severity"),
+        ("again", "again: it had ended"),
+        ("owed", "owed: an earlier message did not get through"),
+        ("reminder", "reminder 3: it still holds"),
+    ],
+)
+def test_an_item_says_why_it_is_told_now(reason, why):
+    one = condition(receipts={"slack": Receipt("critical", NOW, "x", reminders=2)})
+    made = message_of(Frame(report_of([one]), ZONES), "slack", [Notice(one, reason, "id")])
+    assert made is not None
+    assert only_item(made).why == why
+
+
+def test_a_text_from_the_data_is_one_line_that_turns_no_direction():
+    hostile = "a\u202eb\u2066c\x1b[31m\r\nBcc: x\u200b\u0007 d"
+    item = only_item(message(condition(summary=hostile, subject=hostile)))
+    for text in (item.summary, item.subject, item.signature):
+        assert text.isprintable()
+    assert item.summary == "a b c [31m Bcc: x d"
+
+
+def test_a_secret_of_the_settings_is_hidden_in_every_text():
+    def hide(text: str) -> str:
+        return text.replace("canary", "[redacted]")
+
+    made = message(condition(summary="canary", subject="canary"), hide=hide, link="https://x.example/canary")
+    assert "canary" not in repr(made)
+
+
+# --- what stands around the items -----------------------------------------------------------------------
+
+
+def test_the_coverage_says_what_was_not_seen():
+    report = evaluated({"taken_at": "2026-06-02T15:00:00Z"}, channels={})
+    made = message_of(Frame(report, ZONES), "slack", ())
+    assert made is not None
+    assert made.coverage.startswith("11 of 11 signals not seen: runtime primary, gateway")
+    assert message(condition()).coverage == "all 11 golden signals seen"
+
+
+def test_the_decision_ends_with_the_need_for_approval():
+    report = evaluated(healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"stuck_exits": 1}}), channels={})
+    made = message_of(Frame(report, ZONES), "slack", ())
+    assert made is not None
+    assert made.decision == "ESCALATE. Stopping or scaling the runtime needs explicit approval."
+
+
+def test_a_channel_that_took_nothing_yet_is_told_what_memory_starts_with():
+    made = message_of(Frame(report_of(generation=1, channels={}), ZONES), "slack", ())
+    assert made is not None
+    assert (made.kind, made.first) == ("watching", True)
+    assert made.notes[0].startswith("First run: memory starts with nothing wrong;")
+    assert made.headline[:SHOWN].startswith("🔵 WATCHING aegis-pt-core: First run")
+    report = evaluated(healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}}), channels={})
+    one = message_of(Frame(report, ZONES), "slack", ())
+    assert one is not None
+    assert "memory starts with 1 condition (1 critical, 0 warning)" in one.notes[0]
+
+
+def test_a_channel_that_is_added_later_is_told_so():
+    made = message_of(Frame(report_of(), ZONES), "email:12345678", ())
+    assert made is not None
+    assert made.notes[0].startswith("First message to this channel: memory starts with nothing wrong")
+
+
+def test_a_channel_that_knows_and_is_owed_nothing_gets_no_message():
+    assert message_of(Frame(report_of(), ZONES), "slack", ()) is None
+
+
+def test_lost_memory_is_one_note_in_the_one_message():
+    document = healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}})
+    report = evaluated({**document, "previous": "nonsense"}, channels={"slack": "warning"})
+    made = message_of(Frame(report, ZONES), "slack", report.owed["slack"])
+    assert made is not None
+    assert {item.type for item in made.items} == {"memory_lost", "pending_orders_high"}
+    assert made.notes[0].startswith("The memory was lost, and everything active is told again: ")
+    assert not any("First" in note for note in made.notes)
+
+
+def test_a_channel_that_fails_is_told_of_through_the_others():
+    error = ChannelError(NOW, "login", "it answered 404 (no_service)")
+    channels = {**KNOWN, "email:12345678": ChannelHealth(NOW, NOW, error, failures=3)}
+    made = message(condition(), channels=channels)
+    assert made.notes == (
+        "Channel email:12345678 does not take its messages (login: it answered 404 (no_service)); they stay owed.",
+    )
+
+
+def test_the_summary_of_a_session_stands_alone_or_beside_what_is_owed():
+    day = SessionDay(
+        "2026-06-01", NOW - timedelta(hours=25), NOW - timedelta(hours=19), runs=35, gap_sec=1260,
+        last_run=NOW - timedelta(hours=19, minutes=5), signals=11, unseen={"gateway": 3},
+        conditions={"pnl_unknown:aegis-pt-core:7": "warning", "stuck_exits:aegis-pt-core": "critical"},
+    )  # fmt: skip
+    alone = message_of(Frame(report_of(), ZONES), "slack", (), [day])
+    assert alone is not None
+    assert alone.kind == "session"
+    assert "; ".join(alone.days) == (
+        "2026-06-01: 35 runs, longest gap 21 min; not always seen: gateway (3 of 35 runs); 2 conditions: "
+        "critical stuck_exits:aegis-pt-core, warning pnl_unknown:aegis-pt-core:7; channels: slack ok"
+    )
+    beside = message(condition(), days=[day])
+    assert (beside.kind, beside.days) == ("critical", alone.days)
+
+
+def test_a_session_at_which_nobody_looked_says_so():
+    day = SessionDay("2026-06-01", NOW - timedelta(hours=25, minutes=30), NOW - timedelta(hours=19))
+    made = message_of(Frame(report_of(), ZONES), "slack", (), [day])
+    assert made is not None
+    assert made.days[0] == (
+        "2026-06-01: NO RUN: nobody looked, longest gap 6 h 30 min; no signal was seen; what held is not known"
+    )
+
+
+# --- ids ----------------------------------------------------------------------------------------------
+
+
+def test_the_delivery_id_is_that_of_what_is_told_and_of_nothing_else():
+    one, two = condition("a"), condition("b")
+    assert message(one, two).delivery_id == message(two, one).delivery_id
+    assert message(one).delivery_id != message(one, two).delivery_id
+    assert message(one).delivery_id == message(replace(one, summary="Another wording.")).delivery_id
+
+
+def test_all_messages_of_an_episode_share_its_id():
+    one = condition()
+    assert only_item(message(one)).episode == only_item(message(ended(one))).episode
+    assert only_item(message(one)).episode != only_item(message(replace(one, generation=4))).episode
+
+
+# --- plain text ---------------------------------------------------------------------------------------
+
+
+def test_the_plain_text_counts_what_it_does_not_show():
+    text = text_of_message(message(*(condition("x", subject=str(k)) for k in range(7))), 5)
+    assert text.count("CRITICAL  x · ") == 5
+    assert "+2 more: 2 CRITICAL" in text
+
+
+def test_it_is_the_same_message_again_an_hour_later_but_for_its_times():
+    document = healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}})
+    first = evaluated(document, channels={"slack": "warning"})
+    second = evaluated(later(document, 3600), channels={"slack": "warning"})
+    made = [message_of(Frame(one, ZONES), "slack", one.owed["slack"]) for one in (first, second)]
+    assert made[0] is not None
+    assert made[1] is not None
+    assert made[0].delivery_id == made[1].delivery_id
+    assert notices_of([condition()])[0].delivery_id

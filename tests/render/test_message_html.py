@@ -1,0 +1,70 @@
+"""A message as HTML: nothing of the data becomes a tag, and nothing is fetched when it is read."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.render.message_html import html_of_message
+from tests.messages import condition, ended, message
+
+TAGS = {"html", "head", "meta", "body", "h1", "p", "br", "div", "strong", "a"}
+ATTRIBUTES = {"lang", "charset", "style", "href"}
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=y>',
+    "javascript:alert(1)",
+    "&#x3c;b&#x3e;",
+    "</div>" * 9,
+]
+
+
+class Seen(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: dict[str, set[str]] = {}
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        for name, value in attrs:
+            self.attributes.setdefault(name, set()).add(value or "")
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def seen(text: str) -> Seen:
+    parser = Seen()
+    parser.feed(text)
+    return parser
+
+
+@settings(max_examples=60)
+@given(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=60)), st.sampled_from(HOSTILE))
+def test_nothing_of_the_data_becomes_a_tag_or_an_address(text, link):
+    told = message(
+        condition("x", subject=text, summary=f"x {text}"), steps={"x": text}, link=link, runbook_url=link
+    )
+    found = seen(html_of_message(told, 9))
+    assert found.tags <= TAGS
+    assert found.attributes.keys() <= ATTRIBUTES
+    assert all(one.startswith(("https://", "http://")) for one in found.attributes.get("href", ()))
+
+
+def test_it_reads_like_the_plain_text_and_shows_what_it_does_not_show_as_a_number():
+    told = message(*(condition("x", subject=str(k)) for k in range(7)), ended(condition("y")))
+    found = seen(html_of_message(told, 5))
+    assert found.text.count("CRITICAL x · ") == 5
+    assert "+3 more: 2 CRITICAL, 1 RESOLVED" in found.text
+
+
+def test_colours_stand_in_the_text_itself():
+    text = html_of_message(message(condition(), ended(condition("y"))), 9)
+    assert "#c8102e" in text
+    assert "#2e7d32" in text
+    assert "<link" not in text
+    assert "url(" not in text

@@ -1,0 +1,135 @@
+"""Workflow, Worker and documents against each other: the real ones agree, and each way to drift is found."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from detector.schedule import lanes_of_worker, lanes_of_workflow, parse_jsonc, parse_yaml
+from detector.schedule.consistency import Written, consistency
+from tests.support import ROOT
+
+FILE = "notify-aws-ibkr-pt-health.yml"
+WORKFLOW = parse_yaml((ROOT / ".github" / "workflows" / FILE).read_text())
+WORKER = parse_jsonc((ROOT / "scheduler" / "wrangler.jsonc").read_text())
+CRONS = [lane.cron for lane in (*lanes_of_workflow(WORKFLOW), *lanes_of_worker(WORKER))]
+TEXT = "It runs at " + ", ".join(f"`{cron}`" for cron in CRONS)
+
+
+def faults(
+    workflow: Any = None, worker: Any = None, file: str = FILE, text: str = TEXT, other: str = ""
+) -> dict[str, str]:
+    written = Written(
+        workflow or WORKFLOW, file, worker or WORKER, {"README.md": text, "other.md": other}, ("README.md",)
+    )
+    return {one.what: one.fault for one in consistency(written) if one.fault}
+
+
+def changed(document: Any, change: Callable[[Any], None]) -> Any:
+    made = copy.deepcopy(document)
+    change(made)
+    return made
+
+
+def github(*crons: str) -> Any:
+    return changed(WORKFLOW, lambda one: one["on"].update(schedule=[{"cron": cron} for cron in crons]))
+
+
+def cloudflare(*crons: str) -> Any:
+    return changed(WORKER, lambda one: one["triggers"].update(crons=list(crons)))
+
+
+def named(*crons: str) -> str:
+    return " ".join(f"`{cron}`" for cron in (*CRONS, *crons))
+
+
+PRIMARY, FALLBACK, TICKS, AFTER = CRONS
+
+
+def test_what_is_in_this_repository_agrees():
+    assert faults() == {}
+
+
+def test_it_compares_all_of_this():
+    written = Written(WORKFLOW, FILE, WORKER, {"README.md": TEXT}, ("README.md",))
+    assert [one.what for one in consistency(written)] == [
+        "the workflow's crons", "the Worker's crons", "the days", "the hours", "the lanes", "the session",
+        "the event type", "the workflow's file", "the run's title", "the queue", "the documents",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["README.md", "RUNBOOK.md"])
+def test_the_documents_name_the_crons_of_the_workflow_and_of_the_worker_and_no_others(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "the documents" not in faults(text=text)
+
+
+def test_the_workers_own_document_names_no_other_crons():
+    assert "the documents" not in faults(other=(ROOT / "scheduler" / "README.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("workflow", "says"),
+    [
+        pytest.param(github(PRIMARY.replace("MON-FRI", "1-7"), FALLBACK), "the weekday field '1-7'", id="a dialect error"),
+        pytest.param(changed(WORKFLOW, lambda one: one["on"].pop("schedule")), "has no on.schedule", id="no schedule"),
+    ],
+)  # fmt: skip
+def test_a_workflow_that_cannot_be_read_is_the_only_fault(workflow, says):
+    assert list(faults(workflow)) == ["the workflow's crons"]
+    assert says in faults(workflow)["the workflow's crons"]
+
+
+@pytest.mark.parametrize(
+    ("worker", "what", "says"),
+    [
+        pytest.param(cloudflare(TICKS.replace("MON-FRI", "0-4"), AFTER), "the Worker's crons", "the weekday field '0-4'", id="GitHub's numbers"),
+        pytest.param(cloudflare(TICKS.replace("MON-FRI", "1-5"), AFTER), "the days", "days 0, 1, 2, 3, 4 (0 is Sunday)", id="1-5 copied: Friday is lost"),
+        pytest.param(cloudflare(*(f"{minute} 13-21 * * MON-FRI" for minute in (0, 10, 20, 30, 40, 50))), "the Worker's crons", "6 triggers; the free plan has 5", id="six triggers"),
+        pytest.param(cloudflare("0,10,20,30,40,50 13-20 * * MON-FRI"), "the hours", "the Worker does not tick at 21 h UTC", id="an hour too few"),
+        pytest.param(cloudflare("0,10,20,30,40,50 12-21 * * MON-FRI", AFTER), "the hours", "the Worker ticks at 12 h UTC", id="an hour too many"),
+        pytest.param(cloudflare("7,20,30,40,50 13-21 * * MON-FRI", AFTER), "the lanes", "are both due at Mon 13:07", id="in the same minute as GitHub's"),
+        pytest.param(cloudflare("0,20,40 13-21 * * MON-FRI", AFTER), "the session", "the Worker: over 10 min without a window", id="too far apart"),
+        pytest.param(changed(WORKER, lambda one: one["vars"].update(EVENT_TYPE="health")), "the event type", "the Worker sends health, not aws_ibkr_pt_health", id="another event"),
+        pytest.param(changed(WORKER, lambda one: one["vars"].update(WORKFLOW_FILE="notify.yml")), "the workflow's file", "the Worker asks for notify.yml", id="another file"),
+    ],
+)  # fmt: skip
+def test_a_worker_that_drifts_is_found(worker, what, says):
+    assert says in faults(worker=worker)[what]
+
+
+@pytest.mark.parametrize(
+    ("workflow", "what", "says"),
+    [
+        pytest.param(github(PRIMARY, FALLBACK.replace("MON-FRI", "MON-THU")), "the days", "12,22,32,42,52 13-21 * * MON-THU: days 1, 2, 3, 4", id="a day less"),
+        pytest.param(github(PRIMARY.replace("13-21", "13-19"), FALLBACK.replace("13-21", "13-19")), "the hours", "the Worker ticks at 21, 22 h UTC, when no window is due", id="hours less"),
+        pytest.param(github("7,17,27,37,47,57 14-21 * * MON-FRI"), "the session", "no window around the open or the close of 2027-07-12", id="too late for the summer"),
+        pytest.param(github("7,17,27,37,47,57 13-20 * * MON-FRI"), "the session", "no window around the open or the close of 2027-01-11", id="too early for the winter"),
+        pytest.param(github("7,27,47 13-21 * * MON-FRI"), "the session", "GitHub's schedule: over 10 min without a window", id="too far apart"),
+        pytest.param(github(PRIMARY, "17,32 13-21 * * MON-FRI"), "the lanes", "are both due at Mon 13:17", id="two lanes at once"),
+        pytest.param(changed(WORKFLOW, lambda one: one["on"]["repository_dispatch"].update(types=["health"])), "the event type", "the workflow waits for ['health']", id="another event"),
+        pytest.param(changed(WORKFLOW, lambda one: one["on"].pop("repository_dispatch")), "the event type", "the workflow waits for None", id="no event"),
+        pytest.param(changed(WORKFLOW, lambda one: one.update({"run-name": "PT health"})), "the run's title", "run-name has no format('schedule {0}'", id="no lane in the title"),
+        pytest.param(changed(WORKFLOW, lambda one: one.pop("concurrency")), "the queue", "concurrency needs queue: max", id="no queue"),
+        pytest.param(changed(WORKFLOW, lambda one: one["concurrency"].update({"cancel-in-progress": "true"})), "the queue", "concurrency needs", id="a queue that cancels"),
+    ],
+)  # fmt: skip
+def test_a_workflow_that_drifts_is_found(workflow, what, says):
+    assert says in faults(workflow)[what]
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "says"),
+    [
+        pytest.param("nothing", "", "README.md does not name", id="a document without them"),
+        pytest.param(named(), "nothing", "", id="another document may be silent"),
+        pytest.param(named("5 13-21 * * MON-FRI"), "", "README.md names `5 13-21 * * MON-FRI`, which nothing runs at", id="one more"),
+        pytest.param(named(), "`0 13-21 * * MON-FRI`", "other.md names", id="another document names another"),
+    ],
+)  # fmt: skip
+def test_a_document_that_drifts_is_found(text, other, says):
+    assert faults(text=text, other=other).get("the documents", "").startswith(says)
+    assert bool(says) is ("the documents" in faults(text=text, other=other))

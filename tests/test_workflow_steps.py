@@ -1,0 +1,292 @@
+"""The monitor's workflow, step by step: every `run:` verbatim, against loopback GitHub, Slack, SMTP, AWS and dashboard."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws_server import CLUSTER, GROUP, REGION, Aws, aws_on_loopback
+from tests.github_memory import TOKEN, WORKFLOW, GitHub, github_with_memory
+from tests.loopback import Served, closed_port, says, serving
+from tests.slack_server import Slack, everything, slack_on_loopback
+from tests.smtp_server import Mailbox, mail_on_loopback
+from tests.support import ROOT
+from tests.workflows import Runner, bare_environ, expressions, workflow
+
+JOB = workflow(WORKFLOW)["jobs"]["check"]
+TYPES = ("pending_orders_high", "unknown_fill")
+FAILURE = "Say that the monitor itself is red"
+
+
+@dataclass
+class Deployment:
+    """A repository with the workflow in it, and everything that it can reach."""
+
+    folder: Path
+    github: GitHub
+    slack: Slack
+    box: Mailbox
+    aws: Aws
+    switch: Served
+    dashboard: Served
+    secrets: dict[str, str] = field(default_factory=dict)
+    event: dict[str, str] = field(default_factory=dict)
+    aws_opens: bool = True
+    dispatched: int = 0
+
+    def run(self, attempt: int = 1, breaks: Callable[[Path], Any] | None = None) -> Runner:
+        """Run the workflow once on a fresh machine; `breaks` may damage what was checked out."""
+        self.dispatched += attempt == 1
+        run_id = 9000 + self.dispatched
+        workspace = self.folder / f"{run_id}-{attempt}"
+        self._check_out(workspace)
+        if breaks is not None:
+            breaks(workspace)
+        if attempt == 1:
+            self.github.run(run_id, minutes=self.dispatched, status="in_progress", conclusion=None)
+        environ = {**self.github.environ(run_id, attempt), "GITHUB_STEP_SUMMARY": str(workspace / "page.md")}
+        token = environ.pop("GITHUB_TOKEN")
+        runner = Runner(
+            workspace,
+            bare_environ(HOME=str(workspace), AWS_ENDPOINT_URL=self.aws.url, **environ),
+            self._values(token, environ),
+        )
+        runner.actions = {
+            "aws-actions/configure-aws-credentials": lambda given: self._credentials(runner, given),
+            "actions/upload-artifact": lambda given: self._upload(workspace, run_id, attempt, given),
+        }
+        green = runner.run(JOB)
+        self.github.runs[-1] |= {"status": "completed", "conclusion": "success" if green else "failure"}
+        return runner
+
+    def _check_out(self, workspace: Path) -> None:
+        (workspace / ".github").mkdir(parents=True)
+        for name in ("detector", "requirements", "RUNBOOK.md"):
+            (workspace / name).symlink_to(ROOT / name)
+        (workspace / ".github" / "aws-ibkr-pt-health.env").write_text(
+            "\n".join(
+                [
+                    f"AEGIS_PT_STATUS_URL={self.dashboard.url}/api/status_v3",
+                    "AEGIS_PT_AWS_AMBIENT=1",
+                    f"AEGIS_PT_AWS_REGION={REGION}",
+                    f"AEGIS_PT_ECS_CLUSTER={CLUSTER}",
+                    f"AEGIS_PT_LOG_GROUP={GROUP}",
+                    "AEGIS_PT_SMTP_HOST=localhost",
+                    f"AEGIS_PT_SMTP_PORT={self.box.port}",
+                    "AEGIS_PT_SMTP_TLS=none",
+                ]
+            )
+        )
+
+    def _values(self, token: str, environ: dict[str, str]) -> dict[str, str]:
+        """What every expression of the job is, as the checks of the parser's own evaluator say of the longer ones."""
+        values = {
+            "github.token": token,
+            "github.event_name": "schedule",
+            "github.event.schedule || github.event.client_payload.source || github.actor": "7,17 13-21 * * MON-FRI",
+            "github.server_url": environ["GITHUB_SERVER_URL"],
+            "github.repository": environ["GITHUB_REPOSITORY"],
+            "github.run_id": environ["GITHUB_RUN_ID"],
+            "github.run_attempt": environ["GITHUB_RUN_ATTEMPT"],
+            "job.workflow_repository": environ["GITHUB_REPOSITORY"],
+            "job.workflow_sha": "0" * 40,
+            "inputs.env_file": "",
+            "inputs.env_file && format('caller/{0}', inputs.env_file) || '.github/aws-ibkr-pt-health.env'": (
+                ".github/aws-ibkr-pt-health.env"
+            ),
+            "inputs.artifact_name || 'pt-health-memory'": "pt-health-memory",
+            "vars.TAILSCALE_OAUTH_CLIENT_ID": "",
+            "vars.TAILSCALE_AUDIENCE": "",
+            "vars.TAILSCALE_PING": "",
+            "vars.AWS_REGION": REGION,
+            "steps.job.outputs.code || 'none, it was not reached'": "(as the step says)",
+            **self.event,
+        }
+        secrets = {one: self.secrets.get(one, "") for one in expressions(JOB) if one.startswith("secrets.")}
+        return {**secrets, **values}
+
+    def _credentials(self, runner: Runner, given: dict[str, str]) -> bool:
+        """Leave in the machine's environment what the action leaves there."""
+        if not self.aws_opens:
+            return False
+        assert given["role-to-assume"] == self.secrets["secrets.AWS_ROLE_ARN"]
+        runner.environ = {
+            **runner.environ,
+            "AWS_ACCESS_KEY_ID": "ASIATESTTESTTEST1234",
+            "AWS_SECRET_ACCESS_KEY": "s",
+            "AWS_SESSION_TOKEN": "t",
+            "AWS_REGION": given["aws-region"],
+        }
+        return True
+
+    def _upload(self, workspace: Path, run_id: int, attempt: int, given: dict[str, str]) -> bool:
+        assert given["name"] == f"pt-health-memory-{run_id}-{attempt}"
+        path = workspace / given["path"]
+        if path.exists():
+            self.github.upload(run_id, path.read_text(), attempt)
+        return True
+
+
+@pytest.fixture
+def deployment(tmp_path):
+    with ExitStack() as stack:
+        status = {"heartbeat_at": datetime.now(UTC).isoformat(), "pending_orders": 3, "unknown_fills": 1}
+        made = Deployment(
+            tmp_path,
+            stack.enter_context(github_with_memory()),
+            stack.enter_context(slack_on_loopback()),
+            stack.enter_context(mail_on_loopback()),
+            stack.enter_context(aws_on_loopback()),
+            stack.enter_context(serving(says(b"OK"))),
+            stack.enter_context(serving(says(status))),
+        )
+        made.secrets = {
+            "secrets.AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/pt-health",
+            "secrets.AEGIS_PT_SLACK_WEBHOOK_URL": made.slack.hook,
+            "secrets.AEGIS_PT_EMAIL_TO": "ann@example.com",
+            "secrets.AEGIS_PT_EMAIL_FROM": "detector@example.org",
+            "secrets.AEGIS_PT_PING_URL": f"{made.switch.url}/u-u-i-d",
+        }
+        yield made
+
+
+def pinged(deployment: Deployment) -> list[str]:
+    return [request.split()[1].decode() for request in deployment.switch.requests]
+
+
+def owed(runner: Runner) -> list[str]:
+    said = next(ran.said for ran in runner.ran if ran.name == "Collect, evaluate, notify")
+    document = json.JSONDecoder().raw_decode(said[said.index("{") :])[0]
+    return sorted(one["type"] for one in document["new_events"])
+
+
+def explained(runner: Runner) -> str:
+    return "\n".join(f"{ran.name}: {ran.code}\n{ran.said}" for ran in runner.ran if ran.code)
+
+
+@pytest.mark.timeout(180)  # six runs of the whole job, with pip and curl
+def test_a_day_of_the_monitor(deployment):
+    """First run, second run, a run whose Slack is down, the run after, a run whose program is broken, the run after."""
+    slack, box = deployment.slack, deployment.box
+
+    first = deployment.run()
+    assert not first.failed, explained(first)
+    assert (len(slack.posts), len(box.mails), set(owed(first)) >= set(TYPES)) == (1, 1, True)
+    assert all(name in everything(slack.posts[0]) and name in box.mails[0].part("plain") for name in TYPES)
+    page = (first.workspace / "page.md").read_text()
+    assert (deployment.aws.asked["DescribeServices"], page.startswith("### ")) == (1, True)
+    second = deployment.run()
+    assert (second.failed, owed(second), len(slack.posts), len(box.mails)) == (False, [], 1, 1)
+
+    deployment.aws.services[0]["runningCount"] = 0
+    slack.then(*[says(b"down", 503)] * 3)
+    down = deployment.run()
+    assert (down.failed, down.values["steps.job.outputs.code"]) == (True, "3")
+    assert "ecs_service_count_mismatch" in box.mails[1].part("plain")
+    assert (len(slack.posts), len(box.mails)) == (1, 2)
+    assert FAILURE not in [ran.name for ran in down.ran], "the program itself spoke"
+
+    healed = deployment.run()
+    assert not healed.failed, explained(healed)
+    assert (len(slack.posts), len(box.mails)) == (2, 2)
+    assert "ecs_service_count_mismatch" in everything(slack.posts[1])
+
+    broken = deployment.run(breaks=a_program_that_does_not_even_begin)
+    assert (broken.failed, slack.texts[-1].startswith("[MONITOR RED] ")) == (True, True)
+    assert "https://github.com/owner/bot/actions/runs/9005" in slack.texts[-1]
+    assert pinged(deployment) == ["/u-u-i-d"] * 2 + ["/u-u-i-d/fail"] + ["/u-u-i-d"] + ["/u-u-i-d/fail"]
+
+    after = deployment.run()
+    assert not after.failed, explained(after)
+    assert (owed(after), len(slack.posts), len(box.mails)) == ([], 3, 2)
+    assert [json.loads(one)["generation"] for one in stored(deployment)] == [1, 2, 3, 4, 5]
+    assert not any(TOKEN in one or slack.hook in one for one in stored(deployment))
+
+
+def a_program_that_does_not_even_begin(workspace: Path) -> None:
+    (workspace / "detector").unlink()
+    shutil.copytree(ROOT / "detector", workspace / "detector", ignore=shutil.ignore_patterns("__pycache__"))
+    with (workspace / "detector" / "evaluate.py").open("a") as file:
+        file.write("\n1 / 0\n")
+
+
+def stored(deployment: Deployment) -> list[str]:
+    return [
+        zipfile.ZipFile(io.BytesIO(data)).read("pt-health.json").decode()
+        for data in deployment.github.archives.values()
+    ]
+
+
+def test_what_cannot_be_installed_is_said_by_the_plain_step(deployment):
+    def unknown(workspace: Path) -> None:
+        (workspace / "requirements").unlink()
+        (workspace / "requirements").mkdir()
+        text = f"nobody-knows-it==1.0 --hash=sha256:{'0' * 64}\n"
+        (workspace / "requirements" / "runtime.txt").write_text(text)
+
+    ran = deployment.run(breaks=unknown)
+    assert ran.failed
+    assert [one.name for one in ran.ran][-1] == FAILURE
+    assert (len(deployment.slack.posts), pinged(deployment)) == (1, ["/u-u-i-d/fail"])
+
+
+def test_settings_that_are_refused_are_said_by_the_plain_step(deployment):
+    def wrong(workspace: Path) -> None:
+        (workspace / ".github" / "aws-ibkr-pt-health.env").write_text("AEGIS_PT_PENDING_ORDER_WARN=three\n")
+
+    ran = deployment.run(breaks=wrong)
+    assert (ran.failed, ran.values["steps.job.outputs.code"]) == (True, "2")
+    assert deployment.slack.texts[-1].startswith("[MONITOR RED] ")
+
+
+def test_the_plain_step_is_red_itself_where_nobody_hears_it(deployment):
+    deployment.secrets["secrets.AEGIS_PT_SLACK_WEBHOOK_URL"] = f"http://127.0.0.1:{closed_port()}/hook"
+    ran = deployment.run(breaks=a_program_that_does_not_even_begin)
+    assert [one.code for one in ran.ran if one.name == FAILURE] == [1]
+
+
+def test_the_plain_step_says_so_where_it_has_nobody_to_tell(deployment):
+    del deployment.secrets["secrets.AEGIS_PT_SLACK_WEBHOOK_URL"]
+    ran = deployment.run(breaks=a_program_that_does_not_even_begin)
+    last = ran.ran[-1]
+    assert (last.name, last.code) == (FAILURE, 1)
+    assert "There is no AEGIS_PT_SLACK_WEBHOOK_URL" in last.said
+    assert pinged(deployment) == ["/u-u-i-d/fail"]
+
+
+def test_a_way_to_aws_that_does_not_open_is_an_event_and_no_red_run(deployment):
+    deployment.aws_opens = False
+    ran = deployment.run()
+    assert not ran.failed, explained(ran)
+    assert "source_unavailable" in owed(ran)
+
+
+HOSTILE = 'a";curl x;# $(touch hacked) `touch hacked` \n::error::x\n##[add-mask]y'
+
+
+def test_what_a_dispatch_says_stays_data(deployment):
+    source = "github.event.schedule || github.event.client_payload.source || github.actor"
+    deployment.event = {"github.event_name": "repository_dispatch", source: HOSTILE}
+    ran = deployment.run()
+    assert not ran.failed, explained(ran)
+    assert not list(ran.workspace.rglob("hacked"))
+    run = json.loads(stored(deployment)[0])["run"]
+    assert (run["lane"], run["source"].startswith('a";curl x;#')) == ("repository_dispatch", True)
+    said = next(one.said for one in ran.ran if one.name == "Collect, evaluate, notify")
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in said.splitlines())
+
+
+def test_every_expression_of_the_job_has_a_value_here(deployment):
+    known = deployment._values("t", deployment.github.environ()).keys()
+    conditions = {"always()", "(failure() || cancelled()) && steps.job.outputs.code != '3'"}
+    assert expressions(JOB) - known - conditions == {"env.AEGIS_PT_ARTIFACT_NAME"}

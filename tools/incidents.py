@@ -1,0 +1,206 @@
+"""The incidents of the founding documents: what each source could have seen at any minute, and runs along any times.
+
+A file of `tests/fixtures/incidents/` is a world that changes at documented moments. A run at a time sees the world as
+it was then, through a lane: one on the machine itself does not run while the machine is off, one elsewhere runs and
+finds the machine's sections gone. `"@now-5"` in a value is five seconds before the run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from detector import ledger
+from detector.catalog import all_rules
+from detector.evaluate import evaluate
+from detector.model.condition import STDOUT
+from detector.model.document import parse
+from detector.model.patch import patched
+from detector.model.profile import parse_profile
+from detector.model.redact import redacted
+from detector.model.report import Report
+from detector.model.snapshot import from_document
+from detector.model.times import parse_rfc3339, text_of
+from detector.profiles import builtin
+from detector.readers.previous import Expected, read_previous
+from detector.render.document import artifact_document
+from detector.settings import PREFIX, PROFILE, Settings, resolve
+
+FOLDER = Path(__file__).resolve().parents[1] / "tests" / "fixtures" / "incidents"
+_NOW = re.compile(r"@now(?:-(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A change of the world: when (UTC, and the document's own clock), in its words, as a merge patch of sections.
+
+    `documented` is how many of its facts the document states, `inferred` names those that it does not.
+    """
+
+    at: datetime
+    clock: str
+    said: str
+    patch: Mapping[str, Any]
+    documented: int
+    inferred: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """From where it is watched; `on_the_machine` does not run while the machine is off."""
+
+    name: str
+    on_the_machine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One incident: its world, its lanes, when people found out, and what an operator had to be told.
+
+    `dark` are the spans in which the machine was off, `sections` the sources that are configured. `found_out` maps
+    what there was to see (an event, `type` or `type:subject`) to when people saw it.
+    """
+
+    name: str
+    about: str
+    source: str
+    runtime: str
+    settings: Settings
+    sections: tuple[str, ...]
+    moments: tuple[Moment, ...]
+    lanes: tuple[Lane, ...]
+    dark: tuple[tuple[datetime, datetime], ...]
+    ends: datetime
+    found_out: Mapping[str, datetime]
+    began: Mapping[str, datetime]
+    documented: int
+    inferred: tuple[str, ...]
+
+    def lane(self, name: str) -> Lane:
+        """Return the lane of that name."""
+        return next(one for one in self.lanes if one.name == name)
+
+    def is_dark(self, at: datetime) -> bool:
+        """Whether the machine was off then."""
+        return any(start <= at < end for start, end in self.dark)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One run of a lane: when, what it saw, and what it came to."""
+
+    at: datetime
+    snapshot: Mapping[str, Any]
+    report: Report
+
+
+def incidents() -> list[str]:
+    """Return the names of the incidents, oldest first."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def incident(name: str) -> Incident:
+    """Read one incident by its name."""
+    document = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    settings = {PREFIX + key: value for key, value in document.get("settings", {}).items()}
+    made = resolve((name, {PROFILE.name: document["profile"], **settings}))
+    profile = parse_profile(builtin(document["profile"]) or {})
+    return Incident(
+        name=name,
+        about=document["about"],
+        source=document["source"],
+        runtime=document["runtime"],
+        settings=replace(made, files={PROFILE.name: profile}),
+        sections=tuple(document["sections"]),
+        moments=tuple(_moment(table) for table in document["moment"]),
+        lanes=tuple(Lane(one["name"], one["on_the_machine"]) for one in document["lane"]),
+        dark=tuple((_time(start), _time(end)) for start, end in document.get("dark", ())),
+        ends=_time(document["ends"]),
+        found_out={event: _time(at) for event, at in document.get("found_out", {}).items()},
+        began={event: _time(at) for event, at in document.get("began", {}).items()},
+        documented=document["documented"],
+        inferred=tuple(document["inferred"]),
+    )
+
+
+def _moment(table: Mapping[str, Any]) -> Moment:
+    return Moment(
+        at=_time(table["at"]),
+        clock=table["clock"],
+        said=table["said"],
+        patch=json.loads(table["patch"]),
+        documented=table["documented"],
+        inferred=tuple(table.get("inferred", ())),
+    )
+
+
+def _time(value: Any) -> datetime:
+    return parse_rfc3339(value.isoformat() if isinstance(value, datetime) else str(value))
+
+
+def seen(one: Incident, lane: Lane, at: datetime) -> dict[str, Any] | None:
+    """Return the snapshot of a run at that time; None where the lane's machine is off, or before the first moment."""
+    if one.moments[0].at > at or (lane.on_the_machine and one.is_dark(at)):
+        return None
+    world: dict[str, Any] = {}
+    for moment in one.moments:
+        if moment.at <= at:
+            world = patched(world, moment.patch)
+    world = {name: world[name] for name in one.sections if name in world}
+    sources = {
+        name: {"state": "ok"} if name in world else {"state": "failed", "reason": "timeout"}
+        for name in one.sections
+    }
+    made: dict[str, Any] = _dated(world, at)
+    return {"taken_at": text_of(at), "runtime": one.runtime, **made, "sources": sources}
+
+
+def _dated(value: Any, at: datetime) -> Any:
+    if isinstance(value, dict):
+        return {key: _dated(item, at) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_dated(item, at) for item in value]
+    match = _NOW.fullmatch(value) if isinstance(value, str) else None
+    return text_of(at - timedelta(seconds=int(match[1] or 0))) if match else value
+
+
+def documented_times(one: Incident) -> list[datetime]:
+    """Return a run at each documented moment."""
+    return [moment.at for moment in one.moments]
+
+
+def every(one: Incident, minutes: float) -> Iterator[datetime]:
+    """Yield run times from the first moment to the end, so many minutes apart."""
+    at = one.moments[0].at
+    while at <= one.ends:
+        yield at
+        at += timedelta(minutes=minutes)
+
+
+def looked(one: Incident, lane: Lane, times: Iterable[datetime]) -> Iterator[Looked]:
+    """Yield the runs of a lane at those times, each with the memory of the one before, stdout as its channel."""
+    artifact: str | None = None
+    kinds = {rule.name: rule.declaration.kind for rule in all_rules()}
+    for at in times:
+        document = seen(one, lane, at)
+        if document is None:
+            continue
+        snapshot = from_document(redacted(document), now=at, runtime=one.runtime)
+        expected = Expected(one.runtime, at, kinds)
+        memory = read_previous(None if artifact is None else parse(artifact.encode()), expected)
+        report = evaluate(snapshot, memory, one.settings)
+        told = ledger.acknowledged(report.conditions, report.owed[STDOUT], STDOUT, at)
+        artifact = json.dumps(artifact_document(replace(report, conditions=told)))
+        yield Looked(at, document, report)
+
+
+def told(run: Looked) -> list[str]:
+    """Return what a run told, as `reason type[:subject]`, worst first, the ended last."""
+    events = (*run.report.new_events, *run.report.resolved_events)
+    return [f"{one.reason} {one.type}" + ("" if one.subject is None else f":{one.subject}") for one in events]
