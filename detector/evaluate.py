@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detector import engine, ledger
 from detector.catalog import all_rules
@@ -29,8 +29,10 @@ from detector.model.rule import RANK, Rule, Severity
 from detector.model.session import SessionDay
 from detector.model.snapshot import Snapshot
 from detector.model.times import seconds_between
-from detector.model.window import Timetable
 from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, Settings
+
+if TYPE_CHECKING:
+    from detector.model.window import Timetable
 
 _ENDINGS = ("resolved", "retired", "no longer watched")
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.catalog import all_rules
@@ -20,7 +20,6 @@ from detector.model.profile import Profile, ProfileError, parse_profile
 from detector.model.redact import redacted_text
 from detector.model.snapshot import SECTIONS
 from detector.model.times import TimeError, parse_run_time
-from detector.model.window import Timetable
 from detector.profiles import builtin, names
 from detector.render.annotations import inert
 from detector.settings import (
@@ -38,6 +37,9 @@ from detector.settings import (
     parse_env_file,
     resolve,
 )
+
+if TYPE_CHECKING:
+    from detector.model.window import Timetable
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]

@@ -25,7 +25,8 @@ from detector.model.edge import (
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
 _UNDELIVERED = 3
 _SECONDS = 40.0
-_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:,*/@+-]{0,99}", re.ASCII)
+# No space, comma, star or bar: no name can end a title as a lane does, or begin one as the Worker does.
+_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}", re.ASCII)
 _ADVICE: Final = {
     **MENDS,
     DENIED: "GH_TOKEN may not do this: a fine-grained token needs Contents: read and write on this repository, and "
@@ -46,7 +47,9 @@ _TWICE: Final = (
     help="Where the workflow is; default: GITHUB_REPOSITORY, else what the Worker triggers.",
 )
 @click.option(
-    "--source", metavar="NAME", help="Who dispatches, as the run's title tells it; default: cli:HOST."
+    "--source",
+    metavar="NAME",
+    help="Who dispatches, as the run's title tells it: letters, digits and . _ : / @ + -; default: cli:HOST.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
@@ -59,11 +62,7 @@ def command(door: Door, /, repo: str | None, source: str | None, dry_run: bool, 
     """
     settings = door.settings(env_file)
     repository = repository_of(door, repo)
-    named = source or f"cli:{_host()}"
-    if not _SOURCE.fullmatch(named):
-        raise Refused(
-            f"--source: {clipped(named)!r} is not a name (letters, digits and . _ : , * / @ + -, at most 100)"
-        )
+    named = _named(source)
     payload = {"source": named, "correlation_id": str(uuid.uuid4())}
     if dry_run:
         body = {"event_type": EVENT_TYPE, "client_payload": payload}
@@ -79,6 +78,21 @@ def command(door: Door, /, repo: str | None, source: str | None, dry_run: bool, 
         door,
         [f"dispatched {EVENT_TYPE} to {repository} as {named}, correlation id {payload['correlation_id']}"],
     )
+
+
+def _named(source: str | None) -> str:
+    from detector.schedule import WORKER_SOURCE
+
+    named = source or f"cli:{_host()}"
+    if named.lower().startswith(WORKER_SOURCE):
+        raise Refused(
+            f"--source: {clipped(named)!r} is the Worker's: what begins with {WORKER_SOURCE} proves a deployment"
+        )
+    if not _SOURCE.fullmatch(named):
+        raise Refused(
+            f"--source: {clipped(named)!r} is not a name (letters, digits and . _ : / @ + -, at most 100)"
+        )
+    return named
 
 
 def _host() -> str:

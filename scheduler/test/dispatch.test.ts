@@ -92,7 +92,7 @@ describe("a refusal is not repeated, and the tick fails with what to mend", () =
   const limits: [string, Record<string, string>, string][] = [
     ["used up", { "x-ratelimit-remaining": "0" }, "Forbidden"],
     ["of the second kind", { "Retry-After": "60" }, "Forbidden"],
-    ["of the second kind, which only the text says", {}, SECONDARY],
+    ["of the second kind, by its text alone,", {}, SECONDARY],
   ];
   for (const [kind, headers, message] of limits) {
     it(`403 because a rate limit is ${kind} says so, and nobody is woken for it`, async () => {

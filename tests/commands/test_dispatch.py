@@ -117,7 +117,9 @@ def test_in_a_checkout_it_is_the_repository_that_the_worker_triggers(tmp_path):
         pytest.param("cloudflare-cron:by-hand", "is the Worker's", id="the Worker's name"),
         pytest.param("Cloudflare-Cron:x", "is the Worker's", id="in other letters"),
         pytest.param("cloudflare-cron:0,10 22 * * MON-FRI", "is the Worker's", id="a whole lane"),
-        pytest.param("x schedule 7,17 13-21 * * MON-FRI", "is not a name", id="the end of a lane of GitHub's"),
+        pytest.param(
+            "x schedule 7,17 13-21 * * MON-FRI", "is not a name", id="the end of a lane of GitHub's"
+        ),
         pytest.param("a b", "is not a name", id="a space"),
         pytest.param("a|b", "is not a name", id="what parts a title"),
         pytest.param("a,b", "is not a name", id="a comma"),
