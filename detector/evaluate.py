@@ -13,7 +13,6 @@ from detector.coverage import Covered, cover
 from detector.decision import decide
 from detector.gather import facts_of, unread
 from detector.model.before import Before
-from detector.model.closed import closed_to_remember
 from detector.model.closures import NONE, Closures
 from detector.model.condition import STDOUT, Condition, Notice
 from detector.model.context import Context
@@ -22,7 +21,6 @@ from detector.model.facts import Facts
 from detector.model.logmemory import logs_to_remember
 from detector.model.memory import FIRST_RUN, Memory
 from detector.model.mute import Mute
-from detector.model.prices import prices_to_remember
 from detector.model.profile import Profile, parse_profile
 from detector.model.report import Gap, Report
 from detector.model.rule import RANK, Rule, Severity
@@ -30,6 +28,8 @@ from detector.model.session import SessionDay
 from detector.model.snapshot import Snapshot
 from detector.model.times import seconds_between
 from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, Settings
+from detector.truth.closed import closed_to_remember
+from detector.truth.prices import prices_to_remember
 
 if TYPE_CHECKING:
     from detector.model.window import Timetable

@@ -11,7 +11,6 @@ from detector.commands._door import Door, Refused
 from detector.commands._waist import redacted_with
 from detector.gather import facts_of
 from detector.model.before import NOTHING_BEFORE, Before
-from detector.model.belief import Age, age_of, oddity
 from detector.model.context import Context
 from detector.model.document import MAX_BYTES, DocumentError, clipped, parse
 from detector.model.facts import Facts
@@ -19,6 +18,7 @@ from detector.model.profile import Profile
 from detector.model.snapshot import SECTIONS, Snapshot, from_document
 from detector.model.times import TimeError, parse_run_time
 from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
+from detector.truth.belief import Age, age_of, oddity
 
 STATUS = ("status_v3", "bot_status")
 _WORDS = "\0words"  # no section can have that name

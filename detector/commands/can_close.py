@@ -13,15 +13,15 @@ import click
 from detector.commands._door import Door, Refused
 from detector.commands._out import show_json, show_lines
 from detector.commands._truth import STATUS, Look, Seen, seen
-from detector.model.belief import doubts
-from detector.model.close_order import ALLOW, BUY, REFUSE, SELL, Close, Verdict, unknown
-from detector.model.closing import judged
 from detector.model.document import clipped
 from detector.model.instrument import Instrument, exact
 from detector.model.times import span, whole
-from detector.model.trade_sayings import sayings, title_of
 from detector.render.close_verdict import Asked, verdict_document, verdict_lines
 from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
+from detector.truth.belief import doubts
+from detector.truth.close.close_order import ALLOW, BUY, REFUSE, SELL, Close, Verdict, unknown
+from detector.truth.close.closing import judged
+from detector.truth.repair.trade_sayings import sayings, title_of
 
 _CODES = {ALLOW: 0, REFUSE: 1}
 _CANNOT_TELL = 3

@@ -14,15 +14,15 @@ from detector.commands._door import Door, Refused
 from detector.commands._out import show_json, show_lines
 from detector.commands._truth import STATUS, Look, Seen, seen
 from detector.model.before import NOTHING_BEFORE, Before
-from detector.model.belief import doubts
 from detector.model.document import DocumentError
 from detector.model.profile import Profile
-from detector.model.repair import items
-from detector.model.revival import exposed, stop_first
 from detector.model.times import span, whole
 from detector.readers.previous import Expected, read_previous
 from detector.render.plan import Plan, plan_document, plan_lines
 from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
+from detector.truth.belief import doubts
+from detector.truth.repair.repair import items
+from detector.truth.repair.revival import exposed, stop_first
 
 _AGREE, _DIFFER, _CANNOT_TELL = 0, 1, 3
 

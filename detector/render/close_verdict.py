@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from detector.model.belief import Age
-from detector.model.close_order import Close, Verdict
 from detector.model.instrument import amount, normal
 from detector.model.times import span, text_of, whole
-from detector.model.trade_sayings import Saying
+from detector.truth.belief import Age
+from detector.truth.close.close_order import Close, Verdict
+from detector.truth.repair.trade_sayings import Saying
 
 _SHOWN = ("symbol", "con_id", "sec_type", "expiry", "strike", "right")
 _INDENT = "  "

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from detector.model.broker_rows import BrokerOrder, remaining_of
-from detector.model.exits import WorkingOrders
 from detector.model.facts import Facts
 from detector.model.instrument import amount, instrument_of, sign_of
 from detector.model.rows import Order
 from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.model.sides import broker_side, held_of
+from detector.truth.exits import WorkingOrders
+from detector.truth.sides import broker_side, held_of
 
 
 @rule(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from detector.model.facts import Facts, is_ok, known
-from detector.model.prices import prices_of, stands_still
 from detector.model.rule import (
     CRITICAL,
     PAST_GRACE,
@@ -19,6 +18,7 @@ from detector.model.rule import (
 )
 from detector.model.times import span
 from detector.settings import FEED_FROZEN_SEC
+from detector.truth.prices import prices_of, stands_still
 
 _FEWEST = 2  # the feed of one instrument stands still in a trading halt
 

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 from detector.model.episodes import link_episodes
 from detector.model.facts import Facts, known
-from detector.model.fills import Fill, fills, trades_of
 from detector.model.instrument import amount
-from detector.model.known_fills import Ledger
 from detector.model.loglines import Spell
 from detector.model.rows import Trade
 from detector.model.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, exceeds, rule
-from detector.model.sides import internal_lots
 from detector.model.times import text_of
 from detector.settings import FILL_LAG_SEC
+from detector.truth.fills import Fill, fills, trades_of
+from detector.truth.known_fills import Ledger
+from detector.truth.sides import internal_lots
 
 _LISTED = timedelta(hours=24)  # a store of trades is expected to hold at least its last day
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from detector.model.exits import WorkingOrders
 from detector.model.facts import Facts
-from detector.model.holdings import Difference
 from detector.model.instrument import amount
 from detector.model.rule import (
     CRITICAL,
@@ -20,7 +18,9 @@ from detector.model.rule import (
     lasts,
     rule,
 )
-from detector.model.sides import compared
+from detector.truth.exits import WorkingOrders
+from detector.truth.holdings import Difference
+from detector.truth.sides import compared
 
 _MAY_BE_LAG = ("quantity", "unmanaged")  # an order in flight explains them once; it never explains the others
 _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)

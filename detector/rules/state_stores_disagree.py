@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from detector.model.facts import Facts, known
-from detector.model.holdings import Holdings
 from detector.model.instrument import normal
-from detector.model.lookup import Lookup
 from detector.model.rows import Trade
 from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.model.sides import broker_side, held_of
 from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.truth.holdings import Holdings
+from detector.truth.lookup import Lookup
+from detector.truth.sides import broker_side, held_of
 
 Row = StoredPosition | Trade
 

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 from detector.model.facts import Facts
-from detector.model.fills import fills, trades_of
-from detector.model.holdings import holdings
 from detector.model.instrument import Instrument, normal
-from detector.model.known_fills import Closings
-from detector.model.lookup import Lookup
 from detector.model.market import MarketUnknown, new_york_day
-from detector.model.pnl import Wrong, broker_fault, own_fault
 from detector.model.rows import Trade
 from detector.model.rule import OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
-from detector.model.sides import broker_lots, held_of
 from detector.model.times import text_of
+from detector.truth.fills import fills, trades_of
+from detector.truth.holdings import holdings
+from detector.truth.known_fills import Closings
+from detector.truth.lookup import Lookup
+from detector.truth.pnl import Wrong, broker_fault, own_fault
+from detector.truth.sides import broker_lots, held_of
 
 
 @rule(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from detector.model.closed import STORES, open_in, reopened
 from detector.model.facts import Facts
 from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.model.sides import broker_side, held_of
+from detector.truth.closed import STORES, open_in, reopened
+from detector.truth.sides import broker_side, held_of
 
 
 @rule(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from detector.model.exits import Protection
 from detector.model.facts import Facts, known
 from detector.model.instrument import amount
 from detector.model.rule import CRITICAL, NOW, RTH, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.model.sides import broker_side
+from detector.truth.exits import Protection
+from detector.truth.sides import broker_side
 
 _DOWN = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
 _SAYS = {

@@ -143,7 +143,9 @@ def test_where_the_workers_file_is_known_the_cron_is_one_of_it(tmp_path, worker,
         (tmp_path / "scheduler").mkdir()
         (tmp_path / "wrangler.jsonc").rename(tmp_path / "scheduler" / "wrangler.jsonc")
         assert prove(github, worker).code == found.code == code
-    assert ("from a Worker with another cron: an old deployment still ticks" in found.out.decode()) is bool(code)
+    assert ("from a Worker with another cron: an old deployment still ticks" in found.out.decode()) is bool(
+        code
+    )
 
 
 def test_in_absent_mode_it_says_why_there_may_be_nothing_to_prove(worker):
@@ -183,7 +185,11 @@ def test_it_ends_in_time(worker):
 
 @pytest.mark.parametrize(
     ("status", "mend"),
-    [(401, "GH_TOKEN is not accepted"), (403, "it needs Actions: read"), (404, "There is no such repository")],
+    [
+        (401, "GH_TOKEN is not accepted"),
+        (403, "it needs Actions: read"),
+        (404, "There is no such repository"),
+    ],
 )
 def test_a_refusal_cannot_be_waited_for_and_says_what_to_mend(worker, status, mend):
     with github_on_loopback() as github:
@@ -238,7 +244,10 @@ class Terminal(io.StringIO):
 
 
 def test_a_worker_that_said_that_no_check_succeeded_is_proven_once_one_did():
-    with serving(says(QUIET, 503), says(QUIET, 503), says(HEALTH)) as served, github_on_loopback(FRESH) as github:
+    with (
+        serving(says(QUIET, 503), says(QUIET, 503), says(HEALTH)) as served,
+        github_on_loopback(FRESH) as github,
+    ):
         found = prove(github, served, timeout="10")
     assert found.code == 0
     assert found.out.decode().splitlines()[:2] == [
@@ -259,10 +268,16 @@ def test_a_worker_that_said_that_no_check_succeeded_is_proven_once_one_did():
     ],
 )  # fmt: skip
 def test_a_run_that_the_worker_itself_does_not_bear_out_proves_nothing(health, why):
-    with serving(says(health, 503 if health is QUIET else 200)) as served, github_on_loopback(FRESH) as github:
+    with (
+        serving(says(health, 503 if health is QUIET else 200)) as served,
+        github_on_loopback(FRESH) as github,
+    ):
         found = prove(github, served)
     assert found.code == 1
-    assert f"not proven: run 1000 of 2026-06-02T14:10:03Z is there, but /healthz does not bear it out: {why}" in found.out.decode()
+    assert (
+        f"not proven: run 1000 of 2026-06-02T14:10:03Z is there, but /healthz does not bear it out: {why}"
+        in found.out.decode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -291,7 +306,9 @@ def test_a_worker_with_wrong_variables_can_prove_nothing():
     with serving(says(wrong, 503)) as served, github_on_loopback(FRESH) as github:
         found = prove(github, served)
     assert (found.code, github.asked) == (1, [])
-    assert "not proven: the Worker is configured wrongly: GITHUB_DISPATCH_TOKEN is missing" in found.out.decode()
+    assert (
+        "not proven: the Worker is configured wrongly: GITHUB_DISPATCH_TOKEN is missing" in found.out.decode()
+    )
 
 
 @pytest.mark.parametrize("path", ["", "/", "/healthz", "/healthz/"])
@@ -308,11 +325,29 @@ def test_the_address_may_be_that_of_healthz(worker, path):
         pytest.param(says(b"<!doctype html>"), "its answer is no JSON object", id="a page for people"),
         pytest.param(says([]), "its answer is no JSON object", id="a list"),
         pytest.param(says({"hello": "another site"}), "that is not the Worker's answer", id="another site"),
-        pytest.param(says({**HEALTH, "status": "UP"}), "that is not the Worker's answer", id="another site's health"),
-        pytest.param(says({**HEALTH, "problems": 0}), "that is not the Worker's answer", id="problems that are a number"),
-        pytest.param(says({"status": "ok", "problems": []}), "that is not the Worker's answer", id="well, and nothing more"),
-        pytest.param(says({**HEALTH, "mode": "never"}), "that is not the Worker's answer", id="a mode that it does not have"),
-        pytest.param(says({name: value for name, value in HEALTH.items() if name != "last_tick"}), "that is not the Worker's answer", id="no last tick"),
+        pytest.param(
+            says({**HEALTH, "status": "UP"}), "that is not the Worker's answer", id="another site's health"
+        ),
+        pytest.param(
+            says({**HEALTH, "problems": 0}),
+            "that is not the Worker's answer",
+            id="problems that are a number",
+        ),
+        pytest.param(
+            says({"status": "ok", "problems": []}),
+            "that is not the Worker's answer",
+            id="well, and nothing more",
+        ),
+        pytest.param(
+            says({**HEALTH, "mode": "never"}),
+            "that is not the Worker's answer",
+            id="a mode that it does not have",
+        ),
+        pytest.param(
+            says({name: value for name, value in HEALTH.items() if name != "last_tick"}),
+            "that is not the Worker's answer",
+            id="no last tick",
+        ),
     ],
 )
 def test_without_a_healthy_answer_of_the_worker_nothing_is_waited_for(behaviour, said):

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from detector.model.broker_rows import EXIT, BrokerOrder, remaining_of
 from detector.model.facts import Facts
-from detector.model.holdings import netted
 from detector.model.instrument import Instrument, normal, sign_of
-from detector.model.lookup import Lookup
 from detector.model.rows import Order
-from detector.model.sides import internal_lots
+from detector.truth.holdings import netted
+from detector.truth.lookup import Lookup
+from detector.truth.sides import internal_lots
 
 
 class WorkingOrders:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from detector.model.fills import Fill, Leg, Match, alike, closes, leg_ids, legs_of
-from detector.model.holdings import Lot, netted
-from detector.model.lookup import Lookup
 from detector.model.rows import Trade
+from detector.truth.fills import Fill, Leg, Match, alike, closes, leg_ids, legs_of
+from detector.truth.holdings import Lot, netted
+from detector.truth.lookup import Lookup
 
 
 class Ledger:

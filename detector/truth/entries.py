@@ -8,11 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from detector.model.broker_rows import ENTRY
-from detector.model.exits import orders_of
 from detector.model.facts import Facts
-from detector.model.fills import Fill, fills, trades_of
 from detector.model.instrument import Instrument, instrument_of
-from detector.model.sides import broker_side, held_of
+from detector.truth.exits import orders_of
+from detector.truth.fills import Fill, fills, trades_of
+from detector.truth.sides import broker_side, held_of
 
 
 @dataclass(frozen=True, slots=True)

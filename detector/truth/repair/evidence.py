@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.model.facts import Facts
-from detector.model.fills import Fill, closes, fills
-from detector.model.holdings import is_same
 from detector.model.instrument import Instrument, amount, exact, normal
-from detector.model.pnl import broker_fault
 from detector.model.rows import Trade
 from detector.model.times import text_of
-from detector.model.trade_sayings import Saying
+from detector.truth.fills import Fill, closes, fills
+from detector.truth.holdings import is_same
+from detector.truth.pnl import broker_fault
+from detector.truth.repair.trade_sayings import Saying
 
 _OPTION_MULTIPLIER = 100
 _NEAR = 4  # decimals of a price that is worked out

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.model.facts import Facts, known
-from detector.model.holdings import Difference, Held, Holdings, Lot, differences, holdings, lot_of, undecided
 from detector.model.instrument import Instrument, exact
 from detector.model.rows import other_ids
+from detector.truth.holdings import Difference, Held, Holdings, Lot, differences, holdings, lot_of, undecided
 
 INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else what the runtime lists."""

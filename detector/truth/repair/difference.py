@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from detector.model.evidence import Evidence, evidence_of
 from detector.model.facts import Facts
-from detector.model.holdings import Difference
 from detector.model.instrument import Instrument, amount
-from detector.model.sides import compared
 from detector.model.store_rows import POSITION_STATE
-from detector.model.trade_sayings import RUNTIME_LIST
+from detector.truth.holdings import Difference
+from detector.truth.repair.evidence import Evidence, evidence_of
+from detector.truth.repair.trade_sayings import RUNTIME_LIST
+from detector.truth.sides import compared
 
 Column = tuple[str, str, str]
 """A column, what it says, and what it should say; the columns under our names."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from detector.model.closed import reopened
-from detector.model.difference import Item
 from detector.model.facts import Facts
-from detector.model.holdings import is_same
 from detector.model.instrument import Instrument, amount, normal
 from detector.model.times import span
-from detector.model.trade_sayings import RUNTIME_LIST
 from detector.model.words import counted
+from detector.truth.closed import reopened
+from detector.truth.holdings import is_same
+from detector.truth.repair.difference import Item
+from detector.truth.repair.trade_sayings import RUNTIME_LIST
 
 _RUNNING = "RUNNING"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detector.model.instrument import Instrument
-from detector.model.likeness import alike
+from detector.truth.close.likeness import alike
 
 CALL = Instrument(symbol="SPY", sec_type="OPT", expiry="2026-05-06", strike=727, right="C")
 SHARE = Instrument(symbol="SPY", sec_type="STK")

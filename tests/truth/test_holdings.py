@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.model.holdings import (
+from detector.model.instrument import Instrument, amount, exact, instrument_of, normal
+from detector.truth.holdings import (
     Difference,
     Lot,
     differences,
@@ -18,7 +19,6 @@ from detector.model.holdings import (
     lot_of,
     undecided,
 )
-from detector.model.instrument import Instrument, amount, exact, instrument_of, normal
 from tests.support import evaluated, healthy, named
 
 CALL = Instrument("SPY", None, "OPT", "20260506", 727, "C", 100)

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from detector.model.difference import Change, Column, Item, nameless
-from detector.model.evidence import Evidence, evidence_of
 from detector.model.facts import Facts
-from detector.model.holdings import Holdings, is_same
 from detector.model.instrument import Instrument, amount, instrument_of, normal
 from detector.model.rows import Trade
-from detector.model.sides import broker_side, held_of
 from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.model.trade_sayings import RUNTIME_LIST, Saying, every_trade, sayings, title_of
+from detector.truth.holdings import Holdings, is_same
+from detector.truth.repair.difference import Change, Column, Item, nameless
+from detector.truth.repair.evidence import Evidence, evidence_of
+from detector.truth.repair.trade_sayings import RUNTIME_LIST, Saying, every_trade, sayings, title_of
+from detector.truth.sides import broker_side, held_of
 
 _STORES = (POSITION_STATE, TRADES)
 

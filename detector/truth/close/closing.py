@@ -11,12 +11,12 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 
 from detector.model.broker_rows import Holding
-from detector.model.close_order import ALLOW, BUY, CANNOT_TELL, REFUSE, SELL, Close, Ended, Verdict
 from detector.model.facts import Facts
 from detector.model.instrument import amount, exact, instrument_of, normal
-from detector.model.likeness import alike
 from detector.model.words import counted
-from detector.model.working_exits import exits_of, may_be_of
+from detector.truth.close.close_order import ALLOW, BUY, CANNOT_TELL, REFUSE, SELL, Close, Ended, Verdict
+from detector.truth.close.likeness import alike
+from detector.truth.close.working_exits import exits_of, may_be_of
 
 _EXACT_DIGITS = 60  # quantities have at most 27, and no list has so many that their sum needed this
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
-from detector.model.drift import FLAT, Difference, Kind, kind_of_difference
 from detector.model.instrument import STOCK, Instrument, instrument_of, is_same, normal
-from detector.model.lookup import Lookup
+from detector.truth.drift import FLAT, Difference, Kind, kind_of_difference
+from detector.truth.lookup import Lookup
 
 Side = Literal["internal", "broker"]
 INTERNAL, BROKER = "internal", "broker"

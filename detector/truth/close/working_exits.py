@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from detector.model.broker_rows import BrokerOrder
-from detector.model.close_order import CANNOT_TELL, Close, Ended
 from detector.model.facts import Facts
 from detector.model.instrument import exact, sign_of
-from detector.model.likeness import alike
 from detector.model.rows import Order
 from detector.model.words import counted
+from detector.truth.close.close_order import CANNOT_TELL, Close, Ended
+from detector.truth.close.likeness import alike
 
 Exit = tuple[Order, Decimal]
 # Only these are over for certain: an inactive order may be waiting for shares to borrow (IBKR, `whyHeld`).
