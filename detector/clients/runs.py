@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any
 
 from detector.clients.github import GitHub
 from detector.model.document import clipped
 from detector.model.edge import EdgeError
 from detector.model.times import text_of
 from detector.model.window import Run, Unread
-from detector.schedule.listed import ListError, Listing, in_order, run_of
-
-MOST_LISTED: Final = 1000
-"""GitHub lists no more runs than this under a filter, and may say that there are no more."""
+from detector.schedule.listed import MOST_LISTED, ListError, Listing, in_order, run_of
 
 _SECOND, _SHORTEST = timedelta(seconds=1), timedelta(minutes=1)
 _DAY = timedelta(days=1)

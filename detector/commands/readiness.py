@@ -58,23 +58,30 @@ def command(door: Door, /, as_json: bool) -> int:
     its bundle hold (npm run check in scheduler/); workflow, Worker and documents mean the same days, hours,
     event and file; the scheduler's tests pass. It sets no secret, deploys nothing, and the programs that it
     starts are given no token.
-    Exit 0: nothing failed; what could not be tried here is SKIPPED, which in CI is a failure. 1: not ready.
+    Exit 0: ready, all of it is proven. 1: not ready, something failed or could not be tried here (SKIPPED), and
+    the last line names it.
     """
     root = Path.cwd()
     if not (root / "detector" / "__init__.py").is_file():
         raise Refused("there is no detector/ here: run it in the repository's checkout")
     rows = [_judged(row, door.environ) for row in _rows(door, root)]
-    ready = all(row.state != FAILED for row in rows)
+    why_not = _why_not(rows)
     if as_json:
         checks = [{"what": row.what, "state": row.state.lower(), "detail": row.detail} for row in rows]
-        taken = show_json(door, {"ready": ready, "checks": checks})
+        taken = show_json(door, {"ready": not why_not, "why_not": why_not, "checks": checks})
     else:
-        taken = show_lines(door, _lines(rows))
+        taken = show_lines(door, [*_lines(rows), f"not ready: {why_not}" if why_not else "ready"])
     for row in rows:
         if row.state == FAILED:
             for line in row.output.splitlines()[-_LINES_SHOWN:]:
                 door.say(f"  {line}")
-    return taken or (0 if ready else _NOT_READY)
+    return taken or (_NOT_READY if why_not else 0)
+
+
+def _why_not(rows: Iterable[Row]) -> str:
+    """Return what failed and what was not tried, empty where all is proven: what was not tried is not proven."""
+    words = {FAILED: "failed", SKIPPED: "could not be tried here"}
+    return ", ".join(f"{row.what} {words[row.state]}" for row in rows if row.state in words)
 
 
 def _judged(row: Row, environ: Mapping[str, str]) -> Row:

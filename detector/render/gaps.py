@@ -22,6 +22,7 @@ from detector.model.window import (
     LaneReport,
 )
 from detector.model.words import counted
+from detector.render.annotations import inert
 from detector.render.lines import shown_time
 
 NOT_ALONE: Final = (
@@ -106,7 +107,7 @@ def gap_lines(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
     yield f"A window is covered by a successful run created within {span(report.scope.grace.total_seconds())} of it."
     for one in report.scope.unread:
         if one.start < report.end:
-            yield from wrap(f"Not read: {one.why}.", _WIDTH, break_long_words=False)
+            yield from map(inert, wrap(f"Not read: {one.why}.", _WIDTH, break_long_words=False))
     for lane in report.all:
         yield ""
         yield from _lane_lines(lane)

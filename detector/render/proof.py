@@ -39,4 +39,9 @@ def seen_line(words: str, runs: tuple[Run, ...]) -> str:
 
 def proven_line(run: Run) -> str:
     """Return the line of the run that proves it."""
-    return f"proven: run {run.number} of {text_of(run.created_at)}, {clipped(run.title)}"
+    return f"proven: {run_line(run)}, {clipped(run.title)}"
+
+
+def run_line(run: Run) -> str:
+    """Return which run it is."""
+    return f"run {run.number} of {text_of(run.created_at)}"

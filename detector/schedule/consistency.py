@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
 from typing import Any, Final
 
 from detector.model.market import MarketUnknown, session_on
-from detector.model.window import SCHEDULE, Lane
+from detector.model.window import SCHEDULE, TITLE, Lane
 from detector.model.words import counted
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
-from detector.schedule.expected import expected
-from detector.schedule.written import EVENT_TYPE, WrittenError, lanes_of_worker, lanes_of_workflow
+from detector.schedule.documents import Facts, documents_fault
+from detector.schedule.ticks import SUMMER, WINTER, of_week, variables_fault
+from detector.schedule.written import (
+    EVENT_TYPE,
+    WrittenError,
+    lanes_of_worker,
+    lanes_of_workflow,
+    title_of_workflow,
+)
 
 _MOST_TRIGGERS = 5  # of an account on Cloudflare's free plan
 _FURTHEST = timedelta(minutes=10)  # the rhythm that the runbook promises
-_WINTER, _SUMMER = (
-    date(2027, 1, 11),
-    date(2027, 7, 12),
-)  # Mondays of full weeks, one in each half of New York's year
 _WEEK = range(7)
-_CRON: Final = re.compile(r"`((?:[0-9*,/-]+ ){2}\* \* [A-Z]{3}[A-Z,-]*)`", re.ASCII)
 _TITLES: Final = (
     "'schedule {0}', github.event.schedule",
     "'dispatch {0}', github.event.client_payload.source",
@@ -74,6 +75,7 @@ def consistency(written: Written) -> Iterator[Checked]:
         ("the hours", _hours, "the Worker ticks in every hour of the workflow's, and once more after it"),
         ("the lanes", _collisions, "no two are due in the same minute"),
         ("the session", _session, "never over 10 min between two windows, in summer and in winter time"),
+        ("the Worker's times", _times, "its variables mean the ticks of its crons"),
         ("the event type", _event_type, f"{EVENT_TYPE} on both sides"),
         ("the workflow's file", _file, "the Worker looks at the one that it triggers"),
         ("the run's title", _title, "it names the cron, or who dispatched"),
@@ -105,7 +107,10 @@ def _hours(_: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
     theirs = {hour for cron in _crons(worker) for hour in cron.hours}
     if not ours <= theirs:
         return f"the Worker does not tick at {_listed(ours - theirs)} h UTC"
-    more = theirs - ours - {max(ours) + 1}
+    after = (max(ours) + 1) % 24
+    more = theirs - ours - {after}
+    if after not in theirs:
+        return f"the Worker does not tick at {after} h UTC, after the last window"
     return f"the Worker ticks at {_listed(more)} h UTC, when no window is due" if more else ""
 
 
@@ -114,7 +119,7 @@ def _listed(hours: set[int]) -> str:
 
 
 def _collisions(_: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
-    due = {lane: _of_week(lane, _SUMMER) for lane in (*github, *worker)}
+    due = {lane: of_week(lane, SUMMER) for lane in (*github, *worker)}
     for one, other in combinations(due, 2):
         same = sorted(set(due[one]) & set(due[other]))
         if same:
@@ -122,16 +127,11 @@ def _collisions(_: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> s
     return ""
 
 
-def _of_week(lane: Lane, monday: date) -> list[datetime]:
-    start = datetime.combine(monday, time(), UTC)
-    return list(expected(lane, start, start + timedelta(days=7)))
-
-
 def _session(_: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
     """Both sides have to cover it: either may be the only one that runs."""
     for whose, lanes in (("GitHub's schedule", github), ("the Worker", worker)):
-        for monday in (_WINTER, _SUMMER):
-            due = sorted({window for lane in lanes for window in _of_week(lane, monday)})
+        for monday in (WINTER, SUMMER):
+            due = sorted({window for lane in lanes for window in of_week(lane, monday)})
             fault = next(filter(None, (_uncovered(due, monday + timedelta(days=day)) for day in _WEEK)), "")
             if fault:
                 return f"{whose}: {fault}"
@@ -159,16 +159,21 @@ def _uncovered(due: Sequence[datetime], day: date) -> str:
     return f"over 10 min without a window after {far:%Y-%m-%d %H:%M} UTC" if far else ""
 
 
+def _times(written: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
+    return variables_fault(github, worker, _variables(written))
+
+
 def _event_type(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
-    types = (written.workflow["on"].get("repository_dispatch") or {}).get("types")
+    event = written.workflow["on"].get("repository_dispatch")
+    types = event.get("types") if isinstance(event, dict) else None
     if EVENT_TYPE not in (types if isinstance(types, list) else [types]):
         return f"the workflow waits for {types}, not for {EVENT_TYPE}"
-    sent = written.worker.get("vars", {}).get("EVENT_TYPE")
+    sent = _variables(written).get("EVENT_TYPE")
     return "" if sent == EVENT_TYPE else f"the Worker sends {sent}, not {EVENT_TYPE}"
 
 
 def _file(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
-    asked = written.worker.get("vars", {}).get("WORKFLOW_FILE")
+    asked = _variables(written).get("WORKFLOW_FILE")
     return (
         ""
         if asked == written.workflow_file
@@ -178,6 +183,8 @@ def _file(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
 
 def _title(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
     name = str(written.workflow.get("run-name", ""))
+    if title_of_workflow(written.workflow) != TITLE:
+        return f"run-name does not begin with {TITLE!r}, by which the Worker knows its own runs"
     missing = [part for part in _TITLES if part not in name]
     return f"run-name has no format({missing[0]})" if missing else ""
 
@@ -193,11 +200,10 @@ def _queue(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
 
 
 def _documents(written: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
-    crons = {lane.cron for lane in (*github, *worker)}
-    for name, text in written.texts.items():
-        named = set(_CRON.findall(text))
-        if named - crons:
-            return f"{name} names `{min(named - crons)}`, which nothing runs at"
-        if name in written.must_name and crons - named:
-            return f"{name} does not name `{min(crons - named)}`"
-    return ""
+    facts = Facts((*github, *worker), _variables(written))
+    return documents_fault(written.texts, written.must_name, facts)
+
+
+def _variables(written: Written) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = written.worker.get("vars") or {}
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -13,6 +13,9 @@ from detector.model.document import clipped
 from detector.model.times import NEVER, RUNS_UNTIL, TimeError, parse_run_time, text_of
 from detector.model.window import COMPLETED, Run, Unread
 from detector.model.words import counted
+
+MOST_LISTED: Final = 1000
+"""GitHub lists no more runs than this under a filter, and may say that there are no more."""
 
 _IN_GH: Final = {  # the names that `gh run list --json` gives the same fields
     "created_at": "createdAt",
@@ -107,25 +110,31 @@ def listing_of_file(document: Any, listed_at: datetime | None, of: Workflow | No
     """
     items, total = _read(document)
     runs = in_order(run_of(item) for item in items)
-    unread = []
+    unread = list(_unread(items, runs, total))
     if listed_at is None:
         newest = runs[-1].created_at if runs else NEVER
         why = "nobody says when the file of runs was listed (--listed-at)"
-        unread.append(Unread(newest, RUNS_UNTIL, why))
-    if total is None:
-        complete_from = _complete_from(items, runs)
-        why = f"a bare list does not say whether there are older runs than that of {text_of(complete_from)}"
-        if complete_from == RUNS_UNTIL:
-            why = "a bare list of runs that is empty, or not newest first, does not say what it lacks"
-        unread.append(Unread(NEVER, complete_from, why))
-    elif len(runs) < total:
-        unread.append(
-            Unread(NEVER, _complete_from(items, runs), f"the file holds {len(runs)} of {total} runs")
-        )
-    elif len(runs) > total:
-        raise ListError(f"it holds {len(runs)} runs and says that there are {total} (total_count)")
+        unread.insert(0, Unread(newest, RUNS_UNTIL, why))
     ours, left_out = _parted(items, of)
     return Listing(in_order(run_of(item) for item in ours), tuple(unread), left_out)
+
+
+def _unread(items: list[Any], runs: tuple[Run, ...], total: int | None) -> Iterator[Unread]:
+    """Yield what a list lacks of the time before it was listed; raises ListError for one that contradicts itself."""
+    if total is not None and len(runs) > total:
+        raise ListError(f"it holds {len(runs)} runs and says that there are {total} (total_count)")
+    if total is not None and len(runs) == total != MOST_LISTED:
+        return
+    complete_from = _complete_from(items, runs)
+    if total is not None:
+        why = f"the file holds {len(runs)} of {total} runs"
+        if len(runs) == total:
+            why = f"the file holds {total} runs, and GitHub lists no more under a filter"
+    elif complete_from == RUNS_UNTIL:
+        why = "a bare list of runs that is empty, or not newest first, does not say what it lacks"
+    else:
+        why = f"a bare list does not say whether there are older runs than that of {text_of(complete_from)}"
+    yield Unread(NEVER, complete_from, why)
 
 
 def _read(document: Any) -> tuple[list[Any], int | None]:

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from detector.model.window import COMPLETED, DISPATCH, SCHEDULE, Run
+from detector.model.window import COMPLETED, DISPATCH, EVENT_OF, SCHEDULE, TITLE, Run
+from detector.schedule.cron import CLOUDFLARE, CronError, read_cron
 from detector.schedule.written import WORKER_SOURCE
 
 SKEW: Final = timedelta(seconds=60)
-"""How far the clock that said when it began may be behind GitHub's: no run is fresh before that has passed."""
+"""How far the clock that said when it began may be from GitHub's: no run is fresh before that has passed."""
 
-_DISPATCHED = "repository_dispatch"
+_OWN_TITLE: Final = f"{TITLE}{DISPATCH} {WORKER_SOURCE}"
+_OLDER: Final = "from the Worker, older: created before STARTED_AT, or within a minute of it"
+_FUTURE: Final = "created in the future: one of the two clocks is wrong"
+_RUNNING, _IN_VAIN = "from the Worker, still running", "from the Worker, not successful"
+_OLD_DEPLOYMENT: Final = "from a Worker with another cron: an old deployment still ticks"
+_RECOVERED: Final = "of GitHub's own schedule, which has recovered"
+_OTHER: Final = "dispatched by another source"
+_LESSER: Final = (_RUNNING, _IN_VAIN, _OLDER, _FUTURE, _OLD_DEPLOYMENT, _RECOVERED, _OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is looked for: a run created after `started_at` and not after `now`, of one of the Worker's `crons`.
+
+    Where the Worker's configuration is not at hand, `crons` is None: any cron that Cloudflare could run is one.
+    """
+
+    started_at: datetime
+    now: datetime
+    crons: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,40 +44,38 @@ class Proof:
     lesser: tuple[tuple[str, tuple[Run, ...]], ...]
 
 
-def proof(runs: Iterable[Run], started_at: datetime) -> Proof:
-    """Return what the runs prove: a success that the Worker dispatched, created more than SKEW after `started_at`."""
+def proof(runs: Iterable[Run], sought: Sought) -> Proof:
+    """Return what the runs prove: the oldest success of the Worker's that is more than SKEW newer than `started_at`."""
     newest_first = sorted(runs, key=lambda run: run.created_at, reverse=True)
-    fresh_from = started_at + SKEW
-    fresh = [run for run in newest_first if run.created_at > fresh_from]
-    own = [run for run in fresh if _of_the_worker(run)]
-    proven = [run for run in own if run.succeeded]
-    kinds: Sequence[tuple[str, list[Run]]] = (
-        ("from the Worker, still running", [run for run in own if run.status != COMPLETED]),
-        (
-            "from the Worker, not successful",
-            [run for run in own if run.status == COMPLETED and not run.succeeded],
-        ),
-        (
-            "from the Worker, older: created before STARTED_AT, or within a minute of it",
-            [
-                run
-                for run in newest_first
-                if run.created_at <= fresh_from and _of_the_worker(run) and run.succeeded
-            ],
-        ),
-        (
-            "of GitHub's own schedule, which has recovered",
-            [run for run in fresh if run.event == SCHEDULE and run.succeeded],
-        ),
-        (
-            "dispatched by another source",
-            [run for run in fresh if run.event == _DISPATCHED and not _of_the_worker(run)],
-        ),
-    )
-    return Proof(
-        proven[-1] if proven else None, tuple((words, tuple(found)) for words, found in kinds if found)
-    )
+    proven: Run | None = None
+    lesser: dict[str, list[Run]] = {words: [] for words in _LESSER}
+    for run in newest_first:
+        words = _less(run, sought)
+        if words is None:
+            proven = run
+        elif words:
+            lesser[words].append(run)
+    return Proof(proven, tuple((words, tuple(found)) for words, found in lesser.items() if found))
 
 
-def _of_the_worker(run: Run) -> bool:
-    return run.event == _DISPATCHED and f"{DISPATCH} {WORKER_SOURCE}" in run.title
+def _less(run: Run, sought: Sought) -> str | None:
+    """Return why a run is less than a proof, empty where it has nothing to do with one, None where it is one."""
+    dispatched = run.event == EVENT_OF[DISPATCH]
+    cron = run.title.removeprefix(_OWN_TITLE) if dispatched and run.title.startswith(_OWN_TITLE) else ""
+    own = cron in sought.crons if sought.crons is not None else _is_cron(cron)
+    if run.created_at <= sought.started_at + SKEW:
+        return _OLDER if own and run.succeeded else ""
+    if run.created_at > sought.now + SKEW:
+        return _FUTURE
+    if own:
+        return None if run.succeeded else _IN_VAIN if run.status == COMPLETED else _RUNNING
+    if dispatched:
+        return _OLD_DEPLOYMENT if _is_cron(cron) else _OTHER
+    return _RECOVERED if run.event == EVENT_OF[SCHEDULE] and run.succeeded else ""
+
+
+def _is_cron(text: str) -> bool:
+    try:
+        return read_cron(text, CLOUDFLARE).text == " ".join(text.split())
+    except CronError:
+        return False

@@ -119,13 +119,14 @@ def _stand_by(variables: Any) -> StandBy | None:
     if mode == _ALWAYS:
         return None
     return StandBy(
-        _minutes(variables, "PERIOD_MINUTES"),
-        _minutes(variables, "ON_ITS_WAY_MINUTES"),
+        minutes(variables, "PERIOD_MINUTES"),
+        minutes(variables, "ON_ITS_WAY_MINUTES"),
         time_of_day(variables, "WATCH_TO_UTC"),
     )
 
 
-def _minutes(variables: Mapping[str, Any], name: str) -> timedelta:
+def minutes(variables: Mapping[str, Any], name: str) -> timedelta:
+    """Return a variable that is a number of minutes; raises WrittenError."""
     text = str(variables.get(name, ""))
     if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII):
         raise WrittenError(f"vars.{name}: {text!r} is not a number of minutes")

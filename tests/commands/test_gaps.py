@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from detector.render.gaps import NOT_ALONE
+from detector.model.window import Scope, Unread
+from detector.render.gaps import NOT_ALONE, gap_lines
+from detector.schedule import judge
 from tests.door import Answer, answer
 from tests.github_runs import FakeGitHub, github_on_loopback, rate_limited
 from tests.runs import FALLBACK, PRIMARY, answered, at, dispatched, item, scheduled
@@ -271,6 +273,14 @@ def test_what_a_run_says_of_its_end_is_shown_on_one_line_without_escapes():
     assert "\x1b" not in found.out.decode()
     assert not any(line.startswith("::") for line in lines)
     assert any(line.endswith("[31mfail ::error::x") for line in lines)
+
+
+def test_no_line_is_a_command_to_a_workflows_runner_wherever_it_is_wrapped():
+    span = (at("2026-06-01T14:00Z"), at("2026-06-01T15:00Z"))
+    for length in range(1, 90):
+        scope = Scope(timedelta(minutes=8), span[1], unread=(Unread(*span, f"{'x' * length} ::error::x"),))
+        lines = list(gap_lines(judge((), (), span, scope), ("UTC",)))
+        assert not any(line.startswith("::") for line in lines), length
 
 
 @pytest.mark.parametrize("year", ["0001-01-01", "9999-12-31"])

@@ -16,9 +16,10 @@ from tests.github_runs import FakeGitHub, github_on_loopback, listed, rate_limit
 from tests.loopback import closed_port, says, serving
 from tests.runs import WORKER, dispatched, item, scheduled
 from tests.support import NOW
+from tools.generate_docs import exit_codes
 
 STARTED = "2026-06-02T14:00:00Z"
-HEALTH = {
+HEALTH: dict[str, Any] = {
     "status": "ok",
     "problems": [],
     "mode": "absent",
@@ -198,6 +199,17 @@ def test_a_refusal_cannot_be_waited_for_and_says_what_to_mend(worker, status, me
     assert (found.code, len(github.asked)) == (3, 1)
     assert f"prove: could not tell: GitHub's list of runs: it answered {status}" in found.err
     assert f"prove: {mend}" in found.err or f"prove: GH_TOKEN may not do this: {mend}" in found.err
+
+
+def test_a_run_that_cannot_be_read_is_no_fault_of_the_token(worker):
+    with github_on_loopback() as github:
+        github.fault = lambda asked: (200, {"total_count": 1, "workflow_runs": listed([item("soon")])}, {})
+        found = prove(github, worker)
+    assert found.code == 3
+    assert (
+        found.err
+        == "prove: could not tell: GitHub's list of runs: a run's created_at is not an RFC 3339 time\n"
+    )
 
 
 def test_when_the_last_look_failed_it_could_not_tell(worker):
@@ -390,7 +402,7 @@ def test_what_the_worker_says_is_shown_as_one_line_and_without_secrets():
 @pytest.mark.parametrize(
     ("environ", "says_"),
     [
-        ({}, "say when the deployment began: STARTED_AT="),
+        ({}, "say when the deployment began: export STARTED_AT=$(date -u +%Y-%m-%dT%H:%M:%SZ), before the deployment"),
         ({"STARTED_AT": "now"}, "STARTED_AT: 'now' is not an RFC 3339 time"),
         ({"STARTED_AT": "2026-06-02T14:00:00"}, "STARTED_AT: '2026-06-02T14:00:00' names no offset from UTC"),
         ({"STARTED_AT": "2026-06-02T15:02:00Z"}, "STARTED_AT: 2026-06-02T15:02:00Z has not come yet"),
@@ -414,3 +426,12 @@ def test_options_win_over_the_environment(worker):
         found = prove(github, worker, "--started-at", later, "--repo", "c/d", "--workflow", "other.yml")
     assert found.code == 1
     assert github.asked[0].path == "/repos/c/d/actions/workflows/other.yml/runs"
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [("1", ("gaps", "readiness", "prove")), ("3", ("gaps", "prove", "a dispatch was not taken"))],
+)
+def test_the_table_of_exit_codes_knows_the_commands_of_the_schedule(code, names):
+    (row,) = (line for line in exit_codes() if line.startswith(f"| `{code}` |"))
+    assert [name for name in names if name not in row] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -78,8 +79,8 @@ def test_a_checkout_that_is_ready(checkout):
     assert found.code == 0, lines
     assert lines[0] == "proven   compiles                every module of detector/"
     assert lines[1] == "proven   the Worker              3 tests passed"
-    assert lines[-2] == "proven   the scheduler's tests   1 test passed"
-    assert lines[-1] == "14 checks: 14 proven"
+    assert lines[-3] == "proven   the scheduler's tests   1 test passed"
+    assert lines[-2:] == ["15 checks: 15 proven", "ready"]
     assert max(map(len, lines)) <= 110
     assert (checkout / "scheduler" / "npm-was-here").read_text() == "run check"
 
@@ -91,8 +92,9 @@ def test_it_leaves_nothing_behind(checkout):
 
 
 def test_as_json(checkout):
+    one_test(checkout, "True")
     found = readiness(checkout, "--json")
-    assert found.document["ready"] is True
+    assert (found.document["ready"], found.document["why_not"]) == (True, "")
     assert found.document["checks"][0] == {
         "what": "compiles", "state": "proven", "detail": "every module of detector/",
     }  # fmt: skip
@@ -142,7 +144,7 @@ def _no_modules(checkout: Path) -> None:
 
 
 def _no_tests(checkout: Path) -> None:
-    assert not (checkout / "tests").exists()
+    shutil.rmtree(checkout / "tests")
 
 
 @pytest.mark.parametrize(
@@ -154,10 +156,12 @@ def _no_tests(checkout: Path) -> None:
         pytest.param(_no_tests, "the scheduler's tests", "the repository's tests are not here", id="no tests"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_tried_here_is_skipped_loudly_and_in_ci_a_failure(checkout, take, what, why):
+def test_what_cannot_be_tried_here_is_skipped_loudly_and_nothing_is_ready(checkout, take, what, why):
+    one_test(checkout, "True")
     take(checkout)
     here = readiness(checkout, "--json")
-    assert (here.code, here.document["ready"]) == (0, True)
+    assert (here.code, here.document["ready"]) == (1, False)
+    assert here.document["why_not"] == f"{what} could not be tried here"
     assert rows(here)[what].startswith(f"skipped: {why}")
     in_ci = readiness(checkout, "--json", CI="true")
     assert (in_ci.code, in_ci.document["ready"]) == (1, False)
@@ -184,7 +188,27 @@ def test_what_drifts_is_named(checkout, name, change, what, says):
 def test_what_was_skipped_stands_in_the_table_and_is_counted(checkout):
     lines = readiness(checkout).out.decode().splitlines()
     assert "SKIPPED  the scheduler's tests   the repository's tests are not here" in lines
-    assert lines[-1] == "14 checks: 13 proven, 1 skipped"
+    assert lines[-2:] == [
+        "15 checks: 14 proven, 1 skipped", "not ready: the scheduler's tests could not be tried here"
+    ]  # fmt: skip
+
+
+def test_what_failed_and_what_was_skipped_are_both_named(checkout):
+    npm(checkout, 0)
+    found = readiness(checkout)
+    assert found.code == 1
+    assert found.out.decode().splitlines()[-1] == (
+        "not ready: the Worker failed, the scheduler's tests could not be tried here"
+    )
+
+
+def test_a_workflow_of_another_shape_is_named(checkout):
+    text = (checkout / WORKFLOW).read_text()
+    write(checkout / WORKFLOW, text.replace("    types: [aws_ibkr_pt_health]", "    [x]"))
+    found = readiness(checkout, "--json")
+    assert (found.code, rows(found)["the event type"]) == (
+        1, "failed: the workflow waits for None, not for aws_ibkr_pt_health",
+    )  # fmt: skip
 
 
 def test_a_file_that_is_missing_is_named(checkout):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from detector.model.window import TITLE
 from detector.schedule import lanes_of_worker, lanes_of_workflow, parse_jsonc, parse_yaml
 from detector.schedule.consistency import Written, consistency
 from tests.support import ROOT
@@ -42,6 +43,10 @@ def cloudflare(*crons: str) -> Any:
     return changed(WORKER, lambda one: one["triggers"].update(crons=list(crons)))
 
 
+def variable(**variables: str) -> Any:
+    return changed(WORKER, lambda one: one["vars"].update(variables))
+
+
 def named(*crons: str) -> str:
     return " ".join(f"`{cron}`" for cron in (*CRONS, *crons))
 
@@ -57,8 +62,13 @@ def test_it_compares_all_of_this():
     written = Written(WORKFLOW, FILE, WORKER, {"README.md": TEXT}, ("README.md",))
     assert [one.what for one in consistency(written)] == [
         "the workflow's crons", "the Worker's crons", "the days", "the hours", "the lanes", "the session",
-        "the event type", "the workflow's file", "the run's title", "the queue", "the documents",
+        "the Worker's times", "the event type", "the workflow's file", "the run's title", "the queue", "the documents",
     ]  # fmt: skip
+
+
+def test_the_worker_knows_its_runs_by_the_same_beginning_of_their_titles():
+    sources = "".join(path.read_text() for path in (ROOT / "scheduler" / "src").glob("*.ts"))
+    assert TITLE.strip().replace("|", r"\|") in sources
 
 
 @pytest.mark.parametrize("name", ["README.md", "RUNBOOK.md"])
@@ -90,10 +100,19 @@ def test_a_workflow_that_cannot_be_read_is_the_only_fault(workflow, says):
         pytest.param(cloudflare(TICKS.replace("MON-FRI", "1-5"), AFTER), "the days", "days 0, 1, 2, 3, 4 (0 is Sunday)", id="1-5 copied: Friday is lost"),
         pytest.param(cloudflare(*(f"{minute} 13-21 * * MON-FRI" for minute in (0, 10, 20, 30, 40, 50))), "the Worker's crons", "6 triggers; the free plan has 5", id="six triggers"),
         pytest.param(cloudflare("0,10,20,30,40,50 13-20 * * MON-FRI"), "the hours", "the Worker does not tick at 21 h UTC", id="an hour too few"),
+        pytest.param(cloudflare(TICKS), "the hours", "the Worker does not tick at 22 h UTC, after the last window", id="nothing after the last window"),
         pytest.param(cloudflare("0,10,20,30,40,50 12-21 * * MON-FRI", AFTER), "the hours", "the Worker ticks at 12 h UTC", id="an hour too many"),
         pytest.param(cloudflare("7,20,30,40,50 13-21 * * MON-FRI", AFTER), "the lanes", "are both due at Mon 13:07", id="in the same minute as GitHub's"),
         pytest.param(cloudflare("0,20,40 13-21 * * MON-FRI", AFTER), "the session", "the Worker: over 10 min without a window", id="too far apart"),
         pytest.param(changed(WORKER, lambda one: one["vars"].update(EVENT_TYPE="health")), "the event type", "the Worker sends health, not aws_ibkr_pt_health", id="another event"),
+        pytest.param(variable(PERIOD_MINUTES="20"), "the Worker's times", "PERIOD_MINUTES is 20, and the ticks are 10 min apart", id="another period"),
+        pytest.param(variable(ON_ITS_WAY_MINUTES="10"), "the Worker's times", "ON_ITS_WAY_MINUTES is not below PERIOD_MINUTES", id="a run on its way for a whole period"),
+        pytest.param(variable(ON_ITS_WAY_MINUTES="five"), "the Worker's crons", "vars.ON_ITS_WAY_MINUTES: 'five' is not", id="minutes that are none"),
+        pytest.param(variable(MODE="always", ON_ITS_WAY_MINUTES="five"), "the Worker's times", "vars.ON_ITS_WAY_MINUTES: 'five' is not", id="minutes that are none, in always mode"),
+        pytest.param(variable(WATCH_FROM_UTC="14:00"), "the Worker's times", "WATCH_FROM_UTC is 14:00, and the first tick is at 13:00", id="the watch begins later"),
+        pytest.param(variable(WATCH_TO_UTC="21:00"), "the Worker's times", "WATCH_TO_UTC is 21:00, and the tick for the last window is at 22:00", id="the watch ends sooner"),
+        pytest.param(cloudflare(TICKS, "0 22 * * MON-FRI"), "the Worker's times", "no tick follows WATCH_TO_UTC: what is owed then waits for the next day", id="no tick for what is still owed"),
+        pytest.param(changed(WORKER, lambda one: one.update(vars=None)), "the event type", "the Worker sends None", id="no variables"),
         pytest.param(changed(WORKER, lambda one: one["vars"].update(WORKFLOW_FILE="notify.yml")), "the workflow's file", "the Worker asks for notify.yml", id="another file"),
     ],
 )  # fmt: skip
@@ -112,7 +131,11 @@ def test_a_worker_that_drifts_is_found(worker, what, says):
         pytest.param(github(PRIMARY, "17,32 13-21 * * MON-FRI"), "the lanes", "are both due at Mon 13:17", id="two lanes at once"),
         pytest.param(changed(WORKFLOW, lambda one: one["on"]["repository_dispatch"].update(types=["health"])), "the event type", "the workflow waits for ['health']", id="another event"),
         pytest.param(changed(WORKFLOW, lambda one: one["on"].pop("repository_dispatch")), "the event type", "the workflow waits for None", id="no event"),
-        pytest.param(changed(WORKFLOW, lambda one: one.update({"run-name": "PT health"})), "the run's title", "run-name has no format('schedule {0}'", id="no lane in the title"),
+        pytest.param(changed(WORKFLOW, lambda one: one["on"].update(repository_dispatch=["x"])), "the event type", "the workflow waits for None", id="a list for an event"),
+        pytest.param(changed(WORKFLOW, lambda one: one["on"].update(repository_dispatch="x")), "the event type", "the workflow waits for None", id="a word for an event"),
+        pytest.param(changed(WORKFLOW, lambda one: one.update({"run-name": one["run-name"].replace("PT health | ", "Aegis: ")})), "the run's title", "run-name does not begin with 'PT health | '", id="another beginning of the title"),
+        pytest.param(changed(WORKFLOW, lambda one: one.update({"run-name": "x " + one["run-name"]})), "the run's title", "run-name does not begin with", id="something before it"),
+        pytest.param(changed(WORKFLOW, lambda one: one.update({"run-name": "PT health | ${{ github.event_name }}"})), "the run's title", "run-name has no format('schedule {0}'", id="no lane in the title"),
         pytest.param(changed(WORKFLOW, lambda one: one.pop("concurrency")), "the queue", "concurrency needs queue: max", id="no queue"),
         pytest.param(changed(WORKFLOW, lambda one: one["concurrency"].update({"cancel-in-progress": "true"})), "the queue", "concurrency needs", id="a queue that cancels"),
     ],
@@ -127,6 +150,21 @@ def test_a_workflow_that_drifts_is_found(workflow, what, says):
         pytest.param("nothing", "", "README.md does not name", id="a document without them"),
         pytest.param(named(), "nothing", "", id="another document may be silent"),
         pytest.param(named("5 13-21 * * MON-FRI"), "", "README.md names `5 13-21 * * MON-FRI`, which nothing runs at", id="one more"),
+        pytest.param(named("0,10,20,30,40,50 13-21 * * 1-5"), "", "README.md names `0,10,20,30,40,50 13-21 * * 1-5`", id="days by number"),
+        pytest.param(named("*/10 * * * *"), "", "README.md names `*/10 * * * *`", id="every day"),
+        pytest.param(named(), "a healthchecks.io check (schedule `*/10 13-21 * * 1-5` UTC)", "", id="the schedule of the dead-man's switch"),
+        pytest.param(named("7,17 13-21 * 1-6 MON-FRI"), "", "README.md names `7,17 13-21 * 1-6 MON-FRI`", id="some months"),
+        pytest.param(named(), "a `repository_dispatch` event of type aws_ibkr_pt", "other.md names the event type aws_ibkr_pt, not aws_ibkr_pt_health", id="another event"),
+        pytest.param(named(), "event type `ibkr_health`", "other.md names the event type ibkr_health", id="another event, quoted"),
+        pytest.param(named(), "of the type `aws_ibkr_pt_health`, event type `aws_ibkr_pt_health`", "", id="this event"),
+        pytest.param(named(), "from 14:00 to 21:59 UTC", "other.md says 14:00 to 21:59 UTC, when the schedule is not due", id="it begins later"),
+        pytest.param(named(), "from 13:00 to 20:59 UTC", "other.md says 13:00 to 20:59 UTC", id="it ends sooner"),
+        pytest.param(named(), "between 13:00 and 23:00 UTC", "other.md says 13:00 and 23:00 UTC", id="it ends later"),
+        pytest.param(named(), "13:00 to 21:59 UTC, 13:07 to 21:57 UTC, 13:00 to 22:10 UTC, 13:00 and 22:00 UTC", "", id="these hours"),
+        pytest.param(named(), "13:30 to 20:00 UTC in summer, 14:30 to 21:00 UTC in winter", "", id="the session's"),
+        pytest.param(named(), "03:45 to 05:45 UTC", "", id="hours of something else"),
+        pytest.param(named(), "| `PERIOD_MINUTES` | `15` | the time |", "other.md says that PERIOD_MINUTES is 15, and it is 10", id="another value of a variable"),
+        pytest.param(named(), "| `PERIOD_MINUTES` | `10` | the time |\n| `OTHER` | `x` |", "", id="its value"),
         pytest.param(named(), "`0 13-21 * * MON-FRI`", "other.md names", id="another document names another"),
     ],
 )  # fmt: skip

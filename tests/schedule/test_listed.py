@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -129,6 +130,12 @@ def test_a_bare_list_that_is_not_newest_first_knows_nothing_at_all():
 
 def test_an_empty_list_knows_nothing_at_all():
     assert [(one.start, one.end) for one in listed([]).unread] == [(NEVER, RUNS_UNTIL)]
+
+
+@pytest.mark.parametrize(("count", "known"), [(999, True), (1000, False), (1001, True)])
+def test_as_many_runs_as_github_lists_under_a_filter_may_be_cut(count, known):
+    runs = answered(item(LISTED - timedelta(minutes=minute)) for minute in range(count))
+    assert (listed(runs).unread == ()) is known
 
 
 @pytest.mark.parametrize("total", [0, 4, -5, True])

@@ -1,0 +1,81 @@
+"""What the Worker says of itself at /healthz (scheduler/src/healthz.ts), held against the run that is to prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from detector.model.document import one_line
+from detector.model.redact import redacted_text
+from detector.model.times import TimeError, parse_run_time, text_of
+from detector.model.window import Run
+
+_OK, _FAILING = "ok", "failing"
+_MODES: Final = ("absent", "always")
+_KNOWN: Final = ("last_tick", "newest_own_run")
+_NEVER_TICKED: Final = "none since this was deployed"
+_LONGEST = 300
+
+
+def is_of_the_worker(health: Mapping[str, Any]) -> bool:
+    """Whether an answer has the Worker's shape; with wrong variables it knows its problems and nothing else."""
+    problems = health.get("problems")
+    if health.get("status") not in {_OK, _FAILING} or not isinstance(problems, list):
+        return False
+    return is_misconfigured(health) or (
+        health.get("mode") in _MODES and all(name in health for name in _KNOWN)
+    )
+
+
+def is_misconfigured(health: Mapping[str, Any]) -> bool:
+    """Whether it is the Worker's answer while a variable or a secret is missing or wrong."""
+    return health.get("status") == _FAILING and bool(health.get("problems")) and "mode" not in health
+
+
+def problems_of(health: Mapping[str, Any]) -> str:
+    """Return its problems as one line, redacted and cut."""
+    said = "; ".join(str(one) for one in health["problems"])
+    return one_line(redacted_text(said))[:_LONGEST]
+
+
+def against(health: Mapping[str, Any], run: Run, started_at: datetime) -> str:
+    """Return what the Worker's own answer has against a run as its proof, empty where it has nothing.
+
+    What it does not know is not held against it: without its memory the last tick, and the newest run of its own
+    where twenty others came since.
+    """
+    if not is_of_the_worker(health):
+        return "that is not the Worker's answer any more"
+    if health["status"] != _OK:
+        return f"it says that it is failing: {problems_of(health)}"
+    return _tick_against(health["last_tick"], started_at) or _own_against(health["newest_own_run"], run)
+
+
+def _tick_against(tick: object, started_at: datetime) -> str:
+    if tick == _NEVER_TICKED:
+        return "it never ticked since it was deployed, so that the run is another deployment's"
+    if not isinstance(tick, Mapping):
+        return ""
+    fired = _time(tick.get("fired_at"))
+    if fired is None:
+        return "its last tick has no time"
+    return f"its last tick was at {text_of(fired)}, before STARTED_AT" if fired <= started_at else ""
+
+
+def _own_against(own: object, run: Run) -> str:
+    if not isinstance(own, Mapping):
+        return ""
+    newest = _time(own.get("created_at"))
+    if newest is None:
+        return "the newest run that it knows as its own has no time"
+    if newest < run.created_at:
+        return f"the newest run that it knows as its own is that of {text_of(newest)}"
+    return ""
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return parse_run_time(str(text))
+    except TimeError:
+        return None
