@@ -39,10 +39,11 @@ class Job:
         at: str = "2026-06-06T05:00:00Z",
         killed: bool = False,
         environ: Mapping[str, str] | None = None,
+        sent_at: str | None = None,
         **more: Any,
     ) -> Delivery:
         """Run once on the healthy snapshot of that time with a patch; a killed run tells and remembers nothing."""
-        door = door_of({**QUICK, **self.environ, **(environ or {})}, datetime.fromisoformat(at))
+        door = door_of({**QUICK, **self.environ, **(environ or {})}, datetime.fromisoformat(sent_at or at))
         settings = door.settings()
         report = evaluated(
             healthy_at(at, patch), self.memory, settings, channels=floors(channels_of(door, settings))

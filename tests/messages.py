@@ -59,7 +59,7 @@ def notices_of(conditions: Sequence[Condition], channel: str = "slack") -> tuple
 
 def message(*conditions: Condition, channel: str = "slack", **more: Any) -> Message:
     """Return the message that tells of these conditions."""
-    frame = {key: more.pop(key) for key in ("steps", "runbook_url", "link", "hide") if key in more}
+    frame = {key: more.pop(key) for key in ("steps", "runbook_url", "link", "hide", "sent_at") if key in more}
     days = more.pop("days", ())
     report = report_of(conditions, **more)
     made = message_of(Frame(report, ZONES, **frame), channel, notices_of(conditions, channel), days)

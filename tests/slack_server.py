@@ -37,6 +37,7 @@ class Slack:
     faults: list[str] = field(default_factory=list)
     answers: list[Behaviour] = field(default_factory=list)
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    archived: list[str] = field(default_factory=list)
 
     @property
     def hook(self) -> str:
@@ -79,7 +80,7 @@ def slack_on_loopback(certificate: str | None = None) -> Iterator[Slack]:
         if slack.answers:
             slack.answers.pop(0)(served, conn, request)
         else:
-            conn.sendall(_answer(slack, request))
+            conn.sendall(answer_of(slack, request))
 
     with serving(behave, certificate=certificate) as served:
         slack = Slack(served)
@@ -87,7 +88,8 @@ def slack_on_loopback(certificate: str | None = None) -> Iterator[Slack]:
     assert slack.faults == []
 
 
-def _answer(slack: Slack, request: bytes) -> bytes:
+def answer_of(slack: Slack, request: bytes) -> bytes:
+    """Return how a Slack that is well answers."""
     head, _, data = request.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     verb, path, _ = first.split(" ", 2)
@@ -124,6 +126,8 @@ def _called(slack: Slack, method: str, body: dict[str, Any]) -> bytes:
         return _said(error="invalid_blocks")
     if body.get("channel") not in ("#alerts", CHANNEL_ID):
         return _said(error="channel_not_found")
+    if body["channel"] in slack.archived:
+        return _said(error="is_archived")
     if method == "chat.update" and body.get("ts") not in slack.messages:
         return _said(error="message_not_found")
     if "thread_ts" in body and body["thread_ts"] not in slack.messages:
@@ -199,7 +203,7 @@ def takes_and_loses(slack: Slack) -> Behaviour:
     """Take the message, and break the connection off before the yes arrives."""
 
     def behave(served: Served, conn: socket.socket, request: bytes) -> None:
-        _answer(slack, request)
+        answer_of(slack, request)
         time.sleep(0.02)
         conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         conn.close()

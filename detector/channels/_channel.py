@@ -8,14 +8,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from detector.model.condition import Place
-from detector.model.edge import EdgeError
+from detector.model.edge import REASONS, TIMEOUT, EdgeError
 from detector.model.rule import Severity
 from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Setting, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.wire import Reach
+    from detector.clients.wire import Deadline, Reach
     from detector.render.message import Message
 
+# Where the reasons of the edge speak of sources.
+_SENTENCES = {
+    TIMEOUT: f"See what keeps it from answering; {CHANNEL_TIMEOUT_SEC.name} is the time that it has."
+}
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
@@ -31,14 +35,27 @@ class World:
 class Told:
     """A channel's yes: to all of the message, or to the items of these delivery ids.
 
+    `around` says that it took what stands around the items too: the sessions, and what memory starts with.
     `places` says where an item stands now, by delivery id, where the channel can edit it. `failed` is why the
     rest was not taken, `said` what went wrong beside the telling.
     """
 
     taken: frozenset[str] | None = None
+    around: bool = True
     places: Mapping[str, Place] = field(default_factory=dict)
     failed: EdgeError | None = None
     said: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One telling: by when it must be done, and who hears at once of every part that was taken.
+
+    Each `took` says all that was taken so far; what a channel that hangs handed over stays taken.
+    """
+
+    until: Deadline
+    took: Callable[[Told], None]
 
 
 class Channel(Protocol):
@@ -60,11 +77,34 @@ class Channel(Protocol):
     def place(self) -> str:
         """Where it leads, for people; no secret and no address of a person."""
 
-    def notify(self, message: Message) -> Told:
+    def advice(self, reason: str) -> str:
+        """Return what a person can do where it failed for that reason."""
+
+    def load(self) -> None:
+        """Import what it needs to speak, before any deadline begins."""
+
+    def notify(self, message: Message, errand: Errand) -> Told:
         """Send the message and return what was taken; raises EdgeError where nothing was."""
 
     def shows(self, message: Message) -> str:
         """Return exactly what `notify` would send, as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a person can do about a channel's failure, in the words of edge.REASONS or in its own.
+
+    `setting` leads to the channel, `settings` to what a reason is about; `sentences` are its own words by reason.
+    """
+
+    setting: Setting[Any]
+    settings: Mapping[str, Setting[Any]]
+    sentences: Mapping[str, str]
+
+    def on(self, reason: str) -> str:
+        """Return the advice on a failure of that reason."""
+        sentence = self.sentences.get(reason) or _SENTENCES.get(reason) or REASONS[reason]
+        return sentence.format(self.settings.get(reason, self.setting).name)
 
 
 class ChannelFile(Protocol):
@@ -88,12 +128,12 @@ class Offer:
     adds: str
 
 
-def reach_of(settings: Settings, world: World) -> Reach:
-    """Return what one channel may do at the wire; its deadline begins now."""
-    from detector.clients.wire import Deadline, Reach
+def reach_of(settings: Settings, world: World, until: Deadline) -> Reach:
+    """Return what one channel may do at the wire until then."""
+    from detector.clients.wire import Reach
 
     proxies = {name: text for name, text in world.environ.items() if name.lower() in _PROXIES}
-    return Reach(Deadline(settings[CHANNEL_TIMEOUT_SEC]), settings[CA_FILE], proxies)
+    return Reach(until, settings[CA_FILE], proxies)
 
 
 def is_here(host: str | None) -> bool:

@@ -1,22 +1,23 @@
-"""All channels side by side, each in a thread of its own under its own deadline: none waits for another.
+"""All channels side by side, each in a thread of its own under one deadline: none waits for another.
 
-A channel ends at its deadline by itself. One that cannot, such as a name look-up that hangs, is left behind; its
-thread ends with the program, and a late yes is not a receipt.
+A channel ends at its deadline by itself. One that cannot, such as a name look-up that hangs, is left behind with
+what it handed over until then; its thread ends with the program, and a later yes is not a receipt.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from detector.channels._channel import Channel, Told
+from detector.channels._channel import Channel, Errand, Told
 from detector.model.edge import NO_ANSWER, REJECTED, EdgeError
 
 if TYPE_CHECKING:
+    from detector.clients.wire import Deadline
     from detector.render.message import Message
 
 _GRACE_SEC = 0.25  # for a channel to say itself what it waited for
@@ -37,26 +38,54 @@ class Outcome:
 
 
 def tell_all(messages: Mapping[Channel, Message], seconds: float) -> Iterator[Outcome]:
-    """Yield every channel as it answers, and those that did not at the end; nothing is raised."""
-    answers: SimpleQueue[Outcome] = SimpleQueue()
+    """Yield every channel as it answers, and those that did not at the end; nothing is raised.
+
+    All have as many seconds, from when everything that they need is loaded.
+    """
+    from detector.clients.wire import Deadline
+
+    for channel in messages:
+        with suppress(Exception):  # it is raised again, and becomes data, where the channel is told
+            channel.load()
+    until = Deadline(seconds)
+    answers: SimpleQueue[_Part | Outcome] = SimpleQueue()
+    parts: dict[str, Told] = {}
     waiting = {channel.name: channel for channel in messages}
     for channel, message in messages.items():
-        Thread(target=_tell, args=(channel, message, answers), daemon=True).start()
-    end = time.monotonic() + seconds + _GRACE_SEC
+        Thread(target=_tell, args=(channel, message, until, answers), daemon=True).start()
     while waiting:
         try:
-            outcome = answers.get(timeout=max(0.0, end - time.monotonic()))
+            answer = answers.get(timeout=max(0.0, until.remaining() + _GRACE_SEC))
         except Empty:
             break
-        del waiting[outcome.channel.name]
-        yield outcome
+        if isinstance(answer, _Part):
+            parts[answer.name] = answer.told
+        else:
+            del waiting[answer.channel.name]
+            yield _with_parts(answer, parts)
     for channel in waiting.values():
-        yield Outcome(channel, error=EdgeError(f"no yes within {seconds:g} s", reason=NO_ANSWER))
+        late = EdgeError(f"no yes within {seconds:g} s", reason=NO_ANSWER)
+        yield _with_parts(Outcome(channel, error=late), parts)
 
 
-def _tell(channel: Channel, message: Message, answers: SimpleQueue[Outcome]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the channel of that name took so far."""
+
+    name: str
+    told: Told
+
+
+def _with_parts(outcome: Outcome, parts: Mapping[str, Told]) -> Outcome:
+    """Return the outcome; one that ended without a yes keeps what was taken before."""
+    taken = parts.get(outcome.channel.name)
+    return outcome if taken is None or outcome.told is not None else replace(outcome, told=taken)
+
+
+def _tell(channel: Channel, message: Message, until: Deadline, answers: SimpleQueue[_Part | Outcome]) -> None:
+    errand = Errand(until, lambda told: answers.put(_Part(channel.name, told)))
     try:
-        outcome = Outcome(channel, channel.notify(message))
+        outcome = Outcome(channel, channel.notify(message, errand))
     except EdgeError as error:
         outcome = Outcome(channel, error=error)
     except Exception as error:  # noqa: BLE001 - the one place where a broken channel becomes data

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from detector.channels._channel import Told
-from detector.clients.slack_faults import BLOCKS, GONE, SlackError
+from detector.clients.slack_faults import BLOCKS, SlackError
 from detector.model.condition import Place
 from detector.model.edge import EdgeError
 from detector.render.message import Item, Message
@@ -24,10 +24,12 @@ _ENDS = ("resolved", "unwatched")
 class Telling:
     """One message on its way: what was taken so far, and what was not."""
 
-    def __init__(self, client: Slack, settings: Settings) -> None:
+    def __init__(self, client: Slack, settings: Settings, took: Callable[[Told], None]) -> None:
         self._client = client
         self._settings = settings
+        self._took = took
         self._taken: dict[str, Place | None] = {}
+        self._around = True
         self._failed: EdgeError | None = None
         self._said: list[str] = []
 
@@ -35,34 +37,55 @@ class Telling:
         """Tell all of it, the new first; raises EdgeError where nothing was taken."""
         root, ends = parted(message)
         if root is not None:
-            self._take(root, {"channel": self._settings[SLACK_CHANNEL]})
-        for place, part in ends.items():
-            self._take(part, {"channel": place.channel, "thread_ts": place.ts}, place)
+            self._around = self._take(root)
+        refused = [part for place, part in ends.items() if not self._answer(part, place)]
+        if refused:
+            # What held the earlier messages takes no answer any more: told once, in a message of its own.
+            items = {item.delivery_id for part in refused for item in part.items}
+            self._take(refused[0].only(item for item in message.items if item.delivery_id in items))
         if self._failed is not None and not self._taken:
             raise self._failed
         self._edit(message)
+        return self._so_far()
+
+    def _take(self, message: Message) -> bool:
+        """Post a part by itself; return whether it was taken."""
+        try:
+            posted = self._post(message, {"channel": self._settings[SLACK_CHANNEL]})
+        except EdgeError as error:
+            self._failed = self._failed or error
+            return False
+        self._receive(message, _place(posted))
+        return True
+
+    def _answer(self, message: Message, place: Place) -> bool:
+        """Answer an earlier message; return False where that one is refused for good."""
+        try:
+            self._post(message, {"channel": place.channel, "thread_ts": place.ts})
+        except EdgeError as error:
+            if isinstance(error, SlackError) and error.permanent:
+                return False
+            self._failed = self._failed or error
+        else:
+            self._receive(message, place)
+        return True
+
+    def _post(self, message: Message, where: Mapping[str, str]) -> Mapping[str, Any]:
+        return in_some_form(message, lambda payload: self._call(POST, {**payload, **where}))
+
+    def _receive(self, message: Message, place: Place | None) -> None:
+        self._taken |= dict.fromkeys((item.delivery_id for item in message.items), place)
+        self._taken.setdefault(message.delivery_id, place)
+        self._took(self._so_far())
+
+    def _so_far(self) -> Told:
         return Told(
             frozenset(self._taken),
+            self._around,
             {key: place for key, place in self._taken.items() if place is not None},
             self._failed,
             "; ".join(self._said) or None,
         )
-
-    def _take(self, message: Message, where: Mapping[str, str], answers: Place | None = None) -> None:
-        """Post one part; an answer to a message that is gone becomes a message of its own."""
-        try:
-            posted = in_some_form(message, lambda payload: self._call(POST, {**payload, **where}))
-        except SlackError as error:
-            if answers is not None and error.code in GONE:
-                self._take(message, {"channel": self._settings[SLACK_CHANNEL]})
-            else:
-                self._failed = self._failed or error
-        except EdgeError as error:
-            self._failed = self._failed or error
-        else:
-            place = answers or _place(posted)
-            self._taken |= dict.fromkeys((item.delivery_id for item in message.items), place)
-            self._taken.setdefault(message.delivery_id, place)
 
     def _edit(self, message: Message) -> None:
         """Mark what has ended in the messages that told of it; that was told already, so nothing hangs on it."""

@@ -10,14 +10,28 @@ from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any
 
-from detector.channels._channel import Channel, Offer, Told, World, is_here, reach_of
-from detector.model.edge import EdgeError
+from detector.channels._channel import Advice, Channel, Errand, Offer, Told, World, is_here, reach_of
+from detector.model.edge import (
+    DNS,
+    FORBIDDEN,
+    LOGIN,
+    NOT_ALLOWED,
+    REDIRECTED,
+    REFUSED,
+    RESET,
+    TIMEOUT,
+    TLS,
+    UNREACHABLE,
+    EdgeError,
+)
 from detector.model.redact import redacted_text
 from detector.model.rule import Severity
 from detector.render.message import Message
 from detector.render.message_html import html_of_message
 from detector.render.message_text import text_of_message
 from detector.settings import (
+    CA_FILE,
+    CHANNEL_TIMEOUT_SEC,
     EMAIL_FROM,
     EMAIL_MIN,
     EMAIL_TO,
@@ -37,6 +51,22 @@ _MOST_ITEMS = 100
 _MOST_REFERENCES = 20
 # Every header in ASCII and every line short, so that no server has to change the mail on its way.
 _POLICY = SMTP.clone(cte_type="7bit")
+
+_MODE = f"Is {SMTP_TLS.name} what the server speaks on {SMTP_PORT.name} (starttls on 587, tls on 465)?"
+_ADVICE = Advice(
+    EMAIL_TO,
+    {
+        REFUSED: SMTP_PORT,
+        **dict.fromkeys((UNREACHABLE, DNS, FORBIDDEN, REDIRECTED), SMTP_HOST),
+    },
+    {
+        TIMEOUT: f"{_MODE} If so, {CHANNEL_TIMEOUT_SEC.name} is the time that it has.",
+        TLS: f"{_MODE} If so, its certificate must hold for its name; an authority of your own goes into {CA_FILE.name}.",
+        RESET: f"{_MODE} If so, look for its own errors.",
+        LOGIN: f"Are {SMTP_USER.name} and {SMTP_PASSWORD.name} right? Many servers want a password made for programs.",
+        NOT_ALLOWED: f"May {EMAIL_FROM.name} send through the server in {SMTP_HOST.name}?",
+    },
+)
 
 
 def channels(settings: Settings, world: World) -> Iterator[Channel]:
@@ -82,7 +112,15 @@ class Mail:
         settings = self._settings
         return f"{self._which}, by {settings[SMTP_HOST]}:{settings[SMTP_PORT]} ({settings[SMTP_TLS]})"
 
-    def notify(self, message: Message) -> Told:
+    def advice(self, reason: str) -> str:
+        """Return what a person can do where it failed for that reason."""
+        return _ADVICE.on(reason)
+
+    def load(self) -> None:
+        """Import what hands mail over."""
+        import detector.clients.smtp  # noqa: F401 - loaded, not used
+
+    def notify(self, message: Message, errand: Errand) -> Told:
         """Send the mail; raises EdgeError, which says which recipient it was."""
         from detector.clients.smtp import Envelope, Post, Server
 
@@ -94,7 +132,7 @@ class Mail:
             settings[SMTP_USER],
             settings[SMTP_PASSWORD],
         )
-        post = Post(reach_of(settings, self._world), server)
+        post = Post(reach_of(settings, self._world, errand.until), server)
         try:
             post.send(Envelope(self._sender, self._address), self._mail(message).as_bytes())
         except EdgeError as error:
@@ -104,16 +142,25 @@ class Mail:
         return Told()
 
     def shows(self, message: Message) -> str:
-        """Return the mail that would be sent, decoded for people, without the addresses."""
+        """Return the mail that would be sent, decoded for people, without the addresses and the sender's domain."""
         mail = self._mail(message)
-        headers = [f"{name}: {text}" for name, text in mail.items()]
+        headers = [f"{name}: {self._shown(name, text)}" for name, text in mail.items()]
         parts = [f"--- {part.get_content_type()}\n{part.get_content()}" for part in mail.iter_parts()]
         return redacted_text("\n".join([*headers, "", *parts]), secrets_of(self._settings))
+
+    def _shown(self, name: str, text: str) -> str:
+        """Return a header for people: an id would be taken for an address, and hidden whole."""
+        ids = name in ("Message-ID", "In-Reply-To", "References")
+        return text.replace(f"@{self._domain}>", "@[the sender's domain]>") if ids else text
 
     @property
     def _sender(self) -> str:
         sender: str = self._settings[EMAIL_FROM][0]
         return sender
+
+    @property
+    def _domain(self) -> str:
+        return self._sender.rpartition("@")[2]
 
     def _mail(self, message: Message) -> EmailMessage:
         """Return the mail. Its id and those that it refers to come from the delivery, so a repeat is known as one."""
@@ -139,7 +186,7 @@ class Mail:
         return mail
 
     def _id(self, name: str) -> str:
-        return f"<{name}.{self.name.partition(':')[2]}@{self._sender.rpartition('@')[2]}>"
+        return f"<{name}.{self.name.partition(':')[2]}@{self._domain}>"
 
 
 __all__ = ["KIND", "OFFER", "Mail", "channels", "faults"]

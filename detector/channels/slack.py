@@ -7,8 +7,18 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from detector.channels._channel import Channel, Offer, Told, World, is_here, reach_of
+from detector.channels._channel import Advice, Channel, Errand, Offer, Told, World, is_here, reach_of
 from detector.channels._telling import POST, UPDATE, Telling, in_some_form, parted
+from detector.model.edge import (
+    DNS,
+    FORBIDDEN,
+    LOGIN,
+    NO_PLACE,
+    NOT_ALLOWED,
+    REDIRECTED,
+    REFUSED,
+    UNREACHABLE,
+)
 from detector.model.rule import Severity
 from detector.render.message import Message
 from detector.render.message_slack import slack_payload
@@ -28,6 +38,27 @@ if TYPE_CHECKING:
 KIND = "slack"
 OFFER = Offer(
     (SLACK_WEBHOOK_URL,), "alerts in Slack, by an incoming webhook (or AEGIS_PT_SLACK_TOKEN and _CHANNEL)"
+)
+
+_WEBHOOK = Advice(
+    SLACK_WEBHOOK_URL,
+    {},
+    {
+        LOGIN: "Make a new webhook, and put it into {}.",
+        NOT_ALLOWED: "Is an app of the workspace allowed to post there? Otherwise make a new webhook, and put it into {}.",
+        NO_PLACE: "Is the webhook's channel there, and not archived? Otherwise make a new one, and put it into {}.",
+    },
+)
+_BOT = Advice(
+    SLACK_TOKEN,
+    {
+        NO_PLACE: SLACK_CHANNEL,
+        **dict.fromkeys((REFUSED, UNREACHABLE, DNS, FORBIDDEN, REDIRECTED), SLACK_API_URL),
+    },
+    {
+        LOGIN: "Make a new token, and put it into {}.",
+        NOT_ALLOWED: "Give the app the scope chat:write and install it anew; its token stands in {}.",
+    },
 )
 
 
@@ -68,10 +99,14 @@ class _Slack:
         """The lowest severity that it is told of."""
         return "critical" if self._settings[SLACK_MIN] == "critical" else "warning"
 
-    def _client(self) -> Slack:
+    def load(self) -> None:
+        """Import Slack's SDK and what carries it."""
+        import detector.clients.slack  # noqa: F401 - loaded, not used
+
+    def _client(self, errand: Errand) -> Slack:
         from detector.clients.slack import Slack
 
-        return Slack(reach_of(self._settings, self._world), self._world.clock)
+        return Slack(reach_of(self._settings, self._world, errand.until), self._world.clock)
 
 
 class Webhook(_Slack):
@@ -80,9 +115,13 @@ class Webhook(_Slack):
     setting: Setting[Any] = SLACK_WEBHOOK_URL
     place = "an incoming webhook"
 
-    def notify(self, message: Message) -> Told:
+    def advice(self, reason: str) -> str:
+        """Return what a person can do where it failed for that reason."""
+        return _WEBHOOK.on(reason)
+
+    def notify(self, message: Message, errand: Errand) -> Told:
         """Post the message; raises EdgeError."""
-        client = self._client()
+        client = self._client(errand)
         url = self._settings[SLACK_WEBHOOK_URL]
         in_some_form(message, lambda payload: client.hook(url, payload))
         return Told()
@@ -102,9 +141,13 @@ class Bot(_Slack):
         """The channel that the bot posts to."""
         return f"channel {self._settings[SLACK_CHANNEL]}, by a bot token"
 
-    def notify(self, message: Message) -> Told:
+    def advice(self, reason: str) -> str:
+        """Return what a person can do where it failed for that reason."""
+        return _BOT.on(reason)
+
+    def notify(self, message: Message, errand: Errand) -> Told:
         """Post what is new, worst first; then answer and edit what has ended. Raises EdgeError where nothing was taken."""
-        return Telling(self._client(), self._settings).told(message)
+        return Telling(self._client(errand), self._settings, errand.took).told(message)
 
     def shows(self, message: Message) -> str:
         """Return every call that would be made, in its order."""

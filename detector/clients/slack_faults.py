@@ -55,11 +55,6 @@ BLOCKS: Final = (
     "invalid_blocks", "invalid_blocks_format", "invalid_attachments", "invalid_payload", "too_many_attachments",
     "msg_too_long", "msg_blocks_too_long", "attachment_payload_limit_exceeded",
 )  # fmt: skip
-# The message that was to be answered or edited is not there any more, or may not be touched.
-GONE: Final = (
-    "message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed", "cannot_reply_to_message",
-    "restricted_action_thread_locked", "channel_not_found",
-)  # fmt: skip
 
 
 class SlackError(EdgeError):

@@ -110,6 +110,7 @@ class _Owed:
             runbook_url=settings[RUNBOOK_URL],
             link=link,
             hide=self.hidden,
+            sent_at=door.clock(),
         )
         made = {
             one: message_of(frame, one.name, self._notices[one.name], self._days[one.name])
@@ -129,7 +130,7 @@ class _Owed:
                 place = told.places.get(one.delivery_id)
                 conditions = ledger.acknowledged(conditions, (one,), name, self.report.taken_at, place)
         sessions = self.report.sessions
-        if told.failed is None:
+        if told.around:
             sessions = ledger.summarised(sessions, {day.day for day in self._days[name]}, name)
         self.report = replace(self.report, conditions=conditions, sessions=sessions)
 
@@ -138,12 +139,13 @@ class _Owed:
         now = self._clock()
         health = self.report.channels.get(name, ChannelHealth())
         if told is not None:
-            health = replace(health, last_success=now)
+            began = health.since or (now if told.around else None)
+            health = replace(health, last_success=now, since=began)
         if error is not None:
             failure = ChannelError(now, error.reason, str(error))
             health = replace(health, last_error=failure, failures=health.failures + 1)
         else:
-            health = replace(health, since=health.since or now, failures=0)
+            health = replace(health, failures=0)
         # Of channels that are configured no more the newest are remembered: they may come back.
         others = [one for one in self.report.channels.items() if one[0] != name][-_MOST_CHANNELS:]
         self.report = replace(self.report, channels={**dict(others), name: health})

@@ -15,6 +15,7 @@ from detector.decision import Decision
 from detector.model.checksum import checksum_of
 from detector.model.document import DocumentError
 from detector.model.event import Event
+from detector.model.facts import Source
 from detector.model.memory import Memory
 from detector.model.plain import compact, plain, typed
 from detector.model.report import Gap, Report
@@ -53,7 +54,7 @@ def _report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) -> Repor
         held=tuple(raw["held"]),
         muted=tuple(raw["muted"]),
         coverage=tuple(typed(Covered, entry) for entry in raw["coverage"]),
-        sources=raw["sources"],
+        sources=typed(dict[str, Source], raw["sources"]),
         conditions=memory.conditions,
         carried=memory.before,
         channels=memory.channels,

@@ -16,7 +16,6 @@ from detector.commands._door import Door, Refused, clock_of
 from detector.commands._out import show_lines
 from detector.commands._recalled import recalled, with_receipts
 from detector.model.document import pretty
-from detector.model.edge import REASONS
 from detector.settings import MUTES, Settings
 
 UNDELIVERED = 3
@@ -81,7 +80,7 @@ def result_lines(channels: Sequence[Channel], delivery: Delivery) -> Iterator[st
         error = delivery.failed.get(channel.name)
         if error is not None:
             yield f"{channel.name}: NOT DELIVERED, still owed: {error} ({error.reason})"
-            yield f"  {REASONS[error.reason].format(channel.setting.name)}"
+            yield f"  {channel.advice(error.reason)}"
         elif channel.name in delivery.owed:
             yield f"{channel.name}: delivered ({channel.place})"
         else:

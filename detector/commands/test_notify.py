@@ -14,7 +14,6 @@ from detector.commands._door import Door, Refused, clock_of
 from detector.commands._out import show_lines
 from detector.commands.notify import UNDELIVERED, required_channels, shown_lines
 from detector.model.document import clipped, one_line
-from detector.model.edge import REASONS
 from detector.model.redact import redacted_text
 from detector.model.times import text_of
 from detector.render.lines import shown_time
@@ -78,4 +77,4 @@ def _lines(outcomes: Sequence[Outcome], secrets: Sequence[str]) -> Iterator[str]
         else:
             said = one_line(redacted_text(str(failed), secrets))
             yield f"{one.channel.name}: NOT DELIVERED: {said} ({failed.reason})"
-            yield f"  {REASONS[failed.reason].format(one.channel.setting.name)}"
+            yield f"  {one.channel.advice(failed.reason)}"

@@ -14,7 +14,9 @@ from typing import Final, Literal
 from detector.model.condition import Place
 from detector.model.rule import Severity
 
-Kind = Literal["test", "critical", "warning", "missed", "resolved", "unwatched", "watching", "session"]
+Kind = Literal[
+    "test", "critical", "warning", "missed", "resolved", "unwatched", "unchecked", "failing", "watching", "session",
+]  # fmt: skip
 HEADLINE_MOST: Final = 150  # of a Slack header block, the shortest of what shows it
 _ELLIPSIS = "…"
 
@@ -35,6 +37,8 @@ STYLES: Final[Mapping[Kind, Style]] = {
     "missed": Style("🟣", "MISSED", "#6f42c1"),
     "resolved": Style("🟢", "RESOLVED", "#2e7d32"),
     "unwatched": Style("⚪", "UNWATCHED", "#868e96"),
+    "unchecked": Style("⚫", "NOTHING WAS CHECKED", "#212529"),
+    "failing": Style("🔇", "CHANNEL FAILS", "#8c3b00"),
     "watching": Style("🔵", "WATCHING", "#1c6fb7"),
     "session": Style("📋", "SESSION", "#1c6fb7"),
 }
@@ -94,7 +98,7 @@ class Earlier:
 class Message:
     """What one channel is told in one run. `at` is the time of the snapshot in the zones of the readers.
 
-    `first` says that the channel took nothing before.
+    `first` says that the channel took nothing before, `blind` that no signal was seen at all.
     """
 
     kind: Kind
@@ -110,6 +114,7 @@ class Message:
     link: str = ""
     earlier: tuple[Earlier, ...] = ()
     first: bool = False
+    blind: bool = False
 
     @property
     def headline(self) -> str:
@@ -134,12 +139,16 @@ class Message:
 
     def without_items(self) -> Message:
         """Return what stands around the items."""
-        kind: Kind = "session" if self.days else "watching"
-        return replace(self, items=(), kind=kind)
+        return replace(self, items=(), kind=kind_around(bool(self.days), self.blind))
 
     def bare(self) -> Message:
         """Return the items alone: what stands around them is told elsewhere."""
         return replace(self, notes=(), days=())
+
+
+def kind_around(days: bool, blind: bool) -> Kind:
+    """Return the kind of a message without items: the summary of days, or a channel's first one."""
+    return "session" if days else "unchecked" if blind else "watching"
 
 
 def cut(text: str, most: int) -> str:

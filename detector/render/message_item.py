@@ -16,6 +16,7 @@ from detector.render.lines import shown_time
 from detector.render.message import Item, Kind, cut
 
 _SUMMARY_MOST, _STEP_MOST, SHORT_MOST = 420, 420, 90
+_LATE_SEC = 900  # a run takes a minute; what is older than the next run is not news of now
 _KINDS: Mapping[Reason, Kind] = {
     "missed": "missed",
     "resolved": "resolved",
@@ -36,6 +37,7 @@ class Frame:
     """What every message of one run shares.
 
     `steps` are the runbook's next steps by event type, `hide` takes the secrets of the settings out of a text.
+    `sent_at` is when they are sent, where that is not at once.
     """
 
     report: Report
@@ -44,6 +46,19 @@ class Frame:
     runbook_url: str = ""
     link: str = ""
     hide: Callable[[str], str] = str
+    sent_at: datetime | None = None
+
+    @property
+    def sent(self) -> datetime:
+        """When the messages are sent."""
+        return self.sent_at or self.report.taken_at
+
+    @property
+    def seen(self) -> str:
+        """The time of the snapshot in the zones of the readers; where that is long ago, how long."""
+        age = seconds_between(self.report.taken_at, self.sent)
+        late = f" (SENT {span(age)} after it was seen)" if age >= _LATE_SEC else ""
+        return f"{self.when(self.report.taken_at)}{late}"
 
     def words(self, text: str, most: int) -> str:
         """Return a text from the data as one line that moves no cursor and turns no direction, and holds no secret."""

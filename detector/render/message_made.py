@@ -9,13 +9,15 @@ from detector.model.condition import Condition, Notice, Place, Reason
 from detector.model.report import Report
 from detector.model.rule import RANK
 from detector.model.session import SessionDay
+from detector.model.times import text_of
 from detector.model.words import counted
-from detector.render.message import ORDER, Earlier, Item, Kind, Message
+from detector.render.message import ORDER, Earlier, Item, Kind, Message, kind_around
 from detector.render.message_item import SHORT_MOST, Frame, item_of, item_of_notice
 from detector.render.message_session import day_lines
 
 _NOTE_MOST = 300
 _LOST = "memory_lost"
+_FAILS_FROM = 3  # in a row: half an hour at the schedule's pace; fewer are a disturbance that mends itself
 
 
 def message_of(
@@ -23,22 +25,24 @@ def message_of(
 ) -> Message | None:
     """Return the one message that a channel is owed by this run, or None where it is owed nothing.
 
-    The first message that a channel takes says what memory starts with.
+    The first message that a channel takes says what memory starts with. Where nothing is owed, the third failure in
+    a row of another channel is told all the same: the next alert may come there alone.
     """
     report = frame.report
     health = report.channels.get(channel)
     begins = health is None or health.since is None
-    if not notices and not days and not begins:
+    silent = () if notices or days or begins else _fallen_silent(report, channel)
+    if not (notices or days or begins or silent):
         return None
     items = sorted((item_of_notice(frame, one, channel) for one in notices), key=_place_in_order)
-    kind: Kind = items[0].kind if items else "session" if days else "watching"
+    blind = _sees_nothing(report)
     return Message(
-        kind=kind,
+        kind=items[0].kind if items else "failing" if silent else kind_around(bool(days), blind),
         runtime=frame.words(report.runtime, SHORT_MOST),
         items=tuple(items),
-        delivery_id=_id_of(notices, days, begins, report),
-        sent_at=report.taken_at,
-        at=frame.when(report.taken_at),
+        delivery_id=_id_of(report, notices, days, silent or (("first",) if begins else ())),
+        sent_at=frame.sent,
+        at=frame.seen,
         decision=_decision(report),
         coverage=_coverage(report),
         notes=tuple(frame.words(note, _NOTE_MOST) for note in _notes(report, channel, begins)),
@@ -46,6 +50,16 @@ def message_of(
         link=frame.address(frame.link),
         earlier=tuple(_earlier(frame, items, channel)),
         first=begins,
+        blind=blind,
+    )
+
+
+def _fallen_silent(report: Report, channel: str) -> tuple[str, ...]:
+    """Return which others have not taken their messages for so long that this one has to hear of it, and since when."""
+    return tuple(
+        f"{name} {text_of(one.last_error.at)}"
+        for name, one in report.channels.items()
+        if name != channel and one.failures == _FAILS_FROM and one.last_error is not None
     )
 
 
@@ -54,10 +68,12 @@ def _place_in_order(item: Item) -> tuple[int, int, bool, bool, str]:
     return ORDER[item.kind], -RANK[item.severity], not item.escalates, not item.money, item.signature
 
 
-def _id_of(notices: Iterable[Notice], days: Iterable[SessionDay], begins: bool, report: Report) -> str:
-    """Return an id that stays the same until the channel took exactly this."""
+def _id_of(
+    report: Report, notices: Iterable[Notice], days: Iterable[SessionDay], words: Iterable[str] = ()
+) -> str:
+    """Return an id that stays the same until the channel took exactly this; `words` count where nothing is owed."""
     told = sorted(one.delivery_id for one in notices)
-    named = (report.runtime, *told, *(day.day for day in days), "first" if begins and not told else "")
+    named = (report.runtime, *told, *(day.day for day in days), "" if told else " ".join(words))
     return sha256("|".join(named).encode()).hexdigest()[:16]
 
 
@@ -80,7 +96,7 @@ def _notes(report: Report, channel: str, begins: bool) -> Iterator[str]:
         yield f"{lost.summary} What follows is not necessarily news."
     elif begins:
         first = "First run" if report.generation == 1 else "First message to this channel"
-        yield f"{first}: memory starts with {_held_now(report)}; from now on silence means that nothing new is owed."
+        yield f"{first}: {_unseen_now(report) if _sees_nothing(report) else _seen_now(report)}"
     for name, health in report.channels.items():
         if name != channel and health.failures and health.last_error is not None:
             error = health.last_error
@@ -91,9 +107,24 @@ def _owed_to(report: Report, channel: str) -> set[str]:
     return {one.condition.signature for one in report.owed.get(channel, ())}
 
 
+def _sees_nothing(report: Report) -> bool:
+    return all(covered.state == "not seen" for covered in report.coverage)
+
+
+def _seen_now(report: Report) -> str:
+    held = _held_now(report) if report.events else "nothing wrong"
+    return f"memory starts with {held}; from now on silence means that nothing new is owed."
+
+
+def _unseen_now(report: Report) -> str:
+    asked = any(source.state != "off" for source in report.sources.values())
+    why = "no source that was asked shows one" if asked else "no source is configured"
+    held = f"memory starts with {_held_now(report)}; " if report.events else ""
+    mends = "`python -m detector doctor` says what to set"
+    return f"NO SIGNAL WAS SEEN ({why}); {held}silence means nothing until one is: {mends}."
+
+
 def _held_now(report: Report) -> str:
-    if not report.events:
-        return "nothing wrong"
     critical = sum(event.severity == "critical" for event in report.events)
     counts = f"{critical} critical, {len(report.events) - critical} warning"
     return f"{counted(len(report.events), 'condition')} ({counts})"
@@ -110,9 +141,9 @@ def _earlier(frame: Frame, items: Iterable[Item], channel: str) -> Iterator[Earl
                 kind=told[0].kind,
                 runtime=frame.words(frame.report.runtime, SHORT_MOST),
                 items=tuple(told),
-                delivery_id=_id_of((), (), False, frame.report),
-                sent_at=frame.report.taken_at,
-                at=frame.when(frame.report.taken_at),
+                delivery_id=_id_of(frame.report, (), ()),
+                sent_at=frame.sent,
+                at=frame.seen,
                 link=frame.address(frame.link),
             ),
         )

@@ -29,6 +29,12 @@ def _fares(name: str, health: ChannelHealth) -> str:
 def _day_line(day: SessionDay) -> str:
     """Return one session in words: runs, longest gap, what was not seen, what held."""
     runs = counted(day.runs, "run") if day.runs else "NO RUN: nobody looked"
+    if (
+        day.runs
+        and all(day.unseen.get(title) == day.runs for title in day.unseen)
+        and day.signals == len(day.unseen)
+    ):
+        runs = f"NOTHING WAS CHECKED in {runs}"
     return f"{day.day}: {runs}, longest gap {span(day.longest_gap_sec)}; {_seen(day)}; {_held(day)}"
 
 

@@ -102,7 +102,9 @@ def addresses(most: int) -> Callable[[str], tuple[str, ...]]:
         found = names(text)
         for number, entry in enumerate(found, 1):
             if not _ADDRESS.fullmatch(entry):
-                raise ValueError(f"is no plain e-mail address at place {number} (name@example.com, ASCII)")
+                raise ValueError(
+                    f"is no plain e-mail address at place {number} (a name, @ and a domain, all ASCII)"
+                )
         if len(found) > most:
             raise ValueError(f"names more than {most}; use the address of a list")
         if len({one.lower() for one in found}) < len(found):

@@ -8,6 +8,7 @@ import pytest
 
 from detector.channels._walk import faults
 from detector.model import edge
+from detector.model.redact import redacted_text
 from tests.delivering import THREE_ORDERS, TWO_ORDERS, Job
 from tests.loopback import AUTHORITY
 from tests.smtp_server import PASSWORD, USER, mail_on_loopback
@@ -44,11 +45,13 @@ def test_half_a_channel_and_clear_text_beyond_this_machine_are_refused(texts, na
      "a@b.example,a@B.example", ",".join(f"a{k}@example.com" for k in range(11))],
 )  # fmt: skip
 def test_what_is_no_plain_address_is_refused_and_not_repeated(text):
+    """What is said in its place passes the redaction whole."""
     from detector.settings import SettingsError
 
     with pytest.raises(SettingsError) as refused:
         settings_of({"EMAIL_TO": text})
-    assert "example" not in str(refused.value).replace("name@example.com", "")
+    assert "example" not in str(refused.value)
+    assert redacted_text(str(refused.value)) == str(refused.value)
 
 
 # --- encryption and login -------------------------------------------------------------------------------
@@ -198,6 +201,30 @@ def test_a_mail_has_a_text_and_an_html_part_that_say_the_same():
             assert "https://github.com/o/r/actions/runs/1" in text
         assert one.data.isascii()
         assert max(len(line) for line in one.data.split(b"\r\n")) < 998
+
+
+def test_a_mail_bears_the_time_of_its_sending_and_the_id_of_its_delivery():
+    with mail_on_loopback() as box:
+        job = Job(box.environ())
+        job.run(TWO_ORDERS, AT[0], killed=True)
+        job.run(TWO_ORDERS, AT[0], sent_at="2026-06-16T05:00:00Z")
+        prompt, late = (one.mail for one in box.mails)
+        assert (prompt["date"], late["date"]) == (
+            "Sat, 06 Jun 2026 05:00:00 +0000",
+            "Tue, 16 Jun 2026 05:00:00 +0000",
+        )
+        assert prompt["message-id"] == late["message-id"]
+        assert "(SENT 10 d after it was seen)" in box.mails[1].part("plain")
+
+
+def test_a_dry_run_shows_the_ids_of_a_mail_without_its_domain():
+    with mail_on_loopback() as box:
+        shown = Job(box.environ()).run(TWO_ORDERS, dry_run=True).shown
+        Job(box.environ()).run(TWO_ORDERS)
+        (text,), (one,) = shown.values(), box.mails
+        for name in ("Message-ID", "In-Reply-To", "References"):
+            identity = str(one.mail[name]).partition("@")[0]
+            assert f"{name}: {identity}@[the sender's domain]>" in text
 
 
 def test_a_dry_run_shows_the_mail_without_its_addresses():

@@ -64,7 +64,10 @@ class Stage:
             for one in self.box.mails[mails:]
             for found in _MAIL_ITEM.findall(one.part("plain"))
         ]
-        return sorted(_line(place, word, title.replace(" · ", ":")) for place, word, title in arrived)
+        return sorted(
+            _line(place, word, title.removesuffix(" · escalate").replace(" · ", ":"))
+            for place, word, title in arrived
+        )
 
     def wanted(self, step: Step) -> list[str] | None:
         """What the script says that must arrive."""

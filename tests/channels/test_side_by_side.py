@@ -12,6 +12,7 @@ import pytest
 from detector.channels._channel import Channel, Told, World
 from detector.channels._side_by_side import Outcome, tell_all
 from detector.channels._walk import all_channels, configured, faults, not_configured
+from detector.model.condition import Place
 from detector.model.edge import NO_ANSWER, REASONS, REJECTED, EdgeError
 from detector.model.rule import Severity
 from detector.settings import SLACK_WEBHOOK_URL, Setting
@@ -28,13 +29,17 @@ class Fake:
     place = "nowhere"
     setting: Setting[Any] = SLACK_WEBHOOK_URL
 
-    def __init__(self, name, does):
+    def __init__(self, name, does, loads=lambda: None):
         self.name = name
+        self.load = loads
         self._does = does
 
-    def notify(self, message):
+    def notify(self, message, errand):
         self._does()
         return Told()
+
+    def advice(self, reason):
+        return ""
 
     def shows(self, message):
         return ""
@@ -75,6 +80,55 @@ def test_one_that_hangs_is_left_behind_and_its_late_yes_is_no_receipt():
     assert found["hangs"].failed is not None
     assert found["hangs"].failed.reason == NO_ANSWER
     assert found["hangs"].told is None
+
+
+class Parted(Fake):
+    """A channel that hands over one part, and then does what it is given."""
+
+    def notify(self, message, errand):
+        errand.took(Told(frozenset({"root"}), places={"root": Place("C1", "1.0")}))
+        return super().notify(message, errand)
+
+
+def test_what_was_taken_of_one_that_hangs_stays_taken():
+    go = threading.Event()
+    found = outcomes(Parted("hangs", lambda: go.wait(10)), Fake("fine", lambda: None))["hangs"]
+    go.set()
+    assert found.told is not None
+    assert found.told.taken == frozenset({"root"})
+    assert found.told.places == {"root": Place("C1", "1.0")}
+    assert found.failed is not None
+    assert found.failed.reason == NO_ANSWER
+
+
+@pytest.mark.parametrize("error", [ValueError("secret"), EdgeError("no", reason=REJECTED)])
+def test_what_was_taken_of_one_that_breaks_stays_taken(error):
+    found = outcomes(Parted("broken", raises(error)))["broken"]
+    assert found.told is not None
+    assert found.told.taken == frozenset({"root"})
+    assert found.failed is not None
+    assert found.failed.reason == REJECTED
+
+
+def test_a_deadline_begins_when_all_that_is_needed_is_loaded():
+    left: list[float] = []
+
+    class Slow(Fake):
+        def notify(self, message, errand):
+            left.append(errand.until.remaining())
+            return Told()
+
+    found = outcomes(Slow("slow", None, loads=lambda: time.sleep(0.6)), Slow("other", None), seconds=0.5)
+    assert [one.failed for one in found.values()] == [None, None]
+    assert all(0.3 < one <= 0.5 for one in left)
+
+
+def test_what_cannot_be_loaded_is_data_and_stops_no_other():
+    found = outcomes(
+        Fake("broken", raises(ImportError("x")), loads=raises(ImportError("x"))), Fake("fine", lambda: None)
+    )
+    assert found["broken"].failed is not None
+    assert found["fine"].failed is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+import time
+
 import pytest
 
 from detector.channels._channel import World
@@ -10,8 +14,16 @@ from detector.model import edge
 from detector.model.condition import Place
 from detector.settings import secrets_of
 from tests.delivering import QUICK, Job
-from tests.loopback import says
-from tests.slack_server import CHANNEL_ID, TOKEN, Slack, everything, slack_on_loopback
+from tests.loopback import Behaviour, Served, hangs, says
+from tests.slack_server import (
+    CHANNEL_ID,
+    TOKEN,
+    Slack,
+    answer_of,
+    everything,
+    slack_on_loopback,
+    takes_and_loses,
+)
 from tests.support import NOW, settings_of
 
 AT = [f"2026-06-06T05:{minute:02}:00Z" for minute in range(0, 60, 10)]
@@ -42,7 +54,7 @@ def by_method(slack: Slack, method: str) -> list[dict]:
     [
         (
             {"SLACK_WEBHOOK_URL": "https://h.example/x", "SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": "C"},
-            ["two ways"],
+            ["are both set; Slack is told in one way, so leave one out"],
         ),
         ({"SLACK_TOKEN": "xoxb-1"}, ["needs AEGIS_PT_SLACK_CHANNEL"]),
         ({"SLACK_CHANNEL": "#a"}, ["needs AEGIS_PT_SLACK_TOKEN"]),
@@ -140,7 +152,13 @@ def test_what_got_worse_is_marked_in_both_messages_that_told_of_it():
         assert sorted(one["ts"] for one in by_method(slack, "chat.update")) == sorted(roots)
 
 
-@pytest.mark.parametrize("code", ["message_not_found", "thread_not_found", "cannot_reply_to_message"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "message_not_found", "thread_not_found", "cannot_reply_to_message", "channel_not_found", "is_archived",
+        "not_in_channel", "restricted_action", "a_word_of_tomorrow",
+    ],
+)  # fmt: skip
 def test_an_end_whose_message_is_gone_is_told_in_a_message_of_its_own(code):
     with slack_on_loopback() as slack:
         job = Job(bot(slack))
@@ -153,9 +171,93 @@ def test_an_end_whose_message_is_gone_is_told_in_a_message_of_its_own(code):
         assert not delivery.undelivered
         assert "thread_ts" not in answer
         assert answer["text"].startswith("🟢 RESOLVED")
+        assert not job.run({}, AT[3]).owed
         assert delivery.said == (
             "slack: an earlier message could not be edited: it answered 200 (message_not_found)",
         )
+
+
+def test_all_ends_that_cannot_be_answered_are_one_message_of_their_own():
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        job.run(ORDERS, AT[0])
+        job.run(BOTH, AT[1])
+        job.run({}, AT[2])
+        before = len(slack.taken)
+        slack.then(*[says({"ok": False, "error": "is_archived"})] * 2)
+        delivery = job.run({}, AT[3])
+        (post,) = slack.taken[before:]
+        assert post["text"].startswith("🟢 RESOLVED impossible_state (+2)")
+        assert (delivery.undelivered, "thread_ts" in post) == (False, False)
+
+
+def test_an_answer_that_may_have_been_taken_is_no_message_of_its_own():
+    with slack_on_loopback() as slack:
+        job = Job(bot(slack))
+        job.run(ORDERS, AT[0])
+        job.run({}, AT[1])
+        slack.then(takes_and_loses(slack))
+        assert job.run({}, AT[2]).failed["slack"].reason == edge.NO_ANSWER
+        assert len(slack.taken) == 2
+
+
+def test_a_bot_in_a_new_channel_whose_old_one_is_archived_tells_the_end_and_the_session_once():
+    with slack_on_loopback() as slack:
+        job = Job({**bot(slack), "AEGIS_PT_SESSION_SUMMARY": "1", "AEGIS_PT_GAP_SEC": "99999"})
+        job.run(ORDERS, "2026-11-24T15:00:00Z")
+        slack.archived.append(CHANNEL_ID)
+        for clock in ("15:10", "21:05", "21:10", "21:15"):
+            assert not job.run({}, f"2026-11-24T{clock}:00Z").undelivered
+        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "SESSION", "RESOLVED"]
+        assert not any("thread_ts" in one for one in slack.taken)
+
+
+def test_a_session_is_told_once_though_the_end_beside_it_stays_owed(monkeypatch):
+    monkeypatch.setattr(edge, "PAUSES_SEC", (0.01, 0.02))
+    with slack_on_loopback() as slack:
+        job = Job({**bot(slack), "AEGIS_PT_SESSION_SUMMARY": "1"})
+        job.run(ORDERS, "2026-11-24T20:40:00Z")
+        job.run({}, "2026-11-24T20:50:00Z")
+        slack.then(_take(slack), *[says(b"oops", 503)] * 3)
+        partial = job.run({}, "2026-11-24T21:05:00Z")
+        slack.answers.clear()
+        (day,) = partial.report.sessions
+        assert (partial.undelivered, day.told) == (True, ("slack",))
+        assert not job.run({}, "2026-11-24T21:10:00Z").undelivered
+        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "SESSION", "RESOLVED"]
+
+
+def _silent_in_threads(slack: Slack) -> Behaviour:
+    """Return the behaviour of a Slack that takes messages, and hangs where one is answered."""
+
+    def behave(served: Served, conn: socket.socket, request: bytes) -> None:
+        does = hangs() if b'"thread_ts"' in request else _take(slack)
+        does(served, conn, request)
+
+    return behave
+
+
+class _Slow:
+    """A finder that takes its time over the program's own Slack client, as a machine without compiled files does."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name == "detector.clients.slack":
+            time.sleep(0.6)
+
+
+def test_a_new_machine_whose_thread_answer_hangs_tells_what_is_new_once(monkeypatch):
+    with slack_on_loopback() as slack:
+        job = Job({**bot(slack), "AEGIS_PT_CHANNEL_TIMEOUT_SEC": "1"})
+        job.run(ORDERS, AT[0])
+        job.run({}, AT[1])
+        for at in AT[2:4]:
+            monkeypatch.delitem(sys.modules, "detector.clients.slack")
+            monkeypatch.setattr(sys, "meta_path", [_Slow(), *sys.meta_path])
+            slack.then(*[_silent_in_threads(slack)] * 3)
+            assert job.run(EXIT, at).undelivered
+            slack.answers.clear()
+        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "CRITICAL"]
 
 
 def test_an_edit_that_fails_costs_nothing_that_was_told():
@@ -166,7 +268,7 @@ def test_an_edit_that_fails_costs_nothing_that_was_told():
         healthy = len(slack.calls)
         slack.messages["x"] = {}
         slack.then(
-            lambda served, conn, request: conn.sendall(_taken(slack, request)),
+            _take(slack),
             says({"ok": False, "error": "edit_window_closed"}),
         )
         delivery = job.run({}, AT[2])
@@ -175,10 +277,13 @@ def test_an_edit_that_fails_costs_nothing_that_was_told():
         assert not job.run({}, AT[3]).owed, "nothing is owed any more"
 
 
-def _taken(slack: Slack, request: bytes) -> bytes:
-    from tests.slack_server import _answer
+def _take(slack: Slack) -> Behaviour:
+    """Return the behaviour of a Slack that is well."""
 
-    return _answer(slack, request)
+    def behave(served: Served, conn: socket.socket, request: bytes) -> None:
+        conn.sendall(answer_of(slack, request))
+
+    return behave
 
 
 def test_what_was_taken_before_the_rest_failed_is_not_told_again():
@@ -188,7 +293,8 @@ def test_what_was_taken_before_the_rest_failed_is_not_told_again():
         job.run(ORDERS, AT[0])
         job.run({}, AT[1])
         slack.then(
-            lambda served, conn, request: conn.sendall(_taken(slack, request)),
+            _take(slack),
+            says({"ok": False, "error": "restricted_action"}),
             says({"ok": False, "error": "restricted_action"}),
         )
         partial = job.run(EXIT, AT[2])

@@ -142,6 +142,21 @@ def test_the_other_channels_message_says_that_one_fails():
         )
 
 
+def test_a_channel_that_did_not_take_three_in_a_row_is_told_of_once_where_nothing_else_is_owed():
+    with slack_on_loopback() as slack, mail_on_loopback() as box:
+        least = {"AEGIS_PT_EMAIL_MIN": "critical"}
+        job = Job({"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook, **box.environ(), **least})
+        for number, at in enumerate([*AT, "2026-06-06T06:00:00Z"]):
+            if number < 6:
+                slack.then(REFUSES)
+            job.run(TWO_ORDERS, at)
+            assert len(box.mails) == (1 if number < 3 else 2)
+        subjects = [str(one.mail["subject"]) for one in box.mails]
+        assert subjects[1][:40].startswith("🔇 CHANNEL FAILS aegis-pt-core")
+        assert "Channel slack does not take its messages (login" in box.mails[1].part("plain")
+        assert words(slack.texts) == ["WARNING"], "and Slack hears what it is owed, not of itself"
+
+
 def test_of_a_channel_that_is_configured_no_more_nobody_hears():
     with slack_on_loopback() as slack, mail_on_loopback() as box:
         job = Job({"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook, **box.environ()})

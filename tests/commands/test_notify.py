@@ -61,6 +61,24 @@ def test_what_is_owed_is_told_once_and_the_receipts_are_written(artifact):
     assert changed == {"conditions", "channels", "checksum"}
 
 
+def test_an_old_artifact_is_told_with_its_age(artifact):
+    with slack_on_loopback() as slack:
+        assert notify(artifact, slack, "--now", "2026-06-12T15:00:00Z").code == 0
+        (post,) = slack.posts
+        assert "JST (SENT 10 d after it was seen)" in everything(post)
+
+
+def test_an_artifact_of_a_run_that_saw_nothing_says_so_first(tmp_path):
+    sources = {"logs": {"state": "failed", "reason": "timeout"}}
+    for name, section, why in (("a", {}, "no source is"), ("b", {"sources": sources}, "no source that was")):
+        path = tmp_path / name
+        document = json.dumps({"taken_at": AT, **section}).encode()
+        assert told("detect", "--offline", "--artifact", str(path), stdin=document).code == 0
+        with slack_on_loopback() as slack:
+            assert notify(path, slack, "--now", AT).code == 0
+            assert why in everything(slack.posts[0])
+
+
 def test_a_run_of_detect_goes_on_from_it(artifact):
     with slack_on_loopback() as slack:
         notify(artifact, slack)
@@ -81,7 +99,7 @@ def test_what_fails_stays_owed_is_said_and_is_exit_3(artifact):
         assert ran.code == 3
         assert ran.lines[1:] == [
             "slack: NOT DELIVERED, still owed: it answered 404 (no_service) (login)",
-            "  Make a new token, webhook or password, and put it into AEGIS_PT_SLACK_WEBHOOK_URL.",
+            "  Make a new webhook, and put it into AEGIS_PT_SLACK_WEBHOOK_URL.",
         ]
         assert ran.lines[0].startswith("email:")
         again = notify(artifact, slack, **box.environ())

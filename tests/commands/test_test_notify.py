@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.delivering import QUICK
-from tests.loopback import says
+from tests.loopback import closed_port, says
 from tests.slack_server import everything, slack_on_loopback
 from tests.smtp_server import mail_on_loopback
 from tests.told import epilog_example, told
@@ -42,9 +42,19 @@ def test_one_channel_that_fails_is_exit_3_with_what_to_do_and_the_others_are_tol
         assert ran.code == 3
         assert ran.lines[1:] == [
             "slack: NOT DELIVERED: it answered 404 (no_service) (login)",
-            "  Make a new token, webhook or password, and put it into AEGIS_PT_SLACK_WEBHOOK_URL.",
+            "  Make a new webhook, and put it into AEGIS_PT_SLACK_WEBHOOK_URL.",
         ]
         assert len(box.mails) == 1
+
+
+def test_a_wrong_password_names_the_login_and_a_wrong_port_the_port():
+    with mail_on_loopback(login=True) as box:
+        login = {"AEGIS_PT_SMTP_USER": "u", "AEGIS_PT_SMTP_PASSWORD": "wrong-password"}
+        ran = told("test-notify", environ={**QUICK, **box.environ(), **login})
+        assert "AEGIS_PT_SMTP_USER and AEGIS_PT_SMTP_PASSWORD" in ran.lines[1]
+        assert "AEGIS_PT_EMAIL_TO" not in ran.out
+    ran = told("test-notify", environ={**QUICK, **box.environ(), "AEGIS_PT_SMTP_PORT": str(closed_port())})
+    assert "is the port in AEGIS_PT_SMTP_PORT right?" in ran.lines[1]
 
 
 def test_one_channel_by_its_kind_or_by_its_name():

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from detector.catalog import all_rules
 from detector.model.channel import ChannelError, ChannelHealth
 from detector.model.condition import Notice, Receipt
+from detector.model.report import Report
 from detector.model.session import SessionDay
 from detector.render.message import ORDER, STYLES, Item, Message
+from detector.render.message_html import html_of_message
 from detector.render.message_item import Frame
 from detector.render.message_made import message_of
+from detector.render.message_slack import slack_payload
 from detector.render.message_text import text_of_message
 from tests.messages import KNOWN, ZONES, condition, ended, message, missed, notices_of, report_of
+from tests.slack_server import everything
 from tests.support import NOW, evaluated, healthy_at, later
 
 SHOWN = 40  # of a notification's characters
+NOTHING: dict[str, Any] = {"taken_at": "2026-06-02T15:00:00Z"}
+FAILING = ChannelHealth(NOW, NOW, ChannelError(NOW, "login", "no"), failures=3)
 
 
 def only_item(made: Message) -> Item:
@@ -38,7 +45,16 @@ def kinds() -> dict[str, Message]:
         "resolved": message(ended(condition())),
         "unwatched": message(ended(condition(), "unwatched")),
         "test": test,
+        "unchecked": around(evaluated(NOTHING, channels={})),
+        "failing": around(report_of(channels={**KNOWN, "email:12345678": FAILING})),
     }
+
+
+def around(report: Report) -> Message:
+    """Return the message of a report that owes nothing."""
+    made = message_of(Frame(report, ZONES), "slack", ())
+    assert made is not None
+    return made
 
 
 def test_no_kind_can_be_mistaken_for_another_in_mark_word_colour_or_the_first_forty_characters():
@@ -179,6 +195,87 @@ def test_a_channel_that_took_nothing_yet_is_told_what_memory_starts_with():
     assert "memory starts with 1 condition (1 critical, 0 warning)" in one.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("sources", "why"),
+    [
+        ({}, "no source is configured"),
+        ({"sources": {"logs": {"state": "off"}}}, "no source is configured"),
+        (
+            {"sources": {"logs": {"state": "failed", "reason": "timeout"}}},
+            "no source that was asked shows one",
+        ),
+    ],
+    ids=["none", "switched off", "failed"],
+)
+def test_where_nothing_was_checked_the_first_message_says_so_and_never_that_nothing_is_wrong(sources, why):
+    made = message_of(Frame(evaluated({**NOTHING, **sources}, channels={}), ZONES), "slack", ())
+    assert made is not None
+    assert made.kind == "unchecked"
+    assert made.headline[:SHOWN].startswith("⚫ NOTHING WAS CHECKED aegis-pt-core")
+    assert f"First run: NO SIGNAL WAS SEEN ({why})" in made.notes[0]
+    assert "silence means nothing until one is" in made.notes[0]
+    whole = text_of_message(made, 5) + html_of_message(made, 5)
+    assert "nothing wrong" not in whole
+    assert "WATCHING" not in whole
+
+
+def test_where_something_was_checked_it_is_not_said():
+    made = message_of(
+        Frame(evaluated({**NOTHING, "status_v3": {"pending_orders": 0}}, channels={}), ZONES), "slack", ()
+    )
+    assert made is not None
+    assert made.kind == "watching"
+
+
+def test_an_alert_leads_the_first_message_and_stands_beside_that_nothing_was_checked():
+    report = evaluated(
+        {**NOTHING, "sources": {"status_v3": {"state": "failed", "reason": "timeout"}}},
+        channels={"slack": "warning"},
+    )
+    made = message_of(Frame(report, ZONES), "slack", report.owed["slack"])
+    assert made is not None
+    assert made.items
+    assert "NO SIGNAL WAS SEEN" in made.notes[0]
+    assert "memory starts with 2 conditions (1 critical, 1 warning)" in made.notes[0]
+    assert made.without_items().kind == "unchecked"
+
+
+def test_a_session_in_which_nothing_was_checked_says_so_first():
+    day = SessionDay(
+        "2026-06-01", NOW - timedelta(hours=25), NOW - timedelta(hours=19), runs=35, gap_sec=1260, signals=2,
+        last_run=NOW - timedelta(hours=19, minutes=5), unseen={"gateway": 35, "heartbeat": 35},
+    )  # fmt: skip
+    for unseen, wanted in (({}, True), ({"heartbeat": 34}, False)):
+        one = replace(day, unseen={**day.unseen, **unseen})
+        made = message_of(Frame(report_of(), ZONES), "slack", (), [one])
+        assert made is not None
+        assert ("NOTHING WAS CHECKED in 35 runs" in made.days[0]) is wanted
+
+
+# --- late -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (timedelta(seconds=-30), ""),
+        (timedelta(minutes=14, seconds=59), ""),
+        (timedelta(minutes=15), " (SENT 15 min after it was seen)"),
+        (timedelta(days=10), " (SENT 10 d after it was seen)"),
+    ],
+    ids=["a clock behind", "a slow run", "a quarter of an hour", "ten days"],
+)
+def test_a_message_that_is_sent_long_after_its_snapshot_says_so(after, said):
+    one = condition()
+    plain = message(one)
+    late = message(one, sent_at=plain.sent_at + after)
+    assert late.sent_at == plain.sent_at + after
+    assert late.at == plain.at + said
+    assert late.delivery_id == plain.delivery_id
+    assert late.at in text_of_message(late, 5)
+    assert late.at in everything(slack_payload(late))
+
+
 def test_a_channel_that_is_added_later_is_told_so():
     made = message_of(Frame(report_of(), ZONES), "email:12345678", ())
     assert made is not None
@@ -206,6 +303,24 @@ def test_a_channel_that_fails_is_told_of_through_the_others():
     assert made.notes == (
         "Channel email:12345678 does not take its messages (login: it answered 404 (no_service)); they stay owed.",
     )
+
+
+@pytest.mark.parametrize(("failures", "told"), [(2, False), (3, True), (4, False)])
+def test_a_channel_that_fails_the_third_time_is_a_message_of_its_own_to_the_others(failures, told):
+    health = replace(FAILING, failures=failures)
+    report = report_of(channels={**KNOWN, "email:12345678": health})
+    made = message_of(Frame(report, ZONES), "slack", ())
+    assert (made is not None) is told
+    assert message_of(Frame(report, ZONES), "email:12345678", ()) is None
+    if made is not None:
+        assert made.kind == "failing"
+        assert made.headline[:SHOWN].startswith("🔇 CHANNEL FAILS aegis-pt-core: Channel")
+        later = replace(health, last_error=ChannelError(NOW + timedelta(days=9), "login", "no"))
+        again = message_of(
+            Frame(replace(report, channels={**KNOWN, "email:12345678": later}), ZONES), "slack", ()
+        )
+        assert again is not None
+        assert again.delivery_id != made.delivery_id, "no mail server takes it for a repetition"
 
 
 def test_the_summary_of_a_session_stands_alone_or_beside_what_is_owed():

@@ -1,0 +1,59 @@
+"""What to do about a channel's failure: each reason names the setting that leads there, of this very channel."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from detector.channels._channel import Channel, World
+from detector.channels._walk import configured
+from detector.model import edge
+from detector.model.edge import REASONS
+from detector.settings import DECLARED
+from tests.support import NOW, settings_of
+
+TEXTS = {
+    "webhook": {"SLACK_WEBHOOK_URL": "https://h.example/x"},
+    "bot": {"SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": "#a"},
+    "mail": {"SMTP_HOST": "mail.example.com", "EMAIL_FROM": "a@example.org", "EMAIL_TO": "b@example.com"},
+}
+# By reason the settings that its advice names, for the webhook, for the bot and for mail.
+NAMED: dict[str, tuple[str, str, str]] = {
+    edge.TIMEOUT: ("CHANNEL_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC SMTP_PORT SMTP_TLS"),
+    edge.REFUSED: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_PORT"),
+    edge.UNREACHABLE: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
+    edge.DNS: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
+    edge.TLS: ("CA_FILE", "CA_FILE", "CA_FILE SMTP_PORT SMTP_TLS"),
+    edge.RESET: ("", "", "SMTP_PORT SMTP_TLS"),
+    edge.FORBIDDEN: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
+    edge.REDIRECTED: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
+    edge.LOGIN: ("SLACK_WEBHOOK_URL", "SLACK_TOKEN", "SMTP_PASSWORD SMTP_USER"),
+    edge.NOT_ALLOWED: ("SLACK_WEBHOOK_URL", "SLACK_TOKEN", "EMAIL_FROM SMTP_HOST"),
+    edge.NO_PLACE: ("SLACK_WEBHOOK_URL", "SLACK_CHANNEL", "EMAIL_TO"),
+    edge.RECIPIENT: ("SLACK_WEBHOOK_URL", "SLACK_TOKEN", "EMAIL_TO"),
+    edge.NO_ANSWER: ("CHANNEL_TIMEOUT_SEC",) * 3,
+    edge.REJECTED: ("", "", ""),
+    edge.THROTTLED: ("", "", ""),
+}
+
+
+def channel(kind: str) -> Channel:
+    (one,) = configured(settings_of(TEXTS[kind]), World({}, lambda: NOW))
+    return one
+
+
+@pytest.mark.parametrize("reason", NAMED)
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_reason_names_the_settings_that_lead_there(kind, reason):
+    named = re.findall(r"AEGIS_PT_(\w+)", channel(kind).advice(reason))
+    assert " ".join(sorted(set(named))) == NAMED[reason][list(TEXTS).index(kind)]
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_every_reason_has_an_advice_of_declared_settings_that_never_speaks_of_another_channel(kind):
+    for reason in REASONS:
+        advice = channel(kind).advice(reason)
+        assert "{" not in advice
+        assert set(re.findall(r"AEGIS_PT_\w+", advice)) <= set(DECLARED)
+        assert ("e-mail" in advice and "Slack" in advice) is False
