@@ -106,6 +106,9 @@ class GitHub:
                 "size_in_bytes": len(archive),
                 "digest": f"sha256:{sha256(archive).hexdigest()}",
                 "workflow_run": made_by,
+                "created_at": next(
+                    (run["run_started_at"] for run in self.runs if run["id"] == run_id), stamp(NOW)
+                ),
                 **more,
             }
         )
@@ -164,10 +167,12 @@ class GitHub:
         if path == _ARCHIVE:
             return self._archive(int(parts.path.split("/")[-2]))
         if path == _ARTIFACTS:
-            return _page("artifacts", [one for one in self.artifacts if one["name"] == query["name"]], query)
+            named = [one for one in self.artifacts if one["name"] == query.get("name", one["name"])]
+            return _page("artifacts", named, query)
         if path == _RUNS:
             workflow = parts.path.split("/")[-2]
-            return _page("workflow_runs", [one for one in self.runs if workflow in one["path"]], query)
+            runs = [one for one in self.runs if workflow in one["path"] and _is_wanted(one, query)]
+            return _page("workflow_runs", runs, query)
         assert path == _HOME
         home = {key: value for key, value in example(_HOME).items() if key not in _NOT_WHOLE}
         more = {"id": REPOSITORY_ID, "private": self.private, "default_branch": "main", "language": "Python"}
@@ -190,8 +195,14 @@ class GitHub:
         conn.sendall(reply(200, self.archives[number], {"content-type": "zip"}))
 
 
+def _is_wanted(run: dict[str, Any], query: dict[str, str]) -> bool:
+    """Whether a run passes the two filters that choose the page; the others the client must not rely on."""
+    latest = query.get("created", "").removeprefix("<=")
+    return query.get("status") in (None, run["conclusion"]) and (not latest or run["created_at"] <= latest)
+
+
 def _page(key: str, items: list[dict[str, Any]], query: dict[str, str]) -> Answer:
-    """One page, the newest first; the filters that the client must not rely on are not applied."""
+    """One page, the newest first."""
     size, page = int(query.get("per_page", 30)), int(query.get("page", 1))
     return 200, {"total_count": len(items), key: items[::-1][size * (page - 1) : size * page]}, {}
 

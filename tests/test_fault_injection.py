@@ -56,7 +56,7 @@ class World:
             self.github.run(8999, minutes=-10)
             self.github.upload(8999, self.quiet)
             (self.folder / "s").mkdir(exist_ok=True)
-            (self.folder / "s" / "memory-00000001.json").write_text(self.quiet)
+            (self.folder / "s" / "memory-aegis-pt-core-00000001.json").write_text(self.quiet)
 
     def run(
         self, words: tuple[str, ...], minutes: float = 0, at: str = "", mode: str = "", **settings: str
@@ -149,7 +149,11 @@ def quiet_memory(made: World, words: tuple[str, ...]) -> str:
         made.clear()
         assert made.run(words, minutes=-10, AEGIS_PT_STATUS_URL=f"{calm.url}/status") == 0
     path = made.folder / "pt-health.json"
-    return path.read_text() if path.exists() else (made.folder / "s" / "memory-00000001.json").read_text()
+    return (
+        path.read_text()
+        if path.exists()
+        else (made.folder / "s" / "memory-aegis-pt-core-00000001.json").read_text()
+    )
 
 
 PLACES = {"a workflow": ("--artifact", "{folder}/pt-health.json"), "a folder": ("--state", "{folder}/s")}

@@ -42,6 +42,8 @@ class Deployment:
     secrets: dict[str, str] = field(default_factory=dict)
     event: dict[str, str] = field(default_factory=dict)
     aws_opens: bool = True
+    uploads: bool = True
+    env_file: str = ""
     dispatched: int = 0
 
     def run(self, attempt: int = 1, breaks: Callable[[Path], Any] | None = None) -> Runner:
@@ -73,9 +75,13 @@ class Deployment:
         (workspace / ".github").mkdir(parents=True)
         for name in ("detector", "requirements", "RUNBOOK.md"):
             (workspace / name).symlink_to(ROOT / name)
-        (workspace / ".github" / "aws-ibkr-pt-health.env").write_text(
+        self._settings(workspace / ".github" / "aws-ibkr-pt-health.env")
+
+    def _settings(self, path: Path, *more: str) -> None:
+        path.write_text(
             "\n".join(
                 [
+                    *more,
                     f"AEGIS_PT_STATUS_URL={self.dashboard.url}/api/status_v3",
                     "AEGIS_PT_AWS_AMBIENT=1",
                     f"AEGIS_PT_AWS_REGION={REGION}",
@@ -100,16 +106,17 @@ class Deployment:
             "github.run_attempt": environ["GITHUB_RUN_ATTEMPT"],
             "job.workflow_repository": environ["GITHUB_REPOSITORY"],
             "job.workflow_sha": "0" * 40,
-            "inputs.env_file": "",
-            "inputs.env_file && format('caller/{0}', inputs.env_file) || '.github/aws-ibkr-pt-health.env'": (
-                ".github/aws-ibkr-pt-health.env"
-            ),
+            "inputs.env_file": self.env_file,
+            "inputs.env_file && 'caller' || '.'": "caller" if self.env_file else ".",
+            "inputs.env_file || '.github/aws-ibkr-pt-health.env'": self.env_file
+            or ".github/aws-ibkr-pt-health.env",
             "inputs.artifact_name || 'pt-health-memory'": "pt-health-memory",
             "vars.TAILSCALE_OAUTH_CLIENT_ID": "",
             "vars.TAILSCALE_AUDIENCE": "",
             "vars.TAILSCALE_PING": "",
             "vars.AWS_REGION": REGION,
-            "steps.job.outputs.code || 'none, it was not reached'": "(as the step says)",
+            "steps.job.outputs.code": "",
+            "steps.memory.outcome": "",
             **self.event,
         }
         secrets = {one: self.secrets.get(one, "") for one in expressions(JOB) if one.startswith("secrets.")}
@@ -132,9 +139,9 @@ class Deployment:
     def _upload(self, workspace: Path, run_id: int, attempt: int, given: dict[str, str]) -> bool:
         assert given["name"] == f"pt-health-memory-{run_id}-{attempt}"
         path = workspace / given["path"]
-        if path.exists():
+        if path.exists() and self.uploads:
             self.github.upload(run_id, path.read_text(), attempt)
-        return True
+        return self.uploads
 
 
 @pytest.fixture
@@ -213,9 +220,13 @@ def test_a_day_of_the_monitor(deployment):
     assert not any(TOKEN in one or slack.hook in one for one in stored(deployment))
 
 
-def a_program_that_does_not_even_begin(workspace: Path) -> None:
+def own_program(workspace: Path) -> None:
     (workspace / "detector").unlink()
     shutil.copytree(ROOT / "detector", workspace / "detector", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def a_program_that_does_not_even_begin(workspace: Path) -> None:
+    own_program(workspace)
     with (workspace / "detector" / "evaluate.py").open("a") as file:
         file.write("\n1 / 0\n")
 
@@ -260,8 +271,112 @@ def test_the_plain_step_says_so_where_it_has_nobody_to_tell(deployment):
     ran = deployment.run(breaks=a_program_that_does_not_even_begin)
     last = ran.ran[-1]
     assert (last.name, last.code) == (FAILURE, 1)
-    assert "There is no AEGIS_PT_SLACK_WEBHOOK_URL" in last.said
+    assert "There is no MONITOR_RED_WEBHOOK_URL or AEGIS_PT_SLACK_WEBHOOK_URL" in last.said
     assert pinged(deployment) == ["/u-u-i-d/fail"]
+
+
+def said_red(deployment: Deployment) -> list[str]:
+    return [text for text in deployment.slack.texts if text.startswith("[MONITOR RED] ")]
+
+
+def test_with_a_bot_token_the_plain_step_has_a_webhook_of_its_own(deployment):
+    """The webhook setting beside the token would be two ways to one Slack, which is refused."""
+    own = deployment.secrets.pop("secrets.AEGIS_PT_SLACK_WEBHOOK_URL")
+    deployment.secrets["secrets.AEGIS_PT_SLACK_TOKEN"] = "xoxb-1"
+    deployment.secrets["secrets.MONITOR_RED_WEBHOOK_URL"] = own
+    ran = deployment.run(breaks=a_program_that_does_not_even_begin)
+    assert [one.code for one in ran.ran if one.name == FAILURE] == [0]
+    assert len(said_red(deployment)) == 1
+
+
+@pytest.mark.parametrize("around", ["{}\n", " {}", "{}\r\n", "\n{}\n"])
+def test_the_plain_step_takes_an_address_as_it_was_pasted(around, deployment):
+    for name in ("secrets.AEGIS_PT_SLACK_WEBHOOK_URL", "secrets.AEGIS_PT_PING_URL"):
+        deployment.secrets[name] = around.format(deployment.secrets[name])
+    ran = deployment.run(breaks=a_program_that_does_not_even_begin)
+    assert [one.code for one in ran.ran if one.name == FAILURE] == [0], explained(ran)
+    assert (len(said_red(deployment)), pinged(deployment)) == (1, ["/u-u-i-d/fail"])
+
+
+def test_a_blank_webhook_of_its_own_is_none(deployment):
+    deployment.secrets["secrets.MONITOR_RED_WEBHOOK_URL"] = " \n"
+    deployment.run(breaks=a_program_that_does_not_even_begin)
+    assert len(said_red(deployment)) == 1
+
+
+def test_an_answer_that_is_not_ok_is_not_taken_for_told(deployment):
+    deployment.slack.then(says(b"invalid_payload", 200))
+    ran = deployment.run(breaks=a_program_that_does_not_even_begin)
+    last = ran.ran[-1]
+    assert (last.name, last.code, "Slack did not take it" in last.said) == (FAILURE, 1, True)
+    assert "invalid_payload" not in last.said
+
+
+def test_the_plain_step_keeps_what_the_switchs_address_asks_for(deployment):
+    deployment.secrets["secrets.AEGIS_PT_PING_URL"] += "/?create=1"
+    deployment.run(breaks=a_program_that_does_not_even_begin)
+    assert pinged(deployment) == ["/u-u-i-d/fail?create=1"]
+
+
+def test_an_upload_that_fails_is_said_in_words_that_are_so(deployment):
+    deployment.uploads = False
+    ran = deployment.run()
+    assert (ran.failed, ran.values["steps.job.outputs.code"]) == (True, "0")
+    assert (
+        "the check itself ended well, what follows it did not; its memory was not uploaded"
+        in said_red(deployment)[0]
+    )
+
+
+def test_an_upload_that_fails_after_a_channel_did_is_said_too(deployment):
+    deployment.uploads = False
+    deployment.slack.then(*[says(b"down", 503)] * 3)
+    ran = deployment.run()
+    assert (ran.values["steps.job.outputs.code"], len(said_red(deployment))) == ("3", 1)
+    assert "exit code 3; its memory was not uploaded" in said_red(deployment)[0]
+
+
+def test_a_broken_rule_is_told_by_the_program_once_and_by_the_plain_step_never(deployment):
+    def broken(workspace: Path) -> None:
+        own_program(workspace)
+        rule = workspace / "detector" / "rules" / "unknown_fill.py"
+        rule.write_text(rule.read_text().replace("count = facts.unknown_fills", "count = 1 / 0"))
+
+    for _ in range(2):
+        ran = deployment.run(breaks=broken)
+        assert (ran.failed, ran.values["steps.job.outputs.code"]) == (True, "4"), explained(ran)
+    assert (said_red(deployment), len(deployment.slack.posts)) == ([], 1)
+    assert "detector_error" in everything(deployment.slack.posts[0])
+
+
+def test_without_any_channel_what_is_owed_makes_the_plain_step_speak(deployment):
+    hook = deployment.secrets.pop("secrets.AEGIS_PT_SLACK_WEBHOOK_URL")
+    for name in ("TO", "FROM"):
+        del deployment.secrets[f"secrets.AEGIS_PT_EMAIL_{name}"]
+    deployment.secrets["secrets.MONITOR_RED_WEBHOOK_URL"] = hook
+    settings = f"AEGIS_PT_STATUS_URL={deployment.dashboard.url}/api/status_v3\n"
+    ran = deployment.run(
+        breaks=lambda workspace: (workspace / ".github" / "aws-ibkr-pt-health.env").write_text(settings)
+    )
+    assert (ran.values["steps.job.outputs.code"], len(said_red(deployment))) == ("3", 1)
+
+
+def test_a_callers_settings_name_files_of_its_own_and_nothing_of_it_passes_for_the_program(deployment):
+    deployment.env_file = "ops/health.env"
+
+    def caller(workspace: Path) -> None:
+        (workspace / "caller" / "ops").mkdir(parents=True)
+        (workspace / "caller" / "detector").mkdir()
+        (workspace / "caller" / "detector" / "__init__.py").write_text("1 / 0\n")
+        (workspace / "caller" / "json.py").write_text("1 / 0\n")
+        mute = '[[mute]]\nsignature = "pending_orders_high:*"\nuntil = 2100-01-01T00:00:00Z\nreason = "x"\nby = "y"\n'
+        (workspace / "caller" / "ops" / "mutes.toml").write_text(mute)
+        deployment._settings(workspace / "caller" / "ops" / "health.env", "AEGIS_PT_MUTES=ops/mutes.toml")
+
+    ran = deployment.run(breaks=caller)
+    assert not ran.failed, explained(ran)
+    assert ("unknown_fill" in owed(ran), "pending_orders_high" in owed(ran)) == (True, False)
+    assert len(stored(deployment)) == 1
 
 
 def test_a_way_to_aws_that_does_not_open_is_an_event_and_no_red_run(deployment):
@@ -288,5 +403,8 @@ def test_what_a_dispatch_says_stays_data(deployment):
 
 def test_every_expression_of_the_job_has_a_value_here(deployment):
     known = deployment._values("t", deployment.github.environ()).keys()
-    conditions = {"always()", "(failure() || cancelled()) && steps.job.outputs.code != '3'"}
+    conditions = {
+        "always()",
+        "(failure() || cancelled()) && (steps.job.outputs.told != 'yes' || steps.memory.outcome != 'success')",
+    }
     assert expressions(JOB) - known - conditions == {"env.AEGIS_PT_ARTIFACT_NAME"}

@@ -70,6 +70,8 @@ class Runner:
             environ = {**made, **{name: self.text(value) for name, value in step.get("env", {}).items()}}
             done = self._command(step, environ, number) if "run" in step else self._action(step, environ)
             self.ran.append(done)
+            if "id" in step:
+                self.values[f"steps.{step['id']}.outcome"] = "failure" if done.code else "success"
             self.failed = self.failed or (done.code != 0 and step.get("continue-on-error") != "true")
         return not self.failed
 
@@ -86,10 +88,13 @@ class Runner:
         words = known[1]
         if words == "always()":
             return True
-        if words.startswith("(failure() || cancelled()) && "):
-            name, _, other = words.partition("&& ")[2].partition(" != ")
-            return self.failed and self.values.get(name, "") != other.strip("'")
+        if words.startswith("(failure() || cancelled()) && ("):
+            others = words.partition(" && (")[2].removesuffix(")").split(" || ")
+            return self.failed and any(self._differs(*other.split(" != ")) for other in others)
         return not self.failed and bool(self.values[words])
+
+    def _differs(self, name: str, other: str) -> bool:
+        return self.values.get(name, "") != other.strip("'")
 
     def _command(self, step: Mapping[str, Any], environ: dict[str, str], number: int) -> Ran:
         assert step.get("shell") is None

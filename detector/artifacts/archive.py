@@ -10,10 +10,11 @@ import zipfile
 import zlib
 from io import BytesIO
 
-from detector.model.document import DocumentError
+from detector.model.document import MAX_BYTES, DocumentError
 
-MOST_COMPRESSED = 5 * 1024 * 1024
-MOST_UNPACKED = 8 * 1024 * 1024  # a ledger of 256 KiB and a snapshot of 1 MiB, spread out for people
+# Both lie well above what is ever stored (MOST_STORED), even where it cannot be packed at all.
+MOST_COMPRESSED = 8 * 1024 * 1024  # also the most that is downloaded
+MOST_UNPACKED = MAX_BYTES
 MOST_RATIO = 200  # a memory of 500 conditions that are all alike packs 40 to 1; zeros pack 1,000 to 1
 _PACKED_BY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1

@@ -7,54 +7,29 @@ what starts this workflow, and of each the artifact that bears the run's own id 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 from detector.artifacts.archive import MOST_COMPRESSED, member_of
+from detector.artifacts.believed import Home, OwnRun, Run, Runs, attempts
 from detector.artifacts.choice import Found, newest
+from detector.artifacts.local import UnreadError
 from detector.clients.github import GitHub
 from detector.model.document import DocumentError, parse
-from detector.model.edge import UNREADABLE, EdgeError
+from detector.model.edge import MISSING, EdgeError
 from detector.model.memory import lost
 from detector.readers.previous import Expected
 
-STARTED_BY = ("schedule", "repository_dispatch", "workflow_dispatch")
-_NOT_BEGUN = ("queued", "requested", "waiting", "pending")
-_MOST_ATTEMPTS = 3  # of one run: the latest ones
+# How often GitHub is asked at most, so that a day of runs that left nothing cannot use up the token's hour.
+_MOST_ASKED = 8  # artifacts of one name, of each list of runs
+_MOST_PAGES = 3  # of all artifacts that the repository has
+_MOST_LOOKED_BACK = 2
 
-
-@dataclass(frozen=True, slots=True)
-class OwnRun:
-    """The run that asks: its workflow's file, its id and attempt; and what its artifacts are called.
-
-    An artifact's name is `name`, the run's id and the attempt, by hyphens; `member` is the one file in it.
-    """
-
-    workflow: str
-    run_id: int
-    attempt: int
-    name: str
-    member: str
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """What GitHub says of the repository: its id, its default branch, and whether anyone can read it."""
-
-    id: int
-    branch: str
-    public: bool
-
-
-def home_of(github: GitHub) -> Home:
-    """Return what GitHub says of the repository; raises EdgeError."""
-    answer = github.get("")
-    try:
-        return Home(int(answer["id"]), str(answer["default_branch"]), answer["private"] is not True)
-    except (KeyError, TypeError, ValueError):
-        raise EdgeError("its answer is no repository", reason=UNREADABLE) from None
+Artifact = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,56 +40,75 @@ class Workflow:
     home: Home
     own: OwnRun
 
+    @property
+    def _runs(self) -> Runs:
+        return Runs(self.github, self.home, self.own.workflow)
+
     def find(self, expected: Expected) -> Found:
         """Return the newest memory that can be used over all lanes; raises EdgeError where GitHub cannot be asked.
 
         A workflow of which no run has ended well has nothing to remember; otherwise a memory was expected, and
-        one that is not found is lost.
+        one that is not found is lost. Runs that left nothing are passed over, however many: the newest runs are
+        asked, then all artifacts of the repository, then the newest runs that ended well.
         """
-        runs = self._runs()
-        found = newest(self._offered(runs), expected)
+        runs = self._runs.newest()
+        well: list[Run] = []
+        found = newest(self._offered(runs, well), expected)
         if found is not None:
             return found
-        ended_well = sum(run.get("conclusion") == "success" for run in runs)
-        if not ended_well:
+        if not well:
             return Found()
-        return Found(
-            lost(f"{ended_well} earlier runs ended well, and no artifact {self.own.name}-… is there")
-        )
+        return Found(lost(f"{len(well)} earlier runs ended well, and no artifact {self.own.name}-… is there"))
 
-    def _runs(self) -> list[Mapping[str, Any]]:
-        """Return the newest runs of this workflow that may be believed, the one that began last first.
+    def _offered(self, runs: Iterable[Run], well: list[Run]) -> Iterator[tuple[str, Any]]:
+        """Yield the artifacts, the newest first; the runs that ended well are added to `well` when they are asked."""
+        asked: set[str] = set()
+        yield from self._of_runs(runs, asked)
+        try:
+            yield from self._of_all(runs, asked)
+            well += self._runs.newest(status="success")
+        except EdgeError as error:
+            yield "what GitHub lists", UnreadError(str(error))
+        yield from self._of_runs(well, asked)
 
-        One page of 100: the runs of a whole weekday of both schedules. A re-run begins anew, so that it counts
-        from then.
-        """
-        asked = {"branch": self.home.branch, "exclude_pull_requests": "true"}
-        path = f"/actions/workflows/{self.own.workflow}/runs"
-        _, listed = next(self.github.listed(path, "workflow_runs", asked))
-        ours = [run for run in listed if isinstance(run, dict) and self._is_ours(run)]
-        return sorted(ours, key=lambda run: (str(run.get("run_started_at")), run["id"]), reverse=True)
+    def _of_runs(self, runs: Iterable[Run], asked: set[str]) -> Iterator[tuple[str, Any]]:
+        """Yield what the newest of these runs left, asked for by its name."""
+        names = ((self._name(run, attempt), run) for run in runs for attempt in attempts(run, self.own))
+        for name, run in islice(((name, run) for name, run in names if name not in asked), _MOST_ASKED):
+            asked.add(name)
+            try:
+                artifacts = self._artifacts(name, run["id"])
+            except EdgeError as error:
+                yield name, UnreadError(str(error))
+            else:
+                yield from ((name, self._document(artifact)) for artifact in artifacts)
 
-    def _is_ours(self, run: Mapping[str, Any]) -> bool:
-        return (
-            isinstance(run.get("id"), int)
-            and run.get("event") in STARTED_BY
-            and run.get("head_branch") == self.home.branch
-            and str(run.get("path")).partition("@")[0].endswith(f"/{self.own.workflow}")
-            and _id_of(run.get("repository")) == _id_of(run.get("head_repository")) == self.home.id
-            and run.get("status") not in _NOT_BEGUN
-        )
+    def _of_all(self, runs: Iterable[Run], asked: set[str]) -> Iterator[tuple[str, Any]]:
+        """Yield the newest artifacts of all that the repository has, as far as runs that may be believed left them."""
+        known, looked_back = {run["id"]: run for run in runs}, 0
+        for artifact, run_id, attempt in self._that_claim():
+            if run_id not in known and looked_back < _MOST_LOOKED_BACK:
+                looked_back += 1
+                then = self._runs.newest(created=f"<={artifact.get('created_at')}")
+                known |= {run["id"]: run for run in then}
+            name, run = artifact["name"], known.get(run_id)
+            if run is not None and name not in asked and attempt in attempts(run, self.own):
+                asked.add(name)
+                yield name, self._document(artifact)
 
-    def _offered(self, runs: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
-        for run in runs:
-            for attempt in _attempts(run, self.own):
-                name = f"{self.own.name}-{run['id']}-{attempt}"
-                try:
-                    for artifact in self._artifacts(name, run["id"]):
-                        yield name, self._document(artifact)
-                except EdgeError as error:
-                    yield name, DocumentError(str(error))
+    def _that_claim(self) -> Iterator[tuple[Artifact, int, int]]:
+        """Yield `(artifact, run, attempt)` for each of the newest artifacts that says to be of a run of ours."""
+        ours = re.compile(rf"{re.escape(self.own.name)}-([0-9]{{1,18}})-([0-9]{{1,4}})")
+        for _, listed in islice(self.github.listed("/actions/artifacts", "artifacts"), _MOST_PAGES):
+            for artifact in listed:
+                found = ours.fullmatch(str(artifact.get("name"))) if isinstance(artifact, dict) else None
+                if found is not None and self._is_of(artifact, int(found[1])):
+                    yield artifact, int(found[1]), int(found[2])
 
-    def _artifacts(self, name: str, run_id: int) -> list[Mapping[str, Any]]:
+    def _name(self, run: Run, attempt: int) -> str:
+        return f"{self.own.name}-{run['id']}-{attempt}"
+
+    def _artifacts(self, name: str, run_id: int) -> list[Artifact]:
         """Return the artifacts of exactly that name that exactly that run uploaded, in this repository."""
         _, listed = next(self.github.listed("/actions/artifacts", "artifacts", {"name": name}))
         return [
@@ -123,7 +117,7 @@ class Workflow:
             if isinstance(one, dict) and one.get("name") == name and self._is_of(one, run_id)
         ]
 
-    def _is_of(self, artifact: Mapping[str, Any], run_id: int) -> bool:
+    def _is_of(self, artifact: Artifact, run_id: int) -> bool:
         made_by = artifact.get("workflow_run")
         return isinstance(made_by, dict) and (
             made_by.get("id") == run_id
@@ -132,30 +126,20 @@ class Workflow:
             and artifact.get("expired") is False
         )
 
-    def _document(self, artifact: Mapping[str, Any]) -> Any:
-        """Return what the artifact holds, or why it cannot be had, as a DocumentError; raises EdgeError."""
+    def _document(self, artifact: Artifact) -> Any:
+        """Return what the artifact holds, or why it cannot be had, as a DocumentError."""
         size, digest = artifact.get("size_in_bytes"), artifact.get("digest")
         if not isinstance(size, int) or size > MOST_COMPRESSED:
             return DocumentError(f"the archive is larger than {MOST_COMPRESSED} bytes")
         if not isinstance(digest, str):
             return DocumentError("GitHub knows no digest of it")
-        data = self.github.download(f"/actions/artifacts/{artifact.get('id')}/zip")
+        try:
+            data = self.github.download(f"/actions/artifacts/{artifact.get('id')}/zip")
+        except EdgeError as error:
+            return DocumentError("it is gone") if error.reason == MISSING else UnreadError(str(error))
         if f"sha256:{sha256(data).hexdigest()}" != digest:
             return DocumentError("what was downloaded is not what was uploaded (its SHA-256 differs)")
         try:
             return parse(member_of(data, self.own.member))
         except DocumentError as error:
             return error
-
-
-def _attempts(run: Mapping[str, Any], own: OwnRun) -> Iterator[int]:
-    """Yield the attempts of a run that can have left something, the latest first; never the one that asks."""
-    latest = run.get("run_attempt")
-    latest = latest if isinstance(latest, int) and latest > 0 else 1
-    if run["id"] == own.run_id:
-        latest = own.attempt - 1
-    yield from range(latest, max(0, latest - _MOST_ATTEMPTS), -1)
-
-
-def _id_of(repository: Any) -> Any:
-    return repository.get("id") if isinstance(repository, dict) else None

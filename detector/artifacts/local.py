@@ -11,6 +11,10 @@ from typing import Any
 from detector.model.document import MAX_BYTES, DocumentError, parse
 
 
+class UnreadError(DocumentError):
+    """The document could not be had this time; it may be there and good the next time."""
+
+
 class Absent:
     """Marks a file that does not exist, which is a first run."""
 
@@ -19,7 +23,10 @@ ABSENT = Absent()
 
 
 def read(path: Path) -> Any:
-    """Return the parsed document, ABSENT where there is no such file, or the reason as a DocumentError value."""
+    """Return the parsed document, ABSENT where there is no such file, or the reason as a DocumentError value.
+
+    A file that is there and that cannot be read is UnreadError.
+    """
     try:
         with path.open("rb") as file:
             return parse(file.read(MAX_BYTES + 1))
@@ -28,7 +35,7 @@ def read(path: Path) -> Any:
     except DocumentError as error:
         return error
     except OSError as error:
-        return DocumentError(error.strerror or type(error).__name__)
+        return UnreadError(error.strerror or type(error).__name__)
 
 
 def keep_bad(path: Path) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 
@@ -46,6 +46,7 @@ _ATTEMPT_SEC = 10.0  # of one dispatch: what hangs must leave time to try again
 _OF_THE_NETWORK = (TIMEOUT, REFUSED, UNREACHABLE, RESET, DNS, PROXY)
 
 Params = Mapping[str, str | int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ class GitHub:
 
         The second request, to another host, carries no credentials; it must be TLS where the API is.
         """
-        return persistent(lambda: self._followed(self._url(path)), self.reach.until, self.pause)
+        return persistent(
+            lambda: _unbroken(lambda: self._followed(self._url(path))), self.reach.until, self.pause
+        )
 
     def dispatch(self, event_type: str, payload: Mapping[str, Any]) -> None:
         """Create a `repository_dispatch` event; raises EdgeError where GitHub did not answer 204.
@@ -116,7 +119,7 @@ class GitHub:
 
     def _asked(self, method: str, url: str, body: bytes | None = None) -> Page:
         def attempt() -> Page:
-            page = self._once(method, url, body)
+            page = _unbroken(lambda: self._once(method, url, body))
             if page.status not in _OK:
                 self._refuse(page)
             return page
@@ -177,6 +180,19 @@ class GitHub:
         if error.reason in (CREDENTIALS, DENIED) and said:
             raise EdgeError(f"it answered {page.status}: {said}", reason=error.reason) from None
         raise error from None
+
+
+def _unbroken(read: Callable[[], T]) -> T:
+    """Return what is read; raises a connection that broke off as one that asking again may mend: it only reads."""
+    try:
+        return read()
+    except EdgeError as error:
+        raise EdgeError(
+            str(error),
+            reason=error.reason,
+            permanent=error.permanent and error.reason != RESET,
+            wait_sec=error.wait_sec,
+        ) from None
 
 
 def _json(page: Page) -> Any:

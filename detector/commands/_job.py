@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.artifacts import local
+from detector.artifacts.stored import MOST_STORED, stored
 from detector.channels._channel import Channel
 from detector.commands._deliver import deliver
 from detector.commands._door import Clock, Door
@@ -16,8 +17,9 @@ from detector.ledger import acknowledged
 from detector.model.condition import STDOUT
 from detector.model.document import pretty
 from detector.model.report import Report
+from detector.model.words import counted
 from detector.render.annotations import inert, inert_json
-from detector.render.document import artifact_document, stdout_document
+from detector.render.document import stdout_document
 from detector.render.lines import decision_line, resolved_lines
 from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings
 
@@ -32,6 +34,7 @@ class Options:
     artifact: str | None
     snapshot: str | None
     summary: str | None
+    stdout: bool
     dry_run: bool
     quiet: bool
     now: str | None
@@ -40,12 +43,18 @@ class Options:
 
 @dataclass(slots=True)
 class Ended:
-    """How a run ended: its report with the receipts, and what of its work could not be done."""
+    """How a run ended: its report with the receipts, and what of its work could not be done.
+
+    `faults` make the exit code; `remarks` are no fault of this run, and must be said all the same. `kept` says that
+    everything was stored.
+    """
 
     report: Report
     advances: bool = True
     faults: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     shown: Mapping[str, str] = field(default_factory=dict)
+    kept: bool = False
 
     @property
     def code(self) -> int:
@@ -54,6 +63,12 @@ class Ended:
             return UNDELIVERED
         broken = any(event.type == ERRORS_RULE and not event.held for event in self.report.events)
         return BROKEN if broken else 0
+
+    @property
+    def told(self) -> bool:
+        """Whether somebody heard all that is wrong with this run: a channel is well, and nothing was lost."""
+        health = self.report.channels.values()
+        return self.kept and any(one.since is not None and not one.failures for one in health)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +84,14 @@ class Job:
 
 
 def tell(job: Job, ended: Ended) -> None:
-    """Tell the channels what they are owed; the report takes their receipts."""
-    delivery = deliver(job.door, job.settings, ended.report, _link(job), job.options.dry_run)
+    """Tell the channels what they are owed; the report takes their receipts. With nobody to tell it is a fault."""
+    if not job.channels:
+        owed = len(ended.report.owed[STDOUT])
+        if owed and not (job.options.stdout or job.options.dry_run):
+            ended.faults.append(f"{counted(owed, 'alert')} owed, and there is no channel to tell it")
+        return
+    door = replace(job.door, clock=job.clock)
+    delivery = deliver(door, job.settings, ended.report, _link(job), job.options.dry_run)
     ended.report, ended.shown = delivery.report, delivery.shown
     for said in delivery.said:
         job.door.say(said)
@@ -80,7 +101,7 @@ def tell(job: Job, ended: Ended) -> None:
 def show(job: Job, ended: Ended) -> None:
     """Print the lines for people, then the document; or in a dry run exactly what would be sent.
 
-    Where no channel is configured, standard output is the only one, and printing is its receipt.
+    Where somebody reads standard output and no channel is configured, printing is the receipt.
     """
     report = ended.report
     if not job.options.quiet:
@@ -92,7 +113,7 @@ def show(job: Job, ended: Ended) -> None:
         text = inert_json(pretty(stdout_document(report)))
     if not job.door.show(text):
         ended.faults.append("standard output could not be written")
-    elif not job.channels:
+    elif job.options.stdout and not job.channels:
         told = acknowledged(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
         ended.report = replace(report, conditions=told)
 
@@ -103,20 +124,40 @@ def _sent(job: Job, ended: Ended) -> Iterator[str]:
         yield ended.shown.get(channel.name, "nothing is owed")
 
 
-def store(job: Job, ended: Ended) -> None:
-    """Write the artifact wherever it is remembered; a place that does not take it costs the other nothing."""
-    text = pretty(artifact_document(ended.report, _with_snapshot(job)))
-    path = job.options.artifact
+def store(job: Job, ended: Ended, unread: str | None) -> None:
+    """Write the artifact wherever it is remembered; a place that does not take it costs the other nothing.
+
+    `unread` is why a newer memory could not be had. Then nothing is written: what this run told is told again,
+    and what that memory owes is not hidden.
+    """
+    if unread:
+        ended.faults.append(
+            f"nothing was stored, so that the memory that was not read is not hidden: {unread}"
+        )
+        return
+    made, report, path = stored(ended.report, _with_snapshot(job)), ended.report, job.options.artifact
+    lost = [_left_out(made.left_out)] if made.left_out else []
     if path is not None:
-        _kept(ended, f"the artifact {path}", lambda: local.write(Path(path), text))
-    _kept(ended, "the memory", lambda: job.place.store(text, ended.report.generation))
+        lost += _not_written(f"the artifact {path}", lambda: local.write(Path(path), made.text))
+    lost += _not_written("the memory", lambda: job.place.store(made.text, report.runtime, report.generation))
+    ended.faults += lost
+    ended.kept = not lost
 
 
-def _kept(ended: Ended, what: str, write: Callable[[], None]) -> None:
+def _left_out(count: int) -> str:
+    most = MOST_STORED // (1024 * 1024)
+    return (
+        f"{counted(count, 'condition')} of least worth left out of the memory, which holds at most {most} MiB"
+    )
+
+
+def _not_written(what: str, write: Callable[[], None]) -> list[str]:
+    """Return the fault of one place that does not take it, or nothing."""
     try:
         write()
     except OSError as error:
-        ended.faults.append(f"{what} could not be written ({error.strerror or type(error).__name__})")
+        return [f"{what} could not be written ({error.strerror or type(error).__name__})"]
+    return []
 
 
 def _with_snapshot(job: Job) -> bool:

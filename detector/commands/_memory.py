@@ -19,10 +19,10 @@ from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, Settings
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from detector.artifacts.github import OwnRun
+    from detector.artifacts.believed import OwnRun
     from detector.readers.previous import Expected
 
-    Held = AbstractContextManager[None]
+    Held = AbstractContextManager[str | None]
 
 _ARTIFACT = "pt-health.json"  # what a workflow calls it; a dry run reads it without naming it
 _GITHUB_SEC = 45.0
@@ -37,13 +37,16 @@ class Keeping(Protocol):
         """Known once `find` was called."""
 
     def held(self) -> Held:
-        """Hold it for one run; raises EdgeError where another run does not let go of it."""
+        """Hold it for one run; raises EdgeError where another run does not let go of it.
+
+        Yields why it cannot be held, or None.
+        """
 
     def find(self, expected: Expected) -> Found:
         """Return what is remembered; nothing is raised."""
 
-    def store(self, text: str, generation: int) -> None:
-        """Keep this generation; raises OSError."""
+    def store(self, text: str, runtime: str, generation: int) -> None:
+        """Keep this generation of the runtime's memory; raises OSError."""
 
 
 def keeping(door: Door, settings: Settings, state: str | None, artifact: str | None) -> Keeping:
@@ -56,8 +59,8 @@ def keeping(door: Door, settings: Settings, state: str | None, artifact: str | N
 
 
 @contextmanager
-def _by_nobody_else() -> Iterator[None]:
-    yield
+def _by_nobody_else() -> Iterator[str | None]:
+    yield None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class _Nowhere:
             said="Nothing is remembered, so that every run tells everything: name a folder with --state."
         )
 
-    def store(self, text: str, generation: int) -> None:
+    def store(self, text: str, runtime: str, generation: int) -> None:
         pass
 
 
@@ -88,8 +91,8 @@ class _InFolder:
     def find(self, expected: Expected) -> Found:
         return self.folder.find(expected)
 
-    def store(self, text: str, generation: int) -> None:
-        self.folder.store(text, generation)
+    def store(self, text: str, runtime: str, generation: int) -> None:
+        self.folder.store(text, runtime, generation)
 
 
 @dataclass(slots=True)
@@ -110,14 +113,15 @@ class _AtGitHub:
         missing = [name for name in _GITHUB_NEEDS if not self.door.environ.get(name)]
         missing += [] if token_of(self.door) else ["GITHUB_TOKEN"]
         if missing:
-            return Found(lost(f"GitHub was not asked for it: {', '.join(missing)} is not set"))
+            return _unasked(f"GitHub was not asked for it: {', '.join(missing)} is not set")
         try:
             return self._found(expected)
         except EdgeError as error:
-            return Found(lost(f"GitHub could not be asked for it: {error}"))
+            return _unasked(f"GitHub could not be asked for it: {error}")
 
     def _found(self, expected: Expected) -> Found:
-        from detector.artifacts.github import Workflow, home_of
+        from detector.artifacts.believed import home_of
+        from detector.artifacts.github import Workflow
 
         repository = repository_of(self.door, None) or ""
         github = github_of(self.door, self.settings, repository, _GITHUB_SEC)
@@ -126,7 +130,7 @@ class _AtGitHub:
         return Workflow(github, home, self._own()).find(expected)
 
     def _own(self) -> OwnRun:
-        from detector.artifacts.github import OwnRun
+        from detector.artifacts.believed import OwnRun
 
         environ = self.door.environ
         return OwnRun(
@@ -138,8 +142,12 @@ class _AtGitHub:
             member=Path(self.artifact or _ARTIFACT).name,
         )
 
-    def store(self, text: str, generation: int) -> None:
+    def store(self, text: str, runtime: str, generation: int) -> None:
         pass
+
+
+def _unasked(why: str) -> Found:
+    return Found(lost(why), unread=why)
 
 
 def _number(text: str) -> int:

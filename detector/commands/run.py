@@ -16,7 +16,7 @@ from detector.commands._job import UNDELIVERED, Ended, Job, Options, show, store
 from detector.commands._live import Looking, completed
 from detector.commands._memory import keeping
 from detector.commands._waist import snapshot_of
-from detector.commands._word import leave_word, ping
+from detector.commands._word import leave_word, ping, ping_refused, said_of
 from detector.evaluate import evaluate
 from detector.model.condition import STDOUT
 from detector.model.document import MAX_BYTES, DocumentError, clipped, parse
@@ -36,6 +36,11 @@ from detector.settings import RUN_LANE, RUN_SOURCE, any_source
 @click.option(
     "--summary", metavar="FILE", help="Add the run's page, Markdown [default: $GITHUB_STEP_SUMMARY]."
 )
+@click.option(
+    "--stdout",
+    is_flag=True,
+    help="Somebody reads standard output: where no channel is configured, it is one.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send, store and ping nothing.")
 @click.option("--quiet", is_flag=True, help="Say nothing on stderr about the decision and the coverage.")
 @click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
@@ -44,23 +49,26 @@ from detector.settings import RUN_LANE, RUN_SOURCE, any_source
 def command(door: Door, /, **options: Any) -> int:
     """Do the scheduled job: find the memory, collect, evaluate, tell the channels, then store and ping.
 
-    What is owed is told first and stored after. Exit 3 when something owed was not told, or not stored; a
-    source that fails is an event, and changes no exit code.
+    What is owed is told first and stored after. Exit 3 when something owed was not told, or not stored, or when
+    there is no channel to tell it; a source that fails is an event, and changes no exit code.
     """
     return run(door, Options(**options))
 
 
 def run(door: Door, options: Options) -> int:
     """Run the whole job and return its exit code; the dead-man's switch hears of every ending but a kill."""
-    settings = door.settings(options.env_file)
-    place = keeping(door, settings, options.state, options.artifact)
-    job = Job(door, options, settings, clock_of(door, options.now), channels_of(door, settings), place)
-    if options.dry_run:
-        door.say("Dry run: nothing is sent, stored or pinged.")
-        return _run(job).code
     try:
-        with place.held():
+        job = _job(door, options)
+    except Refused:
+        if not options.dry_run:
+            ping_refused(door, options.env_file)
+        raise
+    if options.dry_run:
+        return _dry(job)
+    try:
+        with job.place.held() as fault:
             ended = _run(job)
+        ended.faults += [fault] if fault else []
     except EdgeError as error:
         door.say(f"detector: nothing was looked at: {error}")
         ping(job, well=False, said="nothing was looked at")
@@ -72,6 +80,22 @@ def run(door: Door, options: Options) -> int:
     return ended.code
 
 
+def _job(door: Door, options: Options) -> Job:
+    """Return the run with all that it needs; raises Refused."""
+    settings = door.settings(options.env_file)
+    place = keeping(door, settings, options.state, options.artifact)
+    return Job(door, options, settings, clock_of(door, options.now), channels_of(door, settings), place)
+
+
+def _dry(job: Job) -> int:
+    """Show what a run would send, and leave nothing."""
+    job.door.say("Dry run: nothing is sent, stored or pinged.")
+    ended = _run(job)
+    for said in (*ended.remarks, *ended.faults):
+        job.door.say(said)
+    return ended.code
+
+
 def _run(job: Job) -> Ended:
     """Remember, look, evaluate, tell; then print and store."""
     document = _given(job)
@@ -80,16 +104,14 @@ def _run(job: Job) -> Ended:
     found = job.place.find(Expected(seen.runtime, seen.taken_at, kinds))
     snapshot, settings = snapshot_of(_looked(job, document, found), job.clock(), job.settings)
     memory = placed(found.memory, snapshot.taken_at, job.clock())
-    for said in (found.said, memory.said):
-        if said:
-            job.door.say(said)
     report = evaluate(snapshot, memory.memory, settings, floors(job.channels) or (STDOUT,))
     ended = Ended(replace(report, run=_run_info(job)), advances=memory.keeps)
-    if ended.advances and job.channels:
+    ended.remarks += [said for said in (found.said, memory.said, *said_of(job, report)) if said]
+    if ended.advances:
         tell(job, ended)
     show(job, ended)
     if ended.advances and not job.options.dry_run:
-        store(job, ended)
+        store(job, ended, found.unread)
     return ended
 
 

@@ -25,6 +25,15 @@ def inert_json(text: str) -> str:
 
 def error(title: str, said: str) -> str:
     """Return the line with which the runner puts an error on the run's page."""
+    return _annotation("error", title, said)
+
+
+def warning(title: str, said: str) -> str:
+    """Return the line with which the runner puts a warning on the run's page."""
+    return _annotation("warning", title, said)
+
+
+def _annotation(kind: str, title: str, said: str) -> str:
     shown = redacted_text(said)[:_MOST].replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     head = title.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
-    return f"::error title={head}::{shown}"
+    return f"::{kind} title={head}::{shown}"

@@ -10,8 +10,10 @@ from detector.model.rule import OCCURRENCE, WARNING, Finding, Limits, Verdicts, 
 def check(facts: Facts, limits: Limits) -> Verdicts:
     """A previous artifact was expected and could not be used, so that everything active is told again."""
     if facts.before.lost:
-        yield Finding(
-            WARNING,
-            f"The memory was lost, and everything active is told again: {facts.before.lost}.",
-            at=facts.taken_at,
+        older = facts.before.taken_at is not None
+        what = (
+            "The newest memory was lost and an older one takes its place, so that what only it owed may never be told"
+            if older
+            else "The memory was lost, and everything active is told again"
         )
+        yield Finding(WARNING, f"{what}: {facts.before.lost}.", at=facts.taken_at)

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from detector.artifacts.github import OwnRun, Workflow, home_of
+from detector.artifacts.archive import MOST_COMPRESSED
+from detector.artifacts.believed import OwnRun, home_of
+from detector.artifacts.github import Workflow
 from detector.clients.github import GitHub as Client
 from detector.clients.wire import Deadline, Reach
 from detector.model.checksum import checksum_of
@@ -145,7 +147,7 @@ def test_a_stranger_is_not_even_downloaded(github, run, made):
 UNUSABLE = {
     "a digest that differs": ({"digest": "sha256:" + "0" * 64}, None, "SHA-256 differs"),
     "no digest": ({"digest": None}, None, "no digest"),
-    "too large": ({"size_in_bytes": 5 * 1024 * 1024 + 1}, None, "larger than"),
+    "too large": ({"size_in_bytes": MOST_COMPRESSED + 1}, None, "larger than"),
     "no archive": ({}, b"not a zip", "cannot be read"),
     "another member": ({}, zipped("{}", "evil.json"), "not called pt-health.json"),
     "a changed body": ({}, zipped(json.dumps(TAMPERED)), "checksum"),
@@ -241,10 +243,88 @@ def test_a_wrong_token_is_named_by_what_github_says_and_never_shown(github):
     assert "ghs_wrong" not in str(raised.value)
 
 
-def test_a_usual_run_asks_eleven_times(github):
-    """The repository, the runs, and of each of three runs the list, the redirect and the archive."""
+# --- how often it asks ------------------------------------------------------------------------------------
+
+
+def test_a_usual_run_asks_twelve_times(github):
+    """The repository, the runs, and of each of five runs the list and the redirect; the archives lie elsewhere."""
     for number in range(1, 101):
         github.run(100 + number, minutes=number)
-        github.upload(100 + number, artifact(number, 60 * number) if number > 97 else b"not read")
+        github.upload(100 + number, artifact(number, 60 * number) if number > 95 else b"not read")
     assert generation(look(github)) == 100
-    assert (sum(github.asked.values()), len(github.store.requests)) == (8, 3)
+    assert (sum(github.asked.values()), len(github.store.requests)) == (12, 5)
+
+
+def red(github, count: int) -> None:
+    for number in range(count):
+        github.run(1000 + number, minutes=10 + number, conclusion="failure")
+
+
+@pytest.mark.parametrize("count", [9, 99, 100, 250])
+def test_a_day_of_runs_that_left_nothing_hides_no_memory_and_asks_no_more(github, count):
+    github.run(100, minutes=1, conclusion="failure")  # it told, and one channel did not take it
+    github.upload(100, artifact(4))
+    red(github, count)
+    assert generation(look(github)) == 4
+    assert sum(github.asked.values()) <= 16
+
+
+def test_where_other_workflows_fill_the_list_the_runs_that_ended_well_lead_there(github):
+    github.run(100, minutes=1)
+    github.upload(100, artifact(4))
+    red(github, 100)
+    for number in range(301):
+        github.upload(1000, b"x", name=f"coverage-{number}")
+    assert generation(look(github)) == 4
+    assert sum(github.asked.values()) <= 20
+
+
+def test_a_day_of_runs_that_left_nothing_does_not_make_a_lost_memory_a_first_run(github):
+    github.run(100, minutes=1)
+    red(github, 100)
+    assert "1 earlier runs ended well" in str(look(github).memory.before.lost)
+
+
+def test_of_all_artifacts_only_those_of_believed_runs_are_downloaded(github):
+    github.run(100, minutes=1)
+    github.upload(100, artifact(4))
+    github.run(101, minutes=2, head_repository_id=FORK_ID)
+    github.upload(101, artifact(9, 900))
+    github.run(102, minutes=3, event="pull_request")
+    github.upload(102, artifact(9, 900))
+    github.run(103, minutes=4)
+    github.upload(103, artifact(9, 900), attempt=7)  # an attempt that the run never had
+    github.upload(104, artifact(9, 900))  # a run that GitHub does not list
+    red(github, 120)
+    found = look(github)
+    assert (generation(found), len(github.store.requests)) == (4, 1)
+
+
+# --- what could not be had this time ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", [ARTIFACTS, ARCHIVE], ids=["list", "archive"])
+def test_a_newest_artifact_that_cannot_be_had_now_is_not_to_be_hidden(github, operation):
+    for number in (1, 2):
+        github.run(100 + number, minutes=number)
+        github.upload(100 + number, artifact(number, 60 * number))
+    github.fails(operation, 503, 503, 503, 200)
+    found = look(github)
+    assert (generation(found), "503" in str(found.unread)) == (1, True)
+    assert found.memory.before.lost is None
+
+
+def test_one_that_was_deleted_meanwhile_is_gone_for_good(github):
+    for number in (1, 2):
+        github.run(100 + number, minutes=number)
+        github.upload(100 + number, artifact(number, 60 * number))
+    github.fails(ARCHIVE, 404, 200)
+    found = look(github)
+    assert (generation(found), found.unread, "it is gone" in str(found.said)) == (1, None, True)
+
+
+def test_a_memory_that_is_older_and_lies_higher_is_found_among_the_five_newest(github):
+    for number, value in enumerate((7, 1, 2, 3, 4), 1):
+        github.run(100 + number, minutes=number)
+        github.upload(100 + number, artifact(value, 60 * number))
+    assert generation(look(github)) == 7

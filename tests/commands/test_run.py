@@ -7,11 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from detector.catalog import all_rules
 from detector.commands import run as run_module
+from detector.evaluate import evaluate
 from tests.door import answer
 from tests.github_memory import FORK_ID, NAME, TOKEN, github_with_memory
 from tests.loopback import closed_port, reply, says, serving
@@ -129,10 +132,10 @@ def test_a_run_that_breaks_leaves_the_memory_of_the_one_before(slack, snapshot, 
 def test_lost_memory_is_told_and_everything_again_in_one_message(slack, snapshot, tmp_path):
     words = ("run", "--state", str(tmp_path / "s"), "--snapshot")
     answer(*words, snapshot(0, **FIRING), environ=to_slack(slack))
-    (tmp_path / "s" / "memory-00000001.json").write_text("{")
+    (tmp_path / "s" / "memory-aegis-pt-core-00000001.json").write_text("{")
     done = answer(*words, snapshot(600, **FIRING), environ=to_slack(slack))
     assert (done.code, sorted(done.types), len(slack.posts)) == (0, ["memory_lost", *TYPES], 2)
-    assert "memory-00000001.json" in everything(slack.posts[1])
+    assert "memory-aegis-pt-core-00000001.json" in everything(slack.posts[1])
 
 
 def test_a_snapshot_older_than_the_memory_is_printed_and_neither_told_nor_stored(
@@ -145,18 +148,152 @@ def test_a_snapshot_older_than_the_memory_is_printed_and_neither_told_nor_stored
     assert (late.code, sorted(late.types)) == (0, TYPES)
     assert "the memory is not advanced" in late.err
     assert ([text.split()[1] for text in slack.texts], pinged(switch)) == (["WATCHING"], ["/u"])
-    assert not (tmp_path / "s" / "memory-00000002.json").exists()
+    assert not (tmp_path / "s" / "memory-aegis-pt-core-00000002.json").exists()
 
 
-def test_without_a_channel_standard_output_is_the_one(snapshot, tmp_path):
+def test_standard_output_is_a_channel_where_somebody_is_said_to_read_it(switch, snapshot, tmp_path):
+    environ = {"AEGIS_PT_PING_URL": f"{switch.url}/u"}
+    words = ("run", "--stdout", "--state", str(tmp_path / "s"), "--snapshot")
+    first, second = (answer(*words, snapshot(at, **FIRING), environ=environ) for at in (0, 600))
+    assert (first.code, len(first.document["new_events"])) == (0, 2)
+    assert (second.code, second.document["new_events"]) == (0, [])
+    assert "NOBODY IS TOLD" not in first.err
+    assert pinged(switch) == ["/u", "/u"]
+
+
+# --- nobody to tell, nothing to look at -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"AEGIS_PT_SLACK_WEBHOOK": "https://hooks.example/x"}], ids=["none", "misspelt"]
+)
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)], ids=["", "quiet"])
+def test_without_a_channel_what_is_owed_is_undelivered_on_every_run(
+    environ, quiet, switch, snapshot, tmp_path
+):
+    environ = {**environ, "AEGIS_PT_PING_URL": f"{switch.url}/u"}
+    for at in (0, 600):
+        done = answer(
+            "run",
+            *quiet,
+            "--state",
+            str(tmp_path / "s"),
+            "--snapshot",
+            snapshot(at, **FIRING),
+            environ=environ,
+        )
+        assert (done.code, owed(done)) == (3, TYPES)
+        assert "2 alerts owed, and there is no channel to tell it" in done.err
+        assert "NOBODY IS TOLD: no channel is configured. Set " in done.err
+        assert "AEGIS_PT_SLACK_WEBHOOK_URL" in done.err
+    assert pinged(switch) == ["/u/fail"] * 2
+
+
+def test_without_a_channel_a_run_that_owes_nothing_says_so_and_is_not_well(switch, snapshot, tmp_path):
+    environ = {"AEGIS_PT_PING_URL": f"{switch.url}/u", "GITHUB_ACTIONS": "true"}
+    page = tmp_path / "page.md"
+    words = (
+        "run",
+        "--quiet",
+        "--summary",
+        str(page),
+        "--state",
+        str(tmp_path / "s"),
+        "--snapshot",
+        snapshot(),
+    )
+    done = answer(*words, environ=environ)
+    assert (done.code, pinged(switch)) == (0, ["/u/fail"])
+    assert "::warning title=PT health::NOBODY IS TOLD" in done.err
+    assert "NOBODY IS TOLD" in page.read_text()
+
+
+def test_a_channel_that_comes_later_is_told_what_nobody_heard(slack, snapshot, tmp_path):
     words = ("run", "--state", str(tmp_path / "s"), "--snapshot")
-    first, second = (answer(*words, snapshot(at, **FIRING)) for at in (0, 600))
-    assert (len(first.document["new_events"]), second.document["new_events"]) == (2, [])
+    answer(*words, snapshot(0, **FIRING))
+    done = answer(*words, snapshot(600, **FIRING), environ=to_slack(slack))
+    assert (done.code, owed(done), len(slack.posts)) == (0, TYPES, 1)
+
+
+def test_a_dry_run_without_a_channel_says_so_and_is_no_fault(snapshot, tmp_path):
+    done = answer("run", "--dry-run", "--state", str(tmp_path / "s"), "--snapshot", snapshot(0, **FIRING))
+    assert (done.code, "NOBODY IS TOLD" in done.err) == (0, True)
+
+
+def test_where_no_source_is_configured_nothing_was_checked_and_the_switch_hears_it(slack, switch, tmp_path):
+    environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u")
+    for _ in range(2):
+        done = answer("run", "--quiet", "--state", str(tmp_path / "s"), environ=environ)
+        assert (done.code, "NOTHING WAS CHECKED: no source is configured." in done.err) == (0, True)
+    assert pinged(switch) == ["/u/fail"] * 2
+
+
+def test_where_no_source_answers_nothing_was_seen_and_the_switch_hears_it(slack, switch, tmp_path):
+    environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u")
+    environ["AEGIS_PT_STATUS_URL"] = f"http://127.0.0.1:{closed_port()}/status"
+    done = answer("run", "--quiet", "--state", str(tmp_path / "s"), environ=environ)
+    assert (done.code, "NOTHING WAS SEEN: no source said anything" in done.err) == (0, True)
+    assert pinged(switch) == ["/u/fail"]
+
+
+def test_a_market_that_is_closed_is_well(slack, switch, tmp_path):
+    sunday = {**later(healthy(), 5 * 86_400), "taken_at": "2026-06-07T15:00:00Z"}
+    environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u")
+    words = ("run", "--now", "2026-06-07T15:00:00Z", "--state", str(tmp_path / "s"), "--snapshot", "-")
+    done = answer(*words, stdin=sunday, environ=environ)
+    assert (done.code, "NOTHING WAS" in done.err, pinged(switch)) == (0, False, ["/u"])
+
+
+# --- a folder that cannot be held or written ----------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_made_keeps_no_alert_back(slack, switch, snapshot, tmp_path):
+    (tmp_path / "file").write_text("")
+    environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u")
+    done = answer(
+        "run", "--state", str(tmp_path / "file" / "s"), "--snapshot", snapshot(0, **FIRING), environ=environ
+    )
+    assert (done.code, len(slack.posts), pinged(switch)) == (3, 1, ["/u/fail"])
+    assert "cannot be held (Not a directory)" in done.err
+    assert "cannot be" in done.err.split("detector: ")[-1]
+
+
+def test_a_folder_that_became_read_only_is_read_and_the_alert_goes_out(
+    slack, snapshot, tmp_path, monkeypatch
+):
+    words = ("run", "--state", str(tmp_path / "s"), "--snapshot")
+    answer(*words, snapshot(0, status_v3={"pending_orders": 3}), environ=to_slack(slack))
+
+    def read_only(*given: object, **more: object) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", read_only)
+    monkeypatch.setattr(os, "fsync", read_only)
+    done = answer(*words, snapshot(600, **FIRING), environ=to_slack(slack))
+    assert (done.code, owed(done), len(slack.posts)) == (3, ["unknown_fill"], 2)
+    assert "memory_lost" not in done.types
+    assert "the memory could not be written (Read-only file system)" in done.err
+
+
+def test_two_runtimes_in_one_folder_keep_what_each_owes(slack, snapshot, tmp_path):
+    def at(seconds, runtime, hook=slack.hook, **status):
+        environ = {"AEGIS_PT_RUNTIME": runtime, "AEGIS_PT_SLACK_WEBHOOK_URL": hook}
+        document = {**healthy(), "runtime": runtime}
+        document["status_v3"] = {**document["status_v3"], **status}
+        words = ("run", "--state", str(tmp_path / "s"), "--snapshot", "-")
+        return answer(*words, stdin=later(document, seconds), environ=environ)
+
+    at(0, "a")
+    at(300, "a", f"http://127.0.0.1:{closed_port()}/", unknown_fills=1)
+    assert "memory_lost" not in at(600, "b").types
+    assert "memory_lost" not in at(900, "a", unknown_fills=1).types
+    assert "unknown_fill" in everything(slack.posts[-1])
+    assert not list((tmp_path / "s").glob("*.bad"))
 
 
 def test_without_a_place_nothing_is_remembered_and_that_is_said(snapshot):
     for _ in range(2):
-        done = answer("run", "--snapshot", snapshot(0, **FIRING))
+        done = answer("run", "--stdout", "--snapshot", snapshot(0, **FIRING))
         assert (done.code, len(done.document["new_events"])) == (0, 2)
         assert "Nothing is remembered" in done.err
 
@@ -200,7 +337,7 @@ def test_two_processes_at_once_tell_once(slack, snapshot, tmp_path):
     said = [json.loads(one.communicate(timeout=50)[0])["new_events"] for one in both]
     assert [one.returncode for one in both] == [0, 0]
     assert (sorted(map(len, said)), len(slack.posts)) == ([0, 2], 1)
-    assert (tmp_path / "s" / "memory-00000002.json").exists()
+    assert (tmp_path / "s" / "memory-aegis-pt-core-00000002.json").exists()
 
 
 def test_the_example_of_the_help_runs_and_leaves_nothing(tmp_path, monkeypatch):
@@ -233,7 +370,7 @@ def test_settings_that_contradict_are_refused_before_anything_is_looked_at(slack
     environ = to_slack(slack, AEGIS_PT_SLACK_TOKEN="xoxb-1", AEGIS_PT_SLACK_CHANNEL="#a")
     done = answer("run", "--snapshot", snapshot(), environ=environ)
     assert (done.code, done.out) == (2, b"")
-    assert "to be told in two ways" in done.err
+    assert "are both set; Slack is told in one way, so leave one out" in done.err
 
 
 def test_sources_that_fail_are_events_and_no_failure(slack, tmp_path):
@@ -267,10 +404,10 @@ def test_a_dry_run_shows_exactly_what_the_next_one_sends_and_changes_nothing(
 
 def test_a_dry_run_keeps_no_copy_of_a_broken_memory(snapshot, tmp_path):
     (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "memory-00000001.json").write_text("{")
+    (tmp_path / "s" / "memory-aegis-pt-core-00000001.json").write_text("{")
     done = answer("run", "--dry-run", "--state", str(tmp_path / "s"), "--snapshot", snapshot())
     assert done.types == ["memory_lost"]
-    assert [path.name for path in (tmp_path / "s").iterdir()] == ["memory-00000001.json"]
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["memory-aegis-pt-core-00000001.json"]
 
 
 # --- the dead-man's switch --------------------------------------------------------------------------------
@@ -288,7 +425,7 @@ def test_the_switch_hears_of_success_only_where_it_looked_told_and_stored(
         artifact = tmp_path / "none" / "a.json"
     if broken == "folder":
         state.mkdir()
-        (state / "memory-00000001.json").mkdir()
+        (state / "memory-aegis-pt-core-00000001.json").mkdir()
         monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(30, "Read-only")))
     if broken == "program":
         monkeypatch.setattr(run_module, "evaluate", lambda *given: 1 / 0)
@@ -314,6 +451,97 @@ def test_a_switch_that_does_not_answer_fails_nothing(status, slack, snapshot, tm
     assert done.code == 0
     assert f"The dead-man's switch was not told: it answered {status}." in done.err
     assert "u-secret-uuid" not in done.err
+
+
+REFUSED = {
+    "a setting": ({"AEGIS_PT_SLACK_MIN": "x"}, ()),
+    "settings that contradict": ({"AEGIS_PT_SLACK_TOKEN": "xoxb-1", "AEGIS_PT_SLACK_CHANNEL": "#a"}, ()),
+    "a file of settings that is not there": ({}, ("--env-file", "none.env")),
+    "a clock": ({}, ("--now", "yesterday")),
+    "a snapshot": ({}, ("--snapshot", "none.json")),
+}
+
+
+@pytest.mark.parametrize(("more", "words"), REFUSED.values(), ids=REFUSED.keys())
+def test_the_switch_hears_of_a_run_that_is_refused(more, words, slack, switch, tmp_path):
+    environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u?create=1", **more)
+    done = answer("run", "--state", str(tmp_path / "s"), *words, environ=environ)
+    assert (done.code, pinged(switch)) == (2, ["/u/fail?create=1"])
+    assert answer("run", "--dry-run", *words, environ=environ).code == 2
+    assert len(switch.requests) == 1
+
+
+def test_the_switch_may_stand_in_a_file_of_settings_that_is_refused(switch, tmp_path):
+    file = tmp_path / "health.env"
+    file.write_text(f"what is this\nAEGIS_PT_PENDING_ORDER_WARN=three\nAEGIS_PT_PING_URL={switch.url}/u\n")
+    done = answer("run", "--env-file", str(file), "--state", str(tmp_path / "s"))
+    assert (done.code, pinged(switch)) == (2, ["/u/fail"])
+
+
+def test_a_switch_that_is_refused_itself_is_only_said(tmp_path):
+    done = answer("run", "--state", str(tmp_path / "s"), environ={"AEGIS_PT_PING_URL": "nowhere"})
+    assert (done.code, "AEGIS_PT_PING_URL" in done.err) == (2, True)
+
+
+# --- what the steps after it are told ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("broken", "code", "told"),
+    [
+        ("nothing", 0, True),
+        ("one channel of two", 3, True),
+        ("the only channel", 3, False),
+        ("no channel", 3, False),
+        ("the artifact", 3, False),
+        ("a rule, in the first run", 4, True),
+        ("a rule, later", 4, True),
+        ("the program", 4, False),
+    ],
+)
+def test_it_says_to_the_next_steps_whether_somebody_heard_what_is_wrong(
+    broken, code, told, slack, snapshot, tmp_path, monkeypatch
+):
+    outputs = tmp_path / "outputs"
+    environ = to_slack(slack, GITHUB_OUTPUT=str(outputs))
+    artifact = tmp_path / ("none" if broken == "the artifact" else "") / "a.json"
+    words = ("run", "--state", str(tmp_path / "s"), "--artifact", str(artifact), "--snapshot")
+    with mail_on_loopback() as box:
+        if broken == "one channel of two":
+            environ |= box.environ()
+        if "channel" in broken:
+            slack.then(*[says(b"no_service", 404)] * 2)
+        if broken == "no channel":
+            del environ["AEGIS_PT_SLACK_WEBHOOK_URL"]
+        if broken.startswith("a rule"):
+            monkeypatch.setattr(run_module, "evaluate", with_a_broken_rule)
+        if broken == "a rule, later":
+            answer(*words, snapshot(0), environ=environ)
+            outputs.unlink()
+        if broken == "the program":
+            monkeypatch.setattr(run_module, "evaluate", lambda *given: 1 / 0)
+        done = answer(*words, snapshot(600, **FIRING), environ=environ)
+    assert done.code == code
+    assert (outputs.exists() and outputs.read_text() == "told=yes\n") is told
+
+
+def with_a_broken_rule(snapshot, memory, settings, channels):
+    """Evaluate as `evaluate` does, with one rule in the catalog that breaks."""
+
+    def breaks(facts, limits):
+        yield 1 / 0
+
+    rules = all_rules()
+    broken = replace(next(one for one in rules if one.name == "heartbeat_stale"), check=breaks)
+    others = [one for one in rules if one.name != "heartbeat_stale"]
+    return evaluate(snapshot, memory, settings, channels, [*others, broken])
+
+
+def test_the_clock_at_the_door_is_the_channels_too(slack, snapshot, tmp_path):
+    words = ("run", "--now", "2026-06-02T15:07:00Z", "--state", str(tmp_path / "s"), "--snapshot")
+    answer(*words, snapshot(0, **FIRING), environ=to_slack(slack))
+    stored = json.loads(next((tmp_path / "s").glob("memory-*")).read_text())
+    assert stored["channels"]["slack"]["last_success"] == "2026-06-02T15:07:00Z"
 
 
 # --- in a workflow ----------------------------------------------------------------------------------------
@@ -430,7 +658,87 @@ def test_a_workflow_that_does_not_hand_over_what_is_needed_has_lost_its_memory(
 def test_an_api_that_cannot_be_asked_is_lost_memory_and_the_run_goes_on(github, slack, snapshot, tmp_path):
     github.fails("/repos/{owner}/{repo}", 503)
     done = in_workflow(github, tmp_path, snapshot, **to_slack(slack))
-    assert (done.code, "memory_lost" in done.types, len(slack.posts)) == (0, True, 1)
+    assert (done.code, "memory_lost" in done.types, len(slack.posts)) == (3, True, 1)
+    assert "nothing was stored, so that the memory that was not read is not hidden" in done.err
+
+
+def test_runs_that_could_not_ask_hide_nothing_that_is_owed(github, slack, snapshot, tmp_path):
+    """A fill while Slack is down; GitHub's API down for longer than artifacts are compared; then all is well."""
+    dead = to_slack(slack, AEGIS_PT_SLACK_WEBHOOK_URL=f"http://127.0.0.1:{closed_port()}/")
+
+    def at(number, patch, **environ):
+        seen = snapshot(600 * number, status_v3=patch)
+        words = ("run", "--artifact", str(tmp_path / "pt-health.json"), "--snapshot", seen)
+        (tmp_path / "pt-health.json").unlink(missing_ok=True)
+        github.run(9000 + number, minutes=10 * number, conclusion="failure")
+        done = answer(*words, environ={**github.environ(9000 + number), **environ})
+        if (tmp_path / "pt-health.json").exists():
+            github.upload(9000 + number, (tmp_path / "pt-health.json").read_text())
+        return done
+
+    at(0, {}, **to_slack(slack))
+    at(1, {"pending_orders": 3}, **dead)
+    for number in (2, 3):
+        at(number, {}, **dead)
+    for number in range(4, 12):
+        github.fails("/repos/{owner}/{repo}", 403)
+        assert at(number, {}, **to_slack(slack)).code == 3
+        assert not (tmp_path / "pt-health.json").exists()
+    github.faults.clear()
+    assert not any("pending_orders_high" in everything(post) for post in slack.posts)
+    assert at(12, {}, **to_slack(slack)).code == 0
+    assert "pending_orders_high" in everything(slack.posts[-1])
+
+
+def test_a_newest_artifact_that_is_broken_is_told_and_the_older_one_remembered(
+    github, slack, snapshot, tmp_path
+):
+    page = tmp_path / "page.md"
+    for number in (0, 1):
+        in_workflow(github, tmp_path, snapshot, 9000 + number, seconds=600 * number, **to_slack(slack))
+    github.archives[github.artifacts[-1]["id"]] = b"broken"
+    environ = to_slack(slack, GITHUB_STEP_SUMMARY=str(page))
+    done = in_workflow(github, tmp_path, snapshot, 9002, seconds=1200, **environ)
+    assert (done.code, owed(done)) == (0, ["memory_lost"])
+    assert "an older one takes its place" in everything(slack.posts[-1])
+    assert "::warning title=PT health::Passed over: pt-health-memory-9001-1" in done.err
+    assert "Passed over" in page.read_text()
+    again = in_workflow(github, tmp_path, snapshot, 9003, seconds=1800, **to_slack(slack))
+    assert (again.code, owed(again), "Passed over" in again.err) == (0, [], False)
+
+
+def test_a_flood_that_was_not_told_is_stored_so_that_it_can_be_read_and_told(github, slack, tmp_path):
+    """Some thousand debts once made an artifact that the next run refused to read."""
+
+    def at(number, count, hook):
+        orders = [
+            {
+                "order_id": f"o{one}",
+                "symbol": f"S{one}",
+                "kind": "exit",
+                "age_sec": 99_999,
+                "status": "PendingSubmit",
+            }
+            for one in range(count)
+        ]
+        document = later(healthy(), 600 * number)
+        document["status_v3"] = {**document["status_v3"], "orders": orders, "pending_orders": 0}
+        artifact = tmp_path / "pt-health.json"
+        github.run(9000 + number, minutes=10 * number, conclusion=None, status="in_progress")
+        environ = {**github.environ(9000 + number), "AEGIS_PT_SLACK_WEBHOOK_URL": hook}
+        done = answer("run", "--artifact", str(artifact), "--snapshot", "-", stdin=document, environ=environ)
+        github.upload(9000 + number, artifact.read_text())
+        return done
+
+    at(0, 0, slack.hook)
+    flooded = at(1, 4000, f"http://127.0.0.1:{closed_port()}/")
+    assert flooded.code == 3
+    assert re.search(r"\d+ conditions of least worth left out of the memory", flooded.err)
+    for number in (2, 3):
+        after = at(number, 0, slack.hook)
+        assert (after.code, "Passed over" in after.err, "memory_lost" in after.types) == (0, False, False)
+    assert len(slack.posts) == 2
+    assert "more" in everything(slack.posts[-1])
 
 
 def test_a_forks_artifact_silences_nothing(github, slack, snapshot, tmp_path):
@@ -457,10 +765,10 @@ def test_where_anyone_can_download_it_an_artifact_holds_no_snapshot(
     assert ("snapshot" in json.loads((tmp_path / "pt-health.json").read_text())) is holds
 
 
-def test_where_nobody_knows_who_can_download_it_an_artifact_holds_no_snapshot(github, snapshot, tmp_path):
+def test_where_nobody_knows_who_can_download_it_there_is_no_artifact(github, snapshot, tmp_path):
     github.fails("/repos/{owner}/{repo}", 500)
     in_workflow(github, tmp_path, snapshot)
-    assert "snapshot" not in json.loads((tmp_path / "pt-health.json").read_text())
+    assert not (tmp_path / "pt-health.json").exists()
 
 
 def test_a_workflow_must_name_what_it_uploads(github, snapshot):
@@ -470,7 +778,10 @@ def test_a_workflow_must_name_what_it_uploads(github, snapshot):
 
 def test_a_folder_wins_over_the_workflow(github, snapshot, tmp_path):
     answer("run", "--state", str(tmp_path / "s"), "--snapshot", snapshot(), environ=github.environ())
-    assert (github.api.requests, (tmp_path / "s" / "memory-00000001.json").exists()) == ([], True)
+    assert (github.api.requests, (tmp_path / "s" / "memory-aegis-pt-core-00000001.json").exists()) == (
+        [],
+        True,
+    )
 
 
 def test_the_token_stands_in_nothing_that_is_written(github, slack, snapshot, tmp_path):
@@ -496,14 +807,14 @@ def hostile(tmp_path, **environ):
     document["status_v3"] = {**healthy()["status_v3"], "open_positions": [{"symbol": HOSTILE, "quantity": 0}]}
     page = tmp_path / "page.md"
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(page), **environ}
-    return answer("run", "--snapshot", "-", stdin=document, environ=environ), page
+    return answer("run", "--stdout", "--snapshot", "-", stdin=document, environ=environ), page
 
 
 def test_no_line_of_the_log_that_holds_data_is_a_command(tmp_path):
     done, _ = hostile(tmp_path)
     assert "add-mask" in done.out.decode()
     for line in (done.out.decode() + done.err).splitlines():
-        assert not line.lstrip().startswith("::")
+        assert not line.lstrip().startswith("::") or line.startswith("::warning title=PT health::No")
         assert "##[" not in line
 
 
@@ -547,7 +858,14 @@ def test_a_page_is_added_to_what_is_there(snapshot, tmp_path):
 def test_what_was_not_told_or_stored_is_an_error_on_the_runs_page(slack, snapshot, tmp_path):
     slack.then(says(b"no_service", 404))
     environ = to_slack(slack, GITHUB_ACTIONS="true")
-    words = ("run", "--artifact", str(tmp_path / "none" / "a,b:c%.json"), "--snapshot")
+    words = (
+        "run",
+        "--state",
+        str(tmp_path / "s"),
+        "--artifact",
+        str(tmp_path / "none" / "a,b:c%.json"),
+        "--snapshot",
+    )
     done = answer(*words, snapshot(0, **FIRING), environ=environ)
     lines = [line for line in done.err.splitlines() if line.startswith("::")]
     assert done.code == 3

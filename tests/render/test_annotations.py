@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from detector.render.annotations import error, inert, inert_json
+from detector.render.annotations import error, inert, inert_json, warning
 from tests.door import answer
 
 
@@ -41,6 +41,10 @@ def test_what_is_said_on_stderr_is_no_command(name):
 
 def test_an_error_carries_its_text_whole_and_as_one_line():
     assert error("PT health", "50 %\r\nnext") == "::error title=PT health::50 %25%0D%0Anext"
+
+
+def test_a_warning_differs_from_an_error_in_its_name_alone():
+    assert warning("PT health", "50 %") == "::warning title=PT health::50 %25"
 
 
 def test_a_title_cannot_end_early():

@@ -30,6 +30,19 @@ def test_nothing_at_all_says_that_nothing_was_checked():
     )
 
 
+@pytest.mark.parametrize("section", ["broker", "stores"])
+def test_a_broker_and_stores_that_agree_were_checked(section):
+    told = {"broker": {"connected": True, "positions": []}, "stores": {"position_state": [], "trades": []}}
+    said = line({"taken_at": "2026-06-02T15:00:00Z", section: told[section]})
+    assert said.startswith("observe: 0 events; 0 of 11 golden signals seen (not seen: ")
+    assert "nothing was checked" in line({"taken_at": "2026-06-02T15:00:00Z", section: {}})
+
+
+def test_a_section_of_which_a_part_is_read_is_not_called_unread():
+    document = patched(healthy(), {"gateway": {"port": 4002}})
+    assert "not read by this version: gateway (but its port);" in line(document)
+
+
 def test_what_was_not_seen_is_named():
     said = line(patched(healthy(), {"ecs": None, "containers": None}))
     assert "8 of 11 golden signals seen (not seen: runtime primary, gateway, standby guard)" in said

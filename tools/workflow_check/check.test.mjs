@@ -68,7 +68,11 @@ describe("what an expression of the monitor becomes", () => {
   it("the settings are this repository's", () =>
     assert.equal(evaluated(step("job").env.AEGIS_PT_ENV_FILE, own), ".github/aws-ibkr-pt-health.env"));
   it("the settings are the caller's where it is called", () =>
-    assert.equal(evaluated(step("job").env.AEGIS_PT_ENV_FILE, { inputs: { env_file: "ops/x.env" } }), "caller/ops/x.env"));
+    assert.equal(evaluated(step("job").env.AEGIS_PT_ENV_FILE, { inputs: { env_file: "ops/x.env" } }), "ops/x.env"));
+  it("the paths in them begin where they lie", () => {
+    assert.equal(evaluated(step("job").env.SETTINGS_OF, { inputs: { env_file: "ops/x.env" } }), "caller");
+    assert.equal(evaluated(step("job").env.SETTINGS_OF, { inputs: {} }), ".");
+  });
   it("one group for all lanes", () =>
     assert.equal(evaluated(WORKFLOW.concurrency.group, own), "aws-ibkr-pt-health"));
   it("what a dispatch says stays text", () => {
