@@ -78,11 +78,23 @@ def test_while_the_power_is_off_the_machine_does_not_run_and_from_elsewhere_its_
 def test_the_broker_is_not_seen_before_the_gateway_answers():
     one = incident(OUTAGE)
     for lane in one.lanes:
-        before, after = (seen(one, lane, utc(f"2026-05-06T19:{minute}")) for minute in (48, 49))
-        assert before is not None
-        assert "broker" not in before
+        refused, opens, after = (seen(one, lane, utc(f"2026-05-06T19:{minute}")) for minute in (47, 48, 49))
+        assert refused is not None
+        assert "broker" not in refused
+        assert opens is not None
+        assert opens["broker"] == {"as_of": "2026-05-06T19:47:55Z", "connected": True, "port": 4002}
         assert after is not None
         assert after["broker"]["positions"][0]["realizedPNL"] == 3742.44
+
+
+def test_the_stores_are_not_seen_before_the_runtime_s_processes_are_back():
+    one = incident(OUTAGE)
+    for lane in one.lanes:
+        boots, back = (seen(one, lane, utc(f"2026-05-06T19:{minute}")) for minute in (43, 44))
+        assert boots is not None
+        assert "stores" not in boots
+        assert back is not None
+        assert back["stores"]["position_state"][0]["is_open"] == 1
 
 
 # --- 2026-05-06 ----------------------------------------------------------------------------------------
@@ -217,10 +229,27 @@ def test_the_repair_at_04_45_is_believed_once_the_quiet_window_is_over():
 
 @pytest.mark.parametrize("minutes", [1, 2, 5])
 def test_the_baseline_is_quiet_but_for_what_the_runbook_itself_notifies(minutes):
-    """The TWS disconnect with positions open: 1100 and a lost link are on the runbook's own list. Nothing else."""
+    """The TWS disconnect with positions open, and the minute between two tasks: both are on the runbook's own list."""
     items = [item for run in runs(BASELINE, "remote", minutes) for item in told(run)]
-    assert items in ([], ["new broker_disconnected", "resolved broker_disconnected"])
+    link, tasks = "broker_disconnected", "ecs_service_count_mismatch"
+    new = [item for item in items if item.startswith("new")]
+    assert new in ([], [f"new {link}"], [f"new {link}", f"new {tasks}"])
+    assert sorted(items) == sorted([*new, *(item.replace("new", "resolved") for item in new)])
     assert items or minutes > 4  # a run every four minutes or more often sees the four minutes of it
+
+
+def test_between_two_tasks_the_old_one_is_not_called_running():
+    one = incident(BASELINE)
+    for minute, running, stopped in (
+        (38, ["aaaaaaaa01"], []),
+        (39, [], ["aaaaaaaa01"]),
+        (40, ["bbbbbbbb02"], ["aaaaaaaa01"]),
+    ):
+        snapshot = seen(one, one.lane("remote"), utc(f"2026-06-01T13:{minute}"))
+        assert snapshot is not None
+        tasks = snapshot["ecs"]["tasks"]
+        assert [task["taskArn"][-10:] for task in tasks if task["lastStatus"] == "RUNNING"] == running
+        assert [task["taskArn"][-10:] for task in snapshot["ecs"]["stopped_tasks"]] == stopped
 
 
 def test_a_degraded_feed_of_ten_minutes_and_a_single_order_are_told_of_by_nothing():

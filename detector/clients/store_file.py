@@ -21,6 +21,7 @@ PATIENCE_SEC = 1.0
 PAUSE_SEC = 0.01
 IS_LOCKED = f"a writer holds it locked for over {PATIENCE_SEC:g} s"
 IS_NO_DATABASE = "it is no SQLite database, or an encrypted one"
+_BESIDE = ("-wal", "-shm", "-journal")
 _MAGIC = b"SQLite format 3\x00"
 _READ_VERSION, _WAL = 19, 2  # the byte of the header that says how it is read, and its value in WAL mode
 # The lock bytes of SQLite's own protocol (os.h): whoever reads passes PENDING and holds a part of SHARED.
@@ -81,10 +82,19 @@ def store_file(path: str) -> Iterator[StoreFile]:
         header = os.pread(descriptor, 100, 0)
         if not header.startswith(_MAGIC) or len(header) <= _READ_VERSION:
             raise EdgeError(IS_NO_DATABASE, reason=CORRUPT)
+        _refuse_pipes_beside(real)
         yield StoreFile(real, header, descriptor)
     finally:
         # Closing it drops every lock that this process has on the file: never while a connection is open.
         os.close(descriptor)
+
+
+def _refuse_pipes_beside(real: str) -> None:
+    """Refuse a log or a journal that is no file: SQLite opens it without a word, and a pipe is waited for."""
+    for end in _BESIDE:
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(Path(f"{real}{end}").stat().st_mode):
+                raise EdgeError(f"what lies beside it ({end}) is no regular file", reason=UNREADABLE)
 
 
 def _lock_shared(descriptor: int) -> None:

@@ -42,11 +42,14 @@ class Store:
         self._kinds = {name: kind for name, kind in found if not name.startswith("sqlite_")}
         self._bytes = 0
         self._left_out: dict[str, None] = {}
+        self._cut: list[str] = []
 
     @property
     def note(self) -> str | None:
-        """What was left out because no JSON can hold it, None where nothing was."""
-        return f"left out, as no JSON holds it: {_some(tuple(self._left_out))}" if self._left_out else None
+        """What was left out, as no JSON can hold it or the table has no order; None where nothing was."""
+        odd = f"left out, as no JSON holds it: {_some(tuple(self._left_out))}" if self._left_out else None
+        cut = f"left out, as it has over {MOST_ROWS} and no order: its rows that are closed, of {_some(self._cut)}"
+        return "; ".join(one for one in (odd, cut if self._cut else None) if one) or None
 
     def rows(self, table: StoreTable) -> list[Row]:
         """Return the rows of one list, oldest first: the newest, and all that may be open; ends beside their trades."""
@@ -60,10 +63,14 @@ class Store:
 
     def _newest(self, table: str, chosen: str, columns: Columns) -> list[Row]:
         start = f"SELECT {chosen} FROM {_quoted(table)}"  # noqa: S608 - names of the profile, quoted
-        if not self._has_row_ids(table):
-            return self._made(table, f"{start} LIMIT {MOST_ROWS + 1}", ())
-        newest = f"FROM {_quoted(table)} ORDER BY rowid DESC LIMIT {NEWEST_ROWS}"
+        ordered = self._has_row_ids(table)
+        if not ordered and not self._is_long(table):
+            return self._made(table, start, ())
         words, values = self._may_be_open(table, columns)
+        if not ordered:
+            self._cut.append(table)
+            return self._made(table, f"{start} WHERE {words} LIMIT {MOST_ROWS + 1}", values)
+        newest = f"FROM {_quoted(table)} ORDER BY rowid DESC LIMIT {NEWEST_ROWS}"
         older = f"{start} WHERE {words} AND rowid NOT IN (SELECT rowid {newest})"
         return [
             *self._made(table, f"{older} ORDER BY rowid LIMIT {MOST_ROWS + 1}", values),
@@ -117,6 +124,11 @@ class Store:
         from detector.clients.sqlite import has_row_ids
 
         return bool(self._kinds[table] == "table") and has_row_ids(self._connection, _quoted(table))
+
+    def _is_long(self, table: str) -> bool:
+        rows = f"SELECT 1 FROM {_quoted(table)} LIMIT {MOST_ROWS + 1}"  # noqa: S608
+        (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()  # noqa: S608
+        return bool(count > MOST_ROWS)
 
     def _may_be_open(self, table: str, columns: Columns) -> tuple[str, list[Any]]:
         """Return the condition under which a row may be open, and its values: what says nothing may be."""

@@ -15,10 +15,9 @@ from detector.commands._out import show_json, show_lines
 from detector.commands._truth import STATUS, Look, Seen, seen
 from detector.model.document import clipped
 from detector.model.instrument import Instrument, exact
-from detector.model.times import span, whole
 from detector.render.close_verdict import Asked, verdict_document, verdict_lines
 from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
-from detector.truth.belief import doubts
+from detector.truth.belief import age_words, doubts
 from detector.truth.close.close_order import ALLOW, BUY, REFUSE, SELL, Close, Verdict, unknown
 from detector.truth.close.closing import judged
 from detector.truth.repair.trade_sayings import sayings, title_of
@@ -131,7 +130,7 @@ def _verdict(close: Close, found: Seen) -> Verdict:
         return unknown("age", f"When the broker's word was true is not known: {found.age.fault}.")
     limit = found.settings[TRUTH_MAX_AGE_SEC]
     if found.age.seconds > limit:
-        return unknown("age", f"The broker's word is {span(found.age.seconds)} old (limit {whole(limit)} s).")
+        return unknown("age", f"The broker's word is {age_words(found.age.seconds, limit)}.")
     return judged(close, found.facts, found.asks_runtime)
 
 

@@ -16,13 +16,13 @@ from detector.commands._truth import STATUS, Look, Seen, seen
 from detector.model.before import NOTHING_BEFORE, Before
 from detector.model.document import DocumentError
 from detector.model.profile import Profile
-from detector.model.times import span, whole
 from detector.readers.previous import Expected, read_previous
 from detector.render.plan import Plan, plan_document, plan_lines
 from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
-from detector.truth.belief import doubts
+from detector.truth.belief import age_words, doubts
 from detector.truth.repair.repair import items
 from detector.truth.repair.revival import exposed, stop_first
+from detector.truth.repair.stored import store_doubt
 
 _AGREE, _DIFFER, _CANNOT_TELL = 0, 1, 3
 
@@ -44,19 +44,18 @@ def command(
     For each difference: what each store says, what the broker says with its fills and what it realized, which
     row is wrong and what would agree, what has to stand still first so that a cache does not undo it, and what
     cannot be decided. It changes nothing, and prints nothing that could be run. Exit 0 all agree, 1 something
-    differs, 3 the broker or the stores were not read.
+    differs, 3 the broker or the stores were not read, or not in full.
     """
     settings = door.settings(env_file)
     look = Look(("broker", "stores", *STATUS, "ecs"), now, collect, at_its_own_time=True)
     found = seen(door, settings, look, lambda given: _before(door, previous, given))
     plan = _plan(found)
     told = show_json(door, plan_document(plan)) if as_json else show_lines(door, plan_lines(plan))
-    return told or _code(plan, found)
+    return told or _code(plan)
 
 
-def _code(plan: Plan, found: Seen) -> int:
-    facts = found.facts
-    if plan.doubt is not None or (facts.store_positions is None and facts.open_positions is None):
+def _code(plan: Plan) -> int:
+    if plan.doubt is not None or plan.blind is not None:
         return _CANNOT_TELL
     return _DIFFER if plan.items else _AGREE
 
@@ -75,6 +74,7 @@ def _plan(found: Seen) -> Plan:
         stop_first(facts, listed, settings[HEARTBEAT_STALE_SEC]),
         exposed(facts, listed),
         doubt,
+        store_doubt(facts),
         None if doubt is not None else _too_old(found),
         _own_names(settings.files[PROFILE.name]),
     )
@@ -86,7 +86,7 @@ def _too_old(found: Seen) -> str | None:
     if found.age.seconds is None:
         return f"when its word was true is not known ({found.age.fault})."
     if found.age.seconds > limit:
-        return f"its word is {span(found.age.seconds)} old (limit {whole(limit)} s)."
+        return f"its word is {age_words(found.age.seconds, limit)}."
     return None
 
 

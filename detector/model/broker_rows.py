@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from detector.model.columns import column
 from detector.model.instrument import Instrument, exact, instrument_of, sign_of
-from detector.model.rows import Order
+from detector.model.rows import ENTRY, EXIT, Order
 
-ENTRY, EXIT = "entry", "exit"
+__all__ = ["ENTRY", "EXIT", "BrokerOrder", "Execution", "Holding", "remaining_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Holding(Instrument):
     avg_price: float | None = column("number")
     avg_cost: float | None = column("number")
     realized_pnl: float | None = column("number")
+    currency: str | None = column("id")
+    trading_class: str | None = column("id", doc="SPX or SPXW: two contracts under one symbol")
 
     @property
     def is_named(self) -> bool:
@@ -47,12 +49,18 @@ class Holding(Instrument):
 
 @dataclass(frozen=True, slots=True)
 class BrokerOrder(Order):
-    """An order that works at the broker; a child waits for its parent, one of a group cancels the others."""
+    """An order that works at the broker; a child waits for its parent, one of a group cancels the others.
+
+    A combo names its legs by their contract ids alone.
+    """
 
     account: str | None = column("id")
     remaining: Decimal | None = column("quantity")
     parent_id: str | None = column("id")
     oca_group: str | None = column("text")
+    currency: str | None = column("id")
+    trading_class: str | None = column("id")
+    leg_con_ids: tuple[str, ...] | None = column("texts", "united")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,22 +10,35 @@ import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any
 
 from detector.model.columns import column
 from detector.model.times import whole
+from detector.model.written_names import (
+    COMMON_FUTURES,
+    FUTURE,
+    OPTIONS,
+    STOCK,
+    expiry_form,
+    future_form,
+    reads_expiry,
+    reads_type,
+    right_form,
+    symbol_form,
+    type_form,
+)
 
-I = TypeVar("I", bound="Instrument")  # noqa: E741 - the one letter of an instrument
+__all__ = [
+    "BUYS", "COMBO", "OPTION", "OPTIONS", "SELLS", "STOCK", "Instrument", "amount", "exact", "instrument_of", "is_same", "normal",
+    "sign_of", "signed_by", "types_differ",
+]  # fmt: skip
+
+OPTION, COMBO = "OPT", "BAG"
+
 _OCC = re.compile(r"([A-Z][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})", re.ASCII)
-_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 _STRIKE_UNIT = 1000  # OCC writes a strike in thousandths
 _PARTS = ("symbol", "sec_type", "expiry", "strike", "right", "multiplier")
-STOCK = "STK"
-OPTIONS = ("OPT", "FOP", "WAR")
-_TYPES = {
-    "STOCK": STOCK, "STOCKS": STOCK, "EQUITY": STOCK, "ETF": STOCK,
-    "OPTION": "OPT", "OPTIONS": "OPT", "FUTURE": "FUT", "FUTURES": "FUT",
-}  # fmt: skip
+_UNSAID_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it never asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,10 @@ class Instrument:
         named = normal(self)
         if named.symbol is None:
             return True
+        if named.sec_type is not None and not reads_type(named.sec_type):
+            return True
+        if named.expiry is not None and not reads_expiry(named.expiry):
+            return True
         return named.is_option and None in (named.expiry, named.strike, named.right)
 
     @property
@@ -73,20 +90,17 @@ def normal(row: Instrument) -> Instrument:
 
 @lru_cache(maxsize=4096)
 def _normal(row: Instrument) -> Instrument:
-    symbol = (row.symbol or "").strip().upper() or None
+    occ = _OCC.fullmatch((row.symbol or "").strip().upper())
     made = replace(
         row,
-        symbol=symbol,
-        sec_type=_type(row.sec_type),
-        expiry=_expiry(row.expiry),
+        symbol=symbol_form(row.symbol),
+        sec_type=type_form(row.sec_type),
+        expiry=expiry_form(row.expiry),
         strike=row.strike or None,  # TWS writes 0 for what has no strike
-        right=_right(row.right),
+        right=right_form(row.right),
         multiplier=row.multiplier or None,
     )
-    occ = _OCC.fullmatch(symbol or "")
-    if occ:
-        made = _filled(made, occ)
-    return replace(made, sec_type="OPT") if made.sec_type is None and made.is_option else made
+    return _filled(made, occ) if occ else _future(made)
 
 
 def _filled(row: Instrument, occ: re.Match[str]) -> Instrument:
@@ -94,41 +108,57 @@ def _filled(row: Instrument, occ: re.Match[str]) -> Instrument:
     root, day, right, strike = occ.groups()
     return replace(
         row,
-        symbol=root,
+        symbol=symbol_form(root),
+        sec_type=row.sec_type or OPTION,
         expiry=row.expiry or f"20{day[:2]}-{day[2:4]}-{day[4:]}",
         strike=row.strike or int(strike) / _STRIKE_UNIT,
         right=row.right or right,
     )
 
 
-def _type(text: str | None) -> str | None:
-    word = (text or "").strip().upper()
-    return _TYPES.get(word, word) or None
-
-
-def _right(text: str | None) -> str | None:
-    letter = (text or "").strip().upper()[:1]
-    return letter if letter in ("C", "P") else None  # TWS writes "" , "0" or "?" for what has none
-
-
-def _expiry(text: str | None) -> str | None:
-    words = (text or "").split()  # TWS may put the hour and zone of the last trade behind the day
-    day = _DAY.match(words[0]) if words else None
-    return "-".join(day.groups()) if day else words[0] if words else None
+def _future(row: Instrument) -> Instrument:
+    """Return a future by its root and month where its local symbol says them: what has an expiry and no strike is one."""
+    said = future_form(row.symbol or "") if row.sec_type in (FUTURE, None) and not row.is_option else None
+    if said is None:
+        return row
+    is_one = row.sec_type == FUTURE or row.expiry is not None or said[0] in COMMON_FUTURES
+    return replace(row, symbol=said[0], expiry=row.expiry or said[1]) if is_one else row
 
 
 def is_same(one: Instrument, other: Instrument) -> bool:
-    """Whether two normal instruments are one as far as both say: by contract id, else by every part both know."""
+    """Whether two normal instruments are one as far as both say: by contract id, else by every part both know.
+
+    A part in no known form is one that was not said.
+    """
     if one.con_id is not None and other.con_id is not None:
         return one.con_id == other.con_id
-    if one.symbol is None or other.symbol is None:
+    if one.symbol is None or other.symbol is None or types_differ(one, other):
         return False
-    pairs = ((part, getattr(one, part), getattr(other, part)) for part in _PARTS)
-    return all(
-        mine == theirs or (part == "expiry" and _is_month_of(mine, theirs))
-        for part, mine, theirs in pairs
-        if mine is not None and theirs is not None
+    pairs = ((part, getattr(one, part), getattr(other, part)) for part in _PARTS if part != "sec_type")
+    return not any(
+        _differ(part, mine, theirs) for part, mine, theirs in pairs if mine is not None and theirs is not None
     )
+
+
+def types_differ(one: Instrument, other: Instrument) -> bool:
+    """Whether two normal instruments are of two types for certain: an option may be of any of the kinds of option."""
+    mine, theirs = _types(one), _types(other)
+    return bool(mine) and bool(theirs) and not set(mine) & set(theirs)
+
+
+def _types(row: Instrument) -> tuple[str, ...]:
+    """Return the types that it may be of; none where nothing says."""
+    if row.sec_type is not None and reads_type(row.sec_type):
+        return (row.sec_type,)
+    return OPTIONS if row.is_option else ()
+
+
+def _differ(part: str, mine: Any, theirs: Any) -> bool:
+    if mine == theirs:
+        return False
+    if part == "expiry":
+        return reads_expiry(mine) and reads_expiry(theirs) and not _is_month_of(mine, theirs)
+    return part != "multiplier" or _UNSAID_MULTIPLIER not in (mine, theirs)
 
 
 def _is_month_of(one: str, other: str) -> bool:
@@ -141,7 +171,7 @@ def instrument_of(row: Instrument) -> str:
     """Return an instrument's one name: `SPY`, or `SPY 2026-05-06 727C` for an option."""
     named = normal(row)
     symbol = named.symbol or (f"conid {named.con_id}" if named.con_id else "unknown instrument")
-    if named.sec_type == "FUT":
+    if named.sec_type == FUTURE:
         return f"{symbol} {named.expiry}" if named.expiry else symbol
     if named.strike is None and named.right is None:
         return symbol

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from detector.model.facts import STATUS_FACTS, UNITED, Provenance, is_ok
 from detector.model.reading import Reading
-from detector.model.rows import DONE, columns_of
+from detector.model.rows import columns_of, is_done
 
 R = TypeVar("R")
 
@@ -21,7 +21,7 @@ _WORSE: Mapping[str, Callable[[Any, Any], bool]] = {
     "false": lambda new, old: old and not new,
     "not ok": lambda new, old: is_ok(old) and not is_ok(new),
     "not empty": lambda new, old: not old and bool(new),
-    "working": lambda new, old: old in DONE and new not in DONE,
+    "working": lambda new, old: is_done(old) and not is_done(new),
     "first": lambda new, old: False,
 }
 

@@ -31,6 +31,7 @@ class _Row(Protocol):
 R = TypeVar("R", bound=_Row)
 T = TypeVar("T")
 _LONGEST_ID, _LONGEST_TEXT, _LONGEST_NUMBER = 120, 500, 24
+_FIRST_YEAR = 1970  # programs write year 1 or 1900 for a time that was never set
 _MOST_ROWS = 10_000  # no runtime lists more; a list of millions would keep one run busy for minutes
 
 
@@ -158,6 +159,8 @@ class Reading:
         except TimeError as error:
             self.fault(path, str(error))
             return None
+        if moment.year < _FIRST_YEAR:
+            return self._refused(path, raw, "a time of this runtime")
         return self.not_ahead(path, moment)
 
     def age(self, path: str, raw: object) -> datetime | None:

@@ -15,13 +15,35 @@ from detector.model.instrument import Instrument, instrument_of, signed_by
 from detector.model.machines import Container, Service, Task, TaskContainer
 
 __all__ = [
-    "DONE", "Container", "Order", "Position", "Service", "Task", "TaskContainer", "Tick", "Trade", "columns_of",
-    "instrument_of", "other_ids",
+    "ENTRY", "EXIT", "Container", "Order", "Position", "Service", "Task", "TaskContainer", "Tick", "Trade", "columns_of",
+    "instrument_of", "is_done", "other_ids",
 ]  # fmt: skip
 
-DONE = ("Filled", "Cancelled", "ApiCancelled", "Inactive")  # ib_async OrderStatus.DoneStates
+ENTRY, EXIT = "entry", "exit"
+_DONE = (
+    "filled",
+    "cancelled",
+    "canceled",
+    "apicancelled",
+    "inactive",
+)  # ib_async OrderStatus.DoneStates, in any case
+_ENTRIES = (ENTRY, "open", "opening", "enter", "scalein", "add")
+_EXITS = (
+    EXIT, "close", "closing", "stop", "stoploss", "sl", "takeprofit", "target", "profittarget", "tp", "trail",
+    "trailing", "trailingstop", "flatten", "liquidation", "liquidate", "protective", "protectivestop", "scaleout",
+)  # fmt: skip
 _OPEN, _CLOSED = ("OPEN", "ACTIVE", "FILLED"), ("CLOSED", "CLOSE", "EXITED", "EXPIRED", "DONE")
 _STOP_TYPES = ("STP", "STOP", "TRAIL", "MIT", "LIT")
+
+
+def _bare(word: str | None) -> str:
+    """Return a word without case, spaces and what joins words."""
+    return "".join(letter for letter in (word or "").lower() if letter.isalnum())
+
+
+def is_done(status: str | None) -> bool:
+    """Whether an order of that status can fill no more, in whatever case it is written."""
+    return _bare(status) in _DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +80,24 @@ class Order(Instrument):
     @property
     def is_working(self) -> bool:
         """Whether it still can fill; an order without a status is listed because it works."""
-        return self.status not in DONE
+        return not is_done(self.status)
+
+    @property
+    def purpose(self) -> str | None:
+        """Return whether it is an entry or an exit by the runtime's own word; None where that is not known."""
+        word = _bare(self.kind)
+        return ENTRY if word in _ENTRIES else EXIT if word in _EXITS else None
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it waits for a price by its type."""
+        return (self.order_type or "").strip().upper().startswith(_STOP_TYPES)
 
     @property
     def rests(self) -> bool:
         """Whether it waits on purpose: parked, or a stop or target that is not triggered yet."""
-        stop = (self.order_type or "").upper().startswith(_STOP_TYPES)
-        return bool(self.parked) or (self.status == "PreSubmitted" and (stop or self.kind == "exit"))
+        waits = _bare(self.status) == "presubmitted"
+        return bool(self.parked) or (waits and (self.is_stop or self.purpose == EXIT))
 
     def submitted(self, moment: datetime) -> Order:
         """Return the order with that time of submission."""
@@ -163,6 +196,11 @@ class Trade(Instrument):
         if word in _OPEN or word in _CLOSED:
             return word in _OPEN
         return False if self.closed_at is not None else None
+
+    @property
+    def says_closed(self) -> bool:
+        """Whether its own word for its state is that it was closed."""
+        return (self.status or "").strip().upper() in _CLOSED
 
     @property
     def signed(self) -> Decimal | None:

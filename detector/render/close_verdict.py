@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from detector.model.instrument import amount, normal
-from detector.model.times import span, text_of, whole
-from detector.truth.belief import Age
+from detector.model.times import text_of, whole
+from detector.truth.belief import Age, age_words
 from detector.truth.close.close_order import Close, Verdict
 from detector.truth.repair.trade_sayings import Saying
 
@@ -77,7 +77,7 @@ def _broker(verdict: Verdict, asked: Asked) -> str:
     if asked.age.as_of is None or asked.age.seconds is None:
         return "not read, or not known when"
     held = "position not told" if verdict.position is None else f"position {amount(verdict.position)}"
-    when = f"{span(asked.age.seconds)} old (limit {whole(asked.limit_sec)} s)"
+    when = age_words(asked.age.seconds, asked.limit_sec)
     return f"{held}, as of {text_of(asked.age.as_of)}, {when}"
 
 

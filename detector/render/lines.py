@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.model.report import Report
 
+_BEYOND_SIGNALS = ("broker", "stores")
+_PARTLY_READ = {"gateway": "gateway (but its port)"}
+
 
 def decision_line(report: Report, zones: tuple[str, ...]) -> str:
     """Return the one line that says what to do, what holds, what was not seen, and when that was."""
@@ -17,7 +20,7 @@ def decision_line(report: Report, zones: tuple[str, ...]) -> str:
     parts = [f"{report.decision.action}: {count} event{'' if count == 1 else 's'}"]
     if report.held:
         parts[0] += f" ({len(report.held)} held)"
-    if len(unseen) == total and not report.events:
+    if len(unseen) == total and not report.events and not _said_anything(report):
         parts.append(
             "nothing was checked (no section on standard input says anything, no source is configured)"
         )
@@ -25,10 +28,16 @@ def decision_line(report: Report, zones: tuple[str, ...]) -> str:
         shown = f" (not seen: {', '.join(unseen)})" if unseen else ""
         parts.append(f"{total - len(unseen)} of {total} golden signals seen{shown}")
     if report.unread:
-        parts.append(f"not read by this version: {', '.join(report.unread)}")
+        names = (_PARTLY_READ.get(name, name) for name in report.unread)
+        parts.append(f"not read by this version: {', '.join(names)}")
     if report.decision.note:
         parts.append(report.decision.note.rstrip("."))
     return "; ".join([*parts, shown_time(report.taken_at, zones)])
+
+
+def _said_anything(report: Report) -> bool:
+    """Whether a section was read that no golden signal is made of: the broker's and the stores' say much."""
+    return any((report.snapshot or {}).get(name) for name in _BEYOND_SIGNALS)
 
 
 def shown_time(moment: datetime, zones: tuple[str, ...]) -> str:

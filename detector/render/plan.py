@@ -25,7 +25,7 @@ _LAST = (
 class Plan:
     """What was found: `doubt` says why the broker's side is not believed, `stale` why it must be read again first.
 
-    `stop_first` says why the runtime must not run meanwhile, `exposed` what only orders at the broker protect then.
+    `blind` says why the stores' side is not all of it. `stop_first` says why the runtime must not run meanwhile, `exposed` what only orders at the broker protect then.
     `names` are a store's own words for our columns, by store.
     """
 
@@ -36,6 +36,7 @@ class Plan:
     stop_first: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
     doubt: str | None = None
+    blind: str | None = None
     stale: str | None = None
     names: dict[str, dict[str, str]] | None = None
 
@@ -51,11 +52,13 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "at": text_of(plan.at),
         "broker_as_of": None if plan.age.as_of is None else text_of(plan.age.as_of),
         "doubt": plan.doubt,
+        "stores_doubt": plan.blind,
         "stale": plan.stale,
         "differences": [
             {
                 "name": item.name,
                 "instrument": item.instrument,
+                "account": item.account,
                 "said": list(item.said),
                 "broker": {
                     "position": number(item.position),
@@ -77,8 +80,10 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"The broker's side is not believed: {plan.doubt} What a store says decides nothing against it."
     if plan.stale is not None:
         yield f"Read the broker again before anything is changed: {plan.stale}"
+    if plan.blind is not None:
+        yield f"What the stores hold is not all known: {plan.blind}"
     if not plan.items:
-        yield "Nothing differs in what was read." if plan.doubt is None else "Nothing could be compared."
+        yield _nothing(plan)
     for item in plan.items:
         yield ""
         yield from _item_lines(item)
@@ -94,6 +99,16 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield from questions
 
 
+def _nothing(plan: Plan) -> str:
+    if plan.doubt is not None:
+        return "Nothing could be compared."
+    return (
+        "Nothing differs in what was read."
+        if plan.blind is None
+        else "Whether anything differs cannot be told."
+    )
+
+
 def _broker_age(plan: Plan) -> str:
     if plan.age.as_of is None or plan.age.seconds is None:
         return "when the broker was read is not known"
@@ -101,7 +116,7 @@ def _broker_age(plan: Plan) -> str:
 
 
 def _item_lines(item: Item) -> Iterator[str]:
-    yield item.name if item.name == item.instrument else f"{item.name} in {item.instrument}"
+    yield item.name if item.name == item.place else f"{item.name} in {item.place}"
     yield from (f"  {words}" for words in item.said)
     yield f"  broker: {_held(item.position)}{_realized(item)}"
     yield from (f"  fill at the broker: {words}" for words in item.evidence.fills)

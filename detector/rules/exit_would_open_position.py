@@ -9,8 +9,10 @@ from detector.model.facts import Facts
 from detector.model.instrument import amount, instrument_of, sign_of
 from detector.model.rows import Order
 from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.truth.exits import WorkingOrders
-from detector.truth.sides import broker_side, held_of
+from detector.truth.exits import WorkingOrders, account_of, is_combo
+from detector.truth.moved import MOVES, Moved
+from detector.truth.sides import broker_side, held_of, subjects_of
+from detector.truth.subjects import one_each
 
 
 @rule(
@@ -18,36 +20,53 @@ from detector.truth.sides import broker_side, held_of
     "critical",
     sees=["broker_positions"],
     any_of=["orders", "broker_orders"],
-    weighs=["store_positions", "open_positions", "broker_account"],
+    weighs=["store_positions", "open_positions", "broker_account", *MOVES],
     money=True,
     escalates=NOW,
 )
 def check(facts: Facts, limits: Limits) -> Verdicts:
     """A working exit order would open a position, because the broker does not hold what it closes."""
     whole = "broker_positions" not in facts.provenance.partial
-    side, orders = broker_side(facts), WorkingOrders(facts)
+    side, orders, moved = broker_side(facts), WorkingOrders(facts), Moved(facts)
+    subjects = subjects_of(side)
+    findings: dict[str, Finding] = {}  # by order: one that both sides list is one
     for order in orders.exits():
-        name = instrument_of(order)
-        _, held = held_of(side, order)
+        subject = subjects.of(instrument_of(order), account_of(order))
+        _, held = held_of(side, order, account_of(order))
         if not whole or held is None or not (order.symbol or order.con_id):
             yield CannotTell(f"what order {order.title} would close was not seen")
             continue
+        if is_combo(order) or moved.is_newer(order):
+            why = (
+                "trades several contracts"
+                if is_combo(order)
+                else "is newer than what the broker held, or its trade is"
+            )
+            yield CannotTell(f"order {order.title} {why}", [subject])
+            continue
         waits = order.rests or (isinstance(order, BrokerOrder) and bool(order.parent_id))
         coming = orders.entries_against(order) if waits else Decimal(0)
-        why = _why(order, held, coming)
-        if why == "":
-            yield CannotTell(f"the side or quantity of order {order.title} was not seen", [name])
-        elif why is not None:
-            yield Finding(CRITICAL, f"Exit order {order.title} {why}.", subject=name, observed=amount(held))
+        why_not = _why(order, held, coming)
+        if why_not == "":
+            yield CannotTell(f"the side or quantity of order {order.title} was not seen", [subject])
+        elif why_not is not None:
+            said = f"Exit order {order.title} {why_not}."
+            findings.setdefault(
+                order.identity, Finding(CRITICAL, said, subject=subject, observed=amount(held))
+            )
             if order.is_vague:
                 yield CannotTell("the instrument of the order is not named in full")
+    yield from one_each(findings.values())
     for order in orders.unknown():
-        yield CannotTell(f"what order {order.title} is for was not seen", [instrument_of(order)])
+        name = instrument_of(order)
+        yield CannotTell(f"what order {order.title} is for was not seen", subjects.every([name]))
 
 
 def _why(order: Order, held: Decimal, coming: Decimal) -> str | None:
     """Return what is wrong with the exit; None where nothing is, and nothing where it cannot be told."""
     sign, rest = sign_of(order.side), remaining_of(order)
+    if rest == 0:
+        return None if order.quantity else ""
     if held == 0 and not coming:
         return "is working while the broker is flat, so that it would open a position"
     if sign is None or rest is None:

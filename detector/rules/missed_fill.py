@@ -15,6 +15,7 @@ from detector.model.times import text_of
 from detector.settings import FILL_LAG_SEC
 from detector.truth.fills import Fill, fills, trades_of
 from detector.truth.known_fills import Ledger
+from detector.truth.partials import parts_of_trades
 from detector.truth.sides import internal_lots
 
 _LISTED = timedelta(hours=24)  # a store of trades is expected to hold at least its last day
@@ -33,13 +34,19 @@ _LISTED = timedelta(hours=24)  # a store of trades is expected to hold at least 
 def check(facts: Facts, limits: Limits) -> Verdicts:
     """An execution at the broker has no trade in the runtime."""
     trades = trades_of(facts)
-    ledger = Ledger(trades, internal_lots(facts))
+    held = list(internal_lots(facts))
+    ledger = Ledger(trades, held)
     if facts.provenance.partial & {"store_trades", "recent_trades", "store_positions", "open_positions"}:
         return  # the row that could not be read may be the one
     since, lost_spans = _listed_since(facts, trades), link_episodes(facts.logs) if facts.logs else []
-    for fill in fills(known(facts.broker_executions)):
+    found = fills(known(facts.broker_executions))
+    unknown = [
+        fill for fill in found if fill.at is not None and fill.at >= since and ledger.knows(fill) == "no"
+    ]
+    partial = parts_of_trades(_alongside(unknown, found), trades, held) if unknown else set()
+    for fill in unknown:
         at, exec_id = fill.at, fill.first.exec_id
-        if at is None or exec_id is None or at < since or ledger.knows(fill) != "no":
+        if at is None or exec_id is None or id(fill) in partial:
             continue
         age, lost = facts.age_of(at), _is_within(lost_spans, at)
         if lost or limits.broken(FILL_LAG_SEC, age):
@@ -52,6 +59,12 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
                 limit=FILL_LAG_SEC,
                 at=at,
             )
+
+
+def _alongside(unknown: Sequence[Fill], found: Sequence[Fill]) -> list[Fill]:
+    """Return the fills in the instruments of those that no trade knows: a part of a trade may be known by its id."""
+    wanted = {fill.instrument for fill in unknown}
+    return [fill for fill in found if fill.instrument in wanted]
 
 
 def _said(fill: Fill) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
+
 from detector.model.facts import Facts
-from detector.model.instrument import amount
+from detector.model.instrument import amount, normal
 from detector.model.rule import (
     CRITICAL,
     DECLARED,
@@ -18,9 +20,14 @@ from detector.model.rule import (
     lasts,
     rule,
 )
+from detector.settings import SOURCE_STALE_SEC
 from detector.truth.exits import WorkingOrders
+from detector.truth.fills import trades_of
 from detector.truth.holdings import Difference
-from detector.truth.sides import compared
+from detector.truth.lookup import Lookup
+from detector.truth.moved import MOVES, Moved
+from detector.truth.sides import Comparison, compared, own_list
+from detector.truth.subjects import one_each
 
 _MAY_BE_LAG = ("quantity", "unmanaged")  # an order in flight explains them once; it never explains the others
 _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)
@@ -31,7 +38,8 @@ _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)
     "critical; a quantity or unmanaged difference with an order at work is a warning at first",
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
-    weighs=["orders", "broker_orders", "broker_account"],
+    weighs=["orders", "broker_orders", "broker_account", *MOVES],
+    limits=[SOURCE_STALE_SEC],
     money=True,
     escalates=NOW,
 )
@@ -40,25 +48,65 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     both = compared(facts)
     if both is None:
         return
-    found, orders = both.differences(), WorkingOrders(facts)
+    moved, subjects, names = Moved(facts), both.subjects, both.undecided()
+    differing = both.differences()
+    found = [one for one in differing if not moved.explains(one)]
+    told = one_each(_findings(found, WorkingOrders(facts), both))
+    yield from told
+    yield from _listed_alone(facts, {*names, *(one.name for one in differing)}, moved, limits)
+    if not (both.whole_broker and both.whole_internal):
+        yield CannotTell("a row of the positions could not be read")
+    elif any(one.is_vague for one in found):
+        yield CannotTell("an instrument that differs is not named in full")
+    if names:
+        yield CannotTell(f"{', '.join(names)} could not be compared", subjects.every(names))
+    newer = sorted({one.name for one in differing} - {one.name for one in found})
+    if newer:
+        why = f"what the broker held is older than the last order or trade in {', '.join(newer)}"
+        yield CannotTell(why, subjects.every(newer))
+    before = subjects.merged_in(one.subject for one in told if one.subject)
+    if before:
+        yield CannotTell("it is told by account now", before)
+
+
+def _findings(found: list[Difference], orders: WorkingOrders, both: Comparison) -> Iterator[Finding]:
     for one in found:
         waits = one.kind in _MAY_BE_LAG and orders.has(one.instrument)
         yield Finding(
             WARNING if waits else CRITICAL,
             f"{_said(one)}{', while an order for it is working' if waits else ''}.",
-            subject=one.name,
+            subject=both.subjects.of(one.name, one.account),
             observed=one.kind,
             facts=both.facts,
             worsens=lasts(observations=2) if waits else DECLARED,
             escalates=_ONCE_CRITICAL if waits else DECLARED,
         )
-    if not (both.whole_broker and both.whole_internal):
-        yield CannotTell("a row of the positions could not be read")
-    elif any(one.is_vague for one in found):
-        yield CannotTell("an instrument that differs is not named in full")
-    names = both.undecided()
-    if names:
-        yield CannotTell(f"{', '.join(names)} could not be compared", names)
+
+
+def _listed_alone(facts: Facts, spoken: Set[str], moved: Moved, limits: Limits) -> Verdicts:
+    """Yield what the runtime's own list holds open while its store and the broker agree that it is not.
+
+    A trade that was closed less than a section may be old is still open in a list of before that.
+    """
+    both = own_list(facts)
+    phantoms = [] if both is None else [one for one in both.differences() if one.kind == "phantom"]
+    ended = [trade for trade in trades_of(facts) if trade.held is False]
+    lately = [
+        trade
+        for trade in ended
+        if trade.closed_at is None or facts.age_of(trade.closed_at) <= limits[SOURCE_STALE_SEC]
+    ]
+    lately_closed = Lookup((normal(trade), trade) for trade in lately)
+    for one in phantoms:
+        if both is None or one.name in spoken or moved.explains(one) or lately_closed.has(one.instrument):
+            continue
+        yield Finding(
+            CRITICAL,
+            f"{_said(one)}, and only the runtime's own list holds it.",
+            subject=both.subjects.of(one.name, one.account),
+            observed=one.kind,
+            facts=both.facts,
+        )
 
 
 def _said(one: Difference) -> str:

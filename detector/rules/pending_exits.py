@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.model.facts import Facts, known
+from detector.model.rows import EXIT
 from detector.model.rule import STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
 from detector.model.words import counted
 from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
@@ -37,6 +38,6 @@ def _oldest_exit(facts: Facts) -> float | None:
     ages = [
         facts.age_of(order.submitted_at)
         for order in facts.orders or ()
-        if order.kind == "exit" and order.is_working and not order.rests and order.submitted_at is not None
+        if order.purpose == EXIT and order.is_working and not order.rests and order.submitted_at is not None
     ]
     return max(ages, default=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.model.facts import Facts, known
-from detector.model.rows import Order
+from detector.model.rows import EXIT, Order
 from detector.model.rule import (
     CRITICAL,
     NEVER,
@@ -54,7 +54,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
 
 def _judge(order: Order, age: float, limits: Limits) -> Verdicts:
     limit = limits[PENDING_ORDER_STALE_SEC]
-    is_exit = order.kind == "exit"
+    is_exit = order.purpose == EXIT
     if limits.broken(PENDING_ORDER_STALE_SEC, age):
         yield Finding(
             CRITICAL if is_exit and age > 2 * limit else WARNING,

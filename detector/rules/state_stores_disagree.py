@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from detector.model.facts import Facts, known
-from detector.model.instrument import normal
+from detector.model.instrument import amount, normal
 from detector.model.rows import Trade
 from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
 from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
 from detector.truth.holdings import Holdings
 from detector.truth.lookup import Lookup
 from detector.truth.sides import broker_side, held_of
+from detector.truth.subjects import one_each
 
 Row = StoredPosition | Trade
 
@@ -38,16 +39,19 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     read = facts.broker_positions is not None and "broker_positions" not in facts.provenance.partial
     side = broker_side(facts) if read else None
     in_doubt = {row.trade_id for row in rows if row.held is None}
+    told: list[Finding] = []
     for row, open_in, closed_in in _differing(positions, trades):
         if row.trade_id is None or row.trade_id not in in_doubt:
-            yield Finding(
+            finding = Finding(
                 CRITICAL,
                 f"Trade {row.title} is open in {open_in} and not in {closed_in}{_truth(row, side, open_in, closed_in)}.",
                 subject=_subject(row),
                 facts=("store_positions", "store_trades"),
             )
+            told.append(finding)
             if row.is_vague:
                 yield CannotTell("an instrument that differs is not named in full")
+    yield from one_each(told)
 
 
 def _subject(row: Row) -> str:
@@ -76,9 +80,15 @@ def _missing(rows: Iterable[Row], others: Iterable[Row]) -> Iterator[Row]:
 
 
 def _truth(row: Row, side: Holdings | None, open_in: str, closed_in: str) -> str:
-    _, quantity = (None, None) if side is None else held_of(side, row)
+    _, quantity = (
+        (None, None)
+        if side is None
+        else held_of(side, row, row.account if isinstance(row, StoredPosition) else None)
+    )
     if quantity is None or not (row.symbol or row.con_id):
         return ""
     if quantity == 0:
         return f", and the broker is flat as {closed_in} says"
-    return f", and the broker holds it as {open_in} says"
+    if row.signed is not None and quantity == row.signed:
+        return f", and the broker holds it as {open_in} says"
+    return f", and the broker holds {amount(quantity)}, as neither says"

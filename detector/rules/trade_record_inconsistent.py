@@ -27,9 +27,11 @@ from detector.truth.sides import broker_lots, held_of
 )
 def check(facts: Facts, limits: Limits) -> Verdicts:
     """The record of a closed trade contradicts itself or the broker."""
-    trades = [trade for trade in trades_of(facts) if trade.held is False]
-    broker = _Broker(facts, trades)
-    for trade in trades:
+    every = trades_of(facts)
+    broker = _Broker(facts, every)
+    for trade in every:
+        if trade.held is not False:
+            continue
         said = list(_said(trade, broker))
         if said and trade.trade_id:
             yield Finding(
@@ -79,7 +81,7 @@ class _Broker:
     def realized(self, trade: Trade) -> float | None:
         """Return the broker's figure; None where there is none of this trade alone.
 
-        The position's figure is that of the day, so that it counts for the only trade in its instrument.
+        The position's figure is that of the day, so that it counts for the only trade in its instrument, open or closed.
         """
         fill = self._closings.of(trade)
         if fill is not None:

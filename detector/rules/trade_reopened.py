@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.model.facts import Facts
 from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.model.store_rows import StoredPosition
 from detector.truth.closed import STORES, open_in, reopened
 from detector.truth.sides import broker_side, held_of
 
@@ -30,7 +31,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             yield CannotTell(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             continue
         else:
-            _, quantity = held_of(side, row)
+            _, quantity = held_of(side, row, row.account if isinstance(row, StoredPosition) else None)
             if quantity is None:
                 yield CannotTell(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             if quantity != 0:

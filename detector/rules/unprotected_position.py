@@ -8,7 +8,7 @@ from detector.model.facts import Facts, known
 from detector.model.instrument import amount
 from detector.model.rule import CRITICAL, NOW, RTH, STATE, CannotTell, Finding, Limits, Verdicts, rule
 from detector.truth.exits import Protection
-from detector.truth.sides import broker_side
+from detector.truth.sides import broker_side, subjects_of
 
 _DOWN = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
 _SAYS = {
@@ -45,19 +45,22 @@ def _is_unseen(name: str, facts: Facts) -> bool:
 def _unprotected(facts: Facts, down: Sequence[str]) -> Verdicts:
     shown = tuple(one for name in down for one in _SAYS[name] if getattr(facts, one) is not None)
     protection = Protection(known(facts.broker_orders))
-    for held in broker_side(facts).held:
+    side = broker_side(facts)
+    subjects = subjects_of(side)
+    for held in side.held:
+        subject = subjects.of(held.name, held.account)
         quantity = held.quantity("broker")
         if quantity == 0:
             continue
-        cover = None if quantity is None else protection.of(held.instrument, quantity)
+        cover = None if quantity is None else protection.of(held.instrument, quantity, held.account)
         if quantity is None or cover is None:
-            yield CannotTell(f"how much of {held.name} is covered was not seen", [held.name])
+            yield CannotTell(f"how much of {held.name} is covered was not seen", [subject])
         elif cover < abs(quantity):
             yield Finding(
                 CRITICAL,
                 f"Position {held.name} of {amount(quantity)} has stops and targets for {amount(cover)} at the broker, while "
                 f"{' and '.join(_DOWN[name] for name in down)}.",
-                subject=held.name,
+                subject=subject,
                 observed=amount(cover),
                 facts=("broker_positions", "broker_orders", *shown),
             )

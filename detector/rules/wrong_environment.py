@@ -10,9 +10,11 @@ from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limit
 
 PAPER, LIVE = "paper", "live"
 _PORTS = {4001: LIVE, 7496: LIVE, 4003: LIVE, 7498: LIVE, 4002: PAPER, 7497: PAPER, 4004: PAPER, 7499: PAPER}
-_MODES = {PAPER: PAPER, "paper_trading": PAPER, "simulated": PAPER, LIVE: LIVE, "real": LIVE}
-
-
+_MODES = {
+    **dict.fromkeys((PAPER, "papertrading", "papermoney", "paperaccount", "simulated", "simulation", "demo"), PAPER),
+    **dict.fromkeys((LIVE, "livetrading", "liveaccount", "real", "realmoney", "production"), LIVE),
+}  # fmt: skip
+_ROWS = ("broker_positions", "broker_orders", "broker_executions")
 _TELLS = ("broker_account", "broker_port", "gateway_port")
 
 
@@ -20,7 +22,7 @@ _TELLS = ("broker_account", "broker_port", "gateway_port")
     STATE,
     "critical",
     any_of=["mode", "broker_mode"],
-    weighs=["broker_account", "broker_positions", "broker_port", "gateway_port"],
+    weighs=["broker_account", *_ROWS, "broker_port", "gateway_port"],
     money=True,
     escalates=NOW,
 )
@@ -43,7 +45,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
 def _said(facts: Facts) -> tuple[str, str] | None:
     """Return which mode is said, and by which fact; None where it is neither paper nor live."""
     for fact, text in (("mode", facts.mode), ("broker_mode", facts.broker_mode)):
-        mode = _MODES.get((text or "").strip().lower())
+        mode = _mode(text)
         if mode is not None:
             return fact, mode
     return None
@@ -56,13 +58,25 @@ def _kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
         if kind is not None:
             yield "broker_account", f"account {facts.broker_account}", kind
     else:
-        aliases = {row.account for row in facts.broker_positions or () if row.account}
-        found = {account_kind(alias) for alias in aliases}
-        if len(found) == 1 and None not in found:
-            yield "broker_positions", f"account {min(aliases)}", str(found.pop())
+        yield from _of_rows(facts)
     for fact, port in (("gateway_port", facts.gateway_port), ("broker_port", facts.broker_port)):
         if port in _PORTS:
             yield fact, f"port {port}", _PORTS[port]
-    broker = _MODES.get((facts.broker_mode or "").strip().lower())
+    broker = _mode(facts.broker_mode)
     if facts.mode and broker:
         yield "broker_mode", "the broker's own mode", broker
+
+
+def _of_rows(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """Yield the accounts that the broker's rows name, where none is said to be the runtime's: each kind once."""
+    kinds: dict[str, tuple[str, str, str]] = {}
+    for fact in _ROWS:
+        for alias in sorted({row.account for row in getattr(facts, fact) or () if row.account}):
+            kind = account_kind(alias)
+            if kind is not None:
+                kinds.setdefault(kind, (fact, f"account {alias}", kind))
+    yield from kinds.values()
+
+
+def _mode(text: str | None) -> str | None:
+    return _MODES.get("".join(letter for letter in (text or "").lower() if letter.isalnum()))

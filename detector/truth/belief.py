@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 from detector.model.facts import Facts
 from detector.model.reading import Reading
-from detector.model.times import seconds_between, whole
+from detector.model.times import seconds_between, span, whole
 
 _LISTS = {"broker_positions": "positions", "broker_orders": "open orders"}
 _NAMES = {
@@ -29,6 +30,13 @@ class Age:
     as_of: datetime | None = None
     seconds: float | None = None
     fault: str | None = None
+
+
+def age_words(seconds: float, limit: float) -> str:
+    """Return an age against its limit, `61 s old (limit 60 s)`; one just above it is told to the thousandth."""
+    just_above = limit < seconds < int(limit) + 1
+    said = f"{math.ceil(seconds * 1000) / 1000:g} s" if just_above else span(seconds)
+    return f"{said} old (limit {whole(limit)} s)"
 
 
 def age_of(sections: Mapping[str, Any], given: datetime | None, now: datetime, skew_sec: float) -> Age:

@@ -41,7 +41,7 @@ def reopened(facts: Facts) -> list[tuple[Row, list[str]]]:
 
 
 def closed_to_remember(facts: Facts) -> Mapping[str, tuple[str, ...]]:
-    """Return for each store the trades that were ever seen closed there, the newest by number first.
+    """Return for each store the trades that were ever seen closed there after they were open, the newest first.
 
     A trade that any list says is closed is closed in a store that was read and does not hold it open. What is
     open again stays remembered as closed, so that it is told for as long as it lasts.
@@ -67,6 +67,17 @@ def _by_number(trade_id: str) -> tuple[int, str]:
 
 
 def _closed(facts: Facts) -> set[str]:
-    rows: list[StoredPosition | Trade] = [*(facts.store_positions or ()), *(facts.store_trades or ())]
-    rows += facts.recent_trades or ()
-    return {row.trade_id for row in rows if row.trade_id and row.held is False}
+    """Return the trades that are closed and were open: a row of nothing yet is no trade that ended."""
+    trades = [*(facts.store_trades or ()), *(facts.recent_trades or ())]
+    ended = {one.trade_id for one in trades if one.trade_id and one.held is False and _has_ended(one)}
+    named = {one.trade_id for one in trades}
+    for row in facts.store_positions or ():
+        was_filled = row.trade_id not in named and bool(row.avg_price)
+        if row.trade_id and row.held is False and was_filled:
+            ended.add(row.trade_id)
+    return {trade_id for trade_id in ended if trade_id}
+
+
+def _has_ended(trade: Trade) -> bool:
+    exits = (trade.closed_at, trade.exit_price, trade.realized_pnl, trade.exit_reason, trade.exit_exec_id)
+    return trade.says_closed or any(one is not None for one in exits)

@@ -37,9 +37,9 @@ def entries_at_broker(facts: Facts) -> Iterator[Entry]:
     counted back from what the broker holds now. Where none of these was seen, it is no entry.
     """
     kinds = {
-        key: order.kind
+        key: order.purpose
         for order in orders_of(facts)
-        if order.kind
+        if order.purpose
         for key in (f"perm {order.perm_id}", f"order {order.order_id}")
     }
     found = [fill for fill in fills(facts.broker_executions or ()) if fill.first.order and fill.at]

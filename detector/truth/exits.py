@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from detector.model.broker_rows import EXIT, BrokerOrder, remaining_of
 from detector.model.facts import Facts
-from detector.model.instrument import Instrument, normal, sign_of
+from detector.model.instrument import COMBO, Instrument, normal, sign_of
 from detector.model.rows import Order
 from detector.truth.holdings import netted
 from detector.truth.lookup import Lookup
@@ -18,18 +18,24 @@ class WorkingOrders:
     """Every order at work, the runtime's and the broker's; one that both list stands twice.
 
     TWS does not say what an order is for. An exit is what the runtime calls one, found by the order's id, a child of
-    another order, or an order against the runtime's own position.
+    another order, an order against the runtime's own position, or a stop that sells and that nothing calls an entry.
+    Orders of another account than the runtime's are another runtime's.
     """
 
     def __init__(self, facts: Facts) -> None:
         listed: Iterable[Order] = (*(facts.orders or ()), *(facts.broker_orders or ()))
-        self._orders = [order for order in listed if order.is_working]
+        ours = facts.broker_account
+        self._orders = [
+            order
+            for order in listed
+            if order.is_working and (ours is None or account_of(order) in (None, ours))
+        ]
         self._by_instrument = Lookup((normal(order), order) for order in self._orders)
-        self._kinds = {key: one.kind for one in facts.orders or () if one.kind for key in _ids(one)}
+        self._kinds = {key: one.purpose for one in facts.orders or () if one.purpose for key in _ids(one)}
         self._held = Lookup(
             (lot.instrument, lot.quantity) for lot in netted(internal_lots(facts)) if lot.quantity
         )
-        self._entries: dict[tuple[Instrument, int | None], Decimal] = {}
+        self._entries: dict[tuple[Instrument, int | None, str | None], Decimal] = {}
 
     def has(self, instrument: Instrument) -> bool:
         """Whether an order for that instrument is working."""
@@ -44,28 +50,41 @@ class WorkingOrders:
         return (order for order in self._orders if self._kind(order) is None)
 
     def _kind(self, order: Order) -> str | None:
-        kind = order.kind or next((self._kinds[key] for key in _ids(order) if key in self._kinds), None)
+        kind = order.purpose or next((self._kinds[key] for key in _ids(order) if key in self._kinds), None)
         return EXIT if kind is None and self._closes(order) else kind
 
     def _closes(self, order: Order) -> bool:
         if isinstance(order, BrokerOrder) and order.parent_id:
             return True
         sign = sign_of(order.side)
+        if order.is_stop and sign == -1:
+            return True
         return sign is not None and any(quantity * sign < 0 for quantity in self._held.same(normal(order)))
 
     def entries_against(self, order: Order) -> Decimal:
         """Return what working orders on the other side of this one, in its instrument, may still open."""
-        key = normal(order), sign_of(order.side)
+        key = normal(order), sign_of(order.side), account_of(order)
         if key not in self._entries:
             self._entries[key] = self._opposite(*key)
         return self._entries[key]
 
-    def _opposite(self, instrument: Instrument, sign: int | None) -> Decimal:
+    def _opposite(self, instrument: Instrument, sign: int | None, account: str | None) -> Decimal:
         found: dict[str, Decimal] = {}
         for number, other in enumerate(self._by_instrument.same(instrument)):
-            if sign is not None and sign_of(other.side) == -sign and other.kind != EXIT:
+            mine = account is None or account_of(other) in (None, account)
+            if mine and sign is not None and sign_of(other.side) == -sign and other.purpose != EXIT:
                 found[(_ids(other) or [f"row {number}"])[0]] = remaining_of(other) or Decimal(0)
         return sum(found.values(), Decimal(0))
+
+
+def account_of(order: Order) -> str | None:
+    """Return the account of an order; the runtime's own list names none."""
+    return order.account if isinstance(order, BrokerOrder) else None
+
+
+def is_combo(order: Order) -> bool:
+    """Whether it trades several contracts at once, so that it is of none of them alone."""
+    return normal(order).sec_type == COMBO or bool(isinstance(order, BrokerOrder) and order.leg_con_ids)
 
 
 def _ids(order: Order) -> list[str]:
@@ -76,15 +95,21 @@ class Protection:
     """The stops, targets and other orders at the broker that would close a position."""
 
     def __init__(self, orders: Iterable[BrokerOrder]) -> None:
-        self._orders = Lookup((normal(order), order) for order in orders if order.is_working)
+        working = [order for order in orders if order.is_working]
+        self._orders = Lookup((normal(order), order) for order in working if not is_combo(order))
+        self._combos = [normal(order) for order in working if is_combo(order)]
 
-    def of(self, instrument: Instrument, held: Decimal) -> Decimal | None:
+    def of(self, instrument: Instrument, held: Decimal, account: str | None = None) -> Decimal | None:
         """Return how much of a position the orders against it would close; None where that was not seen.
 
-        Of a group in which one cancels the others only the largest counts.
+        Of a group in which one cancels the others only the largest counts. A combo on its symbol may close it.
         """
+        if any(combo.symbol in (None, instrument.symbol) for combo in self._combos):
+            return None
         groups: dict[str, Decimal] = {}
         for number, order in enumerate(self._orders.same(normal(instrument))):
+            if None not in (account, order.account) and order.account != account:
+                continue
             sign, rest = sign_of(order.side), remaining_of(order)
             if sign is None or rest is None:
                 return None

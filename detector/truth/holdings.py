@@ -9,85 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Literal
 
-from detector.model.instrument import STOCK, Instrument, instrument_of, is_same, normal
+from detector.model.instrument import COMBO, STOCK, Instrument, instrument_of, is_same, normal
 from detector.truth.drift import FLAT, Difference, Kind, kind_of_difference
 from detector.truth.lookup import Lookup
-
-Side = Literal["internal", "broker"]
-INTERNAL, BROKER = "internal", "broker"
-_PARTS = ("symbol", "sec_type", "expiry", "strike", "right", "multiplier")
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """What one row says: so much of an instrument, signed; None where the quantity was not seen.
-
-    `about` names what the row belongs to, for a person: `trade #162 (signal #238, position #301)`.
-    """
-
-    instrument: Instrument
-    quantity: Decimal | None
-    account: str | None = None
-    about: str = field(default="", compare=False)
-
-    @property
-    def detail(self) -> tuple[int, tuple[str, ...]]:
-        """Return how much it says of its instrument, and then a name that puts equals in one order."""
-        said = (self.account, self.instrument.con_id, *(getattr(self.instrument, part) for part in _PARTS))
-        return -sum(part is not None for part in said), tuple(str(part) for part in said)
-
-
-@dataclass(slots=True)
-class Held:
-    """One instrument with what each side holds of it; a side with an unseen quantity is not known."""
-
-    instrument: Instrument
-    account: str | None
-    lots: dict[str, list[Lot]] = field(default_factory=lambda: {INTERNAL: [], BROKER: []})
-
-    @property
-    def name(self) -> str:
-        """Return the instrument's one name."""
-        return instrument_of(self.instrument)
-
-    def quantity(self, side: Side) -> Decimal | None:
-        """Return what the side holds, 0 where it lists nothing; None where a quantity was not seen."""
-        found = [lot.quantity for lot in self.lots[side]]
-        known = [quantity for quantity in found if quantity is not None]
-        return sum(known, FLAT) if len(known) == len(found) else None
-
-    def takes(self, lot: Lot) -> bool:
-        """Whether the lot can be of this instrument: nothing that both say differs."""
-        if self.account is not None and lot.account is not None and self.account != lot.account:
-            return False
-        return is_same(self.instrument, lot.instrument)
-
-    def add(self, lot: Lot, side: Side) -> None:
-        """Take the lot in, and whatever it says that was not known."""
-        self.lots[side].append(lot)
-        self.account = self.account or lot.account
-        self.instrument = completed(self.instrument, lot.instrument)
-
-
-def completed(one: Instrument, other: Instrument) -> Instrument:
-    """Return the instrument with what only the other says."""
-    said = {part: getattr(one, part) or getattr(other, part) for part in ("con_id", *_PARTS)}
-    return Instrument(**said)
+from detector.truth.lots import BROKER, INTERNAL, Held, Lot, Side, completed, lot_of, netted, summed
 
 
 @dataclass(slots=True)
 class Holdings:
-    """What both sides hold, by instrument; `doubtful` are internal lots that fit several instruments.
+    """What both sides hold, by instrument; `doubtful` are lots that fit several instruments, each with its side.
 
-    `account` is that of the runtime: rows of another account are another runtime's.
+    `account` is that of the runtime: rows of another account are another runtime's. `combos` are internal lots of
+    several contracts at once, which the broker lists by their legs: what is on their symbol is not compared.
     """
 
     account: str | None = None
     held: list[Held] = field(default_factory=list)
-    doubtful: list[tuple[Lot, tuple[Held, ...]]] = field(default_factory=list)
+    doubtful: list[tuple[Lot, Side, tuple[Held, ...]]] = field(default_factory=list)
+    combos: list[Lot] = field(default_factory=list)
     _lookup: Lookup[Held] = field(default_factory=Lookup)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[Held]:
@@ -101,11 +41,21 @@ class Holdings:
             return shares or found
         return found
 
+    def is_in_combo(self, instrument: Instrument) -> bool:
+        """Whether the runtime holds a combo on its symbol; one may name several symbols."""
+        named = instrument.symbol
+        return any(
+            named is None or _is_on(lot.instrument, named) for lot in self.combos if lot.quantity != FLAT
+        )
+
     def put(self, lot: Lot, side: Side) -> None:
         """Put one lot where it belongs: to the one instrument that it fits, to a new one, or among the doubtful."""
+        if side == INTERNAL and lot.instrument.sec_type == COMBO:
+            self.combos.append(lot)
+            return
         found = self._fitting(lot)
         if len(found) > 1:
-            self.doubtful.append((lot, tuple(found)))
+            self.doubtful.append((lot, side, tuple(found)))
             return
         if len(found) == 1 and not _is_taken(found[0], lot, side):
             made = found[0]
@@ -119,30 +69,13 @@ class Holdings:
             self._lookup.add(made.instrument, made)
 
 
-def _summed(lots: Sequence[Lot]) -> Lot:
-    known = [lot.quantity for lot in lots if lot.quantity is not None]
-    about = " and ".join(sorted({lot.about for lot in lots if lot.about and lot.quantity != FLAT}))
-    return replace(lots[0], quantity=sum(known, FLAT) if len(known) == len(lots) else None, about=about)
+def _is_on(combo: Instrument, symbol: str) -> bool:
+    return combo.symbol is None or symbol in set(combo.symbol.replace(",", " ").split())
 
 
 def _is_taken(held: Held, lot: Lot, side: Side) -> bool:
     """Whether a lot with nothing but a symbol would join an option that its side lists already in full."""
     return lot.instrument.is_bare and held.instrument.is_option and bool(held.lots[side])
-
-
-def lot_of(
-    instrument: Instrument, quantity: Decimal | None, account: str | None = None, about: str = ""
-) -> Lot:
-    """Return a lot with its instrument in its normal form."""
-    return Lot(normal(instrument), quantity, account, about)
-
-
-def netted(lots: Iterable[Lot]) -> list[Lot]:
-    """Return one lot for each instrument as it is named, with the sum; None where a quantity was not seen."""
-    found: dict[Instrument, list[Lot]] = {}
-    for lot in lots:
-        found.setdefault(lot.instrument, []).append(lot)
-    return [_summed(group) for group in found.values()]
 
 
 def holdings(internal: Iterable[Lot], broker: Iterable[Lot], account: str | None = None) -> Holdings:
@@ -159,7 +92,7 @@ def holdings(internal: Iterable[Lot], broker: Iterable[Lot], account: str | None
         if account is None or lot.account in (None, account):
             alike.setdefault((lot.instrument, lot.account, side), []).append(lot)
     for (_, _, side), group in sorted(alike.items(), key=lambda pair: (pair[1][0].detail, pair[0][2])):
-        made.put(_summed(group), side)
+        made.put(summed(group), side)
     return made
 
 
@@ -176,17 +109,19 @@ def differences(compared: Holdings) -> list[Difference]:
     Where an internal row fits several instruments, they are compared together: equal sums prove nothing and are
     left to `undecided`, sums that differ are a difference however the row is meant.
     """
-    unclear = {id(one) for _, several in compared.doubtful for one in several}
-    found = [_difference(one) for one in compared.held if id(one) not in unclear]
-    found += [_difference(together) for together in _together(compared)]
+    unclear = {id(one) for _, _, several in compared.doubtful for one in several}
+    alone = [one for one in compared.held if id(one) not in unclear]
+    mixed = [*alone, *_together(compared)]
+    found = [_difference(one) for one in mixed if not compared.is_in_combo(one.instrument)]
     return sorted((one for one in found if one is not None), key=lambda one: (one.name, one.account or ""))
 
 
 def undecided(compared: Holdings) -> list[str]:
     """Return the names of instruments of which a quantity was not seen, or which cannot be told apart."""
     blind = [one.name for one in compared.held if None in (one.quantity("internal"), one.quantity("broker"))]
-    mixed = [name for lot, several in compared.doubtful for name in _names(lot, several)]
-    return sorted({*blind, *mixed})
+    mixed = [name for lot, _, several in compared.doubtful for name in _names(lot, several)]
+    legs = [one.name for one in compared.held if compared.is_in_combo(one.instrument)]
+    return sorted({*blind, *mixed, *legs})
 
 
 def _names(lot: Lot, several: Sequence[Held]) -> Iterator[str]:
@@ -207,19 +142,19 @@ def _difference(one: Held) -> Difference | None:
 
 def _together(compared: Holdings) -> Iterator[Held]:
     """Yield the instruments that an unclear row mixes up as if they were one, under the row's own name."""
-    groups: list[tuple[set[int], list[Held], list[Lot]]] = []
-    for lot, several in compared.doubtful:
+    groups: list[tuple[set[int], list[Held], list[tuple[Side, Lot]]]] = []
+    for lot, side, several in compared.doubtful:
         keys = {id(one) for one in several}
         touching = [group for group in groups if group[0] & keys]
         members = {id(one): one for group in touching for one in group[1]} | {id(one): one for one in several}
-        lots = [*(known for group in touching for known in group[2]), lot]
+        lots = [*(known for group in touching for known in group[2]), (side, lot)]
         groups = [group for group in groups if not group[0] & keys]
         groups.append((set(members), list(members.values()), lots))
     for _, mixed, lots in groups:
-        made = Held(lots[0].instrument, None)
-        for side in (INTERNAL, BROKER):
-            made.lots[side] = [lot for one in mixed for lot in one.lots[side]]
-        made.lots[INTERNAL] += lots
+        made = Held(lots[0][1].instrument, None)
+        for one in (INTERNAL, BROKER):
+            made.lots[one] = [lot for held in mixed for lot in held.lots[one]]
+            made.lots[one] += [lot for side, lot in lots if side == one]
         yield made
 
 

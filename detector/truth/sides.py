@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,6 +10,7 @@ from detector.model.facts import Facts, known
 from detector.model.instrument import Instrument, exact
 from detector.model.rows import other_ids
 from detector.truth.holdings import Difference, Held, Holdings, Lot, differences, holdings, lot_of, undecided
+from detector.truth.subjects import Subjects
 
 INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else what the runtime lists."""
@@ -48,15 +49,34 @@ class Comparison:
         """Return the names of instruments that could not be compared."""
         return undecided(self.holdings)
 
+    @property
+    def subjects(self) -> Subjects:
+        """Return the subjects of what was compared."""
+        return subjects_of(self.holdings)
+
 
 def compared(facts: Facts) -> Comparison | None:
     """Return both sides, or None where one of them was not read."""
     internal = internal_fact(facts)
     if internal is None or facts.broker_positions is None:
         return None
+    return _against_broker(facts, internal_lots(facts), internal)
+
+
+def own_list(facts: Facts) -> Comparison | None:
+    """Return the runtime's own list against the broker, where the store is the internal side; None where it is not.
+
+    A runtime that goes on listing what its store has closed is a third store, and the one that its buttons show.
+    """
+    if None in (facts.store_positions, facts.open_positions, facts.broker_positions):
+        return None
+    return _against_broker(facts, _listed_lots(facts), "open_positions")
+
+
+def _against_broker(facts: Facts, lots: Iterable[Lot], internal: str) -> Comparison:
     partial = facts.provenance.partial
     return Comparison(
-        holdings(internal_lots(facts), broker_lots(facts), facts.broker_account),
+        holdings(lots, broker_lots(facts), facts.broker_account),
         internal,
         whole_internal=internal not in partial,
         whole_broker="broker_positions" not in partial,
@@ -80,7 +100,11 @@ def internal_lots(facts: Facts) -> Iterator[Lot]:
             about = _about(row.trade_id, row.signal_id, row.position_id)
             if row.is_named:
                 yield lot_of(row, row.signed, row.account, about)
-        return
+    else:
+        yield from _listed_lots(facts)
+
+
+def _listed_lots(facts: Facts) -> Iterator[Lot]:
     for one in facts.open_positions or ():
         if one.is_named:
             about = _about(one.trade_id, one.signal_id, one.position_id)
@@ -98,12 +122,19 @@ def _about(trade_id: str | None, signal_id: str | None, position_id: str | None)
     return f"trade #{trade_id}{other_ids(signal_id, position_id)}" if trade_id else ""
 
 
-def held_of(side: Holdings, instrument: Instrument) -> tuple[Held | None, Decimal | None]:
-    """Return the one position of that instrument at the broker and its quantity: 0 where there is none.
+def subjects_of(side: Holdings) -> Subjects:
+    """Return the subjects of what is held."""
+    return Subjects((one.name, one.account) for one in side.held)
+
+
+def held_of(
+    side: Holdings, instrument: Instrument, account: str | None = None
+) -> tuple[Held | None, Decimal | None]:
+    """Return the one position of that instrument at the broker, in that account, and its quantity: 0 where there is none.
 
     The quantity is None where it was not seen, or where the instrument may be one of several.
     """
-    found = side.find(instrument)
+    found = side.find(instrument, account)
     if not found:
         return None, Decimal(0)
     return (found[0], found[0].quantity("broker")) if len(found) == 1 else (None, None)

@@ -7,6 +7,7 @@ import os
 import socket
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -233,6 +234,19 @@ def test_what_is_no_store_is_named_and_never_made_one(put, reason, store):
     began = time.monotonic()
     assert fault(store).reason == reason
     assert (sorted(store.parent.iterdir()), time.monotonic() - began < 1) == (before, True)
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+@pytest.mark.parametrize("beside", ["-wal", "-journal", "-shm"])
+def test_a_pipe_in_place_of_what_lies_beside_it_is_not_waited_for(beside, mode, store):
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute("CREATE TABLE t (x)")
+        connection.commit()
+    os.mkfifo(f"{store}{beside}")
+    began = time.monotonic()
+    assert fault(store).reason == edge.UNREADABLE
+    assert time.monotonic() - began < 1
 
 
 def test_a_socket_is_no_store(tmp_path, monkeypatch):

@@ -218,6 +218,42 @@ def test_a_view_and_a_table_without_row_ids_are_read_whole(store, profile):
     assert section["position_state"] == [{"trade_id": 1, "is_open": 1}]
 
 
+WITHOUT_ORDER = (
+    "CREATE TABLE states (trade_id INTEGER PRIMARY KEY, is_open INTEGER) WITHOUT ROWID",
+    "CREATE TABLE kept (trade_id INTEGER PRIMARY KEY, is_open INTEGER); CREATE VIEW states AS SELECT * FROM kept",
+)
+
+
+@pytest.mark.parametrize("made", WITHOUT_ORDER, ids=["without row ids", "a view"])
+@pytest.mark.parametrize(
+    ("count", "opened", "read", "noted"),
+    [
+        pytest.param(MOST_ROWS, 2, MOST_ROWS, False, id="as many as are read"),
+        pytest.param(MOST_ROWS + 1, 2, 2, True, id="one more, closed"),
+        pytest.param(MOST_ROWS + 1, MOST_ROWS + 1, None, False, id="one more, open"),
+    ],
+)
+def test_of_a_long_table_without_an_order_all_that_may_be_open_is_read_and_the_rest_is_said_to_be_left_out(
+    made, count, opened, read, noted, store, profile
+):
+    path = store()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(made)
+        table = "kept" if "kept" in made else "states"
+        connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", [(i, i < opened) for i in range(count)])
+        connection.commit()
+    document = collected(
+        path,
+        profile(
+            '[store_tables.position_state]\ntable = "states"\n[store_tables.trades]\n[stores.trades]\ntrade_id = "id"\n'
+        ),
+    )
+    about = document["sources"]["stores"]
+    assert about.get("reason") == (None if read else edge.TOO_LARGE)
+    assert len(document.get("stores", {}).get("position_state", ())) == (read or 0)
+    assert ("its rows that are closed" in (about.get("detail") or "")) is noted
+
+
 # --- what goes wrong ----------------------------------------------------------------------------------
 
 

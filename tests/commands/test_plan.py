@@ -295,6 +295,182 @@ def test_two_fills_that_could_have_closed_it_are_no_evidence_of_either():
     assert len(undecided(plan)) == 2
 
 
+# --- what is evidence of which trade ------------------------------------------------------------------
+
+EARLIER = {
+    "closed_at": "2026-06-02T13:40:00Z",
+    "opened_at": "2026-06-02T13:30:00Z",
+    "exit_price": 6,
+    "realized_pnl": 1257.56,
+}
+
+
+def executed(at, quantity=39, price=6.46, **more):
+    return {**FILL, "quantity": quantity, "price": price, "at": at, **more}
+
+
+@pytest.mark.parametrize(
+    ("opened_at", "others", "execution", "is_evidence"),
+    [
+        pytest.param("2026-06-02T13:59:59Z", [], {}, True, id="just after it was opened"),
+        pytest.param("2026-06-02T14:00:00Z", [], {}, True, id="as it was opened"),
+        pytest.param("2026-06-02T14:00:01Z", [], {}, False, id="just before it was opened"),
+        pytest.param(None, [], {}, True, id="the only trade there is"),
+        pytest.param(None, [trade(100, "CLOSED", **EARLIER)], {}, False, id="nobody knows when it was opened, and there is another"),
+        pytest.param("2026-06-02T13:50:00Z", [trade(100, "CLOSED", **EARLIER)], {}, True, id="another trade ended at another time"),
+        pytest.param("2026-06-02T13:50:00Z", [trade(100, "CLOSED", **{**EARLIER, "closed_at": "2026-06-02T14:00:30Z"})], {}, False, id="another trade ended then"),
+        pytest.param("2026-06-02T13:50:00Z", [trade(100, "CLOSED", exit_order_id=7)], {}, False, id="another trade names its order"),
+        pytest.param("2026-06-02T13:50:00Z", [trade(100, "CLOSED", closed_at=None)], {}, False, id="another trade ended nobody knows when"),
+        pytest.param("2026-06-02T13:50:00Z", [trade(100)], {}, False, id="another trade is as open as this one"),
+        pytest.param("2026-06-02T13:50:00Z", [trade(100, strike=728)], {}, True, id="a trade of another strike"),
+        pytest.param("2026-06-02T13:50:00Z", [], {"quantity": 38}, False, id="another quantity"),
+    ],
+)  # fmt: skip
+def test_a_fill_is_evidence_of_the_one_trade_that_it_can_have_closed(
+    opened_at, others, execution, is_evidence
+):
+    mine = trade(opened_at=opened_at)
+    document = snapshot([], [state()], [mine, *others], broker={"executions": [{**FILL, **execution}]})
+    found = changes(planned(document))["trades, trade #162"]
+    assert (("exit_price", "nothing", "6.46") in found) is is_evidence
+    assert (("realized_pnl", "nothing", "3,742.44") in found) is is_evidence
+
+
+def test_a_fill_of_another_account_is_no_evidence():
+    rows = [state(account="DU1111111"), state(163, account="DU2222222", strike=728)]
+    fill = {**FILL, "account": "DU2222222"}
+    document = snapshot([], rows, [trade()], broker={"executions": [fill]})
+    assert changes(planned(document))["trades, trade #162"] == [("status", "OPEN", "CLOSED")]
+
+
+def test_what_was_realized_in_a_day_is_the_only_trades_own():
+    flat = [held(0, realizedPNL=5000)]
+    earlier = trade(100, "CLOSED", **EARLIER)
+    both = planned(snapshot(flat, [state()], [trade(), earlier]))
+    assert changes(both)["trades, trade #162"] == [("status", "OPEN", "CLOSED")]
+    assert "trades, trade #100" not in changes(both)
+    assert undecided(both)[0] == (
+        "its realized P&L: the 5,000.00 that the broker realized in it may be of several trades"
+    )
+    of_yesterday = {**earlier, "closed_at": "2026-06-01T19:40:00Z"}
+    alone = planned(snapshot(flat, [state()], [trade(), of_yesterday]))
+    assert changes(alone) == {
+        "position_state, trade #162": [("is_open", "1", "0"), ("quantity", "39", "0")],
+        "trades, trade #162": [("status", "OPEN", "CLOSED"), ("realized_pnl", "nothing", "5,000.00")],
+    }
+
+
+def test_an_order_that_was_filled_in_parts_has_the_price_of_all_of_them():
+    parts = [
+        executed("2026-06-02T14:00:00Z", 20, 6.46, realized_pnl=1900),
+        executed("2026-06-02T14:00:01Z", 19, 6.50, realized_pnl=1842.44, exec_id="1.2.4"),
+    ]
+    plan = planned(snapshot([], [state()], [trade()], broker={"executions": parts}))
+    assert plan["differences"][0]["broker"]["fills"] == ["sold 39 at 6.4795 at 2026-06-02T14:00:00Z"]
+    assert ("exit_price", "nothing", "6.4795") in changes(plan)["trades, trade #162"]
+    right = trade(
+        status="CLOSED", exit_price=6.479487, realized_pnl=3742.44, closed_at="2026-06-02T14:00:01Z"
+    )
+    closed = snapshot([], [state(is_open=0, quantity=0)], [right], broker={"executions": parts})
+    assert answer("plan", stdin=closed).code == 0
+
+
+# --- what waits, and what stands in another account ---------------------------------------------------
+
+SELL = {**CALL, "order_id": 7, "side": "SELL", "status": "Submitted", "quantity": 39, "filled": 19}
+
+
+@pytest.mark.parametrize(
+    ("orders", "row", "waits"),
+    [
+        pytest.param([SELL], state(), True, id="an order that is half filled"),
+        pytest.param([SELL], {**CALL, "quantity": 39, "is_open": 1}, True, id="in a row that names no trade"),
+        pytest.param([{**SELL, "status": "Cancelled"}], state(), False, id="an order that is over"),
+        pytest.param([{**SELL, "strike": 728}], state(), False, id="an order of another strike"),
+        pytest.param([{"symbol": "SPY", "sec_type": "BAG", "order_id": 8, "quantity": 1}], state(), True, id="a combo of its symbol"),
+    ],
+)  # fmt: skip
+def test_while_an_order_works_in_an_instrument_no_row_of_it_is_corrected(orders, row, waits):
+    for broker, status in (({"open_orders": orders}, {}), ({}, {"orders": orders})):
+        plan = planned(snapshot([held(20)], [row], broker=broker, status=status))
+        assert bool(changes(plan)) is not waits
+        assert any("still works in it" in words for words in undecided(plan)) is waits
+
+
+def test_a_memory_of_what_is_being_closed_stops_nothing():
+    status = {"open_positions": [{**CALL, "quantity": 39, "trade_id": 162}], "orders": [SELL]}
+    plan = planned(snapshot([], [state(is_open=0, quantity=0)], [trade(status="CLOSED")], status=status))
+    assert (plan["steps"], len(undecided(plan))) == ([], 1)
+
+
+def test_a_trade_is_compared_with_its_own_account():
+    rows = [state(account="DU1111111"), state(163, account="DU2222222")]
+    plan = planned(
+        snapshot([held(39, account="DU1111111"), held(0, account="DU2222222")], rows, [trade(), trade(163)])
+    )
+    assert [one["name"] for one in plan["differences"]] == ["trade #163"]
+    assert changes(plan) == {
+        "position_state, trade #163": [("is_open", "1", "0"), ("quantity", "39", "0")],
+        "trades, trade #163": [("status", "OPEN", "CLOSED")],
+    }
+    account = plan["differences"][0]["account"]
+    assert account
+    assert all(f"the broker is flat in account {account}" in str(one) for one in plan["steps"][1:3])
+    assert "The broker holds 1 position beside (39 SPY 2026-05-06 727C)" in plan["steps"][0]["words"]
+
+
+def test_a_row_that_names_no_trade_is_named_by_its_account_where_there_are_several():
+    rows = [{**CALL, "quantity": 39, "is_open": 1, "account": one} for one in ("DU1111111", "DU2222222")]
+    plan = planned(snapshot([held(20, account="DU1111111"), held(0, account="DU2222222")], rows))
+    assert len({step["what"] for step in plan["steps"] if step["do"] == "correct"}) == 2
+
+
+def test_several_rows_of_no_trade_are_not_mended_by_their_sum():
+    rows = [{**CALL, "quantity": quantity, "is_open": 1} for quantity in (20, 19)]
+    plan = planned(snapshot([held(30)], rows))
+    assert (changes(plan), undecided(plan)) == ({}, ["which of its 2 open rows is wrong"])
+
+
+@pytest.mark.parametrize("more", [{"trade_id": 162}, {}], ids=["of a trade", "of none"])
+def test_a_short_row_is_corrected_as_it_is_written(more):
+    row = {**CALL, "is_open": 1, "side": "SHORT", "quantity": 39, **more}
+    (found,) = changes(planned(snapshot([held(-20)], [row]))).values()
+    assert found == [("quantity", "39", "20")]
+    (found,) = changes(planned(snapshot([held(-20)], [{**row, "quantity": -39}]))).values()
+    assert found == [("quantity", "-39", "-20")]
+
+
+# --- whether the stores were read ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stores", "sources", "words"),
+    [
+        pytest.param(None, {"state": "failed", "reason": "locked"}, "could not be read: locked", id="failed"),
+        pytest.param({"as_of": ago(400)}, None, "were read 6 min ago", id="stale"),
+        pytest.param({"as_of": ago(5), "error": "no such table"}, None, "in full", id="failed by its own word"),
+        pytest.param({"as_of": ago(5), "position_state": [state(is_open="yes")]}, None, "is_open", id="a row that was not read"),
+        pytest.param({"as_of": ago(5), "position_state": ["row"]}, None, "in full", id="a row that is none"),
+        pytest.param({"as_of": ago(5), "position_state": [{"is_open": 1, "quantity": 3}]}, None, "position_state", id="a row of nothing"),
+    ],
+)  # fmt: skip
+def test_stores_that_were_not_read_in_full_agree_with_nobody(stores, sources, words):
+    document = snapshot([held(39)], status={"open_positions": [{**CALL, "quantity": 39, "trade_id": 162}]})
+    document |= {"stores": stores} if stores else {"sources": {"stores": sources}}
+    if stores is None:
+        del document["stores"]
+    plan = planned(document, code=3)
+    assert words in plan["stores_doubt"]
+    said = answer("plan", stdin=document).out.decode()
+    assert "Nothing differs" not in said
+    assert f"What the stores hold is not all known: {plan['stores_doubt']}" in said
+
+
+def test_a_row_that_was_not_read_may_be_the_one_that_makes_up_the_difference():
+    document = snapshot([held(59)], [state(), {"is_open": 1, "quantity": 20}])
+    assert changes(planned(document, code=3)) == {}
+
+
 # --- what undoes it -----------------------------------------------------------------------------------
 
 
@@ -353,6 +529,8 @@ def test_a_broker_that_is_not_believed_corrects_no_row(broker):
 def test_a_word_that_is_too_old_to_act_on_is_said_to_be():
     document = snapshot([], [state()], [trade()], broker={"as_of": ago(61)})
     assert planned(document)["stale"] == "its word is 61 s old (limit 60 s)."
+    just = snapshot([], [state()], [trade()], broker={"as_of": ago(60.5)})
+    assert planned(just)["stale"] == "its word is 60.5 s old (limit 60 s)."
     fresh = snapshot([], [state()], [trade()], broker={"as_of": ago(60)})
     assert planned(fresh)["stale"] is None
 

@@ -228,6 +228,93 @@ def test_flex_with_headers_and_trailers_and_both_sections_in_one_file():
     assert [row.exec_id for row in made.values["broker_executions"]] == ["e1"]
 
 
+HEAD, CALL_ROW, *_ = POSITIONS.splitlines()
+
+
+def test_a_statement_broken_out_by_day_says_what_was_held_on_its_newest():
+    dated = [f'{HEAD},"ReportDate"', *(f'{CALL_ROW},"{day}"' for day in ("20260505", "2026-05-06"))]
+    (found,) = flex(positions_csv="\n".join(dated)).values["broker_positions"]
+    assert found.quantity == 39
+    gone = [dated[0], dated[1], dated[2].replace("756733", "1").replace("727", "728")]
+    (found,) = flex(positions_csv="\n".join(gone)).values["broker_positions"]
+    assert found.strike == 728
+
+
+def test_a_day_that_cannot_be_read_beside_others_leaves_it_open():
+    dated = [f'{HEAD},"ReportDate"', *(f'{CALL_ROW},"{day}"' for day in ("20260505", "05/06/2026"))]
+    made = flex(positions_csv="\n".join(dated))
+    assert "broker_positions" in made.partial
+    assert [fault.path for fault in made.invalid] == ["broker.positions"]
+
+
+@pytest.mark.parametrize("key", ["levelOfDetail", "LevelOfDetail", "level_of_detail"])
+def test_rows_of_lots_beside_their_summary_count_once(key):
+    rows = [
+        {**CONTRACT, "position": n, key: level} for n, level in ((39, "SUMMARY"), (20, "LOT"), (19, "lot"))
+    ]
+    assert one({"positions": rows}).quantity == 39
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "ClientAccountID,Symbol,Quantity,Amount,ActionDescription",
+        "ClientAccountID,Symbol,Quantity,Proceeds,Value,Type",
+        "ClientAccountID,Symbol,Quantity,TransferPrice,Direction",
+    ],
+)
+def test_a_section_that_only_looks_like_positions_is_none(header):
+    cells = ",".join(["DU1", "SPY", "5", *["1"] * (header.count(",") - 2)])
+    made = flex(positions_csv=f"{header}\n{cells}")
+    assert "broker_positions" not in made.values
+    assert [fault.problem for fault in made.invalid] == ["has no section of open positions"]
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"quantity": 39, "side": "SHORT"}, "is 39 on the side SHORT"),
+        ({"Quantity": "39", "Side": "Short"}, "is 39 on the side Short"),
+        ({"quantity": -39, "side": "Long"}, "is -39 on the side Long"),
+        ({"quantity": 39, "position": 0}, "is 39 and 0 in one row"),
+        ({"qty": "39", "position": 38.0}, "is 38 and 39 in one row"),
+    ],
+)
+def test_a_position_that_contradicts_itself_is_not_known(more, problem):
+    made = reading({"positions": [{**CONTRACT, **more}]})
+    assert [row.quantity for row in made.values["broker_positions"]] == [None]
+    assert [(fault.path, fault.problem) for fault in made.invalid] == [("broker.positions.quantity", problem)]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"quantity": -39, "side": "SHORT"},
+        {"quantity": -39, "position": "-39.00"},
+        {"Quantity": "-39", "Side": ""},
+        {"quantity": -39, "side": "of some kind"},
+    ],
+)
+def test_a_position_that_says_it_twice_is_known(more):
+    assert one({"positions": [{**CONTRACT, **more}]}).quantity == -39
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"])
+def test_a_time_that_was_never_set_is_none(at):
+    made = reading({"executions": [{"execId": "e1", "time": at, "symbol": "SPY"}]})
+    assert [fill.at for fill in made.values["broker_executions"]] == [None]
+    assert [fault.path for fault in made.invalid] == ["broker.executions.at"]
+
+
+def test_currency_class_and_legs_under_their_names():
+    found = one({"positions": [{**CONTRACT, "currency": "USD", "tradingClass": "SPY", "position": 1}]})
+    assert (found.currency, found.trading_class) == ("USD", "SPY")
+    assert one({"positions": [{"symbol": "SPY", "CurrencyPrimary": "CAD", "Quantity": 1}]}).currency == "CAD"
+    legs = {"symbol": "SPY", "secType": "BAG", "comboLegs": [{"conId": 5, "ratio": 1}, {"conId": "6"}]}
+    combo = one({"open_orders": [{"contract": legs, "order": {"orderId": 1}}]}, "broker_orders")
+    assert combo.leg_con_ids == ("5", "6")
+
+
 def test_a_section_of_flex_with_no_row_was_read():
     head = POSITIONS.splitlines()[0]
     assert flex(positions_csv=head).values["broker_positions"] == ()

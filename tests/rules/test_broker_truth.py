@@ -178,6 +178,38 @@ def test_the_internal_side_is_the_store_where_it_was_read():
     assert given({**patch, "broker": broker()}) == [f"critical open_positions_drift:{NAME}"]
 
 
+def listed_alone(*trades: dict[str, Any], at_broker: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    store = {
+        "position_state": [{"trade_id": 162, **CALL, "is_open": 0, "quantity": 0}],
+        "trades": list(trades),
+    }
+    return {"status_v3": internal(row(39)), "broker": broker(*at_broker), "stores": store}
+
+
+def ended(at: str | None) -> dict[str, Any]:
+    return {"id": 162, **CALL, "status": "CLOSED", "quantity": 39, "closed_at": at and f"2026-06-02T{at}Z"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "fires"),
+    [
+        pytest.param(listed_alone(), True, id="the store and the broker are flat"),
+        pytest.param(listed_alone(ended("14:54:59")), True, id="closed before any list that is believed"),
+        pytest.param(listed_alone(ended("14:55:00")), False, id="closed when the list may be of before that"),
+        pytest.param(listed_alone(ended(None)), False, id="closed nobody knows when"),
+        pytest.param(listed_alone(at_broker=(row(39, OTHER),)), True, id="the broker holds another"),
+    ],
+)
+def test_a_list_of_the_runtime_that_alone_holds_it_open_is_a_phantom(patch, fires):
+    phantom = f"critical open_positions_drift:{NAME}"
+    assert (phantom in given(patch)) is fires
+    if fires:
+        assert (
+            "so that a close would open -39, and only the runtime's own list holds it."
+            in first(patch, "open_positions_drift").summary
+        )
+
+
 def test_a_row_with_a_symbol_alone_is_the_share_or_the_one_thing_that_is_held_on_it():
     bare, share = {"symbol": "SPY"}, {"symbol": "SPY", "sec_type": "STK"}
     assert truth([row(39, bare)], [row(39)]) == []
@@ -290,6 +322,119 @@ def test_a_repair_that_is_undone_is_told_again_even_after_one_good_look():
     assert owed(back) == [f"again open_positions_drift:{NAME}"]
 
 
+DU1, DU2 = {"account": "DU1111111"}, {"account": "DU2222222"}
+
+
+def two_accounts(first: int, second: int) -> dict[str, Any]:
+    held = [{"trade_id": n, **CALL, **one, "is_open": 1, "quantity": 39} for n, one in ((1, DU1), (2, DU2))]
+    at_broker = [{**row(quantity), **one} for quantity, one in ((first, DU1), (second, DU2)) if quantity]
+    return {"stores": {"position_state": held}, "broker": broker(*at_broker), "status_v3": internal()}
+
+
+def test_differences_of_two_accounts_are_two():
+    drift = f"critical open_positions_drift:{NAME}"
+    assert given(two_accounts(20, 0)) == [f"{drift} in paper-1", f"{drift} in paper-2"]
+    memory = remembered(evaluated(healthy_at("2026-06-02T15:00:00Z", two_accounts(20, 0))))
+    again = evaluated(healthy_at("2026-06-02T15:10:00Z", two_accounts(39, 0)), memory)
+    report = evaluated(healthy_at("2026-06-02T15:20:00Z", two_accounts(39, 0)), remembered(again))
+    assert [one for one in named(report) if "drift" in one] == [f"{drift} in paper-2"]
+
+
+def test_an_account_that_is_named_later_does_not_end_what_was_told_without_it():
+    bare = {"stores": two_accounts(39, 0)["stores"], "broker": broker(), "status_v3": internal()}
+    bare["stores"] = {"position_state": [two_accounts(39, 0)["stores"]["position_state"][1]]}
+    memory = remembered(evaluated(healthy_at("2026-06-02T15:00:00Z", bare)))
+    for minute in (10, 20):
+        report = evaluated(healthy_at(f"2026-06-02T15:{minute}:00Z", two_accounts(39, 0)), memory)
+        assert report.resolved_events == ()
+        memory = remembered(report)
+
+
+def test_two_differences_under_one_name_are_told_in_one_sentence():
+    held = [row(39, con_id=1), row(5, con_id=2)]
+    event = first({"status_v3": internal(*held), "broker": broker(row(20, con_id=1))}, "open_positions_drift")
+    assert event.observed == "quantity and phantom"
+    assert "another quantity at the broker with 20, and " in event.summary
+    assert "flat at the broker, so that a close would open -5." in event.summary
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"sec_type": "us_option"}, {"sec_type": "Equity and Index Options"}, {"sec_type": "CALL"}, {"multiplier": 1},
+        {"expiry": "260602"}, {"expiry": "06/02/2026"}, {"expiry": "02JUN26"}, {"expiry": "this week"},
+        {"sec_type": "FOP_ES"}, {"sec_type": None, "multiplier": None},
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["OPT", "FOP"])
+def test_a_part_that_cannot_be_read_makes_no_other_instrument(written, kind):
+    theirs = {**CALL, "sec_type": kind}
+    mine = {key: value for key, value in {**theirs, **written}.items() if value is not None}
+    found = truth([row(39, mine)], [row(39, theirs)])
+    known_apart = kind == "FOP" and written.get("sec_type") in ("us_option", "Equity and Index Options")
+    assert found == ([f"critical open_positions_drift:{NAME}"] if known_apart else [])
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ({"symbol": "BRK.B"}, {"symbol": "BRK B", "sec_type": "STK"}),
+        ({"symbol": "BRK-B", "sec_type": "us_equity"}, {"symbol": "BRK/B", "sec_type": "STK"}),
+        ({"symbol": "ESM6", "sec_type": "FUT"}, {"symbol": "ES", "sec_type": "FUT", "expiry": "20260619"}),
+        ({"symbol": "ESM6"}, {"symbol": "ES", "sec_type": "FUT", "expiry": "20260619"}),
+        ({"symbol": "HEN3"}, {"symbol": "HEN3", "sec_type": "STK"}),
+        ({"symbol": "ESM26", "expiry": "202606"}, {"symbol": "ES", "sec_type": "FUT", "expiry": "20260619"}),
+    ],
+    ids=str,
+)
+def test_a_symbol_in_other_letters_is_one(mine, theirs):
+    assert truth([row(3, mine)], [row(3, theirs)]) == []
+
+
+def test_a_combo_of_the_runtime_is_compared_with_no_leg():
+    legs = [row(39), row(-39, {**CALL, "strike": 730})]
+    for symbol in ("SPY", "SPY,QQQ"):
+        combo = {"symbol": symbol, "sec_type": "BAG"}
+        assert truth([row(39, combo)], legs) == []
+    share = {"symbol": "QQQ", "sec_type": "STK"}
+    assert truth([row(39, {"symbol": "SPY", "sec_type": "BAG"})], [*legs, row(5, share)]) == [
+        "critical open_positions_drift:QQQ"
+    ]
+
+
+def test_a_drift_is_held_while_a_combo_stands_for_it():
+    combo = internal(row(39, {"symbol": "SPY", "sec_type": "BAG"}))
+    unseen = {"status_v3": combo, "broker": broker(row(39))}
+    patch = {"status_v3": internal(), "broker": broker(row(39))}
+    assert held_then(patch, unseen, unseen) == [["open_positions_drift"], ["open_positions_drift"]]
+
+
+def test_a_future_of_another_month_is_another():
+    theirs = {"symbol": "ES", "sec_type": "FUT", "expiry": "20260619"}
+    assert len(truth([row(3, {"symbol": "ESU6", "sec_type": "FUT"})], [row(3, theirs)])) == 2
+
+
+@pytest.mark.parametrize(
+    ("held", "at_broker", "times", "fires"),
+    [
+        pytest.param(39, [], {"opened_at": "14:58:00"}, False, id="opened since, and not there yet"),
+        pytest.param(39, [], {"opened_at": "14:55:30"}, True, id="opened before"),
+        pytest.param(39, [], {"opened_at": "14:00:00", "closed_at": "14:58:00"}, True, id="a close explains no phantom"),
+        pytest.param(0, [row(39)], {"opened_at": "14:00:00", "closed_at": "14:58:00"}, False, id="closed since, and still there"),
+        pytest.param(0, [row(39)], {"opened_at": "14:00:00", "closed_at": "14:55:30"}, True, id="closed before"),
+        pytest.param(39, [row(20)], {"opened_at": "14:58:00"}, False, id="added to since"),
+        pytest.param(39, [], {"opened_at": "14:58:00", "right": "P"}, True, id="another instrument"),
+    ],
+)  # fmt: skip
+def test_a_trade_newer_than_the_broker_s_word_explains_what_it_can(held, at_broker, times, fires):
+    dated = {key: f"2026-06-02T{at}Z" if key.endswith("at") else at for key, at in times.items()}
+    listed = [{"trade_id": 1, **CALL, "quantity": 39, **dated}]
+    section = broker(*at_broker, as_of="2026-06-02T14:55:30Z")
+    patch = {"status_v3": internal(*([row(held)] if held else []), recent_trades=listed), "broker": section}
+    assert (f"critical open_positions_drift:{NAME}" in given(patch)) is fires
+
+
 # --- state_stores_disagree -----------------------------------------------------------------------------
 
 
@@ -334,6 +479,8 @@ def test_a_partial_exit_is_no_difference():
         (1, "CLOSED", [], "is open in position_state and not in trades, and the broker is flat as trades says."),
         (0, "OPEN", [], "is open in trades and not in position_state, and the broker is flat as position_state says."),
         (1, "CLOSED", [row(39)], "is open in position_state and not in trades, and the broker holds it as position_state says."),
+        (1, "CLOSED", [row(-39)], "is open in position_state and not in trades, and the broker holds -39, as neither says."),
+        (1, "CLOSED", [row(10)], "is open in position_state and not in trades, and the broker holds 10, as neither says."),
         (1, "CLOSED", None, "is open in position_state and not in trades."),
     ],
 )  # fmt: skip
@@ -381,6 +528,43 @@ OPEN, CLOSED = stores(1, "OPEN"), stores(0, "CLOSED")
 )  # fmt: skip
 def test_a_trade_that_was_closed_is_open_again(patches, fires):
     assert looks(*patches)[-1] == (["new trade_reopened:162"] if fires else [])
+
+
+def test_a_trade_is_open_again_where_another_account_holds_its_instrument():
+    one = {"trade_id": 162, **CALL, **DU2}
+    before = {"stores": {"position_state": [{**one, "is_open": 0, "quantity": 0, "avg_price": 5.5}]}}
+    now = {
+        "position_state": [
+            {**one, "is_open": 1, "quantity": 39},
+            {"trade_id": 1, **CALL, **DU1, "is_open": 1, "quantity": 39},
+        ]
+    }
+    at_broker = broker({**row(39), **DU1})
+    assert looks(before, {"stores": now, "broker": at_broker, "status_v3": internal()})[-1] == [
+        "new trade_reopened:162"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row_before", "fires"),
+    [
+        pytest.param({"is_open": 0, "quantity": 0}, False, id="a row that waits for its first fill"),
+        pytest.param({"is_open": 0, "quantity": 0, "avg_price": 5.5}, True, id="a row that was filled once"),
+    ],
+)
+def test_what_was_never_open_cannot_open_again(row_before, fires):
+    before, now = (
+        {"stores": {"position_state": [{"trade_id": 162, **CALL, **one}]}}
+        for one in (row_before, {"is_open": 1, "quantity": 39})
+    )
+    assert looks(before, now)[-1] == (["new trade_reopened:162"] if fires else [])
+
+
+def test_a_pending_row_of_a_trade_is_no_closed_one():
+    pending = {
+        "stores": {"position_state": [], "trades": [{"id": 162, **CALL, "is_open": 0, "status": "PENDING"}]}
+    }
+    assert looks(pending, OPEN)[-1] == []
 
 
 def test_it_stays_until_the_trade_is_closed_again():
@@ -555,6 +739,43 @@ def test_the_executions_of_one_order_are_one_fill():
     assert fills(parts, [trade()]) == []
 
 
+def exits_in_parts(*parts: int) -> list[dict[str, Any]]:
+    return [
+        execution(exec_id=f"e{n}", order_id=n, quantity=part, at=f"2026-06-02T14:{40 + n}:00Z")
+        for n, part in enumerate(parts, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "listed", "held", "missed"),
+    [
+        pytest.param((10, 29), [trade()], None, [], id="two orders that closed it"),
+        pytest.param((10, 28), [trade()], None, ["e1", "e2"], id="two that closed all but one"),
+        pytest.param((10, 29), [trade(exit_order_id="2")], None, [], id="one of them known by its id"),
+        pytest.param((10,), [trade(closed_at=None, is_open=True)], 29, [], id="a part while the rest stays open"),
+        pytest.param((10,), [trade(closed_at=None, is_open=True)], 39, ["e1"], id="a part of what is open whole"),
+        pytest.param((10, 29), [trade(opened_at="2026-06-02T14:42:30Z")], None, ["e1", "e2"], id="before it was opened"),
+    ],
+)  # fmt: skip
+def test_a_trade_that_is_closed_in_parts(parts, listed, held, missed):
+    mine = [{**CALL, "trade_id": 162, "is_open": held is not None, "quantity": held or 0}]
+    rows = [{**one, "id": one["trade_id"], "is_open": one.get("is_open", False)} for one in listed]
+    patch = {
+        "stores": {"position_state": mine, "trades": rows},
+        "status_v3": internal(),
+        "broker": {"connected": True, "executions": exits_in_parts(*parts)},
+    }
+    assert [one for one in given(patch) if "missed" in one] == [
+        f"critical missed_fill:{one}" for one in missed
+    ]
+
+
+def test_a_trade_that_was_opened_in_parts():
+    parts = [{**one, "side": "BOT"} for one in exits_in_parts(20, 19)]
+    one = trade(opened_at="2026-06-02T14:41:00Z", closed_at="2026-06-02T14:55:00Z")
+    assert fills(parts, [one]) == []
+
+
 def test_a_correction_is_the_execution_that_it_corrects():
     parts = [execution(exec_id=f"0000e0d5.5f1.01.0{number}", order_id=None) for number in (1, 2)]
     assert fills(parts, []) == ["critical missed_fill:0000e0d5.5f1.01.02"]
@@ -702,6 +923,17 @@ def test_a_record_that_contradicts_the_broker(section, expected):
 def test_the_figure_of_the_day_is_no_single_trade_s_where_there_were_two():
     both = [record(), record(trade_id=163, closed_at="2026-06-02T14:55:00Z")]
     assert records(*both, broker=broker(row(0, realized_pnl=7484.88))) == []
+
+
+def test_nor_where_another_is_open():
+    closed, still = (
+        {**record(), "id": 162, "status": "CLOSED"},
+        {"id": 163, **CALL, "quantity": 39, "status": "OPEN"},
+    )
+    store = {"stores": {"trades": [closed, still]}}
+    assert records(broker=broker(row(0, realized_pnl=5000)), **store) == []
+    store["stores"]["trades"].pop()
+    assert records(broker=broker(row(0, realized_pnl=5000)), **store) == WRONG
 
 
 def test_a_store_of_trades_is_read_as_well_and_counts_once():

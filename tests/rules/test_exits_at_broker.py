@@ -112,6 +112,117 @@ def test_an_order_against_the_runtime_s_own_position_is_an_exit():
     assert judged([order(kind=None)], [], "broker", **status) == FIRES
 
 
+@pytest.mark.parametrize("kind", ["EXIT", "stop_loss", "take-profit", "Close"])
+def test_an_exit_under_any_of_its_words(kind):
+    assert judged([order(kind=kind)], []) == FIRES
+
+
+@pytest.mark.parametrize("kind", ["ENTRY", "open", "sell of some kind"])
+def test_an_entry_or_a_word_that_nobody_knows_is_no_exit(kind):
+    assert judged([order(kind=kind)], []) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "fires"),
+    [
+        pytest.param({"order_type": "STP"}, True, id="a stop that sells"),
+        pytest.param(
+            {"order_type": "TRAIL LIMIT", "status": "PreSubmitted"}, True, id="a trailing one that waits"
+        ),
+        pytest.param({"order_type": "STP", "side": "BUY"}, False, id="a stop that buys may be an entry"),
+        pytest.param({"order_type": "STP", "kind": "entry"}, False, id="a stop that is called an entry"),
+        pytest.param({"order_type": "LMT"}, False, id="a limit order"),
+    ],
+)
+def test_a_stray_stop_over_nothing_is_an_exit(more, fires):
+    assert judged([order(**{"kind": None, **more})], [], "broker") == (FIRES if fires else [])
+
+
+@pytest.mark.parametrize("status", ["FILLED", "cancelled", "Canceled", "ApiCancelled", "inactive"])
+def test_an_order_is_done_in_any_writing(status):
+    assert judged([order(status=status)], []) == []
+
+
+@pytest.mark.parametrize(
+    "more", [{"filled": 39}, {"filled": 39, "remaining": 0}, {"quantity": 0, "cashQty": 20_000}], ids=str
+)
+def test_an_order_with_nothing_left_opens_nothing(more):
+    assert judged([order(**more)], [], "broker") == []
+
+
+@pytest.mark.parametrize(
+    ("accounts", "ours", "expected"),
+    [
+        pytest.param(("DU1111111", "DU1111111"), None, [], id="in the account that holds it"),
+        pytest.param(("DU1111111", "DU2222222"), None, FIRES, id="in an account that is flat"),
+        pytest.param(("DU1111111", "DU2222222"), "DU1111111", [], id="in an account of another runtime"),
+        pytest.param(("DU1111111", None), None, [], id="in an account that was not seen"),
+    ],
+)
+def test_an_exit_closes_what_its_own_account_holds(accounts, ours, expected):
+    held, sent = accounts
+    section = {
+        "connected": True,
+        "account": ours,
+        "positions": [row(39, account=held)],
+        "open_orders": [order(account=sent)],
+    }
+    found = given({"status_v3": {"open_positions": None, "open_position_count": None}, "broker": section})
+    assert [event for event in found if "exit_would" in event] == expected
+
+
+def test_two_orders_that_would_open_one_instrument_are_both_named():
+    orders = [order(order_id=1), order(order_id=2)]
+    patch = {
+        "status_v3": {"orders": orders},
+        "broker": {"connected": True, "positions": [], "open_orders": orders},
+    }
+    (event,) = [one for one in evaluated(patched(healthy(), patch)).events if "exit_would" in one.type]
+    assert event.summary.count("Exit order #1 ") == event.summary.count("Exit order #2 ") == 1
+
+
+def test_two_accounts_that_hold_it_are_told_apart():
+    held = [row(10, account=one) for one in ("DU1111111", "DU2222222")]
+    orders = [order(order_id=n, account=one) for n, one in ((1, "DU1111111"), (2, "DU2222222"))]
+    assert judged(orders, held, "broker") == [f"{FIRES[0]} in paper-1", f"{FIRES[0]} in paper-2"]
+
+
+COMBO: dict[str, Any] = {
+    "contract": {"symbol": "SPY", "secType": "BAG", "comboLegs": [{"conId": 5, "ratio": 1}, {"conId": 6, "ratio": 1}]},
+    "order": {"orderId": 12, "action": "SELL", "totalQuantity": 39, "parentId": 3},
+    "orderStatus": {"status": "Submitted"},
+}  # fmt: skip
+
+
+def test_a_combo_is_an_exit_of_none_of_its_legs_alone():
+    legs = [row(39, con_id=5), row(-39, con_id=6, strike=730)]
+    for one in (COMBO, {**order(sec_type="BAG", expiry=None, strike=None, right=None)}):
+        assert judged([one], legs, "broker") == []
+
+
+OLD = {"connected": True, "as_of": "2026-06-02T14:55:30Z", "positions": []}
+
+
+@pytest.mark.parametrize(
+    ("submitted", "opened", "fires"),
+    [
+        pytest.param("14:55:30", "14:00:00", ["exit_would_open_position", "open_positions_drift"], id="both known to the broker"),
+        pytest.param("14:55:31", "14:00:00", ["open_positions_drift"], id="an order that is newer than its word"),
+        pytest.param("14:55:00", "14:58:00", [], id="a trade that is newer than its word"),
+    ],
+)  # fmt: skip
+def test_what_is_newer_than_the_broker_s_word_is_not_judged_by_it(submitted, opened, fires):
+    opening = {"trade_id": 1, **CALL, "quantity": 39, "opened_at": f"2026-06-02T{opened}Z"}
+    listed = {
+        "orders": [order(submitted_at=f"2026-06-02T{submitted}Z")],
+        "recent_trades": [opening],
+        "open_positions": [{**row(39), "tags": [], "exit_attempt_count": 0}],
+        "open_position_count": 1,
+    }
+    found = given({"status_v3": listed, "broker": OLD})
+    assert [event for event in found if NAME in event] == [f"critical {one}:{NAME}" for one in fires]
+
+
 def test_what_an_order_is_for_is_not_forgotten_as_good():
     patch: dict[str, Any] = {
         "status_v3": {"orders": [order()]},

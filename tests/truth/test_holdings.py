@@ -170,6 +170,13 @@ def test_two_unclear_rows_that_touch_are_compared_as_one():
     assert (one.kind, one.internal, one.broker) == ("quantity", Decimal(40), Decimal(39))
 
 
+def test_an_unclear_row_of_the_broker_counts_at_the_broker():
+    later_call = Instrument("SPY", None, "OPT", "20260507", 727, "C", 100)
+    unclear = Instrument("SPY", None, "OPT", None, 727, "C")
+    (one,) = differences(holdings([of(None, 30), of(None, 8, later_call)], [of(None, 39, unclear)]))
+    assert (one.kind, one.internal, one.broker) == ("quantity", Decimal(38), Decimal(39))
+
+
 # --- properties ----------------------------------------------------------------------------------------
 
 SYMBOLS, STRIKES = ("SPY", "QQQ"), (727, 730.5)

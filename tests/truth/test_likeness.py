@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from detector.model.broker_rows import BrokerOrder
 from detector.model.instrument import Instrument
 from detector.truth.close.likeness import alike
 
@@ -26,13 +27,35 @@ FUTURE = Instrument(symbol="ES", sec_type="FUT", expiry="20260619")
         pytest.param(CALL, replace(CALL, expiry="2026-05-07"), False, id="another day"),
         pytest.param(CALL, replace(CALL, symbol="QQQ"), False, id="another symbol"),
         pytest.param(CALL, replace(CALL, sec_type="FOP"), False, id="another kind"),
+        pytest.param(replace(CALL, sec_type=None), CALL, True, id="an option, and of what kind is not asked"),
+        pytest.param(replace(CALL, sec_type="FOP"), replace(CALL, sec_type="FOP"), True, id="both on a future"),
+        pytest.param(CALL, replace(CALL, sec_type="of some kind"), None, id="a kind that nobody knows"),
+        pytest.param(SHARE, replace(SHARE, sec_type="of some kind"), None, id="a share, and a kind that nobody knows"),
+        pytest.param(BARE, replace(SHARE, sec_type="of some kind"), None, id="a symbol alone, and a kind that nobody knows"),
+        pytest.param(CALL, replace(CALL, sec_type="of some kind", strike=728), False, id="such a kind of another strike"),
+        pytest.param(CALL, Instrument(symbol="SPY", sec_type="BAG"), None, id="a combo of its symbol"),
+        pytest.param(CALL, Instrument(symbol="QQQ,SPY", sec_type="BAG"), None, id="a combo of several symbols"),
+        pytest.param(CALL, Instrument(symbol="SPY", sec_type="BAG", con_id="9"), None, id="a combo with an id of its own"),
+        pytest.param(replace(CALL, con_id="5"), Instrument(sec_type="BAG", con_id="5"), None, id="a combo of no symbol"),
+        pytest.param(CALL, Instrument(symbol="QQQ", sec_type="BAG"), False, id="a combo of another symbol"),
+        pytest.param(CALL, BrokerOrder(symbol="SPY", leg_con_ids=("5", "6")), None, id="legs without the word for it"),
+        pytest.param(replace(CALL, con_id="5"), BrokerOrder(symbol="QQQ", sec_type="BAG", leg_con_ids=("5", "6")), None, id="a combo with its id among the legs"),
+        pytest.param(replace(CALL, con_id="7"), BrokerOrder(symbol="QQQ", sec_type="BAG", leg_con_ids=("5", "6")), False, id="a combo with other legs"),
         pytest.param(CALL, SHARE, False, id="its share"),
         pytest.param(CALL, BARE, None, id="its symbol alone"),
         pytest.param(CALL, replace(CALL, strike=None), None, id="no strike"),
         pytest.param(CALL, replace(CALL, right=None), None, id="no right"),
         pytest.param(CALL, replace(CALL, expiry=None), None, id="no day"),
         pytest.param(CALL, replace(CALL, expiry="202605"), None, id="its month"),
-        pytest.param(CALL, replace(CALL, expiry="06MAY26"), None, id="a day in words"),
+        pytest.param(CALL, replace(CALL, expiry="06MAY26"), True, id="a day in words"),
+        pytest.param(CALL, replace(CALL, expiry="05/06/2026"), None, id="a day that may be two"),
+        pytest.param(CALL, replace(CALL, sec_type="us_option"), True, id="another word for its kind"),
+        pytest.param(CALL, replace(CALL, sec_type="CALL"), None, id="a word that nobody knows for its kind"),
+        pytest.param(CALL, replace(CALL, sec_type=None), True, id="no kind, and an option by its strike"),
+        pytest.param(replace(CALL, sec_type=None), replace(CALL, sec_type="FOP"), None, id="no kind asked, and a future's option"),
+        pytest.param(replace(CALL, sec_type="FOP"), replace(CALL, sec_type=None), None, id="a future's option asked, and no kind"),
+        pytest.param(replace(CALL, multiplier=100), replace(CALL, multiplier=1), None, id="a multiplier that a store made up"),
+        pytest.param(Instrument(symbol="BRK B"), Instrument(symbol="BRK.B"), True, id="a class of shares"),
         pytest.param(CALL, Instrument(con_id="5"), None, id="an id alone"),
         pytest.param(CALL, replace(CALL, con_id="5"), True, id="with an id besides"),
         pytest.param(replace(CALL, con_id="5"), replace(CALL, con_id="5"), True, id="the same id"),

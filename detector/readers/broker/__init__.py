@@ -19,6 +19,7 @@ from detector.model.context import Context
 from detector.model.document import clipped
 from detector.model.reading import Reading
 from detector.readers.broker.flex import open_positions, trades
+from detector.readers.broker.levels import executed, held_now
 from detector.readers.broker.rows import execution, holding, no_earlier_version, order
 
 SECTIONS = ("broker",)
@@ -49,9 +50,12 @@ def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
             values[fact] = found
     reading.is_export = True
     if _answered(raw, reading) and dated:
-        _keep(reading, "broker_positions", _rows(raw, reading, "broker_positions", _flex_positions), holding)
+        listed = _rows(raw, reading, "broker_positions", _flex_positions)
+        held = None if listed is None else held_now(listed, reading, "broker.positions")
+        _keep(reading, "broker_positions", held, holding)
         _keep(reading, "broker_orders", _rows(raw, reading, "broker_orders", _no_flex), order)
-    _keep(reading, "broker_executions", _rows(raw, reading, "broker_executions", _flex_trades), execution)
+    listed = _rows(raw, reading, "broker_executions", _flex_trades)
+    _keep(reading, "broker_executions", None if listed is None else executed(listed), execution)
     if "broker_executions" in values:
         values["broker_executions"] = no_earlier_version(values["broker_executions"])
 

@@ -11,31 +11,33 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detector.model.reading import Reading
-from detector.readers.broker.rows import bare
+from detector.readers.broker.names import bare
 
 _ACCOUNT = "clientaccountid"
 _MARKS = ("BOF", "BOA", "BOS", "EOS", "EOA", "EOF")
-_EXECUTION, _SUMMARY, _LOT = "EXECUTION", "SUMMARY", "LOT"
+_OF_TRADES = {"tradeprice", "ibexecid", "tradeid"}
+_OF_POSITIONS = {
+    "markprice", "positionvalue", "costbasisprice", "costbasismoney", "openprice", "percentofnav", "fifopnlunrealized",
+}  # fmt: skip
+# What names an instrument and its account in every section: with nothing else, it is a list of what is held.
+_OF_ANY = {
+    "clientaccountid", "accountalias", "account", "accountid", "model", "currencyprimary", "currency", "assetclass",
+    "sectype", "symbol", "description", "conid", "underlyingsymbol", "underlyingconid", "multiplier", "strike", "expiry",
+    "putcall", "right", "quantity", "position", "side", "reportdate", "levelofdetail", "listingexchange", "avgcost",
+    "tradingclass",
+}  # fmt: skip
+_SECTIONS = {False: "open positions", True: "trades"}
 Rows = list[Mapping[str, Any]]
 
 
 def open_positions(text: str, reading: Reading) -> Rows | None:
-    """Return the rows of the Open Positions section, summaries in place of single lots; None where there is none."""
-    found = _section(text, reading, "positions_csv", "broker_positions", trades_wanted=False)
-    if found is None:
-        return None
-    levels = {_level(row) for row in found}
-    return [row for row in found if _level(row) != _LOT] if _SUMMARY in levels else found
+    """Return the rows of the Open Positions section; None where there is none."""
+    return _section(text, reading, "positions_csv", "broker_positions", trades_wanted=False)
 
 
 def trades(text: str, reading: Reading) -> Rows | None:
-    """Return the executions of the Trades section; orders, lots and summaries of the same are left out."""
-    found = _section(text, reading, "trades_csv", "broker_executions", trades_wanted=True)
-    return None if found is None else [row for row in found if _level(row) in ("", _EXECUTION)]
-
-
-def _level(row: Mapping[str, Any]) -> str:
-    return str(row.get("levelofdetail", "")).strip().upper()
+    """Return the rows of the Trades section; None where there is none."""
+    return _section(text, reading, "trades_csv", "broker_executions", trades_wanted=True)
 
 
 def _section(text: str, reading: Reading, key: str, fact: str, *, trades_wanted: bool) -> Rows | None:
@@ -53,15 +55,20 @@ def _section(text: str, reading: Reading, key: str, fact: str, *, trades_wanted:
             else:
                 rows.append(dict(zip(header, cells, strict=True)))
     if not seen:
-        reading.fault(f"broker.flex.{key}", "has no header with the columns Symbol and Quantity")
+        reading.fault(f"broker.flex.{key}", f"has no section of {_SECTIONS[trades_wanted]}")
         return None
     return _at_most(rows, reading, key, fact)
 
 
 def _wanted(header: list[str], trades_wanted: bool) -> bool:
-    has = {"symbol", "conid"} & set(header) and {"quantity", "position"} & set(header)
-    is_trades = bool({"tradeprice", "ibexecid", "tradeid"} & set(header))
-    return bool(has) and is_trades is trades_wanted
+    """Whether a section is the one that is read, by its columns: a quantity of a symbol stands in many of them."""
+    columns = set(header)
+    if not ({"symbol", "conid"} & columns and {"quantity", "position"} & columns):
+        return False
+    is_trades = bool(_OF_TRADES & columns)
+    if trades_wanted or is_trades:
+        return is_trades is trades_wanted
+    return bool(_OF_POSITIONS & columns) or columns <= _OF_ANY
 
 
 def _records(text: str, reading: Reading, key: str) -> Iterator[list[str]]:

@@ -6,13 +6,16 @@ Sources: TWS API reference (Contract, Order, Execution, CommissionReport), ib_as
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from decimal import Decimal
 from typing import Any
 
 from detector.model.broker_rows import BrokerOrder, Execution, Holding
+from detector.model.document import clipped
+from detector.model.instrument import amount, exact, sign_of
 from detector.model.reading import Reading
+from detector.model.written import written
+from detector.readers.broker.names import bare
 from detector.readers.broker.times import at_broker
 
 _NESTED = ("contract", "order", "orderStatus", "order_status", "orderState", "execution", "commissionReport",
@@ -27,15 +30,20 @@ _INSTRUMENT = {
     "multiplier": ("multiplier",),
     "account": ("account", "accountid", "acctnumber", "acctcode", "clientaccountid"),
 }
-_HOLDING = {
+_CONTRACT = {
     **_INSTRUMENT,
+    "currency": ("currency", "currencyprimary"),
+    "trading_class": ("tradingclass",),
+}
+_HOLDING = {
+    **_CONTRACT,
     "quantity": ("quantity", "position", "pos", "qty"),
     "avg_price": ("avgprice", "averageprice", "costbasisprice", "openprice"),
     "avg_cost": ("avgcost", "averagecost"),
     "realized_pnl": ("realizedpnl", "realizedprofit", "fifopnlrealized"),
 }
 _ORDER = {
-    **_INSTRUMENT,
+    **_CONTRACT,
     "order_id": ("orderid", "iborderid"),
     "perm_id": ("permid",),
     "side": ("side", "action", "buysell"),
@@ -49,6 +57,7 @@ _ORDER = {
     "submitted_at": ("submittedat", "submittime", "ordertime"),
     "parent_id": ("parentid",),
     "oca_group": ("ocagroup",),
+    "leg_con_ids": ("legconids", "combolegs"),
 }
 _EXECUTION = {
     **_INSTRUMENT,
@@ -62,14 +71,38 @@ _EXECUTION = {
     "realized_pnl": ("realizedpnl", "fifopnlrealized", "realizedprofit"),
     "opens": ("opens", "opencloseindicator", "openclose"),
 }
+_SIDES = ("side", "longshort", "positionside", "positiontype")
 _TIMES = ("submitted_at", "at")
 _ZERO_IS_NONE = ("order_id", "perm_id", "parent_id", "con_id")  # TWS writes 0 for an id that is not there
 _CORRECTED = 3  # an execution's id has four parts; a correction changes the last one
 
 
 def holding(item: Mapping[str, Any], reading: Reading) -> Holding:
-    """Return one position of the broker."""
-    return reading.row("broker.positions", _named(item, _HOLDING, reading), Holding, _get)
+    """Return one position of the broker; how much is not seen where the row contradicts itself."""
+    named = _named(item, _HOLDING, reading)
+    problem = _contradiction(_flat(item))
+    if problem:
+        reading.fault("broker.positions.quantity", problem)
+        named["quantity"] = None
+    return reading.row("broker.positions", named, Holding, _get)
+
+
+def _contradiction(flat: Mapping[str, Any]) -> str | None:
+    """Return how a position's own columns contradict each other: two quantities, or a side and another sign."""
+    said = [number for key in _HOLDING["quantity"] if (number := _number(flat.get(key))) is not None]
+    if len(set(said)) > 1:
+        return f"is {amount(said[0])} and {amount(said[1])} in one row"
+    side = next((flat[key] for key in _SIDES if isinstance(flat.get(key), str) and flat[key].strip()), "")
+    sign = sign_of(side)
+    if sign is not None and any(number * sign < 0 for number in said):
+        return f"is {amount(said[0])} on the side {clipped(side)}"
+    return None
+
+
+def _number(raw: Any) -> Decimal | None:
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        return exact(raw)
+    return written(raw)
 
 
 def order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
@@ -109,10 +142,20 @@ def _named(item: Mapping[str, Any], names: Mapping[str, tuple[str, ...]], readin
         made[column] = at_broker(made.get(column))
     if made["account"] is None:
         made["account"] = reading.values.get("broker_account")
+    if made.get("leg_con_ids") is not None:
+        made["leg_con_ids"] = _legs(made["leg_con_ids"])
     underlying = flat.get("underlyingsymbol")
     if underlying and (made["strike"] or made["right"]):
         made["symbol"] = underlying  # Flex gives an option its underlying's symbol apart
     return made
+
+
+def _legs(listed: Any) -> Any:
+    """Return the contract ids of a combo's legs; what is no such list is left for the reader to refuse."""
+    if not isinstance(listed, list):
+        return listed
+    ids = [_flat(leg).get("conid") if isinstance(leg, dict) else leg for leg in listed]
+    return [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in ids]
 
 
 def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,9 +169,3 @@ def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _first(flat: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     return next((flat[key] for key in keys if key in flat and flat[key] != ""), None)
-
-
-@cache
-def bare(key: str) -> str:
-    """Return a name without case and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", key.lower())

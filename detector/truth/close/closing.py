@@ -6,7 +6,7 @@ Three answers: *allow* only where the broker's own rows, read in full and young 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
@@ -16,8 +16,16 @@ from detector.model.instrument import amount, exact, instrument_of, normal
 from detector.model.words import counted
 from detector.truth.close.close_order import ALLOW, BUY, CANNOT_TELL, REFUSE, SELL, Close, Ended, Verdict
 from detector.truth.close.likeness import alike
+from detector.truth.close.moved import no_execution_since
 from detector.truth.close.working_exits import exits_of, may_be_of
 
+_TOLD_APART: tuple[Callable[[Holding], object], ...] = (
+    lambda row: normal(row).sec_type,
+    lambda row: row.con_id,
+    lambda row: normal(row).multiplier,
+    lambda row: row.currency,
+    lambda row: row.trading_class,
+)
 _EXACT_DIGITS = 60  # quantities have at most 27, and no list has so many that their sum needed this
 
 
@@ -38,6 +46,7 @@ def _judged(close: Close, facts: Facts, asks_runtime: bool) -> Verdict:
         known = replace(known, position=position)
         side = _closing_side(close, position)
         known = replace(known, side=side)
+        no_execution_since(close, facts, account)
         exits = exits_of(close, facts, account, position, asks_runtime)
     except Ended as ended:
         return replace(ended.verdict, position=known.position, side=known.side)
@@ -83,10 +92,7 @@ def _position(close: Close, facts: Facts, account: str | None) -> Decimal:
         )
     found = [row for row, fit in fits if fit]
     # Lots of one contract say the same of it; rows of which only some say a part may be two contracts.
-    if any(
-        len({getattr(normal(row), part) for row in found}) > 1
-        for part in ("con_id", "sec_type", "multiplier")
-    ):
+    if any(len({told(row) for row in found}) > 1 for told in _TOLD_APART):
         raise Ended(CANNOT_TELL, "instrument", f"{close.name} may be more than one contract at the broker.")
     return _sum(close, found)
 

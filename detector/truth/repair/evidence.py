@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,26 +10,30 @@ from detector.model.facts import Facts
 from detector.model.instrument import Instrument, amount, exact, normal
 from detector.model.rows import Trade
 from detector.model.times import text_of
-from detector.truth.fills import Fill, closes, fills
+from detector.truth.close.working_exits import may_be_of
+from detector.truth.fills import Fill, fills
 from detector.truth.holdings import is_same
 from detector.truth.pnl import broker_fault
+from detector.truth.repair.ending import NEAR, ending_of, is_day_sum_of, price_of
+from detector.truth.repair.rivals import Rivals
 from detector.truth.repair.trade_sayings import Saying
 
 _OPTION_MULTIPLIER = 100
-_NEAR = 4  # decimals of a price that is worked out
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the broker shows of an instrument: fills as sentences, the exit's price, the P&L that it realized.
 
-    `trade` is the row that is compared with it, for what its fees may be.
+    `trade` is the row that is compared with it, for what its fees may be. `shared_pnl` was realized in the
+    instrument by more than this trade.
     """
 
     fills: tuple[str, ...] = ()
     exit_price: float | None = None
     realized_pnl: float | None = None
     trade: Trade | None = None
+    shared_pnl: float | None = None
 
     @property
     def confirms_pnl(self) -> bool:
@@ -40,7 +44,11 @@ class Evidence:
 
     def gaps(self, ended: Saying) -> Iterator[str]:
         """Yield what of the trade's record the evidence does not settle."""
-        if self.realized_pnl is None:
+        if self.realized_pnl is None and self.shared_pnl is not None:
+            yield (
+                f"its realized P&L: the {self.shared_pnl:,.2f} that the broker realized in it may be of several trades"
+            )
+        elif self.realized_pnl is None:
             yield "its realized P&L: the broker shows neither a fill that closed it nor what it realized"
         if self.exit_price is None:
             said = self._worked_out(ended)
@@ -55,32 +63,39 @@ class Evidence:
         named = normal(ended.instrument)
         each = named.multiplier or (_OPTION_MULTIPLIER if named.is_option else 1)
         price = trade.entry_price + self.realized_pnl / (float(quantity) * each)
-        return f"; {self.realized_pnl:,.2f} would make {round(price, _NEAR):g} at a multiplier of {each:g}, before fees"
+        return f"; {self.realized_pnl:,.2f} would make {round(price, NEAR):g} at a multiplier of {each:g}, before fees"
 
 
-def evidence_of(facts: Facts, named: Instrument, trade_id: str | None) -> Evidence:
+def evidence_of(
+    facts: Facts, named: Instrument, trade_id: str | None, account: str | None = None
+) -> Evidence:
     """Return what the broker shows of an instrument, and of the trade where its closing fill was seen."""
     wanted = normal(named)
     trade = next((row for row in facts.store_trades or () if trade_id and row.trade_id == trade_id), None)
-    mine = [one for one in fills(facts.broker_executions or ()) if is_same(one.instrument, wanted)]
-    ending = None if trade is None else _ending(mine, trade)
-    sentences = tuple(
-        f"{'bought' if (one.quantity or 0) > 0 else 'sold'} {amount(abs(one.quantity or Decimal(0)))}"
-        f" at {one.first.price:g}" + (f" at {text_of(one.at)}" if one.at else "")
-        for one in mine
-        if one.quantity is not None and one.first.price is not None
-    )
+    mine = [
+        one
+        for one in fills(facts.broker_executions or ())
+        if is_same(one.instrument, wanted) and may_be_of(one.first.account, account)
+    ]
+    rivals = Rivals.of(facts, wanted, trade_id, account)
+    ending = None if trade is None else ending_of(mine, trade, rivals)
+    sentences = tuple(sentence for one in mine for sentence in _sentence(one))
     if ending is not None:
-        return Evidence(sentences, ending.first.price, ending.realized_pnl, trade)
-    rows = [row for row in facts.broker_positions or () if is_same(normal(row), wanted)]
+        return Evidence(sentences, price_of(ending), ending.realized_pnl, trade)
+    rows = [
+        row
+        for row in facts.broker_positions or ()
+        if is_same(normal(row), wanted) and may_be_of(row.account, account)
+    ]
     realized = rows[0].realized_pnl if len(rows) == 1 and rows[0].quantity == 0 else None
+    if trade_id is not None and not is_day_sum_of(trade, rivals, facts.taken_at):
+        return Evidence(sentences, None, None, trade, realized)
     return Evidence(sentences, None, realized, trade)
 
 
-def _ending(mine: Sequence[Fill], trade: Trade) -> Fill | None:
-    """Return the fill that closed the trade; of one that is called open, the only fill that could have."""
-    known = next((one for one in mine if closes(one, trade)), None)
-    if known is not None or trade.held is False or not trade.signed:
-        return known
-    could = [one for one in mine if one.quantity == -trade.signed]
-    return could[0] if len(could) == 1 else None
+def _sentence(one: Fill) -> Iterator[str]:
+    price = price_of(one)
+    if one.quantity is not None and price is not None:
+        side = "bought" if one.quantity > 0 else "sold"
+        when = f" at {text_of(one.at)}" if one.at else ""
+        yield f"{side} {amount(abs(one.quantity or Decimal(0)))} at {price:g}{when}"

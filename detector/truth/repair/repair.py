@@ -14,11 +14,16 @@ from detector.model.facts import Facts
 from detector.model.instrument import Instrument, amount, instrument_of, normal
 from detector.model.rows import Trade
 from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.truth.close.working_exits import may_be_of
 from detector.truth.holdings import Holdings, is_same
-from detector.truth.repair.difference import Change, Column, Item, nameless
+from detector.truth.repair.difference import Change, Item, in_account, nameless, several_accounts
+from detector.truth.repair.ending import NEAR
 from detector.truth.repair.evidence import Evidence, evidence_of
-from detector.truth.repair.trade_sayings import RUNTIME_LIST, Saying, every_trade, sayings, title_of
-from detector.truth.sides import broker_side, held_of
+from detector.truth.repair.in_flight import in_flight, waits_for
+from detector.truth.repair.rivals import accounts_of
+from detector.truth.repair.stored import store_doubt
+from detector.truth.repair.trade_sayings import RUNTIME_LIST, Column, Saying, every_trade, sayings, title_of
+from detector.truth.sides import broker_side
 
 _STORES = (POSITION_STATE, TRADES)
 
@@ -29,15 +34,17 @@ def items(facts: Facts) -> tuple[Item, ...]:
     disputed = tuple(nameless(facts))
     cases = (_case(facts, broker, trade_id, disputed).item() for trade_id in every_trade(facts))
     found = [one for one in cases if one is not None]
-    return (*found, *(one for one in disputed if not any(_is_of(one, other.traded) for other in found)))
+    covered = (one for one in disputed if any(other.covers(one.traded, one.account) for other in found))
+    known = {id(one) for one in covered}
+    return (*found, *(one for one in disputed if id(one) not in known))
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
     """One trade: what every place says of it, and what the broker holds of its instrument.
 
-    `alone` says that no other trade is open in the instrument, so that the broker's quantity is this one's;
-    `disputed` that all of them together are not what the broker holds.
+    `alone` says that no other trade is open in the instrument, and every store was read, so that the broker's quantity is this one's;
+    `disputed` that all of them together are not what the broker holds; `waiting` names the orders that work in it.
     """
 
     title: str
@@ -48,12 +55,16 @@ class _Case:
     alone: bool
     disputed: bool
     evidence: Evidence
+    account: str | None = None
+    waiting: tuple[str, ...] = ()
 
     def item(self) -> Item | None:
         """Return the trade where something about it is wrong or open, None where all agree."""
         changes = tuple(change for one in self._stored for change in self._change(one))
         questions = tuple(self._questions(changes))
         in_memory = self.quantity == 0 and any(one.held and one.place == RUNTIME_LIST for one in self.said)
+        if self.waiting and (changes or in_memory):
+            changes, questions, in_memory = (), (waits_for(self.waiting),), False
         if not (changes or questions or in_memory):
             return None
         words = tuple(one.words for one in self.said)
@@ -69,6 +80,7 @@ class _Case:
             changes,
             in_memory,
             questions,
+            self.account,
         )
 
     @property
@@ -84,7 +96,7 @@ class _Case:
                 if self.quantity == 0
                 else f"the broker holds {amount(self.quantity or Decimal(0))}"
             )
-            realized = self.evidence.realized_pnl
+            flat, realized = in_account(flat, self.account), self.evidence.realized_pnl
             because = flat if realized is None else f"{flat} and realized {realized:,.2f}"
             yield Change(one.place, self.short, tuple(columns), because)
 
@@ -95,11 +107,11 @@ class _Case:
         if self.quantity == 0:
             yield ("is_open", "1", "0") if one.place == POSITION_STATE else ("status", "OPEN", "CLOSED")
             if one.place == POSITION_STATE and one.quantity:
-                yield "quantity", amount(one.quantity), "0"
+                yield one.corrected(Decimal(0))
         elif self.alone and one.place == POSITION_STATE and not self._is_other_side(one):
             if one.quantity in (None, self.quantity):
                 return
-            yield "quantity", amount(one.quantity or Decimal(0)), amount(self.quantity)
+            yield one.corrected(self.quantity)
 
     def _is_other_side(self, one: Saying) -> bool:
         return bool(one.held) and (one.quantity or 0) * (self.quantity or 0) < 0
@@ -111,7 +123,9 @@ class _Case:
         pnl, price = self.evidence.realized_pnl, self.evidence.exit_price
         if pnl is not None and (one.realized_pnl is None or not self.evidence.confirms_pnl):
             yield "realized_pnl", _money(one.realized_pnl), _money(pnl)
-        if price is not None and one.exit_price != price:
+        if price is not None and (
+            one.exit_price is None or round(one.exit_price, NEAR) != round(price, NEAR)
+        ):
             yield "exit_price", "nothing" if one.exit_price is None else f"{one.exit_price:g}", f"{price:g}"
 
     def _questions(self, changes: Sequence[Change]) -> Iterator[str]:
@@ -136,26 +150,34 @@ def _money(number: float | None) -> str:
     return "nothing" if number is None else f"{number:,.2f}"
 
 
-def _is_of(one: Item, named: Instrument) -> bool:
-    return is_same(normal(one.traded), normal(named))
-
-
 def _case(facts: Facts, broker: Holdings | None, trade_id: str, disputed: Sequence[Item]) -> _Case:
     said = sayings(facts, trade_id)
     named = max((one.instrument for one in said), key=_detail)
-    seen = broker is not None and bool(named.symbol or named.con_id)
-    quantity = held_of(broker, named)[1] if seen and broker is not None else None
-    others = _open_in(facts, named) - {trade_id}
+    account = accounts_of(facts).get(trade_id) if several_accounts(facts) else None
     return _Case(
         title_of(facts, trade_id),
         f"trade #{trade_id}",
         said,
         named,
-        quantity,
-        alone=not others,
-        disputed=any(_is_of(one, named) for one in disputed),
-        evidence=evidence_of(facts, named, trade_id),
+        _quantity(broker, named, account),
+        alone=store_doubt(facts) is None and not _open_in(facts, named, account) - {trade_id},
+        disputed=any(one.covers(named, account) for one in disputed),
+        evidence=evidence_of(facts, named, trade_id, account),
+        account=account,
+        waiting=in_flight(facts, named, account),
     )
+
+
+def _quantity(broker: Holdings | None, named: Instrument, account: str | None) -> Decimal | None:
+    """Return what the broker holds of it in that account; None where it was not seen, or may be one of several."""
+    if broker is None or not (named.symbol or named.con_id):
+        return None
+    if None not in (broker.account, account) and broker.account != account:
+        return None  # the broker was asked for another account
+    found = broker.find(named, account)
+    if len(found) > 1:
+        return None
+    return found[0].quantity("broker") if found else Decimal(0)
 
 
 def _detail(named: Instrument) -> int:
@@ -163,8 +185,15 @@ def _detail(named: Instrument) -> int:
     return sum(getattr(one, part) is not None for part in ("symbol", "expiry", "strike", "right", "con_id"))
 
 
-def _open_in(facts: Facts, named: Instrument) -> set[str]:
-    """Return the trades that any store holds open in the instrument."""
+def _open_in(facts: Facts, named: Instrument, account: str | None) -> set[str]:
+    """Return the trades that any store holds open in the instrument and account."""
+    accounts = accounts_of(facts)
     rows: list[StoredPosition | Trade] = [*(facts.store_positions or ()), *(facts.store_trades or ())]
-    wanted = normal(named)
-    return {row.trade_id for row in rows if row.trade_id and row.held and is_same(normal(row), wanted)}
+    return {
+        row.trade_id
+        for row in rows
+        if row.trade_id
+        and row.held
+        and may_be_of(accounts.get(row.trade_id), account)
+        and is_same(normal(row), normal(named))
+    }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from detector.model.broker_rows import Holding
 from detector.model.facts import Facts
-from detector.model.instrument import Instrument, amount, normal
+from detector.model.instrument import amount
 from detector.model.times import span
 from detector.model.words import counted
 from detector.truth.closed import reopened
-from detector.truth.holdings import is_same
 from detector.truth.repair.difference import Item
 from detector.truth.repair.trade_sayings import RUNTIME_LIST
 
@@ -57,5 +57,5 @@ def exposed(facts: Facts, found: Sequence[Item]) -> tuple[str, ...]:
     return tuple(f"{amount(row.quantity)} {row.instrument}" for row in rows if row.quantity)
 
 
-def _is_named(row: Instrument, found: Sequence[Item]) -> bool:
-    return any(is_same(normal(row), normal(item.traded)) for item in found if not item.position)
+def _is_named(row: Holding, found: Sequence[Item]) -> bool:
+    return any(item.covers(row, row.account) for item in found if not item.position)

@@ -14,10 +14,16 @@ from detector.model.times import whole
 
 RUNTIME_LIST, RUNTIME_TRADES = "open_positions", "recent_trades"
 
+Column = tuple[str, str, str]
+"""A column, what it says, and what it should say; the columns under our names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What one place says of a trade: whether it is open, how much of what, and how it ended."""
+    """What one place says of a trade: whether it is open, how much of what, and how it ended.
+
+    `quantity` is signed; `is_unsigned` says that the row itself writes it without, beside its side.
+    """
 
     place: str
     held: bool | None
@@ -26,6 +32,11 @@ class Saying:
     exit_price: float | None = None
     realized_pnl: float | None = None
     exit_reason: str | None = None
+    is_unsigned: bool = False
+
+    def corrected(self, wanted: Decimal) -> Column:
+        """Return the change of its quantity to what is wanted, as the row itself writes it."""
+        return quantity_column(self.quantity or Decimal(0), wanted, is_unsigned=self.is_unsigned)
 
     @property
     def words(self) -> str:
@@ -39,6 +50,18 @@ class Saying:
         if self.realized_pnl is not None:
             parts.append(f"P&L {self.realized_pnl:,.2f}")
         return f"{self.place}: {', '.join(parts)}" + (f" ({self.exit_reason})" if self.exit_reason else "")
+
+
+def quantity_column(said: Decimal, wanted: Decimal, *, is_unsigned: bool) -> Column:
+    """Return the change of a quantity, both without a sign where a side beside it bears that."""
+    old, new = (abs(said), abs(wanted)) if is_unsigned else (said, wanted)
+    return "quantity", amount(old), amount(new)
+
+
+def is_unsigned(row: StoredPosition) -> bool:
+    """Whether a short row writes its quantity without a sign, beside its side."""
+    signed = row.signed
+    return signed is not None and signed < 0 and row.quantity is not None and row.quantity > 0
 
 
 def title_of(facts: Facts, trade_id: str) -> str:
@@ -79,5 +102,5 @@ def _saying(place: str, row: StoredPosition | Trade | Position) -> Saying:
         held = row.held if place == TRADES else row.closed_at is None
         return Saying(place, held, row.signed, row, row.exit_price, row.realized_pnl, row.exit_reason)
     if isinstance(row, StoredPosition):
-        return Saying(place, row.held, row.signed, row)
+        return Saying(place, row.held, row.signed, row, is_unsigned=is_unsigned(row))
     return Saying(place, True, exact(row.quantity), row)

@@ -1,0 +1,131 @@
+"""The one form of each part of an instrument's name, out of the ways in which TWS, Flex, OCC and runtimes write it.
+
+A word that is in no known form is kept as it stands: it names nothing that could be told from another
+(`reads_type`, `reads_expiry`).
+"""
+
+from __future__ import annotations
+
+import re
+
+STOCK, FUTURE = "STK", "FUT"
+OPTIONS = ("OPT", "FOP", "WAR")
+# Source: TWS API reference, Contract.secType.
+TYPES = frozenset(
+    (STOCK, FUTURE, *OPTIONS, "IND", "CASH", "BOND", "CMDTY", "CRYPTO", "CFD", "BAG", "FUND", "NEWS", "IOPT",
+     "CONTFUT", "BILL", "FIXED", "ICU", "ICS", "SLB")
+)  # fmt: skip
+# Flex's names of asset categories, and those of other brokers' interfaces that runtimes keep.
+_TYPES = {
+    "STOCK": STOCK, "STOCKS": STOCK, "EQUITY": STOCK, "EQUITIES": STOCK, "US EQUITY": STOCK, "ETF": STOCK,
+    "OPTION": "OPT", "OPTIONS": "OPT", "US OPTION": "OPT", "EQUITY OPTION": "OPT", "STOCK OPTION": "OPT",
+    "EQUITY AND INDEX OPTIONS": "OPT", "INDEX OPTION": "OPT",
+    "FUTURE": FUTURE, "FUTURES": FUTURE, "FUTURES OPTION": "FOP", "FUTURES OPTIONS": "FOP",
+    "OPTIONS ON FUTURES": "FOP", "FUTURE OPTION": "FOP", "WARRANT": "WAR", "WARRANTS": "WAR",
+    "FOREX": "CASH", "BONDS": "BOND", "COMBO": "BAG",
+}  # fmt: skip
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_MONTH_CODES = "FGHJKMNQUVXZ"  # of the exchanges, January to December
+# Of these a symbol alone is a future's: no share of an American exchange has a digit in its symbol, others have (HEN3).
+COMMON_FUTURES = frozenset(
+    (
+        "ES",
+        "MES",
+        "NQ",
+        "MNQ",
+        "YM",
+        "MYM",
+        "RTY",
+        "M2K",
+        "CL",
+        "MCL",
+        "GC",
+        "MGC",
+        "SI",
+        "NG",
+        "ZB",
+        "ZN",
+        "ZF",
+        "ZT",
+    )
+)
+_FUTURE = re.compile(rf"([A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(\d{{1,2}})", re.ASCII)
+_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
+_SHORT_DAY = re.compile(r"(?!20)(\d\d)(\d\d)(\d\d)", re.ASCII)  # 202606 is a month
+_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_NAMED_DAY = re.compile(rf"(\d{{1,2}})({'|'.join(_MONTHS)})(?:20)?(\d\d)", re.ASCII)
+_READ = re.compile(r"\d{4}-\d\d-\d\d|\d{6}", re.ASCII)
+_APART = re.compile(r"[ ./-]+")
+_YEAR_OF_ONE_DIGIT, _DECADE = 5, 2020  # 5 to 9 are 2025 to 2029, 0 to 4 are 2030 to 2034
+_MOST_MONTHS = 12
+
+
+def symbol_form(text: str | None) -> str | None:
+    """Return a symbol in capitals; the class of a share stands behind one space, as at IBKR: `BRK B`."""
+    return _APART.sub(" ", (text or "").strip().upper()).strip() or None
+
+
+def type_form(text: str | None) -> str | None:
+    """Return IBKR's word for a type of security, or the word itself where that is not known."""
+    word = (text or "").strip().upper()
+    return _TYPES.get(word.replace("_", " ").replace("-", " "), word) or None
+
+
+def reads_type(form: str | None) -> bool:
+    """Whether a type was said in a known word."""
+    return form in TYPES
+
+
+def right_form(text: str | None) -> str | None:
+    """Return C or P; TWS writes nothing, `0` or `?` for what has none."""
+    letter = (text or "").strip().upper()[:1]
+    return letter if letter in ("C", "P") else None
+
+
+def expiry_form(text: str | None) -> str | None:
+    """Return a day as `2026-06-19` and a month as `202606`; `05/06/2026` may be two days and stays as it stands.
+
+    TWS may put the hour and zone of the last trade behind the day.
+    """
+    words = (text or "").strip().upper().split()
+    if not words:
+        return None
+    day = _DAY.match(words[0])
+    if day:
+        return "-".join(day.groups())
+    return _short_form(words[0]) or words[0]
+
+
+def _short_form(word: str) -> str | None:
+    short, named, slashed = _SHORT_DAY.fullmatch(word), _NAMED_DAY.fullmatch(word), _SLASHED.fullmatch(word)
+    if short:
+        return f"20{short[1]}-{short[2]}-{short[3]}"
+    if named:
+        return f"20{named[3]}-{_MONTHS.index(named[2]) + 1:02}-{int(named[1]):02}"
+    if not slashed:
+        return None
+    one, other = int(slashed[1]), int(slashed[2])
+    if one > _MOST_MONTHS >= other:
+        one, other = other, one
+    elif not one <= _MOST_MONTHS < other and one != other:
+        return None
+    return f"{slashed[3]}-{one:02}-{other:02}"
+
+
+def reads_expiry(form: str | None) -> bool:
+    """Whether an expiry was said as a day or a month."""
+    return form is not None and bool(_READ.fullmatch(form))
+
+
+def future_form(symbol: str) -> tuple[str, str] | None:
+    """Return the root and the month out of a future's local symbol, `ESM6`: ES, 202606; None where it is none."""
+    found = _FUTURE.fullmatch(symbol)
+    if not found:
+        return None
+    root, code, digits = found.groups()
+    year = int(digits)
+    if len(digits) == 1:
+        year += _DECADE + (0 if year >= _YEAR_OF_ONE_DIGIT else 10)
+    else:
+        year += 2000
+    return root, f"{year}{_MONTH_CODES.index(code) + 1:02}"

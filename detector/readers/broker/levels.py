@@ -1,0 +1,48 @@
+"""Which rows of a statement say what is held now: one level of detail, and the newest day.
+
+Flex lists a position as SUMMARY and again as its LOTs, and once for each day where the query breaks out by day.
+Source: Flex Query reference, Open Positions (LevelOfDetail, ReportDate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from detector.model.reading import Reading
+from detector.model.written_names import expiry_form, reads_expiry
+from detector.readers.broker.names import bare
+
+Rows = list[Mapping[str, Any]]
+_EXECUTION, _SUMMARY, _LOT = "EXECUTION", "SUMMARY", "LOT"
+_LEVEL, _DATE = "levelofdetail", "reportdate"
+
+
+def held_now(rows: Rows, reading: Reading, path: str) -> Rows:
+    """Return the summaries in place of single lots, of the newest day alone."""
+    levels = {_said(row, _LEVEL) for row in rows}
+    kept = [row for row in rows if _said(row, _LEVEL) != _LOT] if _SUMMARY in levels else rows
+    return _of_newest_day(kept, reading, path)
+
+
+def executed(rows: Rows) -> Rows:
+    """Return the executions; orders, lots and summaries of the same are left out."""
+    return [row for row in rows if _said(row, _LEVEL) in ("", _EXECUTION)]
+
+
+def _of_newest_day(rows: Rows, reading: Reading, path: str) -> Rows:
+    days = [_said(row, _DATE) for row in rows]
+    if len(set(days)) <= 1:
+        return rows
+    forms = [expiry_form(day) for day in days]
+    known = [form for form in forms if form is not None and reads_expiry(form)]
+    if len(known) < len(forms):
+        reading.fault(path, "has a report date that cannot be read beside others")
+        reading.partial.add("broker_positions")
+        return rows
+    return [row for row, form in zip(rows, forms, strict=True) if form == max(known)]
+
+
+def _said(row: Mapping[str, Any], name: str) -> str:
+    found = next((value for key, value in row.items() if bare(key) == name and value is not None), "")
+    return str(found).strip().upper()

@@ -1,0 +1,12 @@
+"""Names of columns without case and punctuation: `con_id`, `conId` and `Conid` are one, `Put/Call` is `putcall`."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+
+@cache
+def bare(key: str) -> str:
+    """Return a name without case and punctuation."""
+    return re.sub(r"[^a-z0-9]", "", key.lower())
