@@ -60,7 +60,9 @@ def test_an_external_trigger_is_never_later_than_its_distance_and_its_start():
 
 
 def test_the_quiet_session_is_told_of_nothing_but_what_the_runbook_itself_notifies():
-    assert STORED["2026-06-01-recovery-baseline"].keys() <= {"broker_disconnected", "watch_gap"}
+    """The link that was down with positions open, the service between two tasks, and the watch's own gaps."""
+    notified = {"broker_disconnected", "ecs_service_count_mismatch", "watch_gap"}
+    assert STORED["2026-06-01-recovery-baseline"].keys() <= notified
 
 
 def test_no_lane_depends_on_anything_but_its_shift():
