@@ -86,7 +86,7 @@ class Store:
         made: list[Row] = []
         for first in range(0, len(keys), NEWEST_ROWS):
             part = keys[first : first + NEWEST_ROWS]
-            statement = f"SELECT {chosen} FROM {_quoted(joined.table)}"  # noqa: S608
+            statement = f"SELECT {chosen} FROM {_quoted(joined.table)}"  # noqa: S608 - names of the profile, quoted
             wanted = f"WHERE {_quoted(there_are[joined.on.casefold()])} IN ({', '.join('?' * len(part))})"
             made += self._made(joined.table, f"{statement} {wanted} LIMIT {MOST_ROWS + 1}", part)
         return made
@@ -96,7 +96,7 @@ class Store:
         if table not in self._kinds:
             there = _some(sorted(self._kinds)) or "none"
             raise EdgeError(f"it has no table {clipped(table)!r} (there are: {there})", reason=SCHEMA)
-        about = self._connection.execute(f"SELECT * FROM {_quoted(table)} LIMIT 0").description  # noqa: S608
+        about = self._connection.execute(f"SELECT * FROM {_quoted(table)} LIMIT 0").description  # noqa: S608 - names of the profile, quoted
         return {column[0].casefold(): column[0] for column in about}
 
     def _columns(self, table: StoreTable, there_are: Mapping[str, str]) -> Columns:
@@ -126,8 +126,8 @@ class Store:
         return bool(self._kinds[table] == "table") and has_row_ids(self._connection, _quoted(table))
 
     def _is_long(self, table: str) -> bool:
-        rows = f"SELECT 1 FROM {_quoted(table)} LIMIT {MOST_ROWS + 1}"  # noqa: S608
-        (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()  # noqa: S608
+        rows = f"SELECT 1 FROM {_quoted(table)} LIMIT {MOST_ROWS + 1}"  # noqa: S608 - names of the profile, quoted
+        (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()  # noqa: S608 - names of the profile, quoted
         return bool(count > MOST_ROWS)
 
     def _may_be_open(self, table: str, columns: Columns) -> tuple[str, list[Any]]:
@@ -138,7 +138,7 @@ class Store:
             return " AND ".join(f"{one} IS NULL" for one in quoted), []
         if column != "status":
             return f"coalesce({', '.join([*quoted, 'NULL'])}, 1) NOT IN (0, '0')", []
-        words = self._connection.execute(f"SELECT DISTINCT {quoted[0]} FROM {_quoted(table)}").fetchall()  # noqa: S608
+        words = self._connection.execute(f"SELECT DISTINCT {quoted[0]} FROM {_quoted(table)}").fetchall()  # noqa: S608 - names of the profile, quoted
         over = [word for (word,) in words if isinstance(word, str) and Trade(status=word).held is False]
         del over[_MOST_WORDS:]
         marks = ", ".join("?" * len(over))

@@ -73,7 +73,7 @@ def run(door: Door, options: Options) -> int:
         door.say(f"detector: nothing was looked at: {error}")
         ping(job, well=False, said="nothing was looked at")
         return UNDELIVERED
-    except Exception:
+    except Exception:  # whatever it was goes on to the door; the switch hears of it first
         ping(job, well=False, said="the run broke off")
         raise
     leave_word(job, ended)
