@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from detector.collectors._asked import World
-from detector.collectors._side_by_side import side_by_side
+from detector.collectors._clients import World
+from detector.collectors._parallel import side_by_side
 from detector.collectors._source import Answer, Ask, Source
 from detector.settings import STATUS_URL, resolve
 

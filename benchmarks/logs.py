@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from detector.evaluate import FIRST_RUN, evaluate
-from detector.model.redact import redacted
-from detector.model.snapshot import from_document
-from detector.readers.logs.hearing import Lines, heard
+from detector.domain.snapshot import from_document
+from detector.engine.evaluate import FIRST_RUN, evaluate
+from detector.formats.redaction import redacted
+from detector.logs.parse.scan import Lines, heard
 from detector.settings import RUNTIME, resolve
 
 GOAL_SEC, COUNT, ROUNDS = 2.0, 100_000, 3

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from detector.model.patch import patched, shifted
+from detector.formats.merge_patch import patched, shifted
 
 STEPS = 13_608  # ten-minute runs over the 252 sessions of a year, 54 windows each
 LARGE, SMALL = 200_000, 10_000

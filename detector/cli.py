@@ -14,8 +14,8 @@ from typing import BinaryIO
 import click
 
 from detector import __version__
-from detector.commands._door import Door, Refused
-from detector.model.document import one_line
+from detector.app.context import Door, Refused
+from detector.formats.strict_json import one_line
 
 OK, BAD_INPUT, UNDELIVERED, BROKEN = 0, 2, 3, 4
 _PLUGIN_UNKNOWN = 3
@@ -120,7 +120,7 @@ def _settle() -> None:
 
 
 def _refuse(door: Door, lines: Sequence[str], words: Sequence[str]) -> int:
-    from detector.model.redact import redacted_text
+    from detector.formats.redaction import redacted_text
 
     shown = [" ".join(redacted_text(line).split())[:_LONGEST_LINE] for line in lines]
     for line in shown:

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from detector import ledger
-from detector.evaluate import evaluate
-from detector.model.condition import STDOUT, Condition
-from detector.model.event import Event
-from detector.model.memory import FIRST_RUN, Memory, after, placed
-from detector.model.report import Report
-from detector.model.snapshot import Snapshot
-from detector.model.times import seconds_between
+from detector.domain.condition import STDOUT, Condition
+from detector.domain.event import Event
+from detector.domain.memory import FIRST_RUN, Memory, after, placed
+from detector.domain.report import Report
+from detector.domain.snapshot import Snapshot
+from detector.engine.evaluate import evaluate
+from detector.formats.times import seconds_between
 from detector.settings import Settings
 
 

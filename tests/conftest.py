@@ -8,9 +8,9 @@ import os
 import pytest
 from hypothesis import settings
 
-from tests.aws_server import CLUSTER, GROUP, REGION, aws_on_loopback, environment
-from tests.loopback import says, serving
-from tests.support import NOW, healthy
+from tests.support.aws_server import CLUSTER, GROUP, REGION, aws_on_loopback, environment
+from tests.support.loopback import says, serving
+from tests.support.snapshots import NOW, healthy
 
 # In CI the examples are the same every time: a new one is looked for at the desk, where it can be mended.
 settings.register_profile("detector", deadline=None, derandomize="CI" in os.environ)

@@ -7,13 +7,13 @@ import random
 from datetime import timedelta
 from typing import Any
 
+from detector.domain.memory import FIRST_RUN, Memory, after
+from detector.domain.report import Report
+from detector.domain.snapshot import Snapshot
 from detector.ledger.advance import _MOST_ENDED
-from detector.model.memory import FIRST_RUN, Memory, after
-from detector.model.report import Report
-from detector.model.snapshot import Snapshot
 from detector.render.document import artifact_document
 from detector.replay import Replay
-from tests.support import DEFAULTS, NOW, evaluated, remembered
+from tests.support.snapshots import DEFAULTS, NOW, evaluated, remembered
 
 LIMIT = 256 * 1024
 

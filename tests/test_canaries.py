@@ -6,13 +6,13 @@ import json
 import re
 from base64 import b64encode
 
-from detector.model.redact import redacted
-from tests.aws_server import CLUSTER, GROUP, REGION, AwsError, aws_on_loopback
-from tests.door import answer
-from tests.loopback import says, serving
-from tests.slack_server import HOOK, Slack, slack_on_loopback
-from tests.smtp_server import Mailbox, mail_on_loopback
-from tests.support import NOW
+from detector.formats.redaction import redacted
+from tests.support.aws_server import CLUSTER, GROUP, REGION, AwsError, aws_on_loopback
+from tests.support.loopback import says, serving
+from tests.support.program import answer
+from tests.support.slack_server import HOOK, Slack, slack_on_loopback
+from tests.support.smtp_server import Mailbox, mail_on_loopback
+from tests.support.snapshots import NOW
 
 STATUS = {"heartbeat_at": "2026-06-02T14:59:30Z", "pending_orders": 3, "open_position_count": 1}
 

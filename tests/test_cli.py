@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 import detector
+from detector.app.context import Door
 from detector.cli import run
-from detector.commands._door import Door
-from detector.model.checksum import checksum_of
-from detector.model.document import MAX_BYTES
-from detector.model.patch import patched
-from tests.door import Answer, answer
-from tests.support import NOW, ROOT, SNAPSHOTS, healthy
+from detector.formats.checksum import checksum_of
+from detector.formats.merge_patch import patched
+from detector.formats.strict_json import MAX_BYTES
+from tests.support.program import Answer, answer
+from tests.support.snapshots import NOW, ROOT, SNAPSHOTS, healthy
 
 EMPTY = b'{\n  "events": [],\n  "new_events": []\n}\n'
 STANDBY = {"containers": [{"Names": ["/aegis-lt-ibkr-trader"], "State": "running"}]}

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from detector.catalog import all_rules
-from detector.coverage import SIGNALS
+from detector.engine.catalog import all_rules
+from detector.engine.coverage import SIGNALS
 from detector.render.explain import section_of
 from detector.settings import DECLARED
-from tests.support import ROOT
+from tests.support.snapshots import ROOT
 from tools.generate_docs import BLOCKS, DOCUMENTS, DocumentationError, differing, files, generated, main
 
 RUNBOOK = (ROOT / "RUNBOOK.md").read_text(encoding="utf-8")

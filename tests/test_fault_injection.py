@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.github_memory import GitHub, github_with_memory
-from tests.loopback import Served, says, serving
-from tests.slack_server import Slack, everything, slack_on_loopback
-from tests.smtp_server import Mailbox, mail_on_loopback
-from tests.support import NOW, ROOT
-from tests.workflows import bare_environ
+from tests.support.github_memory import GitHub, github_with_memory
+from tests.support.loopback import Served, says, serving
+from tests.support.slack_server import Slack, everything, slack_on_loopback
+from tests.support.smtp_server import Mailbox, mail_on_loopback
+from tests.support.snapshots import NOW, ROOT
+from tests.support.workflow_files import bare_environ
 
 TYPES = ("pending_orders_high", "unknown_fill")
 MODES = ("once", "on", "kill")
@@ -118,7 +118,7 @@ def world(folder: Path) -> Iterator[World]:
     with ExitStack() as stack:
         zygote = stack.enter_context(
             subprocess.Popen(
-                [sys.executable, "-m", "tests.fault_zygote"],
+                [sys.executable, "-m", "tests.support.fault_zygote"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

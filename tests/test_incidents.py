@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from detector.model.times import text_of
+from detector.formats.times import text_of
 from tools.incidents import Looked, documented_times, every, incident, incidents, looked, seen, told
 
 OUTAGE, LINK, BASELINE = (

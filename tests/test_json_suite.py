@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.door import answer
+from tests.support.program import answer
 
 VALUES_Y = {
     "array_arrays_with_spaces": b"[[]   ]",

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detector.model.memory import FIRST_RUN
-from detector.model.snapshot import Snapshot
+from detector.domain.memory import FIRST_RUN
+from detector.domain.snapshot import Snapshot
 from detector.replay import Replay
-from tests.ledger_oracle import Oracle
-from tests.support import DEFAULTS, NOW, evaluated, remembered
+from tests.support.ledger_oracle import Oracle
+from tests.support.snapshots import DEFAULTS, NOW, evaluated, remembered
 
 VERDICTS = st.sampled_from(["warning", "critical", "good", "good", "unseen"])
 GAPS = st.sampled_from([300, 840, 1500, 1501, 2820, 7200, 7201, 13200])

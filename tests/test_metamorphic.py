@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.model.facts import STATUS_FACTS
-from tests.door import answer
-from tests.support import SNAPSHOTS, Fixture, fixtures, healthy
+from detector.domain.facts import STATUS_FACTS
+from tests.support.program import answer
+from tests.support.snapshots import SNAPSHOTS, Fixture, fixtures, healthy
 
 PAYLOADS = ("status_v3", "bot_status")
 FIXTURES = {one.name: one for one in fixtures()}

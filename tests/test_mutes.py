@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from detector.model.memory import FIRST_RUN
-from detector.model.mute import MuteError, parse_mutes
-from tests.support import evaluated, healthy_at, named, owed, remembered, settings_of
+from detector.domain.memory import FIRST_RUN
+from detector.domain.mute import MuteError, parse_mutes
+from tests.support.snapshots import evaluated, healthy_at, named, owed, remembered, settings_of
 
 MUTED = """
 [[mute]]

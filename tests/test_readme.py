@@ -14,13 +14,13 @@ import click
 import jmespath
 import pytest
 
-from detector.catalog import all_rules
 from detector.cli import commands
-from detector.model.closures import parse_closures
-from detector.model.mute import parse_mutes
-from detector.model.profile import parse_profile
+from detector.domain.mute import parse_mutes
+from detector.domain.profile import parse_profile
+from detector.engine.catalog import all_rules
+from detector.market.closures import parse_closures
 from detector.settings import DECLARED
-from tests.support import ROOT
+from tests.support.snapshots import ROOT
 
 DOCUMENTS = ("README.md", "RUNBOOK.md", "CONTRIBUTING.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from detector.model.facts import ROWS, STATUS_FACTS
-from detector.model.rows import columns_of
+from detector.domain.facts import ROWS, STATUS_FACTS
+from detector.domain.runtime_rows import columns_of
 from detector.settings import DECLARED
-from tests.door import answer
-from tests.support import SNAPSHOTS
+from tests.support.program import answer
+from tests.support.snapshots import SNAPSHOTS
 
 CANARIES = {
     "DU7654321": "7654321",

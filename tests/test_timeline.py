@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from detector.model.patch import patched
+from detector.formats.merge_patch import patched
 from detector.timeline import Runner, Script, ScriptError, parse_script
-from tests.support import ROOT, evaluated, healthy, healthy_at, later, remembered, settings_of
+from tests.support.snapshots import ROOT, evaluated, healthy, healthy_at, later, remembered, settings_of
 
 FOLDER = ROOT / "tests" / "fixtures" / "timelines"
 RUN_TIMES: dict[str, list[str]] = json.loads(

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.aws_server import CLUSTER, GROUP, REGION, Aws, aws_on_loopback
-from tests.github_memory import TOKEN, WORKFLOW, GitHub, github_with_memory
-from tests.loopback import Served, closed_port, says, serving
-from tests.slack_server import Slack, everything, slack_on_loopback
-from tests.smtp_server import Mailbox, mail_on_loopback
-from tests.support import ROOT
-from tests.workflows import Runner, bare_environ, expressions, workflow
+from tests.support.aws_server import CLUSTER, GROUP, REGION, Aws, aws_on_loopback
+from tests.support.github_memory import TOKEN, WORKFLOW, GitHub, github_with_memory
+from tests.support.loopback import Served, closed_port, says, serving
+from tests.support.slack_server import Slack, everything, slack_on_loopback
+from tests.support.smtp_server import Mailbox, mail_on_loopback
+from tests.support.snapshots import ROOT
+from tests.support.workflow_files import Runner, bare_environ, expressions, workflow
 
 JOB = workflow(WORKFLOW)["jobs"]["check"]
 TYPES = ("pending_orders_high", "unknown_fill")
@@ -227,7 +227,7 @@ def own_program(workspace: Path) -> None:
 
 def a_program_that_does_not_even_begin(workspace: Path) -> None:
     own_program(workspace)
-    with (workspace / "detector" / "evaluate.py").open("a") as file:
+    with (workspace / "detector" / "engine" / "evaluate.py").open("a") as file:
         file.write("\n1 / 0\n")
 
 

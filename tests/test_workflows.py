@@ -11,9 +11,9 @@ import pytest
 
 from detector.clients.aws import READS
 from detector.settings import DECLARED, parse_env_file, resolve
-from tests.github_memory import WORKFLOW
-from tests.support import ROOT
-from tests.workflows import WORKFLOWS, expressions, workflow
+from tests.support.github_memory import WORKFLOW
+from tests.support.snapshots import ROOT
+from tests.support.workflow_files import WORKFLOWS, expressions, workflow
 
 MONITOR = workflow(WORKFLOW)
 JOB = MONITOR["jobs"]["check"]

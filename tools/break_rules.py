@@ -81,7 +81,7 @@ def _drop_keyword(node: ast.keyword) -> Iterator[str]:
 
 def _with_imports(tree: ast.AST) -> ast.AST:
     assert isinstance(tree, ast.Module)
-    extra = "from detector.model.rule import ALWAYS, CRITICAL, OCCURRENCE, STATE, WARNING, exceeds, reaches"
+    extra = "from detector.domain.rule import ALWAYS, CRITICAL, OCCURRENCE, STATE, WARNING, exceeds, reaches"
     tree.body[2:2] = ast.parse(extra).body
     return ast.fix_missing_locations(tree)
 

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import click
 
-from detector.catalog import all_readers, all_rules
 from detector.cli import commands
 from detector.commands.schema import READ_BY_THE_DOOR, SCHEMAS
-from detector.coverage import SIGNALS
-from detector.gather import PARTLY_READ
-from detector.model.document import pretty
-from detector.model.edge import REASONS
-from detector.model.facts import STATUS_FACTS
-from detector.model.profile import HEARTBEAT_AGE
-from detector.model.rule import Rule
-from detector.model.snapshot import SECTIONS
+from detector.domain.facts import STATUS_FACTS
+from detector.domain.profile import HEARTBEAT_AGE
+from detector.domain.rule import Rule
+from detector.domain.snapshot import SECTIONS
+from detector.engine.catalog import all_readers, all_rules
+from detector.engine.coverage import SIGNALS
+from detector.engine.gather import PARTLY_READ
+from detector.formats.edge_error import REASONS
+from detector.formats.strict_json import pretty
 from detector.render.rules import KINDS, lasts_words, limits_of, severity_words
 from detector.render.schemas import EVENT_FIELDS
 from detector.render.settings import default_shown, example_lines

@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from detector import ledger
-from detector.catalog import all_rules
-from detector.evaluate import evaluate
-from detector.model.condition import STDOUT
-from detector.model.document import parse
-from detector.model.patch import patched
-from detector.model.profile import parse_profile
-from detector.model.redact import redacted
-from detector.model.report import Report
-from detector.model.snapshot import from_document
-from detector.model.times import parse_rfc3339, text_of
+from detector.domain.condition import STDOUT
+from detector.domain.profile import parse_profile
+from detector.domain.report import Report
+from detector.domain.snapshot import from_document
+from detector.engine.catalog import all_rules
+from detector.engine.evaluate import evaluate
+from detector.formats.merge_patch import patched
+from detector.formats.redaction import redacted
+from detector.formats.strict_json import parse
+from detector.formats.times import parse_rfc3339, text_of
 from detector.profiles import builtin
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document

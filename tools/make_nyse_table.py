@@ -1,4 +1,4 @@
-"""Write `detector/model/_nyse_table.py`, the NYSE closures and early closes, from the `holidays` library.
+"""Write `detector/market/_nyse_table.py`, the NYSE closures and early closes, from the `holidays` library.
 
 `make calendar` runs it; with `--check` it writes nothing and exits 1 when the file differs, which is how CI
 notices that the exchange announced a day or that someone edited the table by hand.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-TABLE = Path(__file__).resolve().parent.parent / "detector" / "model" / "_nyse_table.py"
+TABLE = Path(__file__).resolve().parent.parent / "detector" / "market" / "_nyse_table.py"
 YEARS = range(2010, 2037)
 EARLY_LABEL = "1:00pm"
 """What `holidays` says of every half day; another hour would need another column in the table."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from detector.model.condition import Place
-from detector.model.edge import REASONS, TIMEOUT, EdgeError
-from detector.model.rule import Severity
+from detector.domain.condition import Place
+from detector.domain.rule import Severity
+from detector.formats.edge_error import REASONS, TIMEOUT, EdgeError
 from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Setting, Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Any
 
 from detector.channels._channel import Advice, Channel, Errand, Offer, Told, World, is_here, reach_of
-from detector.model.edge import (
+from detector.domain.rule import Severity
+from detector.formats.edge_error import (
     DNS,
     FORBIDDEN,
     LOGIN,
@@ -24,8 +25,7 @@ from detector.model.edge import (
     UNREACHABLE,
     EdgeError,
 )
-from detector.model.redact import redacted_text
-from detector.model.rule import Severity
+from detector.formats.redaction import redacted_text
 from detector.render.message import Message
 from detector.render.message_html import html_of_message
 from detector.render.message_text import text_of_message

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from detector.channels._channel import Advice, Channel, Errand, Offer, Told, World, is_here, reach_of
-from detector.channels._telling import POST, UPDATE, Telling, in_some_form, parted
-from detector.model.edge import (
+from detector.channels._slack_thread import POST, UPDATE, Telling, in_some_form, parted
+from detector.domain.rule import Severity
+from detector.formats.edge_error import (
     DNS,
     FORBIDDEN,
     LOGIN,
@@ -19,7 +20,6 @@ from detector.model.edge import (
     REFUSED,
     UNREACHABLE,
 )
-from detector.model.rule import Severity
 from detector.render.message import Message
 from detector.render.message_slack import slack_payload
 from detector.settings import (

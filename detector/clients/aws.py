@@ -22,8 +22,15 @@ from detector import __version__
 from detector.clients.aws_faults import as_edge_error
 from detector.clients.web import exchanged
 from detector.clients.wire import Reach
-from detector.model.document import clean
-from detector.model.edge import CREDENTIALS, FORBIDDEN, UNREADABLE, WRONG_ACCOUNT, EdgeError, persistent
+from detector.formats.edge_error import (
+    CREDENTIALS,
+    FORBIDDEN,
+    UNREADABLE,
+    WRONG_ACCOUNT,
+    EdgeError,
+    persistent,
+)
+from detector.formats.strict_json import clean
 
 Operation = tuple[str, str]
 

@@ -9,8 +9,7 @@ from typing import Any
 import botocore.exceptions as faults
 from botocore.parsers import ResponseParserError
 
-from detector.model.document import clipped
-from detector.model.edge import (
+from detector.formats.edge_error import (
     CREDENTIALS,
     DENIED,
     EXPIRED,
@@ -21,6 +20,7 @@ from detector.model.edge import (
     UNREADABLE,
     EdgeError,
 )
+from detector.formats.strict_json import clipped
 
 _FAULTS = 500
 # Error codes of AWS (API references, "Common Errors"), by what they mean here.

@@ -17,8 +17,7 @@ import httpx
 from detector import __version__
 from detector.clients.web import Page, exchanged, origin_of, refused
 from detector.clients.wire import Deadline, Reach
-from detector.model.document import DocumentError, one_line, parse
-from detector.model.edge import (
+from detector.formats.edge_error import (
     CREDENTIALS,
     DENIED,
     DNS,
@@ -34,7 +33,8 @@ from detector.model.edge import (
     EdgeError,
     persistent,
 )
-from detector.model.redact import redacted_text
+from detector.formats.redaction import redacted_text
+from detector.formats.strict_json import DocumentError, one_line, parse
 
 API = "https://api.github.com"
 _PER_PAGE = 100  # the most that the API gives at once

@@ -10,7 +10,7 @@ import httpx
 from detector import __version__
 from detector.clients.web import exchanged
 from detector.clients.wire import Reach
-from detector.model.edge import HTTP_STATUS, EdgeError
+from detector.formats.edge_error import HTTP_STATUS, EdgeError
 
 _OK = range(200, 300)
 _MOST_BYTES = 10_000  # what healthchecks.io keeps of a ping's body

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from detector.model.edge import MISSING, TIMEOUT, EdgeError
+from detector.formats.edge_error import MISSING, TIMEOUT, EdgeError
 
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CI")
 """All of the environment that another program is given. No token is among it, so none can be used or shown."""

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from detector.clients.github import GitHub
-from detector.model.document import clipped
-from detector.model.edge import EdgeError
-from detector.model.times import text_of
-from detector.model.window import Run, Unread
-from detector.schedule.listed import MOST_LISTED, ListError, Listing, in_order, run_of
+from detector.domain.schedule_windows import Run, Unread
+from detector.formats.edge_error import EdgeError
+from detector.formats.strict_json import clipped
+from detector.formats.times import text_of
+from detector.schedule.run_list import MOST_LISTED, ListError, Listing, in_order, run_of
 
 _SECOND, _SHORTEST = timedelta(seconds=1), timedelta(minutes=1)
 _DAY = timedelta(days=1)

@@ -21,7 +21,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from detector.clients.slack_faults import answered, as_sent
 from detector.clients.web import Page, asked_to_wait, exchanged
-from detector.model.edge import EdgeError, persistent
+from detector.formats.edge_error import EdgeError, persistent
 
 if TYPE_CHECKING:
     from detector.clients.wire import Reach

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from detector.model.edge import (
+from detector.formats.edge_error import (
     LOGIN,
     NO_ANSWER,
     NO_PLACE,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from detector.clients.wire import trusted
-from detector.model.edge import (
+from detector.formats.edge_error import (
     LOGIN,
     NO_ANSWER,
     NOT_ALLOWED,

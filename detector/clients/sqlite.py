@@ -28,7 +28,7 @@ from detector.clients.store_file import (
     StoreFile,
     store_file,
 )
-from detector.model.edge import (
+from detector.formats.edge_error import (
     CORRUPT,
     LOCKED,
     TIMEOUT,

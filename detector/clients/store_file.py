@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.model.edge import CORRUPT, EMPTY, LOCKED, MISSING, UNREADABLE, EdgeError
+from detector.formats.edge_error import CORRUPT, EMPTY, LOCKED, MISSING, UNREADABLE, EdgeError
 
 PATIENCE_SEC = 1.0
 PAUSE_SEC = 0.01

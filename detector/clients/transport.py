@@ -10,7 +10,7 @@ import httpcore
 import httpx
 
 from detector.clients.wire import Reach, Wire, trusted
-from detector.model.edge import PROXY, EdgeError
+from detector.formats.edge_error import PROXY, EdgeError
 
 
 class Transport(httpx.BaseTransport):

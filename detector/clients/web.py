@@ -15,8 +15,7 @@ import httpx
 
 from detector.clients.transport import Transport
 from detector.clients.wire import Reach
-from detector.model.document import clipped
-from detector.model.edge import (
+from detector.formats.edge_error import (
     CREDENTIALS,
     DENIED,
     ENCODING,
@@ -32,6 +31,7 @@ from detector.model.edge import (
     EdgeError,
     persistent,
 )
+from detector.formats.strict_json import clipped
 
 MOST_BYTES = 8 * 1024 * 1024
 _PIECE = 64 * 1024

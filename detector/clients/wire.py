@@ -15,7 +15,7 @@ from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-from detector.model.edge import (
+from detector.formats.edge_error import (
     DNS,
     FORBIDDEN,
     REFUSED,

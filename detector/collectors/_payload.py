@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from detector.model.document import MAX_DEPTH, DocumentError, kind_of, parse_value
-from detector.model.edge import EMPTY, HTML, NOT_JSON, STALE, UNREADABLE, EdgeError
-from detector.model.snapshot import SECTIONS
-from detector.model.times import TimeError, parse_epoch, parse_rfc3339, span, whole
+from detector.domain.snapshot import SECTIONS
+from detector.formats.edge_error import EMPTY, HTML, NOT_JSON, STALE, UNREADABLE, EdgeError
+from detector.formats.strict_json import MAX_DEPTH, DocumentError, kind_of, parse_value
+from detector.formats.times import TimeError, parse_epoch, parse_rfc3339, span, whole
 from detector.settings import SOURCE_STALE_SEC, Settings
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from detector.model.columns import columns_of
-from detector.model.document import clipped
-from detector.model.edge import SCHEMA, TOO_LARGE, EdgeError
-from detector.model.rows import Trade
-from detector.model.store_columns import StoreColumns
-from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.model.store_tables import Joined, StoreTable
+from detector.domain.columns import columns_of
+from detector.domain.runtime_rows import Trade
+from detector.domain.store_columns import StoreColumns
+from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.domain.store_tables import Joined, StoreTable
+from detector.formats.edge_error import SCHEMA, TOO_LARGE, EdgeError
+from detector.formats.strict_json import clipped
 
 if TYPE_CHECKING:
     from detector.clients.sqlite import Connection

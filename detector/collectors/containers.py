@@ -10,7 +10,7 @@ from typing import Any
 
 from detector.collectors._payload import section_of
 from detector.collectors._source import Answer, Ask, Offer, Source, picked, shown
-from detector.model.edge import UNREADABLE, EdgeError
+from detector.formats.edge_error import UNREADABLE, EdgeError
 from detector.settings import STANDBY_DOCKER_URL, Settings
 
 OFFERS = (

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from detector.collectors._payload import age_of, fresh, own_time, section_of
 from detector.collectors._source import Answer, Ask, Offer, Source, origin, shown
-from detector.model.edge import NO_FACTS, EdgeError
-from detector.model.profile import MISSING, Profile
+from detector.domain.profile import MISSING, Profile
+from detector.formats.edge_error import NO_FACTS, EdgeError
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from detector.collectors._source import Answer, Ask, Offer, Source, picked
-from detector.model.edge import DENIED, TOO_LARGE, EdgeError
-from detector.model.plain import plain
+from detector.formats.edge_error import DENIED, TOO_LARGE, EdgeError
+from detector.formats.serialize import plain
 from detector.settings import (
     AWS_ACCOUNT,
     AWS_AMBIENT,

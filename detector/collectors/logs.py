@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from detector.catalog import all_rules
 from detector.collectors._source import Answer, Ask, Offer, Source, picked
-from detector.model.edge import THROTTLED, TIMEOUT, EdgeError
-from detector.model.times import span, text_of
+from detector.engine.catalog import all_rules
+from detector.formats.edge_error import THROTTLED, TIMEOUT, EdgeError
+from detector.formats.times import span, text_of
 from detector.settings import AWS_ACCOUNT, AWS_AMBIENT, AWS_PROFILE, AWS_REGION, LOG_GROUP, Setting, Settings
 
 if TYPE_CHECKING:

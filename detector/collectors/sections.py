@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from detector.collectors._payload import age_of, checked, own_time, parsed
 from detector.collectors._source import Answer, Ask, Offer, Source, shown
-from detector.model.edge import MISSING, REASONS, TOO_LARGE, UNREADABLE, EdgeError
-from detector.model.snapshot import KEYS, SECTIONS
-from detector.model.times import TimeError, parse_rfc3339
+from detector.domain.snapshot import KEYS, SECTIONS
+from detector.formats.edge_error import MISSING, REASONS, TOO_LARGE, UNREADABLE, EdgeError
+from detector.formats.times import TimeError, parse_rfc3339
 from detector.settings import SECTIONS_FROM, Settings
 
 if TYPE_CHECKING:

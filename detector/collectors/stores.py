@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from detector.collectors._source import Answer, Ask, Offer, Source
 from detector.collectors._store import Store
-from detector.model.profile import Profile
-from detector.model.store_tables import USUAL_TABLES
-from detector.model.times import text_of
+from detector.domain.profile import Profile
+from detector.domain.store_tables import USUAL_TABLES
+from detector.formats.times import text_of
 from detector.settings import COLLECT_TIMEOUT_SEC, PROFILE, SOURCE_TIMEOUT_SEC, STORES_DB, Settings
 
 OFFERS = (

@@ -10,17 +10,17 @@ from typing import Any
 
 import click
 
-from detector.commands._door import Door, Refused
-from detector.commands._out import show_json, show_lines
-from detector.commands._truth import STATUS, Look, Seen, seen
-from detector.model.document import clipped
-from detector.model.instrument import Instrument, exact
+from detector.app.broker_state import STATUS, Look, Seen, seen
+from detector.app.context import Door, Refused
+from detector.app.output import show_json, show_lines
+from detector.domain.instrument import Instrument, exact
+from detector.formats.strict_json import clipped
+from detector.reconciliation.close_check.order import ALLOW, BUY, REFUSE, SELL, Close, Verdict, unknown
+from detector.reconciliation.close_check.verdict import judged
+from detector.reconciliation.freshness import age_words, doubts
+from detector.reconciliation.repair_plan.trade_claims import sayings, title_of
 from detector.render.close_verdict import Asked, verdict_document, verdict_lines
 from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
-from detector.truth.belief import age_words, doubts
-from detector.truth.close.close_order import ALLOW, BUY, REFUSE, SELL, Close, Verdict, unknown
-from detector.truth.close.closing import judged
-from detector.truth.repair.trade_sayings import sayings, title_of
 
 _CODES = {ALLOW: 0, REFUSE: 1}
 _CANNOT_TELL = 3

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from detector.artifacts import local
-from detector.commands._door import Door, clock_of
-from detector.commands._live import Found, Looking, look, previous_of, snapshot_document
-from detector.commands._out import show
-from detector.model.document import MAX_BYTES, canonical, pretty
+from detector.app.collect import Found, Looking, look, previous_of, snapshot_document
+from detector.app.context import Door, clock_of
+from detector.app.output import show
+from detector.formats.strict_json import MAX_BYTES, canonical, pretty
 from detector.settings import any_source
+from detector.storage import file as local
 
 _UNDELIVERED = 3
 

@@ -9,23 +9,23 @@ from typing import Any
 
 import click
 
-from detector.artifacts import local
-from detector.catalog import all_rules
-from detector.commands._door import Door, Refused, clock_of
-from detector.commands._waist import snapshot_of
-from detector.engine import ERRORS_RULE
-from detector.evaluate import evaluate
+from detector.app.context import Door, Refused, clock_of
+from detector.app.redacted_snapshot import snapshot_of
+from detector.domain.condition import STDOUT
+from detector.domain.memory import Memory, Placed, lost, placed
+from detector.domain.report import Report
+from detector.domain.rule import RANK
+from detector.domain.snapshot import Snapshot
+from detector.engine.catalog import all_rules
+from detector.engine.evaluate import evaluate
+from detector.engine.run_rules import ERRORS_RULE
+from detector.formats.strict_json import MAX_BYTES, DocumentError, parse, pretty
 from detector.ledger import acknowledged
-from detector.model.condition import STDOUT
-from detector.model.document import MAX_BYTES, DocumentError, parse, pretty
-from detector.model.memory import Memory, Placed, lost, placed
-from detector.model.report import Report
-from detector.model.rule import RANK
-from detector.model.snapshot import Snapshot
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document, stdout_document
 from detector.render.lines import decision_line, resolved_lines
 from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings, any_source
+from detector.storage import file as local
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _document(door: Door) -> dict[str, Any]:
 
 def _completed(door: Door, options: Options, settings: Settings, document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with what it lacks and the configured sources have."""
-    from detector.commands._live import Looking, completed, previous_of
+    from detector.app.collect import Looking, completed, previous_of
 
     looking = Looking(
         clock=clock_of(door, options.now),

@@ -9,11 +9,10 @@ from typing import Final
 
 import click
 
-from detector.commands._door import Door, Refused
-from detector.commands._github import MENDS, github_of, repository_of, token_of
-from detector.commands._out import show_json, show_lines
-from detector.model.document import clipped
-from detector.model.edge import (
+from detector.app.context import Door, Refused
+from detector.app.github import MENDS, github_of, repository_of, token_of
+from detector.app.output import show_json, show_lines
+from detector.formats.edge_error import (
     DENIED,
     MISSING,
     RESET,
@@ -21,6 +20,7 @@ from detector.model.edge import (
     UNREADABLE,
     EdgeError,
 )
+from detector.formats.strict_json import clipped
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
 _UNDELIVERED = 3

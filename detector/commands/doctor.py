@@ -8,20 +8,20 @@ from urllib.parse import urlsplit
 
 import click
 
-from detector.catalog import all_readers
+from detector.app.collect import Looking, look
+from detector.app.context import Door
+from detector.app.delivery import channels_of
+from detector.app.output import show_json, show_lines
 from detector.channels._channel import Channel, World
 from detector.channels._channel import Offer as Way
 from detector.channels._walk import not_configured as silent
-from detector.collectors._side_by_side import Collected
+from detector.collectors._parallel import Collected
 from detector.collectors._source import Offer
 from detector.collectors._walk import not_configured
-from detector.commands._deliver import channels_of
-from detector.commands._door import Door
-from detector.commands._live import Looking, look
-from detector.commands._out import show_json, show_lines
-from detector.model.edge import DNS, REASONS, REFUSED, UNREACHABLE
-from detector.model.redact import redacted
-from detector.model.snapshot import KEYS
+from detector.domain.snapshot import KEYS
+from detector.engine.catalog import all_readers
+from detector.formats.edge_error import DNS, REASONS, REFUSED, UNREACHABLE
+from detector.formats.redaction import redacted
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,

@@ -7,13 +7,13 @@ from difflib import get_close_matches
 
 import click
 
-from detector.catalog import all_rules, rule_named
-from detector.commands._door import Door, Refused
-from detector.commands._out import show_lines
-from detector.commands._runbook import runbook
+from detector.app.context import Door, Refused
+from detector.app.output import show_lines
+from detector.app.runbook import runbook
+from detector.engine.catalog import all_rules, rule_named
+from detector.formats.strict_json import clipped
 from detector.ledger.run import OCCURRENCE_LOOKBACK_SEC
-from detector.model.codes import explained
-from detector.model.document import clipped
+from detector.logs.codes import explained
 from detector.render.explain import code_lines, explain_lines, section_of
 from detector.settings import Settings
 

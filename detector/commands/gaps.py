@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detector.commands._door import Door, Refused, clock_of
-from detector.commands._github import MENDS, github_of, repository_of
-from detector.commands._out import show_json, show_lines
-from detector.commands._schedule import Written, time_of, written
-from detector.model.document import DocumentError, parse_value
-from detector.model.edge import EdgeError
-from detector.model.times import text_of
-from detector.model.window import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
-from detector.model.words import counted
+from detector.app.context import Door, Refused, clock_of
+from detector.app.github import MENDS, github_of, repository_of
+from detector.app.output import show_json, show_lines
+from detector.app.schedule import Written, time_of, written
+from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
+from detector.formats.edge_error import EdgeError
+from detector.formats.plural import counted
+from detector.formats.strict_json import DocumentError, parse_value
+from detector.formats.times import text_of
 from detector.settings import DISPLAY_ZONES, MARKET_CLOSURES, Settings
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from detector import ledger
-from detector.artifacts import local
+from detector.app.context import Door, Refused, clock_of
+from detector.app.delivery import Delivery, channels_of, deliver, floors
+from detector.app.output import show_lines
+from detector.app.stored_report import recalled, with_receipts
 from detector.channels._channel import Channel
-from detector.commands._deliver import Delivery, channels_of, deliver, floors
-from detector.commands._door import Door, Refused, clock_of
-from detector.commands._out import show_lines
-from detector.commands._recalled import recalled, with_receipts
-from detector.model.document import pretty
+from detector.formats.strict_json import pretty
 from detector.settings import MUTES, Settings
+from detector.storage import file as local
 
 UNDELIVERED = 3
 

@@ -8,21 +8,21 @@ from typing import Any
 
 import click
 
-from detector.artifacts import local
-from detector.catalog import all_rules
-from detector.commands._door import Door, Refused
-from detector.commands._out import show_json, show_lines
-from detector.commands._truth import STATUS, Look, Seen, seen
-from detector.model.before import NOTHING_BEFORE, Before
-from detector.model.document import DocumentError
-from detector.model.profile import Profile
+from detector.app.broker_state import STATUS, Look, Seen, seen
+from detector.app.context import Door, Refused
+from detector.app.output import show_json, show_lines
+from detector.domain.previous_run import NOTHING_BEFORE, Before
+from detector.domain.profile import Profile
+from detector.engine.catalog import all_rules
+from detector.formats.strict_json import DocumentError
 from detector.readers.previous import Expected, read_previous
+from detector.reconciliation.freshness import age_words, doubts
+from detector.reconciliation.repair_plan.plan import items
+from detector.reconciliation.repair_plan.reopened import exposed, stop_first
+from detector.reconciliation.repair_plan.store_state import store_doubt
 from detector.render.plan import Plan, plan_document, plan_lines
 from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
-from detector.truth.belief import age_words, doubts
-from detector.truth.repair.repair import items
-from detector.truth.repair.revival import exposed, stop_first
-from detector.truth.repair.stored import store_doubt
+from detector.storage import file as local
 
 _AGREE, _DIFFER, _CANNOT_TELL = 0, 1, 3
 

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import click
 
-from detector.commands._door import Door, Refused
-from detector.commands._github import MENDS, WORKER, WORKFLOW, repository_of
-from detector.commands._out import show_lines
-from detector.commands._proving import LOOKS_BACK, Looking, healthz, wait
-from detector.commands._schedule import lanes_written, time_of
-from detector.model.document import clipped
-from detector.model.edge import MISSING, EdgeError
-from detector.model.times import text_of
+from detector.app.context import Door, Refused
+from detector.app.github import MENDS, WORKER, WORKFLOW, repository_of
+from detector.app.output import show_lines
+from detector.app.schedule import lanes_written, time_of
+from detector.app.scheduler_proof import LOOKS_BACK, Looking, healthz, wait
+from detector.formats.edge_error import MISSING, EdgeError
+from detector.formats.strict_json import clipped
+from detector.formats.times import text_of
 from detector.render.proof import health_lines, proven_line, run_line, seen_line
 from detector.settings.kinds import fault_of_url
 

@@ -12,11 +12,11 @@ from typing import Final
 
 import click
 
-from detector.commands._door import Door, Refused
-from detector.commands._github import WORKER, WORKFLOW
-from detector.commands._out import show_json, show_lines
-from detector.model.edge import EdgeError
-from detector.model.words import counted
+from detector.app.context import Door, Refused
+from detector.app.github import WORKER, WORKFLOW
+from detector.app.output import show_json, show_lines
+from detector.formats.edge_error import EdgeError
+from detector.formats.plural import counted
 
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"
 _NOT_READY = 1

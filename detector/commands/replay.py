@@ -11,15 +11,15 @@ from typing import Any
 
 import click
 
-from detector.artifacts.recorded import recorded
-from detector.commands._door import Door, Refused
-from detector.commands._out import show, show_lines
-from detector.model.document import DocumentError, parse
-from detector.model.redact import redacted
-from detector.model.snapshot import Snapshot, from_document
+from detector.app.context import Door, Refused
+from detector.app.output import show, show_lines
+from detector.domain.snapshot import Snapshot, from_document
+from detector.formats.redaction import redacted
+from detector.formats.strict_json import DocumentError, parse
 from detector.render import replayed
 from detector.replay import Replay, difference
 from detector.settings import DECLARED, RUNTIME, Settings
+from detector.storage.recordings import recorded
 from detector.timeline import Runner, ScriptError, parse_script
 
 _PROGRESS_EVERY = 200

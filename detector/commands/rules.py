@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from detector.catalog import all_rules
-from detector.commands._door import Door
-from detector.commands._out import show_json, show_lines
+from detector.app.context import Door
+from detector.app.output import show_json, show_lines
+from detector.engine.catalog import all_rules
 from detector.render.rules import rules_document, rules_lines
 
 

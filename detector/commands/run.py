@@ -8,23 +8,23 @@ from typing import Any
 
 import click
 
-from detector.artifacts.choice import Found
-from detector.catalog import all_rules
-from detector.commands._deliver import channels_of, floors
-from detector.commands._door import Door, Refused, clock_of
-from detector.commands._job import UNDELIVERED, Ended, Job, Options, show, store, tell
-from detector.commands._live import Looking, completed
-from detector.commands._memory import keeping
-from detector.commands._waist import snapshot_of
-from detector.commands._word import leave_word, ping, ping_refused, said_of
-from detector.evaluate import evaluate
-from detector.model.condition import STDOUT
-from detector.model.document import MAX_BYTES, DocumentError, clipped, parse
-from detector.model.edge import EdgeError
-from detector.model.memory import placed
-from detector.model.report import RunInfo
+from detector.app.collect import Looking, completed
+from detector.app.context import Door, Refused, clock_of
+from detector.app.delivery import channels_of, floors
+from detector.app.job import UNDELIVERED, Ended, Job, Options, show, store, tell
+from detector.app.memory import keeping
+from detector.app.redacted_snapshot import snapshot_of
+from detector.app.run_outcome import leave_word, ping, ping_refused, said_of
+from detector.domain.condition import STDOUT
+from detector.domain.memory import placed
+from detector.domain.report import RunInfo
+from detector.engine.catalog import all_rules
+from detector.engine.evaluate import evaluate
+from detector.formats.edge_error import EdgeError
+from detector.formats.strict_json import MAX_BYTES, DocumentError, clipped, parse
 from detector.readers.previous import Expected
 from detector.settings import RUN_LANE, RUN_SOURCE, any_source
+from detector.storage.newest import Found
 
 
 @click.command(epilog="Example: python -m detector run --state memory --dry-run")

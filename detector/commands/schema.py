@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from detector.catalog import all_readers
-from detector.commands._door import Door
-from detector.commands._out import show_json, show_lines
-from detector.coverage import Covered
-from detector.decision import Decision
+from detector.app.context import Door
+from detector.app.output import show_json, show_lines
+from detector.engine.catalog import all_readers
+from detector.engine.coverage import Covered
+from detector.engine.decision import Decision
 from detector.render.schemas import artifact_schema, output_schema, snapshot_schema
 
 READ_BY_THE_DOOR = ("sources", "previous")

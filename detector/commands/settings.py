@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from detector.commands._door import Door
-from detector.commands._out import show_json, show_lines
+from detector.app.context import Door
+from detector.app.output import show_json, show_lines
 from detector.render.settings import example_lines, settings_document, settings_lines
 
 

@@ -8,14 +8,14 @@ from hashlib import sha256
 
 import click
 
+from detector.app.context import Door, Refused, clock_of
+from detector.app.output import show_lines
 from detector.channels._channel import Channel
-from detector.channels._side_by_side import Outcome, tell_all
-from detector.commands._door import Door, Refused, clock_of
-from detector.commands._out import show_lines
+from detector.channels._parallel import Outcome, tell_all
 from detector.commands.notify import UNDELIVERED, required_channels, shown_lines
-from detector.model.document import clipped, one_line
-from detector.model.redact import redacted_text
-from detector.model.times import text_of
+from detector.formats.redaction import redacted_text
+from detector.formats.strict_json import clipped, one_line
+from detector.formats.times import text_of
 from detector.render.lines import shown_time
 from detector.render.message import Message
 from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Settings, secrets_of

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from detector.domain.condition import Condition, Notice
+from detector.domain.judgement import Judgement, Signed
+from detector.domain.mute import Mute, is_muted
+from detector.domain.rule import RANK
 from detector.ledger.fading import KEEP_FOR, not_fired
 from detector.ledger.firing import fired
 from detector.ledger.owed import due, notice
 from detector.ledger.run import Run, ended
-from detector.model.condition import Condition, Notice
-from detector.model.mute import Mute, is_muted
-from detector.model.rule import RANK
-from detector.model.verdict import Judgement, Signed
 
 _MOST_ENDED = 150
 

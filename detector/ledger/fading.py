@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from detector.domain.condition import Condition
+from detector.domain.judgement import Verdict
+from detector.domain.rule import OCCURRENCE
+from detector.formats.times import seconds_between
 from detector.ledger.run import Run, ended, noted, passed
-from detector.model.condition import Condition
-from detector.model.rule import OCCURRENCE
-from detector.model.times import seconds_between
-from detector.model.verdict import Verdict
 from detector.settings import REOPEN_WITHIN_SEC, Setting
 
 KEEP_FOR = timedelta(days=7)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from detector.domain.condition import Condition
+from detector.domain.judgement import Signed
+from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Lasts
+from detector.formats.times import seconds_between, whole
 from detector.ledger.run import Run, noted, passed
-from detector.model.condition import Condition
-from detector.model.rule import CRITICAL, OCCURRENCE, RANK, Lasts
-from detector.model.times import seconds_between, whole
-from detector.model.verdict import Signed
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
 _GAPPED_OBSERVATIONS = 3

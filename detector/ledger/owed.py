@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
+from detector.domain.condition import STDOUT, Condition, Notice, Place, Reason, Receipt
+from detector.domain.rule import OCCURRENCE, RANK
+from detector.formats.times import seconds_between
 from detector.ledger.run import Run
-from detector.model.condition import STDOUT, Condition, Notice, Place, Reason, Receipt
-from detector.model.rule import OCCURRENCE, RANK
-from detector.model.times import seconds_between
 from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC
 
 _DAY_SEC = 86_400.0

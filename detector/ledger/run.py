@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from detector.model.condition import Condition, Ending, Transition
-from detector.model.rule import RANK, Severity
-from detector.model.times import seconds_between
+from detector.domain.condition import Condition, Ending, Transition
+from detector.domain.rule import RANK, Severity
+from detector.formats.times import seconds_between
 from detector.settings import Setting, Settings
 
 OCCURRENCE_LOOKBACK_SEC = 3600.0

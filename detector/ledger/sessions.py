@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from detector.model.closures import Closures
-from detector.model.condition import Condition
-from detector.model.market import MarketUnknown, Session, new_york_day, session_on
-from detector.model.rule import RANK, Severity
-from detector.model.session import SessionDay
-from detector.model.times import seconds_between
+from detector.domain.condition import Condition
+from detector.domain.rule import RANK, Severity
+from detector.domain.session_day import SessionDay
+from detector.formats.times import seconds_between
+from detector.market.closures import Closures
+from detector.market.hours import MarketUnknown, Session, new_york_day, session_on
 
 _MOST_DAYS = 4  # the running one and the last three that are over
 _LOOK_BACK_DAYS = 6

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.model.context import Context
-from detector.model.reading import Reading
-from detector.model.rows import Container
+from detector.domain.read_context import Context
+from detector.domain.runtime_rows import Container
+from detector.domain.section_reading import Reading
 
 SECTIONS = ("containers",)
 _SHORT_ID, _LONGEST_NAME = 12, 255

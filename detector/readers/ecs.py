@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from detector.model.context import Context
-from detector.model.reading import Reading
-from detector.model.rows import Service, Task, TaskContainer
+from detector.domain.read_context import Context
+from detector.domain.runtime_rows import Service, Task, TaskContainer
+from detector.domain.section_reading import Reading
 from detector.settings import ECS_SERVICE
 
 SECTIONS = ("ecs",)

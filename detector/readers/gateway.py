@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.model.context import Context
-from detector.model.reading import Reading
+from detector.domain.read_context import Context
+from detector.domain.section_reading import Reading
 
 SECTIONS = ("gateway",)
 

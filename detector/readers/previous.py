@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from detector.model.before import Before
-from detector.model.channel import ChannelHealth
-from detector.model.checksum import checksum_of
-from detector.model.condition import ANY_CHANNEL, Condition, Receipt
-from detector.model.document import clipped, kind_of
-from detector.model.memory import FIRST_RUN, Memory, lost
-from detector.model.plain import typed
-from detector.model.redact import redacted
-from detector.model.report import SCHEMA_VERSION
-from detector.model.rule import STATE, Kind
-from detector.model.session import SessionDay
-from detector.model.signature import encoded
+from detector.domain.channel_health import ChannelHealth
+from detector.domain.condition import ANY_CHANNEL, Condition, Receipt
+from detector.domain.memory import FIRST_RUN, Memory, lost
+from detector.domain.previous_run import Before
+from detector.domain.report import SCHEMA_VERSION
+from detector.domain.rule import STATE, Kind
+from detector.domain.session_day import SessionDay
+from detector.domain.signature import encoded
+from detector.formats.checksum import checksum_of
+from detector.formats.redaction import redacted
+from detector.formats.serialize import typed
+from detector.formats.strict_json import clipped, kind_of
 
 _STDOUT_KEYS = {"events", "new_events"}
 

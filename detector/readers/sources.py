@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.model.document import clipped
-from detector.model.facts import Source
-from detector.model.reading import Reading
+from detector.domain.facts import Source
+from detector.domain.section_reading import Reading
+from detector.formats.strict_json import clipped
 
 STATES = ("ok", "failed", "off")
 

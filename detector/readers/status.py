@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.model.context import Context
-from detector.model.facts import ROWS, STATUS_FACTS
-from detector.model.profile import HEARTBEAT_AGE, MISSING, ORDER_AGE, Look, Profile
-from detector.model.reading import Reading
-from detector.model.rows import Order
-from detector.model.times import NEVER
+from detector.domain.facts import ROWS, STATUS_FACTS
+from detector.domain.profile import HEARTBEAT_AGE, MISSING, ORDER_AGE, Look, Profile
+from detector.domain.read_context import Context
+from detector.domain.runtime_rows import Order
+from detector.domain.section_reading import Reading
+from detector.formats.times import NEVER
 
 SECTIONS = ("status_v3", "bot_status")
 

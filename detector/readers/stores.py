@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from detector.model.columns import columns_of
-from detector.model.context import Context
-from detector.model.document import clipped
-from detector.model.instrument import Instrument
-from detector.model.reading import Reading
-from detector.model.rows import Trade
-from detector.model.store_columns import StoreColumns
-from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.domain.columns import columns_of
+from detector.domain.instrument import Instrument
+from detector.domain.read_context import Context
+from detector.domain.runtime_rows import Trade
+from detector.domain.section_reading import Reading
+from detector.domain.store_columns import StoreColumns
+from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.formats.strict_json import clipped
 
 SECTIONS = ("stores",)
 _NAMES, _IDS = tuple(columns_of(Instrument)), ("signal_id", "position_id")

@@ -6,7 +6,7 @@ anywhere in one (actions/runner, `ActionCommand.cs`).
 
 from __future__ import annotations
 
-from detector.model.redact import redacted_text
+from detector.formats.redaction import redacted_text
 
 _MOST = 2000
 

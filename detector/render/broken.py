@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from detector.model.document import pretty
-from detector.model.event import Event, runbook_link
-from detector.model.plain import plain
-from detector.model.signature import signature_of
+from detector.domain.event import Event, runbook_link
+from detector.domain.signature import signature_of
+from detector.formats.serialize import plain
+from detector.formats.strict_json import pretty
 
 
 def broken_document(error: Exception, now: datetime) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from detector.model.instrument import amount, normal
-from detector.model.times import text_of, whole
-from detector.truth.belief import Age, age_words
-from detector.truth.close.close_order import Close, Verdict
-from detector.truth.repair.trade_sayings import Saying
+from detector.domain.instrument import amount, normal
+from detector.formats.times import text_of, whole
+from detector.reconciliation.close_check.order import Close, Verdict
+from detector.reconciliation.freshness import Age, age_words
+from detector.reconciliation.repair_plan.trade_claims import Saying
 
 _SHOWN = ("symbol", "con_id", "sec_type", "expiry", "strike", "right")
 _INDENT = "  "

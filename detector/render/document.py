@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from detector.model.checksum import checksum_of
-from detector.model.document import canonical
-from detector.model.event import Event
-from detector.model.plain import compact, plain
-from detector.model.report import SCHEMA_VERSION, Report
+from detector.domain.event import Event
+from detector.domain.report import SCHEMA_VERSION, Report
+from detector.formats.checksum import checksum_of
+from detector.formats.serialize import compact, plain
+from detector.formats.strict_json import canonical
 
 SNAPSHOT_LIMIT = 1024 * 1024
 _OPTIONAL = ("reason",)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from detector.model.codes import IBC_EXITS, CodeEntry
-from detector.model.event import runbook_link
-from detector.model.rule import OCCURRENCE, Declaration, Rule
+from detector.domain.event import runbook_link
+from detector.domain.rule import OCCURRENCE, Declaration, Rule
+from detector.logs.codes import IBC_EXITS, CodeEntry
 from detector.render.rules import FACT_DOCS, heading, lasts_words, limit_lines, seconds_words
 from detector.render.settings import shown
 from detector.settings import Settings

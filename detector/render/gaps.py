@@ -8,8 +8,7 @@ from itertools import groupby
 from textwrap import wrap
 from typing import Any, Final
 
-from detector.model.times import span, text_of, whole
-from detector.model.window import (
+from detector.domain.schedule_windows import (
     COVERED,
     LATE,
     MISSING,
@@ -21,7 +20,8 @@ from detector.model.window import (
     Judged,
     LaneReport,
 )
-from detector.model.words import counted
+from detector.formats.plural import counted
+from detector.formats.times import span, text_of, whole
 from detector.render.annotations import inert
 from detector.render.lines import shown_time
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from detector.model.channel import ChannelHealth
-from detector.model.redact import redacted_text
-from detector.model.report import Report
-from detector.model.times import text_of
-from detector.model.words import counted
+from detector.domain.channel_health import ChannelHealth
+from detector.domain.report import Report
+from detector.formats.plural import counted
+from detector.formats.redaction import redacted_text
+from detector.formats.times import text_of
 from detector.render.lines import decision_line
 
 MOST_BYTES = 1024 * 1024 - 1024  # GitHub takes 1 MiB of a step and throws a larger page away whole

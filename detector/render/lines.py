@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from detector.model.report import Report
+from detector.domain.report import Report
 
 _BEYOND_SIGNALS = ("broker", "stores")
 _PARTLY_READ = {"gateway": "gateway (but its port)"}

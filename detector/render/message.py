@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from detector.model.condition import Place
-from detector.model.rule import Severity
+from detector.domain.condition import Place
+from detector.domain.rule import Severity
 
 Kind = Literal[
     "test", "critical", "warning", "missed", "resolved", "unwatched", "unchecked", "failing", "watching", "session",

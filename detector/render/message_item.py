@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from detector.model.condition import Condition, Notice, Reason
-from detector.model.document import one_line
-from detector.model.event import event_of, runbook_link
-from detector.model.report import Report
-from detector.model.times import seconds_between, span, text_of
+from detector.domain.condition import Condition, Notice, Reason
+from detector.domain.event import event_of, runbook_link
+from detector.domain.report import Report
+from detector.formats.strict_json import one_line
+from detector.formats.times import seconds_between, span, text_of
 from detector.render.lines import shown_time
 from detector.render.message import Item, Kind, cut
 

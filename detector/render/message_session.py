@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from detector.model.channel import ChannelHealth
-from detector.model.session import SessionDay
-from detector.model.times import span
-from detector.model.words import counted
+from detector.domain.channel_health import ChannelHealth
+from detector.domain.session_day import SessionDay
+from detector.formats.plural import counted
+from detector.formats.times import span
 
 _SHOWN = 8
 

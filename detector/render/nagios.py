@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.document import one_line
-from detector.model.report import Report
+from detector.domain.report import Report
+from detector.formats.strict_json import one_line
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 _WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")

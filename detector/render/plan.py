@@ -8,12 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from detector.model.instrument import amount
-from detector.model.times import span, text_of
-from detector.model.words import counted
+from detector.domain.instrument import amount
+from detector.formats.plural import counted
+from detector.formats.times import span, text_of
+from detector.reconciliation.freshness import Age
+from detector.reconciliation.repair_plan.items import Change, Item
 from detector.render.close_verdict import number
-from detector.truth.belief import Age
-from detector.truth.repair.difference import Change, Item
 
 _LAST = (
     "Look again before anything is started: broker and stores have to agree, by a plan that finds nothing and a"

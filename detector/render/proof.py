@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from detector.model.document import clipped, one_line
-from detector.model.redact import redacted_text
-from detector.model.times import text_of
-from detector.model.window import Run
-from detector.model.words import counted
+from detector.domain.schedule_windows import Run
+from detector.formats.plural import counted
+from detector.formats.redaction import redacted_text
+from detector.formats.strict_json import clipped, one_line
+from detector.formats.times import text_of
 
 _LONGEST = 400
 

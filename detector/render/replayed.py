@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from detector.model.times import span, text_of
+from detector.formats.times import span, text_of
 
 _NOT_TOLD = "-"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from detector.model.event import runbook_link
-from detector.model.facts import Facts
-from detector.model.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
+from detector.domain.event import runbook_link
+from detector.domain.facts import Facts
+from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
 from detector.render.settings import shown
 from detector.settings import Setting, Settings
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from detector.model.before import Before
-from detector.model.channel import ChannelHealth
-from detector.model.condition import Condition
-from detector.model.event import Event
-from detector.model.facts import Source
-from detector.model.report import SCHEMA_VERSION, Gap, RunInfo
-from detector.model.session import SessionDay
+from detector.domain.channel_health import ChannelHealth
+from detector.domain.condition import Condition
+from detector.domain.event import Event
+from detector.domain.facts import Source
+from detector.domain.previous_run import Before
+from detector.domain.report import SCHEMA_VERSION, Gap, RunInfo
+from detector.domain.session_day import SessionDay
 from detector.render.snapshot_schema import Schema, snapshot_body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

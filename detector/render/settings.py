@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from detector.model.redact import redacted
+from detector.formats.redaction import redacted
 from detector.settings import DECLARED, ENV_FILE, Setting, Settings, secrets_of
 
 MASK = "********"

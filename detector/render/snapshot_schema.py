@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from detector.model.broker_rows import BrokerOrder, Execution, Holding
-from detector.model.facts import ROWS, STATUS_FACTS
-from detector.model.profile import HEARTBEAT_AGE, ORDER_AGE
-from detector.model.rows import Trade, columns_of
-from detector.model.snapshot import SECTIONS
-from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.domain.broker_rows import BrokerOrder, Execution, Holding
+from detector.domain.facts import ROWS, STATUS_FACTS
+from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE
+from detector.domain.runtime_rows import Trade, columns_of
+from detector.domain.snapshot import SECTIONS
+from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 
 Schema = dict[str, Any]
 
-# RFC 3339 with its offset, as detector.model.times reads it: digits, not \d, which other dialects read wider.
+# RFC 3339 with its offset, as detector.formats.times reads it: digits, not \d, which other dialects read wider.
 TIME_PATTERN = (
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,18})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
 
 
 @rule(STATE, "critical", sees=["broker_confirmation_required"], money=True, escalates=NOW)

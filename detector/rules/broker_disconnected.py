@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.model.facts import Facts
-from detector.model.rule import (
+from detector.domain.facts import Facts
+from detector.domain.rule import (
     CRITICAL,
     NOW,
     OUTSIDE_QUIET,
@@ -17,7 +17,7 @@ from detector.model.rule import (
     Verdicts,
     rule,
 )
-from detector.model.words import counted
+from detector.formats.plural import counted
 from detector.settings import IBKR_REGION
 
 _LONGEST_REASON = 120

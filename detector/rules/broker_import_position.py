@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from detector.model.facts import Facts, known
-from detector.model.rule import (
+from detector.domain.facts import Facts, known
+from detector.domain.rule import (
     CRITICAL,
     STATE,
     WARNING,

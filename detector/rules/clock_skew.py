@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts
-from detector.model.rule import STATE, WARNING, Finding, Good, Limits, Verdicts, exceeds, rule
+from detector.domain.facts import Facts
+from detector.domain.rule import STATE, WARNING, Finding, Good, Limits, Verdicts, exceeds, rule
 from detector.settings import CLOCK_SKEW_SEC
 
 

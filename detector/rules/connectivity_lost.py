@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from detector.model.episodes import link_episodes
-from detector.model.facts import Facts, known
-from detector.model.hush import stayed_quiet
-from detector.model.loglines import LOOK_BACK, Spell
-from detector.model.market import open_seconds
-from detector.model.rule import CRITICAL, NOW, OCCURRENCE, WARNING, Finding, Limits, Verdicts, lasts, rule
-from detector.model.times import seconds_between, span, text_of
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.formats.times import seconds_between, span, text_of
+from detector.logs.events import LOOK_BACK, Spell
+from detector.logs.outages import link_episodes
+from detector.market.grace import stayed_quiet
+from detector.market.hours import open_seconds
 from detector.settings import IBKR_REGION
 
 _OPEN = lasts(900)  # EVENTS: open for 900 s in the regular session

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts
-from detector.model.rule import CRITICAL, STATE, Finding, Good, Limits, Verdicts, rule
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, STATE, Finding, Good, Limits, Verdicts, rule
 
 
 @rule(STATE, "critical", monitor=True, proves=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from detector.model.facts import Facts
-from detector.model.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
-from detector.model.times import text_of
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
+from detector.formats.times import text_of
+from detector.reconciliation.entry_bursts import Entry, entries_at_broker, entries_in_trades
 from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
-from detector.truth.entries import Entry, entries_at_broker, entries_in_trades
 
 
 @rule(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rows import Service
-from detector.model.rule import (
+from detector.domain.facts import Facts, known
+from detector.domain.rule import (
     CRITICAL,
     STATE,
     WARNING,
@@ -16,6 +15,7 @@ from detector.model.rule import (
     lasts,
     rule,
 )
+from detector.domain.runtime_rows import Service
 from detector.settings import DEPLOY_GRACE_SEC, ESCALATE_AFTER_SEC, EXPECTED_TASKS
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.model.words import counted
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.formats.plural import counted
 from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
 
 

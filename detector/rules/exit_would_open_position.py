@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from detector.model.broker_rows import BrokerOrder, remaining_of
-from detector.model.facts import Facts
-from detector.model.instrument import amount, instrument_of, sign_of
-from detector.model.rows import Order
-from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.truth.exits import WorkingOrders, account_of, is_combo
-from detector.truth.moved import MOVES, Moved
-from detector.truth.sides import broker_side, held_of, subjects_of
-from detector.truth.subjects import one_each
+from detector.domain.broker_rows import BrokerOrder, remaining_of
+from detector.domain.facts import Facts
+from detector.domain.instrument import amount, instrument_of, sign_of
+from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.runtime_rows import Order
+from detector.reconciliation.comparison import broker_side, held_of, subjects_of
+from detector.reconciliation.in_transit import MOVES, Moved
+from detector.reconciliation.subjects import one_each
+from detector.reconciliation.working_orders import WorkingOrders, account_of, is_combo
 
 
 @rule(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts
-from detector.model.rule import CRITICAL, RTH, STATE, Finding, Good, Limits, Verdicts, lasts, rule
-from detector.model.words import counted
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, RTH, STATE, Finding, Good, Limits, Verdicts, lasts, rule
+from detector.formats.plural import counted
 
 _WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
 

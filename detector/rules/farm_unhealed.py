@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from detector.model.episodes import dead_streams, farm_episodes
-from detector.model.facts import Facts, known
-from detector.model.hush import loud_from
-from detector.model.loglines import LOOK_BACK, Spell
-from detector.model.rule import OCCURRENCE, WARNING, Finding, Good, Limits, Verdicts, rule
-from detector.model.times import seconds_between, span, text_of
+from detector.domain.facts import Facts, known
+from detector.domain.rule import OCCURRENCE, WARNING, Finding, Good, Limits, Verdicts, rule
+from detector.formats.times import seconds_between, span, text_of
+from detector.logs.events import LOOK_BACK, Spell
+from detector.logs.outages import dead_streams, farm_episodes
+from detector.market.grace import loud_from
 from detector.settings import IBKR_REGION
 
 _MOST_FARMS = 40  # IBKR has fewer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, is_ok, known
-from detector.model.rule import (
+from detector.domain.facts import Facts, is_ok, known
+from detector.domain.rule import (
     CRITICAL,
     PAST_GRACE,
     STATE,
@@ -16,9 +16,9 @@ from detector.model.rule import (
     exceeds,
     rule,
 )
-from detector.model.times import span
+from detector.formats.times import span
+from detector.reconciliation.prices import prices_of, stands_still
 from detector.settings import FEED_FROZEN_SEC
-from detector.truth.prices import prices_of, stands_still
 
 _FEWEST = 2  # the feed of one instrument stands still in a trading halt
 

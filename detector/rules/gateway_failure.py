@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from detector.model.bursts import UNREACHED_WITHIN, gateway_failures
-from detector.model.facts import Facts, known
-from detector.model.loglines import LOOK_BACK
-from detector.model.logmemory import starts_of
-from detector.model.rule import CRITICAL, OCCURRENCE, Finding, Limits, Verdicts, lasts, rule
-from detector.model.times import seconds_between, text_of
+from detector.domain.facts import Facts, known
+from detector.domain.log_memory import starts_of
+from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, Verdicts, lasts, rule
+from detector.formats.times import seconds_between, text_of
+from detector.logs.bursts import UNREACHED_WITHIN, gateway_failures
+from detector.logs.events import LOOK_BACK
 from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rule import (
+from detector.domain.facts import Facts, known
+from detector.domain.rule import (
     CRITICAL,
     DECLARED,
     NOW,

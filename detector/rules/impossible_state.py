@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.model.facts import Facts
-from detector.model.rows import Position, Trade, other_ids
-from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
-from detector.model.words import counted
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+from detector.domain.runtime_rows import Position, Trade, other_ids
+from detector.formats.plural import counted
 
 
 @rule(

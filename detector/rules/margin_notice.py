@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from detector.model.bursts import repeated
-from detector.model.facts import Facts, known
-from detector.model.loglines import LOOK_BACK, MARGIN
-from detector.model.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, rule
-from detector.model.times import text_of
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, rule
+from detector.formats.times import text_of
+from detector.logs.bursts import repeated
+from detector.logs.events import LOOK_BACK, MARGIN
 
 
 @rule(OCCURRENCE, "critical", sees=["logs"], reads_back=LOOK_BACK.total_seconds(), money=True, escalates=NOW)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from detector.model.facts import Facts, known
-from detector.model.rule import RTH, STATE, WARNING, CannotTell, Finding, Limits, Verdicts, reaches, rule
-from detector.model.words import counted
+from detector.domain.facts import Facts, known
+from detector.domain.rule import RTH, STATE, WARNING, CannotTell, Finding, Limits, Verdicts, reaches, rule
+from detector.formats.plural import counted
 from detector.settings import MARKET_DATA_10197_WARN
 
 _IN_LOGS = ("session_conflict", "connectivity_lost")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from detector.model.document import clipped
-from detector.model.facts import Facts, is_ok, known
-from detector.model.rule import PAST_GRACE, STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.domain.facts import Facts, is_ok, known
+from detector.domain.rule import PAST_GRACE, STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.formats.strict_json import clipped
 from detector.settings import MARKET_DATA_DEGRADED_SEC
 
 

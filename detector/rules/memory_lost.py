@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts
-from detector.model.rule import OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
+from detector.domain.facts import Facts
+from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
 
 
 @rule(OCCURRENCE, "warning", monitor=True)

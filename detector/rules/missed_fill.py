@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from detector.model.episodes import link_episodes
-from detector.model.facts import Facts, known
-from detector.model.instrument import amount
-from detector.model.loglines import Spell
-from detector.model.rows import Trade
-from detector.model.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, exceeds, rule
-from detector.model.times import text_of
+from detector.domain.facts import Facts, known
+from detector.domain.instrument import amount
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, exceeds, rule
+from detector.domain.runtime_rows import Trade
+from detector.formats.times import text_of
+from detector.logs.events import Spell
+from detector.logs.outages import link_episodes
+from detector.reconciliation.comparison import internal_lots
+from detector.reconciliation.fill_matching import Ledger
+from detector.reconciliation.fills import Fill, fills, trades_of
+from detector.reconciliation.partial_fills import parts_of_trades
 from detector.settings import FILL_LAG_SEC
-from detector.truth.fills import Fill, fills, trades_of
-from detector.truth.known_fills import Ledger
-from detector.truth.partials import parts_of_trades
-from detector.truth.sides import internal_lots
 
 _LISTED = timedelta(hours=24)  # a store of trades is expected to hold at least its last day
 

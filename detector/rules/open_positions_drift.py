@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from detector.model.facts import Facts
-from detector.model.instrument import amount, normal
-from detector.model.rule import (
+from detector.domain.facts import Facts
+from detector.domain.instrument import amount, normal
+from detector.domain.rule import (
     CRITICAL,
     DECLARED,
     NOW,
@@ -20,14 +20,14 @@ from detector.model.rule import (
     lasts,
     rule,
 )
+from detector.reconciliation.comparison import Comparison, compared, own_list
+from detector.reconciliation.fills import trades_of
+from detector.reconciliation.holdings import Difference
+from detector.reconciliation.in_transit import MOVES, Moved
+from detector.reconciliation.instrument_index import Lookup
+from detector.reconciliation.subjects import one_each
+from detector.reconciliation.working_orders import WorkingOrders
 from detector.settings import SOURCE_STALE_SEC
-from detector.truth.exits import WorkingOrders
-from detector.truth.fills import trades_of
-from detector.truth.holdings import Difference
-from detector.truth.lookup import Lookup
-from detector.truth.moved import MOVES, Moved
-from detector.truth.sides import Comparison, compared, own_list
-from detector.truth.subjects import one_each
 
 _MAY_BE_LAG = ("quantity", "unmanaged")  # an order in flight explains them once; it never explains the others
 _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)

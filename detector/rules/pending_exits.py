@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rows import EXIT
-from detector.model.rule import STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
-from detector.model.words import counted
+from detector.domain.facts import Facts, known
+from detector.domain.rule import STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.domain.runtime_rows import EXIT
+from detector.formats.plural import counted
 from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
 
 

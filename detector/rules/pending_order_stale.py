@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rows import EXIT, Order
-from detector.model.rule import (
+from detector.domain.facts import Facts, known
+from detector.domain.rule import (
     CRITICAL,
     NEVER,
     STATE,
@@ -17,7 +16,8 @@ from detector.model.rule import (
     lasts,
     rule,
 )
-from detector.model.words import counted
+from detector.domain.runtime_rows import EXIT, Order
+from detector.formats.plural import counted
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_STALE_SEC
 
 _UNLISTED = lasts(1800, observations=3)  # EVENTS: three observations in a row that span 1800 s

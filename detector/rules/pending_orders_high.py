@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rule import CRITICAL, STATE, WARNING, Finding, Limits, Verdicts, lasts, reaches, rule
-from detector.model.words import counted
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Limits, Verdicts, lasts, reaches, rule
+from detector.formats.plural import counted
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_CRITICAL, PENDING_ORDER_WARN
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from detector.model.facts import Facts, known
-from detector.model.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
 
 _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown_fill")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts
-from detector.model.rule import CRITICAL, STATE, Finding, Limits, Verdicts, lasts, rule
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, STATE, Finding, Limits, Verdicts, lasts, rule
 from detector.settings import ESCALATE_AFTER_SEC
 
 _FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")

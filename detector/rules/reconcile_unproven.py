@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from detector.model.facts import Facts, known
-from detector.model.loglines import DIFFERS, Logbook
-from detector.model.rule import (
+from detector.domain.facts import Facts, known
+from detector.domain.rule import (
     CRITICAL,
     NOW,
     STATE,
@@ -19,7 +18,8 @@ from detector.model.rule import (
     exceeds,
     rule,
 )
-from detector.model.times import seconds_between, span, text_of
+from detector.formats.times import seconds_between, span, text_of
+from detector.logs.events import DIFFERS, Logbook
 from detector.settings import RECONCILE_PROOF_SEC
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from detector.model.bursts import conflicts
-from detector.model.facts import Facts, known
-from detector.model.loglines import LOOK_BACK
-from detector.model.rule import CRITICAL, NEVER, NOW, OCCURRENCE, Finding, Limits, Verdicts, rule
-from detector.model.times import text_of
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, NEVER, NOW, OCCURRENCE, Finding, Limits, Verdicts, rule
+from detector.formats.times import text_of
+from detector.logs.bursts import conflicts
+from detector.logs.events import LOOK_BACK
 
 
 @rule(OCCURRENCE, "critical", sees=["logs"], reads_back=LOOK_BACK.total_seconds())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from detector.model.bursts import SEVERE_WITHIN, loose_severe, most_within, severe_bursts
-from detector.model.facts import Facts, known
-from detector.model.loglines import LOOK_BACK
-from detector.model.logmemory import starts_of
-from detector.model.rule import CRITICAL, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
-from detector.model.times import text_of
+from detector.domain.facts import Facts, known
+from detector.domain.log_memory import starts_of
+from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
+from detector.formats.times import text_of
+from detector.logs.bursts import SEVERE_WITHIN, loose_severe, most_within, severe_bursts
+from detector.logs.events import LOOK_BACK
 from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, Source
-from detector.model.rule import (
+from detector.domain.facts import Facts, Source
+from detector.domain.rule import (
     DECLARED,
     STATE,
     WARNING,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from detector.model.facts import Facts, known
-from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
 from detector.settings import STANDBY_PATTERN
 
 _AT_REST = ("exited", "created", "dead")

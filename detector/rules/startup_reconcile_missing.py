@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rule import CRITICAL, STATE, Finding, Limits, Verdicts, exceeds, lasts, rule
-from detector.model.times import NEVER, span, text_of
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, STATE, Finding, Limits, Verdicts, exceeds, lasts, rule
+from detector.formats.times import NEVER, span, text_of
 from detector.settings import ESCALATE_AFTER_SEC, STARTUP_RECONCILE_SEC
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from detector.model.facts import Facts, known
-from detector.model.instrument import amount, normal
-from detector.model.rows import Trade
-from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.model.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.truth.holdings import Holdings
-from detector.truth.lookup import Lookup
-from detector.truth.sides import broker_side, held_of
-from detector.truth.subjects import one_each
+from detector.domain.facts import Facts, known
+from detector.domain.instrument import amount, normal
+from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.runtime_rows import Trade
+from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.reconciliation.comparison import broker_side, held_of
+from detector.reconciliation.holdings import Holdings
+from detector.reconciliation.instrument_index import Lookup
+from detector.reconciliation.subjects import one_each
 
 Row = StoredPosition | Trade
 

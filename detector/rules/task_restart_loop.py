@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from detector.model.facts import Facts
-from detector.model.rows import Task
-from detector.model.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
-from detector.model.times import span
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
+from detector.domain.runtime_rows import Task
+from detector.formats.times import span
 from detector.settings import RESTART_CRITICAL, RESTART_WINDOW_SEC
 
 # Amazon ECS API reference, Task.stopCode.

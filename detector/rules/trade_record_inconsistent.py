@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from detector.model.facts import Facts
-from detector.model.instrument import Instrument, normal
-from detector.model.market import MarketUnknown, new_york_day
-from detector.model.rows import Trade
-from detector.model.rule import OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
-from detector.model.times import text_of
-from detector.truth.fills import fills, trades_of
-from detector.truth.holdings import holdings
-from detector.truth.known_fills import Closings
-from detector.truth.lookup import Lookup
-from detector.truth.pnl import Wrong, broker_fault, own_fault
-from detector.truth.sides import broker_lots, held_of
+from detector.domain.facts import Facts
+from detector.domain.instrument import Instrument, normal
+from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
+from detector.domain.runtime_rows import Trade
+from detector.formats.times import text_of
+from detector.market.hours import MarketUnknown, new_york_day
+from detector.reconciliation.comparison import broker_lots, held_of
+from detector.reconciliation.fill_matching import Closings
+from detector.reconciliation.fills import fills, trades_of
+from detector.reconciliation.holdings import holdings
+from detector.reconciliation.instrument_index import Lookup
+from detector.reconciliation.pnl import Wrong, broker_fault, own_fault
 
 
 @rule(

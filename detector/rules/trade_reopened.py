@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts
-from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.model.store_rows import StoredPosition
-from detector.truth.closed import STORES, open_in, reopened
-from detector.truth.sides import broker_side, held_of
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.store_rows import StoredPosition
+from detector.reconciliation.closed_trades import STORES, open_in, reopened
+from detector.reconciliation.comparison import broker_side, held_of
 
 
 @rule(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rule import CRITICAL, STATE, CannotTell, Finding, Limits, Verdicts, lasts, rule
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, STATE, CannotTell, Finding, Limits, Verdicts, lasts, rule
 from detector.settings import ESCALATE_AFTER_SEC, TRADER_CONTAINER
 
 

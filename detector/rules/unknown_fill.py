@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts
-from detector.model.log_orders import orders_in_logs
-from detector.model.loglines import FILL, LOOK_BACK
-from detector.model.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
-from detector.model.words import counted
+from detector.domain.facts import Facts
+from detector.domain.log_findings import orders_in_logs
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+from detector.formats.plural import counted
+from detector.logs.events import FILL, LOOK_BACK
 
 
 @rule(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from detector.model.facts import Facts, known
-from detector.model.instrument import amount
-from detector.model.rule import CRITICAL, NOW, RTH, STATE, CannotTell, Finding, Limits, Verdicts, rule
-from detector.truth.exits import Protection
-from detector.truth.sides import broker_side, subjects_of
+from detector.domain.facts import Facts, known
+from detector.domain.instrument import amount
+from detector.domain.rule import CRITICAL, NOW, RTH, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.reconciliation.comparison import broker_side, subjects_of
+from detector.reconciliation.working_orders import Protection
 
 _DOWN = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
 _SAYS = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from detector.model.facts import Facts, known
-from detector.model.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, Verdicts, exceeds, rule
-from detector.model.times import span, text_of
-from detector.model.words import counted
+from detector.domain.facts import Facts, known
+from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, Verdicts, exceeds, rule
+from detector.formats.plural import counted
+from detector.formats.times import span, text_of
 from detector.settings import GAP_SEC
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.model.facts import Facts
-from detector.model.redact import account_kind
-from detector.model.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.formats.redaction import account_kind
 
 PAPER, LIVE = "paper", "live"
 _PORTS = {4001: LIVE, 7496: LIVE, 4003: LIVE, 7498: LIVE, 4002: PAPER, 7497: PAPER, 4004: PAPER, 7499: PAPER}

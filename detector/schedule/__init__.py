@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from detector.schedule.cron import CLOUDFLARE, GITHUB, CronError, Dialect, read_cron
 from detector.schedule.expected import LaneTimetable, expected
-from detector.schedule.judged import judge
-from detector.schedule.listed import ListError, Listing, Workflow, listing_of_file, run_of
-from detector.schedule.written import (
+from detector.schedule.judge import judge
+from detector.schedule.run_list import ListError, Listing, Workflow, listing_of_file, run_of
+from detector.schedule.schedule_files import (
     EVENT_TYPE,
     WORKER_SOURCE,
     WrittenError,

@@ -8,19 +8,19 @@ from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
 from typing import Any, Final
 
-from detector.model.market import MarketUnknown, session_on
-from detector.model.window import SCHEDULE, TITLE, Lane
-from detector.model.words import counted
+from detector.domain.schedule_windows import SCHEDULE, TITLE, Lane
+from detector.formats.plural import counted
+from detector.market.hours import MarketUnknown, session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
-from detector.schedule.documents import Facts, documents_fault
-from detector.schedule.ticks import SUMMER, WINTER, of_week, variables_fault
-from detector.schedule.written import (
+from detector.schedule.document_check import Facts, documents_fault
+from detector.schedule.schedule_files import (
     EVENT_TYPE,
     WrittenError,
     lanes_of_worker,
     lanes_of_workflow,
     title_of_workflow,
 )
+from detector.schedule.tick_check import SUMMER, WINTER, of_week, variables_fault
 
 _MOST_TRIGGERS = 5  # of an account on Cloudflare's free plan
 _FURTHEST = timedelta(minutes=10)  # the rhythm that the runbook promises

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim
 
-from detector.model.closures import CLOSES, NONE, SATURDAY, Closures
-from detector.model.market import NEW_YORK, MarketUnknown, new_york_day, session_on, zone
-from detector.model.window import Lane
+from detector.domain.schedule_windows import Lane
+from detector.market.closures import CLOSES, NONE, SATURDAY, Closures
+from detector.market.hours import NEW_YORK, MarketUnknown, new_york_day, session_on, zone
 
 GRACE = timedelta(minutes=8)
 """How long after its window a run may begin, where nobody says otherwise."""

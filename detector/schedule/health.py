@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from detector.model.document import one_line
-from detector.model.redact import redacted_text
-from detector.model.times import TimeError, parse_run_time, text_of
-from detector.model.window import Run
+from detector.domain.schedule_windows import Run
+from detector.formats.redaction import redacted_text
+from detector.formats.strict_json import one_line
+from detector.formats.times import TimeError, parse_run_time, text_of
 
 _OK, _FAILING = "ok", "failing"
 _MODES: Final = ("absent", "always")

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from detector.model.times import span
-from detector.model.window import (
+from detector.domain.schedule_windows import (
     COMPLETED,
     COVERED,
     IN_GRACE,
@@ -24,6 +23,7 @@ from detector.model.window import (
     Run,
     Scope,
 )
+from detector.formats.times import span
 
 LATE_WITHIN: Final = timedelta(hours=24)
 """How far back a late run can reach: the longest delay that was measured in public is 12 h 1 min."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from detector.model.window import COMPLETED, DISPATCH, EVENT_OF, SCHEDULE, TITLE, Run
+from detector.domain.schedule_windows import COMPLETED, DISPATCH, EVENT_OF, SCHEDULE, TITLE, Run
 from detector.schedule.cron import CLOUDFLARE, CronError, read_cron
-from detector.schedule.written import WORKER_SOURCE
+from detector.schedule.schedule_files import WORKER_SOURCE
 
 SKEW: Final = timedelta(seconds=60)
 """How far the clock that said when it began may be from GitHub's: no run is fresh before that has passed."""

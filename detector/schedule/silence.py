@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from detector.model.window import UNKNOWN, Judged, Run, Scope
+from detector.domain.schedule_windows import UNKNOWN, Judged, Run, Scope
 
 _BREAK: Final = timedelta(hours=2)
 

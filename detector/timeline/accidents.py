@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from detector.model.checksum import checksum_of
-from detector.model.times import text_of
+from detector.formats.checksum import checksum_of
+from detector.formats.times import text_of
 
 _DAY = timedelta(days=1)
 

@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from detector import ledger
-from detector.catalog import all_rules
-from detector.evaluate import evaluate
-from detector.model.condition import STDOUT, Condition, Notice
-from detector.model.document import DocumentError, parse
-from detector.model.memory import lost, placed
-from detector.model.patch import patched, shifted
-from detector.model.redact import redacted
-from detector.model.report import Report
-from detector.model.rule import Rule, Verdicts
-from detector.model.snapshot import Snapshot, from_document
+from detector.domain.condition import STDOUT, Condition, Notice
+from detector.domain.memory import lost, placed
+from detector.domain.report import Report
+from detector.domain.rule import Rule, Verdicts
+from detector.domain.snapshot import Snapshot, from_document
+from detector.engine.catalog import all_rules
+from detector.engine.evaluate import evaluate
+from detector.formats.merge_patch import patched, shifted
+from detector.formats.redaction import redacted
+from detector.formats.strict_json import DocumentError, parse
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document
 from detector.settings import MUTES, RUNTIME, Settings

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from detector.catalog import all_rules
-from detector.model.condition import STDOUT
-from detector.model.mute import Mute, MuteError, parse_mutes
-from detector.model.times import TimeError, parse_rfc3339
+from detector.domain.condition import STDOUT
+from detector.domain.mute import Mute, MuteError, parse_mutes
+from detector.engine.catalog import all_rules
+from detector.formats.times import TimeError, parse_rfc3339
 from detector.timeline.accidents import ACCIDENTS
 
 _KEYS = {"about", "start", "gap_min", "gaps", "base", "channels", "ignore", "settings", "mute", "step"}

@@ -8,10 +8,10 @@ import pytest
 
 from detector.channels._channel import Channel, World
 from detector.channels._walk import configured
-from detector.model import edge
-from detector.model.edge import REASONS
+from detector.formats import edge_error as edge
+from detector.formats.edge_error import REASONS
 from detector.settings import DECLARED
-from tests.support import NOW, settings_of
+from tests.support.snapshots import NOW, settings_of
 
 TEXTS = {
     "webhook": {"SLACK_WEBHOOK_URL": "https://h.example/x"},

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from detector.model import edge
-from tests.delivering import TWO_ORDERS, Job
-from tests.loopback import (
+from detector.formats import edge_error as edge
+from tests.support.deliveries import TWO_ORDERS, Job
+from tests.support.loopback import (
     Behaviour,
     closed_port,
     drips,
@@ -26,8 +26,8 @@ from tests.loopback import (
     sends,
     serving,
 )
-from tests.slack_server import CHANNEL_ID, TOKEN, Slack, slack_on_loopback, takes_and_loses
-from tests.smtp_server import Mailbox, mail_on_loopback, speaking
+from tests.support.slack_server import CHANNEL_ID, TOKEN, Slack, slack_on_loopback, takes_and_loses
+from tests.support.smtp_server import Mailbox, mail_on_loopback, speaking
 
 TIMES = [f"2026-06-06T05:{minute}:00Z" for minute in ("00", "10", "20", "30")]
 # What answers at all has time enough; what never does is waited for in the first run only.

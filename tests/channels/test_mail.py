@@ -7,12 +7,12 @@ import re
 import pytest
 
 from detector.channels._walk import faults
-from detector.model import edge
-from detector.model.redact import redacted_text
-from tests.delivering import THREE_ORDERS, TWO_ORDERS, Job
-from tests.loopback import AUTHORITY
-from tests.smtp_server import PASSWORD, USER, mail_on_loopback
-from tests.support import settings_of
+from detector.formats import edge_error as edge
+from detector.formats.redaction import redacted_text
+from tests.support.deliveries import THREE_ORDERS, TWO_ORDERS, Job
+from tests.support.loopback import AUTHORITY
+from tests.support.smtp_server import PASSWORD, USER, mail_on_loopback
+from tests.support.snapshots import settings_of
 
 AT = [f"2026-06-06T05:{minute:02}:00Z" for minute in range(0, 60, 10)]
 TRUSTED = {"CA_FILE": str(AUTHORITY)}

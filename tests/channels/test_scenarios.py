@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from detector.commands._deliver import channels_of, deliver, floors
+from detector.app.delivery import channels_of, deliver, floors
 from detector.render.document import artifact_document
 from detector.timeline import Runner, Script, Step
-from tests.delivering import QUICK, door_of
-from tests.loopback import says
-from tests.slack_server import Slack, everything, slack_on_loopback
-from tests.smtp_server import Mailbox, mail_on_loopback
+from tests.support.deliveries import QUICK, door_of
+from tests.support.loopback import says
+from tests.support.slack_server import Slack, everything, slack_on_loopback
+from tests.support.smtp_server import Mailbox, mail_on_loopback
 from tests.test_timeline import SCRIPTS
 
 _ITEM = re.compile(

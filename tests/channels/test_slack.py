@@ -10,12 +10,12 @@ import pytest
 
 from detector.channels._channel import World
 from detector.channels._walk import configured, faults
-from detector.model import edge
-from detector.model.condition import Place
+from detector.domain.condition import Place
+from detector.formats import edge_error as edge
 from detector.settings import secrets_of
-from tests.delivering import QUICK, Job
-from tests.loopback import Behaviour, Served, hangs, says
-from tests.slack_server import (
+from tests.support.deliveries import QUICK, Job
+from tests.support.loopback import Behaviour, Served, hangs, says
+from tests.support.slack_server import (
     CHANNEL_ID,
     TOKEN,
     Slack,
@@ -24,7 +24,7 @@ from tests.slack_server import (
     slack_on_loopback,
     takes_and_loses,
 )
-from tests.support import NOW, settings_of
+from tests.support.snapshots import NOW, settings_of
 
 AT = [f"2026-06-06T05:{minute:02}:00Z" for minute in range(0, 60, 10)]
 ORDERS = {"status_v3": {"pending_orders": 3}}

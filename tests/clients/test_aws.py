@@ -10,11 +10,11 @@ from botocore import xform_name
 
 from detector.clients.aws import IDENTITY, READS, Aws, Identity
 from detector.clients.wire import Deadline, Reach
-from detector.model import edge
-from detector.model.edge import EdgeError
-from tests.aws_server import ACCOUNT, REGION, AwsError, aws_on_loopback
-from tests.loopback import closed_port, drips, floods, hangs, reply, says, serving
-from tests.support import ROOT
+from detector.formats import edge_error as edge
+from detector.formats.edge_error import EdgeError
+from tests.support.aws_server import ACCOUNT, REGION, AwsError, aws_on_loopback
+from tests.support.loopback import closed_port, drips, floods, hangs, reply, says, serving
+from tests.support.snapshots import ROOT
 
 READER = Identity(profile="reader", region=REGION)
 CLIENTS = sorted({service for service, _ in READS})

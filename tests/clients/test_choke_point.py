@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.support import ROOT
+from tests.support.snapshots import ROOT
 
 PACKAGE = ROOT / "detector"
 OPEN_SOCKETS = {

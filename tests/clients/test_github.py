@@ -8,11 +8,11 @@ import pytest
 
 from detector.clients.github import GitHub
 from detector.clients.wire import Deadline, Reach
-from detector.model import edge
-from detector.model.edge import EdgeError
-from tests.github_contract import check_request, description, example
-from tests.loopback import AUTHORITY, closed_port, hangs, redirects, says, sends, serving
-from tests.support import NOW
+from detector.formats import edge_error as edge
+from detector.formats.edge_error import EdgeError
+from tests.support.github_contract import check_request, description, example
+from tests.support.loopback import AUTHORITY, closed_port, hangs, redirects, says, sends, serving
+from tests.support.snapshots import NOW
 
 TOKEN = "github_pat_11AAAAAAA0123456789_sesame"
 ARTIFACT = "/actions/artifacts/7/zip"

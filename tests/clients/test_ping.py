@@ -6,8 +6,8 @@ import pytest
 
 from detector.clients.ping import ping
 from detector.clients.wire import Deadline, Reach
-from detector.model.edge import EdgeError
-from tests.loopback import closed_port, hangs, redirects, says, serving
+from detector.formats.edge_error import EdgeError
+from tests.support.loopback import closed_port, hangs, redirects, says, serving
 
 
 def reach(seconds: float = 5) -> Reach:

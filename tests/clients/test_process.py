@@ -10,7 +10,7 @@ import time
 import pytest
 
 from detector.clients.process import installed, ran
-from detector.model.edge import MISSING, TIMEOUT, EdgeError
+from detector.formats.edge_error import MISSING, TIMEOUT, EdgeError
 
 SECRETS = {
     "GH_TOKEN": "sesame", "GITHUB_TOKEN": "sesame", "CLOUDFLARE_API_TOKEN": "sesame", "AWS_SECRET_ACCESS_KEY": "sesame",

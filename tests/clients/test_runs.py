@@ -10,9 +10,9 @@ from detector.clients.github import GitHub
 from detector.clients.runs import Runs
 from detector.clients.wire import Deadline, Reach
 from detector.schedule import Listing
-from tests.github_runs import FakeGitHub, github_on_loopback, listed, rate_limited
-from tests.runs import at, item
-from tests.support import NOW
+from tests.support.github_runs import FakeGitHub, github_on_loopback, listed, rate_limited
+from tests.support.snapshots import NOW
+from tests.support.workflow_runs import at, item
 
 FILE = "notify.yml"
 START, END = at("2026-06-01T00:00Z"), at("2026-06-14T23:59:59Z")

@@ -13,10 +13,10 @@ from slack_sdk.webhook import WebhookClient
 from detector.clients.slack import Slack
 from detector.clients.slack_faults import answered
 from detector.clients.wire import Deadline, Reach
-from detector.model import edge
-from detector.model.edge import REASONS, EdgeError
-from tests.loopback import closed_port, says, serving, tunnel
-from tests.slack_server import HOOK, TOKEN, slack_on_loopback
+from detector.formats import edge_error as edge
+from detector.formats.edge_error import REASONS, EdgeError
+from tests.support.loopback import closed_port, says, serving, tunnel
+from tests.support.slack_server import HOOK, TOKEN, slack_on_loopback
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
@@ -44,7 +44,7 @@ def test_a_message_goes_over_this_wire_and_not_over_the_processs_proxy(monkeypat
 
 def test_the_doors_proxy_is_used_for_tls():
     with serving(tunnel) as proxy, serving(says(b"ok"), certificate="good") as server:
-        from tests.loopback import AUTHORITY
+        from tests.support.loopback import AUTHORITY
 
         where = f"https://localhost:{server.address[1]}{HOOK}"
         slack(ca_file=str(AUTHORITY), proxies={"https_proxy": proxy.url}).hook(where, {"text": "x"})

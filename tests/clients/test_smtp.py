@@ -8,9 +8,9 @@ import pytest
 
 from detector.clients.smtp import Envelope, Post, Server
 from detector.clients.wire import Deadline, Reach
-from detector.model import edge
-from detector.model.edge import EdgeError
-from tests.smtp_server import mail_on_loopback, speaking
+from detector.formats import edge_error as edge
+from detector.formats.edge_error import EdgeError
+from tests.support.smtp_server import mail_on_loopback, speaking
 
 ANN = Envelope("detector@example.org", "ann@example.com")
 MAIL = b"Subject: x\r\n\r\n.\r\n.hidden dot\r\nx\r\n"

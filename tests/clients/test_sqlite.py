@@ -12,9 +12,9 @@ from contextlib import closing
 import pytest
 
 from detector.clients.sqlite import LONGEST_HOLD_SEC, reading
-from detector.model import edge
-from detector.model.edge import EdgeError
-from tests.store_writer import (
+from detector.formats import edge_error as edge
+from detector.formats.edge_error import EdgeError
+from tests.support.store_writer import (
     ENDS,
     HAMMERS,
     HOLDS,

@@ -14,9 +14,9 @@ import pytest
 
 from detector.clients.web import MOST_BYTES, Page, Web, exchanged, origin_of
 from detector.clients.wire import Deadline, Reach, never_read
-from detector.model import edge
-from detector.model.edge import EdgeError
-from tests.loopback import (
+from detector.formats import edge_error as edge
+from detector.formats.edge_error import EdgeError
+from tests.support.loopback import (
     AUTHORITY,
     bomb,
     closed_port,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from detector.model import edge
-from tests.door import answer
-from tests.loopback import AUTHORITY, closed_port, says, serving
+from detector.formats import edge_error as edge
+from tests.support.loopback import AUTHORITY, closed_port, says, serving
+from tests.support.program import answer
 
 LIST: list[dict[str, object]] = [
     {

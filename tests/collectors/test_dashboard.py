@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.door import answer
-from tests.loopback import AUTHORITY, says, serving, tunnel
+from tests.support.loopback import AUTHORITY, says, serving, tunnel
+from tests.support.program import answer
 
 STATUS = {"heartbeat_at": "2026-06-02T14:59:30Z", "pending_orders": 0, "open_position_count": 0}
 

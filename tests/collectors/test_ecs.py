@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from detector.model import edge
-from tests.aws_server import (
+from detector.formats import edge_error as edge
+from tests.support.aws_server import (
     ACCOUNT,
     CLUSTER,
     REGION,
@@ -16,7 +16,7 @@ from tests.aws_server import (
     stopped,
     task,
 )
-from tests.door import answer
+from tests.support.program import answer
 
 ENVIRON = {
     "AEGIS_PT_ECS_CLUSTER": CLUSTER,
@@ -181,7 +181,7 @@ def test_another_account_is_refused_before_anything_is_read(aws):
 
 
 def test_a_page_in_the_place_of_aws_is_no_empty_cluster(machine):
-    from tests.loopback import says, serving
+    from tests.support.loopback import says, serving
 
     with serving(
         says(b"<html>Sign in to the network</html>", headers={"content-type": "text/html"})

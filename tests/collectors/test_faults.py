@@ -13,9 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from detector.model import edge
-from tests.door import answer
-from tests.loopback import (
+from detector.formats import edge_error as edge
+from tests.support.loopback import (
     AUTHORITY,
     bomb,
     closed_port,
@@ -30,7 +29,8 @@ from tests.loopback import (
     sends,
     serving,
 )
-from tests.support import NOW
+from tests.support.program import answer
+from tests.support.snapshots import NOW
 
 LIMIT = 1.0
 STATUS = {"heartbeat_at": "2026-06-02T14:59:30Z", "pending_orders": 0}

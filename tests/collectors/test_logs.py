@@ -7,9 +7,9 @@ import json
 import pytest
 
 from detector.collectors import logs
-from detector.model import edge
-from tests.aws_server import AT, CLUSTER, GROUP, REGION, AwsError, aws_on_loopback, task
-from tests.door import answer
+from detector.formats import edge_error as edge
+from tests.support.aws_server import AT, CLUSTER, GROUP, REGION, AwsError, aws_on_loopback, task
+from tests.support.program import answer
 
 ENVIRON = {
     "AEGIS_PT_LOG_GROUP": GROUP,
@@ -88,7 +88,7 @@ def test_without_a_memory_it_looks_back_as_far_as_the_rules(aws):
 
 
 def answer_settings():
-    from tests.support import DEFAULTS
+    from tests.support.snapshots import DEFAULTS
 
     return DEFAULTS
 

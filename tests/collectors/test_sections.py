@@ -9,10 +9,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from detector.model import edge
-from tests.door import answer
-from tests.loopback import says, serving
-from tests.support import NOW
+from detector.formats import edge_error as edge
+from tests.support.loopback import says, serving
+from tests.support.program import answer
+from tests.support.snapshots import NOW
 
 BROKER = {"connected": True, "positions": []}
 

@@ -10,11 +10,11 @@ import pytest
 
 from detector.collectors._store import MOST_ROWS, NEWEST_ROWS
 from detector.collectors._walk import not_configured
-from detector.model import edge
+from detector.formats import edge_error as edge
 from detector.settings import STORES_DB
-from tests.door import answer
-from tests.store_writer import HAMMERS, HOLDS, LIVES, writing, wrote
-from tests.support import settings_of
+from tests.support.program import answer
+from tests.support.snapshots import settings_of
+from tests.support.store_writer import HAMMERS, HOLDS, LIVES, writing, wrote
 
 TABLES = (
     "CREATE TABLE position_state (trade_id INTEGER PRIMARY KEY, symbol TEXT, is_open INTEGER, contracts_remaining)",

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detector.app.context import Door
 from detector.cli import run
 from detector.commands import can_close
-from detector.commands._door import Door
-from tests.door import answer
-from tests.support import NOW, ROOT
-from tests.told import epilog_example
+from tests.support.command_output import epilog_example
+from tests.support.program import answer
+from tests.support.snapshots import NOW, ROOT
 
 CALL = {
     "symbol": "SPY",

@@ -11,13 +11,14 @@ from datetime import timedelta
 
 import pytest
 
+from detector.app import collect as _live
+from detector.app.context import Door
 from detector.cli import run
-from detector.commands import _live, collect
-from detector.commands._door import Door
-from tests.door import answer
-from tests.loopback import closed_port, says, serving
-from tests.support import NOW
-from tests.told import epilog_example, told
+from detector.commands import collect
+from tests.support.command_output import epilog_example, told
+from tests.support.loopback import closed_port, says, serving
+from tests.support.program import answer
+from tests.support.snapshots import NOW
 
 STATUS = {"heartbeat_at": "2026-06-02T14:59:30Z", "pending_orders": 3, "open_position_count": 1}
 

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from detector.commands._deliver import channels_of, deliver, floors
-from detector.commands._door import Refused
+from detector.app.context import Refused
+from detector.app.delivery import channels_of, deliver, floors
 from detector.commands.schema import SCHEMAS
-from detector.model.edge import LOGIN
+from detector.formats.edge_error import LOGIN
 from detector.render.document import artifact_document
-from tests.delivering import QUICK, THREE_ORDERS, TWO_ORDERS, Job, door_of
-from tests.loopback import says
-from tests.slack_server import TOKEN, everything, slack_on_loopback
-from tests.smtp_server import mail_on_loopback
-from tests.support import evaluated, healthy_at, remembered
+from tests.support.deliveries import QUICK, THREE_ORDERS, TWO_ORDERS, Job, door_of
+from tests.support.loopback import says
+from tests.support.slack_server import TOKEN, everything, slack_on_loopback
+from tests.support.smtp_server import mail_on_loopback
+from tests.support.snapshots import evaluated, healthy_at, remembered
 
 AT = [f"2026-06-06T05:{minute:02}:00Z" for minute in range(0, 60, 10)]
 REFUSES = says(b"no_service", 404)

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.door import answer
-from tests.loopback import closed_port, hangs, says, serving
-from tests.support import NOW, ROOT
+from tests.support.loopback import closed_port, hangs, says, serving
+from tests.support.program import answer
+from tests.support.snapshots import NOW, ROOT
 
 STATUS = {"heartbeat_at": "2026-06-02T14:59:30Z", "pending_orders": 3, "open_position_count": 1}
 

@@ -12,10 +12,10 @@ import pytest
 
 from detector.clients import github as client
 from detector.commands.dispatch import EVENT_TYPE
-from tests.door import Answer, answer
-from tests.github_runs import FakeGitHub, github_on_loopback, rate_limited
-from tests.loopback import closed_port, hangs, resets, says, serving
-from tests.support import ROOT
+from tests.support.github_runs import FakeGitHub, github_on_loopback, rate_limited
+from tests.support.loopback import closed_port, hangs, resets, says, serving
+from tests.support.program import Answer, answer
+from tests.support.snapshots import ROOT
 
 TOKEN = "github_pat_11AAAAAAA0123456789_sesame"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.aws_server import CLUSTER, GROUP, REGION, AwsError, aws_on_loopback
-from tests.door import answer
-from tests.loopback import closed_port, says, serving
-from tests.told import epilog_example, told
+from tests.support.aws_server import CLUSTER, GROUP, REGION, AwsError, aws_on_loopback
+from tests.support.command_output import epilog_example, told
+from tests.support.loopback import closed_port, says, serving
+from tests.support.program import answer
 
 STATUS = {"heartbeat_at": "2026-06-02T14:59:30Z", "pending_orders": 0}
 AWS = {

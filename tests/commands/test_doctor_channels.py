@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.slack_server import slack_on_loopback
-from tests.told import told
+from tests.support.command_output import told
+from tests.support.slack_server import slack_on_loopback
 
 MAIL = {
     "AEGIS_PT_SMTP_HOST": "mail.example.com",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from detector.catalog import all_rules
-from detector.commands import _runbook
-from detector.model.codes import CODES
-from tests.told import epilog_example, told
+from detector.app import runbook as _runbook
+from detector.engine.catalog import all_rules
+from detector.logs.codes import CODES
+from tests.support.command_output import epilog_example, told
 
 
 def labelled(lines: list[str]) -> dict[str, list[str]]:

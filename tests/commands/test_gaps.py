@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from detector.model.window import Scope, Unread
+from detector.domain.schedule_windows import Scope, Unread
 from detector.render.gaps import NOT_ALONE, gap_lines
 from detector.schedule import judge
-from tests.door import Answer, answer
-from tests.github_runs import FakeGitHub, github_on_loopback, rate_limited
-from tests.runs import FALLBACK, PRIMARY, answered, at, dispatched, item, scheduled
-from tests.support import ROOT
+from tests.support.github_runs import FakeGitHub, github_on_loopback, rate_limited
+from tests.support.program import Answer, answer
+from tests.support.snapshots import ROOT
+from tests.support.workflow_runs import FALLBACK, PRIMARY, answered, at, dispatched, item, scheduled
 
 AFTERNOON = ROOT / "tests" / "fixtures" / "run_times" / "one-afternoon.json"
 STATES = ("covered", "late", "missing_windows", "pending", "unknown")

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from detector.model.checksum import checksum_of
-from tests.delivering import QUICK
-from tests.loopback import says
-from tests.slack_server import Slack, everything, slack_on_loopback
-from tests.smtp_server import mail_on_loopback
-from tests.support import healthy_at
-from tests.told import Told, epilog_example, told
+from detector.formats.checksum import checksum_of
+from tests.support.command_output import Told, epilog_example, told
+from tests.support.deliveries import QUICK
+from tests.support.loopback import says
+from tests.support.slack_server import Slack, everything, slack_on_loopback
+from tests.support.smtp_server import mail_on_loopback
+from tests.support.snapshots import healthy_at
 
 AT = "2026-06-02T15:00:00Z"
 BOTH = {"status_v3": {"pending_orders": 3, "recent_trades": [{"trade_id": "7", "pnl_unknown": True}]}}

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.render.document import artifact_document
-from tests.door import answer
-from tests.support import NOW
-from tests.told import epilog_example
+from tests.support.command_output import epilog_example
+from tests.support.program import answer
+from tests.support.snapshots import NOW
 from tools.incidents import incident, looked, seen
 
 CALL: dict[str, Any] = {

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from detector.app.context import Door
 from detector.cli import run
-from detector.commands._door import Door
-from tests.door import Answer, answer
-from tests.github_runs import FakeGitHub, github_on_loopback, listed, rate_limited
-from tests.loopback import closed_port, says, serving
-from tests.runs import WORKER, dispatched, item, scheduled
-from tests.support import NOW
+from tests.support.github_runs import FakeGitHub, github_on_loopback, listed, rate_limited
+from tests.support.loopback import closed_port, says, serving
+from tests.support.program import Answer, answer
+from tests.support.snapshots import NOW
+from tests.support.workflow_runs import WORKER, dispatched, item, scheduled
 from tools.generate_docs import exit_codes
 
 STARTED = "2026-06-02T14:00:00Z"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.door import Answer, answer
-from tests.support import ROOT
+from tests.support.program import Answer, answer
+from tests.support.snapshots import ROOT
 
 WORKFLOW = ".github/workflows/notify-aws-ibkr-pt-health.yml"
 WORKER = "scheduler/wrangler.jsonc"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from detector.cli import main
-from detector.model.patch import patched
-from tests.support import NOW, ROOT, healthy, later
+from detector.formats.merge_patch import patched
+from tests.support.snapshots import NOW, ROOT, healthy, later
 
 COUNTS = [0, 2, 2, 3, 0, 0, 0]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from detector.catalog import all_rules
-from detector.model.rule import CRITICAL, NEVER, NOW, lasts
+from detector.domain.rule import CRITICAL, NEVER, NOW, lasts
+from detector.engine.catalog import all_rules
 from detector.render.rules import lasts_words
 from detector.settings import ESCALATE_AFTER_SEC, resolve
-from tests.told import epilog_example, told
+from tests.support.command_output import epilog_example, told
 
 DEFAULTS = resolve()
 

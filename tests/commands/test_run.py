@@ -12,16 +12,16 @@ from datetime import timedelta
 
 import pytest
 
-from detector.catalog import all_rules
 from detector.commands import run as run_module
-from detector.evaluate import evaluate
-from tests.door import answer
-from tests.github_memory import FORK_ID, NAME, TOKEN, github_with_memory
-from tests.loopback import closed_port, reply, says, serving
-from tests.slack_server import everything, slack_on_loopback
-from tests.smtp_server import mail_on_loopback
-from tests.support import NOW, ROOT, healthy, later
-from tests.told import epilog_example
+from detector.engine.catalog import all_rules
+from detector.engine.evaluate import evaluate
+from tests.support.command_output import epilog_example
+from tests.support.github_memory import FORK_ID, NAME, TOKEN, github_with_memory
+from tests.support.loopback import closed_port, reply, says, serving
+from tests.support.program import answer
+from tests.support.slack_server import everything, slack_on_loopback
+from tests.support.smtp_server import mail_on_loopback
+from tests.support.snapshots import NOW, ROOT, healthy, later
 
 FIRING = {"status_v3": {"pending_orders": 3, "unknown_fills": 1}}
 TYPES = ["pending_orders_high", "unknown_fill"]
@@ -299,7 +299,7 @@ def test_without_a_place_nothing_is_remembered_and_that_is_said(snapshot):
 
 
 def test_a_second_run_does_not_look_while_the_first_one_holds_the_folder(slack, switch, snapshot, tmp_path):
-    from detector.artifacts.folder import Folder
+    from detector.storage.state_dir import Folder
 
     environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u", AEGIS_PT_COLLECT_TIMEOUT_SEC="0.1")
     with Folder(tmp_path / "s").locked(0):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from detector.commands.schema import SCHEMAS
-from tests.support import ROOT
-from tests.told import epilog_example, told
+from tests.support.command_output import epilog_example, told
+from tests.support.snapshots import ROOT
 
 
 def test_without_a_name_it_lists_the_names():

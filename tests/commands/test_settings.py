@@ -9,7 +9,7 @@ import pytest
 
 from detector.render.settings import MASK, example_lines, settings_document, shown
 from detector.settings import DECLARED, ENV_FILE, Setting, Settings, parse_env_file, resolve
-from tests.told import epilog_example, told
+from tests.support.command_output import epilog_example, told
 
 HEARTBEAT = "AEGIS_PT_HEARTBEAT_STALE_SEC"
 

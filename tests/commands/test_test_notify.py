@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.delivering import QUICK
-from tests.loopback import closed_port, says
-from tests.slack_server import everything, slack_on_loopback
-from tests.smtp_server import mail_on_loopback
-from tests.told import epilog_example, told
+from tests.support.command_output import epilog_example, told
+from tests.support.deliveries import QUICK
+from tests.support.loopback import closed_port, says
+from tests.support.slack_server import everything, slack_on_loopback
+from tests.support.smtp_server import mail_on_loopback
 
 
 def test_every_channel_gets_a_test_and_the_results_are_printed():

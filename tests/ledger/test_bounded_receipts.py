@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from detector import ledger
-from detector.evaluate import evaluate
-from detector.model.condition import Place
-from detector.model.memory import FIRST_RUN, after
-from detector.model.rule import Severity
-from detector.model.snapshot import Snapshot
+from detector.domain.condition import Place
+from detector.domain.memory import FIRST_RUN, after
+from detector.domain.rule import Severity
+from detector.domain.snapshot import Snapshot
+from detector.engine.evaluate import evaluate
 from detector.render.document import artifact_document
-from tests.support import DEFAULTS, NOW
+from tests.support.snapshots import DEFAULTS, NOW
 from tests.test_bounded import LIMIT, churn
 
 CHANNELS: dict[str, Severity] = {

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from detector import ledger
-from detector.model.condition import STDOUT
-from detector.model.memory import FIRST_RUN
-from detector.model.report import Report
-from detector.model.rule import Severity
-from tests.support import evaluated, healthy_at, remembered
+from detector.domain.condition import STDOUT
+from detector.domain.memory import FIRST_RUN
+from detector.domain.report import Report
+from detector.domain.rule import Severity
+from tests.support.snapshots import evaluated, healthy_at, remembered
 
 LEVELS = {"-": 0, "w": 2, "c": 3}
 CRITICAL: Mapping[str, Severity] = {"slack": "critical"}

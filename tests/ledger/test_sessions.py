@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from detector.domain.session_day import SessionDay
 from detector.ledger import Look, summarised, tallied, untold
-from detector.model.closures import NONE, Closures
-from detector.model.session import SessionDay
-from tests.messages import condition
+from detector.market.closures import NONE, Closures
+from tests.support.messages import condition
 
 OPEN = datetime(2026, 6, 2, 13, 30, tzinfo=UTC)  # a Tuesday
 CLOSE = datetime(2026, 6, 2, 20, 0, tzinfo=UTC)

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from detector.model.before import NOTHING_BEFORE
-from detector.model.broker_rows import BrokerOrder, Execution, Holding
-from detector.model.context import Context
-from detector.model.instrument import instrument_of
-from detector.model.profile import parse_profile
-from detector.model.reading import Reading
+from detector.domain.broker_rows import BrokerOrder, Execution, Holding
+from detector.domain.instrument import instrument_of
+from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.profile import parse_profile
+from detector.domain.read_context import Context
+from detector.domain.section_reading import Reading
 from detector.readers.broker import read
-from tests.support import settings_of
+from tests.support.snapshots import settings_of
 
 NOW = datetime(2026, 5, 6, 20, 0, tzinfo=UTC)
 CONTEXT = Context(settings_of(), parse_profile({}), NOTHING_BEFORE)

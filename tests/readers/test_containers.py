@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from detector.model.before import NOTHING_BEFORE
-from detector.model.context import Context
-from detector.model.profile import parse_profile
-from detector.model.reading import Reading
-from detector.model.rows import Container
+from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.profile import parse_profile
+from detector.domain.read_context import Context
+from detector.domain.runtime_rows import Container
+from detector.domain.section_reading import Reading
 from detector.readers.containers import SECTIONS, read
-from tests.support import DEFAULTS
+from tests.support.snapshots import DEFAULTS
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from detector.catalog import log_look_back
-from detector.model.memory import rebased
-from tests.logs import (
+from detector.domain.memory import rebased
+from detector.engine.catalog import log_look_back
+from tests.support.log_lines import (
     BACK,
     CLIENT_ID,
     LOST,
@@ -24,7 +24,7 @@ from tests.logs import (
     told_of,
     window,
 )
-from tests.support import DEFAULTS, named, remembered, settings_of
+from tests.support.snapshots import DEFAULTS, named, remembered, settings_of
 
 LINE = "Error 326, reqId -1: Unable to connect as the client id is already in use."
 
@@ -274,7 +274,7 @@ def test_what_is_remembered_is_small_however_much_was_said():
         for number in range(500)
     ]
     report = seen(lines, settings=settings_of({"SEVERE_LOG_CRITICAL": "1000000"}))
-    from detector.model.plain import plain
+    from detector.formats.serialize import plain
 
     assert len(json.dumps(plain(report.carried.logs))) < 48 * 1024
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from detector.model.facts import Source
-from detector.model.reading import Reading
+from detector.domain.facts import Source
+from detector.domain.section_reading import Reading
 from detector.readers.sources import read_sources
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from detector.model.before import NOTHING_BEFORE
-from detector.model.context import Context
-from detector.model.facts import STATUS_FACTS
-from detector.model.profile import Profile, parse_profile
-from detector.model.reading import Reading
-from detector.model.rows import Order, Position, Tick, Trade
-from detector.model.times import NEVER
+from detector.domain.facts import STATUS_FACTS
+from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.profile import Profile, parse_profile
+from detector.domain.read_context import Context
+from detector.domain.runtime_rows import Order, Position, Tick, Trade
+from detector.domain.section_reading import Reading
+from detector.formats.times import NEVER
 from detector.profiles import builtin
 from detector.readers.status import SECTIONS, read
-from tests.support import DEFAULTS
+from tests.support.snapshots import DEFAULTS
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 AEGIS = parse_profile(builtin("aegis") or {})

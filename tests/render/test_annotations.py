@@ -7,7 +7,7 @@ import json
 import pytest
 
 from detector.render.annotations import error, inert, inert_json, warning
-from tests.door import answer
+from tests.support.program import answer
 
 
 @pytest.mark.parametrize(

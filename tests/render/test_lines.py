@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from detector.model.patch import patched
+from detector.formats.merge_patch import patched
 from detector.render.lines import decision_line, resolved_lines, shown_time
-from tests.support import evaluated, healthy, healthy_at, remembered
+from tests.support.snapshots import evaluated, healthy, healthy_at, remembered
 
 ZONES = ("UTC", "America/New_York", "Asia/Tokyo")
 AT = "2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST"

@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from detector.catalog import all_rules
-from detector.model.channel import ChannelError, ChannelHealth
-from detector.model.condition import Notice, Receipt
-from detector.model.report import Report
-from detector.model.session import SessionDay
+from detector.domain.channel_health import ChannelError, ChannelHealth
+from detector.domain.condition import Notice, Receipt
+from detector.domain.report import Report
+from detector.domain.session_day import SessionDay
+from detector.engine.catalog import all_rules
 from detector.render.message import ORDER, STYLES, Item, Message
+from detector.render.message_build import message_of
 from detector.render.message_html import html_of_message
 from detector.render.message_item import Frame
-from detector.render.message_made import message_of
 from detector.render.message_slack import slack_payload
 from detector.render.message_text import text_of_message
-from tests.messages import KNOWN, ZONES, condition, ended, message, missed, notices_of, report_of
-from tests.slack_server import everything
-from tests.support import NOW, evaluated, healthy_at, later
+from tests.support.messages import KNOWN, ZONES, condition, ended, message, missed, notices_of, report_of
+from tests.support.slack_server import everything
+from tests.support.snapshots import NOW, evaluated, healthy_at, later
 
 SHOWN = 40  # of a notification's characters
 NOTHING: dict[str, Any] = {"taken_at": "2026-06-02T15:00:00Z"}

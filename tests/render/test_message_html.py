@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.render.message_html import html_of_message
-from tests.messages import condition, ended, message
+from tests.support.messages import condition, ended, message
 
 TAGS = {"html", "head", "meta", "body", "h1", "p", "br", "div", "strong", "a"}
 ATTRIBUTES = {"lang", "charset", "style", "href"}

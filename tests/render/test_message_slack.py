@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detector.model.condition import Condition
+from detector.domain.condition import Condition
 from detector.render.message_slack import escaped, slack_payload, slack_plain
-from tests.messages import condition, ended, message
-from tests.slack_server import everything, faults_of
+from tests.support.messages import condition, ended, message
+from tests.support.slack_server import everything, faults_of
 
 HOSTILE = [
     "<!channel>", "<!here|x>", "<@U012345>", "@here", "<https://evil.example|click>", "&lt;!channel&gt;", "&amp;" * 300,

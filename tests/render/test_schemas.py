@@ -12,22 +12,22 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from detector.commands.schema import SCHEMAS
-from detector.gather import facts_of
-from detector.model.before import NOTHING_BEFORE
-from detector.model.closures import NONE
-from detector.model.context import Context
-from detector.model.document import DocumentError
-from detector.model.event import Event
-from detector.model.facts import STATUS_FACTS
-from detector.model.profile import HEARTBEAT_AGE, parse_profile
-from detector.model.report import Report
-from detector.model.snapshot import KEYS, SECTIONS, from_document
+from detector.domain.event import Event
+from detector.domain.facts import STATUS_FACTS
+from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.profile import HEARTBEAT_AGE, parse_profile
+from detector.domain.read_context import Context
+from detector.domain.report import Report
+from detector.domain.snapshot import KEYS, SECTIONS, from_document
+from detector.engine.gather import facts_of
+from detector.formats.strict_json import DocumentError
+from detector.market.closures import NONE
 from detector.profiles import builtin
 from detector.render.broken import broken_document
 from detector.render.document import artifact_document, stdout_document
 from detector.render.schemas import ARTIFACT_FIELDS, EVENT_FIELDS, OPTIONAL
-from tests.support import DEFAULTS, NOW, SNAPSHOTS, evaluated, fixtures, healthy, remembered
-from tests.told import told
+from tests.support.command_output import told
+from tests.support.snapshots import DEFAULTS, NOW, SNAPSHOTS, evaluated, fixtures, healthy, remembered
 
 FIXTURES = fixtures()
 WHOLE = ["healthy", "regular-session"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from detector.model.patch import patched
-from tests.support import Fixture, evaluated, given, healthy, healthy_at, named, owed, remembered
+from detector.formats.merge_patch import patched
+from tests.support.snapshots import Fixture, evaluated, given, healthy, healthy_at, named, owed, remembered
 
 
 def status(**facts: Any) -> dict[str, Any]:

@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from detector.model.patch import patched
-from detector.model.redact import redacted
-from tests.support import evaluated, given, healthy, healthy_at, named, owed, remembered, settings_of
+from detector.formats.merge_patch import patched
+from detector.formats.redaction import redacted
+from tests.support.snapshots import (
+    evaluated,
+    given,
+    healthy,
+    healthy_at,
+    named,
+    owed,
+    remembered,
+    settings_of,
+)
 
 CALL = {
     "symbol": "SPY",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.logs import (
+from tests.support.log_lines import (
     BACK,
     BACK_DATA_LOST,
     BACK_WITHOUT,
@@ -20,7 +20,7 @@ from tests.logs import (
     summary,
     told_of,
 )
-from tests.support import evaluated, remembered, settings_of
+from tests.support.snapshots import evaluated, remembered, settings_of
 
 OPEN, RECOVERED = ["critical connectivity_lost"], ["warning connectivity_lost"]
 

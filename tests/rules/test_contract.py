@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from detector.catalog import all_rules
-from detector.model.patch import patched
-from detector.model.rule import Lasts
+from detector.domain.rule import Lasts
+from detector.engine.catalog import all_rules
+from detector.formats.merge_patch import patched
 from detector.settings import Setting
-from tests.support import evaluated, healthy, healthy_at, named, owed, remembered
+from tests.support.snapshots import evaluated, healthy, healthy_at, named, owed, remembered
 
 STATE, OCC = "state", "occurrence"
 ALWAYS, RTH, GRACE, QUIET = (

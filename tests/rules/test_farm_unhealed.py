@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.logs import (
+from tests.support.log_lines import (
     BACK_WITHOUT,
     FARM_DOWN,
     FARM_UP,
@@ -20,7 +20,7 @@ from tests.logs import (
     summary,
     told_of,
 )
-from tests.support import remembered
+from tests.support.snapshots import remembered
 
 USFARM = ["warning farm_unhealed:usfarm"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.logs import NOON, READY, REFUSED, ago, named_of, seen, summary, told_of
+from tests.support.log_lines import NOON, READY, REFUSED, ago, named_of, seen, summary, told_of
 
 FAILED = ["critical gateway_failure"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from detector.model.patch import patched
-from tests.support import evaluated, given, healthy, named, owed, remembered, settings_of
+from detector.formats.merge_patch import patched
+from tests.support.snapshots import evaluated, given, healthy, named, owed, remembered, settings_of
 
 STALE = ["critical heartbeat_stale"]
 

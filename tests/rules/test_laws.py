@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from detector.catalog import all_rules, rule_named
-from detector.model.facts import FACT_NAMES, STATUS_FACTS, Facts
-from detector.model.patch import patched
-from detector.model.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
+from detector.domain.facts import FACT_NAMES, STATUS_FACTS, Facts
+from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
+from detector.engine.catalog import all_rules, rule_named
+from detector.formats.merge_patch import patched
 from detector.render.document import stdout_document
 from detector.settings import PREFIX
-from tests.support import (
+from tests.support.snapshots import (
     Fixture,
     evaluated,
     fixtures,
@@ -438,7 +438,7 @@ def test_one_broken_rule_never_hides_the_others(broken):
 
 
 def test_a_rule_that_names_an_unknown_fact_is_refused():
-    from detector.model.rule import rule
+    from detector.domain.rule import rule
 
     with pytest.raises(ValueError, match="unknown facts: hearbeat_at"):
         rule(STATE, "critical", sees=["hearbeat_at"])

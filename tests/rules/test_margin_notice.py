@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.logs import NOON, ago, named_of, seen, told_of
+from tests.support.log_lines import NOON, ago, named_of, seen, told_of
 
 NOTICE = ["critical margin_notice"]
 URGENT = "Error 2148, reqId -1: URGENT: account paper-1 is below its margin by {}"

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.logs import BACK, CLIENT_ID, LOST, NOON, ago, named_of, seen, told_of
-from tests.support import named, remembered
+from tests.support.log_lines import BACK, CLIENT_ID, LOST, NOON, ago, named_of, seen, told_of
+from tests.support.snapshots import named, remembered
 
 OUTCOME, FILL = "ERROR send_outcome_unknown order_id={}", "ERROR unknown fill: orderId={} symbol=COIN"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.logs import BACK, NOON, PROOF, ago, named_of, seen, summary, told_over, window
-from tests.support import remembered, settings_of
+from tests.support.log_lines import BACK, NOON, PROOF, ago, named_of, seen, summary, told_over, window
+from tests.support.snapshots import remembered, settings_of
 
 OWED, DIFFER = ["warning reconcile_unproven"], ["critical reconcile_unproven"]
 START = "lt_ibkr_trader INFO engine started mode=paper"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.logs import CLIENT_ID, NOON, ago, named_of, seen, summary, told_of
+from tests.support.log_lines import CLIENT_ID, NOON, ago, named_of, seen, summary, told_of
 
 CONFLICT = ["critical session_conflict"]
 

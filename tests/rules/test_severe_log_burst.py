@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.logs import CRITICAL_LINE, NOON, ago, event, named_of, seen, told_of
-from tests.support import remembered, settings_of
+from tests.support.log_lines import CRITICAL_LINE, NOON, ago, event, named_of, seen, told_of
+from tests.support.snapshots import remembered, settings_of
 
 BURST = ["critical severe_log_burst"]
 TRACEBACK = (

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from detector.model.window import TITLE
+from detector.domain.schedule_windows import TITLE
 from detector.schedule import lanes_of_worker, lanes_of_workflow, parse_jsonc, parse_yaml
 from detector.schedule.consistency import Written, consistency
-from tests.support import ROOT
+from tests.support.snapshots import ROOT
 
 FILE = "notify-aws-ibkr-pt-health.yml"
 WORKFLOW = parse_yaml((ROOT / ".github" / "workflows" / FILE).read_text())

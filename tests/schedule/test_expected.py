@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from detector.model.closures import parse_closures
-from detector.model.window import SCHEDULE, Lane
+from detector.domain.schedule_windows import SCHEDULE, Lane
+from detector.market.closures import parse_closures
 from detector.schedule.cron import GITHUB, read_cron
 from detector.schedule.expected import LaneTimetable, expected, marks
-from tests.door import answer
-from tests.support import ROOT, healthy, later
+from tests.support.program import answer
+from tests.support.snapshots import ROOT, healthy, later
 
 PRIMARY = "7,17,27,37,47,57 13-21 * * MON-FRI"
 FALLBACK = "12,22,32,42,52 13-21 * * MON-FRI"

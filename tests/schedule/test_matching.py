@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.model.window import DISPATCH, SCHEDULE, STATES, Judged, Lane, Run, Scope, Unread
+from detector.domain.schedule_windows import DISPATCH, SCHEDULE, STATES, Judged, Lane, Run, Scope, Unread
 from detector.schedule.cron import GITHUB, read_cron
 from detector.schedule.expected import expected
 from detector.schedule.matching import matched
-from tests.runs import PRIMARY, at, run
-from tests.support import ROOT
+from tests.support.snapshots import ROOT
+from tests.support.workflow_runs import PRIMARY, at, run
 
 RECORDED = json.loads((ROOT / "tests" / "fixtures" / "run_times" / "measured.json").read_text())["series"]
 GRACE = timedelta(minutes=8)

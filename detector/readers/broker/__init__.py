@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from detector.model.broker_rows import BrokerOrder, Execution, Holding
-from detector.model.context import Context
-from detector.model.document import clipped
-from detector.model.reading import Reading
+from detector.domain.broker_rows import BrokerOrder, Execution, Holding
+from detector.domain.read_context import Context
+from detector.domain.section_reading import Reading
+from detector.formats.strict_json import clipped
 from detector.readers.broker.flex import open_positions, trades
 from detector.readers.broker.levels import executed, held_now
 from detector.readers.broker.rows import execution, holding, no_earlier_version, order

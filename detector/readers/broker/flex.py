@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from detector.model.reading import Reading
+from detector.domain.section_reading import Reading
 from detector.readers.broker.names import bare
 
 _ACCOUNT = "clientaccountid"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.model.reading import Reading
-from detector.model.written_names import expiry_form, reads_expiry
+from detector.domain.instrument_names import expiry_form, reads_expiry
+from detector.domain.section_reading import Reading
 from detector.readers.broker.names import bare
 
 Rows = list[Mapping[str, Any]]

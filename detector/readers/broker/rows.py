@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from detector.model.broker_rows import BrokerOrder, Execution, Holding
-from detector.model.document import clipped
-from detector.model.instrument import amount, exact, sign_of
-from detector.model.reading import Reading
-from detector.model.written import written
+from detector.domain.broker_rows import BrokerOrder, Execution, Holding
+from detector.domain.instrument import amount, exact, sign_of
+from detector.domain.section_reading import Reading
+from detector.formats.exported_numbers import written
+from detector.formats.strict_json import clipped
 from detector.readers.broker.names import bare
 from detector.readers.broker.times import at_broker
 

@@ -1,0 +1,219 @@
+"""What every command is handed by the door: environment, clock, streams; and the settings in force."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from detector.domain.facts import FACT_NAMES
+from detector.domain.mute import Mute, MuteError, parse_mutes
+from detector.domain.profile import Profile, ProfileError, parse_profile
+from detector.domain.snapshot import SECTIONS
+from detector.engine.catalog import all_rules
+from detector.formats.redaction import redacted_text
+from detector.formats.strict_json import clean, clipped, one_line
+from detector.formats.times import TimeError, parse_run_time
+from detector.market.closures import NONE, parse_closures
+from detector.profiles import builtin, names
+from detector.render.annotations import inert
+from detector.settings import (
+    DISPLAY_ZONES,
+    ENV_FILE,
+    MARKET_CLOSURES,
+    MUTES,
+    PROFILE,
+    REQUIRED,
+    SCHEDULE,
+    SECTIONS_FROM,
+    SOURCES_OFF,
+    Settings,
+    SettingsError,
+    parse_env_file,
+    resolve,
+)
+
+if TYPE_CHECKING:
+    from detector.domain.schedule_windows import Timetable
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+_NO_MUTES: tuple[Mute, ...] = ()
+
+
+class Refused(Exception):  # noqa: N818 - an answer to the caller, not a fault of the program
+    """Bad input, usage or settings: exit 2; each line is said on stderr."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The outside world as the command line got it; nothing below asks for it anywhere else."""
+
+    environ: Mapping[str, str]
+    clock: Clock
+    stdin: BinaryIO
+    stdout: BinaryIO
+    stderr: TextIO
+    shown: list[bool] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """Print one line for people on stderr, redacted, and no command to a workflow's runner.
+
+        Where nobody can read it, nothing fails for that.
+        """
+        with suppress(OSError, ValueError):
+            self.stderr.write(inert(one_line(redacted_text(line))) + "\n")
+            self.stderr.flush()
+
+    def show(self, text: str) -> bool:
+        """Print text on stdout and return whether stdout took it; where not, stderr says so.
+
+        `shown` keeps that something was printed: a second document on one stdout would be none.
+        """
+        self.shown.append(True)
+        try:
+            left = memoryview(text.encode("utf-8", "replace"))
+            while left:  # an unbuffered stream may take a part
+                left = left[self.stdout.write(left) :]
+            self.stdout.flush()
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            self.say(f"detector: standard output could not be written ({why})")
+            return False
+        return True
+
+    def settings(self, env_file: str | None = None, changes: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings in force, files included; raises Refused with every fault at once.
+
+        The environment wins over the file, and `changes` (of `--set` or a timeline) over both.
+        """
+        # Bytes in the environment that are not UTF-8 arrive as lone surrogates, which no output can carry.
+        texts = {name: clean(text) for name, text in self.environ.items() if _concerns(name)}
+        layers = [("environment", texts)]
+        faults: list[str] = []
+        path = env_file or texts.get(ENV_FILE.name)
+        if path:
+            try:
+                layers.insert(0, (path, parse_env_file(_text_of(path, "--env-file"), path)))
+            except SettingsError as error:
+                faults += error.faults
+        try:
+            settings = resolve(*layers, ("--set", changes or {}))
+        except SettingsError as error:
+            raise Refused(*faults, *error.faults) from None
+        if faults:
+            raise Refused(*faults)
+        return replace(settings, files=_files(settings))
+
+
+def clock_of(door: Door, text: str | None) -> Clock:
+    """Return the clock at the door, or one that stands still at what `--now` says; raises Refused."""
+    if text is None:
+        return door.clock
+    try:
+        moment = parse_run_time(text)
+    except TimeError as error:
+        raise Refused(f"--now: {clipped(text)!r} {error}") from None
+    return lambda: moment
+
+
+def _concerns(name: str) -> bool:
+    """Whether a name of the environment is one of ours, or near enough to be meant as one."""
+    return name.startswith("AEGIS") or "_PT_" in name
+
+
+def _files(settings: Settings) -> dict[str, Any]:
+    """Return what the files say that settings name; raises Refused with the faults of all of them."""
+    money = [one.name for one in all_rules() if one.declaration.money]
+    reads: dict[str, Callable[[], Any]] = {
+        PROFILE.name: lambda: _profile(settings[PROFILE]),
+        MARKET_CLOSURES.name: lambda: _file(
+            MARKET_CLOSURES.name, settings[MARKET_CLOSURES], parse_closures, NONE
+        ),
+        MUTES.name: lambda: _file(
+            MUTES.name, settings[MUTES], lambda document: parse_mutes(document, money), _NO_MUTES
+        ),
+    }
+    if settings[SCHEDULE]:
+        reads[SCHEDULE.name] = lambda: _timetable(settings[SCHEDULE])
+    faults = [*_not_facts(settings), *_not_zones(settings), *_not_sections(settings)]
+    found: dict[str, Any] = {}
+    for name, read in reads.items():
+        try:
+            found[name] = read()
+        except Refused as refused:
+            faults += refused.lines
+    if faults:
+        raise Refused(*faults)
+    return found
+
+
+def _not_facts(settings: Settings) -> Iterator[str]:
+    for name in settings[REQUIRED]:
+        if name not in FACT_NAMES:
+            yield f"{REQUIRED.name}: no fact is named {name!r}"
+
+
+def _not_zones(settings: Settings) -> Iterator[str]:
+    for name in settings[DISPLAY_ZONES] if settings.origins[DISPLAY_ZONES.name] != "default" else ():
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones
+            yield f"{DISPLAY_ZONES.name}: {name!r} is not a known time zone"
+
+
+def _not_sections(settings: Settings) -> Iterator[str]:
+    collected = {name for name in SECTIONS if name not in ("sources", "previous")}
+    named = ((SECTIONS_FROM, entry.partition("=")[0].strip()) for entry in settings[SECTIONS_FROM])
+    for setting, name in (*named, *((SOURCES_OFF, name) for name in settings[SOURCES_OFF])):
+        if name not in collected:
+            yield f"{setting.name}: no section is named {name!r} (there are: {', '.join(sorted(collected))})"
+
+
+def _profile(name: str) -> Profile:
+    document = builtin(name)
+    if document is not None:
+        return parse_profile(document)
+    if "/" not in name and not name.endswith(".toml"):
+        raise Refused(
+            f"{PROFILE.name}: no built-in profile {name!r} (there are: {', '.join(names())}) and no path"
+        )
+    return _file(PROFILE.name, name, parse_profile, parse_profile({}))
+
+
+def _file(setting: str, path: str, parse: Callable[[Mapping[str, Any]], T], default: T) -> T:
+    if not path:
+        return default
+    try:
+        return parse(tomllib.loads(_text_of(path, setting)))
+    except RecursionError:
+        raise Refused(f"{setting}: {path}: is nested too deep") from None
+    except (ProfileError, MuteError, ValueError) as error:
+        raise Refused(f"{setting}: {path}: {error}") from None
+
+
+def _timetable(path: str) -> Timetable:
+    from detector.schedule import LaneTimetable, WrittenError, lanes_of_workflow, parse_yaml
+
+    try:
+        return LaneTimetable(lanes_of_workflow(parse_yaml(_text_of(path, SCHEDULE.name))))
+    except WrittenError as error:
+        raise Refused(f"{SCHEDULE.name}: {path}: {error}") from None
+
+
+def _text_of(path: str, what: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"{what}: {path}: {error.strerror or type(error).__name__}") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{what}: {path}: is not UTF-8 text") from None

@@ -1,0 +1,72 @@
+"""GitHub as a command asks it: the repository and the token that its environment names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from detector.app.context import Door, Refused
+from detector.app.network import reach_of
+from detector.formats.edge_error import CREDENTIALS, DENIED, MISSING, THROTTLED
+from detector.formats.strict_json import clipped
+from detector.settings import Settings
+from detector.settings.kinds import fault_of_url
+
+if TYPE_CHECKING:
+    from detector.clients.github import GitHub
+
+WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"
+WORKER: Final = "scheduler/wrangler.jsonc"
+TOKENS: Final = ("GH_TOKEN", "GITHUB_TOKEN")
+MENDS: Final = {  # what a refusal to read the runs asks of a person, by its reason
+    CREDENTIALS: "GH_TOKEN is not accepted: it is mistyped, expired or revoked. Make a new one.",
+    DENIED: "GH_TOKEN may not do this: it needs Actions: read on this repository, and an organisation may have to "
+    "approve it.",
+    MISSING: "There is no such repository or workflow there, or GH_TOKEN cannot see it: are --repo and --workflow "
+    "right, and does the token cover the repository?",
+    THROTTLED: "The token's account asked too often: wait until then, or ask less often.",
+}
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)
+
+
+def repository_of(door: Door, named: str | None) -> str:
+    """Return the repository: as it is named, of GITHUB_REPOSITORY, or that which the checkout's Worker triggers.
+
+    Raises Refused where nothing says one, or what does says none.
+    """
+    name = named or door.environ.get("GITHUB_REPOSITORY") or _of_the_worker()
+    if not name:
+        raise Refused("name the repository: --repo OWNER/NAME")
+    if not _REPOSITORY.fullmatch(name):
+        raise Refused(f"--repo: {clipped(name)!r} is not OWNER/NAME")
+    return name
+
+
+def _of_the_worker() -> str:
+    from detector.schedule import WrittenError, parse_jsonc
+
+    try:
+        variables = parse_jsonc(Path(WORKER).read_text(encoding="utf-8")).get("vars")
+    except (OSError, UnicodeDecodeError, WrittenError):
+        return ""
+    return str(variables.get("GITHUB_REPOSITORY", "")) if isinstance(variables, dict) else ""
+
+
+def token_of(door: Door) -> str:
+    """Return the token of GH_TOKEN or GITHUB_TOKEN, empty where there is none; raises Refused for what is none."""
+    token = next((door.environ[name].strip() for name in TOKENS if door.environ.get(name, "").strip()), "")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise Refused("GH_TOKEN has a character that a token cannot have")
+    return token
+
+
+def github_of(door: Door, settings: Settings, repository: str, seconds: float) -> GitHub:
+    """Return the client of one errand, whose time begins now; GITHUB_API_URL names another API than github.com's."""
+    from detector.clients.github import API, GitHub
+
+    api = door.environ.get("GITHUB_API_URL") or API
+    fault = fault_of_url(api, ("http", "https"))
+    if fault:
+        raise Refused(f"GITHUB_API_URL {fault}")
+    return GitHub(repository, reach_of(door, settings, seconds), door.clock, token_of(door), api)

@@ -1,0 +1,154 @@
+"""Where `run` keeps its memory: a folder, the artifacts of its own workflow, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from detector.app.context import Door, Refused
+from detector.app.github import github_of, repository_of, token_of
+from detector.domain.memory import lost
+from detector.formats.edge_error import EdgeError
+from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, Settings
+from detector.storage.newest import Found
+from detector.storage.state_dir import Folder
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from detector.readers.previous import Expected
+    from detector.storage.trusted_runs import OwnRun
+
+    Held = AbstractContextManager[str | None]
+
+_ARTIFACT = "pt-health.json"  # what a workflow calls it; a dry run reads it without naming it
+_GITHUB_SEC = 45.0
+_GITHUB_NEEDS = ("GITHUB_WORKFLOW_REF", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")
+
+
+class Keeping(Protocol):
+    """A place that remembers. `public` says whether anyone can read what is kept there."""
+
+    @property
+    def public(self) -> bool:
+        """Known once `find` was called."""
+
+    def held(self) -> Held:
+        """Hold it for one run; raises EdgeError where another run does not let go of it.
+
+        Yields why it cannot be held, or None.
+        """
+
+    def find(self, expected: Expected) -> Found:
+        """Return what is remembered; nothing is raised."""
+
+    def store(self, text: str, runtime: str, generation: int) -> None:
+        """Keep this generation of the runtime's memory; raises OSError."""
+
+
+def keeping(door: Door, settings: Settings, state: str | None, artifact: str | None) -> Keeping:
+    """Return where this run keeps its memory: `--state` wins over the workflow it may run in."""
+    if state is not None:
+        return _InFolder(Folder(Path(state)), settings[COLLECT_TIMEOUT_SEC])
+    if door.environ.get("GITHUB_REPOSITORY"):
+        return _AtGitHub(door, settings, artifact)
+    return _Nowhere()
+
+
+@contextmanager
+def _by_nobody_else() -> Iterator[str | None]:
+    yield None
+
+
+@dataclass(frozen=True, slots=True)
+class _Nowhere:
+    public: bool = False
+
+    def held(self) -> Held:
+        return _by_nobody_else()
+
+    def find(self, expected: Expected) -> Found:  # noqa: ARG002 - as every place
+        return Found(
+            said="Nothing is remembered, so that every run tells everything: name a folder with --state."
+        )
+
+    def store(self, text: str, runtime: str, generation: int) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class _InFolder:
+    folder: Folder
+    wait_sec: float
+    public: bool = False
+
+    def held(self) -> Held:
+        return self.folder.locked(self.wait_sec)
+
+    def find(self, expected: Expected) -> Found:
+        return self.folder.find(expected)
+
+    def store(self, text: str, runtime: str, generation: int) -> None:
+        self.folder.store(text, runtime, generation)
+
+
+@dataclass(slots=True)
+class _AtGitHub:
+    """The workflow uploads what `--artifact` names; its concurrency group lets one run pass at a time."""
+
+    door: Door
+    settings: Settings
+    artifact: str | None
+    public: bool = field(default=True, init=False)  # until GitHub says that it is not
+
+    def held(self) -> Held:
+        if self.artifact is None:
+            raise Refused("in a workflow, name with --artifact the file that it uploads: that is the memory")
+        return _by_nobody_else()
+
+    def find(self, expected: Expected) -> Found:
+        missing = [name for name in _GITHUB_NEEDS if not self.door.environ.get(name)]
+        missing += [] if token_of(self.door) else ["GITHUB_TOKEN"]
+        if missing:
+            return _unasked(f"GitHub was not asked for it: {', '.join(missing)} is not set")
+        try:
+            return self._found(expected)
+        except EdgeError as error:
+            return _unasked(f"GitHub could not be asked for it: {error}")
+
+    def _found(self, expected: Expected) -> Found:
+        from detector.storage.trusted_runs import home_of
+        from detector.storage.workflow_artifacts import Workflow
+
+        repository = repository_of(self.door, None) or ""
+        github = github_of(self.door, self.settings, repository, _GITHUB_SEC)
+        home = home_of(github)
+        self.public = home.public
+        return Workflow(github, home, self._own()).find(expected)
+
+    def _own(self) -> OwnRun:
+        from detector.storage.trusted_runs import OwnRun
+
+        environ = self.door.environ
+        return OwnRun(
+            # owner/repo/.github/workflows/FILE@refs/heads/BRANCH; of the calling workflow, where this one is called
+            workflow=environ["GITHUB_WORKFLOW_REF"].partition("@")[0].rpartition("/")[2],
+            run_id=_number(environ["GITHUB_RUN_ID"]),
+            attempt=_number(environ["GITHUB_RUN_ATTEMPT"]),
+            name=self.settings[ARTIFACT_NAME],
+            member=Path(self.artifact or _ARTIFACT).name,
+        )
+
+    def store(self, text: str, runtime: str, generation: int) -> None:
+        pass
+
+
+def _unasked(why: str) -> Found:
+    return Found(lost(why), unread=why)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0

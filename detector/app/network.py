@@ -1,0 +1,21 @@
+"""What a command that asks the world itself may do at the wire: a deadline, the proxies of its environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from detector.app.context import Door
+from detector.settings import CA_FILE, Settings
+
+if TYPE_CHECKING:
+    from detector.clients.wire import Reach
+
+_PROXIES = ("https_proxy", "all_proxy", "no_proxy")
+
+
+def reach_of(door: Door, settings: Settings, seconds: float) -> Reach:
+    """Return the reach of one errand; its deadline begins now."""
+    from detector.clients.wire import Deadline, Reach
+
+    proxies = {name: text for name, text in door.environ.items() if name.lower() in _PROXIES}
+    return Reach(Deadline(seconds), settings[CA_FILE], proxies)

@@ -1,0 +1,78 @@
+"""A report out of an artifact that was written: what a delivery needs of it, and the artifact with the receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from detector.app.context import Refused
+from detector.domain.event import Event
+from detector.domain.facts import Source
+from detector.domain.memory import Memory
+from detector.domain.report import Gap, Report
+from detector.engine.catalog import all_rules
+from detector.engine.coverage import Covered
+from detector.engine.decision import Decision
+from detector.formats.checksum import checksum_of
+from detector.formats.serialize import compact, plain, typed
+from detector.formats.strict_json import DocumentError
+from detector.readers.previous import Expected, read_previous
+from detector.storage import file as local
+
+
+def recalled(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
+    """Return an artifact and the report that it holds; raises Refused where it is no artifact of this version."""
+    raw = local.read(path)
+    if raw is local.ABSENT:
+        raise Refused(f"--artifact: {path}: there is no such file")
+    if isinstance(raw, DocumentError):
+        raise Refused(f"--artifact: {path}: {raw}")
+    runtime = raw.get("runtime")
+    expected = Expected(str(runtime), now, {one.name: one.declaration.kind for one in all_rules()})
+    memory = read_previous(raw, expected)
+    if memory.before.lost:
+        raise Refused(f"--artifact: {path}: {memory.before.lost}")
+    if not memory.kept or memory.taken_at is None:
+        raise Refused(f"--artifact: {path}: it is no artifact, and nothing can be written into it")
+    try:
+        return raw, _report(raw, memory, memory.taken_at)
+    except (ValueError, TypeError, KeyError) as error:
+        raise Refused(f"--artifact: {path}: it cannot be read ({type(error).__name__})") from None
+
+
+def _report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) -> Report:
+    return Report(
+        generation=memory.generation,
+        taken_at=taken_at,
+        runtime=raw["runtime"],
+        decision=typed(Decision, raw["decision"]),
+        events=_events(raw["events"]),
+        new_events=_events(raw["new_events"]),
+        resolved_events=_events(raw["resolved_events"]),
+        held=tuple(raw["held"]),
+        muted=tuple(raw["muted"]),
+        coverage=tuple(typed(Covered, entry) for entry in raw["coverage"]),
+        sources=typed(dict[str, Source], raw["sources"]),
+        conditions=memory.conditions,
+        carried=memory.before,
+        channels=memory.channels,
+        gap=typed(Gap, raw["gap"]),
+        sessions=memory.sessions,
+    )
+
+
+def _events(entries: list[Any]) -> tuple[Event, ...]:
+    return tuple(typed(Event, {"reason": None, **entry}) for entry in entries)
+
+
+def with_receipts(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    """Return the artifact with the receipts, the sessions and the channels' health of the report, and nothing else new."""
+    body = {
+        **raw,
+        "channels": plain(report.channels),
+        "sessions": plain(report.sessions),
+        "conditions": [compact(report.conditions[key]) for key in sorted(report.conditions)],
+    }
+    return {**body, "checksum": checksum_of(body)}

@@ -1,0 +1,1 @@
+"""The nouns: facts, rules, findings, conditions, reports."""

@@ -1,0 +1,111 @@
+"""Rows of the broker's own answers: what it holds, what works there, and what was executed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from detector.domain.columns import column
+from detector.domain.instrument import Instrument, exact, instrument_of, sign_of
+from detector.domain.runtime_rows import ENTRY, EXIT, Order
+
+__all__ = ["ENTRY", "EXIT", "BrokerOrder", "Execution", "Holding", "remaining_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding(Instrument):
+    """A position at the broker; `quantity` is signed, 0 is flat.
+
+    `avg_price` is the price of one unit; `avg_cost` is IBKR's, which for an option includes the multiplier.
+    """
+
+    account: str | None = column("id")
+    quantity: Decimal | None = column("quantity")
+    avg_price: float | None = column("number")
+    avg_cost: float | None = column("number")
+    realized_pnl: float | None = column("number")
+    currency: str | None = column("id")
+    trading_class: str | None = column("id", doc="SPX or SPXW: two contracts under one symbol")
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the row says which instrument it is."""
+        return bool(self.symbol or self.con_id)
+
+    def is_of(self, account: str | None) -> bool:
+        """Whether it may be held in that account, as far as both are known."""
+        return account is None or self.account in (None, account)
+
+    @property
+    def price(self) -> float | None:
+        """Return the average price of one unit, the multiplier taken out of the cost; None where unknown."""
+        if self.avg_price is not None or self.avg_cost is None:
+            return self.avg_price
+        if self.multiplier:
+            return self.avg_cost / self.multiplier
+        return None if self.is_option else self.avg_cost
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder(Order):
+    """An order that works at the broker; a child waits for its parent, one of a group cancels the others.
+
+    A combo names its legs by their contract ids alone.
+    """
+
+    account: str | None = column("id")
+    remaining: Decimal | None = column("quantity")
+    parent_id: str | None = column("id")
+    oca_group: str | None = column("text")
+    currency: str | None = column("id")
+    trading_class: str | None = column("id")
+    leg_con_ids: tuple[str, ...] | None = column("texts", "united")
+
+
+@dataclass(frozen=True, slots=True)
+class Execution(Instrument):
+    """One execution at the broker; `quantity` is positive, `side` says which way."""
+
+    exec_id: str | None = column("id")
+    perm_id: str | None = column("id")
+    order_id: str | None = column("id")
+    account: str | None = column("id")
+    side: str | None = column("text")
+    quantity: Decimal | None = column("quantity")
+    price: float | None = column("number")
+    at: datetime | None = column("time")
+    realized_pnl: float | None = column("number")
+    opens: str | None = column("text", doc="O where it opens and C where it closes, in Flex")
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the row says which execution it is."""
+        return bool(self.exec_id)
+
+    @property
+    def signed(self) -> Decimal | None:
+        """Return the quantity with the sign of its side; None where either was not seen."""
+        quantity, sign = exact(self.quantity), sign_of(self.side)
+        return None if quantity is None or sign is None else abs(quantity) * sign
+
+    @property
+    def order(self) -> str | None:
+        """Return the one id of the order that it fills, permanent where it is known."""
+        return f"perm {self.perm_id}" if self.perm_id else f"order {self.order_id}" if self.order_id else None
+
+    @property
+    def title(self) -> str:
+        """Return the execution for a person: its id and what was traded."""
+        return f"{self.exec_id} ({instrument_of(self)})"
+
+
+def remaining_of(order: Order) -> Decimal | None:
+    """Return what an order still can fill, as it says itself or by what was filled; None where unknown.
+
+    An order that is listed as working and says nothing of fills has none.
+    """
+    if isinstance(order, BrokerOrder) and order.remaining is not None:
+        return exact(order.remaining)
+    quantity = exact(order.quantity)
+    return None if quantity is None else abs(quantity) - abs(exact(order.filled) or Decimal(0))

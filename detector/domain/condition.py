@@ -1,0 +1,123 @@
+"""A condition: one signature through its life, as the ledger keeps it from run to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal
+
+from detector.domain.rule import Kind, Severity
+
+Phase = Literal["firing", "held", "recovering", "ended"]
+Ending = Literal["resolved", "retired", "unwatched", "passed"]
+Reason = Literal[
+    "new", "worse", "again", "reminder", "owed", "missed", "resolved", "retired", "no longer watched"
+]
+ANY_CHANNEL = "*"
+STDOUT = "stdout"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a channel keeps a message that it took, so that it can be edited and answered: Slack's channel and ts."""
+
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one channel was told of this episode, written only after the channel said yes.
+
+    `severity` is the highest that was told; `at` is null where the time is not known (an older memory).
+    `places` are the newest messages that tell of it, the latest first.
+    """
+
+    severity: Severity
+    at: datetime | None = None
+    delivery_id: str | None = None
+    returns: int = 0
+    occurred_at: datetime | None = None
+    reminders: int = 0
+    ended: bool = False
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change in the life of a condition."""
+
+    at: datetime
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One signature: what it says now, since when, how it ended, and which channel was told what.
+
+    `observations` and `lasted_sec` count the current run of firing verdicts, `goods` the current run of
+    good ones. `generation` is that of the artifact in which the episode began. `owing` is since when something is owed to a channel that did not take it yet. `evidence`
+    are the facts that raised it, as `section:fact`.
+    """
+
+    signature: str
+    type: str
+    kind: Kind
+    subject: str | None
+    severity: Severity
+    peak: Severity
+    summary: str
+    first_seen: datetime
+    last_seen: datetime
+    generation: int = 0
+    phase: Phase = "firing"
+    money: bool = False
+    observed: int | float | str | None = None
+    limit: int | float | str | None = None
+    setting: str | None = None
+    observations: int = 1
+    lasted_sec: float = 0
+    gapped: bool = False
+    ongoing: bool = False
+    confirmed: bool = False
+    listed: bool = True
+    escalated: bool = False
+    held_since: datetime | None = None
+    held_why: str | None = None
+    last_good: datetime | None = None
+    good_since: datetime | None = None
+    goods: int = 0
+    returns: int = 0
+    occurred_at: datetime | None = None
+    noticed_at: datetime | None = None
+    ended_at: datetime | None = None
+    ending: Ending | None = None
+    because_of: str | None = None
+    evidence: tuple[str, ...] = ()
+    owing: dict[str, datetime] = field(default_factory=dict)
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    transitions: tuple[Transition, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """Whether it stands in the list of what holds now."""
+        return self.listed and self.phase in ("firing", "held")
+
+    @property
+    def episode(self) -> str:
+        """An id of this episode: what the messages that tell of it have in common."""
+        return sha256(f"{self.signature}|{self.generation}".encode()).hexdigest()[:16]
+
+    def receipt(self, channel: str) -> Receipt | None:
+        """Return what this channel was told, or None where it was told nothing."""
+        return self.receipts.get(channel) or self.receipts.get(ANY_CHANNEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something owed to a channel: a condition and why it is told."""
+
+    condition: Condition
+    reason: Reason
+    delivery_id: str

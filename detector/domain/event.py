@@ -1,0 +1,83 @@
+"""An event: a condition as it is told, with the number, its limit, and where the runbook speaks of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from detector.domain.condition import Condition, Notice, Reason
+from detector.domain.rule import Severity
+from detector.formats.times import seconds_between, span, text_of
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of `events`, `new_events` or `resolved_events`.
+
+    `reason` is null in `events`. `observed` broke `limit`, which `setting` sets; null where there is none.
+    `since` is when this episode was first seen, `held` that its facts are not seen now, `because_of` the
+    signature of its cause.
+    """
+
+    type: str
+    severity: Severity
+    signature: str
+    subject: str | None
+    reason: Reason | None
+    summary: str
+    observed: int | float | str | None
+    limit: int | float | str | None
+    setting: str | None
+    since: datetime
+    held: bool
+    because_of: str | None
+    runbook: str
+
+
+def runbook_link(name: str) -> str:
+    """Return where the runbook speaks of an event type."""
+    return f"RUNBOOK.md#{name}"
+
+
+def event_of(condition: Condition, reason: Reason | None = None) -> Event:
+    """Return the event that tells of a condition as it is now."""
+    return Event(
+        type=condition.type,
+        severity=condition.peak if reason == "missed" else condition.severity,
+        signature=condition.signature,
+        subject=condition.subject,
+        reason=reason,
+        summary=_summary(condition, reason),
+        observed=condition.observed,
+        limit=condition.limit,
+        setting=condition.setting,
+        since=condition.first_seen,
+        held=condition.phase == "held",
+        because_of=condition.because_of,
+        runbook=runbook_link(condition.type),
+    )
+
+
+def event_of_notice(notice: Notice) -> Event:
+    """Return the event that a notice tells, with its reason."""
+    return event_of(notice.condition, notice.reason)
+
+
+def _summary(condition: Condition, reason: Reason | None) -> str:
+    last = condition.summary.rstrip(".")
+    if reason == "missed":
+        return f"Missed: it began {_at(condition.first_seen)} and ended {_at(condition.ended_at)} untold: {last}."
+    if reason == "resolved" and condition.ended_at is not None:
+        lasted = span(seconds_between(condition.first_seen, condition.ended_at))
+        return f"Resolved after {lasted}, good again since {_at(condition.ended_at)}; it was: {last}."
+    if reason in ("retired", "no longer watched"):
+        return (
+            f"{reason.capitalize()} ({condition.held_why or 'its source or rule is gone'}); it was: {last}."
+        )
+    if condition.phase == "held":
+        return f"Not seen since {_at(condition.held_since)} ({condition.held_why}); last seen: {last}."
+    return condition.summary
+
+
+def _at(moment: datetime | None) -> str:
+    return "at an unknown time" if moment is None else text_of(moment)

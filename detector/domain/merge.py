@@ -1,0 +1,95 @@
+"""Several readings into one set of facts: where two payloads carry a fact, the worse one counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from detector.domain.facts import STATUS_FACTS, UNITED, Provenance, is_ok
+from detector.domain.runtime_rows import columns_of, is_done
+from detector.domain.section_reading import Reading
+
+R = TypeVar("R")
+
+_WORSE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "older": lambda new, old: new < old,
+    "newer": lambda new, old: new > old,
+    "larger": lambda new, old: abs(new) > abs(old),
+    "true": lambda new, old: new and not old,
+    "false": lambda new, old: old and not new,
+    "not ok": lambda new, old: is_ok(old) and not is_ok(new),
+    "not empty": lambda new, old: not old and bool(new),
+    "working": lambda new, old: is_done(old) and not is_done(new),
+    "first": lambda new, old: False,
+}
+
+
+def merged(readings: Sequence[Reading]) -> tuple[dict[str, Any], Provenance]:
+    """Return the facts of all readings, each the worse of what was seen, and where they came from."""
+    values: dict[str, Any] = {}
+    seen: dict[str, tuple[str, ...]] = {}
+    raised: dict[str, tuple[str, ...]] = {}
+    for reading in readings:
+        for name, value in reading.values.items():
+            spec = STATUS_FACTS.get(name)
+            values[name] = value if name not in values else _worse_of(spec, values[name], value)
+            seen[name] = (*seen.get(name, ()), reading.section)
+    for name, sections in seen.items():
+        carried = {reading.section: reading.values[name] for reading in readings if name in reading.values}
+        raised[name] = sections if len(sections) == 1 else _raisers(values[name], carried)
+    return values, Provenance(
+        seen,
+        raised,
+        frozenset(name for reading in readings for name in reading.partial),
+        {reading.section: reading.values for reading in readings},
+        frozenset().union(*(reading.read for reading in readings)),
+    )
+
+
+def _raisers(value: Any, carried: Mapping[str, Any]) -> tuple[str, ...]:
+    if isinstance(value, tuple):
+        return tuple(section for section, rows in carried.items() if rows) or tuple(carried)
+    return tuple(section for section, own in carried.items() if own == value)
+
+
+def _worse_of(spec: Mapping[str, Any] | None, old: Any, new: Any) -> Any:
+    if spec is None:
+        return old
+    if spec["worse"] == UNITED:
+        return united(old, new, spec["row"])
+    return new if _WORSE[spec["worse"]](new, old) else old
+
+
+def united(one: tuple[Any, ...], other: tuple[Any, ...], row: type[Any]) -> tuple[Any, ...]:
+    """Return the rows of two lists by identity, the worse value of each column; repeats stay apart."""
+    columns = columns_of(row)
+    rows = dict(_keyed(one))
+    for key, added in _keyed(other):
+        rows[key] = _worse_row(rows[key], added, columns) if key in rows else added
+    return tuple(rows.values())
+
+
+def _keyed(rows: Sequence[Any]) -> list[tuple[tuple[str, int], Any]]:
+    count: Counter[str] = Counter()
+    keyed = []
+    for row in rows:
+        keyed.append(((row.identity, count[row.identity]), row))
+        count[row.identity] += 1
+    return keyed
+
+
+def _worse_row(old: R, new: R, columns: Mapping[str, Mapping[str, Any]]) -> R:
+    changes: dict[str, Any] = {}
+    for name, spec in columns.items():
+        mine, theirs = getattr(old, name), getattr(new, name)
+        if theirs is None or mine == theirs:
+            continue
+        if mine is None:
+            changes[name] = theirs
+        elif spec["worse"] == UNITED:
+            changes[name] = tuple(dict.fromkeys((*mine, *theirs)))
+        elif _WORSE[spec["worse"]](theirs, mine):
+            changes[name] = theirs
+    return replace(old, **changes) if changes else old  # type: ignore[type-var]

@@ -1,0 +1,83 @@
+"""Mutes: an operator's word that a condition is known, always with an end and a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from detector.formats.times import TimeError, parse_rfc3339
+
+_KEYS = {"signature", "until", "reason", "by", "even_money"}
+
+
+class MuteError(ValueError):
+    """A mute that cannot be used; the message names its place and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Conditions whose signature matches the pattern are not told until `until`."""
+
+    pattern: str
+    until: datetime
+    reason: str
+    by: str
+    even_money: bool = False
+
+
+def parse_mutes(document: Mapping[str, Any], money_rules: Collection[str]) -> tuple[Mute, ...]:
+    """Read the `[[mute]]` tables of a mute file; raises MuteError.
+
+    A mute whose pattern can match one of `money_rules` needs `even_money = true`.
+    """
+    unknown = document.keys() - {"mute"}
+    if unknown:
+        raise MuteError(f"unknown table {min(unknown)!r}; only [[mute]] is known")
+    tables = document.get("mute", [])
+    if not isinstance(tables, list):
+        raise MuteError("write [[mute]], with two brackets")
+    return tuple(_mute(table, f"mute {number}", money_rules) for number, table in enumerate(tables, 1))
+
+
+def _mute(table: Mapping[str, Any], place: str, money_rules: Collection[str]) -> Mute:
+    unknown = table.keys() - _KEYS
+    if unknown:
+        raise MuteError(f"{place}: unknown key {min(unknown)!r}")
+    for key in ("signature", "reason", "by"):
+        if not isinstance(table.get(key), str) or not table[key].strip():
+            raise MuteError(f"{place}: {key} is missing or empty")
+    even_money = table.get("even_money", False)
+    if not isinstance(even_money, bool):
+        raise MuteError(f"{place}: even_money is not true or false")
+    kind = table["signature"].partition(":")[0]
+    money = sorted(name for name in money_rules if fnmatchcase(name, kind))
+    if money and not even_money:
+        raise MuteError(
+            f"{place}: {table['signature']!r} would mute {money[0]}, which is about money; "
+            "say even_money = true if that is meant"
+        )
+    return Mute(
+        table["signature"], _until(table.get("until"), place), table["reason"], table["by"], even_money
+    )
+
+
+def _until(value: object, place: str) -> datetime:
+    if isinstance(value, datetime):
+        value = value.isoformat()
+    if not isinstance(value, str):
+        raise MuteError(f"{place}: until is missing; a mute needs an end")
+    try:
+        return parse_rfc3339(value)
+    except TimeError as error:
+        raise MuteError(f"{place}: until {error}") from None
+
+
+def is_muted(signature: str, money: bool, mutes: Collection[Mute], moment: datetime) -> bool:
+    """Return whether a condition is muted at that moment."""
+    return any(
+        moment < mute.until and (mute.even_money or not money) and fnmatchcase(signature, mute.pattern)
+        for mute in mutes
+    )

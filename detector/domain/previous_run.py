@@ -1,0 +1,33 @@
+"""What a rule may know of the previous run: a frozen value out of the previous artifact's `carried`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from detector.logs.events import LogMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The previous run, as far as rules may compare with it.
+
+    `taken_at` is None on a first run. `lost` says why an expected memory could not be used.
+    `open_positions` is the last known number of open positions, over any number of runs. `logs` is what
+    the next run must know of the log lines that were seen: open episodes, proofs, what was owed. `prices` are
+    the last prices by symbol, unchanged since `prices_at`. `closed` are, by store, the trades that were seen
+    closed there.
+    """
+
+    taken_at: datetime | None = None
+    lost: str | None = None
+    seen: frozenset[str] = frozenset()
+    open_positions: int | None = None
+    prices: Mapping[str, float] = field(default_factory=dict)
+    prices_at: datetime | None = None
+    closed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    logs: LogMemory | None = None
+
+
+NOTHING_BEFORE = Before()

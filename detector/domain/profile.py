@@ -1,0 +1,140 @@
+"""A profile: where each fact is found in the payloads of one kind of bot.
+
+One path language: JMESPath. Plain dotted paths are compiled to plain look-ups, so that the library is
+loaded only where a profile needs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from detector.domain.facts import ROWS, STATUS_FACTS
+from detector.domain.runtime_rows import columns_of
+from detector.domain.store_columns import StoreColumnError, StoreColumns, parse_store_columns
+from detector.domain.store_tables import StoreTable, StoreTableError, parse_store_tables
+
+Look = Callable[[Any], Any]
+_PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+HEARTBEAT_AGE = "heartbeat_age_sec"
+ORDER_AGE = "age_sec"
+_TABLES = ("profile", "status", "rows", "store_tables", "stores")
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be used; the message names the entry and what is wrong."""
+
+
+class _Missing:
+    """Marks a path that leads nowhere, which is not the same as null."""
+
+
+MISSING = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Where each fact of a status payload is found: a look-up by fact, and by column for rows.
+
+    `tables` are those of the runtime's own store ([store_tables]; none named means the usual ones), `stores` says
+    under which names their columns stand ([stores]).
+    """
+
+    name: str
+    paths: Mapping[str, str]
+    looks: Mapping[str, Look]
+    columns: Mapping[str, Mapping[str, Look]] = field(default_factory=dict)
+    zone: tzinfo | None = None
+    tables: tuple[StoreTable, ...] = ()
+    stores: StoreColumns = field(default_factory=dict)
+
+
+def parse_profile(document: Mapping[str, Any]) -> Profile:
+    """Read a profile from its TOML document; raises ProfileError."""
+    unknown = document.keys() - set(_TABLES)
+    if unknown:
+        raise ProfileError(f"unknown table [{min(unknown)}]")
+    about, status, rows, tables, stores = (_table(document.get(name, {}), name) for name in _TABLES)
+    for fact in status:
+        if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
+            raise ProfileError(f"[status] {fact}: no such fact")
+    looks = {fact: compiled(path, f"[status] {fact}") for fact, path in status.items()}
+    columns = {fact: _columns(fact, _table(table, f"rows.{fact}")) for fact, table in rows.items()}
+    zone = _zone(about.get("zone"))
+    try:
+        kept = parse_store_tables(tables), parse_store_columns(stores)
+    except (StoreTableError, StoreColumnError) as error:
+        raise ProfileError(str(error)) from None
+    return Profile(str(about.get("name", "unnamed")), status, looks, columns, zone, *kept)
+
+
+def _table(value: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ProfileError(f"[{name}]: must be a table")
+    return value
+
+
+def _columns(fact: str, table: Mapping[str, Any]) -> Mapping[str, Look]:
+    spec = STATUS_FACTS.get(fact)
+    if spec is None or spec["kind"] != ROWS:
+        raise ProfileError(f"[rows.{fact}]: no such list of rows")
+    known = {*columns_of(spec["row"]), *((ORDER_AGE,) if fact == "orders" else ())}
+    for column in table:
+        if column not in known:
+            raise ProfileError(f"[rows.{fact}] {column}: no such column")
+    return {column: compiled(path, f"[rows.{fact}] {column}") for column, path in table.items()}
+
+
+def _zone(name: object) -> tzinfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(str(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones, or a name too long for a file
+        raise ProfileError(f"[profile] zone: {name!r} is not a known time zone") from None
+
+
+def compiled(path: object, place: str) -> Look:
+    """Return the look-up for one path; it answers MISSING where the path leads nowhere.
+
+    JMESPath cannot tell null from nothing, so both are MISSING: null is never taken for a statement.
+    """
+    if not isinstance(path, str) or not path:
+        raise ProfileError(f"{place}: a path is text")
+    if _PLAIN.fullmatch(path):
+        return _single(path) if "." not in path else _dotted(path.split("."))
+    import jmespath  # noqa: PLC0415 - only a profile with such a path pays for it
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
+
+    try:
+        expression = jmespath.compile(path)
+    except JMESPathError as error:
+        raise ProfileError(f"{place}: {str(error).splitlines()[0]}") from None
+
+    def search(payload: Any) -> Any:
+        try:
+            found = expression.search(payload)
+        except JMESPathError:
+            return MISSING
+        return MISSING if found is None else found
+
+    return search
+
+
+def _single(key: str) -> Look:
+    return lambda payload: payload.get(key, MISSING)
+
+
+def _dotted(keys: list[str]) -> Look:
+    def look(payload: Any) -> Any:
+        for key in keys:
+            if not isinstance(payload, dict) or key not in payload:
+                return MISSING
+            payload = payload[key]
+        return payload
+
+    return look

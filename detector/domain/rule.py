@@ -1,0 +1,230 @@
+"""What a rule is: a decorated generator, its declaration, and the findings it speaks through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, TypeVar
+
+from detector.domain.facts import FACT_NAMES, Facts
+from detector.settings import Setting, Settings
+
+Severity = Literal["warning", "critical"]
+WARNING: Final[Severity] = "warning"
+CRITICAL: Final[Severity] = "critical"
+RANK: Mapping[str, int] = {WARNING: 1, CRITICAL: 2}
+
+Kind = Literal["state", "occurrence"]
+STATE: Final[Kind] = "state"
+OCCURRENCE: Final[Kind] = "occurrence"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Lasts:
+    """How long a condition must last: seconds (a number or a setting), firing observations, or both.
+
+    `at` limits it to the time at which the condition has that severity.
+    """
+
+    seconds: Setting[float] | float | None = None
+    observations: int | None = None
+    at: Severity | None = None
+
+
+def lasts(
+    seconds: Setting[float] | float | None = None, observations: int | None = None, at: Severity | None = None
+) -> Lasts:
+    """Declare that something happens once a condition lasted that long."""
+    return Lasts(seconds, observations, at)
+
+
+NOW = Lasts(observations=1)
+NEVER: Final = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit and how it is broken: a count that `reaches` it (≥), an age that `exceeds` it (>)."""
+
+    setting: Setting[Any]
+    inclusive: bool
+
+
+def reaches(setting: Setting[Any]) -> Limit:
+    """Declare a limit that is broken at the limit and above."""
+    return Limit(setting, inclusive=True)
+
+
+def exceeds(setting: Setting[Any]) -> Limit:
+    """Declare a limit that is broken above the limit only."""
+    return Limit(setting, inclusive=False)
+
+
+class Limits:
+    """The limits of one rule in force: values by setting, compared as they were declared."""
+
+    __slots__ = ("_inclusive", "_settings")
+
+    def __init__(self, declared: Collection[Limit | Setting[Any]], settings: Settings) -> None:
+        self._inclusive = {limit.setting: limit.inclusive for limit in declared if isinstance(limit, Limit)}
+        self._settings = settings
+
+    def __getitem__(self, setting: Setting[T]) -> T:
+        return self._settings[setting]
+
+    def is_default(self, setting: Setting[Any]) -> bool:
+        """Return whether nobody set it."""
+        return self._settings.origins[setting.name] == "default"
+
+    def broken(self, setting: Setting[Any], value: float) -> bool:
+        """Return whether the value breaks the limit, ≥ or > as the rule declared it."""
+        limit = self._settings[setting]
+        return bool(value >= limit if self._inclusive[setting] else value > limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When a rule applies: `applies` answers True, False (off hours) or None (not known)."""
+
+    name: str
+    applies: Callable[[Facts], bool | None]
+
+
+ALWAYS = Hours("always", lambda facts: True)
+RTH = Hours("regular session", lambda facts: facts.market.is_open)
+PAST_GRACE = Hours("regular session, past the open grace", lambda facts: facts.market.past_grace)
+_BEFORE_OPEN_SEC = 3600
+
+
+def _outside_quiet(facts: Facts) -> bool | None:
+    opens_in = facts.market.opens_in
+    if facts.market.is_open or (opens_in is not None and opens_in <= _BEFORE_OPEN_SEC):
+        return True
+    return None if facts.quiet is None else not facts.quiet
+
+
+OUTSIDE_QUIET = Hours("outside IBKR's quiet windows", _outside_quiet)
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """Marks a field of a finding that follows the rule's declaration."""
+
+
+DECLARED: Final = _Declared()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong; the engine signs it with the rule's name, link and signature.
+
+    `summary` is one sentence with the number and its limit. `observed` broke `limit`. `at` is when an
+    occurrence last happened. `facts` narrows the declared facts to those that show this finding, `source`
+    names the source that it is about. `proven_sec` is how long the data itself says that it holds already;
+    `confirmed` that the data's own age proves it. `cause` names an entry of the table of causes. `ongoing`
+    is an occurrence that is not over: it stays listed however long ago it happened; `over` is one that
+    ended by its counterpart: it leaves the list, and is told as missed where nobody was told. The rest
+    differs from the declaration where it is given.
+    """
+
+    severity: Severity
+    summary: str
+    subject: str | None = None
+    observed: float | str | None = None
+    limit: Setting[Any] | None = None
+    at: datetime | None = None
+    facts: tuple[str, ...] | None = None
+    source: str | None = None
+    proven_sec: float | None = None
+    confirmed: bool = False
+    cause: str | None = None
+    ongoing: bool = False
+    over: bool = False
+    kind: Kind | None = None
+    money: bool | None = None
+    escalates: Lasts | _Declared | None = DECLARED
+    worsens: Lasts | _Declared | None = DECLARED
+    listed: Lasts | _Declared | None = DECLARED
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """The facts were seen, yet they do not decide about `subjects` (None: about no subject of this rule)."""
+
+    why: str
+    subjects: Collection[str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """A rule with `proves=True` says which subjects were seen to be good; all others stay undecided."""
+
+    covers: Callable[[str | None], bool]
+
+
+Verdicts = Iterator[Finding | CannotTell | Good]
+Check = Callable[..., Verdicts]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """How a rule is judged, stated as data.
+
+    `sees`: facts that must all be seen. `any_of`: facts of which one suffices to find something, each
+    needed for what it alone can show. `weighs`: facts that only change the severity. `stands_in_for`:
+    facts in whose absence this rule speaks in another rule's or subject's place. `proves`: only what the
+    rule says is good, is good. `monitor`: its subject is that something was not seen. `reads_back`: how far
+    back, in seconds, the rule must see the log lines.
+    """
+
+    kind: Kind
+    severity: str
+    sees: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    weighs: tuple[str, ...] = ()
+    during: Hours = ALWAYS
+    limits: tuple[Limit | Setting[Any], ...] = ()
+    given: tuple[str, ...] = ()
+    escalates: Lasts | None = NEVER
+    worsens: Lasts | None = NEVER
+    listed: Lasts | None = NEVER
+    lookback: Setting[float] | None = None
+    reads_back: Setting[float] | float = 0
+    stands_in_for: tuple[str, ...] = ()
+    confirm: bool = False
+    money: bool = False
+    monitor: bool = False
+    proves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as the catalog knows it: named after its file."""
+
+    name: str
+    declaration: Declaration
+    check: Check
+    doc: str
+    index: int = 0
+
+
+def rule(kind: Kind, severity: str, **declared: Any) -> Callable[[Check], Check]:
+    """Decorate a generator `check(facts, limits[, given])` with its declaration.
+
+    Raises ValueError at import where it names a fact that does not exist.
+    """
+    listed: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in declared.items()
+    }
+    declaration = Declaration(kind, severity, **listed)
+    unknown = {*declaration.sees, *declaration.any_of, *declaration.weighs} - FACT_NAMES
+    if unknown:
+        raise ValueError(f"unknown facts: {', '.join(sorted(unknown))}")
+
+    def decorate(check: Check) -> Check:
+        check.declaration = declaration  # type: ignore[attr-defined]
+        return check
+
+    return decorate

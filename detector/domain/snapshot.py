@@ -1,0 +1,91 @@
+"""The waist: one JSON object of sections, each in its source's own shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from detector.formats.strict_json import DocumentError, clipped, kind_of
+from detector.formats.times import TimeError, parse_run_time
+
+OBJECT, ARRAY = (dict,), (list,)
+SECTIONS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "status_v3": (OBJECT, "the dashboard's status payload"),
+    "bot_status": (OBJECT, "the bot's own status payload"),
+    "ecs": (
+        OBJECT,
+        "services, tasks, stopped_tasks and failures as DescribeServices and DescribeTasks answer",
+    ),
+    "containers": (ARRAY, "containers as Docker Engine GET /containers/json?all=1 answers"),
+    "logs": (ARRAY + OBJECT, "CloudWatch FilterLogEvents events, plain lines, or an object with events"),
+    "broker": (OBJECT, "the broker's own positions, open orders and executions"),
+    "stores": (OBJECT, "rows of the runtime's own stores"),
+    "gateway": (OBJECT, "the gateway's port as the kernel and a probe see it"),
+    "processes": (ARRAY, "local processes as their supervisor sees them"),
+    "power": (OBJECT, "the UPS in the words of NUT"),
+    "sources": (OBJECT, "how each source answered, written by collect"),
+    "previous": ((), "the previous artifact, or any earlier stdout of this program"),
+}
+KEYS = ("taken_at", "runtime", *SECTIONS)
+_LONGEST_COMPARED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was seen at one moment: `sections` by name, absent where nothing was seen."""
+
+    taken_at: datetime
+    runtime: str
+    sections: Mapping[str, Any]
+
+
+def from_document(document: Mapping[str, Any], *, now: datetime, runtime: str) -> Snapshot:
+    """Check a parsed document against the contract and return the snapshot.
+
+    `now` and `runtime` are used where the document names none. Raises DocumentError for an unknown
+    key, a section of the wrong kind, or a `taken_at` that is not RFC 3339 with an offset.
+    """
+    sections: dict[str, Any] = {}
+    for key, value in document.items():
+        if key not in KEYS:
+            raise DocumentError(_unknown(key))
+        if key in SECTIONS and value is not None:
+            kinds, _ = SECTIONS[key]
+            if kinds and not isinstance(value, kinds):
+                raise DocumentError(f"{key} is {kind_of(value)}, not {_wanted(kinds)}")
+            sections[key] = value
+    return Snapshot(_taken_at(document, now), _runtime(document, runtime), sections)
+
+
+def _taken_at(document: Mapping[str, Any], now: datetime) -> datetime:
+    value = document.get("taken_at")
+    if value is None:
+        return now
+    if not isinstance(value, str):
+        raise DocumentError(f"taken_at is {kind_of(value)}, not an RFC 3339 time with an offset")
+    try:
+        return parse_run_time(value)
+    except TimeError as error:
+        raise DocumentError(f"taken_at {clipped(value)!r} {error}") from None
+
+
+def _runtime(document: Mapping[str, Any], default: str) -> str:
+    value = document.get("runtime")
+    if value is None:
+        return default
+    if not isinstance(value, str) or not value.strip():
+        raise DocumentError("runtime is not a name")
+    return value
+
+
+def _wanted(kinds: tuple[type, ...]) -> str:
+    return " or ".join("an object" if kind is dict else "an array" for kind in kinds)
+
+
+def _unknown(key: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only a refused document pays for it
+
+    near = get_close_matches(key[:_LONGEST_COMPARED].lower(), KEYS, n=1, cutoff=0.0)
+    return f"unknown section {clipped(key)!r}; the nearest known one is {near[0]!r}"

@@ -1,0 +1,1 @@
+"""Sections to facts, facts to findings, findings to a report."""

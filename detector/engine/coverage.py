@@ -1,0 +1,183 @@
+"""The coverage: each golden signal of the runbook as ok, firing or not seen, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from detector.domain.facts import Facts
+from detector.domain.judgement import Judgement, Outcome
+
+State = Literal["ok", "firing", "not seen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A golden signal: the facts without which it is not seen, and the rules that judge it."""
+
+    name: str
+    title: str
+    facts: tuple[str, ...]
+    rules: tuple[str, ...]
+    healthy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """How one golden signal was seen in this run."""
+
+    signal: str
+    title: str
+    state: State
+    why: str = ""
+
+
+SIGNALS = (
+    Signal(
+        "runtime_primary",
+        "runtime primary",
+        ("service", "tasks"),
+        ("ecs_service_count_mismatch", "ecs_task_count_mismatch", "task_restart_loop"),
+        "the ECS service has desired=1, running=1, pending=0, and exactly one IBKR runtime task",
+    ),
+    Signal(
+        "gateway",
+        "gateway",
+        ("tasks",),
+        ("gateway_unhealthy", "trader_not_running", "gateway_failure"),
+        "`ibkr-gateway` is RUNNING/HEALTHY and `lt-ibkr-trader` is RUNNING",
+    ),
+    Signal(
+        "standby_guard",
+        "standby guard",
+        ("containers",),
+        ("standby_running",),
+        "the standby host's `aegis-lt-ibkr-*` containers are exited",
+    ),
+    Signal(
+        "heartbeat",
+        "heartbeat",
+        ("heartbeat_at",),
+        ("heartbeat_stale",),
+        "the heartbeat is fresh in market hours, normally under 5 minutes",
+    ),
+    Signal(
+        "reconciliation",
+        "reconciliation",
+        (
+            "broker_reconcile_pending",
+            "position_reconcile_pending",
+            "entry_blocking_reconcile_pending",
+            "logs",
+        ),
+        (
+            "reconcile_pending",
+            "reconcile_unproven",
+            "startup_reconcile_missing",
+            "open_positions_drift",
+            "state_stores_disagree",
+            "trade_reopened",
+            "missed_fill",
+        ),
+        "all three reconciliation flags are false and the logs prove it",
+    ),
+    Signal(
+        "pending_orders",
+        "pending orders",
+        ("pending_orders",),
+        ("pending_orders_high", "pending_order_stale"),
+        "no order is pending, or one entry order of normal age",
+    ),
+    Signal(
+        "exit_safety",
+        "exit safety",
+        ("pending_exits", "stuck_exits", "unknown_fills", "broker_confirmation_required"),
+        (
+            "pending_exits",
+            "stuck_exits",
+            "unknown_fill",
+            "broker_confirmation_required",
+            "high_exit_attempts",
+            "impossible_state",
+            "exit_would_open_position",
+            "unprotected_position",
+        ),
+        "no exit is pending or stuck, no fill is unknown, no confirmation is required",
+    ),
+    Signal(
+        "exit_attribution",
+        "exit attribution",
+        ("recent_trades",),
+        ("pnl_unknown", "trade_record_inconsistent"),
+        "recent trades have a known P&L",
+    ),
+    Signal(
+        "broker_imports",
+        "broker imports",
+        ("open_positions",),
+        ("broker_import_position",),
+        "no open position carries a `Broker` or `reconcile-import-*` tag",
+    ),
+    Signal(
+        "market_data",
+        "market data",
+        ("market_data_status", "market_data_10197_recent"),
+        ("market_data_10197", "market_data_degraded", "farm_unhealed", "feed_frozen"),
+        "`market_data_status=ok` and no sustained 10197",
+    ),
+    Signal(
+        "severe_signals",
+        "severe signals",
+        ("send_outcome_unknown", "logs"),
+        (
+            "send_outcome_unknown",
+            "broker_disconnected",
+            "session_conflict",
+            "connectivity_lost",
+            "severe_log_burst",
+            "margin_notice",
+            "duplicate_entry_burst",
+            "wrong_environment",
+        ),
+        "no session conflict, no lost connectivity, no severe burst, no unknown send outcome",
+    ),
+)
+
+
+def cover(judgement: Judgement, firing: Collection[str]) -> tuple[Covered, ...]:
+    """Return every golden signal as it was seen; `firing` are the rules that have a condition now."""
+    return tuple(_covered(signal, judgement, firing) for signal in SIGNALS)
+
+
+def _covered(signal: Signal, judgement: Judgement, firing: Collection[str]) -> Covered:
+    loud = [name for name in signal.rules if name in firing]
+    if loud:
+        return Covered(signal.name, signal.title, "firing", ", ".join(loud))
+    blind = list(_blind(signal, judgement))
+    return Covered(signal.name, signal.title, "not seen" if blind else "ok", "; ".join(blind))
+
+
+def _blind(signal: Signal, judgement: Judgement) -> Iterator[str]:
+    gone = [name for name in signal.facts if not _seen(name, judgement.facts)]
+    if gone:
+        yield f"{', '.join(gone)} not seen"
+        return
+    for name in signal.rules:
+        outcome = judgement.outcomes.get(name)
+        if outcome is not None and not _optional(outcome, judgement.facts):
+            yield from (doubt.why for doubt in outcome.undecided)
+            if outcome.verdict == "unseen":
+                yield outcome.why
+
+
+def _optional(outcome: Outcome, facts: Facts) -> bool:
+    """Whether the rule only adds to a signal whose own facts were seen: what it needs besides is not there."""
+    declared = outcome.rule.declaration
+    if any(getattr(facts, name) is None for name in declared.sees):
+        return True
+    return bool(declared.any_of) and all(getattr(facts, name) is None for name in declared.any_of)
+
+
+def _seen(name: str, facts: Facts) -> bool:
+    return getattr(facts, name) is not None and name not in facts.provenance.partial

@@ -1,0 +1,162 @@
+"""The public face: a snapshot, what is remembered, and the settings in; the report out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from detector import ledger
+from detector.domain.condition import STDOUT, Condition, Notice
+from detector.domain.event import Event, event_of, event_of_notice
+from detector.domain.facts import Facts
+from detector.domain.log_memory import logs_to_remember
+from detector.domain.memory import FIRST_RUN, Memory
+from detector.domain.mute import Mute
+from detector.domain.previous_run import Before
+from detector.domain.profile import Profile, parse_profile
+from detector.domain.read_context import Context
+from detector.domain.report import Gap, Report
+from detector.domain.rule import RANK, Rule, Severity
+from detector.domain.session_day import SessionDay
+from detector.domain.snapshot import Snapshot
+from detector.engine import run_rules as engine
+from detector.engine.catalog import all_rules
+from detector.engine.coverage import Covered, cover
+from detector.engine.decision import decide
+from detector.engine.gather import facts_of, unread
+from detector.formats.times import seconds_between
+from detector.market.closures import NONE, Closures
+from detector.reconciliation.closed_trades import closed_to_remember
+from detector.reconciliation.prices import prices_to_remember
+from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, Settings
+
+if TYPE_CHECKING:
+    from detector.domain.schedule_windows import Timetable
+
+_ENDINGS = ("resolved", "retired", "no longer watched")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The parsed contents of the files that settings name."""
+
+    profile: Profile
+    closures: Closures = NONE
+    mutes: tuple[Mute, ...] = ()
+
+
+@lru_cache(maxsize=16)
+def _files(settings: Settings) -> Files:
+    return Files(
+        settings.files.get(PROFILE.name) or parse_profile({}),
+        settings.files.get(MARKET_CLOSURES.name, NONE),
+        settings.files.get(MUTES.name, ()),
+    )
+
+
+def evaluate(
+    snapshot: Snapshot,
+    previous: Memory,
+    settings: Settings,
+    channels: Collection[str] | Mapping[str, Severity] = (STDOUT,),
+    rules: Sequence[Rule] | None = None,
+) -> Report:
+    """Return what is wrong, what is newly wrong and what to do, for one snapshot.
+
+    `previous` is FIRST_RUN, or what `read_previous` made of the previous artifact. `settings.files` holds
+    the profile, the closures and the mutes. `channels` are those that are owed, with the lowest severity of each
+    where it is a mapping; for stdout printing is the receipt. `rules` are those of the catalog unless others are given. The same arguments give the same report: there is no clock here but `taken_at`.
+    """
+    files = _files(settings)
+    facts = facts_of(snapshot, Context(settings, files.profile, previous.before), files.closures)
+    judgement = engine.judge(all_rules() if rules is None else rules, facts, settings)
+    run = ledger.Run(
+        snapshot.taken_at,
+        settings,
+        generation=previous.generation + 1,
+        new_look=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
+        remembers=previous.kept,
+        floors=channels if isinstance(channels, Mapping) else {},
+    )
+    step = ledger.advance(previous.conditions, judgement, run, tuple(channels), files.mutes)
+    active = _worst_first(condition for condition in step.conditions.values() if condition.active)
+    coverage = cover(judgement, {condition.type for condition in active})
+    notices = [notice for channel in channels for notice in step.owed[channel]]
+    return Report(
+        generation=previous.generation + 1,
+        taken_at=snapshot.taken_at,
+        runtime=snapshot.runtime,
+        decision=decide(active),
+        sessions=_sessions(previous, coverage, active, facts),
+        events=tuple(event_of(condition) for condition in active),
+        new_events=_told(notices, ending=False),
+        resolved_events=_told(notices, ending=True),
+        held=tuple(condition.signature for condition in active if condition.phase == "held"),
+        muted=tuple(sorted(step.muted)),
+        coverage=coverage,
+        sources=facts.sources,
+        conditions=step.conditions,
+        carried=_carried(facts, settings),
+        channels=previous.channels,
+        gap=_gap(previous, facts, settings),
+        unread=unread(snapshot),
+        snapshot={"taken_at": snapshot.taken_at, "runtime": snapshot.runtime, **_kept(snapshot.sections)},
+        owed=step.owed,
+    )
+
+
+def _worst_first(conditions: Iterable[Condition]) -> list[Condition]:
+    return sorted(conditions, key=lambda one: (-RANK[one.severity], one.signature))
+
+
+def _told(notices: Collection[Notice], ending: bool) -> tuple[Event, ...]:
+    first: dict[str, Event] = {}
+    for notice in notices:
+        if (notice.reason in _ENDINGS) is ending:
+            first.setdefault(notice.condition.signature, event_of_notice(notice))
+    return tuple(sorted(first.values(), key=lambda event: (-RANK[event.severity], event.signature)))
+
+
+def _kept(sections: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: section for name, section in sections.items() if name != "previous"}
+
+
+def _gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
+    if previous.taken_at is None:
+        return Gap()
+    seconds = seconds_between(previous.taken_at, facts.taken_at)
+    timetable: Timetable | None = settings.files.get(SCHEDULE.name)
+    missed = timetable.missed(previous.taken_at, facts.taken_at) if timetable is not None else None
+    return Gap(seconds, facts.open_unwatched, seconds > settings[GAP_SEC], missed)
+
+
+def _sessions(
+    previous: Memory, coverage: Sequence[Covered], active: Sequence[Condition], facts: Facts
+) -> tuple[SessionDay, ...]:
+    unseen = tuple(covered.title for covered in coverage if covered.state == "not seen")
+    look = ledger.Look(facts.taken_at, previous.taken_at, len(coverage), unseen, tuple(active))
+    return ledger.tallied(previous.sessions, look, facts.closures)
+
+
+def _carried(facts: Facts, settings: Settings) -> Before:
+    """Return what the next run's rules may compare with."""
+    before = facts.before
+    open_now = facts.exposure
+    prices, prices_at = prices_to_remember(facts)
+    return Before(
+        seen=before.seen | {name for name in ("heartbeat_at", "open_positions") if _is_seen(name, facts)},
+        open_positions=before.open_positions if open_now is None else open_now,
+        prices=prices,
+        prices_at=prices_at,
+        closed=closed_to_remember(facts),
+        logs=logs_to_remember(facts, settings),
+    )
+
+
+def _is_seen(name: str, facts: Facts) -> bool:
+    return (facts.exposure if name == "open_positions" else getattr(facts, name)) is not None
+
+
+__all__ = ["FIRST_RUN", "Files", "evaluate"]

@@ -1,0 +1,1 @@
+"""Bytes, texts, numbers and times; it knows nothing of trading."""

@@ -1,0 +1,15 @@
+"""The checksum that an artifact carries of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from detector.formats.strict_json import canonical
+
+
+def checksum_of(body: Mapping[str, Any]) -> str:
+    """Return the checksum of an artifact's body, `sha256:` and 64 hex digits, itself left out."""
+    bare = {key: value for key, value in body.items() if key != "checksum"}
+    return "sha256:" + sha256(canonical(bare).encode()).hexdigest()

@@ -1,0 +1,37 @@
+"""Merge patches (RFC 7396) on snapshots, and snapshots moved in time."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from detector.formats.times import TimeError, parse_rfc3339, text_of
+
+
+def patched(document: Any, patch: Any) -> Any:
+    """Return the document with the patch applied: objects merge, null removes, all else replaces."""
+    if not isinstance(patch, Mapping):
+        return copy.deepcopy(patch)
+    made = dict(document) if isinstance(document, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            made.pop(key, None)
+        else:
+            made[key] = patched(made.get(key), value)
+    return made
+
+
+def shifted(value: Any, by: timedelta) -> Any:
+    """Return the JSON value with every RFC 3339 time in it moved."""
+    if isinstance(value, Mapping):
+        return {key: shifted(item, by) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shifted(item, by) for item in value]
+    if not isinstance(value, str) or not value[:4].isdigit():
+        return value
+    try:
+        return text_of(parse_rfc3339(value) + by)
+    except TimeError:
+        return value

@@ -1,0 +1,218 @@
+"""A JSON document at the door: strict on the way in, canonical on the way out."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from detector.formats.redaction import redacted_text
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_DEPTH = 64
+_DOUBLE_DIGITS = 300  # fewer digits than this always fit a double (largest: 1.797e308)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# A string, or a literal outside of strings: what a number that cannot be used is looked for among.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[-+.\w]++', re.DOTALL)
+_PATH_LIMIT = 80
+_LITERAL_LIMIT = 24
+
+
+class DocumentError(ValueError):
+    """The document is refused whole; the message says where and what, in one line."""
+
+
+class _Twice(dict[str, Any]):
+    """An object in which `key` stood twice."""
+
+    key: str
+
+
+def parse(data: bytes, *, most: int = MAX_BYTES) -> dict[str, Any]:
+    """Read one JSON object of at most `most` bytes.
+
+    Raises DocumentError for anything that RFC 8259 or the contract does not allow: not UTF-8, not one
+    JSON object, trailing text, duplicate keys, numbers outside a double, nesting over 64 deep (the
+    root is depth 1). A byte-order mark is accepted; a lone surrogate becomes U+FFFD.
+    """
+    value = parse_value(data, most=most)
+    if not isinstance(value, dict):
+        raise DocumentError(f"the document is {kind_of(value)}, not an object")
+    return value
+
+
+def parse_value(data: bytes, *, most: int = MAX_BYTES) -> Any:
+    """Read one JSON value as `parse` does; its root may be of any kind."""
+    if len(data) > most:
+        raise DocumentError(f"the document is over {most // (1024 * 1024)} MiB")
+    text = _decoded(data)
+    if not text.strip(" \t\r\n"):
+        raise DocumentError("the document is empty; an object such as {} was expected")
+    value = _loaded(text)
+    return _without_surrogates(value) if _SURROGATE.search(text) else value
+
+
+def _decoded(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
+        raise DocumentError("the document is not UTF-8 (it looks like UTF-16 or UTF-32)")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"the document is not UTF-8 (byte {error.start})") from None
+
+
+def _loaded(text: str) -> Any:
+    twice: list[_Twice] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(found)
+        if len(made) != len(found):
+            made = _Twice(made)
+            made.key = _first_twice(key for key, _ in found)
+            twice.append(made)
+        return made
+
+    try:
+        value = json.loads(
+            text, object_pairs_hook=pairs, parse_constant=_constant, parse_float=_float, parse_int=_int
+        )
+        _check_depth(value)
+    except json.JSONDecodeError as error:
+        raise DocumentError(f"line {error.lineno} column {error.colno}: {_plain(error.msg)}") from None
+    except _NumberError as error:
+        line, column = _place(text, str(error))
+        shown = str(error) if len(str(error)) <= _LITERAL_LIMIT else f"a number of {len(str(error))} digits"
+        raise DocumentError(f"line {line} column {column}: {shown} is not a finite number") from None
+    except RecursionError:
+        raise DocumentError(f"the document is nested over {MAX_DEPTH} deep") from None
+    if twice:
+        raise DocumentError(_where_twice(value, twice[0]))
+    return value
+
+
+def _first_twice(keys: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            return key
+        seen.add(key)
+    return ""
+
+
+class _NumberError(Exception):
+    """A number literal that is not a finite double."""
+
+
+def _constant(literal: str) -> float:
+    raise _NumberError(literal)
+
+
+def _float(literal: str) -> float:
+    value = float(literal)
+    if math.isinf(value):
+        raise _NumberError(literal)
+    return value
+
+
+def _int(literal: str) -> int:
+    if len(literal) > _DOUBLE_DIGITS and math.isinf(float(literal)):
+        raise _NumberError(literal)
+    return int(literal)
+
+
+def _plain(message: str) -> str:
+    if message == "Extra data":
+        return "text after the end of the document"
+    return message[:1].lower() + message[1:]
+
+
+def _place(text: str, literal: str) -> tuple[int, int]:
+    spans = (match.span() for match in _TOKEN.finditer(text))
+    size = len(literal)
+    start = next((a for a, b in spans if b - a == size and text.startswith(literal, a)), 0)
+    before = text[:start]
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _check_depth(value: Any) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _where_twice(value: Any, wanted: _Twice) -> str:
+    path = next((path for path, found in _walk(value, "") if found is wanted), None)
+    place = f"in {clipped(path)}" if path else "at the top level" if value is wanted else "in the document"
+    return f"the key {clipped(wanted.key)!r} stands twice {place}"
+
+
+def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        yield path, value
+        for key, item in value.items():
+            yield from _walk(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk(item, f"{path}[{index}]")
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        made = {clean(key): _without_surrogates(item) for key, item in value.items()}
+        if len(made) != len(value):
+            raise DocumentError("two keys differ only in characters that are not valid Unicode")
+        return made
+    return value
+
+
+def clean(text: str) -> str:
+    """Return the text with every lone surrogate replaced by U+FFFD, so that it can be encoded."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def clipped(text: str) -> str:
+    """Return the text redacted, as one line, then cut to a length that fits in a message."""
+    text = one_line(redacted_text(text))
+    return text if len(text) <= _PATH_LIMIT else text[: _PATH_LIMIT - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """Return the text as one line that moves no cursor: every control character is a space."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+
+
+def kind_of(value: object) -> str:
+    """Name the JSON kind of a value for a message: `an array`, `text`, `true or false`, …."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "an array" if isinstance(value, list) else "an object"
+
+
+def pretty(value: Any) -> str:
+    """Return the document for stdout: two spaces, keys in their order, one newline at the end."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def canonical(value: Any) -> str:
+    """Return the one text of a value, independent of key order: the text that a checksum is taken of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

@@ -1,0 +1,1 @@
+"""TWS message codes, one log line to an event, events to outages."""

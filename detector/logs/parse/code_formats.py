@@ -1,0 +1,150 @@
+"""TWS codes out of a line, by the place where each dialect puts them and never by a bare number.
+
+Sources of the formats: ib_async and ib_insync (wrapper), Lean (HandleError), nautilus_trader (client/error.py), TWS's
+own launcher log and the Java samples (pipes), ibapi and IbPy (positional, key=value), plain custom lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from detector.logs.codes import CODES, explained
+from detector.logs.parse.line import Text, is_quoted
+from detector.logs.parse.vocabulary import BROKER, SUPPOSES, confirms
+
+_END = r"(?!\d|[.]\d)"
+_LABELS = (
+    r"(?:\b(?:error|errors?code|err|warning|warn|info|notice|message|msg|status|event|ib|ibkr|tws|api|code)\b"
+    r"|错误|錯誤|警告|消息|エラー|오류|\bfehler\b|\berreur\b|ошибка|\bfout\b|\berrore\b|\berro\b)"
+)
+# The place alone proves the code.
+_PROVEN: Final = (
+    ("req", re.compile(r"\b(?:error|warning|info|notice|message)\s{0,3}[: ]\s{0,3}(\d{3,5})\s{0,3},\s{0,3}req_?id\s{0,3}[=: ]\s{0,3}-?\d")),
+    ("(code", re.compile(r"\(code\s{0,2}[:=]\s{0,2}(\d{3,5})\s{0,2},\s{0,2}req_?id\s{0,2}[=:]\s{0,2}-?\d")),
+    ("|", re.compile(r"(?<![\w.])-?\d{1,10}\s{0,4}\|\s{0,4}(\d{3,5})\s{0,4}\|")),
+)  # fmt: skip
+_KEYED: Final = re.compile(
+    r"(?<![a-z])(?:(?:error|err|ib|ibkr|tws|msg|message)[ _]?)?code[\"']?\s{0,3}[=: ]\s{0,3}[\"']?(\d{3,5})"
+    + _END
+)
+_NOT_OURS: Final = re.compile(
+    r"(?:exit|exited|status|return|returned|http|zip|postal|country|area|response|result)[ _-]$"
+)
+_REQUEST: Final = re.compile(
+    r"(?:\b(?:req(?:uest)?|ticker|err(?:or)?)[_ ]?id|\breq(?:uest)?|\bid)[\"']?\s{0,3}[=:]?\s{0,3}[\"']?-?\d"
+)
+_AFTER_MINUS_ONE: Final = re.compile(
+    r"(?<![\w.#$+-])-1\s{0,3}[,:;|]?\s{0,3}(?:-\s{0,3})?[\[(]?(\d{3,5})" + _END + r"[\])]?\s{0,3}[,:;|–-]?\s"
+)
+_POSITIONAL: Final = re.compile(
+    _LABELS
+    + r"[^\w\n]{0,4}(?:for )?(?:req_?id )?\d{1,9}\s{0,2}[,: ]\s{0,2}(?:-\s)?(\d{3,5})"
+    + _END
+    + r"\s{0,2}[,:–-]?\s"
+)
+_LABELLED: Final = re.compile(_LABELS + r"[^\w\n]{0,4}(\d{3,5})" + _END + r"\s{0,2}(?:[\]):,|–(-]|$)")
+_PARENTHESISED: Final = re.compile(r"[(\[](\d{3,5})[)\]]")
+_FIRST: Final = re.compile(
+    r"[^\w\n-]{0,8}(?:\d{1,9}[ ,:]{1,3})?(\d{3,5})" + _END + r"[\])]?\s{0,2}[:\]),|–-]?\s"
+    r"(?!\s?(?:shares?|contracts?|lots?|rows?|records?|bars?|ticks?|bytes?|m?s|us|usd|times?)\b)"
+)
+_ALONE: Final = re.compile(r"error (\d{3,5})\.?\s*")
+_SHORTEST: Final = len("error 10197.  ")
+_BESIDE: Final = 12
+_A_DIGIT: Final = re.compile(r"\d")
+_WEAK: Final = (_AFTER_MINUS_ONE, _POSITIONAL, _LABELLED)
+_JOINS = r"(?:[/,&]\s?(?:and |or )?|(?:and|or|to|through) |[-–])"
+_NEIGHBOUR_BEFORE: Final = re.compile(rf"(\d{{3,5}})\s?{_JOINS}$")
+_NEIGHBOUR_AFTER: Final = re.compile(rf"\s?{_JOINS}\s?(\d{{3,5}}){_END}")
+_IBC_SPEAKS: Final = re.compile(r"\bibc\s?:")
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """One TWS code that a line reports, and where the form and the number begin.
+
+    It is `proven` by its place alone, else also by its words.
+    """
+
+    code: int
+    start: int
+    at: int
+    proven: bool = True
+
+
+def codes_of(text: Text) -> list[Coded]:
+    """Return the codes that a line reports, each once, in their order.
+
+    None out of IBC's own lines, or where the line only talks about codes.
+    """
+    body = text.body
+    if "ibc" in body and _IBC_SPEAKS.search(body):
+        return []
+    found: dict[int, Coded] = {}
+    for one in _in_proven_places(body):
+        if one.code not in found and _is_reported(one, body):
+            found[one.code] = one
+    if found:
+        return sorted(found.values(), key=lambda one: one.start)
+    for one in _in_weak_places(body):
+        if one.code not in found and _is_reported(one, body):
+            found[one.code] = one
+    return [] if len(found) > 1 else list(found.values())
+
+
+def _in_proven_places(body: str) -> Iterator[Coded]:
+    for sign, pattern in _PROVEN:
+        if sign in body:
+            for hit in pattern.finditer(body):
+                yield Coded(int(hit[1]), hit.start(), hit.start(1), proven=sign != "|" or hit[0][0] == "-")
+    if "code" in body and _REQUEST.search(body):
+        yield from _keyed(body, proven=True)
+    alone = _ALONE.fullmatch(body) if len(body) <= _SHORTEST else None
+    if alone:
+        yield Coded(int(alone[1]), 0, alone.start(1))
+
+
+def _in_weak_places(body: str) -> Iterator[Coded]:
+    if "code" in body:
+        yield from _keyed(body, proven=False)
+    for pattern in _WEAK:
+        yield from (
+            Coded(int(hit[1]), hit.start(), hit.start(1), proven=False) for hit in pattern.finditer(body)
+        )
+    if BROKER.search(body):
+        for hit in _PARENTHESISED.finditer(body):
+            yield Coded(int(hit[1]), hit.start(), hit.start(1), proven=False)
+    first = _FIRST.match(body)
+    if first:
+        yield Coded(int(first[1]), 0, first.start(1), proven=False)
+
+
+def _keyed(body: str, proven: bool) -> Iterator[Coded]:
+    for hit in _KEYED.finditer(body):
+        if not _NOT_OURS.search(body, max(0, hit.start() - 12), hit.start()):
+            yield Coded(int(hit[1]), hit.start(), hit.start(1), proven)
+
+
+def _is_reported(one: Coded, body: str) -> bool:
+    entry = explained(one.code)
+    if entry is None or _stands_in_a_list(one, body):
+        return False
+    if not one.proven and not confirms(entry.kind, body):
+        return False
+    if one.start and SUPPOSES.search(body, 0, one.start):
+        return False
+    return not is_quoted(body, one.at)
+
+
+def _stands_in_a_list(one: Coded, body: str) -> bool:
+    """Whether another code stands beside it, as in 1100/1101/1102."""
+    end = one.at + len(str(one.code))
+    begin = max(0, one.at - _BESIDE)
+    if not _A_DIGIT.search(body, begin, one.at) and not _A_DIGIT.search(body, end, end + _BESIDE):
+        return False
+    before = _NEIGHBOUR_BEFORE.search(body, begin, one.at)
+    after = _NEIGHBOUR_AFTER.match(body, end)
+    return any(hit is not None and int(hit[1]) in CODES for hit in (before, after))

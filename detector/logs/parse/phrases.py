@@ -1,0 +1,163 @@
+"""What a line says in words: the forms without a code, and what the gateway, IBC and the runtime itself log.
+
+A line that asks, denies, sets up or only talks about such a thing says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from detector.logs import events as say
+from detector.logs.codes import IBC_EXITS, ibc_exit
+from detector.logs.parse.line import Text, is_quoted
+from detector.logs.parse.vocabulary import BROKER, CLIENT_ID_USED, OTHER_ADDRESS, SUPPOSES
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing that a line says: its kind, of which farm, order or form, and in which words."""
+
+    kind: str
+    key: str = ""
+    note: str = ""
+    farms: tuple[str, ...] = field(default=())
+
+
+_DENIES: Final = re.compile(r"\b(?:no|not|never|without|zero|0|neither|nor|none|n't|any)\b[^.;:]{0,40}$")
+NOT_YET: Final = re.compile(r"\b(?:not|never|n't|no longer)\b")
+
+
+def has_one_of(words: Iterable[str], body: str) -> bool:
+    """Whether one of the words stands in the body: much cheaper than a pattern."""
+    for word in words:  # noqa: SIM110 - any() of a generator costs twice as much, for each of 100,000 lines
+        if word in body:
+            return True
+    return False
+
+
+_SESSION: Final = re.compile(
+    r"\bexisting session detected\b(?!\s?(?:action|handling|setting|policy|[=]|:?\s?(?:0|false|no|none)\b|\())"
+)
+_OF_A_SESSION: Final = re.compile(r"session|sitzung|sesi[oó]n|сесси|会话|會話|セッション|세션|\btws\b")
+_NOT_A_BROKER: Final = re.compile(
+    r"\b(?:browser|chrome|firefox|tmux|cookies?|localstorage|web ?ui|logged in or|user:|for user(?! (?:paper|live)-)|window launch|pid|ssh|vnc)\b"
+)
+
+
+def session_conflict(text: Text) -> Iterator[Said]:
+    """Yield that another session or client has taken this one's place."""
+    body = text.body
+    hit = _SESSION.search(body)
+    if hit is not None and not _NOT_A_BROKER.search(body) and asserts(body, hit):
+        yield Said(say.CONFLICT, "session", "Existing session detected")
+    hit = OTHER_ADDRESS.search(body)
+    if hit is not None and _OF_A_SESSION.search(body) and asserts(body, hit):
+        yield Said(say.CONFLICT, "address", "a session from a different IP address")
+    hit = CLIENT_ID_USED.search(body)
+    if hit is not None and not NOT_YET.search(hit[0]) and asserts(body, hit):
+        asks = body[hit.end() : hit.end() + 2].strip().startswith("?")
+        yield Said(say.CONFLICT, say.ASKING if asks else "client id", "client id in use")
+
+
+def asserts(body: str, hit: re.Match[str]) -> bool:
+    """Whether the line says so itself: it neither supposes nor denies nor quotes it."""
+    supposed, denied = SUPPOSES.search(body, 0, hit.end()), _DENIES.search(body, 0, hit.start())
+    return not supposed and not denied and not is_quoted(body, hit.start())
+
+
+_EXIT: Final = re.compile(r"\bexit(?:ed|ing)?\s{0,2}(?:code|status)\s{0,2}[=:]?\s{0,2}(\d{1,4})\b")
+_EXIT_OF_IBC: Final = re.compile(r"\bibc\b|exiting after error")
+_LOGIN_FAILED: Final = re.compile(
+    r"\blog[ -]?(?:in|on) (?:has |attempt )?failed\b(?! (?:count|times|attempts?|limit|today))|\bfailed to log ?[io]n\b|\blog[ -]?in failure\b"
+    r"|\bunrecogni[sz]ed user ?name or password\b|\btoo many failed log[ -]?in"
+)
+_SECOND_FACTOR: Final = re.compile(
+    r"\b(?:second[ -]factor|two[ -]factor|2fa|ib key)\b[^.\n]{0,60}?\b(?:timed[ -]out|(?:has |was )?expired|time-?out (?:expired|reached|exceeded))\b"
+)
+_OTHER_SERVICE: Final = re.compile(
+    r"redis|postgres|psycopg|mysql|mariadb|mongo|kafka|rabbitmq|amqp|elastic|https?://|slack|smtp|imap|dynamodb|\bsqs\b|\bs3\b"
+    r"|grafana|prometheus|statsd|influx|vault|consul|dashboard|webhook|telegram|discord|\bssh|sql ?server|database|\bdb\b|ldap"
+    r"|\bweb\b|docker|otel|datadog|metrics|alertmanager|for user '|health ?check endpoint"
+)  # fmt: skip
+
+
+def gateway_failed(text: Text) -> Iterator[Said]:
+    """Yield a failure of the gateway that is said outright: IBC's error exits, a failed login or second factor."""
+    body = text.body
+    exits = _EXIT.search(body)
+    if exits is not None and _EXIT_OF_IBC.search(text.low):
+        code = ibc_exit(int(exits[1]))
+        if code is not None and asserts(body, exits):
+            meaning = IBC_EXITS.get(code)
+            yield Said(say.FAILED, "exit", f"IBC exit code {code}{f', {meaning}' if meaning else ''}")
+    hit = _LOGIN_FAILED.search(body)
+    if hit is not None and not _OTHER_SERVICE.search(text.low) and asserts(body, hit):
+        yield Said(say.FAILED, "login", "login failed")
+    hit = _SECOND_FACTOR.search(body)
+    if hit is not None and not _OTHER_SERVICE.search(text.low) and asserts(body, hit):
+        yield Said(say.FAILED, "second factor", "second factor timed out")
+
+
+_REACHING: Final = (
+    "connected", "refused", "connect call failed", "timeout", "timed out", "api connection ready", "synchroni", "logged on",
+    "login has completed", "connection established", "connection successful",
+)  # fmt: skip
+_REFUSED: Final = re.compile(
+    r"\bconnectionrefusederror\b|\bconnection refused\b|\bconnect call failed\b|\beconnrefused\b"
+    r"|\brefused the network connection\b|\bactively refused\b"
+)
+_TIMED_OUT: Final = re.compile(
+    r"\b(?:connect(?:ion|ing|async)?|handshake)\b[^\n]{0,120}?(?:\btimeouterror\b|\btimed out\b|\btimeout\b)"
+    r"|(?:\btimeouterror\b|\btimed out\b)[^\n]{0,60}?\bconnect(?:ing|ion)? to\b"
+)
+_SUCCESS: Final = re.compile(
+    r"\bapi connection ready\b|\bsynchroni[sz]ation complete\b|\blogged on to server version\b|\bconnected to (?:the )?"
+    r"(?:ib|ibkr|tws|ib gateway|gateway|interactive brokers|broker)\b|\b(?:ib|ibkr|gateway|broker|api|tws) connected\b"
+    r"|\b(?:successfully |re-?)connected\b|\bconnection (?:established|successful)\b"
+)
+_FAILS: Final = re.compile(
+    r"\b(?:not|never|dis|failed|unable|could|cannot|trying|attempt(?:ing)?|n't|if|when|until|waiting)\b"
+)
+_PORT: Final = re.compile(r"(?::|\bport[ =:]{1,3}|', ?|, )(\d{2,5})\b(?!\s?/)")
+IB_PORTS: Final = frozenset({4000, 4001, 4002, 4003, 4004, 7496, 7497, 7498, 7499})
+
+
+def connecting(text: Text) -> Iterator[Said]:
+    """Yield an attempt to reach the gateway that failed, or that succeeded."""
+    body = text.body
+    if "login has completed" in body:
+        yield Said(say.LOGGED_IN)
+    hit = _SUCCESS.search(body)
+    if (
+        hit is not None
+        and not _FAILS.search(body, max(0, hit.start() - 40), hit.start())
+        and not _OTHER_SERVICE.search(body)
+    ):
+        yield Said(say.CONNECTED)
+        return
+    refused, late = _REFUSED.search(body), _TIMED_OUT.search(body)
+    hit = refused or late
+    if hit is None or _OTHER_SERVICE.search(text.low) or SUPPOSES.search(body, 0, hit.start()):
+        return
+    ports = [int(port) for port in _PORT.findall(body)]
+    if (not ports or IB_PORTS.intersection(ports)) and (refused or _ours(body, bool(ports))):
+        tail = text.begins == 0 and re.match(r"(?:[\w.]{1,80}\.)?\w{1,40}error\b", body)
+        form = "tail" if tail else "refused" if refused else "timeout"
+        yield Said(say.UNREACHED, form, "connection refused" if refused else "timeout on connecting")
+
+
+def _ours(body: str, ported: bool) -> bool:
+    """Whether a timeout on connecting is one of the broker's API and not of anything else."""
+    named = "api connection" in body or "gateway" in body or "timeouterror" in body
+    return ported or named or BROKER.search(body) is not None
+
+
+SPEAKERS: Final[tuple[tuple[tuple[str, ...], Callable[[Text], Iterator[Said]]], ...]] = (
+    (("existing session", " ip", "ip ", "client"), session_conflict),
+    (("exit", "log", "factor", "2fa", "ib key", "unrecogni"), gateway_failed),
+    (_REACHING, connecting),
+)
+"""What speaks of the gateway and the sessions, each with the words of which one must be there."""

@@ -1,0 +1,181 @@
+"""What the trading runtime itself logs: proofs of reconciliation and what owes one, orders, severe lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from detector.logs import events as say
+from detector.logs.parse.line import SEVERE_LEVELS, Text
+from detector.logs.parse.phrases import Said, has_one_of
+
+_RECONCILIATION: Final = re.compile(r"\bpositions?[ _-]reconcil\w{1,10}\b")
+_COUNTS: Final = tuple(
+    re.compile(rf"\b{name}[\"']?\s{{0,2}}[=:]\s{{0,2}}[\"']?(\d{{1,9}})\b")
+    for name in ("matched", r"internal(?:_count|_positions| count)?", r"broker(?:_count|_positions| count)?")
+)
+_OK: Final = re.compile(r"\bok\b")
+_MISSING: Final = (
+    re.compile(
+        r"\b(?P<what>missing|absent)[ _](?:at[ _]|in[ _]|from[ _])?(?:the )?(?P<whose>broker|internal)"
+        r"[ _](?:positions?|rows?|symbols?)(?: for| are| is)?\s{0,2}[=:]?\s{0,2}(?P<value>[^\s,;]{1,60})?"
+    ),
+    re.compile(
+        r"\b(?P<what>missing|absent)[ _](?P<whose>broker|internal)(?:_count)?[\"']?\s{0,2}[=:]\s{0,2}(?P<value>[\d\[{(][^\s,;]{0,60})"
+    ),
+    re.compile(
+        r"\b(?P<whose>broker|internal) positions? (?:is |are |was |were )?(?P<what>missing|absent|not found)\b"
+        r"(?:\s{0,2}[=:]\s{0,2}(?P<value>[^\s,;]{1,60}))?"
+    ),
+    re.compile(
+        r"\bpositions? (?P<what>missing|absent) (?:at|from|in|on) (?:the )?(?P<whose>broker|internal|engine)\b(?P<value>)"
+    ),
+)
+_NOT_MISSING: Final = re.compile(
+    r"\b(?:no|if|when|never|without|zero|0) (?:missing|absent)\b|\bno (?:broker|internal) positions? (?:is |are )?missing"
+)
+_NOTHING: Final = frozenset(
+    {"0", "[]", "{}", "()", "none", "null", "false", "no", "set()", "-", "''", '""', "zero", "without", "any"}
+)
+_DIFFERS: Final = re.compile(
+    r"\b(?:mismatch(?:ed)?|differs?|diverged?|drift(?:ed)?)\b(?!\s{0,2}[=:]\s{0,2}(?:0|none|false|\[\]))"
+)
+_NO_DIFFERENCE: Final = re.compile(
+    r"\b(?:no|without|if|when|whether|unless) (?:[\w-]{1,20} ){0,3}(?:mismatch|drift|differ|diverge)"
+)
+
+
+def reconciliation(text: Text) -> Iterator[Said]:
+    """Yield a proof that broker and internal positions agree, or that they differ.
+
+    The proof is a line `position reconciliation OK` whose three counts are there and the same.
+    """
+    body = text.body
+    missing = _missing(body) if has_one_of(("missing", "absent", "not found"), body) else None
+    if missing:
+        yield Said(say.DIFFERS, note=f"{missing} positions are missing")
+        return
+    hit = _RECONCILIATION.search(body)
+    if hit is None:
+        return
+    counts = [found[1] for pattern in _COUNTS if (found := pattern.search(body))]
+    if len(counts) == len(_COUNTS):
+        same = len({int(count) for count in counts}) == 1
+        if not same:
+            yield Said(say.DIFFERS, note=f"matched {counts[0]}, internal {counts[1]}, broker {counts[2]}")
+        elif _OK.search(body):
+            yield Said(say.PROVEN, note=counts[0])
+    elif _DIFFERS.search(body, hit.end()) and not _NO_DIFFERENCE.search(body):
+        yield Said(say.DIFFERS, note="the line says that they differ")
+
+
+def _missing(body: str) -> str | None:
+    """Return whose positions a line says are missing, or None; a count of none is not missing."""
+    if _NOT_MISSING.search(body):
+        return None
+    whose: set[str] = set()
+    for pattern in _MISSING:
+        for hit in pattern.finditer(body):
+            value = (hit["value"] or "").rstrip(".")
+            if value not in _NOTHING and not value.startswith("[]"):
+                whose.add(hit["whose"])
+    return " and ".join(sorted(whose)) or None
+
+
+_STARTED: Final = re.compile(
+    r"\b(?:trading |trader |core |strategy )?(?:engine|trader|runtime)[ _](?:has |was )?(?:re)?started\b(?! (?:thread|task|worker)\b)"
+    r"|\b(?:starting|started) (?:the )?(?:trading |core )?(?:engine|trader)\b|\bengine[ _]start(?:up)?(?:[ _]complete)?\b(?![ _]?(?:time|config|delay|timeout|grace))"
+)
+_RECONNECTED: Final = re.compile(
+    r"\bre-?connected to (?:the )?(?:ib|ibkr|tws|gateway|broker|interactive brokers)\b|\b(?:broker|ib|ibkr|gateway) reconnected\b"
+)
+_CLOSED: Final = re.compile(
+    r"\b(?:trade|position)(?: #?[\w-]{1,20}| for [\w. ]{1,20})?[ _](?:is |was |has been |fully )?closed\b(?! (?:count|total|today))|\bclosed (?:the )?(?:trade|position)\b"
+    r"|\bexit (?:order )?filled\b|\bclosed\b[^\n]{0,60}\b(?:realized|realised|pnl|p&l)"
+)
+_NO_DEBT: Final = re.compile(
+    r"\b(?:no|not|if|when|will|would|should|to be|being|failed|cannot|already|0|none|reject(?:s|ed)?|market (?:is )?closed|waiting|before|after|until)\b|[=:]\s?0\b"
+)
+
+
+def owing(text: Text) -> Iterator[Said]:
+    """Yield what owes a proof of reconciliation: the engine's start, a reconnect, the close of a trade."""
+    body = text.body
+    for pattern, what in (
+        (_STARTED, "engine start"),
+        (_RECONNECTED, say.RECONNECT),
+        (_CLOSED, "close of a trade"),
+    ):
+        hit = pattern.search(body)
+        if hit is not None and not _NO_DEBT.search(body, 0, hit.end()):
+            yield Said(say.OWES, note=what)
+            return
+
+
+_ORDERS: Final = (
+    (say.OUTCOME, re.compile(r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b")),
+    (say.FILL, re.compile(r"\bunknown[ _-]fill\b|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b|\bunmatched[ _]fill\b")),
+)  # fmt: skip
+_NAMED: Final = re.compile(
+    r"\border[ _]?(?:id|ref|no|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9][\w.-]{0,60})"
+)
+_PERMANENT: Final = re.compile(
+    r"\b(?:perm|exec|execution|trade|signal)[ _]?id[\"']?\s{0,2}[=:]\s{0,2}[\"']?([a-z0-9][\w.-]{0,60})"
+)
+_EMPTY: Final = re.compile(
+    r"[\"']?(?:\s{0,2}[=:]\s{0,2}|\s)[\"']?(?:false|0|no|none|null|\[\]|\{\}|cleared|resolved|ok)(?!\w)"
+)
+_OVER: Final = re.compile(r"\b(?:resolved|cleared|reconciled|confirmed as)\b")
+_NEGATED: Final = re.compile(
+    r"\b(?:no|not|without|zero|0|any|if|when|whether|unless|check(?:ed|ing)? for|never)\s(?:a |an |the )?$"
+)
+_LISTED: Final = re.compile(
+    r"\b(?:no|without|neither)\b[^.;]{0,400}\bn?or $|\b(?:if|when|whenever|unless|whether|runbook|example|threshold|alert on)\b[^.;]{0,400}$"
+)
+
+
+def orders(text: Text) -> Iterator[Said]:
+    """Yield an order of which a send has no known outcome, or a fill that belongs to no known order."""
+    body = text.body
+    for kind, pattern in _ORDERS:
+        hit = pattern.search(body)
+        if hit is None or _EMPTY.match(body, hit.end()) or _NEGATED.search(body, 0, hit.start()):
+            continue
+        order = _order(text, body)
+        if order is None and (_LISTED.search(body, 0, hit.start()) or _OVER.search(body)):
+            continue
+        if not _OVER.search(body, hit.end(), hit.end() + 40):
+            yield Said(kind, order or say.UNNAMED)
+
+
+def _order(text: Text, body: str) -> str | None:
+    """Return the order that the line names, in its own case: by its order id, else by another id."""
+    own = text.own[text.begins :]
+    for pattern in (_NAMED, _PERMANENT):
+        for hit in pattern.finditer(body):
+            if any(letter.isdigit() for letter in hit[1]) and not hit[1].startswith("unknown"):
+                return (own if len(own) == len(body) else body)[hit.start(1) : hit.end(1)].rstrip(".")
+    return None
+
+
+SPEAKERS: Final[tuple[tuple[tuple[str, ...], Callable[[Text], Iterator[Said]]], ...]] = (
+    (("reconcil", "missing", "absent", "not found"), reconciliation),
+    (("outcome", "fill", "execution"), orders),
+    (("start", "reconnected", "re-connected", "closed", "filled"), owing),
+)
+"""What speaks of the runtime, each with the words of which one must be there."""
+
+_BARE_CRASH: Final = re.compile(
+    r"traceback \(most recent call last\)|exception in thread \"|^unhandled exception\.? |^panic: |^thread '[^']{1,40}' panicked"
+)
+
+
+def is_severe(text: Text) -> bool:
+    """Whether the line is of level FATAL, CRITICAL or SEVERE."""
+    return text.level in SEVERE_LEVELS
+
+
+def begins_a_traceback(low: str) -> bool:
+    """Whether the lowered line begins a traceback or another crash report."""
+    return _BARE_CRASH.search(low) is not None

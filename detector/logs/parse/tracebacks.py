@@ -1,0 +1,49 @@
+"""Lines among their neighbours: what introduces a traceback.
+
+A traceback is many lines. Its first one counts as severe where no level introduces it; its inner lines quote code and
+other messages and say nothing themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from detector.logs.parse.line import INTRODUCING, text_of_line
+from detector.logs.parse.phrases_runtime import begins_a_traceback
+from detector.logs.parse.timestamps import time_of
+
+_CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
+_WITHIN: Final = 12
+_SEARCHED: Final = 200
+
+
+def is_introduced(index: int, texts: Sequence[str], streams: Sequence[str], already: bool) -> bool:
+    """Whether a level, or another traceback that it is chained to, introduces what begins at the line.
+
+    `already` is the answer where the lines of this reading do not say: the run before knows it.
+    """
+    stream = streams[min(index, len(streams) - 1)] if streams else ""
+    for line in _before(index, texts, streams, stream):
+        low = line[:1000].lower()
+        if any(words in low for words in _CHAINED):
+            return True
+        if begins_a_traceback(low):
+            return False
+        text = text_of_line(line[:1000])
+        if text.level is not None:
+            return text.level in INTRODUCING
+        if time_of(line, None) is not None:
+            return False
+    return already and index < _WITHIN
+
+
+def _before(index: int, texts: Sequence[str], streams: Sequence[str], stream: str) -> Iterator[str]:
+    """Yield the lines of the same stream that stand before, the nearest first, as far as they matter."""
+    found = 0
+    for at in range(index - 1, max(-1, index - 1 - _SEARCHED), -1):
+        if streams[at] == stream:
+            yield texts[at]
+            found += 1
+            if found == _WITHIN:
+                return

@@ -1,0 +1,84 @@
+"""The words in which a link, a farm or a session speaks, in the languages that TWS is shipped in.
+
+Codes decide; these words only confirm a code that stands in a weak place, and carry the forms without a code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from detector.logs import codes
+
+LINK: Final = (
+    r"(?:connectivit|connection|\blink\b|verbindung|konnektivit|connexion|conexi[oó]n|conectividad|connession|connettivit"
+    r"|conex[aã]o|соединени|связ[ьи]|подключени|verbinding|połączeni|bağlant|连接|連接|連線|连线|联机|接続|연결)"
+)
+GONE: Final = re.compile(
+    r"\b(?:lost|broken|interrupted|dropped)\b|verloren|unterbrochen|getrennt|abgebrochen|perdu|interromp|coupée?|rompu"
+    r"|perdid|interrump|\brota\b|cortad|pers[ao]\b|interrott|потеря|прерва|разорва|утра[тч]|verbroken|utracon|przerwan"
+    r"|kesildi|koptu|丢失|遗失|遺失|断开|斷開|中断|中斷|断线|斷線|失去|切断|失われ|途絶|切れ|끊|손실"
+)
+BACK: Final = re.compile(
+    r"restored|re-?established|recovered|reconnected|wiederhergestellt|wieder hergestellt|rétabli|restauré|restablecid"
+    r"|restaurad|recuperad|ripristinat|restabelecid|восстановл|hersteld|przywrócon|yeniden|恢复|恢復|重新连|重新連"
+    r"|已连接|回復|復旧|復元|再接続|복구|복원|재연결"
+)
+DATA_LOST: Final = re.compile(
+    r"(?<!no )data (?:is |was )?lost|(?<!no )lost data|(?<!no )data loss|数据(?:已)?丢失|資料(?:已)?遺失|datenverlust|daten (?:gingen )?verloren"
+    r"|données perdues|perte de données|datos perdidos|dati persi|dados perdidos|данные потеряны|データ(?:が|は)?(?:失|消失|損失)"
+    r"|데이터 ?손실"
+)
+BROKER: Final = re.compile(
+    r"(?<![a-z0-9])(?:ib|ibkr|tws)(?![a-z0-9])|interactive brokers|trader workstation|盈透"
+)
+OTHER_ADDRESS: Final = re.compile(
+    r"different ip|another ip|other ip address|anderen? ip|andere ip|adresse ip différente|autre adresse ip"
+    r"|(?:dirección )?ip (?:diferente|distinta)|indirizzo ip diverso|ip diferente|другого ip|不同的? ?ip|別の ?ip|異なる ?ip|다른 ip"
+)
+CLIENT_ID_USED: Final = re.compile(
+    r"\bclient[ _]?id\b[^.\n]{0,40}?\b(?:is |are )?(?:already |currently )(?:in use|used|connected)"
+    r"|\bduplicate client[ _]?id\b"
+)
+SUPPOSES: Final = re.compile(
+    r"\b(?:if|when|whenever|unless|until|once|in case|whether|should|would|might|will|(?:to )?avoid|prevents?"
+    r"|ignor(?:e|es|ed|ing)|suppress(?:es|ed|ing)?|filter(?:s|ed|ing)?|silenc(?:e|ed|ing)|treat(?:s|ed|ing)?"
+    r"|expect(?:s|ed|ing)?|match(?:es|ed|ing)?|pattern|regex|codes|handl(?:e|es|ing|er)|means?|meaning"
+    r"|(?:watch|look|scan|check|wait|test|alert|page)(?:s|es|ed|ing|ning)? (?:for|on|until)"
+    r"|e\.g\.|example|sample|docs?|documentation|runbook|readme|troubleshooting|see|tests?|testing|simulat(?:e|es|ed|ing|ion)"
+    r"|mock(?:ed|s|ing)?|fake|policy|inject(?:ed|s|ing)?|pars(?:e|es|ed|ing)|replay(?:s|ed|ing)?|dry[- ]run)\b|\bon\s?$"
+)
+"""Words before a message that show that the line supposes, sets up or talks about it, and does not report it."""
+
+_FARM_WORD = r"farm|ferme|granja|granje|ферм|ファーム|农场|農場|팜|hmds|secdef"
+
+CONFIRMS: Final[Mapping[str, re.Pattern[str]]] = {
+    codes.LINK_LOST: re.compile(rf"{LINK}|socket port|disconnected"),
+    codes.LINK_RESTORED: re.compile(rf"{LINK}|\breconnected\b"),
+    codes.FARM_BROKEN: re.compile(_FARM_WORD),
+    codes.FARM_OK: re.compile(_FARM_WORD),
+    codes.STREAM_DEAD: re.compile(
+        r"live updates?|actualiza|aktualisier|mises? à jour|обновлен|实时|即時|リアルタイム|실시간"
+    ),
+    codes.CONFLICT: re.compile(r"client[ _]?id"),
+    codes.CANNOT_CONNECT: re.compile(
+        r"couldn'?t connect|could not connect|cannot connect|connect(?:ion)? failed|连接|接続"
+    ),
+    codes.MARGIN: re.compile(r"margin|liquidat|urgent"),
+    codes.DISCLAIMER: re.compile(r"disclaimer|paper"),
+    codes.WARNED: OTHER_ADDRESS,
+}
+"""By class of code: what the text must speak of where the place of the code alone does not prove it."""
+
+
+def confirms(kind: str, text: str) -> bool:
+    """Whether the lowered text speaks of what a code of that class means."""
+    words = CONFIRMS.get(kind)
+    if words is None or not words.search(text):
+        return False
+    if kind == codes.LINK_LOST and BROKER.search(text) and "disconnected" in text:
+        return True
+    if kind in (codes.LINK_LOST, codes.FARM_BROKEN):
+        return GONE.search(text) is not None or "disconnected" in text or "reset" in text
+    return kind != codes.LINK_RESTORED or BACK.search(text) is not None

@@ -1,0 +1,1 @@
+"""Exchange hours, closures and IBKR's maintenance windows."""

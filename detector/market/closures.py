@@ -1,0 +1,89 @@
+"""The owner's override file: market closures announced at short notice, read out of parsed TOML.
+
+The table is generated out of a calendar library and cannot know a mourning day or a storm: 2025-01-09 was one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Final
+
+from detector.market._nyse_table import FIRST_YEAR, LAST_YEAR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OPENS: Final = time(9, 30)
+CLOSES: Final = time(16, 0)
+"""The regular session's hours, America/New_York; an early close lies between them."""
+
+SATURDAY: Final = 5
+"""The first weekday without a session."""
+
+_KEYS: Final = {"closed": ("date", "reason"), "early_close": ("date", "closes", "reason")}
+
+
+@dataclass(frozen=True, slots=True)
+class Closures:
+    """What the owner announced at short notice: days without a session, and early closes in New York time."""
+
+    closed: frozenset[date] = frozenset()
+    early: Mapping[date, time] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.closed, frozenset(self.early.items())))
+
+
+NONE: Final = Closures()
+
+
+def parse_closures(document: Mapping[str, object]) -> Closures:
+    """Closures from parsed TOML: `[[closed]] date, reason` and `[[early_close]] date, closes = "HH:MM", reason`.
+
+    `reason` is for people and may be left out. Raises `ValueError` that names the entry and what is wrong with it.
+    """
+    found: dict[date, time | None] = {}
+    for kind, rows in document.items():
+        if kind not in _KEYS or not isinstance(rows, list):
+            raise ValueError(f"{kind}: must be one of {', '.join(f'[[{known}]]' for known in _KEYS)}")
+        for number, entry in enumerate(rows, start=1):
+            try:
+                day = _announced_day(entry, _KEYS[kind])
+                if day in found:
+                    raise ValueError(f"{day} stands in another entry already")
+                found[day] = _announced_close(entry.get("closes")) if kind == "early_close" else None
+            except ValueError as error:
+                raise ValueError(f"[[{kind}]] number {number}: {error}") from None
+    early = {day: closes for day, closes in found.items() if closes is not None}
+    return Closures(frozenset(found.keys() - early.keys()), early)
+
+
+def _announced_day(entry: Mapping[str, object], known: tuple[str, ...]) -> date:
+    if not isinstance(entry, dict) or not isinstance(entry.get("reason", ""), str):
+        raise ValueError(f"must be a table of {', '.join(known)}, with a text as reason")
+    for key in sorted(entry.keys() - set(known)):
+        raise ValueError(f"unknown key {key!r}; known are {', '.join(known)}")
+    day = entry.get("date")
+    if not isinstance(day, date) or isinstance(day, datetime):
+        raise ValueError(f"date must be a TOML date such as 2026-11-27, not {day!r}")
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(outside(day))
+    if day.weekday() >= SATURDAY:
+        raise ValueError(f"{day} is a {day:%A}, when the market is closed anyway")
+    return day
+
+
+def _announced_close(text: object) -> time:
+    try:
+        closes = time.fromisoformat(text if isinstance(text, str) else "")
+    except ValueError:
+        closes = CLOSES
+    if f"{closes:%H:%M}" != text or not OPENS < closes < CLOSES:
+        raise ValueError(f'closes must be "HH:MM" in New York, after 09:30 and before 16:00, not {text!r}')
+    return closes
+
+
+def outside(day: date) -> str:
+    """Say that a day lies outside the years of the table."""
+    return f"{day} is outside the exchange calendar, which covers {FIRST_YEAR} to {LAST_YEAR}"

@@ -1,0 +1,172 @@
+"""The regular NYSE session as rules see it: open, closed or unknown at an instant, and how much of it a span holds.
+
+Days come from the generated `_nyse_table` and the owner's short-notice `Closures`; hours are 09:30 to 16:00, on early
+closes to 13:00, America/New_York (https://www.nyse.com/markets/hours-calendars). A session is half-open, [open, close).
+Outside the table's years, or without a zone database (slim containers), the market is *unknown*, never "closed".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from detector.market._nyse_table import CLOSED, EARLY, EARLY_CLOSE, FIRST_YEAR, LAST_YEAR
+from detector.market.closures import CLOSES, NONE, OPENS, SATURDAY, Closures, outside
+
+NEW_YORK: Final = "America/New_York"
+LOOK_AHEAD_DAYS: Final = 10
+"""How far `opens_in` looks: the longest closure since 1933 (September 2001) lasted six days with its weekend."""
+
+GRACE_MINUTES: Final = range(30, 90)
+"""What `grace_minute` may be: minutes after 09:00 New York."""
+
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+class MarketUnknown(Exception):  # noqa: N818  an answer of the calendar, not a fault of the program
+    """The calendar cannot say; `reason` tells a person why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason: Final = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One day's regular session, [opens, closes), in UTC."""
+
+    opens: datetime
+    closes: datetime
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether `moment` (aware) lies in the session."""
+        return self.opens <= moment < self.closes
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The market at one instant; durations in seconds, times in UTC. `is_open` is None when it is unknown."""
+
+    is_open: bool | None
+    why_unknown: str | None = None
+    open_for: float | None = None
+    past_grace: bool | None = None
+    opens_in: float | None = None
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+
+
+def market_at(moment: datetime, closures: Closures = NONE, grace_minute: int = 35) -> Market:
+    """The market at `moment` (aware, else `ValueError`).
+
+    `grace_minute` counts from 09:00 New York (75 is 10:15), one of `GRACE_MINUTES`, else `ValueError`: the open market
+    is `past_grace` from then on. `opens_in` is None when open, and when no open is known within `LOOK_AHEAD_DAYS`.
+    """
+    if grace_minute not in GRACE_MINUTES:
+        raise ValueError(f"grace_minute must be in {GRACE_MINUTES}, not {grace_minute}")
+    moment = in_utc(moment)
+    try:
+        day = new_york_day(moment)
+        session = session_on(day, closures)
+    except MarketUnknown as unknown:
+        return Market(is_open=None, why_unknown=unknown.reason)
+    if session is None or not session.holds(moment):
+        return Market(is_open=False, past_grace=False, opens_in=_opens_in(moment, day, closures))
+    open_for = (moment - session.opens).total_seconds()
+    return Market(
+        is_open=True,
+        open_for=open_for,
+        past_grace=open_for >= (grace_minute - OPENS.minute) * 60,
+        opens_at=session.opens,
+        closes_at=session.closes,
+    )
+
+
+def session_on(day: date, closures: Closures = NONE) -> Session | None:
+    """The session of a New York calendar day; None on a known non-trading day. Raises `MarketUnknown`."""
+    return _session(day, closures)
+
+
+def open_seconds(start: datetime, end: datetime, closures: Closures = NONE) -> float | None:
+    """Seconds of regular session in [start, end), both aware, else `ValueError`; None when any day of it is unknown."""
+    start, end = in_utc(start), in_utc(end)
+    if end <= start:
+        return 0.0
+    try:
+        first, last = new_york_day(start), new_york_day(end - _INSTANT)
+        held = _since_new_year(last, end, closures) - _since_new_year(first, start, closures)
+        for year in range(first.year, last.year):
+            held += _banked(year, closures)[-1]
+    except MarketUnknown:
+        return None
+    return held.total_seconds()
+
+
+def in_utc(moment: datetime) -> datetime:
+    """`moment` in UTC; raises `ValueError` when it names no zone."""
+    if moment.utcoffset() is None:
+        raise ValueError(f"{moment.isoformat()} names no time zone")
+    return moment.astimezone(UTC)
+
+
+def new_york_day(moment: datetime) -> date:
+    """The date in New York at `moment` (aware). Raises `MarketUnknown`."""
+    try:
+        return moment.astimezone(zone(NEW_YORK)).date()
+    except OverflowError:
+        raise MarketUnknown(outside(moment.date())) from None
+
+
+def zone(name: str) -> ZoneInfo:
+    """The IANA zone `name`; raises `MarketUnknown` where this machine has no zone database or lacks it."""
+    try:
+        return ZoneInfo(name)
+    except ZoneInfoNotFoundError:
+        raise MarketUnknown(f"the zone database of this machine lacks {name}; install tzdata") from None
+
+
+@lru_cache(maxsize=16_384)
+def _session(day: date, closures: Closures) -> Session | None:
+    if isinstance(day, datetime):
+        raise TypeError("a session belongs to a date in New York, not to a datetime")
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise MarketUnknown(outside(day))
+    new_york, listed = zone(NEW_YORK), f"{day:%m-%d}"
+    if day.weekday() >= SATURDAY or listed in CLOSED[day.year] or day in closures.closed:
+        return None
+    closes = closures.early.get(day, EARLY_CLOSE if listed in EARLY[day.year] else CLOSES)
+    return Session(*(datetime.combine(day, hour, new_york).astimezone(UTC) for hour in (OPENS, closes)))
+
+
+def _opens_in(moment: datetime, day: date, closures: Closures) -> float | None:
+    try:
+        for ahead in range(LOOK_AHEAD_DAYS + 1):
+            session = session_on(day + timedelta(days=ahead), closures)
+            if session is not None and session.opens > moment:
+                return (session.opens - moment).total_seconds()
+    except MarketUnknown:
+        pass
+    return None
+
+
+@lru_cache(maxsize=256)
+def _banked(year: int, closures: Closures) -> tuple[timedelta, ...]:
+    """The session time of `year` before each of its days; the last entry is the whole year."""
+    banked, day = [timedelta()], date(year, 1, 1)
+    while day.year == year:
+        session = session_on(day, closures)
+        banked.append(banked[-1] + (session.closes - session.opens if session else timedelta()))
+        day += timedelta(days=1)
+    return tuple(banked)
+
+
+def _since_new_year(day: date, moment: datetime, closures: Closures) -> timedelta:
+    """The session time from the first of January up to `moment`, which lies on `day` or is its end."""
+    session = session_on(day, closures)
+    today = timedelta()
+    if session is not None and moment > session.opens:
+        today = min(moment, session.closes) - session.opens
+    return _banked(day.year, closures)[day.timetuple().tm_yday - 1] + today

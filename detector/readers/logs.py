@@ -1,0 +1,89 @@
+"""The `logs` section: plain lines, CloudWatch events, or an object with events and the window that was read.
+
+Shape: CloudWatch Logs API reference, FilterLogEvents (`timestamp` in milliseconds, `message`, `logStreamName`).
+A message of several lines is those lines. Lines without a time take the order that they stand in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from detector.domain.read_context import Context
+from detector.domain.section_reading import Reading
+from detector.formats.strict_json import kind_of
+from detector.market.closures import NONE
+from detector.market.maintenance import in_quiet_window
+from detector.settings import IBKR_REGION, MARKET_CLOSURES, Settings
+
+if TYPE_CHECKING:
+    from detector.logs.parse.scan import Lines
+
+SECTIONS = ("logs",)
+_FACT = "logs"
+_MILLISECONDS_FROM = 100_000_000_000
+
+
+def read(raw: Any, reading: Reading, context: Context) -> None:
+    """Read what the lines say; an empty list that was read says that there was nothing."""
+    from detector.logs.parse.history import Window, opened  # noqa: PLC0415 - nor for this
+    from detector.logs.parse.scan import Lines  # noqa: PLC0415 - only a run that has lines pays for it
+
+    about: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
+    entries = about.get("events")
+    if not isinstance(entries, list):
+        if entries is not None:
+            reading.fault("logs.events", f"is {kind_of(entries)}, not a list")
+        return
+    reading.read.add("logs.events")
+    lines = Lines()
+    now = int(reading.taken_at.timestamp() * 1000)
+    for entry in entries:
+        _add(entry, lines, reading, now)
+    cut = reading.value("flag", "logs.truncated", about.get("truncated"))
+    if cut or (cut is None and about.get("truncated") is not None):
+        reading.partial.add(_FACT)
+    to = reading.value("time", "logs.to", about.get("to")) or reading.as_of
+    since = reading.value("time", "logs.from", about.get("from"))
+    window = Window(
+        since=since,
+        to=min(to, reading.taken_at),
+        cut=_FACT in reading.partial,
+        zone=context.profile.zone,
+        quiet=partial(_is_quiet, context.settings),
+    )
+    reading.values[_FACT] = opened(lines, window, context.before.logs)
+
+
+def _is_quiet(settings: Settings, at: datetime) -> bool | None:
+    return in_quiet_window(at, settings[IBKR_REGION], settings.files.get(MARKET_CLOSURES.name, NONE))
+
+
+def _add(entry: Any, lines: Lines, reading: Reading, now: int) -> None:
+    if isinstance(entry, str):
+        lines.add(entry, None)
+        return
+    if not isinstance(entry, dict):
+        reading.fault("logs.events", f"has an entry that is {kind_of(entry)}")
+        reading.partial.add(_FACT)
+        return
+    message = entry.get("message")
+    if not isinstance(message, str):
+        if message is not None:
+            reading.fault("logs.message", f"is {kind_of(message)}, not text")
+        reading.partial.add(_FACT)
+        return
+    reading.read.add("logs.message")
+    stamp = _stamp(entry.get("timestamp"), reading, now)
+    lines.add(message, stamp, str(entry.get("logStreamName") or ""))
+
+
+def _stamp(raw: object, reading: Reading, now: int) -> int | None:
+    """Return epoch milliseconds; None where the event names no time, or one that is not believed."""
+    reading.read.add("logs.timestamp")
+    if type(raw) is int and _MILLISECONDS_FROM <= raw <= now:
+        return raw
+    moment: datetime | None = reading.value("time", "logs.timestamp", raw)
+    return None if moment is None else round(moment.timestamp() * 1000)

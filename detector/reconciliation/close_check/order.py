@@ -1,0 +1,59 @@
+"""A close order that is asked about, and the answer: may it be sent? Three words, and only one of them sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+from detector.domain.instrument import Instrument, instrument_of
+
+Word = Literal["allow", "refuse", "cannot_tell"]
+ALLOW: Final = "allow"
+REFUSE: Final = "refuse"
+CANNOT_TELL: Final = "cannot_tell"
+BUY, SELL = "BUY", "SELL"
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The order that is asked about: so many of an instrument; `side` is None where the position decides."""
+
+    instrument: Instrument
+    quantity: Decimal
+    side: str | None = None
+    account: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the instrument's one name."""
+        return instrument_of(self.instrument)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer, its reason as one stable word and as a sentence, and what of the broker's rows it rests on.
+
+    `position` is signed. `working` is what the exits that work already can still fill, `exits` names them.
+    """
+
+    word: Word
+    reason: str
+    summary: str
+    side: str | None = None
+    position: Decimal | None = None
+    working: Decimal | None = None
+    exits: tuple[str, ...] = ()
+
+
+class Ended(Exception):  # noqa: N818 - an answer, not a fault
+    """The answer was found: nothing further is looked at."""
+
+    def __init__(self, word: Word, reason: str, summary: str) -> None:
+        super().__init__(summary)
+        self.verdict = Verdict(word, reason, summary)
+
+
+def unknown(reason: str, summary: str) -> Verdict:
+    """Return the verdict that nothing can be told, and why."""
+    return Verdict(CANNOT_TELL, reason, summary)

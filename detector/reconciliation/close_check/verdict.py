@@ -1,0 +1,151 @@
+"""May this close order be sent? What the broker itself shows decides, and nothing is allowed on a guess. Pure.
+
+Three answers: *allow* only where the broker's own rows, read in full and young enough, prove that the order closes;
+*refuse* where they prove that it does not; *cannot tell* in every other case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal, localcontext
+
+from detector.domain.broker_rows import Holding
+from detector.domain.facts import Facts
+from detector.domain.instrument import amount, exact, instrument_of, normal
+from detector.formats.plural import counted
+from detector.reconciliation.close_check.instrument_match import alike
+from detector.reconciliation.close_check.order import (
+    ALLOW,
+    BUY,
+    CANNOT_TELL,
+    REFUSE,
+    SELL,
+    Close,
+    Ended,
+    Verdict,
+)
+from detector.reconciliation.close_check.since_read import no_execution_since
+from detector.reconciliation.close_check.working_exits import exits_of, may_be_of
+
+_TOLD_APART: tuple[Callable[[Holding], object], ...] = (
+    lambda row: normal(row).sec_type,
+    lambda row: row.con_id,
+    lambda row: normal(row).multiplier,
+    lambda row: row.currency,
+    lambda row: row.trading_class,
+)
+_EXACT_DIGITS = 60  # quantities have at most 27, and no list has so many that their sum needed this
+
+
+def judged(close: Close, facts: Facts, asks_runtime: bool) -> Verdict:
+    """Return the verdict on an order, by facts of a broker section that was read in full and is young enough.
+
+    `asks_runtime` says that the runtime's own orders have to be seen too, because something is there to say them.
+    """
+    with localcontext(prec=_EXACT_DIGITS):
+        return _judged(close, facts, asks_runtime)
+
+
+def _judged(close: Close, facts: Facts, asks_runtime: bool) -> Verdict:
+    known = Verdict(CANNOT_TELL, "", "")
+    try:
+        account = _account(close, facts)
+        position = _position(close, facts, account)
+        known = replace(known, position=position)
+        side = _closing_side(close, position)
+        known = replace(known, side=side)
+        no_execution_since(close, facts, account)
+        exits = exits_of(close, facts, account, position, asks_runtime)
+    except Ended as ended:
+        return replace(ended.verdict, position=known.position, side=known.side)
+    working = sum((left for _, left in exits), Decimal(0))
+    known = replace(known, working=working, exits=tuple(order.title for order, _ in exits))
+    held, order = f"{amount(abs(position))} {close.name}", f"{side} {amount(close.quantity)}"
+    if working + close.quantity > abs(position):
+        said = (
+            f"{counted(len(exits), 'exit order')} ({', '.join(known.exits)}) for {amount(working)} of {held} already"
+            f" {'works' if len(exits) == 1 else 'work'}: with it, {order} would open the other side"
+        )
+        return replace(known, word=REFUSE, reason="exit_working", summary=f"{said}.")
+    return replace(known, word=ALLOW, reason="closes", summary=f"{order} closes, of {held} at the broker.")
+
+
+def _account(close: Close, facts: Facts) -> str | None:
+    """Return the account that the order is for, None where the broker's rows name none."""
+    rows = facts.broker_positions or ()
+    named = {row.account for row in rows} | {facts.broker_account}
+    accounts = sorted(account for account in named if account is not None)
+    if close.account is None and len(accounts) > 1:
+        raise Ended(
+            CANNOT_TELL,
+            "account",
+            f"The broker shows {len(accounts)} accounts; say which one with --account.",
+        )
+    if close.account is not None and close.account not in accounts:
+        raise Ended(CANNOT_TELL, "account", f"The broker's rows say nothing of account {close.account}.")
+    return close.account or (accounts[0] if accounts else None)
+
+
+def _position(close: Close, facts: Facts, account: str | None) -> Decimal:
+    """Return what the broker holds of the instrument, signed; lots of one instrument add up, no row is flat."""
+    rows = [row for row in facts.broker_positions or () if may_be_of(row.account, account)]
+    fits = [(row, _fits(close, row, account)) for row in rows]
+    doubtful = [row for row, fit in fits if fit is None]
+    if doubtful and all(row.quantity == 0 for row, fit in fits if fit is not False):
+        return Decimal(0)  # whichever of them it is, it is flat
+    if doubtful:
+        names = sorted({instrument_of(row) for row in doubtful})
+        raise Ended(
+            CANNOT_TELL, "instrument", f"{close.name} may be any of these at the broker: {', '.join(names)}."
+        )
+    found = [row for row, fit in fits if fit]
+    # Lots of one contract say the same of it; rows of which only some say a part may be two contracts.
+    if any(len({told(row) for row in found}) > 1 for told in _TOLD_APART):
+        raise Ended(CANNOT_TELL, "instrument", f"{close.name} may be more than one contract at the broker.")
+    return _sum(close, found)
+
+
+def _fits(close: Close, row: Holding, account: str | None) -> bool | None:
+    fit = alike(close.instrument, row)
+    return None if fit and row.account != account else fit
+
+
+def _sum(close: Close, found: Sequence[Holding]) -> Decimal:
+    quantities = [exact(row.quantity) for row in found]
+    seen = [quantity for quantity in quantities if quantity is not None]
+    if len(seen) < len(quantities):
+        raise Ended(CANNOT_TELL, "unread", f"How much of {close.name} the broker holds could not be read.")
+    if len({(quantity > 0) - (quantity < 0) for quantity in seen}) > 1:
+        said = ", ".join(amount(quantity) for quantity in seen)
+        raise Ended(
+            CANNOT_TELL, "contradiction", f"The broker's rows of {close.name} contradict each other: {said}."
+        )
+    return sum(seen, Decimal(0))
+
+
+def _closing_side(close: Close, position: Decimal) -> str:
+    """Return the side that closes the position; ends with a refusal where the order would not close it."""
+    quantity = amount(close.quantity)
+    if not position:
+        opens = {SELL: "a short position", BUY: "a long position"}.get(close.side or "", "a new position")
+        order = f"{close.side} {quantity}" if close.side else f"an order for {quantity}"
+        raise Ended(
+            REFUSE, "flat", f"The broker shows {close.name} flat: {order} would open {opens} of {quantity}."
+        )
+    side, held = (SELL, "long") if position > 0 else (BUY, "short")
+    if close.side not in (None, side):
+        raise Ended(
+            REFUSE,
+            "other_side",
+            f"The broker is {held} {amount(abs(position))} {close.name}: {close.side} {quantity} would add to it.",
+        )
+    if close.quantity > abs(position):
+        over, other = amount(close.quantity - abs(position)), "short" if position > 0 else "long"
+        raise Ended(
+            REFUSE,
+            "too_much",
+            f"The broker is {held} only {amount(abs(position))} {close.name}: {side} {quantity} would go through flat"
+            f" and open a {other} position of {over}.",
+        )
+    return side

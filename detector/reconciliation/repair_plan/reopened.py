@@ -1,0 +1,61 @@
+"""What would undo a repair: a runtime that is alive and keeps in memory what its store is to forget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from detector.domain.broker_rows import Holding
+from detector.domain.facts import Facts
+from detector.domain.instrument import amount
+from detector.formats.plural import counted
+from detector.formats.times import span
+from detector.reconciliation.closed_trades import reopened
+from detector.reconciliation.repair_plan.items import Item
+from detector.reconciliation.repair_plan.trade_claims import RUNTIME_LIST
+
+_RUNNING = "RUNNING"
+
+
+def stop_first(facts: Facts, found: Sequence[Item], stale_sec: float) -> tuple[str, ...]:
+    """Return why the runtime must not run while a row is changed; nothing where no row is to be changed."""
+    if not any(item.changes or item.in_memory for item in found):
+        return ()
+    return (*_lives(facts, stale_sec), *_remembers(facts, found))
+
+
+def _lives(facts: Facts, stale_sec: float) -> Iterator[str]:
+    if facts.heartbeat_at is not None:
+        age = facts.age_of(facts.heartbeat_at)
+        alive = age <= stale_sec
+        yield (
+            f"its heartbeat is {span(age)} old, so that it runs"
+            if alive
+            else f"its last heartbeat is {span(age)} old; whatever starts it again would load the rows as they are"
+        )
+    running = sum(task.last_status == _RUNNING for task in facts.tasks or ())
+    if running:
+        yield f"{counted(running, 'task')} of its service {'is' if running == 1 else 'are'} running"
+    if facts.heartbeat_at is None and facts.tasks is None:
+        yield "whether it runs was not seen, so that it has to be made sure of"
+
+
+def _remembers(facts: Facts, found: Sequence[Item]) -> Iterator[str]:
+    for item in found:
+        if item.in_memory:
+            yield f"its own list ({RUNTIME_LIST}) still holds {item.short} open, and it writes its rows from there"
+    for row, stores in reopened(facts):
+        if row.trade_id:
+            yield (
+                f"trade #{row.trade_id} was seen closed and is open again in {' and '.join(stores)}:"
+                " this has undone a repair before"
+            )
+
+
+def exposed(facts: Facts, found: Sequence[Item]) -> tuple[str, ...]:
+    """Return what the broker holds beside: while the runtime stands still, only orders at the broker protect it."""
+    rows = [row for row in facts.broker_positions or () if row.quantity and not _is_named(row, found)]
+    return tuple(f"{amount(row.quantity)} {row.instrument}" for row in rows if row.quantity)
+
+
+def _is_named(row: Holding, found: Sequence[Item]) -> bool:
+    return any(item.covers(row, row.account) for item in found if not item.position)

@@ -1,0 +1,106 @@
+"""What each place says of one trade, under its one canonical name with its other ids behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from detector.domain.facts import Facts
+from detector.domain.instrument import Instrument, amount, exact
+from detector.domain.runtime_rows import Position, Trade, other_ids
+from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.formats.times import whole
+
+RUNTIME_LIST, RUNTIME_TRADES = "open_positions", "recent_trades"
+
+Column = tuple[str, str, str]
+"""A column, what it says, and what it should say; the columns under our names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What one place says of a trade: whether it is open, how much of what, and how it ended.
+
+    `quantity` is signed; `is_unsigned` says that the row itself writes it without, beside its side.
+    """
+
+    place: str
+    held: bool | None
+    quantity: Decimal | None
+    instrument: Instrument
+    exit_price: float | None = None
+    realized_pnl: float | None = None
+    exit_reason: str | None = None
+    is_unsigned: bool = False
+
+    def corrected(self, wanted: Decimal) -> Column:
+        """Return the change of its quantity to what is wanted, as the row itself writes it."""
+        return quantity_column(self.quantity or Decimal(0), wanted, is_unsigned=self.is_unsigned)
+
+    @property
+    def words(self) -> str:
+        """Return it for a person: `position_state: open, 39`."""
+        state = {True: "open", False: "closed", None: "does not say whether it is open"}[self.held]
+        parts = [state]
+        if self.held is not False and self.quantity is not None:
+            parts.append(amount(self.quantity))
+        if self.exit_price is not None:
+            parts.append(f"exit {whole(self.exit_price)}")
+        if self.realized_pnl is not None:
+            parts.append(f"P&L {self.realized_pnl:,.2f}")
+        return f"{self.place}: {', '.join(parts)}" + (f" ({self.exit_reason})" if self.exit_reason else "")
+
+
+def quantity_column(said: Decimal, wanted: Decimal, *, is_unsigned: bool) -> Column:
+    """Return the change of a quantity, both without a sign where a side beside it bears that."""
+    old, new = (abs(said), abs(wanted)) if is_unsigned else (said, wanted)
+    return "quantity", amount(old), amount(new)
+
+
+def is_unsigned(row: StoredPosition) -> bool:
+    """Whether a short row writes its quantity without a sign, beside its side."""
+    signed = row.signed
+    return signed is not None and signed < 0 and row.quantity is not None and row.quantity > 0
+
+
+def title_of(facts: Facts, trade_id: str) -> str:
+    """Return the trade's one name: `trade #162 (signal #238, position #301)`."""
+    rows = [row for _, row in _rows(facts, trade_id)]
+    signal, position = (
+        next((found for row in rows if (found := getattr(row, name)) is not None), None)
+        for name in ("signal_id", "position_id")
+    )
+    return f"trade #{trade_id}{other_ids(signal, position)}"
+
+
+def sayings(facts: Facts, trade_id: str) -> tuple[Saying, ...]:
+    """Return what every place that was seen says of the trade; a place that does not know it says nothing."""
+    return tuple(_saying(place, row) for place, row in _rows(facts, trade_id))
+
+
+def every_trade(facts: Facts) -> tuple[str, ...]:
+    """Return the ids of all trades that any place speaks of, each once, by number."""
+    lists = (facts.store_positions, facts.store_trades, facts.open_positions, facts.recent_trades)
+    ids = {row.trade_id for rows in lists for row in rows or () if row.trade_id}
+    return tuple(sorted(ids, key=lambda one: (len(one), one)))
+
+
+def _rows(facts: Facts, trade_id: str) -> Iterator[tuple[str, StoredPosition | Trade | Position]]:
+    places = (
+        (POSITION_STATE, facts.store_positions),
+        (TRADES, facts.store_trades),
+        (RUNTIME_LIST, facts.open_positions),
+        (RUNTIME_TRADES, facts.recent_trades),
+    )
+    for place, rows in places:
+        yield from ((place, row) for row in rows or () if row.trade_id == trade_id)
+
+
+def _saying(place: str, row: StoredPosition | Trade | Position) -> Saying:
+    if isinstance(row, Trade):
+        held = row.held if place == TRADES else row.closed_at is None
+        return Saying(place, held, row.signed, row, row.exit_price, row.realized_pnl, row.exit_reason)
+    if isinstance(row, StoredPosition):
+        return Saying(place, row.held, row.signed, row, is_unsigned=is_unsigned(row))
+    return Saying(place, True, exact(row.quantity), row)

@@ -1,0 +1,124 @@
+"""Orders at work against what the broker holds: which of them are exits, and how much of a position they cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from detector.domain.broker_rows import EXIT, BrokerOrder, remaining_of
+from detector.domain.facts import Facts
+from detector.domain.instrument import COMBO, Instrument, normal, sign_of
+from detector.domain.runtime_rows import Order
+from detector.reconciliation.comparison import internal_lots
+from detector.reconciliation.holdings import netted
+from detector.reconciliation.instrument_index import Lookup
+
+
+class WorkingOrders:
+    """Every order at work, the runtime's and the broker's; one that both list stands twice.
+
+    TWS does not say what an order is for. An exit is what the runtime calls one, found by the order's id, a child of
+    another order, an order against the runtime's own position, or a stop that sells and that nothing calls an entry.
+    Orders of another account than the runtime's are another runtime's.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        listed: Iterable[Order] = (*(facts.orders or ()), *(facts.broker_orders or ()))
+        ours = facts.broker_account
+        self._orders = [
+            order
+            for order in listed
+            if order.is_working and (ours is None or account_of(order) in (None, ours))
+        ]
+        self._by_instrument = Lookup((normal(order), order) for order in self._orders)
+        self._kinds = {key: one.purpose for one in facts.orders or () if one.purpose for key in _ids(one)}
+        self._held = Lookup(
+            (lot.instrument, lot.quantity) for lot in netted(internal_lots(facts)) if lot.quantity
+        )
+        self._entries: dict[tuple[Instrument, int | None, str | None], Decimal] = {}
+
+    def has(self, instrument: Instrument) -> bool:
+        """Whether an order for that instrument is working."""
+        return self._by_instrument.has(normal(instrument))
+
+    def exits(self) -> Iterator[Order]:
+        """Yield every working order that is an exit."""
+        return (order for order in self._orders if self._kind(order) == EXIT)
+
+    def unknown(self) -> Iterator[Order]:
+        """Yield every working order of which nothing says whether it enters or exits."""
+        return (order for order in self._orders if self._kind(order) is None)
+
+    def _kind(self, order: Order) -> str | None:
+        kind = order.purpose or next((self._kinds[key] for key in _ids(order) if key in self._kinds), None)
+        return EXIT if kind is None and self._closes(order) else kind
+
+    def _closes(self, order: Order) -> bool:
+        if isinstance(order, BrokerOrder) and order.parent_id:
+            return True
+        sign = sign_of(order.side)
+        if order.is_stop and sign == -1:
+            return True
+        return sign is not None and any(quantity * sign < 0 for quantity in self._held.same(normal(order)))
+
+    def entries_against(self, order: Order) -> Decimal:
+        """Return what working orders on the other side of this one, in its instrument, may still open."""
+        key = normal(order), sign_of(order.side), account_of(order)
+        if key not in self._entries:
+            self._entries[key] = self._opposite(*key)
+        return self._entries[key]
+
+    def _opposite(self, instrument: Instrument, sign: int | None, account: str | None) -> Decimal:
+        found: dict[str, Decimal] = {}
+        for number, other in enumerate(self._by_instrument.same(instrument)):
+            mine = account is None or account_of(other) in (None, account)
+            if mine and sign is not None and sign_of(other.side) == -sign and other.purpose != EXIT:
+                found[(_ids(other) or [f"row {number}"])[0]] = remaining_of(other) or Decimal(0)
+        return sum(found.values(), Decimal(0))
+
+
+def account_of(order: Order) -> str | None:
+    """Return the account of an order; the runtime's own list names none."""
+    return order.account if isinstance(order, BrokerOrder) else None
+
+
+def is_combo(order: Order) -> bool:
+    """Whether it trades several contracts at once, so that it is of none of them alone."""
+    return normal(order).sec_type == COMBO or bool(isinstance(order, BrokerOrder) and order.leg_con_ids)
+
+
+def _ids(order: Order) -> list[str]:
+    return [f"{word} {one}" for word, one in (("perm", order.perm_id), ("order", order.order_id)) if one]
+
+
+class Protection:
+    """The stops, targets and other orders at the broker that would close a position."""
+
+    def __init__(self, orders: Iterable[BrokerOrder]) -> None:
+        working = [order for order in orders if order.is_working]
+        self._orders = Lookup((normal(order), order) for order in working if not is_combo(order))
+        self._combos = [normal(order) for order in working if is_combo(order)]
+
+    def of(self, instrument: Instrument, held: Decimal, account: str | None = None) -> Decimal | None:
+        """Return how much of a position the orders against it would close; None where that was not seen.
+
+        Of a group in which one cancels the others only the largest counts. A combo on its symbol may close it.
+        """
+        if any(combo.symbol in (None, instrument.symbol) for combo in self._combos):
+            return None
+        groups: dict[str, Decimal] = {}
+        for number, order in enumerate(self._orders.same(normal(instrument))):
+            if None not in (account, order.account) and order.account != account:
+                continue
+            sign, rest = sign_of(order.side), remaining_of(order)
+            if sign is None or rest is None:
+                return None
+            if sign * held < 0:
+                key = order.oca_group or f"order {number}"
+                groups[key] = max(groups.get(key, Decimal(0)), rest)
+        return sum(groups.values(), Decimal(0))
+
+
+def orders_of(facts: Facts) -> Sequence[Order]:
+    """Return every order that either side lists, working or done."""
+    return (*(facts.orders or ()), *(facts.broker_orders or ()))

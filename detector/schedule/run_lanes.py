@@ -1,0 +1,50 @@
+"""Whose run it is: the lane that its title names and its event begins, or none."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from detector.domain.schedule_windows import EVENT_OF, SCHEDULE, Lane, Run
+from detector.formats.strict_json import clipped
+from detector.formats.times import NEVER
+
+_NAMES_A_CRON: Final = re.compile(rf"(?:^|\| ){SCHEDULE} \S")
+
+
+def sorted_out(
+    lanes: Sequence[Lane], runs: Iterable[Run], ticks: Mapping[str, Sequence[datetime]], title: str
+) -> tuple[dict[str, tuple[Run, ...]], dict[str, int]]:
+    """Give each run to the lane that its whole title names and that its event begins.
+
+    A scheduled run whose title names no lane, as before there was a run-name, is that of the nearest tick.
+    """
+    found: dict[str, list[Run]] = {lane.name: [] for lane in lanes}
+    others: Counter[str] = Counter()
+    for run in runs:
+        lane = next((lane for lane in lanes if _is_of(run, lane, title)), None)
+        if lane is None and run.event == SCHEDULE and not _NAMES_A_CRON.search(run.title):
+            lane = _nearest(run, [lane for lane in lanes if lane.trigger == SCHEDULE], ticks)
+        if lane is None:
+            others[clipped(run.title or run.event)] += 1
+        else:
+            found[lane.name].append(run)
+    return {name: tuple(own) for name, own in found.items()}, dict(others)
+
+
+def _is_of(run: Run, lane: Lane, title: str) -> bool:
+    return run.event == EVENT_OF[lane.trigger] and run.title == f"{title}{lane.name}"
+
+
+def _nearest(run: Run, lanes: Sequence[Lane], ticks: Mapping[str, Sequence[datetime]]) -> Lane | None:
+    """Return the lane that was due last before the run; where none was, the first one."""
+
+    def due(lane: Lane) -> datetime:
+        before = bisect_right(ticks[lane.name], run.created_at)
+        return ticks[lane.name][before - 1] if before else NEVER
+
+    return max(lanes, key=due, default=None)

@@ -1,0 +1,206 @@
+"""The runs as GitHub lists them: single runs out of its JSON, and a listing that knows what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from detector.domain.schedule_windows import COMPLETED, Run, Unread
+from detector.formats.plural import counted
+from detector.formats.strict_json import clipped
+from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, parse_run_time, text_of
+
+MOST_LISTED: Final = 1000
+"""GitHub lists no more runs than this under a filter, and may say that there are no more."""
+
+_IN_GH: Final = {  # the names that `gh run list --json` gives the same fields
+    "created_at": "createdAt",
+    "run_started_at": "startedAt",
+    "updated_at": "updatedAt",
+    "display_title": "displayTitle",
+    "run_attempt": "attempt",
+    "id": "databaseId",
+}
+_BEGINS_WITHIN = timedelta(
+    minutes=1
+)  # a first attempt begins with its run; a later one keeps the run's creation
+
+
+class ListError(ValueError):
+    """A run or a list of runs that cannot be read; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """Whose runs are wanted: the name of the workflow's file, and the name that the file gives itself."""
+
+    file: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The runs that were listed, each once, in the order of their creation, and the spans that were not read.
+
+    `left_out` names the workflow of each run that was another's.
+    """
+
+    runs: tuple[Run, ...]
+    unread: tuple[Unread, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def run_of(item: Any) -> Run:
+    """Return one item of "list workflow runs", or of `gh run list --json`; raises ListError.
+
+    What a run leaves out is not guessed. GitHub's description lets `status` be null: such a run is not completed,
+    unless it has a conclusion.
+    """
+    if not isinstance(item, Mapping):
+        raise ListError("a run is not an object")
+    created, started = _time(item, "created_at"), _time(item, "run_started_at")
+    if created is None:
+        raise ListError("a run has no created_at")
+    number = _field(item, "id")
+    event, conclusion = _text(item, "event"), _text(item, "conclusion")
+    if "status" not in item or not event:
+        raise ListError(f"a run has no {'event' if 'status' in item else 'status'}: list it with that field")
+    return Run(
+        created_at=created,
+        event=event,
+        title=str(_field(item, "display_title") or ""),
+        status=_text(item, "status") or (COMPLETED if conclusion else ""),
+        conclusion=clipped(conclusion) or None,
+        attempt=_attempt(item, created, started),
+        started_at=started,
+        updated_at=_time(item, "updated_at"),
+        number=number if isinstance(number, int) else None,
+    )
+
+
+def _attempt(item: Mapping[str, Any], created: datetime, started: datetime | None) -> int:
+    """Return which attempt it was; where that is not said, one that began long after the creation is a re-run."""
+    attempt = _field(item, "run_attempt")
+    if attempt is None:
+        if started is None:
+            raise ListError("a run has neither run_attempt nor run_started_at: a re-run could not be told")
+        return 1 if started - created <= _BEGINS_WITHIN else 2
+    if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
+        raise ListError("a run's run_attempt is not a whole number from 1 on")
+    return attempt
+
+
+def in_order(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Return the runs by their creation, each once: a page that moved while it was read repeats some."""
+    once = {("id", run.number) if run.number is not None else ("index", i): run for i, run in enumerate(runs)}
+    return tuple(sorted(once.values(), key=lambda run: (run.created_at, run.number or 0)))
+
+
+def listing_of_file(document: Any, listed_at: datetime | None, of: Workflow | None = None) -> Listing:
+    """Return the listing that a file holds: one answer of the API, a list of them, or a list of runs.
+
+    A file knows nothing of the time after it was listed. Where its owner does not say when that was, all that
+    comes after its newest run is unread. So is the rest of a list of which GitHub says that it is longer, and
+    what comes before the oldest run of a bare list, which does not say how many there are. Runs that say that
+    they are not `of` this workflow are left out; raises ListError, also where that leaves none.
+    """
+    items, total = _read(document)
+    runs = in_order(run_of(item) for item in items)
+    unread = list(_unread(items, runs, total))
+    if listed_at is None:
+        newest = runs[-1].created_at if runs else NEVER
+        why = "nobody says when the file of runs was listed (--listed-at)"
+        unread.insert(0, Unread(newest, RUNS_UNTIL, why))
+    ours, left_out = _parted(items, of)
+    return Listing(in_order(run_of(item) for item in ours), tuple(unread), left_out)
+
+
+def _unread(items: list[Any], runs: tuple[Run, ...], total: int | None) -> Iterator[Unread]:
+    """Yield what a list lacks of the time before it was listed; raises ListError for one that contradicts itself."""
+    if total is not None and len(runs) > total:
+        raise ListError(f"it holds {len(runs)} runs and says that there are {total} (total_count)")
+    if total is not None and len(runs) == total != MOST_LISTED:
+        return
+    complete_from = _complete_from(items, runs)
+    if total is not None:
+        why = f"the file holds {len(runs)} of {total} runs"
+        if len(runs) == total:
+            why = f"the file holds {total} runs, and GitHub lists no more under a filter"
+    elif complete_from == RUNS_UNTIL:
+        why = "a bare list of runs that is empty, or not newest first, does not say what it lacks"
+    else:
+        why = f"a bare list does not say whether there are older runs than that of {text_of(complete_from)}"
+    yield Unread(NEVER, complete_from, why)
+
+
+def _read(document: Any) -> tuple[list[Any], int | None]:
+    """Return the items, and how many GitHub says that there are; None where nobody says."""
+    pages = document if isinstance(document, list) else [document]
+    if any(isinstance(page, Mapping) and "workflow_runs" in page for page in pages):
+        items = [item for page in pages for item in _items(page)]
+        return items, max(page["total_count"] for page in pages)
+    if not isinstance(document, list):
+        raise ListError("it is neither a list of runs nor an object with workflow_runs")
+    return pages, None
+
+
+def _items(page: Any) -> list[Any]:
+    items = page.get("workflow_runs") if isinstance(page, Mapping) else None
+    total = page.get("total_count") if isinstance(page, Mapping) else None
+    if not isinstance(items, list) or not isinstance(total, int) or isinstance(total, bool):
+        raise ListError("a page has no workflow_runs and total_count")
+    return items
+
+
+def _parted(items: list[Any], of: Workflow | None) -> tuple[list[Any], tuple[str, ...]]:
+    """Part the runs that may be of the workflow from those that say that they are another's."""
+    if of is None:
+        return items, ()
+    whose = [_other(item, of) for item in items]
+    ours = [item for item, other in zip(items, whose, strict=True) if not other]
+    left_out = tuple(clipped(other) for other in whose if other)
+    if left_out and not ours:
+        raise ListError(
+            f"none of its {counted(len(items), 'run')} is of {of.file}: they are of {left_out[0]}"
+        )
+    return ours, left_out
+
+
+def _other(item: Mapping[str, Any], of: Workflow) -> str:
+    """Return the workflow that a run says it is of, where that is another; a path says it better than a name."""
+    path, name = item.get("path"), item.get("workflowName")
+    if isinstance(path, str) and path:
+        return "" if PurePosixPath(path.partition("@")[0]).name == of.file else path
+    return name if isinstance(name, str) and name not in {"", of.name} else ""
+
+
+def _complete_from(items: list[Any], runs: tuple[Run, ...]) -> datetime:
+    """Return from when on a cut list is complete: its oldest run where the newest stand first, else never."""
+    times = [run_of(item).created_at for item in items]
+    newest_first = all(later >= earlier for later, earlier in pairwise(times))
+    return runs[0].created_at if runs and newest_first else RUNS_UNTIL
+
+
+def _field(item: Mapping[str, Any], name: str) -> Any:
+    return item.get(name, item.get(_IN_GH.get(name, name)))
+
+
+def _text(item: Mapping[str, Any], name: str) -> str:
+    found = _field(item, name)
+    if found is not None and not isinstance(found, str):
+        raise ListError(f"a run's {name} is not a text")
+    return found or ""
+
+
+def _time(item: Mapping[str, Any], name: str) -> datetime | None:
+    text = _field(item, name)
+    if text is None:
+        return None
+    try:
+        return parse_run_time(str(text))
+    except TimeError as error:
+        raise ListError(f"a run's {name} {error}") from None

@@ -1,0 +1,81 @@
+"""An artifact as a file: read as it is, written so that it is the old one or the new one at any instant."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from detector.formats.strict_json import MAX_BYTES, DocumentError, parse
+
+
+class UnreadError(DocumentError):
+    """The document could not be had this time; it may be there and good the next time."""
+
+
+class Absent:
+    """Marks a file that does not exist, which is a first run."""
+
+
+ABSENT = Absent()
+
+
+def read(path: Path) -> Any:
+    """Return the parsed document, ABSENT where there is no such file, or the reason as a DocumentError value.
+
+    A file that is there and that cannot be read is UnreadError.
+    """
+    try:
+        with path.open("rb") as file:
+            return parse(file.read(MAX_BYTES + 1))
+    except FileNotFoundError:
+        return ABSENT
+    except DocumentError as error:
+        return error
+    except OSError as error:
+        return UnreadError(error.strerror or type(error).__name__)
+
+
+def keep_bad(path: Path) -> None:
+    """Keep a file that could not be used beside itself as `.bad`; best effort, never over another one."""
+    beside = path.with_name(path.name + ".bad")
+    with suppress(OSError):
+        if path.is_file() and not beside.exists():
+            try:
+                os.link(path, beside)
+            except OSError:
+                shutil.copyfile(path, beside)
+
+
+def write(path: Path, text: str) -> None:
+    """Write the file atomically: a temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    Raises OSError; the old file is then untouched. What is no file, such as a pipe or /dev/null, is written
+    into as it stands: a rename would put a file in its place.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some file systems cannot sync a folder; the rename itself is done
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

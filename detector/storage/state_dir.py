@@ -1,0 +1,116 @@
+"""The memory as plain files in one folder: a few generations, each written whole, and one run at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from detector.domain.memory import lost
+from detector.formats.edge_error import TIMEOUT, EdgeError
+from detector.formats.strict_json import DocumentError
+from detector.readers.previous import Expected
+from detector.storage import file as local
+from detector.storage.newest import MOST_READ, Found, newest
+
+KEPT = MOST_READ
+_LOCK = ".lock"
+_LONGEST = 100  # of a runtime's name in a file's name
+_LOOK_AGAIN_SEC = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The folder of `run --state`: `memory-<runtime>-<generation>.json`, the newest KEPT of each runtime."""
+
+    path: Path
+
+    @contextmanager
+    def locked(self, wait_sec: float) -> Iterator[str | None]:
+        """Hold the folder for one run, made where it is not there yet; raises EdgeError where another run has it.
+
+        Another run is waited for so long. The kernel lets go of the lock when its holder ends, however it ends.
+        Yields why the folder cannot be held, or None: a disk that takes nothing must not keep an alert back.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            yield f"{self.path} cannot be held ({error.strerror})"
+            return
+        try:
+            yield self._take(handle, time.monotonic() + wait_sec)
+        finally:
+            os.close(handle)
+
+    def _take(self, handle: int, until: float) -> str | None:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise EdgeError(f"another run holds {self.path}", reason=TIMEOUT) from None
+                time.sleep(_LOOK_AGAIN_SEC)
+            except OSError as error:  # a file system without locks
+                return f"{self.path} cannot be held ({error.strerror})"
+            else:
+                return None
+
+    def find(self, expected: Expected) -> Found:
+        """Return the newest memory of this runtime that can be used; no file at all is a first run."""
+        try:
+            files = self._files(expected.runtime)
+        except FileNotFoundError:
+            return Found()
+        except OSError as error:
+            why = f"{self.path} cannot be read ({error.strerror})"
+            return Found(lost(why), unread=why)
+        return newest(((file.name, _document(file)) for file in files), expected) or Found()
+
+    def store(self, text: str, runtime: str, generation: int) -> None:
+        """Write this generation and keep the newest few; raises OSError, with every older one untouched.
+
+        What stands there with a higher number could not be used, or this would not be the newest: it is kept
+        aside as `.bad`, out of the way of the next run. What is of another runtime stays as it is.
+        """
+        mine = self.path / f"{_head(runtime)}{generation:08d}.json"
+        if mine.exists():
+            local.keep_bad(mine)
+        local.write(mine, text)
+        with suppress(OSError):  # what is left too much is read past, and tried again
+            files = self._files(runtime)
+            at = files.index(mine)
+            for file in files[:at]:
+                _put_aside(file)
+            for file in (*files[at + KEPT :], *self.path.glob(".memory-*.tmp")):
+                file.unlink()
+
+    def _files(self, runtime: str) -> list[Path]:
+        """Return the files of one runtime, the highest generation first."""
+        name = re.compile(rf"{re.escape(_head(runtime))}([0-9]{{8,12}})\.json")
+        found = {path: name.fullmatch(path.name) for path in self.path.iterdir()}
+        numbered = [(int(match[1]), path) for path, match in found.items() if match]
+        return [path for _, path in sorted(numbered, reverse=True)]
+
+
+def _head(runtime: str) -> str:
+    return f"memory-{quote(runtime, safe=' ')[:_LONGEST]}-"
+
+
+def _put_aside(file: Path) -> None:
+    bad = file.with_name(file.name + ".bad")
+    if bad.exists():
+        file.unlink()
+    else:
+        file.rename(bad)
+
+
+def _document(file: Path) -> object:
+    document = local.read(file)
+    return DocumentError("it is gone") if document is local.ABSENT else document

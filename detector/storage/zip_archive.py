@@ -1,0 +1,65 @@
+"""A workflow's artifact as it travels: a zip with exactly one named member, read in memory under caps.
+
+Nothing is extracted: no name out of the archive ever becomes a path.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from io import BytesIO
+
+from detector.formats.strict_json import MAX_BYTES, DocumentError
+
+# Both lie well above what is ever stored (MOST_STORED), even where it cannot be packed at all.
+MOST_COMPRESSED = 8 * 1024 * 1024  # also the most that is downloaded
+MOST_UNPACKED = MAX_BYTES
+MOST_RATIO = 200  # a memory of 500 conditions that are all alike packs 40 to 1; zeros pack 1,000 to 1
+_PACKED_BY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError)
+
+
+def member_of(data: bytes, name: str) -> bytes:
+    """Return the content of the archive's one member, which must be called `name`; raises DocumentError."""
+    if len(data) > MOST_COMPRESSED:
+        raise DocumentError(f"the archive is larger than {MOST_COMPRESSED} bytes")
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            member = _only(archive.infolist(), name)
+            _check(member)
+            with archive.open(member) as file:
+                content = file.read(MOST_UNPACKED + 1)
+                whole = not file.read(1)
+    except DocumentError:
+        raise
+    except _BROKEN as error:
+        raise DocumentError(f"the archive cannot be read ({type(error).__name__})") from None
+    if len(content) > MOST_UNPACKED or not whole:
+        raise DocumentError(_TOO_LARGE)
+    return content
+
+
+_TOO_LARGE = f"the archive unpacks to more than {MOST_UNPACKED} bytes"
+
+
+def _only(members: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
+    if len(members) != 1:
+        raise DocumentError(f"the archive has {len(members)} members instead of one")
+    if members[0].filename != name:
+        raise DocumentError(f"the archive's member is not called {name}")
+    return members[0]
+
+
+def _check(member: zipfile.ZipInfo) -> None:
+    """Refuse what no run of this program ever stored; raises DocumentError."""
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise DocumentError("the archive's member is not a plain file")
+    if member.flag_bits & _ENCRYPTED or member.compress_type not in _PACKED_BY:
+        raise DocumentError("the archive's member is packed in a way that is not read")
+    if member.file_size > MOST_UNPACKED:
+        raise DocumentError(_TOO_LARGE)
+    if member.file_size > MOST_RATIO * max(1, member.compress_size):
+        raise DocumentError(f"the archive unpacks to more than {MOST_RATIO} times its size")

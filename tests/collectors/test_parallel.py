@@ -1,0 +1,174 @@
+"""Sources side by side: the whole takes the slowest plus little, and ends whatever a source does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from detector.collectors._clients import World
+from detector.collectors._parallel import side_by_side
+from detector.collectors._source import Answer, Source
+from detector.collectors._walk import all_collectors, configured, not_configured
+from detector.domain.snapshot import SECTIONS
+from detector.formats.edge_error import REASONS, EdgeError
+from detector.settings import STATUS_URL
+from tests.support.snapshots import NOW, ROOT, settings_of
+
+WORLD = World({}, lambda: NOW)
+
+
+def source(name: str, read) -> Source:
+    return Source(name, STATUS_URL, "here", read)
+
+
+def sleeps(seconds: float, value=None):
+    def read(ask) -> Answer:
+        time.sleep(seconds)
+        return Answer(value or {}, NOW)
+
+    return read
+
+
+def raises(error: BaseException):
+    def read(ask) -> Answer:
+        raise error
+
+    return read
+
+
+def run(sources, **settings):
+    began = time.monotonic()
+    found = list(side_by_side(sources, settings_of({"SOURCE_TIMEOUT_SEC": "5", **settings}), WORLD))
+    return {one.source.name: one for one in found}, time.monotonic() - began
+
+
+def test_it_takes_as_long_as_the_slowest():
+    found, elapsed = run([source(f"s{number}", sleeps(0.5)) for number in range(20)])
+    assert len(found) == 20
+    assert elapsed < 0.8
+
+
+def test_each_is_told_as_it_answers():
+    order = [
+        one.source.name
+        for one in side_by_side(
+            [source("slow", sleeps(0.4)), source("quick", sleeps(0))],
+            settings_of({"SOURCE_TIMEOUT_SEC": "5"}),
+            WORLD,
+        )
+    ]
+    assert order == ["quick", "slow"]
+
+
+@pytest.mark.parametrize("limit", ["SOURCE_TIMEOUT_SEC", "COLLECT_TIMEOUT_SEC"])
+def test_one_that_never_comes_back_is_left_behind(limit):
+    """Such as a name look-up, which no time limit of Python's reaches."""
+    never = threading.Event()
+    found, elapsed = run(
+        [source("hangs", lambda ask: never.wait(9)), source("answers", sleeps(0, {"a": 1}))], **{limit: "0.3"}
+    )
+    never.set()
+    assert elapsed < 1
+    assert (found["hangs"].reason, found["hangs"].entry["state"]) == ("timeout", "failed")
+    assert found["answers"].answer.section == {"a": 1}
+
+
+def test_what_was_left_behind_ends_with_the_program():
+    code = (
+        "import threading\n"
+        "from tests.collectors.test_parallel import *\n"
+        "list(side_by_side([source('hangs', lambda ask: threading.Event().wait())],"
+        " settings_of({'SOURCE_TIMEOUT_SEC': '0.1'}), WORLD))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=20, check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("hunter2"),
+        RecursionError(),
+        MemoryError(),
+        ZeroDivisionError("hunter2"),
+        UnicodeDecodeError("a", b"", 0, 1, ""),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_collector_that_breaks_is_a_failed_source(error):
+    found, _ = run([source("broken", raises(error)), source("answers", sleeps(0))])
+    assert found["broken"].reason == "unreadable"
+    assert type(error).__name__ in found["broken"].detail
+    assert "hunter2" not in found["broken"].detail
+    assert found["answers"].answer is not None
+
+
+def test_what_a_failure_says_is_one_redacted_line_of_bounded_length():
+    said = "no\x1b[31m way\nfor U1234567 with sesame-sesame " + "x" * 999
+    found, _ = run([source("s", raises(EdgeError(said, reason="denied")))], STATUS_TOKEN="sesame-sesame")
+    detail = found["s"].detail
+    assert detail.startswith("no [31m way for live-1 with [redacted] xxx")
+    assert len(detail) == 300
+
+
+def test_an_entry_is_what_the_contract_says():
+    found, _ = run(
+        [source("a", sleeps(0)), source("b", raises(EdgeError("it is not there", reason="missing")))]
+    )
+    ok, failed = found["a"].entry, found["b"].entry
+    assert ok == {"state": "ok", "as_of": "2026-06-02T15:00:00Z", "elapsed_ms": ok["elapsed_ms"]}
+    assert failed == {
+        "state": "failed",
+        "reason": "missing",
+        "detail": "it is not there",
+        "elapsed_ms": failed["elapsed_ms"],
+    }
+
+
+# --- the walk -----------------------------------------------------------------------------------------
+
+
+def test_the_walk_finds_every_file_and_nothing_else():
+    names = [vars(one)["__name__"].rpartition(".")[2] for one in all_collectors()]
+    files = sorted(path.stem for path in (ROOT / "detector" / "collectors").glob("[a-z]*.py"))
+    assert names == files == ["containers", "dashboard", "ecs", "logs", "sections", "stores"]
+
+
+def test_every_section_that_can_be_collected_is_offered_once():
+    offered = [offer.section for offer in not_configured(settings_of())]
+    assert sorted(offered) == sorted(set(SECTIONS) - {"sources", "previous"})
+
+
+def test_without_settings_nothing_is_configured():
+    assert configured(settings_of()) == ()
+
+
+def test_every_setting_that_switches_a_source_on_does_so():
+    on = {
+        "STATUS_URL": "http://h/", "BOT_STATUS_URL": "http://h/b", "ECS_CLUSTER": "c", "LOG_GROUP": "g",
+        "STANDBY_DOCKER_URL": "unix:///x", "SECTIONS": "broker=/b", "STORES_DB": "/s",
+    }  # fmt: skip
+    found = configured(settings_of(on))
+    assert {one.name for one in found} == {
+        "status_v3",
+        "bot_status",
+        "ecs",
+        "logs",
+        "containers",
+        "broker",
+        "stores",
+    }
+    for name, text in on.items():
+        assert {one.setting.name for one in configured(settings_of({name: text}))} == {f"AEGIS_PT_{name}"}
+
+
+def test_every_reason_comes_with_advice_in_a_sentence():
+    for reason, advice in REASONS.items():
+        assert reason.replace("_", "").isalpha()
+        assert advice[0].isupper()
+        assert advice[-1] in ".?"
+        advice.format("AEGIS_PT_X")

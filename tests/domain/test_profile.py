@@ -1,0 +1,194 @@
+"""A profile: where each fact stands in the payloads of one kind of bot, and what is refused with its entry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from typing import Any
+
+import pytest
+
+from detector.domain.facts import ROWS, STATUS_FACTS
+from detector.domain.profile import HEARTBEAT_AGE, MISSING, ProfileError, compiled, parse_profile
+from detector.profiles import builtin, names
+
+PAYLOAD: dict[str, Any] = {
+    "a": 1,
+    "none": None,
+    "deep": {"er": {"x": [1, 2]}, "none": None},
+    "list": [{"n": 1}, {"n": 2}],
+    "dashed-name": 3,
+}
+
+
+def profile(text: str) -> Any:
+    return parse_profile(tomllib.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        pytest.param("a", 1, id="a name"),
+        pytest.param("none", None, id="null"),
+        pytest.param("b", MISSING, id="nothing"),
+        pytest.param("deep.er", {"x": [1, 2]}, id="a dotted name"),
+        pytest.param("deep.er.x", [1, 2], id="a longer one"),
+        pytest.param("deep.none", None, id="null, deeper"),
+        pytest.param("deep.b", MISSING, id="nothing, deeper"),
+        pytest.param("a.b", MISSING, id="below a number"),
+        pytest.param("none.b", MISSING, id="below null"),
+        pytest.param("list.n", MISSING, id="below a list"),
+        pytest.param("list[0].n", 1, id="JMESPath: an index"),
+        pytest.param("list[9].n", MISSING, id="JMESPath: no such index"),
+        pytest.param("list[].n", [1, 2], id="JMESPath: a projection"),
+        pytest.param("length(list)", 2, id="JMESPath: a function"),
+        pytest.param("length(a)", MISSING, id="JMESPath: a function of the wrong thing"),
+        pytest.param('"dashed-name"', 3, id="JMESPath: a quoted name"),
+        pytest.param("none | @", MISSING, id="JMESPath cannot tell null from nothing"),
+        pytest.param("a > `0`", True, id="JMESPath: a comparison"),
+    ],
+)
+def test_a_path_leads_to_a_value_to_null_or_to_nothing(path, found):
+    assert compiled(path, "here")(PAYLOAD) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        pytest.param("", "here: a path is text", id="nothing"),
+        pytest.param(3, "here: a path is text", id="a number"),
+        pytest.param(["a"], "here: a path is text", id="a list"),
+        pytest.param("a..b", "here: ", id="two dots"),
+        pytest.param("a[", "here: ", id="a bracket that never closes"),
+        pytest.param("dashed-name", "here: ", id="a name that needs quotes"),
+        pytest.param("nosuch(a", "here: ", id="a function that never ends"),
+    ],
+)
+def test_a_path_that_cannot_be_read_is_refused_with_its_place(path, says):
+    with pytest.raises(ProfileError) as caught:
+        compiled(path, "here")
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_whole_profile_is_read():
+    made = profile("""
+        [profile]
+        name = "mine"
+        zone = "America/New_York"
+        [status]
+        heartbeat_age_sec = "health.age"
+        pending_orders = "length(orders)"
+        orders = "orders"
+        [rows.orders]
+        order_id = "id"
+        age_sec = "age"
+    """)
+    assert (made.name, str(made.zone)) == ("mine", "America/New_York")
+    assert made.looks["heartbeat_age_sec"]({"health": {"age": 3}}) == 3
+    assert made.looks["pending_orders"]({"orders": [1, 2]}) == 2
+    assert made.columns["orders"]["order_id"]({"id": 7}) == 7
+    assert made.paths["pending_orders"] == "length(orders)"
+
+
+def test_an_empty_profile_finds_nothing():
+    made = parse_profile({})
+    assert (made.name, made.looks, made.columns, made.zone) == ("unnamed", {}, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param('[facts]\na = "b"', "unknown table [facts]", id="an unknown table"),
+        pytest.param('[status]\npending = "a"', "[status] pending: no such fact", id="an unknown fact"),
+        pytest.param(
+            '[status]\nservice = "a"', "[status] service: no such fact", id="a fact of another section"
+        ),
+        pytest.param("[status]\nmode = 3", "[status] mode: a path is text", id="a path that is a number"),
+        pytest.param('[status]\nmode = "a["', "[status] mode: ", id="a path that cannot be read"),
+        pytest.param(
+            '[rows.mode]\nx = "a"', "[rows.mode]: no such list of rows", id="a fact that is no list"
+        ),
+        pytest.param('[rows.cats]\nx = "a"', "[rows.cats]: no such list of rows", id="no fact at all"),
+        pytest.param(
+            '[rows.ticks]\nvolume = "a"', "[rows.ticks] volume: no such column", id="an unknown column"
+        ),
+        pytest.param(
+            '[rows.ticks]\nage_sec = "a"', "[rows.ticks] age_sec: no such column", id="an order's column"
+        ),
+        pytest.param('[rows.orders]\nside = "a["', "[rows.orders] side: ", id="a column's path"),
+        pytest.param(
+            '[profile]\nzone = "Mars/Base"', "[profile] zone: 'Mars/Base' is not a known", id="a zone"
+        ),
+        pytest.param(
+            "[profile]\nzone = 3", "[profile] zone: 3 is not a known time zone", id="a zone in numbers"
+        ),
+        pytest.param(
+            '[profile]\nzone = "/etc/passwd"', "[profile] zone: '/etc/passwd' is not", id="a file as a zone"
+        ),
+        pytest.param(
+            '[profile]\nzone = "America"', "[profile] zone: 'America' is not", id="a folder of zones"
+        ),
+        pytest.param(
+            f'[profile]\nzone = "{"x" * 300}"', "[profile] zone: 'xxx", id="a name too long for a file"
+        ),
+        pytest.param("profile = 3", "[profile]: must be a table", id="a number for a table"),
+        pytest.param("status = []", "[status]: must be a table", id="a list for a table"),
+        pytest.param('rows = "x"', "[rows]: must be a table", id="text for a table"),
+        pytest.param("[rows]\norders = 3", "[rows.orders]: must be a table", id="a number for rows"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_refused_with_the_entry(text, says):
+    with pytest.raises(ProfileError) as caught:
+        profile(text)
+    assert str(caught.value).startswith(says)
+
+
+# ---- the built-in ones ----------------------------------------------------------------------------------------------
+
+
+def test_aegis_knows_every_fact_under_its_own_name():
+    document = builtin("aegis")
+    assert document is not None
+    made = parse_profile(document)
+    assert made.name == "aegis"
+    assert made.paths == {name: name for name in (*STATUS_FACTS, HEARTBEAT_AGE)}
+    assert {name for name, spec in STATUS_FACTS.items() if spec["kind"] == ROWS} >= set(made.columns)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_built_in_profile_can_be_used(name):
+    document = builtin(name)
+    assert document is not None
+    assert parse_profile(document).name == name
+
+
+@pytest.mark.parametrize("name", ["nosuch", "", "../aegis", "aegis.toml"])
+def test_nothing_else_is_built_in(name):
+    assert builtin(name) is None
+
+
+def test_plain_paths_do_not_load_the_library():
+    code = (
+        "import sys, tomllib\n"
+        "from detector.domain.profile import parse_profile\n"
+        'parse_profile(tomllib.loads(\'[status]\\nmode = "a.b.c"\\npending_orders = "n"\'))\n'
+        "sys.exit('jmespath' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ({"api_connected": False, "message": "API connection failed: TimeoutError()"}, "API connection failed: TimeoutError()"),
+        ({"api_connected": True, "message": "Connected to TWS"}, ""),
+        ({"api_connected": None, "message": "starting"}, MISSING),
+        ({"message": "starting"}, MISSING),
+        (None, MISSING),
+    ],
+)  # fmt: skip
+def test_robo_trader_s_message_is_an_error_only_while_its_api_is_not_connected(status, found):
+    look = parse_profile(builtin("robo_trader") or {}).looks["connection_error"]
+    assert look({"trading_status": status}) == found

@@ -1,0 +1,33 @@
+"""The labelled lines: how well each dialect is heard, and that nothing adversarial raises an alarm."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.log_corpus import CORPUS, HELD_OUT, NAMES, faults, kinds_heard, labelled, scored, table
+
+LINES = labelled(CORPUS)
+UNSEEN = labelled(HELD_OUT)
+LEAST_PRECISION, LEAST_RECALL, LEAST_LINES = 0.97, 0.95, 300
+
+
+def test_there_are_enough_lines_of_every_kind():
+    assert len(LINES) >= LEAST_LINES
+    assert len({line.dialect for line in LINES}) >= 12
+    assert len(kinds_heard(LINES)) == len(NAMES)
+    assert sum(line.adversarial for line in LINES) >= 60
+
+
+@pytest.mark.parametrize(("name", "lines"), [("the corpus", LINES), ("the held-out lines", UNSEEN)])
+def test_every_dialect_reaches_the_floors(name, lines, capsys):
+    scores = scored(lines)
+    with capsys.disabled():
+        print(f"\n{name}:\n{table(scores)}")
+    low = [dialect for dialect, one in scores.items() if one.right + one.missed and one.recall < LEAST_RECALL]
+    wrong = [dialect for dialect, one in scores.items() if one.right and one.precision < LEAST_PRECISION]
+    assert (low, wrong) == ([], []), "\n".join(faults(lines))
+
+
+@pytest.mark.parametrize("lines", [LINES, UNSEEN], ids=["the corpus", "the held-out lines"])
+def test_no_adversarial_line_raises_an_alarm(lines):
+    assert faults(line for line in lines if line.adversarial) == []

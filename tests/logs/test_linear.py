@@ -1,0 +1,158 @@
+"""Linear cost: no line and no number of lines makes the reader look at a letter more than a few times."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import pytest
+
+from detector.logs import bursts, parse
+from detector.logs.parse.classify import said_by
+from detector.logs.parse.line import LONGEST, text_of_line
+from detector.logs.parse.scan import Lines, heard
+from tests.support.log_lines import LOST, ago, named_of, seen
+
+MODULES = [import_module(f"detector.logs.parse.{e.name}") for e in iter_modules(parse.__path__)] + [bursts]
+
+
+def patterns(value):
+    """Every compiled pattern in a value, however deep."""
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from patterns(item)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from patterns(item)
+
+
+FOUND = {
+    pattern.pattern: (f"{module.__name__.rpartition('.')[2]}.{name}", number)
+    for module in MODULES
+    for name, value in vars(module).items()
+    for number, pattern in enumerate(patterns(value))
+}
+EVERY = [pytest.param(re.compile(text), id=f"{name}-{number}") for text, (name, number) in FOUND.items()]
+HOSTILE = {
+    "one letter": "a",
+    "spaces": " ",
+    "digits": "1",
+    "minus ones": "-1 ",
+    "codes": "1100 ",
+    "pipes": "-1 | ",
+    "keys": "code ",
+    "quotes": "'",
+    "words": "connection to ",
+    "labels": "error ",
+    "dots": "a.",
+    "brackets": "[",
+    "denials": "no ",
+    "farms": "farm",
+    "colons": "a:",
+    "counts": "matched=1 ",
+    "letters of another script": "连接",
+}
+
+
+def steps(run):
+    """How many calls and lines of Python a function takes: a measure that no other process disturbs."""
+    count = 0
+
+    def trace(frame, kind, value):
+        nonlocal count
+        count += 1
+        return trace
+
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(None)
+    return count
+
+
+def test_the_patterns_are_found():
+    assert len(EVERY) > 50
+
+
+@pytest.mark.parametrize("pattern", EVERY)
+def test_no_pattern_has_an_unbounded_repeat_inside_an_unbounded_repeat(pattern):
+    """`(a+)+`, `(a*b)*` and the like are what makes a pattern exponential."""
+    assert not re.search(
+        r"\((?:[^()\\]|\\.)*(?<!\\)[*+](?!\+)(?:[^()\\]|\\.)*\)(?:[*+](?!\+)|\{\d+,\})", pattern.pattern
+    )
+
+
+@pytest.mark.parametrize("pattern", EVERY)
+@pytest.mark.timeout(20)
+def test_every_pattern_ends_on_hostile_lines(pattern):
+    for piece in HOSTILE.values():
+        line = (piece * LONGEST)[:LONGEST]
+        pattern.search(line)
+        pattern.match(line)
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.timeout(5)
+def test_a_line_of_a_megabyte_ends(piece):
+    line = (piece * 1_000_000)[:1_000_000]
+    assert (
+        list(heard(_lines([line, f"CRITICAL {line}", f"Error 1100, reqId -1: {line}"]), introduced=False))
+        is not None
+    )
+
+
+def test_what_is_longer_than_8_kib_is_cut():
+    assert len(text_of_line("a" * 100_000).own) == LONGEST
+    assert said_by(text_of_line(f"{'a' * (LONGEST - 5)} {LOST}")) == []
+    assert said_by(text_of_line(LOST + "a" * 1_000_000)) != []
+
+
+def _lines(texts):
+    lines = Lines()
+    for text in texts:
+        lines.add(text, 0)
+    return lines
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("INFO scan cycle {} done", id="benign"),
+        pytest.param("Error 1100, reqId -1: lost {}", id="lost"),
+        pytest.param("Traceback (most recent call last):", id="tracebacks"),
+        pytest.param("    indented {}", id="indented"),
+        pytest.param("CRITICAL boom {}", id="severe"),
+        pytest.param("API connection failed: TimeoutError() {}", id="refused"),
+    ],
+)
+def test_the_cost_grows_with_the_number_of_lines(line):
+    """Four times the lines take four times the steps, give or take a tenth."""
+    few, many = ([line.format(number) for number in range(count)] for count in (250, 1000))
+    cost = [steps(lambda texts=texts: list(heard(_lines(texts), introduced=False))) for texts in (few, many)]
+    assert cost[1] / cost[0] < 4.4
+
+
+@pytest.mark.parametrize(
+    "line", ["CRITICAL boom {}", LOST + " {}", "send_outcome_unknown order_id={}", "Error 326, reqId -1: {}"]
+)
+@pytest.mark.parametrize("plain", [True, False], ids=["plain lines", "events"])
+def test_the_cost_of_a_whole_run_grows_with_the_number_of_lines(line, plain):
+    def run(count):
+        texts = [line.format(number) for number in range(count)]
+        logs = texts if plain else [ago(3000 - number, text) for number, text in enumerate(texts)]
+        return steps(lambda: seen(logs))
+
+    for warm in (300, 1200):
+        run(warm)  # what other parts remember of texts must not make one of the two cheaper
+    base = run(0)
+    assert (run(1200) - base) / (run(300) - base) < 4.8
+
+
+def test_a_hundred_thousand_lines_are_read():
+    logs = [ago(3600 - number * 0.03, f"INFO scan cycle {number} done") for number in range(100_000)]
+    assert named_of(seen([*logs, ago(60, LOST)]), "connectivity_lost") == ["critical connectivity_lost"]

@@ -1,0 +1,259 @@
+"""What is held where: no order of rows, no writing of numbers and no splitting of a position changes the verdict."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.domain.instrument import Instrument, amount, exact, instrument_of, normal
+from detector.reconciliation.holdings import (
+    Difference,
+    Lot,
+    differences,
+    holdings,
+    kind_of_difference,
+    lot_of,
+    undecided,
+)
+from tests.support.snapshots import evaluated, healthy, named
+
+CALL = Instrument("SPY", None, "OPT", "20260506", 727, "C", 100)
+SHARE = Instrument("SPY", None, "STK")
+
+
+def found(internal: list[tuple[Instrument, Any]], broker: list[tuple[Instrument, Any]]) -> list[Difference]:
+    def lots(side: list[tuple[Instrument, Any]]) -> list[Lot]:
+        return [lot_of(one, None if quantity is None else Decimal(str(quantity))) for one, quantity in side]
+
+    return differences(holdings(lots(internal), lots(broker)))
+
+
+# --- one instrument, however it is written -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (Instrument("spy"), "SPY"),
+        (Instrument("SPY", sec_type="Stocks", strike=0, right="?", multiplier=0), "SPY"),
+        (Instrument("SPY", expiry="20260506", strike=727, right="CALL"), "SPY 2026-05-06 727C"),
+        (Instrument("SPY   260506C00727000"), "SPY 2026-05-06 727C"),
+        (Instrument("SPY260506P00727500"), "SPY 2026-05-06 727.5P"),
+        (Instrument("SPY", expiry="20260506 15:00 US/Central", strike=727, right="c"), "SPY 2026-05-06 727C"),
+        (Instrument("ES", sec_type="FUT", expiry="202606"), "ES 202606"),
+        (Instrument(con_id="7"), "conid 7"),
+        (Instrument("SPY", strike=727), "SPY 727"),
+        (Instrument(), "unknown instrument"),
+    ],
+)
+def test_the_one_name_of_an_instrument(written, name):
+    assert instrument_of(written) == name
+    assert instrument_of(normal(written)) == name
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(39, "39"), (39.0, "39"), (-39, "-39"), (0.5, "0.5"), (0.1, "0.1"), (1e-12, "0.000000000001"), (999_999_999_999, "999999999999"),
+     (1000, "1000"), (0, "0"), (-0.0, "0")],
+)  # fmt: skip
+def test_a_number_is_the_decimal_that_was_written(number, text):
+    made = exact(number)
+    assert made is not None
+    assert amount(made) == text
+
+
+@pytest.mark.parametrize("number", [1e12, -1e300, 1e-13, None, Decimal("1E-13"), float("inf"), float("nan")])
+def test_beyond_what_an_account_can_hold_a_quantity_is_not_known(number):
+    assert exact(number) is None
+
+
+# --- differences ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("internal", "broker", "kind"),
+    [(39, 39, None), (0, 0, None), (39, 0, "phantom"), (-39, 0, "phantom"), (0, 39, "unmanaged"), (0, -1, "unmanaged"), (39, 38, "quantity"),
+     (-39, -38, "quantity"), (39, -39, "side"), (-1, 39, "side")],
+)  # fmt: skip
+def test_the_kinds_of_difference(internal, broker, kind):
+    assert kind_of_difference(Decimal(internal), Decimal(broker)) == kind
+
+
+def test_a_future_of_a_month_is_the_one_of_its_last_day():
+    month, day = (Instrument("ES", None, "FUT", expiry) for expiry in ("202606", "20260619"))
+    assert found([(month, 2)], [(day, 2)]) == []
+    assert len(found([(month, 2)], [(Instrument("ES", None, "FUT", "20260918"), 2)])) == 2
+
+
+def test_ten_thousand_lots_add_up_exactly():
+    tiny, huge = Decimal("0.000000000001"), Decimal(999999999999)
+    many = holdings([lot_of(SHARE, huge) for _ in range(10_000)], [lot_of(SHARE, huge * 10_000 - tiny)])
+    assert [one.kind for one in differences(many)] == ["quantity"]
+
+
+def test_a_quantity_that_was_not_seen_decides_nothing_of_its_instrument():
+    put = Instrument("SPY", None, "OPT", "20260506", 727, "P", 100)
+    assert [one.name for one in found([(CALL, None), (put, 5)], [(CALL, 39)])] == ["SPY 2026-05-06 727P"]
+    assert undecided(holdings([lot_of(CALL, None)], [lot_of(CALL, Decimal(39))])) == ["SPY 2026-05-06 727C"]
+
+
+def test_an_unclear_row_is_compared_with_all_that_it_may_be():
+    unclear = Instrument("SPY", None, "OPT", None, 727, "C")
+    later = Instrument("SPY", None, "OPT", "20260507", 727, "C", 100)
+    both = [(CALL, 30), (later, 9)]
+    assert found([(unclear, 39)], both) == []
+    assert undecided(holdings([lot_of(unclear, Decimal(39))], [lot_of(one, Decimal(q)) for one, q in both])) == [
+        "SPY 2026-05-06 727C", "SPY 2026-05-07 727C", "SPY 727C",
+    ]  # fmt: skip
+    (difference,) = found([(unclear, 38)], both)
+    assert (difference.name, difference.kind, difference.is_vague) == ("SPY 727C", "quantity", True)
+
+
+# --- accounts, and rows in little detail ----------------------------------------------------------------
+
+
+def of(account: str | None, quantity: int, instrument: Instrument = CALL) -> Lot:
+    return lot_of(instrument, Decimal(quantity), account)
+
+
+@pytest.mark.parametrize(
+    ("internal", "broker", "ours", "kinds"),
+    [
+        pytest.param(
+            [of("a", 39)], [of("a", 39), of("b", 5)], None, ["unmanaged"], id="another account is another key"
+        ),
+        pytest.param([of("a", 39)], [of("a", 39), of("b", 5)], "a", [], id="and no matter of this runtime"),
+        pytest.param([of(None, 39)], [of("a", 39)], None, [], id="a runtime that names none"),
+        pytest.param([of(None, 39)], [of("a", 39), of("b", 5)], "a", [], id="is of its own account"),
+        pytest.param([of(None, 39)], [of("a", 30), of("b", 9)], None, [], id="or nobody knows of which"),
+        pytest.param(
+            [of(None, 39)], [of("a", 39), of("b", 9)], None, ["quantity"], id="though the sums differ"
+        ),
+        pytest.param(
+            [of("a", 39)], [of("b", 39)], None, ["phantom", "unmanaged"], id="held in the wrong account"
+        ),
+        pytest.param([], [of(None, 39)], "a", ["unmanaged"], id="a row of the broker without an account"),
+    ],
+)
+def test_positions_are_of_an_account(internal, broker, ours, kinds):
+    assert sorted(one.kind for one in differences(holdings(internal, broker, ours))) == kinds
+
+
+def test_what_is_found_by_a_symbol_alone():
+    bare, put = Instrument("SPY"), Instrument("SPY", None, "OPT", "20260506", 727, "P", 100)
+    one = holdings([], [of(None, 39)])
+    assert [held.name for held in one.find(bare)] == ["SPY 2026-05-06 727C"]
+    two = holdings([], [of(None, 39), of(None, 1, put)])
+    assert len(two.find(bare)) == 2
+    with_share = holdings([], [of(None, 39), of(None, 100, SHARE)])
+    assert [held.name for held in with_share.find(bare)] == ["SPY"]
+    assert holdings([], [of(None, 39)]).find(put) == []
+
+
+def test_a_share_beside_an_option_is_no_part_of_it():
+    bare = Instrument("SPY")
+    (difference,) = differences(holdings([of(None, 39), of(None, 100, bare)], [of(None, 39)]))
+    assert (difference.name, difference.kind, difference.internal) == ("SPY", "phantom", Decimal(100))
+
+
+def test_two_unclear_rows_that_touch_are_compared_as_one():
+    later_call = Instrument("SPY", None, "OPT", "20260507", 727, "C", 100)
+    unclear = Instrument("SPY", None, "OPT", None, 727, "C")
+    vaguer = Instrument("SPY", None, "OPT", None, 727)
+    broker = [of(None, 30), of(None, 9, later_call)]
+    assert differences(holdings([of(None, 38, unclear), of(None, 1, vaguer)], broker)) == []
+    (one,) = differences(holdings([of(None, 38, unclear), of(None, 2, vaguer)], broker))
+    assert (one.kind, one.internal, one.broker) == ("quantity", Decimal(40), Decimal(39))
+
+
+def test_an_unclear_row_of_the_broker_counts_at_the_broker():
+    later_call = Instrument("SPY", None, "OPT", "20260507", 727, "C", 100)
+    unclear = Instrument("SPY", None, "OPT", None, 727, "C")
+    (one,) = differences(holdings([of(None, 30), of(None, 8, later_call)], [of(None, 39, unclear)]))
+    assert (one.kind, one.internal, one.broker) == ("quantity", Decimal(38), Decimal(39))
+
+
+# --- properties ----------------------------------------------------------------------------------------
+
+SYMBOLS, STRIKES = ("SPY", "QQQ"), (727, 730.5)
+QUANTITIES = st.integers(-3, 3).map(lambda n: Decimal(n) / 4)
+
+
+@st.composite
+def instruments(draw: Any) -> dict[str, Any]:
+    symbol = draw(st.sampled_from(SYMBOLS))
+    if draw(st.booleans()):
+        return {"symbol": symbol, "sec_type": "STK"}
+    return {"symbol": symbol, "sec_type": "OPT", "expiry": draw(st.sampled_from(("20260602", "20260603"))),
+            "strike": draw(st.sampled_from(STRIKES)), "right": draw(st.sampled_from("CP")), "multiplier": 100}  # fmt: skip
+
+
+SIDES = st.lists(st.tuples(instruments(), QUANTITIES), max_size=5)
+
+
+def in_other_words(draw: Any, row: dict[str, Any], quantity: Decimal, text: bool) -> dict[str, Any]:
+    """The same row as another program writes it; numbers as text only where an export may."""
+    made = dict(row)
+    if "right" in made:
+        made["right"] = draw(st.sampled_from((made["right"], {"C": "CALL", "P": "put"}[made["right"]])))
+        day = made["expiry"]
+        made["expiry"] = draw(st.sampled_from((day, f"{day[:4]}-{day[4:6]}-{day[6:]}")))
+        made["strike"] = draw(
+            st.sampled_from(
+                (made["strike"], float(made["strike"]), *((f"{made['strike']:.2f}",) if text else ()))
+            )
+        )
+        if draw(st.booleans()):
+            del made["multiplier"]
+    written = [
+        float(quantity),
+        *((int(quantity),) if quantity == int(quantity) else ()),
+        *((f"{quantity:.4f}",) if text else ()),
+    ]
+    return {**made, "quantity": draw(st.sampled_from(written))}
+
+
+def split(draw: Any, rows: list[tuple[dict[str, Any], Decimal]]) -> list[tuple[dict[str, Any], Decimal]]:
+    made: list[tuple[dict[str, Any], Decimal]] = []
+    for row, quantity in rows:
+        part = draw(QUANTITIES)
+        made += [(row, part), (row, quantity - part)] if draw(st.booleans()) else [(row, quantity)]
+    return made
+
+
+def verdict(held: list[dict[str, Any]], at_broker: list[dict[str, Any]]) -> list[str]:
+    document = healthy()
+    document["stores"] = {"position_state": [{**row, "is_open": True} for row in held]}
+    document["broker"] = {"connected": True, "positions": at_broker}
+    return [event for event in named(evaluated(document)) if "drift" in event]
+
+
+@given(SIDES, SIDES, st.data())
+@settings(max_examples=40, deadline=None)
+def test_no_order_writing_or_splitting_changes_the_verdict(internal, broker, data):
+    plain = [[{**row, "quantity": float(quantity)} for row, quantity in side] for side in (internal, broker)]
+    changed = [
+        [in_other_words(data.draw, row, quantity, text=True) for row, quantity in data.draw(st.permutations(split(data.draw, side)))]
+        for side in (internal, broker)
+    ]  # fmt: skip
+    assert verdict(*changed) == verdict(*plain)
+
+
+@given(SIDES, SIDES)
+@settings(max_examples=60, deadline=None)
+def test_the_verdict_is_that_of_plain_sums(internal, broker):
+    sums: dict[str, list[Decimal]] = {}
+    for side, rows in enumerate((internal, broker)):
+        for row, quantity in rows:
+            sums.setdefault(instrument_of(Instrument(**row)), [Decimal(0), Decimal(0)])[side] += quantity
+    expected = {name: kind_of_difference(*both) for name, both in sums.items()}
+    mine, theirs = (
+        [lot_of(Instrument(**row), quantity) for row, quantity in rows] for rows in (internal, broker)
+    )
+    assert {one.name: one.kind for one in differences(holdings(mine, theirs))} == {
+        n: k for n, k in expected.items() if k
+    }

@@ -1,0 +1,79 @@
+"""What is stored: whole as a rule, and otherwise what is worth most, always less than every reader takes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from detector.domain.event import event_of
+from detector.domain.memory import Memory
+from detector.domain.report import Report
+from detector.formats.strict_json import parse
+from detector.readers.previous import Expected, read_previous
+from detector.storage.size_limit import MOST_STORED, stored
+from detector.storage.zip_archive import MOST_COMPRESSED, MOST_UNPACKED, member_of
+from tests.support.github_memory import MEMBER, zipped
+from tests.support.snapshots import NOW, evaluated, healthy
+
+REPORT = evaluated({**healthy(), "status_v3": {**healthy()["status_v3"], "pending_orders": 3}})
+ONE = next(iter(REPORT.conditions.values()))
+
+
+def of(count: int, summary: str = "alike") -> Report:
+    """A report of that many conditions, every third critical, every other one over."""
+    made = [
+        replace(
+            ONE,
+            signature=f"{ONE.signature}:{number:05d}",
+            subject=f"{number:05d}",
+            severity="warning" if number % 3 else "critical",
+            peak="warning" if number % 3 else "critical",
+            phase="ended" if number % 2 else "firing",
+            last_seen=NOW - timedelta(seconds=number),
+            summary=summary,
+        )
+        for number in range(count)
+    ]
+    events = tuple(event_of(one) for one in made if one.active)
+    return replace(REPORT, conditions={one.signature: one for one in made}, events=events, new_events=events)
+
+
+def read(text: str) -> Memory:
+    return read_previous(parse(member_of(zipped(text), MEMBER)), Expected(REPORT.runtime, NOW, {}))
+
+
+def test_the_readers_take_more_than_is_ever_stored_even_where_it_cannot_be_packed():
+    assert min(MOST_COMPRESSED, MOST_UNPACKED) > MOST_STORED
+
+
+def test_a_usual_memory_is_stored_whole():
+    made = stored(of(100))
+    assert (made.left_out, made.whole, len(read(made.text).conditions)) == (0, True, 100)
+    assert "snapshot" in json.loads(made.text)
+
+
+@pytest.mark.parametrize("summary", ["alike", "é<&>\\" * 60], ids=["alike", "long"])
+def test_a_flood_is_bounded_and_what_is_stored_is_read(summary):
+    report = of(9000, summary=summary)
+    made = stored(report)
+    assert len(made.text.encode()) <= MOST_STORED
+    kept = read(made.text).conditions
+    assert (made.whole, len(kept)) == (False, len(report.conditions) - made.left_out)
+    assert len(made.text.encode()) > MOST_STORED / 2, "no more is left out than must be"
+    assert {
+        one.signature for one in report.conditions.values() if one.peak == "critical"
+    } <= kept.keys() or all(one.peak == "critical" for one in kept.values())
+    document = json.loads(made.text)
+    assert {one["signature"] for one in document["events"]} <= kept.keys()
+
+
+def test_of_what_is_alike_the_newer_and_what_holds_stays():
+    kept = read(stored(of(9000)).text).conditions
+    critical = [one for one in of(9000).conditions.values() if one.peak == "critical" and one.active]
+    assert {one.signature for one in critical} <= kept.keys()
+    warned = sorted(key for key, one in kept.items() if one.peak == "warning" and one.active)
+    every = sorted(key for key, one in of(9000).conditions.items() if one.peak == "warning" and one.active)
+    assert warned == every[: len(warned)]

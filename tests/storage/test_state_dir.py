@@ -1,0 +1,235 @@
+"""The memory in a folder: the newest that can be used, a few generations, one run at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from detector.formats.edge_error import EdgeError
+from detector.readers.previous import Expected
+from detector.render.document import artifact_document
+from detector.storage.state_dir import KEPT, Folder
+from tests.support.snapshots import NOW, ROOT, evaluated, healthy, later
+
+RUNTIME = "aegis-pt-core"
+EXPECTED = Expected(RUNTIME, NOW, {})
+
+
+def text(generation: int, seconds: float = 0, runtime: str = RUNTIME) -> str:
+    report = replace(evaluated(later(healthy(), seconds)), generation=generation, runtime=runtime)
+    return json.dumps(artifact_document(report, with_snapshot=False))
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.path.iterdir() if path.name != ".lock")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path / "state")
+
+
+@pytest.fixture
+def used(folder):
+    """A folder with three generations."""
+    with folder.locked(0):
+        for number in (1, 2, 3):
+            folder.store(text(number, number), RUNTIME, number)
+    return folder
+
+
+def test_a_folder_that_is_not_there_is_a_first_run(folder):
+    assert (folder.find(EXPECTED).memory.kept, folder.find(EXPECTED).memory.before.lost) == (False, None)
+
+
+def test_an_empty_folder_is_a_first_run(folder):
+    with folder.locked(0):
+        assert folder.find(EXPECTED).memory.before.lost is None
+
+
+def test_what_is_stored_is_found(used):
+    assert used.find(EXPECTED).memory.generation == 3
+
+
+def test_a_few_generations_are_kept(folder):
+    with folder.locked(0):
+        for number in range(1, 12):
+            folder.store(text(number, number), RUNTIME, number)
+    assert names(folder) == [f"memory-aegis-pt-core-{number:08d}.json" for number in range(12 - KEPT, 12)]
+
+
+def test_only_this_user_can_read_the_folder(used):
+    assert used.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_broken_newest_leads_to_the_one_before(used):
+    (used.path / "memory-aegis-pt-core-00000003.json").write_text("{")
+    found = used.find(EXPECTED)
+    assert (found.memory.generation, "memory-aegis-pt-core-00000003.json" in str(found.said)) == (2, True)
+    assert "memory-aegis-pt-core-00000003.json" in str(found.memory.before.lost), "what it owed is lost"
+    assert found.unread is None
+
+
+def test_a_broken_one_that_is_older_than_one_that_can_be_used_is_no_loss(used):
+    (used.path / "memory-aegis-pt-core-00000002.json").write_text("{")
+    found = used.find(EXPECTED)
+    assert (found.memory.generation, found.said, found.memory.before.lost) == (3, None, None)
+
+
+def test_none_usable_is_lost_memory_with_the_reason(used):
+    for path in used.path.glob("memory-*"):
+        path.write_text("{")
+    found = used.find(EXPECTED)
+    assert "memory-aegis-pt-core-00000003.json: line 1" in str(found.memory.before.lost)
+    assert "and 2 more before it" in str(found.memory.before.lost)
+
+
+def test_after_lost_memory_the_new_first_generation_is_found_and_the_bad_ones_are_kept_aside(used):
+    for path in used.path.glob("memory-*"):
+        path.write_text("{")
+    used.store(text(1), RUNTIME, 1)
+    assert used.find(EXPECTED).memory.generation == 1
+    assert names(used) == [
+        "memory-aegis-pt-core-00000001.json",
+        "memory-aegis-pt-core-00000001.json.bad",
+        "memory-aegis-pt-core-00000002.json.bad",
+        "memory-aegis-pt-core-00000003.json.bad",
+    ]
+
+
+def test_a_folder_that_cannot_be_read_is_lost_memory(tmp_path):
+    place = tmp_path / "file"
+    place.write_text("")
+    assert "cannot be read" in str(Folder(place).find(EXPECTED).memory.before.lost)
+
+
+def test_what_a_killed_run_left_half_written_is_swept_away(used):
+    (used.path / ".memory-aegis-pt-core-00000004.json.123.tmp").write_text("{")
+    used.store(text(4), RUNTIME, 4)
+    assert not list(used.path.glob("*.tmp"))
+
+
+def test_a_disk_that_takes_nothing_leaves_every_older_one(used, monkeypatch):
+    before = {name: (used.path / name).read_bytes() for name in names(used)}
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        used.store(text(4), RUNTIME, 4)
+    assert {name: (used.path / name).read_bytes() for name in names(used)} == before
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from detector.storage.state_dir import Folder
+with Folder(Path(sys.argv[1])).locked(5):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def another_run(folder):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(folder.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_run_waits_and_then_gives_up(folder, another_run):
+    with pytest.raises(EdgeError, match="another run holds"), folder.locked(0.15):
+        pass
+
+
+def test_a_second_run_goes_on_as_soon_as_the_first_ended(folder, another_run):
+    another_run.stdin.close()
+    with folder.locked(5):
+        pass
+
+
+def test_a_killed_run_holds_nothing(folder, another_run):
+    another_run.kill()
+    with folder.locked(5):
+        pass
+
+
+# --- a folder that cannot be held keeps no alert back ---------------------------------------------------
+
+
+def test_a_place_that_cannot_be_made_is_named_and_the_run_goes_on(tmp_path):
+    (tmp_path / "file").write_text("")
+    with Folder(tmp_path / "file" / "state").locked(0) as fault:
+        assert "file" in str(fault)
+
+
+def test_a_disk_that_takes_nothing_is_named_and_still_read(used, monkeypatch):
+    def read_only(*given: object) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", read_only)
+    with used.locked(0) as fault:
+        assert "Read-only file system" in str(fault)
+        assert used.find(EXPECTED).memory.generation == 3
+
+
+def test_a_file_system_without_locks_is_named(used, monkeypatch):
+    def no_locks(*given: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with used.locked(0) as fault:
+        assert "No locks available" in str(fault)
+
+
+def test_a_folder_that_is_held_has_no_fault(folder):
+    with folder.locked(0) as fault:
+        assert fault is None
+
+
+# --- another runtime's memory ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", ["b", "aegis-pt-core-00000001", "a/../b", "a:b", "x" * 300])
+def test_two_runtimes_share_a_folder_and_neither_touches_the_others_memory(used, other):
+    before = {name: (used.path / name).read_bytes() for name in names(used)}
+    expected = Expected(other, NOW, {})
+    assert used.find(expected).memory.before.lost is None
+    for number in range(1, KEPT + 3):
+        used.store(text(number, number, other), other, number)
+    assert used.find(expected).memory.generation == KEPT + 2
+    assert used.find(EXPECTED).memory.generation == 3
+    assert {name: (used.path / name).read_bytes() for name in before} == before
+
+
+# --- what could not be read this time ----------------------------------------------------------------------
+
+
+def test_a_newest_file_that_cannot_be_read_now_is_not_to_be_hidden(used):
+    (used.path / "memory-aegis-pt-core-00000004.json").mkdir()
+    found = used.find(EXPECTED)
+    assert (found.memory.generation, "Is a directory" in str(found.unread)) == (3, True)
+    assert found.memory.before.lost is None
+
+
+def test_an_older_file_that_cannot_be_read_hinders_nothing(used):
+    path = used.path / "memory-aegis-pt-core-00000002.json"
+    path.unlink()
+    path.mkdir()
+    found = used.find(EXPECTED)
+    assert (found.memory.generation, found.unread, found.said) == (3, None, None)

@@ -1,0 +1,139 @@
+"""The labelled log lines: what each says, read out of files that a person can read, and how the reader scores."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.logs import events as say
+from detector.logs.parse.scan import Lines, heard
+from tests.support.snapshots import ROOT
+
+CORPUS = ROOT / "tests" / "fixtures" / "logs"
+HELD_OUT = CORPUS / "held_out"
+ADVERSARIAL = "!"
+NAMES = {
+    say.LOST: "lost",
+    say.BACK: "back",
+    say.FARM_DOWN: "farm-down",
+    say.STREAM_DEAD: "stream",
+    say.CONFLICT: "conflict",
+    say.SEVERE: "severe",
+    say.FAILED: "gateway",
+    say.UNREACHED: "unreached",
+    say.CONNECTED: "connected",
+    say.LOGGED_IN: "logged-in",
+    say.MARGIN: "margin",
+    say.OUTCOME: "outcome",
+    say.FILL: "fill",
+    say.PROVEN: "proof",
+    say.DIFFERS: "differs",
+    say.OWES: "owes",
+}
+"""What a label may say, by kind; farms that are well and the like are context and have no label."""
+
+KEYED = (say.FARM_DOWN, say.OUTCOME, say.FILL)
+QUIET = ("connected", "logged-in", "proof", "owes")
+"""Labels that are no alarm."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One line, the file it stands in, and what it says."""
+
+    dialect: str
+    text: str
+    says: frozenset[str]
+    adversarial: bool = False
+
+
+def labelled(folder: Path) -> list[Labelled]:
+    """Return every line of the folder: a label, a tab, the line with its line breaks written as \\n."""
+    found = []
+    for path in sorted(folder.glob("*.txt")):
+        for row in path.read_text(encoding="utf-8").splitlines():
+            if row and not row.startswith("#"):
+                label, _, text = row.partition("\t")
+                line = text.replace("\\n", "\n").replace("\\x1b", "\x1b")
+                says = frozenset(_words(label)) if label not in ("-", ADVERSARIAL) else frozenset()
+                found.append(Labelled(path.stem, line, says, label == ADVERSARIAL))
+    return found
+
+
+def _words(label: str) -> Iterable[str]:
+    for word in label.split():
+        kind, _, keys = word.partition(":")
+        yield from ((f"{kind}:{key}" for key in keys.split(",")) if keys else (kind,))
+
+
+def heard_in(text: str) -> frozenset[str]:
+    """Return what the reader hears in one message, in the words of the labels; a recovery owes a proof anyway."""
+    lines = Lines()
+    lines.add(text, 0)
+    said = [thing for _, thing in heard(lines, introduced=False)]
+    words = {
+        f"{NAMES[thing.kind]}:{thing.key}" if thing.kind in KEYED else NAMES[thing.kind]
+        for thing in said
+        if thing.kind in NAMES
+    }
+    return frozenset(words - {"owes"} if "back" in words else words)
+
+
+@dataclass
+class Score:
+    """Right, wrong and missed alarms of one dialect."""
+
+    lines: int = 0
+    right: int = 0
+    wrong: int = 0
+    missed: int = 0
+
+    @property
+    def precision(self) -> float:
+        return self.right / (self.right + self.wrong) if self.right + self.wrong else 1.0
+
+    @property
+    def recall(self) -> float:
+        return self.right / (self.right + self.missed) if self.right + self.missed else 1.0
+
+
+def scored(rows: Iterable[Labelled]) -> dict[str, Score]:
+    """Return the scores by dialect, and over all under `all`."""
+    scores: dict[str, Score] = {}
+    for row in rows:
+        got, wanted = heard_in(row.text), row.says
+        for name in (row.dialect, "all"):
+            score = scores.setdefault(name, Score())
+            score.lines += 1
+            score.right += len(got & wanted)
+            score.wrong += len(got - wanted)
+            score.missed += len(wanted - got)
+    return scores
+
+
+def faults(rows: Iterable[Labelled]) -> list[str]:
+    """Return every line that is misheard, for a person."""
+    found = []
+    for row in rows:
+        got = heard_in(row.text)
+        if got != row.says:
+            found.append(f"{row.dialect}: {sorted(row.says)} heard as {sorted(got)}: {row.text[:150]!r}")
+    return found
+
+
+def table(scores: dict[str, Score]) -> str:
+    """Return the scores as a table."""
+    rows = [f"{'dialect':<14} lines right wrong missed precision recall"]
+    for name, score in scores.items():
+        rows.append(
+            f"{name:<14} {score.lines:>5} {score.right:>5} {score.wrong:>5} {score.missed:>6} "
+            f"{score.precision:>9.3f} {score.recall:>6.3f}"
+        )
+    return "\n".join(rows)
+
+
+def kinds_heard(rows: Iterable[Labelled]) -> Counter[str]:
+    """Return how often each label stands in the corpus."""
+    return Counter(word.partition(":")[0] for row in rows for word in row.says)

@@ -1,0 +1,171 @@
+"""What the tests share: fixtures as patches onto the healthy snapshot, and one way to evaluate a document."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from detector.domain.condition import STDOUT
+from detector.domain.memory import FIRST_RUN, Memory
+from detector.domain.mute import parse_mutes
+from detector.domain.profile import parse_profile
+from detector.domain.report import Report
+from detector.domain.rule import Rule, Verdicts
+from detector.domain.snapshot import from_document
+from detector.engine.catalog import all_rules
+from detector.engine.evaluate import evaluate
+from detector.formats.merge_patch import patched, shifted
+from detector.formats.redaction import redacted
+from detector.ledger import acknowledged
+from detector.market.closures import NONE, parse_closures
+from detector.profiles import builtin
+from detector.readers.previous import Expected, read_previous
+from detector.render.document import artifact_document
+from detector.settings import MARKET_CLOSURES, MUTES, PROFILE, RUNTIME, Settings, resolve
+
+ROOT = Path(__file__).resolve().parents[2]
+SNAPSHOTS = ROOT / "tests" / "fixtures" / "snapshots"
+NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
+
+
+def settings_of(texts: dict[str, str] | None = None, **files: str) -> Settings:
+    """Return settings from `AEGIS_PT_` names without their prefix, with the aegis profile."""
+    made = resolve(("test", {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}))
+    profile = tomllib.loads(files["profile"]) if "profile" in files else builtin("aegis")
+    money = [one.name for one in all_rules() if one.declaration.money]
+    parsed: dict[str, Any] = {
+        PROFILE.name: parse_profile(profile or {}),
+        MARKET_CLOSURES.name: NONE,
+        MUTES.name: (),
+    }
+    if "closures" in files:
+        parsed[MARKET_CLOSURES.name] = parse_closures(tomllib.loads(files["closures"]))
+    if "mutes" in files:
+        parsed[MUTES.name] = parse_mutes(tomllib.loads(files["mutes"]), money)
+    return replace(made, files=parsed)
+
+
+DEFAULTS = settings_of()
+
+
+def healthy() -> dict[str, Any]:
+    """Return a fresh copy of the healthy snapshot."""
+    made: dict[str, Any] = json.loads((SNAPSHOTS / "healthy.json").read_text())
+    return made
+
+
+def moved(text: str, seconds: float) -> str:
+    """Return the time moved by so many seconds."""
+    return str(shifted(text, timedelta(seconds=seconds)))
+
+
+def later(document: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Return the document as if it was taken that much later, every time in it moved along."""
+    made: dict[str, Any] = shifted(document, timedelta(seconds=seconds))
+    return {key: value for key, value in made.items() if key != "previous"}
+
+
+def healthy_at(moment: str, patch: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the healthy snapshot as it would be at that moment, with a patch."""
+    ahead = (datetime.fromisoformat(moment) - NOW).total_seconds()
+    made: dict[str, Any] = patched(later(healthy(), ahead), patch or {})
+    return made
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A rule's fixture: the smallest patch onto the healthy snapshot, and exactly what it must give.
+
+    `history` are patches evaluated before it, each remembered by the next. `broken` names a rule that raises.
+    """
+
+    name: str
+    patch: dict[str, Any]
+    events: list[str]
+    settings: dict[str, str] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    broken: str | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The whole snapshot."""
+        made: dict[str, Any] = patched(healthy(), self.patch)
+        return made
+
+    def run(self, document: dict[str, Any] | None = None, settings: Settings | None = None) -> Report:
+        """Evaluate the fixture, or another document in its place, after its history."""
+        chosen = settings or settings_of(self.settings)
+        memory = FIRST_RUN
+        for patch in self.history:
+            memory = remembered(evaluated(patched(healthy(), patch), memory, chosen))
+        rules = [_broken(one) if one.name == self.broken else one for one in all_rules()]
+        return evaluated(self.document if document is None else document, memory, chosen, rules=rules)
+
+
+def _broken(one: Rule) -> Rule:
+    def check(*given: object) -> Verdicts:
+        yield from (1 / 0 for _ in given)  # type: ignore[misc]  # it raises before it can speak
+
+    return replace(one, check=check)
+
+
+def fixture(name: str) -> Fixture:
+    """Return one fixture by its file's name."""
+    return Fixture(name, **json.loads((SNAPSHOTS / f"{name}.json").read_text()))
+
+
+def fixtures() -> list[Fixture]:
+    """Return every fixture that is a patch (all but the whole snapshots)."""
+    names = sorted(path.stem for path in SNAPSHOTS.glob("*.json"))
+    return [fixture(name) for name in names if name not in ("healthy", "regular-session")]
+
+
+def evaluated(
+    document: dict[str, Any], memory: Memory | None = None, settings: Settings = DEFAULTS, **more: Any
+) -> Report:
+    """Evaluate a document as the door does; `memory` wins over a `previous` section."""
+    snapshot = from_document(redacted(document), now=NOW, runtime=settings[RUNTIME])
+    if memory is None or (memory is FIRST_RUN and "previous" in document):
+        kinds = {one.name: one.declaration.kind for one in all_rules()}
+        memory = read_previous(document.get("previous"), Expected(snapshot.runtime, snapshot.taken_at, kinds))
+    return evaluate(snapshot, memory, settings, **more)
+
+
+def remembered(report: Report, printed: bool = True) -> Memory:
+    """Return what the next run reads: the artifact, through JSON, with the receipt of stdout."""
+    if printed:
+        told = acknowledged(report.conditions, report.owed.get(STDOUT, ()), STDOUT, report.taken_at)
+        report = replace(report, conditions=told)
+    document = json.loads(json.dumps(artifact_document(report)))
+    kinds = {one.name: one.declaration.kind for one in all_rules()}
+    memory = read_previous(document, Expected(report.runtime, report.taken_at, kinds))
+    assert memory.kept, memory.before.lost
+    return memory
+
+
+def named(report: Report) -> list[str]:
+    """Return the events as `severity type[:subject]`, in their order."""
+    return [
+        f"{event.severity} {event.type}" + (f":{event.subject}" if event.subject is not None else "")
+        for event in report.events
+    ]
+
+
+def owed(report: Report) -> list[str]:
+    """Return what is newly told as `reason type[:subject]`, in its order."""
+    return [
+        f"{event.reason} {event.type}" + (f":{event.subject}" if event.subject is not None else "")
+        for event in (*report.new_events, *report.resolved_events)
+    ]
+
+
+def given(
+    patch: dict[str, Any], settings: dict[str, str] | None = None, memory: Memory | None = None
+) -> list[str]:
+    """Return the events of the healthy snapshot at the patch's time, as `severity type[:subject]`."""
+    moment = str(patch.get("taken_at", "2026-06-02T15:00:00Z"))
+    return named(evaluated(healthy_at(moment, patch), memory, settings_of(settings)))
