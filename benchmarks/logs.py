@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from detector.domain.snapshot import from_document
+from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import FIRST_RUN, evaluate
 from detector.formats.redaction import redacted
 from detector.logs.parse.scan import Lines, heard
@@ -93,4 +93,4 @@ def _hear_text(text: str) -> None:
 
 def _evaluate(document: dict[str, Any]) -> None:
     settings = resolve()
-    evaluate(from_document(redacted(document), now=NOW, runtime=settings[RUNTIME]), FIRST_RUN, settings)
+    evaluate(build_snapshot(redacted(document), now=NOW, runtime=settings[RUNTIME]), FIRST_RUN, settings)

@@ -10,7 +10,7 @@ from typing import Any
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition
 from detector.domain.event import Event
-from detector.domain.memory import FIRST_RUN, Memory, after, placed
+from detector.domain.memory import FIRST_RUN, Memory, build_next_memory, check_memory_time
 from detector.domain.report import Report
 from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import evaluate
@@ -59,13 +59,13 @@ class Replay:
 
     def step(self, snapshot: Snapshot) -> list[Change]:
         """Evaluate one snapshot as the next run and return what changed and what would have been told."""
-        held = placed(self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at)
+        held = check_memory_time(self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at)
         report = evaluate(snapshot, held.memory, self.settings)
         told = ledger.acknowledged(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
         changes = list(_changes(report, self.memory))
-        self._count(report, changes, held.keeps)
-        if held.keeps:
-            self.memory = after(report, told)
+        self._count(report, changes, held.can_advance)
+        if held.can_advance:
+            self.memory = build_next_memory(report, told)
         return changes
 
     def _count(self, report: Report, changes: list[Change], keeps: bool) -> None:
@@ -80,12 +80,12 @@ class Replay:
             summary.blind_sec += report.gap.session_seconds or 0
         for condition in report.conditions.values():
             lasted = seconds_between(condition.first_seen, condition.last_seen)
-            if condition.active and lasted > summary.longest_sec:
+            if condition.is_active and lasted > summary.longest_sec:
                 summary.longest_sec, summary.longest = lasted, condition.signature
 
 
 def _begins(condition: Condition, report: Report) -> bool:
-    return condition.active and condition.first_seen == report.taken_at
+    return condition.is_active and condition.first_seen == report.taken_at
 
 
 def _changes(report: Report, memory: Memory) -> Iterator[Change]:

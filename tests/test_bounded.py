@@ -7,7 +7,7 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from detector.domain.memory import FIRST_RUN, Memory, after
+from detector.domain.memory import FIRST_RUN, Memory, build_next_memory
 from detector.domain.report import Report
 from detector.domain.snapshot import Snapshot
 from detector.ledger.advance import _MOST_ENDED
@@ -89,7 +89,7 @@ def empty_at(minute: int) -> dict[str, Any]:
 def twice_good(memory: Memory) -> Report:
     """Nothing stands any more, and nobody takes what is owed."""
     first = evaluated(empty_at(10), memory)
-    return evaluated(empty_at(20), after(first, first.conditions))
+    return evaluated(empty_at(20), build_next_memory(first, first.conditions))
 
 
 def test_five_hundred_events_are_listed_worst_first():

@@ -137,7 +137,7 @@ def test_the_example_of_closures_is_accepted():
 
 def test_the_example_of_a_profile_is_accepted():
     profile = parse_profile(toml("profile.toml"))
-    assert profile.looks["pending_orders"]({"orders": [{"state": "working"}, {"state": "done"}]}) == 1
+    assert profile.extractors["pending_orders"]({"orders": [{"state": "working"}, {"state": "done"}]}) == 1
 
 
 def test_every_shell_example_is_one_that_a_shell_reads():

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from detector.domain.facts import ROWS, STATUS_FACTS
-from detector.domain.runtime_rows import columns_of
+from detector.domain.runtime_rows import get_columns
 from detector.settings import DECLARED
 from tests.support.program import answer
 from tests.support.snapshots import SNAPSHOTS
@@ -53,7 +53,7 @@ def leaks_of(*words: str, **more: Any) -> list[str]:
 def payload() -> dict[str, Any]:
     """A snapshot in which every fact, every column and every field that is read is there as text."""
     status: dict[str, Any] = {
-        name: [dict.fromkeys((*columns_of(spec["row"]), "age_sec"), "x")] if spec["kind"] == ROWS else "x"
+        name: [dict.fromkeys((*get_columns(spec["row"]), "age_sec"), "x")] if spec["kind"] == ROWS else "x"
         for name, spec in STATUS_FACTS.items()
     }
     shipped: dict[str, Any] = json.loads((SNAPSHOTS / "regular-session.json").read_text())

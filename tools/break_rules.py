@@ -62,8 +62,8 @@ def _break(node: ast.AST) -> Iterator[str]:
         "money",
         "confirm",
         "escalates",
-        "worsens",
-        "listed",
+        "critical_after",
+        "listed_after",
         "given",
     ):
         yield from _drop_keyword(node)

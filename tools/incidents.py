@@ -20,7 +20,7 @@ from detector import ledger
 from detector.domain.condition import STDOUT
 from detector.domain.profile import parse_profile
 from detector.domain.report import Report
-from detector.domain.snapshot import from_document
+from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import all_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import patched
@@ -191,7 +191,7 @@ def looked(one: Incident, lane: Lane, times: Iterable[datetime]) -> Iterator[Loo
         document = seen(one, lane, at)
         if document is None:
             continue
-        snapshot = from_document(redacted(document), now=at, runtime=one.runtime)
+        snapshot = build_snapshot(redacted(document), now=at, runtime=one.runtime)
         expected = Expected(one.runtime, at, kinds)
         memory = read_previous(None if artifact is None else parse(artifact.encode()), expected)
         report = evaluate(snapshot, memory, one.settings)

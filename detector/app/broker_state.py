@@ -10,10 +10,10 @@ from typing import Any
 from detector.app.context import Door, Refused
 from detector.app.redacted_snapshot import redacted_with
 from detector.domain.facts import Facts
-from detector.domain.previous_run import NOTHING_BEFORE, Before
+from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile
-from detector.domain.read_context import Context
-from detector.domain.snapshot import SECTIONS, Snapshot, from_document
+from detector.domain.read_context import ReadContext
+from detector.domain.snapshot import SECTIONS, Snapshot, build_snapshot
 from detector.engine.gather import facts_of
 from detector.formats.strict_json import MAX_BYTES, DocumentError, clipped, parse
 from detector.formats.times import TimeError, parse_run_time
@@ -52,7 +52,7 @@ class Seen:
     oddity: str | None
 
 
-def seen(door: Door, settings: Settings, look: Look, before: Callable[[Any], Before] | None = None) -> Seen:
+def seen(door: Door, settings: Settings, look: Look, before: Callable[[Any], PreviousRun] | None = None) -> Seen:
     """Return what is known now; raises Refused for a document that cannot be read.
 
     A piped snapshot is judged as it is, and nothing is collected for it. A terminal, or nothing, on standard
@@ -68,13 +68,13 @@ def seen(door: Door, settings: Settings, look: Look, before: Callable[[Any], Bef
     )
     words = shown.pop(_WORDS)
     try:
-        snapshot = from_document(shown, now=now, runtime=settings[RUNTIME])
+        snapshot = build_snapshot(shown, now=now, runtime=settings[RUNTIME])
     except DocumentError as error:
         raise Refused(str(error)) from None
     given = snapshot.taken_at if document.get("taken_at") is not None and not collected else None
     at = given if given is not None and look.at_its_own_time else now
     profile: Profile = settings.files[PROFILE.name]
-    context = Context(settings, profile, before(document.get("previous")) if before else NOTHING_BEFORE)
+    context = ReadContext(settings, profile, before(document.get("previous")) if before else NO_PREVIOUS_RUN)
     facts = facts_of(
         Snapshot(at, snapshot.runtime, snapshot.sections), context, settings.files[MARKET_CLOSURES.name]
     )
@@ -92,7 +92,7 @@ def seen(door: Door, settings: Settings, look: Look, before: Callable[[Any], Bef
 
 def _asks_runtime(facts: Facts, profile: Profile) -> bool:
     """Whether the runtime's own orders should be seen: something is there, or was asked, that could say them."""
-    says = {"orders", "pending_exits"} & profile.looks.keys()
+    says = {"orders", "pending_exits"} & profile.extractors.keys()
     there = {name for name in STATUS if name in facts.sections}
     asked = {name for name in STATUS if name in facts.sources and facts.sources[name].state != "off"}
     return bool(says and (there or asked))

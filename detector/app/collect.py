@@ -14,7 +14,7 @@ from detector.app.redacted_snapshot import redacted_with
 from detector.collectors._clients import World
 from detector.collectors._parallel import Collected, side_by_side
 from detector.collectors._walk import configured, faults
-from detector.domain.snapshot import KEYS, SECTIONS, from_document
+from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
 from detector.formats.edge_error import TOO_LARGE
 from detector.formats.strict_json import MAX_BYTES, DocumentError, canonical
 from detector.formats.times import TimeError, parse_rfc3339, seconds_between, span, text_of
@@ -124,7 +124,7 @@ def completed(
     """
     try:
         shown, _ = redacted_with({k: v for k, v in document.items() if k != "previous"}, settings)
-        snapshot = from_document(shown, now=looking.clock(), runtime=settings[RUNTIME])
+        snapshot = build_snapshot(shown, now=looking.clock(), runtime=settings[RUNTIME])
     except DocumentError as error:
         raise Refused(str(error)) from None
     now = looking.clock()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from detector.app.context import Door, Refused
 from detector.app.github import github_of, repository_of, token_of
-from detector.domain.memory import lost
+from detector.domain.memory import build_lost_memory
 from detector.formats.edge_error import EdgeError
 from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, Settings
 from detector.storage.newest import Found
@@ -147,7 +147,7 @@ class _AtGitHub:
 
 
 def _unasked(why: str) -> Found:
-    return Found(lost(why), unread=why)
+    return Found(build_lost_memory(why), unread=why)
 
 
 def _number(text: str) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from detector.app.context import Refused
-from detector.domain.snapshot import Snapshot, from_document
+from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.formats.redaction import redacted
 from detector.formats.strict_json import DocumentError
 from detector.settings import RUNTIME, Settings, secrets_of
@@ -30,6 +30,6 @@ def snapshot_of(document: Mapping[str, Any], now: datetime, settings: Settings) 
     """
     shown, settings = redacted_with({k: v for k, v in document.items() if k != "previous"}, settings)
     try:
-        return from_document(shown, now=now, runtime=settings[RUNTIME]), settings
+        return build_snapshot(shown, now=now, runtime=settings[RUNTIME]), settings
     except DocumentError as error:
         raise Refused(str(error)) from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from detector.app.context import Door
 from detector.app.github import github_of
 from detector.app.network import reach_of
-from detector.domain.schedule_windows import Run
+from detector.domain.schedule_windows import WorkflowRun
 from detector.formats.edge_error import CREDENTIALS, DENIED, MISSING, UNREADABLE, EdgeError
 from detector.formats.strict_json import DocumentError, clipped, parse
 from detector.formats.times import span, text_of
@@ -52,7 +52,7 @@ class Looking:
     said_at: float | None = None
 
     @property
-    def found(self) -> Run | None:
+    def found(self) -> WorkflowRun | None:
         """The run that would prove it."""
         return self.seen.run if self.seen else None
 
@@ -104,7 +104,7 @@ def _look(looking: Looking) -> None:
 
     github = github_of(looking.door, looking.settings, looking.repository, _LOOK_SEC)
     params = {"created": f">={text_of((looking.started_at - LOOKS_BACK).replace(microsecond=0))}"}
-    runs: list[Run] = []
+    runs: list[WorkflowRun] = []
     try:
         pages = github.listed(f"/actions/workflows/{looking.workflow}/runs", "workflow_runs", params)
         for _, items in pages:

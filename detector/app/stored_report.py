@@ -9,7 +9,7 @@ from typing import Any
 
 from detector.app.context import Refused
 from detector.domain.event import Event
-from detector.domain.facts import Source
+from detector.domain.facts import SourceStatus
 from detector.domain.memory import Memory
 from detector.domain.report import Gap, Report
 from detector.engine.catalog import all_rules
@@ -54,7 +54,7 @@ def _report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) -> Repor
         held=tuple(raw["held"]),
         muted=tuple(raw["muted"]),
         coverage=tuple(typed(Covered, entry) for entry in raw["coverage"]),
-        sources=typed(dict[str, Source], raw["sources"]),
+        sources=typed(dict[str, SourceStatus], raw["sources"]),
         conditions=memory.conditions,
         carried=memory.before,
         channels=memory.channels,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from detector.domain.condition import Place
+from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
 from detector.formats.edge_error import REASONS, TIMEOUT, EdgeError
 from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Setting, Settings
@@ -42,7 +42,7 @@ class Told:
 
     taken: frozenset[str] | None = None
     around: bool = True
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, MessageRef] = field(default_factory=dict)
     failed: EdgeError | None = None
     said: str | None = None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from detector.channels._channel import Told
 from detector.clients.slack_faults import BLOCKS, SlackError
-from detector.domain.condition import Place
+from detector.domain.condition import MessageRef
 from detector.formats.edge_error import EdgeError
 from detector.render.message import Item, Message
 from detector.render.message_slack import slack_payload, slack_plain
@@ -28,7 +28,7 @@ class Telling:
         self._client = client
         self._settings = settings
         self._took = took
-        self._taken: dict[str, Place | None] = {}
+        self._taken: dict[str, MessageRef | None] = {}
         self._around = True
         self._failed: EdgeError | None = None
         self._said: list[str] = []
@@ -58,7 +58,7 @@ class Telling:
         self._receive(message, _place(posted))
         return True
 
-    def _answer(self, message: Message, place: Place) -> bool:
+    def _answer(self, message: Message, place: MessageRef) -> bool:
         """Answer an earlier message; return False where that one is refused for good."""
         try:
             self._post(message, {"channel": place.channel, "thread_ts": place.ts})
@@ -73,7 +73,7 @@ class Telling:
     def _post(self, message: Message, where: Mapping[str, str]) -> Mapping[str, Any]:
         return in_some_form(message, lambda payload: self._call(POST, {**payload, **where}))
 
-    def _receive(self, message: Message, place: Place | None) -> None:
+    def _receive(self, message: Message, place: MessageRef | None) -> None:
         self._taken |= dict.fromkeys((item.delivery_id for item in message.items), place)
         self._taken.setdefault(message.delivery_id, place)
         self._took(self._so_far())
@@ -111,9 +111,9 @@ def in_some_form(message: Message, post: Callable[[dict[str, Any]], T]) -> T:
         return post(slack_plain(message))
 
 
-def parted(message: Message) -> tuple[Message | None, dict[Place, Message]]:
+def parted(message: Message) -> tuple[Message | None, dict[MessageRef, Message]]:
     """Return what is posted by itself, and what answers an earlier message, by that one's place."""
-    ends: dict[Place, list[Item]] = {}
+    ends: dict[MessageRef, list[Item]] = {}
     rest: list[Item] = []
     for item in message.items:
         if item.kind in _ENDS and item.places:
@@ -129,8 +129,8 @@ def parted(message: Message) -> tuple[Message | None, dict[Place, Message]]:
     return None, answers
 
 
-def _place(posted: Mapping[str, Any]) -> Place | None:
+def _place(posted: Mapping[str, Any]) -> MessageRef | None:
     channel, ts = posted.get("channel"), posted.get("ts")
     if isinstance(channel, str) and isinstance(ts, str) and channel and ts:
-        return Place(channel[:64], ts[:64])
+        return MessageRef(channel[:64], ts[:64])
     return None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from detector.clients.github import GitHub
-from detector.domain.schedule_windows import Run, Unread
+from detector.domain.schedule_windows import WorkflowRun, UnreadSpan
 from detector.formats.edge_error import EdgeError
 from detector.formats.strict_json import clipped
 from detector.formats.times import text_of
@@ -36,10 +36,10 @@ class Runs:
 
         More runs than GitHub lists are asked for day by day, and a day that has more by its halves.
         """
-        runs: list[Run] = []
-        unread: list[Unread] = []
+        runs: list[WorkflowRun] = []
+        unread: list[UnreadSpan] = []
         for part in self._read(start.replace(microsecond=0), end.replace(microsecond=0)):
-            if isinstance(part, Unread):
+            if isinstance(part, UnreadSpan):
                 unread.append(part)
             else:
                 runs += part
@@ -49,9 +49,9 @@ class Runs:
         """Return what GitHub says of the workflow: `active`, `disabled_inactivity`, ...; raises EdgeError."""
         return clipped(str(self.github.get(f"/actions/workflows/{self.workflow}").get("state")))
 
-    def _read(self, start: datetime, end: datetime) -> Iterator[list[Run] | Unread]:
+    def _read(self, start: datetime, end: datetime) -> Iterator[list[WorkflowRun] | UnreadSpan]:
         if self._given_up:
-            yield Unread(start, end, *self._given_up)
+            yield UnreadSpan(start, end, *self._given_up)
             return
         self.tell(start)
         try:
@@ -59,20 +59,20 @@ class Runs:
         except EdgeError as error:
             # One fault is enough: the next request would meet the same limit, refusal or deadline.
             self._given_up = f"GitHub's list of runs from {text_of(start)} on: {error}", error.reason
-            yield Unread(start, end, *self._given_up)
+            yield UnreadSpan(start, end, *self._given_up)
             return
         except ListError as error:
-            yield Unread(start, end, f"GitHub's list of runs from {text_of(start)} on: {error}")
+            yield UnreadSpan(start, end, f"GitHub's list of runs from {text_of(start)} on: {error}")
             return
         if found is not None:
             yield from found
         elif end - start <= _SHORTEST:
-            yield Unread(start, end, f"{MOST_LISTED} runs or more within a minute, at {text_of(start)}")
+            yield UnreadSpan(start, end, f"{MOST_LISTED} runs or more within a minute, at {text_of(start)}")
         else:
             for part in reversed(list(_parts(start, end))):
                 yield from self._read(*part)
 
-    def _listed(self, start: datetime, end: datetime) -> list[list[Run] | Unread] | None:
+    def _listed(self, start: datetime, end: datetime) -> list[list[WorkflowRun] | UnreadSpan] | None:
         """Return what was read of a span, or None where it may hold more runs than GitHub lists."""
         items: list[Any] = []
         most = 0
@@ -88,7 +88,7 @@ class Runs:
         if len(runs) != most:
             return [
                 list(runs),
-                Unread(start, end, f"GitHub listed {len(runs)} of {most} runs from {text_of(start)} on"),
+                UnreadSpan(start, end, f"GitHub listed {len(runs)} of {most} runs from {text_of(start)} on"),
             ]
         return [list(runs)]
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from detector.domain.columns import columns_of
+from detector.domain.columns import get_columns
 from detector.domain.runtime_rows import Trade
 from detector.domain.store_columns import StoreColumns
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.domain.store_tables import Joined, StoreTable
+from detector.domain.store_tables import JoinedTable, StoreTable
 from detector.formats.edge_error import SCHEMA, TOO_LARGE, EdgeError
 from detector.formats.strict_json import clipped
 
@@ -77,7 +77,7 @@ class Store:
             *self._made(table, f"SELECT {chosen} {newest}", ())[::-1],
         ]
 
-    def _others(self, table: StoreTable, joined: Joined, rows: Sequence[Row]) -> list[Row]:
+    def _others(self, table: StoreTable, joined: JoinedTable, rows: Sequence[Row]) -> list[Row]:
         there_are = self._there_are(joined.table)
         if joined.on.casefold() not in there_are:
             _missing(joined.table, [joined.on], there_are)
@@ -115,7 +115,7 @@ class Store:
         names = self._names.get(name, {})
         found = {
             column: [one for one in names.get(column, (column,)) if one.casefold() in there_are]
-            for column in columns_of(_ROW_OF[name])
+            for column in get_columns(_ROW_OF[name])
         }
         return {column: there for column, there in found.items() if there}
 
@@ -139,7 +139,7 @@ class Store:
         if column != "status":
             return f"coalesce({', '.join([*quoted, 'NULL'])}, 1) NOT IN (0, '0')", []
         words = self._connection.execute(f"SELECT DISTINCT {quoted[0]} FROM {_quoted(table)}").fetchall()  # noqa: S608 - names of the profile, quoted
-        over = [word for (word,) in words if isinstance(word, str) and Trade(status=word).held is False]
+        over = [word for (word,) in words if isinstance(word, str) and Trade(status=word).is_effectively_open is False]
         del over[_MOST_WORDS:]
         marks = ", ".join("?" * len(over))
         return f"({quoted[0]} IS NULL OR {quoted[0]} NOT IN ({marks}))", over
@@ -183,7 +183,7 @@ def _missing(table: str, wanted: Sequence[str], there_are: Mapping[str, str]) ->
     )
 
 
-def _completed(rows: Sequence[Row], others: Sequence[Row], joined: Joined) -> list[Row]:
+def _completed(rows: Sequence[Row], others: Sequence[Row], joined: JoinedTable) -> list[Row]:
     """Return each row with what it lacks itself out of its other row, the latest one where there are several."""
     latest = {other.get(joined.on): other for other in others}
     made = []

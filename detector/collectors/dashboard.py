@@ -85,4 +85,4 @@ def _says_something(page: Page, name: str, profile: Profile) -> bool:
 
 
 def _facts_in(payload: Any, profile: Profile) -> bool:
-    return any(look(payload) is not MISSING for look in profile.looks.values())
+    return any(look(payload) is not MISSING for look in profile.extractors.values())

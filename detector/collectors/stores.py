@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from detector.collectors._source import Answer, Ask, Offer, Source
 from detector.collectors._store import Store
 from detector.domain.profile import Profile
-from detector.domain.store_tables import USUAL_TABLES
+from detector.domain.store_tables import DEFAULT_TABLES
 from detector.formats.times import text_of
 from detector.settings import COLLECT_TIMEOUT_SEC, PROFILE, SOURCE_TIMEOUT_SEC, STORES_DB, Settings
 
@@ -39,5 +39,5 @@ def _read(ask: Ask) -> Answer:
     as_of = ask.clock()  # before the transaction: what is read is never younger than that
     with reading(ask.settings[STORES_DB], seconds) as connection:
         store = Store(connection, profile.stores)
-        section = {table.name: store.rows(table) for table in profile.tables or USUAL_TABLES}
+        section = {table.name: store.rows(table) for table in profile.tables or DEFAULT_TABLES}
     return Answer({"as_of": text_of(as_of), **section}, as_of, store.note)

@@ -13,7 +13,7 @@ import click
 from detector.app.broker_state import STATUS, Look, Seen, seen
 from detector.app.context import Door, Refused
 from detector.app.output import show_json, show_lines
-from detector.domain.instrument import Instrument, exact
+from detector.domain.instrument import Instrument, to_exact_decimal
 from detector.formats.strict_json import clipped
 from detector.reconciliation.close_check.order import ALLOW, BUY, REFUSE, SELL, Close, Verdict, unknown
 from detector.reconciliation.close_check.verdict import judged
@@ -33,7 +33,7 @@ def _number(_: click.Context, __: click.Parameter, value: str | None) -> Decimal
     if value is None:
         return None
     made = Decimal(value) if _PLAIN.fullmatch(value) else None
-    if not made or exact(made) is None:
+    if not made or to_exact_decimal(made) is None:
         raise click.BadParameter(f"{clipped(value)!r} is not a number above 0")
     return made
 

@@ -12,7 +12,7 @@ import click
 from detector.app.context import Door, Refused, clock_of
 from detector.app.redacted_snapshot import snapshot_of
 from detector.domain.condition import STDOUT
-from detector.domain.memory import Memory, Placed, lost, placed
+from detector.domain.memory import Memory, CheckedMemory, build_lost_memory, check_memory_time
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.snapshot import Snapshot
@@ -76,8 +76,8 @@ def detect(door: Door, options: Options) -> int:
         now = clock()
     snapshot, settings = snapshot_of(document, now, settings)
     held = _memory(door, options, document.get("previous"), snapshot, now)
-    if held.said:
-        door.say(held.said)
+    if held.message:
+        door.say(held.message)
     report = evaluate(snapshot, held.memory, settings)
     printed = _print(door, report, options, settings)
     if not options.quiet:
@@ -85,7 +85,7 @@ def detect(door: Door, options: Options) -> int:
             door.say(line)
     stored = (
         not options.artifact
-        or not held.keeps
+        or not held.can_advance
         or _store(door, report, options.artifact, printed and not options.nagios, settings)
     )
     return _exit_code(report, options, printed and stored)
@@ -116,7 +116,7 @@ def _completed(door: Door, options: Options, settings: Settings, document: dict[
     return completed(door, settings, document, looking) or document
 
 
-def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime) -> Placed:
+def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime) -> CheckedMemory:
     """Return what is remembered, and whether this run may become the new memory."""
     kinds = {one.name: one.declaration.kind for one in all_rules()}
     expected = Expected(snapshot.runtime, snapshot.taken_at, kinds)
@@ -124,7 +124,7 @@ def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now:
         memory = read_previous(section, expected)
     else:
         memory = _from_file(door, Path(options.previous), expected)
-    return placed(memory, snapshot.taken_at, now)
+    return check_memory_time(memory, snapshot.taken_at, now)
 
 
 def _from_file(door: Door, path: Path, expected: Expected) -> Memory:
@@ -133,7 +133,7 @@ def _from_file(door: Door, path: Path, expected: Expected) -> Memory:
         door.say(f"No previous artifact at {path}: this is a first run.")
         return read_previous(None, expected)
     memory = (
-        lost(f"the previous artifact: {raw}")
+        build_lost_memory(f"the previous artifact: {raw}")
         if isinstance(raw, DocumentError)
         else read_previous(raw, expected)
     )

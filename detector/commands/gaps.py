@@ -168,7 +168,7 @@ def _teller(door: Door) -> Callable[[datetime], None]:
 
 
 def _scope(options: dict[str, Any], now: datetime, listing: Listing, title: str) -> Scope:
-    return Scope(timedelta(minutes=options["grace_minutes"]), now, unread=listing.unread, title=title)
+    return Scope(timedelta(minutes=options["grace_minutes"]), now, unread=listing.unread, title_prefix=title)
 
 
 def _judged(
@@ -201,7 +201,7 @@ def _shown(door: Door, report: GapReport, read: dict[str, Any], settings: Settin
 
 
 def _code(report: GapReport, fails: str | None) -> int:
-    judged = {"any": report.all, "union": (report.union,), None: ()}[fails]
+    judged = {"any": report.all_lanes, "union": (report.union,), None: ()}[fails]
     if any(lane.count(state) for lane in judged for state in (MISSING, LATE)):
         return _MISSED
-    return _NOT_TOLD if any(lane.count(UNKNOWN) for lane in report.all) else 0
+    return _NOT_TOLD if any(lane.count(UNKNOWN) for lane in report.all_lanes) else 0

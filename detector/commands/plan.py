@@ -11,7 +11,7 @@ import click
 from detector.app.broker_state import STATUS, Look, Seen, seen
 from detector.app.context import Door, Refused
 from detector.app.output import show_json, show_lines
-from detector.domain.previous_run import NOTHING_BEFORE, Before
+from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile
 from detector.engine.catalog import all_rules
 from detector.formats.strict_json import DocumentError
@@ -98,16 +98,16 @@ def _own_names(profile: Profile) -> dict[str, dict[str, str]]:
     }
 
 
-def _before(door: Door, path: str | None, given: Any) -> Before:
+def _before(door: Door, path: str | None, given: Any) -> PreviousRun:
     """Return what the previous run saw, out of the named file or the `previous` section."""
     if path is not None and given is not None:
         raise Refused("--previous and a `previous` section are given together; leave one out")
     raw = given if path is None else local.read(Path(path))
     if raw is None or raw is local.ABSENT:
-        return NOTHING_BEFORE
+        return NO_PREVIOUS_RUN
     if isinstance(raw, DocumentError):
         door.say(f"plan: the previous artifact cannot be read ({raw})")
-        return NOTHING_BEFORE
+        return NO_PREVIOUS_RUN
     kinds = {one.name: one.declaration.kind for one in all_rules()}
     runtime = raw.get("runtime") if isinstance(raw, dict) else None
     memory = read_previous(raw, Expected(str(runtime), door.clock(), kinds))

@@ -13,7 +13,7 @@ import click
 
 from detector.app.context import Door, Refused
 from detector.app.output import show, show_lines
-from detector.domain.snapshot import Snapshot, from_document
+from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.formats.redaction import redacted
 from detector.formats.strict_json import DocumentError, parse
 from detector.render import replayed
@@ -77,7 +77,7 @@ def _snapshots(door: Door, paths: tuple[Path, ...], settings: Settings) -> Itera
             raise DocumentError(f"{place}: a snapshot without taken_at cannot be replayed")
         bare = {key: value for key, value in document.items() if key != "previous"}
         try:
-            yield from_document(redacted(bare), now=door.clock(), runtime=settings[RUNTIME])
+            yield build_snapshot(redacted(bare), now=door.clock(), runtime=settings[RUNTIME])
         except DocumentError as error:
             raise DocumentError(f"{place}: {error}") from None
         if shows and count % _PROGRESS_EVERY == 0:

@@ -16,7 +16,7 @@ from detector.app.memory import keeping
 from detector.app.redacted_snapshot import snapshot_of
 from detector.app.run_outcome import leave_word, ping, ping_refused, said_of
 from detector.domain.condition import STDOUT
-from detector.domain.memory import placed
+from detector.domain.memory import check_memory_time
 from detector.domain.report import RunInfo
 from detector.engine.catalog import all_rules
 from detector.engine.evaluate import evaluate
@@ -103,10 +103,10 @@ def _run(job: Job) -> Ended:
     kinds = {one.name: one.declaration.kind for one in all_rules()}
     found = job.place.find(Expected(seen.runtime, seen.taken_at, kinds))
     snapshot, settings = snapshot_of(_looked(job, document, found), job.clock(), job.settings)
-    memory = placed(found.memory, snapshot.taken_at, job.clock())
+    memory = check_memory_time(found.memory, snapshot.taken_at, job.clock())
     report = evaluate(snapshot, memory.memory, settings, floors(job.channels) or (STDOUT,))
-    ended = Ended(replace(report, run=_run_info(job)), advances=memory.keeps)
-    ended.remarks += [said for said in (found.said, memory.said, *said_of(job, report)) if said]
+    ended = Ended(replace(report, run=_run_info(job)), advances=memory.can_advance)
+    ended.remarks += [said for said in (found.said, memory.message, *said_of(job, report)) if said]
     if ended.advances:
         tell(job, ended)
     show(job, ended)

@@ -6,34 +6,34 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from detector.domain.columns import column
-from detector.domain.instrument import Instrument, exact, instrument_of, sign_of
+from detector.domain.columns import build_column
+from detector.domain.instrument import Instrument, to_exact_decimal, get_instrument_name, get_sign
 from detector.domain.runtime_rows import ENTRY, EXIT, Order
 
-__all__ = ["ENTRY", "EXIT", "BrokerOrder", "Execution", "Holding", "remaining_of"]
+__all__ = ["ENTRY", "EXIT", "BrokerOrder", "Execution", "BrokerPosition", "compute_remaining"]
 
 
 @dataclass(frozen=True, slots=True)
-class Holding(Instrument):
+class BrokerPosition(Instrument):
     """A position at the broker; `quantity` is signed, 0 is flat.
 
     `avg_price` is the price of one unit; `avg_cost` is IBKR's, which for an option includes the multiplier.
     """
 
-    account: str | None = column("id")
-    quantity: Decimal | None = column("quantity")
-    avg_price: float | None = column("number")
-    avg_cost: float | None = column("number")
-    realized_pnl: float | None = column("number")
-    currency: str | None = column("id")
-    trading_class: str | None = column("id", doc="SPX or SPXW: two contracts under one symbol")
+    account: str | None = build_column("id")
+    quantity: Decimal | None = build_column("quantity")
+    avg_price: float | None = build_column("number")
+    avg_cost: float | None = build_column("number")
+    realized_pnl: float | None = build_column("number")
+    currency: str | None = build_column("id")
+    trading_class: str | None = build_column("id", doc="SPX or SPXW: two contracts under one symbol")
 
     @property
     def is_named(self) -> bool:
         """Whether the row says which instrument it is."""
         return bool(self.symbol or self.con_id)
 
-    def is_of(self, account: str | None) -> bool:
+    def is_in_account(self, account: str | None) -> bool:
         """Whether it may be held in that account, as far as both are known."""
         return account is None or self.account in (None, account)
 
@@ -54,29 +54,29 @@ class BrokerOrder(Order):
     A combo names its legs by their contract ids alone.
     """
 
-    account: str | None = column("id")
-    remaining: Decimal | None = column("quantity")
-    parent_id: str | None = column("id")
-    oca_group: str | None = column("text")
-    currency: str | None = column("id")
-    trading_class: str | None = column("id")
-    leg_con_ids: tuple[str, ...] | None = column("texts", "united")
+    account: str | None = build_column("id")
+    remaining: Decimal | None = build_column("quantity")
+    parent_id: str | None = build_column("id")
+    oca_group: str | None = build_column("text")
+    currency: str | None = build_column("id")
+    trading_class: str | None = build_column("id")
+    leg_con_ids: tuple[str, ...] | None = build_column("texts", "united")
 
 
 @dataclass(frozen=True, slots=True)
 class Execution(Instrument):
     """One execution at the broker; `quantity` is positive, `side` says which way."""
 
-    exec_id: str | None = column("id")
-    perm_id: str | None = column("id")
-    order_id: str | None = column("id")
-    account: str | None = column("id")
-    side: str | None = column("text")
-    quantity: Decimal | None = column("quantity")
-    price: float | None = column("number")
-    at: datetime | None = column("time")
-    realized_pnl: float | None = column("number")
-    opens: str | None = column("text", doc="O where it opens and C where it closes, in Flex")
+    exec_id: str | None = build_column("id")
+    perm_id: str | None = build_column("id")
+    order_id: str | None = build_column("id")
+    account: str | None = build_column("id")
+    side: str | None = build_column("text")
+    quantity: Decimal | None = build_column("quantity")
+    price: float | None = build_column("number")
+    at: datetime | None = build_column("time")
+    realized_pnl: float | None = build_column("number")
+    opens: str | None = build_column("text", doc="O where it opens and C where it closes, in Flex")
 
     @property
     def is_named(self) -> bool:
@@ -84,28 +84,28 @@ class Execution(Instrument):
         return bool(self.exec_id)
 
     @property
-    def signed(self) -> Decimal | None:
+    def signed_quantity(self) -> Decimal | None:
         """Return the quantity with the sign of its side; None where either was not seen."""
-        quantity, sign = exact(self.quantity), sign_of(self.side)
+        quantity, sign = to_exact_decimal(self.quantity), get_sign(self.side)
         return None if quantity is None or sign is None else abs(quantity) * sign
 
     @property
-    def order(self) -> str | None:
+    def order_ref(self) -> str | None:
         """Return the one id of the order that it fills, permanent where it is known."""
         return f"perm {self.perm_id}" if self.perm_id else f"order {self.order_id}" if self.order_id else None
 
     @property
     def title(self) -> str:
         """Return the execution for a person: its id and what was traded."""
-        return f"{self.exec_id} ({instrument_of(self)})"
+        return f"{self.exec_id} ({get_instrument_name(self)})"
 
 
-def remaining_of(order: Order) -> Decimal | None:
+def compute_remaining(order: Order) -> Decimal | None:
     """Return what an order still can fill, as it says itself or by what was filled; None where unknown.
 
     An order that is listed as working and says nothing of fills has none.
     """
     if isinstance(order, BrokerOrder) and order.remaining is not None:
-        return exact(order.remaining)
-    quantity = exact(order.quantity)
-    return None if quantity is None else abs(quantity) - abs(exact(order.filled) or Decimal(0))
+        return to_exact_decimal(order.remaining)
+    quantity = to_exact_decimal(order.quantity)
+    return None if quantity is None else abs(quantity) - abs(to_exact_decimal(order.filled) or Decimal(0))

@@ -7,11 +7,11 @@ from dataclasses import field, fields
 from typing import Any
 
 
-def column(kind: str, worse: str = "first", doc: str = "") -> Any:
+def build_column(kind: str, worse: str = "first", doc: str = "") -> Any:
     """Declare one column of a row: the kind of its value and, where two payloads list it, which is worse."""
     return field(default=None, metadata={"kind": kind, "worse": worse, "doc": doc})
 
 
-def columns_of(row: type[Any]) -> Mapping[str, Mapping[str, Any]]:
+def get_columns(row: type[Any]) -> Mapping[str, Mapping[str, Any]]:
     """Return the declared columns of a row type: name to kind and worse direction."""
     return {spec.name: spec.metadata for spec in fields(row) if "kind" in spec.metadata}

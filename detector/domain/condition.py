@@ -19,7 +19,7 @@ STDOUT = "stdout"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MessageRef:
     """Where a channel keeps a message that it took, so that it can be edited and answered: Slack's channel and ts."""
 
     channel: str
@@ -41,7 +41,7 @@ class Receipt:
     occurred_at: datetime | None = None
     reminders: int = 0
     ended: bool = False
-    places: tuple[Place, ...] = ()
+    places: tuple[MessageRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +100,16 @@ class Condition:
     transitions: tuple[Transition, ...] = ()
 
     @property
-    def active(self) -> bool:
+    def is_active(self) -> bool:
         """Whether it stands in the list of what holds now."""
         return self.listed and self.phase in ("firing", "held")
 
     @property
-    def episode(self) -> str:
+    def episode_id(self) -> str:
         """An id of this episode: what the messages that tell of it have in common."""
         return sha256(f"{self.signature}|{self.generation}".encode()).hexdigest()[:16]
 
-    def receipt(self, channel: str) -> Receipt | None:
+    def get_receipt(self, channel: str) -> Receipt | None:
         """Return what this channel was told, or None where it was told nothing."""
         return self.receipts.get(channel) or self.receipts.get(ANY_CHANNEL)
 

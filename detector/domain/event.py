@@ -34,12 +34,12 @@ class Event:
     runbook: str
 
 
-def runbook_link(name: str) -> str:
+def build_runbook_link(name: str) -> str:
     """Return where the runbook speaks of an event type."""
     return f"RUNBOOK.md#{name}"
 
 
-def event_of(condition: Condition, reason: Reason | None = None) -> Event:
+def build_event(condition: Condition, reason: Reason | None = None) -> Event:
     """Return the event that tells of a condition as it is now."""
     return Event(
         type=condition.type,
@@ -47,37 +47,37 @@ def event_of(condition: Condition, reason: Reason | None = None) -> Event:
         signature=condition.signature,
         subject=condition.subject,
         reason=reason,
-        summary=_summary(condition, reason),
+        summary=_summarize_condition(condition, reason),
         observed=condition.observed,
         limit=condition.limit,
         setting=condition.setting,
         since=condition.first_seen,
         held=condition.phase == "held",
         because_of=condition.because_of,
-        runbook=runbook_link(condition.type),
+        runbook=build_runbook_link(condition.type),
     )
 
 
-def event_of_notice(notice: Notice) -> Event:
+def build_notice_event(notice: Notice) -> Event:
     """Return the event that a notice tells, with its reason."""
-    return event_of(notice.condition, notice.reason)
+    return build_event(notice.condition, notice.reason)
 
 
-def _summary(condition: Condition, reason: Reason | None) -> str:
+def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
     last = condition.summary.rstrip(".")
     if reason == "missed":
-        return f"Missed: it began {_at(condition.first_seen)} and ended {_at(condition.ended_at)} untold: {last}."
+        return f"Missed: it began {_format_time(condition.first_seen)} and ended {_format_time(condition.ended_at)} untold: {last}."
     if reason == "resolved" and condition.ended_at is not None:
         lasted = span(seconds_between(condition.first_seen, condition.ended_at))
-        return f"Resolved after {lasted}, good again since {_at(condition.ended_at)}; it was: {last}."
+        return f"Resolved after {lasted}, good again since {_format_time(condition.ended_at)}; it was: {last}."
     if reason in ("retired", "no longer watched"):
         return (
             f"{reason.capitalize()} ({condition.held_why or 'its source or rule is gone'}); it was: {last}."
         )
     if condition.phase == "held":
-        return f"Not seen since {_at(condition.held_since)} ({condition.held_why}); last seen: {last}."
+        return f"Not seen since {_format_time(condition.held_since)} ({condition.held_why}); last seen: {last}."
     return condition.summary
 
 
-def _at(moment: datetime | None) -> str:
+def _format_time(moment: datetime | None) -> str:
     return "at an unknown time" if moment is None else text_of(moment)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from detector.domain.broker_rows import BrokerOrder, Execution, Holding
-from detector.domain.previous_run import NOTHING_BEFORE, Before
+from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
+from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.runtime_rows import Container, Order, Position, Service, Task, Tick, Trade
 from detector.domain.store_rows import StoredPosition
 from detector.logs.events import Logbook
@@ -31,11 +31,11 @@ OLDER, NEWER, LARGER, TRUE, FALSE, NOT_OK, NOT_EMPTY, FIRST, UNITED = (
 )  # fmt: skip
 
 
-def _fact(kind: str, worse: str, doc: str, **more: Any) -> Any:
+def _build_fact(kind: str, worse: str, doc: str, **more: Any) -> Any:
     return field(default=None, metadata={"kind": kind, "worse": worse, "doc": doc, **more})
 
 
-def _section_fact(doc: str) -> Any:
+def _build_section_fact(doc: str) -> Any:
     return field(default=None, metadata={"doc": doc})
 
 
@@ -63,7 +63,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceStatus:
     """How one source answered: state `ok`, `failed` or `off`; `as_of` is when its content was true."""
 
     name: str
@@ -87,7 +87,7 @@ class Provenance:
     alone: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     read: frozenset[str] = frozenset()
 
-    def was_read(self, path: str | None) -> bool:
+    def has_read(self, path: str | None) -> bool:
         """Whether the value at `path`, or the list that it belongs to, was read without fault."""
         parts = (path or "").split(".")
         return any(".".join(parts[:length]) in self.read for length in range(len(parts), 0, -1))
@@ -100,12 +100,12 @@ class Facts:
     taken_at: datetime
     runtime: str
     market: Market
-    before: Before = NOTHING_BEFORE
+    before: PreviousRun = NO_PREVIOUS_RUN
     provenance: Provenance = Provenance()
     invalid: tuple[Fault, ...] = ()
     skewed: tuple[tuple[str, float], ...] = ()
     stale: Mapping[str, float] = field(default_factory=dict)
-    sources: Mapping[str, Source] = field(default_factory=dict)
+    sources: Mapping[str, SourceStatus] = field(default_factory=dict)
     sections: frozenset[str] = frozenset()
     carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     errors: tuple[tuple[str, str], ...] = ()
@@ -114,51 +114,51 @@ class Facts:
     open_unwatched: float | None = None
     closures: Closures = NONE
 
-    heartbeat_at: datetime | None = _fact(TIME, OLDER, "when the runtime last said that it is alive")
-    pending_orders: int | None = _fact(COUNT, LARGER, "working orders of the runtime")
-    pending_exits: int | None = _fact(COUNT, LARGER, "exits that were sent and are not done")
-    stuck_exits: int | None = _fact(LENGTH, LARGER, "exits that the runtime itself calls stuck")
-    orders: tuple[Order, ...] | None = _fact(ROWS, UNITED, "the runtime's working orders", row=Order)
-    broker_reconcile_pending: bool | None = _fact(FLAG, TRUE, "broker reconciliation is owed")
-    position_reconcile_pending: bool | None = _fact(FLAG, TRUE, "position reconciliation is owed")
-    entry_blocking_reconcile_pending: bool | None = _fact(FLAG, TRUE, "reconciliation blocks entries")
-    broker_confirmation_required: bool | None = _fact(FLAG, TRUE, "an order waits for the broker's word")
-    send_outcome_unknown: int | None = _fact(
+    heartbeat_at: datetime | None = _build_fact(TIME, OLDER, "when the runtime last said that it is alive")
+    pending_orders: int | None = _build_fact(COUNT, LARGER, "working orders of the runtime")
+    pending_exits: int | None = _build_fact(COUNT, LARGER, "exits that were sent and are not done")
+    stuck_exits: int | None = _build_fact(LENGTH, LARGER, "exits that the runtime itself calls stuck")
+    orders: tuple[Order, ...] | None = _build_fact(ROWS, UNITED, "the runtime's working orders", row=Order)
+    broker_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "broker reconciliation is owed")
+    position_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "position reconciliation is owed")
+    entry_blocking_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "reconciliation blocks entries")
+    broker_confirmation_required: bool | None = _build_fact(FLAG, TRUE, "an order waits for the broker's word")
+    send_outcome_unknown: int | None = _build_fact(
         FLAG_OR_COUNT, LARGER, "orders whose sending has no known outcome"
     )
-    unknown_fills: int | None = _fact(COUNT, LARGER, "fills that belong to no known order")
-    market_data_status: str | None = _fact(TEXT, NOT_OK, "the runtime's own word for its market data")
-    market_data_10197_recent: int | None = _fact(COUNT, LARGER, "recent 10197 notices")
-    max_exit_attempt_count: int | None = _fact(COUNT, LARGER, "largest number of exit attempts of a position")
-    open_positions: tuple[Position, ...] | None = _fact(ROWS, UNITED, "positions held open", row=Position)
-    recent_trades: tuple[Trade, ...] | None = _fact(ROWS, UNITED, "recently closed trades", row=Trade)
-    ticks: tuple[Tick, ...] | None = _fact(ROWS, UNITED, "last price of each instrument", row=Tick)
-    broker_connected: bool | None = _fact(FLAG, FALSE, "the runtime's link to the broker is up")
-    connection_error: str | None = _fact(TEXT, NOT_EMPTY, "why the link to the broker is down")
-    open_position_count: int | None = _fact(COUNT, LARGER, "number of open positions")
-    engine_started_at: datetime | None = _fact(TIME, NEWER, "when the engine started")
-    last_reconcile_at: datetime | None = _fact(TIME, OLDER, "when a reconciliation last completed")
-    trading_halted: bool | None = _fact(FLAG, TRUE, "trading is halted by the runtime's own switch")
-    mode: str | None = _fact(TEXT, FIRST, "paper or live, as the runtime says")
+    unknown_fills: int | None = _build_fact(COUNT, LARGER, "fills that belong to no known order")
+    market_data_status: str | None = _build_fact(TEXT, NOT_OK, "the runtime's own word for its market data")
+    market_data_10197_recent: int | None = _build_fact(COUNT, LARGER, "recent 10197 notices")
+    max_exit_attempt_count: int | None = _build_fact(COUNT, LARGER, "largest number of exit attempts of a position")
+    open_positions: tuple[Position, ...] | None = _build_fact(ROWS, UNITED, "positions held open", row=Position)
+    recent_trades: tuple[Trade, ...] | None = _build_fact(ROWS, UNITED, "recently closed trades", row=Trade)
+    ticks: tuple[Tick, ...] | None = _build_fact(ROWS, UNITED, "last price of each instrument", row=Tick)
+    broker_connected: bool | None = _build_fact(FLAG, FALSE, "the runtime's link to the broker is up")
+    connection_error: str | None = _build_fact(TEXT, NOT_EMPTY, "why the link to the broker is down")
+    open_position_count: int | None = _build_fact(COUNT, LARGER, "number of open positions")
+    engine_started_at: datetime | None = _build_fact(TIME, NEWER, "when the engine started")
+    last_reconcile_at: datetime | None = _build_fact(TIME, OLDER, "when a reconciliation last completed")
+    trading_halted: bool | None = _build_fact(FLAG, TRUE, "trading is halted by the runtime's own switch")
+    mode: str | None = _build_fact(TEXT, FIRST, "paper or live, as the runtime says")
 
-    service: Service | None = _section_fact("the ECS service of the runtime")
-    tasks: tuple[Task, ...] | None = _section_fact("all tasks of the cluster")
-    stopped_tasks: tuple[Task, ...] | None = _section_fact("recently stopped tasks of the cluster")
-    containers: tuple[Container, ...] | None = _section_fact("containers of the standby host")
-    logs: Logbook | None = _section_fact("what the log lines say, and from when to when they were seen")
-    broker_as_of: datetime | None = _section_fact("when what the broker section says was true")
-    broker_link: bool | None = _section_fact("whether the broker's own export was connected")
-    broker_account: str | None = _section_fact("the account of the runtime, as an alias that keeps its kind")
-    broker_mode: str | None = _section_fact("paper or live, as the broker section says")
-    broker_port: int | None = _section_fact("the API port that the broker section was read through")
-    gateway_port: int | None = _section_fact("the API port of the gateway that is watched")
-    broker_positions: tuple[Holding, ...] | None = _section_fact(
+    service: Service | None = _build_section_fact("the ECS service of the runtime")
+    tasks: tuple[Task, ...] | None = _build_section_fact("all tasks of the cluster")
+    stopped_tasks: tuple[Task, ...] | None = _build_section_fact("recently stopped tasks of the cluster")
+    containers: tuple[Container, ...] | None = _build_section_fact("containers of the standby host")
+    logs: Logbook | None = _build_section_fact("what the log lines say, and from when to when they were seen")
+    broker_as_of: datetime | None = _build_section_fact("when what the broker section says was true")
+    broker_link: bool | None = _build_section_fact("whether the broker's own export was connected")
+    broker_account: str | None = _build_section_fact("the account of the runtime, as an alias that keeps its kind")
+    broker_mode: str | None = _build_section_fact("paper or live, as the broker section says")
+    broker_port: int | None = _build_section_fact("the API port that the broker section was read through")
+    gateway_port: int | None = _build_section_fact("the API port of the gateway that is watched")
+    broker_positions: tuple[BrokerPosition, ...] | None = _build_section_fact(
         "what the broker holds; a missing row is flat"
     )
-    broker_orders: tuple[BrokerOrder, ...] | None = _section_fact("orders that work at the broker")
-    broker_executions: tuple[Execution, ...] | None = _section_fact("what was executed at the broker")
-    store_positions: tuple[StoredPosition, ...] | None = _section_fact("the runtime's store of what is open")
-    store_trades: tuple[Trade, ...] | None = _section_fact("the runtime's store of trades")
+    broker_orders: tuple[BrokerOrder, ...] | None = _build_section_fact("orders that work at the broker")
+    broker_executions: tuple[Execution, ...] | None = _build_section_fact("what was executed at the broker")
+    store_positions: tuple[StoredPosition, ...] | None = _build_section_fact("the runtime's store of what is open")
+    store_trades: tuple[Trade, ...] | None = _build_section_fact("the runtime's store of trades")
 
     def age_of(self, moment: datetime) -> float:
         """Return the seconds from `moment` to `taken_at`."""
@@ -169,17 +169,17 @@ class Facts:
 
         A source of it is configured, or an earlier run saw it and its sources were not all switched off.
         """
-        states = [self.sources[one].state for one in self.carriers.get(name, ()) if one in self.sources]
+        states = [self.sources[source].state for source in self.carriers.get(name, ()) if source in self.sources]
         if any(state != "off" for state in states):
             return True
         return name in self.before.seen and not (states and len(states) == len(self.carriers[name]))
 
-    def collected(self, section: str) -> bool:
+    def is_collected(self, section: str) -> bool:
         """Return whether `collect` read the section, as against a person who typed it."""
         source = self.sources.get(section)
         return source is not None and source.state == "ok" and section in self.sections
 
-    def blind_without(self, section: str) -> bool:
+    def is_blind_without(self, section: str) -> bool:
         """Return whether heartbeat or positions, which this section carries, are seen nowhere in RTH."""
         if not self.market.is_open:
             return False
@@ -187,21 +187,21 @@ class Facts:
         return heartbeat or (section in self.carriers.get("open_positions", ()) and self.exposure is None)
 
     @property
-    def positions_open(self) -> int | None:
+    def runtime_open_count(self) -> int | None:
         """Return how many positions are open by the worse of list and count; None where neither was seen."""
-        counted = None if self.open_positions is None else sum(p.quantity != 0 for p in self.open_positions)
-        known = [count for count in (counted, self.open_position_count) if count is not None]
-        return max(known) if known else None
+        list_count = None if self.open_positions is None else sum(position.quantity != 0 for position in self.open_positions)
+        counts = [count for count in (list_count, self.open_position_count) if count is not None]
+        return max(counts) if counts else None
 
     @property
     def exposure(self) -> int | None:
         """Return how many positions are open by the worst of runtime, store and broker; None where none was seen."""
-        ours, listed = self.broker_account, self.broker_positions
-        held = None if listed is None else sum(one.quantity != 0 and one.is_of(ours) for one in listed)
+        account, positions = self.broker_account, self.broker_positions
+        broker_count = None if positions is None else sum(row.quantity != 0 and row.is_in_account(account) for row in positions)
         rows = self.store_positions
-        stored = None if rows is None else sum(one.held is not False and one.signed != 0 for one in rows)
-        known = [count for count in (self.positions_open, held, stored) if count is not None]
-        return max(known) if known else None
+        store_count = None if rows is None else sum(row.is_effectively_open is not False and row.signed_quantity != 0 for row in rows)
+        counts = [count for count in (self.runtime_open_count, broker_count, store_count) if count is not None]
+        return max(counts) if counts else None
 
 
 STATUS_FACTS: Mapping[str, Mapping[str, Any]] = {

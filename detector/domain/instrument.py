@@ -12,25 +12,25 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from detector.domain.columns import column
+from detector.domain.columns import build_column
 from detector.domain.instrument_names import (
     COMMON_FUTURES,
     FUTURE,
     OPTIONS,
     STOCK,
-    expiry_form,
-    future_form,
-    reads_expiry,
-    reads_type,
-    right_form,
-    symbol_form,
-    type_form,
+    normalize_expiry,
+    parse_future,
+    is_known_expiry,
+    is_known_type,
+    normalize_right,
+    normalize_symbol,
+    normalize_type,
 )
 from detector.formats.times import whole
 
 __all__ = [
-    "BUYS", "COMBO", "OPTION", "OPTIONS", "SELLS", "STOCK", "Instrument", "amount", "exact", "instrument_of", "is_same", "normal",
-    "sign_of", "signed_by", "types_differ",
+    "BUYS", "COMBO", "OPTION", "OPTIONS", "SELLS", "STOCK", "Instrument", "format_quantity", "to_exact_decimal", "get_instrument_name", "is_same", "normalize",
+    "get_sign", "apply_sign", "has_different_type",
 ]  # fmt: skip
 
 OPTION, COMBO = "OPT", "BAG"
@@ -38,35 +38,35 @@ OPTION, COMBO = "OPT", "BAG"
 _OCC = re.compile(r"([A-Z][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})", re.ASCII)
 _STRIKE_UNIT = 1000  # OCC writes a strike in thousandths
 _PARTS = ("symbol", "sec_type", "expiry", "strike", "right", "multiplier")
-_UNSAID_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it never asked for
+_DEFAULT_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it never asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """The columns that name what is traded; every one may be unseen (None)."""
 
-    symbol: str | None = column("id")
-    con_id: str | None = column("id")
-    sec_type: str | None = column("text")
-    expiry: str | None = column("id")
-    strike: float | None = column("number")
-    right: str | None = column("text")
-    multiplier: float | None = column("number")
+    symbol: str | None = build_column("id")
+    con_id: str | None = build_column("id")
+    sec_type: str | None = build_column("text")
+    expiry: str | None = build_column("id")
+    strike: float | None = build_column("number")
+    right: str | None = build_column("text")
+    multiplier: float | None = build_column("number")
 
     @property
-    def instrument(self) -> str:
+    def instrument_name(self) -> str:
         """Return the instrument's one name: `SPY`, or `SPY 2026-05-06 727C` for an option."""
-        return instrument_of(self)
+        return get_instrument_name(self)
 
     @property
     def is_vague(self) -> bool:
         """Whether a part of its name was not seen, so that it may be one of several instruments."""
-        named = normal(self)
+        named = normalize(self)
         if named.symbol is None:
             return True
-        if named.sec_type is not None and not reads_type(named.sec_type):
+        if named.sec_type is not None and not is_known_type(named.sec_type):
             return True
-        if named.expiry is not None and not reads_expiry(named.expiry):
+        if named.expiry is not None and not is_known_expiry(named.expiry):
             return True
         return named.is_option and None in (named.expiry, named.strike, named.right)
 
@@ -76,39 +76,39 @@ class Instrument:
         return self.sec_type in OPTIONS or self.strike is not None or self.right is not None
 
     @property
-    def is_bare(self) -> bool:
+    def is_symbol_only(self) -> bool:
         """Whether a symbol is all that names it: a share, or anything on that symbol."""
         return self.con_id is None and (self.sec_type, self.expiry, self.strike, self.right) == (None,) * 4
 
 
-def normal(row: Instrument) -> Instrument:
+def normalize(row: Instrument) -> Instrument:
     """Return what names the instrument, each part in its one form."""
-    return _normal(
+    return _normalize_cached(
         Instrument(row.symbol, row.con_id, row.sec_type, row.expiry, row.strike, row.right, row.multiplier)
     )
 
 
 @lru_cache(maxsize=4096)
-def _normal(row: Instrument) -> Instrument:
+def _normalize_cached(row: Instrument) -> Instrument:
     occ = _OCC.fullmatch((row.symbol or "").strip().upper())
-    made = replace(
+    instrument = replace(
         row,
-        symbol=symbol_form(row.symbol),
-        sec_type=type_form(row.sec_type),
-        expiry=expiry_form(row.expiry),
+        symbol=normalize_symbol(row.symbol),
+        sec_type=normalize_type(row.sec_type),
+        expiry=normalize_expiry(row.expiry),
         strike=row.strike or None,  # TWS writes 0 for what has no strike
-        right=right_form(row.right),
+        right=normalize_right(row.right),
         multiplier=row.multiplier or None,
     )
-    return _filled(made, occ) if occ else _future(made)
+    return _merge_occ_parts(instrument, occ) if occ else _apply_future_symbol(instrument)
 
 
-def _filled(row: Instrument, occ: re.Match[str]) -> Instrument:
+def _merge_occ_parts(row: Instrument, occ: re.Match[str]) -> Instrument:
     """Return the option with what its symbol says where nothing else says it."""
     root, day, right, strike = occ.groups()
     return replace(
         row,
-        symbol=symbol_form(root),
+        symbol=normalize_symbol(root),
         sec_type=row.sec_type or OPTION,
         expiry=row.expiry or f"20{day[:2]}-{day[2:4]}-{day[4:]}",
         strike=row.strike or int(strike) / _STRIKE_UNIT,
@@ -116,60 +116,60 @@ def _filled(row: Instrument, occ: re.Match[str]) -> Instrument:
     )
 
 
-def _future(row: Instrument) -> Instrument:
+def _apply_future_symbol(row: Instrument) -> Instrument:
     """Return a future by its root and month where its local symbol says them: what has an expiry and no strike is one."""
-    said = future_form(row.symbol or "") if row.sec_type in (FUTURE, None) and not row.is_option else None
-    if said is None:
+    future = parse_future(row.symbol or "") if row.sec_type in (FUTURE, None) and not row.is_option else None
+    if future is None:
         return row
-    is_one = row.sec_type == FUTURE or row.expiry is not None or said[0] in COMMON_FUTURES
-    return replace(row, symbol=said[0], expiry=row.expiry or said[1]) if is_one else row
+    is_future = row.sec_type == FUTURE or row.expiry is not None or future[0] in COMMON_FUTURES
+    return replace(row, symbol=future[0], expiry=row.expiry or future[1]) if is_future else row
 
 
-def is_same(one: Instrument, other: Instrument) -> bool:
+def is_same(first: Instrument, second: Instrument) -> bool:
     """Whether two normal instruments are one as far as both say: by contract id, else by every part both know.
 
     A part in no known form is one that was not said.
     """
-    if one.con_id is not None and other.con_id is not None:
-        return one.con_id == other.con_id
-    if one.symbol is None or other.symbol is None or types_differ(one, other):
+    if first.con_id is not None and second.con_id is not None:
+        return first.con_id == second.con_id
+    if first.symbol is None or second.symbol is None or has_different_type(first, second):
         return False
-    pairs = ((part, getattr(one, part), getattr(other, part)) for part in _PARTS if part != "sec_type")
+    pairs = ((part, getattr(first, part), getattr(second, part)) for part in _PARTS if part != "sec_type")
     return not any(
-        _differ(part, mine, theirs) for part, mine, theirs in pairs if mine is not None and theirs is not None
+        _is_different(part, mine, theirs) for part, mine, theirs in pairs if mine is not None and theirs is not None
     )
 
 
-def types_differ(one: Instrument, other: Instrument) -> bool:
+def has_different_type(first: Instrument, second: Instrument) -> bool:
     """Whether two normal instruments are of two types for certain: an option may be of any of the kinds of option."""
-    mine, theirs = _types(one), _types(other)
+    mine, theirs = _list_types(first), _list_types(second)
     return bool(mine) and bool(theirs) and not set(mine) & set(theirs)
 
 
-def _types(row: Instrument) -> tuple[str, ...]:
+def _list_types(row: Instrument) -> tuple[str, ...]:
     """Return the types that it may be of; none where nothing says."""
-    if row.sec_type is not None and reads_type(row.sec_type):
+    if row.sec_type is not None and is_known_type(row.sec_type):
         return (row.sec_type,)
     return OPTIONS if row.is_option else ()
 
 
-def _differ(part: str, mine: Any, theirs: Any) -> bool:
+def _is_different(part: str, mine: Any, theirs: Any) -> bool:
     if mine == theirs:
         return False
     if part == "expiry":
-        return reads_expiry(mine) and reads_expiry(theirs) and not _is_month_of(mine, theirs)
-    return part != "multiplier" or _UNSAID_MULTIPLIER not in (mine, theirs)
+        return is_known_expiry(mine) and is_known_expiry(theirs) and not _is_month_of(mine, theirs)
+    return part != "multiplier" or _DEFAULT_MULTIPLIER not in (mine, theirs)
 
 
-def _is_month_of(one: str, other: str) -> bool:
+def _is_month_of(first: str, second: str) -> bool:
     """Whether one is the contract month, `202606`, of the other's day, `2026-06-19`, as TWS names a future."""
-    month, day = sorted((one, other), key=len)
+    month, day = sorted((first, second), key=len)
     return len(month) == len("YYYYMM") and day.startswith(f"{month[:4]}-{month[4:]}-")
 
 
-def instrument_of(row: Instrument) -> str:
+def get_instrument_name(row: Instrument) -> str:
     """Return an instrument's one name: `SPY`, or `SPY 2026-05-06 727C` for an option."""
-    named = normal(row)
+    named = normalize(row)
     symbol = named.symbol or (f"conid {named.con_id}" if named.con_id else "unknown instrument")
     if named.sec_type == FUTURE:
         return f"{symbol} {named.expiry}" if named.expiry else symbol
@@ -183,22 +183,22 @@ BUYS, SELLS = ("BUY", "BOT", "B", "LONG"), ("SELL", "SLD", "S", "SSHORT", "SHORT
 """The words for a side in TWS, Flex and the runtimes' stores."""
 
 
-def sign_of(side: str | None) -> int | None:
+def get_sign(side: str | None) -> int | None:
     """Return 1 for a side that buys, -1 for one that sells, None where it was not seen or is another word."""
-    word = (side or "").strip().upper()
-    return 1 if word in BUYS else -1 if word in SELLS else None
+    label = (side or "").strip().upper()
+    return 1 if label in BUYS else -1 if label in SELLS else None
 
 
-def signed_by(quantity: Decimal | float | None, side: str | None) -> Decimal | None:
+def apply_sign(quantity: Decimal | float | None, side: str | None) -> Decimal | None:
     """Return a quantity with the sign of its side, where it bears none of its own."""
-    number = exact(quantity)
-    return -number if number is not None and number > 0 and sign_of(side) == -1 else number
+    number = to_exact_decimal(quantity)
+    return -number if number is not None and number > 0 and get_sign(side) == -1 else number
 
 
 _LARGEST, _FINEST = Decimal(10) ** 12, -12
 
 
-def exact(number: float | Decimal | None) -> Decimal | None:
+def to_exact_decimal(number: float | Decimal | None) -> Decimal | None:
     """Return the number as the decimal that was written, or None beyond what an account can hold.
 
     A double is read as its shortest text, so 0.1 is a tenth. Within 10^12 and 12 places the sum of ten thousand is
@@ -206,12 +206,12 @@ def exact(number: float | Decimal | None) -> Decimal | None:
     """
     if number is None:
         return None
-    made = number if isinstance(number, Decimal) else Decimal(repr(number))
-    exponent = made.normalize().as_tuple().exponent
-    fits = isinstance(exponent, int) and abs(made) < _LARGEST and exponent >= _FINEST
-    return made if fits else None
+    decimal = number if isinstance(number, Decimal) else Decimal(repr(number))
+    exponent = decimal.normalize().as_tuple().exponent
+    fits = isinstance(exponent, int) and abs(decimal) < _LARGEST and exponent >= _FINEST
+    return decimal if fits else None
 
 
-def amount(quantity: Decimal) -> str:
+def format_quantity(quantity: Decimal) -> str:
     """Return a quantity as people write it: 39, -39, 0.5."""
     return format(quantity.normalize() + 0, "f")

@@ -54,75 +54,75 @@ _DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 _SHORT_DAY = re.compile(r"(?!20)(\d\d)(\d\d)(\d\d)", re.ASCII)  # 202606 is a month
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _NAMED_DAY = re.compile(rf"(\d{{1,2}})({'|'.join(_MONTHS)})(?:20)?(\d\d)", re.ASCII)
-_READ = re.compile(r"\d{4}-\d\d-\d\d|\d{6}", re.ASCII)
-_APART = re.compile(r"[ ./-]+")
+_KNOWN_EXPIRY = re.compile(r"\d{4}-\d\d-\d\d|\d{6}", re.ASCII)
+_SEPARATORS = re.compile(r"[ ./-]+")
 _YEAR_OF_ONE_DIGIT, _DECADE = 5, 2020  # 5 to 9 are 2025 to 2029, 0 to 4 are 2030 to 2034
 _MOST_MONTHS = 12
 
 
-def symbol_form(text: str | None) -> str | None:
+def normalize_symbol(text: str | None) -> str | None:
     """Return a symbol in capitals; the class of a share stands behind one space, as at IBKR: `BRK B`."""
-    return _APART.sub(" ", (text or "").strip().upper()).strip() or None
+    return _SEPARATORS.sub(" ", (text or "").strip().upper()).strip() or None
 
 
-def type_form(text: str | None) -> str | None:
+def normalize_type(text: str | None) -> str | None:
     """Return IBKR's word for a type of security, or the word itself where that is not known."""
-    word = (text or "").strip().upper()
-    return _TYPES.get(word.replace("_", " ").replace("-", " "), word) or None
+    label = (text or "").strip().upper()
+    return _TYPES.get(label.replace("_", " ").replace("-", " "), label) or None
 
 
-def reads_type(form: str | None) -> bool:
+def is_known_type(form: str | None) -> bool:
     """Whether a type was said in a known word."""
     return form in TYPES
 
 
-def right_form(text: str | None) -> str | None:
+def normalize_right(text: str | None) -> str | None:
     """Return C or P; TWS writes nothing, `0` or `?` for what has none."""
     letter = (text or "").strip().upper()[:1]
     return letter if letter in ("C", "P") else None
 
 
-def expiry_form(text: str | None) -> str | None:
+def normalize_expiry(text: str | None) -> str | None:
     """Return a day as `2026-06-19` and a month as `202606`; `05/06/2026` may be two days and stays as it stands.
 
     TWS may put the hour and zone of the last trade behind the day.
     """
-    words = (text or "").strip().upper().split()
-    if not words:
+    parts = (text or "").strip().upper().split()
+    if not parts:
         return None
-    day = _DAY.match(words[0])
+    day = _DAY.match(parts[0])
     if day:
         return "-".join(day.groups())
-    return _short_form(words[0]) or words[0]
+    return _parse_short_day(parts[0]) or parts[0]
 
 
-def _short_form(word: str) -> str | None:
-    short, named, slashed = _SHORT_DAY.fullmatch(word), _NAMED_DAY.fullmatch(word), _SLASHED.fullmatch(word)
+def _parse_short_day(text: str) -> str | None:
+    short, named, slashed = _SHORT_DAY.fullmatch(text), _NAMED_DAY.fullmatch(text), _SLASHED.fullmatch(text)
     if short:
         return f"20{short[1]}-{short[2]}-{short[3]}"
     if named:
         return f"20{named[3]}-{_MONTHS.index(named[2]) + 1:02}-{int(named[1]):02}"
     if not slashed:
         return None
-    one, other = int(slashed[1]), int(slashed[2])
-    if one > _MOST_MONTHS >= other:
-        one, other = other, one
-    elif not one <= _MOST_MONTHS < other and one != other:
+    month, day = int(slashed[1]), int(slashed[2])
+    if month > _MOST_MONTHS >= day:
+        month, day = day, month
+    elif not month <= _MOST_MONTHS < day and month != day:
         return None
-    return f"{slashed[3]}-{one:02}-{other:02}"
+    return f"{slashed[3]}-{month:02}-{day:02}"
 
 
-def reads_expiry(form: str | None) -> bool:
+def is_known_expiry(form: str | None) -> bool:
     """Whether an expiry was said as a day or a month."""
-    return form is not None and bool(_READ.fullmatch(form))
+    return form is not None and bool(_KNOWN_EXPIRY.fullmatch(form))
 
 
-def future_form(symbol: str) -> tuple[str, str] | None:
+def parse_future(symbol: str) -> tuple[str, str] | None:
     """Return the root and the month out of a future's local symbol, `ESM6`: ES, 202606; None where it is none."""
-    found = _FUTURE.fullmatch(symbol)
-    if not found:
+    match = _FUTURE.fullmatch(symbol)
+    if not match:
         return None
-    root, code, digits = found.groups()
+    root, code, digits = match.groups()
     year = int(digits)
     if len(digits) == 1:
         year += _DECADE + (0 if year >= _YEAR_OF_ONE_DIGIT else 10)

@@ -8,13 +8,13 @@ from typing import Literal
 
 from detector.domain.condition import Condition
 from detector.domain.facts import Facts
-from detector.domain.rule import DECLARED, CannotTell, Finding, Good, Kind, Lasts, Rule
+from detector.domain.rule import DECLARED, Undecided, Finding, Healthy, Kind, Lasts, Rule
 
-Verdict = Literal["firing", "good", "unseen", "off hours", "retired"]
+RuleVerdict = Literal["firing", "good", "unseen", "off hours", "retired"]
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedFinding:
     """A finding with its signature, the rule that made it and the facts that raised it."""
 
     signature: str
@@ -33,7 +33,7 @@ class Signed:
         declared = self.rule.declaration.money
         return declared if self.finding.money is None else self.finding.money
 
-    def when(self, name: Literal["escalates", "worsens", "listed"]) -> Lasts | None:
+    def get_duration(self, name: Literal["escalates", "critical_after", "listed_after"]) -> Lasts | None:
         """Return how long it must last for that, by the finding or else by the rule's declaration."""
         own = getattr(self.finding, name)
         chosen: Lasts | None = getattr(self.rule.declaration, name) if own is DECLARED else own
@@ -41,15 +41,15 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RuleOutcome:
     """What one rule could decide in this run."""
 
     rule: Rule
-    verdict: Verdict
+    verdict: RuleVerdict
     why: str = ""
-    findings: Mapping[str, Signed] = field(default_factory=dict)
-    undecided: tuple[CannotTell, ...] = ()
-    good: tuple[Good, ...] = ()
+    findings: Mapping[str, SignedFinding] = field(default_factory=dict)
+    undecided: tuple[Undecided, ...] = ()
+    healthy: tuple[Healthy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,41 +57,41 @@ class Judgement:
     """The outcomes of all rules on one set of facts."""
 
     facts: Facts
-    outcomes: Mapping[str, Outcome]
+    outcomes: Mapping[str, RuleOutcome]
 
     @property
-    def findings(self) -> dict[str, Signed]:
+    def findings(self) -> dict[str, SignedFinding]:
         """Every finding of this run, by signature."""
-        return {key: one for outcome in self.outcomes.values() for key, one in outcome.findings.items()}
+        return {key: signed for outcome in self.outcomes.values() for key, signed in outcome.findings.items()}
 
-    def on(self, condition: Condition) -> tuple[Verdict, str]:
+    def get_verdict(self, condition: Condition) -> tuple[RuleVerdict, str]:
         """Return the verdict on a condition that was not found in this run, and why it is not good."""
         outcome = self.outcomes.get(condition.type)
         if outcome is None:
             return "retired", "its rule was removed"
-        if self._switched_off(condition):
+        if self._is_source_off(condition):
             return "retired", "its source was switched off"
         if outcome.verdict in ("unseen", "off hours"):
             return outcome.verdict, outcome.why
-        for doubt in outcome.undecided:
-            if doubt.subjects is None or condition.subject in doubt.subjects:
-                return "unseen", doubt.why
-        if outcome.rule.declaration.proves:
-            proven = any(good.covers(condition.subject) for good in outcome.good)
+        for undecided in outcome.undecided:
+            if undecided.subjects is None or condition.subject in undecided.subjects:
+                return "unseen", undecided.why
+        if outcome.rule.declaration.explicit_good:
+            proven = any(healthy.covers(condition.subject) for healthy in outcome.healthy)
             return ("good", "") if proven else ("unseen", "it was not looked at")
-        gone = [entry for entry in condition.evidence if not self._seen(entry)]
-        return ("unseen", f"{_words(gone)} not seen") if gone else ("good", "")
+        missing = [entry for entry in condition.evidence if not self._is_observed(entry)]
+        return ("unseen", f"{_format_evidence(missing)} not seen") if missing else ("good", "")
 
-    def _switched_off(self, condition: Condition) -> bool:
+    def _is_source_off(self, condition: Condition) -> bool:
         states = [self.facts.sources.get(entry.partition(":")[0]) for entry in condition.evidence]
         return bool(states) and all(source is not None and source.state == "off" for source in states)
 
-    def _seen(self, entry: str) -> bool:
+    def _is_observed(self, entry: str) -> bool:
         section, _, name = entry.partition(":")
         provenance = self.facts.provenance
         return section in provenance.seen.get(name, ()) and name not in provenance.partial
 
 
-def _words(gone: Sequence[str]) -> str:
-    split = (entry.partition(":") for entry in gone)
-    return ", ".join(sorted({f"{name} of {section}" for section, _, name in split}))
+def _format_evidence(entries: Sequence[str]) -> str:
+    parts = (entry.partition(":") for entry in entries)
+    return ", ".join(sorted({f"{name} of {section}" for section, _, name in parts}))

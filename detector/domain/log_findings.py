@@ -18,32 +18,32 @@ MOST_ORDERS = 20
 OTHERS = "others"
 
 
-def orders_in_logs(facts: Facts, kind: str, words: str) -> Iterator[Finding]:
+def find_orders_in_logs(facts: Facts, kind: str, problem: str) -> Iterator[Finding]:
     """Yield a finding for each order of that kind of mark; `words` say what is wrong with it."""
-    book = facts.logs
-    if book is None:
+    history = facts.logs
+    if history is None:
         return
     oldest = facts.taken_at - LOOK_BACK
     news = sorted(
-        (one for one in repeated(book, kind) if book.is_news(one.last, oldest)),
-        key=lambda one: (one.at, one.key),
+        (incident for incident in repeated(history, kind) if history.is_news(incident.last, oldest)),
+        key=lambda incident: (incident.at, incident.key),
     )
-    first, others = news[:MOST_ORDERS], news[MOST_ORDERS:]
-    for one in first:
-        yield _finding(
-            one.key,
-            one.at,
-            words,
-            "an order that it does not name" if one.key == UNNAMED else f"order {one.key}",
+    first, rest = news[:MOST_ORDERS], news[MOST_ORDERS:]
+    for incident in first:
+        yield _build_finding(
+            incident.key,
+            incident.at,
+            problem,
+            "an order that it does not name" if incident.key == UNNAMED else f"order {incident.key}",
         )
-    if others:
-        yield _finding(OTHERS, others[-1].at, words, counted(len(others), "further order"))
+    if rest:
+        yield _build_finding(OTHERS, rest[-1].at, problem, counted(len(rest), "further order"))
 
 
-def _finding(subject: str, at: datetime, words: str, order: str) -> Finding:
+def _build_finding(subject: str, at: datetime, problem: str, order: str) -> Finding:
     return Finding(
         CRITICAL,
-        f"The log said at {text_of(at)} that {words} {order}.",
+        f"The log said at {text_of(at)} that {problem} {order}.",
         subject=subject,
         at=at,
         kind=OCCURRENCE,

@@ -9,12 +9,12 @@ from typing import Any
 
 from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import Condition
-from detector.domain.previous_run import NOTHING_BEFORE, Before
+from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.report import Report
 from detector.domain.session_day import SessionDay
 from detector.formats.times import text_of
 
-FUTURE = timedelta(seconds=120)  # a clock may be off by this much
+CLOCK_TOLERANCE = timedelta(seconds=120)  # a clock may be off by this much
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Memory:
     kept: bool = False
     taken_at: datetime | None = None
     generation: int = 0
-    before: Before = NOTHING_BEFORE
+    before: PreviousRun = NO_PREVIOUS_RUN
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     channels: Mapping[str, ChannelHealth] = field(default_factory=dict)
     sessions: tuple[SessionDay, ...] = ()
@@ -36,12 +36,12 @@ class Memory:
 FIRST_RUN = Memory()
 
 
-def lost(why: str) -> Memory:
+def build_lost_memory(why: str) -> Memory:
     """Return the memory of a run whose previous artifact could not be used, and why."""
-    return Memory(before=Before(lost=why))
+    return Memory(before=PreviousRun(lost=why))
 
 
-def after(report: Report, conditions: Mapping[str, Condition]) -> Memory:
+def build_next_memory(report: Report, conditions: Mapping[str, Condition]) -> Memory:
     """Return what the run after this report remembers, with these conditions (and their receipts)."""
     return Memory(
         kept=True,
@@ -55,52 +55,52 @@ def after(report: Report, conditions: Mapping[str, Condition]) -> Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class CheckedMemory:
     """A memory beside a snapshot: `keeps` says that this run may become the new memory, `said` what to say."""
 
     memory: Memory
-    keeps: bool = True
-    said: str | None = None
+    can_advance: bool = True
+    message: str | None = None
 
 
-def placed(memory: Memory, taken_at: datetime, now: datetime) -> Placed:
+def check_memory_time(memory: Memory, taken_at: datetime, now: datetime) -> CheckedMemory:
     """Return how a memory stands to a snapshot taken at `taken_at`; `now` is the clock at the door.
 
     A snapshot older than the memory does not advance it, unless the memory itself lies in the future.
     """
     if memory.taken_at is None or memory.taken_at <= taken_at:
-        return Placed(memory)
-    if memory.taken_at > now + FUTURE:
-        said = f"The memory lies in the future ({text_of(memory.taken_at)}); its times count as now."
-        return Placed(rebased(memory, taken_at), said=said)
-    said = (
+        return CheckedMemory(memory)
+    if memory.taken_at > now + CLOCK_TOLERANCE:
+        message = f"The memory lies in the future ({text_of(memory.taken_at)}); its times count as now."
+        return CheckedMemory(limit_memory_times(memory, taken_at), message=message)
+    message = (
         f"This snapshot ({text_of(taken_at)}) is older than the memory ({text_of(memory.taken_at)}); "
         "the memory is not advanced and nothing is written."
     )
-    return Placed(memory, keeps=False, said=said)
+    return CheckedMemory(memory, can_advance=False, message=message)
 
 
-def rebased(memory: Memory, moment: datetime) -> Memory:
+def limit_memory_times(memory: Memory, moment: datetime) -> Memory:
     """Return a memory that a wrong clock dated in the future, with no time later than `moment`."""
-    conditions = {key: _not_after(condition, moment) for key, condition in memory.conditions.items()}
-    before = replace(_not_after(memory.before, moment), taken_at=None)
-    channels = {name: _not_after(health, moment) for name, health in memory.channels.items()}
+    conditions = {key: _limit_times(condition, moment) for key, condition in memory.conditions.items()}
+    before = replace(_limit_times(memory.before, moment), taken_at=None)
+    channels = {name: _limit_times(health, moment) for name, health in memory.channels.items()}
     sessions = tuple(day for day in memory.sessions if day.opens <= moment)
     return replace(
         memory, taken_at=None, before=before, conditions=conditions, channels=channels, sessions=sessions
     )
 
 
-def _not_after(record: Any, moment: datetime) -> Any:
-    changes = {spec.name: _clamped(getattr(record, spec.name), moment) for spec in fields(record)}
+def _limit_times(record: Any, moment: datetime) -> Any:
+    changes = {spec.name: _limit_value(getattr(record, spec.name), moment) for spec in fields(record)}
     return replace(record, **changes)
 
 
-def _clamped(value: Any, moment: datetime) -> Any:
+def _limit_value(value: Any, moment: datetime) -> Any:
     if isinstance(value, datetime):
         return min(value, moment)
     if isinstance(value, dict):
-        return {key: _clamped(item, moment) for key, item in value.items()}
+        return {key: _limit_value(item, moment) for key, item in value.items()}
     if isinstance(value, tuple):
-        return tuple(_clamped(item, moment) for item in value)
-    return _not_after(value, moment) if is_dataclass(value) else value
+        return tuple(_limit_value(item, moment) for item in value)
+    return _limit_times(value, moment) if is_dataclass(value) else value

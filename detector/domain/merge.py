@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from detector.domain.facts import STATUS_FACTS, UNITED, Provenance, is_ok
-from detector.domain.runtime_rows import columns_of, is_done
+from detector.domain.runtime_rows import get_columns, is_done
 from detector.domain.section_reading import Reading
 
 R = TypeVar("R")
@@ -26,7 +26,7 @@ _WORSE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def merged(readings: Sequence[Reading]) -> tuple[dict[str, Any], Provenance]:
+def merge_readings(readings: Sequence[Reading]) -> tuple[dict[str, Any], Provenance]:
     """Return the facts of all readings, each the worse of what was seen, and where they came from."""
     values: dict[str, Any] = {}
     seen: dict[str, tuple[str, ...]] = {}
@@ -34,44 +34,44 @@ def merged(readings: Sequence[Reading]) -> tuple[dict[str, Any], Provenance]:
     for reading in readings:
         for name, value in reading.values.items():
             spec = STATUS_FACTS.get(name)
-            values[name] = value if name not in values else _worse_of(spec, values[name], value)
+            values[name] = value if name not in values else _choose_worse(spec, values[name], value)
             seen[name] = (*seen.get(name, ()), reading.section)
     for name, sections in seen.items():
         carried = {reading.section: reading.values[name] for reading in readings if name in reading.values}
-        raised[name] = sections if len(sections) == 1 else _raisers(values[name], carried)
+        raised[name] = sections if len(sections) == 1 else _list_worst_sections(values[name], carried)
     return values, Provenance(
         seen,
         raised,
         frozenset(name for reading in readings for name in reading.partial),
         {reading.section: reading.values for reading in readings},
-        frozenset().union(*(reading.read for reading in readings)),
+        frozenset().union(*(reading.read_paths for reading in readings)),
     )
 
 
-def _raisers(value: Any, carried: Mapping[str, Any]) -> tuple[str, ...]:
+def _list_worst_sections(value: Any, carried: Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(value, tuple):
         return tuple(section for section, rows in carried.items() if rows) or tuple(carried)
     return tuple(section for section, own in carried.items() if own == value)
 
 
-def _worse_of(spec: Mapping[str, Any] | None, old: Any, new: Any) -> Any:
+def _choose_worse(spec: Mapping[str, Any] | None, old: Any, new: Any) -> Any:
     if spec is None:
         return old
     if spec["worse"] == UNITED:
-        return united(old, new, spec["row"])
+        return merge_rows(old, new, spec["row"])
     return new if _WORSE[spec["worse"]](new, old) else old
 
 
-def united(one: tuple[Any, ...], other: tuple[Any, ...], row: type[Any]) -> tuple[Any, ...]:
+def merge_rows(old: tuple[Any, ...], new: tuple[Any, ...], row: type[Any]) -> tuple[Any, ...]:
     """Return the rows of two lists by identity, the worse value of each column; repeats stay apart."""
-    columns = columns_of(row)
-    rows = dict(_keyed(one))
-    for key, added in _keyed(other):
-        rows[key] = _worse_row(rows[key], added, columns) if key in rows else added
+    columns = get_columns(row)
+    rows = dict(_assign_keys(old))
+    for key, added in _assign_keys(new):
+        rows[key] = _merge_row(rows[key], added, columns) if key in rows else added
     return tuple(rows.values())
 
 
-def _keyed(rows: Sequence[Any]) -> list[tuple[tuple[str, int], Any]]:
+def _assign_keys(rows: Sequence[Any]) -> list[tuple[tuple[str, int], Any]]:
     count: Counter[str] = Counter()
     keyed = []
     for row in rows:
@@ -80,16 +80,16 @@ def _keyed(rows: Sequence[Any]) -> list[tuple[tuple[str, int], Any]]:
     return keyed
 
 
-def _worse_row(old: R, new: R, columns: Mapping[str, Mapping[str, Any]]) -> R:
+def _merge_row(old: R, new: R, columns: Mapping[str, Mapping[str, Any]]) -> R:
     changes: dict[str, Any] = {}
     for name, spec in columns.items():
-        mine, theirs = getattr(old, name), getattr(new, name)
-        if theirs is None or mine == theirs:
+        old_value, new_value = getattr(old, name), getattr(new, name)
+        if new_value is None or old_value == new_value:
             continue
-        if mine is None:
-            changes[name] = theirs
+        if old_value is None:
+            changes[name] = new_value
         elif spec["worse"] == UNITED:
-            changes[name] = tuple(dict.fromkeys((*mine, *theirs)))
-        elif _WORSE[spec["worse"]](theirs, mine):
-            changes[name] = theirs
+            changes[name] = tuple(dict.fromkeys((*old_value, *new_value)))
+        elif _WORSE[spec["worse"]](new_value, old_value):
+            changes[name] = new_value
     return replace(old, **changes) if changes else old  # type: ignore[type-var]

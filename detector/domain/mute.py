@@ -39,40 +39,40 @@ def parse_mutes(document: Mapping[str, Any], money_rules: Collection[str]) -> tu
     tables = document.get("mute", [])
     if not isinstance(tables, list):
         raise MuteError("write [[mute]], with two brackets")
-    return tuple(_mute(table, f"mute {number}", money_rules) for number, table in enumerate(tables, 1))
+    return tuple(_parse_mute(table, f"mute {number}", money_rules) for number, table in enumerate(tables, 1))
 
 
-def _mute(table: Mapping[str, Any], place: str, money_rules: Collection[str]) -> Mute:
+def _parse_mute(table: Mapping[str, Any], location: str, money_rules: Collection[str]) -> Mute:
     unknown = table.keys() - _KEYS
     if unknown:
-        raise MuteError(f"{place}: unknown key {min(unknown)!r}")
+        raise MuteError(f"{location}: unknown key {min(unknown)!r}")
     for key in ("signature", "reason", "by"):
         if not isinstance(table.get(key), str) or not table[key].strip():
-            raise MuteError(f"{place}: {key} is missing or empty")
+            raise MuteError(f"{location}: {key} is missing or empty")
     even_money = table.get("even_money", False)
     if not isinstance(even_money, bool):
-        raise MuteError(f"{place}: even_money is not true or false")
+        raise MuteError(f"{location}: even_money is not true or false")
     kind = table["signature"].partition(":")[0]
     money = sorted(name for name in money_rules if fnmatchcase(name, kind))
     if money and not even_money:
         raise MuteError(
-            f"{place}: {table['signature']!r} would mute {money[0]}, which is about money; "
+            f"{location}: {table['signature']!r} would mute {money[0]}, which is about money; "
             "say even_money = true if that is meant"
         )
     return Mute(
-        table["signature"], _until(table.get("until"), place), table["reason"], table["by"], even_money
+        table["signature"], _parse_until(table.get("until"), location), table["reason"], table["by"], even_money
     )
 
 
-def _until(value: object, place: str) -> datetime:
+def _parse_until(value: object, location: str) -> datetime:
     if isinstance(value, datetime):
         value = value.isoformat()
     if not isinstance(value, str):
-        raise MuteError(f"{place}: until is missing; a mute needs an end")
+        raise MuteError(f"{location}: until is missing; a mute needs an end")
     try:
         return parse_rfc3339(value)
     except TimeError as error:
-        raise MuteError(f"{place}: until {error}") from None
+        raise MuteError(f"{location}: until {error}") from None
 
 
 def is_muted(signature: str, money: bool, mutes: Collection[Mute], moment: datetime) -> bool:

@@ -10,7 +10,7 @@ from detector.logs.events import LogMemory
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class PreviousRun:
     """The previous run, as far as rules may compare with it.
 
     `taken_at` is None on a first run. `lost` says why an expected memory could not be used.
@@ -30,4 +30,4 @@ class Before:
     logs: LogMemory | None = None
 
 
-NOTHING_BEFORE = Before()
+NO_PREVIOUS_RUN = PreviousRun()

@@ -14,11 +14,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.domain.facts import ROWS, STATUS_FACTS
-from detector.domain.runtime_rows import columns_of
+from detector.domain.runtime_rows import get_columns
 from detector.domain.store_columns import StoreColumnError, StoreColumns, parse_store_columns
 from detector.domain.store_tables import StoreTable, StoreTableError, parse_store_tables
 
-Look = Callable[[Any], Any]
+Extractor = Callable[[Any], Any]
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 HEARTBEAT_AGE = "heartbeat_age_sec"
 ORDER_AGE = "age_sec"
@@ -46,8 +46,8 @@ class Profile:
 
     name: str
     paths: Mapping[str, str]
-    looks: Mapping[str, Look]
-    columns: Mapping[str, Mapping[str, Look]] = field(default_factory=dict)
+    extractors: Mapping[str, Extractor]
+    column_extractors: Mapping[str, Mapping[str, Extractor]] = field(default_factory=dict)
     zone: tzinfo | None = None
     tables: tuple[StoreTable, ...] = ()
     stores: StoreColumns = field(default_factory=dict)
@@ -58,38 +58,38 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
     unknown = document.keys() - set(_TABLES)
     if unknown:
         raise ProfileError(f"unknown table [{min(unknown)}]")
-    about, status, rows, tables, stores = (_table(document.get(name, {}), name) for name in _TABLES)
+    header, status, rows, tables, stores = (_check_table(document.get(name, {}), name) for name in _TABLES)
     for fact in status:
         if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
             raise ProfileError(f"[status] {fact}: no such fact")
-    looks = {fact: compiled(path, f"[status] {fact}") for fact, path in status.items()}
-    columns = {fact: _columns(fact, _table(table, f"rows.{fact}")) for fact, table in rows.items()}
-    zone = _zone(about.get("zone"))
+    extractors = {fact: build_extractor(path, f"[status] {fact}") for fact, path in status.items()}
+    columns = {fact: _parse_column_paths(fact, _check_table(table, f"rows.{fact}")) for fact, table in rows.items()}
+    zone = _parse_zone(header.get("zone"))
     try:
-        kept = parse_store_tables(tables), parse_store_columns(stores)
+        store_config = parse_store_tables(tables), parse_store_columns(stores)
     except (StoreTableError, StoreColumnError) as error:
         raise ProfileError(str(error)) from None
-    return Profile(str(about.get("name", "unnamed")), status, looks, columns, zone, *kept)
+    return Profile(str(header.get("name", "unnamed")), status, extractors, columns, zone, *store_config)
 
 
-def _table(value: object, name: str) -> Mapping[str, Any]:
+def _check_table(value: object, name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ProfileError(f"[{name}]: must be a table")
     return value
 
 
-def _columns(fact: str, table: Mapping[str, Any]) -> Mapping[str, Look]:
+def _parse_column_paths(fact: str, table: Mapping[str, Any]) -> Mapping[str, Extractor]:
     spec = STATUS_FACTS.get(fact)
     if spec is None or spec["kind"] != ROWS:
         raise ProfileError(f"[rows.{fact}]: no such list of rows")
-    known = {*columns_of(spec["row"]), *((ORDER_AGE,) if fact == "orders" else ())}
+    allowed = {*get_columns(spec["row"]), *((ORDER_AGE,) if fact == "orders" else ())}
     for column in table:
-        if column not in known:
+        if column not in allowed:
             raise ProfileError(f"[rows.{fact}] {column}: no such column")
-    return {column: compiled(path, f"[rows.{fact}] {column}") for column, path in table.items()}
+    return {column: build_extractor(path, f"[rows.{fact}] {column}") for column, path in table.items()}
 
 
-def _zone(name: object) -> tzinfo | None:
+def _parse_zone(name: object) -> tzinfo | None:
     if name is None:
         return None
     try:
@@ -98,43 +98,43 @@ def _zone(name: object) -> tzinfo | None:
         raise ProfileError(f"[profile] zone: {name!r} is not a known time zone") from None
 
 
-def compiled(path: object, place: str) -> Look:
+def build_extractor(path: object, location: str) -> Extractor:
     """Return the look-up for one path; it answers MISSING where the path leads nowhere.
 
     JMESPath cannot tell null from nothing, so both are MISSING: null is never taken for a statement.
     """
     if not isinstance(path, str) or not path:
-        raise ProfileError(f"{place}: a path is text")
+        raise ProfileError(f"{location}: a path is text")
     if _PLAIN.fullmatch(path):
-        return _single(path) if "." not in path else _dotted(path.split("."))
+        return _build_key_extractor(path) if "." not in path else _build_dotted_extractor(path.split("."))
     import jmespath  # noqa: PLC0415 - only a profile with such a path pays for it
     from jmespath.exceptions import JMESPathError  # noqa: PLC0415
 
     try:
         expression = jmespath.compile(path)
     except JMESPathError as error:
-        raise ProfileError(f"{place}: {str(error).splitlines()[0]}") from None
+        raise ProfileError(f"{location}: {str(error).splitlines()[0]}") from None
 
-    def search(payload: Any) -> Any:
+    def extract(payload: Any) -> Any:
         try:
-            found = expression.search(payload)
+            value = expression.search(payload)
         except JMESPathError:
             return MISSING
-        return MISSING if found is None else found
+        return MISSING if value is None else value
 
-    return search
+    return extract
 
 
-def _single(key: str) -> Look:
+def _build_key_extractor(key: str) -> Extractor:
     return lambda payload: payload.get(key, MISSING)
 
 
-def _dotted(keys: list[str]) -> Look:
-    def look(payload: Any) -> Any:
+def _build_dotted_extractor(keys: list[str]) -> Extractor:
+    def extract(payload: Any) -> Any:
         for key in keys:
             if not isinstance(payload, dict) or key not in payload:
                 return MISSING
             payload = payload[key]
         return payload
 
-    return look
+    return extract

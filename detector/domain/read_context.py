@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.domain.previous_run import Before
+from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile
 from detector.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class ReadContext:
     """The settings, the profile and the previous run, the same for every reader of one evaluation."""
 
     settings: Settings
     profile: Profile
-    before: Before
+    previous_run: PreviousRun

@@ -10,7 +10,7 @@ from typing import Any
 from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import Condition, Notice
 from detector.domain.event import Event
-from detector.domain.previous_run import Before
+from detector.domain.previous_run import PreviousRun
 from detector.domain.session_day import SessionDay
 
 SCHEMA_VERSION = 1
@@ -56,7 +56,7 @@ class Report:
     coverage: tuple[Any, ...]
     sources: Mapping[str, Any]
     conditions: Mapping[str, Condition]
-    carried: Before
+    carried: PreviousRun
     channels: Mapping[str, ChannelHealth]
     gap: Gap
     sessions: tuple[SessionDay, ...] = ()

@@ -78,7 +78,7 @@ class Limits:
         """Return whether nobody set it."""
         return self._settings.origins[setting.name] == "default"
 
-    def broken(self, setting: Setting[Any], value: float) -> bool:
+    def is_broken(self, setting: Setting[Any], value: float) -> bool:
         """Return whether the value breaks the limit, ≥ or > as the rule declared it."""
         limit = self._settings[setting]
         return bool(value >= limit if self._inclusive[setting] else value > limit)
@@ -98,14 +98,14 @@ PAST_GRACE = Hours("regular session, past the open grace", lambda facts: facts.m
 _BEFORE_OPEN_SEC = 3600
 
 
-def _outside_quiet(facts: Facts) -> bool | None:
+def _is_outside_maintenance(facts: Facts) -> bool | None:
     opens_in = facts.market.opens_in
     if facts.market.is_open or (opens_in is not None and opens_in <= _BEFORE_OPEN_SEC):
         return True
     return None if facts.quiet is None else not facts.quiet
 
 
-OUTSIDE_QUIET = Hours("outside IBKR's quiet windows", _outside_quiet)
+OUTSIDE_MAINTENANCE = Hours("outside IBKR's quiet windows", _is_outside_maintenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +145,12 @@ class Finding:
     kind: Kind | None = None
     money: bool | None = None
     escalates: Lasts | _Declared | None = DECLARED
-    worsens: Lasts | _Declared | None = DECLARED
-    listed: Lasts | _Declared | None = DECLARED
+    critical_after: Lasts | _Declared | None = DECLARED
+    listed_after: Lasts | _Declared | None = DECLARED
 
 
 @dataclass(frozen=True, slots=True)
-class CannotTell:
+class Undecided:
     """The facts were seen, yet they do not decide about `subjects` (None: about no subject of this rule)."""
 
     why: str
@@ -158,14 +158,14 @@ class CannotTell:
 
 
 @dataclass(frozen=True, slots=True)
-class Good:
+class Healthy:
     """A rule with `proves=True` says which subjects were seen to be good; all others stay undecided."""
 
     covers: Callable[[str | None], bool]
 
 
-Verdicts = Iterator[Finding | CannotTell | Good]
-Check = Callable[..., Verdicts]
+RuleResults = Iterator[Finding | Undecided | Healthy]
+Check = Callable[..., RuleResults]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,20 +183,20 @@ class Declaration:
     severity: str
     sees: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
-    weighs: tuple[str, ...] = ()
+    severity_inputs: tuple[str, ...] = ()
     during: Hours = ALWAYS
     limits: tuple[Limit | Setting[Any], ...] = ()
     given: tuple[str, ...] = ()
     escalates: Lasts | None = NEVER
-    worsens: Lasts | None = NEVER
-    listed: Lasts | None = NEVER
+    critical_after: Lasts | None = NEVER
+    listed_after: Lasts | None = NEVER
     lookback: Setting[float] | None = None
     reads_back: Setting[float] | float = 0
     stands_in_for: tuple[str, ...] = ()
     confirm: bool = False
     money: bool = False
     monitor: bool = False
-    proves: bool = False
+    explicit_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +215,16 @@ def rule(kind: Kind, severity: str, **declared: Any) -> Callable[[Check], Check]
 
     Raises ValueError at import where it names a fact that does not exist.
     """
-    listed: dict[str, Any] = {
+    options: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in declared.items()
     }
-    declaration = Declaration(kind, severity, **listed)
-    unknown = {*declaration.sees, *declaration.any_of, *declaration.weighs} - FACT_NAMES
+    declaration = Declaration(kind, severity, **options)
+    unknown = {*declaration.sees, *declaration.any_of, *declaration.severity_inputs} - FACT_NAMES
     if unknown:
         raise ValueError(f"unknown facts: {', '.join(sorted(unknown))}")
 
-    def decorate(check: Check) -> Check:
+    def apply(check: Check) -> Check:
         check.declaration = declaration  # type: ignore[attr-defined]
         return check
 
-    return decorate
+    return apply

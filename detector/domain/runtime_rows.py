@@ -10,61 +10,61 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from detector.domain.columns import column, columns_of
-from detector.domain.instrument import Instrument, instrument_of, signed_by
+from detector.domain.columns import build_column, get_columns
+from detector.domain.instrument import Instrument, get_instrument_name, apply_sign
 from detector.domain.task_rows import Container, Service, Task, TaskContainer
 
 __all__ = [
-    "ENTRY", "EXIT", "Container", "Order", "Position", "Service", "Task", "TaskContainer", "Tick", "Trade", "columns_of",
-    "instrument_of", "is_done", "other_ids",
+    "ENTRY", "EXIT", "Container", "Order", "Position", "Service", "Task", "TaskContainer", "Tick", "Trade", "get_columns",
+    "get_instrument_name", "is_done", "format_other_ids",
 ]  # fmt: skip
 
 ENTRY, EXIT = "entry", "exit"
-_DONE = (
+_DONE_STATUSES = (
     "filled",
     "cancelled",
     "canceled",
     "apicancelled",
     "inactive",
 )  # ib_async OrderStatus.DoneStates, in any case
-_ENTRIES = (ENTRY, "open", "opening", "enter", "scalein", "add")
-_EXITS = (
+_ENTRY_LABELS = (ENTRY, "open", "opening", "enter", "scalein", "add")
+_EXIT_LABELS = (
     EXIT, "close", "closing", "stop", "stoploss", "sl", "takeprofit", "target", "profittarget", "tp", "trail",
     "trailing", "trailingstop", "flatten", "liquidation", "liquidate", "protective", "protectivestop", "scaleout",
 )  # fmt: skip
-_OPEN, _CLOSED = ("OPEN", "ACTIVE", "FILLED"), ("CLOSED", "CLOSE", "EXITED", "EXPIRED", "DONE")
+_OPEN_STATUSES, _CLOSED_STATUSES = ("OPEN", "ACTIVE", "FILLED"), ("CLOSED", "CLOSE", "EXITED", "EXPIRED", "DONE")
 _STOP_TYPES = ("STP", "STOP", "TRAIL", "MIT", "LIT")
 
 
-def _bare(word: str | None) -> str:
+def _normalize_label(label: str | None) -> str:
     """Return a word without case, spaces and what joins words."""
-    return "".join(letter for letter in (word or "").lower() if letter.isalnum())
+    return "".join(letter for letter in (label or "").lower() if letter.isalnum())
 
 
 def is_done(status: str | None) -> bool:
     """Whether an order of that status can fill no more, in whatever case it is written."""
-    return _bare(status) in _DONE
+    return _normalize_label(status) in _DONE_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
 class Order(Instrument):
     """A working order as the runtime lists it."""
 
-    order_id: str | None = column("id")
-    perm_id: str | None = column("id")
-    side: str | None = column("text")
-    kind: str | None = column("text", doc="entry or exit")
-    order_type: str | None = column("text")
-    status: str | None = column("text", "working")
-    parked: bool | None = column("flag")
-    filled: Decimal | float | None = column("quantity", "larger")
-    quantity: Decimal | float | None = column("quantity", "larger")
-    submitted_at: datetime | None = column("time", "older")
+    order_id: str | None = build_column("id")
+    perm_id: str | None = build_column("id")
+    side: str | None = build_column("text")
+    kind: str | None = build_column("text", doc="entry or exit")
+    order_type: str | None = build_column("text")
+    status: str | None = build_column("text", "working")
+    parked: bool | None = build_column("flag")
+    filled: Decimal | float | None = build_column("quantity", "larger")
+    quantity: Decimal | float | None = build_column("quantity", "larger")
+    submitted_at: datetime | None = build_column("time", "older")
 
     @property
     def identity(self) -> str:
         """Return the order's one identity: its order id, else its permanent id, else what it trades."""
-        return self.order_id or self.perm_id or f"{self.side or 'order'} {instrument_of(self)}"
+        return self.order_id or self.perm_id or f"{self.side or 'order'} {get_instrument_name(self)}"
 
     @property
     def is_named(self) -> bool:
@@ -74,8 +74,8 @@ class Order(Instrument):
     @property
     def title(self) -> str:
         """Return the order for a person: its number and what it trades."""
-        known = self.order_id or self.perm_id
-        return f"#{known} ({instrument_of(self)})" if known else instrument_of(self)
+        number = self.order_id or self.perm_id
+        return f"#{number} ({get_instrument_name(self)})" if number else get_instrument_name(self)
 
     @property
     def is_working(self) -> bool:
@@ -85,8 +85,8 @@ class Order(Instrument):
     @property
     def purpose(self) -> str | None:
         """Return whether it is an entry or an exit by the runtime's own word; None where that is not known."""
-        word = _bare(self.kind)
-        return ENTRY if word in _ENTRIES else EXIT if word in _EXITS else None
+        label = _normalize_label(self.kind)
+        return ENTRY if label in _ENTRY_LABELS else EXIT if label in _EXIT_LABELS else None
 
     @property
     def is_stop(self) -> bool:
@@ -94,12 +94,12 @@ class Order(Instrument):
         return (self.order_type or "").strip().upper().startswith(_STOP_TYPES)
 
     @property
-    def rests(self) -> bool:
+    def is_resting(self) -> bool:
         """Whether it waits on purpose: parked, or a stop or target that is not triggered yet."""
-        waits = _bare(self.status) == "presubmitted"
-        return bool(self.parked) or (waits and (self.is_stop or self.purpose == EXIT))
+        is_presubmitted = _normalize_label(self.status) == "presubmitted"
+        return bool(self.parked) or (is_presubmitted and (self.is_stop or self.purpose == EXIT))
 
-    def submitted(self, moment: datetime) -> Order:
+    def replace_submitted_at(self, moment: datetime) -> Order:
         """Return the order with that time of submission."""
         return self if moment == self.submitted_at else replace(self, submitted_at=moment)
 
@@ -108,13 +108,13 @@ class Order(Instrument):
 class Position(Instrument):
     """An open position as the runtime lists it; `quantity` is signed."""
 
-    quantity: Decimal | float | None = column("quantity", "larger")
-    avg_price: float | None = column("number")
-    tags: tuple[str, ...] | None = column("texts", "united")
-    exit_attempt_count: int | None = column("count", "larger")
-    trade_id: str | None = column("id")
-    signal_id: str | None = column("id")
-    position_id: str | None = column("id")
+    quantity: Decimal | float | None = build_column("quantity", "larger")
+    avg_price: float | None = build_column("number")
+    tags: tuple[str, ...] | None = build_column("texts", "united")
+    exit_attempt_count: int | None = build_column("count", "larger")
+    trade_id: str | None = build_column("id")
+    signal_id: str | None = build_column("id")
+    position_id: str | None = build_column("id")
 
     @property
     def is_named(self) -> bool:
@@ -124,12 +124,12 @@ class Position(Instrument):
     @property
     def identity(self) -> str:
         """Return the instrument: the symbol, and expiry, strike and right for an option."""
-        return instrument_of(self)
+        return get_instrument_name(self)
 
     @property
     def title(self) -> str:
         """Return the position's trade for a person: its number, its other ids behind it, and what it trades."""
-        others = other_ids(self.signal_id, self.position_id)
+        others = format_other_ids(self.signal_id, self.position_id)
         return f"#{self.trade_id}{others} in {self.identity}" if self.trade_id else self.identity
 
 
@@ -140,27 +140,27 @@ class Trade(Instrument):
     `quantity` is signed, what was opened. `is_open` and `status` say whether it is open, where nothing else does.
     """
 
-    trade_id: str | None = column("id")
-    signal_id: str | None = column("id")
-    position_id: str | None = column("id")
-    opened_at: datetime | None = column("time")
-    closed_at: datetime | None = column("time")
-    quantity: Decimal | float | None = column("quantity")
-    entry_price: float | None = column("number")
-    exit_price: float | None = column("number")
-    fees: float | None = column("number")
-    realized_pnl: float | None = column("number")
-    exit_reason: str | None = column("text")
-    pnl_unknown: bool | None = column("flag", "true")
-    is_open: bool | None = column("flag", "true", "whether it is open, in a store")
-    status: str | None = column("text", doc="OPEN or CLOSED, in a store")
-    side: str | None = column("text", doc="LONG or SHORT, where the quantity bears no sign")
-    order_id: str | None = column("id", doc="the order that opened it")
-    perm_id: str | None = column("id")
-    exec_id: str | None = column("id", doc="the execution that opened it")
-    exit_order_id: str | None = column("id", doc="the order that closed it")
-    exit_perm_id: str | None = column("id")
-    exit_exec_id: str | None = column("id", doc="the execution that closed it")
+    trade_id: str | None = build_column("id")
+    signal_id: str | None = build_column("id")
+    position_id: str | None = build_column("id")
+    opened_at: datetime | None = build_column("time")
+    closed_at: datetime | None = build_column("time")
+    quantity: Decimal | float | None = build_column("quantity")
+    entry_price: float | None = build_column("number")
+    exit_price: float | None = build_column("number")
+    fees: float | None = build_column("number")
+    realized_pnl: float | None = build_column("number")
+    exit_reason: str | None = build_column("text")
+    pnl_unknown: bool | None = build_column("flag", "true")
+    is_open: bool | None = build_column("flag", "true", "whether it is open, in a store")
+    status: str | None = build_column("text", doc="OPEN or CLOSED, in a store")
+    side: str | None = build_column("text", doc="LONG or SHORT, where the quantity bears no sign")
+    order_id: str | None = build_column("id", doc="the order that opened it")
+    perm_id: str | None = build_column("id")
+    exec_id: str | None = build_column("id", doc="the execution that opened it")
+    exit_order_id: str | None = build_column("id", doc="the order that closed it")
+    exit_perm_id: str | None = build_column("id")
+    exit_exec_id: str | None = build_column("id", doc="the execution that closed it")
 
     @property
     def identity(self) -> str:
@@ -178,50 +178,50 @@ class Trade(Instrument):
         """Return the trade for a person: its number, its other ids behind it, and what it trades."""
         if not self.trade_id:
             return self.identity
-        others = other_ids(self.signal_id, self.position_id)
+        others = format_other_ids(self.signal_id, self.position_id)
         if others:
             return (
-                f"#{self.trade_id}{others} in {self.instrument}"
+                f"#{self.trade_id}{others} in {self.instrument_name}"
                 if self.symbol
                 else f"#{self.trade_id}{others}"
             )
-        return f"#{self.trade_id} ({self.instrument})" if self.symbol else f"#{self.trade_id}"
+        return f"#{self.trade_id} ({self.instrument_name})" if self.symbol else f"#{self.trade_id}"
 
     @property
-    def held(self) -> bool | None:
+    def is_effectively_open(self) -> bool | None:
         """Return whether it is open; None where nothing in the row says so."""
         if self.is_open is not None:
             return self.is_open
-        word = (self.status or "").strip().upper()
-        if word in _OPEN or word in _CLOSED:
-            return word in _OPEN
+        status = (self.status or "").strip().upper()
+        if status in _OPEN_STATUSES or status in _CLOSED_STATUSES:
+            return status in _OPEN_STATUSES
         return False if self.closed_at is not None else None
 
     @property
-    def says_closed(self) -> bool:
+    def is_marked_closed(self) -> bool:
         """Whether its own word for its state is that it was closed."""
-        return (self.status or "").strip().upper() in _CLOSED
+        return (self.status or "").strip().upper() in _CLOSED_STATUSES
 
     @property
-    def signed(self) -> Decimal | None:
+    def signed_quantity(self) -> Decimal | None:
         """Return the quantity with its sign, or None where it was not seen."""
-        return signed_by(self.quantity, self.side)
+        return apply_sign(self.quantity, self.side)
 
 
-def other_ids(signal_id: str | None, position_id: str | None) -> str:
+def format_other_ids(signal_id: str | None, position_id: str | None) -> str:
     """Return a trade's other ids as they stand behind the canonical one: ` (signal #238, position #301)`."""
-    named = (("signal", signal_id), ("position", position_id))
-    known = ", ".join(f"{word} #{one}" for word, one in named if one)
-    return f" ({known})" if known else ""
+    ids = (("signal", signal_id), ("position", position_id))
+    joined = ", ".join(f"{label} #{number}" for label, number in ids if number)
+    return f" ({joined})" if joined else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
     """The last price that the runtime saw of an instrument."""
 
-    symbol: str | None = column("id")
-    price: float | None = column("number")
-    at: datetime | None = column("time", "older")
+    symbol: str | None = build_column("id")
+    price: float | None = build_column("number")
+    at: datetime | None = build_column("time", "older")
 
     @property
     def is_named(self) -> bool:

@@ -12,15 +12,15 @@ COVERED, LATE, MISSING, PENDING, UNKNOWN = "covered", "late", "missing", "pendin
 STATES: Final = (COVERED, LATE, MISSING, PENDING, UNKNOWN)
 """What a window is, exactly one of them. Only `covered` says that somebody looked in time."""
 
-EVENT_OF: Final = {SCHEDULE: "schedule", DISPATCH: "repository_dispatch"}
+TRIGGER_EVENTS: Final = {SCHEDULE: "schedule", DISPATCH: "repository_dispatch"}
 """GitHub's word for what begins the runs of such a lane."""
 
 NO_RUN, IN_GRACE, RUNNING, STUCK, RERUN = "no run", "in grace", "running", "stuck", "re-run"
 
-UNATTENDED: Final = tuple(EVENT_OF.values())
+UNATTENDED_EVENTS: Final = tuple(TRIGGER_EVENTS.values())
 """The events that count: a run that a person started may be one of a branch under test, so it answers no window."""
 
-TITLE: Final = "PT health | "
+TITLE_PREFIX: Final = "PT health | "
 """What the shipped workflow's run-name puts before the lane; the Worker knows its own runs by it."""
 
 SUCCESS: Final = "success"
@@ -37,7 +37,7 @@ class StandBy:
     """
 
     period: timedelta
-    on_its_way: timedelta
+    max_running_age: timedelta
     until: timedelta
 
 
@@ -60,12 +60,12 @@ class Lane:
 class Timetable(Protocol):
     """What the door makes of the schedule that `AEGIS_PT_SCHEDULE` names."""
 
-    def missed(self, since: datetime, until: datetime) -> int | None:
+    def count_missed(self, since: datetime, until: datetime) -> int | None:
         """Return how many windows had neither run, at `since` and `until`, and no time left for another between."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class WorkflowRun:
     """One run of the workflow, as GitHub lists it; `conclusion` is None while it is not completed.
 
     `created_at` stays when it is run again; `started_at` and `conclusion` are then those of the last attempt.
@@ -83,23 +83,23 @@ class Run:
     number: int | None = None
 
     @property
-    def succeeded(self) -> bool:
+    def is_successful(self) -> bool:
         """Whether its last attempt ended well."""
         return self.status == COMPLETED and self.conclusion == SUCCESS
 
     @property
-    def unattended(self) -> bool:
+    def is_unattended(self) -> bool:
         """Whether a scheduler began it."""
-        return self.event in UNATTENDED
+        return self.event in UNATTENDED_EVENTS
 
     @property
-    def looked_at(self) -> datetime | None:
+    def attempt_started_at(self) -> datetime | None:
         """When its last attempt began to look; None where a re-run does not say."""
         return self.created_at if self.attempt == 1 else self.started_at
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadSpan:
     """A span [`start`, `end`] of which not every run was listed, and why; `reason` is the edge's, where it was one."""
 
     start: datetime
@@ -109,7 +109,7 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScheduleWindow:
     """One window of a lane: its time, its state, why, and the run that answered it, if one did.
 
     `day` is the market's day: `session`, `half day`, `holiday`, `weekend`, or None where the calendar cannot say;
@@ -119,8 +119,8 @@ class Judged:
     at: datetime
     state: str
     why: str
-    run: Run | None = None
-    day: str | None = None
+    run: WorkflowRun | None = None
+    day_kind: str | None = None
     in_session: bool | None = None
 
 
@@ -136,13 +136,13 @@ class LaneReport:
     trigger: str
     cron: str | None
     zone: str
-    windows: tuple[Judged, ...]
+    windows: tuple[ScheduleWindow, ...]
     longest_gap: timedelta | None
     stood_by: tuple[datetime, ...] = ()
 
     def count(self, state: str) -> int:
         """Return how many windows are in that state."""
-        return sum(1 for one in self.windows if one.state == state)
+        return sum(1 for window in self.windows if window.state == state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,22 +159,22 @@ class Scope:
     now: datetime
     skew: timedelta = timedelta(seconds=60)
     stuck_after: timedelta = timedelta(minutes=30)
-    unread: tuple[Unread, ...] = ()
-    title: str = TITLE
+    unread: tuple[UnreadSpan, ...] = ()
+    title_prefix: str = TITLE_PREFIX
 
-    def early(self, trigger: str) -> timedelta:
+    def get_early_allowance(self, trigger: str) -> timedelta:
         """Return how much before its window a run of such a lane may be created."""
         return timedelta() if trigger == SCHEDULE else self.skew
 
-    def ended(self, window: datetime) -> bool:
+    def is_grace_over(self, window: datetime) -> bool:
         """Whether the window's grace is over, however far our clock is from GitHub's."""
         return self.now > window + self.grace + self.skew
 
-    def unread_at(self, start: datetime, end: datetime) -> Unread | None:
+    def find_unread(self, start: datetime, end: datetime) -> UnreadSpan | None:
         """Return what was not read of [start, end], if anything."""
-        return next((one for one in self.unread if one.start <= end and one.end >= start), None)
+        return next((span for span in self.unread if span.start <= end and span.end >= start), None)
 
-    def is_stuck(self, run: Run) -> bool:
+    def is_stuck(self, run: WorkflowRun) -> bool:
         """Whether a run that has not completed should have."""
         return self.now - run.created_at > self.stuck_after
 
@@ -192,18 +192,18 @@ class GapReport:
     scope: Scope
     lanes: tuple[LaneReport, ...]
     union: LaneReport
-    others: Mapping[str, int]
+    other_runs: Mapping[str, int]
 
     @property
-    def all(self) -> tuple[LaneReport, ...]:
+    def all_lanes(self) -> tuple[LaneReport, ...]:
         """Return the lanes and the union."""
         return (*self.lanes, self.union)
 
     @property
     def github_suffices(self) -> bool | None:
         """Whether GitHub's schedule covered every window of its own; None where that cannot be told."""
-        own = [one for lane in self.lanes if lane.trigger == SCHEDULE for one in lane.windows]
-        states = {one.state for one in own}
+        windows = [window for lane in self.lanes if lane.trigger == SCHEDULE for window in lane.windows]
+        states = {window.state for window in windows}
         if states & {MISSING, LATE}:
             return False
-        return None if not own or states & {UNKNOWN, PENDING} else True
+        return None if not windows or states & {UNKNOWN, PENDING} else True

@@ -6,22 +6,22 @@ _C0_END, _C1_START, _C1_END = 0x20, 0x7F, 0xA0
 _LINE_SEPARATORS = (0x2028, 0x2029)
 
 
-def signature_of(name: str, runtime: str, subject: str | None) -> str:
+def build_signature(name: str, runtime: str, subject: str | None) -> str:
     """Return `<type>:<runtime>[:<subject>]`; a colon or a control character inside is percent-encoded."""
     parts = [name, runtime] if subject is None else [name, runtime, subject]
-    return ":".join(encoded(part) for part in parts)
+    return ":".join(encode_part(part) for part in parts)
 
 
-def encoded(part: str) -> str:
+def encode_part(part: str) -> str:
     """Percent-encode every colon and control character of a part of a signature."""
     if ":" not in part and part.isprintable():
         return part
     return "".join(
-        "".join(f"%{byte:02X}" for byte in letter.encode()) if letter == ":" or _control(letter) else letter
+        "".join(f"%{byte:02X}" for byte in letter.encode()) if letter == ":" or _is_control(letter) else letter
         for letter in part
     )
 
 
-def _control(letter: str) -> bool:
+def _is_control(letter: str) -> bool:
     code = ord(letter)
     return code < _C0_END or _C1_START <= code < _C1_END or code in _LINE_SEPARATORS

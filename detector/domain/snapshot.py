@@ -41,7 +41,7 @@ class Snapshot:
     sections: Mapping[str, Any]
 
 
-def from_document(document: Mapping[str, Any], *, now: datetime, runtime: str) -> Snapshot:
+def build_snapshot(document: Mapping[str, Any], *, now: datetime, runtime: str) -> Snapshot:
     """Check a parsed document against the contract and return the snapshot.
 
     `now` and `runtime` are used where the document names none. Raises DocumentError for an unknown
@@ -50,16 +50,16 @@ def from_document(document: Mapping[str, Any], *, now: datetime, runtime: str) -
     sections: dict[str, Any] = {}
     for key, value in document.items():
         if key not in KEYS:
-            raise DocumentError(_unknown(key))
+            raise DocumentError(_describe_unknown_key(key))
         if key in SECTIONS and value is not None:
             kinds, _ = SECTIONS[key]
             if kinds and not isinstance(value, kinds):
-                raise DocumentError(f"{key} is {kind_of(value)}, not {_wanted(kinds)}")
+                raise DocumentError(f"{key} is {kind_of(value)}, not {_describe_kinds(kinds)}")
             sections[key] = value
-    return Snapshot(_taken_at(document, now), _runtime(document, runtime), sections)
+    return Snapshot(_parse_taken_at(document, now), _parse_runtime(document, runtime), sections)
 
 
-def _taken_at(document: Mapping[str, Any], now: datetime) -> datetime:
+def _parse_taken_at(document: Mapping[str, Any], now: datetime) -> datetime:
     value = document.get("taken_at")
     if value is None:
         return now
@@ -71,7 +71,7 @@ def _taken_at(document: Mapping[str, Any], now: datetime) -> datetime:
         raise DocumentError(f"taken_at {clipped(value)!r} {error}") from None
 
 
-def _runtime(document: Mapping[str, Any], default: str) -> str:
+def _parse_runtime(document: Mapping[str, Any], default: str) -> str:
     value = document.get("runtime")
     if value is None:
         return default
@@ -80,12 +80,12 @@ def _runtime(document: Mapping[str, Any], default: str) -> str:
     return value
 
 
-def _wanted(kinds: tuple[type, ...]) -> str:
+def _describe_kinds(kinds: tuple[type, ...]) -> str:
     return " or ".join("an object" if kind is dict else "an array" for kind in kinds)
 
 
-def _unknown(key: str) -> str:
+def _describe_unknown_key(key: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only a refused document pays for it
 
-    near = get_close_matches(key[:_LONGEST_COMPARED].lower(), KEYS, n=1, cutoff=0.0)
-    return f"unknown section {clipped(key)!r}; the nearest known one is {near[0]!r}"
+    nearest = get_close_matches(key[:_LONGEST_COMPARED].lower(), KEYS, n=1, cutoff=0.0)
+    return f"unknown section {clipped(key)!r}; the nearest known one is {nearest[0]!r}"

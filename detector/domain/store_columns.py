@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.columns import columns_of
+from detector.domain.columns import get_columns
 from detector.domain.runtime_rows import Trade
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 
 StoreColumns = Mapping[str, Mapping[str, tuple[str, ...]]]
 """By store and by our column: the names under which it may stand there."""
 
-_ROWS: Mapping[str, type[Any]] = {POSITION_STATE: StoredPosition, TRADES: Trade}
+_ROW_TYPES: Mapping[str, type[Any]] = {POSITION_STATE: StoredPosition, TRADES: Trade}
 
 
 class StoreColumnError(ValueError):
@@ -26,22 +26,22 @@ class StoreColumnError(ValueError):
 
 def parse_store_columns(document: Mapping[str, Any]) -> StoreColumns:
     """Read [stores]; a column that is not named stands under our own name. Raises StoreColumnError."""
-    return {store: _columns(store, table) for store, table in document.items()}
+    return {store: _parse_table_columns(store, table) for store, table in document.items()}
 
 
-def _columns(store: str, table: object) -> Mapping[str, tuple[str, ...]]:
-    if store not in _ROWS:
-        raise StoreColumnError(f"[stores.{store}]: no such store (there are: {', '.join(_ROWS)})")
+def _parse_table_columns(store: str, table: object) -> Mapping[str, tuple[str, ...]]:
+    if store not in _ROW_TYPES:
+        raise StoreColumnError(f"[stores.{store}]: no such store (there are: {', '.join(_ROW_TYPES)})")
     if not isinstance(table, dict):
         raise StoreColumnError(f"[stores.{store}]: must be a table")
-    unknown = table.keys() - columns_of(_ROWS[store]).keys()
+    unknown = table.keys() - get_columns(_ROW_TYPES[store]).keys()
     if unknown:
         raise StoreColumnError(f"[stores.{store}] {min(unknown)}: no such column")
-    return {column: _names(found, f"[stores.{store}] {column}") for column, found in table.items()}
+    return {column: _parse_names(names, f"[stores.{store}] {column}") for column, names in table.items()}
 
 
-def _names(value: object, place: str) -> tuple[str, ...]:
-    found = value if isinstance(value, list) else [value]
-    if not found or not all(isinstance(one, str) and one for one in found):
-        raise StoreColumnError(f"{place}: must be the name of a column, or a list of such names")
-    return tuple(found)
+def _parse_names(value: object, location: str) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise StoreColumnError(f"{location}: must be the name of a column, or a list of such names")
+    return tuple(names)

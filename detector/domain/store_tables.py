@@ -21,7 +21,7 @@ class StoreTableError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JoinedTable:
     """A second table: what a row lacks stands in the row whose column `on` is the first one's `key`."""
 
     table: str
@@ -35,40 +35,40 @@ class StoreTable:
 
     name: str
     table: str
-    joined: Joined | None = None
+    joined: JoinedTable | None = None
 
 
-USUAL_TABLES = (StoreTable(POSITION_STATE, POSITION_STATE), StoreTable(TRADES, TRADES))
+DEFAULT_TABLES = (StoreTable(POSITION_STATE, POSITION_STATE), StoreTable(TRADES, TRADES))
 
 
 def parse_store_tables(document: Mapping[str, Any]) -> tuple[StoreTable, ...]:
     """Read [store_tables]; only the lists that it names are read, without it the usual ones. Raises StoreTableError."""
-    return tuple(_table(name, entry) for name, entry in document.items())
+    return tuple(_parse_store_table(name, entry) for name, entry in document.items())
 
 
-def _table(name: str, entry: object) -> StoreTable:
-    place = f"[store_tables.{name}]"
-    known = [one.name for one in USUAL_TABLES]
-    if name not in known:
-        raise StoreTableError(f"{place}: no such list (there are: {', '.join(known)})")
-    made = _checked(entry, _KEYS, place)
+def _parse_store_table(name: str, entry: object) -> StoreTable:
+    location = f"[store_tables.{name}]"
+    allowed = [table.name for table in DEFAULT_TABLES]
+    if name not in allowed:
+        raise StoreTableError(f"{location}: no such list (there are: {', '.join(allowed)})")
+    options = _check_keys(entry, _KEYS, location)
     joined = None
-    if "joined" in made:
-        parts = _checked(made["joined"], _JOIN_KEYS, f"{place} joined")
-        joined = Joined(*(_name(parts.get(key), f"{place} joined {key}") for key in _JOIN_KEYS))
-    return StoreTable(name, _name(made.get("table", name), f"{place} table"), joined)
+    if "joined" in options:
+        parts = _check_keys(options["joined"], _JOIN_KEYS, f"{location} joined")
+        joined = JoinedTable(*(_check_name(parts.get(key), f"{location} joined {key}") for key in _JOIN_KEYS))
+    return StoreTable(name, _check_name(options.get("table", name), f"{location} table"), joined)
 
 
-def _checked(entry: object, keys: tuple[str, ...], place: str) -> Mapping[str, Any]:
+def _check_keys(entry: object, keys: tuple[str, ...], location: str) -> Mapping[str, Any]:
     if not isinstance(entry, dict):
-        raise StoreTableError(f"{place}: must be a table")
+        raise StoreTableError(f"{location}: must be a table")
     unknown = entry.keys() - set(keys)
     if unknown:
-        raise StoreTableError(f"{place}: unknown key {min(unknown)!r} (there are: {', '.join(keys)})")
+        raise StoreTableError(f"{location}: unknown key {min(unknown)!r} (there are: {', '.join(keys)})")
     return entry
 
 
-def _name(value: object, place: str) -> str:
+def _check_name(value: object, location: str) -> str:
     if not isinstance(value, str) or not value:
-        raise StoreTableError(f"{place}: must be a name")
+        raise StoreTableError(f"{location}: must be a name")
     return value

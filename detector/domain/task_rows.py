@@ -10,7 +10,7 @@ from datetime import datetime
 class Service:
     """The ECS service; `found` is False where AWS answered and did not know it."""
 
-    found: bool
+    exists: bool
     name: str
     why_missing: str | None = None
     status: str | None = None
@@ -53,11 +53,11 @@ class Task:
     @property
     def all_named(self) -> bool:
         """Whether every container was seen with its name, so that one that is not among them is absent."""
-        return self.containers is not None and all(one.name for one in self.containers)
+        return self.containers is not None and all(container.name for container in self.containers)
 
-    def container(self, name: str) -> TaskContainer | None:
+    def find_container(self, name: str) -> TaskContainer | None:
         """Return the container of that name, or None where the task has none."""
-        return next((one for one in self.containers or () if one.name == name), None)
+        return next((container for container in self.containers or () if container.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from detector.domain.facts import Facts
-from detector.domain.judgement import Judgement, Outcome
+from detector.domain.judgement import Judgement, RuleOutcome
 
 State = Literal["ok", "firing", "not seen"]
 
@@ -171,7 +171,7 @@ def _blind(signal: Signal, judgement: Judgement) -> Iterator[str]:
                 yield outcome.why
 
 
-def _optional(outcome: Outcome, facts: Facts) -> bool:
+def _optional(outcome: RuleOutcome, facts: Facts) -> bool:
     """Whether the rule only adds to a signal whose own facts were seen: what it needs besides is not there."""
     declared = outcome.rule.declaration
     if any(getattr(facts, name) is None for name in declared.sees):

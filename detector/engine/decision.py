@@ -26,7 +26,7 @@ def decide(conditions: Iterable[Condition]) -> Decision:
 
     Escalate where one lasted as long as its rule declares; notify for anything else; never stop for less.
     """
-    active = [condition for condition in conditions if condition.active]
+    active = [condition for condition in conditions if condition.is_active]
     escalated = tuple(sorted(condition.signature for condition in active if condition.escalated))
     if escalated:
         return Decision("escalate", escalated, APPROVAL)

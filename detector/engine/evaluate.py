@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition, Notice
-from detector.domain.event import Event, event_of, event_of_notice
+from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
-from detector.domain.log_memory import logs_to_remember
+from detector.domain.log_memory import build_log_memory
 from detector.domain.memory import FIRST_RUN, Memory
 from detector.domain.mute import Mute
-from detector.domain.previous_run import Before
+from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile, parse_profile
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.report import Gap, Report
 from detector.domain.rule import RANK, Rule, Severity
 from detector.domain.session_day import SessionDay
@@ -70,7 +70,7 @@ def evaluate(
     where it is a mapping; for stdout printing is the receipt. `rules` are those of the catalog unless others are given. The same arguments give the same report: there is no clock here but `taken_at`.
     """
     files = _files(settings)
-    facts = facts_of(snapshot, Context(settings, files.profile, previous.before), files.closures)
+    facts = facts_of(snapshot, ReadContext(settings, files.profile, previous.before), files.closures)
     judgement = engine.judge(all_rules() if rules is None else rules, facts, settings)
     run = ledger.Run(
         snapshot.taken_at,
@@ -81,7 +81,7 @@ def evaluate(
         floors=channels if isinstance(channels, Mapping) else {},
     )
     step = ledger.advance(previous.conditions, judgement, run, tuple(channels), files.mutes)
-    active = _worst_first(condition for condition in step.conditions.values() if condition.active)
+    active = _worst_first(condition for condition in step.conditions.values() if condition.is_active)
     coverage = cover(judgement, {condition.type for condition in active})
     notices = [notice for channel in channels for notice in step.owed[channel]]
     return Report(
@@ -90,7 +90,7 @@ def evaluate(
         runtime=snapshot.runtime,
         decision=decide(active),
         sessions=_sessions(previous, coverage, active, facts),
-        events=tuple(event_of(condition) for condition in active),
+        events=tuple(build_event(condition) for condition in active),
         new_events=_told(notices, ending=False),
         resolved_events=_told(notices, ending=True),
         held=tuple(condition.signature for condition in active if condition.phase == "held"),
@@ -115,7 +115,7 @@ def _told(notices: Collection[Notice], ending: bool) -> tuple[Event, ...]:
     first: dict[str, Event] = {}
     for notice in notices:
         if (notice.reason in _ENDINGS) is ending:
-            first.setdefault(notice.condition.signature, event_of_notice(notice))
+            first.setdefault(notice.condition.signature, build_notice_event(notice))
     return tuple(sorted(first.values(), key=lambda event: (-RANK[event.severity], event.signature)))
 
 
@@ -128,7 +128,7 @@ def _gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
         return Gap()
     seconds = seconds_between(previous.taken_at, facts.taken_at)
     timetable: Timetable | None = settings.files.get(SCHEDULE.name)
-    missed = timetable.missed(previous.taken_at, facts.taken_at) if timetable is not None else None
+    missed = timetable.count_missed(previous.taken_at, facts.taken_at) if timetable is not None else None
     return Gap(seconds, facts.open_unwatched, seconds > settings[GAP_SEC], missed)
 
 
@@ -140,18 +140,18 @@ def _sessions(
     return ledger.tallied(previous.sessions, look, facts.closures)
 
 
-def _carried(facts: Facts, settings: Settings) -> Before:
+def _carried(facts: Facts, settings: Settings) -> PreviousRun:
     """Return what the next run's rules may compare with."""
     before = facts.before
     open_now = facts.exposure
     prices, prices_at = prices_to_remember(facts)
-    return Before(
+    return PreviousRun(
         seen=before.seen | {name for name in ("heartbeat_at", "open_positions") if _is_seen(name, facts)},
         open_positions=before.open_positions if open_now is None else open_now,
         prices=prices,
         prices_at=prices_at,
         closed=closed_to_remember(facts),
-        logs=logs_to_remember(facts, settings),
+        logs=build_log_memory(facts, settings),
     )
 
 

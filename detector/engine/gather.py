@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from detector.domain.facts import Facts, Fault, Source
-from detector.domain.merge import merged
-from detector.domain.read_context import Context
+from detector.domain.facts import Facts, Fault, SourceStatus
+from detector.domain.merge import merge_readings
+from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.snapshot import SECTIONS, Snapshot
 from detector.engine.catalog import all_readers
@@ -32,7 +32,7 @@ class _Gathered:
     ran: set[str] = field(default_factory=set)
 
 
-def facts_of(snapshot: Snapshot, context: Context, closures: Closures) -> Facts:
+def facts_of(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Facts:
     """Return every fact of the snapshot; what a stale or failed section says is not seen."""
     settings, taken_at = context.settings, snapshot.taken_at
     about = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
@@ -42,12 +42,12 @@ def facts_of(snapshot: Snapshot, context: Context, closures: Closures) -> Facts:
         if section in snapshot.sections and section not in _NOT_READ:
             _read_section(section, snapshot, sources, context, gathered)
     readings = [about, *gathered.readings]
-    values, provenance = merged(readings)
+    values, provenance = merge_readings(readings)
     return Facts(
         taken_at=taken_at,
         runtime=snapshot.runtime,
         market=market_at(taken_at, closures, settings[OPEN_GRACE_MINUTE]),
-        before=context.before,
+        before=context.previous_run,
         provenance=provenance,
         invalid=tuple(dict.fromkeys(fault for reading in readings for fault in reading.invalid)),
         skewed=tuple(skew for reading in readings for skew in reading.skewed),
@@ -64,14 +64,14 @@ def facts_of(snapshot: Snapshot, context: Context, closures: Closures) -> Facts:
     )
 
 
-def _open_unwatched(context: Context, taken_at: datetime, closures: Closures) -> float | None:
+def _open_unwatched(context: ReadContext, taken_at: datetime, closures: Closures) -> float | None:
     """Return the seconds of regular session since the previous run; None without one."""
-    since = context.before.taken_at
+    since = context.previous_run.taken_at
     return None if since is None else open_seconds(since, taken_at, closures)
 
 
 def _read_section(
-    section: str, snapshot: Snapshot, sources: Mapping[str, Source], context: Context, gathered: _Gathered
+    section: str, snapshot: Snapshot, sources: Mapping[str, SourceStatus], context: ReadContext, gathered: _Gathered
 ) -> None:
     raw = snapshot.sections[section]
     reading = Reading(section, snapshot.taken_at, context.settings[CLOCK_SKEW_SEC], context.profile.zone)
@@ -91,18 +91,18 @@ def _read_section(
             reading.values.clear()
 
 
-def _as_of(section: str, raw: Any, sources: Mapping[str, Source], reading: Reading) -> datetime | None:
+def _as_of(section: str, raw: Any, sources: Mapping[str, SourceStatus], reading: Reading) -> datetime | None:
     own = raw.get("as_of") if section in _OWN_AS_OF else None
-    times = [reading.value("time", f"{section}.as_of", own)]
+    times = [reading.read_value("time", f"{section}.as_of", own)]
     if section in sources:
         times.append(sources[section].as_of)
     return min((moment for moment in times if moment is not None), default=None)
 
 
-def _carriers(context: Context) -> dict[str, tuple[str, ...]]:
+def _carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
     """Return which sections can carry the heartbeat and the positions."""
     status, truth = ("status_v3", "bot_status"), ("broker", "stores")
-    looks = context.profile.looks
+    looks = context.profile.extractors
     heartbeat = bool({"heartbeat_at", "heartbeat_age_sec"} & looks.keys())
     positions = bool({"open_positions", "open_position_count"} & looks.keys())
     return {

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from detector.domain.facts import Facts
-from detector.domain.judgement import Judgement, Outcome, Signed
-from detector.domain.rule import RANK, CannotTell, Finding, Good, Limits, Rule
-from detector.domain.signature import signature_of
+from detector.domain.judgement import Judgement, RuleOutcome, SignedFinding
+from detector.domain.rule import RANK, Undecided, Finding, Healthy, Limits, Rule
+from detector.domain.signature import build_signature
 from detector.settings import Settings
 
 ERRORS_RULE = "detector_error"
@@ -24,7 +24,7 @@ def judge(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgement:
     Rules that are given others' findings run in a second pass; `detector_error` is told of every rule
     and reader that raised and runs last.
     """
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, RuleOutcome] = {}
     errors = list(facts.errors)
     for later in (False, True):
         for one in rules:
@@ -42,38 +42,38 @@ def _guarded(
     one: Rule,
     facts: Facts,
     settings: Settings,
-    outcomes: Mapping[str, Outcome],
+    outcomes: Mapping[str, RuleOutcome],
     errors: list[tuple[str, str]],
-) -> Outcome:
+) -> RuleOutcome:
     try:
         return _outcome(one, facts, settings, outcomes)
     except Exception as error:  # noqa: BLE001 - the one place where a broken rule becomes data
         errors.append((one.name, type(error).__name__))
-        return Outcome(one, "unseen", f"the rule itself failed ({type(error).__name__})")
+        return RuleOutcome(one, "unseen", f"the rule itself failed ({type(error).__name__})")
 
 
-def _outcome(one: Rule, facts: Facts, settings: Settings, outcomes: Mapping[str, Outcome]) -> Outcome:
+def _outcome(one: Rule, facts: Facts, settings: Settings, outcomes: Mapping[str, RuleOutcome]) -> RuleOutcome:
     declared = one.declaration
     gone = missing(one, facts)
     if gone:
-        return Outcome(one, "unseen", f"{', '.join(gone)} not seen")
+        return RuleOutcome(one, "unseen", f"{', '.join(gone)} not seen")
     applies = declared.during.applies(facts)
     if applies is None:
-        return Outcome(one, "unseen", facts.market.why_unknown or "the market's hours are not known")
+        return RuleOutcome(one, "unseen", facts.market.why_unknown or "the market's hours are not known")
     if not applies:
-        return Outcome(one, "off hours", f"it is outside the {declared.during.name}")
+        return RuleOutcome(one, "off hours", f"it is outside the {declared.during.name}")
     given = ({name: _found(outcomes, name) for name in declared.given},) if declared.given else ()
-    findings: dict[str, Signed] = {}
-    undecided: list[CannotTell] = []
-    good: list[Good] = []
+    findings: dict[str, SignedFinding] = {}
+    undecided: list[Undecided] = []
+    good: list[Healthy] = []
     for spoken in one.check(facts, Limits(declared.limits, settings), *given):
         if isinstance(spoken, Finding):
             _keep_worse(findings, _signed(one, spoken, facts))
-        elif isinstance(spoken, CannotTell):
+        elif isinstance(spoken, Undecided):
             undecided.append(spoken)
         else:
             good.append(spoken)
-    return Outcome(one, "firing" if findings else "good", "", findings, tuple(undecided), tuple(good))
+    return RuleOutcome(one, "firing" if findings else "good", "", findings, tuple(undecided), tuple(good))
 
 
 def missing(one: Rule, facts: Facts) -> list[str]:
@@ -85,20 +85,20 @@ def missing(one: Rule, facts: Facts) -> list[str]:
     return gone
 
 
-def _found(outcomes: Mapping[str, Outcome], name: str) -> list[Finding]:
+def _found(outcomes: Mapping[str, RuleOutcome], name: str) -> list[Finding]:
     outcome = outcomes.get(name)
     return [signed.finding for signed in outcome.findings.values()] if outcome else []
 
 
-def _keep_worse(findings: dict[str, Signed], signed: Signed) -> None:
+def _keep_worse(findings: dict[str, SignedFinding], signed: SignedFinding) -> None:
     other = findings.get(signed.signature)
     if other is None or RANK[signed.finding.severity] > RANK[other.finding.severity]:
         findings[signed.signature] = signed
 
 
-def _signed(one: Rule, finding: Finding, facts: Facts) -> Signed:
-    signature = signature_of(one.name, facts.runtime, finding.subject)
-    return Signed(signature, one, finding, tuple(_evidence(one, finding, facts)))
+def _signed(one: Rule, finding: Finding, facts: Facts) -> SignedFinding:
+    signature = build_signature(one.name, facts.runtime, finding.subject)
+    return SignedFinding(signature, one, finding, tuple(_evidence(one, finding, facts)))
 
 
 def _evidence(one: Rule, finding: Finding, facts: Facts) -> Iterable[str]:

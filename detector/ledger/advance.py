@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from detector.domain.condition import Condition, Notice
-from detector.domain.judgement import Judgement, Signed
+from detector.domain.judgement import Judgement, SignedFinding
 from detector.domain.mute import Mute, is_muted
 from detector.domain.rule import RANK
 from detector.ledger.fading import KEEP_FOR, not_fired
@@ -81,7 +81,7 @@ def _muted(conditions: Mapping[str, Condition], mutes: Collection[Mute], run: Ru
 
 
 def _next(
-    old: Condition | None, signed: Signed | None, judgement: Judgement, run: Run, channels: Sequence[str]
+    old: Condition | None, signed: SignedFinding | None, judgement: Judgement, run: Run, channels: Sequence[str]
 ) -> Condition | None:
     if signed is not None:
         owes = old is not None and any(due(old, channel, run) for channel in channels)
@@ -89,12 +89,12 @@ def _next(
         return _over(after, signed, run, channels) if signed.finding.over else after
     if old is None:
         return None
-    verdict, why = judgement.on(old)
+    verdict, why = judgement.get_verdict(old)
     outcome = judgement.outcomes.get(old.type)
     return not_fired(old, verdict, why, run, outcome.rule.declaration.lookback if outcome else None)
 
 
-def _over(condition: Condition, signed: Signed, run: Run, channels: Sequence[str]) -> Condition:
+def _over(condition: Condition, signed: SignedFinding, run: Run, channels: Sequence[str]) -> Condition:
     """Return an occurrence that ended by its counterpart: owed as missed to those that were not told of it."""
     if condition.phase == "ended":
         return condition
@@ -108,11 +108,11 @@ def _was_on(old: Condition | None) -> bool:
     return old is not None and old.phase != "ended"
 
 
-def _with_causes(conditions: dict[str, Condition], findings: Mapping[str, Signed]) -> dict[str, Condition]:
+def _with_causes(conditions: dict[str, Condition], findings: Mapping[str, SignedFinding]) -> dict[str, Condition]:
     causes = [
         (signed.finding.cause, conditions[signature])
         for signature, signed in findings.items()
-        if signed.finding.cause is not None and conditions[signature].active
+        if signed.finding.cause is not None and conditions[signature].is_active
     ]
     causes.sort(key=lambda pair: (-RANK[pair[1].severity], pair[1].signature))
     for key, condition in conditions.items():
@@ -123,7 +123,7 @@ def _with_causes(conditions: dict[str, Condition], findings: Mapping[str, Signed
 
 
 def _cause_of(condition: Condition, causes: Iterable[tuple[str, Condition]]) -> str | None:
-    if condition.money or not condition.active:
+    if condition.money or not condition.is_active:
         return None
     for name, cause in causes:
         strong = RANK[cause.severity] >= RANK[condition.severity]

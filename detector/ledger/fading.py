@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from detector.domain.condition import Condition
-from detector.domain.judgement import Verdict
+from detector.domain.judgement import RuleVerdict
 from detector.domain.rule import OCCURRENCE
 from detector.formats.times import seconds_between
 from detector.ledger.run import Run, ended, noted, passed
@@ -17,7 +17,7 @@ _GOODS_TO_RESOLVE = 2
 
 
 def not_fired(
-    old: Condition, verdict: Verdict, why: str, run: Run, lookback: Setting[float] | None
+    old: Condition, verdict: RuleVerdict, why: str, run: Run, lookback: Setting[float] | None
 ) -> Condition | None:
     """Return the condition after any other verdict, or None where nothing is left to remember.
 

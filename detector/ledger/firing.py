@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from detector.domain.condition import Condition
-from detector.domain.judgement import Signed
+from detector.domain.judgement import SignedFinding
 from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Lasts
 from detector.formats.times import seconds_between, whole
 from detector.ledger.run import Run, noted, passed
@@ -19,7 +19,7 @@ from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 _GAPPED_OBSERVATIONS = 3
 
 
-def fired(old: Condition | None, signed: Signed, run: Run, owes: bool) -> Condition:
+def fired(old: Condition | None, signed: SignedFinding, run: Run, owes: bool) -> Condition:
     """Return the condition after a firing verdict; `owes` says that its last episode is not told to its end."""
     if old is None or _is_new_episode(old, run, owes):
         return _judged(_begun(signed, run), signed, run)
@@ -38,7 +38,7 @@ def _is_new_episode(old: Condition, run: Run, owes: bool) -> bool:
     return seconds_between(old.ended_at or old.last_seen, run.taken_at) > run.settings[REOPEN_WITHIN_SEC]
 
 
-def _begun(signed: Signed, run: Run) -> Condition:
+def _begun(signed: SignedFinding, run: Run) -> Condition:
     finding = signed.finding
     return Condition(
         signature=signed.signature,
@@ -72,7 +72,7 @@ def _continued(old: Condition, run: Run) -> Condition:
     )
 
 
-def _returned(old: Condition, signed: Signed, run: Run) -> Condition:
+def _returned(old: Condition, signed: SignedFinding, run: Run) -> Condition:
     """Return a condition that fires again within its episode: told again where it matters."""
     was_resolved = old.phase == "ended"
     returns = old.returns + 1 if signed.money else max(old.returns, int(was_resolved))
@@ -98,7 +98,7 @@ def _returned(old: Condition, signed: Signed, run: Run) -> Condition:
     )
 
 
-def _occurred(old: Condition, signed: Signed, run: Run) -> Condition:
+def _occurred(old: Condition, signed: SignedFinding, run: Run) -> Condition:
     at, ended = signed.finding.at, old.phase == "ended"
     afresh = at is not None and (old.occurred_at is None or at > old.occurred_at)
     if not afresh and not (ended and signed.finding.ongoing):
@@ -121,7 +121,7 @@ def _occurred(old: Condition, signed: Signed, run: Run) -> Condition:
     )
 
 
-def _goes_on(old: Condition, signed: Signed, run: Run) -> Condition:
+def _goes_on(old: Condition, signed: SignedFinding, run: Run) -> Condition:
     """Return an occurrence that did not occur again: what is not over, or is only now, stays listed."""
     seen = replace(
         old,
@@ -135,10 +135,10 @@ def _goes_on(old: Condition, signed: Signed, run: Run) -> Condition:
     return passed(seen, signed.rule.declaration.lookback, run)
 
 
-def _judged(condition: Condition, signed: Signed, run: Run) -> Condition:
+def _judged(condition: Condition, signed: SignedFinding, run: Run) -> Condition:
     """Return the condition with what this finding says: severity, numbers, and what lasted long enough."""
     finding = signed.finding
-    worse = _satisfied(condition, signed.when("worsens"), finding.proven_sec, run.settings)
+    worse = _satisfied(condition, signed.get_duration("critical_after"), finding.proven_sec, run.settings)
     severity = CRITICAL if worse else finding.severity
     changed = severity != condition.severity or not condition.transitions
     condition = replace(
@@ -155,18 +155,18 @@ def _judged(condition: Condition, signed: Signed, run: Run) -> Condition:
         evidence=tuple(dict.fromkeys((*condition.evidence, *signed.evidence))),
         transitions=noted(condition, run, severity) if changed else condition.transitions,
     )
-    listed = signed.when("listed")
+    listed = signed.get_duration("listed_after")
     return replace(
         condition,
         listed=condition.listed
         or listed is None
         or _satisfied(condition, listed, finding.proven_sec, run.settings),
         confirmed=condition.confirmed or _confirmed(condition, signed, run),
-        escalated=_satisfied(condition, signed.when("escalates"), finding.proven_sec, run.settings),
+        escalated=_satisfied(condition, signed.get_duration("escalates"), finding.proven_sec, run.settings),
     )
 
 
-def _confirmed(condition: Condition, signed: Signed, run: Run) -> bool:
+def _confirmed(condition: Condition, signed: SignedFinding, run: Run) -> bool:
     at_once = signed.money or signed.finding.confirmed or not run.remembers
     return at_once or not signed.rule.declaration.confirm or condition.observations > 1
 

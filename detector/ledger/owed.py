@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
-from detector.domain.condition import STDOUT, Condition, Notice, Place, Reason, Receipt
+from detector.domain.condition import STDOUT, Condition, Notice, MessageRef, Reason, Receipt
 from detector.domain.rule import OCCURRENCE, RANK
 from detector.formats.times import seconds_between
 from detector.ledger.run import Run
@@ -25,10 +25,10 @@ _ENDINGS: Mapping[str, Reason] = {
 
 def due(condition: Condition, channel: str, run: Run) -> Reason | None:
     """Return why the condition is owed to the channel, or None; mutes and causes are not looked at."""
-    receipt = condition.receipt(channel)
+    receipt = condition.get_receipt(channel)
     if condition.phase == "ended":
         return _due_at_end(condition, receipt, channel, run)
-    if not condition.active or not condition.confirmed:
+    if not condition.is_active or not condition.confirmed:
         return None
     return _due_now(condition, receipt, channel, run)
 
@@ -72,7 +72,7 @@ def notice(condition: Condition, reason: Reason, channel: str) -> Notice:
 
     It holds no time: a run that was killed before it remembered is followed by one that tells the same.
     """
-    receipt = condition.receipt(channel)
+    receipt = condition.get_receipt(channel)
     told = (
         condition.signature,
         condition.generation,
@@ -89,7 +89,7 @@ def acknowledged(
     notices: Iterable[Notice],
     channel: str,
     at: datetime,
-    place: Place | None = None,
+    place: MessageRef | None = None,
 ) -> dict[str, Condition]:
     """Return the conditions with a receipt for each notice that the channel took at that time, and at that place."""
     after = dict(conditions)
@@ -106,7 +106,7 @@ def acknowledged(
 
 
 def _receipt(condition: Condition, taken: Notice, channel: str, at: datetime) -> Receipt:
-    old = condition.receipt(channel)
+    old = condition.get_receipt(channel)
     severity = condition.severity
     if old is not None and RANK[old.severity] > RANK[severity]:
         severity = old.severity

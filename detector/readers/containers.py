@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.runtime_rows import Container
 from detector.domain.section_reading import Reading
 
@@ -16,21 +16,21 @@ SECTIONS = ("containers",)
 _SHORT_ID, _LONGEST_NAME = 12, 255
 
 
-def read(raw: list[Any], reading: Reading, context: Context) -> None:
+def read(raw: list[Any], reading: Reading, context: ReadContext) -> None:
     """Read the containers by name and state; a list that was read and is empty says that there are none."""
-    found = reading.objects("containers", raw, "containers") or []
+    found = reading.read_objects("containers", raw, "containers") or []
     named = [_container(item, reading) for item in found]
     reading.values["containers"] = tuple(one for one in named if one is not None)
 
 
 def _container(item: Mapping[str, Any], reading: Reading) -> Container | None:
-    names = reading.value("texts", "containers.Names", item.get("Names"))
+    names = reading.read_value("texts", "containers.Names", item.get("Names"))
     name = _own(names) if names else str(item.get("Id") or "")[:_SHORT_ID]
     if not name:
-        reading.fault("containers.Names", "names no container")
+        reading.add_fault("containers.Names", "names no container")
         reading.partial.add("containers")
         return None
-    state = reading.value("text", "containers.State", item.get("State"))
+    state = reading.read_value("text", "containers.State", item.get("State"))
     return Container(name, None if state is None else state.lower())
 
 

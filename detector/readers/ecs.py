@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.runtime_rows import Service, Task, TaskContainer
 from detector.domain.section_reading import Reading
 from detector.settings import ECS_SERVICE
@@ -19,11 +19,11 @@ SECTIONS = ("ecs",)
 _CANNOT_START = "unable to consistently start tasks"  # wording of the ECS service event
 
 
-def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
+def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read the service, the cluster's tasks and the stopped ones; a missing list is not seen."""
     name = context.settings[ECS_SERVICE]
     for key, fact in (("tasks", "tasks"), ("stopped_tasks", "stopped_tasks")):
-        found = reading.objects(f"ecs.{key}", raw.get(key), fact)
+        found = reading.read_objects(f"ecs.{key}", raw.get(key), fact)
         if found is not None:
             reading.values[fact] = tuple(_task(item, f"ecs.{key}", reading, name, fact) for item in found)
     service = _service(raw, reading, name)
@@ -32,8 +32,8 @@ def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
 
 
 def _service(raw: Mapping[str, Any], reading: Reading, name: str) -> Service | None:
-    services = reading.objects("ecs.services", raw.get("services"), "service")
-    failures = reading.objects("ecs.failures", raw.get("failures"), "service") or []
+    services = reading.read_objects("ecs.services", raw.get("services"), "service")
+    failures = reading.read_objects("ecs.failures", raw.get("failures"), "service") or []
     named = [(_name_of(item, reading), item) for item in services or []]
     for own, item in named:
         if own == name or (own is None and len(named) == 1):
@@ -41,17 +41,17 @@ def _service(raw: Mapping[str, Any], reading: Reading, name: str) -> Service | N
     for failure in failures:
         arn = str(failure.get("arn") or name)
         if arn.rpartition("/")[2] == name and ":task/" not in arn:
-            why = reading.value("text", "ecs.failures.reason", failure.get("reason"))
-            return Service(found=False, name=name, why_missing=why or "MISSING")
+            why = reading.read_value("text", "ecs.failures.reason", failure.get("reason"))
+            return Service(exists=False, name=name, why_missing=why or "MISSING")
     if services is None or "service" in reading.partial or any(own is None for own, _ in named):
         return None
-    return Service(found=False, name=name, why_missing="not in AWS's answer")
+    return Service(exists=False, name=name, why_missing="not in AWS's answer")
 
 
 def _name_of(item: Mapping[str, Any], reading: Reading) -> str | None:
     """Return the service's name, out of its ARN where it stands nowhere else; None where nothing names it."""
-    named = reading.value("text", "ecs.services.serviceName", item.get("serviceName"))
-    arn = reading.value("text", "ecs.services.serviceArn", item.get("serviceArn"))
+    named = reading.read_value("text", "ecs.services.serviceName", item.get("serviceName"))
+    arn = reading.read_value("text", "ecs.services.serviceArn", item.get("serviceArn"))
     return named or (arn or "").rpartition("/")[2] or None
 
 
@@ -59,10 +59,10 @@ def _described(item: Mapping[str, Any], reading: Reading, name: str) -> Service:
     path = "ecs.services"
 
     def value(kind: str, key: str) -> Any:
-        return reading.value(kind, f"{path}.{key}", item.get(key))
+        return reading.read_value(kind, f"{path}.{key}", item.get(key))
 
     return Service(
-        found=True,
+        exists=True,
         name=name,
         status=value("text", "status"),
         desired=value("count", "desiredCount"),
@@ -75,9 +75,9 @@ def _described(item: Mapping[str, Any], reading: Reading, name: str) -> Service:
 
 def _replacements(item: Mapping[str, Any], reading: Reading) -> Iterator[datetime]:
     path = "ecs.services.deployments"
-    for deployment in reading.objects(path, item.get("deployments"), "service") or []:
+    for deployment in reading.read_objects(path, item.get("deployments"), "service") or []:
         if deployment.get("rolloutState") == "IN_PROGRESS":
-            began = reading.value("time", f"{path}.createdAt", deployment.get("createdAt"))
+            began = reading.read_value("time", f"{path}.createdAt", deployment.get("createdAt"))
             if began is not None:
                 yield began
     for task in (*reading.values.get("tasks", ()), *reading.values.get("stopped_tasks", ())):
@@ -87,16 +87,16 @@ def _replacements(item: Mapping[str, Any], reading: Reading) -> Iterator[datetim
 
 def _start_failures(item: Mapping[str, Any], reading: Reading) -> Iterator[datetime]:
     path = "ecs.services.events"
-    for event in reading.objects(path, item.get("events"), "service") or []:
+    for event in reading.read_objects(path, item.get("events"), "service") or []:
         if _CANNOT_START in str(event.get("message") or ""):
-            at = reading.value("time", f"{path}.createdAt", event.get("createdAt"))
+            at = reading.read_value("time", f"{path}.createdAt", event.get("createdAt"))
             if at is not None:
                 yield at
 
 
 def _task(item: Mapping[str, Any], path: str, reading: Reading, service: str, fact: str) -> Task:
     def value(kind: str, key: str) -> Any:
-        return reading.value(kind, f"{path}.{key}", item.get(key))
+        return reading.read_value(kind, f"{path}.{key}", item.get(key))
 
     group = value("text", "group")
     return Task(
@@ -116,14 +116,14 @@ def _task(item: Mapping[str, Any], path: str, reading: Reading, service: str, fa
 def _containers(
     item: Mapping[str, Any], path: str, reading: Reading, fact: str
 ) -> tuple[TaskContainer, ...] | None:
-    found = reading.objects(path, item.get("containers"), fact)
+    found = reading.read_objects(path, item.get("containers"), fact)
     if found is None:
         return None
     return tuple(
         TaskContainer(
-            name=reading.value("id", f"{path}.name", one.get("name")),
-            last_status=reading.value("text", f"{path}.lastStatus", one.get("lastStatus")),
-            health=reading.value("text", f"{path}.healthStatus", one.get("healthStatus")),
+            name=reading.read_value("id", f"{path}.name", one.get("name")),
+            last_status=reading.read_value("text", f"{path}.lastStatus", one.get("lastStatus")),
+            health=reading.read_value("text", f"{path}.healthStatus", one.get("healthStatus")),
         )
         for one in found
     )

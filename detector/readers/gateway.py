@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 
 SECTIONS = ("gateway",)
 
 
-def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
+def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read which port is watched; paper and live have ports of their own."""
-    port = reading.value("count", "gateway.port", raw.get("port"))
+    port = reading.read_value("count", "gateway.port", raw.get("port"))
     if port is not None:
         reading.values["gateway_port"] = port

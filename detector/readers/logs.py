@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import kind_of
 from detector.market.closures import NONE
@@ -26,7 +26,7 @@ _FACT = "logs"
 _MILLISECONDS_FROM = 100_000_000_000
 
 
-def read(raw: Any, reading: Reading, context: Context) -> None:
+def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     """Read what the lines say; an empty list that was read says that there was nothing."""
     from detector.logs.parse.history import Window, opened  # noqa: PLC0415 - nor for this
     from detector.logs.parse.scan import Lines  # noqa: PLC0415 - only a run that has lines pays for it
@@ -35,18 +35,18 @@ def read(raw: Any, reading: Reading, context: Context) -> None:
     entries = about.get("events")
     if not isinstance(entries, list):
         if entries is not None:
-            reading.fault("logs.events", f"is {kind_of(entries)}, not a list")
+            reading.add_fault("logs.events", f"is {kind_of(entries)}, not a list")
         return
-    reading.read.add("logs.events")
+    reading.read_paths.add("logs.events")
     lines = Lines()
     now = int(reading.taken_at.timestamp() * 1000)
     for entry in entries:
         _add(entry, lines, reading, now)
-    cut = reading.value("flag", "logs.truncated", about.get("truncated"))
+    cut = reading.read_value("flag", "logs.truncated", about.get("truncated"))
     if cut or (cut is None and about.get("truncated") is not None):
         reading.partial.add(_FACT)
-    to = reading.value("time", "logs.to", about.get("to")) or reading.as_of
-    since = reading.value("time", "logs.from", about.get("from"))
+    to = reading.read_value("time", "logs.to", about.get("to")) or reading.as_of
+    since = reading.read_value("time", "logs.from", about.get("from"))
     window = Window(
         since=since,
         to=min(to, reading.taken_at),
@@ -54,7 +54,7 @@ def read(raw: Any, reading: Reading, context: Context) -> None:
         zone=context.profile.zone,
         quiet=partial(_is_quiet, context.settings),
     )
-    reading.values[_FACT] = opened(lines, window, context.before.logs)
+    reading.values[_FACT] = opened(lines, window, context.previous_run.logs)
 
 
 def _is_quiet(settings: Settings, at: datetime) -> bool | None:
@@ -66,24 +66,24 @@ def _add(entry: Any, lines: Lines, reading: Reading, now: int) -> None:
         lines.add(entry, None)
         return
     if not isinstance(entry, dict):
-        reading.fault("logs.events", f"has an entry that is {kind_of(entry)}")
+        reading.add_fault("logs.events", f"has an entry that is {kind_of(entry)}")
         reading.partial.add(_FACT)
         return
     message = entry.get("message")
     if not isinstance(message, str):
         if message is not None:
-            reading.fault("logs.message", f"is {kind_of(message)}, not text")
+            reading.add_fault("logs.message", f"is {kind_of(message)}, not text")
         reading.partial.add(_FACT)
         return
-    reading.read.add("logs.message")
+    reading.read_paths.add("logs.message")
     stamp = _stamp(entry.get("timestamp"), reading, now)
     lines.add(message, stamp, str(entry.get("logStreamName") or ""))
 
 
 def _stamp(raw: object, reading: Reading, now: int) -> int | None:
     """Return epoch milliseconds; None where the event names no time, or one that is not believed."""
-    reading.read.add("logs.timestamp")
+    reading.read_paths.add("logs.timestamp")
     if type(raw) is int and _MILLISECONDS_FROM <= raw <= now:
         return raw
-    moment: datetime | None = reading.value("time", "logs.timestamp", raw)
+    moment: datetime | None = reading.read_value("time", "logs.timestamp", raw)
     return None if moment is None else round(moment.timestamp() * 1000)

@@ -12,12 +12,12 @@ from typing import Any
 
 from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import ANY_CHANNEL, Condition, Receipt
-from detector.domain.memory import FIRST_RUN, Memory, lost
-from detector.domain.previous_run import Before
+from detector.domain.memory import FIRST_RUN, Memory, build_lost_memory
+from detector.domain.previous_run import PreviousRun
 from detector.domain.report import SCHEMA_VERSION
 from detector.domain.rule import STATE, Kind
 from detector.domain.session_day import SessionDay
-from detector.domain.signature import encoded
+from detector.domain.signature import encode_part
 from detector.formats.checksum import checksum_of
 from detector.formats.redaction import redacted
 from detector.formats.serialize import typed
@@ -41,13 +41,13 @@ def read_previous(raw: Any, expected: Expected) -> Memory:
         return FIRST_RUN
     why = _unusable(raw)
     if why is not None:
-        return lost(why)
+        return build_lost_memory(why)
     try:
         if raw.get("schema_version", 0) == SCHEMA_VERSION:
             return _artifact(raw, expected)
         return _bare(redacted(raw), expected)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        return lost(f"the previous artifact cannot be read ({type(error).__name__})")
+        return build_lost_memory(f"the previous artifact cannot be read ({type(error).__name__})")
 
 
 def _unusable(raw: Any) -> str | None:
@@ -69,14 +69,14 @@ def _unusable(raw: Any) -> str | None:
 
 def _artifact(raw: Mapping[str, Any], expected: Expected) -> Memory:
     if raw["runtime"] != expected.runtime:
-        return lost(f"the previous artifact is of another runtime ({clipped(str(raw['runtime']))})")
+        return build_lost_memory(f"the previous artifact is of another runtime ({clipped(str(raw['runtime']))})")
     conditions = [typed(Condition, entry) for entry in raw["conditions"]]
     taken_at: datetime = typed(datetime, raw["taken_at"])
     return Memory(
         kept=True,
         taken_at=taken_at,
         generation=raw["generation"],
-        before=replace(typed(Before, raw["carried"]), taken_at=taken_at, lost=None),
+        before=replace(typed(PreviousRun, raw["carried"]), taken_at=taken_at, lost=None),
         conditions={condition.signature: condition for condition in conditions},
         channels={name: typed(ChannelHealth, health) for name, health in raw["channels"].items()},
         sessions=tuple(typed(SessionDay, day) for day in raw.get("sessions", ())),
@@ -88,8 +88,8 @@ def _bare(raw: Mapping[str, Any], expected: Expected) -> Memory:
     conditions: dict[str, Condition] = {}
     for event in raw["events"]:
         condition = _told(event, expected)
-        if condition.signature.split(":")[1] != encoded(expected.runtime):
-            return lost("the previous output is of another runtime")
+        if condition.signature.split(":")[1] != encode_part(expected.runtime):
+            return build_lost_memory("the previous output is of another runtime")
         conditions[condition.signature] = condition
     return Memory(kept=True, conditions=conditions)
 

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.facts import Source
+from detector.domain.facts import SourceStatus
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import clipped
 
 STATES = ("ok", "failed", "off")
 
 
-def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, Source]:
+def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, SourceStatus]:
     """Return the sources by name; one whose state cannot be read is left out and noted."""
-    found: dict[str, Source] = {}
+    found: dict[str, SourceStatus] = {}
     for name, entry in raw.items():
         path = f"sources.{clipped(name)}"
         if not isinstance(entry, dict):
-            reading.fault(path, "is not an object")
+            reading.add_fault(path, "is not an object")
             continue
-        state = reading.value("text", f"{path}.state", entry.get("state"))
+        state = reading.read_value("text", f"{path}.state", entry.get("state"))
         if state not in STATES:
-            reading.fault(f"{path}.state", "is none of ok, failed, off")
+            reading.add_fault(f"{path}.state", "is none of ok, failed, off")
             continue
-        found[name] = Source(
+        found[name] = SourceStatus(
             name,
             state,
-            as_of=reading.value("time", f"{path}.as_of", entry.get("as_of")),
-            reason=reading.value("text", f"{path}.reason", entry.get("reason")),
-            detail=reading.value("text", f"{path}.detail", entry.get("detail")),
+            as_of=reading.read_value("time", f"{path}.as_of", entry.get("as_of")),
+            reason=reading.read_value("text", f"{path}.reason", entry.get("reason")),
+            detail=reading.read_value("text", f"{path}.detail", entry.get("detail")),
         )
     return found

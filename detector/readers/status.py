@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from detector.domain.facts import ROWS, STATUS_FACTS
-from detector.domain.profile import HEARTBEAT_AGE, MISSING, ORDER_AGE, Look, Profile
-from detector.domain.read_context import Context
+from detector.domain.profile import HEARTBEAT_AGE, MISSING, ORDER_AGE, Extractor, Profile
+from detector.domain.read_context import ReadContext
 from detector.domain.runtime_rows import Order
 from detector.domain.section_reading import Reading
 from detector.formats.times import NEVER
@@ -15,28 +15,28 @@ from detector.formats.times import NEVER
 SECTIONS = ("status_v3", "bot_status")
 
 
-def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
+def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read every fact that the profile can find in one payload into `reading.values`."""
     profile = context.profile
-    for name, look in profile.looks.items():
+    for name, look in profile.extractors.items():
         found = look(raw)
         if found is not MISSING and found is not None:
             _read_fact(name, found, f"{reading.section}.{profile.paths[name]}", reading, profile)
-    never = "last_reconcile_at" in profile.looks and profile.looks["last_reconcile_at"](raw) is None
+    never = "last_reconcile_at" in profile.extractors and profile.extractors["last_reconcile_at"](raw) is None
     if never and "engine_started_at" in reading.values:
         reading.values["last_reconcile_at"] = NEVER
 
 
 def _read_fact(name: str, found: object, path: str, reading: Reading, profile: Profile) -> None:
     if name == HEARTBEAT_AGE:
-        _keep_older(reading, "heartbeat_at", reading.value("age", path, found))
+        _keep_older(reading, "heartbeat_at", reading.read_value("age", path, found))
         return
     spec = STATUS_FACTS[name]
     if spec["kind"] == ROWS:
-        rows = reading.rows(path, found, name, spec["row"], _getter(profile.columns.get(name, {})))
+        rows = reading.read_rows(path, found, name, spec["row"], _getter(profile.column_extractors.get(name, {})))
         value = _with_ages(rows, found, path, reading, profile) if name == "orders" and rows else rows
     else:
-        value = reading.value(spec["kind"], path, found)
+        value = reading.read_value(spec["kind"], path, found)
     if name == "heartbeat_at":
         _keep_older(reading, name, value)
     elif value is not None:
@@ -48,7 +48,7 @@ def _keep_older(reading: Reading, name: str, moment: Any) -> None:
         reading.values[name] = min(moment, reading.values.get(name, moment))
 
 
-def _getter(columns: Mapping[str, Look]) -> Any:
+def _getter(columns: Mapping[str, Extractor]) -> Any:
     def get(item: Mapping[str, Any], column: str) -> object:
         if column not in columns:
             return item.get(column)
@@ -62,11 +62,11 @@ def _with_ages(
     rows: tuple[Order, ...], found: Any, path: str, reading: Reading, profile: Profile
 ) -> tuple[Order, ...]:
     """Return the orders with `submitted_at` taken from `age_sec` where that is the older of the two."""
-    get = _getter(profile.columns.get("orders", {}))
+    get = _getter(profile.column_extractors.get("orders", {}))
     items = (item for item in found if isinstance(item, dict))
     aged = []
     for order, item in zip(rows, items, strict=False):  # a list too long was cut where the rows end
-        since = reading.value("age", f"{path}.{ORDER_AGE}", get(item, ORDER_AGE))
+        since = reading.read_value("age", f"{path}.{ORDER_AGE}", get(item, ORDER_AGE))
         known = [moment for moment in (order.submitted_at, since) if moment is not None]
-        aged.append(order.submitted(min(known)) if known else order)
+        aged.append(order.replace_submitted_at(min(known)) if known else order)
     return tuple(aged)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from detector.domain.columns import columns_of
+from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.runtime_rows import Trade
 from detector.domain.section_reading import Reading
 from detector.domain.store_columns import StoreColumns
@@ -20,36 +20,36 @@ from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 from detector.formats.strict_json import clipped
 
 SECTIONS = ("stores",)
-_NAMES, _IDS = tuple(columns_of(Instrument)), ("signal_id", "position_id")
+_NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")
 R = TypeVar("R", StoredPosition, Trade)
 
 
-def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
+def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read both stores; what a row does not say of its instrument, the other store's row of the trade does."""
-    reading.is_export = reading.knows_no_flags = True
+    reading.is_export = reading.has_integer_flags = True
     error = raw.get("error")
     if error:
         said = clipped(error) if isinstance(error, str) else "an error"
-        reading.fault("stores.error", f"says that the query failed ({said})")
-    if error or not reading.dates(raw):
+        reading.add_fault("stores.error", f"says that the query failed ({said})")
+    if error or not reading.has_valid_as_of(raw):
         return
     stores = context.profile.stores
-    listed = reading.objects(f"stores.{TRADES}", raw.get(TRADES), "store_trades")
+    listed = reading.read_objects(f"stores.{TRADES}", raw.get(TRADES), "store_trades")
     trades: tuple[Trade, ...] = ()
-    positions = reading.objects(f"stores.{POSITION_STATE}", raw.get(POSITION_STATE), "store_positions")
+    positions = reading.read_objects(f"stores.{POSITION_STATE}", raw.get(POSITION_STATE), "store_positions")
     if listed is not None:
         own = _getter(stores, TRADES)
-        trades = tuple(reading.row(f"stores.{TRADES}", item, Trade, own) for item in listed)
+        trades = tuple(reading.read_row(f"stores.{TRADES}", item, Trade, own) for item in listed)
         if not all(one.is_named for one in trades):
             reading.partial.add("store_trades")
     if positions is not None:
         get = _getter(stores, POSITION_STATE)
         path = f"stores.{POSITION_STATE}"
-        rows = tuple(reading.row(path, item, StoredPosition, get) for item in positions)
+        rows = tuple(reading.read_row(path, item, StoredPosition, get) for item in positions)
         found = _completed(rows, trades, (*_NAMES, *_IDS, "side"))
         trades = _completed(trades, rows, (*_NAMES, *_IDS))
         reading.values["store_positions"] = found
-        if any(one.held is not False and not one.is_named for one in found):
+        if any(one.is_effectively_open is not False and not one.is_named for one in found):
             reading.partial.add("store_positions")
     if listed is not None:
         reading.values["store_trades"] = trades

@@ -25,7 +25,7 @@ def open_in(name: str, facts: Facts) -> dict[str, Row]:
 
 
 def _is_open(row: Row) -> bool:
-    return row.quantity != 0 if isinstance(row, Position) else bool(row.held)
+    return row.quantity != 0 if isinstance(row, Position) else bool(row.is_effectively_open)
 
 
 def reopened(facts: Facts) -> list[tuple[Row, list[str]]]:
@@ -69,15 +69,15 @@ def _by_number(trade_id: str) -> tuple[int, str]:
 def _closed(facts: Facts) -> set[str]:
     """Return the trades that are closed and were open: a row of nothing yet is no trade that ended."""
     trades = [*(facts.store_trades or ()), *(facts.recent_trades or ())]
-    ended = {one.trade_id for one in trades if one.trade_id and one.held is False and _has_ended(one)}
+    ended = {one.trade_id for one in trades if one.trade_id and one.is_effectively_open is False and _has_ended(one)}
     named = {one.trade_id for one in trades}
     for row in facts.store_positions or ():
         was_filled = row.trade_id not in named and bool(row.avg_price)
-        if row.trade_id and row.held is False and was_filled:
+        if row.trade_id and row.is_effectively_open is False and was_filled:
             ended.add(row.trade_id)
     return {trade_id for trade_id in ended if trade_id}
 
 
 def _has_ended(trade: Trade) -> bool:
     exits = (trade.closed_at, trade.exit_price, trade.realized_pnl, trade.exit_reason, trade.exit_exec_id)
-    return trade.says_closed or any(one is not None for one in exits)
+    return trade.is_marked_closed or any(one is not None for one in exits)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import Instrument, exact
-from detector.domain.runtime_rows import other_ids
+from detector.domain.instrument import Instrument, to_exact_decimal
+from detector.domain.runtime_rows import format_other_ids
 from detector.reconciliation.holdings import (
     Difference,
     Held,
@@ -108,7 +108,7 @@ def internal_lots(facts: Facts) -> Iterator[Lot]:
         for row in facts.store_positions:
             about = _about(row.trade_id, row.signal_id, row.position_id)
             if row.is_named:
-                yield lot_of(row, row.signed, row.account, about)
+                yield lot_of(row, row.signed_quantity, row.account, about)
     else:
         yield from _listed_lots(facts)
 
@@ -117,7 +117,7 @@ def _listed_lots(facts: Facts) -> Iterator[Lot]:
     for one in facts.open_positions or ():
         if one.is_named:
             about = _about(one.trade_id, one.signal_id, one.position_id)
-            yield lot_of(one, exact(one.quantity), about=about)
+            yield lot_of(one, to_exact_decimal(one.quantity), about=about)
 
 
 def broker_lots(facts: Facts) -> Iterator[Lot]:
@@ -128,7 +128,7 @@ def broker_lots(facts: Facts) -> Iterator[Lot]:
 
 
 def _about(trade_id: str | None, signal_id: str | None, position_id: str | None) -> str:
-    return f"trade #{trade_id}{other_ids(signal_id, position_id)}" if trade_id else ""
+    return f"trade #{trade_id}{format_other_ids(signal_id, position_id)}" if trade_id else ""
 
 
 def subjects_of(side: Holdings) -> Subjects:

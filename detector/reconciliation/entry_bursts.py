@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from detector.domain.broker_rows import ENTRY
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, instrument_of
+from detector.domain.instrument import Instrument, get_instrument_name
 from detector.reconciliation.comparison import broker_side, held_of
 from detector.reconciliation.fills import Fill, fills, trades_of
 from detector.reconciliation.working_orders import orders_of
@@ -27,7 +27,7 @@ def entries_in_trades(facts: Facts) -> Iterator[Entry]:
     """Yield the entry of every trade whose instrument and time of opening were seen; each trade is one order."""
     for trade in trades_of(facts):
         if trade.opened_at is not None and trade.symbol and trade.trade_id:
-            yield Entry(instrument_of(trade), trade.opened_at)
+            yield Entry(get_instrument_name(trade), trade.opened_at)
 
 
 def entries_at_broker(facts: Facts) -> Iterator[Entry]:
@@ -42,12 +42,12 @@ def entries_at_broker(facts: Facts) -> Iterator[Entry]:
         if order.purpose
         for key in (f"perm {order.perm_id}", f"order {order.order_id}")
     }
-    found = [fill for fill in fills(facts.broker_executions or ()) if fill.first.order and fill.at]
+    found = [fill for fill in fills(facts.broker_executions or ()) if fill.first.order_ref and fill.at]
     after = _positions_after(facts, found)
     for fill, held in zip(found, after, strict=True):
-        told = fill.first.opens or kinds.get(fill.first.order or "")
+        told = fill.first.opens or kinds.get(fill.first.order_ref or "")
         if fill.at is not None and (_opens(told) if told else _adds(fill, held)):
-            yield Entry(instrument_of(fill.first), fill.at)
+            yield Entry(get_instrument_name(fill.first), fill.at)
 
 
 def _opens(told: str) -> bool:

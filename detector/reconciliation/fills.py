@@ -14,7 +14,7 @@ from typing import Literal
 
 from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, is_same, normal
+from detector.domain.instrument import Instrument, is_same, normalize
 from detector.domain.runtime_rows import Trade
 
 Match = Literal["yes", "maybe", "no"]
@@ -35,12 +35,12 @@ class Fill:
     @property
     def instrument(self) -> Instrument:
         """Return what was traded, in its normal form."""
-        return normal(self.first)
+        return normalize(self.first)
 
     @property
     def quantity(self) -> Decimal | None:
         """Return the signed quantity of all executions; None where one was not seen."""
-        found = [one.signed for one in self.executions]
+        found = [one.signed_quantity for one in self.executions]
         known = [one for one in found if one is not None]
         return sum(known, Decimal(0)) if len(known) == len(found) else None
 
@@ -73,7 +73,7 @@ def fills(executions: Iterable[Execution]) -> list[Fill]:
     groups: dict[str, list[Execution]] = {}
     for number, one in enumerate(executions):
         account = one.account or ""
-        groups.setdefault(f"{account} {one.order}" if one.order else f"row {number}", []).append(one)
+        groups.setdefault(f"{account} {one.order_ref}" if one.order_ref else f"row {number}", []).append(one)
     found = [Fill(tuple(sorted(group, key=_order))) for group in groups.values()]
     return sorted(found, key=lambda fill: _order(fill.first))
 
@@ -106,15 +106,15 @@ def closes(fill: Fill, trade: Trade) -> bool:
 
 def legs_of(trade: Trade) -> Iterator[Leg]:
     """Yield the legs of a trade: the one that opened it, and the one that closed it or may have."""
-    yield Leg(leg_ids(trade, opening=True), normal(trade), trade.signed, trade.opened_at)
+    yield Leg(leg_ids(trade, opening=True), normalize(trade), trade.signed_quantity, trade.opened_at)
     yield from closing_leg(trade)
 
 
 def closing_leg(trade: Trade) -> Iterator[Leg]:
     """Yield the leg that closed the trade, or may have; none where it is open."""
-    ids, quantity = leg_ids(trade, opening=False), trade.signed
-    if ids or trade.closed_at is not None or not trade.held:
-        yield Leg(ids, normal(trade), None if quantity is None else -quantity, trade.closed_at)
+    ids, quantity = leg_ids(trade, opening=False), trade.signed_quantity
+    if ids or trade.closed_at is not None or not trade.is_effectively_open:
+        yield Leg(ids, normalize(trade), None if quantity is None else -quantity, trade.closed_at)
 
 
 def leg_ids(trade: Trade, *, opening: bool) -> frozenset[str]:

@@ -46,7 +46,7 @@ def age_of(sections: Mapping[str, Any], given: datetime | None, now: datetime, s
     entry = sources.get("broker") if isinstance(sources, dict) else None
     named = (("broker", broker), ("sources.broker", entry))
     times = [
-        reading.value("time", f"{name}.as_of", place.get("as_of"))
+        reading.read_value("time", f"{name}.as_of", place.get("as_of"))
         for name, place in named
         if isinstance(place, dict)
     ]
@@ -106,7 +106,7 @@ def _doubts(facts: Facts) -> Iterator[str | None]:
     cut = [words for fact, words in _LISTS.items() if fact in facts.provenance.partial]
     yield f"The broker's {' and '.join(cut)} could not be read in full." if cut else None
     yield "The broker's positions were not seen." if facts.broker_positions is None else None
-    unread = [row.instrument for row in facts.broker_positions or () if row.quantity is None]
+    unread = [row.instrument_name for row in facts.broker_positions or () if row.quantity is None]
     yield f"How much of {unread[0]} the broker holds was not seen." if unread else None
 
 

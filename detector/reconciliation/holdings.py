@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from detector.domain.instrument import COMBO, STOCK, Instrument, instrument_of, is_same, normal
+from detector.domain.instrument import COMBO, STOCK, Instrument, get_instrument_name, is_same, normalize
 from detector.reconciliation.difference import FLAT, Difference, Kind, kind_of_difference
 from detector.reconciliation.instrument_index import Lookup
 from detector.reconciliation.lots import BROKER, INTERNAL, Held, Lot, Side, completed, lot_of, netted, summed
@@ -32,11 +32,11 @@ class Holdings:
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[Held]:
         """Return what is held of the instrument: one, none, or several where it is named in too little detail."""
-        return self._fitting(Lot(normal(instrument), None, account or self.account))
+        return self._fitting(Lot(normalize(instrument), None, account or self.account))
 
     def _fitting(self, lot: Lot) -> list[Held]:
         found = [one for one in self._lookup.near(lot.instrument) if one.takes(lot)]
-        if len(found) > 1 and lot.instrument.con_id is None and lot.instrument.is_bare:
+        if len(found) > 1 and lot.instrument.con_id is None and lot.instrument.is_symbol_only:
             shares = [one for one in found if one.instrument.sec_type in (STOCK, None)]
             return shares or found
         return found
@@ -75,7 +75,7 @@ def _is_on(combo: Instrument, symbol: str) -> bool:
 
 def _is_taken(held: Held, lot: Lot, side: Side) -> bool:
     """Whether a lot with nothing but a symbol would join an option that its side lists already in full."""
-    return lot.instrument.is_bare and held.instrument.is_option and bool(held.lots[side])
+    return lot.instrument.is_symbol_only and held.instrument.is_option and bool(held.lots[side])
 
 
 def holdings(internal: Iterable[Lot], broker: Iterable[Lot], account: str | None = None) -> Holdings:
@@ -125,7 +125,7 @@ def undecided(compared: Holdings) -> list[str]:
 
 
 def _names(lot: Lot, several: Sequence[Held]) -> Iterator[str]:
-    yield instrument_of(lot.instrument)
+    yield get_instrument_name(lot.instrument)
     yield from (one.name for one in several)
 
 

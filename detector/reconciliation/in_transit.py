@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, normal
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import ENTRY, EXIT, Order
 from detector.reconciliation.difference import Difference
 from detector.reconciliation.fills import trades_of
@@ -38,7 +38,7 @@ class Moved:
 
     def is_newer(self, order: Order) -> bool:
         """Whether an exit, or what it closes, is newer than what the broker held."""
-        return self._is_since(order.submitted_at) or self._opened.has(normal(order))
+        return self._is_since(order.submitted_at) or self._opened.has(normalize(order))
 
     def _moved(self, facts: Facts, way: str) -> Iterator[Instrument]:
         for trade in trades_of(facts):
@@ -56,4 +56,4 @@ class Moved:
 
 
 def _lookup(found: Iterable[Instrument]) -> Lookup[Instrument]:
-    return Lookup((normal(one), one) for one in found)
+    return Lookup((normalize(one), one) for one in found)

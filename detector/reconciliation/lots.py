@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
-from detector.domain.instrument import Instrument, instrument_of, is_same, normal
-from detector.domain.instrument_names import reads_expiry, reads_type
+from detector.domain.instrument import Instrument, get_instrument_name, is_same, normalize
+from detector.domain.instrument_names import is_known_expiry, is_known_type
 from detector.reconciliation.difference import FLAT
 
 Side = Literal["internal", "broker"]
@@ -46,7 +46,7 @@ class Held:
     @property
     def name(self) -> str:
         """Return the instrument's one name."""
-        return instrument_of(self.instrument)
+        return get_instrument_name(self.instrument)
 
     def quantity(self, side: Side) -> Decimal | None:
         """Return what the side holds, 0 where it lists nothing; None where a quantity was not seen."""
@@ -70,9 +70,9 @@ class Held:
 def completed(one: Instrument, other: Instrument) -> Instrument:
     """Return the instrument with what only the other says."""
     said = {part: getattr(one, part) or getattr(other, part) for part in ("con_id", *_PARTS)}
-    if other.sec_type is not None and not reads_type(one.sec_type):
+    if other.sec_type is not None and not is_known_type(one.sec_type):
         said["sec_type"] = other.sec_type
-    if other.expiry is not None and not reads_expiry(one.expiry):
+    if other.expiry is not None and not is_known_expiry(one.expiry):
         said["expiry"] = other.expiry
     return Instrument(**said)
 
@@ -81,7 +81,7 @@ def lot_of(
     instrument: Instrument, quantity: Decimal | None, account: str | None = None, about: str = ""
 ) -> Lot:
     """Return a lot with its instrument in its normal form."""
-    return Lot(normal(instrument), quantity, account, about)
+    return Lot(normalize(instrument), quantity, account, about)
 
 
 def netted(lots: Iterable[Lot]) -> list[Lot]:

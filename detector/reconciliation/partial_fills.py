@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import accumulate
 
-from detector.domain.instrument import Instrument, normal
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import Trade
 from detector.reconciliation.fills import NEAR, Fill
 from detector.reconciliation.holdings import Lot, netted
@@ -57,7 +57,7 @@ def parts_of_trades(found: Iterable[Fill], trades: Sequence[Trade], held: Iterab
     lines: dict[tuple[Instrument, int], _Line] = {}
     made: set[int] = set()
     for trade in trades:
-        named = normal(trade)
+        named = normalize(trade)
         for part in _parts(trade, lots):
             sign = 1 if part.quantity > 0 else -1
             if (named, sign) not in lines:
@@ -68,12 +68,12 @@ def parts_of_trades(found: Iterable[Fill], trades: Sequence[Trade], held: Iterab
 
 def _parts(trade: Trade, lots: Lookup[Lot]) -> Iterator[_Part]:
     """Yield the leg that opened the trade and what closed of it so far."""
-    quantity, opened = trade.signed, trade.opened_at
+    quantity, opened = trade.signed_quantity, trade.opened_at
     if quantity is None:
         return
     until = None if trade.closed_at is None else trade.closed_at + NEAR
     yield _Part(quantity, None if opened is None else opened - NEAR, until)
-    left = _NONE if trade.held is False else _left(normal(trade), lots)
+    left = _NONE if trade.is_effectively_open is False else _left(normalize(trade), lots)
     if left is not None and quantity != left:
         yield _Part(left - quantity, opened, until, fewest=1 if left else 2)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from detector.domain.instrument import exact, normal
+from detector.domain.instrument import to_exact_decimal, normalize
 from detector.domain.runtime_rows import Trade
 
 _LEAST, _SHARE = Decimal(1), Decimal("0.005")  # EVENTS: max(1, 0.5 %)
@@ -30,7 +30,7 @@ def own_fault(trade: Trade) -> Wrong | None:
     are believed.
     """
     pnl, entry, leaving, quantity = (
-        exact(trade.realized_pnl), exact(trade.entry_price), exact(trade.exit_price), trade.signed,
+        to_exact_decimal(trade.realized_pnl), to_exact_decimal(trade.entry_price), to_exact_decimal(trade.exit_price), trade.signed_quantity,
     )  # fmt: skip
     if pnl is None or entry is None or leaving is None or quantity is None:
         return None
@@ -45,15 +45,15 @@ def own_fault(trade: Trade) -> Wrong | None:
 
 def broker_fault(trade: Trade, broker: float) -> Wrong | None:
     """Return how the trade's P&L differs from the broker's realized P&L of it, or None."""
-    pnl, wanted = exact(trade.realized_pnl), exact(broker)
+    pnl, wanted = to_exact_decimal(trade.realized_pnl), to_exact_decimal(broker)
     if pnl is None or wanted is None:
         return None
-    tolerance = _tolerance(wanted) + _unknown_fees(trade, trade.signed or Decimal(0))
+    tolerance = _tolerance(wanted) + _unknown_fees(trade, trade.signed_quantity or Decimal(0))
     return Wrong(wanted, tolerance) if abs(pnl - wanted) > tolerance else None
 
 
 def _against(trade: Trade, pnl: Decimal, gross: Decimal, quantity: Decimal) -> Wrong | None:
-    wanted = gross - abs(exact(trade.fees) or Decimal(0))
+    wanted = gross - abs(to_exact_decimal(trade.fees) or Decimal(0))
     tolerance = _tolerance(wanted) + _unknown_fees(trade, quantity)
     return Wrong(wanted, tolerance) if abs(pnl - wanted) > tolerance else None
 
@@ -67,7 +67,7 @@ def _unknown_fees(trade: Trade, quantity: Decimal) -> Decimal:
 
 
 def _multipliers(trade: Trade) -> Iterator[Decimal]:
-    known = exact(normal(trade).multiplier)
+    known = to_exact_decimal(normalize(trade).multiplier)
     if known is not None:
         yield known
     else:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from detector.domain.broker_rows import EXIT, BrokerOrder, remaining_of
+from detector.domain.broker_rows import EXIT, BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
-from detector.domain.instrument import COMBO, Instrument, normal, sign_of
+from detector.domain.instrument import COMBO, Instrument, normalize, get_sign
 from detector.domain.runtime_rows import Order
 from detector.reconciliation.comparison import internal_lots
 from detector.reconciliation.holdings import netted
@@ -30,7 +30,7 @@ class WorkingOrders:
             for order in listed
             if order.is_working and (ours is None or account_of(order) in (None, ours))
         ]
-        self._by_instrument = Lookup((normal(order), order) for order in self._orders)
+        self._by_instrument = Lookup((normalize(order), order) for order in self._orders)
         self._kinds = {key: one.purpose for one in facts.orders or () if one.purpose for key in _ids(one)}
         self._held = Lookup(
             (lot.instrument, lot.quantity) for lot in netted(internal_lots(facts)) if lot.quantity
@@ -39,7 +39,7 @@ class WorkingOrders:
 
     def has(self, instrument: Instrument) -> bool:
         """Whether an order for that instrument is working."""
-        return self._by_instrument.has(normal(instrument))
+        return self._by_instrument.has(normalize(instrument))
 
     def exits(self) -> Iterator[Order]:
         """Yield every working order that is an exit."""
@@ -56,14 +56,14 @@ class WorkingOrders:
     def _closes(self, order: Order) -> bool:
         if isinstance(order, BrokerOrder) and order.parent_id:
             return True
-        sign = sign_of(order.side)
+        sign = get_sign(order.side)
         if order.is_stop and sign == -1:
             return True
-        return sign is not None and any(quantity * sign < 0 for quantity in self._held.same(normal(order)))
+        return sign is not None and any(quantity * sign < 0 for quantity in self._held.same(normalize(order)))
 
     def entries_against(self, order: Order) -> Decimal:
         """Return what working orders on the other side of this one, in its instrument, may still open."""
-        key = normal(order), sign_of(order.side), account_of(order)
+        key = normalize(order), get_sign(order.side), account_of(order)
         if key not in self._entries:
             self._entries[key] = self._opposite(*key)
         return self._entries[key]
@@ -72,8 +72,8 @@ class WorkingOrders:
         found: dict[str, Decimal] = {}
         for number, other in enumerate(self._by_instrument.same(instrument)):
             mine = account is None or account_of(other) in (None, account)
-            if mine and sign is not None and sign_of(other.side) == -sign and other.purpose != EXIT:
-                found[(_ids(other) or [f"row {number}"])[0]] = remaining_of(other) or Decimal(0)
+            if mine and sign is not None and get_sign(other.side) == -sign and other.purpose != EXIT:
+                found[(_ids(other) or [f"row {number}"])[0]] = compute_remaining(other) or Decimal(0)
         return sum(found.values(), Decimal(0))
 
 
@@ -84,7 +84,7 @@ def account_of(order: Order) -> str | None:
 
 def is_combo(order: Order) -> bool:
     """Whether it trades several contracts at once, so that it is of none of them alone."""
-    return normal(order).sec_type == COMBO or bool(isinstance(order, BrokerOrder) and order.leg_con_ids)
+    return normalize(order).sec_type == COMBO or bool(isinstance(order, BrokerOrder) and order.leg_con_ids)
 
 
 def _ids(order: Order) -> list[str]:
@@ -96,8 +96,8 @@ class Protection:
 
     def __init__(self, orders: Iterable[BrokerOrder]) -> None:
         working = [order for order in orders if order.is_working]
-        self._orders = Lookup((normal(order), order) for order in working if not is_combo(order))
-        self._combos = [normal(order) for order in working if is_combo(order)]
+        self._orders = Lookup((normalize(order), order) for order in working if not is_combo(order))
+        self._combos = [normalize(order) for order in working if is_combo(order)]
 
     def of(self, instrument: Instrument, held: Decimal, account: str | None = None) -> Decimal | None:
         """Return how much of a position the orders against it would close; None where that was not seen.
@@ -107,10 +107,10 @@ class Protection:
         if any(combo.symbol in (None, instrument.symbol) for combo in self._combos):
             return None
         groups: dict[str, Decimal] = {}
-        for number, order in enumerate(self._orders.same(normal(instrument))):
+        for number, order in enumerate(self._orders.same(normalize(instrument))):
             if None not in (account, order.account) and order.account != account:
                 continue
-            sign, rest = sign_of(order.side), remaining_of(order)
+            sign, rest = get_sign(order.side), compute_remaining(order)
             if sign is None or rest is None:
                 return None
             if sign * held < 0:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from detector.domain.event import Event, runbook_link
-from detector.domain.signature import signature_of
+from detector.domain.event import Event, build_runbook_link
+from detector.domain.signature import build_signature
 from detector.formats.serialize import plain
 from detector.formats.strict_json import pretty
 
@@ -16,7 +16,7 @@ def broken_document(error: Exception, now: datetime) -> str:
     event = Event(
         type=name,
         severity="critical",
-        signature=signature_of(name, "detector", None),
+        signature=build_signature(name, "detector", None),
         subject=None,
         reason="new",
         summary=f"The detector itself failed with {type(error).__name__}; nothing was judged.",
@@ -26,7 +26,7 @@ def broken_document(error: Exception, now: datetime) -> str:
         since=now,
         held=False,
         because_of=None,
-        runbook=runbook_link(name),
+        runbook=build_runbook_link(name),
     )
     new = plain(event)
     return pretty({"events": [{k: v for k, v in new.items() if k != "reason"}], "new_events": [new]})

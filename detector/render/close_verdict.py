@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from detector.domain.instrument import amount, normal
+from detector.domain.instrument import format_quantity, normalize
 from detector.formats.times import text_of, whole
 from detector.reconciliation.close_check.order import Close, Verdict
 from detector.reconciliation.freshness import Age, age_words
@@ -38,7 +38,7 @@ def number(quantity: Decimal | None) -> int | float | None:
 
 def verdict_document(verdict: Verdict, asked: Asked) -> dict[str, Any]:
     """Return the answer as one object; its `verdict` is the only word that may send the order."""
-    instrument = normal(asked.close.instrument)
+    instrument = normalize(asked.close.instrument)
     shown = {part: getattr(instrument, part) for part in _SHOWN}
     return {
         "verdict": verdict.word,
@@ -76,7 +76,7 @@ def verdict_lines(verdict: Verdict, asked: Asked) -> Iterator[str]:
 def _broker(verdict: Verdict, asked: Asked) -> str:
     if asked.age.as_of is None or asked.age.seconds is None:
         return "not read, or not known when"
-    held = "position not told" if verdict.position is None else f"position {amount(verdict.position)}"
+    held = "position not told" if verdict.position is None else f"position {format_quantity(verdict.position)}"
     when = age_words(asked.age.seconds, asked.limit_sec)
     return f"{held}, as of {text_of(asked.age.as_of)}, {when}"
 
@@ -85,7 +85,7 @@ def _disagreements(verdict: Verdict, asked: Asked) -> Iterator[str]:
     """Yield every place that says something else than the broker; the broker decides all the same."""
     if verdict.position is None:
         return
-    at_broker = "flat" if not verdict.position else amount(verdict.position)
+    at_broker = "flat" if not verdict.position else format_quantity(verdict.position)
     for one in asked.said:
         if one.held is not None and one.held != bool(verdict.position):
             yield f"{one.place} calls it {'open' if one.held else 'closed'} and the broker shows {at_broker}: the broker decides."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from detector.domain.event import runbook_link
+from detector.domain.event import build_runbook_link
 from detector.domain.rule import OCCURRENCE, Declaration, Rule
 from detector.logs.codes import IBC_EXITS, CodeEntry
 from detector.render.rules import FACT_DOCS, heading, lasts_words, limit_lines, seconds_words
@@ -23,7 +23,7 @@ def explain_lines(one: Rule, settings: Settings, lookback_sec: float) -> Iterato
     yield ""
     yield from _labelled("sees", [f"{name}: {FACT_DOCS[name]}" for name in declared.sees])
     yield from _labelled("sees one of", [f"{name}: {FACT_DOCS[name]}" for name in declared.any_of])
-    yield from _labelled("weighs", [f"{name}: {FACT_DOCS[name]}" for name in declared.weighs])
+    yield from _labelled("weighs", [f"{name}: {FACT_DOCS[name]}" for name in declared.severity_inputs])
     yield from _labelled("given", [f"what {name} found in the same run" for name in declared.given])
     if declared.reads_back:
         yield from _labelled(
@@ -34,13 +34,13 @@ def explain_lines(one: Rule, settings: Settings, lookback_sec: float) -> Iterato
     yield from _labelled("hours", [declared.during.name])
     yield from _labelled("limits", list(limit_lines(declared, settings)))
     yield from _labelled("told", [_told(declared)])
-    if declared.listed is not None:
-        yield from _labelled("listed", [lasts_words(declared.listed, settings)])
-    if declared.worsens is not None:
-        yield from _labelled("critical", [lasts_words(declared.worsens, settings)])
+    if declared.listed_after is not None:
+        yield from _labelled("listed", [lasts_words(declared.listed_after, settings)])
+    if declared.critical_after is not None:
+        yield from _labelled("critical", [lasts_words(declared.critical_after, settings)])
     yield from _labelled("escalates", [_escalates(declared, settings)])
     yield from _labelled("ends", [_ends(declared, settings, lookback_sec)])
-    yield from _labelled("runbook", [runbook_link(one.name)])
+    yield from _labelled("runbook", [build_runbook_link(one.name)])
 
 
 def code_lines(entry: CodeEntry, event: Rule | None) -> Iterator[str]:
@@ -53,7 +53,7 @@ def code_lines(entry: CodeEntry, event: Rule | None) -> Iterator[str]:
         yield from _labelled("beware", [f"IBC's exit code of the same number: {IBC_EXITS[entry.code]}"])
     yield from _labelled("source", [entry.source])
     if event:
-        yield from _labelled("runbook", [runbook_link(event.name)])
+        yield from _labelled("runbook", [build_runbook_link(event.name)])
 
 
 def _labelled(label: str, lines: list[str]) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _ends(declared: Declaration, settings: Settings, lookback_sec: float) -> str
         return "resolved after two runs in a row that saw it good; not seen is not good; the market's close ends nothing"
     own = declared.lookback
     longer = f", or {shown(own, settings)} s ({own.name}) where that is longer" if own is not None else ""
-    over = "; sooner when it was seen to be over" if declared.proves else ""
+    over = "; sooner when it was seen to be over" if declared.explicit_good else ""
     return f"it happened and never resolves; it leaves the list {lookback_sec:g} s after its latest{longer}{over}"
 
 

@@ -17,7 +17,7 @@ from detector.domain.schedule_windows import (
     STATES,
     UNKNOWN,
     GapReport,
-    Judged,
+    ScheduleWindow,
     LaneReport,
 )
 from detector.formats.plural import counted
@@ -57,7 +57,7 @@ def gap_document(report: GapReport, read: Mapping[str, Any]) -> dict[str, Any]:
         "github_schedule": {"can_be_the_only_lane": report.github_suffices, "says": _verdict(report)},
         "union": _lane_document(report.union),
         "lanes": [_lane_document(lane) for lane in report.lanes],
-        "other_runs": dict(report.others),
+        "other_runs": dict(report.other_runs),
         "unread": [
             {"from": text_of(one.start), "until": text_of(one.end), "why": one.why} for one in scope.unread
         ],
@@ -82,13 +82,13 @@ def _lane_document(lane: LaneReport) -> dict[str, Any]:
     }
 
 
-def _window_document(one: Judged) -> dict[str, Any]:
+def _window_document(one: ScheduleWindow) -> dict[str, Any]:
     run = one.run
     return {
         "at": text_of(one.at),
         "state": one.state,
         "why": one.why,
-        "day": one.day,
+        "day": one.day_kind,
         "in_session": one.in_session,
         "run": None if run is None else {"id": run.number, "created_at": text_of(run.created_at)},
     }
@@ -108,7 +108,7 @@ def gap_lines(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
     for one in report.scope.unread:
         if one.start < report.end:
             yield from map(inert, wrap(f"Not read: {one.why}.", _WIDTH, break_long_words=False))
-    for lane in report.all:
+    for lane in report.all_lanes:
         yield ""
         yield from _lane_lines(lane)
     yield ""
@@ -131,7 +131,7 @@ def _lane_lines(lane: LaneReport) -> Iterator[str]:
 
 
 def _strips(lane: LaneReport) -> Iterator[str]:
-    marks = {one.at: (_mark(one), one.day) for one in lane.windows}
+    marks = {one.at: (_mark(one), one.day_kind) for one in lane.windows}
     marks |= dict.fromkeys(lane.stood_by, (_STOOD_BY, None))
     for _, times in groupby(sorted(marks), key=lambda at: at.date()):
         day = list(times)
@@ -159,7 +159,7 @@ def _wrapped(day: Mapping[datetime, str]) -> Iterator[str]:
     yield line
 
 
-def _mark(one: Judged) -> str:
+def _mark(one: ScheduleWindow) -> str:
     mark = _MARKS[one.state]
     return mark.lower() if one.in_session is False else mark
 
@@ -177,9 +177,9 @@ def _uncovered(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
     yield ""
 
 
-def _place(one: Judged) -> str:
-    if one.day in _DAYS:
-        return f", {one.day}"
+def _place(one: ScheduleWindow) -> str:
+    if one.day_kind in _DAYS:
+        return f", {one.day_kind}"
     return "" if one.in_session else ", closed"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from detector.domain.condition import Place
+from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
 
 Kind = Literal[
@@ -69,7 +69,7 @@ class Item:
     runbook_url: str
     delivery_id: str
     episode: str
-    places: tuple[Place, ...] = ()
+    places: tuple[MessageRef, ...] = ()
     escalates: bool = False
     money: bool = False
 
@@ -90,7 +90,7 @@ class Item:
 class Earlier:
     """A message that a channel took earlier, as it should read now that something in it has ended."""
 
-    place: Place
+    place: MessageRef
     message: Message
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
-from detector.domain.condition import Condition, Notice, Place, Reason
+from detector.domain.condition import Condition, Notice, MessageRef, Reason
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.session_day import SessionDay
@@ -149,9 +149,9 @@ def _earlier(frame: Frame, items: Iterable[Item], channel: str) -> Iterator[Earl
         )
 
 
-def _told_at(frame: Frame, place: Place, channel: str) -> Iterator[Item]:
+def _told_at(frame: Frame, place: MessageRef, channel: str) -> Iterator[Item]:
     for condition in frame.report.conditions.values():
-        receipt = condition.receipt(channel)
+        receipt = condition.get_receipt(channel)
         if receipt is not None and place in receipt.places:
             reason, kind = _standing(condition)
             yield item_of(frame, condition, kind, (reason, "", receipt.delivery_id or ""), channel)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from detector.domain.condition import Condition, Notice, Reason
-from detector.domain.event import event_of, runbook_link
+from detector.domain.event import build_event, build_runbook_link
 from detector.domain.report import Report
 from detector.formats.strict_json import one_line
 from detector.formats.times import seconds_between, span, text_of
@@ -78,7 +78,7 @@ def item_of_notice(frame: Frame, one: Notice, channel: str) -> Item:
     condition = one.condition
     kind: Kind = _KINDS.get(one.reason, condition.severity)
     why = _WHYS.get(one.reason, "")
-    receipt = condition.receipt(channel)
+    receipt = condition.get_receipt(channel)
     if one.reason == "reminder" and receipt is not None:
         why = f"reminder {receipt.reminders + 1}: it still holds"
     return item_of(frame, condition, kind, (one.reason, why, one.delivery_id), channel)
@@ -89,8 +89,8 @@ def item_of(
 ) -> Item:
     """Return a condition as an item of that kind; `told` is the reason, the words of why it is told now, and its id."""
     reason, why, delivery_id = told
-    event = event_of(condition, reason)
-    receipt = condition.receipt(channel)
+    event = build_event(condition, reason)
+    receipt = condition.get_receipt(channel)
     return Item(
         kind=kind,
         severity=event.severity,
@@ -102,10 +102,10 @@ def item_of(
         numbers=frame.words(_numbers(condition), SHORT_MOST * 2),
         since=_since(frame, condition),
         step=frame.words(frame.steps.get(condition.type, ""), _STEP_MOST),
-        runbook=runbook_link(condition.type),
+        runbook=build_runbook_link(condition.type),
         runbook_url=frame.address(f"{frame.runbook_url}#{condition.type}"),
         delivery_id=delivery_id,
-        episode=condition.episode,
+        episode=condition.episode_id,
         places=receipt.places if receipt is not None else (),
         escalates=condition.escalated,
         money=condition.money,

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from detector.domain.instrument import amount
+from detector.domain.instrument import format_quantity
 from detector.formats.plural import counted
 from detector.formats.times import span, text_of
 from detector.reconciliation.freshness import Age
@@ -125,7 +125,7 @@ def _item_lines(item: Item) -> Iterator[str]:
 def _held(position: Decimal | None) -> str:
     if position is None:
         return "not seen"
-    return f"open, {amount(position)}" if position else "flat"
+    return f"open, {format_quantity(position)}" if position else "flat"
 
 
 def _realized(item: Item) -> str:

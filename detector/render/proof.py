@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from detector.domain.schedule_windows import Run
+from detector.domain.schedule_windows import WorkflowRun
 from detector.formats.plural import counted
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import clipped, one_line
@@ -30,18 +30,18 @@ def _whole(text: object) -> str:
     return one_line(redacted_text(str(text)))[:_LONGEST]
 
 
-def seen_line(words: str, runs: tuple[Run, ...]) -> str:
+def seen_line(words: str, runs: tuple[WorkflowRun, ...]) -> str:
     """Return the line of one kind of runs, newest first, that prove less than is needed."""
     newest = runs[0]
     result = newest.conclusion or newest.status
     return f"{counted(len(runs), 'run')} {words}; newest {text_of(newest.created_at)}, {clipped(result)}, {clipped(newest.title)}"
 
 
-def proven_line(run: Run) -> str:
+def proven_line(run: WorkflowRun) -> str:
     """Return the line of the run that proves it."""
     return f"proven: {run_line(run)}, {clipped(run.title)}"
 
 
-def run_line(run: Run) -> str:
+def run_line(run: WorkflowRun) -> str:
     """Return which run it is."""
     return f"run {run.number} of {text_of(run.created_at)}"

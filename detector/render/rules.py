@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from detector.domain.event import runbook_link
+from detector.domain.event import build_runbook_link
 from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
 from detector.render.settings import shown
@@ -36,16 +36,16 @@ def rule_document(one: Rule, settings: Settings) -> dict[str, Any]:
         "fires_when": one.doc,
         "hours": declared.during.name,
         "escalates": lasts_words(declared.escalates, settings),
-        "worsens": lasts_words(declared.worsens, settings),
-        "listed": "at once" if declared.listed is None else lasts_words(declared.listed, settings),
+        "worsens": lasts_words(declared.critical_after, settings),
+        "listed": "at once" if declared.listed_after is None else lasts_words(declared.listed_after, settings),
         "confirm": declared.confirm,
         "sees": list(declared.sees),
         "any_of": list(declared.any_of),
-        "weighs": list(declared.weighs),
+        "weighs": list(declared.severity_inputs),
         "given": list(declared.given),
         "reads_back_sec": settings[back] if isinstance(back := declared.reads_back, Setting) else back,
         "limits": [_limit_document(setting, broken, settings) for setting, broken in limits_of(declared)],
-        "runbook": runbook_link(one.name),
+        "runbook": build_runbook_link(one.name),
     }
 
 

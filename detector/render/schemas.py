@@ -8,8 +8,8 @@ from typing import Any
 from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import Condition
 from detector.domain.event import Event
-from detector.domain.facts import Source
-from detector.domain.previous_run import Before
+from detector.domain.facts import SourceStatus
+from detector.domain.previous_run import PreviousRun
 from detector.domain.report import SCHEMA_VERSION, Gap, RunInfo
 from detector.domain.session_day import SessionDay
 from detector.render.snapshot_schema import Schema, snapshot_body
@@ -78,9 +78,9 @@ def artifact_schema(parts: Mapping[str, type]) -> Schema:
     `parts` are the types of the report's `decision` and of an entry of its `coverage`.
     """
     definitions = _definitions(
-        Event, Condition, Source, Gap, RunInfo, Before, ChannelHealth, SessionDay, *parts.values()
+        Event, Condition, SourceStatus, Gap, RunInfo, PreviousRun, ChannelHealth, SessionDay, *parts.values()
     )
-    before = definitions.pop(Before.__name__)["properties"]
+    before = definitions.pop(PreviousRun.__name__)["properties"]
     carried = {name: schema for name, schema in before.items() if name not in _NOT_CARRIED}
     properties: Schema = {
         "schema_version": {"const": SCHEMA_VERSION},
@@ -93,7 +93,7 @@ def artifact_schema(parts: Mapping[str, type]) -> Schema:
         "held": _list({"type": "string"}),
         "muted": _list({"type": "string"}),
         "coverage": _list(_ref(parts["coverage"])),
-        "sources": {"type": "object", "additionalProperties": _ref(Source)},
+        "sources": {"type": "object", "additionalProperties": _ref(SourceStatus)},
         "unread": _list({"type": "string"}),
         "gap": _ref(Gap),
         "channels": {"type": "object", "additionalProperties": _ref(ChannelHealth)},

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from detector.domain.broker_rows import BrokerOrder, Execution, Holding
+from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
 from detector.domain.facts import ROWS, STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE
-from detector.domain.runtime_rows import Trade, columns_of
+from detector.domain.runtime_rows import Trade, get_columns
 from detector.domain.snapshot import SECTIONS
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 
@@ -141,7 +141,7 @@ def _fact(spec: Mapping[str, Any]) -> Schema:
 
 
 def _rows(words: str, row: type[Any]) -> Schema:
-    columns = columns_of(row)
+    columns = get_columns(row)
     rows = {name: _reads_as(column["kind"], column["doc"]) for name, column in columns.items()}
     return {"description": words, "x-reads-as": "rows", "items": {"properties": rows}}
 
@@ -149,7 +149,7 @@ def _rows(words: str, row: type[Any]) -> Schema:
 def _broker() -> Schema:
     made = {key: _reads_as(kind, words) for key, (kind, words) in _BROKER.items()}
     made["positions"] = _rows(
-        "what the broker holds, under these names, those of TWS or those of Flex", Holding
+        "what the broker holds, under these names, those of TWS or those of Flex", BrokerPosition
     )
     made["open_orders"] = _rows("orders that work at the broker", BrokerOrder)
     made["executions"] = _rows("what was executed", Execution)

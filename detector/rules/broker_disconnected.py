@@ -8,13 +8,13 @@ from detector.domain.facts import Facts
 from detector.domain.rule import (
     CRITICAL,
     NOW,
-    OUTSIDE_QUIET,
+    OUTSIDE_MAINTENANCE,
     STATE,
     WARNING,
     Finding,
     Lasts,
     Limits,
-    Verdicts,
+    RuleResults,
     rule,
 )
 from detector.formats.plural import counted
@@ -27,12 +27,12 @@ _LONGEST_REASON = 120
     STATE,
     "warning; critical with positions open or unknown",
     any_of=["broker_connected", "connection_error", "broker_link"],
-    weighs=["open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"],
+    severity_inputs=["open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"],
     limits=[IBKR_REGION],
-    during=OUTSIDE_QUIET,
+    during=OUTSIDE_MAINTENANCE,
     escalates=Lasts(observations=NOW.observations, at=CRITICAL),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The link to the broker is down, however fresh the heartbeat."""
     evidence = tuple(_evidence(facts))
     if not evidence:

@@ -9,10 +9,10 @@ from detector.domain.rule import (
     CRITICAL,
     STATE,
     WARNING,
-    CannotTell,
+    Undecided,
     Finding,
     Limits,
-    Verdicts,
+    RuleResults,
     rule,
 )
 
@@ -25,13 +25,13 @@ _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown
     sees=["open_positions"],
     given=_HARM,
 )
-def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> Verdicts:
+def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> RuleResults:
     """An open position was imported from the broker after the fact."""
     harm = [name for name in _HARM if given[name]]
     paired = f" while {' and '.join(harm)} holds" if harm else ""
     for position in known(facts.open_positions):
         if position.tags is None:
-            yield CannotTell(f"the tags of {position.identity} were not seen", [position.identity])
+            yield Undecided(f"the tags of {position.identity} were not seen", [position.identity])
             continue
         tag = next((tag for tag in position.tags if _imported(tag)), None)
         if tag is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import STATE, WARNING, Finding, Good, Limits, Verdicts, exceeds, rule
+from detector.domain.rule import STATE, WARNING, Finding, Healthy, Limits, RuleResults, exceeds, rule
 from detector.settings import CLOCK_SKEW_SEC
 
 
-@rule(STATE, "warning", limits=[exceeds(CLOCK_SKEW_SEC)], monitor=True, proves=True)
-def check(facts: Facts, limits: Limits) -> Verdicts:
+@rule(STATE, "warning", limits=[exceeds(CLOCK_SKEW_SEC)], monitor=True, explicit_good=True)
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A time in the data lies too far in the future; it is not seen, never fresh."""
     furthest: dict[str, float] = {}
     for path, ahead in facts.skewed:
@@ -22,4 +22,4 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             limit=CLOCK_SKEW_SEC,
             source=path.partition(".")[0],
         )
-    yield Good(facts.provenance.was_read)
+    yield Healthy(facts.provenance.has_read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, WARNING, Finding, Limits, RuleResults, lasts, rule
 from detector.formats.times import seconds_between, span, text_of
 from detector.logs.events import LOOK_BACK, Spell
 from detector.logs.outages import link_episodes
@@ -22,7 +22,7 @@ _OPEN = lasts(900)  # EVENTS: open for 900 s in the regular session
     reads_back=LOOK_BACK.total_seconds(),
     escalates=_OPEN,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """TWS said that its link to IBKR's servers was lost (1100, 1300, 2110), or that it is back (1101, 1102)."""
     book = known(facts.logs)
     heard = (one for one in reversed(link_episodes(book)) if not _is_quiet(one, facts, limits))

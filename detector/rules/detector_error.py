@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, STATE, Finding, Good, Limits, Verdicts, rule
+from detector.domain.rule import CRITICAL, STATE, Finding, Healthy, Limits, RuleResults, rule
 
 
-@rule(STATE, "critical", monitor=True, proves=True)
-def check(facts: Facts, limits: Limits) -> Verdicts:
+@rule(STATE, "critical", monitor=True, explicit_good=True)
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A rule or a reader of the detector itself raised; all others still ran."""
     for name, error in facts.errors:
         yield Finding(
@@ -16,4 +16,4 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             subject=name,
         )
     broken = {name for name, _ in facts.errors}
-    yield Good(lambda name: name in facts.ran and name not in broken)
+    yield Healthy(lambda name: name in facts.ran and name not in broken)

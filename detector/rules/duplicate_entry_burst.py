@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.formats.times import text_of
 from detector.reconciliation.entry_bursts import Entry, entries_at_broker, entries_in_trades
 from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
@@ -16,18 +16,18 @@ from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
     OCCURRENCE,
     "critical",
     any_of=["broker_executions", "store_trades", "recent_trades"],
-    weighs=["broker_positions", "broker_account", "orders", "broker_orders"],
+    severity_inputs=["broker_positions", "broker_account", "orders", "broker_orders"],
     limits=[reaches(ENTRY_BURST_CRITICAL), ENTRY_BURST_WINDOW_SEC],
     money=True,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """Entries of distinct orders in one instrument were filled one after the other within minutes."""
     window = timedelta(seconds=limits[ENTRY_BURST_WINDOW_SEC])
     for entries in (entries_at_broker(facts), entries_in_trades(facts)):
         for name, times in _by_instrument(entries):
             burst = _largest(sorted(times), window)
-            if limits.broken(ENTRY_BURST_CRITICAL, len(burst)):
+            if limits.is_broken(ENTRY_BURST_CRITICAL, len(burst)):
                 yield Finding(
                     CRITICAL,
                     f"{len(burst)} entries in {name} were filled from {text_of(burst[0])} to {text_of(burst[-1])} "

@@ -7,11 +7,11 @@ from detector.domain.rule import (
     CRITICAL,
     STATE,
     WARNING,
-    CannotTell,
+    Undecided,
     Finding,
     Limits,
     Severity,
-    Verdicts,
+    RuleResults,
     lasts,
     rule,
 )
@@ -26,10 +26,10 @@ from detector.settings import DEPLOY_GRACE_SEC, ESCALATE_AFTER_SEC, EXPECTED_TAS
     limits=[EXPECTED_TASKS, DEPLOY_GRACE_SEC],
     escalates=lasts(ESCALATE_AFTER_SEC),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The service's desired, running or pending count is not what it should be, or it is gone."""
     service, expected = known(facts.service), limits[EXPECTED_TASKS]
-    if not service.found:
+    if not service.exists:
         yield Finding(CRITICAL, f"Service {service.name} was not found by AWS ({service.why_missing}).")
     elif service.status not in (None, "ACTIVE"):
         yield Finding(
@@ -45,7 +45,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             cause="no runtime task" if service.running == 0 else None,
         )
     elif None in (service.status, service.desired, service.running, service.pending):
-        yield CannotTell("a count or the status of the service was not seen")
+        yield Undecided("a count or the status of the service was not seen")
 
 
 def _mismatch(service: Service, expected: int) -> bool:

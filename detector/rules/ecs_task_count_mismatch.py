@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
 from detector.formats.plural import counted
 from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
 
@@ -12,17 +12,17 @@ from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
     STATE,
     "critical",
     sees=["tasks"],
-    weighs=["service"],
+    severity_inputs=["service"],
     stands_in_for=["service"],
     limits=[EXPECTED_TASKS, TRADER_CONTAINER],
     money=True,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """More runtime tasks run in the cluster than expected, or fewer than the service says."""
     expected = limits[EXPECTED_TASKS]
     running = [task for task in known(facts.tasks) if task.last_status == "RUNNING"]
-    runtime = [task for task in running if task.container(limits[TRADER_CONTAINER])]
+    runtime = [task for task in running if task.find_container(limits[TRADER_CONTAINER])]
     unclear = [task for task in running if not task.all_named]
     unclear += [task for task in known(facts.tasks) if task.last_status is None]
     count = len(runtime)
@@ -36,7 +36,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             limit=EXPECTED_TASKS,
         )
     elif unclear:
-        yield CannotTell("the containers or the status of a task were not seen")
+        yield Undecided("the containers or the status of a task were not seen")
     elif count < expected and _service_would_have_said(facts, expected):
         yield Finding(
             CRITICAL,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from detector.domain.broker_rows import BrokerOrder, remaining_of
+from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
-from detector.domain.instrument import amount, instrument_of, sign_of
-from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.instrument import format_quantity, get_instrument_name, get_sign
+from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
 from detector.domain.runtime_rows import Order
 from detector.reconciliation.comparison import broker_side, held_of, subjects_of
 from detector.reconciliation.in_transit import MOVES, Moved
@@ -20,21 +20,21 @@ from detector.reconciliation.working_orders import WorkingOrders, account_of, is
     "critical",
     sees=["broker_positions"],
     any_of=["orders", "broker_orders"],
-    weighs=["store_positions", "open_positions", "broker_account", *MOVES],
+    severity_inputs=["store_positions", "open_positions", "broker_account", *MOVES],
     money=True,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working exit order would open a position, because the broker does not hold what it closes."""
     whole = "broker_positions" not in facts.provenance.partial
     side, orders, moved = broker_side(facts), WorkingOrders(facts), Moved(facts)
     subjects = subjects_of(side)
     findings: dict[str, Finding] = {}  # by order: one that both sides list is one
     for order in orders.exits():
-        subject = subjects.of(instrument_of(order), account_of(order))
+        subject = subjects.of(get_instrument_name(order), account_of(order))
         _, held = held_of(side, order, account_of(order))
         if not whole or held is None or not (order.symbol or order.con_id):
-            yield CannotTell(f"what order {order.title} would close was not seen")
+            yield Undecided(f"what order {order.title} would close was not seen")
             continue
         if is_combo(order) or moved.is_newer(order):
             why = (
@@ -42,29 +42,29 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
                 if is_combo(order)
                 else "is newer than what the broker held, or its trade is"
             )
-            yield CannotTell(f"order {order.title} {why}", [subject])
+            yield Undecided(f"order {order.title} {why}", [subject])
             continue
-        waits = order.rests or (isinstance(order, BrokerOrder) and bool(order.parent_id))
+        waits = order.is_resting or (isinstance(order, BrokerOrder) and bool(order.parent_id))
         coming = orders.entries_against(order) if waits else Decimal(0)
         why_not = _why(order, held, coming)
         if why_not == "":
-            yield CannotTell(f"the side or quantity of order {order.title} was not seen", [subject])
+            yield Undecided(f"the side or quantity of order {order.title} was not seen", [subject])
         elif why_not is not None:
             said = f"Exit order {order.title} {why_not}."
             findings.setdefault(
-                order.identity, Finding(CRITICAL, said, subject=subject, observed=amount(held))
+                order.identity, Finding(CRITICAL, said, subject=subject, observed=format_quantity(held))
             )
             if order.is_vague:
-                yield CannotTell("the instrument of the order is not named in full")
+                yield Undecided("the instrument of the order is not named in full")
     yield from one_each(findings.values())
     for order in orders.unknown():
-        name = instrument_of(order)
-        yield CannotTell(f"what order {order.title} is for was not seen", subjects.every([name]))
+        name = get_instrument_name(order)
+        yield Undecided(f"what order {order.title} is for was not seen", subjects.every([name]))
 
 
 def _why(order: Order, held: Decimal, coming: Decimal) -> str | None:
     """Return what is wrong with the exit; None where nothing is, and nothing where it cannot be told."""
-    sign, rest = sign_of(order.side), remaining_of(order)
+    sign, rest = get_sign(order.side), compute_remaining(order)
     if rest == 0:
         return None if order.quantity else ""
     if held == 0 and not coming:
@@ -73,9 +73,9 @@ def _why(order: Order, held: Decimal, coming: Decimal) -> str | None:
         return ""
     closable = -held * sign
     if closable < 0:
-        return f"{_side(sign)} where the broker holds {amount(held)}, so that it would add to the position"
+        return f"{_side(sign)} where the broker holds {format_quantity(held)}, so that it would add to the position"
     if rest > closable + coming:
-        return f"{_side(sign)} {amount(rest)} where the broker holds {amount(held)}, so that it would open the other side"
+        return f"{_side(sign)} {format_quantity(rest)} where the broker holds {format_quantity(held)}, so that it would open the other side"
     return None
 
 

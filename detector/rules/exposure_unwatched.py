@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, RTH, STATE, Finding, Good, Limits, Verdicts, lasts, rule
+from detector.domain.rule import CRITICAL, RTH, STATE, Finding, Healthy, Limits, RuleResults, lasts, rule
 from detector.formats.plural import counted
 
 _WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
@@ -15,10 +15,10 @@ _WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
     during=RTH,
     money=True,
     monitor=True,
-    proves=True,
+    explicit_good=True,
     escalates=lasts(observations=2),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The heartbeat or the positions are not seen while the market is open and positions may be."""
     unseen = {"heartbeat_at": facts.heartbeat_at is None, "open_positions": facts.exposure is None}
     dark = [words for name, words in _WATCHED.items() if unseen[name] and facts.is_watched(name)]
@@ -35,4 +35,4 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             observed=last,
         )
     elif facts.exposure == 0 or not (dark or all(unseen.values())):
-        yield Good(lambda subject: True)
+        yield Healthy(lambda subject: True)

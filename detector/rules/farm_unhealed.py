@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import OCCURRENCE, WARNING, Finding, Good, Limits, Verdicts, rule
+from detector.domain.rule import OCCURRENCE, WARNING, Finding, Healthy, Limits, RuleResults, rule
 from detector.formats.times import seconds_between, span, text_of
 from detector.logs.events import LOOK_BACK, Spell
 from detector.logs.outages import dead_streams, farm_episodes
@@ -22,9 +22,9 @@ _HEALS_WITHIN = timedelta(seconds=300)  # EVENTS; Lean restarts its gateway afte
     sees=["logs"],
     limits=[IBKR_REGION],
     reads_back=LOOK_BACK.total_seconds(),
-    proves=True,
+    explicit_good=True,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A data farm broke and did not heal within 300 s, or a live stream died and does not resume."""
     book = known(facts.logs)
     episodes, streams = farm_episodes(book), dead_streams(book)
@@ -36,7 +36,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
         yield _finding(max(found, key=lambda one: (one.is_open, one.is_stream, one.at)), found, facts)
     ill = {one.key for one in (*episodes, *streams) if one.until is None}
     well = {one.key for one in episodes} - ill
-    yield Good(lambda farm: farm in well)
+    yield Healthy(lambda farm: farm in well)
 
 
 def _is_told(one: Spell, loud: datetime, facts: Facts) -> bool:

@@ -8,11 +8,11 @@ from detector.domain.rule import (
     PAST_GRACE,
     STATE,
     WARNING,
-    CannotTell,
+    Undecided,
     Finding,
     Limits,
     Severity,
-    Verdicts,
+    RuleResults,
     exceeds,
     rule,
 )
@@ -27,23 +27,23 @@ _FEWEST = 2  # the feed of one instrument stands still in a trading halt
     STATE,
     "warning; critical with positions open",
     sees=["ticks", "market_data_status"],
-    weighs=["open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"],
+    severity_inputs=["open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"],
     during=PAST_GRACE,
     limits=[exceeds(FEED_FROZEN_SEC)],
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """Every tick is old, or every price stands still, while market data is called ok."""
     ticks, limit = known(facts.ticks), limits[FEED_FROZEN_SEC]
     if not is_ok(known(facts.market_data_status)):
-        yield CannotTell("market data is not called ok, which is another rule's")
+        yield Undecided("market data is not called ok, which is another rule's")
         return
     if len({tick.symbol for tick in ticks}) < _FEWEST or "ticks" in facts.provenance.partial:
-        yield CannotTell("fewer than two instruments have ticks")
+        yield Undecided("fewer than two instruments have ticks")
         return
     severity: Severity = CRITICAL if facts.exposure else WARNING
     ages = [facts.age_of(tick.at) for tick in ticks if tick.at is not None]
     still_for = _still_for(facts)
-    if len(ages) == len(ticks) and limits.broken(FEED_FROZEN_SEC, min(ages)):
+    if len(ages) == len(ticks) and limits.is_broken(FEED_FROZEN_SEC, min(ages)):
         yield Finding(
             severity,
             f"Market data is called ok and no tick is younger than {min(ages):.0f} s, of {len(ticks)} instruments "
@@ -64,7 +64,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
         or still_for is not None
         or len(prices_of(facts)) < len({t.symbol for t in ticks})
     ):
-        yield CannotTell("whether the prices move cannot be told yet")
+        yield Undecided("whether the prices move cannot be told yet")
 
 
 def _still_for(facts: Facts) -> float | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.log_memory import starts_of
-from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, Verdicts, lasts, rule
+from detector.domain.log_memory import collect_starts
+from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, lasts, rule
 from detector.formats.times import seconds_between, text_of
 from detector.logs.bursts import UNREACHED_WITHIN, gateway_failures
 from detector.logs.events import LOOK_BACK
@@ -15,15 +15,15 @@ from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
     OCCURRENCE,
     "critical",
     sees=["logs"],
-    weighs=["tasks", "stopped_tasks", "engine_started_at"],
+    severity_inputs=["tasks", "stopped_tasks", "engine_started_at"],
     limits=[START_GRACE_SEC],
     reads_back=UNREACHED_WITHIN.total_seconds(),
     escalates=lasts(ESCALATE_AFTER_SEC),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """IBC ended with an error, a login or second factor failed, or the gateway could not be reached three times."""
     book = known(facts.logs)
-    found = gateway_failures(book, starts_of(facts, limits[START_GRACE_SEC]))
+    found = gateway_failures(book, collect_starts(facts, limits[START_GRACE_SEC]))
     for newest in [one for one in found if book.is_news(one.last, facts.taken_at - LOOK_BACK)][-1:]:
         ended = f", until a success at {text_of(newest.until)}" if newest.until else ""
         yield Finding(

@@ -7,10 +7,10 @@ from detector.domain.rule import (
     CRITICAL,
     STATE,
     WARNING,
-    CannotTell,
+    Undecided,
     Finding,
     Limits,
-    Verdicts,
+    RuleResults,
     exceeds,
     lasts,
     rule,
@@ -26,28 +26,28 @@ from detector.settings import ESCALATE_AFTER_SEC, GATEWAY_CONTAINER, START_GRACE
     limits=[exceeds(START_GRACE_SEC), GATEWAY_CONTAINER, TRADER_CONTAINER],
     escalates=lasts(ESCALATE_AFTER_SEC),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The gateway's container of a running runtime task is absent, not running or not healthy."""
     runtime = [
         task
         for task in known(facts.tasks)
-        if task.last_status == "RUNNING" and task.container(limits[TRADER_CONTAINER])
+        if task.last_status == "RUNNING" and task.find_container(limits[TRADER_CONTAINER])
     ]
     if not runtime:
-        yield CannotTell("no runtime task is running")
+        yield Undecided("no runtime task is running")
     for task in runtime:
         yield from _judge(task, facts, limits)
 
 
-def _judge(task: Task, facts: Facts, limits: Limits) -> Verdicts:
+def _judge(task: Task, facts: Facts, limits: Limits) -> RuleResults:
     name = limits[GATEWAY_CONTAINER]
-    gateway = task.container(name)
+    gateway = task.find_container(name)
     if gateway is None and not task.all_named:
-        yield CannotTell("the name of a container was not seen")
+        yield Undecided("the name of a container was not seen")
     elif gateway is None:
         yield Finding(CRITICAL, f"Task {task.short_id} runs without its container {name}.")
     elif gateway.last_status is None:
-        yield CannotTell(f"the status of {name} was not seen")
+        yield Undecided(f"the status of {name} was not seen")
     elif gateway.last_status != "RUNNING":
         yield Finding(CRITICAL, f"Container {name} is {gateway.last_status}, not RUNNING.")
     elif gateway.health == "UNHEALTHY":
@@ -56,10 +56,10 @@ def _judge(task: Task, facts: Facts, limits: Limits) -> Verdicts:
         yield from _unknown_health(task, facts, limits)
 
 
-def _unknown_health(task: Task, facts: Facts, limits: Limits) -> Verdicts:
+def _unknown_health(task: Task, facts: Facts, limits: Limits) -> RuleResults:
     name, started = limits[GATEWAY_CONTAINER], task.started_at or task.created_at
     age = None if started is None else facts.age_of(started)
-    if age is not None and limits.broken(START_GRACE_SEC, age):
+    if age is not None and limits.is_broken(START_GRACE_SEC, age):
         yield Finding(
             WARNING,
             f"The health of {name} is still unknown {age:.0f} s after its task started "
@@ -68,4 +68,4 @@ def _unknown_health(task: Task, facts: Facts, limits: Limits) -> Verdicts:
             limit=START_GRACE_SEC,
         )
     else:
-        yield CannotTell(f"the health of {name} is not known yet")
+        yield Undecided(f"the health of {name} is not known yet")

@@ -9,10 +9,10 @@ from detector.domain.rule import (
     NOW,
     RTH,
     STATE,
-    CannotTell,
+    Undecided,
     Finding,
     Limits,
-    Verdicts,
+    RuleResults,
     exceeds,
     lasts,
     rule,
@@ -30,11 +30,11 @@ _FAR_BEYOND = 3
     limits=[exceeds(HEARTBEAT_STALE_SEC)],
     escalates=lasts(observations=2),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime's last heartbeat is older than it may be while the market is open."""
     silent = facts.age_of(known(facts.heartbeat_at))
     age = min(silent, known(facts.market.open_for))
-    if limits.broken(HEARTBEAT_STALE_SEC, age):
+    if limits.is_broken(HEARTBEAT_STALE_SEC, age):
         limit = limits[HEARTBEAT_STALE_SEC]
         yield Finding(
             CRITICAL,
@@ -44,5 +44,5 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             proven_sec=age - limit,
             escalates=NOW if age > _FAR_BEYOND * limit else DECLARED,
         )
-    elif limits.broken(HEARTBEAT_STALE_SEC, silent):
-        yield CannotTell("the market has not been open for long enough to judge the heartbeat")
+    elif limits.is_broken(HEARTBEAT_STALE_SEC, silent):
+        yield Undecided("the market has not been open for long enough to judge the heartbeat")

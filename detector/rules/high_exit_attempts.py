@@ -7,10 +7,10 @@ from detector.domain.rule import (
     CRITICAL,
     STATE,
     WARNING,
-    CannotTell,
+    Undecided,
     Finding,
     Limits,
-    Verdicts,
+    RuleResults,
     lasts,
     reaches,
     rule,
@@ -25,13 +25,13 @@ from detector.settings import ESCALATE_AFTER_SEC, HIGH_EXIT_ATTEMPT_CRITICAL, HI
     limits=[reaches(HIGH_EXIT_ATTEMPT_WARN), reaches(HIGH_EXIT_ATTEMPT_CRITICAL)],
     escalates=lasts(ESCALATE_AFTER_SEC, at=CRITICAL),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """An open position's exit was tried many times, whatever the pending and stuck counters say."""
     listed = 0
     for position in facts.open_positions or ():
         attempts = position.exit_attempt_count
         if attempts is None:
-            yield CannotTell(f"the exit attempts of {position.identity} were not seen", [position.identity])
+            yield Undecided(f"the exit attempts of {position.identity} were not seen", [position.identity])
             continue
         listed = max(listed, attempts)
         yield from _judge(attempts, position.identity, "open_positions", limits)
@@ -39,10 +39,10 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
         yield from _judge(facts.max_exit_attempt_count or 0, None, "max_exit_attempt_count", limits)
 
 
-def _judge(attempts: int, subject: str | None, fact: str, limits: Limits) -> Verdicts:
+def _judge(attempts: int, subject: str | None, fact: str, limits: Limits) -> RuleResults:
     who = subject or "a position that is not listed"
     for setting, severity in ((HIGH_EXIT_ATTEMPT_CRITICAL, CRITICAL), (HIGH_EXIT_ATTEMPT_WARN, WARNING)):
-        if limits.broken(setting, attempts):
+        if limits.is_broken(setting, attempts):
             yield Finding(
                 severity,
                 f"The exit of {who} was tried {attempts} times (limit {limits[setting]}).",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
-from detector.domain.runtime_rows import Position, Trade, other_ids
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
+from detector.domain.runtime_rows import Position, Trade, format_other_ids
 from detector.formats.plural import counted
 
 
@@ -17,7 +17,7 @@ from detector.formats.plural import counted
     money=True,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """What the runtime says of its own positions, exits and trades contradicts itself."""
     yield from _stuck_exceeds_open(facts)
     yield from _zero_called_open(facts)
@@ -30,7 +30,7 @@ def _found(subject: str, summary: str, *facts: str) -> Finding:
 
 
 def _stuck_exceeds_open(facts: Facts) -> Iterator[Finding]:
-    stuck, pending, positions = facts.stuck_exits, facts.pending_exits, facts.positions_open
+    stuck, pending, positions = facts.stuck_exits, facts.pending_exits, facts.runtime_open_count
     if stuck is not None and pending is not None and positions is not None and stuck > positions + pending:
         yield _found(
             "stuck_exceeds_open",
@@ -84,4 +84,4 @@ def _open_and_closed(facts: Facts) -> Iterator[Finding]:
 def _reference(position: Position, trade: Trade) -> str:
     """Return the trade's number with its other ids behind it, whichever list says them."""
     signal, place = position.signal_id or trade.signal_id, position.position_id or trade.position_id
-    return f"#{position.trade_id}{other_ids(signal, place)}"
+    return f"#{position.trade_id}{format_other_ids(signal, place)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import RTH, STATE, WARNING, CannotTell, Finding, Limits, Verdicts, reaches, rule
+from detector.domain.rule import RTH, STATE, WARNING, Undecided, Finding, Limits, RuleResults, reaches, rule
 from detector.formats.plural import counted
 from detector.settings import MARKET_DATA_10197_WARN
 
@@ -22,12 +22,12 @@ _CONFLICT_SEC = 600  # EVENTS: a session conflict within 600 s
     limits=[reaches(MARKET_DATA_10197_WARN)],
     given=_HARM,
 )
-def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> Verdicts:
+def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> RuleResults:
     """Notices of a competing session are sustained, or come together with concrete harm."""
     count, limit = known(facts.market_data_10197_recent), limits[MARKET_DATA_10197_WARN]
     harm = [name for name in _HARM if any(_harms_now(name, one, facts) for one in given[name])]
     seen_in = ("market_data_10197_recent", *(("logs",) if set(_IN_LOGS) & set(harm) else ()))
-    if facts.market.past_grace and limits.broken(MARKET_DATA_10197_WARN, count):
+    if facts.market.past_grace and limits.is_broken(MARKET_DATA_10197_WARN, count):
         also = f", together with {' and '.join(harm)}" if harm else ""
         yield Finding(
             WARNING,
@@ -42,8 +42,8 @@ def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> V
             observed=count,
             facts=seen_in,
         )
-    elif limits.broken(MARKET_DATA_10197_WARN, count):
-        yield CannotTell("within the open grace the number of 10197 notices says nothing")
+    elif limits.is_broken(MARKET_DATA_10197_WARN, count):
+        yield Undecided("within the open grace the number of 10197 notices says nothing")
 
 
 def _harms_now(name: str, found: Finding, facts: Facts) -> bool:

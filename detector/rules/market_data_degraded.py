@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, is_ok, known
-from detector.domain.rule import PAST_GRACE, STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.domain.rule import PAST_GRACE, STATE, WARNING, Finding, Limits, RuleResults, lasts, rule
 from detector.formats.strict_json import clipped
 from detector.settings import MARKET_DATA_DEGRADED_SEC
 
@@ -14,9 +14,9 @@ from detector.settings import MARKET_DATA_DEGRADED_SEC
     sees=["market_data_status"],
     during=PAST_GRACE,
     limits=[MARKET_DATA_DEGRADED_SEC],
-    listed=lasts(MARKET_DATA_DEGRADED_SEC),
+    listed_after=lasts(MARKET_DATA_DEGRADED_SEC),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime's own market-data status stays other than ok."""
     status = known(facts.market_data_status)
     if not is_ok(status):

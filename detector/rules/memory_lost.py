@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
+from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
 
 
 @rule(OCCURRENCE, "warning", monitor=True)
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A previous artifact was expected and could not be used, so that everything active is told again."""
     if facts.before.lost:
         older = facts.before.taken_at is not None

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import amount
-from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, exceeds, rule
+from detector.domain.instrument import format_quantity
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, exceeds, rule
 from detector.domain.runtime_rows import Trade
 from detector.formats.times import text_of
 from detector.logs.events import Spell
@@ -26,12 +26,12 @@ _LISTED = timedelta(hours=24)  # a store of trades is expected to hold at least 
     "critical",
     sees=["broker_executions"],
     any_of=["store_trades", "recent_trades"],
-    weighs=["store_positions", "open_positions", "logs"],
+    severity_inputs=["store_positions", "open_positions", "logs"],
     limits=[exceeds(FILL_LAG_SEC)],
     money=True,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """An execution at the broker has no trade in the runtime."""
     trades = trades_of(facts)
     held = list(internal_lots(facts))
@@ -49,7 +49,7 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
         if at is None or exec_id is None or id(fill) in partial:
             continue
         age, lost = facts.age_of(at), _is_within(lost_spans, at)
-        if lost or limits.broken(FILL_LAG_SEC, age):
+        if lost or limits.is_broken(FILL_LAG_SEC, age):
             yield Finding(
                 CRITICAL,
                 f"Execution {exec_id} at the broker has no trade in the runtime: {_said(fill)} at {text_of(at)}"
@@ -70,9 +70,9 @@ def _alongside(unknown: Sequence[Fill], found: Sequence[Fill]) -> list[Fill]:
 def _said(fill: Fill) -> str:
     quantity = fill.quantity
     sign = "+" if quantity is not None and quantity > 0 else ""
-    much = "an unknown quantity of" if quantity is None else f"{sign}{amount(quantity)}"
+    much = "an unknown quantity of" if quantity is None else f"{sign}{format_quantity(quantity)}"
     pnl = "" if fill.realized_pnl is None else f", realized P&L {fill.realized_pnl:.2f}"
-    return f"{much} {fill.first.instrument}{pnl}"
+    return f"{much} {fill.first.instrument_name}{pnl}"
 
 
 def _listed_since(facts: Facts, trades: list[Trade]) -> datetime:

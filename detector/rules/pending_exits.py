@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import STATE, WARNING, Finding, Limits, Verdicts, lasts, rule
+from detector.domain.rule import STATE, WARNING, Finding, Limits, RuleResults, lasts, rule
 from detector.domain.runtime_rows import EXIT
 from detector.formats.plural import counted
 from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
@@ -13,12 +13,12 @@ from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
     STATE,
     "warning; critical once it lasted",
     sees=["pending_exits"],
-    weighs=["orders"],
+    severity_inputs=["orders"],
     limits=[PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC],
     confirm=True,
-    worsens=lasts(PENDING_EXIT_PERSIST_SEC),
+    critical_after=lasts(PENDING_EXIT_PERSIST_SEC),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """Exits were sent and are not done."""
     count = known(facts.pending_exits)
     if count == 0:
@@ -38,6 +38,6 @@ def _oldest_exit(facts: Facts) -> float | None:
     ages = [
         facts.age_of(order.submitted_at)
         for order in facts.orders or ()
-        if order.purpose == EXIT and order.is_working and not order.rests and order.submitted_at is not None
+        if order.purpose == EXIT and order.is_working and not order.is_resting and order.submitted_at is not None
     ]
     return max(ages, default=None)

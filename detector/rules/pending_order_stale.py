@@ -8,10 +8,10 @@ from detector.domain.rule import (
     NEVER,
     STATE,
     WARNING,
-    CannotTell,
+    Undecided,
     Finding,
     Limits,
-    Verdicts,
+    RuleResults,
     exceeds,
     lasts,
     rule,
@@ -30,7 +30,7 @@ _UNLISTED = lasts(1800, observations=3)  # EVENTS: three observations in a row t
     stands_in_for=["orders"],
     limits=[exceeds(PENDING_ORDER_STALE_SEC)],
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working order is older than it may be."""
     if facts.orders is None:
         if known(facts.pending_orders) > 0:
@@ -40,22 +40,22 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
                 "and no list says which or since when.",
                 observed=facts.pending_orders,
                 facts=("pending_orders",),
-                listed=_UNLISTED,
+                listed_after=_UNLISTED,
             )
         return
     for order in facts.orders:
-        if not order.is_working or order.rests:
+        if not order.is_working or order.is_resting:
             continue
         if order.submitted_at is None:
-            yield CannotTell(f"the age of order {order.identity} was not seen", [order.identity])
+            yield Undecided(f"the age of order {order.identity} was not seen", [order.identity])
         else:
             yield from _judge(order, facts.age_of(order.submitted_at), limits)
 
 
-def _judge(order: Order, age: float, limits: Limits) -> Verdicts:
+def _judge(order: Order, age: float, limits: Limits) -> RuleResults:
     limit = limits[PENDING_ORDER_STALE_SEC]
     is_exit = order.purpose == EXIT
-    if limits.broken(PENDING_ORDER_STALE_SEC, age):
+    if limits.is_broken(PENDING_ORDER_STALE_SEC, age):
         yield Finding(
             CRITICAL if is_exit and age > 2 * limit else WARNING,
             f"{(order.kind or '').capitalize() or 'Working'} order {order.title} is {age:.0f} s old "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Limits, Verdicts, lasts, reaches, rule
+from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Limits, RuleResults, lasts, reaches, rule
 from detector.formats.plural import counted
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_CRITICAL, PENDING_ORDER_WARN
 
@@ -15,11 +15,11 @@ from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_CRITICAL, PENDIN
     limits=[reaches(PENDING_ORDER_WARN), reaches(PENDING_ORDER_CRITICAL)],
     escalates=lasts(ESCALATE_AFTER_SEC, at=CRITICAL),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """More orders are pending than the normal single entry order."""
     count = known(facts.pending_orders)
     for setting, severity in ((PENDING_ORDER_CRITICAL, CRITICAL), (PENDING_ORDER_WARN, WARNING)):
-        if limits.broken(setting, count):
+        if limits.is_broken(setting, count):
             yield Finding(
                 severity,
                 f"{counted(count, 'order is', 'orders are')} pending (limit {limits[setting]}).",

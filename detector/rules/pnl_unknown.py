@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
+from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
 
 _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown_fill")
 
@@ -16,7 +16,7 @@ _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown
     sees=["recent_trades"],
     given=_HARM,
 )
-def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> Verdicts:
+def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> RuleResults:
     """A recent trade was closed without a known P&L."""
     harm = [name for name in _HARM if given[name]]
     paired = f" while {' and '.join(harm)} holds" if harm else ""

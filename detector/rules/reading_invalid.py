@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import STATE, WARNING, Finding, Good, Limits, Verdicts, rule
+from detector.domain.rule import STATE, WARNING, Finding, Healthy, Limits, RuleResults, rule
 
 
-@rule(STATE, "warning", monitor=True, proves=True)
-def check(facts: Facts, limits: Limits) -> Verdicts:
+@rule(STATE, "warning", monitor=True, explicit_good=True)
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A fact was there and could not be read; it is not seen."""
     for fault in facts.invalid:
         yield Finding(
@@ -16,4 +16,4 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             subject=fault.path,
             source=fault.path.partition(".")[0],
         )
-    yield Good(facts.provenance.was_read)
+    yield Healthy(facts.provenance.has_read)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Good, Limits, Verdicts, rule
+from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Healthy, Limits, RuleResults, rule
 from detector.settings import REQUIRED
 
 _STATUS = ("status_v3", "bot_status")
 
 
-@rule(STATE, "warning; critical for the heartbeat in the regular session", monitor=True, proves=True)
-def check(facts: Facts, limits: Limits) -> Verdicts:
+@rule(STATE, "warning; critical for the heartbeat in the regular session", monitor=True, explicit_good=True)
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A fact named in AEGIS_PT_REQUIRED was not seen."""
-    collected = [name for name in _STATUS if facts.collected(name)]
+    collected = [name for name in _STATUS if facts.is_collected(name)]
     for name in limits[REQUIRED]:
         if getattr(facts, name) is None and (collected or not limits.is_default(REQUIRED)):
             urgent = name == "heartbeat_at" and facts.market.is_open
@@ -22,4 +22,4 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
                 f"The required fact {name} was not seen{where}.",
                 subject=name,
             )
-    yield Good(lambda name: name is not None and getattr(facts, name, None) is not None)
+    yield Healthy(lambda name: name is not None and getattr(facts, name, None) is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, STATE, Finding, Limits, Verdicts, lasts, rule
+from detector.domain.rule import CRITICAL, STATE, Finding, Limits, RuleResults, lasts, rule
 from detector.settings import ESCALATE_AFTER_SEC
 
 _FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")
@@ -16,7 +16,7 @@ _FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_block
     money=True,
     escalates=lasts(ESCALATE_AFTER_SEC),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """One of the reconciliation flags is true."""
     for flag in _FLAGS:
         if getattr(facts, flag):

@@ -11,10 +11,10 @@ from detector.domain.rule import (
     NOW,
     STATE,
     WARNING,
-    CannotTell,
+    Undecided,
     Finding,
     Limits,
-    Verdicts,
+    RuleResults,
     exceeds,
     rule,
 )
@@ -27,11 +27,11 @@ from detector.settings import RECONCILE_PROOF_SEC
     STATE,
     "warning; critical and money where the newest line says that positions differ or are missing",
     sees=["logs"],
-    weighs=["engine_started_at", "recent_trades"],
+    severity_inputs=["engine_started_at", "recent_trades"],
     limits=[exceeds(RECONCILE_PROOF_SEC)],
     reads_back=RECONCILE_PROOF_SEC,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A start, a reconnect or a close was not followed by a proof of reconciliation in the log."""
     book = known(facts.logs)
     verdict = book.verdict
@@ -46,13 +46,13 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
     owed = min(_owed(facts, book), default=None)
     if owed is None:
         if book.proven_at is None:
-            yield CannotTell("no proof of reconciliation was seen in the logs", ())
+            yield Undecided("no proof of reconciliation was seen in the logs", ())
         return
     waited = seconds_between(owed, book.to)
-    if not limits.broken(RECONCILE_PROOF_SEC, waited):
+    if not limits.is_broken(RECONCILE_PROOF_SEC, waited):
         return
     if book.since > owed:
-        yield CannotTell(f"the logs that were seen begin after {text_of(owed)}, when a proof became due")
+        yield Undecided(f"the logs that were seen begin after {text_of(owed)}, when a proof became due")
         return
     yield Finding(
         WARNING,

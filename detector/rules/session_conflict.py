@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, NEVER, NOW, OCCURRENCE, Finding, Limits, Verdicts, rule
+from detector.domain.rule import CRITICAL, NEVER, NOW, OCCURRENCE, Finding, Limits, RuleResults, rule
 from detector.formats.times import text_of
 from detector.logs.bursts import conflicts
 from detector.logs.events import LOOK_BACK
 
 
 @rule(OCCURRENCE, "critical", sees=["logs"], reads_back=LOOK_BACK.total_seconds())
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The log names an existing session, a session from a different IP address, or a client id in use."""
     book = known(facts.logs)
     found = conflicts(book)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.log_memory import starts_of
-from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
+from detector.domain.log_memory import collect_starts
+from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.formats.times import text_of
 from detector.logs.bursts import SEVERE_WITHIN, loose_severe, most_within, severe_bursts
 from detector.logs.events import LOOK_BACK
@@ -15,13 +15,13 @@ from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC
     OCCURRENCE,
     "critical",
     sees=["logs"],
-    weighs=["tasks", "stopped_tasks", "engine_started_at"],
+    severity_inputs=["tasks", "stopped_tasks", "engine_started_at"],
     limits=[reaches(SEVERE_LOG_CRITICAL), START_GRACE_SEC],
     reads_back=SEVERE_WITHIN.total_seconds(),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """Fatal, critical or severe lines, or tracebacks that no level introduces, come in a burst."""
-    book, starts = known(facts.logs), starts_of(facts, limits[START_GRACE_SEC])
+    book, starts = known(facts.logs), collect_starts(facts, limits[START_GRACE_SEC])
     limit = limits[SEVERE_LOG_CRITICAL]
     bursts = severe_bursts(book, limit, starts)
     news = [one for one in bursts if book.is_news(one.last, facts.taken_at - LOOK_BACK)]

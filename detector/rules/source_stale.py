@@ -8,9 +8,9 @@ from detector.domain.rule import (
     STATE,
     WARNING,
     Finding,
-    Good,
+    Healthy,
     Limits,
-    Verdicts,
+    RuleResults,
     exceeds,
     lasts,
     rule,
@@ -23,9 +23,9 @@ from detector.settings import SOURCE_STALE_SEC
     "warning; critical at the second observation when heartbeat or positions are seen nowhere else",
     limits=[exceeds(SOURCE_STALE_SEC)],
     monitor=True,
-    proves=True,
+    explicit_good=True,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A section is older than it may be, even when what it says looks fresh; its facts are not seen."""
     for name, age in facts.stale.items():
         yield Finding(
@@ -36,6 +36,6 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             limit=SOURCE_STALE_SEC,
             source=name,
             proven_sec=None,
-            worsens=lasts(observations=2) if facts.blind_without(name) else DECLARED,
+            critical_after=lasts(observations=2) if facts.is_blind_without(name) else DECLARED,
         )
-    yield Good(lambda name: name in facts.sections and name not in facts.stale)
+    yield Healthy(lambda name: name in facts.sections and name not in facts.stale)

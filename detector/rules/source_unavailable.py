@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from detector.domain.facts import Facts, Source
+from detector.domain.facts import Facts, SourceStatus
 from detector.domain.rule import (
     DECLARED,
     STATE,
     WARNING,
     Finding,
-    Good,
+    Healthy,
     Limits,
-    Verdicts,
+    RuleResults,
     lasts,
     rule,
 )
@@ -23,9 +23,9 @@ _AWS = ("ecs", "logs")
     STATE,
     "warning; critical at the second observation when heartbeat or positions are seen nowhere else",
     monitor=True,
-    proves=True,
+    explicit_good=True,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A configured source failed; that says nothing about the runtime itself."""
     for source in facts.sources.values():
         if source.state == "failed":
@@ -34,13 +34,13 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
                 _summary(source),
                 subject=source.name,
                 source=source.name,
-                worsens=lasts(observations=2) if facts.blind_without(source.name) else DECLARED,
+                critical_after=lasts(observations=2) if facts.is_blind_without(source.name) else DECLARED,
             )
     answered = {source.name for source in facts.sources.values() if source.state == "ok"}
-    yield Good(lambda name: name in answered)
+    yield Healthy(lambda name: name in answered)
 
 
-def _summary(source: Source) -> str:
+def _summary(source: SourceStatus) -> str:
     why = " ".join((source.detail or source.reason or "no reason given").split()).rstrip(".")
     if source.name in _AWS and any(word in f"{source.reason} {why}".lower() for word in _ENVIRONMENT):
         return f"Source {source.name} could not be read: the monitor's environment ({why}), not AWS."

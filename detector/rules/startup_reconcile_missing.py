@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, STATE, Finding, Limits, Verdicts, exceeds, lasts, rule
+from detector.domain.rule import CRITICAL, STATE, Finding, Limits, RuleResults, exceeds, lasts, rule
 from detector.formats.times import NEVER, span, text_of
 from detector.settings import ESCALATE_AFTER_SEC, STARTUP_RECONCILE_SEC
 
@@ -16,13 +16,13 @@ from detector.settings import ESCALATE_AFTER_SEC, STARTUP_RECONCILE_SEC
     money=True,
     escalates=lasts(ESCALATE_AFTER_SEC),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The engine started, entries are not blocked, and no reconciliation completed since."""
     started, last = known(facts.engine_started_at), known(facts.last_reconcile_at)
     age = facts.age_of(started)
     if known(facts.entry_blocking_reconcile_pending) or last >= started:
         return
-    if limits.broken(STARTUP_RECONCILE_SEC, age):
+    if limits.is_broken(STARTUP_RECONCILE_SEC, age):
         since = "never" if last == NEVER else f"last at {text_of(last)}"
         yield Finding(
             CRITICAL,

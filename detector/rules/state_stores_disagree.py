@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import amount, normal
-from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.instrument import format_quantity, normalize
+from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
 from detector.domain.runtime_rows import Trade
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 from detector.reconciliation.comparison import broker_side, held_of
@@ -21,24 +21,24 @@ Row = StoredPosition | Trade
     STATE,
     "critical",
     sees=["store_positions", "store_trades"],
-    weighs=["broker_positions", "broker_account"],
+    severity_inputs=["broker_positions", "broker_account"],
     money=True,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The stores `trades` and `position_state` differ about what is open."""
     positions, trades = known(facts.store_positions), known(facts.store_trades)
     partial = facts.provenance.partial & {"store_positions", "store_trades"}
     if partial:
-        yield CannotTell("a row of the stores could not be read")
+        yield Undecided("a row of the stores could not be read")
         return
     rows: list[Row] = [*positions, *trades]
     for row in rows:
-        if row.held is None:
-            yield CannotTell(f"whether {row.title} is open was not seen", [_subject(row)])
+        if row.is_effectively_open is None:
+            yield Undecided(f"whether {row.title} is open was not seen", [_subject(row)])
     read = facts.broker_positions is not None and "broker_positions" not in facts.provenance.partial
     side = broker_side(facts) if read else None
-    in_doubt = {row.trade_id for row in rows if row.held is None}
+    in_doubt = {row.trade_id for row in rows if row.is_effectively_open is None}
     told: list[Finding] = []
     for row, open_in, closed_in in _differing(positions, trades):
         if row.trade_id is None or row.trade_id not in in_doubt:
@@ -50,19 +50,19 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             )
             told.append(finding)
             if row.is_vague:
-                yield CannotTell("an instrument that differs is not named in full")
+                yield Undecided("an instrument that differs is not named in full")
     yield from one_each(told)
 
 
 def _subject(row: Row) -> str:
-    return row.instrument if row.symbol or row.con_id else f"trade {row.trade_id}"
+    return row.instrument_name if row.symbol or row.con_id else f"trade {row.trade_id}"
 
 
 def _differing(
     positions: Iterable[StoredPosition], trades: Iterable[Trade]
 ) -> Iterator[tuple[Row, str, str]]:
     """Yield each row that is open in one store only, with the names of both."""
-    open_rows, open_trades = [row for row in positions if row.held], [row for row in trades if row.held]
+    open_rows, open_trades = [row for row in positions if row.is_effectively_open], [row for row in trades if row.is_effectively_open]
     yield from ((row, POSITION_STATE, TRADES) for row in _missing(open_rows, open_trades))
     yield from ((row, TRADES, POSITION_STATE) for row in _missing(open_trades, open_rows))
 
@@ -71,11 +71,11 @@ def _missing(rows: Iterable[Row], others: Iterable[Row]) -> Iterator[Row]:
     """Yield the rows whose trade is none of the others: by its id where both say it, else by the instrument."""
     others = list(others)
     ids = {row.trade_id for row in others}
-    anonymous = Lookup((normal(row), row) for row in others if row.trade_id is None)
-    every = Lookup((normal(row), row) for row in others)
+    anonymous = Lookup((normalize(row), row) for row in others if row.trade_id is None)
+    every = Lookup((normalize(row), row) for row in others)
     for row in rows:
         alike = every if row.trade_id is None else anonymous
-        if (row.trade_id is None or row.trade_id not in ids) and not alike.has(normal(row)):
+        if (row.trade_id is None or row.trade_id not in ids) and not alike.has(normalize(row)):
             yield row
 
 
@@ -89,6 +89,6 @@ def _truth(row: Row, side: Holdings | None, open_in: str, closed_in: str) -> str
         return ""
     if quantity == 0:
         return f", and the broker is flat as {closed_in} says"
-    if row.signed is not None and quantity == row.signed:
+    if row.signed_quantity is not None and quantity == row.signed_quantity:
         return f", and the broker holds it as {open_in} says"
-    return f", and the broker holds {amount(quantity)}, as neither says"
+    return f", and the broker holds {format_quantity(quantity)}, as neither says"

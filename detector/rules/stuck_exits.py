@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
 from detector.formats.plural import counted
 
 
 @rule(STATE, "critical", sees=["stuck_exits"], money=True, escalates=NOW)
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime itself calls an exit stuck."""
     count = known(facts.stuck_exits)
     if count > 0:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Verdicts, reaches, rule
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.runtime_rows import Task
 from detector.formats.times import span
 from detector.settings import RESTART_CRITICAL, RESTART_WINDOW_SEC
@@ -23,11 +23,11 @@ _BY_ITSELF = ("EssentialContainerExited", "TaskFailedToStart", "SpotInterruption
     lookback=RESTART_WINDOW_SEC,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """Tasks stopped by themselves too often within the window, or ECS says that it cannot start them."""
     window = limits[RESTART_WINDOW_SEC]
     stops = sorted(at for at in _stops(facts) if facts.age_of(at) <= window)
-    if limits.broken(RESTART_CRITICAL, len(stops)):
+    if limits.is_broken(RESTART_CRITICAL, len(stops)):
         yield Finding(
             CRITICAL,
             f"{len(stops)} tasks stopped by themselves within {span(window)} (limit {limits[RESTART_CRITICAL]}).",

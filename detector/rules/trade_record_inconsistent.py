@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, normal
-from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, Verdicts, rule
+from detector.domain.instrument import Instrument, normalize
+from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
 from detector.domain.runtime_rows import Trade
 from detector.formats.times import text_of
 from detector.market.hours import MarketUnknown, new_york_day
@@ -23,14 +23,14 @@ from detector.reconciliation.pnl import Wrong, broker_fault, own_fault
     OCCURRENCE,
     "warning",
     any_of=["store_trades", "recent_trades"],
-    weighs=["broker_executions", "broker_positions", "broker_account"],
+    severity_inputs=["broker_executions", "broker_positions", "broker_account"],
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The record of a closed trade contradicts itself or the broker."""
     every = trades_of(facts)
     broker = _Broker(facts, every)
     for trade in every:
-        if trade.held is not False:
+        if trade.is_effectively_open is not False:
             continue
         said = list(_said(trade, broker))
         if said and trade.trade_id:
@@ -74,8 +74,8 @@ class _Broker:
         self._closings = Closings(fills(facts.broker_executions or ()))
         rows = facts.broker_positions or ()
         self._side = holdings((), broker_lots(facts), facts.broker_account) if rows else None
-        self._figures = Lookup((normal(row), row) for row in rows)
-        counts = Counter(normal(trade) for trade in trades)
+        self._figures = Lookup((normalize(row), row) for row in rows)
+        counts = Counter(normalize(trade) for trade in trades)
         self._counts = Lookup((pair[0], pair) for pair in counts.items())
 
     def realized(self, trade: Trade) -> float | None:
@@ -89,7 +89,7 @@ class _Broker:
         if self._side is None or not _of_today(trade, self._facts):
             return None
         held, quantity = held_of(self._side, trade)
-        if held is None or quantity != 0 or sum(count for _, count in self._counts.same(normal(trade))) != 1:
+        if held is None or quantity != 0 or sum(count for _, count in self._counts.same(normalize(trade))) != 1:
             return None
         wanted = Instrument(held.instrument.symbol) if held.instrument.is_vague else held.instrument
         figures = [row.realized_pnl for row in self._figures.same(wanted)]

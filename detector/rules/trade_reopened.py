@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
 from detector.domain.store_rows import StoredPosition
 from detector.reconciliation.closed_trades import STORES, open_in, reopened
 from detector.reconciliation.comparison import broker_side, held_of
@@ -13,27 +13,27 @@ from detector.reconciliation.comparison import broker_side, held_of
     STATE,
     "critical",
     any_of=list(STORES),
-    weighs=["broker_positions", "broker_account"],
+    severity_inputs=["broker_positions", "broker_account"],
     stands_in_for=["broker_positions"],
     money=True,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """A trade that was seen closed is open again, and the broker does not hold it: a cache undoes a repair."""
     blind = [name for name in STORES if facts.before.closed.get(name) and not _is_seen(name, facts)]
     if blind:
-        yield CannotTell("a store in which trades were seen closed was not read")
+        yield Undecided("a store in which trades were seen closed was not read")
     side = None if facts.broker_positions is None else broker_side(facts)
     for row, stores in reopened(facts):
         if side is None:
             truth = "while the broker was not read"
         elif "broker_positions" in facts.provenance.partial or not (row.symbol or row.con_id):
-            yield CannotTell(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
+            yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             continue
         else:
             _, quantity = held_of(side, row, row.account if isinstance(row, StoredPosition) else None)
             if quantity is None:
-                yield CannotTell(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
+                yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             if quantity != 0:
                 continue
             truth = "while the broker is flat"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.log_findings import orders_in_logs
-from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, Verdicts, rule
+from detector.domain.log_findings import find_orders_in_logs
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
 from detector.formats.plural import counted
 from detector.logs.events import FILL, LOOK_BACK
 
@@ -17,7 +17,7 @@ from detector.logs.events import FILL, LOOK_BACK
     escalates=NOW,
     reads_back=LOOK_BACK.total_seconds(),
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The broker filled something that the runtime does not know, as the runtime or its log says."""
     count = facts.unknown_fills
     if count:
@@ -27,4 +27,4 @@ def check(facts: Facts, limits: Limits) -> Verdicts:
             observed=count,
             facts=("unknown_fills",),
         )
-    yield from orders_in_logs(facts, FILL, "a fill belongs to no known")
+    yield from find_orders_in_logs(facts, FILL, "a fill belongs to no known")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, Verdicts, exceeds, rule
+from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, exceeds, rule
 from detector.formats.plural import counted
 from detector.formats.times import span, text_of
 from detector.settings import GAP_SEC
@@ -15,10 +15,10 @@ from detector.settings import GAP_SEC
     limits=[exceeds(GAP_SEC)],
     monitor=True,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """No run looked for longer than the limit while the market was open."""
     unwatched, open_then = facts.open_unwatched, facts.before.open_positions
-    if unwatched is None or not limits.broken(GAP_SEC, unwatched):
+    if unwatched is None or not limits.is_broken(GAP_SEC, unwatched):
         return
     since = known(facts.before.taken_at)
     held = f", with {counted(open_then, 'position')} open" if open_then else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, NOW, STATE, CannotTell, Finding, Limits, Verdicts, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
 from detector.formats.redaction import account_kind
 
 PAPER, LIVE = "paper", "live"
@@ -22,16 +22,16 @@ _TELLS = ("broker_account", "broker_port", "gateway_port")
     STATE,
     "critical",
     any_of=["mode", "broker_mode"],
-    weighs=["broker_account", *_ROWS, "broker_port", "gateway_port"],
+    severity_inputs=["broker_account", *_ROWS, "broker_port", "gateway_port"],
     money=True,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits) -> Verdicts:
+def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime says paper and its port or account is live, or the reverse."""
     said, kinds = _said(facts), list(_kinds(facts))
     if said is None or not kinds:
         if any(getattr(facts, name) is not None for name in _TELLS):
-            yield CannotTell("neither the mode nor the port and the account say whether it is paper or live")
+            yield Undecided("neither the mode nor the port and the account say whether it is paper or live")
         return
     fact, mode = said
     wrong = [(other, what, kind) for other, what, kind in kinds if kind != mode]

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
 from typing import Any, Final
 
-from detector.domain.schedule_windows import SCHEDULE, TITLE, Lane
+from detector.domain.schedule_windows import SCHEDULE, TITLE_PREFIX, Lane
 from detector.formats.plural import counted
 from detector.market.hours import MarketUnknown, session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
@@ -183,8 +183,8 @@ def _file(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
 
 def _title(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
     name = str(written.workflow.get("run-name", ""))
-    if title_of_workflow(written.workflow) != TITLE:
-        return f"run-name does not begin with {TITLE!r}, by which the Worker knows its own runs"
+    if title_of_workflow(written.workflow) != TITLE_PREFIX:
+        return f"run-name does not begin with {TITLE_PREFIX!r}, by which the Worker knows its own runs"
     missing = [part for part in _TITLES if part not in name]
     return f"run-name has no format({missing[0]})" if missing else ""
 

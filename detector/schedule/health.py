@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from detector.domain.schedule_windows import Run
+from detector.domain.schedule_windows import WorkflowRun
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import one_line
 from detector.formats.times import TimeError, parse_run_time, text_of
@@ -39,7 +39,7 @@ def problems_of(health: Mapping[str, Any]) -> str:
     return one_line(redacted_text(said))[:_LONGEST]
 
 
-def against(health: Mapping[str, Any], run: Run, started_at: datetime) -> str:
+def against(health: Mapping[str, Any], run: WorkflowRun, started_at: datetime) -> str:
     """Return what the Worker's own answer has against a run as its proof, empty where it has nothing.
 
     What it does not know is not held against it: without its memory the last tick, and the newest run of its own
@@ -63,7 +63,7 @@ def _tick_against(tick: object, started_at: datetime) -> str:
     return f"its last tick was at {text_of(fired)}, before STARTED_AT" if fired <= started_at else ""
 
 
-def _own_against(own: object, run: Run) -> str:
+def _own_against(own: object, run: WorkflowRun) -> str:
     if not isinstance(own, Mapping):
         return ""
     newest = _time(own.get("created_at"))

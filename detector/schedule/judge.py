@@ -17,10 +17,10 @@ from detector.domain.schedule_windows import (
     RUNNING,
     UNKNOWN,
     GapReport,
-    Judged,
+    ScheduleWindow,
     Lane,
     LaneReport,
-    Run,
+    WorkflowRun,
     Scope,
 )
 from detector.market.closures import NONE, Closures
@@ -36,14 +36,14 @@ UNION: Final = "union"
 @dataclass(frozen=True, slots=True)
 class _Lane:
     lane: Lane
-    runs: tuple[Run, ...]
-    judged: tuple[Judged, ...]
+    runs: tuple[WorkflowRun, ...]
+    judged: tuple[ScheduleWindow, ...]
     ticks: tuple[datetime, ...]
 
 
 def judge(
     lanes: Sequence[Lane],
-    runs: Sequence[Run],
+    runs: Sequence[WorkflowRun],
     between: tuple[datetime, datetime],
     scope: Scope,
     closures: Closures = NONE,
@@ -54,7 +54,7 @@ def judge(
     """
     start, end = between
     ticks = {lane.name: list(expected(lane, start, end + LATE_WITHIN)) for lane in lanes}
-    of_lane, others = sorted_out(lanes, runs, ticks, scope.title)
+    of_lane, others = sorted_out(lanes, runs, ticks, scope.title_prefix)
     parts = [_cut(_lane(lane, ticks[lane.name], of_lane[lane.name], runs, scope), end) for lane in lanes]
     marked = [replace(part, judged=_marked(part.judged, closures)) for part in parts]
     union = _union(marked, runs, scope)
@@ -72,7 +72,7 @@ def judge(
 
 
 def _lane(
-    lane: Lane, ticks: list[datetime], own: tuple[Run, ...], runs: Sequence[Run], scope: Scope
+    lane: Lane, ticks: list[datetime], own: tuple[WorkflowRun, ...], runs: Sequence[WorkflowRun], scope: Scope
 ) -> _Lane:
     """Judge one lane; a tick at which an external scheduler had nothing to do is no window of it."""
     judged = matched(lane, ticks, own, scope)
@@ -80,7 +80,7 @@ def _lane(
         judged = [
             _owed_unread(lane, one, scope)
             for one in judged
-            if one.state == COVERED or not _idle(lane, one.at, runs, scope.title)
+            if one.state == COVERED or not _idle(lane, one.at, runs, scope.title_prefix)
         ]
     return _Lane(lane, own, tuple(judged), tuple(ticks))
 
@@ -93,67 +93,67 @@ def _cut(part: _Lane, end: datetime) -> _Lane:
     )
 
 
-def _idle(lane: Lane, tick: datetime, runs: Sequence[Run], title: str) -> bool:
+def _idle(lane: Lane, tick: datetime, runs: Sequence[WorkflowRun], title: str) -> bool:
     """Whether another's run let the external scheduler stand by: a success of late, or one that was on its way.
 
     A re-run says nothing of its earlier attempts, and it counts only where it had begun by then.
     """
     assert lane.stand_by is not None
-    coming = tick - lane.stand_by.on_its_way
+    coming = tick - lane.stand_by.max_running_age
     followed = tick - tick.replace(hour=0, minute=0, second=0, microsecond=0) <= lane.stand_by.until
 
-    def awaited(run: Run) -> bool:
+    def awaited(run: WorkflowRun) -> bool:
         under_way = run.attempt == 1 and (run.updated_at is None or run.updated_at > tick)
         return followed and run.created_at >= coming and under_way
 
     return any(
-        (run.succeeded and run.looked_at is not None and run.looked_at <= tick) or awaited(run)
+        (run.is_successful and run.attempt_started_at is not None and run.attempt_started_at <= tick) or awaited(run)
         for run in _created(runs, tick - lane.stand_by.period, tick)
-        if run.unattended and not run.title.startswith(f"{title}{DISPATCH} {WORKER_SOURCE}")
+        if run.is_unattended and not run.title.startswith(f"{title}{DISPATCH} {WORKER_SOURCE}")
     )
 
 
-def _created(runs: Sequence[Run], start: datetime, end: datetime) -> Sequence[Run]:
+def _created(runs: Sequence[WorkflowRun], start: datetime, end: datetime) -> Sequence[WorkflowRun]:
     """Return the runs created in [start, end]."""
     first = bisect_left(runs, start, key=lambda run: run.created_at)
     return runs[first : bisect_right(runs, end, lo=first, key=lambda run: run.created_at)]
 
 
-def _owed_unread(lane: Lane, one: Judged, scope: Scope) -> Judged:
+def _owed_unread(lane: Lane, one: ScheduleWindow, scope: Scope) -> ScheduleWindow:
     """A tick is *unknown* where the runs before it, which decide whether it was owed, were not all read."""
     assert lane.stand_by is not None
-    unread = scope.unread_at(one.at - lane.stand_by.period, one.at)
-    return Judged(one.at, UNKNOWN, unread.why) if unread else one
+    unread = scope.find_unread(one.at - lane.stand_by.period, one.at)
+    return ScheduleWindow(one.at, UNKNOWN, unread.why) if unread else one
 
 
-def _marked(judged: Iterable[Judged], closures: Closures) -> tuple[Judged, ...]:
-    def marked(one: Judged) -> Judged:
+def _marked(judged: Iterable[ScheduleWindow], closures: Closures) -> tuple[ScheduleWindow, ...]:
+    def marked(one: ScheduleWindow) -> ScheduleWindow:
         day, in_session = marks(one.at, closures)
-        return replace(one, day=day, in_session=in_session)
+        return replace(one, day_kind=day, in_session=in_session)
 
     return tuple(marked(one) for one in judged)
 
 
-def _union(parts: Iterable[_Lane], runs: Sequence[Run], scope: Scope) -> tuple[Judged, ...]:
+def _union(parts: Iterable[_Lane], runs: Sequence[WorkflowRun], scope: Scope) -> tuple[ScheduleWindow, ...]:
     """Judge every time at which any lane was due: did anybody look within the grace, whoever began the run?
 
     Unlike in a lane, one look may be the answer to two times: the question is how long nobody looked.
     """
-    at: dict[datetime, list[Judged]] = {}
+    at: dict[datetime, list[ScheduleWindow]] = {}
     for part in parts:
         for one in part.judged:
             at.setdefault(one.at, []).append(one)
     return tuple(_together(at[time], runs, scope) for time in sorted(at))
 
 
-def _together(ones: list[Judged], runs: Sequence[Run], scope: Scope) -> Judged:
+def _together(ones: list[ScheduleWindow], runs: Sequence[WorkflowRun], scope: Scope) -> ScheduleWindow:
     first = ones[0]
     until = first.at + scope.grace
     unread = next((one for one in ones if one.state == UNKNOWN), None)
     if unread is not None:
         return unread
-    within = [run for run in _created(runs, first.at, until) if run.unattended]
-    look = next((run for run in within if run.succeeded and run.looked_at and run.looked_at <= until), None)
+    within = [run for run in _created(runs, first.at, until) if run.is_unattended]
+    look = next((run for run in within if run.is_successful and run.attempt_started_at and run.attempt_started_at <= until), None)
     if look is None:  # a lane outside GitHub may have been answered a little before its window
         look = next((one.run for one in ones if one.state == COVERED), None)
     if look is not None:
@@ -167,7 +167,7 @@ def _together(ones: list[Judged], runs: Sequence[Run], scope: Scope) -> Judged:
     return next((one for one in ones if one.state == LATE), None) or _worst(ones)
 
 
-def _worst(ones: Sequence[Judged]) -> Judged:
+def _worst(ones: Sequence[ScheduleWindow]) -> ScheduleWindow:
     return next((one for one in ones if one.why != NO_RUN), ones[0])
 
 

@@ -18,9 +18,9 @@ from detector.domain.schedule_windows import (
     RUNNING,
     STUCK,
     UNKNOWN,
-    Judged,
+    ScheduleWindow,
     Lane,
-    Run,
+    WorkflowRun,
     Scope,
 )
 from detector.formats.times import span
@@ -36,17 +36,17 @@ It may as well be that window's second run, so that it makes no window late of t
 
 _NO_TIME: Final = timedelta()
 
-Assigned = dict[datetime, Run]
+Assigned = dict[datetime, WorkflowRun]
 
 
-def matched(lane: Lane, windows: Sequence[datetime], runs: Sequence[Run], scope: Scope) -> list[Judged]:
+def matched(lane: Lane, windows: Sequence[datetime], runs: Sequence[WorkflowRun], scope: Scope) -> list[ScheduleWindow]:
     """Return what each window of a lane is, given the lane's own runs.
 
     A run answers at most one window, whose [w, w + grace] contains its creation. Successes are given their
     windows first, so that no other run can take one from them; then those under way, then those that ran and
     did not succeed. A success that is left over makes the newest window before it that nothing answered *late*.
     """
-    early = scope.early(lane.trigger)
+    early = scope.get_early_allowance(lane.trigger)
     good = _assigned(windows, runs, lambda run: _looks(run, scope.grace, early))
     rest = [window for window in windows if window not in good]
     under_way = _assigned(rest, runs, lambda run: _under_way(run, scope.grace, early))
@@ -54,15 +54,15 @@ def matched(lane: Lane, windows: Sequence[datetime], runs: Sequence[Run], scope:
     used = {id(run) for run in good.values()}
     others = [run for run in runs if id(run) not in used]
     in_vain = _assigned(rest, others, lambda run: _in_vain(run, scope.grace, early))
-    silent = [window for window in rest if window not in in_vain and scope.ended(window)]
+    silent = [window for window in rest if window not in in_vain and scope.is_grace_over(window)]
     used |= {id(run) for run in in_vain.values()}
-    left = [run for run in others if run.succeeded and id(run) not in used]
+    left = [run for run in others if run.is_successful and id(run) not in used]
     late = _late(silent, left, lambda run: _back(run, good, scope.grace))
 
-    def judged(window: datetime) -> Judged:
+    def judged(window: datetime) -> ScheduleWindow:
         state, why, run = _judged(window, good, under_way, {**in_vain, **late}, scope)
-        unread = scope.unread_at(window - early, window + scope.grace)
-        return Judged(window, UNKNOWN, unread.why) if unread else Judged(window, state, why, run)
+        unread = scope.find_unread(window - early, window + scope.grace)
+        return ScheduleWindow(window, UNKNOWN, unread.why) if unread else ScheduleWindow(window, state, why, run)
 
     return [judged(window) for window in windows]
 
@@ -71,7 +71,7 @@ Reach = tuple[datetime, datetime]
 
 
 def _assigned(
-    windows: Iterable[datetime], runs: Iterable[Run], reach: Callable[[Run], Reach | None]
+    windows: Iterable[datetime], runs: Iterable[WorkflowRun], reach: Callable[[WorkflowRun], Reach | None]
 ) -> Assigned:
     """Give each window, in order, the run that can wait least; `reach` is the first and last window of a run.
 
@@ -94,31 +94,31 @@ def _assigned(
     return found
 
 
-def _looks(run: Run, grace: timedelta, early: timedelta) -> Reach | None:
+def _looks(run: WorkflowRun, grace: timedelta, early: timedelta) -> Reach | None:
     """A success; a re-run's last attempt must have begun within the grace as well."""
-    looked = run.looked_at
-    return (looked - grace, run.created_at + early) if run.succeeded and looked is not None else None
+    looked = run.attempt_started_at
+    return (looked - grace, run.created_at + early) if run.is_successful and looked is not None else None
 
 
-def _under_way(run: Run, grace: timedelta, early: timedelta) -> Reach | None:
+def _under_way(run: WorkflowRun, grace: timedelta, early: timedelta) -> Reach | None:
     if run.status == COMPLETED or run.attempt > 1:
         return None
     return run.created_at - grace, run.created_at + early
 
 
-def _in_vain(run: Run, grace: timedelta, early: timedelta) -> Reach | None:
-    if run.attempt > 1 or (run.status == COMPLETED and not run.succeeded):
+def _in_vain(run: WorkflowRun, grace: timedelta, early: timedelta) -> Reach | None:
+    if run.attempt > 1 or (run.status == COMPLETED and not run.is_successful):
         return run.created_at - grace, run.created_at + early
     return None
 
 
-def _back(run: Run, good: Assigned, grace: timedelta) -> timedelta:
+def _back(run: WorkflowRun, good: Assigned, grace: timedelta) -> timedelta:
     """Return how far back a success that is left over can reach."""
     is_second = any(window <= run.created_at <= window + grace for window in good)
     return _SECOND_WITHIN if is_second else LATE_WITHIN
 
 
-def _late(silent: Iterable[datetime], runs: Iterable[Run], back: Callable[[Run], timedelta]) -> Assigned:
+def _late(silent: Iterable[datetime], runs: Iterable[WorkflowRun], back: Callable[[WorkflowRun], timedelta]) -> Assigned:
     """Give each success that is left over the newest silent window before it; within its grace it would have answered."""
     left = list(silent)
     found: Assigned = {}
@@ -133,11 +133,11 @@ def _late(silent: Iterable[datetime], runs: Iterable[Run], back: Callable[[Run],
 
 def _judged(
     window: datetime, good: Assigned, under_way: Assigned, other: Assigned, scope: Scope
-) -> tuple[str, str, Run | None]:
+) -> tuple[str, str, WorkflowRun | None]:
     """Return the state of a window, why it is so, and its run."""
     if window in good:
         return COVERED, "success", good[window]
-    if not scope.ended(window):
+    if not scope.is_grace_over(window):
         run = under_way.get(window)
         return PENDING, RUNNING if run else IN_GRACE, run
     if window in under_way:
@@ -146,10 +146,10 @@ def _judged(
     if window not in other:
         return MISSING, NO_RUN, None
     run = other[window]
-    if run.succeeded:
+    if run.is_successful:
         return LATE, RERUN if run.attempt > 1 else f"{span(_delay(run, window))} late", run
     return MISSING, RERUN if run.status != COMPLETED else run.conclusion or "no conclusion", run
 
 
-def _delay(run: Run, window: datetime) -> float:
+def _delay(run: WorkflowRun, window: datetime) -> float:
     return (run.created_at - window).total_seconds()

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from detector.domain.schedule_windows import COMPLETED, DISPATCH, EVENT_OF, SCHEDULE, TITLE, Run
+from detector.domain.schedule_windows import COMPLETED, DISPATCH, TRIGGER_EVENTS, SCHEDULE, TITLE_PREFIX, WorkflowRun
 from detector.schedule.cron import CLOUDFLARE, CronError, read_cron
 from detector.schedule.schedule_files import WORKER_SOURCE
 
 SKEW: Final = timedelta(seconds=60)
 """How far the clock that said when it began may be from GitHub's: no run is fresh before that has passed."""
 
-_OWN_TITLE: Final = f"{TITLE}{DISPATCH} {WORKER_SOURCE}"
+_OWN_TITLE: Final = f"{TITLE_PREFIX}{DISPATCH} {WORKER_SOURCE}"
 _OLDER: Final = "from the Worker, older: created before STARTED_AT, or within a minute of it"
 _FUTURE: Final = "created in the future: one of the two clocks is wrong"
 _RUNNING, _IN_VAIN = "from the Worker, still running", "from the Worker, not successful"
@@ -40,15 +40,15 @@ class Sought:
 class Proof:
     """The run that proves it, if there is one, and how many of each lesser thing were seen, newest first."""
 
-    run: Run | None
-    lesser: tuple[tuple[str, tuple[Run, ...]], ...]
+    run: WorkflowRun | None
+    lesser: tuple[tuple[str, tuple[WorkflowRun, ...]], ...]
 
 
-def proof(runs: Iterable[Run], sought: Sought) -> Proof:
+def proof(runs: Iterable[WorkflowRun], sought: Sought) -> Proof:
     """Return what the runs prove: the oldest success of the Worker's that is more than SKEW newer than `started_at`."""
     newest_first = sorted(runs, key=lambda run: run.created_at, reverse=True)
-    proven: Run | None = None
-    lesser: dict[str, list[Run]] = {words: [] for words in _LESSER}
+    proven: WorkflowRun | None = None
+    lesser: dict[str, list[WorkflowRun]] = {words: [] for words in _LESSER}
     for run in newest_first:
         words = _less(run, sought)
         if words is None:
@@ -58,20 +58,20 @@ def proof(runs: Iterable[Run], sought: Sought) -> Proof:
     return Proof(proven, tuple((words, tuple(found)) for words, found in lesser.items() if found))
 
 
-def _less(run: Run, sought: Sought) -> str | None:
+def _less(run: WorkflowRun, sought: Sought) -> str | None:
     """Return why a run is less than a proof, empty where it has nothing to do with one, None where it is one."""
-    dispatched = run.event == EVENT_OF[DISPATCH]
+    dispatched = run.event == TRIGGER_EVENTS[DISPATCH]
     cron = run.title.removeprefix(_OWN_TITLE) if dispatched and run.title.startswith(_OWN_TITLE) else ""
     own = cron in sought.crons if sought.crons is not None else _is_cron(cron)
     if run.created_at <= sought.started_at + SKEW:
-        return _OLDER if own and run.succeeded else ""
+        return _OLDER if own and run.is_successful else ""
     if run.created_at > sought.now + SKEW:
         return _FUTURE
     if own:
-        return None if run.succeeded else _IN_VAIN if run.status == COMPLETED else _RUNNING
+        return None if run.is_successful else _IN_VAIN if run.status == COMPLETED else _RUNNING
     if dispatched:
         return _OLD_DEPLOYMENT if _is_cron(cron) else _OTHER
-    return _RECOVERED if run.event == EVENT_OF[SCHEDULE] and run.succeeded else ""
+    return _RECOVERED if run.event == TRIGGER_EVENTS[SCHEDULE] and run.is_successful else ""
 
 
 def _is_cron(text: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from detector.domain.schedule_windows import EVENT_OF, SCHEDULE, Lane, Run
+from detector.domain.schedule_windows import TRIGGER_EVENTS, SCHEDULE, Lane, WorkflowRun
 from detector.formats.strict_json import clipped
 from detector.formats.times import NEVER
 
@@ -17,13 +17,13 @@ _NAMES_A_CRON: Final = re.compile(rf"(?:^|\| ){SCHEDULE} \S")
 
 
 def sorted_out(
-    lanes: Sequence[Lane], runs: Iterable[Run], ticks: Mapping[str, Sequence[datetime]], title: str
-) -> tuple[dict[str, tuple[Run, ...]], dict[str, int]]:
+    lanes: Sequence[Lane], runs: Iterable[WorkflowRun], ticks: Mapping[str, Sequence[datetime]], title: str
+) -> tuple[dict[str, tuple[WorkflowRun, ...]], dict[str, int]]:
     """Give each run to the lane that its whole title names and that its event begins.
 
     A scheduled run whose title names no lane, as before there was a run-name, is that of the nearest tick.
     """
-    found: dict[str, list[Run]] = {lane.name: [] for lane in lanes}
+    found: dict[str, list[WorkflowRun]] = {lane.name: [] for lane in lanes}
     others: Counter[str] = Counter()
     for run in runs:
         lane = next((lane for lane in lanes if _is_of(run, lane, title)), None)
@@ -36,11 +36,11 @@ def sorted_out(
     return {name: tuple(own) for name, own in found.items()}, dict(others)
 
 
-def _is_of(run: Run, lane: Lane, title: str) -> bool:
-    return run.event == EVENT_OF[lane.trigger] and run.title == f"{title}{lane.name}"
+def _is_of(run: WorkflowRun, lane: Lane, title: str) -> bool:
+    return run.event == TRIGGER_EVENTS[lane.trigger] and run.title == f"{title}{lane.name}"
 
 
-def _nearest(run: Run, lanes: Sequence[Lane], ticks: Mapping[str, Sequence[datetime]]) -> Lane | None:
+def _nearest(run: WorkflowRun, lanes: Sequence[Lane], ticks: Mapping[str, Sequence[datetime]]) -> Lane | None:
     """Return the lane that was due last before the run; where none was, the first one."""
 
     def due(lane: Lane) -> datetime:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from detector.domain.schedule_windows import COMPLETED, Run, Unread
+from detector.domain.schedule_windows import COMPLETED, WorkflowRun, UnreadSpan
 from detector.formats.plural import counted
 from detector.formats.strict_json import clipped
 from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, parse_run_time, text_of
@@ -49,12 +49,12 @@ class Listing:
     `left_out` names the workflow of each run that was another's.
     """
 
-    runs: tuple[Run, ...]
-    unread: tuple[Unread, ...] = ()
+    runs: tuple[WorkflowRun, ...]
+    unread: tuple[UnreadSpan, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
-def run_of(item: Any) -> Run:
+def run_of(item: Any) -> WorkflowRun:
     """Return one item of "list workflow runs", or of `gh run list --json`; raises ListError.
 
     What a run leaves out is not guessed. GitHub's description lets `status` be null: such a run is not completed,
@@ -69,7 +69,7 @@ def run_of(item: Any) -> Run:
     event, conclusion = _text(item, "event"), _text(item, "conclusion")
     if "status" not in item or not event:
         raise ListError(f"a run has no {'event' if 'status' in item else 'status'}: list it with that field")
-    return Run(
+    return WorkflowRun(
         created_at=created,
         event=event,
         title=str(_field(item, "display_title") or ""),
@@ -94,7 +94,7 @@ def _attempt(item: Mapping[str, Any], created: datetime, started: datetime | Non
     return attempt
 
 
-def in_order(runs: Iterable[Run]) -> tuple[Run, ...]:
+def in_order(runs: Iterable[WorkflowRun]) -> tuple[WorkflowRun, ...]:
     """Return the runs by their creation, each once: a page that moved while it was read repeats some."""
     once = {("id", run.number) if run.number is not None else ("index", i): run for i, run in enumerate(runs)}
     return tuple(sorted(once.values(), key=lambda run: (run.created_at, run.number or 0)))
@@ -114,12 +114,12 @@ def listing_of_file(document: Any, listed_at: datetime | None, of: Workflow | No
     if listed_at is None:
         newest = runs[-1].created_at if runs else NEVER
         why = "nobody says when the file of runs was listed (--listed-at)"
-        unread.insert(0, Unread(newest, RUNS_UNTIL, why))
+        unread.insert(0, UnreadSpan(newest, RUNS_UNTIL, why))
     ours, left_out = _parted(items, of)
     return Listing(in_order(run_of(item) for item in ours), tuple(unread), left_out)
 
 
-def _unread(items: list[Any], runs: tuple[Run, ...], total: int | None) -> Iterator[Unread]:
+def _unread(items: list[Any], runs: tuple[WorkflowRun, ...], total: int | None) -> Iterator[UnreadSpan]:
     """Yield what a list lacks of the time before it was listed; raises ListError for one that contradicts itself."""
     if total is not None and len(runs) > total:
         raise ListError(f"it holds {len(runs)} runs and says that there are {total} (total_count)")
@@ -134,7 +134,7 @@ def _unread(items: list[Any], runs: tuple[Run, ...], total: int | None) -> Itera
         why = "a bare list of runs that is empty, or not newest first, does not say what it lacks"
     else:
         why = f"a bare list does not say whether there are older runs than that of {text_of(complete_from)}"
-    yield Unread(NEVER, complete_from, why)
+    yield UnreadSpan(NEVER, complete_from, why)
 
 
 def _read(document: Any) -> tuple[list[Any], int | None]:
@@ -178,7 +178,7 @@ def _other(item: Mapping[str, Any], of: Workflow) -> str:
     return name if isinstance(name, str) and name not in {"", of.name} else ""
 
 
-def _complete_from(items: list[Any], runs: tuple[Run, ...]) -> datetime:
+def _complete_from(items: list[Any], runs: tuple[WorkflowRun, ...]) -> datetime:
     """Return from when on a cut list is complete: its oldest run where the newest stand first, else never."""
     times = [run_of(item).created_at for item in items]
     newest_first = all(later >= earlier for later, earlier in pairwise(times))

@@ -8,19 +8,19 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from detector.domain.schedule_windows import UNKNOWN, Judged, Run, Scope
+from detector.domain.schedule_windows import UNKNOWN, ScheduleWindow, WorkflowRun, Scope
 
 _BREAK: Final = timedelta(hours=2)
 
 
-def looks_of(runs: Iterable[Run]) -> list[datetime]:
+def looks_of(runs: Iterable[WorkflowRun]) -> list[datetime]:
     """Return when the runs looked that nobody began by hand, in order."""
-    good = (run.looked_at for run in runs if run.succeeded and run.unattended)
+    good = (run.attempt_started_at for run in runs if run.is_successful and run.is_unattended)
     return sorted(looked for looked in good if looked is not None)
 
 
 def longest_silence(
-    judged: Sequence[Judged], ticks: Sequence[datetime], looks: Sequence[datetime], scope: Scope
+    judged: Sequence[ScheduleWindow], ticks: Sequence[datetime], looks: Sequence[datetime], scope: Scope
 ) -> timedelta | None:
     """Return the longest time between two looks while some were due; nights and weekends without windows are none."""
     unknown = {one.at for one in judged if one.state == UNKNOWN}

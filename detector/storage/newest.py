@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from detector.domain.memory import FIRST_RUN, Memory, lost
+from detector.domain.memory import FIRST_RUN, Memory, build_lost_memory
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import Expected, read_previous
 from detector.storage.file import UnreadError
@@ -51,7 +51,7 @@ def newest(offered: Iterable[tuple[str, Any]], expected: Expected) -> Found | No
             faults.append(f"{place}: {memory.before.lost}")
     if not usable:
         faults = [*broken, *unread]
-        return Found(lost(_none_usable(faults)), unread=_first(unread)) if faults else None
+        return Found(build_lost_memory(_none_usable(faults)), unread=_first(unread)) if faults else None
     found = max(usable, key=lambda one: (one.memory.generation, one.memory.taken_at or _BEGINNING))
     said = f"Passed over: {'; '.join((*broken, *unread))}." if broken or unread else None
     return replace(found, memory=_without(found.memory, broken), said=said, unread=_first(unread))
@@ -59,8 +59,8 @@ def newest(offered: Iterable[tuple[str, Any]], expected: Expected) -> Found | No
 
 def _read(document: Any, expected: Expected) -> Memory:
     if isinstance(document, DocumentError):
-        return lost(str(document))
-    return read_previous(document, expected) if document is not None else lost("it is null")
+        return build_lost_memory(str(document))
+    return read_previous(document, expected) if document is not None else build_lost_memory("it is null")
 
 
 def _without(memory: Memory, broken: list[str]) -> Memory:

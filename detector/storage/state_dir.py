@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from detector.domain.memory import lost
+from detector.domain.memory import build_lost_memory
 from detector.formats.edge_error import TIMEOUT, EdgeError
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import Expected
@@ -70,7 +70,7 @@ class Folder:
             return Found()
         except OSError as error:
             why = f"{self.path} cannot be read ({error.strerror})"
-            return Found(lost(why), unread=why)
+            return Found(build_lost_memory(why), unread=why)
         return newest(((file.name, _document(file)) for file in files), expected) or Found()
 
     def store(self, text: str, runtime: str, generation: int) -> None:

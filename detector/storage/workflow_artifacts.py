@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from detector.clients.github import GitHub
-from detector.domain.memory import lost
+from detector.domain.memory import build_lost_memory
 from detector.formats.edge_error import MISSING, EdgeError
 from detector.formats.strict_json import DocumentError, parse
 from detector.readers.previous import Expected
@@ -58,7 +58,7 @@ class Workflow:
             return found
         if not well:
             return Found()
-        return Found(lost(f"{len(well)} earlier runs ended well, and no artifact {self.own.name}-… is there"))
+        return Found(build_lost_memory(f"{len(well)} earlier runs ended well, and no artifact {self.own.name}-… is there"))
 
     def _offered(self, runs: Iterable[Run], well: list[Run]) -> Iterator[tuple[str, Any]]:
         """Yield the artifacts, the newest first; the runs that ended well are added to `well` when they are asked."""

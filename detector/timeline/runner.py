@@ -10,10 +10,10 @@ from typing import Any
 
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition, Notice
-from detector.domain.memory import lost, placed
+from detector.domain.memory import build_lost_memory, check_memory_time
 from detector.domain.report import Report
-from detector.domain.rule import Rule, Verdicts
-from detector.domain.snapshot import Snapshot, from_document
+from detector.domain.rule import Rule, RuleResults
+from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import all_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import patched, shifted
@@ -88,7 +88,7 @@ class Runner:
         for path in step.remove:
             document = patched(document, _removal(path))
         try:
-            made = from_document(redacted(document), now=at, runtime=self.settings[RUNTIME])
+            made = build_snapshot(redacted(document), now=at, runtime=self.settings[RUNTIME])
         except DocumentError as error:
             raise ScriptError(f"step {step.number}: {error}") from None
         return made if step.whole else replace(made, taken_at=at)
@@ -101,10 +101,10 @@ class Runner:
         try:
             memory = read_previous(None if text is None else parse(text.encode()), expected)
         except DocumentError as error:
-            memory = lost(str(error))
-        held = placed(memory, snapshot.taken_at, snapshot.taken_at)
+            memory = build_lost_memory(str(error))
+        held = check_memory_time(memory, snapshot.taken_at, snapshot.taken_at)
         rules = [_broken(one) if one.name in step.broken else one for one in all_rules()]
-        return evaluate(snapshot, held.memory, self.settings, self.script.channels, rules), held.keeps
+        return evaluate(snapshot, held.memory, self.settings, self.script.channels, rules), held.can_advance
 
     def _compared(
         self, step: Step, at: datetime, report: Report, delivered: Mapping[str, Sequence[Notice]]
@@ -131,7 +131,7 @@ class Runner:
 
 
 def _broken(one: Rule) -> Rule:
-    def check(*given: object) -> Verdicts:
+    def check(*given: object) -> RuleResults:
         raise RuntimeError(f"broken by the script, given {len(given)}")
 
     return replace(one, check=check)

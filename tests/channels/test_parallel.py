@@ -12,7 +12,7 @@ import pytest
 from detector.channels._channel import Channel, Told, World
 from detector.channels._parallel import Outcome, tell_all
 from detector.channels._walk import all_channels, configured, faults, not_configured
-from detector.domain.condition import Place
+from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
 from detector.formats.edge_error import NO_ANSWER, REASONS, REJECTED, EdgeError
 from detector.settings import SLACK_WEBHOOK_URL, Setting
@@ -86,7 +86,7 @@ class Parted(Fake):
     """A channel that hands over one part, and then does what it is given."""
 
     def notify(self, message, errand):
-        errand.took(Told(frozenset({"root"}), places={"root": Place("C1", "1.0")}))
+        errand.took(Told(frozenset({"root"}), places={"root": MessageRef("C1", "1.0")}))
         return super().notify(message, errand)
 
 
@@ -96,7 +96,7 @@ def test_what_was_taken_of_one_that_hangs_stays_taken():
     go.set()
     assert found.told is not None
     assert found.told.taken == frozenset({"root"})
-    assert found.told.places == {"root": Place("C1", "1.0")}
+    assert found.told.places == {"root": MessageRef("C1", "1.0")}
     assert found.failed is not None
     assert found.failed.reason == NO_ANSWER
 

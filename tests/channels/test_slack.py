@@ -10,7 +10,7 @@ import pytest
 
 from detector.channels._channel import World
 from detector.channels._walk import configured, faults
-from detector.domain.condition import Place
+from detector.domain.condition import MessageRef
 from detector.formats import edge_error as edge
 from detector.settings import secrets_of
 from tests.support.deliveries import QUICK, Job
@@ -315,7 +315,7 @@ def test_a_receipt_knows_its_newest_places_and_no_more_than_three():
         places = condition.receipts["slack"].places
         assert len(places) == 3
         newest = list(slack.messages)[-1]
-        assert places[0] == Place(CHANNEL_ID, newest)
+        assert places[0] == MessageRef(CHANNEL_ID, newest)
         assert condition.receipts["slack"].reminders == len(slack.messages) - 1
 
 

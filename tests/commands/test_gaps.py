@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.schedule_windows import Scope, Unread
+from detector.domain.schedule_windows import Scope, UnreadSpan
 from detector.render.gaps import NOT_ALONE, gap_lines
 from detector.schedule import judge
 from tests.support.github_runs import FakeGitHub, github_on_loopback, rate_limited
@@ -278,7 +278,7 @@ def test_what_a_run_says_of_its_end_is_shown_on_one_line_without_escapes():
 def test_no_line_is_a_command_to_a_workflows_runner_wherever_it_is_wrapped():
     span = (at("2026-06-01T14:00Z"), at("2026-06-01T15:00Z"))
     for length in range(1, 90):
-        scope = Scope(timedelta(minutes=8), span[1], unread=(Unread(*span, f"{'x' * length} ::error::x"),))
+        scope = Scope(timedelta(minutes=8), span[1], unread=(UnreadSpan(*span, f"{'x' * length} ::error::x"),))
         lines = list(gap_lines(judge((), (), span, scope), ("UTC",)))
         assert not any(line.startswith("::") for line in lines), length
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.domain.facts import STATUS_FACTS, UNITED
-from detector.domain.merge import merged, united
-from detector.domain.runtime_rows import Order, Position, Tick, Trade, columns_of
+from detector.domain.merge import merge_readings, merge_rows
+from detector.domain.runtime_rows import Order, Position, Tick, Trade, get_columns
 from detector.domain.section_reading import Reading
 from detector.formats.times import NEVER
 
@@ -52,7 +52,7 @@ def carrying(section: str, **values: Any) -> Reading:
 
 
 def both(one: dict[str, Any], other: dict[str, Any]) -> Any:
-    return merged([carrying("status_v3", **one), carrying("bot_status", **other)])
+    return merge_readings([carrying("status_v3", **one), carrying("bot_status", **other)])
 
 
 # ---- one value each -------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def test_what_one_lacks_the_other_one_says(fact, section):
 
 def test_nothing_is_made_up_where_neither_says_anything():
     assert both({}, {})[0] == {}
-    assert merged([])[0] == {}
+    assert merge_readings([])[0] == {}
 
 
 def test_the_mode_is_the_first_ones():
@@ -141,10 +141,10 @@ def test_what_each_said_alone_is_kept():
 def test_what_one_could_read_only_in_part_is_known_in_part():
     one, other = carrying("status_v3", orders=()), carrying("bot_status", orders=())
     other.partial.add("orders")
-    one.read.add("status_v3.pending_orders")
-    provenance = merged([one, other])[1]
+    one.read_paths.add("status_v3.pending_orders")
+    provenance = merge_readings([one, other])[1]
     assert provenance.partial == {"orders"}
-    assert provenance.was_read("status_v3.pending_orders")
+    assert provenance.has_read("status_v3.pending_orders")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_what_one_could_read_only_in_part_is_known_in_part():
 )
 def test_a_path_was_read_where_it_or_its_list_was(path, read):
     one = carrying("status_v3")
-    one.read.add("status_v3.orders")
-    assert merged([one])[1].was_read(path) is read
+    one.read_paths.add("status_v3.orders")
+    assert merge_readings([one])[1].has_read(path) is read
 
 
 # ---- lists ----------------------------------------------------------------------------------------------------------
@@ -204,41 +204,41 @@ def test_two_empty_lists_were_both_seen():
 def test_of_one_row_in_two_lists_the_worse_column_counts(row, column, worse, better):
     columns = {spec.name: getattr(row, spec.name) for spec in fields(row)}
     one, other = (type(row)(**{**columns, column: value}) for value in (worse, better))
-    assert united((one,), (other,), type(row)) == (one,)
-    assert united((other,), (one,), type(row)) == (one,)
-    assert united((row,), (one,), type(row)) == (one,)
-    assert united((one,), (row,), type(row)) == (one,)
+    assert merge_rows((one,), (other,), type(row)) == (one,)
+    assert merge_rows((other,), (one,), type(row)) == (one,)
+    assert merge_rows((row,), (one,), type(row)) == (one,)
+    assert merge_rows((one,), (row,), type(row)) == (one,)
 
 
 def test_the_tags_of_both_lists_count():
     one, other = Position("SPY", tags=("a", "Broker")), Position("SPY", tags=("Broker", "b"))
-    assert united((one,), (other,), Position) == (Position("SPY", tags=("a", "Broker", "b")),)
+    assert merge_rows((one,), (other,), Position) == (Position("SPY", tags=("a", "Broker", "b")),)
 
 
 def test_an_option_is_another_instrument_than_its_underlying():
     stock = Position("SPY", quantity=1)
     call = Position("SPY", expiry="20260506", strike=727, right="C", quantity=1)
     put = Position("SPY", expiry="20260506", strike=727, right="P", quantity=1)
-    assert united((stock, call), (call, put), Position) == (stock, call, put)
+    assert merge_rows((stock, call), (call, put), Position) == (stock, call, put)
 
 
 def test_of_two_sides_of_one_size_the_first_is_kept():
     long, short = Position("SPY", quantity=5), Position("SPY", quantity=-5)
-    assert united((long,), (short,), Position) == (long,)
-    assert united((short,), (long,), Position) == (short,)
+    assert merge_rows((long,), (short,), Position) == (long,)
+    assert merge_rows((short,), (long,), Position) == (short,)
 
 
 def test_two_rows_of_one_identity_stay_two():
     one, two = Position("SPY", quantity=1), Position("SPY", quantity=2)
-    assert united((one, two), (), Position) == (one, two)
-    assert united((one, two), (one, two), Position) == (one, two)
-    assert united((one,), (one, two), Position) == (one, two)
+    assert merge_rows((one, two), (), Position) == (one, two)
+    assert merge_rows((one, two), (one, two), Position) == (one, two)
+    assert merge_rows((one,), (one, two), Position) == (one, two)
 
 
 def test_an_order_is_known_by_its_order_id_before_its_permanent_one():
     one = Order(order_id="7", filled=1)
     other = Order(order_id="7", perm_id="900", filled=2)
-    assert united((one,), (other,), Order) == (Order(order_id="7", perm_id="900", filled=2),)
+    assert merge_rows((one,), (other,), Order) == (Order(order_id="7", perm_id="900", filled=2),)
 
 
 # ---- properties -----------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_which_payload_says_it_makes_no_difference(data, fact):
 def test_the_worse_of_three_does_not_depend_on_their_order(data, fact):
     three = data.draw(st.tuples(*[VALUES[STATUS_FACTS[fact]["kind"]]] * 3))
     found = {
-        merged([carrying(str(place), **{fact: three[place]}) for place in order])[0][fact]
+        merge_readings([carrying(str(place), **{fact: three[place]}) for place in order])[0][fact]
         for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2))
     }
     assert len(found) == 1
@@ -287,12 +287,12 @@ POSITIONS = st.lists(
 
 @given(one=POSITIONS, other=POSITIONS)
 def test_uniting_lists_loses_no_row_and_no_seen_column(one, other):
-    rows = united(one, other, Position)
-    assert united(one, one, Position) == one
-    assert sorted(map(repr, rows)) == sorted(map(repr, united(other, one, Position)))
+    rows = merge_rows(one, other, Position)
+    assert merge_rows(one, one, Position) == one
+    assert sorted(map(repr, rows)) == sorted(map(repr, merge_rows(other, one, Position)))
     for symbol in ("SPY", "QQQ"):
         of = [[row for row in rows_ if row.symbol == symbol] for rows_ in (rows, one, other)]
         assert len(of[0]) == max(len(of[1]), len(of[2]))
-        for column in columns_of(Position):
+        for column in get_columns(Position):
             if any(getattr(row, column) is not None for row in (*of[1], *of[2])):
                 assert any(getattr(row, column) is not None for row in of[0])

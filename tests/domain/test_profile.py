@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from detector.domain.facts import ROWS, STATUS_FACTS
-from detector.domain.profile import HEARTBEAT_AGE, MISSING, ProfileError, compiled, parse_profile
+from detector.domain.profile import HEARTBEAT_AGE, MISSING, ProfileError, build_extractor, parse_profile
 from detector.profiles import builtin, names
 
 PAYLOAD: dict[str, Any] = {
@@ -50,7 +50,7 @@ def profile(text: str) -> Any:
     ],
 )
 def test_a_path_leads_to_a_value_to_null_or_to_nothing(path, found):
-    assert compiled(path, "here")(PAYLOAD) == found
+    assert build_extractor(path, "here")(PAYLOAD) == found
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_path_leads_to_a_value_to_null_or_to_nothing(path, found):
 )
 def test_a_path_that_cannot_be_read_is_refused_with_its_place(path, says):
     with pytest.raises(ProfileError) as caught:
-        compiled(path, "here")
+        build_extractor(path, "here")
     assert str(caught.value).startswith(says)
     assert "\n" not in str(caught.value)
 
@@ -94,7 +94,7 @@ def test_a_whole_profile_is_read():
 
 def test_an_empty_profile_finds_nothing():
     made = parse_profile({})
-    assert (made.name, made.looks, made.columns, made.zone) == ("unnamed", {}, {}, None)
+    assert (made.name, made.extractors, made.column_extractors, made.zone) == ("unnamed", {}, {}, None)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_aegis_knows_every_fact_under_its_own_name():
     made = parse_profile(document)
     assert made.name == "aegis"
     assert made.paths == {name: name for name in (*STATUS_FACTS, HEARTBEAT_AGE)}
-    assert {name for name, spec in STATUS_FACTS.items() if spec["kind"] == ROWS} >= set(made.columns)
+    assert {name for name, spec in STATUS_FACTS.items() if spec["kind"] == ROWS} >= set(made.column_extractors)
 
 
 @pytest.mark.parametrize("name", names())
@@ -190,5 +190,5 @@ def test_plain_paths_do_not_load_the_library():
     ],
 )  # fmt: skip
 def test_robo_trader_s_message_is_an_error_only_while_its_api_is_not_connected(status, found):
-    look = parse_profile(builtin("robo_trader") or {}).looks["connection_error"]
+    look = parse_profile(builtin("robo_trader") or {}).extractors["connection_error"]
     assert look({"trading_status": status}) == found

@@ -90,9 +90,9 @@ def faults(one: Reading) -> list[str]:
 )
 def test_a_value_is_read(kind, raw, value):
     one = reading()
-    made = one.value(kind, "status_v3.x", raw)
+    made = one.read_value(kind, "status_v3.x", raw)
     assert (made, type(made)) == (value, type(value))
-    assert (faults(one), one.skewed, one.read) == ([], [], {"status_v3.x"})
+    assert (faults(one), one.skewed, one.read_paths) == ([], [], {"status_v3.x"})
 
 
 @pytest.mark.parametrize(
@@ -144,15 +144,15 @@ def test_a_value_is_read(kind, raw, value):
 )
 def test_a_value_that_cannot_be_read_is_not_seen_and_noted(kind, raw, problem):
     one = reading()
-    assert one.value(kind, "status_v3.x", raw) is None
-    assert (faults(one), one.skewed, one.read) == ([f"status_v3.x {problem}"], [], set())
+    assert one.read_value(kind, "status_v3.x", raw) is None
+    assert (faults(one), one.skewed, one.read_paths) == ([f"status_v3.x {problem}"], [], set())
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_null_is_not_seen_and_no_fault(kind):
     one = reading()
-    assert one.value(kind, "status_v3.x", None) is None
-    assert (faults(one), one.read) == ([], set())
+    assert one.read_value(kind, "status_v3.x", None) is None
+    assert (faults(one), one.read_paths) == ([], set())
 
 
 def test_every_kind_of_a_fact_and_of_a_column_can_be_read():
@@ -164,14 +164,14 @@ def test_every_kind_of_a_fact_and_of_a_column_can_be_read():
     ("kind", "most"), [pytest.param("id", 120, id="an id"), pytest.param("text", 500, id="a text")]
 )
 def test_what_nobody_reads_to_its_end_is_cut(kind, most):
-    assert len(reading().value(kind, "x", "x" * (most + 1))) == most
-    assert len(reading().value(kind, "x", "x" * most)) == most
+    assert len(reading().read_value(kind, "x", "x" * (most + 1))) == most
+    assert len(reading().read_value(kind, "x", "x" * most)) == most
 
 
 @pytest.mark.parametrize("digits", [23, 24])
 def test_a_number_too_long_for_a_sentence_is_named_by_its_kind(digits):
     one = reading()
-    one.value("flag", "x", 10**digits)
+    one.read_value("flag", "x", 10**digits)
     assert faults(one) == [f"x is {'1' + '0' * digits if digits == 23 else 'a number'}, not true or false"]
 
 
@@ -198,37 +198,37 @@ def test_a_time_may_be_120_s_ahead(form, ahead, seen, skew):
         "age": -ahead,
     }[form]
     one = reading()
-    made = one.value("age" if form == "age" else "time", "status_v3.at", raw)
+    made = one.read_value("age" if form == "age" else "time", "status_v3.at", raw)
     assert made == (None if seen is None else NOW + timedelta(seconds=seen))
     assert one.skewed == ([] if skew is None else [("status_v3.at", skew)])
-    assert one.read == ({"status_v3.at"} if skew is None else set())
+    assert one.read_paths == ({"status_v3.at"} if skew is None else set())
     assert one.invalid == []
 
 
 def test_just_beyond_the_limit_is_too_far():
     one = reading()
-    assert one.value("time", "x", "2026-06-02T15:02:00.000001Z") is None
+    assert one.read_value("time", "x", "2026-06-02T15:02:00.000001Z") is None
     assert one.skewed == [("x", 120.000001)]
 
 
 def test_how_far_ahead_is_too_far_can_be_set():
     one = Reading("status_v3", NOW, 0)
-    assert one.value("time", "x", "2026-06-02T15:00:00Z") == NOW
-    assert one.value("time", "y", "2026-06-02T15:00:01Z") is None
+    assert one.read_value("time", "x", "2026-06-02T15:00:00Z") == NOW
+    assert one.read_value("time", "y", "2026-06-02T15:00:01Z") is None
 
 
 def test_an_age_counts_back_from_when_the_section_was_true():
     one = reading()
     one.as_of = NOW - timedelta(seconds=200)
-    assert one.value("age", "x", 100) == NOW - timedelta(seconds=300)
-    assert one.value("age", "x", -200) == NOW
-    assert one.value("age", "x", -320) == NOW
-    assert one.value("age", "x", -321) is None
+    assert one.read_value("age", "x", 100) == NOW - timedelta(seconds=300)
+    assert one.read_value("age", "x", -200) == NOW
+    assert one.read_value("age", "x", -320) == NOW
+    assert one.read_value("age", "x", -321) is None
 
 
 def test_a_naive_time_is_read_where_the_profile_names_a_zone():
     one = reading(zone=ZoneInfo("America/New_York"))
-    assert one.value("time", "x", "2026-06-02T10:59:00") == NOW - timedelta(minutes=1)
+    assert one.read_value("time", "x", "2026-06-02T10:59:00") == NOW - timedelta(minutes=1)
 
 
 # ---- lists of objects -----------------------------------------------------------------------------------------------
@@ -241,28 +241,28 @@ def plain(item: Any, column: str) -> Any:
 def test_rows_are_read_column_by_column():
     one = reading()
     raw = [{"symbol": "SPY", "price": 1, "at": 1780412340, "other people's": 3}, {"symbol": "QQQ"}]
-    rows = one.rows("status_v3.ticks", raw, "ticks", Tick, plain)
+    rows = one.read_rows("status_v3.ticks", raw, "ticks", Tick, plain)
     assert rows == (Tick("SPY", 1, NOW - timedelta(minutes=1)), Tick("QQQ"))
-    assert "status_v3.ticks" in one.read
+    assert "status_v3.ticks" in one.read_paths
     assert (faults(one), one.partial) == ([], set())
 
 
 def test_an_empty_list_was_read():
     one = reading()
-    assert one.rows("status_v3.ticks", [], "ticks", Tick, plain) == ()
-    assert one.read == {"status_v3.ticks"}
+    assert one.read_rows("status_v3.ticks", [], "ticks", Tick, plain) == ()
+    assert one.read_paths == {"status_v3.ticks"}
 
 
 def test_a_missing_list_was_not():
     one = reading()
-    assert one.rows("status_v3.ticks", None, "ticks", Tick, plain) is None
-    assert (one.read, faults(one)) == (set(), [])
+    assert one.read_rows("status_v3.ticks", None, "ticks", Tick, plain) is None
+    assert (one.read_paths, faults(one)) == (set(), [])
 
 
 @pytest.mark.parametrize("raw", [{}, "SPY", 3, True], ids=repr)
 def test_what_is_no_list_is_not_seen(raw):
     one = reading()
-    assert one.rows("status_v3.ticks", raw, "ticks", Tick, plain) is None
+    assert one.read_rows("status_v3.ticks", raw, "ticks", Tick, plain) is None
     assert [fault.path for fault in one.invalid] == ["status_v3.ticks"]
     assert one.partial == set()
 
@@ -270,11 +270,11 @@ def test_what_is_no_list_is_not_seen(raw):
 @pytest.mark.parametrize("odd", [None, "SPY", 3, []], ids=repr)
 def test_an_entry_that_is_no_object_is_left_out_and_the_rest_proves_nothing(odd):
     one = reading()
-    rows = one.rows("status_v3.ticks", [{"symbol": "SPY"}, odd], "ticks", Tick, plain)
+    rows = one.read_rows("status_v3.ticks", [{"symbol": "SPY"}, odd], "ticks", Tick, plain)
     assert rows == (Tick("SPY"),)
     assert faults(one) == ["status_v3.ticks has an entry that is not an object"]
     assert one.partial == {"ticks"}
-    assert "status_v3.ticks" not in one.read
+    assert "status_v3.ticks" not in one.read_paths
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_an_entry_that_is_no_object_is_left_out_and_the_rest_proves_nothing(odd)
 )
 def test_a_list_is_read_to_its_ten_thousandth_entry(more, taken):
     one = reading()
-    rows = one.rows("status_v3.ticks", [{"symbol": "SPY"}] * (10_000 + more), "ticks", Tick, plain)
+    rows = one.read_rows("status_v3.ticks", [{"symbol": "SPY"}] * (10_000 + more), "ticks", Tick, plain)
     assert rows == (Tick("SPY"),) * taken
     assert faults(one) == (["status_v3.ticks has over 10000 entries"] if more == 1 else [])
     assert one.partial == ({"ticks"} if more == 1 else set())
@@ -294,7 +294,7 @@ def test_a_column_that_cannot_be_read_takes_nothing_else_with_it():
         {"order_id": 7, "filled": "none", "submitted_at": "yesterday", "parked": 1},
         {"order_id": 8, "filled": 0},
     ]
-    assert one.rows("status_v3.orders", raw, "orders", Order, plain) == (
+    assert one.read_rows("status_v3.orders", raw, "orders", Order, plain) == (
         Order(order_id="7"),
         Order(order_id="8", filled=0),
     )
@@ -307,7 +307,7 @@ def test_a_column_that_cannot_be_read_takes_nothing_else_with_it():
 
 def test_paths_leave_list_indices_out():
     one = reading()
-    one.rows(
+    one.read_rows(
         "status_v3.open_positions", [{"symbol": "A"}, {"symbol": "B", "quantity": "2"}], "x", Position, plain
     )
     assert one.invalid == [Fault("status_v3.open_positions.quantity", "is text, not a number")]
@@ -316,7 +316,7 @@ def test_paths_leave_list_indices_out():
 @pytest.mark.parametrize("row", [{}, {"price": 3.0}, {"symbol": ""}, {"symbol": None}], ids=repr)
 def test_a_row_that_names_nothing_proves_nothing(row):
     one = reading()
-    assert one.rows("status_v3.ticks", [{"symbol": "SPY"}, row], "ticks", Tick, plain) is not None
+    assert one.read_rows("status_v3.ticks", [{"symbol": "SPY"}, row], "ticks", Tick, plain) is not None
     assert one.partial == {"ticks"}
 
 
@@ -326,10 +326,10 @@ def test_a_row_that_names_nothing_proves_nothing(row):
 @given(kind=st.sampled_from(KINDS), raw=ANYTHING)
 def test_any_value_is_read_or_noted_and_never_raises(kind, raw):
     one = reading()
-    made = one.value(kind, "status_v3.x", raw)
+    made = one.read_value(kind, "status_v3.x", raw)
     noted = bool(one.invalid) + bool(one.skewed)
     assert noted <= 1
-    assert ("status_v3.x" in one.read) is (raw is not None and not noted)
+    assert ("status_v3.x" in one.read_paths) is (raw is not None and not noted)
     if noted:
         assert made is None
     assert all(len(fault.problem) < 60 for fault in one.invalid)
@@ -338,7 +338,7 @@ def test_any_value_is_read_or_noted_and_never_raises(kind, raw):
 @given(raw=ANYTHING)
 def test_any_list_of_rows_is_read_or_noted_and_never_raises(raw):
     one = reading()
-    rows = one.rows("status_v3.orders", raw, "orders", Order, plain)
+    rows = one.read_rows("status_v3.orders", raw, "orders", Order, plain)
     assert (rows is None) is not isinstance(raw, list)
     if rows is None and raw is not None:
         assert one.invalid

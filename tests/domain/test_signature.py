@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.domain.signature import encoded, signature_of
+from detector.domain.signature import encode_part, build_signature
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,11 @@ from detector.domain.signature import encoded, signature_of
     ],
 )
 def test_a_signature_is_type_runtime_and_subject(subject, signature):
-    assert signature_of("stuck_exits", "aegis-pt-core", subject) == signature
+    assert build_signature("stuck_exits", "aegis-pt-core", subject) == signature
 
 
 def test_a_runtime_is_encoded_like_a_subject():
-    assert signature_of("stuck_exits", "my:bot\t1", None) == "stuck_exits:my%3Abot%091"
+    assert build_signature("stuck_exits", "my:bot\t1", None) == "stuck_exits:my%3Abot%091"
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_a_runtime_is_encoded_like_a_subject():
     [("\x1f", False), (" ", True), ("~", True), ("\x7f", False), ("\x9f", False), ("\xa0", True)],
 )
 def test_the_edges_of_what_is_a_control_character(letter, kept):
-    assert (encoded(letter) == letter) is kept
+    assert (encode_part(letter) == letter) is kept
 
 
 @given(name=st.from_regex("[a-z_]+", fullmatch=True), runtime=st.text(), subject=st.none() | st.text())
 def test_a_signature_can_always_be_taken_apart(name, runtime, subject):
-    parts = signature_of(name, runtime, subject).split(":")
+    parts = build_signature(name, runtime, subject).split(":")
     assert len(parts) == (2 if subject is None else 3)
     assert parts[0] == name
     assert not [letter for part in parts for letter in part if letter < " "]
@@ -55,4 +55,4 @@ def test_a_signature_can_always_be_taken_apart(name, runtime, subject):
 
 @given(part=st.text())
 def test_encoding_twice_changes_nothing_more(part):
-    assert encoded(encoded(part)) == encoded(part)
+    assert encode_part(encode_part(part)) == encode_part(part)

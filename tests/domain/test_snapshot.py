@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.snapshot import KEYS, SECTIONS, Snapshot, from_document
+from detector.domain.snapshot import KEYS, SECTIONS, Snapshot, build_snapshot
 from detector.formats.strict_json import DocumentError
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
@@ -30,7 +30,7 @@ WANTED = {
 
 
 def read(**document: Any) -> Snapshot:
-    return from_document(document, now=NOW, runtime="default-runtime")
+    return build_snapshot(document, now=NOW, runtime="default-runtime")
 
 
 def refusal(**document: Any) -> str:

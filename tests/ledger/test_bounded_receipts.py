@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from detector import ledger
-from detector.domain.condition import Place
-from detector.domain.memory import FIRST_RUN, after
+from detector.domain.condition import MessageRef
+from detector.domain.memory import FIRST_RUN, build_next_memory
 from detector.domain.rule import Severity
 from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import evaluate
@@ -33,10 +33,10 @@ def test_a_restless_day_with_three_channels_stays_under_the_limit(capsys):
         report = evaluate(snapshot, memory, DEFAULTS, CHANNELS)
         held = report.conditions
         for name in CHANNELS:
-            place = Place("C0123456789", f"{1_700_000_000 + number}.000100") if name == "slack" else None
+            place = MessageRef("C0123456789", f"{1_700_000_000 + number}.000100") if name == "slack" else None
             held = ledger.acknowledged(held, report.owed[name], name, at, place)
         report = replace(report, conditions=held)
-        memory = after(report, held)
+        memory = build_next_memory(report, held)
         if number % 36 == 35:
             sizes.append(len(json.dumps(artifact_document(report, with_snapshot=False))))
     with capsys.disabled():

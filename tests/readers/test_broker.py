@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from detector.domain.broker_rows import BrokerOrder, Execution, Holding
-from detector.domain.instrument import instrument_of
-from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
+from detector.domain.instrument import get_instrument_name
+from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import parse_profile
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.readers.broker import read
 from tests.support.snapshots import settings_of
 
 NOW = datetime(2026, 5, 6, 20, 0, tzinfo=UTC)
-CONTEXT = Context(settings_of(), parse_profile({}), NOTHING_BEFORE)
+CONTEXT = ReadContext(settings_of(), parse_profile({}), NO_PREVIOUS_RUN)
 
 
 def reading(section: dict[str, Any]) -> Reading:
@@ -63,7 +63,7 @@ NAME = "SPY 2026-05-06 727C"
 )  # fmt: skip
 def test_a_position_under_every_name(row):
     found = one({"positions": [row]})
-    assert (instrument_of(found), found.quantity, found.price) == (NAME, Decimal(39), 5.5)
+    assert (get_instrument_name(found), found.quantity, found.price) == (NAME, Decimal(39), 5.5)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_an_order_of_ib_async():
     assert isinstance(order, BrokerOrder)
     assert (order.order_id, order.perm_id, order.side, order.status) == ("7", "900", "SELL", "PreSubmitted")
     assert [order.quantity, order.filled, order.remaining] == [Decimal(39), Decimal(4), Decimal(35)]
-    assert (order.parent_id, order.oca_group, instrument_of(order)) == ("6", "bracket", NAME)
+    assert (order.parent_id, order.oca_group, get_instrument_name(order)) == ("6", "bracket", NAME)
 
 
 def test_an_id_of_0_is_none():
@@ -170,7 +170,7 @@ def test_an_execution_of_ib_async():
         "broker_executions",
     )  # fmt: skip
     assert isinstance(found, Execution)
-    assert (found.exec_id, found.order, found.signed) == ("e1", "perm 900", Decimal(-39))
+    assert (found.exec_id, found.order_ref, found.signed_quantity) == ("e1", "perm 900", Decimal(-39))
     assert (found.price, found.realized_pnl) == (6.46, 3742.44)
 
 
@@ -197,8 +197,8 @@ def flex(**texts: str) -> Reading:
 def test_a_flex_statement_of_two_accounts():
     made = flex(positions_csv=POSITIONS)
     call, short = made.values["broker_positions"]
-    assert (call.account, instrument_of(call), call.quantity, call.price) == ("DU1", NAME, 39, 5.5)
-    assert (short.account, instrument_of(short), short.quantity) == ("U2", "COIN", -10)
+    assert (call.account, get_instrument_name(call), call.quantity, call.price) == ("DU1", NAME, 39, 5.5)
+    assert (short.account, get_instrument_name(short), short.quantity) == ("U2", "COIN", -10)
     assert made.invalid == []
 
 
@@ -224,7 +224,7 @@ def test_flex_with_headers_and_trailers_and_both_sections_in_one_file():
 
     whole = "\n".join(['"BOF","DU1","query"', marked(POSITIONS, "POST"), marked(TRADES, "TRNT"), '"EOF"'])
     made = flex(positions_csv=whole, trades_csv=whole)
-    assert [instrument_of(row) for row in made.values["broker_positions"]] == [NAME, "COIN"]
+    assert [get_instrument_name(row) for row in made.values["broker_positions"]] == [NAME, "COIN"]
     assert [row.exec_id for row in made.values["broker_executions"]] == ["e1"]
 
 
@@ -395,4 +395,4 @@ def test_any_junk_is_read_without_falling_over(key, junk):
 
 def test_a_thousand_rows_keep_their_kind():
     made = reading({"positions": [{"symbol": f"S{n}", "quantity": n} for n in range(1000)]})
-    assert all(isinstance(row, Holding) for row in made.values["broker_positions"])
+    assert all(isinstance(row, BrokerPosition) for row in made.values["broker_positions"])

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import parse_profile
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.runtime_rows import Container
 from detector.domain.section_reading import Reading
 from detector.readers.containers import SECTIONS, read
@@ -20,7 +20,7 @@ NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
 def reading(raw: list[Any]) -> Reading:
     one = Reading("containers", NOW, 120)
-    read(raw, one, Context(DEFAULTS, parse_profile({}), NOTHING_BEFORE))
+    read(raw, one, ReadContext(DEFAULTS, parse_profile({}), NO_PREVIOUS_RUN))
     return one
 
 
@@ -59,7 +59,7 @@ def test_a_container_is_read(item, container):
 def test_an_empty_list_says_that_there_are_none():
     one = reading([])
     assert one.values == {"containers": ()}
-    assert one.read == {"containers"}
+    assert one.read_paths == {"containers"}
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import parse_profile
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.runtime_rows import Service, Task, TaskContainer
 from detector.domain.section_reading import Reading
 from detector.readers.ecs import SECTIONS, read
@@ -29,7 +29,7 @@ def ago(seconds: float) -> datetime:
 
 def reading(raw: dict[str, Any], **settings: str) -> Reading:
     one = Reading("ecs", NOW, 120)
-    read(raw, one, Context(settings_of(settings), parse_profile({}), NOTHING_BEFORE))
+    read(raw, one, ReadContext(settings_of(settings), parse_profile({}), NO_PREVIOUS_RUN))
     return one
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from detector.domain.facts import Source
+from detector.domain.facts import SourceStatus
 from detector.domain.section_reading import Reading
 from detector.readers.sources import read_sources
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
 
-def reading(raw: dict[str, Any]) -> tuple[dict[str, Source], list[str], Reading]:
+def reading(raw: dict[str, Any]) -> tuple[dict[str, SourceStatus], list[str], Reading]:
     one = Reading("sources", NOW, 120)
     return read_sources(raw, one), [fault.path for fault in one.invalid], one
 
@@ -30,15 +30,15 @@ def test_a_source_is_read(state):
     }
     found, said, _ = reading({"ecs": entry})
     assert found == {
-        "ecs": Source("ecs", state, NOW - timedelta(minutes=1), "denied", "the profile default is missing")
+        "ecs": SourceStatus("ecs", state, NOW - timedelta(minutes=1), "denied", "the profile default is missing")
     }
     assert said == []
 
 
 def test_only_its_state_is_needed():
     assert reading({"ecs": {"state": "ok"}, "logs": {"state": "ok", "as_of": None}})[0] == {
-        "ecs": Source("ecs", "ok"),
-        "logs": Source("logs", "ok"),
+        "ecs": SourceStatus("ecs", "ok"),
+        "logs": SourceStatus("logs", "ok"),
     }
 
 
@@ -57,7 +57,7 @@ def test_only_its_state_is_needed():
 )
 def test_a_source_whose_state_cannot_be_read_is_left_out_and_noted(entry, paths):
     found, said, _ = reading({"ecs": entry, "logs": {"state": "ok"}})
-    assert found == {"logs": Source("logs", "ok")}
+    assert found == {"logs": SourceStatus("logs", "ok")}
     assert said == paths
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from detector.domain.facts import STATUS_FACTS
-from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import Profile, parse_profile
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.runtime_rows import Order, Position, Tick, Trade
 from detector.domain.section_reading import Reading
 from detector.formats.times import NEVER
@@ -30,7 +30,7 @@ def ago(seconds: float) -> datetime:
 def reading(payload: dict[str, Any], profile: Profile = AEGIS, as_of: datetime = NOW) -> Reading:
     one = Reading("status_v3", NOW, 120, profile.zone)
     one.as_of = as_of
-    read(payload, one, Context(DEFAULTS, profile, NOTHING_BEFORE))
+    read(payload, one, ReadContext(DEFAULTS, profile, NO_PREVIOUS_RUN))
     return one
 
 
@@ -75,14 +75,14 @@ def test_a_fact_is_read(fact, raw, value):
     one = reading({fact: raw, "other people's": {"key": 1}})
     assert one.values == {fact: value}
     assert faults(one) == []
-    assert f"status_v3.{fact}" in one.read
+    assert f"status_v3.{fact}" in one.read_paths
 
 
 @pytest.mark.parametrize("fact", [*STATUS_FACTS, "heartbeat_age_sec"])
 def test_missing_and_null_are_not_seen(fact):
     assert reading({}).values == {}
     one = reading({fact: None})
-    assert (one.values, one.invalid, one.skewed, one.read) == ({}, [], [], set())
+    assert (one.values, one.invalid, one.skewed, one.read_paths) == ({}, [], [], set())
 
 
 KINDS = {

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from detector.domain.instrument import instrument_of
-from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.instrument import get_instrument_name
+from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import ProfileError, parse_profile
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.profiles import builtin
 from detector.readers.stores import read
@@ -24,7 +24,7 @@ NOW = datetime(2026, 5, 6, 20, 0, tzinfo=UTC)
 def reading(section: dict[str, Any], profile: str = "cortana") -> Reading:
     made_of = parse_profile(builtin(profile) or {})
     made = Reading("stores", NOW, 120, made_of.zone)
-    read(section, made, Context(settings_of(), made_of, NOTHING_BEFORE))
+    read(section, made, ReadContext(settings_of(), made_of, NO_PREVIOUS_RUN))
     return made
 
 
@@ -50,7 +50,7 @@ def test_the_names_of_cortana():
 def test_what_one_row_of_a_trade_does_not_say_the_other_does():
     made = reading({"position_state": [POSITION], "trades": [TRADE]})
     (position,), (trade,) = made.values["store_positions"], made.values["store_trades"]
-    assert instrument_of(position) == "SPY 2026-05-06 727C"
+    assert get_instrument_name(position) == "SPY 2026-05-06 727C"
     assert position.title == trade.title == "#162 (signal #238, position #301) in SPY 2026-05-06 727C"
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.domain.instrument import Instrument, amount, exact, instrument_of, normal
+from detector.domain.instrument import Instrument, format_quantity, to_exact_decimal, get_instrument_name, normalize
 from detector.reconciliation.holdings import (
     Difference,
     Lot,
@@ -51,8 +51,8 @@ def found(internal: list[tuple[Instrument, Any]], broker: list[tuple[Instrument,
     ],
 )
 def test_the_one_name_of_an_instrument(written, name):
-    assert instrument_of(written) == name
-    assert instrument_of(normal(written)) == name
+    assert get_instrument_name(written) == name
+    assert get_instrument_name(normalize(written)) == name
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_the_one_name_of_an_instrument(written, name):
      (1000, "1000"), (0, "0"), (-0.0, "0")],
 )  # fmt: skip
 def test_a_number_is_the_decimal_that_was_written(number, text):
-    made = exact(number)
+    made = to_exact_decimal(number)
     assert made is not None
-    assert amount(made) == text
+    assert format_quantity(made) == text
 
 
 @pytest.mark.parametrize("number", [1e12, -1e300, 1e-13, None, Decimal("1E-13"), float("inf"), float("nan")])
 def test_beyond_what_an_account_can_hold_a_quantity_is_not_known(number):
-    assert exact(number) is None
+    assert to_exact_decimal(number) is None
 
 
 # --- differences ---------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_the_verdict_is_that_of_plain_sums(internal, broker):
     sums: dict[str, list[Decimal]] = {}
     for side, rows in enumerate((internal, broker)):
         for row, quantity in rows:
-            sums.setdefault(instrument_of(Instrument(**row)), [Decimal(0), Decimal(0)])[side] += quantity
+            sums.setdefault(get_instrument_name(Instrument(**row)), [Decimal(0), Decimal(0)])[side] += quantity
     expected = {name: kind_of_difference(*both) for name, both in sums.items()}
     mine, theirs = (
         [lot_of(Instrument(**row), quantity) for row, quantity in rows] for rows in (internal, broker)

@@ -14,11 +14,11 @@ from jsonschema import Draft202012Validator
 from detector.commands.schema import SCHEMAS
 from detector.domain.event import Event
 from detector.domain.facts import STATUS_FACTS
-from detector.domain.previous_run import NOTHING_BEFORE
+from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import HEARTBEAT_AGE, parse_profile
-from detector.domain.read_context import Context
+from detector.domain.read_context import ReadContext
 from detector.domain.report import Report
-from detector.domain.snapshot import KEYS, SECTIONS, from_document
+from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
 from detector.engine.gather import facts_of
 from detector.formats.strict_json import DocumentError
 from detector.market.closures import NONE
@@ -145,13 +145,13 @@ TAKEN = [
 @pytest.mark.parametrize("document", REFUSED)
 def test_the_schema_and_the_program_refuse_the_same(document):
     with pytest.raises(DocumentError):
-        from_document(document, now=NOW, runtime="aegis-pt-core")
+        build_snapshot(document, now=NOW, runtime="aegis-pt-core")
     assert not accepts("snapshot", document)
 
 
 @pytest.mark.parametrize("document", TAKEN)
 def test_the_schema_and_the_program_take_the_same(document):
-    from_document(document, now=NOW, runtime="aegis-pt-core")
+    build_snapshot(document, now=NOW, runtime="aegis-pt-core")
     assert faults("snapshot", document) == []
 
 
@@ -289,8 +289,8 @@ def test_the_keys_that_a_reader_asks_for_are_those_that_are_described(section, n
     described = schema.get("properties") or schema["additionalProperties"]["properties"]
     noted = Asked(set(), {"state": "ok", "events": []})
     document = {"taken_at": NOW.isoformat(), section: {"x": noted} if section == "sources" else noted}
-    snapshot = from_document(document, now=NOW, runtime="aegis-pt-core")
-    facts_of(snapshot, Context(DEFAULTS, parse_profile(builtin("aegis") or {}), NOTHING_BEFORE), NONE)
+    snapshot = build_snapshot(document, now=NOW, runtime="aegis-pt-core")
+    facts_of(snapshot, ReadContext(DEFAULTS, parse_profile(builtin("aegis") or {}), NO_PREVIOUS_RUN), NONE)
     assert noted.asked == described.keys() - not_asked
 
 

@@ -253,7 +253,7 @@ def test_what_is_good_but_for_one_unseen_fact_is_not_resolved(one):
     if declared(one.name).monitor or declared(one.name).kind == OCCURRENCE:
         return
     memory = remembered(one.run())
-    states = {s for s, c in memory.conditions.items() if c.kind == STATE and c.active}
+    states = {s for s, c in memory.conditions.items() if c.kind == STATE and c.is_active}
     for number in (1, 2, 3):
         document = later(without_all(healthy(), memory.conditions[min(states)].evidence), 600 * number)
         report = evaluated(document, memory)

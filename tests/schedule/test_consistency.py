@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.schedule_windows import TITLE
+from detector.domain.schedule_windows import TITLE_PREFIX
 from detector.schedule import lanes_of_worker, lanes_of_workflow, parse_jsonc, parse_yaml
 from detector.schedule.consistency import Written, consistency
 from tests.support.snapshots import ROOT
@@ -68,7 +68,7 @@ def test_it_compares_all_of_this():
 
 def test_the_worker_knows_its_runs_by_the_same_beginning_of_their_titles():
     sources = "".join(path.read_text() for path in (ROOT / "scheduler" / "src").glob("*.ts"))
-    assert TITLE.strip().replace("|", r"\|") in sources
+    assert TITLE_PREFIX.strip().replace("|", r"\|") in sources
 
 
 @pytest.mark.parametrize("name", ["README.md", "RUNBOOK.md"])

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from detector.domain.schedule_windows import (
     STATES,
     GapReport,
-    Judged,
+    ScheduleWindow,
     Lane,
     LaneReport,
-    Run,
+    WorkflowRun,
     Scope,
     StandBy,
-    Unread,
+    UnreadSpan,
 )
 from detector.schedule import judge, lanes_of_worker, lanes_of_workflow
 from tests.support.workflow_runs import FALLBACK, PRIMARY, WORKER, at, dispatched, run, scheduled
@@ -37,18 +37,18 @@ def lanes(mode: dict[str, str] | None = None, *crons: str) -> tuple[Lane, ...]:
 
 def report(
     which: tuple[Lane, ...],
-    *runs: Run,
+    *runs: WorkflowRun,
     start: str = "14:00",
     end: str = "15:00",
     now: datetime = LATER,
-    unread: tuple[Unread, ...] = (),
+    unread: tuple[UnreadSpan, ...] = (),
 ) -> GapReport:
     between = (at(f"2026-06-01T{start}Z"), at(f"2026-06-01T{end}Z"))
     ordered = sorted(runs, key=lambda one: one.created_at)
     return judge(which, ordered, between, Scope(GRACE, now, unread=unread))
 
 
-def on(clock: str, who: dict | None = None, conclusion: str | None = "success", **more) -> Run:
+def on(clock: str, who: dict | None = None, conclusion: str | None = "success", **more) -> WorkflowRun:
     return run(f"2026-06-01T{clock}Z", conclusion, **{**(who or scheduled()), **more})
 
 
@@ -90,7 +90,7 @@ def test_a_run_belongs_to_the_lane_that_its_title_names(who, primary, union):
     found = report(lanes(), on("14:08:00", who), start="14:05", end="14:10")
     assert (found.lanes[0].count("covered"), found.union.count("covered")) == (primary, union)
     assert found.lanes[1].count("covered") == 0
-    assert sum(found.others.values()) == 1 - primary
+    assert sum(found.other_runs.values()) == 1 - primary
 
 
 def test_a_run_without_a_lane_in_its_title_is_that_of_the_lane_that_was_due_last():
@@ -98,7 +98,7 @@ def test_a_run_without_a_lane_in_its_title_is_that_of_the_lane_that_was_due_last
     found = report(
         lanes(), *(on(f"14:{minute:02}:30", untitled) for minute in range(7, 60, 5)), start="14:05"
     )
-    assert [counts(lane) for lane in found.all] == [{"covered": 6}, {"covered": 5}, {"covered": 11}]
+    assert [counts(lane) for lane in found.all_lanes] == [{"covered": 6}, {"covered": 5}, {"covered": 11}]
 
 
 def test_the_runs_of_the_next_day_make_no_window_late_at_the_end_of_a_range():
@@ -111,7 +111,7 @@ def test_the_runs_of_the_next_day_make_no_window_late_at_the_end_of_a_range():
 # ---- standing by -----------------------------------------------------------------------------------------------------
 
 
-def ticks(mode: dict[str, str], *runs: Run, **more) -> tuple[list[tuple[str, str]], int]:
+def ticks(mode: dict[str, str], *runs: WorkflowRun, **more) -> tuple[list[tuple[str, str]], int]:
     """What the Worker's ticks were judged to be, and at how many it stood by."""
     worker = report(lanes(mode), *runs, **more).lanes[2]
     return [(f"{one.at:%H:%M}", one.state) for one in worker.windows], len(worker.stood_by)
@@ -171,7 +171,7 @@ def test_in_always_mode_it_owes_every_tick():
 
 
 def test_whether_it_owed_a_run_is_unknown_where_the_runs_before_were_not_read():
-    unread = (Unread(at("2026-06-01T14:00Z"), at("2026-06-01T14:12Z"), "403"),)
+    unread = (UnreadSpan(at("2026-06-01T14:00Z"), at("2026-06-01T14:12Z"), "403"),)
     found, _ = ticks(ABSENT, start="14:20", end="14:21", unread=unread)
     assert found == [("14:20", "unknown")]
 
@@ -179,7 +179,7 @@ def test_whether_it_owed_a_run_is_unknown_where_the_runs_before_were_not_read():
 def test_a_tick_at_which_it_stood_by_is_no_window_of_the_union():
     runs = [on(f"14:{minute:02}:20") for minute in range(7, 60, 10)]
     found = report(lanes(ABSENT, PRIMARY), *runs, start="14:10")
-    assert [counts(lane) for lane in found.all] == [{"covered": 5}, {}, {"covered": 5}]
+    assert [counts(lane) for lane in found.all_lanes] == [{"covered": 5}, {}, {"covered": 5}]
     assert len(found.lanes[1].stood_by) == 5
     assert found.lanes[1].longest_gap is None
 
@@ -214,7 +214,7 @@ def test_the_state_of_a_window_in_the_union(runs, now, state):
 
 
 def test_what_was_not_read_is_unknown_in_the_union_too():
-    unread = (Unread(at("2026-06-01T14:00Z"), at("2026-06-01T14:30Z"), "403"),)
+    unread = (UnreadSpan(at("2026-06-01T14:00Z"), at("2026-06-01T14:30Z"), "403"),)
     found = report(lanes(), *(on(f"14:{minute:02}:30") for minute in range(7, 60, 10)), unread=unread)
     assert clocks(found.union, "unknown") == ["14:07", "14:12", "14:17", "14:22", "14:27"]
     assert not any(one.at < at("2026-06-01T14:31Z") for one in found.union.windows if one.state != "unknown")
@@ -266,7 +266,7 @@ def test_a_night_and_a_weekend_without_windows_are_no_gaps():
 
 
 def test_a_stretch_that_was_not_all_read_says_nothing_of_gaps():
-    assert gap("14:07:00", unread=(Unread(at("2026-06-01T14:30Z"), at("2026-06-01T14:31Z"), "403"),)) is None
+    assert gap("14:07:00", unread=(UnreadSpan(at("2026-06-01T14:30Z"), at("2026-06-01T14:31Z"), "403"),)) is None
 
 
 def test_where_nothing_was_due_there_is_no_gap():
@@ -284,7 +284,7 @@ def test_where_nothing_was_due_there_is_no_gap():
         pytest.param(["14:07:30", "14:40:00"], {}, False, id="one that came later, and succeeded"),
         pytest.param(["14:07:30"], {"now": at("2026-06-01T14:20Z")}, None, id="one still pending"),
         pytest.param([], {"start": "22:00", "end": "23:00"}, None, id="nothing was due"),
-        pytest.param(["14:07:30"], {"unread": (Unread(at("2026-06-01T14:16Z"), LATER, "403"),)}, None, id="one unknown"),
+        pytest.param(["14:07:30"], {"unread": (UnreadSpan(at("2026-06-01T14:16Z"), LATER, "403"),)}, None, id="one unknown"),
     ],
 )  # fmt: skip
 def test_whether_githubs_schedule_can_be_the_only_lane(looks, more, suffices):
@@ -322,15 +322,15 @@ def test_every_window_of_a_week_is_one_thing(monday, chance):
     )
     found = judge(which, runs, (start, start + timedelta(days=7)), Scope(GRACE, start + timedelta(days=8)))
     assert [len(lane.windows) + len(lane.stood_by) for lane in found.lanes] == [270, 225, 270]
-    for lane in found.all:
+    for lane in found.all_lanes:
         assert sum(lane.count(state) for state in STATES) == len(lane.windows)
         _each_once(lane.windows)
     assert all(
-        (one.day == "holiday") is (one.at.date().isoformat() == "2026-11-26") for one in found.union.windows
+        (one.day_kind == "holiday") is (one.at.date().isoformat() == "2026-11-26") for one in found.union.windows
     )
 
 
-def _each_once(windows: tuple[Judged, ...]) -> None:
+def _each_once(windows: tuple[ScheduleWindow, ...]) -> None:
     assert len({one.at for one in windows}) == len(windows)
 
 
@@ -342,4 +342,4 @@ def test_a_stand_by_has_a_period():
 
 def test_the_titles_of_other_runs_are_told_as_one_line_and_without_secrets():
     found = report(lanes(), on("14:08:00", dispatched("x\x1b[31m\n token ghp_0123456789abcdef0123")))
-    assert list(found.others) == ["PT health | dispatch x [31m  token [redacted]"]
+    assert list(found.other_runs) == ["PT health | dispatch x [31m  token [redacted]"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.domain.schedule_windows import DISPATCH, SCHEDULE, STATES, Judged, Lane, Run, Scope, Unread
+from detector.domain.schedule_windows import DISPATCH, SCHEDULE, STATES, ScheduleWindow, Lane, WorkflowRun, Scope, UnreadSpan
 from detector.schedule.cron import GITHUB, read_cron
 from detector.schedule.expected import expected
 from detector.schedule.matching import matched
@@ -27,22 +27,22 @@ def lane(cron: str = PRIMARY, trigger: str = SCHEDULE) -> Lane:
 
 def judged(
     windows: str,
-    *runs: Run,
+    *runs: WorkflowRun,
     now: datetime = LATER,
     grace: timedelta = GRACE,
     trigger: str = SCHEDULE,
-    unread: tuple[Unread, ...] = (),
-) -> list[Judged]:
+    unread: tuple[UnreadSpan, ...] = (),
+) -> list[ScheduleWindow]:
     """Judge the windows named by their times on 2026-06-01."""
     when = [at(f"2026-06-01T{one}Z") for one in windows.split()]
     return matched(lane(trigger=trigger), when, list(runs), Scope(grace, now, unread=unread))
 
 
-def on(clock: str, conclusion: str | None = "success", **more) -> Run:
+def on(clock: str, conclusion: str | None = "success", **more) -> WorkflowRun:
     return run(f"2026-06-01T{clock}Z", conclusion, **more)
 
 
-def states(found: list[Judged]) -> str:
+def states(found: list[ScheduleWindow]) -> str:
     return " ".join(one.state for one in found)
 
 
@@ -127,7 +127,7 @@ def test_a_run_under_way_is_pending_until_it_is_stuck(status, now, state, why):
 # ---- re-runs ---------------------------------------------------------------------------------------------------------
 
 
-def again(created: str, started: str | None, conclusion: str | None = "success", **more) -> Run:
+def again(created: str, started: str | None, conclusion: str | None = "success", **more) -> WorkflowRun:
     started = started and f"2026-06-01T{started}Z"
     return on(created, conclusion, run_attempt=2, run_started_at=started, **more)
 
@@ -205,7 +205,7 @@ def test_a_second_success_in_a_window_makes_none_late_that_lies_far_before_it(wi
     ],
 )
 def test_a_window_whose_runs_were_not_all_read_is_unknown_and_neither_covered_nor_missing(start, end, state):
-    unread = (Unread(at(f"2026-06-01T{start}Z"), at(f"2026-06-01T{end}Z"), "403"),)
+    unread = (UnreadSpan(at(f"2026-06-01T{start}Z"), at(f"2026-06-01T{end}Z"), "403"),)
     assert states(judged("13:07", on("13:08:00"), unread=unread)) == state
     assert states(judged("13:07", unread=unread)) == (state if state == "unknown" else "missing")
 
@@ -263,7 +263,7 @@ CONCLUSIONS = st.sampled_from(["success", "success", "success", "failure", "canc
 
 
 @st.composite
-def some_run(draw) -> Run:
+def some_run(draw) -> WorkflowRun:
     created = START + timedelta(seconds=draw(st.integers(-600, 6000)))
     attempt = draw(st.sampled_from([1, 1, 1, 2]))
     started = created + timedelta(seconds=draw(st.integers(0, 3000))) if attempt > 1 else created
@@ -277,7 +277,7 @@ NOWS = st.integers(-10, 200).map(lambda minutes: START + timedelta(minutes=minut
 TRIGGERS = st.sampled_from([SCHEDULE, DISPATCH])
 UNREADS = st.lists(
     st.tuples(st.integers(-10, 90), st.integers(0, 40)).map(
-        lambda one: Unread(
+        lambda one: UnreadSpan(
             START + timedelta(minutes=one[0]), START + timedelta(minutes=one[0] + one[1]), "not read"
         )
     ),
@@ -285,16 +285,16 @@ UNREADS = st.lists(
 ).map(tuple)
 
 
-def most_pairs(windows: list[datetime], runs: list[Run], scope: Scope, early: timedelta) -> int:
+def most_pairs(windows: list[datetime], runs: list[WorkflowRun], scope: Scope, early: timedelta) -> int:
     """How many windows can be covered at all, one to one: augmenting paths, which know nothing of greed."""
     could = {
         w: [
             index
             for index, one in enumerate(runs)
-            if one.succeeded
-            and one.looked_at is not None
+            if one.is_successful
+            and one.attempt_started_at is not None
             and w - early <= one.created_at <= w + scope.grace
-            and one.looked_at <= w + scope.grace
+            and one.attempt_started_at <= w + scope.grace
         ]
         for w in windows
     }
@@ -322,13 +322,13 @@ def test_as_many_windows_are_covered_as_can_be_and_each_by_a_run_of_its_own(
     scope = Scope(grace, now)
     found = matched(lane(trigger=trigger), windows, ordered, scope)
     covered = [one for one in found if one.state == "covered"]
-    assert len(covered) == most_pairs(windows, ordered, scope, scope.early(trigger))
+    assert len(covered) == most_pairs(windows, ordered, scope, scope.get_early_allowance(trigger))
     assert len({id(one.run) for one in found if one.run is not None}) == sum(
         1 for one in found if one.run is not None
     )
     for one in covered:
         assert one.run is not None
-        assert one.at - scope.early(trigger) <= one.run.created_at <= one.at + grace
+        assert one.at - scope.get_early_allowance(trigger) <= one.run.created_at <= one.at + grace
 
 
 @given(MINUTES, RUNS, some_run(), GRACES, NOWS, TRIGGERS)
@@ -336,7 +336,7 @@ def test_a_run_more_never_uncovers_a_window(minutes, runs, more, grace, now, tri
     windows = [START + timedelta(minutes=one) for one in sorted(minutes)]
     scope = Scope(grace, now)
 
-    def covered(some: list[Run]) -> set[datetime]:
+    def covered(some: list[WorkflowRun]) -> set[datetime]:
         ordered = sorted(some, key=lambda one: one.created_at)
         return {w.at for w in matched(lane(trigger=trigger), windows, ordered, scope) if w.state == "covered"}
 
@@ -354,6 +354,6 @@ def test_every_window_is_one_thing_and_what_was_not_read_is_unknown(
     for one in found:
         assert one.state in STATES
         touched = any(
-            part.start <= one.at + grace and part.end >= one.at - scope.early(trigger) for part in unread
+            part.start <= one.at + grace and part.end >= one.at - scope.get_early_allowance(trigger) for part in unread
         )
         assert (one.state == "unknown") is touched

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from detector.domain.event import event_of
+from detector.domain.event import build_event
 from detector.domain.memory import Memory
 from detector.domain.report import Report
 from detector.formats.strict_json import parse
@@ -37,7 +37,7 @@ def of(count: int, summary: str = "alike") -> Report:
         )
         for number in range(count)
     ]
-    events = tuple(event_of(one) for one in made if one.active)
+    events = tuple(build_event(one) for one in made if one.is_active)
     return replace(REPORT, conditions={one.signature: one for one in made}, events=events, new_events=events)
 
 
@@ -72,8 +72,8 @@ def test_a_flood_is_bounded_and_what_is_stored_is_read(summary):
 
 def test_of_what_is_alike_the_newer_and_what_holds_stays():
     kept = read(stored(of(9000)).text).conditions
-    critical = [one for one in of(9000).conditions.values() if one.peak == "critical" and one.active]
+    critical = [one for one in of(9000).conditions.values() if one.peak == "critical" and one.is_active]
     assert {one.signature for one in critical} <= kept.keys()
-    warned = sorted(key for key, one in kept.items() if one.peak == "warning" and one.active)
-    every = sorted(key for key, one in of(9000).conditions.items() if one.peak == "warning" and one.active)
+    warned = sorted(key for key, one in kept.items() if one.peak == "warning" and one.is_active)
+    every = sorted(key for key, one in of(9000).conditions.items() if one.peak == "warning" and one.is_active)
     assert warned == every[: len(warned)]

@@ -14,8 +14,8 @@ from detector.domain.memory import FIRST_RUN, Memory
 from detector.domain.mute import parse_mutes
 from detector.domain.profile import parse_profile
 from detector.domain.report import Report
-from detector.domain.rule import Rule, Verdicts
-from detector.domain.snapshot import from_document
+from detector.domain.rule import Rule, RuleResults
+from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import all_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import patched, shifted
@@ -107,7 +107,7 @@ class Fixture:
 
 
 def _broken(one: Rule) -> Rule:
-    def check(*given: object) -> Verdicts:
+    def check(*given: object) -> RuleResults:
         yield from (1 / 0 for _ in given)  # type: ignore[misc]  # it raises before it can speak
 
     return replace(one, check=check)
@@ -128,7 +128,7 @@ def evaluated(
     document: dict[str, Any], memory: Memory | None = None, settings: Settings = DEFAULTS, **more: Any
 ) -> Report:
     """Evaluate a document as the door does; `memory` wins over a `previous` section."""
-    snapshot = from_document(redacted(document), now=NOW, runtime=settings[RUNTIME])
+    snapshot = build_snapshot(redacted(document), now=NOW, runtime=settings[RUNTIME])
     if memory is None or (memory is FIRST_RUN and "previous" in document):
         kinds = {one.name: one.declaration.kind for one in all_rules()}
         memory = read_previous(document.get("previous"), Expected(snapshot.runtime, snapshot.taken_at, kinds))

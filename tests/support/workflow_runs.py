@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from detector.domain.schedule_windows import Run
+from detector.domain.schedule_windows import WorkflowRun
 from detector.formats.times import text_of
 from detector.schedule import run_of
 
@@ -43,7 +43,7 @@ def item(created: datetime | str, conclusion: str | None = "success", **more: An
     }
 
 
-def run(created: datetime | str, conclusion: str | None = "success", **more: Any) -> Run:
+def run(created: datetime | str, conclusion: str | None = "success", **more: Any) -> WorkflowRun:
     return run_of(item(created, conclusion, **more))
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from detector.domain.broker_rows import BrokerOrder, Execution, Holding
-from detector.domain.read_context import Context
+from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
+from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import clipped
 from detector.readers.broker.flex import open_positions, trades
@@ -38,14 +38,14 @@ _KINDS = {"connected": "flag", "account": "id", "mode": "text", "port": "count"}
 Rows = list[Mapping[str, Any]]
 
 
-def read(raw: Mapping[str, Any], reading: Reading, context: Context) -> None:
+def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read what the section says of the link and the account, and its three lists as far as they are believed."""
     values = reading.values
-    dated = reading.dates(raw)
+    dated = reading.has_valid_as_of(raw)
     if dated:
         values["broker_as_of"] = reading.as_of
     for key, fact in _NAMES.items():
-        found = reading.value(_KINDS[key], f"broker.{key}", raw.get(key))
+        found = reading.read_value(_KINDS[key], f"broker.{key}", raw.get(key))
         if found is not None:
             values[fact] = found
     reading.is_export = True
@@ -65,7 +65,7 @@ def _answered(raw: Mapping[str, Any], reading: Reading) -> bool:
     error = raw.get("error")
     if error:
         said = clipped(error) if isinstance(error, str) else "an error"
-        reading.fault("broker.error", f"says that the query failed ({said})")
+        reading.add_fault("broker.error", f"says that the query failed ({said})")
     return not error and reading.values.get("broker_link") is not False
 
 
@@ -77,20 +77,20 @@ def _rows(
 ) -> Rows | None:
     key = next((name for name in _LISTS[fact] if raw.get(name) is not None), None)
     if key is not None:
-        return reading.objects(f"broker.{key}", raw[key], fact)
+        return reading.read_objects(f"broker.{key}", raw[key], fact)
     statement = raw.get("flex")
     if statement is None:
         return None
     if not isinstance(statement, dict):
-        reading.fault("broker.flex", "is not an object of texts")
+        reading.add_fault("broker.flex", "is not an object of texts")
         return None
     return flex(statement, reading, raw.get("as_of") is not None)
 
 
 def _flex_positions(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
-    text = reading.value("csv", "broker.flex.positions_csv", statement.get("positions_csv"))
+    text = reading.read_value("csv", "broker.flex.positions_csv", statement.get("positions_csv"))
     if text is not None and not dated:
-        reading.fault(
+        reading.add_fault(
             "broker.as_of", "is missing, and a Flex statement does not say when its positions were true"
         )
         return None
@@ -98,7 +98,7 @@ def _flex_positions(statement: Mapping[str, Any], reading: Reading, dated: bool)
 
 
 def _flex_trades(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
-    text = reading.value("csv", "broker.flex.trades_csv", statement.get("trades_csv"))
+    text = reading.read_value("csv", "broker.flex.trades_csv", statement.get("trades_csv"))
     return None if text is None else trades(text, reading)
 
 
@@ -110,7 +110,7 @@ def _keep(
     reading: Reading,
     fact: str,
     rows: Rows | None,
-    made: Callable[[Mapping[str, Any], Reading], Holding | BrokerOrder | Execution],
+    made: Callable[[Mapping[str, Any], Reading], BrokerPosition | BrokerOrder | Execution],
 ) -> None:
     if rows is None:
         return

@@ -50,12 +50,12 @@ def _section(text: str, reading: Reading, key: str, fact: str, *, trades_wanted:
             seen = seen or _wanted(header, trades_wanted)
         elif header and _wanted(header, trades_wanted):
             if len(cells) != len(header):
-                reading.fault(f"broker.flex.{key}", "has a row that does not fit its header")
+                reading.add_fault(f"broker.flex.{key}", "has a row that does not fit its header")
                 reading.partial.add(fact)
             else:
                 rows.append(dict(zip(header, cells, strict=True)))
     if not seen:
-        reading.fault(f"broker.flex.{key}", f"has no section of {_SECTIONS[trades_wanted]}")
+        reading.add_fault(f"broker.flex.{key}", f"has no section of {_SECTIONS[trades_wanted]}")
         return None
     return _at_most(rows, reading, key, fact)
 
@@ -82,12 +82,12 @@ def _records(text: str, reading: Reading, key: str) -> Iterator[list[str]]:
             elif cells and first not in _MARKS:
                 yield [cell.strip() for cell in cells]
     except csv.Error as error:
-        reading.fault(f"broker.flex.{key}", f"is not CSV ({error})")
+        reading.add_fault(f"broker.flex.{key}", f"is not CSV ({error})")
         reading.partial.update(("broker_positions", "broker_executions"))
 
 
 def _at_most(rows: Rows, reading: Reading, key: str, fact: str) -> Rows:
     if len(rows) > reading.most_rows:
-        reading.fault(f"broker.flex.{key}", f"has over {reading.most_rows} rows")
+        reading.add_fault(f"broker.flex.{key}", f"has over {reading.most_rows} rows")
         reading.partial.add(fact)
     return rows[: reading.most_rows]

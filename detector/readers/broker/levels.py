@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.instrument_names import expiry_form, reads_expiry
+from detector.domain.instrument_names import normalize_expiry, is_known_expiry
 from detector.domain.section_reading import Reading
 from detector.readers.broker.names import bare
 
@@ -34,10 +34,10 @@ def _of_newest_day(rows: Rows, reading: Reading, path: str) -> Rows:
     days = [_said(row, _DATE) for row in rows]
     if len(set(days)) <= 1:
         return rows
-    forms = [expiry_form(day) for day in days]
-    known = [form for form in forms if form is not None and reads_expiry(form)]
+    forms = [normalize_expiry(day) for day in days]
+    known = [form for form in forms if form is not None and is_known_expiry(form)]
     if len(known) < len(forms):
-        reading.fault(path, "has a report date that cannot be read beside others")
+        reading.add_fault(path, "has a report date that cannot be read beside others")
         reading.partial.add("broker_positions")
         return rows
     return [row for row, form in zip(rows, forms, strict=True) if form == max(known)]

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from detector.domain.broker_rows import BrokerOrder, Execution, Holding
-from detector.domain.instrument import amount, exact, sign_of
+from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
+from detector.domain.instrument import format_quantity, to_exact_decimal, get_sign
 from detector.domain.section_reading import Reading
 from detector.formats.exported_numbers import written
 from detector.formats.strict_json import clipped
@@ -77,42 +77,42 @@ _ZERO_IS_NONE = ("order_id", "perm_id", "parent_id", "con_id")  # TWS writes 0 f
 _CORRECTED = 3  # an execution's id has four parts; a correction changes the last one
 
 
-def holding(item: Mapping[str, Any], reading: Reading) -> Holding:
+def holding(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
     """Return one position of the broker; how much is not seen where the row contradicts itself."""
     named = _named(item, _HOLDING, reading)
     problem = _contradiction(_flat(item))
     if problem:
-        reading.fault("broker.positions.quantity", problem)
+        reading.add_fault("broker.positions.quantity", problem)
         named["quantity"] = None
-    return reading.row("broker.positions", named, Holding, _get)
+    return reading.read_row("broker.positions", named, BrokerPosition, _get)
 
 
 def _contradiction(flat: Mapping[str, Any]) -> str | None:
     """Return how a position's own columns contradict each other: two quantities, or a side and another sign."""
     said = [number for key in _HOLDING["quantity"] if (number := _number(flat.get(key))) is not None]
     if len(set(said)) > 1:
-        return f"is {amount(said[0])} and {amount(said[1])} in one row"
+        return f"is {format_quantity(said[0])} and {format_quantity(said[1])} in one row"
     side = next((flat[key] for key in _SIDES if isinstance(flat.get(key), str) and flat[key].strip()), "")
-    sign = sign_of(side)
+    sign = get_sign(side)
     if sign is not None and any(number * sign < 0 for number in said):
-        return f"is {amount(said[0])} on the side {clipped(side)}"
+        return f"is {format_quantity(said[0])} on the side {clipped(side)}"
     return None
 
 
 def _number(raw: Any) -> Decimal | None:
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return exact(raw)
+        return to_exact_decimal(raw)
     return written(raw)
 
 
 def order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
     """Return one order that works at the broker."""
-    return reading.row("broker.open_orders", _named(item, _ORDER, reading), BrokerOrder, _get)
+    return reading.read_row("broker.open_orders", _named(item, _ORDER, reading), BrokerOrder, _get)
 
 
 def execution(item: Mapping[str, Any], reading: Reading) -> Execution:
     """Return one execution; Flex writes the quantity of a sale with a minus."""
-    return reading.row("broker.executions", _named(item, _EXECUTION, reading), Execution, _get)
+    return reading.read_row("broker.executions", _named(item, _EXECUTION, reading), Execution, _get)
 
 
 def no_earlier_version(found: Iterable[Execution]) -> tuple[Execution, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from detector.domain.broker_rows import BrokerOrder
-from detector.domain.instrument import OPTION, STOCK, Instrument, normal, types_differ
+from detector.domain.instrument import OPTION, STOCK, Instrument, normalize, has_different_type
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PARTS = ("symbol", "strike", "right")
@@ -19,14 +19,14 @@ _UNSAID_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it ne
 
 def alike(asked: Instrument, row: Instrument) -> bool | None:
     """Return whether the row is of what is asked; None where it may be, and a part that would tell is missing."""
-    mine, theirs = normal(asked), normal(row)
+    mine, theirs = normalize(asked), normalize(row)
     if is_combo(asked) or is_combo(row):
         return None if _may_be_leg(asked, row) else False
     multipliers = {mine.multiplier, theirs.multiplier} - {None}
     apart = (
         any(_differ(mine, theirs, part) for part in _PARTS)
         or _other_day(mine.expiry, theirs.expiry)
-        or types_differ(mine, theirs)
+        or has_different_type(mine, theirs)
         or (len(multipliers) > 1 and _UNSAID_MULTIPLIER not in multipliers)
     )
     if mine.con_id is not None and theirs.con_id is not None:
@@ -43,7 +43,7 @@ def alike(asked: Instrument, row: Instrument) -> bool | None:
 
 def is_combo(row: Instrument) -> bool:
     """Whether it is an order of several contracts at once, whose own side says nothing of its legs."""
-    return normal(row).sec_type == _COMBO or bool(isinstance(row, BrokerOrder) and row.leg_con_ids)
+    return normalize(row).sec_type == _COMBO or bool(isinstance(row, BrokerOrder) and row.leg_con_ids)
 
 
 def _may_be_leg(one: Instrument, other: Instrument) -> bool:
@@ -56,7 +56,7 @@ def _may_be_leg(one: Instrument, other: Instrument) -> bool:
 
 
 def _symbols(row: Instrument) -> set[str]:
-    symbol = normal(row).symbol
+    symbol = normalize(row).symbol
     return set() if symbol is None else {symbol, *(part.strip() for part in re.split(r"[,./ ]", symbol))}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-from detector.domain.instrument import Instrument, instrument_of
+from detector.domain.instrument import Instrument, get_instrument_name
 
 Word = Literal["allow", "refuse", "cannot_tell"]
 ALLOW: Final = "allow"
@@ -27,7 +27,7 @@ class Close:
     @property
     def name(self) -> str:
         """Return the instrument's one name."""
-        return instrument_of(self.instrument)
+        return get_instrument_name(self.instrument)
 
 
 @dataclass(frozen=True, slots=True)

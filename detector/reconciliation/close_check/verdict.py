@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
-from detector.domain.broker_rows import Holding
+from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
-from detector.domain.instrument import amount, exact, instrument_of, normal
+from detector.domain.instrument import format_quantity, to_exact_decimal, get_instrument_name, normalize
 from detector.formats.plural import counted
 from detector.reconciliation.close_check.instrument_match import alike
 from detector.reconciliation.close_check.order import (
@@ -28,10 +28,10 @@ from detector.reconciliation.close_check.order import (
 from detector.reconciliation.close_check.since_read import no_execution_since
 from detector.reconciliation.close_check.working_exits import exits_of, may_be_of
 
-_TOLD_APART: tuple[Callable[[Holding], object], ...] = (
-    lambda row: normal(row).sec_type,
+_TOLD_APART: tuple[Callable[[BrokerPosition], object], ...] = (
+    lambda row: normalize(row).sec_type,
     lambda row: row.con_id,
-    lambda row: normal(row).multiplier,
+    lambda row: normalize(row).multiplier,
     lambda row: row.currency,
     lambda row: row.trading_class,
 )
@@ -61,10 +61,10 @@ def _judged(close: Close, facts: Facts, asks_runtime: bool) -> Verdict:
         return replace(ended.verdict, position=known.position, side=known.side)
     working = sum((left for _, left in exits), Decimal(0))
     known = replace(known, working=working, exits=tuple(order.title for order, _ in exits))
-    held, order = f"{amount(abs(position))} {close.name}", f"{side} {amount(close.quantity)}"
+    held, order = f"{format_quantity(abs(position))} {close.name}", f"{side} {format_quantity(close.quantity)}"
     if working + close.quantity > abs(position):
         said = (
-            f"{counted(len(exits), 'exit order')} ({', '.join(known.exits)}) for {amount(working)} of {held} already"
+            f"{counted(len(exits), 'exit order')} ({', '.join(known.exits)}) for {format_quantity(working)} of {held} already"
             f" {'works' if len(exits) == 1 else 'work'}: with it, {order} would open the other side"
         )
         return replace(known, word=REFUSE, reason="exit_working", summary=f"{said}.")
@@ -95,7 +95,7 @@ def _position(close: Close, facts: Facts, account: str | None) -> Decimal:
     if doubtful and all(row.quantity == 0 for row, fit in fits if fit is not False):
         return Decimal(0)  # whichever of them it is, it is flat
     if doubtful:
-        names = sorted({instrument_of(row) for row in doubtful})
+        names = sorted({get_instrument_name(row) for row in doubtful})
         raise Ended(
             CANNOT_TELL, "instrument", f"{close.name} may be any of these at the broker: {', '.join(names)}."
         )
@@ -106,18 +106,18 @@ def _position(close: Close, facts: Facts, account: str | None) -> Decimal:
     return _sum(close, found)
 
 
-def _fits(close: Close, row: Holding, account: str | None) -> bool | None:
+def _fits(close: Close, row: BrokerPosition, account: str | None) -> bool | None:
     fit = alike(close.instrument, row)
     return None if fit and row.account != account else fit
 
 
-def _sum(close: Close, found: Sequence[Holding]) -> Decimal:
-    quantities = [exact(row.quantity) for row in found]
+def _sum(close: Close, found: Sequence[BrokerPosition]) -> Decimal:
+    quantities = [to_exact_decimal(row.quantity) for row in found]
     seen = [quantity for quantity in quantities if quantity is not None]
     if len(seen) < len(quantities):
         raise Ended(CANNOT_TELL, "unread", f"How much of {close.name} the broker holds could not be read.")
     if len({(quantity > 0) - (quantity < 0) for quantity in seen}) > 1:
-        said = ", ".join(amount(quantity) for quantity in seen)
+        said = ", ".join(format_quantity(quantity) for quantity in seen)
         raise Ended(
             CANNOT_TELL, "contradiction", f"The broker's rows of {close.name} contradict each other: {said}."
         )
@@ -126,7 +126,7 @@ def _sum(close: Close, found: Sequence[Holding]) -> Decimal:
 
 def _closing_side(close: Close, position: Decimal) -> str:
     """Return the side that closes the position; ends with a refusal where the order would not close it."""
-    quantity = amount(close.quantity)
+    quantity = format_quantity(close.quantity)
     if not position:
         opens = {SELL: "a short position", BUY: "a long position"}.get(close.side or "", "a new position")
         order = f"{close.side} {quantity}" if close.side else f"an order for {quantity}"
@@ -138,14 +138,14 @@ def _closing_side(close: Close, position: Decimal) -> str:
         raise Ended(
             REFUSE,
             "other_side",
-            f"The broker is {held} {amount(abs(position))} {close.name}: {close.side} {quantity} would add to it.",
+            f"The broker is {held} {format_quantity(abs(position))} {close.name}: {close.side} {quantity} would add to it.",
         )
     if close.quantity > abs(position):
-        over, other = amount(close.quantity - abs(position)), "short" if position > 0 else "long"
+        over, other = format_quantity(close.quantity - abs(position)), "short" if position > 0 else "long"
         raise Ended(
             REFUSE,
             "too_much",
-            f"The broker is {held} only {amount(abs(position))} {close.name}: {side} {quantity} would go through flat"
+            f"The broker is {held} only {format_quantity(abs(position))} {close.name}: {side} {quantity} would go through flat"
             f" and open a {other} position of {over}.",
         )
     return side

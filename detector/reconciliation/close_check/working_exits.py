@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from detector.domain.broker_rows import EXIT, BrokerOrder
 from detector.domain.facts import Facts
-from detector.domain.instrument import exact, sign_of
+from detector.domain.instrument import to_exact_decimal, get_sign
 from detector.domain.runtime_rows import Order
 from detector.formats.plural import counted
 from detector.reconciliation.close_check.instrument_match import alike, is_combo
@@ -94,7 +94,7 @@ def _exit(close: Close, order: Order, position: Decimal) -> Iterator[Decimal]:
     fit = alike(close.instrument, order)
     if fit is False or _is_over(order):
         return
-    sign = None if is_combo(order) else sign_of(order.side)  # a combo that is bought may sell a leg
+    sign = None if is_combo(order) else get_sign(order.side)  # a combo that is bought may sell a leg
     if sign is not None and (sign > 0) == (position > 0):
         return
     left = _left(order)
@@ -114,11 +114,11 @@ def _left(order: Order) -> Decimal | None:
     A smaller remainder that the row gives by itself is not asked: it may be of another moment than its fills. A larger
     one contradicts them, and an order for none is one for an amount of cash (IBKR, `cashQty`).
     """
-    quantity, filled = exact(order.quantity), exact(order.filled) or Decimal(0)
+    quantity, filled = to_exact_decimal(order.quantity), to_exact_decimal(order.filled) or Decimal(0)
     if not quantity:
         return None
     left = abs(quantity) - abs(filled)
-    remaining = exact(order.remaining) if isinstance(order, BrokerOrder) else None
+    remaining = to_exact_decimal(order.remaining) if isinstance(order, BrokerOrder) else None
     return None if left < 0 or (remaining is not None and abs(remaining) > left) else left
 
 
@@ -131,7 +131,7 @@ def _is_one(one: Order, other: Order) -> bool:
         return one.perm_id == other.perm_id
     lists = {isinstance(one, BrokerOrder), isinstance(other, BrokerOrder)}
     numbered = len(lists) > 1 and one.order_id is not None and one.order_id == other.order_id
-    return numbered and exact(one.quantity) == exact(other.quantity)
+    return numbered and to_exact_decimal(one.quantity) == to_exact_decimal(other.quantity)
 
 
 def may_be_of(account: str | None, wanted: str | None) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, normal
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import Trade
 from detector.reconciliation.close_check.working_exits import may_be_of
 from detector.reconciliation.fills import Fill, alike, legs_of, trades_of
@@ -34,14 +34,14 @@ class Rivals:
             for one in trades_of(facts)
             if (one.trade_id is None or one.trade_id != trade_id)
             and may_be_of(accounts.get(one.trade_id or ""), account)
-            and is_same(normal(one), wanted)
+            and is_same(normalize(one), wanted)
         )
         known = {one.trade_id for one in trades} | {trade_id}
-        rows = [row for row in facts.store_positions or () if row.held is not False]
+        rows = [row for row in facts.store_positions or () if row.is_effectively_open is not False]
         held = tuple(
-            row.signed
+            row.signed_quantity
             for row in rows
-            if row.trade_id not in known and may_be_of(row.account, account) and is_same(normal(row), wanted)
+            if row.trade_id not in known and may_be_of(row.account, account) and is_same(normalize(row), wanted)
         )
         return cls(trades, held)
 
@@ -61,4 +61,4 @@ class Rivals:
 def _may_own(trade: Trade, fill: Fill, opposite: Decimal | None) -> bool:
     if any(leg.ids & fill.ids() or alike(fill, leg) != "no" for leg in legs_of(trade)):
         return True
-    return trade.held is not False and trade.signed in (None, opposite)
+    return trade.is_effectively_open is not False and trade.signed_quantity in (None, opposite)

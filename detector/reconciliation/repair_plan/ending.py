@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from detector.domain.instrument import exact
+from detector.domain.instrument import to_exact_decimal
 from detector.domain.runtime_rows import Trade
 from detector.market.hours import MarketUnknown, new_york_day
 from detector.reconciliation.fills import Fill, closes
@@ -22,9 +22,9 @@ def ending_of(mine: Sequence[Fill], trade: Trade, rivals: Rivals) -> Fill | None
     It came after the trade was opened, and no other trade may own it.
     """
     known = next((one for one in mine if closes(one, trade)), None)
-    if known is not None or trade.held is False or not trade.signed:
+    if known is not None or trade.is_effectively_open is False or not trade.signed_quantity:
         return known
-    could = [one for one in mine if one.quantity == -trade.signed and _may_follow(one, trade, rivals)]
+    could = [one for one in mine if one.quantity == -trade.signed_quantity and _may_follow(one, trade, rivals)]
     return could[0] if len(could) == 1 and not rivals.may_own(could[0]) else None
 
 
@@ -37,7 +37,7 @@ def _may_follow(fill: Fill, trade: Trade, rivals: Rivals) -> bool:
 
 def price_of(fill: Fill) -> float | None:
     """Return the price of all executions of a fill by their weight; None where one was not seen."""
-    parts = [(exact(one.quantity), exact(one.price)) for one in fill.executions]
+    parts = [(to_exact_decimal(one.quantity), to_exact_decimal(one.price)) for one in fill.executions]
     seen = [(abs(quantity), price) for quantity, price in parts if quantity is not None and price is not None]
     total = sum((quantity for quantity, _ in seen), Decimal(0))
     if len(seen) < len(parts) or not total:

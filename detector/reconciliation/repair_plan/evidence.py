@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, amount, exact, normal
+from detector.domain.instrument import Instrument, format_quantity, to_exact_decimal, normalize
 from detector.domain.runtime_rows import Trade
 from detector.formats.times import text_of
 from detector.reconciliation.close_check.working_exits import may_be_of
@@ -57,10 +57,10 @@ class Evidence:
     def _worked_out(self, ended: Saying) -> str:
         """Return the price that the P&L would make, where everything for it is there but the fees."""
         trade = self.trade
-        quantity = None if trade is None else exact(trade.quantity)
+        quantity = None if trade is None else to_exact_decimal(trade.quantity)
         if trade is None or not quantity or trade.entry_price is None or self.realized_pnl is None:
             return ""
-        named = normal(ended.instrument)
+        named = normalize(ended.instrument)
         each = named.multiplier or (_OPTION_MULTIPLIER if named.is_option else 1)
         price = trade.entry_price + self.realized_pnl / (float(quantity) * each)
         return f"; {self.realized_pnl:,.2f} would make {round(price, NEAR):g} at a multiplier of {each:g}, before fees"
@@ -70,7 +70,7 @@ def evidence_of(
     facts: Facts, named: Instrument, trade_id: str | None, account: str | None = None
 ) -> Evidence:
     """Return what the broker shows of an instrument, and of the trade where its closing fill was seen."""
-    wanted = normal(named)
+    wanted = normalize(named)
     trade = next((row for row in facts.store_trades or () if trade_id and row.trade_id == trade_id), None)
     mine = [
         one
@@ -85,7 +85,7 @@ def evidence_of(
     rows = [
         row
         for row in facts.broker_positions or ()
-        if is_same(normal(row), wanted) and may_be_of(row.account, account)
+        if is_same(normalize(row), wanted) and may_be_of(row.account, account)
     ]
     realized = rows[0].realized_pnl if len(rows) == 1 and rows[0].quantity == 0 else None
     if trade_id is not None and not is_day_sum_of(trade, rivals, facts.taken_at):
@@ -98,4 +98,4 @@ def _sentence(one: Fill) -> Iterator[str]:
     if one.quantity is not None and price is not None:
         side = "bought" if one.quantity > 0 else "sold"
         when = f" at {text_of(one.at)}" if one.at else ""
-        yield f"{side} {amount(abs(one.quantity or Decimal(0)))} at {price:g}{when}"
+        yield f"{side} {format_quantity(abs(one.quantity or Decimal(0)))} at {price:g}{when}"

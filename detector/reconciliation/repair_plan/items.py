@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, amount, normal
+from detector.domain.instrument import Instrument, format_quantity, normalize
 from detector.domain.store_rows import POSITION_STATE, StoredPosition
 from detector.reconciliation.close_check.working_exits import may_be_of
 from detector.reconciliation.comparison import compared
@@ -61,7 +61,7 @@ class Item:
 
     def covers(self, named: Instrument, account: str | None) -> bool:
         """Whether it speaks of that instrument, in that account."""
-        return may_be_of(self.account, account) and is_same(normal(self.traded), normal(named))
+        return may_be_of(self.account, account) and is_same(normalize(self.traded), normalize(named))
 
 
 def in_account(words: str, account: str | None) -> str:
@@ -88,9 +88,9 @@ def _item(facts: Facts, one: Difference, place: str, account: str | None) -> Ite
     waiting = in_flight(facts, one.instrument, account)
     rows = _open_rows(facts, one, account) if place == POSITION_STATE else []
     question = _question(one, rows, waiting)
-    said = () if one.kind == "unmanaged" else (f"{place}: open, {amount(one.internal)}",)
+    said = () if one.kind == "unmanaged" else (f"{place}: open, {format_quantity(one.internal)}",)
     column = quantity_column(one.internal, one.broker, is_unsigned=any(is_unsigned(row) for row in rows))
-    flat = "the broker is flat" if not one.broker else f"the broker holds {amount(one.broker)}"
+    flat = "the broker is flat" if not one.broker else f"the broker holds {format_quantity(one.broker)}"
     name = in_account(one.name, account)
     change = Change(place, name, (column,), in_account(flat, account))
     return Item(
@@ -112,15 +112,15 @@ def _open_rows(facts: Facts, one: Difference, account: str | None) -> list[Store
     return [
         row
         for row in facts.store_positions or ()
-        if row.held is not False
+        if row.is_effectively_open is not False
         and may_be_of(row.account, account)
-        and is_same(normal(row), normal(one.instrument))
+        and is_same(normalize(row), normalize(one.instrument))
     ]
 
 
 def _question(one: Difference, rows: Sequence[StoredPosition], waiting: tuple[str, ...]) -> str | None:
     """Return what a person has to decide, where no single row is the wrong one."""
-    held = amount(one.broker)
+    held = format_quantity(one.broker)
     if one.kind == "unmanaged":
         return (
             f"whether the runtime takes the {held} over, with a row of its own in {POSITION_STATE} and the orders that"

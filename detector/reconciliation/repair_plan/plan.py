@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, amount, instrument_of, normal
+from detector.domain.instrument import Instrument, format_quantity, get_instrument_name, normalize
 from detector.domain.runtime_rows import Trade
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 from detector.reconciliation.close_check.working_exits import may_be_of
@@ -75,7 +75,7 @@ class _Case:
         if not (changes or questions or in_memory):
             return None
         words = tuple(one.words for one in self.said)
-        name = instrument_of(self.named)
+        name = get_instrument_name(self.named)
         return Item(
             self.title,
             self.short,
@@ -101,7 +101,7 @@ class _Case:
             flat = (
                 "the broker is flat"
                 if self.quantity == 0
-                else f"the broker holds {amount(self.quantity or Decimal(0))}"
+                else f"the broker holds {format_quantity(self.quantity or Decimal(0))}"
             )
             flat, realized = in_account(flat, self.account), self.evidence.realized_pnl
             because = flat if realized is None else f"{flat} and realized {realized:,.2f}"
@@ -147,10 +147,10 @@ class _Case:
                 yield from self.evidence.gaps(ended)
         elif any(self._is_other_side(one) for one in self._stored):
             yield (
-                f"how it came that the broker holds {amount(self.quantity)}: see its fills before any row is changed"
+                f"how it came that the broker holds {format_quantity(self.quantity)}: see its fills before any row is changed"
             )
         elif held == {True, False} or (True in held and not self.alone and self.disputed):
-            yield f"how much of the {amount(self.quantity)} at the broker is this trade's"
+            yield f"how much of the {format_quantity(self.quantity)} at the broker is this trade's"
 
 
 def _money(number: float | None) -> str:
@@ -188,7 +188,7 @@ def _quantity(broker: Holdings | None, named: Instrument, account: str | None) -
 
 
 def _detail(named: Instrument) -> int:
-    one = normal(named)
+    one = normalize(named)
     return sum(getattr(one, part) is not None for part in ("symbol", "expiry", "strike", "right", "con_id"))
 
 
@@ -200,7 +200,7 @@ def _open_in(facts: Facts, named: Instrument, account: str | None) -> set[str]:
         row.trade_id
         for row in rows
         if row.trade_id
-        and row.held
+        and row.is_effectively_open
         and may_be_of(accounts.get(row.trade_id), account)
-        and is_same(normal(row), normal(named))
+        and is_same(normalize(row), normalize(named))
     }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from detector.domain.broker_rows import Holding
+from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
-from detector.domain.instrument import amount
+from detector.domain.instrument import format_quantity
 from detector.formats.plural import counted
 from detector.formats.times import span
 from detector.reconciliation.closed_trades import reopened
@@ -54,8 +54,8 @@ def _remembers(facts: Facts, found: Sequence[Item]) -> Iterator[str]:
 def exposed(facts: Facts, found: Sequence[Item]) -> tuple[str, ...]:
     """Return what the broker holds beside: while the runtime stands still, only orders at the broker protect it."""
     rows = [row for row in facts.broker_positions or () if row.quantity and not _is_named(row, found)]
-    return tuple(f"{amount(row.quantity)} {row.instrument}" for row in rows if row.quantity)
+    return tuple(f"{format_quantity(row.quantity)} {row.instrument_name}" for row in rows if row.quantity)
 
 
-def _is_named(row: Holding, found: Sequence[Item]) -> bool:
+def _is_named(row: BrokerPosition, found: Sequence[Item]) -> bool:
     return any(item.covers(row, row.account) for item in found if not item.position)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, amount, exact
-from detector.domain.runtime_rows import Position, Trade, other_ids
+from detector.domain.instrument import Instrument, format_quantity, to_exact_decimal
+from detector.domain.runtime_rows import Position, Trade, format_other_ids
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 from detector.formats.times import whole
 
@@ -44,7 +44,7 @@ class Saying:
         state = {True: "open", False: "closed", None: "does not say whether it is open"}[self.held]
         parts = [state]
         if self.held is not False and self.quantity is not None:
-            parts.append(amount(self.quantity))
+            parts.append(format_quantity(self.quantity))
         if self.exit_price is not None:
             parts.append(f"exit {whole(self.exit_price)}")
         if self.realized_pnl is not None:
@@ -55,12 +55,12 @@ class Saying:
 def quantity_column(said: Decimal, wanted: Decimal, *, is_unsigned: bool) -> Column:
     """Return the change of a quantity, both without a sign where a side beside it bears that."""
     old, new = (abs(said), abs(wanted)) if is_unsigned else (said, wanted)
-    return "quantity", amount(old), amount(new)
+    return "quantity", format_quantity(old), format_quantity(new)
 
 
 def is_unsigned(row: StoredPosition) -> bool:
     """Whether a short row writes its quantity without a sign, beside its side."""
-    signed = row.signed
+    signed = row.signed_quantity
     return signed is not None and signed < 0 and row.quantity is not None and row.quantity > 0
 
 
@@ -71,7 +71,7 @@ def title_of(facts: Facts, trade_id: str) -> str:
         next((found for row in rows if (found := getattr(row, name)) is not None), None)
         for name in ("signal_id", "position_id")
     )
-    return f"trade #{trade_id}{other_ids(signal, position)}"
+    return f"trade #{trade_id}{format_other_ids(signal, position)}"
 
 
 def sayings(facts: Facts, trade_id: str) -> tuple[Saying, ...]:
@@ -99,8 +99,8 @@ def _rows(facts: Facts, trade_id: str) -> Iterator[tuple[str, StoredPosition | T
 
 def _saying(place: str, row: StoredPosition | Trade | Position) -> Saying:
     if isinstance(row, Trade):
-        held = row.held if place == TRADES else row.closed_at is None
-        return Saying(place, held, row.signed, row, row.exit_price, row.realized_pnl, row.exit_reason)
+        held = row.is_effectively_open if place == TRADES else row.closed_at is None
+        return Saying(place, held, row.signed_quantity, row, row.exit_price, row.realized_pnl, row.exit_reason)
     if isinstance(row, StoredPosition):
-        return Saying(place, row.held, row.signed, row, is_unsigned=is_unsigned(row))
-    return Saying(place, True, exact(row.quantity), row)
+        return Saying(place, row.is_effectively_open, row.signed_quantity, row, is_unsigned=is_unsigned(row))
+    return Saying(place, True, to_exact_decimal(row.quantity), row)
