@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from detector.collectors._clients import World
 from detector.collectors._parallel import side_by_side
 from detector.collectors._source import Answer, Ask, Source
-from detector.settings import STATUS_URL, resolve
+from detector.settings import STATUS_URL, resolve_settings
 
 SLOW_SEC, ROUNDS = 1.0, 5
 GOAL_SEC, GOAL_RATIO = 1.3, 1.1
@@ -91,7 +91,7 @@ def _together(url: str, count: int) -> float:
     world = World({}, lambda: datetime.now(UTC))
 
     def once() -> None:
-        found = list(side_by_side(sources, resolve(), world))
+        found = list(side_by_side(sources, resolve_settings(), world))
         assert all(one.answer is not None for one in found)
 
     return _median(once)

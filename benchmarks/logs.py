@@ -12,8 +12,8 @@ from typing import Any
 from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import FIRST_RUN, evaluate
 from detector.formats.redaction import redacted
-from detector.logs.parse.scan import Lines, heard
-from detector.settings import RUNTIME, resolve
+from detector.logs.parse.scan import LogLines, scan_lines
+from detector.settings import RUNTIME, resolve_settings
 
 GOAL_SEC, COUNT, ROUNDS = 2.0, 100_000, 3
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
@@ -78,19 +78,19 @@ def _best(work: Callable[[], object]) -> float:
 
 
 def _hear(entries: list[dict[str, Any]]) -> None:
-    lines = Lines()
+    lines = LogLines()
     for entry in entries:
         lines.add(entry["message"], entry["timestamp"])
-    list(heard(lines, introduced=False))
+    list(scan_lines(lines, introduced=False))
 
 
 def _hear_text(text: str) -> None:
-    lines = Lines()
+    lines = LogLines()
     for piece in (text, f"CRITICAL {text}", f"Error 1100, reqId -1: {text}"):
         lines.add(piece, 0)
-    list(heard(lines, introduced=False))
+    list(scan_lines(lines, introduced=False))
 
 
 def _evaluate(document: dict[str, Any]) -> None:
-    settings = resolve()
+    settings = resolve_settings()
     evaluate(build_snapshot(redacted(document), now=NOW, runtime=settings[RUNTIME]), FIRST_RUN, settings)

@@ -19,9 +19,9 @@ from detector.settings import (
     RUNTIME,
     Setting,
     SettingsError,
-    edits,
+    measure_edit_distance,
     parse_env_file,
-    resolve,
+    resolve_settings,
 )
 
 RUNBOOK = {
@@ -64,12 +64,12 @@ EVENTS = {
 
 
 def read(texts: Mapping[str, str], origin: str = "environment") -> Any:
-    return resolve((origin, {PREFIX + name: text for name, text in texts.items()}))
+    return resolve_settings((origin, {PREFIX + name: text for name, text in texts.items()}))
 
 
 def faults(*layers: tuple[str, Mapping[str, str]]) -> list[str]:
     with pytest.raises(SettingsError) as caught:
-        resolve(*layers)
+        resolve_settings(*layers)
     return caught.value.faults
 
 
@@ -90,14 +90,14 @@ def value(name: str, text: str) -> Any:
 
 @pytest.mark.parametrize("name", RUNBOOK)
 def test_the_seven_of_the_runbook_keep_their_names_and_defaults(name):
-    found = resolve().values[name]
+    found = resolve_settings().values[name]
     assert (found, type(found)) == (RUNBOOK[name], int)
     assert DECLARED[name].default == RUNBOOK[name]
 
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_the_defaults_of_the_contract(name):
-    assert resolve().values[PREFIX + name] == EVENTS[name]
+    assert resolve_settings().values[PREFIX + name] == EVENTS[name]
 
 
 def test_every_setting_says_what_it_is_and_keeps_its_own_default_readable():
@@ -112,7 +112,7 @@ def test_every_setting_says_what_it_is_and_keeps_its_own_default_readable():
 
 
 def test_nothing_said_is_the_defaults():
-    found = resolve(("environment", {}))
+    found = resolve_settings(("environment", {}))
     assert found.values == {name: setting.default for name, setting in DECLARED.items()}
     assert set(found.origins.values()) == {"default"}
 
@@ -287,7 +287,7 @@ def test_a_name_one_or_two_letters_from_a_real_one_is_refused(name, meant):
     ],
 )
 def test_other_names_belong_to_the_bot_and_are_left_alone(name):
-    assert resolve(("environment", {name: "-1"})).values == resolve().values
+    assert resolve_settings(("environment", {name: "-1"})).values == resolve_settings().values
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_other_names_belong_to_the_bot_and_are_left_alone(name):
     ],
 )
 def test_letters_are_counted_as_levenshtein_did(one, other, most, distance):
-    assert edits(one, other, most) == edits(other, one, most) == distance
+    assert measure_edit_distance(one, other, most) == measure_edit_distance(other, one, most) == distance
 
 
 @given(one=st.text("abc", max_size=6), other=st.text("abc", max_size=6), most=st.integers(0, 3))
@@ -315,7 +315,7 @@ def test_the_distance_is_exact_up_to_the_most_and_one_more_beyond(one, other, mo
         same = full(left[1:], right[1:]) + (left[0] != right[0])
         return min(same, full(left[1:], right) + 1, full(left, right[1:]) + 1)
 
-    assert edits(one, other, most) == min(full(one, other), most + 1)
+    assert measure_edit_distance(one, other, most) == min(full(one, other), most + 1)
 
 
 # ---- all faults at once, and where a value came from ----------------------------------------------------------------
@@ -354,7 +354,7 @@ def test_a_bad_value_never_becomes_a_default_even_where_a_later_layer_is_good():
 
 
 def test_the_later_layer_wins_and_its_name_is_kept():
-    found = resolve(
+    found = resolve_settings(
         ("file", {"AEGIS_PT_GAP_SEC": "900", "AEGIS_PT_RUNTIME": "mine"}),
         ("environment", {"AEGIS_PT_GAP_SEC": "901"}),
     )
@@ -372,7 +372,7 @@ def test_a_default_that_someone_wrote_down_is_no_default():
 def test_any_text_is_taken_or_refused_in_a_sentence(texts):
     said: list[str] = []
     try:
-        resolve(("environment", texts))
+        resolve_settings(("environment", texts))
     except SettingsError as error:
         said = error.faults
     assert all(any(name in sentence for name in texts) for sentence in said)
@@ -431,4 +431,4 @@ def test_a_line_that_cannot_be_read_is_named_by_its_number_and_not_by_what_it_sa
 
 
 def test_a_file_may_not_name_another_one_but_it_may_be_written_there():
-    assert resolve(("file", {ENV_FILE.name: "other.env"}))[ENV_FILE] == "other.env"
+    assert resolve_settings(("file", {ENV_FILE.name: "other.env"}))[ENV_FILE] == "other.env"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from detector.clients.aws import READS
-from detector.settings import DECLARED, parse_env_file, resolve
+from detector.settings import DECLARED, parse_env_file, resolve_settings
 from tests.support.github_memory import WORKFLOW
 from tests.support.snapshots import ROOT
 from tests.support.workflow_files import WORKFLOWS, expressions, workflow
@@ -156,7 +156,7 @@ def test_the_committed_settings_are_settings_and_no_secrets():
     assert texts.items() <= every.items()
     assert every.keys() <= DECLARED.keys()
     assert not [name for name in every if DECLARED[name].secret]
-    resolve((ENV_FILE.name, every))
+    resolve_settings((ENV_FILE.name, every))
 
 
 def test_every_weekday_has_a_window_at_least_every_ten_minutes():

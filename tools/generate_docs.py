@@ -29,7 +29,7 @@ from detector.formats.strict_json import pretty
 from detector.render.rules import KINDS, lasts_words, limits_of, severity_words
 from detector.render.schemas import EVENT_FIELDS
 from detector.render.settings import default_shown, example_lines
-from detector.settings import DECLARED, resolve
+from detector.settings import DECLARED, resolve_settings
 from tools.time_to_told import table as time_to_told
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +46,7 @@ class DocumentationError(Exception):
 
 def events() -> Iterator[str]:
     """The table of all events, from the rules."""
-    defaults = resolve()
+    defaults = resolve_settings()
     yield from _table(
         ("event", "kind", "severity", "fires when", "settings", "escalates"),
         (

@@ -30,7 +30,7 @@ from detector.formats.times import parse_rfc3339, text_of
 from detector.profiles import builtin
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document
-from detector.settings import PREFIX, PROFILE, Settings, resolve
+from detector.settings import PREFIX, PROFILE, Settings, resolve_settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "fixtures" / "incidents"
 _NOW = re.compile(r"@now(?:-(\d+))?")
@@ -109,7 +109,7 @@ def incident(name: str) -> Incident:
     """Read one incident by its name."""
     document = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     settings = {PREFIX + key: value for key, value in document.get("settings", {}).items()}
-    made = resolve((name, {PROFILE.name: document["profile"], **settings}))
+    made = resolve_settings((name, {PROFILE.name: document["profile"], **settings}))
     profile = parse_profile(builtin(document["profile"]) or {})
     return Incident(
         name=name,

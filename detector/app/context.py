@@ -19,7 +19,7 @@ from detector.engine.catalog import all_rules
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import clean, clipped, one_line
 from detector.formats.times import TimeError, parse_run_time
-from detector.market.closures import NONE, parse_closures
+from detector.market.closures import NO_CLOSURES, parse_closures
 from detector.profiles import builtin, names
 from detector.render.annotations import inert
 from detector.settings import (
@@ -35,7 +35,7 @@ from detector.settings import (
     Settings,
     SettingsError,
     parse_env_file,
-    resolve,
+    resolve_settings,
 )
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Door:
             except SettingsError as error:
                 faults += error.faults
         try:
-            settings = resolve(*layers, ("--set", changes or {}))
+            settings = resolve_settings(*layers, ("--set", changes or {}))
         except SettingsError as error:
             raise Refused(*faults, *error.faults) from None
         if faults:
@@ -137,7 +137,7 @@ def _files(settings: Settings) -> dict[str, Any]:
     reads: dict[str, Callable[[], Any]] = {
         PROFILE.name: lambda: _profile(settings[PROFILE]),
         MARKET_CLOSURES.name: lambda: _file(
-            MARKET_CLOSURES.name, settings[MARKET_CLOSURES], parse_closures, NONE
+            MARKET_CLOSURES.name, settings[MARKET_CLOSURES], parse_closures, NO_CLOSURES
         ),
         MUTES.name: lambda: _file(
             MUTES.name, settings[MUTES], lambda document: parse_mutes(document, money), _NO_MUTES

@@ -29,7 +29,7 @@ from detector.settings import (
     RUNBOOK_URL,
     SESSION_SUMMARY,
     Settings,
-    secrets_of,
+    list_secrets,
 )
 
 _LONGEST_ERROR, _MOST_CHANNELS = 240, 30
@@ -97,7 +97,7 @@ class _Owed:
 
     def __init__(self, door: Door, settings: Settings, report: Report, link: str) -> None:
         self._clock = door.clock
-        self._secrets = secrets_of(settings)
+        self._secrets = list_secrets(settings)
         self.report = report
         channels = channels_of(door, settings)
         self._notices = _notices(settings, report, floors(channels))

@@ -11,7 +11,7 @@ from detector.app.network import reach_of
 from detector.formats.edge_error import CREDENTIALS, DENIED, MISSING, THROTTLED
 from detector.formats.strict_json import clipped
 from detector.settings import Settings
-from detector.settings.kinds import fault_of_url
+from detector.settings.kinds import find_url_fault
 
 if TYPE_CHECKING:
     from detector.clients.github import GitHub
@@ -66,7 +66,7 @@ def github_of(door: Door, settings: Settings, repository: str, seconds: float) -
     from detector.clients.github import API, GitHub
 
     api = door.environ.get("GITHUB_API_URL") or API
-    fault = fault_of_url(api, ("http", "https"))
+    fault = find_url_fault(api, ("http", "https"))
     if fault:
         raise Refused(f"GITHUB_API_URL {fault}")
     return GitHub(repository, reach_of(door, settings, seconds), door.clock, token_of(door), api)

@@ -11,14 +11,14 @@ from detector.app.context import Refused
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.formats.redaction import redacted
 from detector.formats.strict_json import DocumentError
-from detector.settings import RUNTIME, Settings, secrets_of
+from detector.settings import RUNTIME, Settings, list_secrets
 
 
 def redacted_with(document: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], Settings]:
     """Return both, redacted, so that a name that stands in both is still the same name."""
     texts = {name: value for name, value in settings.values.items() if isinstance(value, str)}
     # Without the names of sections and settings: a secret may be an ordinary word.
-    shown = redacted([list(document.values()), list(texts.values())], secrets_of(settings))
+    shown = redacted([list(document.values()), list(texts.values())], list_secrets(settings))
     values = {**settings.values, **dict(zip(texts, shown[1], strict=True))}
     return dict(zip(document, shown[0], strict=True)), replace(settings, values=values)
 

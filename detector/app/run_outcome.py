@@ -25,9 +25,9 @@ from detector.settings import (
     PING_URL,
     Settings,
     SettingsError,
-    any_source,
+    has_any_source,
     parse_env_file,
-    resolve,
+    resolve_settings,
 )
 
 _PING_SEC = 10.0
@@ -37,7 +37,7 @@ _TITLE = "PT health"
 def said_of(job: Job, report: Report) -> Iterator[str]:
     """Yield what every run of these settings must say: that nothing was looked at, that there is nobody to tell."""
     if not _anything_seen(report):
-        if any_source(job.settings) or job.options.snapshot is not None:
+        if has_any_source(job.settings) or job.options.snapshot is not None:
             yield "NOTHING WAS SEEN: no source said anything that is watched."
         else:
             yield "NOTHING WAS CHECKED: no source is configured."
@@ -121,7 +121,7 @@ def _of_the_switch(door: Door, env_file: str | None) -> Settings | None:
     names = (PING_URL.name, CA_FILE.name)
     found = {name: door.environ.get(name, texts.get(name, "")) for name in names}
     try:
-        return resolve(("environment", {name: text for name, text in found.items() if text}))
+        return resolve_settings(("environment", {name: text for name, text in found.items() if text}))
     except SettingsError:
         return None
 

@@ -42,7 +42,7 @@ from detector.settings import (
     SMTP_USER,
     Setting,
     Settings,
-    secrets_of,
+    list_secrets,
 )
 
 KIND = "email"
@@ -146,7 +146,7 @@ class Mail:
         mail = self._mail(message)
         headers = [f"{name}: {self._shown(name, text)}" for name, text in mail.items()]
         parts = [f"--- {part.get_content_type()}\n{part.get_content()}" for part in mail.iter_parts()]
-        return redacted_text("\n".join([*headers, "", *parts]), secrets_of(self._settings))
+        return redacted_text("\n".join([*headers, "", *parts]), list_secrets(self._settings))
 
     def _shown(self, name: str, text: str) -> str:
         """Return a header for people: an id would be taken for an address, and hidden whole."""

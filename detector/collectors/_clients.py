@@ -23,7 +23,7 @@ from detector.settings import (
     STATUS_URL,
     STATUS_USER,
     Settings,
-    basic_auth,
+    encode_basic_auth,
 )
 
 if TYPE_CHECKING:
@@ -99,5 +99,5 @@ def _credentials(settings: Settings) -> dict[Origin, str]:
     if settings[STATUS_URL] and settings[STATUS_TOKEN]:
         found[origin_of(settings[STATUS_URL])] = f"Bearer {settings[STATUS_TOKEN]}"
     elif settings[STATUS_URL] and settings[STATUS_USER]:
-        found[origin_of(settings[STATUS_URL])] = f"Basic {basic_auth(settings)}"
+        found[origin_of(settings[STATUS_URL])] = f"Basic {encode_basic_auth(settings)}"
     return found

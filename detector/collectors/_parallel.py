@@ -19,7 +19,7 @@ from detector.formats.edge_error import TIMEOUT, UNREADABLE, EdgeError
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import one_line
 from detector.formats.times import text_of
-from detector.settings import COLLECT_TIMEOUT_SEC, SOURCE_TIMEOUT_SEC, Settings, secrets_of
+from detector.settings import COLLECT_TIMEOUT_SEC, SOURCE_TIMEOUT_SEC, Settings, list_secrets
 
 _GRACE_SEC = 0.25  # for a source to say itself what it waited for
 _LONGEST_DETAIL = 300
@@ -82,7 +82,7 @@ def _answer(source: Source, settings: Settings, world: World, answers: SimpleQue
 
 
 def _failed(source: Source, began: float, error: EdgeError, settings: Settings) -> Collected:
-    said = one_line(redacted_text(str(error), secrets_of(settings)))
+    said = one_line(redacted_text(str(error), list_secrets(settings)))
     detail = said if len(said) <= _LONGEST_DETAIL else said[: _LONGEST_DETAIL - 1] + "…"
     return Collected(source, _since(began), None, error.reason, detail)
 

@@ -10,7 +10,7 @@ from detector.app.collect import Found, Looking, look, previous_of, snapshot_doc
 from detector.app.context import Door, clock_of
 from detector.app.output import show
 from detector.formats.strict_json import MAX_BYTES, canonical, pretty
-from detector.settings import any_source
+from detector.settings import has_any_source
 from detector.storage import file as local
 
 _UNDELIVERED = 3
@@ -36,7 +36,7 @@ def command(
     found = look(door, settings, Looking(clock, previous_of(previous, None), quiet=quiet))
     text = _text(snapshot_document(settings, found, clock()))
     if not quiet:
-        door.say(_summary(found) if any_source(settings) else _NOTHING)
+        door.say(_summary(found) if has_any_source(settings) else _NOTHING)
     if to is None:
         return show(door, text)
     try:

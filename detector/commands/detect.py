@@ -24,7 +24,7 @@ from detector.ledger import acknowledged
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document, stdout_document
 from detector.render.lines import decision_line, resolved_lines
-from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings, any_source
+from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings, has_any_source
 from detector.storage import file as local
 
 
@@ -71,7 +71,7 @@ def detect(door: Door, options: Options) -> int:
     document = _document(door)
     if options.previous is not None and document.get("previous") is not None:
         raise Refused("--previous and a `previous` section are given together; leave one out")
-    if not options.offline and any_source(settings):
+    if not options.offline and has_any_source(settings):
         document = _completed(door, options, settings, document)
         now = clock()
     snapshot, settings = snapshot_of(document, now, settings)

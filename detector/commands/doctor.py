@@ -31,7 +31,7 @@ from detector.settings import (
     STATUS_USER,
     Setting,
     Settings,
-    secrets_of,
+    list_secrets,
 )
 
 _FAILED = 1
@@ -66,7 +66,7 @@ def command(door: Door, /, as_json: bool, env_file: str | None) -> int:
             "channels": [_channel(one) for one in channels],
             "channels_not_configured": [_way(offer) for offer in silent(settings, world)],
         },
-        secrets_of(settings),
+        list_secrets(settings),
     )
     taken = show_json(door, document) if as_json else show_lines(door, _lines(document))
     return taken or (_FAILED if any(one.answer is None for one in found.collected) else 0)

@@ -13,7 +13,7 @@ from detector.app.runbook import runbook
 from detector.engine.catalog import all_rules, rule_named
 from detector.formats.strict_json import clipped
 from detector.ledger.run import OCCURRENCE_LOOKBACK_SEC
-from detector.logs.codes import explained
+from detector.logs.codes import find_code_entry
 from detector.render.explain import code_lines, explain_lines, section_of
 from detector.settings import Settings
 
@@ -36,7 +36,7 @@ def command(door: Door, /, event: str, env_file: str | None) -> int:
 
 
 def _code(number: str) -> Iterator[str]:
-    entry = explained(int(number)) if len(number) <= _LONGEST_CODE else None
+    entry = find_code_entry(int(number)) if len(number) <= _LONGEST_CODE else None
     if entry is None:
         raise Refused(f"no known source says what code {clipped(number)} means")
     return code_lines(entry, rule_named(entry.event) if entry.event else None)

@@ -19,7 +19,7 @@ from detector.formats.edge_error import MISSING, EdgeError
 from detector.formats.strict_json import clipped
 from detector.formats.times import text_of
 from detector.render.proof import health_lines, proven_line, run_line, seen_line
-from detector.settings.kinds import fault_of_url
+from detector.settings.kinds import find_url_fault
 
 _NOT_PROVEN, _NOT_TOLD = 1, 3
 _TIMEOUT_SEC = 1800  # 15 min until new triggers are everywhere, a period of 10 min, and 5 min for the run
@@ -126,7 +126,7 @@ def _worker_url(door: Door, given: str | None) -> str:
     url = (given or door.environ.get("WORKER_URL", "")).rstrip("/").removesuffix("/healthz").rstrip("/")
     if not url:
         raise Refused("say where the Worker answers: WORKER_URL=https://...")
-    fault = fault_of_url(url, ("https", "http"))
+    fault = find_url_fault(url, ("https", "http"))
     if fault:
         raise Refused(f"WORKER_URL {fault}")
     return url

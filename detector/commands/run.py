@@ -23,7 +23,7 @@ from detector.engine.evaluate import evaluate
 from detector.formats.edge_error import EdgeError
 from detector.formats.strict_json import MAX_BYTES, DocumentError, clipped, parse
 from detector.readers.previous import Expected
-from detector.settings import RUN_LANE, RUN_SOURCE, any_source
+from detector.settings import RUN_LANE, RUN_SOURCE, has_any_source
 from detector.storage.newest import Found
 
 
@@ -141,7 +141,7 @@ def _bytes(door: Door, path: str) -> bytes:
 
 def _looked(job: Job, document: dict[str, Any], found: Found) -> dict[str, Any]:
     """Return the document with what the configured sources say."""
-    if not any_source(job.settings):
+    if not has_any_source(job.settings):
         return document
     looking = Looking(job.clock, found.document, quiet=job.options.quiet)
     return completed(job.door, job.settings, document, looking) or document

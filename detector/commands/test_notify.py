@@ -18,7 +18,7 @@ from detector.formats.strict_json import clipped, one_line
 from detector.formats.times import text_of
 from detector.render.lines import shown_time
 from detector.render.message import Message
-from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Settings, secrets_of
+from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Settings, list_secrets
 
 
 @click.command(epilog="Example: python -m detector test-notify --dry-run")
@@ -41,7 +41,7 @@ def command(door: Door, /, wanted: str | None, dry_run: bool, now: str | None, e
         return show_lines(door, shown_lines(channels, shown))
     outcomes = {one.channel.name: one for one in tell_all(messages, settings[CHANNEL_TIMEOUT_SEC])}
     ordered = [outcomes[channel.name] for channel in channels]
-    printed = show_lines(door, _lines(ordered, secrets_of(settings)))
+    printed = show_lines(door, _lines(ordered, list_secrets(settings)))
     return UNDELIVERED if any(one.failed for one in ordered) else printed
 
 
@@ -57,7 +57,7 @@ def _chosen(channels: Sequence[Channel], wanted: str | None) -> list[Channel]:
 
 def _message(door: Door, settings: Settings, channel: Channel) -> Message:
     now = door.clock()
-    runtime = redacted_text(settings[RUNTIME], secrets_of(settings))
+    runtime = redacted_text(settings[RUNTIME], list_secrets(settings))
     return Message(
         kind="test",
         runtime=runtime,

@@ -15,8 +15,8 @@ from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.runtime_rows import Container, Order, Position, Service, Task, Tick, Trade
 from detector.domain.store_rows import StoredPosition
-from detector.logs.events import Logbook
-from detector.market.closures import NONE, Closures
+from detector.logs.events import LogHistory
+from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import Market
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class Facts:
     ran: frozenset[str] = frozenset()
     quiet: bool | None = None
     open_unwatched: float | None = None
-    closures: Closures = NONE
+    closures: Closures = NO_CLOSURES
 
     heartbeat_at: datetime | None = _build_fact(TIME, OLDER, "when the runtime last said that it is alive")
     pending_orders: int | None = _build_fact(COUNT, LARGER, "working orders of the runtime")
@@ -145,7 +145,7 @@ class Facts:
     tasks: tuple[Task, ...] | None = _build_section_fact("all tasks of the cluster")
     stopped_tasks: tuple[Task, ...] | None = _build_section_fact("recently stopped tasks of the cluster")
     containers: tuple[Container, ...] | None = _build_section_fact("containers of the standby host")
-    logs: Logbook | None = _build_section_fact("what the log lines say, and from when to when they were seen")
+    logs: LogHistory | None = _build_section_fact("what the log lines say, and from when to when they were seen")
     broker_as_of: datetime | None = _build_section_fact("when what the broker section says was true")
     broker_link: bool | None = _build_section_fact("whether the broker's own export was connected")
     broker_account: str | None = _build_section_fact("the account of the runtime, as an alias that keeps its kind")

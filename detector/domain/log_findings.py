@@ -9,8 +9,8 @@ from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding
 from detector.formats.plural import counted
 from detector.formats.times import text_of
-from detector.logs.bursts import repeated
-from detector.logs.events import LOOK_BACK, UNNAMED
+from detector.logs.bursts import find_repeated
+from detector.logs.events import MAX_NEWS_AGE, UNNAMED
 
 MOST_ORDERS = 20
 """Orders that are told one by one; a flood of them is told as one more event."""
@@ -23,9 +23,9 @@ def find_orders_in_logs(facts: Facts, kind: str, problem: str) -> Iterator[Findi
     history = facts.logs
     if history is None:
         return
-    oldest = facts.taken_at - LOOK_BACK
+    oldest = facts.taken_at - MAX_NEWS_AGE
     news = sorted(
-        (incident for incident in repeated(history, kind) if history.is_news(incident.last, oldest)),
+        (incident for incident in find_repeated(history, kind) if history.is_news(incident.last, oldest)),
         key=lambda incident: (incident.at, incident.key),
     )
     first, rest = news[:MOST_ORDERS], news[MOST_ORDERS:]

@@ -9,30 +9,30 @@ from detector.domain.facts import Facts
 from detector.logs.bursts import (
     UNREACHED_WITHIN,
     Starts,
-    conflicts,
-    gateway_failures,
-    repeated,
-    severe_bursts,
+    find_session_conflicts,
+    find_gateway_failures,
+    find_repeated,
+    find_severe_bursts,
 )
 from detector.logs.events import (
     CONNECTED,
     DISCLAIMER,
-    FILL,
+    UNKNOWN_FILL,
     LOGGED_IN,
-    LOOK_BACK,
+    MAX_NEWS_AGE,
     MARGIN,
-    OUTCOME,
+    OUTCOME_UNKNOWN,
     SEVERE,
-    UNREACHED,
-    Logbook,
+    CONNECT_FAILED,
+    LogHistory,
     LogMemory,
-    Mark,
-    Spell,
+    LogEvent,
+    LogIncident,
 )
-from detector.logs.outages import dead_streams, farm_episodes, link_episodes
+from detector.logs.outages import find_dead_streams, find_farm_outages, find_link_outages
 from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
 
-_UNLINKED_KINDS = (SEVERE, UNREACHED, CONNECTED, LOGGED_IN, DISCLAIMER)
+_UNLINKED_KINDS = (SEVERE, CONNECT_FAILED, CONNECTED, LOGGED_IN, DISCLAIMER)
 _MOST_INCIDENTS, _MOST_EVENTS, _MOST_STARTS = 60, 200, 40
 _STARTS_MAX_AGE = timedelta(hours=2)
 _MAINTENANCE = timedelta(hours=6)  # longer than any quiet window
@@ -65,44 +65,44 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
     starts = collect_starts(facts, settings[START_GRACE_SEC])
     latest = min(history.to, history.newest or history.to)
     incidents = [
-        *link_episodes(history),
-        *farm_episodes(history),
-        *dead_streams(history),
-        *conflicts(history),
-        *severe_bursts(history, settings[SEVERE_LOG_CRITICAL], starts),
-        *gateway_failures(history, starts),
-        *(incident for kind in (MARGIN, OUTCOME, FILL) for incident in repeated(history, kind)),
+        *find_link_outages(history),
+        *find_farm_outages(history),
+        *find_dead_streams(history),
+        *find_session_conflicts(history),
+        *find_severe_bursts(history, settings[SEVERE_LOG_CRITICAL], starts),
+        *find_gateway_failures(history, starts),
+        *(incident for kind in (MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL) for incident in find_repeated(history, kind)),
     ]
     recent_starts = [at for at in sorted(set(starts.times)) if at >= history.to - _STARTS_MAX_AGE]
     return LogMemory(
         to=history.to,
         since=history.since,
         newest=history.newest,
-        spells=_limit_incidents(incidents, latest - LOOK_BACK),
+        spells=_limit_incidents(incidents, latest - MAX_NEWS_AGE),
         marks=_list_unlinked_events(history, latest - UNREACHED_WITHIN),
         starts=tuple(at for at in recent_starts if at != _get_engine_start(facts))[-_MOST_STARTS:],
         engine_started_at=_get_engine_start(facts),
         verdict=history.verdict,
         proven_at=history.proven_at,
-        owed_at=history.owed_at,
+        owed_at=history.proof_due_since,
         tail=history.tail,
         whole=history.whole,
         ending=history.ending,
     )
 
 
-def _limit_incidents(incidents: Iterable[Spell], oldest: datetime) -> tuple[Spell, ...]:
+def _limit_incidents(incidents: Iterable[LogIncident], oldest: datetime) -> tuple[LogIncident, ...]:
     """Return the spells that are open or recent, the newest where there are too many, the open ones first."""
     kept = [incident for incident in incidents if incident.is_open or (incident.until or incident.last) >= oldest - _get_extra_retention(incident)]
     kept.sort(key=lambda incident: (incident.is_open, incident.last), reverse=True)
     return tuple(sorted(kept[:_MOST_INCIDENTS], key=lambda incident: (incident.since, incident.kind, incident.key)))
 
 
-def _get_extra_retention(incident: Spell) -> timedelta:
+def _get_extra_retention(incident: LogIncident) -> timedelta:
     """Return how much longer than others it is kept: a stream that died in a quiet window is told at its end."""
     return _MAINTENANCE if incident.is_stream else timedelta()
 
 
-def _list_unlinked_events(history: Logbook, oldest: datetime) -> tuple[Mark, ...]:
-    recent = [event for event in history.of(*_UNLINKED_KINDS) if event.at >= oldest]
+def _list_unlinked_events(history: LogHistory, oldest: datetime) -> tuple[LogEvent, ...]:
+    recent = [event for event in history.list_events(*_UNLINKED_KINDS) if event.at >= oldest]
     return tuple(recent[-_MOST_EVENTS:])

@@ -27,7 +27,7 @@ from detector.engine.coverage import Covered, cover
 from detector.engine.decision import decide
 from detector.engine.gather import facts_of, unread
 from detector.formats.times import seconds_between
-from detector.market.closures import NONE, Closures
+from detector.market.closures import NO_CLOSURES, Closures
 from detector.reconciliation.closed_trades import closed_to_remember
 from detector.reconciliation.prices import prices_to_remember
 from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, Settings
@@ -43,7 +43,7 @@ class Files:
     """The parsed contents of the files that settings name."""
 
     profile: Profile
-    closures: Closures = NONE
+    closures: Closures = NO_CLOSURES
     mutes: tuple[Mute, ...] = ()
 
 
@@ -51,7 +51,7 @@ class Files:
 def _files(settings: Settings) -> Files:
     return Files(
         settings.files.get(PROFILE.name) or parse_profile({}),
-        settings.files.get(MARKET_CLOSURES.name, NONE),
+        settings.files.get(MARKET_CLOSURES.name, NO_CLOSURES),
         settings.files.get(MUTES.name, ()),
     )
 

@@ -14,8 +14,8 @@ from detector.domain.section_reading import Reading
 from detector.domain.snapshot import SECTIONS, Snapshot
 from detector.engine.catalog import all_readers
 from detector.market.closures import Closures
-from detector.market.hours import market_at, open_seconds
-from detector.market.maintenance import in_quiet_window
+from detector.market.hours import get_market_at, count_open_seconds
+from detector.market.maintenance import is_in_maintenance
 from detector.readers.sources import read_sources
 from detector.settings import CLOCK_SKEW_SEC, IBKR_REGION, OPEN_GRACE_MINUTE, SOURCE_STALE_SEC
 
@@ -46,7 +46,7 @@ def facts_of(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Fa
     return Facts(
         taken_at=taken_at,
         runtime=snapshot.runtime,
-        market=market_at(taken_at, closures, settings[OPEN_GRACE_MINUTE]),
+        market=get_market_at(taken_at, closures, settings[OPEN_GRACE_MINUTE]),
         before=context.previous_run,
         provenance=provenance,
         invalid=tuple(dict.fromkeys(fault for reading in readings for fault in reading.invalid)),
@@ -58,7 +58,7 @@ def facts_of(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Fa
         errors=tuple(gathered.errors),
         ran=frozenset(gathered.ran),
         open_unwatched=_open_unwatched(context, taken_at, closures),
-        quiet=in_quiet_window(taken_at, settings[IBKR_REGION], closures),
+        quiet=is_in_maintenance(taken_at, settings[IBKR_REGION], closures),
         closures=closures,
         **values,
     )
@@ -67,7 +67,7 @@ def facts_of(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Fa
 def _open_unwatched(context: ReadContext, taken_at: datetime, closures: Closures) -> float | None:
     """Return the seconds of regular session since the previous run; None without one."""
     since = context.previous_run.taken_at
-    return None if since is None else open_seconds(since, taken_at, closures)
+    return None if since is None else count_open_seconds(since, taken_at, closures)
 
 
 def _read_section(

@@ -11,7 +11,7 @@ from detector.domain.rule import RANK, Severity
 from detector.domain.session_day import SessionDay
 from detector.formats.times import seconds_between
 from detector.market.closures import Closures
-from detector.market.hours import MarketUnknown, Session, new_york_day, session_on
+from detector.market.hours import MarketUnknown, Session, to_new_york_day, get_session_on
 
 _MOST_DAYS = 4  # the running one and the last three that are over
 _LOOK_BACK_DAYS = 6
@@ -37,7 +37,7 @@ def tallied(days: Sequence[SessionDay], look: Look, closures: Closures) -> tuple
     known = {one.day: one for one in days}
     try:
         for day, session in _begun_sessions(look, closures):
-            if session.holds(look.taken_at):
+            if session.is_open_at(look.taken_at):
                 known[day] = _counted(known.get(day) or _fresh(day, session), look)
             elif look.before is not None and session.closes > look.before:
                 known.setdefault(day, _fresh(day, session))
@@ -49,10 +49,10 @@ def tallied(days: Sequence[SessionDay], look: Look, closures: Closures) -> tuple
 
 def _begun_sessions(look: Look, closures: Closures) -> Iterable[tuple[str, Session]]:
     """Yield the sessions of the last days that have begun, oldest first."""
-    today = new_york_day(look.taken_at)
+    today = to_new_york_day(look.taken_at)
     for back in range(_LOOK_BACK_DAYS, -1, -1):
         day: date = today - timedelta(days=back)
-        session = session_on(day, closures)
+        session = get_session_on(day, closures)
         if session is not None and session.opens <= look.taken_at:
             yield day.isoformat(), session
 

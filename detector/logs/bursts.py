@@ -12,18 +12,18 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from detector.logs.events import (
-    ASKING,
-    CONFLICT,
+    ID_PROBE,
+    SESSION_CONFLICT,
     CONNECTED,
     DISCLAIMER,
-    FAILED,
+    GATEWAY_FAILED,
     GATEWAY,
     LOGGED_IN,
     SEVERE,
-    UNREACHED,
-    Logbook,
-    Mark,
-    Spell,
+    CONNECT_FAILED,
+    LogHistory,
+    LogEvent,
+    LogIncident,
 )
 
 SEVERE_WITHIN: Final = timedelta(seconds=600)
@@ -31,7 +31,7 @@ CONFLICT_WITHIN: Final = timedelta(seconds=60)
 REPEATED_WITHIN: Final = timedelta(seconds=3600)
 UNREACHED_WITHIN: Final = timedelta(seconds=900)
 UNREACHED_TIMES: Final = 3
-_ONE_ATTEMPT: Final = timedelta(seconds=1)
+_SAME_ATTEMPT: Final = timedelta(seconds=1)
 _AFTER_DISCLAIMER: Final = timedelta(seconds=10)
 
 
@@ -42,83 +42,83 @@ class Starts:
     times: Sequence[datetime]
     grace: timedelta
 
-    def cover(self, at: datetime) -> bool:
+    def is_within_grace(self, at: datetime) -> bool:
         """Whether a line of that time belongs to a start."""
         return any(start <= at <= start + self.grace for start in self.times)
 
 
-def conflicts(book: Logbook) -> list[Spell]:
+def find_session_conflicts(history: LogHistory) -> list[LogIncident]:
     """Return the session conflicts, oldest first: those within 60 s of the first are one.
 
     Where the paper disclaimer was refused just before, a client asks in vain whether its id is in use.
     """
-    refused = [mark.at for mark in book.of(DISCLAIMER)]
-    real = [
-        mark
-        for mark in book.of(CONFLICT)
-        if mark.key != ASKING or not any(at <= mark.at <= at + _AFTER_DISCLAIMER for at in refused)
+    disclaimers = [event.at for event in history.list_events(DISCLAIMER)]
+    real_conflicts = [
+        event
+        for event in history.list_events(SESSION_CONFLICT)
+        if event.key != ID_PROBE or not any(at <= event.at <= at + _AFTER_DISCLAIMER for at in disclaimers)
     ]
-    return _lumped(book.carried(CONFLICT), [replace(mark, key="") for mark in real], CONFLICT_WITHIN)
+    return _group_events(history.list_carried(SESSION_CONFLICT), [replace(event, key="") for event in real_conflicts], CONFLICT_WITHIN)
 
 
-def repeated(book: Logbook, kind: str) -> list[Spell]:
+def find_repeated(history: LogHistory, kind: str) -> list[LogIncident]:
     """Return the spells of one kind by key, oldest first: what is said again within the hour is one."""
-    return _lumped(book.carried(kind), book.of(kind), REPEATED_WITHIN, chained=True)
+    return _group_events(history.list_carried(kind), history.list_events(kind), REPEATED_WITHIN, chained=True)
 
 
-def _lumped(
-    carried: Iterable[Spell], marks: Iterable[Mark], within: timedelta, chained: bool = False
-) -> list[Spell]:
-    found: dict[str, list[Spell]] = {}
-    for one in sorted(carried, key=lambda one: one.since):
-        found.setdefault(one.key, []).append(one)
-    for mark in sorted(marks, key=lambda mark: mark.at):
-        spells = found.setdefault(mark.key, [])
-        index = begun_before(spells, mark.at)
-        if index is not None and _joins(spells[index], mark, within, chained):
-            spells[index] = replace(spells[index], last=max(spells[index].last, mark.at))
+def _group_events(
+    carried: Iterable[LogIncident], events: Iterable[LogEvent], within: timedelta, chained: bool = False
+) -> list[LogIncident]:
+    by_key: dict[str, list[LogIncident]] = {}
+    for incident in sorted(carried, key=lambda incident: incident.since):
+        by_key.setdefault(incident.key, []).append(incident)
+    for event in sorted(events, key=lambda event: event.at):
+        incidents = by_key.setdefault(event.key, [])
+        index = find_latest_begun(incidents, event.at)
+        if index is not None and _should_join(incidents[index], event, within, chained):
+            incidents[index] = replace(incidents[index], last=max(incidents[index].last, event.at))
         else:
-            new = Spell(mark.kind, mark.at, mark.at, mark.at, key=mark.key, note=mark.note)
-            spells.insert(0 if index is None else index + 1, new)
-    return sorted((one for spells in found.values() for one in spells), key=lambda one: (one.since, one.key))
+            new = LogIncident(event.kind, event.at, event.at, event.at, key=event.key, note=event.note)
+            incidents.insert(0 if index is None else index + 1, new)
+    return sorted((incident for incidents in by_key.values() for incident in incidents), key=lambda incident: (incident.since, incident.key))
 
 
-def begun_before(spells: Sequence[Spell], at: datetime) -> int | None:
+def find_latest_begun(incidents: Sequence[LogIncident], at: datetime) -> int | None:
     """Return the index of the latest of the ordered spells that had begun by then, or None."""
-    index = len(spells) - 1
-    while index >= 0 and spells[index].since > at:
+    index = len(incidents) - 1
+    while index >= 0 and incidents[index].since > at:
         index -= 1
     return index if index >= 0 else None
 
 
-def _joins(one: Spell, mark: Mark, within: timedelta, chained: bool) -> bool:
-    return mark.at <= max(one.last, (one.last if chained else one.since) + within)
+def _should_join(incident: LogIncident, event: LogEvent, within: timedelta, chained: bool) -> bool:
+    return event.at <= max(incident.last, (incident.last if chained else incident.since) + within)
 
 
-def severe_bursts(book: Logbook, limit: int, starts: Starts) -> list[Spell]:
+def find_severe_bursts(history: LogHistory, limit: int, starts: Starts) -> list[LogIncident]:
     """Return the bursts of severe lines, oldest first: `limit` lines within 600 s, and what follows closely."""
-    found = sorted(book.carried(SEVERE), key=lambda one: one.since)
-    window: list[datetime] = []
-    for mark in loose_severe(book, starts):
-        near = begun_before(found, mark.at)
-        if near is not None and _follows(found[near], mark, SEVERE_WITHIN):
-            found[near] = replace(found[near], last=max(found[near].last, mark.at))
-            window = []
+    bursts = sorted(history.list_carried(SEVERE), key=lambda burst: burst.since)
+    recent: list[datetime] = []
+    for event in list_severe_events(history, starts):
+        index = find_latest_begun(bursts, event.at)
+        if index is not None and _is_continued_by(bursts[index], event, SEVERE_WITHIN):
+            bursts[index] = replace(bursts[index], last=max(bursts[index].last, event.at))
+            recent = []
             continue
-        window = [at for at in window if mark.at - at <= SEVERE_WITHIN] + [mark.at]
-        if len(window) >= limit:
-            found.append(Spell(SEVERE, window[0], mark.at, mark.at))
-            found.sort(key=lambda one: one.since)
-            window = []
-    return found
+        recent = [at for at in recent if event.at - at <= SEVERE_WITHIN] + [event.at]
+        if len(recent) >= limit:
+            bursts.append(LogIncident(SEVERE, recent[0], event.at, event.at))
+            bursts.sort(key=lambda burst: burst.since)
+            recent = []
+    return bursts
 
 
-def loose_severe(book: Logbook, starts: Starts) -> list[Mark]:
+def list_severe_events(history: LogHistory, starts: Starts) -> list[LogEvent]:
     """Return the severe lines that count, in order: none of the first seconds of a task."""
-    return sorted((mark for mark in book.of(SEVERE) if not starts.cover(mark.at)), key=lambda mark: mark.at)
+    return sorted((event for event in history.list_events(SEVERE) if not starts.is_within_grace(event.at)), key=lambda event: event.at)
 
 
-def most_within(times: Sequence[datetime], within: timedelta) -> int:
+def count_most_within(times: Sequence[datetime], within: timedelta) -> int:
     """Return the largest number of the ordered times that lie within one span, both ends included."""
     most = first = 0
     for index, at in enumerate(times):
@@ -128,42 +128,42 @@ def most_within(times: Sequence[datetime], within: timedelta) -> int:
     return most
 
 
-def gateway_failures(book: Logbook, starts: Starts) -> list[Spell]:
+def find_gateway_failures(history: LogHistory, starts: Starts) -> list[LogIncident]:
     """Return the gateway's failures, oldest first: said outright, or three attempts within 900 s in vain.
 
     A failure ends by a success; what fails again before that, within the hour, is the same one.
     """
-    found = sorted(book.carried(GATEWAY), key=lambda one: one.since)
-    handled = max((one.until or one.last for one in found), default=None)
+    failures = sorted(history.list_carried(GATEWAY), key=lambda failure: failure.since)
+    handled_until = max((failure.until or failure.last for failure in failures), default=None)
     attempts: list[tuple[datetime, set[str]]] = []
-    for mark in sorted(book.of(FAILED, UNREACHED, CONNECTED, LOGGED_IN), key=lambda mark: mark.at):
-        if handled is not None and mark.at < handled:
+    for event in sorted(history.list_events(GATEWAY_FAILED, CONNECT_FAILED, CONNECTED, LOGGED_IN), key=lambda event: event.at):
+        if handled_until is not None and event.at < handled_until:
             continue
-        latest = found[-1] if found and found[-1].until is None else None
-        if mark.kind in (CONNECTED, LOGGED_IN):
+        latest = failures[-1] if failures and failures[-1].until is None else None
+        if event.kind in (CONNECTED, LOGGED_IN):
             attempts = []
             if latest is not None:
-                found[-1] = replace(latest, until=mark.at)
-        elif mark.kind == FAILED or not starts.cover(mark.at):
-            tried = _attempted(attempts, mark)
-            if latest is not None and _follows(latest, mark, REPEATED_WITHIN):
-                found[-1] = replace(latest, last=max(latest.last, mark.at))
-            elif mark.kind == FAILED or len(tried) >= UNREACHED_TIMES:
-                since = tried[0][0] if tried else mark.at
-                found.append(Spell(GATEWAY, since, mark.at, mark.at, note=mark.note))
-            attempts = tried
-    return found
+                failures[-1] = replace(latest, until=event.at)
+        elif event.kind == GATEWAY_FAILED or not starts.is_within_grace(event.at):
+            recent = _update_attempts(attempts, event)
+            if latest is not None and _is_continued_by(latest, event, REPEATED_WITHIN):
+                failures[-1] = replace(latest, last=max(latest.last, event.at))
+            elif event.kind == GATEWAY_FAILED or len(recent) >= UNREACHED_TIMES:
+                since = recent[0][0] if recent else event.at
+                failures.append(LogIncident(GATEWAY, since, event.at, event.at, note=event.note))
+            attempts = recent
+    return failures
 
 
-def _attempted(attempts: list[tuple[datetime, set[str]]], mark: Mark) -> list[tuple[datetime, set[str]]]:
+def _update_attempts(attempts: list[tuple[datetime, set[str]]], event: LogEvent) -> list[tuple[datetime, set[str]]]:
     """Return the attempts within the span; lines of different forms within a second are of one attempt."""
-    near = [one for one in attempts if mark.at - one[0] <= UNREACHED_WITHIN]
-    if mark.kind == FAILED:
-        return near
-    if near and mark.at - near[-1][0] <= _ONE_ATTEMPT and mark.key not in near[-1][1]:
-        return [*near[:-1], (near[-1][0], near[-1][1] | {mark.key})]
-    return [*near, (mark.at, {mark.key})]
+    recent = [attempt for attempt in attempts if event.at - attempt[0] <= UNREACHED_WITHIN]
+    if event.kind == GATEWAY_FAILED:
+        return recent
+    if recent and event.at - recent[-1][0] <= _SAME_ATTEMPT and event.key not in recent[-1][1]:
+        return [*recent[:-1], (recent[-1][0], recent[-1][1] | {event.key})]
+    return [*recent, (event.at, {event.key})]
 
 
-def _follows(one: Spell, mark: Mark, within: timedelta) -> bool:
-    return one.since <= mark.at <= one.last + within
+def _is_continued_by(incident: LogIncident, event: LogEvent, within: timedelta) -> bool:
+    return incident.since <= event.at <= incident.last + within

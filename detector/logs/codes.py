@@ -12,8 +12,8 @@ from typing import Final
 
 LINK_LOST, LINK_RESTORED = "link lost", "link restored"
 FARM_BROKEN, FARM_OK, FARM_IDLE = "farm broken", "farm ok", "farm idle"
-STREAM_DEAD, CONFLICT, CANNOT_CONNECT = "stream dead", "session conflict", "cannot connect"
-MARGIN, DISCLAIMER, COMPETING = "margin", "disclaimer", "competing session"
+STREAM_DEAD, SESSION_CONFLICT, CANNOT_CONNECT = "stream dead", "session conflict", "cannot connect"
+MARGIN, DISCLAIMER, COMPETING_SESSION = "margin", "disclaimer", "competing session"
 NOTICE, WARNED, REFUSED, FAULT = "notice", "warning", "refused", "error"
 
 _IBKR = "IBKR, TWS API message codes"
@@ -23,10 +23,10 @@ _OWN_EVENT: Final[Mapping[str, str]] = {
     FARM_BROKEN: "farm_unhealed",
     FARM_OK: "farm_unhealed",
     STREAM_DEAD: "farm_unhealed",
-    CONFLICT: "session_conflict",
+    SESSION_CONFLICT: "session_conflict",
     CANNOT_CONNECT: "gateway_failure",
     MARGIN: "margin_notice",
-    COMPETING: "market_data_10197",
+    COMPETING_SESSION: "market_data_10197",
 }
 _BENIGN: Final = frozenset({FARM_IDLE, NOTICE, WARNED, DISCLAIMER})
 
@@ -70,10 +70,10 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (2159, FARM_IDLE, "a security-definition farm is inactive and available on demand", "twsapi group"),
     (10182, STREAM_DEAD, "live updates could not be requested: the stream is dead and does not resume", "ib_insync #256"),
     # Sessions and connecting.
-    (326, CONFLICT, "the client id is already in use", _IBKR),
+    (326, SESSION_CONFLICT, "the client id is already in use", _IBKR),
     (162, WARNED, "historical-data service error; a session conflict where it names a different IP address", _IBKR),
     (10189, WARNED, "tick-by-tick data refused: no permission, or a session from a different IP address", _IBKR),
-    (10197, COMPETING, "no market data during a competing live session", _IBKR),
+    (10197, COMPETING_SESSION, "no market data during a competing live session", _IBKR),
     (501, NOTICE, "already connected", _IBKR),
     (502, CANNOT_CONNECT, "no connection to TWS or the gateway; made by the client, never in TWS's log", _IBKR),
     (503, FAULT, "TWS is out of date", _IBKR),
@@ -156,7 +156,7 @@ IBC_EXITS: Final[Mapping[int, str]] = {
 IBC_EXIT_RANGE: Final = range(1100, 1113)
 
 
-def explained(code: int) -> CodeEntry | None:
+def find_code_entry(code: int) -> CodeEntry | None:
     """Return what a message code means, or None where no source says it.
 
     Unlisted codes from 2100 to 2199 are IBKR's band of warnings.
@@ -166,7 +166,7 @@ def explained(code: int) -> CodeEntry | None:
     return CodeEntry(code, NOTICE, "a warning of TWS", _IBKR) if code in _WARNING_BAND else None
 
 
-def ibc_exit(number: int) -> int | None:
+def find_ibc_exit(number: int) -> int | None:
     """Return IBC's error code for an exit code as logged, also modulo 256; None where it is none of IBC's."""
     for code in IBC_EXIT_RANGE:
         if number in (code, code % 256):
@@ -174,7 +174,7 @@ def ibc_exit(number: int) -> int | None:
     return None
 
 
-def speaking_codes() -> Iterator[int]:
+def iter_event_codes() -> Iterator[int]:
     """Yield the codes that may make a line speak to a rule."""
     yield from (162, 10189)
     yield from (entry.code for entry in CODES.values() if entry.event or entry.kind == DISCLAIMER)

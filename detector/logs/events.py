@@ -11,29 +11,29 @@ from datetime import datetime, timedelta
 from typing import Final
 
 # What a line can say.
-LOST, BACK = "link lost", "link back"
-FARM_DOWN, FARM_UP, FARMS_UP, STREAM_DEAD = "farm down", "farm up", "all farms up", "stream dead"
-CONFLICT, DISCLAIMER = "session conflict", "disclaimer"
-SEVERE, FAILED, UNREACHED, CONNECTED, LOGGED_IN = (
+LINK_LOST, LINK_RESTORED = "link lost", "link back"
+FARM_DOWN, FARM_UP, ALL_FARMS_UP, STREAM_DEAD = "farm down", "farm up", "all farms up", "stream dead"
+SESSION_CONFLICT, DISCLAIMER = "session conflict", "disclaimer"
+SEVERE, GATEWAY_FAILED, CONNECT_FAILED, CONNECTED, LOGGED_IN = (
     "severe", "gateway failed", "not reached", "connected", "logged in"
 )  # fmt: skip
-MARGIN, OUTCOME, FILL = "margin", "outcome unknown", "unknown fill"
-PROVEN, DIFFERS, OWES = "proven", "differs", "owes a proof"
+MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL = "margin", "outcome unknown", "unknown fill"
+RECONCILED, MISMATCH, PROOF_DUE = "proven", "differs", "owes a proof"
 
 # What a spell is about, where that is no kind of mark.
 LINK, FARM, GATEWAY = "link", "farm", "gateway"
 
-LOOK_BACK: Final = timedelta(seconds=3600)
+MAX_NEWS_AGE: Final = timedelta(seconds=3600)
 """How old what happened may be to be told by a run that sees it for the first time without a memory."""
 
 DATA_LOST: Final = "data lost"
 RECONNECT: Final = "reconnect"
-ASKING: Final = "asking"  # a client that only asks whether its id is in use
+ID_PROBE: Final = "asking"  # a client that only asks whether its id is in use
 UNNAMED: Final = "unnamed"  # the subject where a line names no order and no farm
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LogEvent:
     """One thing that one line says, and when: of which farm, order or form (`key`), in which words (`note`).
 
     `line` tells two lines of the same moment apart; `farms` are those listed as not connected.
@@ -48,7 +48,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
+class LogIncident:
     """One occurrence: its first line, the line that made it one (`at`), its latest line, and its end.
 
     `until` is the counterpart that ended it; None where it is still open or has none. `alone` is a
@@ -90,11 +90,11 @@ class LogMemory:
     to: datetime
     since: datetime
     newest: datetime | None = None
-    spells: tuple[Spell, ...] = ()
-    marks: tuple[Mark, ...] = ()
+    spells: tuple[LogIncident, ...] = ()
+    marks: tuple[LogEvent, ...] = ()
     starts: tuple[datetime, ...] = ()
     engine_started_at: datetime | None = None
-    verdict: Mark | None = None
+    verdict: LogEvent | None = None
     proven_at: datetime | None = None
     owed_at: datetime | None = None
     tail: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class LogMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Logbook:
+class LogHistory:
     """The log lines of a run, together with what earlier runs carried over.
 
     `marks` are those of this run and the loose ones of earlier runs, in their order. `newest` is the time of
@@ -113,24 +113,24 @@ class Logbook:
     to: datetime
     since: datetime
     newest: datetime | None = None
-    seen_to: datetime | None = None
-    marks: tuple[Mark, ...] = ()
+    previous_newest: datetime | None = None
+    events: tuple[LogEvent, ...] = ()
     memory: LogMemory | None = None
-    verdict: Mark | None = None
+    verdict: LogEvent | None = None
     proven_at: datetime | None = None
-    owed_at: datetime | None = None
+    proof_due_since: datetime | None = None
     tail: tuple[str, ...] = ()
     whole: bool = False
     ending: str = ""
 
-    def carried(self, *kinds: str) -> list[Spell]:
+    def list_carried(self, *kinds: str) -> list[LogIncident]:
         """Return the spells of these kinds that earlier runs carried over."""
-        return [spell for spell in self.memory.spells if spell.kind in kinds] if self.memory else []
+        return [incident for incident in self.memory.spells if incident.kind in kinds] if self.memory else []
 
-    def of(self, *kinds: str) -> list[Mark]:
+    def list_events(self, *kinds: str) -> list[LogEvent]:
         """Return the marks of these kinds in their order."""
-        return [mark for mark in self.marks if mark.kind in kinds]
+        return [event for event in self.events if event.kind in kinds]
 
     def is_news(self, at: datetime, oldest: datetime) -> bool:
         """Whether something of that time is told: it is recent, or no run saw that far before."""
-        return at >= oldest or (self.seen_to is not None and at > self.seen_to)
+        return at >= oldest or (self.previous_newest is not None and at > self.previous_newest)

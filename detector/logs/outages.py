@@ -11,136 +11,136 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from detector.logs.bursts import begun_before
+from detector.logs.bursts import find_latest_begun
 from detector.logs.events import (
-    BACK,
+    LINK_RESTORED,
     DATA_LOST,
     FARM,
     FARM_DOWN,
     FARM_UP,
-    FARMS_UP,
+    ALL_FARMS_UP,
     LINK,
     LOGGED_IN,
-    LOST,
+    LINK_LOST,
     STREAM_DEAD,
     UNNAMED,
-    Logbook,
-    Mark,
-    Spell,
+    LogHistory,
+    LogEvent,
+    LogIncident,
 )
 
 SAME_RECOVERY: Final = timedelta(seconds=60)
 """One recovery is logged by every client and by the gateway itself."""
 
-_FLAPPED: Final = timedelta(seconds=600)
-_LOOKED_BACK: Final = timedelta(hours=6)
+_FLAP_WITHIN: Final = timedelta(seconds=600)
+_MAX_AGE: Final = timedelta(hours=6)
 _BY_LOGIN: Final = "login"
 
 
-def link_episodes(book: Logbook) -> list[Spell]:
+def find_link_outages(history: LogHistory) -> list[LogIncident]:
     """Return every episode of the link, oldest first; the last one may be open.
 
     It ends by a line that says that the link is back, or by a new gateway session that logged in. A line
     that says so without a loss before is an episode that was not seen to begin.
     """
-    episodes: list[Spell] = []
-    for mark in _in_order(_link_marks(book.carried(LINK)), book.of(LOST, BACK, LOGGED_IN)):
-        latest = episodes[-1] if episodes else None
+    outages: list[LogIncident] = []
+    for event in _merge_events(_to_link_events(history.list_carried(LINK)), history.list_events(LINK_LOST, LINK_RESTORED, LOGGED_IN)):
+        latest = outages[-1] if outages else None
         is_open = latest is not None and latest.until is None
-        if mark.kind == LOST:
+        if event.kind == LINK_LOST:
             if latest is not None and is_open:
-                episodes[-1] = replace(latest, last=mark.at)
+                outages[-1] = replace(latest, last=event.at)
             else:
-                episodes.append(Spell(LINK, mark.at, mark.at, mark.at, note=mark.note))
+                outages.append(LogIncident(LINK, event.at, event.at, event.at, note=event.note))
         elif latest is not None and is_open:
-            episodes[-1] = _ended(latest, mark)
-        elif mark.kind == BACK:
-            if latest is not None and latest.until and mark.at - latest.until <= SAME_RECOVERY:
-                episodes[-1] = _with_recovery(latest, mark)
+            outages[-1] = _close_outage(latest, event)
+        elif event.kind == LINK_RESTORED:
+            if latest is not None and latest.until and event.at - latest.until <= SAME_RECOVERY:
+                outages[-1] = _add_recovery(latest, event)
             else:
-                alone = Spell(LINK, mark.at, mark.at, mark.at, mark.at, note=mark.note, alone=True)
-                episodes.append(_with_recovery(alone, mark))
-    return episodes
+                recovery = LogIncident(LINK, event.at, event.at, event.at, event.at, note=event.note, alone=True)
+                outages.append(_add_recovery(recovery, event))
+    return outages
 
 
-def _link_marks(episodes: Iterable[Spell]) -> Iterator[Mark]:
-    for one in episodes:
-        if not one.alone:
-            yield Mark(one.since, LOST, note=one.note)
-            yield Mark(one.last, LOST, note=one.note)
-        if one.until is not None:
-            kind = LOGGED_IN if one.key == _BY_LOGIN else BACK
-            yield Mark(one.until, kind, DATA_LOST if one.data_lost else "", one.note, farms=one.farms)
+def _to_link_events(outages: Iterable[LogIncident]) -> Iterator[LogEvent]:
+    for outage in outages:
+        if not outage.alone:
+            yield LogEvent(outage.since, LINK_LOST, note=outage.note)
+            yield LogEvent(outage.last, LINK_LOST, note=outage.note)
+        if outage.until is not None:
+            kind = LOGGED_IN if outage.key == _BY_LOGIN else LINK_RESTORED
+            yield LogEvent(outage.until, kind, DATA_LOST if outage.data_lost else "", outage.note, farms=outage.farms)
 
 
-def _ended(episode: Spell, mark: Mark) -> Spell:
-    ended = replace(episode, until=mark.at, key=_BY_LOGIN if mark.kind == LOGGED_IN else "")
-    return _with_recovery(ended, mark)
+def _close_outage(outage: LogIncident, event: LogEvent) -> LogIncident:
+    closed = replace(outage, until=event.at, key=_BY_LOGIN if event.kind == LOGGED_IN else "")
+    return _add_recovery(closed, event)
 
 
-def _with_recovery(episode: Spell, mark: Mark) -> Spell:
+def _add_recovery(outage: LogIncident, event: LogEvent) -> LogIncident:
     return replace(
-        episode,
-        data_lost=episode.data_lost or mark.key == DATA_LOST,
-        farms=tuple(dict.fromkeys((*episode.farms, *mark.farms))),
+        outage,
+        data_lost=outage.data_lost or event.key == DATA_LOST,
+        farms=tuple(dict.fromkeys((*outage.farms, *event.farms))),
     )
 
 
-def _in_order(carried: Iterable[Mark], read: Iterable[Mark]) -> list[Mark]:
+def _merge_events(carried: Iterable[LogEvent], current: Iterable[LogEvent]) -> list[LogEvent]:
     """Return the marks by time, each once; at the same moment what is carried over comes first."""
-    once: dict[object, Mark] = {}
-    for mark in (*carried, *read):
-        once.setdefault((mark.at, mark.kind, mark.key, mark.farms), mark)
-    return sorted(once.values(), key=lambda mark: mark.at)
+    unique: dict[object, LogEvent] = {}
+    for event in (*carried, *current):
+        unique.setdefault((event.at, event.kind, event.key, event.farms), event)
+    return sorted(unique.values(), key=lambda event: event.at)
 
 
-def farm_episodes(book: Logbook) -> list[Spell]:
+def find_farm_outages(history: LogHistory) -> list[LogIncident]:
     """Return every episode of every farm, oldest first; a farm is well again only by a line of its own name."""
-    done: list[Spell] = []
-    broken: dict[str, Spell] = {}
-    for mark in _in_order(_farm_marks(book.carried(FARM)), book.of(FARM_DOWN, FARM_UP, FARMS_UP)):
-        if mark.kind == FARM_DOWN:
-            old = broken.get(mark.key)
-            new = Spell(FARM, mark.at, mark.at, mark.at, key=mark.key, note=mark.note)
-            broken[mark.key] = replace(old, last=mark.at) if old else new
+    ended: list[LogIncident] = []
+    broken: dict[str, LogIncident] = {}
+    for event in _merge_events(_to_farm_events(history.list_carried(FARM)), history.list_events(FARM_DOWN, FARM_UP, ALL_FARMS_UP)):
+        if event.kind == FARM_DOWN:
+            old = broken.get(event.key)
+            new = LogIncident(FARM, event.at, event.at, event.at, key=event.key, note=event.note)
+            broken[event.key] = replace(old, last=event.at) if old else new
         else:
-            for farm in [mark.key] if mark.kind == FARM_UP else list(broken):
+            for farm in [event.key] if event.kind == FARM_UP else list(broken):
                 if farm in broken:
-                    done.append(replace(broken.pop(farm), until=mark.at))
-    return sorted((*done, *broken.values()), key=lambda one: (one.since, one.key))
+                    ended.append(replace(broken.pop(farm), until=event.at))
+    return sorted((*ended, *broken.values()), key=lambda outage: (outage.since, outage.key))
 
 
-def _farm_marks(episodes: Iterable[Spell]) -> Iterator[Mark]:
-    for one in episodes:
-        yield Mark(one.since, FARM_DOWN, one.key, one.note)
-        yield Mark(one.last, FARM_DOWN, one.key, one.note)
-        if one.until is not None:
-            yield Mark(one.until, FARM_UP, one.key)
+def _to_farm_events(outages: Iterable[LogIncident]) -> Iterator[LogEvent]:
+    for outage in outages:
+        yield LogEvent(outage.since, FARM_DOWN, outage.key, outage.note)
+        yield LogEvent(outage.last, FARM_DOWN, outage.key, outage.note)
+        if outage.until is not None:
+            yield LogEvent(outage.until, FARM_UP, outage.key)
 
 
-def dead_streams(book: Logbook) -> list[Spell]:
+def find_dead_streams(history: LogHistory) -> list[LogIncident]:
     """Return each death of live streams, oldest first: 10182, by the farm that was down just before.
 
     A farm's recovery does not bring its streams back. Several streams die with one farm.
     """
-    farms = farm_episodes(book)
-    found = sorted(book.carried(STREAM_DEAD), key=lambda one: one.since)
-    for mark in sorted(book.of(STREAM_DEAD), key=lambda mark: mark.at):
-        index = begun_before(found, mark.at)
-        if index is not None and mark.at <= found[index].last + SAME_RECOVERY:
-            found[index] = replace(found[index], last=max(found[index].last, mark.at))
+    farm_outages = find_farm_outages(history)
+    deaths = sorted(history.list_carried(STREAM_DEAD), key=lambda death: death.since)
+    for event in sorted(history.list_events(STREAM_DEAD), key=lambda event: event.at):
+        index = find_latest_begun(deaths, event.at)
+        if index is not None and event.at <= deaths[index].last + SAME_RECOVERY:
+            deaths[index] = replace(deaths[index], last=max(deaths[index].last, event.at))
             continue
-        key = _down_at(farms, mark.at) or mark.key or UNNAMED
-        new = Spell(STREAM_DEAD, mark.at, mark.at, mark.at, key=key, note=mark.note)
-        found.insert(0 if index is None else index + 1, new)
-    return found
+        key = _find_broken_farm(farm_outages, event.at) or event.key or UNNAMED
+        new = LogIncident(STREAM_DEAD, event.at, event.at, event.at, key=key, note=event.note)
+        deaths.insert(0 if index is None else index + 1, new)
+    return deaths
 
 
-def _down_at(farms: list[Spell], at: datetime) -> str | None:
+def _find_broken_farm(outages: list[LogIncident], at: datetime) -> str | None:
     """Return the farm that broke last before that time and was not well for long, or None."""
-    index = begun_before(farms, at)
-    while index is not None and index >= 0 and at - farms[index].since <= _LOOKED_BACK:
-        if at <= (farms[index].until or at) + _FLAPPED:
-            return farms[index].key
+    index = find_latest_begun(outages, at)
+    while index is not None and index >= 0 and at - outages[index].since <= _MAX_AGE:
+        if at <= (outages[index].until or at) + _FLAP_WITHIN:
+            return outages[index].key
         index -= 1
     return None

@@ -35,7 +35,7 @@ class Closures:
         return hash((self.closed, frozenset(self.early.items())))
 
 
-NONE: Final = Closures()
+NO_CLOSURES: Final = Closures()
 
 
 def parse_closures(document: Mapping[str, object]) -> Closures:
@@ -43,38 +43,38 @@ def parse_closures(document: Mapping[str, object]) -> Closures:
 
     `reason` is for people and may be left out. Raises `ValueError` that names the entry and what is wrong with it.
     """
-    found: dict[date, time | None] = {}
+    days: dict[date, time | None] = {}
     for kind, rows in document.items():
         if kind not in _KEYS or not isinstance(rows, list):
-            raise ValueError(f"{kind}: must be one of {', '.join(f'[[{known}]]' for known in _KEYS)}")
+            raise ValueError(f"{kind}: must be one of {', '.join(f'[[{key}]]' for key in _KEYS)}")
         for number, entry in enumerate(rows, start=1):
             try:
-                day = _announced_day(entry, _KEYS[kind])
-                if day in found:
+                day = _parse_day(entry, _KEYS[kind])
+                if day in days:
                     raise ValueError(f"{day} stands in another entry already")
-                found[day] = _announced_close(entry.get("closes")) if kind == "early_close" else None
+                days[day] = _parse_early_close(entry.get("closes")) if kind == "early_close" else None
             except ValueError as error:
                 raise ValueError(f"[[{kind}]] number {number}: {error}") from None
-    early = {day: closes for day, closes in found.items() if closes is not None}
-    return Closures(frozenset(found.keys() - early.keys()), early)
+    early = {day: closes for day, closes in days.items() if closes is not None}
+    return Closures(frozenset(days.keys() - early.keys()), early)
 
 
-def _announced_day(entry: Mapping[str, object], known: tuple[str, ...]) -> date:
+def _parse_day(entry: Mapping[str, object], keys: tuple[str, ...]) -> date:
     if not isinstance(entry, dict) or not isinstance(entry.get("reason", ""), str):
-        raise ValueError(f"must be a table of {', '.join(known)}, with a text as reason")
-    for key in sorted(entry.keys() - set(known)):
-        raise ValueError(f"unknown key {key!r}; known are {', '.join(known)}")
+        raise ValueError(f"must be a table of {', '.join(keys)}, with a text as reason")
+    for key in sorted(entry.keys() - set(keys)):
+        raise ValueError(f"unknown key {key!r}; known are {', '.join(keys)}")
     day = entry.get("date")
     if not isinstance(day, date) or isinstance(day, datetime):
         raise ValueError(f"date must be a TOML date such as 2026-11-27, not {day!r}")
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ValueError(outside(day))
+        raise ValueError(describe_outside_years(day))
     if day.weekday() >= SATURDAY:
         raise ValueError(f"{day} is a {day:%A}, when the market is closed anyway")
     return day
 
 
-def _announced_close(text: object) -> time:
+def _parse_early_close(text: object) -> time:
     try:
         closes = time.fromisoformat(text if isinstance(text, str) else "")
     except ValueError:
@@ -84,6 +84,6 @@ def _announced_close(text: object) -> time:
     return closes
 
 
-def outside(day: date) -> str:
+def describe_outside_years(day: date) -> str:
     """Say that a day lies outside the years of the table."""
     return f"{day} is outside the exchange calendar, which covers {FIRST_YEAR} to {LAST_YEAR}"

@@ -9,26 +9,26 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from detector.market.closures import Closures
-from detector.market.hours import market_at
-from detector.market.maintenance import quiet_window_end
+from detector.market.hours import get_market_at
+from detector.market.maintenance import find_maintenance_end
 
 BEFORE_OPEN = timedelta(seconds=3600)
 
 
-def loud_from(since: datetime, region: str, closures: Closures) -> datetime:
+def compute_alert_time(since: datetime, region: str, closures: Closures) -> datetime:
     """Return from when on what began at `since` is told: at once, or when its quiet window is over.
 
     The hour before the open is never quiet. Where the calendar cannot say, nothing is.
     """
-    ends = quiet_window_end(since, region, closures)
-    if ends is None:
+    ends_at = find_maintenance_end(since, region, closures)
+    if ends_at is None:
         return since
-    opens_in = market_at(since, closures).opens_in
+    opens_in = get_market_at(since, closures).opens_in
     if opens_in is not None:
-        ends = min(ends, since + timedelta(seconds=opens_in) - BEFORE_OPEN)
-    return max(ends, since)
+        ends_at = min(ends_at, since + timedelta(seconds=opens_in) - BEFORE_OPEN)
+    return max(ends_at, since)
 
 
-def stayed_quiet(since: datetime, until: datetime, region: str, closures: Closures) -> bool:
+def is_within_maintenance(since: datetime, until: datetime, region: str, closures: Closures) -> bool:
     """Whether an episode ended, or goes on until now, before it became loud."""
-    return since <= until < loud_from(since, region, closures)
+    return since <= until < compute_alert_time(since, region, closures)

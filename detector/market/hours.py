@@ -14,10 +14,10 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.market._nyse_table import CLOSED, EARLY, EARLY_CLOSE, FIRST_YEAR, LAST_YEAR
-from detector.market.closures import CLOSES, NONE, OPENS, SATURDAY, Closures, outside
+from detector.market.closures import CLOSES, NO_CLOSURES, OPENS, SATURDAY, Closures, describe_outside_years
 
 NEW_YORK: Final = "America/New_York"
-LOOK_AHEAD_DAYS: Final = 10
+MAX_CLOSED_DAYS: Final = 10
 """How far `opens_in` looks: the longest closure since 1933 (September 2001) lasted six days with its weekend."""
 
 GRACE_MINUTES: Final = range(30, 90)
@@ -41,7 +41,7 @@ class Session:
     opens: datetime
     closes: datetime
 
-    def holds(self, moment: datetime) -> bool:
+    def is_open_at(self, moment: datetime) -> bool:
         """Whether `moment` (aware) lies in the session."""
         return self.opens <= moment < self.closes
 
@@ -59,7 +59,7 @@ class Market:
     closes_at: datetime | None = None
 
 
-def market_at(moment: datetime, closures: Closures = NONE, grace_minute: int = 35) -> Market:
+def get_market_at(moment: datetime, closures: Closures = NO_CLOSURES, grace_minute: int = 35) -> Market:
     """The market at `moment` (aware, else `ValueError`).
 
     `grace_minute` counts from 09:00 New York (75 is 10:15), one of `GRACE_MINUTES`, else `ValueError`: the open market
@@ -67,14 +67,14 @@ def market_at(moment: datetime, closures: Closures = NONE, grace_minute: int = 3
     """
     if grace_minute not in GRACE_MINUTES:
         raise ValueError(f"grace_minute must be in {GRACE_MINUTES}, not {grace_minute}")
-    moment = in_utc(moment)
+    moment = to_utc(moment)
     try:
-        day = new_york_day(moment)
-        session = session_on(day, closures)
-    except MarketUnknown as unknown:
-        return Market(is_open=None, why_unknown=unknown.reason)
-    if session is None or not session.holds(moment):
-        return Market(is_open=False, past_grace=False, opens_in=_opens_in(moment, day, closures))
+        day = to_new_york_day(moment)
+        session = get_session_on(day, closures)
+    except MarketUnknown as error:
+        return Market(is_open=None, why_unknown=error.reason)
+    if session is None or not session.is_open_at(moment):
+        return Market(is_open=False, past_grace=False, opens_in=_compute_opens_in(moment, day, closures))
     open_for = (moment - session.opens).total_seconds()
     return Market(
         is_open=True,
@@ -85,42 +85,42 @@ def market_at(moment: datetime, closures: Closures = NONE, grace_minute: int = 3
     )
 
 
-def session_on(day: date, closures: Closures = NONE) -> Session | None:
+def get_session_on(day: date, closures: Closures = NO_CLOSURES) -> Session | None:
     """The session of a New York calendar day; None on a known non-trading day. Raises `MarketUnknown`."""
-    return _session(day, closures)
+    return _build_session(day, closures)
 
 
-def open_seconds(start: datetime, end: datetime, closures: Closures = NONE) -> float | None:
+def count_open_seconds(start: datetime, end: datetime, closures: Closures = NO_CLOSURES) -> float | None:
     """Seconds of regular session in [start, end), both aware, else `ValueError`; None when any day of it is unknown."""
-    start, end = in_utc(start), in_utc(end)
+    start, end = to_utc(start), to_utc(end)
     if end <= start:
         return 0.0
     try:
-        first, last = new_york_day(start), new_york_day(end - _INSTANT)
-        held = _since_new_year(last, end, closures) - _since_new_year(first, start, closures)
+        first, last = to_new_york_day(start), to_new_york_day(end - _INSTANT)
+        total = _compute_session_time_in_year(last, end, closures) - _compute_session_time_in_year(first, start, closures)
         for year in range(first.year, last.year):
-            held += _banked(year, closures)[-1]
+            total += _compute_running_totals(year, closures)[-1]
     except MarketUnknown:
         return None
-    return held.total_seconds()
+    return total.total_seconds()
 
 
-def in_utc(moment: datetime) -> datetime:
+def to_utc(moment: datetime) -> datetime:
     """`moment` in UTC; raises `ValueError` when it names no zone."""
     if moment.utcoffset() is None:
         raise ValueError(f"{moment.isoformat()} names no time zone")
     return moment.astimezone(UTC)
 
 
-def new_york_day(moment: datetime) -> date:
+def to_new_york_day(moment: datetime) -> date:
     """The date in New York at `moment` (aware). Raises `MarketUnknown`."""
     try:
-        return moment.astimezone(zone(NEW_YORK)).date()
+        return moment.astimezone(load_zone(NEW_YORK)).date()
     except OverflowError:
-        raise MarketUnknown(outside(moment.date())) from None
+        raise MarketUnknown(describe_outside_years(moment.date())) from None
 
 
-def zone(name: str) -> ZoneInfo:
+def load_zone(name: str) -> ZoneInfo:
     """The IANA zone `name`; raises `MarketUnknown` where this machine has no zone database or lacks it."""
     try:
         return ZoneInfo(name)
@@ -129,22 +129,22 @@ def zone(name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=16_384)
-def _session(day: date, closures: Closures) -> Session | None:
+def _build_session(day: date, closures: Closures) -> Session | None:
     if isinstance(day, datetime):
         raise TypeError("a session belongs to a date in New York, not to a datetime")
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise MarketUnknown(outside(day))
-    new_york, listed = zone(NEW_YORK), f"{day:%m-%d}"
-    if day.weekday() >= SATURDAY or listed in CLOSED[day.year] or day in closures.closed:
+        raise MarketUnknown(describe_outside_years(day))
+    new_york, month_day = load_zone(NEW_YORK), f"{day:%m-%d}"
+    if day.weekday() >= SATURDAY or month_day in CLOSED[day.year] or day in closures.closed:
         return None
-    closes = closures.early.get(day, EARLY_CLOSE if listed in EARLY[day.year] else CLOSES)
+    closes = closures.early.get(day, EARLY_CLOSE if month_day in EARLY[day.year] else CLOSES)
     return Session(*(datetime.combine(day, hour, new_york).astimezone(UTC) for hour in (OPENS, closes)))
 
 
-def _opens_in(moment: datetime, day: date, closures: Closures) -> float | None:
+def _compute_opens_in(moment: datetime, day: date, closures: Closures) -> float | None:
     try:
-        for ahead in range(LOOK_AHEAD_DAYS + 1):
-            session = session_on(day + timedelta(days=ahead), closures)
+        for ahead in range(MAX_CLOSED_DAYS + 1):
+            session = get_session_on(day + timedelta(days=ahead), closures)
             if session is not None and session.opens > moment:
                 return (session.opens - moment).total_seconds()
     except MarketUnknown:
@@ -153,20 +153,20 @@ def _opens_in(moment: datetime, day: date, closures: Closures) -> float | None:
 
 
 @lru_cache(maxsize=256)
-def _banked(year: int, closures: Closures) -> tuple[timedelta, ...]:
+def _compute_running_totals(year: int, closures: Closures) -> tuple[timedelta, ...]:
     """The session time of `year` before each of its days; the last entry is the whole year."""
-    banked, day = [timedelta()], date(year, 1, 1)
+    totals, day = [timedelta()], date(year, 1, 1)
     while day.year == year:
-        session = session_on(day, closures)
-        banked.append(banked[-1] + (session.closes - session.opens if session else timedelta()))
+        session = get_session_on(day, closures)
+        totals.append(totals[-1] + (session.closes - session.opens if session else timedelta()))
         day += timedelta(days=1)
-    return tuple(banked)
+    return tuple(totals)
 
 
-def _since_new_year(day: date, moment: datetime, closures: Closures) -> timedelta:
+def _compute_session_time_in_year(day: date, moment: datetime, closures: Closures) -> timedelta:
     """The session time from the first of January up to `moment`, which lies on `day` or is its end."""
-    session = session_on(day, closures)
+    session = get_session_on(day, closures)
     today = timedelta()
     if session is not None and moment > session.opens:
         today = min(moment, session.closes) - session.opens
-    return _banked(day.year, closures)[day.timetuple().tm_yday - 1] + today
+    return _compute_running_totals(day.year, closures)[day.timetuple().tm_yday - 1] + today

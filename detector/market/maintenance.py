@@ -15,17 +15,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 
-from detector.market.closures import NONE, Closures
-from detector.market.hours import NEW_YORK, MarketUnknown, in_utc, new_york_day, session_on, zone
+from detector.market.closures import NO_CLOSURES, Closures
+from detector.market.hours import NEW_YORK, MarketUnknown, to_utc, to_new_york_day, get_session_on, load_zone
 
-LINGERS: Final = timedelta(seconds=600)
+RELOGIN_MARGIN: Final = timedelta(seconds=600)
 """How much longer than its row a window lasts (EVENTS.md): a gateway logs in again after the reset."""
 
 _FRIDAY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class MaintenanceWindow:
     """One row of the table in its own zone; `ends` not after `starts` is on the next day, no `weekday` is daily."""
 
     zone: str
@@ -33,66 +33,66 @@ class Window:
     ends: time
     weekday: int | None = None
 
-    def span_from(self, day: date) -> tuple[datetime, datetime] | None:
+    def compute_span(self, day: date) -> tuple[datetime, datetime] | None:
         """The window that starts on `day`, [start, end + `LINGERS`) in UTC. Raises `MarketUnknown`."""
         if self.weekday not in (None, day.weekday()):
             return None
-        last = day if self.starts < self.ends else day + timedelta(days=1)
-        here = zone(self.zone)
-        starts = datetime.combine(day, self.starts, here).astimezone(UTC)
-        return starts, datetime.combine(last, self.ends, here).astimezone(UTC) + LINGERS
+        end_day = day if self.starts < self.ends else day + timedelta(days=1)
+        local_zone = load_zone(self.zone)
+        starts = datetime.combine(day, self.starts, local_zone).astimezone(UTC)
+        return starts, datetime.combine(end_day, self.ends, local_zone).astimezone(UTC) + RELOGIN_MARGIN
 
 
-_WEEKEND: Final = Window(NEW_YORK, time(22, 45), time(3), _FRIDAY)
+_WEEKEND: Final = MaintenanceWindow(NEW_YORK, time(22, 45), time(3), _FRIDAY)
 
-WINDOWS: Final[dict[str, tuple[Window, ...]]] = {
-    "america": (Window(NEW_YORK, time(23, 30), time(2)), _WEEKEND),
-    "europe": (Window("Europe/Zurich", time(6, 25), time(7, 45)), _WEEKEND),
+MAINTENANCE_WINDOWS: Final[dict[str, tuple[MaintenanceWindow, ...]]] = {
+    "america": (MaintenanceWindow(NEW_YORK, time(23, 30), time(2)), _WEEKEND),
+    "europe": (MaintenanceWindow("Europe/Zurich", time(6, 25), time(7, 45)), _WEEKEND),
     "asia": (
-        Window("Asia/Hong_Kong", time(4, 45), time(6, 5)),
-        Window("Asia/Hong_Kong", time(20, 15), time(21, 15)),
+        MaintenanceWindow("Asia/Hong_Kong", time(4, 45), time(6, 5)),
+        MaintenanceWindow("Asia/Hong_Kong", time(20, 15), time(21, 15)),
         _WEEKEND,
     ),
 }
-REGIONS: Final = tuple(WINDOWS)
+REGIONS: Final = tuple(MAINTENANCE_WINDOWS)
 """What `AEGIS_PT_IBKR_REGION` may say: where the account's server stands."""
 
 
-def in_quiet_window(moment: datetime, region: str, closures: Closures = NONE) -> bool | None:
+def is_in_maintenance(moment: datetime, region: str, closures: Closures = NO_CLOSURES) -> bool | None:
     """Whether IBKR may be resetting its servers at `moment` (aware); None when the market is unknown.
 
     Raises `ValueError` for a naive `moment` and for a region that is none of `REGIONS`.
     """
     try:
-        return _end(moment, region, closures) is not None
+        return _find_end(moment, region, closures) is not None
     except MarketUnknown:
         return None
 
 
-def quiet_window_end(moment: datetime, region: str, closures: Closures = NONE) -> datetime | None:
+def find_maintenance_end(moment: datetime, region: str, closures: Closures = NO_CLOSURES) -> datetime | None:
     """When the quiet that `moment` lies in is over, in UTC, `LINGERS` included; None outside and when unknown.
 
     The weekend reset outlasts every daily window that it overlaps. Raises as `in_quiet_window` does.
     """
     try:
-        return _end(moment, region, closures)
+        return _find_end(moment, region, closures)
     except MarketUnknown:
         return None
 
 
-def _end(moment: datetime, region: str, closures: Closures) -> datetime | None:
-    if region not in WINDOWS:
+def _find_end(moment: datetime, region: str, closures: Closures) -> datetime | None:
+    if region not in MAINTENANCE_WINDOWS:
         raise ValueError(f"unknown region {region!r}; known are {', '.join(REGIONS)}")
-    moment = in_utc(moment)
-    session = session_on(new_york_day(moment), closures)
-    spans = _spans(region, moment.date())
-    if session is not None and session.holds(moment):
+    moment = to_utc(moment)
+    session = get_session_on(to_new_york_day(moment), closures)
+    spans = _list_spans(region, moment.date())
+    if session is not None and session.is_open_at(moment):
         return None
     return max((end for start, end in spans if start <= moment < end), default=None)
 
 
 @lru_cache(maxsize=4096)
-def _spans(region: str, day: date) -> tuple[tuple[datetime, datetime], ...]:
+def _list_spans(region: str, day: date) -> tuple[tuple[datetime, datetime], ...]:
     """Every window of the region that a moment of the UTC `day` may lie in. Raises `MarketUnknown`."""
     starts = [day + timedelta(days=ahead) for ahead in range(-1, 2)]
-    return tuple(span for window in WINDOWS[region] for start in starts if (span := window.span_from(start)))
+    return tuple(span for window in MAINTENANCE_WINDOWS[region] for start in starts if (span := window.compute_span(start)))

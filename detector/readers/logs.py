@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import kind_of
-from detector.market.closures import NONE
-from detector.market.maintenance import in_quiet_window
+from detector.market.closures import NO_CLOSURES
+from detector.market.maintenance import is_in_maintenance
 from detector.settings import IBKR_REGION, MARKET_CLOSURES, Settings
 
 if TYPE_CHECKING:
-    from detector.logs.parse.scan import Lines
+    from detector.logs.parse.scan import LogLines
 
 SECTIONS = ("logs",)
 _FACT = "logs"
@@ -28,8 +28,8 @@ _MILLISECONDS_FROM = 100_000_000_000
 
 def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     """Read what the lines say; an empty list that was read says that there was nothing."""
-    from detector.logs.parse.history import Window, opened  # noqa: PLC0415 - nor for this
-    from detector.logs.parse.scan import Lines  # noqa: PLC0415 - only a run that has lines pays for it
+    from detector.logs.parse.history import LogWindow, build_history  # noqa: PLC0415 - nor for this
+    from detector.logs.parse.scan import LogLines  # noqa: PLC0415 - only a run that has lines pays for it
 
     about: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
     entries = about.get("events")
@@ -38,7 +38,7 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
             reading.add_fault("logs.events", f"is {kind_of(entries)}, not a list")
         return
     reading.read_paths.add("logs.events")
-    lines = Lines()
+    lines = LogLines()
     now = int(reading.taken_at.timestamp() * 1000)
     for entry in entries:
         _add(entry, lines, reading, now)
@@ -47,21 +47,21 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
         reading.partial.add(_FACT)
     to = reading.read_value("time", "logs.to", about.get("to")) or reading.as_of
     since = reading.read_value("time", "logs.from", about.get("from"))
-    window = Window(
+    window = LogWindow(
         since=since,
         to=min(to, reading.taken_at),
         cut=_FACT in reading.partial,
         zone=context.profile.zone,
-        quiet=partial(_is_quiet, context.settings),
+        is_maintenance=partial(_is_quiet, context.settings),
     )
-    reading.values[_FACT] = opened(lines, window, context.previous_run.logs)
+    reading.values[_FACT] = build_history(lines, window, context.previous_run.logs)
 
 
 def _is_quiet(settings: Settings, at: datetime) -> bool | None:
-    return in_quiet_window(at, settings[IBKR_REGION], settings.files.get(MARKET_CLOSURES.name, NONE))
+    return is_in_maintenance(at, settings[IBKR_REGION], settings.files.get(MARKET_CLOSURES.name, NO_CLOSURES))
 
 
-def _add(entry: Any, lines: Lines, reading: Reading, now: int) -> None:
+def _add(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:
     if isinstance(entry, str):
         lines.add(entry, None)
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from detector.formats.redaction import redacted
-from detector.settings import DECLARED, ENV_FILE, Setting, Settings, secrets_of
+from detector.settings import DECLARED, ENV_FILE, Setting, Settings, list_secrets
 
 MASK = "********"
 NOTHING = "-"
@@ -15,7 +15,7 @@ _COLUMNS = ("setting", "value", "unit", "default", "from")
 
 def settings_document(settings: Settings) -> list[dict[str, Any]]:
     """Return every declared setting as plain JSON values; a secret is null, or masked where it is set."""
-    secrets = secrets_of(settings)
+    secrets = list_secrets(settings)
     return [
         {
             "name": setting.name,
@@ -55,7 +55,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def shown(setting: Setting[Any], settings: Settings) -> str:
     """Return the value in force as a person may see it."""
     value = _value(setting, settings[setting])
-    return _text(value if setting.secret else redacted(value, secrets_of(settings)))
+    return _text(value if setting.secret else redacted(value, list_secrets(settings)))
 
 
 def default_shown(setting: Setting[Any]) -> str:

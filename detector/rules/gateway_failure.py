@@ -6,8 +6,8 @@ from detector.domain.facts import Facts, known
 from detector.domain.log_memory import collect_starts
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, lasts, rule
 from detector.formats.times import seconds_between, text_of
-from detector.logs.bursts import UNREACHED_WITHIN, gateway_failures
-from detector.logs.events import LOOK_BACK
+from detector.logs.bursts import UNREACHED_WITHIN, find_gateway_failures
+from detector.logs.events import MAX_NEWS_AGE
 from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
 
 
@@ -23,8 +23,8 @@ from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """IBC ended with an error, a login or second factor failed, or the gateway could not be reached three times."""
     book = known(facts.logs)
-    found = gateway_failures(book, collect_starts(facts, limits[START_GRACE_SEC]))
-    for newest in [one for one in found if book.is_news(one.last, facts.taken_at - LOOK_BACK)][-1:]:
+    found = find_gateway_failures(book, collect_starts(facts, limits[START_GRACE_SEC]))
+    for newest in [one for one in found if book.is_news(one.last, facts.taken_at - MAX_NEWS_AGE)][-1:]:
         ended = f", until a success at {text_of(newest.until)}" if newest.until else ""
         yield Finding(
             CRITICAL,

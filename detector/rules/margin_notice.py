@@ -5,15 +5,15 @@ from __future__ import annotations
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, rule
 from detector.formats.times import text_of
-from detector.logs.bursts import repeated
-from detector.logs.events import LOOK_BACK, MARGIN
+from detector.logs.bursts import find_repeated
+from detector.logs.events import MAX_NEWS_AGE, MARGIN
 
 
-@rule(OCCURRENCE, "critical", sees=["logs"], reads_back=LOOK_BACK.total_seconds(), money=True, escalates=NOW)
+@rule(OCCURRENCE, "critical", sees=["logs"], reads_back=MAX_NEWS_AGE.total_seconds(), money=True, escalates=NOW)
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The broker sent an urgent notice on margin, or one that speaks of liquidation."""
     book = known(facts.logs)
-    news = [one for one in repeated(book, MARGIN) if book.is_news(one.last, facts.taken_at - LOOK_BACK)]
+    news = [one for one in find_repeated(book, MARGIN) if book.is_news(one.last, facts.taken_at - MAX_NEWS_AGE)]
     if news:
         at = max(one.at for one in news)
         yield Finding(

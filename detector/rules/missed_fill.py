@@ -10,8 +10,8 @@ from detector.domain.instrument import format_quantity
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, exceeds, rule
 from detector.domain.runtime_rows import Trade
 from detector.formats.times import text_of
-from detector.logs.events import Spell
-from detector.logs.outages import link_episodes
+from detector.logs.events import LogIncident
+from detector.logs.outages import find_link_outages
 from detector.reconciliation.comparison import internal_lots
 from detector.reconciliation.fill_matching import Ledger
 from detector.reconciliation.fills import Fill, fills, trades_of
@@ -38,7 +38,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     ledger = Ledger(trades, held)
     if facts.provenance.partial & {"store_trades", "recent_trades", "store_positions", "open_positions"}:
         return  # the row that could not be read may be the one
-    since, lost_spans = _listed_since(facts, trades), link_episodes(facts.logs) if facts.logs else []
+    since, lost_spans = _listed_since(facts, trades), find_link_outages(facts.logs) if facts.logs else []
     found = fills(known(facts.broker_executions))
     unknown = [
         fill for fill in found if fill.at is not None and fill.at >= since and ledger.knows(fill) == "no"
@@ -85,6 +85,6 @@ def _listed_since(facts: Facts, trades: list[Trade]) -> datetime:
     return day if facts.store_trades is not None or not times else max(day, min(times))
 
 
-def _is_within(episodes: Sequence[Spell], at: datetime) -> bool:
+def _is_within(episodes: Sequence[LogIncident], at: datetime) -> bool:
     """Whether the link to the broker was down then, as the logs say."""
     return any(one.since <= at and (one.until is None or at <= one.until) for one in episodes)

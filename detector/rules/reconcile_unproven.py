@@ -19,7 +19,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.formats.times import seconds_between, span, text_of
-from detector.logs.events import DIFFERS, Logbook
+from detector.logs.events import MISMATCH, LogHistory
 from detector.settings import RECONCILE_PROOF_SEC
 
 
@@ -35,7 +35,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """A start, a reconnect or a close was not followed by a proof of reconciliation in the log."""
     book = known(facts.logs)
     verdict = book.verdict
-    if verdict is not None and verdict.kind == DIFFERS:
+    if verdict is not None and verdict.kind == MISMATCH:
         yield Finding(
             CRITICAL,
             f"The log said at {text_of(verdict.at)} that broker and internal positions differ ({verdict.note}).",
@@ -64,10 +64,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     )
 
 
-def _owed(facts: Facts, book: Logbook) -> Iterator[datetime]:
+def _owed(facts: Facts, book: LogHistory) -> Iterator[datetime]:
     """Yield what owes a proof and has none yet: out of the logs, and out of the payloads."""
-    if book.owed_at is not None:
-        yield book.owed_at
+    if book.proof_due_since is not None:
+        yield book.proof_due_since
     closed = (trade.closed_at for trade in facts.recent_trades or ())
     for at in (facts.engine_started_at, *closed):
         if at is not None and (book.proven_at is None or at > book.proven_at):

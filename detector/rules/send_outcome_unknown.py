@@ -6,7 +6,7 @@ from detector.domain.facts import Facts
 from detector.domain.log_findings import find_orders_in_logs
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
 from detector.formats.plural import counted
-from detector.logs.events import LOOK_BACK, OUTCOME
+from detector.logs.events import MAX_NEWS_AGE, OUTCOME_UNKNOWN
 
 
 @rule(
@@ -15,7 +15,7 @@ from detector.logs.events import LOOK_BACK, OUTCOME
     any_of=["send_outcome_unknown", "logs"],
     money=True,
     escalates=NOW,
-    reads_back=LOOK_BACK.total_seconds(),
+    reads_back=MAX_NEWS_AGE.total_seconds(),
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An order was sent and nobody knows what became of it, as the runtime or its log says."""
@@ -27,4 +27,4 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             observed=count,
             facts=("send_outcome_unknown",),
         )
-    yield from find_orders_in_logs(facts, OUTCOME, "nobody knows the outcome of sending")
+    yield from find_orders_in_logs(facts, OUTCOME_UNKNOWN, "nobody knows the outcome of sending")

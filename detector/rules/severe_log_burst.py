@@ -6,8 +6,8 @@ from detector.domain.facts import Facts, known
 from detector.domain.log_memory import collect_starts
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.formats.times import text_of
-from detector.logs.bursts import SEVERE_WITHIN, loose_severe, most_within, severe_bursts
-from detector.logs.events import LOOK_BACK
+from detector.logs.bursts import SEVERE_WITHIN, list_severe_events, count_most_within, find_severe_bursts
+from detector.logs.events import MAX_NEWS_AGE
 from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC
 
 
@@ -23,11 +23,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """Fatal, critical or severe lines, or tracebacks that no level introduces, come in a burst."""
     book, starts = known(facts.logs), collect_starts(facts, limits[START_GRACE_SEC])
     limit = limits[SEVERE_LOG_CRITICAL]
-    bursts = severe_bursts(book, limit, starts)
-    news = [one for one in bursts if book.is_news(one.last, facts.taken_at - LOOK_BACK)]
+    bursts = find_severe_bursts(book, limit, starts)
+    news = [one for one in bursts if book.is_news(one.last, facts.taken_at - MAX_NEWS_AGE)]
     for newest in news[-1:]:
-        times = [mark.at for mark in loose_severe(book, starts) if newest.since <= mark.at <= newest.last]
-        most = max(most_within(times, SEVERE_WITHIN), limit)
+        times = [mark.at for mark in list_severe_events(book, starts) if newest.since <= mark.at <= newest.last]
+        most = max(count_most_within(times, SEVERE_WITHIN), limit)
         yield Finding(
             CRITICAL,
             f"{most} severe log lines within {SEVERE_WITHIN.total_seconds():.0f} s, first at "

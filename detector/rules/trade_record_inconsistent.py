@@ -10,7 +10,7 @@ from detector.domain.instrument import Instrument, normalize
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
 from detector.domain.runtime_rows import Trade
 from detector.formats.times import text_of
-from detector.market.hours import MarketUnknown, new_york_day
+from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.comparison import broker_lots, held_of
 from detector.reconciliation.fill_matching import Closings
 from detector.reconciliation.fills import fills, trades_of
@@ -98,7 +98,7 @@ class _Broker:
 
 def _of_today(trade: Trade, facts: Facts) -> bool:
     try:
-        today = new_york_day(facts.taken_at)
-        return any(at is not None and new_york_day(at) == today for at in (trade.closed_at, trade.opened_at))
+        today = to_new_york_day(facts.taken_at)
+        return any(at is not None and to_new_york_day(at) == today for at in (trade.closed_at, trade.opened_at))
     except MarketUnknown:
         return False

@@ -6,7 +6,7 @@ from detector.domain.facts import Facts
 from detector.domain.log_findings import find_orders_in_logs
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
 from detector.formats.plural import counted
-from detector.logs.events import FILL, LOOK_BACK
+from detector.logs.events import UNKNOWN_FILL, MAX_NEWS_AGE
 
 
 @rule(
@@ -15,7 +15,7 @@ from detector.logs.events import FILL, LOOK_BACK
     any_of=["unknown_fills", "logs"],
     money=True,
     escalates=NOW,
-    reads_back=LOOK_BACK.total_seconds(),
+    reads_back=MAX_NEWS_AGE.total_seconds(),
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The broker filled something that the runtime does not know, as the runtime or its log says."""
@@ -27,4 +27,4 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             observed=count,
             facts=("unknown_fills",),
         )
-    yield from find_orders_in_logs(facts, FILL, "a fill belongs to no known")
+    yield from find_orders_in_logs(facts, UNKNOWN_FILL, "a fill belongs to no known")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from detector.domain.schedule_windows import SCHEDULE, TITLE_PREFIX, Lane
 from detector.formats.plural import counted
-from detector.market.hours import MarketUnknown, session_on
+from detector.market.hours import MarketUnknown, get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
 from detector.schedule.document_check import Facts, documents_fault
 from detector.schedule.schedule_files import (
@@ -140,7 +140,7 @@ def _session(_: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
 
 def _uncovered(due: Sequence[datetime], day: date) -> str:
     try:
-        session = session_on(day)
+        session = get_session_on(day)
     except MarketUnknown as unknown:
         return unknown.reason
     if session is None:

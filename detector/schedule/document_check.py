@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from detector.domain.schedule_windows import SCHEDULE, Lane
-from detector.market.hours import session_on
+from detector.market.hours import get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, read_cron
 from detector.schedule.schedule_files import EVENT_TYPE
 
@@ -87,7 +87,7 @@ def _other_hours(text: str, facts: Facts) -> Iterator[str]:
 
 
 def _sessions() -> set[tuple[str, str]]:
-    found = (session_on(day) for day in (_WINTER, _SUMMER))
+    found = (get_session_on(day) for day in (_WINTER, _SUMMER))
     return {(_clock(one.opens), _clock(one.closes)) for one in found if one}
 
 

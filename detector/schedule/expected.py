@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from cronsim import CronSim
 
 from detector.domain.schedule_windows import Lane
-from detector.market.closures import CLOSES, NONE, SATURDAY, Closures
-from detector.market.hours import NEW_YORK, MarketUnknown, new_york_day, session_on, zone
+from detector.market.closures import CLOSES, NO_CLOSURES, SATURDAY, Closures
+from detector.market.hours import NEW_YORK, MarketUnknown, to_new_york_day, get_session_on, load_zone
 
 GRACE = timedelta(minutes=8)
 """How long after its window a run may begin, where nobody says otherwise."""
@@ -25,7 +25,7 @@ def expected(lane: Lane, start: datetime, end: datetime) -> Iterator[datetime]:
     A lane in UTC knows no daylight saving. In another zone an hour that is skipped or doubled is handled as
     Debian's cron does.
     """
-    where = UTC if lane.zone == "UTC" else zone(lane.zone)
+    where = UTC if lane.zone == "UTC" else load_zone(lane.zone)
     for moment in CronSim(lane.fires, start.astimezone(where) - _BEFORE):
         window = moment.astimezone(UTC)
         if window >= end:
@@ -52,14 +52,14 @@ class LaneTimetable:
         return len(due - {since})
 
 
-def marks(window: datetime, closures: Closures = NONE) -> tuple[str | None, bool | None]:
+def marks(window: datetime, closures: Closures = NO_CLOSURES) -> tuple[str | None, bool | None]:
     """Return the market's day at a window, as `Judged.day` has it, and whether its session was open then."""
     try:
-        day = new_york_day(window)
-        session = session_on(day, closures)
+        day = to_new_york_day(window)
+        session = get_session_on(day, closures)
     except MarketUnknown:
         return None, None
     if session is None:
         return ("weekend" if day.weekday() >= SATURDAY else "holiday"), False
-    full = session.closes.astimezone(zone(NEW_YORK)).time() == CLOSES
-    return ("session" if full else "half day"), session.holds(window)
+    full = session.closes.astimezone(load_zone(NEW_YORK)).time() == CLOSES
+    return ("session" if full else "half day"), session.is_open_at(window)

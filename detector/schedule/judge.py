@@ -23,7 +23,7 @@ from detector.domain.schedule_windows import (
     WorkflowRun,
     Scope,
 )
-from detector.market.closures import NONE, Closures
+from detector.market.closures import NO_CLOSURES, Closures
 from detector.schedule.expected import expected, marks
 from detector.schedule.matching import LATE_WITHIN, matched
 from detector.schedule.run_lanes import sorted_out
@@ -46,7 +46,7 @@ def judge(
     runs: Sequence[WorkflowRun],
     between: tuple[datetime, datetime],
     scope: Scope,
-    closures: Closures = NONE,
+    closures: Closures = NO_CLOSURES,
 ) -> GapReport:
     """Judge every window of the lanes in `between` = [start, end) by the runs, ordered by their creation.
 

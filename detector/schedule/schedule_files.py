@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from detector.domain.schedule_windows import DISPATCH, SCHEDULE, Lane, StandBy
-from detector.market.hours import MarketUnknown, zone
+from detector.market.hours import MarketUnknown, load_zone
 from detector.schedule.cron import CLOUDFLARE, GITHUB, CronError, Dialect, read_cron
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
@@ -79,7 +79,7 @@ def _of_entry(entry: Any, number: int) -> Lane:
     if not isinstance(name, str):
         raise WrittenError(f"{place}: timezone is no text")
     try:
-        zone(name)
+        load_zone(name)
     except (MarketUnknown, ValueError, OSError):  # OSError: a folder of zones
         raise WrittenError(f"{place}: timezone {name!r} is not known here") from None
     return Lane(f"{SCHEDULE} {cron}", SCHEDULE, cron, _fires(cron, GITHUB, place), name)

@@ -15,12 +15,12 @@ from detector.settings.job import *
 from detector.settings.presentation import *
 from detector.settings.resolved import (
     Settings as Settings,
-    any_source as any_source,
-    basic_auth as basic_auth,
-    edits as edits,
+    has_any_source as has_any_source,
+    encode_basic_auth as encode_basic_auth,
+    measure_edit_distance as measure_edit_distance,
     parse_env_file as parse_env_file,
-    resolve as resolve,
-    secrets_of as secrets_of,
+    resolve_settings as resolve_settings,
+    list_secrets as list_secrets,
 )
 from detector.settings.setting import (
     DECLARED as DECLARED,

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from detector.settings.kinds import name, optional, url
-from detector.settings.setting import declare
+from detector.settings.kinds import parse_name, parse_optional, build_url_parser
+from detector.settings.setting import add_setting
 
-ARTIFACT_NAME = declare(
+ARTIFACT_NAME = add_setting(
     "ARTIFACT_NAME",
     "pt-health-memory",
     "name",
     "What the artifacts of a workflow are called; its run's id and attempt follow.",
-    name,
+    parse_name,
 )
-PING_URL = declare(
+PING_URL = add_setting(
     "PING_URL",
     "",
     "URL",
     "Dead-man's switch (healthchecks.io): told after a run that saw, told and stored; /fail after any other.",
-    url("http", "https"),
+    build_url_parser("http", "https"),
     secret=True,
 )
-RUN_LANE = declare("RUN_LANE", "", "name", "What started this run, such as the scheduler's event.", optional)
-RUN_SOURCE = declare(
-    "RUN_SOURCE", "", "text", "Which one of them it was, such as the cron or who dispatched it.", optional
+RUN_LANE = add_setting("RUN_LANE", "", "name", "What started this run, such as the scheduler's event.", parse_optional)
+RUN_SOURCE = add_setting(
+    "RUN_SOURCE", "", "text", "Which one of them it was, such as the cron or who dispatched it.", parse_optional
 )
-SCHEDULE = declare(
+SCHEDULE = add_setting(
     "SCHEDULE",
     "",
     "path",
     "The workflow file whose crons say when runs are due: each run then says how many were missed before it.",
-    optional,
+    parse_optional,
 )

@@ -16,20 +16,20 @@ _ADDRESS = re.compile(
 _INTEGER = re.compile(r"[0-9]+", re.ASCII)
 
 
-def between(least: int, most: int) -> Callable[[str], int]:
+def build_int_parser(minimum: int, maximum: int) -> Callable[[str], int]:
     """Return the reader of a whole number from `least` to `most`."""
 
     def parse(text: str) -> int:
         if not _INTEGER.fullmatch(text):
             raise ValueError("is not a whole number")
-        if len(text) > len(str(LARGEST)) or not least <= int(text) <= most:
-            raise ValueError(f"must be from {least} to {most}")
+        if len(text) > len(str(LARGEST)) or not minimum <= int(text) <= maximum:
+            raise ValueError(f"must be from {minimum} to {maximum}")
         return int(text)
 
     return parse
 
 
-def seconds(text: str) -> int | float:
+def parse_seconds(text: str) -> int | float:
     """Read a number of seconds, 0 or more."""
     if not _NUMBER.fullmatch(text):
         raise ValueError("is not a number of seconds (0 or more)")
@@ -39,30 +39,30 @@ def seconds(text: str) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-def name(text: str) -> str:
+def parse_name(text: str) -> str:
     """Read a text that is not empty."""
     if not text:
         raise ValueError("is empty")
     return text
 
 
-def optional(text: str) -> str:
+def parse_optional(text: str) -> str:
     """Read any text; empty is off."""
     return text
 
 
-def names(text: str) -> tuple[str, ...]:
+def parse_names(text: str) -> tuple[str, ...]:
     """Read names, by comma."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def url(*schemes: str) -> Callable[[str], str]:
+def build_url_parser(*schemes: str) -> Callable[[str], str]:
     """Return the reader of an address with one of these schemes; one that holds a password is refused."""
 
     def parse(text: str) -> str:
         if not text:
             return text
-        fault = fault_of_url(text, schemes)
+        fault = find_url_fault(text, schemes)
         if fault:
             raise ValueError(fault)
         return text
@@ -70,11 +70,11 @@ def url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
-def fault_of_url(text: str, schemes: tuple[str, ...]) -> str | None:
+def find_url_fault(text: str, schemes: tuple[str, ...]) -> str | None:
     """Return what is wrong with an address, or None."""
     try:
         parts = urlsplit(text)
-        named = bool(parts.hostname) and parts.port != 0
+        has_host = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return "is not an address"
     if parts.scheme not in schemes:
@@ -85,64 +85,64 @@ def fault_of_url(text: str, schemes: tuple[str, ...]) -> str | None:
         return "holds a user or a password; they have settings of their own"
     if parts.scheme == "unix":
         return None if parts.path.startswith("/") and not parts.netloc else "names no absolute path"
-    return None if named else "names no host"
+    return None if has_host else "names no host"
 
 
-def token(text: str) -> str:
+def parse_token(text: str) -> str:
     """Read a secret that travels in a header."""
     if not text.isascii() or not text.isprintable():
         raise ValueError("has a character that a header cannot carry")
     return text
 
 
-def addresses(most: int) -> Callable[[str], tuple[str, ...]]:
+def build_addresses_parser(maximum: int) -> Callable[[str], tuple[str, ...]]:
     """Return the reader of up to `most` e-mail addresses, by comma; a value that cannot be one is not repeated."""
 
     def parse(text: str) -> tuple[str, ...]:
-        found = names(text)
-        for number, entry in enumerate(found, 1):
+        entries = parse_names(text)
+        for number, entry in enumerate(entries, 1):
             if not _ADDRESS.fullmatch(entry):
                 raise ValueError(
                     f"is no plain e-mail address at place {number} (a name, @ and a domain, all ASCII)"
                 )
-        if len(found) > most:
-            raise ValueError(f"names more than {most}; use the address of a list")
-        if len({one.lower() for one in found}) < len(found):
+        if len(entries) > maximum:
+            raise ValueError(f"names more than {maximum}; use the address of a list")
+        if len({address.lower() for address in entries}) < len(entries):
             raise ValueError("names an address twice")
-        return found
+        return entries
 
     return parse
 
 
-def sections(text: str) -> tuple[str, ...]:
+def parse_sections(text: str) -> tuple[str, ...]:
     """Read entries of section=place, by comma."""
-    entries = names(text)
+    entries = parse_names(text)
     for entry in entries:
-        name, equals, place = (part.strip() for part in entry.partition("="))
-        if not equals or not name or not place:
+        name, equals, location = (part.strip() for part in entry.partition("="))
+        if not equals or not name or not location:
             raise ValueError("is not a list of section=place")
-        fault = fault_of_url(place, ("http", "https")) if "://" in place else None
+        fault = find_url_fault(location, ("http", "https")) if "://" in location else None
         if fault:
             raise ValueError(f"has a place for {name!r} that {fault}")
     return entries
 
 
-def aws_account(text: str) -> str:
+def parse_aws_account(text: str) -> str:
     """Read an AWS account number; empty is none."""
     if text and not re.fullmatch(r"[0-9]{12}", text, re.ASCII):
         raise ValueError("is not 12 digits")
     return text
 
 
-def timeout(text: str) -> int | float:
+def parse_timeout(text: str) -> int | float:
     """Read a number of seconds that something may take."""
-    value = seconds(text)
+    value = parse_seconds(text)
     if not _SHORTEST_TIMEOUT <= value <= _LONGEST_TIMEOUT:
         raise ValueError(f"must be from {_SHORTEST_TIMEOUT} to {_LONGEST_TIMEOUT}")
     return value
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
+def build_choice_parser(*choices: str) -> Callable[[str], str]:
     """Return the reader of one of these words."""
 
     def parse(text: str) -> str:

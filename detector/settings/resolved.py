@@ -21,10 +21,10 @@ from detector.settings.sources import SECTIONS_FROM, STATUS_PASSWORD, STATUS_USE
 T = TypeVar("T")
 _TYPO = 2  # letters in which a misspelt name differs from the real one
 _SECRET_LETTERS = 8  # a shorter value in an address is a word such as `json`
-_SHOWN = 60  # letters of a value in a message; a longer one is not cut: half a secret looks like none
+_MAX_TEXT = 60  # letters of a value in a message; a longer one is not cut: half a secret looks like none
 _QUOTED = re.compile(r"""(["'])((?:(?!\1).)*)\1(?:\s+#.*)?""")
 
-_ORDERED = (
+_ORDERED_LIMITS = (
     (PENDING_ORDER_WARN, PENDING_ORDER_CRITICAL),
     (HIGH_EXIT_ATTEMPT_WARN, HIGH_EXIT_ATTEMPT_CRITICAL),
 )
@@ -46,27 +46,27 @@ class Settings:
         return value
 
 
-def any_source(settings: Settings) -> bool:
+def has_any_source(settings: Settings) -> bool:
     """Return whether a setting that switches a source on, or off for good, is set."""
     return any(settings[setting] for setting in DECLARED.values() if setting.source)
 
 
-def secrets_of(settings: Settings) -> tuple[str, ...]:
+def list_secrets(settings: Settings) -> tuple[str, ...]:
     """Return what no output may show: the values of secret settings, and those in the query of an address."""
-    found = [
-        text for setting in DECLARED.values() if setting.secret for text in _secret_texts(settings[setting])
+    secrets = [
+        text for setting in DECLARED.values() if setting.secret for text in _iter_secret_texts(settings[setting])
     ]
     texts = [value for value in settings.values.values() if isinstance(value, str)]
     for text in (*texts, *settings[SECTIONS_FROM]):
         for pair in text.partition("?")[2].partition("#")[0].split("&"):
             value = pair.partition("=")[2]
-            found += [one for one in (value, unquote_plus(value)) if len(one) >= _SECRET_LETTERS]
+            secrets += [form for form in (value, unquote_plus(value)) if len(form) >= _SECRET_LETTERS]
     if settings[STATUS_PASSWORD]:
-        found.append(basic_auth(settings))
-    return tuple(dict.fromkeys(text for text in found if text))
+        secrets.append(encode_basic_auth(settings))
+    return tuple(dict.fromkeys(text for text in secrets if text))
 
 
-def _secret_texts(value: Any) -> Iterator[str]:
+def _iter_secret_texts(value: Any) -> Iterator[str]:
     """Yield the texts of a secret value; of an address its path too, which is what opens a webhook."""
     for text in value if isinstance(value, tuple) else (str(value),):
         yield text
@@ -75,12 +75,12 @@ def _secret_texts(value: Any) -> Iterator[str]:
             yield path
 
 
-def basic_auth(settings: Settings) -> str:
+def encode_basic_auth(settings: Settings) -> str:
     """Return user and password of the dashboard as they travel (RFC 7617)."""
     return b64encode(f"{settings[STATUS_USER]}:{settings[STATUS_PASSWORD]}".encode()).decode()
 
 
-def resolve(*layers: tuple[str, Mapping[str, str]]) -> Settings:
+def resolve_settings(*layers: tuple[str, Mapping[str, str]]) -> Settings:
     """Read the settings out of `layers` of (origin, names and texts), the later one winning.
 
     Raises SettingsError with every fault at once: a value that cannot be used, a warning limit above
@@ -92,15 +92,15 @@ def resolve(*layers: tuple[str, Mapping[str, str]]) -> Settings:
     values: dict[str, Any] = {name: setting.default for name, setting in DECLARED.items()}
     origins = dict.fromkeys(DECLARED, "default")
     for origin, texts in layers:
-        faults += _misspelt(origin, texts)
+        faults += _find_misspelt(origin, texts)
         for name in DECLARED.keys() & texts.keys():
             origins[name] = origin
             try:
                 values[name] = DECLARED[name].parse(texts[name].strip())
             except ValueError as error:
                 unusable.add(name)
-                faults.append(f"{name} ({origin}): {_shown(DECLARED[name], texts[name])} {error}")
-    faults += _out_of_order(values, unusable)
+                faults.append(f"{name} ({origin}): {_describe_value(DECLARED[name], texts[name])} {error}")
+    faults += _find_unordered(values, unusable)
     if faults:
         raise SettingsError(sorted(faults))
     return Settings(values, origins)
@@ -111,7 +111,7 @@ def parse_env_file(text: str, origin: str) -> dict[str, str]:
 
     Raises SettingsError that names every line that cannot be read.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     faults: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.strip().removeprefix("export ").strip()
@@ -120,49 +120,49 @@ def parse_env_file(text: str, origin: str) -> dict[str, str]:
         name, equals, value = bare.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
             faults.append(f"{origin} line {number}: expected NAME=value")
-        elif name.strip() in found:
+        elif name.strip() in values:
             faults.append(f"{origin} line {number}: {name.strip()} is set twice")
         else:
-            found[name.strip()] = _unquoted(value)
+            values[name.strip()] = _strip_quotes(value)
     if faults:
         raise SettingsError(faults)
-    return found
+    return values
 
 
-def _unquoted(value: str) -> str:
+def _strip_quotes(value: str) -> str:
     quoted = _QUOTED.fullmatch(value.strip())
     return quoted[2] if quoted else re.sub(r"\s+#.*$", "", value).strip()
 
 
-def _shown(setting: Setting[Any], text: str) -> str:
+def _describe_value(setting: Setting[Any], text: str) -> str:
     if setting.secret:
         return "the value"
-    return repr(text) if len(text) <= _SHOWN else f"a text of {len(text)} letters"
+    return repr(text) if len(text) <= _MAX_TEXT else f"a text of {len(text)} letters"
 
 
-def _out_of_order(values: Mapping[str, Any], unusable: set[str]) -> Iterator[str]:
-    for warn, critical in _ORDERED:
+def _find_unordered(values: Mapping[str, Any], unusable: set[str]) -> Iterator[str]:
+    for warn, critical in _ORDERED_LIMITS:
         if unusable.isdisjoint((warn.name, critical.name)) and values[warn.name] > values[critical.name]:
             yield f"{warn.name} ({values[warn.name]}) is above {critical.name} ({values[critical.name]})"
 
 
-def _misspelt(origin: str, texts: Mapping[str, str]) -> Iterator[str]:
+def _find_misspelt(origin: str, texts: Mapping[str, str]) -> Iterator[str]:
     for name in texts:
         if name not in DECLARED:
-            near = next((known for known in DECLARED if edits(name, known, _TYPO) <= _TYPO), None)
-            if near:
-                yield f"{name} ({origin}): unknown setting; did you mean {near}?"
+            similar = next((declared for declared in DECLARED if measure_edit_distance(name, declared, _TYPO) <= _TYPO), None)
+            if similar:
+                yield f"{name} ({origin}): unknown setting; did you mean {similar}?"
 
 
-def edits(one: str, other: str, most: int) -> int:
+def measure_edit_distance(left: str, right: str, limit: int) -> int:
     """Return the Levenshtein distance of two names, or `most + 1` as soon as it must be larger."""
-    if abs(len(one) - len(other)) > most:
-        return most + 1
-    row = list(range(len(other) + 1))
-    for index, letter in enumerate(one, 1):
+    if abs(len(left) - len(right)) > limit:
+        return limit + 1
+    row = list(range(len(right) + 1))
+    for index, letter in enumerate(left, 1):
         above, row = row, [index]
-        for column, wanted in enumerate(other, 1):
-            row.append(min(above[column] + 1, row[-1] + 1, above[column - 1] + (letter != wanted)))
-        if min(row) > most:
-            return most + 1
-    return min(row[-1], most + 1)
+        for column, right_letter in enumerate(right, 1):
+            row.append(min(above[column] + 1, row[-1] + 1, above[column - 1] + (letter != right_letter)))
+        if min(row) > limit:
+            return limit + 1
+    return min(row[-1], limit + 1)

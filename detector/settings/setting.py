@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from detector.settings.kinds import LARGEST, between, seconds
+from detector.settings.kinds import LARGEST, build_int_parser, parse_seconds
 
 T = TypeVar("T")
 PREFIX = "AEGIS_PT_"
@@ -42,20 +42,20 @@ class Setting(Generic[T]):
 DECLARED: dict[str, Setting[Any]] = {}
 
 
-def declare(
-    name: str, default: T, unit: str, help_: str, parse: Callable[[str], T], **more: bool
+def add_setting(
+    name: str, default: T, unit: str, help_: str, parse: Callable[[str], T], **flags: bool
 ) -> Setting[T]:
     """Declare one setting; `more` are its marks, `secret` and `source`."""
-    setting = Setting(PREFIX + name, default, unit, help_, parse, **more)
+    setting = Setting(PREFIX + name, default, unit, help_, parse, **flags)
     DECLARED[setting.name] = setting
     return setting
 
 
-def count(name: str, default: int, help_: str, least: int = 1, most: int = LARGEST) -> Setting[int]:
+def add_count(name: str, default: int, help_: str, minimum: int = 1, maximum: int = LARGEST) -> Setting[int]:
     """Declare a setting that is a count."""
-    return declare(name, default, "count", help_, between(least, most))
+    return add_setting(name, default, "count", help_, build_int_parser(minimum, maximum))
 
 
-def sec(name: str, default: int, help_: str) -> Setting[float]:
+def add_seconds(name: str, default: int, help_: str) -> Setting[float]:
     """Declare a setting that is a time in seconds."""
-    return declare(name, default, "seconds", help_, seconds)
+    return add_setting(name, default, "seconds", help_, parse_seconds)

@@ -12,7 +12,7 @@ from detector.channels._channel import World
 from detector.channels._walk import configured, faults
 from detector.domain.condition import MessageRef
 from detector.formats import edge_error as edge
-from detector.settings import secrets_of
+from detector.settings import list_secrets
 from tests.support.deliveries import QUICK, Job
 from tests.support.loopback import Behaviour, Served, hangs, says
 from tests.support.slack_server import (
@@ -85,7 +85,7 @@ def test_the_lowest_severity_is_a_setting(least):
 def test_the_path_of_a_webhook_is_a_secret_like_its_whole_address():
     address = "https://hooks.slack.example/services/T00/B00/abcdefghijk"
     settings = settings_of({"SLACK_WEBHOOK_URL": address})
-    assert set(secrets_of(settings)) == {address, "services/T00/B00/abcdefghijk"}
+    assert set(list_secrets(settings)) == {address, "services/T00/B00/abcdefghijk"}
 
 
 # --- a bot token ----------------------------------------------------------------------------------------

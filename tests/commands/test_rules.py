@@ -7,10 +7,10 @@ import pytest
 from detector.domain.rule import CRITICAL, NEVER, NOW, lasts
 from detector.engine.catalog import all_rules
 from detector.render.rules import lasts_words
-from detector.settings import ESCALATE_AFTER_SEC, resolve
+from detector.settings import ESCALATE_AFTER_SEC, resolve_settings
 from tests.support.command_output import epilog_example, told
 
-DEFAULTS = resolve()
+DEFAULTS = resolve_settings()
 
 
 def blocks(text: str) -> dict[str, list[str]]:

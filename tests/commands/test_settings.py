@@ -8,7 +8,7 @@ import re
 import pytest
 
 from detector.render.settings import MASK, example_lines, settings_document, shown
-from detector.settings import DECLARED, ENV_FILE, Setting, Settings, parse_env_file, resolve
+from detector.settings import DECLARED, ENV_FILE, Setting, Settings, parse_env_file, resolve_settings
 from tests.support.command_output import epilog_example, told
 
 HEARTBEAT = "AEGIS_PT_HEARTBEAT_STALE_SEC"
@@ -122,7 +122,7 @@ def test_a_secret_is_masked_in_both_forms(secret):
 
 
 def test_a_secret_that_is_not_set_is_null(secret):
-    settings = resolve()
+    settings = resolve_settings()
     (found,) = [one for one in settings_document(settings) if one["name"] == secret.name]
     assert (found["value"], found["default"], found["secret"]) == (None, None, True)
     assert shown(secret, settings) == "-"
@@ -156,7 +156,7 @@ def test_the_example_with_every_line_taken_over_is_the_default():
     taken = re.sub(r"^#(AEGIS)", r"\1", told("settings", "--example").out, flags=re.MULTILINE)
     texts = parse_env_file(taken, "example")
     assert texts.keys() == DECLARED.keys() - {ENV_FILE.name}
-    assert resolve(("example", texts)).values == resolve().values
+    assert resolve_settings(("example", texts)).values == resolve_settings().values
 
 
 def test_the_example_ignores_what_is_in_force():

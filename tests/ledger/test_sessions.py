@@ -10,7 +10,7 @@ import pytest
 
 from detector.domain.session_day import SessionDay
 from detector.ledger import Look, summarised, tallied, untold
-from detector.market.closures import NONE, Closures
+from detector.market.closures import NO_CLOSURES, Closures
 from tests.support.messages import condition
 
 OPEN = datetime(2026, 6, 2, 13, 30, tzinfo=UTC)  # a Tuesday
@@ -22,7 +22,7 @@ def look(at: datetime, before: datetime | None = None, **more: Any) -> Look:
     return Look(at, before, 11, more.get("unseen", ()), more.get("active", ()))
 
 
-def watched(*times: datetime, closures: Closures = NONE) -> tuple[SessionDay, ...]:
+def watched(*times: datetime, closures: Closures = NO_CLOSURES) -> tuple[SessionDay, ...]:
     days: tuple[SessionDay, ...] = ()
     before = None
     for at in times:
@@ -89,15 +89,15 @@ def test_a_second_look_at_the_same_moment_counts_once():
 
 
 def test_what_was_not_seen_is_counted_by_signal():
-    days = tallied((), look(OPEN, unseen=("gateway",)), NONE)
-    days = tallied(days, look(OPEN + MINUTE, OPEN, unseen=("gateway", "heartbeat")), NONE)
+    days = tallied((), look(OPEN, unseen=("gateway",)), NO_CLOSURES)
+    days = tallied(days, look(OPEN + MINUTE, OPEN, unseen=("gateway", "heartbeat")), NO_CLOSURES)
     assert days[0].unseen == {"gateway": 2, "heartbeat": 1}
 
 
 def test_the_highest_severity_of_a_condition_stays_and_a_flood_is_bounded():
-    days = tallied((), look(OPEN, active=(condition("a", "critical"),)), NONE)
+    days = tallied((), look(OPEN, active=(condition("a", "critical"),)), NO_CLOSURES)
     flood = (condition("a", "warning"), *(condition("b", "warning", subject=str(k)) for k in range(99)))
-    days = tallied(days, look(OPEN + MINUTE, OPEN, active=flood), NONE)
+    days = tallied(days, look(OPEN + MINUTE, OPEN, active=flood), NO_CLOSURES)
     assert days[0].conditions["a:aegis-pt-core"] == "critical"
     assert (len(days[0].conditions), days[0].more) == (30, 70)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detector.domain.memory import FIRST_RUN
 from detector.domain.rule import OCCURRENCE
-from detector.logs.events import LOOK_BACK
+from detector.logs.events import MAX_NEWS_AGE
 from tests.support.log_lines import (
     BACK,
     BACK_DATA_LOST,
@@ -154,7 +154,7 @@ def test_plain_lines_with_a_time_in_any_chunks(history, cuts):
     times = [whole[end - 1][0] + timedelta(milliseconds=1 + number) for number, end in enumerate(ends)]
     last = times[-1] + timedelta(seconds=400)
     # A first look tells of the last hour only; what chunks told in time would be older than that for it.
-    assume(last - whole[0][0] < LOOK_BACK)
+    assume(last - whole[0][0] < MAX_NEWS_AGE)
     grown = Told([*((at, lines[:end]) for at, end in zip(times, ends, strict=True)), (last, lines)])
     apart = Told(
         [

@@ -10,9 +10,9 @@ from pkgutil import iter_modules
 import pytest
 
 from detector.logs import bursts, parse
-from detector.logs.parse.classify import said_by
-from detector.logs.parse.line import LONGEST, text_of_line
-from detector.logs.parse.scan import Lines, heard
+from detector.logs.parse.classify import classify_line
+from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
+from detector.logs.parse.scan import LogLines, scan_lines
 from tests.support.log_lines import LOST, ago, named_of, seen
 
 MODULES = [import_module(f"detector.logs.parse.{e.name}") for e in iter_modules(parse.__path__)] + [bursts]
@@ -91,7 +91,7 @@ def test_no_pattern_has_an_unbounded_repeat_inside_an_unbounded_repeat(pattern):
 @pytest.mark.timeout(20)
 def test_every_pattern_ends_on_hostile_lines(pattern):
     for piece in HOSTILE.values():
-        line = (piece * LONGEST)[:LONGEST]
+        line = (piece * MAX_LINE_LENGTH)[:MAX_LINE_LENGTH]
         pattern.search(line)
         pattern.match(line)
 
@@ -101,19 +101,19 @@ def test_every_pattern_ends_on_hostile_lines(pattern):
 def test_a_line_of_a_megabyte_ends(piece):
     line = (piece * 1_000_000)[:1_000_000]
     assert (
-        list(heard(_lines([line, f"CRITICAL {line}", f"Error 1100, reqId -1: {line}"]), introduced=False))
+        list(scan_lines(_lines([line, f"CRITICAL {line}", f"Error 1100, reqId -1: {line}"]), introduced=False))
         is not None
     )
 
 
 def test_what_is_longer_than_8_kib_is_cut():
-    assert len(text_of_line("a" * 100_000).own) == LONGEST
-    assert said_by(text_of_line(f"{'a' * (LONGEST - 5)} {LOST}")) == []
-    assert said_by(text_of_line(LOST + "a" * 1_000_000)) != []
+    assert len(parse_line("a" * 100_000).text) == MAX_LINE_LENGTH
+    assert classify_line(parse_line(f"{'a' * (MAX_LINE_LENGTH - 5)} {LOST}")) == []
+    assert classify_line(parse_line(LOST + "a" * 1_000_000)) != []
 
 
 def _lines(texts):
-    lines = Lines()
+    lines = LogLines()
     for text in texts:
         lines.add(text, 0)
     return lines
@@ -133,7 +133,7 @@ def _lines(texts):
 def test_the_cost_grows_with_the_number_of_lines(line):
     """Four times the lines take four times the steps, give or take a tenth."""
     few, many = ([line.format(number) for number in range(count)] for count in (250, 1000))
-    cost = [steps(lambda texts=texts: list(heard(_lines(texts), introduced=False))) for texts in (few, many)]
+    cost = [steps(lambda texts=texts: list(scan_lines(_lines(texts), introduced=False))) for texts in (few, many)]
     assert cost[1] / cost[0] < 4.4
 
 

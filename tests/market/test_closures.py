@@ -7,7 +7,7 @@ from datetime import date, time
 
 import pytest
 
-from detector.market.closures import NONE, Closures, parse_closures
+from detector.market.closures import NO_CLOSURES, Closures, parse_closures
 
 WEDNESDAY = date(2026, 6, 10)
 
@@ -16,7 +16,7 @@ def test_closures_that_say_the_same_are_the_same() -> None:
     one = Closures(frozenset({WEDNESDAY}), {date(2026, 6, 11): time(13), date(2026, 6, 12): time(13)})
     two = Closures(frozenset({WEDNESDAY}), {date(2026, 6, 12): time(13), date(2026, 6, 11): time(13)})
     assert (one, hash(one)) == (two, hash(two))
-    assert one != NONE
+    assert one != NO_CLOSURES
 
 
 def test_closures_are_read_from_toml() -> None:
@@ -44,7 +44,7 @@ def test_the_years_of_the_table_may_be_named(day):
 
 @pytest.mark.parametrize("text", ["", "closed = []"])
 def test_no_closures_are_none(text: str) -> None:
-    assert parse_closures(tomllib.loads(text)) == NONE
+    assert parse_closures(tomllib.loads(text)) == NO_CLOSURES
 
 
 EARLY = "[[early_close]]\ndate = 2026-11-27\n"

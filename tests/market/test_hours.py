@@ -22,9 +22,9 @@ from detector.market.hours import (
     Market,
     MarketUnknown,
     Session,
-    market_at,
-    open_seconds,
-    session_on,
+    get_market_at,
+    count_open_seconds,
+    get_session_on,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def xnys() -> dict[date, Session]:
 
 @pytest.mark.parametrize("year", range(2010, 2031))
 def test_every_day_is_as_exchange_calendars_has_it(year: int) -> None:
-    ours = {day: session_on(day) for day in days_of(year)}
+    ours = {day: get_session_on(day) for day in days_of(year)}
     assert ours == {day: xnys().get(day) for day in days_of(year)}
 
 
@@ -92,7 +92,7 @@ def test_the_second_opinion_has_early_closes_and_sessions_worth_comparing() -> N
     ],
 )
 def test_a_day_closes_at(day: str, closes: str | None) -> None:
-    session = session_on(date.fromisoformat(day))
+    session = get_session_on(date.fromisoformat(day))
     assert (session and session.closes) == (utc(f"{day} {closes}") if closes else None)
 
 
@@ -110,7 +110,7 @@ def test_a_day_closes_at(day: str, closes: str | None) -> None:
     ],
 )
 def test_daylight_saving_moves_the_session_in_utc(moment: str, is_open: bool) -> None:
-    assert market_at(utc(moment)).is_open is is_open
+    assert get_market_at(utc(moment)).is_open is is_open
 
 
 @pytest.mark.parametrize(
@@ -129,20 +129,20 @@ def test_daylight_saving_moves_the_session_in_utc(moment: str, is_open: bool) ->
     ],
 )
 def test_a_session_is_half_open(moment: str, is_open: bool) -> None:
-    assert market_at(new_york(moment)).is_open is is_open
+    assert get_market_at(new_york(moment)).is_open is is_open
 
 
 @given(moment=INSTANTS)
 def test_at_any_instant_the_market_is_open_as_exchange_calendars_has_it(moment: datetime) -> None:
     session = xnys().get(moment.astimezone(NEW_YORK).date())
-    assert market_at(moment).is_open is (session is not None and session.opens <= moment < session.closes)
+    assert get_market_at(moment).is_open is (session is not None and session.opens <= moment < session.closes)
 
 
 # ---- the market at one instant --------------------------------------------------------------------------------------
 
 
 def test_an_open_market_says_since_when_and_until_when() -> None:
-    assert market_at(utc("2026-11-27 14:31:30.5")) == Market(
+    assert get_market_at(utc("2026-11-27 14:31:30.5")) == Market(
         is_open=True,
         why_unknown=None,
         open_for=90.5,
@@ -154,7 +154,7 @@ def test_an_open_market_says_since_when_and_until_when() -> None:
 
 
 def test_a_closed_market_says_when_it_opens_and_nothing_of_a_session() -> None:
-    assert market_at(new_york("2026-06-10 09:29:59.5")) == Market(
+    assert get_market_at(new_york("2026-06-10 09:29:59.5")) == Market(
         is_open=False, past_grace=False, opens_in=0.5
     )
 
@@ -168,7 +168,7 @@ def test_a_closed_market_says_when_it_opens_and_nothing_of_a_session() -> None:
     ],
 )
 def test_the_zone_that_a_moment_is_written_in_does_not_matter(moment: datetime) -> None:
-    assert market_at(moment).open_for == 900.0
+    assert get_market_at(moment).open_for == 900.0
 
 
 @pytest.mark.parametrize(
@@ -188,13 +188,13 @@ def test_the_zone_that_a_moment_is_written_in_does_not_matter(moment: datetime) 
     ],
 )
 def test_past_grace(moment: str, grace_minute: int, past_grace: bool) -> None:
-    assert market_at(new_york(moment), grace_minute=grace_minute).past_grace is past_grace
+    assert get_market_at(new_york(moment), grace_minute=grace_minute).past_grace is past_grace
 
 
 @pytest.mark.parametrize("grace_minute", [29, 90, -1])
 def test_a_grace_that_is_none_is_refused(grace_minute: int) -> None:
     with pytest.raises(ValueError, match=f"grace_minute .*{grace_minute}"):
-        market_at(new_york("2026-06-10 12:00"), grace_minute=grace_minute)
+        get_market_at(new_york("2026-06-10 12:00"), grace_minute=grace_minute)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_grace_that_is_none_is_refused(grace_minute: int) -> None:
 )
 def test_the_next_open(moment: str, opens_at: str) -> None:
     wait = new_york(opens_at) - new_york(moment)
-    assert market_at(new_york(moment)).opens_in == wait.total_seconds()
+    assert get_market_at(new_york(moment)).opens_in == wait.total_seconds()
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_the_next_open(moment: str, opens_at: str) -> None:
     ],
 )
 def test_the_wait_over_a_weekend_is_elapsed_time(moment: str, hours: float) -> None:
-    assert market_at(new_york(moment)).opens_in == hours * 3600
+    assert get_market_at(new_york(moment)).opens_in == hours * 3600
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_the_wait_over_a_weekend_is_elapsed_time(moment: str, hours: float) -> N
 def test_the_next_open_is_looked_for_ten_days_ahead(closed_days: int, opens_in: float | None) -> None:
     morning = new_york("2026-06-01 09:30")
     closed = Closures(frozenset(morning.date() + timedelta(days=n) for n in range(closed_days + 1)))
-    assert market_at(morning, closed).opens_in == opens_in
+    assert get_market_at(morning, closed).opens_in == opens_in
 
 
 # ---- unknown is neither open nor closed -----------------------------------------------------------------------------
@@ -250,29 +250,29 @@ def test_the_next_open_is_looked_for_ten_days_ahead(closed_days: int, opens_in: 
     ],
 )
 def test_outside_the_table_the_market_is_unknown(moment: datetime) -> None:
-    market = market_at(moment)
+    market = get_market_at(moment)
     assert market == Market(is_open=None, why_unknown=market.why_unknown)
     assert "2010 to 2036" in str(market.why_unknown)
 
 
 @pytest.mark.parametrize("moment", ["2010-01-01 00:00", "2036-12-31 23:59:59"])
 def test_the_ends_of_the_table_are_known(moment: str) -> None:
-    assert market_at(new_york(moment)).is_open is False
+    assert get_market_at(new_york(moment)).is_open is False
 
 
 def test_the_table_is_of_days_in_new_york() -> None:
-    assert market_at(utc("2037-01-01 04:59:59")).is_open is False
-    assert market_at(utc("2037-01-01 05:00:00")).is_open is None
+    assert get_market_at(utc("2037-01-01 04:59:59")).is_open is False
+    assert get_market_at(utc("2037-01-01 05:00:00")).is_open is None
 
 
 def test_a_next_open_outside_the_table_is_not_known() -> None:
-    assert market_at(new_york("2036-12-31 16:00")) == Market(is_open=False, past_grace=False, opens_in=None)
+    assert get_market_at(new_york("2036-12-31 16:00")) == Market(is_open=False, past_grace=False, opens_in=None)
 
 
 @pytest.mark.parametrize("day", [date(2009, 12, 31), date(2037, 1, 1)])
 def test_a_day_outside_the_table_raises(day: date) -> None:
     with pytest.raises(MarketUnknown, match=f"{day} is outside"):
-        session_on(day)
+        get_session_on(day)
 
 
 def answer_with_zones_from(folder: str, question: str) -> str:
@@ -319,7 +319,7 @@ def test_the_zone_of_new_york_is_all_that_the_market_needs(tmp_path: Path) -> No
     assert answer_with_zones_from(str(tmp_path), "market_at(noon).is_open") == "True"
 
 
-@pytest.mark.parametrize("ask", [market_at, lambda moment: open_seconds(moment, utc("2026-06-10 12:00"))])
+@pytest.mark.parametrize("ask", [get_market_at, lambda moment: count_open_seconds(moment, utc("2026-06-10 12:00"))])
 def test_a_moment_without_a_zone_is_refused(ask: Callable[[datetime], object]) -> None:
     with pytest.raises(ValueError, match="2026-06-10T12:00:00 names no time zone"):
         ask(datetime(2026, 6, 10, 12))  # noqa: DTZ001  that is the point
@@ -327,7 +327,7 @@ def test_a_moment_without_a_zone_is_refused(ask: Callable[[datetime], object]) -
 
 def test_a_datetime_is_not_taken_for_a_day() -> None:
     with pytest.raises(TypeError, match="a date in New York"):
-        session_on(utc("2026-12-25 00:00"))
+        get_session_on(utc("2026-12-25 00:00"))
 
 
 # ---- what the owner announced ---------------------------------------------------------------------------------------
@@ -337,27 +337,27 @@ WEDNESDAY = date(2026, 6, 10)
 
 def test_an_announced_closure_closes_the_day() -> None:
     closures = Closures(frozenset({WEDNESDAY}))
-    assert session_on(WEDNESDAY, closures) is None
-    assert market_at(new_york("2026-06-10 12:00"), closures).is_open is False
-    assert market_at(new_york("2026-06-10 12:00")).is_open is True
+    assert get_session_on(WEDNESDAY, closures) is None
+    assert get_market_at(new_york("2026-06-10 12:00"), closures).is_open is False
+    assert get_market_at(new_york("2026-06-10 12:00")).is_open is True
 
 
 def test_an_announced_early_close_ends_the_session_then() -> None:
     closures = Closures(early={WEDNESDAY: time(14, 15)})
-    assert market_at(new_york("2026-06-10 14:14:59"), closures).closes_at == new_york("2026-06-10 14:15")
-    assert market_at(new_york("2026-06-10 14:15"), closures).is_open is False
+    assert get_market_at(new_york("2026-06-10 14:14:59"), closures).closes_at == new_york("2026-06-10 14:15")
+    assert get_market_at(new_york("2026-06-10 14:15"), closures).is_open is False
 
 
 def test_an_announced_hour_wins_over_the_table_s_early_close() -> None:
     closures = Closures(early={date(2026, 11, 27): time(12, 0)})
-    assert market_at(new_york("2026-11-27 12:00"), closures).is_open is False
+    assert get_market_at(new_york("2026-11-27 12:00"), closures).is_open is False
 
 
 def test_a_closure_wins_over_an_early_close_and_neither_opens_a_holiday() -> None:
     holiday = date(2026, 12, 25)
     closures = Closures(frozenset({WEDNESDAY}), {WEDNESDAY: time(13), holiday: time(13)})
-    assert session_on(WEDNESDAY, closures) is None
-    assert session_on(holiday, closures) is None
+    assert get_session_on(WEDNESDAY, closures) is None
+    assert get_session_on(holiday, closures) is None
 
 
 # ---- how much of the session a span holds ---------------------------------------------------------------------------
@@ -384,8 +384,8 @@ def test_a_short_span_holds_the_seconds_at_which_the_market_is_open(
     edge: datetime, offset: int, seconds: int
 ) -> None:
     start = edge.astimezone(UTC) + offset * SECOND
-    counted = sum(bool(market_at(start + n * SECOND).is_open) for n in range(seconds))
-    assert open_seconds(start, start + seconds * SECOND) == counted
+    counted = sum(bool(get_market_at(start + n * SECOND).is_open) for n in range(seconds))
+    assert count_open_seconds(start, start + seconds * SECOND) == counted
 
 
 @given(span=st.tuples(INSTANTS, INSTANTS).map(sorted))
@@ -393,7 +393,7 @@ def test_any_span_holds_what_the_sessions_of_exchange_calendars_do(span: list[da
     start, end = span
     overlaps = (min(end, session.closes) - max(start, session.opens) for session in xnys().values())
     expected = sum((overlap for overlap in overlaps if overlap > timedelta()), timedelta())
-    assert open_seconds(start, end) == expected.total_seconds()
+    assert count_open_seconds(start, end) == expected.total_seconds()
 
 
 @pytest.mark.parametrize(
@@ -415,15 +415,15 @@ def test_any_span_holds_what_the_sessions_of_exchange_calendars_do(span: list[da
     ],
 )
 def test_a_span_holds(start: str, end: str, seconds: float | None) -> None:
-    assert open_seconds(new_york(start), new_york(end)) == seconds
+    assert count_open_seconds(new_york(start), new_york(end)) == seconds
 
 
 def test_a_span_counts_what_the_owner_announced() -> None:
     closures = Closures(frozenset({WEDNESDAY}), {date(2026, 6, 11): time(10)})
     start = new_york("2026-01-01 00:00")
-    usual = open_seconds(start, new_york("2027-01-01 00:00"))
+    usual = count_open_seconds(start, new_york("2027-01-01 00:00"))
     assert usual == 250 * 23400.0 + 2 * 12600.0 - 23400.0
-    assert open_seconds(start, new_york("2027-01-01 00:00"), closures) == usual - 23400.0 - 6 * 3600.0
+    assert count_open_seconds(start, new_york("2027-01-01 00:00"), closures) == usual - 23400.0 - 6 * 3600.0
 
 
 # ---- the table is generated -----------------------------------------------------------------------------------------

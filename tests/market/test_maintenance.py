@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.market.closures import Closures
-from detector.market.hours import market_at, session_on
-from detector.market.maintenance import REGIONS, in_quiet_window, quiet_window_end
+from detector.market.hours import get_market_at, get_session_on
+from detector.market.maintenance import REGIONS, is_in_maintenance, find_maintenance_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,8 +96,8 @@ def new_york(text: str) -> datetime:
 def test_a_window_is_half_open_and_lingers_for_600_seconds(region: str, first: str, last: str) -> None:
     begins, ends = utc(first), utc(last)
     around = (begins - INSTANT, begins, ends - INSTANT, ends)
-    assert [in_quiet_window(moment, region) for moment in around] == [False, True, True, False]
-    assert [quiet_window_end(moment, region) for moment in around] == [None, ends, ends, None]
+    assert [is_in_maintenance(moment, region) for moment in around] == [False, True, True, False]
+    assert [find_maintenance_end(moment, region) for moment in around] == [None, ends, ends, None]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_window_is_half_open_and_lingers_for_600_seconds(region: str, first: s
 )
 def test_where_two_windows_overlap_the_later_end_counts(region: str, moment: str) -> None:
     day = moment[:10]
-    assert quiet_window_end(new_york(moment), region) == new_york(f"{day} 03:10")
+    assert find_maintenance_end(new_york(moment), region) == new_york(f"{day} 03:10")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_where_two_windows_overlap_the_later_end_counts(region: str, moment: str
     ],
 )
 def test_no_other_hour_is_quiet(region: str, moment: str) -> None:
-    assert in_quiet_window(new_york(moment), region) is False
+    assert is_in_maintenance(new_york(moment), region) is False
 
 
 # ---- never during the regular session -------------------------------------------------------------------------------
@@ -147,29 +147,29 @@ def test_no_other_hour_is_quiet(region: str, moment: str) -> None:
     ],
 )
 def test_the_session_cuts_asia_s_first_window(moment: str, quiet: bool) -> None:
-    assert in_quiet_window(new_york(moment), "asia") is quiet
-    assert (quiet_window_end(new_york(moment), "asia") is not None) is quiet
+    assert is_in_maintenance(new_york(moment), "asia") is quiet
+    assert (find_maintenance_end(new_york(moment), "asia") is not None) is quiet
 
 
 def test_a_closure_that_the_owner_announced_is_no_session() -> None:
     moment = new_york("2026-01-14 15:50")
     closures = Closures(frozenset({date(2026, 1, 14)}))
-    assert in_quiet_window(moment, "asia", closures) is True
-    assert quiet_window_end(moment, "asia", closures) == new_york("2026-01-14 17:15")
+    assert is_in_maintenance(moment, "asia", closures) is True
+    assert find_maintenance_end(moment, "asia", closures) == new_york("2026-01-14 17:15")
 
 
 @given(
-    day=st.dates(date(2010, 1, 1), date(2036, 12, 31)).filter(lambda day: session_on(day) is not None),
+    day=st.dates(date(2010, 1, 1), date(2036, 12, 31)).filter(lambda day: get_session_on(day) is not None),
     before_close=st.integers(1, 6 * 3600) | st.integers(1, 900),
     region=st.sampled_from(REGIONS),
 )
 def test_the_session_is_never_quiet(day: date, before_close: int, region: str) -> None:
-    session = session_on(day)
+    session = get_session_on(day)
     assert session is not None
     moment = max(session.opens, session.closes - timedelta(seconds=before_close))
-    assert market_at(moment).is_open is True
-    assert in_quiet_window(moment, region) is False
-    assert quiet_window_end(moment, region) is None
+    assert get_market_at(moment).is_open is True
+    assert is_in_maintenance(moment, region) is False
+    assert find_maintenance_end(moment, region) is None
 
 
 # ---- against the table, told in wall-clock time ---------------------------------------------------------------------
@@ -191,12 +191,12 @@ def is_listed(moment: datetime, region: str) -> bool:
 
 def expected_quiet(moment: datetime, region: str) -> bool:
     listed = is_listed(moment, region) or is_listed(moment - timedelta(seconds=600), region)
-    return listed and not market_at(moment).is_open
+    return listed and not get_market_at(moment).is_open
 
 
 @given(moment=INSTANTS, region=st.sampled_from(REGIONS))
 def test_any_instant_is_quiet_as_the_clock_on_the_wall_says(moment: datetime, region: str) -> None:
-    assert in_quiet_window(moment, region) is expected_quiet(moment, region)
+    assert is_in_maintenance(moment, region) is expected_quiet(moment, region)
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -214,19 +214,19 @@ def test_every_five_minutes_are_quiet_as_the_clock_on_the_wall_says(
 ) -> None:
     moments = [utc(first) + timedelta(minutes=5 * n) for n in range(days * 288)]
     wrong = [
-        moment for moment in moments if in_quiet_window(moment, region) is not expected_quiet(moment, region)
+        moment for moment in moments if is_in_maintenance(moment, region) is not expected_quiet(moment, region)
     ]
     assert wrong == []
 
 
 @given(moment=INSTANTS, region=st.sampled_from(REGIONS))
 def test_quiet_lasts_until_its_end_and_no_longer(moment: datetime, region: str) -> None:
-    end = quiet_window_end(moment, region)
-    assert (end is not None) is in_quiet_window(moment, region)
+    end = find_maintenance_end(moment, region)
+    assert (end is not None) is is_in_maintenance(moment, region)
     if end is not None:
         assert moment < end <= moment + timedelta(hours=4, minutes=25)
-        assert in_quiet_window(end - INSTANT, region) is True
-        assert in_quiet_window(end, region) is False
+        assert is_in_maintenance(end - INSTANT, region) is True
+        assert is_in_maintenance(end, region) is False
 
 
 # ---- unknown is not quiet, and not loud ------------------------------------------------------------------------------
@@ -235,13 +235,13 @@ def test_quiet_lasts_until_its_end_and_no_longer(moment: datetime, region: str) 
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("moment", ["2009-12-31 23:59:59", "2037-01-01 00:00", "2037-01-01 12:00"])
 def test_outside_the_table_it_is_unknown(moment: str, region: str) -> None:
-    assert in_quiet_window(new_york(moment), region) is None
-    assert quiet_window_end(new_york(moment), region) is None
+    assert is_in_maintenance(new_york(moment), region) is None
+    assert find_maintenance_end(new_york(moment), region) is None
 
 
 def test_the_table_s_last_night_is_known() -> None:
-    assert in_quiet_window(new_york("2036-12-31 23:59:59"), "america") is True
-    assert quiet_window_end(new_york("2036-12-31 23:59:59"), "america") == new_york("2037-01-01 02:10")
+    assert is_in_maintenance(new_york("2036-12-31 23:59:59"), "america") is True
+    assert find_maintenance_end(new_york("2036-12-31 23:59:59"), "america") == new_york("2037-01-01 02:10")
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_without_its_zones_it_is_unknown(tmp_path: Path, zones: list[str], regio
 
 # ---- what is asked wrongly ------------------------------------------------------------------------------------------
 
-ASKED = pytest.mark.parametrize("ask", [in_quiet_window, quiet_window_end])
+ASKED = pytest.mark.parametrize("ask", [is_in_maintenance, find_maintenance_end])
 
 
 def test_there_are_three_regions() -> None:

@@ -8,33 +8,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.logs import events as say
-from detector.logs.parse.scan import Lines, heard
+from detector.logs.parse.scan import LogLines, scan_lines
 from tests.support.snapshots import ROOT
 
 CORPUS = ROOT / "tests" / "fixtures" / "logs"
 HELD_OUT = CORPUS / "held_out"
 ADVERSARIAL = "!"
 NAMES = {
-    say.LOST: "lost",
-    say.BACK: "back",
+    say.LINK_LOST: "lost",
+    say.LINK_RESTORED: "back",
     say.FARM_DOWN: "farm-down",
     say.STREAM_DEAD: "stream",
-    say.CONFLICT: "conflict",
+    say.SESSION_CONFLICT: "conflict",
     say.SEVERE: "severe",
-    say.FAILED: "gateway",
-    say.UNREACHED: "unreached",
+    say.GATEWAY_FAILED: "gateway",
+    say.CONNECT_FAILED: "unreached",
     say.CONNECTED: "connected",
     say.LOGGED_IN: "logged-in",
     say.MARGIN: "margin",
-    say.OUTCOME: "outcome",
-    say.FILL: "fill",
-    say.PROVEN: "proof",
-    say.DIFFERS: "differs",
-    say.OWES: "owes",
+    say.OUTCOME_UNKNOWN: "outcome",
+    say.UNKNOWN_FILL: "fill",
+    say.RECONCILED: "proof",
+    say.MISMATCH: "differs",
+    say.PROOF_DUE: "owes",
 }
 """What a label may say, by kind; farms that are well and the like are context and have no label."""
 
-KEYED = (say.FARM_DOWN, say.OUTCOME, say.FILL)
+KEYED = (say.FARM_DOWN, say.OUTCOME_UNKNOWN, say.UNKNOWN_FILL)
 QUIET = ("connected", "logged-in", "proof", "owes")
 """Labels that are no alarm."""
 
@@ -70,9 +70,9 @@ def _words(label: str) -> Iterable[str]:
 
 def heard_in(text: str) -> frozenset[str]:
     """Return what the reader hears in one message, in the words of the labels; a recovery owes a proof anyway."""
-    lines = Lines()
+    lines = LogLines()
     lines.add(text, 0)
-    said = [thing for _, thing in heard(lines, introduced=False)]
+    said = [thing for _, thing in scan_lines(lines, introduced=False)]
     words = {
         f"{NAMES[thing.kind]}:{thing.key}" if thing.kind in KEYED else NAMES[thing.kind]
         for thing in said

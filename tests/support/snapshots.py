@@ -21,11 +21,11 @@ from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import patched, shifted
 from detector.formats.redaction import redacted
 from detector.ledger import acknowledged
-from detector.market.closures import NONE, parse_closures
+from detector.market.closures import NO_CLOSURES, parse_closures
 from detector.profiles import builtin
 from detector.readers.previous import Expected, read_previous
 from detector.render.document import artifact_document
-from detector.settings import MARKET_CLOSURES, MUTES, PROFILE, RUNTIME, Settings, resolve
+from detector.settings import MARKET_CLOSURES, MUTES, PROFILE, RUNTIME, Settings, resolve_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOTS = ROOT / "tests" / "fixtures" / "snapshots"
@@ -34,12 +34,12 @@ NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
 def settings_of(texts: dict[str, str] | None = None, **files: str) -> Settings:
     """Return settings from `AEGIS_PT_` names without their prefix, with the aegis profile."""
-    made = resolve(("test", {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}))
+    made = resolve_settings(("test", {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}))
     profile = tomllib.loads(files["profile"]) if "profile" in files else builtin("aegis")
     money = [one.name for one in all_rules() if one.declaration.money]
     parsed: dict[str, Any] = {
         PROFILE.name: parse_profile(profile or {}),
-        MARKET_CLOSURES.name: NONE,
+        MARKET_CLOSURES.name: NO_CLOSURES,
         MUTES.name: (),
     }
     if "closures" in files:

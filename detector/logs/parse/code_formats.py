@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from detector.logs.codes import CODES, explained
-from detector.logs.parse.line import Text, is_quoted
-from detector.logs.parse.vocabulary import BROKER, SUPPOSES, confirms
+from detector.logs.codes import CODES, find_code_entry
+from detector.logs.parse.line import ParsedLine, is_quoted
+from detector.logs.parse.vocabulary import BROKER, HYPOTHETICAL, is_confirmed
 
 _END = r"(?!\d|[.]\d)"
 _LABELS = (
@@ -54,16 +54,16 @@ _FIRST: Final = re.compile(
 _ALONE: Final = re.compile(r"error (\d{3,5})\.?\s*")
 _SHORTEST: Final = len("error 10197.  ")
 _BESIDE: Final = 12
-_A_DIGIT: Final = re.compile(r"\d")
+_DIGIT: Final = re.compile(r"\d")
 _WEAK: Final = (_AFTER_MINUS_ONE, _POSITIONAL, _LABELLED)
 _JOINS = r"(?:[/,&]\s?(?:and |or )?|(?:and|or|to|through) |[-–])"
 _NEIGHBOUR_BEFORE: Final = re.compile(rf"(\d{{3,5}})\s?{_JOINS}$")
 _NEIGHBOUR_AFTER: Final = re.compile(rf"\s?{_JOINS}\s?(\d{{3,5}}){_END}")
-_IBC_SPEAKS: Final = re.compile(r"\bibc\s?:")
+_IBC_LINE: Final = re.compile(r"\bibc\s?:")
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class CodeMatch:
     """One TWS code that a line reports, and where the form and the number begin.
 
     It is `proven` by its place alone, else also by its words.
@@ -71,80 +71,80 @@ class Coded:
 
     code: int
     start: int
-    at: int
+    number_start: int
     proven: bool = True
 
 
-def codes_of(text: Text) -> list[Coded]:
+def find_codes(line: ParsedLine) -> list[CodeMatch]:
     """Return the codes that a line reports, each once, in their order.
 
     None out of IBC's own lines, or where the line only talks about codes.
     """
-    body = text.body
-    if "ibc" in body and _IBC_SPEAKS.search(body):
+    body = line.body
+    if "ibc" in body and _IBC_LINE.search(body):
         return []
-    found: dict[int, Coded] = {}
-    for one in _in_proven_places(body):
-        if one.code not in found and _is_reported(one, body):
-            found[one.code] = one
-    if found:
-        return sorted(found.values(), key=lambda one: one.start)
-    for one in _in_weak_places(body):
-        if one.code not in found and _is_reported(one, body):
-            found[one.code] = one
-    return [] if len(found) > 1 else list(found.values())
+    matches: dict[int, CodeMatch] = {}
+    for match in _find_proven(body):
+        if match.code not in matches and _is_reported(match, body):
+            matches[match.code] = match
+    if matches:
+        return sorted(matches.values(), key=lambda match: match.start)
+    for match in _find_weak(body):
+        if match.code not in matches and _is_reported(match, body):
+            matches[match.code] = match
+    return [] if len(matches) > 1 else list(matches.values())
 
 
-def _in_proven_places(body: str) -> Iterator[Coded]:
+def _find_proven(body: str) -> Iterator[CodeMatch]:
     for sign, pattern in _PROVEN:
         if sign in body:
             for hit in pattern.finditer(body):
-                yield Coded(int(hit[1]), hit.start(), hit.start(1), proven=sign != "|" or hit[0][0] == "-")
+                yield CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven=sign != "|" or hit[0][0] == "-")
     if "code" in body and _REQUEST.search(body):
-        yield from _keyed(body, proven=True)
-    alone = _ALONE.fullmatch(body) if len(body) <= _SHORTEST else None
-    if alone:
-        yield Coded(int(alone[1]), 0, alone.start(1))
+        yield from _find_keyed(body, proven=True)
+    bare = _ALONE.fullmatch(body) if len(body) <= _SHORTEST else None
+    if bare:
+        yield CodeMatch(int(bare[1]), 0, bare.start(1))
 
 
-def _in_weak_places(body: str) -> Iterator[Coded]:
+def _find_weak(body: str) -> Iterator[CodeMatch]:
     if "code" in body:
-        yield from _keyed(body, proven=False)
+        yield from _find_keyed(body, proven=False)
     for pattern in _WEAK:
         yield from (
-            Coded(int(hit[1]), hit.start(), hit.start(1), proven=False) for hit in pattern.finditer(body)
+            CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven=False) for hit in pattern.finditer(body)
         )
     if BROKER.search(body):
         for hit in _PARENTHESISED.finditer(body):
-            yield Coded(int(hit[1]), hit.start(), hit.start(1), proven=False)
+            yield CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven=False)
     first = _FIRST.match(body)
     if first:
-        yield Coded(int(first[1]), 0, first.start(1), proven=False)
+        yield CodeMatch(int(first[1]), 0, first.start(1), proven=False)
 
 
-def _keyed(body: str, proven: bool) -> Iterator[Coded]:
+def _find_keyed(body: str, proven: bool) -> Iterator[CodeMatch]:
     for hit in _KEYED.finditer(body):
         if not _NOT_OURS.search(body, max(0, hit.start() - 12), hit.start()):
-            yield Coded(int(hit[1]), hit.start(), hit.start(1), proven)
+            yield CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven)
 
 
-def _is_reported(one: Coded, body: str) -> bool:
-    entry = explained(one.code)
-    if entry is None or _stands_in_a_list(one, body):
+def _is_reported(match: CodeMatch, body: str) -> bool:
+    entry = find_code_entry(match.code)
+    if entry is None or _is_listed(match, body):
         return False
-    if not one.proven and not confirms(entry.kind, body):
+    if not match.proven and not is_confirmed(entry.kind, body):
         return False
-    if one.start and SUPPOSES.search(body, 0, one.start):
+    if match.start and HYPOTHETICAL.search(body, 0, match.start):
         return False
-    return not is_quoted(body, one.at)
+    return not is_quoted(body, match.number_start)
 
 
-def _stands_in_a_list(one: Coded, body: str) -> bool:
+def _is_listed(match: CodeMatch, body: str) -> bool:
     """Whether another code stands beside it, as in 1100/1101/1102."""
-    end = one.at + len(str(one.code))
-    begin = max(0, one.at - _BESIDE)
-    if not _A_DIGIT.search(body, begin, one.at) and not _A_DIGIT.search(body, end, end + _BESIDE):
+    end = match.number_start + len(str(match.code))
+    begin = max(0, match.number_start - _BESIDE)
+    if not _DIGIT.search(body, begin, match.number_start) and not _DIGIT.search(body, end, end + _BESIDE):
         return False
-    before = _NEIGHBOUR_BEFORE.search(body, begin, one.at)
+    before = _NEIGHBOUR_BEFORE.search(body, begin, match.number_start)
     after = _NEIGHBOUR_AFTER.match(body, end)
     return any(hit is not None and int(hit[1]) in CODES for hit in (before, after))

@@ -9,27 +9,27 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from detector.logs.events import (
-    DIFFERS,
-    OWES,
-    PROVEN,
+    MISMATCH,
+    PROOF_DUE,
+    RECONCILED,
     RECONNECT,
     SEVERE,
-    UNREACHED,
-    Logbook,
+    CONNECT_FAILED,
+    LogHistory,
     LogMemory,
-    Mark,
+    LogEvent,
 )
-from detector.logs.parse.line_times import LineTimes, digest, known_lines, tail_of
-from detector.logs.parse.phrases import Said
-from detector.logs.parse.scan import Lines, heard
+from detector.logs.parse.line_times import LineTimes, compute_digest, count_known_lines, compute_tail
+from detector.logs.parse.phrases import LineMatch
+from detector.logs.parse.scan import LogLines, scan_lines
 from detector.logs.parse.tracebacks import is_introduced
 
-_COUNTED: Final = (SEVERE, UNREACHED)
+_COUNTED: Final = (SEVERE, CONNECT_FAILED)
 _INTRODUCED: Final = "introduced"
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LogWindow:
     """What was read: `since` is None where nobody said it, `cut` where lines are missing.
 
     `zone` is what a naive time means. A link that comes back at a time that is `quiet` owes no proof.
@@ -39,104 +39,104 @@ class Window:
     to: datetime
     cut: bool = False
     zone: tzinfo | None = None
-    quiet: Callable[[datetime], bool | None] = lambda at: False
+    is_maintenance: Callable[[datetime], bool | None] = lambda at: False
 
 
-def opened(lines: Lines, window: Window, memory: LogMemory | None) -> Logbook:
+def build_history(lines: LogLines, window: LogWindow, memory: LogMemory | None) -> LogHistory:
     """Return the log book of these lines, which continues what is remembered."""
     times = LineTimes(lines, window.to, window.zone)
-    first = times.first()
-    known = known_lines(lines, memory.tail, memory.whole) if memory else 0
-    said = list(heard(lines, _was_introduced(memory, first)))
-    if not times.believed:
-        said = [(index, thing) for index, thing in said if index >= known]
-    marks = [mark for mark in _marks(said, times, lines) if not _is_expected(mark, window)]
-    tail, whole = tail_of(lines)
-    verdict, proven_at, owed_at = _reconciled(marks, memory)
-    return Logbook(
+    first_at = times.find_first()
+    known_count = count_known_lines(lines, memory.tail, memory.whole) if memory else 0
+    matches = list(scan_lines(lines, _has_introduction(memory, first_at)))
+    if not times.trusted:
+        matches = [(index, match) for index, match in matches if index >= known_count]
+    events = [event for event in _to_events(matches, times, lines) if not _is_expected(event, window)]
+    tail, whole = compute_tail(lines)
+    verdict, proven_at, proof_due_since = _summarize_reconciliation(events, memory)
+    return LogHistory(
         to=window.to,
-        since=_since(window, first, known, memory),
-        newest=max((at for at in (times.last(), memory.newest if memory else None) if at), default=None),
-        seen_to=(memory.newest or memory.since) if memory else None,
-        marks=tuple(_once((*(memory.marks if memory else ()), *marks))),
+        since=_compute_since(window, first_at, known_count, memory),
+        newest=max((at for at in (times.find_last(), memory.newest if memory else None) if at), default=None),
+        previous_newest=(memory.newest or memory.since) if memory else None,
+        events=tuple(_merge_events((*(memory.marks if memory else ()), *events))),
         memory=memory,
         verdict=verdict,
         proven_at=proven_at,
-        owed_at=owed_at,
+        proof_due_since=proof_due_since,
         tail=tail or (memory.tail if memory else ()),
         whole=whole if tail or not memory else memory.whole,
-        ending=_ending(lines, memory),
+        ending=_compute_ending(lines, memory),
     )
 
 
-def _is_expected(mark: Mark, window: Window) -> bool:
-    return mark.kind == OWES and mark.note == RECONNECT and bool(window.quiet(mark.at))
+def _is_expected(event: LogEvent, window: LogWindow) -> bool:
+    return event.kind == PROOF_DUE and event.note == RECONNECT and bool(window.is_maintenance(event.at))
 
 
-def _was_introduced(memory: LogMemory | None, first: datetime | None) -> bool:
+def _has_introduction(memory: LogMemory | None, first_at: datetime | None) -> bool:
     """Whether a traceback on the first line is none of its own: introduced before, or judged before."""
     if memory is None:
         return False
-    return memory.ending == _INTRODUCED or (first is not None and first <= memory.to)
+    return memory.ending == _INTRODUCED or (first_at is not None and first_at <= memory.to)
 
 
-def _ending(lines: Lines, memory: LogMemory | None) -> str:
-    before = memory is not None and memory.ending == _INTRODUCED
-    return _INTRODUCED if is_introduced(len(lines.texts), lines.texts, lines.streams, before) else ""
+def _compute_ending(lines: LogLines, memory: LogMemory | None) -> str:
+    introduced = memory is not None and memory.ending == _INTRODUCED
+    return _INTRODUCED if is_introduced(len(lines.texts), lines.texts, lines.streams, introduced) else ""
 
 
-def _since(window: Window, first: datetime | None, known: int, memory: LogMemory | None) -> datetime:
+def _compute_since(window: LogWindow, first_at: datetime | None, known_count: int, memory: LogMemory | None) -> datetime:
     """Return from when on lines were seen without a hole, over any number of runs."""
     if window.cut:
         return window.to
-    since = min(window.since or first or window.to, window.to)
-    if memory is not None and (known or since <= memory.to):
+    since = min(window.since or first_at or window.to, window.to)
+    if memory is not None and (known_count or since <= memory.to):
         return min(since, memory.since)
     return since
 
 
-def _marks(said: Iterable[tuple[int, Said]], times: LineTimes, lines: Lines) -> Iterator[Mark]:
-    said = list(said)
-    at = times.of(dict.fromkeys(index for index, _ in said))
-    seen: Counter[tuple[datetime, str]] = Counter()
-    numbered: dict[int, str] = {}
-    for index, thing in said:
-        line = ""
-        if thing.kind in _COUNTED:
-            if index not in numbered:
-                numbered[index] = _number(index, at[index], seen, lines)
-            line = numbered[index]
-        yield Mark(at[index], thing.kind, thing.key, thing.note, line, thing.farms)
+def _to_events(matches: Iterable[tuple[int, LineMatch]], times: LineTimes, lines: LogLines) -> Iterator[LogEvent]:
+    matches = list(matches)
+    time_by_index = times.get_times(dict.fromkeys(index for index, _ in matches))
+    counts: Counter[tuple[datetime, str]] = Counter()
+    line_ids: dict[int, str] = {}
+    for index, match in matches:
+        line_id = ""
+        if match.kind in _COUNTED:
+            if index not in line_ids:
+                line_ids[index] = _build_line_id(index, time_by_index[index], counts, lines)
+            line_id = line_ids[index]
+        yield LogEvent(time_by_index[index], match.kind, match.key, match.note, line_id, match.farms)
 
 
-def _number(index: int, at: datetime, seen: Counter[tuple[datetime, str]], lines: Lines) -> str:
+def _build_line_id(index: int, at: datetime, counts: Counter[tuple[datetime, str]], lines: LogLines) -> str:
     """Return what tells a line from others of its moment; an event that is listed twice is one event."""
-    text = digest(lines.texts[index])
-    seen[at, text] += lines.stamps[index] is None
-    return f"{text}.{seen[at, text]}" if seen[at, text] > 1 else text
+    line_digest = compute_digest(lines.texts[index])
+    counts[at, line_digest] += lines.stamps[index] is None
+    return f"{line_digest}.{counts[at, line_digest]}" if counts[at, line_digest] > 1 else line_digest
 
 
-def _once(marks: Iterable[Mark]) -> Iterator[Mark]:
+def _merge_events(events: Iterable[LogEvent]) -> Iterator[LogEvent]:
     """Yield each mark once, by time, those of earlier runs first."""
-    once: dict[tuple[datetime, str, str, str], Mark] = {}
-    for mark in marks:
-        once.setdefault((mark.at, mark.kind, mark.key, mark.line), mark)
-    yield from sorted(once.values(), key=lambda mark: mark.at)
+    unique: dict[tuple[datetime, str, str, str], LogEvent] = {}
+    for event in events:
+        unique.setdefault((event.at, event.kind, event.key, event.line), event)
+    yield from sorted(unique.values(), key=lambda event: event.at)
 
 
-def _reconciled(
-    marks: Iterable[Mark], memory: LogMemory | None
-) -> tuple[Mark | None, datetime | None, datetime | None]:
+def _summarize_reconciliation(
+    events: Iterable[LogEvent], memory: LogMemory | None
+) -> tuple[LogEvent | None, datetime | None, datetime | None]:
     """Return the newest line on reconciliation, the newest proof, and the oldest debt that no proof followed."""
-    verdict, proven, owed = (
+    verdict, proven_at, proof_due_since = (
         (memory.verdict, memory.proven_at, memory.owed_at) if memory else (None, None, None)
     )
-    for mark in sorted(marks, key=lambda mark: mark.at):
-        if mark.kind in (PROVEN, DIFFERS) and (verdict is None or mark.at >= verdict.at):
-            verdict = mark
-        if mark.kind == PROVEN:
-            proven = max(proven or mark.at, mark.at)
-            owed = None if owed is not None and owed <= mark.at else owed
-        elif mark.kind == OWES and (proven is None or mark.at > proven):
-            owed = min(owed or mark.at, mark.at)
-    return verdict, proven, owed
+    for event in sorted(events, key=lambda event: event.at):
+        if event.kind in (RECONCILED, MISMATCH) and (verdict is None or event.at >= verdict.at):
+            verdict = event
+        if event.kind == RECONCILED:
+            proven_at = max(proven_at or event.at, event.at)
+            proof_due_since = None if proof_due_since is not None and proof_due_since <= event.at else proof_due_since
+        elif event.kind == PROOF_DUE and (proven_at is None or event.at > proven_at):
+            proof_due_since = min(proof_due_since or event.at, event.at)
+    return verdict, proven_at, proof_due_since

@@ -15,7 +15,7 @@ _TIME_KEYS: Final = ("timestamp", "@timestamp", "time", "ts", "asctime", "dateti
 _CODE_KEYS: Final = ("errorCode", "error_code", "errCode", "err_code", "ib_code", "tws_code", "code")
 _REQUEST_KEYS: Final = ("reqId", "req_id", "requestId", "request_id", "tickerId", "id")
 _INNER_KEYS: Final = ("error", "data", "record")
-_NUMBERED: Final = {
+_PINO_LEVELS: Final = {
     "60": "FATAL",
     "50": "ERROR",
     "40": "WARN",
@@ -28,7 +28,7 @@ _SHORT: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class JsonRecord:
     """A structured record: as one line, with its own level and its own time field."""
 
     line: str
@@ -36,35 +36,35 @@ class Record:
     time: str | float | None
 
 
-def record_of(own: str) -> Record | None:
+def parse_record(line: str) -> JsonRecord | None:
     """Return the record that a line is, or None for plain text."""
-    if not own.lstrip().startswith("{"):
+    if not line.lstrip().startswith("{"):
         return None
     try:
-        fields = json.loads(own)
+        fields = json.loads(line)
     except (ValueError, RecursionError):
         return None
     if not isinstance(fields, dict):
         return None
-    named = next((str(fields[key]).upper() for key in _LEVEL_KEYS if fields.get(key)), None)
+    level = next((str(fields[key]).upper() for key in _LEVEL_KEYS if fields.get(key)), None)
     time = next((fields[key] for key in _TIME_KEYS if isinstance(fields.get(key), str | int | float)), None)
-    return Record(_flattened(fields), _NUMBERED.get(named or "", named), time)
+    return JsonRecord(_format_record(fields), _PINO_LEVELS.get(level or "", level), time)
 
 
-def _flattened(fields: Mapping[str, Any]) -> str:
+def _format_record(fields: Mapping[str, Any]) -> str:
     """Return its code as ib_async writes it, its text, and its plain fields."""
     inner: Mapping[str, Any] = next(
         (fields[key] for key in _INNER_KEYS if isinstance(fields.get(key), dict)), {}
     )
-    every = {**inner, **fields}
-    text = next((every[key] for key in _TEXT_KEYS if isinstance(every.get(key), str)), "")
-    code = next((every[key] for key in _CODE_KEYS if _is_code(every.get(key))), None)
-    request = next((every[key] for key in _REQUEST_KEYS if isinstance(every.get(key), int)), None)
+    merged = {**inner, **fields}
+    text = next((merged[key] for key in _TEXT_KEYS if isinstance(merged.get(key), str)), "")
+    code = next((merged[key] for key in _CODE_KEYS if _is_code(merged.get(key))), None)
+    request = next((merged[key] for key in _REQUEST_KEYS if isinstance(merged.get(key), int)), None)
     head = ""
     if code is not None:
         head = f"error {code}, reqId {request}: " if request is not None else f"ib code {code}: "
     skipped = {*_LEVEL_KEYS, *_TIME_KEYS, *_CODE_KEYS}
-    plain = (f"{k}={v}" for k, v in every.items() if k not in skipped and v != text and _is_plain(v))
+    plain = (f"{k}={v}" for k, v in merged.items() if k not in skipped and v != text and _is_plain(v))
     return f"{head}{text} ; {' '.join(plain)}"[:_LONGEST]
 
 

@@ -11,21 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from detector.logs.parse.json_records import record_of
+from detector.logs.parse.json_records import parse_record
 
-_OF_A_TRACEBACK: Final = re.compile(
+_TRACEBACK_PART: Final = re.compile(
     r"\s*(?:File \"|raise\b|return\b|assert\b|at [\w$.<>]{1,200}\(|\^{1,200}"
     r"|(?:\w{1,60}\.){0,8}(?:[A-Z]\w{0,80}(?:Error|Exception|Warning|Interrupt|Exit)|Exception)\s?(?:[:(]|$))"
 )
-LONGEST: Final = 8192
+MAX_LINE_LENGTH: Final = 8192
 """Letters of a line that are matched; what is longer is cut."""
 
 SEVERE_LEVELS: Final = frozenset({"FATAL", "CRITICAL", "CRIT", "SEVERE", "EMERG", "EMERGENCY"})
-INTRODUCING: Final = SEVERE_LEVELS | {"ERROR", "ERR", "WARN", "WARNING", "ALERT"}
+INTRODUCING_LEVELS: Final = SEVERE_LEVELS | {"ERROR", "ERR", "WARN", "WARNING", "ALERT"}
 _LEVELS: Final = "TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN(?:ING)?|ERROR|ERR|ALERT|FATAL|CRITICAL|CRIT|SEVERE|EMERG(?:ENCY)?"
 _DATE = r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ ]\s?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 # One piece of what a logger puts before the message; a level is a group of its own.
-_PIECE: Final = re.compile(
+_PREFIX_PIECE: Final = re.compile(
     rf"""\s{{0,40}}(?:
       \[?{_DATE}\]?(?![\d.])
     | \d{{4}}[-/]\d\d[-/]\d\d(?=\s)
@@ -46,7 +46,7 @@ _PIECE: Final = re.compile(
     re.VERBOSE,
 )
 # The commonest beginning in one step: date, perhaps a logger, a level.
-_USUAL: Final = re.compile(
+_COMMON_PREFIX: Final = re.compile(
     rf"\[?{_DATE}\]?\s{{1,3}}(?:(?!(?:{_LEVELS})\b)[\w.$-]{{1,60}}\s{{1,3}})?\[?(?P<level>{_LEVELS})\s?\]?(?:\s{{1,3}}|:{{1,2}})"
 )
 _GLOG: Final = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
@@ -63,82 +63,82 @@ _MESSAGE: Final = re.compile(r"\b(?:msg|message)=(\")((?:[^\"\\]|\\.)*+)\"?")
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ParsedLine:
     """A line as it is matched: in its own case and lowered, and its level.
 
     `body` is the lowered message, which begins at `begins`, after what the logger puts before it.
     """
 
-    own: str
-    low: str
-    begins: int
+    text: str
+    lowered: str
+    body_start: int
     body: str
     level: str | None
     time: str | float | None = None
 
 
-def text_of_line(line: str) -> Text:
+def parse_line(line: str) -> ParsedLine:
     """Return the line as it is matched: cut to 8 KiB, without colours, unwrapped from a structured log."""
-    own = line[:LONGEST]
-    if not own.isascii():
-        own = own.translate(_WIDE)
-    if "\x1b" in own:
-        own = _COLOUR.sub("", own)
-    record = record_of(own) if "{" in own[:_RECORD_WITHIN] else None
+    text = line[:MAX_LINE_LENGTH]
+    if not text.isascii():
+        text = text.translate(_WIDE)
+    if "\x1b" in text:
+        text = _COLOUR.sub("", text)
+    record = parse_record(text) if "{" in text[:_RECORD_WITHIN] else None
     if record is not None:
-        begins, level = _prefix(record.line)
-        return _text(record.line, begins, record.level or level, record.time)
-    begins, level = _prefix(own)
-    inner = _MESSAGE.search(own) if '="' in own else None
+        body_start, level = _parse_prefix(record.line)
+        return _build_line(record.line, body_start, record.level or level, record.time)
+    body_start, level = _parse_prefix(text)
+    inner = _MESSAGE.search(text) if '="' in text else None
     if inner is not None:
-        own, begins = inner[2].replace('\\"', '"') + " " + own[: inner.start()] + own[inner.end() :], 0
-    elif own[begins : begins + 1] in _QUOTES and own.rstrip().endswith(own[begins]):
-        begins += 1  # the whole message is quoted, which quotes nobody
-    return _text(own, begins, level)
+        text, body_start = inner[2].replace('\\"', '"') + " " + text[: inner.start()] + text[inner.end() :], 0
+    elif text[body_start : body_start + 1] in _QUOTES and text.rstrip().endswith(text[body_start]):
+        body_start += 1  # the whole message is quoted, which quotes nobody
+    return _build_line(text, body_start, level)
 
 
-def is_of_a_traceback(text: Text) -> bool:
+def is_traceback_part(line: ParsedLine) -> bool:
     """Whether a line without any logger's beginning is a part of a traceback: a frame, code, the exception."""
-    return text.level is None and _OF_A_TRACEBACK.match(text.own) is not None
+    return line.level is None and _TRACEBACK_PART.match(line.text) is not None
 
 
 def is_quoted(body: str, start: int) -> bool:
     """Whether what begins there is quoted."""
     if not start or not ('"' in body or "'" in body or "`" in body):
         return False
-    return any(opened < start < closed for opened, closed in _quoted_spans(body))
+    return any(opened < start < closed for opened, closed in _find_quoted_spans(body))
 
 
-def _text(own: str, begins: int, level: str | None, stamp: str | float | None = None) -> Text:
-    low = own.lower()
-    return Text(own, low, begins, low[begins:], level, stamp)
+def _build_line(text: str, body_start: int, level: str | None, stamp: str | float | None = None) -> ParsedLine:
+    lowered = text.lower()
+    return ParsedLine(text, lowered, body_start, lowered[body_start:], level, stamp)
 
 
-def _prefix(own: str) -> tuple[int, str | None]:
+def _parse_prefix(text: str) -> tuple[int, str | None]:
     """Return where the message begins and the first level that stands before it."""
-    usual = _USUAL.match(own)
-    at, level = (usual.end(), usual["level"]) if usual else (0, None)
+    common = _COMMON_PREFIX.match(text)
+    at, level = (common.end(), common["level"]) if common else (0, None)
     while at < _PIECES_WITHIN:
-        piece = _PIECE.match(own, at)
+        piece = _PREFIX_PIECE.match(text, at)
         if piece is None or piece.end() == at:
             break
-        named = piece["level"] or piece["mixed"] or piece["keyed"] or _GLOG.get(piece["glog"])
-        if named and _NO_LEVEL_AFTER.search(own[:at]):
+        name = piece["level"] or piece["mixed"] or piece["keyed"] or _GLOG.get(piece["glog"])
+        if name and _NO_LEVEL_AFTER.search(text[:at]):
             break
-        if named and level is not None and not piece["keyed"]:
+        if name and level is not None and not piece["keyed"]:
             break
-        level, at = level or (named.upper() if named else None), piece.end()
-    return at + len(own[at:]) - len(own[at:].lstrip()), level
+        level, at = level or (name.upper() if name else None), piece.end()
+    return at + len(text[at:]) - len(text[at:].lstrip()), level
 
 
-def _quoted_spans(text: str) -> Iterator[tuple[int, int]]:
+def _find_quoted_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield where the text quotes: from an opening quote to its closing one, or to the end."""
-    at, opened, mark = 0, -1, ""
+    at, opened, quote = 0, -1, ""
     for at, letter in enumerate(text):
         if opened < 0 and letter in "\"'`" and (at == 0 or not text[at - 1].isalnum()):
-            opened, mark = at, letter
-        elif opened >= 0 and letter == mark and not text[at + 1 : at + 2].isalnum():
+            opened, quote = at, letter
+        elif opened >= 0 and letter == quote and not text[at + 1 : at + 2].isalnum():
             yield opened, at
             opened = -1
-    if opened >= 0 and mark == '"':
+    if opened >= 0 and quote == '"':
         yield opened, at + 1

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from detector.logs import events as say
-from detector.logs.codes import IBC_EXITS, ibc_exit
-from detector.logs.parse.line import Text, is_quoted
-from detector.logs.parse.vocabulary import BROKER, CLIENT_ID_USED, OTHER_ADDRESS, SUPPOSES
+from detector.logs.codes import IBC_EXITS, find_ibc_exit
+from detector.logs.parse.line import ParsedLine, is_quoted
+from detector.logs.parse.vocabulary import BROKER, CLIENT_ID_USED, OTHER_ADDRESS, HYPOTHETICAL
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LineMatch:
     """One thing that a line says: its kind, of which farm, order or form, and in which words."""
 
     kind: str
@@ -30,10 +30,10 @@ _DENIES: Final = re.compile(r"\b(?:no|not|never|without|zero|0|neither|nor|none|
 NOT_YET: Final = re.compile(r"\b(?:not|never|n't|no longer)\b")
 
 
-def has_one_of(words: Iterable[str], body: str) -> bool:
+def has_any(texts: Iterable[str], body: str) -> bool:
     """Whether one of the words stands in the body: much cheaper than a pattern."""
-    for word in words:  # noqa: SIM110 - any() of a generator costs twice as much, for each of 100,000 lines
-        if word in body:
+    for text in texts:  # noqa: SIM110 - any() of a generator costs twice as much, for each of 100,000 lines
+        if text in body:
             return True
     return False
 
@@ -47,24 +47,24 @@ _NOT_A_BROKER: Final = re.compile(
 )
 
 
-def session_conflict(text: Text) -> Iterator[Said]:
+def match_session_conflict(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield that another session or client has taken this one's place."""
-    body = text.body
+    body = line.body
     hit = _SESSION.search(body)
-    if hit is not None and not _NOT_A_BROKER.search(body) and asserts(body, hit):
-        yield Said(say.CONFLICT, "session", "Existing session detected")
+    if hit is not None and not _NOT_A_BROKER.search(body) and is_asserted(body, hit):
+        yield LineMatch(say.SESSION_CONFLICT, "session", "Existing session detected")
     hit = OTHER_ADDRESS.search(body)
-    if hit is not None and _OF_A_SESSION.search(body) and asserts(body, hit):
-        yield Said(say.CONFLICT, "address", "a session from a different IP address")
+    if hit is not None and _OF_A_SESSION.search(body) and is_asserted(body, hit):
+        yield LineMatch(say.SESSION_CONFLICT, "address", "a session from a different IP address")
     hit = CLIENT_ID_USED.search(body)
-    if hit is not None and not NOT_YET.search(hit[0]) and asserts(body, hit):
-        asks = body[hit.end() : hit.end() + 2].strip().startswith("?")
-        yield Said(say.CONFLICT, say.ASKING if asks else "client id", "client id in use")
+    if hit is not None and not NOT_YET.search(hit[0]) and is_asserted(body, hit):
+        is_probe = body[hit.end() : hit.end() + 2].strip().startswith("?")
+        yield LineMatch(say.SESSION_CONFLICT, say.ID_PROBE if is_probe else "client id", "client id in use")
 
 
-def asserts(body: str, hit: re.Match[str]) -> bool:
+def is_asserted(body: str, hit: re.Match[str]) -> bool:
     """Whether the line says so itself: it neither supposes nor denies nor quotes it."""
-    supposed, denied = SUPPOSES.search(body, 0, hit.end()), _DENIES.search(body, 0, hit.start())
+    supposed, denied = HYPOTHETICAL.search(body, 0, hit.end()), _DENIES.search(body, 0, hit.start())
     return not supposed and not denied and not is_quoted(body, hit.start())
 
 
@@ -84,24 +84,24 @@ _OTHER_SERVICE: Final = re.compile(
 )  # fmt: skip
 
 
-def gateway_failed(text: Text) -> Iterator[Said]:
+def match_gateway_failure(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield a failure of the gateway that is said outright: IBC's error exits, a failed login or second factor."""
-    body = text.body
-    exits = _EXIT.search(body)
-    if exits is not None and _EXIT_OF_IBC.search(text.low):
-        code = ibc_exit(int(exits[1]))
-        if code is not None and asserts(body, exits):
+    body = line.body
+    exit_hit = _EXIT.search(body)
+    if exit_hit is not None and _EXIT_OF_IBC.search(line.lowered):
+        code = find_ibc_exit(int(exit_hit[1]))
+        if code is not None and is_asserted(body, exit_hit):
             meaning = IBC_EXITS.get(code)
-            yield Said(say.FAILED, "exit", f"IBC exit code {code}{f', {meaning}' if meaning else ''}")
+            yield LineMatch(say.GATEWAY_FAILED, "exit", f"IBC exit code {code}{f', {meaning}' if meaning else ''}")
     hit = _LOGIN_FAILED.search(body)
-    if hit is not None and not _OTHER_SERVICE.search(text.low) and asserts(body, hit):
-        yield Said(say.FAILED, "login", "login failed")
+    if hit is not None and not _OTHER_SERVICE.search(line.lowered) and is_asserted(body, hit):
+        yield LineMatch(say.GATEWAY_FAILED, "login", "login failed")
     hit = _SECOND_FACTOR.search(body)
-    if hit is not None and not _OTHER_SERVICE.search(text.low) and asserts(body, hit):
-        yield Said(say.FAILED, "second factor", "second factor timed out")
+    if hit is not None and not _OTHER_SERVICE.search(line.lowered) and is_asserted(body, hit):
+        yield LineMatch(say.GATEWAY_FAILED, "second factor", "second factor timed out")
 
 
-_REACHING: Final = (
+_CONNECTION_TEXTS: Final = (
     "connected", "refused", "connect call failed", "timeout", "timed out", "api connection ready", "synchroni", "logged on",
     "login has completed", "connection established", "connection successful",
 )  # fmt: skip
@@ -125,39 +125,39 @@ _PORT: Final = re.compile(r"(?::|\bport[ =:]{1,3}|', ?|, )(\d{2,5})\b(?!\s?/)")
 IB_PORTS: Final = frozenset({4000, 4001, 4002, 4003, 4004, 7496, 7497, 7498, 7499})
 
 
-def connecting(text: Text) -> Iterator[Said]:
+def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield an attempt to reach the gateway that failed, or that succeeded."""
-    body = text.body
+    body = line.body
     if "login has completed" in body:
-        yield Said(say.LOGGED_IN)
+        yield LineMatch(say.LOGGED_IN)
     hit = _SUCCESS.search(body)
     if (
         hit is not None
         and not _FAILS.search(body, max(0, hit.start() - 40), hit.start())
         and not _OTHER_SERVICE.search(body)
     ):
-        yield Said(say.CONNECTED)
+        yield LineMatch(say.CONNECTED)
         return
-    refused, late = _REFUSED.search(body), _TIMED_OUT.search(body)
-    hit = refused or late
-    if hit is None or _OTHER_SERVICE.search(text.low) or SUPPOSES.search(body, 0, hit.start()):
+    refused, timed_out = _REFUSED.search(body), _TIMED_OUT.search(body)
+    hit = refused or timed_out
+    if hit is None or _OTHER_SERVICE.search(line.lowered) or HYPOTHETICAL.search(body, 0, hit.start()):
         return
     ports = [int(port) for port in _PORT.findall(body)]
-    if (not ports or IB_PORTS.intersection(ports)) and (refused or _ours(body, bool(ports))):
-        tail = text.begins == 0 and re.match(r"(?:[\w.]{1,80}\.)?\w{1,40}error\b", body)
+    if (not ports or IB_PORTS.intersection(ports)) and (refused or _is_broker_timeout(body, bool(ports))):
+        tail = line.body_start == 0 and re.match(r"(?:[\w.]{1,80}\.)?\w{1,40}error\b", body)
         form = "tail" if tail else "refused" if refused else "timeout"
-        yield Said(say.UNREACHED, form, "connection refused" if refused else "timeout on connecting")
+        yield LineMatch(say.CONNECT_FAILED, form, "connection refused" if refused else "timeout on connecting")
 
 
-def _ours(body: str, ported: bool) -> bool:
+def _is_broker_timeout(body: str, has_port: bool) -> bool:
     """Whether a timeout on connecting is one of the broker's API and not of anything else."""
-    named = "api connection" in body or "gateway" in body or "timeouterror" in body
-    return ported or named or BROKER.search(body) is not None
+    is_named = "api connection" in body or "gateway" in body or "timeouterror" in body
+    return has_port or is_named or BROKER.search(body) is not None
 
 
-SPEAKERS: Final[tuple[tuple[tuple[str, ...], Callable[[Text], Iterator[Said]]], ...]] = (
-    (("existing session", " ip", "ip ", "client"), session_conflict),
-    (("exit", "log", "factor", "2fa", "ib key", "unrecogni"), gateway_failed),
-    (_REACHING, connecting),
+MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
+    (("existing session", " ip", "ip ", "client"), match_session_conflict),
+    (("exit", "log", "factor", "2fa", "ib key", "unrecogni"), match_gateway_failure),
+    (_CONNECTION_TEXTS, match_connection),
 )
 """What speaks of the gateway and the sessions, each with the words of which one must be there."""

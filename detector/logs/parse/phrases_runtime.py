@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from detector.logs import events as say
-from detector.logs.parse.line import SEVERE_LEVELS, Text
-from detector.logs.parse.phrases import Said, has_one_of
+from detector.logs.parse.line import SEVERE_LEVELS, ParsedLine
+from detector.logs.parse.phrases import LineMatch, has_any
 
 _RECONCILIATION: Final = re.compile(r"\bpositions?[ _-]reconcil\w{1,10}\b")
 _COUNTS: Final = tuple(
@@ -46,41 +46,41 @@ _NO_DIFFERENCE: Final = re.compile(
 )
 
 
-def reconciliation(text: Text) -> Iterator[Said]:
+def match_reconciliation(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield a proof that broker and internal positions agree, or that they differ.
 
     The proof is a line `position reconciliation OK` whose three counts are there and the same.
     """
-    body = text.body
-    missing = _missing(body) if has_one_of(("missing", "absent", "not found"), body) else None
+    body = line.body
+    missing = _find_missing(body) if has_any(("missing", "absent", "not found"), body) else None
     if missing:
-        yield Said(say.DIFFERS, note=f"{missing} positions are missing")
+        yield LineMatch(say.MISMATCH, note=f"{missing} positions are missing")
         return
     hit = _RECONCILIATION.search(body)
     if hit is None:
         return
-    counts = [found[1] for pattern in _COUNTS if (found := pattern.search(body))]
+    counts = [count_hit[1] for pattern in _COUNTS if (count_hit := pattern.search(body))]
     if len(counts) == len(_COUNTS):
         same = len({int(count) for count in counts}) == 1
         if not same:
-            yield Said(say.DIFFERS, note=f"matched {counts[0]}, internal {counts[1]}, broker {counts[2]}")
+            yield LineMatch(say.MISMATCH, note=f"matched {counts[0]}, internal {counts[1]}, broker {counts[2]}")
         elif _OK.search(body):
-            yield Said(say.PROVEN, note=counts[0])
+            yield LineMatch(say.RECONCILED, note=counts[0])
     elif _DIFFERS.search(body, hit.end()) and not _NO_DIFFERENCE.search(body):
-        yield Said(say.DIFFERS, note="the line says that they differ")
+        yield LineMatch(say.MISMATCH, note="the line says that they differ")
 
 
-def _missing(body: str) -> str | None:
+def _find_missing(body: str) -> str | None:
     """Return whose positions a line says are missing, or None; a count of none is not missing."""
     if _NOT_MISSING.search(body):
         return None
-    whose: set[str] = set()
+    sides: set[str] = set()
     for pattern in _MISSING:
         for hit in pattern.finditer(body):
             value = (hit["value"] or "").rstrip(".")
             if value not in _NOTHING and not value.startswith("[]"):
-                whose.add(hit["whose"])
-    return " and ".join(sorted(whose)) or None
+                sides.add(hit["whose"])
+    return " and ".join(sorted(sides)) or None
 
 
 _STARTED: Final = re.compile(
@@ -94,33 +94,33 @@ _CLOSED: Final = re.compile(
     r"\b(?:trade|position)(?: #?[\w-]{1,20}| for [\w. ]{1,20})?[ _](?:is |was |has been |fully )?closed\b(?! (?:count|total|today))|\bclosed (?:the )?(?:trade|position)\b"
     r"|\bexit (?:order )?filled\b|\bclosed\b[^\n]{0,60}\b(?:realized|realised|pnl|p&l)"
 )
-_NO_DEBT: Final = re.compile(
+_NO_PROOF_DUE: Final = re.compile(
     r"\b(?:no|not|if|when|will|would|should|to be|being|failed|cannot|already|0|none|reject(?:s|ed)?|market (?:is )?closed|waiting|before|after|until)\b|[=:]\s?0\b"
 )
 
 
-def owing(text: Text) -> Iterator[Said]:
+def match_proof_due(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield what owes a proof of reconciliation: the engine's start, a reconnect, the close of a trade."""
-    body = text.body
-    for pattern, what in (
+    body = line.body
+    for pattern, reason in (
         (_STARTED, "engine start"),
         (_RECONNECTED, say.RECONNECT),
         (_CLOSED, "close of a trade"),
     ):
         hit = pattern.search(body)
-        if hit is not None and not _NO_DEBT.search(body, 0, hit.end()):
-            yield Said(say.OWES, note=what)
+        if hit is not None and not _NO_PROOF_DUE.search(body, 0, hit.end()):
+            yield LineMatch(say.PROOF_DUE, note=reason)
             return
 
 
 _ORDERS: Final = (
-    (say.OUTCOME, re.compile(r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b")),
-    (say.FILL, re.compile(r"\bunknown[ _-]fill\b|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b|\bunmatched[ _]fill\b")),
+    (say.OUTCOME_UNKNOWN, re.compile(r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b")),
+    (say.UNKNOWN_FILL, re.compile(r"\bunknown[ _-]fill\b|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b|\bunmatched[ _]fill\b")),
 )  # fmt: skip
-_NAMED: Final = re.compile(
+_ORDER_ID: Final = re.compile(
     r"\border[ _]?(?:id|ref|no|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9][\w.-]{0,60})"
 )
-_PERMANENT: Final = re.compile(
+_OTHER_ID: Final = re.compile(
     r"\b(?:perm|exec|execution|trade|signal)[ _]?id[\"']?\s{0,2}[=:]\s{0,2}[\"']?([a-z0-9][\w.-]{0,60})"
 )
 _EMPTY: Final = re.compile(
@@ -135,34 +135,34 @@ _LISTED: Final = re.compile(
 )
 
 
-def orders(text: Text) -> Iterator[Said]:
+def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield an order of which a send has no known outcome, or a fill that belongs to no known order."""
-    body = text.body
+    body = line.body
     for kind, pattern in _ORDERS:
         hit = pattern.search(body)
         if hit is None or _EMPTY.match(body, hit.end()) or _NEGATED.search(body, 0, hit.start()):
             continue
-        order = _order(text, body)
-        if order is None and (_LISTED.search(body, 0, hit.start()) or _OVER.search(body)):
+        order_id = _find_order_id(line, body)
+        if order_id is None and (_LISTED.search(body, 0, hit.start()) or _OVER.search(body)):
             continue
         if not _OVER.search(body, hit.end(), hit.end() + 40):
-            yield Said(kind, order or say.UNNAMED)
+            yield LineMatch(kind, order_id or say.UNNAMED)
 
 
-def _order(text: Text, body: str) -> str | None:
+def _find_order_id(line: ParsedLine, body: str) -> str | None:
     """Return the order that the line names, in its own case: by its order id, else by another id."""
-    own = text.own[text.begins :]
-    for pattern in (_NAMED, _PERMANENT):
+    message = line.text[line.body_start :]
+    for pattern in (_ORDER_ID, _OTHER_ID):
         for hit in pattern.finditer(body):
             if any(letter.isdigit() for letter in hit[1]) and not hit[1].startswith("unknown"):
-                return (own if len(own) == len(body) else body)[hit.start(1) : hit.end(1)].rstrip(".")
+                return (message if len(message) == len(body) else body)[hit.start(1) : hit.end(1)].rstrip(".")
     return None
 
 
-SPEAKERS: Final[tuple[tuple[tuple[str, ...], Callable[[Text], Iterator[Said]]], ...]] = (
-    (("reconcil", "missing", "absent", "not found"), reconciliation),
-    (("outcome", "fill", "execution"), orders),
-    (("start", "reconnected", "re-connected", "closed", "filled"), owing),
+MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
+    (("reconcil", "missing", "absent", "not found"), match_reconciliation),
+    (("outcome", "fill", "execution"), match_orders),
+    (("start", "reconnected", "re-connected", "closed", "filled"), match_proof_due),
 )
 """What speaks of the runtime, each with the words of which one must be there."""
 
@@ -171,11 +171,11 @@ _BARE_CRASH: Final = re.compile(
 )
 
 
-def is_severe(text: Text) -> bool:
+def is_severe(line: ParsedLine) -> bool:
     """Whether the line is of level FATAL, CRITICAL or SEVERE."""
-    return text.level in SEVERE_LEVELS
+    return line.level in SEVERE_LEVELS
 
 
-def begins_a_traceback(low: str) -> bool:
+def is_traceback_start(lowered: str) -> bool:
     """Whether the lowered line begins a traceback or another crash report."""
-    return _BARE_CRASH.search(low) is not None
+    return _BARE_CRASH.search(lowered) is not None

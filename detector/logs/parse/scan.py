@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from detector.logs import events as say
-from detector.logs.parse.classify import is_suspect, said_by
-from detector.logs.parse.line import LONGEST, text_of_line
-from detector.logs.parse.phrases import Said
-from detector.logs.parse.phrases_runtime import begins_a_traceback, is_severe
+from detector.logs.parse.classify import can_match, classify_line
+from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
+from detector.logs.parse.phrases import LineMatch
+from detector.logs.parse.phrases_runtime import is_traceback_start, is_severe
 from detector.logs.parse.tracebacks import is_introduced
 
 _NO_STREAM: Final = ""
-_MOST_UNDERSTOOD: Final = 2000
+_CACHE_LIMIT: Final = 2000
 
 
 @dataclass(slots=True)
-class Lines:
+class LogLines:
     """Lines in their order: the text, the time in epoch milliseconds where an event names it, the stream."""
 
     texts: list[str] = field(default_factory=list)
@@ -33,27 +33,27 @@ class Lines:
             self.streams.append(stream)
 
 
-def heard(lines: Lines, introduced: bool) -> Iterator[tuple[int, Said]]:
+def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMatch]]:
     """Yield what the lines say, with the index of the line; `introduced` is how the run before ended."""
-    inside: set[str] = set()  # the streams that are within a traceback
-    understood: dict[tuple[str, bool, bool], list[Said]] = {}  # the same message comes again and again
+    in_traceback: set[str] = set()  # the streams that are within a traceback
+    cached: dict[tuple[str, bool, bool], list[LineMatch]] = {}  # the same message comes again and again
     for index, line in enumerate(lines.texts):
         indented = line[:1] in " \t"  # an empty line too: it ends no traceback
-        if inside and not indented:
-            inside.discard(lines.streams[index])
-        low = line[:LONGEST].lower()
-        if not is_suspect(low) or (indented and lines.streams[index] in inside):
+        if in_traceback and not indented:
+            in_traceback.discard(lines.streams[index])
+        lowered = line[:MAX_LINE_LENGTH].lower()
+        if not can_match(lowered) or (indented and lines.streams[index] in in_traceback):
             continue
-        if begins_a_traceback(low):
-            inside.add(lines.streams[index])
-        text = text_of_line(line)
-        key = text.own[text.begins :], text.begins == 0, is_severe(text)
-        said = understood.get(key)
-        if said is None:
-            said = said_by(text)
-            if len(understood) < _MOST_UNDERSTOOD:
-                understood[key] = said
-        yield from ((index, thing) for thing in said)
-        bare = text.level is None and begins_a_traceback(text.body)
+        if is_traceback_start(lowered):
+            in_traceback.add(lines.streams[index])
+        parsed = parse_line(line)
+        key = parsed.text[parsed.body_start :], parsed.body_start == 0, is_severe(parsed)
+        matches = cached.get(key)
+        if matches is None:
+            matches = classify_line(parsed)
+            if len(cached) < _CACHE_LIMIT:
+                cached[key] = matches
+        yield from ((index, match) for match in matches)
+        bare = parsed.level is None and is_traceback_start(parsed.body)
         if bare and not is_introduced(index, lines.texts, lines.streams, introduced):
-            yield index, Said(say.SEVERE)
+            yield index, LineMatch(say.SEVERE)

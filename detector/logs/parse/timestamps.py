@@ -14,26 +14,26 @@ _TIME: Final = re.compile(
 _TIME_WITHIN: Final = 120
 
 
-def time_of(text: str, zone: tzinfo | None) -> datetime | None:
+def find_line_time(text: str, zone: tzinfo | None) -> datetime | None:
     """Return the time that a line itself carries near its beginning; a naive one in `zone`, else in UTC."""
-    found = _TIME.search(text, 0, _TIME_WITHIN)
-    if found is None:
+    hit = _TIME.search(text, 0, _TIME_WITHIN)
+    if hit is None:
         return None
-    year, month, day, clock, fraction, offset = found.groups()
+    year, month, day, clock, fraction, offset = hit.groups()
     try:
         moment = datetime.fromisoformat(f"{year}-{month}-{day}T{clock}")
         if fraction:
             moment = moment.replace(microsecond=int(fraction[:6].ljust(6, "0")))
-        return (moment - _offset(offset)).replace(tzinfo=UTC) if offset else _in_utc(moment, zone)
+        return (moment - _parse_offset(offset)).replace(tzinfo=UTC) if offset else _to_utc(moment, zone)
     except (ValueError, OverflowError):
         return None
 
 
-def _in_utc(moment: datetime, zone: tzinfo | None) -> datetime:
+def _to_utc(moment: datetime, zone: tzinfo | None) -> datetime:
     return moment.replace(tzinfo=UTC) if zone is None else moment.replace(tzinfo=zone).astimezone(UTC)
 
 
-def _offset(text: str) -> timedelta:
+def _parse_offset(text: str) -> timedelta:
     """Return `Z`, `UTC`, `+05:30` or `+0530` as a time span."""
     if text[0] not in "+-":
         return timedelta()
@@ -41,9 +41,9 @@ def _offset(text: str) -> timedelta:
     return -ahead if text[0] == "-" else ahead
 
 
-def stamp_of(stamp: str | float, zone: tzinfo | None) -> datetime | None:
+def parse_time_field(stamp: str | float, zone: tzinfo | None) -> datetime | None:
     """Return the time field of a structured record, or None where it cannot be read."""
     try:
-        return time_of(stamp, zone) if isinstance(stamp, str) else parse_epoch(stamp)
+        return find_line_time(stamp, zone) if isinstance(stamp, str) else parse_epoch(stamp)
     except TimeError:
         return None

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from detector.logs.parse.line import INTRODUCING, text_of_line
-from detector.logs.parse.phrases_runtime import begins_a_traceback
-from detector.logs.parse.timestamps import time_of
+from detector.logs.parse.line import INTRODUCING_LEVELS, parse_line
+from detector.logs.parse.phrases_runtime import is_traceback_start
+from detector.logs.parse.timestamps import find_line_time
 
 _CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
 _WITHIN: Final = 12
@@ -24,26 +24,26 @@ def is_introduced(index: int, texts: Sequence[str], streams: Sequence[str], alre
     `already` is the answer where the lines of this reading do not say: the run before knows it.
     """
     stream = streams[min(index, len(streams) - 1)] if streams else ""
-    for line in _before(index, texts, streams, stream):
-        low = line[:1000].lower()
-        if any(words in low for words in _CHAINED):
+    for line in _iter_before(index, texts, streams, stream):
+        lowered = line[:1000].lower()
+        if any(phrase in lowered for phrase in _CHAINED):
             return True
-        if begins_a_traceback(low):
+        if is_traceback_start(lowered):
             return False
-        text = text_of_line(line[:1000])
-        if text.level is not None:
-            return text.level in INTRODUCING
-        if time_of(line, None) is not None:
+        parsed = parse_line(line[:1000])
+        if parsed.level is not None:
+            return parsed.level in INTRODUCING_LEVELS
+        if find_line_time(line, None) is not None:
             return False
     return already and index < _WITHIN
 
 
-def _before(index: int, texts: Sequence[str], streams: Sequence[str], stream: str) -> Iterator[str]:
+def _iter_before(index: int, texts: Sequence[str], streams: Sequence[str], stream: str) -> Iterator[str]:
     """Yield the lines of the same stream that stand before, the nearest first, as far as they matter."""
-    found = 0
-    for at in range(index - 1, max(-1, index - 1 - _SEARCHED), -1):
-        if streams[at] == stream:
-            yield texts[at]
-            found += 1
-            if found == _WITHIN:
+    count = 0
+    for position in range(index - 1, max(-1, index - 1 - _SEARCHED), -1):
+        if streams[position] == stream:
+            yield texts[position]
+            count += 1
+            if count == _WITHIN:
                 return

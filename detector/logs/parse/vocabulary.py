@@ -15,12 +15,12 @@ LINK: Final = (
     r"(?:connectivit|connection|\blink\b|verbindung|konnektivit|connexion|conexi[oó]n|conectividad|connession|connettivit"
     r"|conex[aã]o|соединени|связ[ьи]|подключени|verbinding|połączeni|bağlant|连接|連接|連線|连线|联机|接続|연결)"
 )
-GONE: Final = re.compile(
+LOST: Final = re.compile(
     r"\b(?:lost|broken|interrupted|dropped)\b|verloren|unterbrochen|getrennt|abgebrochen|perdu|interromp|coupée?|rompu"
     r"|perdid|interrump|\brota\b|cortad|pers[ao]\b|interrott|потеря|прерва|разорва|утра[тч]|verbroken|utracon|przerwan"
     r"|kesildi|koptu|丢失|遗失|遺失|断开|斷開|中断|中斷|断线|斷線|失去|切断|失われ|途絶|切れ|끊|손실"
 )
-BACK: Final = re.compile(
+RESTORED: Final = re.compile(
     r"restored|re-?established|recovered|reconnected|wiederhergestellt|wieder hergestellt|rétabli|restauré|restablecid"
     r"|restaurad|recuperad|ripristinat|restabelecid|восстановл|hersteld|przywrócon|yeniden|恢复|恢復|重新连|重新連"
     r"|已连接|回復|復旧|復元|再接続|복구|복원|재연결"
@@ -41,7 +41,7 @@ CLIENT_ID_USED: Final = re.compile(
     r"\bclient[ _]?id\b[^.\n]{0,40}?\b(?:is |are )?(?:already |currently )(?:in use|used|connected)"
     r"|\bduplicate client[ _]?id\b"
 )
-SUPPOSES: Final = re.compile(
+HYPOTHETICAL: Final = re.compile(
     r"\b(?:if|when|whenever|unless|until|once|in case|whether|should|would|might|will|(?:to )?avoid|prevents?"
     r"|ignor(?:e|es|ed|ing)|suppress(?:es|ed|ing)?|filter(?:s|ed|ing)?|silenc(?:e|ed|ing)|treat(?:s|ed|ing)?"
     r"|expect(?:s|ed|ing)?|match(?:es|ed|ing)?|pattern|regex|codes|handl(?:e|es|ing|er)|means?|meaning"
@@ -51,17 +51,17 @@ SUPPOSES: Final = re.compile(
 )
 """Words before a message that show that the line supposes, sets up or talks about it, and does not report it."""
 
-_FARM_WORD = r"farm|ferme|granja|granje|ферм|ファーム|农场|農場|팜|hmds|secdef"
+_FARM = r"farm|ferme|granja|granje|ферм|ファーム|农场|農場|팜|hmds|secdef"
 
-CONFIRMS: Final[Mapping[str, re.Pattern[str]]] = {
+CONFIRMATIONS: Final[Mapping[str, re.Pattern[str]]] = {
     codes.LINK_LOST: re.compile(rf"{LINK}|socket port|disconnected"),
     codes.LINK_RESTORED: re.compile(rf"{LINK}|\breconnected\b"),
-    codes.FARM_BROKEN: re.compile(_FARM_WORD),
-    codes.FARM_OK: re.compile(_FARM_WORD),
+    codes.FARM_BROKEN: re.compile(_FARM),
+    codes.FARM_OK: re.compile(_FARM),
     codes.STREAM_DEAD: re.compile(
         r"live updates?|actualiza|aktualisier|mises? à jour|обновлен|实时|即時|リアルタイム|실시간"
     ),
-    codes.CONFLICT: re.compile(r"client[ _]?id"),
+    codes.SESSION_CONFLICT: re.compile(r"client[ _]?id"),
     codes.CANNOT_CONNECT: re.compile(
         r"couldn'?t connect|could not connect|cannot connect|connect(?:ion)? failed|连接|接続"
     ),
@@ -72,13 +72,13 @@ CONFIRMS: Final[Mapping[str, re.Pattern[str]]] = {
 """By class of code: what the text must speak of where the place of the code alone does not prove it."""
 
 
-def confirms(kind: str, text: str) -> bool:
+def is_confirmed(kind: str, body: str) -> bool:
     """Whether the lowered text speaks of what a code of that class means."""
-    words = CONFIRMS.get(kind)
-    if words is None or not words.search(text):
+    pattern = CONFIRMATIONS.get(kind)
+    if pattern is None or not pattern.search(body):
         return False
-    if kind == codes.LINK_LOST and BROKER.search(text) and "disconnected" in text:
+    if kind == codes.LINK_LOST and BROKER.search(body) and "disconnected" in body:
         return True
     if kind in (codes.LINK_LOST, codes.FARM_BROKEN):
-        return GONE.search(text) is not None or "disconnected" in text or "reset" in text
-    return kind != codes.LINK_RESTORED or BACK.search(text) is not None
+        return LOST.search(body) is not None or "disconnected" in body or "reset" in body
+    return kind != codes.LINK_RESTORED or RESTORED.search(body) is not None

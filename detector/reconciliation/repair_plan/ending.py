@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from detector.domain.instrument import to_exact_decimal
 from detector.domain.runtime_rows import Trade
-from detector.market.hours import MarketUnknown, new_york_day
+from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.fills import Fill, closes
 from detector.reconciliation.repair_plan.duplicates import Rivals
 
@@ -59,6 +59,6 @@ def _may_be_of_today(trade: Trade, now: datetime) -> bool:
     if trade.closed_at is None:
         return True
     try:
-        return new_york_day(trade.closed_at) == new_york_day(now)
+        return to_new_york_day(trade.closed_at) == to_new_york_day(now)
     except MarketUnknown:
         return True
