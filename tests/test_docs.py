@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
 from detector.render.explain import section_of
 from detector.settings import DECLARED
@@ -19,7 +19,7 @@ from tools.generate_docs import BLOCKS, DOCUMENTS, DocumentationError, differing
 
 RUNBOOK = (ROOT / "RUNBOOK.md").read_text(encoding="utf-8")
 PARTS = ("*Means:* ", "*Look:* ", "*Do:* ")
-RULES = [one.name for one in all_rules()]
+RULES = [one.name for one in load_rules()]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from detector.cli import commands
 from detector.domain.mute import parse_mutes
 from detector.domain.profile import parse_profile
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.market.closures import parse_closures
 from detector.settings import DECLARED
 from tests.support.snapshots import ROOT
@@ -125,7 +125,7 @@ def toml(title: str) -> dict[str, object]:
 
 
 def test_the_example_of_mutes_is_accepted():
-    money = [one.name for one in all_rules() if one.declaration.money]
+    money = [one.name for one in load_rules() if one.declaration.money]
     assert len(parse_mutes(toml("mutes.toml"), money)) == 2
 
 

@@ -21,7 +21,7 @@ from detector.domain.facts import STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE
 from detector.domain.rule import Rule
 from detector.domain.snapshot import SECTIONS
-from detector.engine.catalog import all_readers, all_rules
+from detector.engine.catalog import load_readers, load_rules
 from detector.engine.coverage import SIGNALS
 from detector.engine.gather import PARTLY_READ
 from detector.formats.edge_error import REASONS
@@ -58,7 +58,7 @@ def events() -> Iterator[str]:
                 _limits(one),
                 lasts_words(one.declaration.escalates, defaults, named=False),
             )
-            for one in all_rules()
+            for one in load_rules()
         ),
     )
 
@@ -141,7 +141,7 @@ def event_fields() -> Iterator[str]:
 
 def sections() -> Iterator[str]:
     """The table of a snapshot's sections, from the contract and the readers."""
-    read = {*all_readers(), *READ_BY_THE_DOOR}
+    read = {*load_readers(), *READ_BY_THE_DOOR}
     yield from _table(
         ("section", "holds", "read by this version"),
         (

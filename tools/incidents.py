@@ -21,7 +21,7 @@ from detector.domain.condition import STDOUT
 from detector.domain.profile import parse_profile
 from detector.domain.report import Report
 from detector.domain.snapshot import build_snapshot
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import patched
 from detector.formats.redaction import redacted
@@ -186,7 +186,7 @@ def every(one: Incident, minutes: float) -> Iterator[datetime]:
 def looked(one: Incident, lane: Lane, times: Iterable[datetime]) -> Iterator[Looked]:
     """Yield the runs of a lane at those times, each with the memory of the one before, stdout as its channel."""
     artifact: str | None = None
-    kinds = {rule.name: rule.declaration.kind for rule in all_rules()}
+    kinds = {rule.name: rule.declaration.kind for rule in load_rules()}
     for at in times:
         document = seen(one, lane, at)
         if document is None:

@@ -14,7 +14,7 @@ from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile
 from detector.domain.read_context import ReadContext
 from detector.domain.snapshot import SECTIONS, Snapshot, build_snapshot
-from detector.engine.gather import facts_of
+from detector.engine.gather import gather_facts
 from detector.formats.strict_json import MAX_BYTES, DocumentError, clipped, parse
 from detector.formats.times import TimeError, parse_run_time
 from detector.reconciliation.freshness import Age, age_of, oddity
@@ -75,7 +75,7 @@ def seen(door: Door, settings: Settings, look: Look, before: Callable[[Any], Pre
     at = given if given is not None and look.at_its_own_time else now
     profile: Profile = settings.files[PROFILE.name]
     context = ReadContext(settings, profile, before(document.get("previous")) if before else NO_PREVIOUS_RUN)
-    facts = facts_of(
+    facts = gather_facts(
         Snapshot(at, snapshot.runtime, snapshot.sections), context, settings.files[MARKET_CLOSURES.name]
     )
     return Seen(

@@ -15,7 +15,7 @@ from detector.domain.facts import FACT_NAMES
 from detector.domain.mute import Mute, MuteError, parse_mutes
 from detector.domain.profile import Profile, ProfileError, parse_profile
 from detector.domain.snapshot import SECTIONS
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import clean, clipped, one_line
 from detector.formats.times import TimeError, parse_run_time
@@ -133,7 +133,7 @@ def _concerns(name: str) -> bool:
 
 def _files(settings: Settings) -> dict[str, Any]:
     """Return what the files say that settings name; raises Refused with the faults of all of them."""
-    money = [one.name for one in all_rules() if one.declaration.money]
+    money = [one.name for one in load_rules() if one.declaration.money]
     reads: dict[str, Callable[[], Any]] = {
         PROFILE.name: lambda: _profile(settings[PROFILE]),
         MARKET_CLOSURES.name: lambda: _file(

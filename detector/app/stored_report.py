@@ -12,8 +12,8 @@ from detector.domain.event import Event
 from detector.domain.facts import SourceStatus
 from detector.domain.memory import Memory
 from detector.domain.report import Gap, Report
-from detector.engine.catalog import all_rules
-from detector.engine.coverage import Covered
+from detector.engine.catalog import load_rules
+from detector.engine.coverage import SignalCoverage
 from detector.engine.decision import Decision
 from detector.formats.checksum import checksum_of
 from detector.formats.serialize import compact, plain, typed
@@ -30,7 +30,7 @@ def recalled(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
     if isinstance(raw, DocumentError):
         raise Refused(f"--artifact: {path}: {raw}")
     runtime = raw.get("runtime")
-    expected = Expected(str(runtime), now, {one.name: one.declaration.kind for one in all_rules()})
+    expected = Expected(str(runtime), now, {one.name: one.declaration.kind for one in load_rules()})
     memory = read_previous(raw, expected)
     if memory.before.lost:
         raise Refused(f"--artifact: {path}: {memory.before.lost}")
@@ -53,7 +53,7 @@ def _report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) -> Repor
         resolved_events=_events(raw["resolved_events"]),
         held=tuple(raw["held"]),
         muted=tuple(raw["muted"]),
-        coverage=tuple(typed(Covered, entry) for entry in raw["coverage"]),
+        coverage=tuple(typed(SignalCoverage, entry) for entry in raw["coverage"]),
         sources=typed(dict[str, SourceStatus], raw["sources"]),
         conditions=memory.conditions,
         carried=memory.before,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from detector.collectors._source import Answer, Ask, Offer, Source, picked
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.formats.edge_error import THROTTLED, TIMEOUT, EdgeError
 from detector.formats.times import span, text_of
 from detector.settings import AWS_ACCOUNT, AWS_AMBIENT, AWS_PROFILE, AWS_REGION, LOG_GROUP, Setting, Settings
@@ -43,7 +43,7 @@ def sources(settings: Settings) -> Iterator[Source]:
 
 def look_back(settings: Settings) -> timedelta:
     """Return the longest time that a rule looks back in the logs."""
-    declared = (one.declaration.reads_back for one in all_rules())
+    declared = (one.declaration.reads_back for one in load_rules())
     return timedelta(seconds=max(settings[back] if isinstance(back, Setting) else back for back in declared))
 
 

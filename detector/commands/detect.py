@@ -16,7 +16,7 @@ from detector.domain.memory import Memory, CheckedMemory, build_lost_memory, che
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.snapshot import Snapshot
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.engine.run_rules import ERRORS_RULE
 from detector.formats.strict_json import MAX_BYTES, DocumentError, parse, pretty
@@ -118,7 +118,7 @@ def _completed(door: Door, options: Options, settings: Settings, document: dict[
 
 def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime) -> CheckedMemory:
     """Return what is remembered, and whether this run may become the new memory."""
-    kinds = {one.name: one.declaration.kind for one in all_rules()}
+    kinds = {one.name: one.declaration.kind for one in load_rules()}
     expected = Expected(snapshot.runtime, snapshot.taken_at, kinds)
     if options.previous is None:
         memory = read_previous(section, expected)

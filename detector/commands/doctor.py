@@ -19,7 +19,7 @@ from detector.collectors._parallel import Collected
 from detector.collectors._source import Offer
 from detector.collectors._walk import not_configured
 from detector.domain.snapshot import KEYS
-from detector.engine.catalog import all_readers
+from detector.engine.catalog import load_readers
 from detector.formats.edge_error import DNS, REASONS, REFUSED, UNREACHABLE
 from detector.formats.redaction import redacted
 from detector.settings import (
@@ -101,7 +101,7 @@ def _in_clear(settings: Settings) -> list[Setting[str]]:
 
 def _would_add(settings: Settings) -> list[Offer]:
     """Return what is not configured and would be judged, in the order of the snapshot."""
-    offers = [offer for offer in not_configured(settings) if offer.section in all_readers()]
+    offers = [offer for offer in not_configured(settings) if offer.section in load_readers()]
     return sorted(offers, key=lambda offer: KEYS.index(offer.section))
 
 

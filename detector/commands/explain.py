@@ -10,7 +10,7 @@ import click
 from detector.app.context import Door, Refused
 from detector.app.output import show_lines
 from detector.app.runbook import runbook
-from detector.engine.catalog import all_rules, rule_named
+from detector.engine.catalog import load_rules, find_rule
 from detector.formats.strict_json import clipped
 from detector.ledger.run import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
@@ -39,11 +39,11 @@ def _code(number: str) -> Iterator[str]:
     entry = find_code_entry(int(number)) if len(number) <= _LONGEST_CODE else None
     if entry is None:
         raise Refused(f"no known source says what code {clipped(number)} means")
-    return code_lines(entry, rule_named(entry.event) if entry.event else None)
+    return code_lines(entry, find_rule(entry.event) if entry.event else None)
 
 
 def _event(name: str, settings: Settings) -> Iterator[str]:
-    one = rule_named(name)
+    one = find_rule(name)
     if one is None:
         raise Refused(f"no event is named {clipped(name)!r}; the nearest known one is {_nearest(name)!r}")
     yield from explain_lines(one, settings, OCCURRENCE_LOOKBACK_SEC)
@@ -54,4 +54,4 @@ def _event(name: str, settings: Settings) -> Iterator[str]:
 
 
 def _nearest(name: str) -> str:
-    return get_close_matches(name.lower(), [one.name for one in all_rules()], n=1, cutoff=0.0)[0]
+    return get_close_matches(name.lower(), [one.name for one in load_rules()], n=1, cutoff=0.0)[0]

@@ -13,7 +13,7 @@ from detector.app.context import Door, Refused
 from detector.app.output import show_json, show_lines
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import Expected, read_previous
 from detector.reconciliation.freshness import age_words, doubts
@@ -108,7 +108,7 @@ def _before(door: Door, path: str | None, given: Any) -> PreviousRun:
     if isinstance(raw, DocumentError):
         door.say(f"plan: the previous artifact cannot be read ({raw})")
         return NO_PREVIOUS_RUN
-    kinds = {one.name: one.declaration.kind for one in all_rules()}
+    kinds = {one.name: one.declaration.kind for one in load_rules()}
     runtime = raw.get("runtime") if isinstance(raw, dict) else None
     memory = read_previous(raw, Expected(str(runtime), door.clock(), kinds))
     if memory.before.lost:

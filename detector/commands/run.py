@@ -18,7 +18,7 @@ from detector.app.run_outcome import leave_word, ping, ping_refused, said_of
 from detector.domain.condition import STDOUT
 from detector.domain.memory import check_memory_time
 from detector.domain.report import RunInfo
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.edge_error import EdgeError
 from detector.formats.strict_json import MAX_BYTES, DocumentError, clipped, parse
@@ -100,7 +100,7 @@ def _run(job: Job) -> Ended:
     """Remember, look, evaluate, tell; then print and store."""
     document = _given(job)
     seen, _ = snapshot_of(document, job.clock(), job.settings)
-    kinds = {one.name: one.declaration.kind for one in all_rules()}
+    kinds = {one.name: one.declaration.kind for one in load_rules()}
     found = job.place.find(Expected(seen.runtime, seen.taken_at, kinds))
     snapshot, settings = snapshot_of(_looked(job, document, found), job.clock(), job.settings)
     memory = check_memory_time(found.memory, snapshot.taken_at, job.clock())

@@ -9,16 +9,16 @@ import click
 
 from detector.app.context import Door
 from detector.app.output import show_json, show_lines
-from detector.engine.catalog import all_readers
-from detector.engine.coverage import Covered
+from detector.engine.catalog import load_readers
+from detector.engine.coverage import SignalCoverage
 from detector.engine.decision import Decision
 from detector.render.schemas import artifact_schema, output_schema, snapshot_schema
 
 READ_BY_THE_DOOR = ("sources", "previous")
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
-    "snapshot": lambda: snapshot_schema({*all_readers(), *READ_BY_THE_DOOR}),
+    "snapshot": lambda: snapshot_schema({*load_readers(), *READ_BY_THE_DOOR}),
     "output": output_schema,
-    "artifact": lambda: artifact_schema({"decision": Decision, "coverage": Covered}),
+    "artifact": lambda: artifact_schema({"decision": Decision, "coverage": SignalCoverage}),
 }
 
 

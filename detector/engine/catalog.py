@@ -13,32 +13,32 @@ from detector import readers, rules
 from detector.domain.rule import Declaration, Rule
 from detector.settings import Setting, Settings
 
-Read = Callable[..., None]
+Reader = Callable[..., None]
 
 
-def _modules(package: ModuleType) -> Iterator[ModuleType]:
+def _load_modules(package: ModuleType) -> Iterator[ModuleType]:
     for entry in iter_modules(package.__path__):
         if not entry.name.startswith("_"):
             yield import_module(f"{package.__name__}.{entry.name}")
 
 
 @cache
-def all_rules() -> tuple[Rule, ...]:
+def load_rules() -> tuple[Rule, ...]:
     """Return every rule in the order of their names.
 
     Raises LookupError where a rule is given the findings of one that does not exist, or that is itself
     given others' findings.
     """
-    found = tuple(_rule(module, index) for index, module in enumerate(_modules(rules)))
-    first_pass = {one.name for one in found if not one.declaration.given}
-    for one in found:
-        astray = set(one.declaration.given) - first_pass
-        if astray:
-            raise LookupError(f"{one.name} is given {', '.join(sorted(astray))}, which is no first-pass rule")
-    return found
+    loaded = tuple(_build_rule(module, index) for index, module in enumerate(_load_modules(rules)))
+    first_pass = {rule.name for rule in loaded if not rule.declaration.given}
+    for rule in loaded:
+        unknown = set(rule.declaration.given) - first_pass
+        if unknown:
+            raise LookupError(f"{rule.name} is given {', '.join(sorted(unknown))}, which is no first-pass rule")
+    return loaded
 
 
-def _rule(module: ModuleType, index: int) -> Rule:
+def _build_rule(module: ModuleType, index: int) -> Rule:
     name = module.__name__.rpartition(".")[2]
     declaration: Declaration = module.check.declaration
     doc = (module.check.__doc__ or "").strip().partition("\n")[0]
@@ -46,27 +46,27 @@ def _rule(module: ModuleType, index: int) -> Rule:
 
 
 @cache
-def all_readers() -> dict[str, Read]:
+def load_readers() -> dict[str, Reader]:
     """Return the reader of each section that has one, by section name."""
-    found: dict[str, Read] = {}
-    for module in _modules(readers):
+    by_section: dict[str, Reader] = {}
+    for module in _load_modules(readers):
         for section in getattr(module, "SECTIONS", ()):
-            found[section] = module.read
-    return found
+            by_section[section] = module.read
+    return by_section
 
 
-def rule_named(name: str) -> Rule | None:
+def find_rule(name: str) -> Rule | None:
     """Return the rule of that name, or None."""
-    return next((one for one in all_rules() if one.name == name), None)
+    return next((rule for rule in load_rules() if rule.name == name), None)
 
 
-def declared(name: str) -> Any:
+def find_declaration(name: str) -> Any:
     """Return the declaration of the rule of that name, or None."""
-    one = rule_named(name)
-    return one.declaration if one else None
+    rule = find_rule(name)
+    return rule.declaration if rule else None
 
 
-def log_look_back(settings: Settings) -> float:
+def compute_log_lookback(settings: Settings) -> float:
     """Return how far back, in seconds, the log lines must be seen: the longest that any rule declares."""
-    wanted = (one.declaration.reads_back for one in all_rules())
-    return max(settings[sec] if isinstance(sec, Setting) else sec for sec in wanted)
+    lookbacks = (rule.declaration.reads_back for rule in load_rules())
+    return max(settings[lookback] if isinstance(lookback, Setting) else lookback for lookback in lookbacks)

@@ -9,7 +9,7 @@ from typing import Literal
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement, RuleOutcome
 
-State = Literal["ok", "firing", "not seen"]
+SignalState = Literal["ok", "firing", "not seen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class SignalCoverage:
     """How one golden signal was seen in this run."""
 
     signal: str
     title: str
-    state: State
+    state: SignalState
     why: str = ""
 
 
@@ -145,39 +145,39 @@ SIGNALS = (
 )
 
 
-def cover(judgement: Judgement, firing: Collection[str]) -> tuple[Covered, ...]:
+def compute_coverage(judgement: Judgement, firing: Collection[str]) -> tuple[SignalCoverage, ...]:
     """Return every golden signal as it was seen; `firing` are the rules that have a condition now."""
-    return tuple(_covered(signal, judgement, firing) for signal in SIGNALS)
+    return tuple(_evaluate_signal(signal, judgement, firing) for signal in SIGNALS)
 
 
-def _covered(signal: Signal, judgement: Judgement, firing: Collection[str]) -> Covered:
-    loud = [name for name in signal.rules if name in firing]
-    if loud:
-        return Covered(signal.name, signal.title, "firing", ", ".join(loud))
-    blind = list(_blind(signal, judgement))
-    return Covered(signal.name, signal.title, "not seen" if blind else "ok", "; ".join(blind))
+def _evaluate_signal(signal: Signal, judgement: Judgement, firing: Collection[str]) -> SignalCoverage:
+    firing_rules = [name for name in signal.rules if name in firing]
+    if firing_rules:
+        return SignalCoverage(signal.name, signal.title, "firing", ", ".join(firing_rules))
+    reasons = list(_explain_unknown(signal, judgement))
+    return SignalCoverage(signal.name, signal.title, "not seen" if reasons else "ok", "; ".join(reasons))
 
 
-def _blind(signal: Signal, judgement: Judgement) -> Iterator[str]:
-    gone = [name for name in signal.facts if not _seen(name, judgement.facts)]
-    if gone:
-        yield f"{', '.join(gone)} not seen"
+def _explain_unknown(signal: Signal, judgement: Judgement) -> Iterator[str]:
+    missing = [name for name in signal.facts if not _is_complete(name, judgement.facts)]
+    if missing:
+        yield f"{', '.join(missing)} not seen"
         return
     for name in signal.rules:
         outcome = judgement.outcomes.get(name)
-        if outcome is not None and not _optional(outcome, judgement.facts):
+        if outcome is not None and not _is_optional(outcome, judgement.facts):
             yield from (doubt.why for doubt in outcome.undecided)
             if outcome.verdict == "unseen":
                 yield outcome.why
 
 
-def _optional(outcome: RuleOutcome, facts: Facts) -> bool:
+def _is_optional(outcome: RuleOutcome, facts: Facts) -> bool:
     """Whether the rule only adds to a signal whose own facts were seen: what it needs besides is not there."""
-    declared = outcome.rule.declaration
-    if any(getattr(facts, name) is None for name in declared.sees):
+    declaration = outcome.rule.declaration
+    if any(getattr(facts, name) is None for name in declaration.sees):
         return True
-    return bool(declared.any_of) and all(getattr(facts, name) is None for name in declared.any_of)
+    return bool(declaration.any_of) and all(getattr(facts, name) is None for name in declaration.any_of)
 
 
-def _seen(name: str, facts: Facts) -> bool:
+def _is_complete(name: str, facts: Facts) -> bool:
     return getattr(facts, name) is not None and name not in facts.provenance.partial

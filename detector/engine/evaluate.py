@@ -22,10 +22,10 @@ from detector.domain.rule import RANK, Rule, Severity
 from detector.domain.session_day import SessionDay
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
-from detector.engine.catalog import all_rules
-from detector.engine.coverage import Covered, cover
+from detector.engine.catalog import load_rules
+from detector.engine.coverage import SignalCoverage, compute_coverage
 from detector.engine.decision import decide
-from detector.engine.gather import facts_of, unread
+from detector.engine.gather import gather_facts, list_unread_sections
 from detector.formats.times import seconds_between
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.reconciliation.closed_trades import closed_to_remember
@@ -35,11 +35,11 @@ from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE
 if TYPE_CHECKING:
     from detector.domain.schedule_windows import Timetable
 
-_ENDINGS = ("resolved", "retired", "no longer watched")
+_RESOLVED_REASONS = ("resolved", "retired", "no longer watched")
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class LoadedFiles:
     """The parsed contents of the files that settings name."""
 
     profile: Profile
@@ -48,8 +48,8 @@ class Files:
 
 
 @lru_cache(maxsize=16)
-def _files(settings: Settings) -> Files:
-    return Files(
+def _get_files(settings: Settings) -> LoadedFiles:
+    return LoadedFiles(
         settings.files.get(PROFILE.name) or parse_profile({}),
         settings.files.get(MARKET_CLOSURES.name, NO_CLOSURES),
         settings.files.get(MUTES.name, ()),
@@ -69,10 +69,10 @@ def evaluate(
     the profile, the closures and the mutes. `channels` are those that are owed, with the lowest severity of each
     where it is a mapping; for stdout printing is the receipt. `rules` are those of the catalog unless others are given. The same arguments give the same report: there is no clock here but `taken_at`.
     """
-    files = _files(settings)
-    facts = facts_of(snapshot, ReadContext(settings, files.profile, previous.before), files.closures)
-    judgement = engine.judge(all_rules() if rules is None else rules, facts, settings)
-    run = ledger.Run(
+    files = _get_files(settings)
+    facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous.before), files.closures)
+    judgement = engine.run_rules(load_rules() if rules is None else rules, facts, settings)
+    run_context = ledger.Run(
         snapshot.taken_at,
         settings,
         generation=previous.generation + 1,
@@ -80,50 +80,50 @@ def evaluate(
         remembers=previous.kept,
         floors=channels if isinstance(channels, Mapping) else {},
     )
-    step = ledger.advance(previous.conditions, judgement, run, tuple(channels), files.mutes)
-    active = _worst_first(condition for condition in step.conditions.values() if condition.is_active)
-    coverage = cover(judgement, {condition.type for condition in active})
+    step = ledger.advance(previous.conditions, judgement, run_context, tuple(channels), files.mutes)
+    active = _sort_by_severity(condition for condition in step.conditions.values() if condition.is_active)
+    coverage = compute_coverage(judgement, {condition.type for condition in active})
     notices = [notice for channel in channels for notice in step.owed[channel]]
     return Report(
         generation=previous.generation + 1,
         taken_at=snapshot.taken_at,
         runtime=snapshot.runtime,
         decision=decide(active),
-        sessions=_sessions(previous, coverage, active, facts),
+        sessions=_update_sessions(previous, coverage, active, facts),
         events=tuple(build_event(condition) for condition in active),
-        new_events=_told(notices, ending=False),
-        resolved_events=_told(notices, ending=True),
+        new_events=_list_events(notices, resolved=False),
+        resolved_events=_list_events(notices, resolved=True),
         held=tuple(condition.signature for condition in active if condition.phase == "held"),
         muted=tuple(sorted(step.muted)),
         coverage=coverage,
         sources=facts.sources,
         conditions=step.conditions,
-        carried=_carried(facts, settings),
+        carried=_build_previous_run(facts, settings),
         channels=previous.channels,
-        gap=_gap(previous, facts, settings),
-        unread=unread(snapshot),
-        snapshot={"taken_at": snapshot.taken_at, "runtime": snapshot.runtime, **_kept(snapshot.sections)},
+        gap=_measure_gap(previous, facts, settings),
+        unread=list_unread_sections(snapshot),
+        snapshot={"taken_at": snapshot.taken_at, "runtime": snapshot.runtime, **_drop_previous(snapshot.sections)},
         owed=step.owed,
     )
 
 
-def _worst_first(conditions: Iterable[Condition]) -> list[Condition]:
-    return sorted(conditions, key=lambda one: (-RANK[one.severity], one.signature))
+def _sort_by_severity(conditions: Iterable[Condition]) -> list[Condition]:
+    return sorted(conditions, key=lambda condition: (-RANK[condition.severity], condition.signature))
 
 
-def _told(notices: Collection[Notice], ending: bool) -> tuple[Event, ...]:
-    first: dict[str, Event] = {}
+def _list_events(notices: Collection[Notice], resolved: bool) -> tuple[Event, ...]:
+    by_signature: dict[str, Event] = {}
     for notice in notices:
-        if (notice.reason in _ENDINGS) is ending:
-            first.setdefault(notice.condition.signature, build_notice_event(notice))
-    return tuple(sorted(first.values(), key=lambda event: (-RANK[event.severity], event.signature)))
+        if (notice.reason in _RESOLVED_REASONS) is resolved:
+            by_signature.setdefault(notice.condition.signature, build_notice_event(notice))
+    return tuple(sorted(by_signature.values(), key=lambda event: (-RANK[event.severity], event.signature)))
 
 
-def _kept(sections: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_previous(sections: Mapping[str, Any]) -> dict[str, Any]:
     return {name: section for name, section in sections.items() if name != "previous"}
 
 
-def _gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
+def _measure_gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
     if previous.taken_at is None:
         return Gap()
     seconds = seconds_between(previous.taken_at, facts.taken_at)
@@ -132,22 +132,22 @@ def _gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
     return Gap(seconds, facts.open_unwatched, seconds > settings[GAP_SEC], missed)
 
 
-def _sessions(
-    previous: Memory, coverage: Sequence[Covered], active: Sequence[Condition], facts: Facts
+def _update_sessions(
+    previous: Memory, coverage: Sequence[SignalCoverage], active: Sequence[Condition], facts: Facts
 ) -> tuple[SessionDay, ...]:
-    unseen = tuple(covered.title for covered in coverage if covered.state == "not seen")
-    look = ledger.Look(facts.taken_at, previous.taken_at, len(coverage), unseen, tuple(active))
-    return ledger.tallied(previous.sessions, look, facts.closures)
+    unknown = tuple(entry.title for entry in coverage if entry.state == "not seen")
+    observation = ledger.Look(facts.taken_at, previous.taken_at, len(coverage), unknown, tuple(active))
+    return ledger.tallied(previous.sessions, observation, facts.closures)
 
 
-def _carried(facts: Facts, settings: Settings) -> PreviousRun:
+def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
     """Return what the next run's rules may compare with."""
-    before = facts.before
+    previous = facts.before
     open_now = facts.exposure
     prices, prices_at = prices_to_remember(facts)
     return PreviousRun(
-        seen=before.seen | {name for name in ("heartbeat_at", "open_positions") if _is_seen(name, facts)},
-        open_positions=before.open_positions if open_now is None else open_now,
+        seen=previous.seen | {name for name in ("heartbeat_at", "open_positions") if _has_value(name, facts)},
+        open_positions=previous.open_positions if open_now is None else open_now,
         prices=prices,
         prices_at=prices_at,
         closed=closed_to_remember(facts),
@@ -155,8 +155,8 @@ def _carried(facts: Facts, settings: Settings) -> PreviousRun:
     )
 
 
-def _is_seen(name: str, facts: Facts) -> bool:
+def _has_value(name: str, facts: Facts) -> bool:
     return (facts.exposure if name == "open_positions" else getattr(facts, name)) is not None
 
 
-__all__ = ["FIRST_RUN", "Files", "evaluate"]
+__all__ = ["FIRST_RUN", "LoadedFiles", "evaluate"]

@@ -12,7 +12,7 @@ from detector.domain.merge import merge_readings
 from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.snapshot import SECTIONS, Snapshot
-from detector.engine.catalog import all_readers
+from detector.engine.catalog import load_readers
 from detector.market.closures import Closures
 from detector.market.hours import get_market_at, count_open_seconds
 from detector.market.maintenance import is_in_maintenance
@@ -25,23 +25,23 @@ PARTLY_READ = {"gateway": "its port"}  # whoever gives the rest is told that not
 
 
 @dataclass(slots=True)
-class _Gathered:
+class _GatheredSections:
     readings: list[Reading] = field(default_factory=list)
     stale: dict[str, float] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
     ran: set[str] = field(default_factory=set)
 
 
-def facts_of(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Facts:
+def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Facts:
     """Return every fact of the snapshot; what a stale or failed section says is not seen."""
     settings, taken_at = context.settings, snapshot.taken_at
-    about = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
-    sources = read_sources(snapshot.sections.get("sources", {}), about)
-    gathered = _Gathered()
+    sources_reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
+    sources = read_sources(snapshot.sections.get("sources", {}), sources_reading)
+    gathered = _GatheredSections()
     for section in SECTIONS:
         if section in snapshot.sections and section not in _NOT_READ:
             _read_section(section, snapshot, sources, context, gathered)
-    readings = [about, *gathered.readings]
+    readings = [sources_reading, *gathered.readings]
     values, provenance = merge_readings(readings)
     return Facts(
         taken_at=taken_at,
@@ -54,67 +54,67 @@ def facts_of(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Fa
         stale=gathered.stale,
         sources=sources,
         sections=frozenset(snapshot.sections),
-        carriers=_carriers(context),
+        carriers=_find_carriers(context),
         errors=tuple(gathered.errors),
         ran=frozenset(gathered.ran),
-        open_unwatched=_open_unwatched(context, taken_at, closures),
+        open_unwatched=_measure_unwatched_sec(context, taken_at, closures),
         quiet=is_in_maintenance(taken_at, settings[IBKR_REGION], closures),
         closures=closures,
         **values,
     )
 
 
-def _open_unwatched(context: ReadContext, taken_at: datetime, closures: Closures) -> float | None:
+def _measure_unwatched_sec(context: ReadContext, taken_at: datetime, closures: Closures) -> float | None:
     """Return the seconds of regular session since the previous run; None without one."""
     since = context.previous_run.taken_at
     return None if since is None else count_open_seconds(since, taken_at, closures)
 
 
 def _read_section(
-    section: str, snapshot: Snapshot, sources: Mapping[str, SourceStatus], context: ReadContext, gathered: _Gathered
+    section: str, snapshot: Snapshot, sources: Mapping[str, SourceStatus], context: ReadContext, gathered: _GatheredSections
 ) -> None:
     raw = snapshot.sections[section]
     reading = Reading(section, snapshot.taken_at, context.settings[CLOCK_SKEW_SEC], context.profile.zone)
-    as_of = _as_of(section, raw, sources, reading)
+    as_of = _find_as_of(section, raw, sources, reading)
     age = 0.0 if as_of is None else (snapshot.taken_at - as_of).total_seconds()
     source = sources.get(section)
     gathered.readings.append(reading)
     if age > context.settings[SOURCE_STALE_SEC]:
         gathered.stale[section] = age
-    elif section in all_readers() and (source is None or source.state != "failed"):
+    elif section in load_readers() and (source is None or source.state != "failed"):
         reading.as_of = as_of or snapshot.taken_at
         try:
-            all_readers()[section](raw, reading, context)
+            load_readers()[section](raw, reading, context)
             gathered.ran.add(f"reader of {section}")
         except Exception as error:  # noqa: BLE001 - the one place where a broken reader becomes data
             gathered.errors.append((f"reader of {section}", type(error).__name__))
             reading.values.clear()
 
 
-def _as_of(section: str, raw: Any, sources: Mapping[str, SourceStatus], reading: Reading) -> datetime | None:
-    own = raw.get("as_of") if section in _OWN_AS_OF else None
-    times = [reading.read_value("time", f"{section}.as_of", own)]
+def _find_as_of(section: str, raw: Any, sources: Mapping[str, SourceStatus], reading: Reading) -> datetime | None:
+    own_as_of = raw.get("as_of") if section in _OWN_AS_OF else None
+    times = [reading.read_value("time", f"{section}.as_of", own_as_of)]
     if section in sources:
         times.append(sources[section].as_of)
     return min((moment for moment in times if moment is not None), default=None)
 
 
-def _carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
+def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
     """Return which sections can carry the heartbeat and the positions."""
-    status, truth = ("status_v3", "bot_status"), ("broker", "stores")
-    looks = context.profile.extractors
-    heartbeat = bool({"heartbeat_at", "heartbeat_age_sec"} & looks.keys())
-    positions = bool({"open_positions", "open_position_count"} & looks.keys())
+    status_sections, position_sections = ("status_v3", "bot_status"), ("broker", "stores")
+    paths = context.profile.extractors
+    heartbeat = bool({"heartbeat_at", "heartbeat_age_sec"} & paths.keys())
+    positions = bool({"open_positions", "open_position_count"} & paths.keys())
     return {
-        "heartbeat_at": status if heartbeat else (),
-        "open_positions": (*status, *truth) if positions else truth,
+        "heartbeat_at": status_sections if heartbeat else (),
+        "open_positions": (*status_sections, *position_sections) if positions else position_sections,
     }
 
 
-def unread(snapshot: Snapshot) -> tuple[str, ...]:
+def list_unread_sections(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the sections that are there and that this version has no reader for."""
-    known = {*all_readers(), *_NOT_READ} - {*PARTLY_READ}
-    return tuple(section for section in snapshot.sections if section not in known)
+    readable = {*load_readers(), *_NOT_READ} - {*PARTLY_READ}
+    return tuple(section for section in snapshot.sections if section not in readable)
 
 
-__all__ = ["Fault", "facts_of", "unread"]
+__all__ = ["Fault", "gather_facts", "list_unread_sections"]

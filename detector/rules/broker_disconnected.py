@@ -20,7 +20,7 @@ from detector.domain.rule import (
 from detector.formats.plural import counted
 from detector.settings import IBKR_REGION
 
-_LONGEST_REASON = 120
+_MAX_REASON_CHARS = 120
 
 
 @rule(
@@ -34,21 +34,21 @@ _LONGEST_REASON = 120
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The link to the broker is down, however fresh the heartbeat."""
-    evidence = tuple(_evidence(facts))
+    evidence = tuple(_iter_evidence(facts))
     if not evidence:
         return
     count = facts.exposure
-    held = "an unknown number of open positions" if count is None else counted(count, "open position")
-    why = " ".join((facts.connection_error or "").split())[:_LONGEST_REASON].rstrip(".")
+    exposure = "an unknown number of open positions" if count is None else counted(count, "open position")
+    reason = " ".join((facts.connection_error or "").split())[:_MAX_REASON_CHARS].rstrip(".")
     yield Finding(
         WARNING if count == 0 else CRITICAL,
-        f"The broker link is down with {held}{f' ({why})' if why else ''}.",
+        f"The broker link is down with {exposure}{f' ({reason})' if reason else ''}.",
         observed=count,
         facts=evidence,
     )
 
 
-def _evidence(facts: Facts) -> Iterator[str]:
+def _iter_evidence(facts: Facts) -> Iterator[str]:
     if facts.broker_connected is False:
         yield "broker_connected"
     if facts.broker_link is False:

@@ -25,22 +25,22 @@ _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown
     sees=["open_positions"],
     given=_HARM,
 )
-def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> RuleResults:
+def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """An open position was imported from the broker after the fact."""
-    harm = [name for name in _HARM if given[name]]
-    paired = f" while {' and '.join(harm)} holds" if harm else ""
+    harm = [name for name in _HARM if findings[name]]
+    harm_note = f" while {' and '.join(harm)} holds" if harm else ""
     for position in known(facts.open_positions):
         if position.tags is None:
             yield Undecided(f"the tags of {position.identity} were not seen", [position.identity])
             continue
-        tag = next((tag for tag in position.tags if _imported(tag)), None)
+        tag = next((tag for tag in position.tags if _is_import_tag(tag)), None)
         if tag is not None:
             yield Finding(
                 CRITICAL if harm else WARNING,
-                f"Open position {position.identity} was imported from the broker (tag {tag}){paired}.",
+                f"Open position {position.identity} was imported from the broker (tag {tag}){harm_note}.",
                 subject=position.identity,
             )
 
 
-def _imported(tag: str) -> bool:
+def _is_import_tag(tag: str) -> bool:
     return tag == "Broker" or tag.startswith("reconcile-import-")

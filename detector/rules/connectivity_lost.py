@@ -24,54 +24,54 @@ _OPEN = lasts(900)  # EVENTS: open for 900 s in the regular session
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """TWS said that its link to IBKR's servers was lost (1100, 1300, 2110), or that it is back (1101, 1102)."""
-    book = known(facts.logs)
-    heard = (one for one in reversed(find_link_outages(book)) if not _is_quiet(one, facts, limits))
-    newest, before = next(heard, None), next(heard, None)
+    history = known(facts.logs)
+    outages = (outage for outage in reversed(find_link_outages(history)) if not _is_within_maintenance(outage, facts, limits))
+    newest, previous = next(outages, None), next(outages, None)
     if newest is None:
         return
-    again = before is not None and newest.at - before.at <= MAX_NEWS_AGE
-    often = ", the second time within an hour" if again else ""
+    is_repeated = previous is not None and newest.at - previous.at <= MAX_NEWS_AGE
+    repeat_note = ", the second time within an hour" if is_repeated else ""
     if newest.until is None:
         yield Finding(
             CRITICAL,
             f"The link to IBKR's servers is lost since {text_of(newest.since)}, for "
-            f"{span(facts.age_of(newest.since))} ({newest.note}){often}.",
+            f"{span(facts.age_of(newest.since))} ({newest.note}){repeat_note}.",
             at=newest.at,
             ongoing=True,
-            proven_sec=_open_in_session(newest, facts),
-            escalates=NOW if again else _OPEN,
+            proven_sec=_measure_open_session_sec(newest, facts),
+            escalates=NOW if is_repeated else _OPEN,
         )
-    elif book.is_news(newest.until, facts.taken_at - MAX_NEWS_AGE):
+    elif history.is_news(newest.until, facts.taken_at - MAX_NEWS_AGE):
         yield Finding(
             WARNING,
-            f"{_recovered(newest)}{often}.",
+            f"{_describe_recovery(newest)}{repeat_note}.",
             at=newest.at,
             proven_sec=0,
-            escalates=NOW if again else _OPEN,
+            escalates=NOW if is_repeated else _OPEN,
         )
 
 
-def _is_quiet(one: LogIncident, facts: Facts, limits: Limits) -> bool:
-    return is_within_maintenance(one.since, one.until or facts.taken_at, limits[IBKR_REGION], facts.closures)
+def _is_within_maintenance(outage: LogIncident, facts: Facts, limits: Limits) -> bool:
+    return is_within_maintenance(outage.since, outage.until or facts.taken_at, limits[IBKR_REGION], facts.closures)
 
 
-def _open_in_session(one: LogIncident, facts: Facts) -> float:
+def _measure_open_session_sec(outage: LogIncident, facts: Facts) -> float:
     """Return for how long of the regular session it is open; where the calendar cannot say, its whole age."""
-    held = count_open_seconds(one.since, facts.taken_at, facts.closures)
-    return facts.age_of(one.since) if held is None else held
+    open_sec = count_open_seconds(outage.since, facts.taken_at, facts.closures)
+    return facts.age_of(outage.since) if open_sec is None else open_sec
 
 
-def _recovered(one: LogIncident) -> str:
-    until = one.until or one.last
-    if one.alone:
-        said = (
-            f"The link to IBKR's servers is back since {text_of(until)} ({one.note}), its loss was not seen"
+def _describe_recovery(outage: LogIncident) -> str:
+    until = outage.until or outage.last
+    if outage.alone:
+        summary = (
+            f"The link to IBKR's servers is back since {text_of(until)} ({outage.note}), its loss was not seen"
         )
     else:
-        lasted = span(seconds_between(one.since, until))
-        said = f"The link to IBKR's servers was lost for {lasted} from {text_of(one.since)} ({one.note}) and is back"
-    if one.farms:
-        said += f", without {', '.join(one.farms)}: market data of these must be asked for again"
-    elif one.data_lost:
-        said += " with its data lost: market data must be asked for again"
-    return said
+        lasted = span(seconds_between(outage.since, until))
+        summary = f"The link to IBKR's servers was lost for {lasted} from {text_of(outage.since)} ({outage.note}) and is back"
+    if outage.farms:
+        summary += f", without {', '.join(outage.farms)}: market data of these must be asked for again"
+    elif outage.data_lost:
+        summary += " with its data lost: market data must be asked for again"
+    return summary

@@ -25,8 +25,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """Entries of distinct orders in one instrument were filled one after the other within minutes."""
     window = timedelta(seconds=limits[ENTRY_BURST_WINDOW_SEC])
     for entries in (entries_at_broker(facts), entries_in_trades(facts)):
-        for name, times in _by_instrument(entries):
-            burst = _largest(sorted(times), window)
+        for name, times in _group_by_instrument(entries):
+            burst = _find_largest_burst(sorted(times), window)
             if limits.is_broken(ENTRY_BURST_CRITICAL, len(burst)):
                 yield Finding(
                     CRITICAL,
@@ -39,14 +39,14 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                 )
 
 
-def _by_instrument(entries: Iterable[Entry]) -> Iterator[tuple[str, list[datetime]]]:
-    found: dict[str, list[datetime]] = {}
+def _group_by_instrument(entries: Iterable[Entry]) -> Iterator[tuple[str, list[datetime]]]:
+    times_by_name: dict[str, list[datetime]] = {}
     for entry in entries:
-        found.setdefault(entry.name, []).append(entry.at)
-    yield from found.items()
+        times_by_name.setdefault(entry.name, []).append(entry.at)
+    yield from times_by_name.items()
 
 
-def _largest(times: list[datetime], window: timedelta) -> list[datetime]:
+def _find_largest_burst(times: list[datetime], window: timedelta) -> list[datetime]:
     """Return the largest burst: the most times of which the last is within the window of the first; the latest of equals."""
     best: list[datetime] = []
     first = 0

@@ -35,11 +35,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Finding(
             CRITICAL, f"Service {service.name} is {service.status}, not ACTIVE.", observed=service.running
         )
-    elif _mismatch(service, expected):
+    elif _has_mismatch(service, expected):
         yield Finding(
-            _severity(facts, service, limits),
-            f"Service {service.name} runs {_number(service.running)} of {expected} tasks "
-            f"(desired {_number(service.desired)}, pending {_number(service.pending)}).",
+            _choose_severity(facts, service, limits),
+            f"Service {service.name} runs {_render_count(service.running)} of {expected} tasks "
+            f"(desired {_render_count(service.desired)}, pending {_render_count(service.pending)}).",
             observed=service.running,
             limit=EXPECTED_TASKS,
             cause="no runtime task" if service.running == 0 else None,
@@ -48,20 +48,20 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Undecided("a count or the status of the service was not seen")
 
 
-def _mismatch(service: Service, expected: int) -> bool:
+def _has_mismatch(service: Service, expected: int) -> bool:
     counts = ((service.desired, expected), (service.running, expected), (service.pending, 0))
-    return any(seen is not None and seen != wanted for seen, wanted in counts)
+    return any(actual is not None and actual != required for actual, required in counts)
 
 
-def _severity(facts: Facts, service: Service, limits: Limits) -> Severity:
+def _choose_severity(facts: Facts, service: Service, limits: Limits) -> Severity:
     expected = limits[EXPECTED_TASKS]
     if service.desired == expected and service.running == expected:
         return WARNING
-    began = service.replacing_since
-    replacing = began is not None and facts.age_of(began) < limits[DEPLOY_GRACE_SEC]
-    in_order = service.desired == expected and service.running is not None and service.running < expected
-    return WARNING if replacing and in_order else CRITICAL
+    started_at = service.replacing_since
+    replacing = started_at is not None and facts.age_of(started_at) < limits[DEPLOY_GRACE_SEC]
+    is_starting = service.desired == expected and service.running is not None and service.running < expected
+    return WARNING if replacing and is_starting else CRITICAL
 
 
-def _number(count: int | None) -> str:
+def _render_count(count: int | None) -> str:
     return "?" if count is None else str(count)

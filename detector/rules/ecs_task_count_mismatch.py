@@ -27,26 +27,26 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     unclear += [task for task in known(facts.tasks) if task.last_status is None]
     count = len(runtime)
     draining = sum(task.desired_status == "STOPPED" for task in runtime)
-    note = f", {draining} of them draining" if draining else ""
+    draining_note = f", {draining} of them draining" if draining else ""
     if count > expected:
         yield Finding(
             CRITICAL,
-            f"{count} runtime tasks run in the cluster{note} (expected {expected}): they may trade twice.",
+            f"{count} runtime tasks run in the cluster{draining_note} (expected {expected}): they may trade twice.",
             observed=count,
             limit=EXPECTED_TASKS,
         )
     elif unclear:
         yield Undecided("the containers or the status of a task were not seen")
-    elif count < expected and _service_would_have_said(facts, expected):
+    elif count < expected and _is_unreported_by_service(facts, expected):
         yield Finding(
             CRITICAL,
-            f"{counted(count, 'runtime task runs', 'runtime tasks run')} in the cluster{note} (expected {expected}).",
+            f"{counted(count, 'runtime task runs', 'runtime tasks run')} in the cluster{draining_note} (expected {expected}).",
             observed=count,
             limit=EXPECTED_TASKS,
             cause="no runtime task" if count == 0 else None,
         )
 
 
-def _service_would_have_said(facts: Facts, expected: int) -> bool:
+def _is_unreported_by_service(facts: Facts, expected: int) -> bool:
     service = facts.service
     return service is None or (service.running == expected and service.pending == 0)

@@ -26,33 +26,33 @@ from detector.reconciliation.working_orders import WorkingOrders, account_of, is
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working exit order would open a position, because the broker does not hold what it closes."""
-    whole = "broker_positions" not in facts.provenance.partial
-    side, orders, moved = broker_side(facts), WorkingOrders(facts), Moved(facts)
+    is_whole = "broker_positions" not in facts.provenance.partial
+    side, orders, changes = broker_side(facts), WorkingOrders(facts), Moved(facts)
     subjects = subjects_of(side)
     findings: dict[str, Finding] = {}  # by order: one that both sides list is one
     for order in orders.exits():
         subject = subjects.of(get_instrument_name(order), account_of(order))
-        _, held = held_of(side, order, account_of(order))
-        if not whole or held is None or not (order.symbol or order.con_id):
+        _, broker_quantity = held_of(side, order, account_of(order))
+        if not is_whole or broker_quantity is None or not (order.symbol or order.con_id):
             yield Undecided(f"what order {order.title} would close was not seen")
             continue
-        if is_combo(order) or moved.is_newer(order):
-            why = (
+        if is_combo(order) or changes.is_newer(order):
+            reason = (
                 "trades several contracts"
                 if is_combo(order)
                 else "is newer than what the broker held, or its trade is"
             )
-            yield Undecided(f"order {order.title} {why}", [subject])
+            yield Undecided(f"order {order.title} {reason}", [subject])
             continue
-        waits = order.is_resting or (isinstance(order, BrokerOrder) and bool(order.parent_id))
-        coming = orders.entries_against(order) if waits else Decimal(0)
-        why_not = _why(order, held, coming)
-        if why_not == "":
+        is_waiting = order.is_resting or (isinstance(order, BrokerOrder) and bool(order.parent_id))
+        entry_quantity = orders.entries_against(order) if is_waiting else Decimal(0)
+        problem = _explain_exit(order, broker_quantity, entry_quantity)
+        if problem == "":
             yield Undecided(f"the side or quantity of order {order.title} was not seen", [subject])
-        elif why_not is not None:
-            said = f"Exit order {order.title} {why_not}."
+        elif problem is not None:
+            summary = f"Exit order {order.title} {problem}."
             findings.setdefault(
-                order.identity, Finding(CRITICAL, said, subject=subject, observed=format_quantity(held))
+                order.identity, Finding(CRITICAL, summary, subject=subject, observed=format_quantity(broker_quantity))
             )
             if order.is_vague:
                 yield Undecided("the instrument of the order is not named in full")
@@ -62,22 +62,22 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Undecided(f"what order {order.title} is for was not seen", subjects.every([name]))
 
 
-def _why(order: Order, held: Decimal, coming: Decimal) -> str | None:
+def _explain_exit(order: Order, broker_quantity: Decimal, entry_quantity: Decimal) -> str | None:
     """Return what is wrong with the exit; None where nothing is, and nothing where it cannot be told."""
-    sign, rest = get_sign(order.side), compute_remaining(order)
-    if rest == 0:
+    sign, remaining = get_sign(order.side), compute_remaining(order)
+    if remaining == 0:
         return None if order.quantity else ""
-    if held == 0 and not coming:
+    if broker_quantity == 0 and not entry_quantity:
         return "is working while the broker is flat, so that it would open a position"
-    if sign is None or rest is None:
+    if sign is None or remaining is None:
         return ""
-    closable = -held * sign
+    closable = -broker_quantity * sign
     if closable < 0:
-        return f"{_side(sign)} where the broker holds {format_quantity(held)}, so that it would add to the position"
-    if rest > closable + coming:
-        return f"{_side(sign)} {format_quantity(rest)} where the broker holds {format_quantity(held)}, so that it would open the other side"
+        return f"{_describe_side(sign)} where the broker holds {format_quantity(broker_quantity)}, so that it would add to the position"
+    if remaining > closable + entry_quantity:
+        return f"{_describe_side(sign)} {format_quantity(remaining)} where the broker holds {format_quantity(broker_quantity)}, so that it would open the other side"
     return None
 
 
-def _side(sign: int) -> str:
+def _describe_side(sign: int) -> str:
     return "buys" if sign > 0 else "sells"

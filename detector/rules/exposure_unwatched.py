@@ -20,19 +20,19 @@ _WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The heartbeat or the positions are not seen while the market is open and positions may be."""
-    unseen = {"heartbeat_at": facts.heartbeat_at is None, "open_positions": facts.exposure is None}
-    dark = [words for name, words in _WATCHED.items() if unseen[name] and facts.is_watched(name)]
+    missing = {"heartbeat_at": facts.heartbeat_at is None, "open_positions": facts.exposure is None}
+    unwatched = [label for name, label in _WATCHED.items() if missing[name] and facts.is_watched(name)]
     last = facts.before.open_positions if facts.exposure is None else facts.exposure
-    if dark and last != 0:
-        exposed = (
+    if unwatched and last != 0:
+        exposure_note = (
             "whether positions are open was never known"
             if last is None
             else f"{counted(last, 'position was', 'positions were')} open when last seen"
         )
         yield Finding(
             CRITICAL,
-            f"Dark while the market is open: {' and '.join(dark)} cannot be seen, and {exposed}.",
+            f"Dark while the market is open: {' and '.join(unwatched)} cannot be seen, and {exposure_note}.",
             observed=last,
         )
-    elif facts.exposure == 0 or not (dark or all(unseen.values())):
+    elif facts.exposure == 0 or not (unwatched or all(missing.values())):
         yield Healthy(lambda subject: True)

@@ -26,48 +26,48 @@ _HEALS_WITHIN = timedelta(seconds=300)  # EVENTS; Lean restarts its gateway afte
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A data farm broke and did not heal within 300 s, or a live stream died and does not resume."""
-    book = known(facts.logs)
-    episodes, streams = find_farm_outages(book), find_dead_streams(book)
+    history = known(facts.logs)
+    farm_outages, stream_outages = find_farm_outages(history), find_dead_streams(history)
     farms: dict[str, list[LogIncident]] = {}
-    for one in (*episodes, *streams):
-        if _is_told(one, compute_alert_time(one.since, limits[IBKR_REGION], facts.closures), facts):
-            farms.setdefault(one.key, []).append(one)
-    for found in list(farms.values())[-_MOST_FARMS:]:
-        yield _finding(max(found, key=lambda one: (one.is_open, one.is_stream, one.at)), found, facts)
-    ill = {one.key for one in (*episodes, *streams) if one.until is None}
-    well = {one.key for one in episodes} - ill
-    yield Healthy(lambda farm: farm in well)
+    for outage in (*farm_outages, *stream_outages):
+        if _should_report(outage, compute_alert_time(outage.since, limits[IBKR_REGION], facts.closures), facts):
+            farms.setdefault(outage.key, []).append(outage)
+    for outages in list(farms.values())[-_MOST_FARMS:]:
+        yield _build_finding(max(outages, key=lambda outage: (outage.is_open, outage.is_stream, outage.at)), outages, facts)
+    broken = {outage.key for outage in (*farm_outages, *stream_outages) if outage.until is None}
+    healthy = {outage.key for outage in farm_outages} - broken
+    yield Healthy(lambda farm: farm in healthy)
 
 
-def _is_told(one: LogIncident, loud: datetime, facts: Facts) -> bool:
+def _should_report(outage: LogIncident, alert_from: datetime, facts: Facts) -> bool:
     """Whether it outlived its quiet window and 300 s, and is news or goes on."""
-    book, until = known(facts.logs), one.until or facts.taken_at
-    if until < loud or (not one.is_stream and until - one.since <= _HEALS_WITHIN):
+    history, until = known(facts.logs), outage.until or facts.taken_at
+    if until < alert_from or (not outage.is_stream and until - outage.since <= _HEALS_WITHIN):
         return False
-    return one.is_open or book.is_news(max(one.until or one.last, loud), facts.taken_at - MAX_NEWS_AGE)
+    return outage.is_open or history.is_news(max(outage.until or outage.last, alert_from), facts.taken_at - MAX_NEWS_AGE)
 
 
-def _finding(one: LogIncident, found: list[LogIncident], facts: Facts) -> Finding:
-    lasted = seconds_between(one.since, one.until or facts.taken_at)
+def _build_finding(reported: LogIncident, outages: list[LogIncident], facts: Facts) -> Finding:
+    lasted = seconds_between(reported.since, reported.until or facts.taken_at)
     return Finding(
         WARNING,
-        _summary(one, lasted),
-        subject=one.key,
-        observed=None if one.is_stream else lasted,
-        at=max(other.at for other in found),
-        ongoing=one.is_open,
-        over=one.until is not None,
+        _summarize_outage(reported, lasted),
+        subject=reported.key,
+        observed=None if reported.is_stream else lasted,
+        at=max(outage.at for outage in outages),
+        ongoing=reported.is_open,
+        over=reported.until is not None,
     )
 
 
-def _summary(one: LogIncident, lasted: float) -> str:
-    if one.is_stream:
+def _summarize_outage(outage: LogIncident, lasted: float) -> str:
+    if outage.is_stream:
         return (
-            f"Live data of {one.key} died at {text_of(one.since)} and does not resume by itself ({one.note}), "
+            f"Live data of {outage.key} died at {text_of(outage.since)} and does not resume by itself ({outage.note}), "
             f"so it must be asked for again."
         )
-    state = "was" if one.until else "is"
+    state = "was" if outage.until else "is"
     return (
-        f"Data farm {one.key} {state} broken since {text_of(one.since)}, for {span(lasted)} ({one.note}, "
+        f"Data farm {outage.key} {state} broken since {text_of(outage.since)}, for {span(lasted)} ({outage.note}, "
         f"limit {_HEALS_WITHIN.total_seconds():.0f} s)."
     )

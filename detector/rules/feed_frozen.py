@@ -20,7 +20,7 @@ from detector.formats.times import span
 from detector.reconciliation.prices import prices_of, stands_still
 from detector.settings import FEED_FROZEN_SEC
 
-_FEWEST = 2  # the feed of one instrument stands still in a trading halt
+_MIN_INSTRUMENTS = 2  # the feed of one instrument stands still in a trading halt
 
 
 @rule(
@@ -37,12 +37,12 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if not is_ok(known(facts.market_data_status)):
         yield Undecided("market data is not called ok, which is another rule's")
         return
-    if len({tick.symbol for tick in ticks}) < _FEWEST or "ticks" in facts.provenance.partial:
+    if len({tick.symbol for tick in ticks}) < _MIN_INSTRUMENTS or "ticks" in facts.provenance.partial:
         yield Undecided("fewer than two instruments have ticks")
         return
     severity: Severity = CRITICAL if facts.exposure else WARNING
     ages = [facts.age_of(tick.at) for tick in ticks if tick.at is not None]
-    still_for = _still_for(facts)
+    still_sec = _measure_still_sec(facts)
     if len(ages) == len(ticks) and limits.is_broken(FEED_FROZEN_SEC, min(ages)):
         yield Finding(
             severity,
@@ -52,22 +52,22 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             limit=FEED_FROZEN_SEC,
             proven_sec=min(ages) - limit,
         )
-    elif still_for is not None and still_for >= limit:
+    elif still_sec is not None and still_sec >= limit:
         yield Finding(
             severity,
-            f"Market data is called ok and no price of {len(ticks)} instruments has moved for {span(still_for)} "
+            f"Market data is called ok and no price of {len(ticks)} instruments has moved for {span(still_sec)} "
             f"(limit {limit} s).",
-            observed=still_for,
+            observed=still_sec,
         )
     elif (
         len(ages) < len(ticks)
-        or still_for is not None
+        or still_sec is not None
         or len(prices_of(facts)) < len({t.symbol for t in ticks})
     ):
         yield Undecided("whether the prices move cannot be told yet")
 
 
-def _still_for(facts: Facts) -> float | None:
+def _measure_still_sec(facts: Facts) -> float | None:
     """Return for how long no price has moved; None where one has, or where none were carried."""
     since = facts.before.prices_at
     return facts.age_of(since) if since is not None and stands_still(facts) else None

@@ -22,13 +22,13 @@ from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """IBC ended with an error, a login or second factor failed, or the gateway could not be reached three times."""
-    book = known(facts.logs)
-    found = find_gateway_failures(book, collect_starts(facts, limits[START_GRACE_SEC]))
-    for newest in [one for one in found if book.is_news(one.last, facts.taken_at - MAX_NEWS_AGE)][-1:]:
-        ended = f", until a success at {text_of(newest.until)}" if newest.until else ""
+    history = known(facts.logs)
+    failures = find_gateway_failures(history, collect_starts(facts, limits[START_GRACE_SEC]))
+    for newest in [failure for failure in failures if history.is_news(failure.last, facts.taken_at - MAX_NEWS_AGE)][-1:]:
+        recovery_note = f", until a success at {text_of(newest.until)}" if newest.until else ""
         yield Finding(
             CRITICAL,
-            f"The gateway failed at {text_of(newest.at)} ({newest.note}){ended}.",
+            f"The gateway failed at {text_of(newest.at)} ({newest.note}){recovery_note}.",
             at=newest.at,
             proven_sec=seconds_between(newest.since, newest.until or facts.taken_at),
         )

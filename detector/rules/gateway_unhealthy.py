@@ -36,10 +36,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if not runtime:
         yield Undecided("no runtime task is running")
     for task in runtime:
-        yield from _judge(task, facts, limits)
+        yield from _judge_task(task, facts, limits)
 
 
-def _judge(task: Task, facts: Facts, limits: Limits) -> RuleResults:
+def _judge_task(task: Task, facts: Facts, limits: Limits) -> RuleResults:
     name = limits[GATEWAY_CONTAINER]
     gateway = task.find_container(name)
     if gateway is None and not task.all_named:
@@ -53,10 +53,10 @@ def _judge(task: Task, facts: Facts, limits: Limits) -> RuleResults:
     elif gateway.health == "UNHEALTHY":
         yield Finding(CRITICAL, f"Container {name} is RUNNING and UNHEALTHY.")
     elif gateway.health != "HEALTHY":
-        yield from _unknown_health(task, facts, limits)
+        yield from _judge_unknown_health(task, facts, limits)
 
 
-def _unknown_health(task: Task, facts: Facts, limits: Limits) -> RuleResults:
+def _judge_unknown_health(task: Task, facts: Facts, limits: Limits) -> RuleResults:
     name, started = limits[GATEWAY_CONTAINER], task.started_at or task.created_at
     age = None if started is None else facts.age_of(started)
     if age is not None and limits.is_broken(START_GRACE_SEC, age):

@@ -19,7 +19,7 @@ from detector.domain.rule import (
 )
 from detector.settings import HEARTBEAT_STALE_SEC
 
-_FAR_BEYOND = 3
+_ESCALATE_NOW_FACTOR = 3
 
 
 @rule(
@@ -32,8 +32,8 @@ _FAR_BEYOND = 3
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime's last heartbeat is older than it may be while the market is open."""
-    silent = facts.age_of(known(facts.heartbeat_at))
-    age = min(silent, known(facts.market.open_for))
+    heartbeat_age = facts.age_of(known(facts.heartbeat_at))
+    age = min(heartbeat_age, known(facts.market.open_for))
     if limits.is_broken(HEARTBEAT_STALE_SEC, age):
         limit = limits[HEARTBEAT_STALE_SEC]
         yield Finding(
@@ -42,7 +42,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             observed=age,
             limit=HEARTBEAT_STALE_SEC,
             proven_sec=age - limit,
-            escalates=NOW if age > _FAR_BEYOND * limit else DECLARED,
+            escalates=NOW if age > _ESCALATE_NOW_FACTOR * limit else DECLARED,
         )
-    elif limits.is_broken(HEARTBEAT_STALE_SEC, silent):
+    elif limits.is_broken(HEARTBEAT_STALE_SEC, heartbeat_age):
         yield Undecided("the market has not been open for long enough to judge the heartbeat")

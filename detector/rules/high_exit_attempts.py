@@ -27,25 +27,25 @@ from detector.settings import ESCALATE_AFTER_SEC, HIGH_EXIT_ATTEMPT_CRITICAL, HI
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An open position's exit was tried many times, whatever the pending and stuck counters say."""
-    listed = 0
+    max_listed = 0
     for position in facts.open_positions or ():
         attempts = position.exit_attempt_count
         if attempts is None:
             yield Undecided(f"the exit attempts of {position.identity} were not seen", [position.identity])
             continue
-        listed = max(listed, attempts)
-        yield from _judge(attempts, position.identity, "open_positions", limits)
-    if (facts.max_exit_attempt_count or 0) > listed:
-        yield from _judge(facts.max_exit_attempt_count or 0, None, "max_exit_attempt_count", limits)
+        max_listed = max(max_listed, attempts)
+        yield from _judge_attempts(attempts, position.identity, "open_positions", limits)
+    if (facts.max_exit_attempt_count or 0) > max_listed:
+        yield from _judge_attempts(facts.max_exit_attempt_count or 0, None, "max_exit_attempt_count", limits)
 
 
-def _judge(attempts: int, subject: str | None, fact: str, limits: Limits) -> RuleResults:
-    who = subject or "a position that is not listed"
+def _judge_attempts(attempts: int, subject: str | None, fact: str, limits: Limits) -> RuleResults:
+    label = subject or "a position that is not listed"
     for setting, severity in ((HIGH_EXIT_ATTEMPT_CRITICAL, CRITICAL), (HIGH_EXIT_ATTEMPT_WARN, WARNING)):
         if limits.is_broken(setting, attempts):
             yield Finding(
                 severity,
-                f"The exit of {who} was tried {attempts} times (limit {limits[setting]}).",
+                f"The exit of {label} was tried {attempts} times (limit {limits[setting]}).",
                 subject=subject,
                 observed=attempts,
                 limit=setting,

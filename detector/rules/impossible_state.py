@@ -19,20 +19,20 @@ from detector.formats.plural import counted
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """What the runtime says of its own positions, exits and trades contradicts itself."""
-    yield from _stuck_exceeds_open(facts)
-    yield from _zero_called_open(facts)
-    yield from _count_differs(facts)
-    yield from _open_and_closed(facts)
+    yield from _check_stuck_exits(facts)
+    yield from _check_zero_quantity(facts)
+    yield from _check_position_count(facts)
+    yield from _check_open_and_closed(facts)
 
 
-def _found(subject: str, summary: str, *facts: str) -> Finding:
+def _build_contradiction(subject: str, summary: str, *facts: str) -> Finding:
     return Finding(CRITICAL, summary, subject=subject, facts=facts)
 
 
-def _stuck_exceeds_open(facts: Facts) -> Iterator[Finding]:
+def _check_stuck_exits(facts: Facts) -> Iterator[Finding]:
     stuck, pending, positions = facts.stuck_exits, facts.pending_exits, facts.runtime_open_count
     if stuck is not None and pending is not None and positions is not None and stuck > positions + pending:
-        yield _found(
+        yield _build_contradiction(
             "stuck_exceeds_open",
             f"{counted(stuck, 'exit is', 'exits are')} stuck with {counted(positions, 'position')} open "
             f"and {counted(pending, 'exit')} pending.",
@@ -43,22 +43,22 @@ def _stuck_exceeds_open(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _zero_called_open(facts: Facts) -> Iterator[Finding]:
+def _check_zero_quantity(facts: Facts) -> Iterator[Finding]:
     empty = [position.identity for position in facts.open_positions or () if position.quantity == 0]
     if empty:
-        yield _found(
+        yield _build_contradiction(
             "open_with_zero_quantity",
             f"Position {', '.join(empty)} is called open with a quantity of 0.",
             "open_positions",
         )
 
 
-def _count_differs(facts: Facts) -> Iterator[Finding]:
-    for own in facts.provenance.alone.values():
-        count, rows = own.get("open_position_count"), own.get("open_positions")
-        whole = "open_positions" not in facts.provenance.partial
-        if count is not None and rows is not None and whole and count != len(rows):
-            yield _found(
+def _check_position_count(facts: Facts) -> Iterator[Finding]:
+    for section_values in facts.provenance.alone.values():
+        count, rows = section_values.get("open_position_count"), section_values.get("open_positions")
+        is_whole = "open_positions" not in facts.provenance.partial
+        if count is not None and rows is not None and is_whole and count != len(rows):
+            yield _build_contradiction(
                 "count_differs_from_list",
                 f"The runtime counts {counted(count, 'open position')} and lists {len(rows)}.",
                 "open_position_count",
@@ -66,22 +66,22 @@ def _count_differs(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _open_and_closed(facts: Facts) -> Iterator[Finding]:
+def _check_open_and_closed(facts: Facts) -> Iterator[Finding]:
     closed = {
         trade.trade_id: trade for trade in facts.recent_trades or () if trade.closed_at and trade.trade_id
     }
     both = {p.trade_id: p for p in facts.open_positions or () if p.trade_id and p.trade_id in closed}
     if both:
-        named = [_reference(both[trade_id], closed[trade_id]) for trade_id in sorted(both)]
-        yield _found(
+        descriptions = [_describe_trade(both[trade_id], closed[trade_id]) for trade_id in sorted(both)]
+        yield _build_contradiction(
             "trade_open_and_closed",
-            f"Trade {', '.join(named)} is listed both as open and as closed.",
+            f"Trade {', '.join(descriptions)} is listed both as open and as closed.",
             "open_positions",
             "recent_trades",
         )
 
 
-def _reference(position: Position, trade: Trade) -> str:
+def _describe_trade(position: Position, trade: Trade) -> str:
     """Return the trade's number with its other ids behind it, whichever list says them."""
-    signal, place = position.signal_id or trade.signal_id, position.position_id or trade.position_id
-    return f"#{position.trade_id}{format_other_ids(signal, place)}"
+    signal_id, position_id = position.signal_id or trade.signal_id, position.position_id or trade.position_id
+    return f"#{position.trade_id}{format_other_ids(signal_id, position_id)}"

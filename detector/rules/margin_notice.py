@@ -12,12 +12,12 @@ from detector.logs.events import MAX_NEWS_AGE, MARGIN
 @rule(OCCURRENCE, "critical", sees=["logs"], reads_back=MAX_NEWS_AGE.total_seconds(), money=True, escalates=NOW)
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The broker sent an urgent notice on margin, or one that speaks of liquidation."""
-    book = known(facts.logs)
-    news = [one for one in find_repeated(book, MARGIN) if book.is_news(one.last, facts.taken_at - MAX_NEWS_AGE)]
-    if news:
-        at = max(one.at for one in news)
+    history = known(facts.logs)
+    recent = [notice for notice in find_repeated(history, MARGIN) if history.is_news(notice.last, facts.taken_at - MAX_NEWS_AGE)]
+    if recent:
+        at = max(notice.at for notice in recent)
         yield Finding(
             CRITICAL,
-            f"The broker sent an urgent notice on margin at {text_of(at)} ({news[-1].note}).",
+            f"The broker sent an urgent notice on margin at {text_of(at)} ({recent[-1].note}).",
             at=at,
         )

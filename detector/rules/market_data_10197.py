@@ -22,16 +22,16 @@ _CONFLICT_SEC = 600  # EVENTS: a session conflict within 600 s
     limits=[reaches(MARKET_DATA_10197_WARN)],
     given=_HARM,
 )
-def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> RuleResults:
+def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """Notices of a competing session are sustained, or come together with concrete harm."""
     count, limit = known(facts.market_data_10197_recent), limits[MARKET_DATA_10197_WARN]
-    harm = [name for name in _HARM if any(_harms_now(name, one, facts) for one in given[name])]
-    seen_in = ("market_data_10197_recent", *(("logs",) if set(_IN_LOGS) & set(harm) else ()))
+    harm = [name for name in _HARM if any(_is_current_harm(name, finding, facts) for finding in findings[name])]
+    evidence = ("market_data_10197_recent", *(("logs",) if set(_IN_LOGS) & set(harm) else ()))
     if facts.market.past_grace and limits.is_broken(MARKET_DATA_10197_WARN, count):
-        also = f", together with {' and '.join(harm)}" if harm else ""
+        harm_note = f", together with {' and '.join(harm)}" if harm else ""
         yield Finding(
             WARNING,
-            f"{counted(count, 'recent 10197 notice')}{also} (limit {limit}).",
+            f"{counted(count, 'recent 10197 notice')}{harm_note} (limit {limit}).",
             observed=count,
             limit=MARKET_DATA_10197_WARN,
         )
@@ -40,14 +40,14 @@ def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> R
             WARNING,
             f"{counted(count, 'recent 10197 notice')} together with {' and '.join(harm)}.",
             observed=count,
-            facts=seen_in,
+            facts=evidence,
         )
     elif limits.is_broken(MARKET_DATA_10197_WARN, count):
         yield Undecided("within the open grace the number of 10197 notices says nothing")
 
 
-def _harms_now(name: str, found: Finding, facts: Facts) -> bool:
+def _is_current_harm(name: str, finding: Finding, facts: Facts) -> bool:
     """Whether a finding is harm at this moment: a conflict that is recent, a link that is still lost."""
     if name == "session_conflict":
-        return found.at is not None and facts.age_of(found.at) <= _CONFLICT_SEC
-    return name != "connectivity_lost" or found.ongoing
+        return finding.at is not None and facts.age_of(finding.at) <= _CONFLICT_SEC
+    return name != "connectivity_lost" or finding.ongoing

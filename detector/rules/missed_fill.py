@@ -18,7 +18,7 @@ from detector.reconciliation.fills import Fill, fills, trades_of
 from detector.reconciliation.partial_fills import parts_of_trades
 from detector.settings import FILL_LAG_SEC
 
-_LISTED = timedelta(hours=24)  # a store of trades is expected to hold at least its last day
+_LISTED_FOR = timedelta(hours=24)  # a store of trades is expected to hold at least its last day
 
 
 @rule(
@@ -34,25 +34,25 @@ _LISTED = timedelta(hours=24)  # a store of trades is expected to hold at least 
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An execution at the broker has no trade in the runtime."""
     trades = trades_of(facts)
-    held = list(internal_lots(facts))
-    ledger = Ledger(trades, held)
+    lots = list(internal_lots(facts))
+    known_fills = Ledger(trades, lots)
     if facts.provenance.partial & {"store_trades", "recent_trades", "store_positions", "open_positions"}:
         return  # the row that could not be read may be the one
-    since, lost_spans = _listed_since(facts, trades), find_link_outages(facts.logs) if facts.logs else []
-    found = fills(known(facts.broker_executions))
+    since, outages = _compute_listed_since(facts, trades), find_link_outages(facts.logs) if facts.logs else []
+    broker_fills = fills(known(facts.broker_executions))
     unknown = [
-        fill for fill in found if fill.at is not None and fill.at >= since and ledger.knows(fill) == "no"
+        fill for fill in broker_fills if fill.at is not None and fill.at >= since and known_fills.knows(fill) == "no"
     ]
-    partial = parts_of_trades(_alongside(unknown, found), trades, held) if unknown else set()
+    partial = parts_of_trades(_list_fills_of_same_instruments(unknown, broker_fills), trades, lots) if unknown else set()
     for fill in unknown:
         at, exec_id = fill.at, fill.first.exec_id
         if at is None or exec_id is None or id(fill) in partial:
             continue
-        age, lost = facts.age_of(at), _is_within(lost_spans, at)
+        age, lost = facts.age_of(at), _is_within_outage(outages, at)
         if lost or limits.is_broken(FILL_LAG_SEC, age):
             yield Finding(
                 CRITICAL,
-                f"Execution {exec_id} at the broker has no trade in the runtime: {_said(fill)} at {text_of(at)}"
+                f"Execution {exec_id} at the broker has no trade in the runtime: {_describe_fill(fill)} at {text_of(at)}"
                 f"{', while connectivity was lost' if lost else ''} (limit {limits[FILL_LAG_SEC]} s).",
                 subject=exec_id,
                 observed=age,
@@ -61,30 +61,30 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             )
 
 
-def _alongside(unknown: Sequence[Fill], found: Sequence[Fill]) -> list[Fill]:
+def _list_fills_of_same_instruments(unknown: Sequence[Fill], broker_fills: Sequence[Fill]) -> list[Fill]:
     """Return the fills in the instruments of those that no trade knows: a part of a trade may be known by its id."""
-    wanted = {fill.instrument for fill in unknown}
-    return [fill for fill in found if fill.instrument in wanted]
+    instruments = {fill.instrument for fill in unknown}
+    return [fill for fill in broker_fills if fill.instrument in instruments]
 
 
-def _said(fill: Fill) -> str:
+def _describe_fill(fill: Fill) -> str:
     quantity = fill.quantity
     sign = "+" if quantity is not None and quantity > 0 else ""
-    much = "an unknown quantity of" if quantity is None else f"{sign}{format_quantity(quantity)}"
+    quantity_text = "an unknown quantity of" if quantity is None else f"{sign}{format_quantity(quantity)}"
     pnl = "" if fill.realized_pnl is None else f", realized P&L {fill.realized_pnl:.2f}"
-    return f"{much} {fill.first.instrument_name}{pnl}"
+    return f"{quantity_text} {fill.first.instrument_name}{pnl}"
 
 
-def _listed_since(facts: Facts, trades: list[Trade]) -> datetime:
+def _compute_listed_since(facts: Facts, trades: list[Trade]) -> datetime:
     """Return how far back the runtime's list must know every trade.
 
     A store knows its last day; a payload lists its recent trades, and what is older than all of them may have left it.
     """
-    day = facts.taken_at - _LISTED
+    day = facts.taken_at - _LISTED_FOR
     times = [at for trade in trades for at in (trade.opened_at, trade.closed_at) if at is not None]
     return day if facts.store_trades is not None or not times else max(day, min(times))
 
 
-def _is_within(episodes: Sequence[LogIncident], at: datetime) -> bool:
+def _is_within_outage(outages: Sequence[LogIncident], at: datetime) -> bool:
     """Whether the link to the broker was down then, as the logs say."""
-    return any(one.since <= at and (one.until is None or at <= one.until) for one in episodes)
+    return any(outage.since <= at and (outage.until is None or at <= outage.until) for outage in outages)

@@ -45,76 +45,76 @@ _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Broker and internal positions differ in an instrument."""
-    both = compared(facts)
-    if both is None:
+    comparison = compared(facts)
+    if comparison is None:
         return
-    moved, subjects, names = Moved(facts), both.subjects, both.undecided()
-    differing = both.differences()
-    found = [one for one in differing if not moved.explains(one)]
-    told = one_each(_findings(found, WorkingOrders(facts), both))
-    yield from told
-    yield from _listed_alone(facts, {*names, *(one.name for one in differing)}, moved, limits)
-    if not (both.whole_broker and both.whole_internal):
+    changes, subjects, undecided = Moved(facts), comparison.subjects, comparison.undecided()
+    differences = comparison.differences()
+    unexplained = [difference for difference in differences if not changes.explains(difference)]
+    findings = one_each(_build_findings(unexplained, WorkingOrders(facts), comparison))
+    yield from findings
+    yield from _find_own_list_phantoms(facts, {*undecided, *(difference.name for difference in differences)}, changes, limits)
+    if not (comparison.whole_broker and comparison.whole_internal):
         yield Undecided("a row of the positions could not be read")
-    elif any(one.is_vague for one in found):
+    elif any(difference.is_vague for difference in unexplained):
         yield Undecided("an instrument that differs is not named in full")
-    if names:
-        yield Undecided(f"{', '.join(names)} could not be compared", subjects.every(names))
-    newer = sorted({one.name for one in differing} - {one.name for one in found})
+    if undecided:
+        yield Undecided(f"{', '.join(undecided)} could not be compared", subjects.every(undecided))
+    newer = sorted({difference.name for difference in differences} - {difference.name for difference in unexplained})
     if newer:
-        why = f"what the broker held is older than the last order or trade in {', '.join(newer)}"
-        yield Undecided(why, subjects.every(newer))
-    before = subjects.merged_in(one.subject for one in told if one.subject)
-    if before:
-        yield Undecided("it is told by account now", before)
+        reason = f"what the broker held is older than the last order or trade in {', '.join(newer)}"
+        yield Undecided(reason, subjects.every(newer))
+    merged_subjects = subjects.merged_in(finding.subject for finding in findings if finding.subject)
+    if merged_subjects:
+        yield Undecided("it is told by account now", merged_subjects)
 
 
-def _findings(found: list[Difference], orders: WorkingOrders, both: Comparison) -> Iterator[Finding]:
-    for one in found:
-        waits = one.kind in _MAY_BE_LAG and orders.has(one.instrument)
+def _build_findings(differences: list[Difference], orders: WorkingOrders, comparison: Comparison) -> Iterator[Finding]:
+    for difference in differences:
+        has_order = difference.kind in _MAY_BE_LAG and orders.has(difference.instrument)
         yield Finding(
-            WARNING if waits else CRITICAL,
-            f"{_said(one)}{', while an order for it is working' if waits else ''}.",
-            subject=both.subjects.of(one.name, one.account),
-            observed=one.kind,
-            facts=both.facts,
-            critical_after=lasts(observations=2) if waits else DECLARED,
-            escalates=_ONCE_CRITICAL if waits else DECLARED,
+            WARNING if has_order else CRITICAL,
+            f"{_describe_difference(difference)}{', while an order for it is working' if has_order else ''}.",
+            subject=comparison.subjects.of(difference.name, difference.account),
+            observed=difference.kind,
+            facts=comparison.facts,
+            critical_after=lasts(observations=2) if has_order else DECLARED,
+            escalates=_ONCE_CRITICAL if has_order else DECLARED,
         )
 
 
-def _listed_alone(facts: Facts, spoken: Set[str], moved: Moved, limits: Limits) -> RuleResults:
+def _find_own_list_phantoms(facts: Facts, reported: Set[str], changes: Moved, limits: Limits) -> RuleResults:
     """Yield what the runtime's own list holds open while its store and the broker agree that it is not.
 
     A trade that was closed less than a section may be old is still open in a list of before that.
     """
-    both = own_list(facts)
-    phantoms = [] if both is None else [one for one in both.differences() if one.kind == "phantom"]
-    ended = [trade for trade in trades_of(facts) if trade.is_effectively_open is False]
-    lately = [
+    comparison = own_list(facts)
+    phantoms = [] if comparison is None else [difference for difference in comparison.differences() if difference.kind == "phantom"]
+    closed = [trade for trade in trades_of(facts) if trade.is_effectively_open is False]
+    recently_closed = [
         trade
-        for trade in ended
+        for trade in closed
         if trade.closed_at is None or facts.age_of(trade.closed_at) <= limits[SOURCE_STALE_SEC]
     ]
-    lately_closed = Lookup((normalize(trade), trade) for trade in lately)
-    for one in phantoms:
-        if both is None or one.name in spoken or moved.explains(one) or lately_closed.has(one.instrument):
+    recently_closed_index = Lookup((normalize(trade), trade) for trade in recently_closed)
+    for difference in phantoms:
+        if comparison is None or difference.name in reported or changes.explains(difference) or recently_closed_index.has(difference.instrument):
             continue
         yield Finding(
             CRITICAL,
-            f"{_said(one)}, and only the runtime's own list holds it.",
-            subject=both.subjects.of(one.name, one.account),
-            observed=one.kind,
-            facts=both.facts,
+            f"{_describe_difference(difference)}, and only the runtime's own list holds it.",
+            subject=comparison.subjects.of(difference.name, difference.account),
+            observed=difference.kind,
+            facts=comparison.facts,
         )
 
 
-def _said(one: Difference) -> str:
-    whose = f" as {' and '.join(one.about)}" if one.about else ""
-    internal, broker = format_quantity(one.internal), format_quantity(one.broker)
-    if one.kind == "phantom":
-        return f"{one.name}: {internal} open internally{whose}, flat at the broker, so that a close would open {format_quantity(-one.internal)}"
-    if one.kind == "unmanaged":
-        return f"{one.name}: {broker} open at the broker, and nothing internally manages it"
-    word = "on the other side" if one.kind == "side" else "another quantity"
-    return f"{one.name}: {internal} open internally{whose}, {word} at the broker with {broker}"
+def _describe_difference(difference: Difference) -> str:
+    names_note = f" as {' and '.join(difference.about)}" if difference.about else ""
+    internal, broker = format_quantity(difference.internal), format_quantity(difference.broker)
+    if difference.kind == "phantom":
+        return f"{difference.name}: {internal} open internally{names_note}, flat at the broker, so that a close would open {format_quantity(-difference.internal)}"
+    if difference.kind == "unmanaged":
+        return f"{difference.name}: {broker} open at the broker, and nothing internally manages it"
+    relation = "on the other side" if difference.kind == "side" else "another quantity"
+    return f"{difference.name}: {internal} open internally{names_note}, {relation} at the broker with {broker}"

@@ -23,18 +23,18 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     count = known(facts.pending_exits)
     if count == 0:
         return
-    age = _oldest_exit(facts)
-    old = f", the oldest {age:.0f} s old" if age is not None else ""
+    age = _compute_oldest_exit_age(facts)
+    age_note = f", the oldest {age:.0f} s old" if age is not None else ""
     yield Finding(
         WARNING,
-        f"{counted(count, 'exit is', 'exits are')} pending{old} (critical once that lasted {limits[PENDING_EXIT_PERSIST_SEC]} s).",
+        f"{counted(count, 'exit is', 'exits are')} pending{age_note} (critical once that lasted {limits[PENDING_EXIT_PERSIST_SEC]} s).",
         observed=count,
         proven_sec=age,
         confirmed=age is not None and age > limits[PENDING_ORDER_STALE_SEC],
     )
 
 
-def _oldest_exit(facts: Facts) -> float | None:
+def _compute_oldest_exit_age(facts: Facts) -> float | None:
     ages = [
         facts.age_of(order.submitted_at)
         for order in facts.orders or ()

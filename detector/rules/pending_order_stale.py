@@ -49,10 +49,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if order.submitted_at is None:
             yield Undecided(f"the age of order {order.identity} was not seen", [order.identity])
         else:
-            yield from _judge(order, facts.age_of(order.submitted_at), limits)
+            yield from _judge_order(order, facts.age_of(order.submitted_at), limits)
 
 
-def _judge(order: Order, age: float, limits: Limits) -> RuleResults:
+def _judge_order(order: Order, age: float, limits: Limits) -> RuleResults:
     limit = limits[PENDING_ORDER_STALE_SEC]
     is_exit = order.purpose == EXIT
     if limits.is_broken(PENDING_ORDER_STALE_SEC, age):

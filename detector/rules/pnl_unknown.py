@@ -16,15 +16,15 @@ _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown
     sees=["recent_trades"],
     given=_HARM,
 )
-def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> RuleResults:
+def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """A recent trade was closed without a known P&L."""
-    harm = [name for name in _HARM if given[name]]
-    paired = f" while {' and '.join(harm)} holds" if harm else ""
+    harm = [name for name in _HARM if findings[name]]
+    harm_note = f" while {' and '.join(harm)} holds" if harm else ""
     for trade in known(facts.recent_trades):
         if trade.pnl_unknown:
             yield Finding(
                 CRITICAL if harm else WARNING,
-                f"Trade {trade.title} was closed with its P&L unknown{paired}.",
+                f"Trade {trade.title} was closed with its P&L unknown{harm_note}.",
                 subject=trade.identity,
                 at=trade.closed_at,
             )

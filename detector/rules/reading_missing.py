@@ -15,11 +15,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     collected = [name for name in _STATUS if facts.is_collected(name)]
     for name in limits[REQUIRED]:
         if getattr(facts, name) is None and (collected or not limits.is_default(REQUIRED)):
-            urgent = name == "heartbeat_at" and facts.market.is_open
-            where = f" though {' and '.join(collected)} answered" if collected else ""
+            is_urgent = name == "heartbeat_at" and facts.market.is_open
+            source_note = f" though {' and '.join(collected)} answered" if collected else ""
             yield Finding(
-                CRITICAL if urgent else WARNING,
-                f"The required fact {name} was not seen{where}.",
+                CRITICAL if is_urgent else WARNING,
+                f"The required fact {name} was not seen{source_note}.",
                 subject=name,
             )
     yield Healthy(lambda name: name is not None and getattr(facts, name, None) is not None)

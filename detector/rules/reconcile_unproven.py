@@ -33,8 +33,8 @@ from detector.settings import RECONCILE_PROOF_SEC
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A start, a reconnect or a close was not followed by a proof of reconciliation in the log."""
-    book = known(facts.logs)
-    verdict = book.verdict
+    history = known(facts.logs)
+    verdict = history.verdict
     if verdict is not None and verdict.kind == MISMATCH:
         yield Finding(
             CRITICAL,
@@ -43,20 +43,20 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             escalates=NOW,
         )
         return
-    owed = min(_owed(facts, book), default=None)
-    if owed is None:
-        if book.proven_at is None:
+    due_since = min(_iter_due_proofs(facts, history), default=None)
+    if due_since is None:
+        if history.proven_at is None:
             yield Undecided("no proof of reconciliation was seen in the logs", ())
         return
-    waited = seconds_between(owed, book.to)
+    waited = seconds_between(due_since, history.to)
     if not limits.is_broken(RECONCILE_PROOF_SEC, waited):
         return
-    if book.since > owed:
-        yield Undecided(f"the logs that were seen begin after {text_of(owed)}, when a proof became due")
+    if history.since > due_since:
+        yield Undecided(f"the logs that were seen begin after {text_of(due_since)}, when a proof became due")
         return
     yield Finding(
         WARNING,
-        f"No proof of reconciliation followed in the log since {text_of(owed)}, for {span(waited)} "
+        f"No proof of reconciliation followed in the log since {text_of(due_since)}, for {span(waited)} "
         f"(limit {limits[RECONCILE_PROOF_SEC]} s).",
         observed=waited,
         limit=RECONCILE_PROOF_SEC,
@@ -64,11 +64,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     )
 
 
-def _owed(facts: Facts, book: LogHistory) -> Iterator[datetime]:
+def _iter_due_proofs(facts: Facts, history: LogHistory) -> Iterator[datetime]:
     """Yield what owes a proof and has none yet: out of the logs, and out of the payloads."""
-    if book.proof_due_since is not None:
-        yield book.proof_due_since
+    if history.proof_due_since is not None:
+        yield history.proof_due_since
     closed = (trade.closed_at for trade in facts.recent_trades or ())
     for at in (facts.engine_started_at, *closed):
-        if at is not None and (book.proven_at is None or at > book.proven_at):
+        if at is not None and (history.proven_at is None or at > history.proven_at):
             yield at

@@ -12,17 +12,17 @@ from detector.logs.events import MAX_NEWS_AGE
 @rule(OCCURRENCE, "critical", sees=["logs"], reads_back=MAX_NEWS_AGE.total_seconds())
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The log names an existing session, a session from a different IP address, or a client id in use."""
-    book = known(facts.logs)
-    found = find_session_conflicts(book)
-    news = [one for one in found if book.is_news(one.last, facts.taken_at - MAX_NEWS_AGE)]
-    if news:
-        newest = news[-1]
-        near = [one for one in found if one.at <= newest.at and newest.at - one.at <= MAX_NEWS_AGE]
-        often = f", {len(near)} times within an hour" if len(near) > 1 else ""
+    history = known(facts.logs)
+    all_conflicts = find_session_conflicts(history)
+    recent = [conflict for conflict in all_conflicts if history.is_news(conflict.last, facts.taken_at - MAX_NEWS_AGE)]
+    if recent:
+        newest = recent[-1]
+        within_hour = [conflict for conflict in all_conflicts if conflict.at <= newest.at and newest.at - conflict.at <= MAX_NEWS_AGE]
+        repeat_note = f", {len(within_hour)} times within an hour" if len(within_hour) > 1 else ""
         yield Finding(
             CRITICAL,
-            f"Another session is in the way since {text_of(newest.at)} ({newest.note}){often}.",
-            observed=len(near),
+            f"Another session is in the way since {text_of(newest.at)} ({newest.note}){repeat_note}.",
+            observed=len(within_hour),
             at=newest.at,
-            escalates=NOW if len(near) > 1 else NEVER,
+            escalates=NOW if len(within_hour) > 1 else NEVER,
         )

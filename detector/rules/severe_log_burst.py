@@ -21,12 +21,12 @@ from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Fatal, critical or severe lines, or tracebacks that no level introduces, come in a burst."""
-    book, starts = known(facts.logs), collect_starts(facts, limits[START_GRACE_SEC])
+    history, starts = known(facts.logs), collect_starts(facts, limits[START_GRACE_SEC])
     limit = limits[SEVERE_LOG_CRITICAL]
-    bursts = find_severe_bursts(book, limit, starts)
-    news = [one for one in bursts if book.is_news(one.last, facts.taken_at - MAX_NEWS_AGE)]
-    for newest in news[-1:]:
-        times = [mark.at for mark in list_severe_events(book, starts) if newest.since <= mark.at <= newest.last]
+    bursts = find_severe_bursts(history, limit, starts)
+    recent = [burst for burst in bursts if history.is_news(burst.last, facts.taken_at - MAX_NEWS_AGE)]
+    for newest in recent[-1:]:
+        times = [event.at for event in list_severe_events(history, starts) if newest.since <= event.at <= newest.last]
         most = max(count_most_within(times, SEVERE_WITHIN), limit)
         yield Finding(
             CRITICAL,

@@ -15,8 +15,8 @@ from detector.domain.rule import (
     rule,
 )
 
-_ENVIRONMENT = ("credential", "profile", "expired", "denied", "token", "unauthorized", "forbidden")
-_AWS = ("ecs", "logs")
+_ENVIRONMENT_MARKERS = ("credential", "profile", "expired", "denied", "token", "unauthorized", "forbidden")
+_AWS_SOURCES = ("ecs", "logs")
 
 
 @rule(
@@ -31,7 +31,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if source.state == "failed":
             yield Finding(
                 WARNING,
-                _summary(source),
+                _summarize_failure(source),
                 subject=source.name,
                 source=source.name,
                 critical_after=lasts(observations=2) if facts.is_blind_without(source.name) else DECLARED,
@@ -40,8 +40,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     yield Healthy(lambda name: name in answered)
 
 
-def _summary(source: SourceStatus) -> str:
-    why = " ".join((source.detail or source.reason or "no reason given").split()).rstrip(".")
-    if source.name in _AWS and any(word in f"{source.reason} {why}".lower() for word in _ENVIRONMENT):
-        return f"Source {source.name} could not be read: the monitor's environment ({why}), not AWS."
-    return f"Source {source.name} could not be read: {why}."
+def _summarize_failure(source: SourceStatus) -> str:
+    reason = " ".join((source.detail or source.reason or "no reason given").split()).rstrip(".")
+    if source.name in _AWS_SOURCES and any(marker in f"{source.reason} {reason}".lower() for marker in _ENVIRONMENT_MARKERS):
+        return f"Source {source.name} could not be read: the monitor's environment ({reason}), not AWS."
+    return f"Source {source.name} could not be read: {reason}."

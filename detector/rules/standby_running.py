@@ -21,13 +21,13 @@ _AT_REST = ("exited", "created", "dead")
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A standby container is not at rest, so that two primaries may trade."""
-    standby = [one for one in known(facts.containers) if fnmatchcase(one.name, limits[STANDBY_PATTERN])]
+    standby = [container for container in known(facts.containers) if fnmatchcase(container.name, limits[STANDBY_PATTERN])]
     if not standby:
         yield Undecided(f"no container is named like {limits[STANDBY_PATTERN]}")
-    for one in standby:
-        if one.state is None:
-            yield Undecided(f"the state of {one.name} was not seen", [one.name])
-        elif one.state not in _AT_REST:
+    for container in standby:
+        if container.state is None:
+            yield Undecided(f"the state of {container.name} was not seen", [container.name])
+        elif container.state not in _AT_REST:
             yield Finding(
-                CRITICAL, f"Standby container {one.name} is {one.state}, not exited.", subject=one.name
+                CRITICAL, f"Standby container {container.name} is {container.state}, not exited.", subject=container.name
             )

@@ -14,7 +14,7 @@ from detector.reconciliation.holdings import Holdings
 from detector.reconciliation.instrument_index import Lookup
 from detector.reconciliation.subjects import one_each
 
-Row = StoredPosition | Trade
+StoreRow = StoredPosition | Trade
 
 
 @rule(
@@ -32,54 +32,54 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if partial:
         yield Undecided("a row of the stores could not be read")
         return
-    rows: list[Row] = [*positions, *trades]
+    rows: list[StoreRow] = [*positions, *trades]
     for row in rows:
         if row.is_effectively_open is None:
-            yield Undecided(f"whether {row.title} is open was not seen", [_subject(row)])
-    read = facts.broker_positions is not None and "broker_positions" not in facts.provenance.partial
-    side = broker_side(facts) if read else None
+            yield Undecided(f"whether {row.title} is open was not seen", [_get_subject(row)])
+    is_broker_read = facts.broker_positions is not None and "broker_positions" not in facts.provenance.partial
+    side = broker_side(facts) if is_broker_read else None
     in_doubt = {row.trade_id for row in rows if row.is_effectively_open is None}
-    told: list[Finding] = []
-    for row, open_in, closed_in in _differing(positions, trades):
+    findings: list[Finding] = []
+    for row, open_in, closed_in in _find_differing_rows(positions, trades):
         if row.trade_id is None or row.trade_id not in in_doubt:
             finding = Finding(
                 CRITICAL,
-                f"Trade {row.title} is open in {open_in} and not in {closed_in}{_truth(row, side, open_in, closed_in)}.",
-                subject=_subject(row),
+                f"Trade {row.title} is open in {open_in} and not in {closed_in}{_describe_broker(row, side, open_in, closed_in)}.",
+                subject=_get_subject(row),
                 facts=("store_positions", "store_trades"),
             )
-            told.append(finding)
+            findings.append(finding)
             if row.is_vague:
                 yield Undecided("an instrument that differs is not named in full")
-    yield from one_each(told)
+    yield from one_each(findings)
 
 
-def _subject(row: Row) -> str:
+def _get_subject(row: StoreRow) -> str:
     return row.instrument_name if row.symbol or row.con_id else f"trade {row.trade_id}"
 
 
-def _differing(
+def _find_differing_rows(
     positions: Iterable[StoredPosition], trades: Iterable[Trade]
-) -> Iterator[tuple[Row, str, str]]:
+) -> Iterator[tuple[StoreRow, str, str]]:
     """Yield each row that is open in one store only, with the names of both."""
     open_rows, open_trades = [row for row in positions if row.is_effectively_open], [row for row in trades if row.is_effectively_open]
-    yield from ((row, POSITION_STATE, TRADES) for row in _missing(open_rows, open_trades))
-    yield from ((row, TRADES, POSITION_STATE) for row in _missing(open_trades, open_rows))
+    yield from ((row, POSITION_STATE, TRADES) for row in _find_missing_rows(open_rows, open_trades))
+    yield from ((row, TRADES, POSITION_STATE) for row in _find_missing_rows(open_trades, open_rows))
 
 
-def _missing(rows: Iterable[Row], others: Iterable[Row]) -> Iterator[Row]:
+def _find_missing_rows(rows: Iterable[StoreRow], counterparts: Iterable[StoreRow]) -> Iterator[StoreRow]:
     """Yield the rows whose trade is none of the others: by its id where both say it, else by the instrument."""
-    others = list(others)
-    ids = {row.trade_id for row in others}
-    anonymous = Lookup((normalize(row), row) for row in others if row.trade_id is None)
-    every = Lookup((normalize(row), row) for row in others)
+    counterparts = list(counterparts)
+    ids = {row.trade_id for row in counterparts}
+    anonymous_index = Lookup((normalize(row), row) for row in counterparts if row.trade_id is None)
+    full_index = Lookup((normalize(row), row) for row in counterparts)
     for row in rows:
-        alike = every if row.trade_id is None else anonymous
-        if (row.trade_id is None or row.trade_id not in ids) and not alike.has(normalize(row)):
+        index = full_index if row.trade_id is None else anonymous_index
+        if (row.trade_id is None or row.trade_id not in ids) and not index.has(normalize(row)):
             yield row
 
 
-def _truth(row: Row, side: Holdings | None, open_in: str, closed_in: str) -> str:
+def _describe_broker(row: StoreRow, side: Holdings | None, open_in: str, closed_in: str) -> str:
     _, quantity = (
         (None, None)
         if side is None

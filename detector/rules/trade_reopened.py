@@ -20,13 +20,13 @@ from detector.reconciliation.comparison import broker_side, held_of
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A trade that was seen closed is open again, and the broker does not hold it: a cache undoes a repair."""
-    blind = [name for name in STORES if facts.before.closed.get(name) and not _is_seen(name, facts)]
-    if blind:
+    incomplete = [name for name in STORES if facts.before.closed.get(name) and not _is_complete(name, facts)]
+    if incomplete:
         yield Undecided("a store in which trades were seen closed was not read")
     side = None if facts.broker_positions is None else broker_side(facts)
     for row, stores in reopened(facts):
         if side is None:
-            truth = "while the broker was not read"
+            broker_note = "while the broker was not read"
         elif "broker_positions" in facts.provenance.partial or not (row.symbol or row.con_id):
             yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             continue
@@ -36,14 +36,14 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                 yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             if quantity != 0:
                 continue
-            truth = "while the broker is flat"
+            broker_note = "while the broker is flat"
         yield Finding(
             CRITICAL,
-            f"Trade {row.title} was closed and is open again in {' and '.join(stores)} {truth}.",
+            f"Trade {row.title} was closed and is open again in {' and '.join(stores)} {broker_note}.",
             subject=row.trade_id,
             facts=tuple(name for name in STORES if row.trade_id in open_in(name, facts)),
         )
 
 
-def _is_seen(name: str, facts: Facts) -> bool:
+def _is_complete(name: str, facts: Facts) -> bool:
     return getattr(facts, name) is not None and name not in facts.provenance.partial

@@ -10,8 +10,8 @@ from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Undecided, Finding, 
 from detector.reconciliation.comparison import broker_side, subjects_of
 from detector.reconciliation.working_orders import Protection
 
-_DOWN = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
-_SAYS = {
+_DOWN_RULES = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
+_DOWN_FACTS = {
     "heartbeat_stale": ("heartbeat_at",),
     "broker_disconnected": ("broker_connected", "connection_error"),
 }
@@ -23,46 +23,46 @@ _SAYS = {
     sees=["broker_positions", "broker_orders"],
     severity_inputs=["heartbeat_at", "broker_connected", "connection_error", "broker_account"],
     during=RTH,
-    given=list(_DOWN),
+    given=list(_DOWN_RULES),
     money=True,
     escalates=NOW,
 )
-def check(facts: Facts, limits: Limits, given: Mapping[str, list[Finding]]) -> RuleResults:
+def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """A broker position has no stops and targets for all of it, while the engine or its broker link is down."""
-    down = [name for name in _DOWN if given[name]]
-    if not down and any(_is_unseen(name, facts) for name in _SAYS):
+    down = [name for name in _DOWN_RULES if findings[name]]
+    if not down and any(_is_missing(name, facts) for name in _DOWN_FACTS):
         yield Undecided("whether the engine and its broker link are up was not seen")
     elif down and facts.provenance.partial & {"broker_positions", "broker_orders"}:
         yield Undecided("a row of the broker could not be read")
     elif down:
-        yield from _unprotected(facts, down)
+        yield from _find_unprotected(facts, down)
 
 
-def _is_unseen(name: str, facts: Facts) -> bool:
-    return all(getattr(facts, one) is None for one in _SAYS[name])
+def _is_missing(name: str, facts: Facts) -> bool:
+    return all(getattr(facts, fact) is None for fact in _DOWN_FACTS[name])
 
 
-def _unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
-    shown = tuple(one for name in down for one in _SAYS[name] if getattr(facts, one) is not None)
+def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
+    evidence = tuple(fact for name in down for fact in _DOWN_FACTS[name] if getattr(facts, fact) is not None)
     protection = Protection(known(facts.broker_orders))
     side = broker_side(facts)
     subjects = subjects_of(side)
-    for held in side.held:
-        subject = subjects.of(held.name, held.account)
-        quantity = held.quantity("broker")
+    for position in side.held:
+        subject = subjects.of(position.name, position.account)
+        quantity = position.quantity("broker")
         if quantity == 0:
             continue
-        cover = None if quantity is None else protection.of(held.instrument, quantity, held.account)
-        if quantity is None or cover is None:
-            yield Undecided(f"how much of {held.name} is covered was not seen", [subject])
-        elif cover < abs(quantity):
+        covered = None if quantity is None else protection.of(position.instrument, quantity, position.account)
+        if quantity is None or covered is None:
+            yield Undecided(f"how much of {position.name} is covered was not seen", [subject])
+        elif covered < abs(quantity):
             yield Finding(
                 CRITICAL,
-                f"Position {held.name} of {format_quantity(quantity)} has stops and targets for {format_quantity(cover)} at the broker, while "
-                f"{' and '.join(_DOWN[name] for name in down)}.",
+                f"Position {position.name} of {format_quantity(quantity)} has stops and targets for {format_quantity(covered)} at the broker, while "
+                f"{' and '.join(_DOWN_RULES[name] for name in down)}.",
                 subject=subject,
-                observed=format_quantity(cover),
-                facts=("broker_positions", "broker_orders", *shown),
+                observed=format_quantity(covered),
+                facts=("broker_positions", "broker_orders", *evidence),
             )
-            if held.instrument.is_vague:
+            if position.instrument.is_vague:
                 yield Undecided("the instrument is not named in full")

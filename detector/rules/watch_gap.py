@@ -17,15 +17,15 @@ from detector.settings import GAP_SEC
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """No run looked for longer than the limit while the market was open."""
-    unwatched, open_then = facts.open_unwatched, facts.before.open_positions
+    unwatched, open_positions = facts.open_unwatched, facts.before.open_positions
     if unwatched is None or not limits.is_broken(GAP_SEC, unwatched):
         return
     since = known(facts.before.taken_at)
-    held = f", with {counted(open_then, 'position')} open" if open_then else ""
+    position_note = f", with {counted(open_positions, 'position')} open" if open_positions else ""
     yield Finding(
-        CRITICAL if open_then else WARNING,
+        CRITICAL if open_positions else WARNING,
         f"Nobody looked from {text_of(since)} to {text_of(facts.taken_at)}, {span(unwatched)} of it "
-        f"in the regular session{held} (limit {limits[GAP_SEC]} s).",
+        f"in the regular session{position_note} (limit {limits[GAP_SEC]} s).",
         observed=unwatched,
         limit=GAP_SEC,
         at=facts.taken_at,

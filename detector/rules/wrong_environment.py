@@ -15,7 +15,7 @@ _MODES = {
     **dict.fromkeys((LIVE, "livetrading", "liveaccount", "real", "realmoney", "production"), LIVE),
 }  # fmt: skip
 _ROWS = ("broker_positions", "broker_orders", "broker_executions")
-_TELLS = ("broker_account", "broker_port", "gateway_port")
+_KIND_FACTS = ("broker_account", "broker_port", "gateway_port")
 
 
 @rule(
@@ -28,46 +28,46 @@ _TELLS = ("broker_account", "broker_port", "gateway_port")
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime says paper and its port or account is live, or the reverse."""
-    said, kinds = _said(facts), list(_kinds(facts))
-    if said is None or not kinds:
-        if any(getattr(facts, name) is not None for name in _TELLS):
+    declared, kinds = _find_mode(facts), list(_iter_kinds(facts))
+    if declared is None or not kinds:
+        if any(getattr(facts, name) is not None for name in _KIND_FACTS):
             yield Undecided("neither the mode nor the port and the account say whether it is paper or live")
         return
-    fact, mode = said
-    wrong = [(other, what, kind) for other, what, kind in kinds if kind != mode]
+    fact, mode = declared
+    wrong = [(kind_fact, label, kind) for kind_fact, label, kind in kinds if kind != mode]
     if wrong:
-        other, what, kind = wrong[0]
+        kind_fact, label, kind = wrong[0]
         yield Finding(
-            CRITICAL, f"The mode is {mode} and {what} is {kind}.", observed=kind, facts=(fact, other)
+            CRITICAL, f"The mode is {mode} and {label} is {kind}.", observed=kind, facts=(fact, kind_fact)
         )
 
 
-def _said(facts: Facts) -> tuple[str, str] | None:
+def _find_mode(facts: Facts) -> tuple[str, str] | None:
     """Return which mode is said, and by which fact; None where it is neither paper nor live."""
     for fact, text in (("mode", facts.mode), ("broker_mode", facts.broker_mode)):
-        mode = _mode(text)
+        mode = _parse_mode(text)
         if mode is not None:
             return fact, mode
     return None
 
 
-def _kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
+def _iter_kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
     """Yield what else tells paper from live: the fact, its name for a person, and which of the two it is."""
     if facts.broker_account is not None:
         kind = account_kind(facts.broker_account)
         if kind is not None:
             yield "broker_account", f"account {facts.broker_account}", kind
     else:
-        yield from _of_rows(facts)
+        yield from _iter_row_kinds(facts)
     for fact, port in (("gateway_port", facts.gateway_port), ("broker_port", facts.broker_port)):
         if port in _PORTS:
             yield fact, f"port {port}", _PORTS[port]
-    broker = _mode(facts.broker_mode)
+    broker = _parse_mode(facts.broker_mode)
     if facts.mode and broker:
         yield "broker_mode", "the broker's own mode", broker
 
 
-def _of_rows(facts: Facts) -> Iterator[tuple[str, str, str]]:
+def _iter_row_kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
     """Yield the accounts that the broker's rows name, where none is said to be the runtime's: each kind once."""
     kinds: dict[str, tuple[str, str, str]] = {}
     for fact in _ROWS:
@@ -78,5 +78,5 @@ def _of_rows(facts: Facts) -> Iterator[tuple[str, str, str]]:
     yield from kinds.values()
 
 
-def _mode(text: str | None) -> str | None:
+def _parse_mode(text: str | None) -> str | None:
     return _MODES.get("".join(letter for letter in (text or "").lower() if letter.isalnum()))

@@ -30,7 +30,7 @@ __all__ = [
     "Workflow",
     "WrittenError",
     "expected",
-    "judge",
+    "run_rules",
     "lanes_of_worker",
     "lanes_of_workflow",
     "listing_of_file",

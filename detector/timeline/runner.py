@@ -14,7 +14,7 @@ from detector.domain.memory import build_lost_memory, check_memory_time
 from detector.domain.report import Report
 from detector.domain.rule import Rule, RuleResults
 from detector.domain.snapshot import Snapshot, build_snapshot
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import patched, shifted
 from detector.formats.redaction import redacted
@@ -96,14 +96,14 @@ class Runner:
     def _evaluated(self, step: Step, snapshot: Snapshot) -> tuple[Report, bool]:
         text = ACCIDENTS[step.memory](self.artifact)
         expected = Expected(
-            snapshot.runtime, snapshot.taken_at, {one.name: one.declaration.kind for one in all_rules()}
+            snapshot.runtime, snapshot.taken_at, {one.name: one.declaration.kind for one in load_rules()}
         )
         try:
             memory = read_previous(None if text is None else parse(text.encode()), expected)
         except DocumentError as error:
             memory = build_lost_memory(str(error))
         held = check_memory_time(memory, snapshot.taken_at, snapshot.taken_at)
-        rules = [_broken(one) if one.name in step.broken else one for one in all_rules()]
+        rules = [_broken(one) if one.name in step.broken else one for one in load_rules()]
         return evaluate(snapshot, held.memory, self.settings, self.script.channels, rules), held.can_advance
 
     def _compared(

@@ -9,7 +9,7 @@ from typing import Any
 
 from detector.domain.condition import STDOUT
 from detector.domain.mute import Mute, MuteError, parse_mutes
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.formats.times import TimeError, parse_rfc3339
 from detector.timeline.accidents import ACCIDENTS
 
@@ -88,7 +88,7 @@ def parse_script(document: Mapping[str, Any], base: Callable[[str], Mapping[str,
 
 
 def _mutes(document: Mapping[str, Any]) -> tuple[Mute, ...]:
-    money = [one.name for one in all_rules() if one.declaration.money]
+    money = [one.name for one in load_rules() if one.declaration.money]
     try:
         return parse_mutes({"mute": document.get("mute", [])}, money)
     except MuteError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detector.app import runbook as _runbook
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.logs.codes import CODES
 from tests.support.command_output import epilog_example, told
 
@@ -20,7 +20,7 @@ def labelled(lines: list[str]) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", [one.name for one in all_rules()])
+@pytest.mark.parametrize("name", [one.name for one in load_rules()])
 def test_every_event_is_explained_with_its_section_of_the_runbook(name):
     answer = told("explain", name)
     assert answer.code == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detector.domain.rule import CRITICAL, NEVER, NOW, lasts
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.render.rules import lasts_words
 from detector.settings import ESCALATE_AFTER_SEC, resolve_settings
 from tests.support.command_output import epilog_example, told
@@ -19,7 +19,7 @@ def blocks(text: str) -> dict[str, list[str]]:
 
 
 def test_every_rule_has_its_block():
-    assert list(blocks(told("rules").out)) == [one.name for one in all_rules()]
+    assert list(blocks(told("rules").out)) == [one.name for one in load_rules()]
 
 
 def test_a_block_says_kind_severity_when_it_fires_when_it_escalates_and_its_limit():
@@ -52,7 +52,7 @@ def test_a_rule_about_money_says_so():
 
 def test_json_has_the_declaration():
     found = {one["type"]: one for one in told("rules", "--json").json}
-    assert list(found) == [one.name for one in all_rules()]
+    assert list(found) == [one.name for one in load_rules()]
     assert found["heartbeat_stale"] == {
         "type": "heartbeat_stale",
         "kind": "state",

@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 
 from detector.commands import run as run_module
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from tests.support.command_output import epilog_example
 from tests.support.github_memory import FORK_ID, NAME, TOKEN, github_with_memory
@@ -531,7 +531,7 @@ def with_a_broken_rule(snapshot, memory, settings, channels):
     def breaks(facts, limits):
         yield 1 / 0
 
-    rules = all_rules()
+    rules = load_rules()
     broken = replace(next(one for one in rules if one.name == "heartbeat_stale"), check=breaks)
     others = [one for one in rules if one.name != "heartbeat_stale"]
     return evaluate(snapshot, memory, settings, channels, [*others, broken])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from detector.domain.memory import limit_memory_times
-from detector.engine.catalog import log_look_back
+from detector.engine.catalog import compute_log_lookback
 from tests.support.log_lines import (
     BACK,
     CLIENT_ID,
@@ -288,5 +288,5 @@ def test_a_memory_of_a_clock_that_ran_ahead_has_no_time_in_the_future():
 
 
 def test_the_look_back_that_the_rules_need_is_published():
-    assert log_look_back(DEFAULTS) == 3600
-    assert log_look_back(settings_of({"RECONCILE_PROOF_SEC": "7200"})) == 7200
+    assert compute_log_lookback(DEFAULTS) == 3600
+    assert compute_log_lookback(settings_of({"RECONCILE_PROOF_SEC": "7200"})) == 7200

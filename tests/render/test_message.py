@@ -12,7 +12,7 @@ from detector.domain.channel_health import ChannelError, ChannelHealth
 from detector.domain.condition import Notice, Receipt
 from detector.domain.report import Report
 from detector.domain.session_day import SessionDay
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.render.message import ORDER, STYLES, Item, Message
 from detector.render.message_build import message_of
 from detector.render.message_html import html_of_message
@@ -68,7 +68,7 @@ def test_no_kind_can_be_mistaken_for_another_in_mark_word_colour_or_the_first_fo
         assert start.startswith(STYLES[one.kind].mark)
 
 
-@pytest.mark.parametrize("name", [one.name for one in all_rules()])
+@pytest.mark.parametrize("name", [one.name for one in load_rules()])
 @pytest.mark.parametrize("kind", ["critical", "warning", "missed", "resolved", "unwatched"])
 def test_forty_characters_name_the_kind_and_the_event(name, kind):
     one = condition(name, "warning" if kind == "warning" else "critical")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detector.domain.rule import Lasts
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.formats.merge_patch import patched
 from detector.settings import Setting
 from tests.support.snapshots import evaluated, healthy, healthy_at, named, owed, remembered
@@ -69,7 +69,7 @@ CONTRACT = {
     "feed_frozen": (STATE, False, "never", False, GRACE),
     "wrong_environment": (STATE, True, "now", False, ALWAYS),
 }
-BY_NAME = {one.name: one.declaration for one in all_rules()}
+BY_NAME = {one.name: one.declaration for one in load_rules()}
 
 
 def words(lasts: Lasts | None) -> str:

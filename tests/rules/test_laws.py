@@ -13,7 +13,7 @@ import pytest
 
 from detector.domain.facts import FACT_NAMES, STATUS_FACTS, Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
-from detector.engine.catalog import all_rules, rule_named
+from detector.engine.catalog import load_rules, find_rule
 from detector.formats.merge_patch import patched
 from detector.render.document import stdout_document
 from detector.settings import PREFIX
@@ -31,14 +31,14 @@ from tests.support.snapshots import (
 )
 
 FIXTURES = fixtures()
-RULES = all_rules()
+RULES = load_rules()
 DRIFTS = 1000
 by_fixture = pytest.mark.parametrize("one", FIXTURES, ids=lambda one: one.name)
 by_rule = pytest.mark.parametrize("one", RULES, ids=lambda one: one.name)
 
 
 def declared(name: str) -> Declaration:
-    found = rule_named(name)
+    found = find_rule(name)
     assert found is not None, name
     return found.declaration
 

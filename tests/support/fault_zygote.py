@@ -31,7 +31,7 @@ time.sleep = lambda seconds: None  # a retry is tried again at once; before anyt
 
 from detector.channels._walk import all_channels  # noqa: E402
 from detector.cli import main  # noqa: E402
-from detector.engine.catalog import all_rules  # noqa: E402
+from detector.engine.catalog import load_rules  # noqa: E402
 
 _NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
@@ -146,7 +146,7 @@ def child(plan: dict[str, Any]) -> int:
 
 def _warm() -> None:
     """Let everything that is made once be made before the first fork: two runs in which nothing is reached."""
-    all_rules(), all_channels()
+    load_rules(), all_channels()
     nowhere = "http://127.0.0.1:9"  # the discard port, closed on every machine of today
     environ = {
         "AEGIS_PT_STATUS_URL": nowhere,

@@ -16,7 +16,7 @@ from detector.domain.profile import parse_profile
 from detector.domain.report import Report
 from detector.domain.rule import Rule, RuleResults
 from detector.domain.snapshot import build_snapshot
-from detector.engine.catalog import all_rules
+from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import patched, shifted
 from detector.formats.redaction import redacted
@@ -36,7 +36,7 @@ def settings_of(texts: dict[str, str] | None = None, **files: str) -> Settings:
     """Return settings from `AEGIS_PT_` names without their prefix, with the aegis profile."""
     made = resolve_settings(("test", {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}))
     profile = tomllib.loads(files["profile"]) if "profile" in files else builtin("aegis")
-    money = [one.name for one in all_rules() if one.declaration.money]
+    money = [one.name for one in load_rules() if one.declaration.money]
     parsed: dict[str, Any] = {
         PROFILE.name: parse_profile(profile or {}),
         MARKET_CLOSURES.name: NO_CLOSURES,
@@ -102,7 +102,7 @@ class Fixture:
         memory = FIRST_RUN
         for patch in self.history:
             memory = remembered(evaluated(patched(healthy(), patch), memory, chosen))
-        rules = [_broken(one) if one.name == self.broken else one for one in all_rules()]
+        rules = [_broken(one) if one.name == self.broken else one for one in load_rules()]
         return evaluated(self.document if document is None else document, memory, chosen, rules=rules)
 
 
@@ -130,7 +130,7 @@ def evaluated(
     """Evaluate a document as the door does; `memory` wins over a `previous` section."""
     snapshot = build_snapshot(redacted(document), now=NOW, runtime=settings[RUNTIME])
     if memory is None or (memory is FIRST_RUN and "previous" in document):
-        kinds = {one.name: one.declaration.kind for one in all_rules()}
+        kinds = {one.name: one.declaration.kind for one in load_rules()}
         memory = read_previous(document.get("previous"), Expected(snapshot.runtime, snapshot.taken_at, kinds))
     return evaluate(snapshot, memory, settings, **more)
 
@@ -141,7 +141,7 @@ def remembered(report: Report, printed: bool = True) -> Memory:
         told = acknowledged(report.conditions, report.owed.get(STDOUT, ()), STDOUT, report.taken_at)
         report = replace(report, conditions=told)
     document = json.loads(json.dumps(artifact_document(report)))
-    kinds = {one.name: one.declaration.kind for one in all_rules()}
+    kinds = {one.name: one.declaration.kind for one in load_rules()}
     memory = read_previous(document, Expected(report.runtime, report.taken_at, kinds))
     assert memory.kept, memory.before.lost
     return memory
