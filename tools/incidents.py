@@ -27,8 +27,8 @@ from detector.formats.merge_patch import patched
 from detector.formats.redaction import redacted
 from detector.formats.strict_json import parse
 from detector.formats.times import parse_rfc3339, text_of
-from detector.profiles import builtin
-from detector.readers.previous import Expected, read_previous
+from detector.profiles import load_builtin_profile
+from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import artifact_document
 from detector.settings import PREFIX, PROFILE, Settings, resolve_settings
 
@@ -110,7 +110,7 @@ def incident(name: str) -> Incident:
     document = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     settings = {PREFIX + key: value for key, value in document.get("settings", {}).items()}
     made = resolve_settings((name, {PROFILE.name: document["profile"], **settings}))
-    profile = parse_profile(builtin(document["profile"]) or {})
+    profile = parse_profile(load_builtin_profile(document["profile"]) or {})
     return Incident(
         name=name,
         about=document["about"],
@@ -192,7 +192,7 @@ def looked(one: Incident, lane: Lane, times: Iterable[datetime]) -> Iterator[Loo
         if document is None:
             continue
         snapshot = build_snapshot(redacted(document), now=at, runtime=one.runtime)
-        expected = Expected(one.runtime, at, kinds)
+        expected = ExpectedMemory(one.runtime, at, kinds)
         memory = read_previous(None if artifact is None else parse(artifact.encode()), expected)
         report = evaluate(snapshot, memory, one.settings)
         told = ledger.acknowledged(report.conditions, report.owed[STDOUT], STDOUT, at)

@@ -17,7 +17,7 @@ from detector.domain.snapshot import SECTIONS, Snapshot, build_snapshot
 from detector.engine.gather import gather_facts
 from detector.formats.strict_json import MAX_BYTES, DocumentError, clipped, parse
 from detector.formats.times import TimeError, parse_run_time
-from detector.reconciliation.freshness import Age, age_of, oddity
+from detector.reconciliation.freshness import DataAge, compute_data_age, find_inconsistency
 from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
 
 STATUS = ("status_v3", "bot_status")
@@ -43,7 +43,7 @@ class Seen:
     """What was seen: facts as of `at`, how old the broker's word is now, and the given words as they are redacted."""
 
     facts: Facts
-    age: Age
+    age: DataAge
     settings: Settings
     at: datetime
     collected: bool
@@ -80,13 +80,13 @@ def seen(door: Door, settings: Settings, look: Look, before: Callable[[Any], Pre
     )
     return Seen(
         facts,
-        age_of(snapshot.sections, given, now, settings[CLOCK_SKEW_SEC]),
+        compute_data_age(snapshot.sections, given, now, settings[CLOCK_SKEW_SEC]),
         settings,
         at,
         collected,
         words,
         _asks_runtime(facts, profile),
-        oddity(snapshot.sections.get("broker")),
+        find_inconsistency(snapshot.sections.get("broker")),
     )
 
 

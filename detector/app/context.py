@@ -20,7 +20,7 @@ from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import clean, clipped, one_line
 from detector.formats.times import TimeError, parse_run_time
 from detector.market.closures import NO_CLOSURES, parse_closures
-from detector.profiles import builtin, names
+from detector.profiles import load_builtin_profile, list_builtin_profiles
 from detector.render.annotations import inert
 from detector.settings import (
     DISPLAY_ZONES,
@@ -180,12 +180,12 @@ def _not_sections(settings: Settings) -> Iterator[str]:
 
 
 def _profile(name: str) -> Profile:
-    document = builtin(name)
+    document = load_builtin_profile(name)
     if document is not None:
         return parse_profile(document)
     if "/" not in name and not name.endswith(".toml"):
         raise Refused(
-            f"{PROFILE.name}: no built-in profile {name!r} (there are: {', '.join(names())}) and no path"
+            f"{PROFILE.name}: no built-in profile {name!r} (there are: {', '.join(list_builtin_profiles())}) and no path"
         )
     return _file(PROFILE.name, name, parse_profile, parse_profile({}))
 

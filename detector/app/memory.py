@@ -19,7 +19,7 @@ from detector.storage.state_dir import Folder
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from detector.readers.previous import Expected
+    from detector.readers.previous import ExpectedMemory
     from detector.storage.trusted_runs import OwnRun
 
     Held = AbstractContextManager[str | None]
@@ -42,7 +42,7 @@ class Keeping(Protocol):
         Yields why it cannot be held, or None.
         """
 
-    def find(self, expected: Expected) -> Found:
+    def find(self, expected: ExpectedMemory) -> Found:
         """Return what is remembered; nothing is raised."""
 
     def store(self, text: str, runtime: str, generation: int) -> None:
@@ -70,7 +70,7 @@ class _Nowhere:
     def held(self) -> Held:
         return _by_nobody_else()
 
-    def find(self, expected: Expected) -> Found:  # noqa: ARG002 - as every place
+    def find(self, expected: ExpectedMemory) -> Found:  # noqa: ARG002 - as every place
         return Found(
             said="Nothing is remembered, so that every run tells everything: name a folder with --state."
         )
@@ -88,7 +88,7 @@ class _InFolder:
     def held(self) -> Held:
         return self.folder.locked(self.wait_sec)
 
-    def find(self, expected: Expected) -> Found:
+    def find(self, expected: ExpectedMemory) -> Found:
         return self.folder.find(expected)
 
     def store(self, text: str, runtime: str, generation: int) -> None:
@@ -109,7 +109,7 @@ class _AtGitHub:
             raise Refused("in a workflow, name with --artifact the file that it uploads: that is the memory")
         return _by_nobody_else()
 
-    def find(self, expected: Expected) -> Found:
+    def find(self, expected: ExpectedMemory) -> Found:
         missing = [name for name in _GITHUB_NEEDS if not self.door.environ.get(name)]
         missing += [] if token_of(self.door) else ["GITHUB_TOKEN"]
         if missing:
@@ -119,7 +119,7 @@ class _AtGitHub:
         except EdgeError as error:
             return _unasked(f"GitHub could not be asked for it: {error}")
 
-    def _found(self, expected: Expected) -> Found:
+    def _found(self, expected: ExpectedMemory) -> Found:
         from detector.storage.trusted_runs import home_of
         from detector.storage.workflow_artifacts import Workflow
 

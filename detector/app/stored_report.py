@@ -18,7 +18,7 @@ from detector.engine.decision import Decision
 from detector.formats.checksum import checksum_of
 from detector.formats.serialize import compact, plain, typed
 from detector.formats.strict_json import DocumentError
-from detector.readers.previous import Expected, read_previous
+from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage import file as local
 
 
@@ -30,7 +30,7 @@ def recalled(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
     if isinstance(raw, DocumentError):
         raise Refused(f"--artifact: {path}: {raw}")
     runtime = raw.get("runtime")
-    expected = Expected(str(runtime), now, {one.name: one.declaration.kind for one in load_rules()})
+    expected = ExpectedMemory(str(runtime), now, {one.name: one.declaration.kind for one in load_rules()})
     memory = read_previous(raw, expected)
     if memory.before.lost:
         raise Refused(f"--artifact: {path}: {memory.before.lost}")

@@ -15,10 +15,10 @@ from detector.app.context import Door, Refused
 from detector.app.output import show_json, show_lines
 from detector.domain.instrument import Instrument, to_exact_decimal
 from detector.formats.strict_json import clipped
-from detector.reconciliation.close_check.order import ALLOW, BUY, REFUSE, SELL, Close, Verdict, unknown
-from detector.reconciliation.close_check.verdict import judged
-from detector.reconciliation.freshness import age_words, doubts
-from detector.reconciliation.repair_plan.trade_claims import sayings, title_of
+from detector.reconciliation.close_check.order import ALLOW, BUY, REFUSE, SELL, CloseOrder, CloseVerdict, build_unknown_verdict
+from detector.reconciliation.close_check.verdict import decide_close
+from detector.reconciliation.freshness import describe_age, explain_unreliable
+from detector.reconciliation.repair_plan.trade_claims import list_claims, build_trade_title
 from detector.render.close_verdict import Asked, verdict_document, verdict_lines
 from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
 
@@ -91,7 +91,7 @@ def command(door: Door, /, **options: Any) -> int:
     words = {"account": options["account"], "trade": options["trade"]}
     look = Look(("broker", *STATUS, *stores), options["now"], options["collect"], words)
     found = seen(door, settings, look)
-    close = Close(_instrument(options), options["quantity"], options["side"], found.words["account"])
+    close = CloseOrder(_instrument(options), options["quantity"], options["side"], found.words["account"])
     verdict = _verdict(close, found)
     asked = _asked(close, found)
     told = (
@@ -99,7 +99,7 @@ def command(door: Door, /, **options: Any) -> int:
         if options["as_json"]
         else show_lines(door, verdict_lines(verdict, asked))
     )
-    return told or _CODES.get(verdict.word, _CANNOT_TELL)
+    return told or _CODES.get(verdict.decision, _CANNOT_TELL)
 
 
 def _instrument(options: dict[str, Any]) -> Instrument:
@@ -117,30 +117,30 @@ def _instrument(options: dict[str, Any]) -> Instrument:
     )
 
 
-def _verdict(close: Close, found: Seen) -> Verdict:
+def _verdict(close: CloseOrder, found: Seen) -> CloseVerdict:
     """Return the verdict: nothing is judged by what was not read in full, or is too old."""
-    doubt = doubts(found.facts)
+    doubt = explain_unreliable(found.facts)
     if doubt is not None:
         unset = found.collected and "broker" not in found.facts.sources
         hint = f" No source fills that section: set {SECTIONS_FROM.name}=broker=PLACE." if unset else ""
-        return unknown("unread", f"{doubt}{hint}")
+        return build_unknown_verdict("unread", f"{doubt}{hint}")
     if found.oddity is not None:
-        return unknown("contradiction", found.oddity)
+        return build_unknown_verdict("contradiction", found.oddity)
     if found.age.seconds is None:
-        return unknown("age", f"When the broker's word was true is not known: {found.age.fault}.")
+        return build_unknown_verdict("age", f"When the broker's word was true is not known: {found.age.fault}.")
     limit = found.settings[TRUTH_MAX_AGE_SEC]
     if found.age.seconds > limit:
-        return unknown("age", f"The broker's word is {age_words(found.age.seconds, limit)}.")
-    return judged(close, found.facts, found.asks_runtime)
+        return build_unknown_verdict("age", f"The broker's word is {describe_age(found.age.seconds, limit)}.")
+    return decide_close(close, found.facts, found.asks_runtime)
 
 
-def _asked(close: Close, found: Seen) -> Asked:
+def _asked(close: CloseOrder, found: Seen) -> Asked:
     trade = found.words["trade"]
     return Asked(
         close,
         found.age,
         found.settings[TRUTH_MAX_AGE_SEC],
         TRUTH_MAX_AGE_SEC.name,
-        None if trade is None else title_of(found.facts, trade),
-        () if trade is None else sayings(found.facts, trade),
+        None if trade is None else build_trade_title(found.facts, trade),
+        () if trade is None else list_claims(found.facts, trade),
     )

@@ -21,7 +21,7 @@ from detector.engine.evaluate import evaluate
 from detector.engine.run_rules import ERRORS_RULE
 from detector.formats.strict_json import MAX_BYTES, DocumentError, parse, pretty
 from detector.ledger import acknowledged
-from detector.readers.previous import Expected, read_previous
+from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import artifact_document, stdout_document
 from detector.render.lines import decision_line, resolved_lines
 from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings, has_any_source
@@ -119,7 +119,7 @@ def _completed(door: Door, options: Options, settings: Settings, document: dict[
 def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime) -> CheckedMemory:
     """Return what is remembered, and whether this run may become the new memory."""
     kinds = {one.name: one.declaration.kind for one in load_rules()}
-    expected = Expected(snapshot.runtime, snapshot.taken_at, kinds)
+    expected = ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds)
     if options.previous is None:
         memory = read_previous(section, expected)
     else:
@@ -127,7 +127,7 @@ def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now:
     return check_memory_time(memory, snapshot.taken_at, now)
 
 
-def _from_file(door: Door, path: Path, expected: Expected) -> Memory:
+def _from_file(door: Door, path: Path, expected: ExpectedMemory) -> Memory:
     raw = local.read(path)
     if raw is local.ABSENT:
         door.say(f"No previous artifact at {path}: this is a first run.")

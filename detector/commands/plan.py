@@ -15,11 +15,11 @@ from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile
 from detector.engine.catalog import load_rules
 from detector.formats.strict_json import DocumentError
-from detector.readers.previous import Expected, read_previous
-from detector.reconciliation.freshness import age_words, doubts
-from detector.reconciliation.repair_plan.plan import items
-from detector.reconciliation.repair_plan.reopened import exposed, stop_first
-from detector.reconciliation.repair_plan.store_state import store_doubt
+from detector.readers.previous import ExpectedMemory, read_previous
+from detector.reconciliation.freshness import describe_age, explain_unreliable
+from detector.reconciliation.repair_plan.plan import build_items
+from detector.reconciliation.repair_plan.reopened import list_exposed, explain_stop
+from detector.reconciliation.repair_plan.store_state import explain_incomplete_stores
 from detector.render.plan import Plan, plan_document, plan_lines
 from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
 from detector.storage import file as local
@@ -62,19 +62,19 @@ def _code(plan: Plan) -> int:
 
 def _plan(found: Seen) -> Plan:
     facts, settings = found.facts, found.settings
-    doubt = doubts(facts)
+    doubt = explain_unreliable(facts)
     if doubt is not None:
         facts = replace(facts, broker_positions=None)  # what is not believed is not seen
-    listed = items(facts)
+    listed = build_items(facts)
     return Plan(
         facts.runtime,
         found.at,
         found.age,
         listed,
-        stop_first(facts, listed, settings[HEARTBEAT_STALE_SEC]),
-        exposed(facts, listed),
+        explain_stop(facts, listed, settings[HEARTBEAT_STALE_SEC]),
+        list_exposed(facts, listed),
         doubt,
-        store_doubt(facts),
+        explain_incomplete_stores(facts),
         None if doubt is not None else _too_old(found),
         _own_names(settings.files[PROFILE.name]),
     )
@@ -86,7 +86,7 @@ def _too_old(found: Seen) -> str | None:
     if found.age.seconds is None:
         return f"when its word was true is not known ({found.age.fault})."
     if found.age.seconds > limit:
-        return f"its word is {age_words(found.age.seconds, limit)}."
+        return f"its word is {describe_age(found.age.seconds, limit)}."
     return None
 
 
@@ -110,7 +110,7 @@ def _before(door: Door, path: str | None, given: Any) -> PreviousRun:
         return NO_PREVIOUS_RUN
     kinds = {one.name: one.declaration.kind for one in load_rules()}
     runtime = raw.get("runtime") if isinstance(raw, dict) else None
-    memory = read_previous(raw, Expected(str(runtime), door.clock(), kinds))
+    memory = read_previous(raw, ExpectedMemory(str(runtime), door.clock(), kinds))
     if memory.before.lost:
         door.say(f"plan: {memory.before.lost}")
     return memory.before

@@ -22,7 +22,7 @@ from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.edge_error import EdgeError
 from detector.formats.strict_json import MAX_BYTES, DocumentError, clipped, parse
-from detector.readers.previous import Expected
+from detector.readers.previous import ExpectedMemory
 from detector.settings import RUN_LANE, RUN_SOURCE, has_any_source
 from detector.storage.newest import Found
 
@@ -101,7 +101,7 @@ def _run(job: Job) -> Ended:
     document = _given(job)
     seen, _ = snapshot_of(document, job.clock(), job.settings)
     kinds = {one.name: one.declaration.kind for one in load_rules()}
-    found = job.place.find(Expected(seen.runtime, seen.taken_at, kinds))
+    found = job.place.find(ExpectedMemory(seen.runtime, seen.taken_at, kinds))
     snapshot, settings = snapshot_of(_looked(job, document, found), job.clock(), job.settings)
     memory = check_memory_time(found.memory, snapshot.taken_at, job.clock())
     report = evaluate(snapshot, memory.memory, settings, floors(job.channels) or (STDOUT,))

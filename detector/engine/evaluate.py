@@ -28,8 +28,8 @@ from detector.engine.decision import decide
 from detector.engine.gather import gather_facts, list_unread_sections
 from detector.formats.times import seconds_between
 from detector.market.closures import NO_CLOSURES, Closures
-from detector.reconciliation.closed_trades import closed_to_remember
-from detector.reconciliation.prices import prices_to_remember
+from detector.reconciliation.closed_trades import build_closed_memory
+from detector.reconciliation.prices import build_price_memory
 from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, Settings
 
 if TYPE_CHECKING:
@@ -144,13 +144,13 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
     """Return what the next run's rules may compare with."""
     previous = facts.before
     open_now = facts.exposure
-    prices, prices_at = prices_to_remember(facts)
+    prices, prices_at = build_price_memory(facts)
     return PreviousRun(
         seen=previous.seen | {name for name in ("heartbeat_at", "open_positions") if _has_value(name, facts)},
         open_positions=previous.open_positions if open_now is None else open_now,
         prices=prices,
         prices_at=prices_at,
-        closed=closed_to_remember(facts),
+        closed=build_closed_memory(facts),
         logs=build_log_memory(facts, settings),
     )
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 
-def builtin(name: str) -> dict[str, Any] | None:
+def load_builtin_profile(name: str) -> dict[str, Any] | None:
     """Return the document of a built-in profile, or None where there is none of that name."""
     entry = files(__package__).joinpath(f"{name}.toml")
     return (
@@ -15,7 +15,7 @@ def builtin(name: str) -> dict[str, Any] | None:
     )
 
 
-def names() -> list[str]:
+def list_builtin_profiles() -> list[str]:
     """Return the names of the built-in profiles."""
     return sorted(
         entry.name.removesuffix(".toml")

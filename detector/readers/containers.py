@@ -18,14 +18,14 @@ _SHORT_ID, _LONGEST_NAME = 12, 255
 
 def read(raw: list[Any], reading: Reading, context: ReadContext) -> None:
     """Read the containers by name and state; a list that was read and is empty says that there are none."""
-    found = reading.read_objects("containers", raw, "containers") or []
-    named = [_container(item, reading) for item in found]
-    reading.values["containers"] = tuple(one for one in named if one is not None)
+    items = reading.read_objects("containers", raw, "containers") or []
+    containers = [_read_container(item, reading) for item in items]
+    reading.values["containers"] = tuple(container for container in containers if container is not None)
 
 
-def _container(item: Mapping[str, Any], reading: Reading) -> Container | None:
+def _read_container(item: Mapping[str, Any], reading: Reading) -> Container | None:
     names = reading.read_value("texts", "containers.Names", item.get("Names"))
-    name = _own(names) if names else str(item.get("Id") or "")[:_SHORT_ID]
+    name = _choose_name(names) if names else str(item.get("Id") or "")[:_SHORT_ID]
     if not name:
         reading.add_fault("containers.Names", "names no container")
         reading.partial.add("containers")
@@ -34,7 +34,7 @@ def _container(item: Mapping[str, Any], reading: Reading) -> Container | None:
     return Container(name, None if state is None else state.lower())
 
 
-def _own(names: tuple[str, ...]) -> str:
+def _choose_name(names: tuple[str, ...]) -> str:
     """Return the container's own name; one with another slash is an alias that a link gave it."""
-    bare = [name.removeprefix("/") for name in names]
-    return next((name for name in bare if "/" not in name), bare[0])[:_LONGEST_NAME]
+    plain_names = [name.removeprefix("/") for name in names]
+    return next((name for name in plain_names if "/" not in name), plain_names[0])[:_LONGEST_NAME]

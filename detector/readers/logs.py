@@ -31,8 +31,8 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     from detector.logs.parse.history import LogWindow, build_history  # noqa: PLC0415 - nor for this
     from detector.logs.parse.scan import LogLines  # noqa: PLC0415 - only a run that has lines pays for it
 
-    about: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
-    entries = about.get("events")
+    document: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
+    entries = document.get("events")
     if not isinstance(entries, list):
         if entries is not None:
             reading.add_fault("logs.events", f"is {kind_of(entries)}, not a list")
@@ -41,27 +41,27 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     lines = LogLines()
     now = int(reading.taken_at.timestamp() * 1000)
     for entry in entries:
-        _add(entry, lines, reading, now)
-    cut = reading.read_value("flag", "logs.truncated", about.get("truncated"))
-    if cut or (cut is None and about.get("truncated") is not None):
+        _add_entry(entry, lines, reading, now)
+    is_truncated = reading.read_value("flag", "logs.truncated", document.get("truncated"))
+    if is_truncated or (is_truncated is None and document.get("truncated") is not None):
         reading.partial.add(_FACT)
-    to = reading.read_value("time", "logs.to", about.get("to")) or reading.as_of
-    since = reading.read_value("time", "logs.from", about.get("from"))
+    to = reading.read_value("time", "logs.to", document.get("to")) or reading.as_of
+    since = reading.read_value("time", "logs.from", document.get("from"))
     window = LogWindow(
         since=since,
         to=min(to, reading.taken_at),
         cut=_FACT in reading.partial,
         zone=context.profile.zone,
-        is_maintenance=partial(_is_quiet, context.settings),
+        is_maintenance=partial(_is_in_maintenance, context.settings),
     )
     reading.values[_FACT] = build_history(lines, window, context.previous_run.logs)
 
 
-def _is_quiet(settings: Settings, at: datetime) -> bool | None:
+def _is_in_maintenance(settings: Settings, at: datetime) -> bool | None:
     return is_in_maintenance(at, settings[IBKR_REGION], settings.files.get(MARKET_CLOSURES.name, NO_CLOSURES))
 
 
-def _add(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:
+def _add_entry(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:
     if isinstance(entry, str):
         lines.add(entry, None)
         return
@@ -76,11 +76,11 @@ def _add(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:
         reading.partial.add(_FACT)
         return
     reading.read_paths.add("logs.message")
-    stamp = _stamp(entry.get("timestamp"), reading, now)
-    lines.add(message, stamp, str(entry.get("logStreamName") or ""))
+    timestamp = _read_timestamp(entry.get("timestamp"), reading, now)
+    lines.add(message, timestamp, str(entry.get("logStreamName") or ""))
 
 
-def _stamp(raw: object, reading: Reading, now: int) -> int | None:
+def _read_timestamp(raw: object, reading: Reading, now: int) -> int | None:
     """Return epoch milliseconds; None where the event names no time, or one that is not believed."""
     reading.read_paths.add("logs.timestamp")
     if type(raw) is int and _MILLISECONDS_FROM <= raw <= now:

@@ -27,7 +27,7 @@ _STDOUT_KEYS = {"events", "new_events"}
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedMemory:
     """What the memory must fit: the runtime, this run's time, and the kind of each known event type."""
 
     runtime: str
@@ -35,39 +35,39 @@ class Expected:
     kinds: Mapping[str, Kind]
 
 
-def read_previous(raw: Any, expected: Expected) -> Memory:
+def read_previous(raw: Any, expected: ExpectedMemory) -> Memory:
     """Return what is remembered; FIRST_RUN for None, and a lost memory that says why for what cannot be used."""
     if raw is None:
         return FIRST_RUN
-    why = _unusable(raw)
-    if why is not None:
-        return build_lost_memory(why)
+    reason = _explain_unusable(raw)
+    if reason is not None:
+        return build_lost_memory(reason)
     try:
         if raw.get("schema_version", 0) == SCHEMA_VERSION:
-            return _artifact(raw, expected)
-        return _bare(redacted(raw), expected)
+            return _read_artifact(raw, expected)
+        return _read_older_format(redacted(raw), expected)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return build_lost_memory(f"the previous artifact cannot be read ({type(error).__name__})")
 
 
-def _unusable(raw: Any) -> str | None:
+def _explain_unusable(raw: Any) -> str | None:
     """Return why the document cannot be a memory, or None."""
     if not isinstance(raw, dict):
         return f"the previous artifact is {kind_of(raw)}, not an object"
     if "schema_version" not in raw:
-        whole = "events" in raw and not raw.keys() - _STDOUT_KEYS
-        return None if whole else "the previous document is no artifact and no output of this program"
+        is_output = "events" in raw and not raw.keys() - _STDOUT_KEYS
+        return None if is_output else "the previous document is no artifact and no output of this program"
     version = raw["schema_version"]
     if not isinstance(version, int) or isinstance(version, bool) or version < 0:
         return "the previous artifact has no readable schema version"
     if version > SCHEMA_VERSION:
         return f"the previous artifact is of schema version {version}, newer than {SCHEMA_VERSION}"
-    sealed = version == SCHEMA_VERSION or "checksum" in raw
-    bad = sealed and raw.get("checksum") != checksum_of(raw)
-    return "the previous artifact's checksum does not match its content" if bad else None
+    has_checksum = version == SCHEMA_VERSION or "checksum" in raw
+    is_mismatch = has_checksum and raw.get("checksum") != checksum_of(raw)
+    return "the previous artifact's checksum does not match its content" if is_mismatch else None
 
 
-def _artifact(raw: Mapping[str, Any], expected: Expected) -> Memory:
+def _read_artifact(raw: Mapping[str, Any], expected: ExpectedMemory) -> Memory:
     if raw["runtime"] != expected.runtime:
         return build_lost_memory(f"the previous artifact is of another runtime ({clipped(str(raw['runtime']))})")
     conditions = [typed(Condition, entry) for entry in raw["conditions"]]
@@ -83,18 +83,18 @@ def _artifact(raw: Mapping[str, Any], expected: Expected) -> Memory:
     )
 
 
-def _bare(raw: Mapping[str, Any], expected: Expected) -> Memory:
+def _read_older_format(raw: Mapping[str, Any], expected: ExpectedMemory) -> Memory:
     """Return the memory of an older or bare format: delivered, time unknown."""
     conditions: dict[str, Condition] = {}
     for event in raw["events"]:
-        condition = _told(event, expected)
+        condition = _build_condition(event, expected)
         if condition.signature.split(":")[1] != encode_part(expected.runtime):
             return build_lost_memory("the previous output is of another runtime")
         conditions[condition.signature] = condition
     return Memory(kept=True, conditions=conditions)
 
 
-def _told(event: Mapping[str, Any], expected: Expected) -> Condition:
+def _build_condition(event: Mapping[str, Any], expected: ExpectedMemory) -> Condition:
     since = event.get("since")
     first_seen = min(typed(datetime, since), expected.taken_at) if since else expected.taken_at
     severity = event["severity"]

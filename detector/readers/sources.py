@@ -14,7 +14,7 @@ STATES = ("ok", "failed", "off")
 
 def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, SourceStatus]:
     """Return the sources by name; one whose state cannot be read is left out and noted."""
-    found: dict[str, SourceStatus] = {}
+    sources: dict[str, SourceStatus] = {}
     for name, entry in raw.items():
         path = f"sources.{clipped(name)}"
         if not isinstance(entry, dict):
@@ -24,11 +24,11 @@ def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, SourceSt
         if state not in STATES:
             reading.add_fault(f"{path}.state", "is none of ok, failed, off")
             continue
-        found[name] = SourceStatus(
+        sources[name] = SourceStatus(
             name,
             state,
             as_of=reading.read_value("time", f"{path}.as_of", entry.get("as_of")),
             reason=reading.read_value("text", f"{path}.reason", entry.get("reason")),
             detail=reading.read_value("text", f"{path}.detail", entry.get("detail")),
         )
-    return found
+    return sources

@@ -18,25 +18,25 @@ SECTIONS = ("status_v3", "bot_status")
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read every fact that the profile can find in one payload into `reading.values`."""
     profile = context.profile
-    for name, look in profile.extractors.items():
-        found = look(raw)
-        if found is not MISSING and found is not None:
-            _read_fact(name, found, f"{reading.section}.{profile.paths[name]}", reading, profile)
-    never = "last_reconcile_at" in profile.extractors and profile.extractors["last_reconcile_at"](raw) is None
-    if never and "engine_started_at" in reading.values:
+    for name, get_value in profile.extractors.items():
+        value = get_value(raw)
+        if value is not MISSING and value is not None:
+            _read_fact(name, value, f"{reading.section}.{profile.paths[name]}", reading, profile)
+    is_never = "last_reconcile_at" in profile.extractors and profile.extractors["last_reconcile_at"](raw) is None
+    if is_never and "engine_started_at" in reading.values:
         reading.values["last_reconcile_at"] = NEVER
 
 
-def _read_fact(name: str, found: object, path: str, reading: Reading, profile: Profile) -> None:
+def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Profile) -> None:
     if name == HEARTBEAT_AGE:
-        _keep_older(reading, "heartbeat_at", reading.read_value("age", path, found))
+        _keep_older(reading, "heartbeat_at", reading.read_value("age", path, raw))
         return
     spec = STATUS_FACTS[name]
     if spec["kind"] == ROWS:
-        rows = reading.read_rows(path, found, name, spec["row"], _getter(profile.column_extractors.get(name, {})))
-        value = _with_ages(rows, found, path, reading, profile) if name == "orders" and rows else rows
+        rows = reading.read_rows(path, raw, name, spec["row"], _build_getter(profile.column_extractors.get(name, {})))
+        value = _apply_ages(rows, raw, path, reading, profile) if name == "orders" and rows else rows
     else:
-        value = reading.read_value(spec["kind"], path, found)
+        value = reading.read_value(spec["kind"], path, raw)
     if name == "heartbeat_at":
         _keep_older(reading, name, value)
     elif value is not None:
@@ -48,25 +48,25 @@ def _keep_older(reading: Reading, name: str, moment: Any) -> None:
         reading.values[name] = min(moment, reading.values.get(name, moment))
 
 
-def _getter(columns: Mapping[str, Extractor]) -> Any:
+def _build_getter(columns: Mapping[str, Extractor]) -> Any:
     def get(item: Mapping[str, Any], column: str) -> object:
         if column not in columns:
             return item.get(column)
-        found = columns[column](item)
-        return None if found is MISSING else found
+        value = columns[column](item)
+        return None if value is MISSING else value
 
     return get
 
 
-def _with_ages(
-    rows: tuple[Order, ...], found: Any, path: str, reading: Reading, profile: Profile
+def _apply_ages(
+    rows: tuple[Order, ...], raw: Any, path: str, reading: Reading, profile: Profile
 ) -> tuple[Order, ...]:
     """Return the orders with `submitted_at` taken from `age_sec` where that is the older of the two."""
-    get = _getter(profile.column_extractors.get("orders", {}))
-    items = (item for item in found if isinstance(item, dict))
+    get = _build_getter(profile.column_extractors.get("orders", {}))
+    items = (item for item in raw if isinstance(item, dict))
     aged = []
     for order, item in zip(rows, items, strict=False):  # a list too long was cut where the rows end
         since = reading.read_value("age", f"{path}.{ORDER_AGE}", get(item, ORDER_AGE))
-        known = [moment for moment in (order.submitted_at, since) if moment is not None]
-        aged.append(order.replace_submitted_at(min(known)) if known else order)
+        times = [moment for moment in (order.submitted_at, since) if moment is not None]
+        aged.append(order.replace_submitted_at(min(times)) if times else order)
     return tuple(aged)

@@ -29,54 +29,54 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     reading.is_export = reading.has_integer_flags = True
     error = raw.get("error")
     if error:
-        said = clipped(error) if isinstance(error, str) else "an error"
-        reading.add_fault("stores.error", f"says that the query failed ({said})")
+        reason = clipped(error) if isinstance(error, str) else "an error"
+        reading.add_fault("stores.error", f"says that the query failed ({reason})")
     if error or not reading.has_valid_as_of(raw):
         return
     stores = context.profile.stores
-    listed = reading.read_objects(f"stores.{TRADES}", raw.get(TRADES), "store_trades")
+    trade_items = reading.read_objects(f"stores.{TRADES}", raw.get(TRADES), "store_trades")
     trades: tuple[Trade, ...] = ()
-    positions = reading.read_objects(f"stores.{POSITION_STATE}", raw.get(POSITION_STATE), "store_positions")
-    if listed is not None:
-        own = _getter(stores, TRADES)
-        trades = tuple(reading.read_row(f"stores.{TRADES}", item, Trade, own) for item in listed)
-        if not all(one.is_named for one in trades):
+    position_items = reading.read_objects(f"stores.{POSITION_STATE}", raw.get(POSITION_STATE), "store_positions")
+    if trade_items is not None:
+        get_trade = _build_column_getter(stores, TRADES)
+        trades = tuple(reading.read_row(f"stores.{TRADES}", item, Trade, get_trade) for item in trade_items)
+        if not all(trade.is_named for trade in trades):
             reading.partial.add("store_trades")
-    if positions is not None:
-        get = _getter(stores, POSITION_STATE)
+    if position_items is not None:
+        get_position = _build_column_getter(stores, POSITION_STATE)
         path = f"stores.{POSITION_STATE}"
-        rows = tuple(reading.read_row(path, item, StoredPosition, get) for item in positions)
-        found = _completed(rows, trades, (*_NAMES, *_IDS, "side"))
-        trades = _completed(trades, rows, (*_NAMES, *_IDS))
-        reading.values["store_positions"] = found
-        if any(one.is_effectively_open is not False and not one.is_named for one in found):
+        rows = tuple(reading.read_row(path, item, StoredPosition, get_position) for item in position_items)
+        completed = _merge_rows(rows, trades, (*_NAMES, *_IDS, "side"))
+        trades = _merge_rows(trades, rows, (*_NAMES, *_IDS))
+        reading.values["store_positions"] = completed
+        if any(position.is_effectively_open is not False and not position.is_named for position in completed):
             reading.partial.add("store_positions")
-    if listed is not None:
+    if trade_items is not None:
         reading.values["store_trades"] = trades
 
 
-def _getter(stores: StoreColumns, store: str) -> Callable[[Mapping[str, Any], str], object]:
+def _build_column_getter(stores: StoreColumns, store: str) -> Callable[[Mapping[str, Any], str], object]:
     names = stores.get(store, {})
 
     def get(item: Mapping[str, Any], column: str) -> object:
-        own = names.get(column, (column,))
-        return next((item[name] for name in own if item.get(name) is not None), None)
+        keys = names.get(column, (column,))
+        return next((item[name] for name in keys if item.get(name) is not None), None)
 
     return get
 
 
-def _completed(rows: tuple[R, ...], others: Iterable[Any], columns: tuple[str, ...]) -> tuple[R, ...]:
+def _merge_rows(rows: tuple[R, ...], other_rows: Iterable[Any], columns: tuple[str, ...]) -> tuple[R, ...]:
     """Return the rows with what the other store's row of the same trade says where their own does not."""
-    by_id = {one.trade_id: one for one in others if one.trade_id}
-    return tuple(_filled(one, by_id.get(one.trade_id), columns) for one in rows)
+    by_id = {row.trade_id: row for row in other_rows if row.trade_id}
+    return tuple(_merge_row(row, by_id.get(row.trade_id), columns) for row in rows)
 
 
-def _filled(one: R, other: Any, columns: tuple[str, ...]) -> R:
-    if other is None:
-        return one
+def _merge_row(row: R, other_row: Any, columns: tuple[str, ...]) -> R:
+    if other_row is None:
+        return row
     missing = {
-        name: getattr(other, name)
+        name: getattr(other_row, name)
         for name in columns
-        if getattr(one, name) is None and getattr(other, name) is not None
+        if getattr(row, name) is None and getattr(other_row, name) is not None
     }
-    return replace(one, **missing) if missing else one
+    return replace(row, **missing) if missing else row

@@ -11,19 +11,19 @@ from detector.domain.instrument import Instrument, to_exact_decimal
 from detector.domain.runtime_rows import format_other_ids
 from detector.reconciliation.holdings import (
     Difference,
-    Held,
-    Holdings,
+    PositionPair,
+    PositionBook,
     Lot,
-    differences,
-    holdings,
-    lot_of,
-    undecided,
+    list_differences,
+    build_position_book,
+    build_lot,
+    list_undecided,
 )
 from detector.reconciliation.subjects import Subjects
 
 INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else what the runtime lists."""
-COMPARED = ("broker_positions", *INTERNAL_FACTS)
+COMPARED_FACTS = ("broker_positions", *INTERNAL_FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,117 +33,117 @@ class Comparison:
     A side that is not whole has rows that could not be read: what it does not show proves nothing.
     """
 
-    holdings: Holdings
-    internal: str
-    whole_internal: bool
-    whole_broker: bool
+    book: PositionBook
+    internal_fact: str
+    is_internal_complete: bool
+    is_broker_complete: bool
 
     @property
     def facts(self) -> tuple[str, str]:
         """Return the facts that were compared."""
-        return "broker_positions", self.internal
+        return "broker_positions", self.internal_fact
 
-    def differences(self) -> list[Difference]:
+    def list_differences(self) -> list[Difference]:
         """Return what differs for certain, whatever the rows are that could not be read."""
-        return [one for one in differences(self.holdings) if self._is_certain(one)]
+        return [difference for difference in list_differences(self.book) if self._is_certain(difference)]
 
-    def _is_certain(self, one: Difference) -> bool:
-        if one.kind == "phantom":
-            return self.whole_broker
-        if one.kind == "unmanaged":
-            return self.whole_internal
-        return self.whole_broker and self.whole_internal
+    def _is_certain(self, difference: Difference) -> bool:
+        if difference.kind == "phantom":
+            return self.is_broker_complete
+        if difference.kind == "unmanaged":
+            return self.is_internal_complete
+        return self.is_broker_complete and self.is_internal_complete
 
-    def undecided(self) -> list[str]:
+    def list_undecided(self) -> list[str]:
         """Return the names of instruments that could not be compared."""
-        return undecided(self.holdings)
+        return list_undecided(self.book)
 
     @property
     def subjects(self) -> Subjects:
         """Return the subjects of what was compared."""
-        return subjects_of(self.holdings)
+        return build_subjects(self.book)
 
 
-def compared(facts: Facts) -> Comparison | None:
+def compare_with_broker(facts: Facts) -> Comparison | None:
     """Return both sides, or None where one of them was not read."""
-    internal = internal_fact(facts)
+    internal = find_internal_fact(facts)
     if internal is None or facts.broker_positions is None:
         return None
-    return _against_broker(facts, internal_lots(facts), internal)
+    return _build_comparison(facts, iter_internal_lots(facts), internal)
 
 
-def own_list(facts: Facts) -> Comparison | None:
+def compare_runtime_list(facts: Facts) -> Comparison | None:
     """Return the runtime's own list against the broker, where the store is the internal side; None where it is not.
 
     A runtime that goes on listing what its store has closed is a third store, and the one that its buttons show.
     """
     if None in (facts.store_positions, facts.open_positions, facts.broker_positions):
         return None
-    return _against_broker(facts, _listed_lots(facts), "open_positions")
+    return _build_comparison(facts, _iter_listed_lots(facts), "open_positions")
 
 
-def _against_broker(facts: Facts, lots: Iterable[Lot], internal: str) -> Comparison:
+def _build_comparison(facts: Facts, lots: Iterable[Lot], internal: str) -> Comparison:
     partial = facts.provenance.partial
     return Comparison(
-        holdings(lots, broker_lots(facts), facts.broker_account),
+        build_position_book(lots, iter_broker_lots(facts), facts.broker_account),
         internal,
-        whole_internal=internal not in partial,
-        whole_broker="broker_positions" not in partial,
+        is_internal_complete=internal not in partial,
+        is_broker_complete="broker_positions" not in partial,
     )
 
 
-def broker_side(facts: Facts) -> Holdings:
+def build_broker_book(facts: Facts) -> PositionBook:
     """Return what the broker holds, alone; the broker's positions must have been read."""
-    return holdings((), broker_lots(facts), facts.broker_account)
+    return build_position_book((), iter_broker_lots(facts), facts.broker_account)
 
 
-def internal_fact(facts: Facts) -> str | None:
+def find_internal_fact(facts: Facts) -> str | None:
     """Return the fact that the internal side is read from, or None where none was seen."""
     return next((name for name in INTERNAL_FACTS if getattr(facts, name) is not None), None)
 
 
-def internal_lots(facts: Facts) -> Iterator[Lot]:
+def iter_internal_lots(facts: Facts) -> Iterator[Lot]:
     """Yield what the runtime says it holds; nothing where no internal side was seen."""
     if facts.store_positions is not None:
         for row in facts.store_positions:
-            about = _about(row.trade_id, row.signal_id, row.position_id)
+            trade_title = _build_trade_title(row.trade_id, row.signal_id, row.position_id)
             if row.is_named:
-                yield lot_of(row, row.signed_quantity, row.account, about)
+                yield build_lot(row, row.signed_quantity, row.account, trade_title)
     else:
-        yield from _listed_lots(facts)
+        yield from _iter_listed_lots(facts)
 
 
-def _listed_lots(facts: Facts) -> Iterator[Lot]:
-    for one in facts.open_positions or ():
-        if one.is_named:
-            about = _about(one.trade_id, one.signal_id, one.position_id)
-            yield lot_of(one, to_exact_decimal(one.quantity), about=about)
+def _iter_listed_lots(facts: Facts) -> Iterator[Lot]:
+    for position in facts.open_positions or ():
+        if position.is_named:
+            trade_title = _build_trade_title(position.trade_id, position.signal_id, position.position_id)
+            yield build_lot(position, to_exact_decimal(position.quantity), trade_title=trade_title)
 
 
-def broker_lots(facts: Facts) -> Iterator[Lot]:
+def iter_broker_lots(facts: Facts) -> Iterator[Lot]:
     """Yield what the broker holds."""
     for row in known(facts.broker_positions):
         if row.is_named:
-            yield lot_of(row, row.quantity, row.account)
+            yield build_lot(row, row.quantity, row.account)
 
 
-def _about(trade_id: str | None, signal_id: str | None, position_id: str | None) -> str:
+def _build_trade_title(trade_id: str | None, signal_id: str | None, position_id: str | None) -> str:
     return f"trade #{trade_id}{format_other_ids(signal_id, position_id)}" if trade_id else ""
 
 
-def subjects_of(side: Holdings) -> Subjects:
+def build_subjects(book: PositionBook) -> Subjects:
     """Return the subjects of what is held."""
-    return Subjects((one.name, one.account) for one in side.held)
+    return Subjects((position.name, position.account) for position in book.positions)
 
 
-def held_of(
-    side: Holdings, instrument: Instrument, account: str | None = None
-) -> tuple[Held | None, Decimal | None]:
+def find_broker_position(
+    book: PositionBook, instrument: Instrument, account: str | None = None
+) -> tuple[PositionPair | None, Decimal | None]:
     """Return the one position of that instrument at the broker, in that account, and its quantity: 0 where there is none.
 
     The quantity is None where it was not seen, or where the instrument may be one of several.
     """
-    found = side.find(instrument, account)
-    if not found:
+    positions = book.find(instrument, account)
+    if not positions:
         return None, Decimal(0)
-    return (found[0], found[0].quantity("broker")) if len(found) == 1 else (None, None)
+    return (positions[0], positions[0].compute_quantity("broker")) if len(positions) == 1 else (None, None)

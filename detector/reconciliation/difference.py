@@ -9,7 +9,7 @@ from typing import Literal
 from detector.domain.instrument import Instrument
 
 FLAT = Decimal(0)
-Kind = Literal["phantom", "unmanaged", "quantity", "side"]
+DifferenceKind = Literal["phantom", "unmanaged", "quantity", "side"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,13 @@ class Difference:
     internal none. `side`: open on opposite sides. `quantity`: the same side, another number.
     """
 
-    kind: Kind
+    kind: DifferenceKind
     name: str
     instrument: Instrument
     internal: Decimal
     broker: Decimal
     account: str | None = None
-    about: tuple[str, ...] = ()
+    trade_titles: tuple[str, ...] = ()
 
     @property
     def is_vague(self) -> bool:
@@ -34,7 +34,7 @@ class Difference:
         return self.instrument.is_vague
 
 
-def kind_of_difference(internal: Decimal, broker: Decimal) -> Kind | None:
+def classify_difference(internal: Decimal, broker: Decimal) -> DifferenceKind | None:
     """Return how two signed quantities differ, or None where they are equal."""
     if internal == broker:
         return None

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from detector.domain.instrument import COMBO, STOCK, Instrument, get_instrument_name, is_same, normalize
-from detector.reconciliation.difference import FLAT, Difference, Kind, kind_of_difference
-from detector.reconciliation.instrument_index import Lookup
-from detector.reconciliation.lots import BROKER, INTERNAL, Held, Lot, Side, completed, lot_of, netted, summed
+from detector.reconciliation.difference import FLAT, Difference, DifferenceKind, classify_difference
+from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.lots import BROKER, INTERNAL, PositionPair, Lot, Side, merge_instruments, build_lot, merge_by_instrument, merge_lots
 
 
 @dataclass(slots=True)
-class Holdings:
+class PositionBook:
     """What both sides hold, by instrument; `doubtful` are lots that fit several instruments, each with its side.
 
     `account` is that of the runtime: rows of another account are another runtime's. `combos` are internal lots of
@@ -25,140 +25,140 @@ class Holdings:
     """
 
     account: str | None = None
-    held: list[Held] = field(default_factory=list)
-    doubtful: list[tuple[Lot, Side, tuple[Held, ...]]] = field(default_factory=list)
+    positions: list[PositionPair] = field(default_factory=list)
+    ambiguous: list[tuple[Lot, Side, tuple[PositionPair, ...]]] = field(default_factory=list)
     combos: list[Lot] = field(default_factory=list)
-    _lookup: Lookup[Held] = field(default_factory=Lookup)
+    _index: InstrumentIndex[PositionPair] = field(default_factory=InstrumentIndex)
 
-    def find(self, instrument: Instrument, account: str | None = None) -> list[Held]:
+    def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return what is held of the instrument: one, none, or several where it is named in too little detail."""
-        return self._fitting(Lot(normalize(instrument), None, account or self.account))
+        return self._find_fitting(Lot(normalize(instrument), None, account or self.account))
 
-    def _fitting(self, lot: Lot) -> list[Held]:
-        found = [one for one in self._lookup.near(lot.instrument) if one.takes(lot)]
-        if len(found) > 1 and lot.instrument.con_id is None and lot.instrument.is_symbol_only:
-            shares = [one for one in found if one.instrument.sec_type in (STOCK, None)]
-            return shares or found
-        return found
+    def _find_fitting(self, lot: Lot) -> list[PositionPair]:
+        positions = [position for position in self._index.find_candidates(lot.instrument) if position.can_include(lot)]
+        if len(positions) > 1 and lot.instrument.con_id is None and lot.instrument.is_symbol_only:
+            shares = [position for position in positions if position.instrument.sec_type in (STOCK, None)]
+            return shares or positions
+        return positions
 
     def is_in_combo(self, instrument: Instrument) -> bool:
         """Whether the runtime holds a combo on its symbol; one may name several symbols."""
-        named = instrument.symbol
+        symbol = instrument.symbol
         return any(
-            named is None or _is_on(lot.instrument, named) for lot in self.combos if lot.quantity != FLAT
+            symbol is None or _has_symbol(lot.instrument, symbol) for lot in self.combos if lot.quantity != FLAT
         )
 
-    def put(self, lot: Lot, side: Side) -> None:
+    def add_lot(self, lot: Lot, side: Side) -> None:
         """Put one lot where it belongs: to the one instrument that it fits, to a new one, or among the doubtful."""
         if side == INTERNAL and lot.instrument.sec_type == COMBO:
             self.combos.append(lot)
             return
-        found = self._fitting(lot)
-        if len(found) > 1:
-            self.doubtful.append((lot, side, tuple(found)))
+        positions = self._find_fitting(lot)
+        if len(positions) > 1:
+            self.ambiguous.append((lot, side, tuple(positions)))
             return
-        if len(found) == 1 and not _is_taken(found[0], lot, side):
-            made = found[0]
+        if len(positions) == 1 and not _is_filled(positions[0], lot, side):
+            position = positions[0]
         else:
-            made = Held(lot.instrument, lot.account)
-            self.held.append(made)
-            self._lookup.add(made.instrument, made)
-        known_by = made.instrument.con_id
-        made.add(lot, side)
-        if made.instrument.con_id != known_by:
-            self._lookup.add(made.instrument, made)
+            position = PositionPair(lot.instrument, lot.account)
+            self.positions.append(position)
+            self._index.add(position.instrument, position)
+        old_con_id = position.instrument.con_id
+        position.add_lot(lot, side)
+        if position.instrument.con_id != old_con_id:
+            self._index.add(position.instrument, position)
 
 
-def _is_on(combo: Instrument, symbol: str) -> bool:
+def _has_symbol(combo: Instrument, symbol: str) -> bool:
     return combo.symbol is None or symbol in set(combo.symbol.replace(",", " ").split())
 
 
-def _is_taken(held: Held, lot: Lot, side: Side) -> bool:
+def _is_filled(position: PositionPair, lot: Lot, side: Side) -> bool:
     """Whether a lot with nothing but a symbol would join an option that its side lists already in full."""
-    return lot.instrument.is_symbol_only and held.instrument.is_option and bool(held.lots[side])
+    return lot.instrument.is_symbol_only and position.instrument.is_option and bool(position.lots[side])
 
 
-def holdings(internal: Iterable[Lot], broker: Iterable[Lot], account: str | None = None) -> Holdings:
+def build_position_book(internal: Iterable[Lot], broker: Iterable[Lot], account: str | None = None) -> PositionBook:
     """Return what both sides hold, by instrument.
 
     A broker's row with nothing but a symbol is a share. Lots of another account than the runtime's are left out.
     """
-    made = Holdings(account)
-    shares = (_as_share(lot) for lot in broker)
+    book = PositionBook(account)
+    shares = (_to_share(lot) for lot in broker)
     lots: list[tuple[Lot, Side]] = [(lot, "broker") for lot in shares]
     lots += [(lot, "internal") for lot in internal]
-    alike: dict[tuple[Instrument, str | None, Side], list[Lot]] = {}
+    groups: dict[tuple[Instrument, str | None, Side], list[Lot]] = {}
     for lot, side in lots:
         if account is None or lot.account in (None, account):
-            alike.setdefault((lot.instrument, lot.account, side), []).append(lot)
-    for (_, _, side), group in sorted(alike.items(), key=lambda pair: (pair[1][0].detail, pair[0][2])):
-        made.put(summed(group), side)
-    return made
+            groups.setdefault((lot.instrument, lot.account, side), []).append(lot)
+    for (_, _, side), group in sorted(groups.items(), key=lambda pair: (pair[1][0].detail, pair[0][2])):
+        book.add_lot(merge_lots(group), side)
+    return book
 
 
-def _as_share(lot: Lot) -> Lot:
-    named = lot.instrument
-    if named.sec_type is not None or named.is_option or named.expiry is not None or named.symbol is None:
+def _to_share(lot: Lot) -> Lot:
+    instrument = lot.instrument
+    if instrument.sec_type is not None or instrument.is_option or instrument.expiry is not None or instrument.symbol is None:
         return lot
-    return replace(lot, instrument=completed(named, Instrument(sec_type=STOCK)))
+    return replace(lot, instrument=merge_instruments(instrument, Instrument(sec_type=STOCK)))
 
 
-def differences(compared: Holdings) -> list[Difference]:
+def list_differences(book: PositionBook) -> list[Difference]:
     """Return every difference that is certain, by the name of its instrument.
 
     Where an internal row fits several instruments, they are compared together: equal sums prove nothing and are
     left to `undecided`, sums that differ are a difference however the row is meant.
     """
-    unclear = {id(one) for _, _, several in compared.doubtful for one in several}
-    alone = [one for one in compared.held if id(one) not in unclear]
-    mixed = [*alone, *_together(compared)]
-    found = [_difference(one) for one in mixed if not compared.is_in_combo(one.instrument)]
-    return sorted((one for one in found if one is not None), key=lambda one: (one.name, one.account or ""))
+    unclear = {id(position) for _, _, positions in book.ambiguous for position in positions}
+    certain = [position for position in book.positions if id(position) not in unclear]
+    mixed = [*certain, *_iter_merged(book)]
+    results = [_build_difference(position) for position in mixed if not book.is_in_combo(position.instrument)]
+    return sorted((difference for difference in results if difference is not None), key=lambda difference: (difference.name, difference.account or ""))
 
 
-def undecided(compared: Holdings) -> list[str]:
+def list_undecided(book: PositionBook) -> list[str]:
     """Return the names of instruments of which a quantity was not seen, or which cannot be told apart."""
-    blind = [one.name for one in compared.held if None in (one.quantity("internal"), one.quantity("broker"))]
-    mixed = [name for lot, _, several in compared.doubtful for name in _names(lot, several)]
-    legs = [one.name for one in compared.held if compared.is_in_combo(one.instrument)]
-    return sorted({*blind, *mixed, *legs})
+    unknown = [position.name for position in book.positions if None in (position.compute_quantity("internal"), position.compute_quantity("broker"))]
+    ambiguous = [name for lot, _, positions in book.ambiguous for name in _iter_names(lot, positions)]
+    legs = [position.name for position in book.positions if book.is_in_combo(position.instrument)]
+    return sorted({*unknown, *ambiguous, *legs})
 
 
-def _names(lot: Lot, several: Sequence[Held]) -> Iterator[str]:
+def _iter_names(lot: Lot, positions: Sequence[PositionPair]) -> Iterator[str]:
     yield get_instrument_name(lot.instrument)
-    yield from (one.name for one in several)
+    yield from (position.name for position in positions)
 
 
-def _difference(one: Held) -> Difference | None:
-    internal, broker = one.quantity("internal"), one.quantity("broker")
+def _build_difference(position: PositionPair) -> Difference | None:
+    internal, broker = position.compute_quantity("internal"), position.compute_quantity("broker")
     if internal is None or broker is None:
         return None
-    kind = kind_of_difference(internal, broker)
+    kind = classify_difference(internal, broker)
     if kind is None:
         return None
-    about = tuple(sorted({lot.about for lot in one.lots[INTERNAL] if lot.about and lot.quantity}))
-    return Difference(kind, one.name, one.instrument, internal, broker, one.account, about)
+    trade_titles = tuple(sorted({lot.trade_title for lot in position.lots[INTERNAL] if lot.trade_title and lot.quantity}))
+    return Difference(kind, position.name, position.instrument, internal, broker, position.account, trade_titles)
 
 
-def _together(compared: Holdings) -> Iterator[Held]:
+def _iter_merged(book: PositionBook) -> Iterator[PositionPair]:
     """Yield the instruments that an unclear row mixes up as if they were one, under the row's own name."""
-    groups: list[tuple[set[int], list[Held], list[tuple[Side, Lot]]]] = []
-    for lot, side, several in compared.doubtful:
-        keys = {id(one) for one in several}
+    groups: list[tuple[set[int], list[PositionPair], list[tuple[Side, Lot]]]] = []
+    for lot, side, positions in book.ambiguous:
+        keys = {id(position) for position in positions}
         touching = [group for group in groups if group[0] & keys]
-        members = {id(one): one for group in touching for one in group[1]} | {id(one): one for one in several}
-        lots = [*(known for group in touching for known in group[2]), (side, lot)]
+        members = {id(position): position for group in touching for position in group[1]} | {id(position): position for position in positions}
+        lots = [*(side_lot for group in touching for side_lot in group[2]), (side, lot)]
         groups = [group for group in groups if not group[0] & keys]
         groups.append((set(members), list(members.values()), lots))
     for _, mixed, lots in groups:
-        made = Held(lots[0][1].instrument, None)
-        for one in (INTERNAL, BROKER):
-            made.lots[one] = [lot for held in mixed for lot in held.lots[one]]
-            made.lots[one] += [lot for side, lot in lots if side == one]
-        yield made
+        merged = PositionPair(lots[0][1].instrument, None)
+        for own_side in (INTERNAL, BROKER):
+            merged.lots[own_side] = [lot for position in mixed for lot in position.lots[own_side]]
+            merged.lots[own_side] += [lot for side, lot in lots if side == own_side]
+        yield merged
 
 
 __all__ = [
-    "BROKER", "FLAT", "INTERNAL", "Difference", "Held", "Holdings", "Kind", "Lot", "Side", "completed", "differences",
-    "holdings", "is_same", "kind_of_difference", "lot_of", "netted", "undecided",
+    "BROKER", "FLAT", "INTERNAL", "Difference", "PositionPair", "PositionBook", "DifferenceKind", "Lot", "Side", "merge_instruments", "list_differences",
+    "build_position_book", "is_same", "classify_difference", "build_lot", "merge_by_instrument", "list_undecided",
 ]  # fmt: skip

@@ -13,47 +13,47 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import ENTRY, EXIT, Order
 from detector.reconciliation.difference import Difference
-from detector.reconciliation.fills import trades_of
-from detector.reconciliation.instrument_index import Lookup
-from detector.reconciliation.working_orders import orders_of
+from detector.reconciliation.fills import list_trades
+from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.working_orders import list_orders
 
-MOVES = ("broker_as_of", "broker_executions", "store_trades", "recent_trades")
+CHANGE_FACTS = ("broker_as_of", "broker_executions", "store_trades", "recent_trades")
 """The facts that are asked, besides the orders of both sides."""
 
 
-class Moved:
+class ChangesSince:
     """The instruments of trades that were opened or closed, of orders sent and of fills since the broker was asked."""
 
     def __init__(self, facts: Facts) -> None:
         self._since = facts.broker_as_of
-        self._opened = _lookup(self._moved(facts, ENTRY))
-        self._closed = _lookup(self._moved(facts, EXIT))
+        self._opened = _build_index(self._iter_changed(facts, ENTRY))
+        self._closed = _build_index(self._iter_changed(facts, EXIT))
 
-    def explains(self, one: Difference) -> bool:
+    def can_explain(self, difference: Difference) -> bool:
         """Whether a difference may be nothing but the time between both words."""
-        opened, closed = self._opened.has(one.instrument), self._closed.has(one.instrument)
-        if one.kind == "phantom":
+        opened, closed = self._opened.has(difference.instrument), self._closed.has(difference.instrument)
+        if difference.kind == "phantom":
             return opened
-        return closed if one.kind == "unmanaged" else opened or closed
+        return closed if difference.kind == "unmanaged" else opened or closed
 
     def is_newer(self, order: Order) -> bool:
         """Whether an exit, or what it closes, is newer than what the broker held."""
-        return self._is_since(order.submitted_at) or self._opened.has(normalize(order))
+        return self._is_after(order.submitted_at) or self._opened.has(normalize(order))
 
-    def _moved(self, facts: Facts, way: str) -> Iterator[Instrument]:
-        for trade in trades_of(facts):
-            if self._is_since(trade.opened_at if way == ENTRY else trade.closed_at):
+    def _iter_changed(self, facts: Facts, purpose: str) -> Iterator[Instrument]:
+        for trade in list_trades(facts):
+            if self._is_after(trade.opened_at if purpose == ENTRY else trade.closed_at):
                 yield trade
-        for order in orders_of(facts):
-            if order.purpose in (way, None) and self._is_since(order.submitted_at):
+        for order in list_orders(facts):
+            if order.purpose in (purpose, None) and self._is_after(order.submitted_at):
                 yield order
         for fill in facts.broker_executions or ():
-            if self._is_since(fill.at):
+            if self._is_after(fill.at):
                 yield fill
 
-    def _is_since(self, at: datetime | None) -> bool:
+    def _is_after(self, at: datetime | None) -> bool:
         return self._since is not None and at is not None and at > self._since
 
 
-def _lookup(found: Iterable[Instrument]) -> Lookup[Instrument]:
-    return Lookup((normalize(one), one) for one in found)
+def _build_index(instruments: Iterable[Instrument]) -> InstrumentIndex[Instrument]:
+    return InstrumentIndex((normalize(instrument), instrument) for instrument in instruments)

@@ -10,46 +10,46 @@ from detector.domain.instrument import Instrument, is_same
 T = TypeVar("T")
 
 
-class Lookup(Generic[T]):
+class InstrumentIndex(Generic[T]):
     """Things by the normal instrument of each; ten thousand options on one symbol are found by their strike."""
 
-    def __init__(self, things: Iterable[tuple[Instrument, T]] = ()) -> None:
-        self._things: dict[Instrument, list[T]] = {}
+    def __init__(self, entries: Iterable[tuple[Instrument, T]] = ()) -> None:
+        self._entries: dict[Instrument, list[T]] = {}
         self._by_symbol: dict[str, dict[float | None, dict[Instrument, None]]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
-        for instrument, thing in things:
-            self.add(instrument, thing)
+        for instrument, entry in entries:
+            self.add(instrument, entry)
 
-    def add(self, instrument: Instrument, thing: T) -> None:
+    def add(self, instrument: Instrument, entry: T) -> None:
         """Put a thing under its instrument; it may be put again once more of the instrument is known."""
-        self._things.setdefault(instrument, []).append(thing)
+        self._entries.setdefault(instrument, []).append(entry)
         if instrument.symbol is not None:
             strikes = self._by_symbol.setdefault(instrument.symbol, {})
             strikes.setdefault(instrument.strike, {})[instrument] = None
         if instrument.con_id is not None:
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
 
-    def near(self, instrument: Instrument) -> list[T]:
+    def find_candidates(self, instrument: Instrument) -> list[T]:
         """Return everything that can be of that instrument by its symbol, strike or contract id, each thing once."""
-        return self._of(self._candidates(instrument))
+        return self._get_entries(self._iter_candidates(instrument))
 
-    def same(self, instrument: Instrument) -> list[T]:
+    def find_same(self, instrument: Instrument) -> list[T]:
         """Return everything whose instrument is that one, as far as both say."""
-        return self._of(one for one in self._candidates(instrument) if is_same(one, instrument))
+        return self._get_entries(candidate for candidate in self._iter_candidates(instrument) if is_same(candidate, instrument))
 
     def has(self, instrument: Instrument) -> bool:
         """Whether there is anything whose instrument is that one, as far as both say."""
-        return any(is_same(one, instrument) for one in self._candidates(instrument))
+        return any(is_same(candidate, instrument) for candidate in self._iter_candidates(instrument))
 
-    def _of(self, instruments: Iterable[Instrument]) -> list[T]:
-        return list({id(thing): thing for one in instruments for thing in self._things[one]}.values())
+    def _get_entries(self, instruments: Iterable[Instrument]) -> list[T]:
+        return list({id(entry): entry for instrument in instruments for entry in self._entries[instrument]}.values())
 
-    def _candidates(self, instrument: Instrument) -> Iterator[Instrument]:
+    def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
         yield from self._by_id.get(instrument.con_id or "", ())
         strikes = self._by_symbol.get(instrument.symbol or "", {})
         if instrument.strike is None:
-            for found in strikes.values():
-                yield from found
+            for instruments in strikes.values():
+                yield from instruments
         else:
             yield from strikes.get(instrument.strike, ())
             yield from strikes.get(None, ())

@@ -26,17 +26,17 @@ class Lot:
     instrument: Instrument
     quantity: Decimal | None
     account: str | None = None
-    about: str = field(default="", compare=False)
+    trade_title: str = field(default="", compare=False)
 
     @property
     def detail(self) -> tuple[int, tuple[str, ...]]:
         """Return how much it says of its instrument, and then a name that puts equals in one order."""
-        said = (self.account, self.instrument.con_id, *(getattr(self.instrument, part) for part in _PARTS))
-        return -sum(part is not None for part in said), tuple(str(part) for part in said)
+        values = (self.account, self.instrument.con_id, *(getattr(self.instrument, part) for part in _PARTS))
+        return -sum(part is not None for part in values), tuple(str(part) for part in values)
 
 
 @dataclass(slots=True)
-class Held:
+class PositionPair:
     """One instrument with what each side holds of it; a side with an unseen quantity is not known."""
 
     instrument: Instrument
@@ -48,52 +48,52 @@ class Held:
         """Return the instrument's one name."""
         return get_instrument_name(self.instrument)
 
-    def quantity(self, side: Side) -> Decimal | None:
+    def compute_quantity(self, side: Side) -> Decimal | None:
         """Return what the side holds, 0 where it lists nothing; None where a quantity was not seen."""
-        found = [lot.quantity for lot in self.lots[side]]
-        known = [quantity for quantity in found if quantity is not None]
-        return sum(known, FLAT) if len(known) == len(found) else None
+        quantities = [lot.quantity for lot in self.lots[side]]
+        known_quantities = [quantity for quantity in quantities if quantity is not None]
+        return sum(known_quantities, FLAT) if len(known_quantities) == len(quantities) else None
 
-    def takes(self, lot: Lot) -> bool:
+    def can_include(self, lot: Lot) -> bool:
         """Whether the lot can be of this instrument: nothing that both say differs."""
         if self.account is not None and lot.account is not None and self.account != lot.account:
             return False
         return is_same(self.instrument, lot.instrument)
 
-    def add(self, lot: Lot, side: Side) -> None:
+    def add_lot(self, lot: Lot, side: Side) -> None:
         """Take the lot in, and whatever it says that was not known."""
         self.lots[side].append(lot)
         self.account = self.account or lot.account
-        self.instrument = completed(self.instrument, lot.instrument)
+        self.instrument = merge_instruments(self.instrument, lot.instrument)
 
 
-def completed(one: Instrument, other: Instrument) -> Instrument:
+def merge_instruments(base: Instrument, extra: Instrument) -> Instrument:
     """Return the instrument with what only the other says."""
-    said = {part: getattr(one, part) or getattr(other, part) for part in ("con_id", *_PARTS)}
-    if other.sec_type is not None and not is_known_type(one.sec_type):
-        said["sec_type"] = other.sec_type
-    if other.expiry is not None and not is_known_expiry(one.expiry):
-        said["expiry"] = other.expiry
-    return Instrument(**said)
+    parts = {part: getattr(base, part) or getattr(extra, part) for part in ("con_id", *_PARTS)}
+    if extra.sec_type is not None and not is_known_type(base.sec_type):
+        parts["sec_type"] = extra.sec_type
+    if extra.expiry is not None and not is_known_expiry(base.expiry):
+        parts["expiry"] = extra.expiry
+    return Instrument(**parts)
 
 
-def lot_of(
-    instrument: Instrument, quantity: Decimal | None, account: str | None = None, about: str = ""
+def build_lot(
+    instrument: Instrument, quantity: Decimal | None, account: str | None = None, trade_title: str = ""
 ) -> Lot:
     """Return a lot with its instrument in its normal form."""
-    return Lot(normalize(instrument), quantity, account, about)
+    return Lot(normalize(instrument), quantity, account, trade_title)
 
 
-def netted(lots: Iterable[Lot]) -> list[Lot]:
+def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:
     """Return one lot for each instrument as it is named, with the sum; None where a quantity was not seen."""
-    found: dict[Instrument, list[Lot]] = {}
+    groups: dict[Instrument, list[Lot]] = {}
     for lot in lots:
-        found.setdefault(lot.instrument, []).append(lot)
-    return [summed(group) for group in found.values()]
+        groups.setdefault(lot.instrument, []).append(lot)
+    return [merge_lots(group) for group in groups.values()]
 
 
-def summed(lots: Sequence[Lot]) -> Lot:
+def merge_lots(lots: Sequence[Lot]) -> Lot:
     """Return lots of one instrument, at least one, as one with their sum; None where a quantity was not seen."""
-    known = [lot.quantity for lot in lots if lot.quantity is not None]
-    about = " and ".join(sorted({lot.about for lot in lots if lot.about and lot.quantity != FLAT}))
-    return replace(lots[0], quantity=sum(known, FLAT) if len(known) == len(lots) else None, about=about)
+    known_quantities = [lot.quantity for lot in lots if lot.quantity is not None]
+    trade_title = " and ".join(sorted({lot.trade_title for lot in lots if lot.trade_title and lot.quantity != FLAT}))
+    return replace(lots[0], quantity=sum(known_quantities, FLAT) if len(known_quantities) == len(lots) else None, trade_title=trade_title)

@@ -9,9 +9,9 @@ from detector.domain.broker_rows import EXIT, BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
 from detector.domain.instrument import COMBO, Instrument, normalize, get_sign
 from detector.domain.runtime_rows import Order
-from detector.reconciliation.comparison import internal_lots
-from detector.reconciliation.holdings import netted
-from detector.reconciliation.instrument_index import Lookup
+from detector.reconciliation.comparison import iter_internal_lots
+from detector.reconciliation.holdings import merge_by_instrument
+from detector.reconciliation.instrument_index import InstrumentIndex
 
 
 class WorkingOrders:
@@ -24,16 +24,16 @@ class WorkingOrders:
 
     def __init__(self, facts: Facts) -> None:
         listed: Iterable[Order] = (*(facts.orders or ()), *(facts.broker_orders or ()))
-        ours = facts.broker_account
+        own_account = facts.broker_account
         self._orders = [
             order
             for order in listed
-            if order.is_working and (ours is None or account_of(order) in (None, ours))
+            if order.is_working and (own_account is None or get_account(order) in (None, own_account))
         ]
-        self._by_instrument = Lookup((normalize(order), order) for order in self._orders)
-        self._kinds = {key: one.purpose for one in facts.orders or () if one.purpose for key in _ids(one)}
-        self._held = Lookup(
-            (lot.instrument, lot.quantity) for lot in netted(internal_lots(facts)) if lot.quantity
+        self._by_instrument = InstrumentIndex((normalize(order), order) for order in self._orders)
+        self._purposes = {key: order.purpose for order in facts.orders or () if order.purpose for key in _list_ids(order)}
+        self._held = InstrumentIndex(
+            (lot.instrument, lot.quantity) for lot in merge_by_instrument(iter_internal_lots(facts)) if lot.quantity
         )
         self._entries: dict[tuple[Instrument, int | None, str | None], Decimal] = {}
 
@@ -41,43 +41,43 @@ class WorkingOrders:
         """Whether an order for that instrument is working."""
         return self._by_instrument.has(normalize(instrument))
 
-    def exits(self) -> Iterator[Order]:
+    def iter_exits(self) -> Iterator[Order]:
         """Yield every working order that is an exit."""
-        return (order for order in self._orders if self._kind(order) == EXIT)
+        return (order for order in self._orders if self._find_purpose(order) == EXIT)
 
-    def unknown(self) -> Iterator[Order]:
+    def iter_unclassified(self) -> Iterator[Order]:
         """Yield every working order of which nothing says whether it enters or exits."""
-        return (order for order in self._orders if self._kind(order) is None)
+        return (order for order in self._orders if self._find_purpose(order) is None)
 
-    def _kind(self, order: Order) -> str | None:
-        kind = order.purpose or next((self._kinds[key] for key in _ids(order) if key in self._kinds), None)
-        return EXIT if kind is None and self._closes(order) else kind
+    def _find_purpose(self, order: Order) -> str | None:
+        purpose = order.purpose or next((self._purposes[key] for key in _list_ids(order) if key in self._purposes), None)
+        return EXIT if purpose is None and self._is_closing(order) else purpose
 
-    def _closes(self, order: Order) -> bool:
+    def _is_closing(self, order: Order) -> bool:
         if isinstance(order, BrokerOrder) and order.parent_id:
             return True
         sign = get_sign(order.side)
         if order.is_stop and sign == -1:
             return True
-        return sign is not None and any(quantity * sign < 0 for quantity in self._held.same(normalize(order)))
+        return sign is not None and any(quantity * sign < 0 for quantity in self._held.find_same(normalize(order)))
 
-    def entries_against(self, order: Order) -> Decimal:
+    def get_entries_against(self, order: Order) -> Decimal:
         """Return what working orders on the other side of this one, in its instrument, may still open."""
-        key = normalize(order), get_sign(order.side), account_of(order)
+        key = normalize(order), get_sign(order.side), get_account(order)
         if key not in self._entries:
-            self._entries[key] = self._opposite(*key)
+            self._entries[key] = self._compute_opposite(*key)
         return self._entries[key]
 
-    def _opposite(self, instrument: Instrument, sign: int | None, account: str | None) -> Decimal:
-        found: dict[str, Decimal] = {}
-        for number, other in enumerate(self._by_instrument.same(instrument)):
-            mine = account is None or account_of(other) in (None, account)
-            if mine and sign is not None and get_sign(other.side) == -sign and other.purpose != EXIT:
-                found[(_ids(other) or [f"row {number}"])[0]] = compute_remaining(other) or Decimal(0)
-        return sum(found.values(), Decimal(0))
+    def _compute_opposite(self, instrument: Instrument, sign: int | None, account: str | None) -> Decimal:
+        remaining: dict[str, Decimal] = {}
+        for number, order in enumerate(self._by_instrument.find_same(instrument)):
+            is_same_account = account is None or get_account(order) in (None, account)
+            if is_same_account and sign is not None and get_sign(order.side) == -sign and order.purpose != EXIT:
+                remaining[(_list_ids(order) or [f"row {number}"])[0]] = compute_remaining(order) or Decimal(0)
+        return sum(remaining.values(), Decimal(0))
 
 
-def account_of(order: Order) -> str | None:
+def get_account(order: Order) -> str | None:
     """Return the account of an order; the runtime's own list names none."""
     return order.account if isinstance(order, BrokerOrder) else None
 
@@ -87,19 +87,19 @@ def is_combo(order: Order) -> bool:
     return normalize(order).sec_type == COMBO or bool(isinstance(order, BrokerOrder) and order.leg_con_ids)
 
 
-def _ids(order: Order) -> list[str]:
-    return [f"{word} {one}" for word, one in (("perm", order.perm_id), ("order", order.order_id)) if one]
+def _list_ids(order: Order) -> list[str]:
+    return [f"{kind} {number}" for kind, number in (("perm", order.perm_id), ("order", order.order_id)) if number]
 
 
-class Protection:
+class ProtectiveOrders:
     """The stops, targets and other orders at the broker that would close a position."""
 
     def __init__(self, orders: Iterable[BrokerOrder]) -> None:
         working = [order for order in orders if order.is_working]
-        self._orders = Lookup((normalize(order), order) for order in working if not is_combo(order))
+        self._orders = InstrumentIndex((normalize(order), order) for order in working if not is_combo(order))
         self._combos = [normalize(order) for order in working if is_combo(order)]
 
-    def of(self, instrument: Instrument, held: Decimal, account: str | None = None) -> Decimal | None:
+    def compute_protected(self, instrument: Instrument, held: Decimal, account: str | None = None) -> Decimal | None:
         """Return how much of a position the orders against it would close; None where that was not seen.
 
         Of a group in which one cancels the others only the largest counts. A combo on its symbol may close it.
@@ -107,18 +107,18 @@ class Protection:
         if any(combo.symbol in (None, instrument.symbol) for combo in self._combos):
             return None
         groups: dict[str, Decimal] = {}
-        for number, order in enumerate(self._orders.same(normalize(instrument))):
+        for number, order in enumerate(self._orders.find_same(normalize(instrument))):
             if None not in (account, order.account) and order.account != account:
                 continue
-            sign, rest = get_sign(order.side), compute_remaining(order)
-            if sign is None or rest is None:
+            sign, remaining = get_sign(order.side), compute_remaining(order)
+            if sign is None or remaining is None:
                 return None
             if sign * held < 0:
                 key = order.oca_group or f"order {number}"
-                groups[key] = max(groups.get(key, Decimal(0)), rest)
+                groups[key] = max(groups.get(key, Decimal(0)), remaining)
         return sum(groups.values(), Decimal(0))
 
 
-def orders_of(facts: Facts) -> Sequence[Order]:
+def list_orders(facts: Facts) -> Sequence[Order]:
     """Return every order that either side lists, working or done."""
     return (*(facts.orders or ()), *(facts.broker_orders or ()))

@@ -11,8 +11,8 @@ from typing import Any
 from detector.domain.instrument import format_quantity
 from detector.formats.plural import counted
 from detector.formats.times import span, text_of
-from detector.reconciliation.freshness import Age
-from detector.reconciliation.repair_plan.items import Change, Item
+from detector.reconciliation.freshness import DataAge
+from detector.reconciliation.repair_plan.items import RowChange, PlanItem
 from detector.render.close_verdict import number
 
 _LAST = (
@@ -31,8 +31,8 @@ class Plan:
 
     runtime: str
     at: datetime
-    age: Age
-    items: tuple[Item, ...]
+    age: DataAge
+    items: tuple[PlanItem, ...]
     stop_first: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
     doubt: str | None = None
@@ -40,9 +40,9 @@ class Plan:
     stale: str | None = None
     names: dict[str, dict[str, str]] | None = None
 
-    def column(self, change: Change, name: str) -> str:
+    def column(self, change: RowChange, name: str) -> str:
         """Return a column under the name that it has in that store, where the profile gives it one."""
-        return (self.names or {}).get(change.place, {}).get(name, name)
+        return (self.names or {}).get(change.store, {}).get(name, name)
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
                 "name": item.name,
                 "instrument": item.instrument,
                 "account": item.account,
-                "said": list(item.said),
+                "said": list(item.claims),
                 "broker": {
                     "position": number(item.position),
                     "realized_pnl": item.evidence.realized_pnl,
@@ -115,9 +115,9 @@ def _broker_age(plan: Plan) -> str:
     return f"the broker's word is {span(plan.age.seconds)} old"
 
 
-def _item_lines(item: Item) -> Iterator[str]:
-    yield item.name if item.name == item.place else f"{item.name} in {item.place}"
-    yield from (f"  {words}" for words in item.said)
+def _item_lines(item: PlanItem) -> Iterator[str]:
+    yield item.name if item.name == item.title else f"{item.name} in {item.title}"
+    yield from (f"  {words}" for words in item.claims)
     yield f"  broker: {_held(item.position)}{_realized(item)}"
     yield from (f"  fill at the broker: {words}" for words in item.evidence.fills)
 
@@ -128,7 +128,7 @@ def _held(position: Decimal | None) -> str:
     return f"open, {format_quantity(position)}" if position else "flat"
 
 
-def _realized(item: Item) -> str:
+def _realized(item: PlanItem) -> str:
     realized = item.evidence.realized_pnl
     return "" if realized is None else f", realized {realized:,.2f}"
 
@@ -138,14 +138,14 @@ def _steps(plan: Plan) -> Iterator[dict[str, Any]]:
     if plan.stop_first:
         yield {"do": "stop", "what": "runtime", "because": list(plan.stop_first), "words": _stop_words(plan)}
     changes = [change for item in plan.items for change in item.changes]
-    for change in sorted(changes, key=lambda one: one.place != "position_state"):
+    for change in sorted(changes, key=lambda one: one.store != "position_state"):
         columns = [(plan.column(change, name), old, new) for name, old, new in change.columns]
         yield {
             "do": "correct",
-            "what": f"{change.place}, {change.row}",
+            "what": f"{change.store}, {change.row}",
             "columns": [{"column": name, "from": old, "to": new} for name, old, new in columns],
             "because": [change.because],
-            "words": f"{change.place}, the row of {change.row}: {_columns(columns)}; {change.because}.",
+            "words": f"{change.store}, the row of {change.row}: {_columns(columns)}; {change.because}.",
         }
     if plan.stop_first or changes:
         yield {"do": "look", "what": "broker and stores", "because": [], "words": _LAST}

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.formats.times import text_of
-from detector.reconciliation.entry_bursts import Entry, entries_at_broker, entries_in_trades
+from detector.reconciliation.entry_bursts import Entry, iter_broker_entries, iter_trade_entries
 from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
 
 
@@ -24,7 +24,7 @@ from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Entries of distinct orders in one instrument were filled one after the other within minutes."""
     window = timedelta(seconds=limits[ENTRY_BURST_WINDOW_SEC])
-    for entries in (entries_at_broker(facts), entries_in_trades(facts)):
+    for entries in (iter_broker_entries(facts), iter_trade_entries(facts)):
         for name, times in _group_by_instrument(entries):
             burst = _find_largest_burst(sorted(times), window)
             if limits.is_broken(ENTRY_BURST_CRITICAL, len(burst)):

@@ -9,10 +9,10 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import format_quantity, get_instrument_name, get_sign
 from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
 from detector.domain.runtime_rows import Order
-from detector.reconciliation.comparison import broker_side, held_of, subjects_of
-from detector.reconciliation.in_transit import MOVES, Moved
-from detector.reconciliation.subjects import one_each
-from detector.reconciliation.working_orders import WorkingOrders, account_of, is_combo
+from detector.reconciliation.comparison import build_broker_book, find_broker_position, build_subjects
+from detector.reconciliation.in_transit import CHANGE_FACTS, ChangesSince
+from detector.reconciliation.subjects import merge_by_subject
+from detector.reconciliation.working_orders import WorkingOrders, get_account, is_combo
 
 
 @rule(
@@ -20,19 +20,19 @@ from detector.reconciliation.working_orders import WorkingOrders, account_of, is
     "critical",
     sees=["broker_positions"],
     any_of=["orders", "broker_orders"],
-    severity_inputs=["store_positions", "open_positions", "broker_account", *MOVES],
+    severity_inputs=["store_positions", "open_positions", "broker_account", *CHANGE_FACTS],
     money=True,
     escalates=NOW,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working exit order would open a position, because the broker does not hold what it closes."""
     is_whole = "broker_positions" not in facts.provenance.partial
-    side, orders, changes = broker_side(facts), WorkingOrders(facts), Moved(facts)
-    subjects = subjects_of(side)
+    side, orders, changes = build_broker_book(facts), WorkingOrders(facts), ChangesSince(facts)
+    subjects = build_subjects(side)
     findings: dict[str, Finding] = {}  # by order: one that both sides list is one
-    for order in orders.exits():
-        subject = subjects.of(get_instrument_name(order), account_of(order))
-        _, broker_quantity = held_of(side, order, account_of(order))
+    for order in orders.iter_exits():
+        subject = subjects.get_subject(get_instrument_name(order), get_account(order))
+        _, broker_quantity = find_broker_position(side, order, get_account(order))
         if not is_whole or broker_quantity is None or not (order.symbol or order.con_id):
             yield Undecided(f"what order {order.title} would close was not seen")
             continue
@@ -45,7 +45,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             yield Undecided(f"order {order.title} {reason}", [subject])
             continue
         is_waiting = order.is_resting or (isinstance(order, BrokerOrder) and bool(order.parent_id))
-        entry_quantity = orders.entries_against(order) if is_waiting else Decimal(0)
+        entry_quantity = orders.get_entries_against(order) if is_waiting else Decimal(0)
         problem = _explain_exit(order, broker_quantity, entry_quantity)
         if problem == "":
             yield Undecided(f"the side or quantity of order {order.title} was not seen", [subject])
@@ -56,10 +56,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             )
             if order.is_vague:
                 yield Undecided("the instrument of the order is not named in full")
-    yield from one_each(findings.values())
-    for order in orders.unknown():
+    yield from merge_by_subject(findings.values())
+    for order in orders.iter_unclassified():
         name = get_instrument_name(order)
-        yield Undecided(f"what order {order.title} is for was not seen", subjects.every([name]))
+        yield Undecided(f"what order {order.title} is for was not seen", subjects.list_possible([name]))
 
 
 def _explain_exit(order: Order, broker_quantity: Decimal, entry_quantity: Decimal) -> str | None:

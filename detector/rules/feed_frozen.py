@@ -17,7 +17,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.formats.times import span
-from detector.reconciliation.prices import prices_of, stands_still
+from detector.reconciliation.prices import get_prices, has_unchanged_prices
 from detector.settings import FEED_FROZEN_SEC
 
 _MIN_INSTRUMENTS = 2  # the feed of one instrument stands still in a trading halt
@@ -62,7 +62,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     elif (
         len(ages) < len(ticks)
         or still_sec is not None
-        or len(prices_of(facts)) < len({t.symbol for t in ticks})
+        or len(get_prices(facts)) < len({t.symbol for t in ticks})
     ):
         yield Undecided("whether the prices move cannot be told yet")
 
@@ -70,4 +70,4 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 def _measure_still_sec(facts: Facts) -> float | None:
     """Return for how long no price has moved; None where one has, or where none were carried."""
     since = facts.before.prices_at
-    return facts.age_of(since) if since is not None and stands_still(facts) else None
+    return facts.age_of(since) if since is not None and has_unchanged_prices(facts) else None

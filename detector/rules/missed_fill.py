@@ -12,10 +12,10 @@ from detector.domain.runtime_rows import Trade
 from detector.formats.times import text_of
 from detector.logs.events import LogIncident
 from detector.logs.outages import find_link_outages
-from detector.reconciliation.comparison import internal_lots
-from detector.reconciliation.fill_matching import Ledger
-from detector.reconciliation.fills import Fill, fills, trades_of
-from detector.reconciliation.partial_fills import parts_of_trades
+from detector.reconciliation.comparison import iter_internal_lots
+from detector.reconciliation.fill_matching import KnownFills
+from detector.reconciliation.fills import Fill, group_fills, list_trades
+from detector.reconciliation.partial_fills import find_partial_fills
 from detector.settings import FILL_LAG_SEC
 
 _LISTED_FOR = timedelta(hours=24)  # a store of trades is expected to hold at least its last day
@@ -33,17 +33,17 @@ _LISTED_FOR = timedelta(hours=24)  # a store of trades is expected to hold at le
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An execution at the broker has no trade in the runtime."""
-    trades = trades_of(facts)
-    lots = list(internal_lots(facts))
-    known_fills = Ledger(trades, lots)
+    trades = list_trades(facts)
+    lots = list(iter_internal_lots(facts))
+    known_fills = KnownFills(trades, lots)
     if facts.provenance.partial & {"store_trades", "recent_trades", "store_positions", "open_positions"}:
         return  # the row that could not be read may be the one
     since, outages = _compute_listed_since(facts, trades), find_link_outages(facts.logs) if facts.logs else []
-    broker_fills = fills(known(facts.broker_executions))
+    broker_fills = group_fills(known(facts.broker_executions))
     unknown = [
-        fill for fill in broker_fills if fill.at is not None and fill.at >= since and known_fills.knows(fill) == "no"
+        fill for fill in broker_fills if fill.at is not None and fill.at >= since and known_fills.match(fill) == "no"
     ]
-    partial = parts_of_trades(_list_fills_of_same_instruments(unknown, broker_fills), trades, lots) if unknown else set()
+    partial = find_partial_fills(_list_fills_of_same_instruments(unknown, broker_fills), trades, lots) if unknown else set()
     for fill in unknown:
         at, exec_id = fill.at, fill.first.exec_id
         if at is None or exec_id is None or id(fill) in partial:

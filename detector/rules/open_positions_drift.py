@@ -20,12 +20,12 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
-from detector.reconciliation.comparison import Comparison, compared, own_list
-from detector.reconciliation.fills import trades_of
+from detector.reconciliation.comparison import Comparison, compare_with_broker, compare_runtime_list
+from detector.reconciliation.fills import list_trades
 from detector.reconciliation.holdings import Difference
-from detector.reconciliation.in_transit import MOVES, Moved
-from detector.reconciliation.instrument_index import Lookup
-from detector.reconciliation.subjects import one_each
+from detector.reconciliation.in_transit import CHANGE_FACTS, ChangesSince
+from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.subjects import merge_by_subject
 from detector.reconciliation.working_orders import WorkingOrders
 from detector.settings import SOURCE_STALE_SEC
 
@@ -38,33 +38,33 @@ _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)
     "critical; a quantity or unmanaged difference with an order at work is a warning at first",
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
-    severity_inputs=["orders", "broker_orders", "broker_account", *MOVES],
+    severity_inputs=["orders", "broker_orders", "broker_account", *CHANGE_FACTS],
     limits=[SOURCE_STALE_SEC],
     money=True,
     escalates=NOW,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Broker and internal positions differ in an instrument."""
-    comparison = compared(facts)
+    comparison = compare_with_broker(facts)
     if comparison is None:
         return
-    changes, subjects, undecided = Moved(facts), comparison.subjects, comparison.undecided()
-    differences = comparison.differences()
-    unexplained = [difference for difference in differences if not changes.explains(difference)]
-    findings = one_each(_build_findings(unexplained, WorkingOrders(facts), comparison))
+    changes, subjects, undecided = ChangesSince(facts), comparison.subjects, comparison.list_undecided()
+    differences = comparison.list_differences()
+    unexplained = [difference for difference in differences if not changes.can_explain(difference)]
+    findings = merge_by_subject(_build_findings(unexplained, WorkingOrders(facts), comparison))
     yield from findings
     yield from _find_own_list_phantoms(facts, {*undecided, *(difference.name for difference in differences)}, changes, limits)
-    if not (comparison.whole_broker and comparison.whole_internal):
+    if not (comparison.is_broker_complete and comparison.is_internal_complete):
         yield Undecided("a row of the positions could not be read")
     elif any(difference.is_vague for difference in unexplained):
         yield Undecided("an instrument that differs is not named in full")
     if undecided:
-        yield Undecided(f"{', '.join(undecided)} could not be compared", subjects.every(undecided))
+        yield Undecided(f"{', '.join(undecided)} could not be compared", subjects.list_possible(undecided))
     newer = sorted({difference.name for difference in differences} - {difference.name for difference in unexplained})
     if newer:
         reason = f"what the broker held is older than the last order or trade in {', '.join(newer)}"
-        yield Undecided(reason, subjects.every(newer))
-    merged_subjects = subjects.merged_in(finding.subject for finding in findings if finding.subject)
+        yield Undecided(reason, subjects.list_possible(newer))
+    merged_subjects = subjects.list_names_without_account(finding.subject for finding in findings if finding.subject)
     if merged_subjects:
         yield Undecided("it is told by account now", merged_subjects)
 
@@ -75,7 +75,7 @@ def _build_findings(differences: list[Difference], orders: WorkingOrders, compar
         yield Finding(
             WARNING if has_order else CRITICAL,
             f"{_describe_difference(difference)}{', while an order for it is working' if has_order else ''}.",
-            subject=comparison.subjects.of(difference.name, difference.account),
+            subject=comparison.subjects.get_subject(difference.name, difference.account),
             observed=difference.kind,
             facts=comparison.facts,
             critical_after=lasts(observations=2) if has_order else DECLARED,
@@ -83,34 +83,34 @@ def _build_findings(differences: list[Difference], orders: WorkingOrders, compar
         )
 
 
-def _find_own_list_phantoms(facts: Facts, reported: Set[str], changes: Moved, limits: Limits) -> RuleResults:
+def _find_own_list_phantoms(facts: Facts, reported: Set[str], changes: ChangesSince, limits: Limits) -> RuleResults:
     """Yield what the runtime's own list holds open while its store and the broker agree that it is not.
 
     A trade that was closed less than a section may be old is still open in a list of before that.
     """
-    comparison = own_list(facts)
-    phantoms = [] if comparison is None else [difference for difference in comparison.differences() if difference.kind == "phantom"]
-    closed = [trade for trade in trades_of(facts) if trade.is_effectively_open is False]
+    comparison = compare_runtime_list(facts)
+    phantoms = [] if comparison is None else [difference for difference in comparison.list_differences() if difference.kind == "phantom"]
+    closed = [trade for trade in list_trades(facts) if trade.is_effectively_open is False]
     recently_closed = [
         trade
         for trade in closed
         if trade.closed_at is None or facts.age_of(trade.closed_at) <= limits[SOURCE_STALE_SEC]
     ]
-    recently_closed_index = Lookup((normalize(trade), trade) for trade in recently_closed)
+    recently_closed_index = InstrumentIndex((normalize(trade), trade) for trade in recently_closed)
     for difference in phantoms:
-        if comparison is None or difference.name in reported or changes.explains(difference) or recently_closed_index.has(difference.instrument):
+        if comparison is None or difference.name in reported or changes.can_explain(difference) or recently_closed_index.has(difference.instrument):
             continue
         yield Finding(
             CRITICAL,
             f"{_describe_difference(difference)}, and only the runtime's own list holds it.",
-            subject=comparison.subjects.of(difference.name, difference.account),
+            subject=comparison.subjects.get_subject(difference.name, difference.account),
             observed=difference.kind,
             facts=comparison.facts,
         )
 
 
 def _describe_difference(difference: Difference) -> str:
-    names_note = f" as {' and '.join(difference.about)}" if difference.about else ""
+    names_note = f" as {' and '.join(difference.trade_titles)}" if difference.trade_titles else ""
     internal, broker = format_quantity(difference.internal), format_quantity(difference.broker)
     if difference.kind == "phantom":
         return f"{difference.name}: {internal} open internally{names_note}, flat at the broker, so that a close would open {format_quantity(-difference.internal)}"

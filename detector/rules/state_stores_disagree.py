@@ -9,10 +9,10 @@ from detector.domain.instrument import format_quantity, normalize
 from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
 from detector.domain.runtime_rows import Trade
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.reconciliation.comparison import broker_side, held_of
-from detector.reconciliation.holdings import Holdings
-from detector.reconciliation.instrument_index import Lookup
-from detector.reconciliation.subjects import one_each
+from detector.reconciliation.comparison import build_broker_book, find_broker_position
+from detector.reconciliation.holdings import PositionBook
+from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.subjects import merge_by_subject
 
 StoreRow = StoredPosition | Trade
 
@@ -37,7 +37,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if row.is_effectively_open is None:
             yield Undecided(f"whether {row.title} is open was not seen", [_get_subject(row)])
     is_broker_read = facts.broker_positions is not None and "broker_positions" not in facts.provenance.partial
-    side = broker_side(facts) if is_broker_read else None
+    side = build_broker_book(facts) if is_broker_read else None
     in_doubt = {row.trade_id for row in rows if row.is_effectively_open is None}
     findings: list[Finding] = []
     for row, open_in, closed_in in _find_differing_rows(positions, trades):
@@ -51,7 +51,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             findings.append(finding)
             if row.is_vague:
                 yield Undecided("an instrument that differs is not named in full")
-    yield from one_each(findings)
+    yield from merge_by_subject(findings)
 
 
 def _get_subject(row: StoreRow) -> str:
@@ -71,19 +71,19 @@ def _find_missing_rows(rows: Iterable[StoreRow], counterparts: Iterable[StoreRow
     """Yield the rows whose trade is none of the others: by its id where both say it, else by the instrument."""
     counterparts = list(counterparts)
     ids = {row.trade_id for row in counterparts}
-    anonymous_index = Lookup((normalize(row), row) for row in counterparts if row.trade_id is None)
-    full_index = Lookup((normalize(row), row) for row in counterparts)
+    anonymous_index = InstrumentIndex((normalize(row), row) for row in counterparts if row.trade_id is None)
+    full_index = InstrumentIndex((normalize(row), row) for row in counterparts)
     for row in rows:
         index = full_index if row.trade_id is None else anonymous_index
         if (row.trade_id is None or row.trade_id not in ids) and not index.has(normalize(row)):
             yield row
 
 
-def _describe_broker(row: StoreRow, side: Holdings | None, open_in: str, closed_in: str) -> str:
+def _describe_broker(row: StoreRow, side: PositionBook | None, open_in: str, closed_in: str) -> str:
     _, quantity = (
         (None, None)
         if side is None
-        else held_of(side, row, row.account if isinstance(row, StoredPosition) else None)
+        else find_broker_position(side, row, row.account if isinstance(row, StoredPosition) else None)
     )
     if quantity is None or not (row.symbol or row.con_id):
         return ""

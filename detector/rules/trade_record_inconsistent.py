@@ -11,12 +11,12 @@ from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResul
 from detector.domain.runtime_rows import Trade
 from detector.formats.times import text_of
 from detector.market.hours import MarketUnknown, to_new_york_day
-from detector.reconciliation.comparison import broker_lots, held_of
-from detector.reconciliation.fill_matching import Closings
-from detector.reconciliation.fills import fills, trades_of
-from detector.reconciliation.holdings import holdings
-from detector.reconciliation.instrument_index import Lookup
-from detector.reconciliation.pnl import Wrong, broker_fault, own_fault
+from detector.reconciliation.comparison import iter_broker_lots, find_broker_position
+from detector.reconciliation.fill_matching import ClosingFills
+from detector.reconciliation.fills import group_fills, list_trades
+from detector.reconciliation.holdings import build_position_book
+from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.pnl import PnlMismatch, check_pnl_by_broker, check_pnl_by_prices
 
 
 @rule(
@@ -27,7 +27,7 @@ from detector.reconciliation.pnl import Wrong, broker_fault, own_fault
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The record of a closed trade contradicts itself or the broker."""
-    trades = trades_of(facts)
+    trades = list_trades(facts)
     broker_figures = _BrokerFigures(facts, trades)
     for trade in trades:
         if trade.is_effectively_open is not False:
@@ -48,22 +48,22 @@ def _find_faults(trade: Trade, broker_figures: _BrokerFigures) -> Iterator[str]:
         yield f"was closed at {text_of(trade.closed_at)} before it was opened at {text_of(trade.opened_at)}"
     if trade.pnl_unknown:
         return
-    fault = own_fault(trade)
+    fault = check_pnl_by_prices(trade)
     if fault is not None:
         yield _describe_own_fault(trade, fault)
     figure = broker_figures.find_realized_pnl(trade)
-    fault = None if figure is None else broker_fault(trade, figure)
+    fault = None if figure is None else check_pnl_by_broker(trade, figure)
     if fault is not None:
-        yield f"has a P&L of {trade.realized_pnl:.2f} where the broker realized {fault.wanted:.2f}"
+        yield f"has a P&L of {trade.realized_pnl:.2f} where the broker realized {fault.expected:.2f}"
 
 
-def _describe_own_fault(trade: Trade, fault: Wrong) -> str:
+def _describe_own_fault(trade: Trade, fault: PnlMismatch) -> str:
     if fault.flat_price:
         return (
             f"has its exit price equal to its entry price ({trade.exit_price:g}) and yet a P&L of "
             f"{trade.realized_pnl:.2f}"
         )
-    return f"has a P&L of {trade.realized_pnl:.2f} where its prices make {fault.wanted:.2f}"
+    return f"has a P&L of {trade.realized_pnl:.2f} where its prices make {fault.expected:.2f}"
 
 
 class _BrokerFigures:
@@ -71,28 +71,28 @@ class _BrokerFigures:
 
     def __init__(self, facts: Facts, trades: list[Trade]) -> None:
         self._facts = facts
-        self._closings = Closings(fills(facts.broker_executions or ()))
+        self._closings = ClosingFills(group_fills(facts.broker_executions or ()))
         rows = facts.broker_positions or ()
-        self._side = holdings((), broker_lots(facts), facts.broker_account) if rows else None
-        self._rows = Lookup((normalize(row), row) for row in rows)
+        self._side = build_position_book((), iter_broker_lots(facts), facts.broker_account) if rows else None
+        self._rows = InstrumentIndex((normalize(row), row) for row in rows)
         counts = Counter(normalize(trade) for trade in trades)
-        self._counts = Lookup((pair[0], pair) for pair in counts.items())
+        self._counts = InstrumentIndex((pair[0], pair) for pair in counts.items())
 
     def find_realized_pnl(self, trade: Trade) -> float | None:
         """Return the broker's figure; None where there is none of this trade alone.
 
         The position's figure is that of the day, so that it counts for the only trade in its instrument, open or closed.
         """
-        fill = self._closings.of(trade)
+        fill = self._closings.find(trade)
         if fill is not None:
             return fill.realized_pnl
         if self._side is None or not _is_of_today(trade, self._facts):
             return None
-        position, quantity = held_of(self._side, trade)
-        if position is None or quantity != 0 or sum(count for _, count in self._counts.same(normalize(trade))) != 1:
+        position, quantity = find_broker_position(self._side, trade)
+        if position is None or quantity != 0 or sum(count for _, count in self._counts.find_same(normalize(trade))) != 1:
             return None
         instrument = Instrument(position.instrument.symbol) if position.instrument.is_vague else position.instrument
-        figures = [row.realized_pnl for row in self._rows.same(instrument)]
+        figures = [row.realized_pnl for row in self._rows.find_same(instrument)]
         return figures[0] if len(figures) == 1 else None
 
 

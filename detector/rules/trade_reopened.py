@@ -5,8 +5,8 @@ from __future__ import annotations
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
 from detector.domain.store_rows import StoredPosition
-from detector.reconciliation.closed_trades import STORES, open_in, reopened
-from detector.reconciliation.comparison import broker_side, held_of
+from detector.reconciliation.closed_trades import STORES, get_open_trades, list_reopened
+from detector.reconciliation.comparison import build_broker_book, find_broker_position
 
 
 @rule(
@@ -23,15 +23,15 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     incomplete = [name for name in STORES if facts.before.closed.get(name) and not _is_complete(name, facts)]
     if incomplete:
         yield Undecided("a store in which trades were seen closed was not read")
-    side = None if facts.broker_positions is None else broker_side(facts)
-    for row, stores in reopened(facts):
+    side = None if facts.broker_positions is None else build_broker_book(facts)
+    for row, stores in list_reopened(facts):
         if side is None:
             broker_note = "while the broker was not read"
         elif "broker_positions" in facts.provenance.partial or not (row.symbol or row.con_id):
             yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             continue
         else:
-            _, quantity = held_of(side, row, row.account if isinstance(row, StoredPosition) else None)
+            _, quantity = find_broker_position(side, row, row.account if isinstance(row, StoredPosition) else None)
             if quantity is None:
                 yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             if quantity != 0:
@@ -41,7 +41,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             CRITICAL,
             f"Trade {row.title} was closed and is open again in {' and '.join(stores)} {broker_note}.",
             subject=row.trade_id,
-            facts=tuple(name for name in STORES if row.trade_id in open_in(name, facts)),
+            facts=tuple(name for name in STORES if row.trade_id in get_open_trades(name, facts)),
         )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import format_quantity
 from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Undecided, Finding, Limits, RuleResults, rule
-from detector.reconciliation.comparison import broker_side, subjects_of
-from detector.reconciliation.working_orders import Protection
+from detector.reconciliation.comparison import build_broker_book, build_subjects
+from detector.reconciliation.working_orders import ProtectiveOrders
 
 _DOWN_RULES = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
 _DOWN_FACTS = {
@@ -44,15 +44,15 @@ def _is_missing(name: str, facts: Facts) -> bool:
 
 def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
     evidence = tuple(fact for name in down for fact in _DOWN_FACTS[name] if getattr(facts, fact) is not None)
-    protection = Protection(known(facts.broker_orders))
-    side = broker_side(facts)
-    subjects = subjects_of(side)
-    for position in side.held:
-        subject = subjects.of(position.name, position.account)
-        quantity = position.quantity("broker")
+    protection = ProtectiveOrders(known(facts.broker_orders))
+    side = build_broker_book(facts)
+    subjects = build_subjects(side)
+    for position in side.positions:
+        subject = subjects.get_subject(position.name, position.account)
+        quantity = position.compute_quantity("broker")
         if quantity == 0:
             continue
-        covered = None if quantity is None else protection.of(position.instrument, quantity, position.account)
+        covered = None if quantity is None else protection.compute_protected(position.instrument, quantity, position.account)
         if quantity is None or covered is None:
             yield Undecided(f"how much of {position.name} is covered was not seen", [subject])
         elif covered < abs(quantity):

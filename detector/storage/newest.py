@@ -10,7 +10,7 @@ from typing import Any
 
 from detector.domain.memory import FIRST_RUN, Memory, build_lost_memory
 from detector.formats.strict_json import DocumentError
-from detector.readers.previous import Expected, read_previous
+from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage.file import UnreadError
 
 MOST_READ = 5
@@ -31,7 +31,7 @@ class Found:
     unread: str | None = None
 
 
-def newest(offered: Iterable[tuple[str, Any]], expected: Expected) -> Found | None:
+def newest(offered: Iterable[tuple[str, Any]], expected: ExpectedMemory) -> Found | None:
     """Return what is remembered out of `(place, document)`, newest first; None where nothing was offered.
 
     A document that could not be had is a DocumentError, as data. The first MOST_READ are read, one by one, and of
@@ -57,7 +57,7 @@ def newest(offered: Iterable[tuple[str, Any]], expected: Expected) -> Found | No
     return replace(found, memory=_without(found.memory, broken), said=said, unread=_first(unread))
 
 
-def _read(document: Any, expected: Expected) -> Memory:
+def _read(document: Any, expected: ExpectedMemory) -> Memory:
     if isinstance(document, DocumentError):
         return build_lost_memory(str(document))
     return read_previous(document, expected) if document is not None else build_lost_memory("it is null")

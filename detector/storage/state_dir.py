@@ -15,7 +15,7 @@ from urllib.parse import quote
 from detector.domain.memory import build_lost_memory
 from detector.formats.edge_error import TIMEOUT, EdgeError
 from detector.formats.strict_json import DocumentError
-from detector.readers.previous import Expected
+from detector.readers.previous import ExpectedMemory
 from detector.storage import file as local
 from detector.storage.newest import MOST_READ, Found, newest
 
@@ -62,7 +62,7 @@ class Folder:
             else:
                 return None
 
-    def find(self, expected: Expected) -> Found:
+    def find(self, expected: ExpectedMemory) -> Found:
         """Return the newest memory of this runtime that can be used; no file at all is a first run."""
         try:
             files = self._files(expected.runtime)

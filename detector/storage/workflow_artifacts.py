@@ -18,7 +18,7 @@ from detector.clients.github import GitHub
 from detector.domain.memory import build_lost_memory
 from detector.formats.edge_error import MISSING, EdgeError
 from detector.formats.strict_json import DocumentError, parse
-from detector.readers.previous import Expected
+from detector.readers.previous import ExpectedMemory
 from detector.storage.file import UnreadError
 from detector.storage.newest import Found, newest
 from detector.storage.trusted_runs import Home, OwnRun, Run, Runs, attempts
@@ -44,7 +44,7 @@ class Workflow:
     def _runs(self) -> Runs:
         return Runs(self.github, self.home, self.own.workflow)
 
-    def find(self, expected: Expected) -> Found:
+    def find(self, expected: ExpectedMemory) -> Found:
         """Return the newest memory that can be used over all lanes; raises EdgeError where GitHub cannot be asked.
 
         A workflow of which no run has ended well has nothing to remember; otherwise a memory was expected, and

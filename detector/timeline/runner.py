@@ -19,7 +19,7 @@ from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import patched, shifted
 from detector.formats.redaction import redacted
 from detector.formats.strict_json import DocumentError, parse
-from detector.readers.previous import Expected, read_previous
+from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import artifact_document
 from detector.settings import MUTES, RUNTIME, Settings
 from detector.timeline.accidents import ACCIDENTS
@@ -95,7 +95,7 @@ class Runner:
 
     def _evaluated(self, step: Step, snapshot: Snapshot) -> tuple[Report, bool]:
         text = ACCIDENTS[step.memory](self.artifact)
-        expected = Expected(
+        expected = ExpectedMemory(
             snapshot.runtime, snapshot.taken_at, {one.name: one.declaration.kind for one in load_rules()}
         )
         try:

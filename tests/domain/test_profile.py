@@ -11,7 +11,7 @@ import pytest
 
 from detector.domain.facts import ROWS, STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE, MISSING, ProfileError, build_extractor, parse_profile
-from detector.profiles import builtin, names
+from detector.profiles import load_builtin_profile, list_builtin_profiles
 
 PAYLOAD: dict[str, Any] = {
     "a": 1,
@@ -149,7 +149,7 @@ def test_a_profile_that_cannot_be_used_is_refused_with_the_entry(text, says):
 
 
 def test_aegis_knows_every_fact_under_its_own_name():
-    document = builtin("aegis")
+    document = load_builtin_profile("aegis")
     assert document is not None
     made = parse_profile(document)
     assert made.name == "aegis"
@@ -157,16 +157,16 @@ def test_aegis_knows_every_fact_under_its_own_name():
     assert {name for name, spec in STATUS_FACTS.items() if spec["kind"] == ROWS} >= set(made.column_extractors)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list_builtin_profiles())
 def test_every_built_in_profile_can_be_used(name):
-    document = builtin(name)
+    document = load_builtin_profile(name)
     assert document is not None
     assert parse_profile(document).name == name
 
 
 @pytest.mark.parametrize("name", ["nosuch", "", "../aegis", "aegis.toml"])
 def test_nothing_else_is_built_in(name):
-    assert builtin(name) is None
+    assert load_builtin_profile(name) is None
 
 
 def test_plain_paths_do_not_load_the_library():
@@ -190,5 +190,5 @@ def test_plain_paths_do_not_load_the_library():
     ],
 )  # fmt: skip
 def test_robo_trader_s_message_is_an_error_only_while_its_api_is_not_connected(status, found):
-    look = parse_profile(builtin("robo_trader") or {}).extractors["connection_error"]
+    look = parse_profile(load_builtin_profile("robo_trader") or {}).extractors["connection_error"]
     assert look({"trading_status": status}) == found

@@ -15,12 +15,12 @@ from detector.domain.read_context import ReadContext
 from detector.domain.runtime_rows import Order, Position, Tick, Trade
 from detector.domain.section_reading import Reading
 from detector.formats.times import NEVER
-from detector.profiles import builtin
+from detector.profiles import load_builtin_profile
 from detector.readers.status import SECTIONS, read
 from tests.support.snapshots import DEFAULTS
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
-AEGIS = parse_profile(builtin("aegis") or {})
+AEGIS = parse_profile(load_builtin_profile("aegis") or {})
 
 
 def ago(seconds: float) -> datetime:

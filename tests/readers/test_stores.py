@@ -14,7 +14,7 @@ from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import ProfileError, parse_profile
 from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
-from detector.profiles import builtin
+from detector.profiles import load_builtin_profile
 from detector.readers.stores import read
 from tests.support.snapshots import settings_of
 
@@ -22,7 +22,7 @@ NOW = datetime(2026, 5, 6, 20, 0, tzinfo=UTC)
 
 
 def reading(section: dict[str, Any], profile: str = "cortana") -> Reading:
-    made_of = parse_profile(builtin(profile) or {})
+    made_of = parse_profile(load_builtin_profile(profile) or {})
     made = Reading("stores", NOW, 120, made_of.zone)
     read(section, made, ReadContext(settings_of(), made_of, NO_PREVIOUS_RUN))
     return made

@@ -13,11 +13,11 @@ from detector.domain.instrument import Instrument, format_quantity, to_exact_dec
 from detector.reconciliation.holdings import (
     Difference,
     Lot,
-    differences,
-    holdings,
-    kind_of_difference,
-    lot_of,
-    undecided,
+    list_differences,
+    build_position_book,
+    classify_difference,
+    build_lot,
+    list_undecided,
 )
 from tests.support.snapshots import evaluated, healthy, named
 
@@ -27,9 +27,9 @@ SHARE = Instrument("SPY", None, "STK")
 
 def found(internal: list[tuple[Instrument, Any]], broker: list[tuple[Instrument, Any]]) -> list[Difference]:
     def lots(side: list[tuple[Instrument, Any]]) -> list[Lot]:
-        return [lot_of(one, None if quantity is None else Decimal(str(quantity))) for one, quantity in side]
+        return [build_lot(one, None if quantity is None else Decimal(str(quantity))) for one, quantity in side]
 
-    return differences(holdings(lots(internal), lots(broker)))
+    return list_differences(build_position_book(lots(internal), lots(broker)))
 
 
 # --- one instrument, however it is written -------------------------------------------------------------
@@ -80,7 +80,7 @@ def test_beyond_what_an_account_can_hold_a_quantity_is_not_known(number):
      (-39, -38, "quantity"), (39, -39, "side"), (-1, 39, "side")],
 )  # fmt: skip
 def test_the_kinds_of_difference(internal, broker, kind):
-    assert kind_of_difference(Decimal(internal), Decimal(broker)) == kind
+    assert classify_difference(Decimal(internal), Decimal(broker)) == kind
 
 
 def test_a_future_of_a_month_is_the_one_of_its_last_day():
@@ -91,14 +91,14 @@ def test_a_future_of_a_month_is_the_one_of_its_last_day():
 
 def test_ten_thousand_lots_add_up_exactly():
     tiny, huge = Decimal("0.000000000001"), Decimal(999999999999)
-    many = holdings([lot_of(SHARE, huge) for _ in range(10_000)], [lot_of(SHARE, huge * 10_000 - tiny)])
-    assert [one.kind for one in differences(many)] == ["quantity"]
+    many = build_position_book([build_lot(SHARE, huge) for _ in range(10_000)], [build_lot(SHARE, huge * 10_000 - tiny)])
+    assert [one.kind for one in list_differences(many)] == ["quantity"]
 
 
 def test_a_quantity_that_was_not_seen_decides_nothing_of_its_instrument():
     put = Instrument("SPY", None, "OPT", "20260506", 727, "P", 100)
     assert [one.name for one in found([(CALL, None), (put, 5)], [(CALL, 39)])] == ["SPY 2026-05-06 727P"]
-    assert undecided(holdings([lot_of(CALL, None)], [lot_of(CALL, Decimal(39))])) == ["SPY 2026-05-06 727C"]
+    assert list_undecided(build_position_book([build_lot(CALL, None)], [build_lot(CALL, Decimal(39))])) == ["SPY 2026-05-06 727C"]
 
 
 def test_an_unclear_row_is_compared_with_all_that_it_may_be():
@@ -106,7 +106,7 @@ def test_an_unclear_row_is_compared_with_all_that_it_may_be():
     later = Instrument("SPY", None, "OPT", "20260507", 727, "C", 100)
     both = [(CALL, 30), (later, 9)]
     assert found([(unclear, 39)], both) == []
-    assert undecided(holdings([lot_of(unclear, Decimal(39))], [lot_of(one, Decimal(q)) for one, q in both])) == [
+    assert list_undecided(build_position_book([build_lot(unclear, Decimal(39))], [build_lot(one, Decimal(q)) for one, q in both])) == [
         "SPY 2026-05-06 727C", "SPY 2026-05-07 727C", "SPY 727C",
     ]  # fmt: skip
     (difference,) = found([(unclear, 38)], both)
@@ -117,7 +117,7 @@ def test_an_unclear_row_is_compared_with_all_that_it_may_be():
 
 
 def of(account: str | None, quantity: int, instrument: Instrument = CALL) -> Lot:
-    return lot_of(instrument, Decimal(quantity), account)
+    return build_lot(instrument, Decimal(quantity), account)
 
 
 @pytest.mark.parametrize(
@@ -140,23 +140,23 @@ def of(account: str | None, quantity: int, instrument: Instrument = CALL) -> Lot
     ],
 )
 def test_positions_are_of_an_account(internal, broker, ours, kinds):
-    assert sorted(one.kind for one in differences(holdings(internal, broker, ours))) == kinds
+    assert sorted(one.kind for one in list_differences(build_position_book(internal, broker, ours))) == kinds
 
 
 def test_what_is_found_by_a_symbol_alone():
     bare, put = Instrument("SPY"), Instrument("SPY", None, "OPT", "20260506", 727, "P", 100)
-    one = holdings([], [of(None, 39)])
+    one = build_position_book([], [of(None, 39)])
     assert [held.name for held in one.find(bare)] == ["SPY 2026-05-06 727C"]
-    two = holdings([], [of(None, 39), of(None, 1, put)])
+    two = build_position_book([], [of(None, 39), of(None, 1, put)])
     assert len(two.find(bare)) == 2
-    with_share = holdings([], [of(None, 39), of(None, 100, SHARE)])
+    with_share = build_position_book([], [of(None, 39), of(None, 100, SHARE)])
     assert [held.name for held in with_share.find(bare)] == ["SPY"]
-    assert holdings([], [of(None, 39)]).find(put) == []
+    assert build_position_book([], [of(None, 39)]).find(put) == []
 
 
 def test_a_share_beside_an_option_is_no_part_of_it():
     bare = Instrument("SPY")
-    (difference,) = differences(holdings([of(None, 39), of(None, 100, bare)], [of(None, 39)]))
+    (difference,) = list_differences(build_position_book([of(None, 39), of(None, 100, bare)], [of(None, 39)]))
     assert (difference.name, difference.kind, difference.internal) == ("SPY", "phantom", Decimal(100))
 
 
@@ -165,15 +165,15 @@ def test_two_unclear_rows_that_touch_are_compared_as_one():
     unclear = Instrument("SPY", None, "OPT", None, 727, "C")
     vaguer = Instrument("SPY", None, "OPT", None, 727)
     broker = [of(None, 30), of(None, 9, later_call)]
-    assert differences(holdings([of(None, 38, unclear), of(None, 1, vaguer)], broker)) == []
-    (one,) = differences(holdings([of(None, 38, unclear), of(None, 2, vaguer)], broker))
+    assert list_differences(build_position_book([of(None, 38, unclear), of(None, 1, vaguer)], broker)) == []
+    (one,) = list_differences(build_position_book([of(None, 38, unclear), of(None, 2, vaguer)], broker))
     assert (one.kind, one.internal, one.broker) == ("quantity", Decimal(40), Decimal(39))
 
 
 def test_an_unclear_row_of_the_broker_counts_at_the_broker():
     later_call = Instrument("SPY", None, "OPT", "20260507", 727, "C", 100)
     unclear = Instrument("SPY", None, "OPT", None, 727, "C")
-    (one,) = differences(holdings([of(None, 30), of(None, 8, later_call)], [of(None, 39, unclear)]))
+    (one,) = list_differences(build_position_book([of(None, 30), of(None, 8, later_call)], [of(None, 39, unclear)]))
     assert (one.kind, one.internal, one.broker) == ("quantity", Decimal(38), Decimal(39))
 
 
@@ -250,10 +250,10 @@ def test_the_verdict_is_that_of_plain_sums(internal, broker):
     for side, rows in enumerate((internal, broker)):
         for row, quantity in rows:
             sums.setdefault(get_instrument_name(Instrument(**row)), [Decimal(0), Decimal(0)])[side] += quantity
-    expected = {name: kind_of_difference(*both) for name, both in sums.items()}
+    expected = {name: classify_difference(*both) for name, both in sums.items()}
     mine, theirs = (
-        [lot_of(Instrument(**row), quantity) for row, quantity in rows] for rows in (internal, broker)
+        [build_lot(Instrument(**row), quantity) for row, quantity in rows] for rows in (internal, broker)
     )
-    assert {one.name: one.kind for one in differences(holdings(mine, theirs))} == {
+    assert {one.name: one.kind for one in list_differences(build_position_book(mine, theirs))} == {
         n: k for n, k in expected.items() if k
     }

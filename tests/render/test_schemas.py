@@ -22,7 +22,7 @@ from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
 from detector.engine.gather import gather_facts
 from detector.formats.strict_json import DocumentError
 from detector.market.closures import NO_CLOSURES
-from detector.profiles import builtin
+from detector.profiles import load_builtin_profile
 from detector.render.broken import broken_document
 from detector.render.document import artifact_document, stdout_document
 from detector.render.schemas import ARTIFACT_FIELDS, EVENT_FIELDS, OPTIONAL
@@ -290,7 +290,7 @@ def test_the_keys_that_a_reader_asks_for_are_those_that_are_described(section, n
     noted = Asked(set(), {"state": "ok", "events": []})
     document = {"taken_at": NOW.isoformat(), section: {"x": noted} if section == "sources" else noted}
     snapshot = build_snapshot(document, now=NOW, runtime="aegis-pt-core")
-    gather_facts(snapshot, ReadContext(DEFAULTS, parse_profile(builtin("aegis") or {}), NO_PREVIOUS_RUN), NO_CLOSURES)
+    gather_facts(snapshot, ReadContext(DEFAULTS, parse_profile(load_builtin_profile("aegis") or {}), NO_PREVIOUS_RUN), NO_CLOSURES)
     assert noted.asked == described.keys() - not_asked
 
 

@@ -168,11 +168,11 @@ def flipped(data: bytes, chance: random.Random) -> bytes:
 
 def is_lost(data: bytes) -> bool:
     from detector.formats.strict_json import DocumentError, parse
-    from detector.readers.previous import Expected, read_previous
+    from detector.readers.previous import ExpectedMemory, read_previous
     from tests.support.snapshots import NOW
 
     try:
-        return not read_previous(parse(data), Expected("aegis-pt-core", NOW, {})).kept
+        return not read_previous(parse(data), ExpectedMemory("aegis-pt-core", NOW, {})).kept
     except DocumentError:
         return True
 

@@ -12,7 +12,7 @@ from detector.domain.event import build_event
 from detector.domain.memory import Memory
 from detector.domain.report import Report
 from detector.formats.strict_json import parse
-from detector.readers.previous import Expected, read_previous
+from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage.size_limit import MOST_STORED, stored
 from detector.storage.zip_archive import MOST_COMPRESSED, MOST_UNPACKED, member_of
 from tests.support.github_memory import MEMBER, zipped
@@ -42,7 +42,7 @@ def of(count: int, summary: str = "alike") -> Report:
 
 
 def read(text: str) -> Memory:
-    return read_previous(parse(member_of(zipped(text), MEMBER)), Expected(REPORT.runtime, NOW, {}))
+    return read_previous(parse(member_of(zipped(text), MEMBER)), ExpectedMemory(REPORT.runtime, NOW, {}))
 
 
 def test_the_readers_take_more_than_is_ever_stored_even_where_it_cannot_be_packed():

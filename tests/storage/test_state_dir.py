@@ -12,13 +12,13 @@ from dataclasses import replace
 import pytest
 
 from detector.formats.edge_error import EdgeError
-from detector.readers.previous import Expected
+from detector.readers.previous import ExpectedMemory
 from detector.render.document import artifact_document
 from detector.storage.state_dir import KEPT, Folder
 from tests.support.snapshots import NOW, ROOT, evaluated, healthy, later
 
 RUNTIME = "aegis-pt-core"
-EXPECTED = Expected(RUNTIME, NOW, {})
+EXPECTED = ExpectedMemory(RUNTIME, NOW, {})
 
 
 def text(generation: int, seconds: float = 0, runtime: str = RUNTIME) -> str:
@@ -208,7 +208,7 @@ def test_a_folder_that_is_held_has_no_fault(folder):
 @pytest.mark.parametrize("other", ["b", "aegis-pt-core-00000001", "a/../b", "a:b", "x" * 300])
 def test_two_runtimes_share_a_folder_and_neither_touches_the_others_memory(used, other):
     before = {name: (used.path / name).read_bytes() for name in names(used)}
-    expected = Expected(other, NOW, {})
+    expected = ExpectedMemory(other, NOW, {})
     assert used.find(expected).memory.before.lost is None
     for number in range(1, KEPT + 3):
         used.store(text(number, number, other), other, number)

@@ -11,7 +11,7 @@ from detector.clients.github import GitHub as Client
 from detector.clients.wire import Deadline, Reach
 from detector.formats.checksum import checksum_of
 from detector.formats.edge_error import EdgeError
-from detector.readers.previous import Expected
+from detector.readers.previous import ExpectedMemory
 from detector.render.document import artifact_document
 from detector.storage.trusted_runs import OwnRun, home_of
 from detector.storage.workflow_artifacts import Workflow
@@ -28,7 +28,7 @@ from tests.support.github_memory import (
 )
 from tests.support.snapshots import NOW, evaluated, healthy, later
 
-EXPECTED = Expected("aegis-pt-core", NOW, {})
+EXPECTED = ExpectedMemory("aegis-pt-core", NOW, {})
 HOME = "/repos/{owner}/{repo}"
 RUNS = f"{HOME}/actions/workflows/{{workflow_id}}/runs"
 ARTIFACTS = f"{HOME}/actions/artifacts"

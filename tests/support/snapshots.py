@@ -22,8 +22,8 @@ from detector.formats.merge_patch import patched, shifted
 from detector.formats.redaction import redacted
 from detector.ledger import acknowledged
 from detector.market.closures import NO_CLOSURES, parse_closures
-from detector.profiles import builtin
-from detector.readers.previous import Expected, read_previous
+from detector.profiles import load_builtin_profile
+from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import artifact_document
 from detector.settings import MARKET_CLOSURES, MUTES, PROFILE, RUNTIME, Settings, resolve_settings
 
@@ -35,7 +35,7 @@ NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 def settings_of(texts: dict[str, str] | None = None, **files: str) -> Settings:
     """Return settings from `AEGIS_PT_` names without their prefix, with the aegis profile."""
     made = resolve_settings(("test", {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}))
-    profile = tomllib.loads(files["profile"]) if "profile" in files else builtin("aegis")
+    profile = tomllib.loads(files["profile"]) if "profile" in files else load_builtin_profile("aegis")
     money = [one.name for one in load_rules() if one.declaration.money]
     parsed: dict[str, Any] = {
         PROFILE.name: parse_profile(profile or {}),
@@ -131,7 +131,7 @@ def evaluated(
     snapshot = build_snapshot(redacted(document), now=NOW, runtime=settings[RUNTIME])
     if memory is None or (memory is FIRST_RUN and "previous" in document):
         kinds = {one.name: one.declaration.kind for one in load_rules()}
-        memory = read_previous(document.get("previous"), Expected(snapshot.runtime, snapshot.taken_at, kinds))
+        memory = read_previous(document.get("previous"), ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds))
     return evaluate(snapshot, memory, settings, **more)
 
 
@@ -142,7 +142,7 @@ def remembered(report: Report, printed: bool = True) -> Memory:
         report = replace(report, conditions=told)
     document = json.loads(json.dumps(artifact_document(report)))
     kinds = {one.name: one.declaration.kind for one in load_rules()}
-    memory = read_previous(document, Expected(report.runtime, report.taken_at, kinds))
+    memory = read_previous(document, ExpectedMemory(report.runtime, report.taken_at, kinds))
     assert memory.kept, memory.before.lost
     return memory
 

@@ -18,9 +18,9 @@ from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
 from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import clipped
-from detector.readers.broker.flex import open_positions, trades
-from detector.readers.broker.levels import executed, held_now
-from detector.readers.broker.rows import execution, holding, no_earlier_version, order
+from detector.readers.broker.flex import read_open_positions, read_trades
+from detector.readers.broker.levels import filter_executions, filter_held_now
+from detector.readers.broker.rows import read_execution, read_position, keep_latest_versions, read_order
 
 SECTIONS = ("broker",)
 _LISTS: Mapping[str, tuple[str, ...]] = {
@@ -45,31 +45,31 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     if dated:
         values["broker_as_of"] = reading.as_of
     for key, fact in _NAMES.items():
-        found = reading.read_value(_KINDS[key], f"broker.{key}", raw.get(key))
-        if found is not None:
-            values[fact] = found
+        value = reading.read_value(_KINDS[key], f"broker.{key}", raw.get(key))
+        if value is not None:
+            values[fact] = value
     reading.is_export = True
-    if _answered(raw, reading) and dated:
-        listed = _rows(raw, reading, "broker_positions", _flex_positions)
-        held = None if listed is None else held_now(listed, reading, "broker.positions")
-        _keep(reading, "broker_positions", held, holding)
-        _keep(reading, "broker_orders", _rows(raw, reading, "broker_orders", _no_flex), order)
-    listed = _rows(raw, reading, "broker_executions", _flex_trades)
-    _keep(reading, "broker_executions", None if listed is None else executed(listed), execution)
+    if _has_answer(raw, reading) and dated:
+        listed = _find_rows(raw, reading, "broker_positions", _read_flex_positions)
+        held = None if listed is None else filter_held_now(listed, reading, "broker.positions")
+        _store_rows(reading, "broker_positions", held, read_position)
+        _store_rows(reading, "broker_orders", _find_rows(raw, reading, "broker_orders", _read_no_flex), read_order)
+    listed = _find_rows(raw, reading, "broker_executions", _read_flex_trades)
+    _store_rows(reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution)
     if "broker_executions" in values:
-        values["broker_executions"] = no_earlier_version(values["broker_executions"])
+        values["broker_executions"] = keep_latest_versions(values["broker_executions"])
 
 
-def _answered(raw: Mapping[str, Any], reading: Reading) -> bool:
+def _has_answer(raw: Mapping[str, Any], reading: Reading) -> bool:
     """Whether the broker answered this query: connected, and without an error of its own."""
     error = raw.get("error")
     if error:
-        said = clipped(error) if isinstance(error, str) else "an error"
-        reading.add_fault("broker.error", f"says that the query failed ({said})")
+        reason = clipped(error) if isinstance(error, str) else "an error"
+        reading.add_fault("broker.error", f"says that the query failed ({reason})")
     return not error and reading.values.get("broker_link") is not False
 
 
-def _rows(
+def _find_rows(
     raw: Mapping[str, Any],
     reading: Reading,
     fact: str,
@@ -87,33 +87,33 @@ def _rows(
     return flex(statement, reading, raw.get("as_of") is not None)
 
 
-def _flex_positions(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
+def _read_flex_positions(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
     text = reading.read_value("csv", "broker.flex.positions_csv", statement.get("positions_csv"))
     if text is not None and not dated:
         reading.add_fault(
             "broker.as_of", "is missing, and a Flex statement does not say when its positions were true"
         )
         return None
-    return None if text is None else open_positions(text, reading)
+    return None if text is None else read_open_positions(text, reading)
 
 
-def _flex_trades(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
+def _read_flex_trades(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
     text = reading.read_value("csv", "broker.flex.trades_csv", statement.get("trades_csv"))
-    return None if text is None else trades(text, reading)
+    return None if text is None else read_trades(text, reading)
 
 
-def _no_flex(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
+def _read_no_flex(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
     return None
 
 
-def _keep(
+def _store_rows(
     reading: Reading,
     fact: str,
     rows: Rows | None,
-    made: Callable[[Mapping[str, Any], Reading], BrokerPosition | BrokerOrder | Execution],
+    read_row: Callable[[Mapping[str, Any], Reading], BrokerPosition | BrokerOrder | Execution],
 ) -> None:
     if rows is None:
         return
-    reading.values[fact] = found = tuple(made(item, reading) for item in rows)
-    if any(not one.is_named and one.quantity != 0 for one in found):
+    reading.values[fact] = parsed = tuple(read_row(item, reading) for item in rows)
+    if any(not row.is_named and row.quantity != 0 for row in parsed):
         reading.partial.add(fact)

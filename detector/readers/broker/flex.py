@@ -11,16 +11,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detector.domain.section_reading import Reading
-from detector.readers.broker.names import bare
+from detector.readers.broker.names import normalize_name
 
 _ACCOUNT = "clientaccountid"
 _MARKS = ("BOF", "BOA", "BOS", "EOS", "EOA", "EOF")
-_OF_TRADES = {"tradeprice", "ibexecid", "tradeid"}
-_OF_POSITIONS = {
+_TRADE_COLUMNS = {"tradeprice", "ibexecid", "tradeid"}
+_POSITION_COLUMNS = {
     "markprice", "positionvalue", "costbasisprice", "costbasismoney", "openprice", "percentofnav", "fifopnlunrealized",
 }  # fmt: skip
 # What names an instrument and its account in every section: with nothing else, it is a list of what is held.
-_OF_ANY = {
+_COMMON_COLUMNS = {
     "clientaccountid", "accountalias", "account", "accountid", "model", "currencyprimary", "currency", "assetclass",
     "sectype", "symbol", "description", "conid", "underlyingsymbol", "underlyingconid", "multiplier", "strike", "expiry",
     "putcall", "right", "quantity", "position", "side", "reportdate", "levelofdetail", "listingexchange", "avgcost",
@@ -30,48 +30,48 @@ _SECTIONS = {False: "open positions", True: "trades"}
 Rows = list[Mapping[str, Any]]
 
 
-def open_positions(text: str, reading: Reading) -> Rows | None:
+def read_open_positions(text: str, reading: Reading) -> Rows | None:
     """Return the rows of the Open Positions section; None where there is none."""
-    return _section(text, reading, "positions_csv", "broker_positions", trades_wanted=False)
+    return _read_section(text, reading, "positions_csv", "broker_positions", for_trades=False)
 
 
-def trades(text: str, reading: Reading) -> Rows | None:
+def read_trades(text: str, reading: Reading) -> Rows | None:
     """Return the rows of the Trades section; None where there is none."""
-    return _section(text, reading, "trades_csv", "broker_executions", trades_wanted=True)
+    return _read_section(text, reading, "trades_csv", "broker_executions", for_trades=True)
 
 
-def _section(text: str, reading: Reading, key: str, fact: str, *, trades_wanted: bool) -> Rows | None:
+def _read_section(text: str, reading: Reading, key: str, fact: str, *, for_trades: bool) -> Rows | None:
     rows: Rows = []
     header: list[str] = []
-    seen = False
-    for cells in _records(text, reading, key):
-        if _ACCOUNT in (names := [bare(cell) for cell in cells]) or (not header and "quantity" in names):
+    has_section = False
+    for cells in _iter_records(text, reading, key):
+        if _ACCOUNT in (names := [normalize_name(cell) for cell in cells]) or (not header and "quantity" in names):
             header = names
-            seen = seen or _wanted(header, trades_wanted)
-        elif header and _wanted(header, trades_wanted):
+            has_section = has_section or _is_requested(header, for_trades)
+        elif header and _is_requested(header, for_trades):
             if len(cells) != len(header):
                 reading.add_fault(f"broker.flex.{key}", "has a row that does not fit its header")
                 reading.partial.add(fact)
             else:
                 rows.append(dict(zip(header, cells, strict=True)))
-    if not seen:
-        reading.add_fault(f"broker.flex.{key}", f"has no section of {_SECTIONS[trades_wanted]}")
+    if not has_section:
+        reading.add_fault(f"broker.flex.{key}", f"has no section of {_SECTIONS[for_trades]}")
         return None
-    return _at_most(rows, reading, key, fact)
+    return _limit_rows(rows, reading, key, fact)
 
 
-def _wanted(header: list[str], trades_wanted: bool) -> bool:
+def _is_requested(header: list[str], for_trades: bool) -> bool:
     """Whether a section is the one that is read, by its columns: a quantity of a symbol stands in many of them."""
     columns = set(header)
     if not ({"symbol", "conid"} & columns and {"quantity", "position"} & columns):
         return False
-    is_trades = bool(_OF_TRADES & columns)
-    if trades_wanted or is_trades:
-        return is_trades is trades_wanted
-    return bool(_OF_POSITIONS & columns) or columns <= _OF_ANY
+    is_trades = bool(_TRADE_COLUMNS & columns)
+    if for_trades or is_trades:
+        return is_trades is for_trades
+    return bool(_POSITION_COLUMNS & columns) or columns <= _COMMON_COLUMNS
 
 
-def _records(text: str, reading: Reading, key: str) -> Iterator[list[str]]:
+def _iter_records(text: str, reading: Reading, key: str) -> Iterator[list[str]]:
     import csv  # noqa: PLC0415 - only a Flex statement pays for it
 
     try:
@@ -86,7 +86,7 @@ def _records(text: str, reading: Reading, key: str) -> Iterator[list[str]]:
         reading.partial.update(("broker_positions", "broker_executions"))
 
 
-def _at_most(rows: Rows, reading: Reading, key: str, fact: str) -> Rows:
+def _limit_rows(rows: Rows, reading: Reading, key: str, fact: str) -> Rows:
     if len(rows) > reading.most_rows:
         reading.add_fault(f"broker.flex.{key}", f"has over {reading.most_rows} rows")
         reading.partial.add(fact)

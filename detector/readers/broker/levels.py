@@ -11,38 +11,38 @@ from typing import Any
 
 from detector.domain.instrument_names import normalize_expiry, is_known_expiry
 from detector.domain.section_reading import Reading
-from detector.readers.broker.names import bare
+from detector.readers.broker.names import normalize_name
 
 Rows = list[Mapping[str, Any]]
 _EXECUTION, _SUMMARY, _LOT = "EXECUTION", "SUMMARY", "LOT"
 _LEVEL, _DATE = "levelofdetail", "reportdate"
 
 
-def held_now(rows: Rows, reading: Reading, path: str) -> Rows:
+def filter_held_now(rows: Rows, reading: Reading, path: str) -> Rows:
     """Return the summaries in place of single lots, of the newest day alone."""
-    levels = {_said(row, _LEVEL) for row in rows}
-    kept = [row for row in rows if _said(row, _LEVEL) != _LOT] if _SUMMARY in levels else rows
-    return _of_newest_day(kept, reading, path)
+    levels = {_get_cell(row, _LEVEL) for row in rows}
+    kept = [row for row in rows if _get_cell(row, _LEVEL) != _LOT] if _SUMMARY in levels else rows
+    return _filter_newest_day(kept, reading, path)
 
 
-def executed(rows: Rows) -> Rows:
+def filter_executions(rows: Rows) -> Rows:
     """Return the executions; orders, lots and summaries of the same are left out."""
-    return [row for row in rows if _said(row, _LEVEL) in ("", _EXECUTION)]
+    return [row for row in rows if _get_cell(row, _LEVEL) in ("", _EXECUTION)]
 
 
-def _of_newest_day(rows: Rows, reading: Reading, path: str) -> Rows:
-    days = [_said(row, _DATE) for row in rows]
+def _filter_newest_day(rows: Rows, reading: Reading, path: str) -> Rows:
+    days = [_get_cell(row, _DATE) for row in rows]
     if len(set(days)) <= 1:
         return rows
     forms = [normalize_expiry(day) for day in days]
-    known = [form for form in forms if form is not None and is_known_expiry(form)]
-    if len(known) < len(forms):
+    dates = [form for form in forms if form is not None and is_known_expiry(form)]
+    if len(dates) < len(forms):
         reading.add_fault(path, "has a report date that cannot be read beside others")
         reading.partial.add("broker_positions")
         return rows
-    return [row for row, form in zip(rows, forms, strict=True) if form == max(known)]
+    return [row for row, form in zip(rows, forms, strict=True) if form == max(dates)]
 
 
-def _said(row: Mapping[str, Any], name: str) -> str:
-    found = next((value for key, value in row.items() if bare(key) == name and value is not None), "")
-    return str(found).strip().upper()
+def _get_cell(row: Mapping[str, Any], name: str) -> str:
+    cell = next((value for key, value in row.items() if normalize_name(key) == name and value is not None), "")
+    return str(cell).strip().upper()

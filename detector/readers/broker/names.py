@@ -7,6 +7,6 @@ from functools import cache
 
 
 @cache
-def bare(key: str) -> str:
+def normalize_name(key: str) -> str:
     """Return a name without case and punctuation."""
     return re.sub(r"[^a-z0-9]", "", key.lower())

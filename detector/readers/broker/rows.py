@@ -15,8 +15,8 @@ from detector.domain.instrument import format_quantity, to_exact_decimal, get_si
 from detector.domain.section_reading import Reading
 from detector.formats.exported_numbers import written
 from detector.formats.strict_json import clipped
-from detector.readers.broker.names import bare
-from detector.readers.broker.times import at_broker
+from detector.readers.broker.names import normalize_name
+from detector.readers.broker.times import normalize_broker_time
 
 _NESTED = ("contract", "order", "orderStatus", "order_status", "orderState", "execution", "commissionReport",
            "commission_report")  # fmt: skip
@@ -35,7 +35,7 @@ _CONTRACT = {
     "currency": ("currency", "currencyprimary"),
     "trading_class": ("tradingclass",),
 }
-_HOLDING = {
+_POSITION = {
     **_CONTRACT,
     "quantity": ("quantity", "position", "pos", "qty"),
     "avg_price": ("avgprice", "averageprice", "costbasisprice", "openprice"),
@@ -74,98 +74,98 @@ _EXECUTION = {
 _SIDES = ("side", "longshort", "positionside", "positiontype")
 _TIMES = ("submitted_at", "at")
 _ZERO_IS_NONE = ("order_id", "perm_id", "parent_id", "con_id")  # TWS writes 0 for an id that is not there
-_CORRECTED = 3  # an execution's id has four parts; a correction changes the last one
+_CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
 
 
-def holding(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
+def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
     """Return one position of the broker; how much is not seen where the row contradicts itself."""
-    named = _named(item, _HOLDING, reading)
-    problem = _contradiction(_flat(item))
+    row = _convert_columns(item, _POSITION, reading)
+    problem = _find_contradiction(_merge_nested(item))
     if problem:
         reading.add_fault("broker.positions.quantity", problem)
-        named["quantity"] = None
-    return reading.read_row("broker.positions", named, BrokerPosition, _get)
+        row["quantity"] = None
+    return reading.read_row("broker.positions", row, BrokerPosition, _get_column)
 
 
-def _contradiction(flat: Mapping[str, Any]) -> str | None:
+def _find_contradiction(flat: Mapping[str, Any]) -> str | None:
     """Return how a position's own columns contradict each other: two quantities, or a side and another sign."""
-    said = [number for key in _HOLDING["quantity"] if (number := _number(flat.get(key))) is not None]
-    if len(set(said)) > 1:
-        return f"is {format_quantity(said[0])} and {format_quantity(said[1])} in one row"
+    numbers = [number for key in _POSITION["quantity"] if (number := _parse_number(flat.get(key))) is not None]
+    if len(set(numbers)) > 1:
+        return f"is {format_quantity(numbers[0])} and {format_quantity(numbers[1])} in one row"
     side = next((flat[key] for key in _SIDES if isinstance(flat.get(key), str) and flat[key].strip()), "")
     sign = get_sign(side)
-    if sign is not None and any(number * sign < 0 for number in said):
-        return f"is {format_quantity(said[0])} on the side {clipped(side)}"
+    if sign is not None and any(number * sign < 0 for number in numbers):
+        return f"is {format_quantity(numbers[0])} on the side {clipped(side)}"
     return None
 
 
-def _number(raw: Any) -> Decimal | None:
+def _parse_number(raw: Any) -> Decimal | None:
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         return to_exact_decimal(raw)
     return written(raw)
 
 
-def order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
+def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
     """Return one order that works at the broker."""
-    return reading.read_row("broker.open_orders", _named(item, _ORDER, reading), BrokerOrder, _get)
+    return reading.read_row("broker.open_orders", _convert_columns(item, _ORDER, reading), BrokerOrder, _get_column)
 
 
-def execution(item: Mapping[str, Any], reading: Reading) -> Execution:
+def read_execution(item: Mapping[str, Any], reading: Reading) -> Execution:
     """Return one execution; Flex writes the quantity of a sale with a minus."""
-    return reading.read_row("broker.executions", _named(item, _EXECUTION, reading), Execution, _get)
+    return reading.read_row("broker.executions", _convert_columns(item, _EXECUTION, reading), Execution, _get_column)
 
 
-def no_earlier_version(found: Iterable[Execution]) -> tuple[Execution, ...]:
+def keep_latest_versions(executions: Iterable[Execution]) -> tuple[Execution, ...]:
     """Return each execution once, in its latest version: a correction has the id of what it corrects but its end."""
     latest: dict[str, Execution] = {}
-    for number, one in enumerate(found):
-        root, dot, _ = (one.exec_id or "").rpartition(".")
-        key = root if dot and root.count(".") >= _CORRECTED - 1 else one.exec_id or f"row {number}"
-        known = latest.get(key)
-        if known is None or (one.exec_id or "") >= (known.exec_id or ""):
-            latest[key] = one
+    for number, execution in enumerate(executions):
+        root, dot, _ = (execution.exec_id or "").rpartition(".")
+        key = root if dot and root.count(".") >= _CORRECTED_PART - 1 else execution.exec_id or f"row {number}"
+        newest = latest.get(key)
+        if newest is None or (execution.exec_id or "") >= (newest.exec_id or ""):
+            latest[key] = execution
     return tuple(latest.values())
 
 
-def _get(item: Mapping[str, Any], column: str) -> object:
+def _get_column(item: Mapping[str, Any], column: str) -> object:
     return item.get(column)
 
 
-def _named(item: Mapping[str, Any], names: Mapping[str, tuple[str, ...]], reading: Reading) -> dict[str, Any]:
+def _convert_columns(item: Mapping[str, Any], names: Mapping[str, tuple[str, ...]], reading: Reading) -> dict[str, Any]:
     """Return the row under our names: its own keys before those of its nested objects."""
-    flat = _flat(item)
-    made = {column: _first(flat, keys) for column, keys in names.items()}
+    flat = _merge_nested(item)
+    row = {column: _find_first(flat, keys) for column, keys in names.items()}
     for column in _ZERO_IS_NONE:
-        if made.get(column) in (0, "0"):
-            made[column] = None
+        if row.get(column) in (0, "0"):
+            row[column] = None
     for column in _TIMES:
-        made[column] = at_broker(made.get(column))
-    if made["account"] is None:
-        made["account"] = reading.values.get("broker_account")
-    if made.get("leg_con_ids") is not None:
-        made["leg_con_ids"] = _legs(made["leg_con_ids"])
+        row[column] = normalize_broker_time(row.get(column))
+    if row["account"] is None:
+        row["account"] = reading.values.get("broker_account")
+    if row.get("leg_con_ids") is not None:
+        row["leg_con_ids"] = _parse_legs(row["leg_con_ids"])
     underlying = flat.get("underlyingsymbol")
-    if underlying and (made["strike"] or made["right"]):
-        made["symbol"] = underlying  # Flex gives an option its underlying's symbol apart
-    return made
+    if underlying and (row["strike"] or row["right"]):
+        row["symbol"] = underlying  # Flex gives an option its underlying's symbol apart
+    return row
 
 
-def _legs(listed: Any) -> Any:
+def _parse_legs(listed: Any) -> Any:
     """Return the contract ids of a combo's legs; what is no such list is left for the reader to refuse."""
     if not isinstance(listed, list):
         return listed
-    ids = [_flat(leg).get("conid") if isinstance(leg, dict) else leg for leg in listed]
-    return [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in ids]
+    ids = [_merge_nested(leg).get("conid") if isinstance(leg, dict) else leg for leg in listed]
+    return [str(con_id) if isinstance(con_id, int) and not isinstance(con_id, bool) else con_id for con_id in ids]
 
 
-def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_nested(item: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for part in (item, *(item[key] for key in _NESTED if isinstance(item.get(key), dict))):
         for key, value in part.items():
             if value is not None and not isinstance(value, dict):
-                flat.setdefault(bare(key), value)
+                flat.setdefault(normalize_name(key), value)
     return flat
 
 
-def _first(flat: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+def _find_first(flat: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     return next((flat[key] for key in keys if key in flat and flat[key] != ""), None)

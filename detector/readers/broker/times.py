@@ -15,7 +15,7 @@ _FLEX = re.compile(rf"{_DAY}[;,] ?{_HOUR}(?: +([A-Za-z][\w/+-]{{1,40}}))?", re.A
 _SHORT_NAMES = {"EST": NEW_YORK, "EDT": NEW_YORK, "CST": "America/Chicago", "CDT": "America/Chicago"}
 
 
-def at_broker(raw: Any) -> Any:
+def normalize_broker_time(raw: Any) -> Any:
     """Return the time as RFC 3339: with its offset where it is known, naive where TWS names no zone.
 
     TWS: `20260506 14:49:00 US/Central`, and `20260506-19:49:00` in UTC. Flex: `20260506;144900`, New York time
@@ -25,20 +25,20 @@ def at_broker(raw: Any) -> Any:
         return raw
     tws, flex = _TWS.fullmatch(raw.strip()), _FLEX.fullmatch(raw.strip())
     if tws:
-        year, month, day, between, hour, minute, second, zone = tws.groups()
-        plain = f"{year}-{month}-{day}T{hour}:{minute}:{second}"
-        return f"{plain}Z" if between == "-" else _zoned(plain, zone, raw)
+        year, month, day, separator, hour, minute, second, zone = tws.groups()
+        local_time = f"{year}-{month}-{day}T{hour}:{minute}:{second}"
+        return f"{local_time}Z" if separator == "-" else _apply_zone(local_time, zone, raw)
     if flex:
         year, month, day, hour, minute, second, zone = flex.groups()
-        return _zoned(f"{year}-{month}-{day}T{hour}:{minute}:{second}", zone or NEW_YORK, raw)
+        return _apply_zone(f"{year}-{month}-{day}T{hour}:{minute}:{second}", zone or NEW_YORK, raw)
     return raw
 
 
-def _zoned(plain: str, zone: str | None, raw: str) -> str:
+def _apply_zone(local_time: str, zone: str | None, raw: str) -> str:
     if zone is None:
-        return plain
+        return local_time
     try:
-        moment = datetime.fromisoformat(plain).replace(tzinfo=ZoneInfo(_SHORT_NAMES.get(zone, zone)))
+        moment = datetime.fromisoformat(local_time).replace(tzinfo=ZoneInfo(_SHORT_NAMES.get(zone, zone)))
         return moment.isoformat()
     except (ValueError, ZoneInfoNotFoundError, OSError):
         return raw

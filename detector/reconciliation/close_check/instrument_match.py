@@ -14,72 +14,72 @@ from detector.domain.instrument import OPTION, STOCK, Instrument, normalize, has
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PARTS = ("symbol", "strike", "right")
 _COMBO = "BAG"
-_UNSAID_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it never asked for
+_DEFAULT_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it never asked for
 
 
-def alike(asked: Instrument, row: Instrument) -> bool | None:
+def match_instrument(instrument: Instrument, row: Instrument) -> bool | None:
     """Return whether the row is of what is asked; None where it may be, and a part that would tell is missing."""
-    mine, theirs = normalize(asked), normalize(row)
-    if is_combo(asked) or is_combo(row):
-        return None if _may_be_leg(asked, row) else False
-    multipliers = {mine.multiplier, theirs.multiplier} - {None}
-    apart = (
-        any(_differ(mine, theirs, part) for part in _PARTS)
-        or _other_day(mine.expiry, theirs.expiry)
-        or has_different_type(mine, theirs)
-        or (len(multipliers) > 1 and _UNSAID_MULTIPLIER not in multipliers)
+    target, candidate = normalize(instrument), normalize(row)
+    if is_combo_row(instrument) or is_combo_row(row):
+        return None if _can_be_leg(instrument, row) else False
+    multipliers = {target.multiplier, candidate.multiplier} - {None}
+    is_different = (
+        any(_has_different_part(target, candidate, part) for part in _PARTS)
+        or _is_other_day(target.expiry, candidate.expiry)
+        or has_different_type(target, candidate)
+        or (len(multipliers) > 1 and _DEFAULT_MULTIPLIER not in multipliers)
     )
-    if mine.con_id is not None and theirs.con_id is not None:
-        if mine.con_id != theirs.con_id:
+    if target.con_id is not None and candidate.con_id is not None:
+        if target.con_id != candidate.con_id:
             return False
-        return None if apart else True  # one contract under two names: a contradiction
-    if apart:
+        return None if is_different else True  # one contract under two names: a contradiction
+    if is_different:
         return False
-    known = (
-        mine.con_id is None and len(multipliers) <= 1 and _is_kind(mine, theirs) and _says_all(mine, theirs)
+    is_certain = (
+        target.con_id is None and len(multipliers) <= 1 and _is_same_type(target, candidate) and _has_all_parts(target, candidate)
     )
-    return True if known else None
+    return True if is_certain else None
 
 
-def is_combo(row: Instrument) -> bool:
+def is_combo_row(row: Instrument) -> bool:
     """Whether it is an order of several contracts at once, whose own side says nothing of its legs."""
     return normalize(row).sec_type == _COMBO or bool(isinstance(row, BrokerOrder) and row.leg_con_ids)
 
 
-def _may_be_leg(one: Instrument, other: Instrument) -> bool:
+def _can_be_leg(first: Instrument, second: Instrument) -> bool:
     """Whether one may be a leg of the other: by the legs' ids, else by the symbols, of which a combo may have several."""
-    ids = {row.con_id for row in (one, other)}
-    if any(isinstance(row, BrokerOrder) and ids & set(row.leg_con_ids or ()) for row in (one, other)):
+    ids = {row.con_id for row in (first, second)}
+    if any(isinstance(row, BrokerOrder) and ids & set(row.leg_con_ids or ()) for row in (first, second)):
         return True
-    mine, theirs = _symbols(one), _symbols(other)
-    return not mine or not theirs or bool(mine & theirs)
+    first_symbols, second_symbols = _get_symbols(first), _get_symbols(second)
+    return not first_symbols or not second_symbols or bool(first_symbols & second_symbols)
 
 
-def _symbols(row: Instrument) -> set[str]:
+def _get_symbols(row: Instrument) -> set[str]:
     symbol = normalize(row).symbol
     return set() if symbol is None else {symbol, *(part.strip() for part in re.split(r"[,./ ]", symbol))}
 
 
-def _is_kind(mine: Instrument, theirs: Instrument) -> bool:
+def _is_same_type(target: Instrument, candidate: Instrument) -> bool:
     """Whether the kinds are one: the same word, or the usual one that the other leaves out."""
-    said = {mine.sec_type, theirs.sec_type}
-    return len(said) == 1 or said == {None, OPTION if mine.is_option or theirs.is_option else STOCK}
+    types = {target.sec_type, candidate.sec_type}
+    return len(types) == 1 or types == {None, OPTION if target.is_option or candidate.is_option else STOCK}
 
 
-def _differ(mine: Instrument, theirs: Instrument, part: str) -> bool:
-    said = getattr(mine, part), getattr(theirs, part)
-    return None not in said and said[0] != said[1]
+def _has_different_part(target: Instrument, candidate: Instrument, part: str) -> bool:
+    values = getattr(target, part), getattr(candidate, part)
+    return None not in values and values[0] != values[1]
 
 
-def _other_day(mine: str | None, theirs: str | None) -> bool:
+def _is_other_day(target: str | None, candidate: str | None) -> bool:
     """Whether both are days and not the same; a month, or a day in other words, may be any of its days."""
-    return mine != theirs and bool(_DAY.fullmatch(mine or "") and _DAY.fullmatch(theirs or ""))
+    return target != candidate and bool(_DAY.fullmatch(target or "") and _DAY.fullmatch(candidate or ""))
 
 
-def _says_all(mine: Instrument, theirs: Instrument) -> bool:
+def _has_all_parts(target: Instrument, candidate: Instrument) -> bool:
     """Whether two that do not differ say all that there is to say, their kind apart."""
-    if mine.symbol is None or theirs.symbol is None or mine.expiry != theirs.expiry:
+    if target.symbol is None or candidate.symbol is None or target.expiry != candidate.expiry:
         return False
-    if mine.is_option or theirs.is_option:
-        return None not in (mine.expiry, mine.strike, theirs.strike, mine.right, theirs.right)
+    if target.is_option or candidate.is_option:
+        return None not in (target.expiry, target.strike, candidate.strike, target.right, candidate.right)
     return True

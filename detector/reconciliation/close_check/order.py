@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from detector.domain.instrument import Instrument, get_instrument_name
 
-Word = Literal["allow", "refuse", "cannot_tell"]
+CloseDecision = Literal["allow", "refuse", "cannot_tell"]
 ALLOW: Final = "allow"
 REFUSE: Final = "refuse"
 CANNOT_TELL: Final = "cannot_tell"
@@ -16,7 +16,7 @@ BUY, SELL = "BUY", "SELL"
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class CloseOrder:
     """The order that is asked about: so many of an instrument; `side` is None where the position decides."""
 
     instrument: Instrument
@@ -31,13 +31,13 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CloseVerdict:
     """The answer, its reason as one stable word and as a sentence, and what of the broker's rows it rests on.
 
     `position` is signed. `working` is what the exits that work already can still fill, `exits` names them.
     """
 
-    word: Word
+    decision: CloseDecision
     reason: str
     summary: str
     side: str | None = None
@@ -46,14 +46,14 @@ class Verdict:
     exits: tuple[str, ...] = ()
 
 
-class Ended(Exception):  # noqa: N818 - an answer, not a fault
+class EarlyVerdict(Exception):  # noqa: N818 - an answer, not a fault
     """The answer was found: nothing further is looked at."""
 
-    def __init__(self, word: Word, reason: str, summary: str) -> None:
+    def __init__(self, decision: CloseDecision, reason: str, summary: str) -> None:
         super().__init__(summary)
-        self.verdict = Verdict(word, reason, summary)
+        self.verdict = CloseVerdict(decision, reason, summary)
 
 
-def unknown(reason: str, summary: str) -> Verdict:
+def build_unknown_verdict(reason: str, summary: str) -> CloseVerdict:
     """Return the verdict that nothing can be told, and why."""
-    return Verdict(CANNOT_TELL, reason, summary)
+    return CloseVerdict(CANNOT_TELL, reason, summary)

@@ -6,23 +6,23 @@ from detector.domain.broker_rows import BrokerOrder
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument
 from detector.domain.runtime_rows import Order
-from detector.reconciliation.close_check.instrument_match import alike
-from detector.reconciliation.close_check.working_exits import may_be_of
+from detector.reconciliation.close_check.instrument_match import match_instrument
+from detector.reconciliation.close_check.working_exits import can_be_in_account
 
 
-def in_flight(facts: Facts, named: Instrument, account: str | None) -> tuple[str, ...]:
+def list_in_flight(facts: Facts, instrument: Instrument, account: str | None) -> tuple[str, ...]:
     """Return the orders that work in the instrument, or may, each once."""
     rows = (*(facts.broker_orders or ()), *(facts.orders or ()))
-    found = [one for one in rows if one.is_working and may_be_of(_account(one), account)]
-    return tuple(dict.fromkeys(one.title for one in found if alike(named, one) is not False))
+    orders = [order for order in rows if order.is_working and can_be_in_account(_get_account(order), account)]
+    return tuple(dict.fromkeys(order.title for order in orders if match_instrument(instrument, order) is not False))
 
 
-def waits_for(orders: tuple[str, ...]) -> str:
+def describe_waiting(orders: tuple[str, ...]) -> str:
     """Return for a person why no row is corrected yet."""
-    few = "works" if len(orders) == 1 else "work"
-    said = f"order {', '.join(orders)} still {few} in it, and what it fills changes what is right"
-    return f"what its rows should say: {said}; look again when it is filled or cancelled"
+    verb = "works" if len(orders) == 1 else "work"
+    reason = f"order {', '.join(orders)} still {verb} in it, and what it fills changes what is right"
+    return f"what its rows should say: {reason}; look again when it is filled or cancelled"
 
 
-def _account(order: Order) -> str | None:
+def _get_account(order: Order) -> str | None:
     return order.account if isinstance(order, BrokerOrder) else None

@@ -9,31 +9,31 @@ from decimal import Decimal
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, format_quantity, normalize
 from detector.domain.store_rows import POSITION_STATE, StoredPosition
-from detector.reconciliation.close_check.working_exits import may_be_of
-from detector.reconciliation.comparison import compared
+from detector.reconciliation.close_check.working_exits import can_be_in_account
+from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.holdings import Difference, is_same
-from detector.reconciliation.repair_plan.evidence import Evidence, evidence_of
-from detector.reconciliation.repair_plan.in_flight import in_flight, waits_for
+from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
+from detector.reconciliation.repair_plan.in_flight import list_in_flight, describe_waiting
 from detector.reconciliation.repair_plan.trade_claims import (
     RUNTIME_LIST,
     Column,
     is_unsigned,
-    quantity_column,
+    build_quantity_column,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """One row that is wrong: where, which, and by column what it says and what would agree with the broker."""
 
-    place: str
+    store: str
     row: str
     columns: tuple[Column, ...]
     because: str
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PlanItem:
     """One trade, or one instrument that no trade speaks of, in which somebody contradicts somebody.
 
     `name` is the trade with its other ids behind it, `short` without them, for every time but the first.
@@ -46,88 +46,88 @@ class Item:
     short: str
     instrument: str
     traded: Instrument
-    said: tuple[str, ...]
+    claims: tuple[str, ...]
     position: Decimal | None
     evidence: Evidence
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RowChange, ...] = ()
     in_memory: bool = False
     open_questions: tuple[str, ...] = ()
     account: str | None = None
 
     @property
-    def place(self) -> str:
+    def title(self) -> str:
         """Return the instrument for a person, and its account where there are several."""
-        return in_account(self.instrument, self.account)
+        return add_account(self.instrument, self.account)
 
-    def covers(self, named: Instrument, account: str | None) -> bool:
+    def is_of(self, instrument: Instrument, account: str | None) -> bool:
         """Whether it speaks of that instrument, in that account."""
-        return may_be_of(self.account, account) and is_same(normalize(self.traded), normalize(named))
+        return can_be_in_account(self.account, account) and is_same(normalize(self.traded), normalize(instrument))
 
 
-def in_account(words: str, account: str | None) -> str:
+def add_account(text: str, account: str | None) -> str:
     """Return the words with the account behind them, where one has to be told from another."""
-    return words if account is None else f"{words} in account {account}"
+    return text if account is None else f"{text} in account {account}"
 
 
-def several_accounts(facts: Facts) -> bool:
+def has_several_accounts(facts: Facts) -> bool:
     """Whether an instrument may stand in several accounts, so that its name alone is not enough."""
     at_broker = {row.account for row in facts.broker_positions or ()}
     return len((at_broker | {row.account for row in facts.store_positions or ()}) - {None}) > 1
 
 
-def nameless(facts: Facts) -> Iterator[Item]:
+def iter_instrument_items(facts: Facts) -> Iterator[PlanItem]:
     """Yield what differs in an instrument as such, whether or not any row names a trade."""
-    both = compared(facts)
-    several = several_accounts(facts)
-    place = POSITION_STATE if both is not None and both.internal == "store_positions" else RUNTIME_LIST
-    for one in both.differences() if both is not None else ():
-        yield _item(facts, one, place, one.account if several else None)
+    comparison = compare_with_broker(facts)
+    has_several = has_several_accounts(facts)
+    origin = POSITION_STATE if comparison is not None and comparison.internal_fact == "store_positions" else RUNTIME_LIST
+    for difference in comparison.list_differences() if comparison is not None else ():
+        yield _build_item(facts, difference, origin, difference.account if has_several else None)
 
 
-def _item(facts: Facts, one: Difference, place: str, account: str | None) -> Item:
-    waiting = in_flight(facts, one.instrument, account)
-    rows = _open_rows(facts, one, account) if place == POSITION_STATE else []
-    question = _question(one, rows, waiting)
-    said = () if one.kind == "unmanaged" else (f"{place}: open, {format_quantity(one.internal)}",)
-    column = quantity_column(one.internal, one.broker, is_unsigned=any(is_unsigned(row) for row in rows))
-    flat = "the broker is flat" if not one.broker else f"the broker holds {format_quantity(one.broker)}"
-    name = in_account(one.name, account)
-    change = Change(place, name, (column,), in_account(flat, account))
-    return Item(
+def _build_item(facts: Facts, difference: Difference, origin: str, account: str | None) -> PlanItem:
+    waiting = list_in_flight(facts, difference.instrument, account)
+    rows = _list_open_rows(facts, difference, account) if origin == POSITION_STATE else []
+    question = _build_question(difference, rows, waiting)
+    claims = () if difference.kind == "unmanaged" else (f"{origin}: open, {format_quantity(difference.internal)}",)
+    column = build_quantity_column(difference.internal, difference.broker, is_unsigned=any(is_unsigned(row) for row in rows))
+    flat = "the broker is flat" if not difference.broker else f"the broker holds {format_quantity(difference.broker)}"
+    name = add_account(difference.name, account)
+    change = RowChange(origin, name, (column,), add_account(flat, account))
+    return PlanItem(
         name,
         name,
-        one.name,
-        one.instrument,
-        said,
-        one.broker,
-        evidence_of(facts, one.instrument, None, account),
-        changes=(change,) if place == POSITION_STATE and question is None else (),
-        in_memory=place == RUNTIME_LIST and one.kind == "phantom" and not waiting,
+        difference.name,
+        difference.instrument,
+        claims,
+        difference.broker,
+        collect_evidence(facts, difference.instrument, None, account),
+        changes=(change,) if origin == POSITION_STATE and question is None else (),
+        in_memory=origin == RUNTIME_LIST and difference.kind == "phantom" and not waiting,
         open_questions=() if question is None else (question,),
         account=account,
     )
 
 
-def _open_rows(facts: Facts, one: Difference, account: str | None) -> list[StoredPosition]:
+def _list_open_rows(facts: Facts, difference: Difference, account: str | None) -> list[StoredPosition]:
     return [
         row
         for row in facts.store_positions or ()
         if row.is_effectively_open is not False
-        and may_be_of(row.account, account)
-        and is_same(normalize(row), normalize(one.instrument))
+        and can_be_in_account(row.account, account)
+        and is_same(normalize(row), normalize(difference.instrument))
     ]
 
 
-def _question(one: Difference, rows: Sequence[StoredPosition], waiting: tuple[str, ...]) -> str | None:
+def _build_question(difference: Difference, rows: Sequence[StoredPosition], waiting: tuple[str, ...]) -> str | None:
     """Return what a person has to decide, where no single row is the wrong one."""
-    held = format_quantity(one.broker)
-    if one.kind == "unmanaged":
+    quantity = format_quantity(difference.broker)
+    if difference.kind == "unmanaged":
         return (
-            f"whether the runtime takes the {held} over, with a row of its own in {POSITION_STATE} and the orders that"
+            f"whether the runtime takes the {quantity} over, with a row of its own in {POSITION_STATE} and the orders that"
             " protect it, or a person closes them at the broker"
         )
-    if one.kind == "side":
-        return f"how it came that the broker holds {held}: see its fills before any row is changed"
+    if difference.kind == "side":
+        return f"how it came that the broker holds {quantity}: see its fills before any row is changed"
     if waiting:
-        return waits_for(waiting)
+        return describe_waiting(waiting)
     return f"which of its {len(rows)} open rows is wrong" if len(rows) > 1 else None

@@ -9,27 +9,27 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import format_quantity
 from detector.formats.plural import counted
 from detector.formats.times import span
-from detector.reconciliation.closed_trades import reopened
-from detector.reconciliation.repair_plan.items import Item
+from detector.reconciliation.closed_trades import list_reopened
+from detector.reconciliation.repair_plan.items import PlanItem
 from detector.reconciliation.repair_plan.trade_claims import RUNTIME_LIST
 
 _RUNNING = "RUNNING"
 
 
-def stop_first(facts: Facts, found: Sequence[Item], stale_sec: float) -> tuple[str, ...]:
+def explain_stop(facts: Facts, items: Sequence[PlanItem], stale_sec: float) -> tuple[str, ...]:
     """Return why the runtime must not run while a row is changed; nothing where no row is to be changed."""
-    if not any(item.changes or item.in_memory for item in found):
+    if not any(item.changes or item.in_memory for item in items):
         return ()
-    return (*_lives(facts, stale_sec), *_remembers(facts, found))
+    return (*_iter_running_signs(facts, stale_sec), *_iter_stale_memory(facts, items))
 
 
-def _lives(facts: Facts, stale_sec: float) -> Iterator[str]:
+def _iter_running_signs(facts: Facts, stale_sec: float) -> Iterator[str]:
     if facts.heartbeat_at is not None:
         age = facts.age_of(facts.heartbeat_at)
-        alive = age <= stale_sec
+        is_alive = age <= stale_sec
         yield (
             f"its heartbeat is {span(age)} old, so that it runs"
-            if alive
+            if is_alive
             else f"its last heartbeat is {span(age)} old; whatever starts it again would load the rows as they are"
         )
     running = sum(task.last_status == _RUNNING for task in facts.tasks or ())
@@ -39,11 +39,11 @@ def _lives(facts: Facts, stale_sec: float) -> Iterator[str]:
         yield "whether it runs was not seen, so that it has to be made sure of"
 
 
-def _remembers(facts: Facts, found: Sequence[Item]) -> Iterator[str]:
-    for item in found:
+def _iter_stale_memory(facts: Facts, items: Sequence[PlanItem]) -> Iterator[str]:
+    for item in items:
         if item.in_memory:
             yield f"its own list ({RUNTIME_LIST}) still holds {item.short} open, and it writes its rows from there"
-    for row, stores in reopened(facts):
+    for row, stores in list_reopened(facts):
         if row.trade_id:
             yield (
                 f"trade #{row.trade_id} was seen closed and is open again in {' and '.join(stores)}:"
@@ -51,11 +51,11 @@ def _remembers(facts: Facts, found: Sequence[Item]) -> Iterator[str]:
             )
 
 
-def exposed(facts: Facts, found: Sequence[Item]) -> tuple[str, ...]:
+def list_exposed(facts: Facts, items: Sequence[PlanItem]) -> tuple[str, ...]:
     """Return what the broker holds beside: while the runtime stands still, only orders at the broker protect it."""
-    rows = [row for row in facts.broker_positions or () if row.quantity and not _is_named(row, found)]
+    rows = [row for row in facts.broker_positions or () if row.quantity and not _is_covered(row, items)]
     return tuple(f"{format_quantity(row.quantity)} {row.instrument_name}" for row in rows if row.quantity)
 
 
-def _is_named(row: BrokerPosition, found: Sequence[Item]) -> bool:
-    return any(item.covers(row, row.account) for item in found if not item.position)
+def _is_covered(row: BrokerPosition, items: Sequence[PlanItem]) -> bool:
+    return any(item.is_of(row, row.account) for item in items if not item.position)

@@ -11,12 +11,12 @@ from detector.formats.times import span
 _LISTS = {"store_positions": POSITION_STATE, "store_trades": TRADES}
 
 
-def store_doubt(facts: Facts) -> str | None:
+def explain_incomplete_stores(facts: Facts) -> str | None:
     """Return why what the stores say is not all that they hold, None where nothing speaks against it."""
-    return next(_doubts(facts), None)
+    return next(_iter_store_problems(facts), None)
 
 
-def _doubts(facts: Facts) -> Iterator[str]:
+def _iter_store_problems(facts: Facts) -> Iterator[str]:
     source = facts.sources.get("stores")
     if source is not None and source.state == "failed":
         yield f"The stores could not be read: {source.detail or source.reason or 'no reason given'}."
@@ -27,8 +27,8 @@ def _doubts(facts: Facts) -> Iterator[str]:
     for fault in facts.invalid:
         if fault.path.partition(".")[0] == "stores":
             yield f"The stores could not be read in full: {fault.path} {fault.problem}."
-    cut = [name for fact, name in _LISTS.items() if fact in facts.provenance.partial]
-    if cut:
-        yield f"The stores could not be read in full: {' and '.join(cut)} has rows that say nothing."
+    incomplete = [name for fact, name in _LISTS.items() if fact in facts.provenance.partial]
+    if incomplete:
+        yield f"The stores could not be read in full: {' and '.join(incomplete)} has rows that say nothing."
     if facts.store_positions is None and facts.open_positions is None:
         yield "No store and no list of the runtime's own says what is open."

@@ -19,14 +19,14 @@ Column = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class TradeClaim:
     """What one place says of a trade: whether it is open, how much of what, and how it ended.
 
     `quantity` is signed; `is_unsigned` says that the row itself writes it without, beside its side.
     """
 
-    place: str
-    held: bool | None
+    origin: str
+    is_open: bool | None
     quantity: Decimal | None
     instrument: Instrument
     exit_price: float | None = None
@@ -34,27 +34,27 @@ class Saying:
     exit_reason: str | None = None
     is_unsigned: bool = False
 
-    def corrected(self, wanted: Decimal) -> Column:
+    def build_correction(self, target: Decimal) -> Column:
         """Return the change of its quantity to what is wanted, as the row itself writes it."""
-        return quantity_column(self.quantity or Decimal(0), wanted, is_unsigned=self.is_unsigned)
+        return build_quantity_column(self.quantity or Decimal(0), target, is_unsigned=self.is_unsigned)
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """Return it for a person: `position_state: open, 39`."""
-        state = {True: "open", False: "closed", None: "does not say whether it is open"}[self.held]
+        state = {True: "open", False: "closed", None: "does not say whether it is open"}[self.is_open]
         parts = [state]
-        if self.held is not False and self.quantity is not None:
+        if self.is_open is not False and self.quantity is not None:
             parts.append(format_quantity(self.quantity))
         if self.exit_price is not None:
             parts.append(f"exit {whole(self.exit_price)}")
         if self.realized_pnl is not None:
             parts.append(f"P&L {self.realized_pnl:,.2f}")
-        return f"{self.place}: {', '.join(parts)}" + (f" ({self.exit_reason})" if self.exit_reason else "")
+        return f"{self.origin}: {', '.join(parts)}" + (f" ({self.exit_reason})" if self.exit_reason else "")
 
 
-def quantity_column(said: Decimal, wanted: Decimal, *, is_unsigned: bool) -> Column:
+def build_quantity_column(current: Decimal, target: Decimal, *, is_unsigned: bool) -> Column:
     """Return the change of a quantity, both without a sign where a side beside it bears that."""
-    old, new = (abs(said), abs(wanted)) if is_unsigned else (said, wanted)
+    old, new = (abs(current), abs(target)) if is_unsigned else (current, target)
     return "quantity", format_quantity(old), format_quantity(new)
 
 
@@ -64,43 +64,43 @@ def is_unsigned(row: StoredPosition) -> bool:
     return signed is not None and signed < 0 and row.quantity is not None and row.quantity > 0
 
 
-def title_of(facts: Facts, trade_id: str) -> str:
+def build_trade_title(facts: Facts, trade_id: str) -> str:
     """Return the trade's one name: `trade #162 (signal #238, position #301)`."""
-    rows = [row for _, row in _rows(facts, trade_id)]
+    rows = [row for _, row in _iter_rows(facts, trade_id)]
     signal, position = (
-        next((found for row in rows if (found := getattr(row, name)) is not None), None)
+        next((value for row in rows if (value := getattr(row, name)) is not None), None)
         for name in ("signal_id", "position_id")
     )
     return f"trade #{trade_id}{format_other_ids(signal, position)}"
 
 
-def sayings(facts: Facts, trade_id: str) -> tuple[Saying, ...]:
+def list_claims(facts: Facts, trade_id: str) -> tuple[TradeClaim, ...]:
     """Return what every place that was seen says of the trade; a place that does not know it says nothing."""
-    return tuple(_saying(place, row) for place, row in _rows(facts, trade_id))
+    return tuple(_build_claim(origin, row) for origin, row in _iter_rows(facts, trade_id))
 
 
-def every_trade(facts: Facts) -> tuple[str, ...]:
+def list_trade_ids(facts: Facts) -> tuple[str, ...]:
     """Return the ids of all trades that any place speaks of, each once, by number."""
     lists = (facts.store_positions, facts.store_trades, facts.open_positions, facts.recent_trades)
     ids = {row.trade_id for rows in lists for row in rows or () if row.trade_id}
-    return tuple(sorted(ids, key=lambda one: (len(one), one)))
+    return tuple(sorted(ids, key=lambda trade_id: (len(trade_id), trade_id)))
 
 
-def _rows(facts: Facts, trade_id: str) -> Iterator[tuple[str, StoredPosition | Trade | Position]]:
-    places = (
+def _iter_rows(facts: Facts, trade_id: str) -> Iterator[tuple[str, StoredPosition | Trade | Position]]:
+    lists = (
         (POSITION_STATE, facts.store_positions),
         (TRADES, facts.store_trades),
         (RUNTIME_LIST, facts.open_positions),
         (RUNTIME_TRADES, facts.recent_trades),
     )
-    for place, rows in places:
-        yield from ((place, row) for row in rows or () if row.trade_id == trade_id)
+    for origin, rows in lists:
+        yield from ((origin, row) for row in rows or () if row.trade_id == trade_id)
 
 
-def _saying(place: str, row: StoredPosition | Trade | Position) -> Saying:
+def _build_claim(origin: str, row: StoredPosition | Trade | Position) -> TradeClaim:
     if isinstance(row, Trade):
-        held = row.is_effectively_open if place == TRADES else row.closed_at is None
-        return Saying(place, held, row.signed_quantity, row, row.exit_price, row.realized_pnl, row.exit_reason)
+        is_open = row.is_effectively_open if origin == TRADES else row.closed_at is None
+        return TradeClaim(origin, is_open, row.signed_quantity, row, row.exit_price, row.realized_pnl, row.exit_reason)
     if isinstance(row, StoredPosition):
-        return Saying(place, row.is_effectively_open, row.signed_quantity, row, is_unsigned=is_unsigned(row))
-    return Saying(place, True, to_exact_decimal(row.quantity), row)
+        return TradeClaim(origin, row.is_effectively_open, row.signed_quantity, row, is_unsigned=is_unsigned(row))
+    return TradeClaim(origin, True, to_exact_decimal(row.quantity), row)

@@ -8,7 +8,7 @@ import pytest
 
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import Instrument
-from detector.reconciliation.close_check.instrument_match import alike
+from detector.reconciliation.close_check.instrument_match import match_instrument
 
 CALL = Instrument(symbol="SPY", sec_type="OPT", expiry="2026-05-06", strike=727, right="C")
 SHARE = Instrument(symbol="SPY", sec_type="STK")
@@ -73,4 +73,4 @@ FUTURE = Instrument(symbol="ES", sec_type="FUT", expiry="20260619")
     ],
 )  # fmt: skip
 def test_a_row_is_of_what_is_asked(asked, row, answer):
-    assert alike(asked, row) is answer
+    assert match_instrument(asked, row) is answer
