@@ -133,12 +133,12 @@ def _refuse(door: Door, lines: Sequence[str], words: Sequence[str]) -> int:
 
 def _broken(door: Door, error: Exception, words: Sequence[str]) -> int:
     """Print a valid document that says that the detector itself failed, and where, without any data."""
-    from detector.render.broken import broken_document
+    from detector.render.broken import build_failure_document
 
     said = f"the detector itself failed: {_place(error)}"
     nagios = "--nagios" in words
     if not door.shown:
-        door.show(_plugin_unknown(said) if nagios else broken_document(error, door.clock()))
+        door.show(_plugin_unknown(said) if nagios else build_failure_document(error, door.clock()))
     door.say(f"detector: {said}")
     return _PLUGIN_UNKNOWN if nagios else BROKEN
 

@@ -61,7 +61,7 @@ class Replay:
         """Evaluate one snapshot as the next run and return what changed and what would have been told."""
         held = check_memory_time(self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at)
         report = evaluate(snapshot, held.memory, self.settings)
-        told = ledger.acknowledged(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
+        told = ledger.add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
         changes = list(_changes(report, self.memory))
         self._count(report, changes, held.can_advance)
         if held.can_advance:

@@ -10,8 +10,8 @@ from typing import Any
 from detector.domain.memory import FIRST_RUN, Memory, build_next_memory
 from detector.domain.report import Report
 from detector.domain.snapshot import Snapshot
-from detector.ledger.advance import _MOST_ENDED
-from detector.render.document import artifact_document
+from detector.ledger.advance import _MAX_ENDED
+from detector.render.document import build_artifact_document
 from detector.replay import Replay
 from tests.support.snapshots import DEFAULTS, NOW, evaluated, remembered
 
@@ -56,7 +56,7 @@ def test_ten_days_of_restless_ten_minute_runs_stay_under_the_limit(capsys):
 def size_of(memory: Memory) -> int:
     assert memory.taken_at is not None
     report = evaluated({"taken_at": (memory.taken_at + timedelta(minutes=10)).isoformat()}, memory)
-    return len(json.dumps(artifact_document(report, with_snapshot=False)))
+    return len(json.dumps(build_artifact_document(report, with_snapshot=False)))
 
 
 def test_a_condition_leaves_seven_days_after_its_end():
@@ -72,14 +72,14 @@ def test_a_condition_leaves_seven_days_after_its_end():
 
 
 def test_a_flood_that_ended_keeps_only_the_newest_and_every_debt():
-    flood = [{"order_id": k, "symbol": "COIN", "age_sec": 900} for k in range(_MOST_ENDED + 300)]
+    flood = [{"order_id": k, "symbol": "COIN", "age_sec": 900} for k in range(_MAX_ENDED + 300)]
     first = evaluated({"taken_at": "2026-06-06T05:00:00Z", "status_v3": {"orders": flood}})
     told, untold = remembered(first), remembered(first, printed=False)
     owing = [twice_good(told), twice_good(untold)]
     assert [len(report.conditions) for report in owing] == [len(flood)] * 2
     assert {event.reason for event in owing[0].resolved_events} == {"resolved"}
     assert {event.reason for event in owing[1].new_events} == {"missed"}
-    assert len(remembered(evaluated(empty_at(30), remembered(owing[0]))).conditions) == _MOST_ENDED
+    assert len(remembered(evaluated(empty_at(30), remembered(owing[0]))).conditions) == _MAX_ENDED
 
 
 def empty_at(minute: int) -> dict[str, Any]:

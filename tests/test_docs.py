@@ -12,7 +12,7 @@ import pytest
 
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
-from detector.render.explain import section_of
+from detector.render.explain import find_section
 from detector.settings import DECLARED
 from tests.support.snapshots import ROOT
 from tools.generate_docs import BLOCKS, DOCUMENTS, DocumentationError, differing, files, generated, main
@@ -156,7 +156,7 @@ def test_the_help_of_every_command_ends_with_an_example():
 
 @pytest.mark.parametrize("name", RULES)
 def test_the_runbook_says_what_an_event_means_where_to_look_and_what_to_do(name):
-    section = section_of(RUNBOOK, name)
+    section = find_section(RUNBOOK, name)
     assert section is not None, f"RUNBOOK.md has no section ### `{name}`"
     starts = [paragraph[: len(part)] for paragraph, part in zip(section.split("\n\n"), PARTS, strict=False)]
     assert starts == list(PARTS)
@@ -169,8 +169,8 @@ def test_the_runbook_speaks_of_no_event_that_does_not_exist():
 
 def test_a_section_ends_where_the_next_one_begins():
     text = "### `one`\n\nFirst.\n\n### `two`\n\nSecond.\n\n## After\n"
-    assert (section_of(text, "one"), section_of(text, "two")) == ("First.", "Second.")
-    assert section_of(text, "three") is None
+    assert (find_section(text, "one"), find_section(text, "two")) == ("First.", "Second.")
+    assert find_section(text, "three") is None
 
 
 def test_every_name_in_a_section_that_looks_like_an_event_is_one():

@@ -26,9 +26,9 @@ from detector.engine.coverage import SIGNALS
 from detector.engine.gather import PARTLY_READ
 from detector.formats.edge_error import REASONS
 from detector.formats.strict_json import pretty
-from detector.render.rules import KINDS, lasts_words, limits_of, severity_words
+from detector.render.rules import KINDS, describe_lasts, list_limits, describe_severity
 from detector.render.schemas import EVENT_FIELDS
-from detector.render.settings import default_shown, example_lines
+from detector.render.settings import format_default, render_env_example
 from detector.settings import DECLARED, resolve_settings
 from tools.time_to_told import table as time_to_told
 
@@ -53,10 +53,10 @@ def events() -> Iterator[str]:
             (
                 f"[`{one.name}`](RUNBOOK.md#{one.name})",
                 KINDS[one.declaration.kind],
-                severity_words(one.declaration),
+                describe_severity(one.declaration),
                 one.doc,
                 _limits(one),
-                lasts_words(one.declaration.escalates, defaults, named=False),
+                describe_lasts(one.declaration.escalates, defaults, with_setting=False),
             )
             for one in load_rules()
         ),
@@ -64,7 +64,7 @@ def events() -> Iterator[str]:
 
 
 def _limits(one: Rule) -> str:
-    found = (f"`{setting.name}`{f' {how}' if how else ''}" for setting, how in limits_of(one.declaration))
+    found = (f"`{setting.name}`{f' {how}' if how else ''}" for setting, how in list_limits(one.declaration))
     return ", ".join(found) or "–"
 
 
@@ -75,7 +75,7 @@ def settings() -> Iterator[str]:
         (
             (
                 f"`{one.name}`",
-                f"`{default_shown(one)}`",
+                f"`{format_default(one)}`",
                 one.unit,
                 one.help + (" Secret." if one.secret else ""),
             )
@@ -204,7 +204,7 @@ def generated(text: str, name: str) -> str:
 def files(root: Path) -> dict[str, str]:
     """Return every generated file's text as it should be, by its path below `root`."""
     made = {f"schemas/{name}.schema.json": pretty(schema()) for name, schema in SCHEMAS.items()}
-    made[".env.example"] = "".join(f"{line}\n" for line in example_lines())
+    made[".env.example"] = "".join(f"{line}\n" for line in render_env_example())
     for name in DOCUMENTS:
         made[name] = generated((root / name).read_text(encoding="utf-8"), name)
     return made

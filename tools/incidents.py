@@ -29,7 +29,7 @@ from detector.formats.strict_json import parse
 from detector.formats.times import parse_rfc3339, text_of
 from detector.profiles import load_builtin_profile
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 from detector.settings import PREFIX, PROFILE, Settings, resolve_settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "fixtures" / "incidents"
@@ -195,8 +195,8 @@ def looked(one: Incident, lane: Lane, times: Iterable[datetime]) -> Iterator[Loo
         expected = ExpectedMemory(one.runtime, at, kinds)
         memory = read_previous(None if artifact is None else parse(artifact.encode()), expected)
         report = evaluate(snapshot, memory, one.settings)
-        told = ledger.acknowledged(report.conditions, report.owed[STDOUT], STDOUT, at)
-        artifact = json.dumps(artifact_document(replace(report, conditions=told)))
+        told = ledger.add_receipts(report.conditions, report.owed[STDOUT], STDOUT, at)
+        artifact = json.dumps(build_artifact_document(replace(report, conditions=told)))
         yield Looked(at, document, report)
 
 

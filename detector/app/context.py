@@ -21,7 +21,7 @@ from detector.formats.strict_json import clean, clipped, one_line
 from detector.formats.times import TimeError, parse_run_time
 from detector.market.closures import NO_CLOSURES, parse_closures
 from detector.profiles import load_builtin_profile, list_builtin_profiles
-from detector.render.annotations import inert
+from detector.render.annotations import escape_commands
 from detector.settings import (
     DISPLAY_ZONES,
     ENV_FILE,
@@ -71,7 +71,7 @@ class Door:
         Where nobody can read it, nothing fails for that.
         """
         with suppress(OSError, ValueError):
-            self.stderr.write(inert(one_line(redacted_text(line))) + "\n")
+            self.stderr.write(escape_commands(one_line(redacted_text(line))) + "\n")
             self.stderr.flush()
 
     def show(self, text: str) -> bool:

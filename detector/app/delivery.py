@@ -20,8 +20,8 @@ from detector.formats.edge_error import EdgeError
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import one_line
 from detector.render.message import Message, cut
-from detector.render.message_build import message_of
-from detector.render.message_item import Frame
+from detector.render.message_build import build_message
+from detector.render.message_item import MessageContext
 from detector.settings import (
     CHANNEL_TIMEOUT_SEC,
     DISPLAY_ZONES,
@@ -103,7 +103,7 @@ class _Owed:
         self._notices = _notices(settings, report, floors(channels))
         self._days = {one.name: _days(settings, report, one.name) for one in channels}
         known = {one.name: report.channels[one.name] for one in channels if one.name in report.channels}
-        frame = Frame(
+        frame = MessageContext(
             report=replace(report, owed=self._notices, channels=known),
             zones=settings[DISPLAY_ZONES],
             steps=next_steps() if channels else {},
@@ -113,7 +113,7 @@ class _Owed:
             sent_at=door.clock(),
         )
         made = {
-            one: message_of(frame, one.name, self._notices[one.name], self._days[one.name])
+            one: build_message(frame, one.name, self._notices[one.name], self._days[one.name])
             for one in channels
         }
         self.messages: dict[Channel, Message] = {one: text for one, text in made.items() if text is not None}
@@ -128,10 +128,10 @@ class _Owed:
         for one in self._notices[name]:
             if told.taken is None or one.delivery_id in told.taken:
                 place = told.places.get(one.delivery_id)
-                conditions = ledger.acknowledged(conditions, (one,), name, self.report.taken_at, place)
+                conditions = ledger.add_receipts(conditions, (one,), name, self.report.taken_at, place)
         sessions = self.report.sessions
         if told.around:
-            sessions = ledger.summarised(sessions, {day.day for day in self._days[name]}, name)
+            sessions = ledger.mark_summarized(sessions, {day.day for day in self._days[name]}, name)
         self.report = replace(self.report, conditions=conditions, sessions=sessions)
 
     def note(self, name: str, told: Told | None, error: EdgeError | None) -> None:
@@ -156,8 +156,8 @@ def _notices(
 ) -> dict[str, tuple[Notice, ...]]:
     """Return what is owed to each channel; what the report itself does not say is asked of the ledger."""
     missing = [name for name in least if name not in report.owed]
-    run = ledger.Run(report.taken_at, settings, generation=report.generation, floors=least)
-    found = ledger.outstanding(report.conditions, run, missing, settings.files.get(MUTES.name, ()))
+    run = ledger.RunContext(report.taken_at, settings, generation=report.generation, min_severities=least)
+    found = ledger.list_due_notices(report.conditions, run, missing, settings.files.get(MUTES.name, ()))
     return {name: found[name] if name in found else tuple(report.owed[name]) for name in least}
 
 
@@ -165,7 +165,7 @@ def _days(settings: Settings, report: Report, name: str) -> tuple[SessionDay, ..
     if settings[SESSION_SUMMARY] != "1":
         return ()
     health = report.channels.get(name, ChannelHealth())
-    return ledger.untold(report.sessions, name, health.since, report.taken_at)
+    return ledger.list_due_days(report.sessions, name, health.since, report.taken_at)
 
 
 def _safe(error: EdgeError, said: str) -> EdgeError:

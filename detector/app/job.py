@@ -15,10 +15,10 @@ from detector.domain.report import Report
 from detector.engine.run_rules import ERRORS_RULE
 from detector.formats.plural import counted
 from detector.formats.strict_json import pretty
-from detector.ledger import acknowledged
-from detector.render.annotations import inert, inert_json
-from detector.render.document import stdout_document
-from detector.render.lines import decision_line, resolved_lines
+from detector.ledger import add_receipts
+from detector.render.annotations import escape_commands, escape_commands_in_json
+from detector.render.document import build_stdout_document
+from detector.render.lines import format_decision, render_resolved
 from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings
 from detector.storage import file as local
 from detector.storage.size_limit import MOST_STORED, stored
@@ -105,16 +105,16 @@ def show(job: Job, ended: Ended) -> None:
     """
     report = ended.report
     if not job.options.quiet:
-        for line in (*resolved_lines(report), decision_line(report, job.settings[DISPLAY_ZONES])):
+        for line in (*render_resolved(report), format_decision(report, job.settings[DISPLAY_ZONES])):
             job.door.say(line)
     if job.options.dry_run and job.channels:
-        text = "".join(f"{inert(line)}\n" for line in "\n".join(_sent(job, ended)).splitlines())
+        text = "".join(f"{escape_commands(line)}\n" for line in "\n".join(_sent(job, ended)).splitlines())
     else:
-        text = inert_json(pretty(stdout_document(report)))
+        text = escape_commands_in_json(pretty(build_stdout_document(report)))
     if not job.door.show(text):
         ended.faults.append("standard output could not be written")
     elif job.options.stdout and not job.channels:
-        told = acknowledged(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
+        told = add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
         ended.report = replace(report, conditions=told)
 
 

@@ -15,9 +15,9 @@ from detector.domain.report import Report
 from detector.formats.edge_error import EdgeError
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import one_line
-from detector.render.annotations import error, warning
-from detector.render.job_summary import job_summary
-from detector.render.lines import decision_line
+from detector.render.annotations import format_error_annotation, format_warning_annotation
+from detector.render.job_summary import render_job_summary
+from detector.render.lines import format_decision
 from detector.settings import (
     CA_FILE,
     DISPLAY_ZONES,
@@ -65,15 +65,15 @@ def leave_word(job: Job, ended: Ended) -> None:
     for fault in ended.faults:
         job.door.say(f"detector: {fault}")
     if job.door.environ.get("GITHUB_ACTIONS") == "true":
-        lines = [error(_TITLE, one_line(one)) for one in ended.faults]
-        lines += [warning(_TITLE, one_line(one)) for one in ended.remarks]
+        lines = [format_error_annotation(_TITLE, one_line(one)) for one in ended.faults]
+        lines += [format_warning_annotation(_TITLE, one_line(one)) for one in ended.remarks]
         with suppress(OSError, ValueError):
             job.door.stderr.writelines(f"{line}\n" for line in lines)
     _summarise(job, ended)
     _hand_on(job, ended)
     if ended.advances:
         well = ended.code == 0 and _anything_seen(ended.report) and _anybody_told(job)
-        said = decision_line(ended.report, job.settings[DISPLAY_ZONES])
+        said = format_decision(ended.report, job.settings[DISPLAY_ZONES])
         ping(job, well, "\n".join((said, *ended.faults, *ended.remarks)))
 
 
@@ -81,7 +81,7 @@ def _summarise(job: Job, ended: Ended) -> None:
     path = job.options.summary or job.door.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
-    page = job_summary(ended.report, job.settings[DISPLAY_ZONES], (*ended.faults, *ended.remarks))
+    page = render_job_summary(ended.report, job.settings[DISPLAY_ZONES], (*ended.faults, *ended.remarks))
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(page)

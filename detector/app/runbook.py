@@ -6,7 +6,7 @@ from pathlib import Path
 
 import detector
 from detector.engine.catalog import load_rules
-from detector.render.explain import next_step
+from detector.render.explain import find_next_step
 
 _PACKAGE = Path(detector.__file__).resolve().parent
 PLACES = (_PACKAGE / "RUNBOOK.md", _PACKAGE.parent / "RUNBOOK.md")
@@ -21,4 +21,4 @@ def runbook() -> str:
 def next_steps() -> dict[str, str]:
     """Return by event type what its section says to do; where there is none, the rule's own first line."""
     text = runbook()
-    return {one.name: next_step(text, one.name) or one.doc for one in load_rules()}
+    return {one.name: find_next_step(text, one.name) or one.doc for one in load_rules()}

@@ -9,8 +9,8 @@ from detector.channels._channel import Told
 from detector.clients.slack_faults import BLOCKS, SlackError
 from detector.domain.condition import MessageRef
 from detector.formats.edge_error import EdgeError
-from detector.render.message import Item, Message
-from detector.render.message_slack import slack_payload, slack_plain
+from detector.render.message import MessageItem, Message
+from detector.render.message_slack import build_slack_payload, build_plain_payload
 from detector.settings import SLACK_API_URL, SLACK_CHANNEL, SLACK_TOKEN, Settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Telling:
         if refused:
             # What held the earlier messages takes no answer any more: told once, in a message of its own.
             items = {item.delivery_id for part in refused for item in part.items}
-            self._take(refused[0].only(item for item in message.items if item.delivery_id in items))
+            self._take(refused[0].keep_items(item for item in message.items if item.delivery_id in items))
         if self._failed is not None and not self._taken:
             raise self._failed
         self._edit(message)
@@ -90,9 +90,9 @@ class Telling:
     def _edit(self, message: Message) -> None:
         """Mark what has ended in the messages that told of it; that was told already, so nothing hangs on it."""
         for one in message.earlier:
-            where = {"channel": one.place.channel, "ts": one.place.ts}
+            where = {"channel": one.ref.channel, "ts": one.ref.ts}
             try:
-                self._call(UPDATE, {**slack_payload(one.message), **where})
+                self._call(UPDATE, {**build_slack_payload(one.message), **where})
             except EdgeError as error:
                 self._said.append(f"an earlier message could not be edited: {error}")
 
@@ -104,28 +104,28 @@ class Telling:
 def in_some_form(message: Message, post: Callable[[dict[str, Any]], T]) -> T:
     """Post the message with its blocks, or where Slack does not take those, once as plain text."""
     try:
-        return post(slack_payload(message))
+        return post(build_slack_payload(message))
     except SlackError as error:
         if error.code not in BLOCKS:
             raise
-        return post(slack_plain(message))
+        return post(build_plain_payload(message))
 
 
 def parted(message: Message) -> tuple[Message | None, dict[MessageRef, Message]]:
     """Return what is posted by itself, and what answers an earlier message, by that one's place."""
-    ends: dict[MessageRef, list[Item]] = {}
-    rest: list[Item] = []
+    ends: dict[MessageRef, list[MessageItem]] = {}
+    rest: list[MessageItem] = []
     for item in message.items:
-        if item.kind in _ENDS and item.places:
-            ends.setdefault(item.places[0], []).append(item)
+        if item.kind in _ENDS and item.refs:
+            ends.setdefault(item.refs[0], []).append(item)
         else:
             rest.append(item)
     if not ends:
         return message, {}
-    answers = {place: message.only(items) for place, items in ends.items()}
-    if rest or message.days or message.first:
-        root = message.only(rest) if rest else message.without_items()
-        return root, {place: answer.bare() for place, answer in answers.items()}
+    answers = {place: message.keep_items(items) for place, items in ends.items()}
+    if rest or message.days or message.is_first:
+        root = message.keep_items(rest) if rest else message.remove_items()
+        return root, {place: answer.strip_notes() for place, answer in answers.items()}
     return None, answers
 
 

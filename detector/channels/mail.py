@@ -27,8 +27,8 @@ from detector.formats.edge_error import (
 )
 from detector.formats.redaction import redacted_text
 from detector.render.message import Message
-from detector.render.message_html import html_of_message
-from detector.render.message_text import text_of_message
+from detector.render.message_html import render_html
+from detector.render.message_text import render_text
 from detector.settings import (
     CA_FILE,
     CHANNEL_TIMEOUT_SEC,
@@ -178,8 +178,8 @@ class Mail:
         mail["Auto-Submitted"] = "auto-generated"
         if message.kind == "critical":
             mail["Importance"] = "high"
-        mail.set_content(text_of_message(message, _MOST_ITEMS))
-        mail.add_alternative(html_of_message(message, _MOST_ITEMS), subtype="html")
+        mail.set_content(render_text(message, _MOST_ITEMS))
+        mail.add_alternative(render_html(message, _MOST_ITEMS), subtype="html")
         mail.set_boundary(
             f"=_{message.delivery_id}"
         )  # made of nothing random: the same delivery, the same bytes

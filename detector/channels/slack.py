@@ -21,7 +21,7 @@ from detector.formats.edge_error import (
     UNREACHABLE,
 )
 from detector.render.message import Message
-from detector.render.message_slack import slack_payload
+from detector.render.message_slack import build_slack_payload
 from detector.settings import (
     SLACK_API_URL,
     SLACK_CHANNEL,
@@ -128,7 +128,7 @@ class Webhook(_Slack):
 
     def shows(self, message: Message) -> str:
         """Return the payload that would be posted."""
-        return _shown("POST", slack_payload(message))
+        return _shown("POST", build_slack_payload(message))
 
 
 class Bot(_Slack):
@@ -152,13 +152,13 @@ class Bot(_Slack):
     def shows(self, message: Message) -> str:
         """Return every call that would be made, in its order."""
         root, ends = parted(message)
-        calls = [_shown(POST, slack_payload(root))] if root is not None else []
+        calls = [_shown(POST, build_slack_payload(root))] if root is not None else []
         calls += [
-            _shown(f"{POST} in the thread of {place.ts}", slack_payload(answer))
+            _shown(f"{POST} in the thread of {place.ts}", build_slack_payload(answer))
             for place, answer in ends.items()
         ]
         calls += [
-            _shown(f"{UPDATE} of {one.place.ts}", slack_payload(one.message)) for one in message.earlier
+            _shown(f"{UPDATE} of {one.ref.ts}", build_slack_payload(one.message)) for one in message.earlier
         ]
         return "\n".join(calls)
 

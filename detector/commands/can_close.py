@@ -19,7 +19,7 @@ from detector.reconciliation.close_check.order import ALLOW, BUY, REFUSE, SELL, 
 from detector.reconciliation.close_check.verdict import decide_close
 from detector.reconciliation.freshness import describe_age, explain_unreliable
 from detector.reconciliation.repair_plan.trade_claims import list_claims, build_trade_title
-from detector.render.close_verdict import Asked, verdict_document, verdict_lines
+from detector.render.close_verdict import CloseRequest, build_verdict_document, render_verdict
 from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
 
 _CODES = {ALLOW: 0, REFUSE: 1}
@@ -95,9 +95,9 @@ def command(door: Door, /, **options: Any) -> int:
     verdict = _verdict(close, found)
     asked = _asked(close, found)
     told = (
-        show_json(door, verdict_document(verdict, asked))
+        show_json(door, build_verdict_document(verdict, asked))
         if options["as_json"]
-        else show_lines(door, verdict_lines(verdict, asked))
+        else show_lines(door, render_verdict(verdict, asked))
     )
     return told or _CODES.get(verdict.decision, _CANNOT_TELL)
 
@@ -134,9 +134,9 @@ def _verdict(close: CloseOrder, found: Seen) -> CloseVerdict:
     return decide_close(close, found.facts, found.asks_runtime)
 
 
-def _asked(close: CloseOrder, found: Seen) -> Asked:
+def _asked(close: CloseOrder, found: Seen) -> CloseRequest:
     trade = found.words["trade"]
-    return Asked(
+    return CloseRequest(
         close,
         found.age,
         found.settings[TRUTH_MAX_AGE_SEC],

@@ -20,10 +20,10 @@ from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.engine.run_rules import ERRORS_RULE
 from detector.formats.strict_json import MAX_BYTES, DocumentError, parse, pretty
-from detector.ledger import acknowledged
+from detector.ledger import add_receipts
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.render.document import artifact_document, stdout_document
-from detector.render.lines import decision_line, resolved_lines
+from detector.render.document import build_artifact_document, build_stdout_document
+from detector.render.lines import format_decision, render_resolved
 from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings, has_any_source
 from detector.storage import file as local
 
@@ -81,7 +81,7 @@ def detect(door: Door, options: Options) -> int:
     report = evaluate(snapshot, held.memory, settings)
     printed = _print(door, report, options, settings)
     if not options.quiet:
-        for line in (*resolved_lines(report), decision_line(report, settings[DISPLAY_ZONES])):
+        for line in (*render_resolved(report), format_decision(report, settings[DISPLAY_ZONES])):
             door.say(line)
     stored = (
         not options.artifact
@@ -145,13 +145,13 @@ def _from_file(door: Door, path: Path, expected: ExpectedMemory) -> Memory:
 def _print(door: Door, report: Report, options: Options, settings: Settings) -> bool:
     """Print the document; return whether stdout took it, which is the receipt of this channel."""
     if options.nagios:
-        from detector.render.nagios import plugin_line
+        from detector.render.nagios import format_plugin_line
 
-        text = plugin_line(report) + "\n"
+        text = format_plugin_line(report) + "\n"
     elif options.report:
-        text = pretty(artifact_document(_acknowledged(report), settings[ARTIFACT] == "full"))
+        text = pretty(build_artifact_document(_acknowledged(report), settings[ARTIFACT] == "full"))
     else:
-        text = pretty(stdout_document(report))
+        text = pretty(build_stdout_document(report))
     printed = door.show(text)
     if not printed:
         door.say("detector: what is owed stays owed")
@@ -159,7 +159,7 @@ def _print(door: Door, report: Report, options: Options, settings: Settings) -> 
 
 
 def _acknowledged(report: Report) -> Report:
-    told = acknowledged(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
+    told = add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
     return replace(report, conditions=told)
 
 
@@ -167,7 +167,7 @@ def _store(door: Door, report: Report, path: str, told: bool, settings: Settings
     """Write the artifact, with a receipt only where all was told: a plugin's one line shows the worst three."""
     kept = _acknowledged(report) if told else report
     try:
-        local.write(Path(path), pretty(artifact_document(kept, settings[ARTIFACT] == "full")))
+        local.write(Path(path), pretty(build_artifact_document(kept, settings[ARTIFACT] == "full")))
     except OSError as error:
         door.say(f"detector: the artifact {path} could not be written ({error.strerror or error})")
         return False
@@ -176,9 +176,9 @@ def _store(door: Door, report: Report, path: str, told: bool, settings: Settings
 
 def _exit_code(report: Report, options: Options, delivered: bool) -> int:
     if options.nagios:
-        from detector.render.nagios import plugin_code
+        from detector.render.nagios import get_exit_code
 
-        return plugin_code(report)
+        return get_exit_code(report)
     if not delivered:
         return 3
     if any(event.type == ERRORS_RULE and not event.held for event in report.events):

@@ -14,7 +14,7 @@ from detector.engine.catalog import load_rules, find_rule
 from detector.formats.strict_json import clipped
 from detector.ledger.run import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
-from detector.render.explain import code_lines, explain_lines, section_of
+from detector.render.explain import explain_code, explain_rule, find_section
 from detector.settings import Settings
 
 _LONGEST_CODE = 6
@@ -39,15 +39,15 @@ def _code(number: str) -> Iterator[str]:
     entry = find_code_entry(int(number)) if len(number) <= _LONGEST_CODE else None
     if entry is None:
         raise Refused(f"no known source says what code {clipped(number)} means")
-    return code_lines(entry, find_rule(entry.event) if entry.event else None)
+    return explain_code(entry, find_rule(entry.event) if entry.event else None)
 
 
 def _event(name: str, settings: Settings) -> Iterator[str]:
     one = find_rule(name)
     if one is None:
         raise Refused(f"no event is named {clipped(name)!r}; the nearest known one is {_nearest(name)!r}")
-    yield from explain_lines(one, settings, OCCURRENCE_LOOKBACK_SEC)
-    section = section_of(runbook(), name)
+    yield from explain_rule(one, settings, OCCURRENCE_LOOKBACK_SEC)
+    section = find_section(runbook(), name)
     if section:
         yield ""
         yield section

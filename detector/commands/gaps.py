@@ -188,7 +188,7 @@ def _files(schedule: Written) -> dict[str, Any]:
 
 
 def _shown(door: Door, report: GapReport, read: dict[str, Any], settings: Settings | None) -> int:
-    from detector.render.gaps import gap_document, gap_lines
+    from detector.render.gaps import build_gap_document, render_gap_report
 
     state = read.get("workflow_state")
     if state not in {None, "active"}:
@@ -196,8 +196,8 @@ def _shown(door: Door, report: GapReport, read: dict[str, Any], settings: Settin
     if not any(lane.trigger == DISPATCH for lane in report.lanes):
         door.say("gaps: no Worker configuration was read; its lanes are not judged (--worker FILE)")
     if settings is None:
-        return show_json(door, gap_document(report, read))
-    return show_lines(door, gap_lines(report, settings[DISPLAY_ZONES]))
+        return show_json(door, build_gap_document(report, read))
+    return show_lines(door, render_gap_report(report, settings[DISPLAY_ZONES]))
 
 
 def _code(report: GapReport, fails: str | None) -> int:

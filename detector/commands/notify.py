@@ -44,8 +44,8 @@ def command(
     path = Path(artifact)
     raw, report = recalled(path, door.clock())
     least = floors(channels)
-    run = ledger.Run(max(door.clock(), report.taken_at), settings, generation=report.generation, floors=least)
-    owed = ledger.outstanding(report.conditions, run, tuple(least), settings.files.get(MUTES.name, ()))
+    run = ledger.RunContext(max(door.clock(), report.taken_at), settings, generation=report.generation, min_severities=least)
+    owed = ledger.list_due_notices(report.conditions, run, tuple(least), settings.files.get(MUTES.name, ()))
     delivery = deliver(door, settings, replace(report, owed=owed), link, dry_run)
     if dry_run:
         return show_lines(door, shown_lines(channels, delivery.shown))

@@ -20,7 +20,7 @@ from detector.reconciliation.freshness import describe_age, explain_unreliable
 from detector.reconciliation.repair_plan.plan import build_items
 from detector.reconciliation.repair_plan.reopened import list_exposed, explain_stop
 from detector.reconciliation.repair_plan.store_state import explain_incomplete_stores
-from detector.render.plan import Plan, plan_document, plan_lines
+from detector.render.plan import Plan, build_plan_document, render_plan
 from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
 from detector.storage import file as local
 
@@ -50,12 +50,12 @@ def command(
     look = Look(("broker", "stores", *STATUS, "ecs"), now, collect, at_its_own_time=True)
     found = seen(door, settings, look, lambda given: _before(door, previous, given))
     plan = _plan(found)
-    told = show_json(door, plan_document(plan)) if as_json else show_lines(door, plan_lines(plan))
+    told = show_json(door, build_plan_document(plan)) if as_json else show_lines(door, render_plan(plan))
     return told or _code(plan)
 
 
 def _code(plan: Plan) -> int:
-    if plan.doubt is not None or plan.blind is not None:
+    if plan.doubt is not None or plan.stores_doubt is not None:
         return _CANNOT_TELL
     return _DIFFER if plan.items else _AGREE
 

@@ -18,7 +18,7 @@ from detector.app.scheduler_proof import LOOKS_BACK, Looking, healthz, wait
 from detector.formats.edge_error import MISSING, EdgeError
 from detector.formats.strict_json import clipped
 from detector.formats.times import text_of
-from detector.render.proof import health_lines, proven_line, run_line, seen_line
+from detector.render.proof import render_health, format_proof, format_run, format_insufficient_runs
 from detector.settings.kinds import find_url_fault
 
 _NOT_PROVEN, _NOT_TOLD = 1, 3
@@ -95,7 +95,7 @@ def _asked_first(looking: Looking) -> int:
     if is_misconfigured(health):
         said = f"not proven: the Worker is configured wrongly: {problems_of(health)}"
         return show_lines(door, [said]) or _NOT_PROVEN
-    taken = show_lines(door, health_lines(health))
+    taken = show_lines(door, render_health(health))
     wait(looking)
     return taken
 
@@ -134,9 +134,9 @@ def _worker_url(door: Door, given: str | None) -> str:
 
 def _concluded(looking: Looking) -> int:
     door, seen = looking.door, looking.seen
-    lines = [f"seen: {seen_line(words, runs)}" for words, runs in (seen.lesser if seen else ())]
+    lines = [f"seen: {format_insufficient_runs(words, runs)}" for words, runs in (seen.lesser if seen else ())]
     if looking.found and looking.proven:
-        show_lines(door, [*lines, proven_line(looking.found)])
+        show_lines(door, [*lines, format_proof(looking.found)])
         return 0
     fault = f"GitHub's list of runs: {looking.why}" if looking.why else None
     if looking.silent:
@@ -154,7 +154,7 @@ def _concluded(looking: Looking) -> int:
 def _why_not(looking: Looking) -> Iterator[str]:
     """Yield what is missing, and what the Worker says: its last tick says whether it had anything to do."""
     if looking.found:
-        yield f"not proven: {run_line(looking.found)} is there, but /healthz does not bear it out: {looking.against}"
+        yield f"not proven: {format_run(looking.found)} is there, but /healthz does not bear it out: {looking.against}"
         return
     yield f"not proven: no such run since {text_of(looking.started_at)}"
     yield _NEEDED
@@ -162,7 +162,7 @@ def _why_not(looking: Looking) -> Iterator[str]:
         health: Mapping[str, Any] = healthz(looking, 0)
     except EdgeError:
         return
-    yield from health_lines(health)
+    yield from render_health(health)
     if health.get("mode") == "absent":
         yield (
             "In absent mode the Worker dispatches only where no run succeeded: prove it over the first tick of a day or "

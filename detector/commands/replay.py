@@ -91,13 +91,13 @@ def _replay(door: Door, paths: tuple[Path, ...], settings: Settings, as_json: bo
     replay = Replay(settings)
     for snapshot in _snapshots(door, paths, settings):
         for change in replay.step(snapshot):
-            line = json.dumps(replayed.change_document(change)) if as_json else replayed.change_line(change)
+            line = json.dumps(replayed.build_change_document(change)) if as_json else replayed.format_change(change)
             show_lines(door, [line])
     if as_json:
-        show_lines(door, [json.dumps(replayed.summary_document(replay.summary))])
+        show_lines(door, [json.dumps(replayed.build_summary_document(replay.summary))])
     else:
         show(door, "\n")
-        show_lines(door, replayed.summary_lines([("summary", replay.summary)]))
+        show_lines(door, replayed.render_summaries([("summary", replay.summary)]))
     return 0
 
 
@@ -105,10 +105,10 @@ def _compare(door: Door, paths: tuple[Path, ...], settings: Settings, changed: S
     first, second = Replay(settings), Replay(changed)
     for snapshot in _snapshots(door, paths, settings):
         for side, change in difference(first.step(snapshot), second.step(snapshot)):
-            show_lines(door, [replayed.difference_line("now" if side == "first" else "then", change)])
+            show_lines(door, [replayed.format_difference("now" if side == "first" else "then", change)])
     show(door, "\n")
     return show_lines(
-        door, replayed.summary_lines([("now", first.summary), ("then (--set)", second.summary)])
+        door, replayed.render_summaries([("now", first.summary), ("then (--set)", second.summary)])
     )
 
 
@@ -119,7 +119,7 @@ def _run_script(door: Door, path: Path, gap: float | None, settings: Settings) -
         faults = 0
         for ran in Runner(script, own).run(_times(script.start, gap, sum(s.repeat for s in script.steps))):
             faults += len(ran.faults)
-            show_lines(door, [replayed.step_line(ran)])
+            show_lines(door, [replayed.format_step(ran)])
     except (ScriptError, DocumentError, tomllib.TOMLDecodeError) as error:
         raise Refused(f"{path.name}: {error}") from None
     show_lines(door, [f"{script.about}  {'as written' if not faults else f'{faults} faults'}".strip()])

@@ -7,7 +7,7 @@ import click
 from detector.app.context import Door
 from detector.app.output import show_json, show_lines
 from detector.engine.catalog import load_rules
-from detector.render.rules import rules_document, rules_lines
+from detector.render.rules import build_rules_document, render_rules
 
 
 @click.command(epilog="Example: python -m detector rules --json")
@@ -18,5 +18,5 @@ def command(door: Door, /, as_json: bool, env_file: str | None) -> int:
     """Show every rule: its kind, its severity, when it fires, when it escalates, its limits in force."""
     settings = door.settings(env_file)
     if as_json:
-        return show_json(door, rules_document(load_rules(), settings))
-    return show_lines(door, rules_lines(load_rules(), settings))
+        return show_json(door, build_rules_document(load_rules(), settings))
+    return show_lines(door, render_rules(load_rules(), settings))

@@ -12,13 +12,13 @@ from detector.app.output import show_json, show_lines
 from detector.engine.catalog import load_readers
 from detector.engine.coverage import SignalCoverage
 from detector.engine.decision import Decision
-from detector.render.schemas import artifact_schema, output_schema, snapshot_schema
+from detector.render.schemas import build_artifact_schema, build_output_schema, build_snapshot_schema
 
 READ_BY_THE_DOOR = ("sources", "previous")
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
-    "snapshot": lambda: snapshot_schema({*load_readers(), *READ_BY_THE_DOOR}),
-    "output": output_schema,
-    "artifact": lambda: artifact_schema({"decision": Decision, "coverage": SignalCoverage}),
+    "snapshot": lambda: build_snapshot_schema({*load_readers(), *READ_BY_THE_DOOR}),
+    "output": build_output_schema,
+    "artifact": lambda: build_artifact_schema({"decision": Decision, "coverage": SignalCoverage}),
 }
 
 

@@ -6,7 +6,7 @@ import click
 
 from detector.app.context import Door
 from detector.app.output import show_json, show_lines
-from detector.render.settings import example_lines, settings_document, settings_lines
+from detector.render.settings import render_env_example, build_settings_document, render_settings
 
 
 @click.command(epilog="Example: python -m detector settings --json")
@@ -22,8 +22,8 @@ def command(door: Door, /, as_json: bool, example: bool, env_file: str | None) -
     Secrets are masked. Whatever cannot be used is refused: all faults at once, exit 2.
     """
     if example:
-        return show_lines(door, example_lines())
+        return show_lines(door, render_env_example())
     settings = door.settings(env_file)
     if as_json:
-        return show_json(door, settings_document(settings))
-    return show_lines(door, settings_lines(settings))
+        return show_json(door, build_settings_document(settings))
+    return show_lines(door, render_settings(settings))

@@ -16,7 +16,7 @@ from detector.commands.notify import UNDELIVERED, required_channels, shown_lines
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import clipped, one_line
 from detector.formats.times import text_of
-from detector.render.lines import shown_time
+from detector.render.lines import format_in_zones
 from detector.render.message import Message
 from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Settings, list_secrets
 
@@ -64,7 +64,7 @@ def _message(door: Door, settings: Settings, channel: Channel) -> Message:
         items=(),
         delivery_id=sha256(f"test|{runtime}|{channel.name}|{text_of(now)}".encode()).hexdigest()[:16],
         sent_at=now,
-        at=shown_time(now, settings[DISPLAY_ZONES]) or text_of(now),
+        at=format_in_zones(now, settings[DISPLAY_ZONES]) or text_of(now),
         notes=(f"This is a test. Alerts that are at least {channel.least} arrive here the same way.",),
     )
 

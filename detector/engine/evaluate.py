@@ -72,18 +72,18 @@ def evaluate(
     files = _get_files(settings)
     facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous.before), files.closures)
     judgement = engine.run_rules(load_rules() if rules is None else rules, facts, settings)
-    run_context = ledger.Run(
+    run_context = ledger.RunContext(
         snapshot.taken_at,
         settings,
         generation=previous.generation + 1,
-        new_look=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
-        remembers=previous.kept,
-        floors=channels if isinstance(channels, Mapping) else {},
+        is_new_snapshot=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
+        has_memory=previous.kept,
+        min_severities=channels if isinstance(channels, Mapping) else {},
     )
     step = ledger.advance(previous.conditions, judgement, run_context, tuple(channels), files.mutes)
     active = _sort_by_severity(condition for condition in step.conditions.values() if condition.is_active)
     coverage = compute_coverage(judgement, {condition.type for condition in active})
-    notices = [notice for channel in channels for notice in step.owed[channel]]
+    notices = [notice for channel in channels for notice in step.due_notices[channel]]
     return Report(
         generation=previous.generation + 1,
         taken_at=snapshot.taken_at,
@@ -103,7 +103,7 @@ def evaluate(
         gap=_measure_gap(previous, facts, settings),
         unread=list_unread_sections(snapshot),
         snapshot={"taken_at": snapshot.taken_at, "runtime": snapshot.runtime, **_drop_previous(snapshot.sections)},
-        owed=step.owed,
+        owed=step.due_notices,
     )
 
 
@@ -136,8 +136,8 @@ def _update_sessions(
     previous: Memory, coverage: Sequence[SignalCoverage], active: Sequence[Condition], facts: Facts
 ) -> tuple[SessionDay, ...]:
     unknown = tuple(entry.title for entry in coverage if entry.state == "not seen")
-    observation = ledger.Look(facts.taken_at, previous.taken_at, len(coverage), unknown, tuple(active))
-    return ledger.tallied(previous.sessions, observation, facts.closures)
+    observation = ledger.ObservedRun(facts.taken_at, previous.taken_at, len(coverage), unknown, tuple(active))
+    return ledger.count_run(previous.sessions, observation, facts.closures)
 
 
 def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:

@@ -5,11 +5,11 @@ came in since, and `taken_at`. No clock, no outside world. An alert is owed unti
 channel took it.
 """
 
-from detector.ledger.advance import Advance, advance, outstanding
-from detector.ledger.owed import acknowledged
-from detector.ledger.run import Run
-from detector.ledger.sessions import Look, summarised, tallied, untold
+from detector.ledger.advance import LedgerState, advance, list_due_notices
+from detector.ledger.owed import add_receipts
+from detector.ledger.run import RunContext
+from detector.ledger.sessions import ObservedRun, mark_summarized, count_run, list_due_days
 
 __all__ = [
-    "Advance", "Look", "Run", "acknowledged", "advance", "outstanding", "summarised", "tallied", "untold",
+    "LedgerState", "ObservedRun", "RunContext", "add_receipts", "advance", "list_due_notices", "mark_summarized", "count_run", "list_due_days",
 ]  # fmt: skip

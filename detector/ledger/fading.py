@@ -9,15 +9,15 @@ from detector.domain.condition import Condition
 from detector.domain.judgement import RuleVerdict
 from detector.domain.rule import OCCURRENCE
 from detector.formats.times import seconds_between
-from detector.ledger.run import Run, ended, noted, passed
+from detector.ledger.run import RunContext, close_condition, add_transition, close_if_passed
 from detector.settings import REOPEN_WITHIN_SEC, Setting
 
 KEEP_FOR = timedelta(days=7)
-_GOODS_TO_RESOLVE = 2
+_GOOD_STREAK_TO_RESOLVE = 2
 
 
-def not_fired(
-    old: Condition, verdict: RuleVerdict, why: str, run: Run, lookback: Setting[float] | None
+def advance_not_firing(
+    old: Condition, verdict: RuleVerdict, why: str, run: RunContext, lookback: Setting[float] | None
 ) -> Condition | None:
     """Return the condition after any other verdict, or None where nothing is left to remember.
 
@@ -26,41 +26,41 @@ def not_fired(
     if old.phase == "ended":
         return old
     if verdict == "retired":
-        return ended(old, "retired", run.taken_at, run)
+        return close_condition(old, "retired", run.taken_at, run)
     if old.kind == OCCURRENCE and (verdict == "good" or not old.ongoing):
-        return passed(old, lookback, run)
+        return close_if_passed(old, lookback, run)
     if verdict == "good":
-        return _good(old, run)
-    return _unseen(old, why, run)
+        return _advance_good(old, run)
+    return _advance_unknown(old, why, run)
 
 
-def _good(old: Condition, run: Run) -> Condition | None:
+def _advance_good(old: Condition, run: RunContext) -> Condition | None:
     if not old.receipts and not old.owing:
         return None
     since = old.good_since or run.taken_at
-    goods = old.goods + (run.new_look or not old.goods)
+    good_streak = old.goods + (run.is_new_snapshot or not old.goods)
     condition = replace(
         old,
         phase="recovering",
-        goods=goods,
+        goods=good_streak,
         good_since=since,
         last_good=run.taken_at,
         escalated=False,
         held_since=None,
         held_why=None,
-        transitions=old.transitions if old.goods else noted(old, run, "good"),
+        transitions=old.transitions if old.goods else add_transition(old, run, "good"),
     )
-    calm = run.settings[REOPEN_WITHIN_SEC] if old.returns else 0
-    if goods >= _GOODS_TO_RESOLVE and seconds_between(since, run.taken_at) >= calm:
-        return ended(condition, "resolved", since, run)
+    calm_sec = run.settings[REOPEN_WITHIN_SEC] if old.returns else 0
+    if good_streak >= _GOOD_STREAK_TO_RESOLVE and seconds_between(since, run.taken_at) >= calm_sec:
+        return close_condition(condition, "resolved", since, run)
     return condition
 
 
-def _unseen(old: Condition, why: str, run: Run) -> Condition:
+def _advance_unknown(old: Condition, why: str, run: RunContext) -> Condition:
     since = old.held_since or run.taken_at
     if run.taken_at - since >= KEEP_FOR:
-        return ended(old, "unwatched", run.taken_at, run)
+        return close_condition(old, "unwatched", run.taken_at, run)
     if old.phase == "recovering":
         return replace(old, goods=0, good_since=None, held_since=since, held_why=why)
-    steps = old.transitions if old.phase == "held" else noted(old, run, "held")
-    return replace(old, phase="held", held_since=since, held_why=why, transitions=steps)
+    transitions = old.transitions if old.phase == "held" else add_transition(old, run, "held")
+    return replace(old, phase="held", held_since=since, held_why=why, transitions=transitions)

@@ -13,32 +13,32 @@ from detector.domain.condition import Condition
 from detector.domain.judgement import SignedFinding
 from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Lasts
 from detector.formats.times import seconds_between, whole
-from detector.ledger.run import Run, noted, passed
+from detector.ledger.run import RunContext, add_transition, close_if_passed
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
 _GAPPED_OBSERVATIONS = 3
 
 
-def fired(old: Condition | None, signed: SignedFinding, run: Run, owes: bool) -> Condition:
+def advance_firing(old: Condition | None, signed: SignedFinding, run: RunContext, undelivered: bool) -> Condition:
     """Return the condition after a firing verdict; `owes` says that its last episode is not told to its end."""
-    if old is None or _is_new_episode(old, run, owes):
-        return _judged(_begun(signed, run), signed, run)
+    if old is None or _is_new_episode(old, run, undelivered):
+        return _apply_finding(_start_episode(signed, run), signed, run)
     if old.kind == OCCURRENCE:
-        return _judged(_occurred(old, signed, run), signed, run)
+        return _apply_finding(_record_occurrence(old, signed, run), signed, run)
     if old.phase in ("firing", "held"):
-        return _judged(_continued(old, run), signed, run)
-    return _judged(_returned(old, signed, run), signed, run)
+        return _apply_finding(_keep_firing(old, run), signed, run)
+    return _apply_finding(_start_firing_again(old, signed, run), signed, run)
 
 
-def _is_new_episode(old: Condition, run: Run, owes: bool) -> bool:
-    if old.phase != "ended" or owes or old.kind == OCCURRENCE:
+def _is_new_episode(old: Condition, run: RunContext, undelivered: bool) -> bool:
+    if old.phase != "ended" or undelivered or old.kind == OCCURRENCE:
         return False
     if old.ending != "resolved":
         return True
     return seconds_between(old.ended_at or old.last_seen, run.taken_at) > run.settings[REOPEN_WITHIN_SEC]
 
 
-def _begun(signed: SignedFinding, run: Run) -> Condition:
+def _start_episode(signed: SignedFinding, run: RunContext) -> Condition:
     finding = signed.finding
     return Condition(
         signature=signed.signature,
@@ -57,14 +57,14 @@ def _begun(signed: SignedFinding, run: Run) -> Condition:
     )
 
 
-def _continued(old: Condition, run: Run) -> Condition:
+def _keep_firing(old: Condition, run: RunContext) -> Condition:
     elapsed = seconds_between(old.last_seen, run.taken_at)
     near = elapsed <= run.settings[GAP_SEC]
     counts = near and old.phase == "firing"
     return replace(
         old,
         phase="firing",
-        observations=old.observations + run.new_look,
+        observations=old.observations + run.is_new_snapshot,
         lasted_sec=old.lasted_sec + (elapsed if counts else 0),
         gapped=old.gapped or not near,
         held_since=None,
@@ -72,7 +72,7 @@ def _continued(old: Condition, run: Run) -> Condition:
     )
 
 
-def _returned(old: Condition, signed: SignedFinding, run: Run) -> Condition:
+def _start_firing_again(old: Condition, signed: SignedFinding, run: RunContext) -> Condition:
     """Return a condition that fires again within its episode: told again where it matters."""
     was_resolved = old.phase == "ended"
     returns = old.returns + 1 if signed.money else max(old.returns, int(was_resolved))
@@ -94,15 +94,15 @@ def _returned(old: Condition, signed: SignedFinding, run: Run) -> Condition:
             name: replace(receipt, ended=receipt.ended and run.is_below(name, signed.finding.severity))
             for name, receipt in old.receipts.items()
         },
-        transitions=noted(old, run, "again" if returns > old.returns else "firing"),
+        transitions=add_transition(old, run, "again" if returns > old.returns else "firing"),
     )
 
 
-def _occurred(old: Condition, signed: SignedFinding, run: Run) -> Condition:
+def _record_occurrence(old: Condition, signed: SignedFinding, run: RunContext) -> Condition:
     at, ended = signed.finding.at, old.phase == "ended"
-    afresh = at is not None and (old.occurred_at is None or at > old.occurred_at)
-    if not afresh and not (ended and signed.finding.ongoing):
-        return _goes_on(old, signed, run)
+    is_new = at is not None and (old.occurred_at is None or at > old.occurred_at)
+    if not is_new and not (ended and signed.finding.ongoing):
+        return _keep_occurrence(old, signed, run)
     return replace(
         old,
         phase="firing",
@@ -110,35 +110,35 @@ def _occurred(old: Condition, signed: SignedFinding, run: Run) -> Condition:
         noticed_at=run.taken_at,
         first_seen=run.taken_at if ended else old.first_seen,
         generation=run.generation if ended else old.generation,
-        observations=1 if ended else old.observations + run.new_look,
+        observations=1 if ended else old.observations + run.is_new_snapshot,
         peak=signed.finding.severity if ended else old.peak,
         ended_at=None,
         ending=None,
         held_since=None,
         held_why=None,
         returns=old.returns + 1,
-        transitions=noted(old, run, "again"),
+        transitions=add_transition(old, run, "again"),
     )
 
 
-def _goes_on(old: Condition, signed: SignedFinding, run: Run) -> Condition:
+def _keep_occurrence(old: Condition, signed: SignedFinding, run: RunContext) -> Condition:
     """Return an occurrence that did not occur again: what is not over, or is only now, stays listed."""
-    seen = replace(
+    kept = replace(
         old,
         phase="firing" if old.phase == "held" else old.phase,
-        observations=old.observations + run.new_look,
+        observations=old.observations + run.is_new_snapshot,
         held_since=None,
         held_why=None,
     )
     if signed.finding.ongoing or old.ongoing:
-        return replace(seen, noticed_at=run.taken_at)
-    return passed(seen, signed.rule.declaration.lookback, run)
+        return replace(kept, noticed_at=run.taken_at)
+    return close_if_passed(kept, signed.rule.declaration.lookback, run)
 
 
-def _judged(condition: Condition, signed: SignedFinding, run: Run) -> Condition:
+def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext) -> Condition:
     """Return the condition with what this finding says: severity, numbers, and what lasted long enough."""
     finding = signed.finding
-    worse = _satisfied(condition, signed.get_duration("critical_after"), finding.proven_sec, run.settings)
+    worse = _has_lasted(condition, signed.get_duration("critical_after"), finding.proven_sec, run.settings)
     severity = CRITICAL if worse else finding.severity
     changed = severity != condition.severity or not condition.transitions
     condition = replace(
@@ -149,43 +149,43 @@ def _judged(condition: Condition, signed: SignedFinding, run: Run) -> Condition:
         ongoing=finding.ongoing,
         summary=finding.summary,
         observed=whole(finding.observed) if isinstance(finding.observed, float) else finding.observed,
-        limit=_limit(finding.limit, run.settings),
+        limit=_get_limit(finding.limit, run.settings),
         setting=finding.limit.name if finding.limit else None,
         last_seen=max(run.taken_at, condition.last_seen),
         evidence=tuple(dict.fromkeys((*condition.evidence, *signed.evidence))),
-        transitions=noted(condition, run, severity) if changed else condition.transitions,
+        transitions=add_transition(condition, run, severity) if changed else condition.transitions,
     )
-    listed = signed.get_duration("listed_after")
+    listed_after = signed.get_duration("listed_after")
     return replace(
         condition,
         listed=condition.listed
-        or listed is None
-        or _satisfied(condition, listed, finding.proven_sec, run.settings),
-        confirmed=condition.confirmed or _confirmed(condition, signed, run),
-        escalated=_satisfied(condition, signed.get_duration("escalates"), finding.proven_sec, run.settings),
+        or listed_after is None
+        or _has_lasted(condition, listed_after, finding.proven_sec, run.settings),
+        confirmed=condition.confirmed or _is_confirmed(condition, signed, run),
+        escalated=_has_lasted(condition, signed.get_duration("escalates"), finding.proven_sec, run.settings),
     )
 
 
-def _confirmed(condition: Condition, signed: SignedFinding, run: Run) -> bool:
-    at_once = signed.money or signed.finding.confirmed or not run.remembers
+def _is_confirmed(condition: Condition, signed: SignedFinding, run: RunContext) -> bool:
+    at_once = signed.money or signed.finding.confirmed or not run.has_memory
     return at_once or not signed.rule.declaration.confirm or condition.observations > 1
 
 
-def _satisfied(condition: Condition, need: Lasts | None, proven: float | None, settings: Settings) -> bool:
+def _has_lasted(condition: Condition, need: Lasts | None, proven: float | None, settings: Settings) -> bool:
     if need is None or (need.at is not None and condition.severity != need.at):
         return False
     if need.observations is not None and condition.observations < need.observations:
         return False
     if need.seconds is None:
         return True
-    wanted = settings[need.seconds] if isinstance(need.seconds, Setting) else need.seconds
+    min_sec = settings[need.seconds] if isinstance(need.seconds, Setting) else need.seconds
     if proven is not None:
-        return proven >= wanted
-    return condition.lasted_sec >= wanted or (
+        return proven >= min_sec
+    return condition.lasted_sec >= min_sec or (
         condition.gapped and condition.observations >= _GAPPED_OBSERVATIONS
     )
 
 
-def _limit(setting: Setting[Any] | None, settings: Settings) -> float | str | None:
+def _get_limit(setting: Setting[Any] | None, settings: Settings) -> float | str | None:
     value: float | str | None = settings[setting] if setting is not None else None
     return value

@@ -12,11 +12,11 @@ from detector.formats.times import seconds_between
 from detector.settings import Setting, Settings
 
 OCCURRENCE_LOOKBACK_SEC = 3600.0
-_MOST_TRANSITIONS = 20
+_MAX_TRANSITIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunContext:
     """The run that advances the ledger.
 
     `new_look` is False where this snapshot is not newer than the memory: a second look at the same
@@ -27,26 +27,26 @@ class Run:
     taken_at: datetime
     settings: Settings
     generation: int = 1
-    new_look: bool = True
-    remembers: bool = True
-    floors: Mapping[str, Severity] = field(default_factory=dict)
+    is_new_snapshot: bool = True
+    has_memory: bool = True
+    min_severities: Mapping[str, Severity] = field(default_factory=dict)
 
     def is_below(self, channel: str, severity: Severity) -> bool:
         """Whether the severity is lower than the lowest that this channel is told of."""
-        floor = self.floors.get(channel)
-        return floor is not None and RANK[severity] < RANK[floor]
+        min_severity = self.min_severities.get(channel)
+        return min_severity is not None and RANK[severity] < RANK[min_severity]
 
 
-def passed(old: Condition, lookback: Setting[float] | None, run: Run) -> Condition:
+def close_if_passed(old: Condition, lookback: Setting[float] | None, run: RunContext) -> Condition:
     """Return an occurrence: it leaves the list once its look-back is over, and never resolves."""
     own = run.settings[lookback] if lookback is not None else 0
     over = seconds_between(old.noticed_at or old.first_seen, run.taken_at) > max(own, OCCURRENCE_LOOKBACK_SEC)
     if old.phase == "ended" or not over:
         return old
-    return ended(old, "passed", run.taken_at, run)
+    return close_condition(old, "passed", run.taken_at, run)
 
 
-def ended(old: Condition, ending: Ending, at: datetime, run: Run) -> Condition:
+def close_condition(old: Condition, ending: Ending, at: datetime, run: RunContext) -> Condition:
     """Return the condition at its end."""
     return replace(
         old,
@@ -55,10 +55,10 @@ def ended(old: Condition, ending: Ending, at: datetime, run: Run) -> Condition:
         ended_at=at,
         escalated=False,
         because_of=None,
-        transitions=noted(old, run, ending),
+        transitions=add_transition(old, run, ending),
     )
 
 
-def noted(old: Condition, run: Run, to: str) -> tuple[Transition, ...]:
+def add_transition(old: Condition, run: RunContext, to: str) -> tuple[Transition, ...]:
     """Return the condition's transitions with one more, the newest kept."""
-    return (*old.transitions, Transition(run.taken_at, to))[-_MOST_TRANSITIONS:]
+    return (*old.transitions, Transition(run.taken_at, to))[-_MAX_TRANSITIONS:]

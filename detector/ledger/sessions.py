@@ -13,89 +13,89 @@ from detector.formats.times import seconds_between
 from detector.market.closures import Closures
 from detector.market.hours import MarketUnknown, Session, to_new_york_day, get_session_on
 
-_MOST_DAYS = 4  # the running one and the last three that are over
-_LOOK_BACK_DAYS = 6
-_MOST_CONDITIONS = 30
+_MAX_DAYS = 4  # the running one and the last three that are over
+_LOOKBACK_DAYS = 6
+_MAX_CONDITIONS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ObservedRun:
     """One run as a session counts it: when, when the one before was, what was not seen, and what holds."""
 
     taken_at: datetime
-    before: datetime | None
+    previous_at: datetime | None
     signals: int
-    unseen: tuple[str, ...]
+    missing: tuple[str, ...]
     active: tuple[Condition, ...]
 
 
-def tallied(days: Sequence[SessionDay], look: Look, closures: Closures) -> tuple[SessionDay, ...]:
+def count_run(days: Sequence[SessionDay], run: ObservedRun, closures: Closures) -> tuple[SessionDay, ...]:
     """Return the days with this run counted; a day at which nobody looked is there with no run.
 
     Where the calendar cannot say what is a session, nothing is counted.
     """
-    known = {one.day: one for one in days}
+    by_day = {session_day.day: session_day for session_day in days}
     try:
-        for day, session in _begun_sessions(look, closures):
-            if session.is_open_at(look.taken_at):
-                known[day] = _counted(known.get(day) or _fresh(day, session), look)
-            elif look.before is not None and session.closes > look.before:
-                known.setdefault(day, _fresh(day, session))
+        for day, session in _iter_begun_sessions(run, closures):
+            if session.is_open_at(run.taken_at):
+                by_day[day] = _add_run(by_day.get(day) or _start_day(day, session), run)
+            elif run.previous_at is not None and session.closes > run.previous_at:
+                by_day.setdefault(day, _start_day(day, session))
     except MarketUnknown:
         return tuple(days)
-    newest = sorted(known.values(), key=lambda one: one.day)[-_MOST_DAYS:]
+    newest = sorted(by_day.values(), key=lambda session_day: session_day.day)[-_MAX_DAYS:]
     return tuple(newest)
 
 
-def _begun_sessions(look: Look, closures: Closures) -> Iterable[tuple[str, Session]]:
+def _iter_begun_sessions(run: ObservedRun, closures: Closures) -> Iterable[tuple[str, Session]]:
     """Yield the sessions of the last days that have begun, oldest first."""
-    today = to_new_york_day(look.taken_at)
-    for back in range(_LOOK_BACK_DAYS, -1, -1):
+    today = to_new_york_day(run.taken_at)
+    for back in range(_LOOKBACK_DAYS, -1, -1):
         day: date = today - timedelta(days=back)
         session = get_session_on(day, closures)
-        if session is not None and session.opens <= look.taken_at:
+        if session is not None and session.opens <= run.taken_at:
             yield day.isoformat(), session
 
 
-def _fresh(day: str, session: Session) -> SessionDay:
+def _start_day(day: str, session: Session) -> SessionDay:
     return SessionDay(day, session.opens, session.closes)
 
 
-def _counted(day: SessionDay, look: Look) -> SessionDay:
-    if day.last_run is not None and look.taken_at <= day.last_run:
+def _add_run(day: SessionDay, run: ObservedRun) -> SessionDay:
+    if day.last_run is not None and run.taken_at <= day.last_run:
         return day  # a second look at the same moment
     conditions = dict(day.conditions)
     more = day.more
-    for one in look.active:
-        worst = _worse(conditions.get(one.signature), one.severity)
-        if one.signature in conditions or len(conditions) < _MOST_CONDITIONS:
-            conditions[one.signature] = worst
+    for condition in run.active:
+        worst = _choose_worse(conditions.get(condition.signature), condition.severity)
+        if condition.signature in conditions or len(conditions) < _MAX_CONDITIONS:
+            conditions[condition.signature] = worst
         else:
-            more = max(more, len(look.active) - _MOST_CONDITIONS)
+            more = max(more, len(run.active) - _MAX_CONDITIONS)
     return replace(
         day,
         runs=day.runs + 1,
-        last_run=look.taken_at,
-        gap_sec=max(day.gap_sec, seconds_between(day.last_run or day.opens, look.taken_at)),
-        signals=look.signals,
-        unseen=_plus(day.unseen, look.unseen),
+        last_run=run.taken_at,
+        gap_sec=max(day.gap_sec, seconds_between(day.last_run or day.opens, run.taken_at)),
+        signals=run.signals,
+        unseen=_count_names(day.unseen, run.missing),
         conditions=conditions,
         more=more,
     )
 
 
-def _worse(one: Severity | None, other: Severity) -> Severity:
-    return other if one is None or RANK[other] > RANK[one] else one
+def _choose_worse(old: Severity | None, new: Severity) -> Severity:
+    return new if old is None or RANK[new] > RANK[old] else old
 
 
-def _plus(counts: Mapping[str, int], names: Iterable[str]) -> dict[str, int]:
+def _count_names(counts: Mapping[str, int], names: Iterable[str]) -> dict[str, int]:
     after = dict(counts)
     for name in names:
         after[name] = after.get(name, 0) + 1
     return after
 
 
-def untold(
+def list_due_days(
     days: Iterable[SessionDay], channel: str, since: datetime | None, at: datetime
 ) -> tuple[SessionDay, ...]:
     """Return the days that are over at `at` and owed to the channel, which took its first message at `since`."""
@@ -104,9 +104,9 @@ def untold(
     )
 
 
-def summarised(days: Iterable[SessionDay], told: Collection[str], channel: str) -> tuple[SessionDay, ...]:
+def mark_summarized(days: Iterable[SessionDay], summarized_days: Collection[str], channel: str) -> tuple[SessionDay, ...]:
     """Return the days with the channel's receipt for those of which it was told."""
     return tuple(
-        replace(day, told=(*day.told, channel)) if day.day in told and channel not in day.told else day
+        replace(day, told=(*day.told, channel)) if day.day in summarized_days and channel not in day.told else day
         for day in days
     )

@@ -10,7 +10,7 @@ from detector.formats.serialize import plain
 from detector.formats.strict_json import pretty
 
 
-def broken_document(error: Exception, now: datetime) -> str:
+def build_failure_document(error: Exception, now: datetime) -> str:
     """Return the two-key document with one `detector_error`; it names the kind of error and no data."""
     name = "detector_error"
     event = Event(

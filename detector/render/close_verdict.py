@@ -13,12 +13,12 @@ from detector.reconciliation.close_check.order import CloseOrder, CloseVerdict
 from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
 
-_SHOWN = ("symbol", "con_id", "sec_type", "expiry", "strike", "right")
+_INSTRUMENT_FIELDS = ("symbol", "con_id", "sec_type", "expiry", "strike", "right")
 _INDENT = "  "
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CloseRequest:
     """What was asked, and what the answer rests on: the broker's age and its limit, what is said of the trade."""
 
     close: CloseOrder
@@ -26,66 +26,66 @@ class Asked:
     limit_sec: float
     setting: str
     trade: str | None = None
-    said: tuple[TradeClaim, ...] = ()
+    claims: tuple[TradeClaim, ...] = ()
 
 
-def number(quantity: Decimal | None) -> int | float | None:
+def to_json_number(quantity: Decimal | None) -> int | float | None:
     """Return a quantity as JSON writes it."""
     if quantity is None:
         return None
     return int(quantity) if quantity == quantity.to_integral_value() else float(quantity)
 
 
-def verdict_document(verdict: CloseVerdict, asked: Asked) -> dict[str, Any]:
+def build_verdict_document(verdict: CloseVerdict, request: CloseRequest) -> dict[str, Any]:
     """Return the answer as one object; its `verdict` is the only word that may send the order."""
-    instrument = normalize(asked.close.instrument)
-    shown = {part: getattr(instrument, part) for part in _SHOWN}
+    instrument = normalize(request.close.instrument)
+    fields = {part: getattr(instrument, part) for part in _INSTRUMENT_FIELDS}
     return {
         "verdict": verdict.decision,
         "reason": verdict.reason,
         "summary": verdict.summary,
-        "instrument": {"name": asked.close.name, **{k: v for k, v in shown.items() if v is not None}},
-        "side": verdict.side or asked.close.side,
-        "quantity": number(asked.close.quantity),
+        "instrument": {"name": request.close.name, **{k: v for k, v in fields.items() if v is not None}},
+        "side": verdict.side or request.close.side,
+        "quantity": to_json_number(request.close.quantity),
         "broker": {
-            "account": asked.close.account,
-            "position": number(verdict.position),
-            "working": number(verdict.working),
+            "account": request.close.account,
+            "position": to_json_number(verdict.position),
+            "working": to_json_number(verdict.working),
             "working_exits": list(verdict.exits),
         },
-        "as_of": None if asked.age.as_of is None else text_of(asked.age.as_of),
-        "age_sec": None if asked.age.seconds is None else whole(asked.age.seconds),
-        "limit_sec": whole(asked.limit_sec),
-        "setting": asked.setting,
+        "as_of": None if request.age.as_of is None else text_of(request.age.as_of),
+        "age_sec": None if request.age.seconds is None else whole(request.age.seconds),
+        "limit_sec": whole(request.limit_sec),
+        "setting": request.setting,
         "trade": None
-        if asked.trade is None
-        else {"name": asked.trade, "said": [one.text for one in asked.said]},
+        if request.trade is None
+        else {"name": request.trade, "said": [claim.text for claim in request.claims]},
     }
 
 
-def verdict_lines(verdict: CloseVerdict, asked: Asked) -> Iterator[str]:
+def render_verdict(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str]:
     """Yield the answer for a person: the word and why, then what it rests on."""
     yield f"{verdict.decision.replace('_', ' ')}: {verdict.summary}"
-    yield f"{_INDENT}broker: {_broker(verdict, asked)}"
-    if asked.trade is not None:
-        known = "; ".join(one.text for one in asked.said)
-        yield f"{_INDENT}{asked.trade}: {known or 'no place that was read knows it'}"
-        yield from (f"{_INDENT}{line}" for line in _disagreements(verdict, asked))
+    yield f"{_INDENT}broker: {_describe_broker(verdict, request)}"
+    if request.trade is not None:
+        claims = "; ".join(claim.text for claim in request.claims)
+        yield f"{_INDENT}{request.trade}: {claims or 'no place that was read knows it'}"
+        yield from (f"{_INDENT}{line}" for line in _describe_disagreements(verdict, request))
 
 
-def _broker(verdict: CloseVerdict, asked: Asked) -> str:
-    if asked.age.as_of is None or asked.age.seconds is None:
+def _describe_broker(verdict: CloseVerdict, request: CloseRequest) -> str:
+    if request.age.as_of is None or request.age.seconds is None:
         return "not read, or not known when"
-    held = "position not told" if verdict.position is None else f"position {format_quantity(verdict.position)}"
-    when = describe_age(asked.age.seconds, asked.limit_sec)
-    return f"{held}, as of {text_of(asked.age.as_of)}, {when}"
+    position = "position not told" if verdict.position is None else f"position {format_quantity(verdict.position)}"
+    when = describe_age(request.age.seconds, request.limit_sec)
+    return f"{position}, as of {text_of(request.age.as_of)}, {when}"
 
 
-def _disagreements(verdict: CloseVerdict, asked: Asked) -> Iterator[str]:
+def _describe_disagreements(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str]:
     """Yield every place that says something else than the broker; the broker decides all the same."""
     if verdict.position is None:
         return
     at_broker = "flat" if not verdict.position else format_quantity(verdict.position)
-    for one in asked.said:
-        if one.is_open is not None and one.is_open != bool(verdict.position):
-            yield f"{one.origin} calls it {'open' if one.is_open else 'closed'} and the broker shows {at_broker}: the broker decides."
+    for claim in request.claims:
+        if claim.is_open is not None and claim.is_open != bool(verdict.position):
+            yield f"{claim.origin} calls it {'open' if claim.is_open else 'closed'} and the broker shows {at_broker}: the broker decides."

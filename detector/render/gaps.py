@@ -22,15 +22,15 @@ from detector.domain.schedule_windows import (
 )
 from detector.formats.plural import counted
 from detector.formats.times import span, text_of, whole
-from detector.render.annotations import inert
-from detector.render.lines import shown_time
+from detector.render.annotations import escape_commands
+from detector.render.lines import format_in_zones
 
 NOT_ALONE: Final = (
     "missing_windows means that the GitHub native schedule cannot be the only unattended monitor lane, "
     "even if later schedule runs completed successfully."
 )
 _ALONE = "No window of GitHub's schedule is missing here; that speaks for this range alone."
-_CANNOT_TELL = "Whether GitHub's schedule covered its windows cannot be told: some are pending, unknown, or none was due."
+_UNDECIDED = "Whether GitHub's schedule covered its windows cannot be told: some are pending, unknown, or none was due."
 
 _MARKS: Final[Mapping[str, str]] = {COVERED: ".", LATE: "L", MISSING: "X", PENDING: "~", UNKNOWN: "?"}
 _LEGEND = (
@@ -39,32 +39,32 @@ _LEGEND = (
     "  l, x: late or missing while the market was closed; H holiday, h half day",
 )
 _STOOD_BY = "-"
-_DAYS: Final[Mapping[str | None, str]] = {"holiday": "H", "half day": "h"}
+_DAY_MARKS: Final[Mapping[str | None, str]] = {"holiday": "H", "half day": "h"}
 _WIDTH = 80
-_MOST_LISTED = 10
+_MAX_LISTED = 10
 
 
-def gap_document(report: GapReport, read: Mapping[str, Any]) -> dict[str, Any]:
+def build_gap_document(report: GapReport, origin: Mapping[str, Any]) -> dict[str, Any]:
     """Return the report for programs; `read` says out of which files and which repository it was made."""
     scope = report.scope
     return {
         "from": text_of(report.start),
         "until": text_of(report.end),
         "now": text_of(scope.now),
-        "grace_minutes": _minutes(scope.grace),
+        "grace_minutes": _to_minutes(scope.grace),
         "clock_skew_seconds": int(scope.skew.total_seconds()),
-        **read,
-        "github_schedule": {"can_be_the_only_lane": report.github_suffices, "says": _verdict(report)},
-        "union": _lane_document(report.union),
-        "lanes": [_lane_document(lane) for lane in report.lanes],
+        **origin,
+        "github_schedule": {"can_be_the_only_lane": report.github_suffices, "says": _describe_verdict(report)},
+        "union": _build_lane_document(report.union),
+        "lanes": [_build_lane_document(lane) for lane in report.lanes],
         "other_runs": dict(report.other_runs),
         "unread": [
-            {"from": text_of(one.start), "until": text_of(one.end), "why": one.why} for one in scope.unread
+            {"from": text_of(unread.start), "until": text_of(unread.end), "why": unread.why} for unread in scope.unread
         ],
     }
 
 
-def _lane_document(lane: LaneReport) -> dict[str, Any]:
+def _build_lane_document(lane: LaneReport) -> dict[str, Any]:
     return {
         "lane": lane.name,
         "trigger": lane.trigger,
@@ -77,48 +77,48 @@ def _lane_document(lane: LaneReport) -> dict[str, Any]:
         "pending": lane.count(PENDING),
         "unknown": lane.count(UNKNOWN),
         "stood_by": len(lane.stood_by),
-        "longest_gap_minutes": _minutes(lane.longest_gap),
-        "not_covered": [_window_document(one) for one in lane.windows if one.state != COVERED],
+        "longest_gap_minutes": _to_minutes(lane.longest_gap),
+        "not_covered": [_build_window_document(window) for window in lane.windows if window.state != COVERED],
     }
 
 
-def _window_document(one: ScheduleWindow) -> dict[str, Any]:
-    run = one.run
+def _build_window_document(window: ScheduleWindow) -> dict[str, Any]:
+    run = window.run
     return {
-        "at": text_of(one.at),
-        "state": one.state,
-        "why": one.why,
-        "day": one.day_kind,
-        "in_session": one.in_session,
+        "at": text_of(window.at),
+        "state": window.state,
+        "why": window.why,
+        "day": window.day_kind,
+        "in_session": window.in_session,
         "run": None if run is None else {"id": run.number, "created_at": text_of(run.created_at)},
     }
 
 
-def _minutes(length: timedelta | None) -> float | None:
+def _to_minutes(length: timedelta | None) -> float | None:
     if length is None:
         return None
     return whole(length // timedelta(seconds=6) / 10)
 
 
-def gap_lines(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
+def render_gap_report(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
     """Yield the report for people, no line longer than 80 characters but for names that are."""
-    yield f"From  {shown_time(report.start, zones)}"
-    yield f"until {shown_time(report.end, zones)}"
+    yield f"From  {format_in_zones(report.start, zones)}"
+    yield f"until {format_in_zones(report.end, zones)}"
     yield f"A window is covered by a successful run created within {span(report.scope.grace.total_seconds())} of it."
-    for one in report.scope.unread:
-        if one.start < report.end:
-            yield from map(inert, wrap(f"Not read: {one.why}.", _WIDTH, break_long_words=False))
+    for unread in report.scope.unread:
+        if unread.start < report.end:
+            yield from map(escape_commands, wrap(f"Not read: {unread.why}.", _WIDTH, break_long_words=False))
     for lane in report.all_lanes:
         yield ""
-        yield from _lane_lines(lane)
+        yield from _render_lane(lane)
     yield ""
     yield from _LEGEND
     yield ""
-    yield from _uncovered(report, zones)
-    yield from wrap(_verdict(report), _WIDTH)
+    yield from _render_uncovered(report, zones)
+    yield from wrap(_describe_verdict(report), _WIDTH)
 
 
-def _lane_lines(lane: LaneReport) -> Iterator[str]:
+def _render_lane(lane: LaneReport) -> Iterator[str]:
     name = lane.name if lane.trigger != "union" else "all lanes together"
     yield name if lane.zone == "UTC" else f"{name} ({lane.zone})"
     counts = [f"{lane.count(state)} {state}" for state in STATES if lane.count(state) or state == COVERED]
@@ -127,22 +127,22 @@ def _lane_lines(lane: LaneReport) -> Iterator[str]:
         yield f"  stood by at {counted(len(lane.stood_by), 'tick')}: another run had looked"
     if lane.longest_gap is not None:
         yield f"  longest time without a successful run: {span(lane.longest_gap.total_seconds())}"
-    yield from _strips(lane)
+    yield from _render_strips(lane)
 
 
-def _strips(lane: LaneReport) -> Iterator[str]:
-    marks = {one.at: (_mark(one), one.day_kind) for one in lane.windows}
+def _render_strips(lane: LaneReport) -> Iterator[str]:
+    marks = {window.at: (_get_mark(window), window.day_kind) for window in lane.windows}
     marks |= dict.fromkeys(lane.stood_by, (_STOOD_BY, None))
     for _, times in groupby(sorted(marks), key=lambda at: at.date()):
         day = list(times)
         kind = next((marks[at][1] for at in day if marks[at][1]), None)
-        label = f"{_DAYS.get(kind, ' ')} {day[0]:%a %m-%d}"
-        for line in _wrapped({at: marks[at][0] for at in day}):
+        label = f"{_DAY_MARKS.get(kind, ' ')} {day[0]:%a %m-%d}"
+        for line in _split_strip({at: marks[at][0] for at in day}):
             yield f"{label} {line}"
             label = " " * len(label)
 
 
-def _wrapped(day: Mapping[datetime, str]) -> Iterator[str]:
+def _split_strip(day: Mapping[datetime, str]) -> Iterator[str]:
     """Yield a day's strip in lines of whole hours; an hour that does not follow the one before it is named."""
     room = _WIDTH - len("H Mon 06-01 ")
     line, before = "", -1
@@ -159,34 +159,34 @@ def _wrapped(day: Mapping[datetime, str]) -> Iterator[str]:
     yield line
 
 
-def _mark(one: ScheduleWindow) -> str:
-    mark = _MARKS[one.state]
-    return mark.lower() if one.in_session is False else mark
+def _get_mark(window: ScheduleWindow) -> str:
+    mark = _MARKS[window.state]
+    return mark.lower() if window.in_session is False else mark
 
 
-def _uncovered(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
+def _render_uncovered(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
     """Yield the newest times at which nobody looked, whoever should have."""
-    bad = [one for one in report.union.windows if one.state in {MISSING, LATE}]
-    if not bad:
+    uncovered = [window for window in report.union.windows if window.state in {MISSING, LATE}]
+    if not uncovered:
         return
-    yield f"Nobody looked in time at {counted(len(bad), 'window')} of all lanes together, newest first:"
-    for one in bad[: -_MOST_LISTED - 1 : -1]:
-        yield f"  {shown_time(one.at, zones)}  {one.why}{_place(one)}"
-    if len(bad) > _MOST_LISTED:
-        yield f"  and {len(bad) - _MOST_LISTED} more; --json lists them all"
+    yield f"Nobody looked in time at {counted(len(uncovered), 'window')} of all lanes together, newest first:"
+    for window in uncovered[: -_MAX_LISTED - 1 : -1]:
+        yield f"  {format_in_zones(window.at, zones)}  {window.why}{_describe_day(window)}"
+    if len(uncovered) > _MAX_LISTED:
+        yield f"  and {len(uncovered) - _MAX_LISTED} more; --json lists them all"
     yield ""
 
 
-def _place(one: ScheduleWindow) -> str:
-    if one.day_kind in _DAYS:
-        return f", {one.day_kind}"
-    return "" if one.in_session else ", closed"
+def _describe_day(window: ScheduleWindow) -> str:
+    if window.day_kind in _DAY_MARKS:
+        return f", {window.day_kind}"
+    return "" if window.in_session else ", closed"
 
 
-def _verdict(report: GapReport) -> str:
+def _describe_verdict(report: GapReport) -> str:
     own = [lane for lane in report.lanes if lane.trigger == SCHEDULE]
     if report.github_suffices is None:
-        return _CANNOT_TELL
+        return _UNDECIDED
     if report.github_suffices:
         return _ALONE
     missing, late = (sum(lane.count(state) for lane in own) for state in (MISSING, LATE))

@@ -11,70 +11,70 @@ from detector.domain.report import Report
 from detector.formats.plural import counted
 from detector.formats.redaction import redacted_text
 from detector.formats.times import text_of
-from detector.render.lines import decision_line
+from detector.render.lines import format_decision
 
-MOST_BYTES = 1024 * 1024 - 1024  # GitHub takes 1 MiB of a step and throws a larger page away whole
-_MOST_ROWS = 200
-_LONGEST_CELL = 300
+MAX_SUMMARY_BYTES = 1024 * 1024 - 1024  # GitHub takes 1 MiB of a step and throws a larger page away whole
+_MAX_ROWS = 200
+_MAX_CELL_CHARS = 300
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:])")
 
 
-def job_summary(report: Report, zones: tuple[str, ...], remarks: Sequence[str] = ()) -> str:
+def render_job_summary(report: Report, zones: tuple[str, ...], remarks: Sequence[str] = ()) -> str:
     """Return the page; `remarks` is what went wrong beside the events. Nothing out of data is Markdown."""
     lines = [
-        f"### {escaped(decision_line(report, zones))}",
+        f"### {escape_markdown(format_decision(report, zones))}",
         "",
-        *(f"- **{escaped(remark)}**" for remark in remarks),
+        *(f"- **{escape_markdown(remark)}**" for remark in remarks),
         "",
-        *_table(("severity", "signature", "since", "what"), _events(report)),
-        *_table(("told now", "signature", "why"), _told(report)),
-        *_table(("golden signal", "state", "why"), ((c.title, c.state, c.why) for c in report.coverage)),
-        *_table(("channel", "last success", "last error"), _channels(report)),
+        *_render_table(("severity", "signature", "since", "what"), _list_event_rows(report)),
+        *_render_table(("told now", "signature", "why"), _list_notice_rows(report)),
+        *_render_table(("golden signal", "state", "why"), ((c.title, c.state, c.why) for c in report.coverage)),
+        *_render_table(("channel", "last success", "last error"), _list_channel_rows(report)),
     ]
     text = "\n".join(lines) + "\n"
-    return text if len(text.encode()) <= MOST_BYTES else f"### {escaped(decision_line(report, zones))}\n"
+    return text if len(text.encode()) <= MAX_SUMMARY_BYTES else f"### {escape_markdown(format_decision(report, zones))}\n"
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return the text so that Markdown and HTML show it as it is, on one line."""
     line = " ".join(redacted_text(text).split())
-    line = line if len(line) <= _LONGEST_CELL else line[: _LONGEST_CELL - 1] + "…"
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[1])};", line)
+    line = line if len(line) <= _MAX_CELL_CHARS else line[: _MAX_CELL_CHARS - 1] + "…"
+    return _SPECIAL.sub(lambda match: f"&#{ord(match[1])};", line)
 
 
-def _events(report: Report) -> Iterator[tuple[str, ...]]:
+def _list_event_rows(report: Report) -> Iterator[tuple[str, ...]]:
     for event in report.events:
         held = " (held)" if event.held else ""
         yield event.severity + held, event.signature, text_of(event.since), event.summary
 
 
-def _told(report: Report) -> Iterator[tuple[str, ...]]:
+def _list_notice_rows(report: Report) -> Iterator[tuple[str, ...]]:
     for event in (*report.new_events, *report.resolved_events):
         yield event.severity, event.signature, str(event.reason)
 
 
-def _channels(report: Report) -> Iterator[tuple[str, ...]]:
+def _list_channel_rows(report: Report) -> Iterator[tuple[str, ...]]:
     for name, health in sorted(report.channels.items()):
-        yield name, _time(health.last_success), _error(health)
+        yield name, _format_last_success(health.last_success), _format_last_error(health)
 
 
-def _time(moment: datetime | None) -> str:
+def _format_last_success(moment: datetime | None) -> str:
     return "never" if moment is None else text_of(moment)
 
 
-def _error(health: ChannelHealth) -> str:
+def _format_last_error(health: ChannelHealth) -> str:
     error = health.last_error
     return f"{text_of(error.at)}: {error.said}" if error is not None and health.failures else ""
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    found = [*rows]
-    if not found:
+def _render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    table = [*rows]
+    if not table:
         return
     yield f"| {' | '.join(head)} |"
     yield f"|{' --- |' * len(head)}"
-    for row in found[:_MOST_ROWS]:
-        yield f"| {' | '.join(escaped(cell) for cell in row)} |"
-    if len(found) > _MOST_ROWS:
-        yield f"| {counted(len(found) - _MOST_ROWS, 'more', 'more')} |{' |' * (len(head) - 1)}"
+    for row in table[:_MAX_ROWS]:
+        yield f"| {' | '.join(escape_markdown(cell) for cell in row)} |"
+    if len(table) > _MAX_ROWS:
+        yield f"| {counted(len(table) - _MAX_ROWS, 'more', 'more')} |{' |' * (len(head) - 1)}"
     yield ""

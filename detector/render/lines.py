@@ -12,52 +12,52 @@ _BEYOND_SIGNALS = ("broker", "stores")
 _PARTLY_READ = {"gateway": "gateway (but its port)"}
 
 
-def decision_line(report: Report, zones: tuple[str, ...]) -> str:
+def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     """Return the one line that says what to do, what holds, what was not seen, and when that was."""
-    unseen = [covered.title for covered in report.coverage if covered.state == "not seen"]
+    missing = [covered.title for covered in report.coverage if covered.state == "not seen"]
     total = len(report.coverage)
     count = len(report.events)
     parts = [f"{report.decision.action}: {count} event{'' if count == 1 else 's'}"]
     if report.held:
         parts[0] += f" ({len(report.held)} held)"
-    if len(unseen) == total and not report.events and not _said_anything(report):
+    if len(missing) == total and not report.events and not _has_other_section(report):
         parts.append(
             "nothing was checked (no section on standard input says anything, no source is configured)"
         )
     else:
-        shown = f" (not seen: {', '.join(unseen)})" if unseen else ""
-        parts.append(f"{total - len(unseen)} of {total} golden signals seen{shown}")
+        suffix = f" (not seen: {', '.join(missing)})" if missing else ""
+        parts.append(f"{total - len(missing)} of {total} golden signals seen{suffix}")
     if report.unread:
         names = (_PARTLY_READ.get(name, name) for name in report.unread)
         parts.append(f"not read by this version: {', '.join(names)}")
     if report.decision.note:
         parts.append(report.decision.note.rstrip("."))
-    return "; ".join([*parts, shown_time(report.taken_at, zones)])
+    return "; ".join([*parts, format_in_zones(report.taken_at, zones)])
 
 
-def _said_anything(report: Report) -> bool:
+def _has_other_section(report: Report) -> bool:
     """Whether a section was read that no golden signal is made of: the broker's and the stores' say much."""
     return any((report.snapshot or {}).get(name) for name in _BEYOND_SIGNALS)
 
 
-def shown_time(moment: datetime, zones: tuple[str, ...]) -> str:
+def format_in_zones(moment: datetime, zones: tuple[str, ...]) -> str:
     """Return a time as people keep records: `2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST`.
 
     The day stands where it differs from the one before. A zone that this machine does not know is left out.
     """
-    shown, day = [], ""
+    times, day = [], ""
     for name in zones:
         try:
             local = moment.astimezone(ZoneInfo(name))
         except (ZoneInfoNotFoundError, ValueError):
             continue
         today = f"{local:%Y-%m-%d} "
-        shown.append(f"{today if today != day else ''}{local:%H:%M %Z}")
+        times.append(f"{today if today != day else ''}{local:%H:%M %Z}")
         day = today
-    return ", ".join(shown)
+    return ", ".join(times)
 
 
-def resolved_lines(report: Report) -> Iterator[str]:
+def render_resolved(report: Report) -> Iterator[str]:
     """Yield one line for each condition of which the end is told now."""
     for event in report.resolved_events:
         yield f"{event.signature}: {event.summary}"

@@ -17,7 +17,7 @@ from detector.domain.rule import Severity
 Kind = Literal[
     "test", "critical", "warning", "missed", "resolved", "unwatched", "unchecked", "failing", "watching", "session",
 ]  # fmt: skip
-HEADLINE_MOST: Final = 150  # of a Slack header block, the shortest of what shows it
+HEADLINE_MAX: Final = 150  # of a Slack header block, the shortest of what shows it
 _ELLIPSIS = "…"
 
 
@@ -26,7 +26,7 @@ class Style:
     """How a kind looks: a mark that is no letter, a word, and a colour."""
 
     mark: str
-    word: str
+    label: str
     colour: str
 
 
@@ -44,11 +44,11 @@ STYLES: Final[Mapping[Kind, Style]] = {
 }
 """Every kind of item and message, the one that leads a message first."""
 
-ORDER: Final[Mapping[Kind, int]] = {kind: place for place, kind in enumerate(STYLES)}
+ORDER: Final[Mapping[Kind, int]] = {kind: rank for rank, kind in enumerate(STYLES)}
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MessageItem:
     """One condition as it is told: one sentence, its number and limit, since when, and what to do next.
 
     `episode` is what all messages of one episode have in common, `places` where earlier ones stand. `escalates` says
@@ -69,7 +69,7 @@ class Item:
     runbook_url: str
     delivery_id: str
     episode: str
-    places: tuple[MessageRef, ...] = ()
+    refs: tuple[MessageRef, ...] = ()
     escalates: bool = False
     money: bool = False
 
@@ -80,17 +80,17 @@ class Item:
         return " · ".join(part for part in parts if part)
 
     @property
-    def word(self) -> str:
+    def label(self) -> str:
         """Its kind in words; of what was missed also how bad it was."""
-        word = STYLES[self.kind].word
-        return f"{word} ({self.severity})" if self.kind == "missed" else word
+        label = STYLES[self.kind].label
+        return f"{label} ({self.severity})" if self.kind == "missed" else label
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierMessage:
     """A message that a channel took earlier, as it should read now that something in it has ended."""
 
-    place: MessageRef
+    ref: MessageRef
     message: Message
 
 
@@ -103,7 +103,7 @@ class Message:
 
     kind: Kind
     runtime: str
-    items: tuple[Item, ...]
+    items: tuple[MessageItem, ...]
     delivery_id: str
     sent_at: datetime
     at: str
@@ -112,18 +112,18 @@ class Message:
     notes: tuple[str, ...] = ()
     days: tuple[str, ...] = ()
     link: str = ""
-    earlier: tuple[Earlier, ...] = ()
-    first: bool = False
-    blind: bool = False
+    earlier: tuple[EarlierMessage, ...] = ()
+    is_first: bool = False
+    no_signal: bool = False
 
     @property
     def headline(self) -> str:
         """The line that a notification shows: kind and what in its first 40 characters, then the sentence."""
         style = STYLES[self.kind]
-        return cut(f"{style.mark} {style.word} {self._what}", HEADLINE_MOST)
+        return cut(f"{style.mark} {style.label} {self._headline_text}", HEADLINE_MAX)
 
     @property
-    def _what(self) -> str:
+    def _headline_text(self) -> str:
         if self.kind == "test":
             return f"message of the detector of {self.runtime}: nothing is wrong, nothing needs to be done"
         if not self.items:
@@ -132,34 +132,34 @@ class Message:
         more = f" (+{len(self.items) - 1})" if len(self.items) > 1 else ""
         return f"{first.type}{more}: {first.summary}"
 
-    def only(self, items: Iterable[Item]) -> Message:
+    def keep_items(self, items: Iterable[MessageItem]) -> Message:
         """Return the message with some of its items, its kind theirs."""
         kept = tuple(items)
         return replace(self, items=kept, kind=kept[0].kind if kept else self.kind)
 
-    def without_items(self) -> Message:
+    def remove_items(self) -> Message:
         """Return what stands around the items."""
-        return replace(self, items=(), kind=kind_around(bool(self.days), self.blind))
+        return replace(self, items=(), kind=get_kind_without_items(bool(self.days), self.no_signal))
 
-    def bare(self) -> Message:
+    def strip_notes(self) -> Message:
         """Return the items alone: what stands around them is told elsewhere."""
         return replace(self, notes=(), days=())
 
 
-def kind_around(days: bool, blind: bool) -> Kind:
+def get_kind_without_items(has_days: bool, no_signal: bool) -> Kind:
     """Return the kind of a message without items: the summary of days, or a channel's first one."""
-    return "session" if days else "unchecked" if blind else "watching"
+    return "session" if has_days else "unchecked" if no_signal else "watching"
 
 
-def cut(text: str, most: int) -> str:
+def cut(text: str, limit: int) -> str:
     """Return the text, cut to so many characters with an ellipsis."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + _ELLIPSIS
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + _ELLIPSIS
 
 
-def more_of(items: Iterable[Item]) -> str:
+def describe_rest(items: Iterable[MessageItem]) -> str:
     """Return `+12 more: 3 CRITICAL, 9 WARNING`; empty where there are none."""
     counts: dict[str, int] = {}
     for item in items:
-        counts[item.word] = counts.get(item.word, 0) + 1
-    shown = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return f"+{sum(counts.values())} more: {shown}" if counts else ""
+        counts[item.label] = counts.get(item.label, 0) + 1
+    parts = ", ".join(f"{count} {label}" for label, count in counts.items())
+    return f"+{sum(counts.values())} more: {parts}" if counts else ""

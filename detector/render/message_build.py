@@ -11,153 +11,153 @@ from detector.domain.rule import RANK
 from detector.domain.session_day import SessionDay
 from detector.formats.plural import counted
 from detector.formats.times import text_of
-from detector.render.message import ORDER, Earlier, Item, Kind, Message, kind_around
-from detector.render.message_item import SHORT_MOST, Frame, item_of, item_of_notice
-from detector.render.message_session import day_lines
+from detector.render.message import ORDER, EarlierMessage, MessageItem, Kind, Message, get_kind_without_items
+from detector.render.message_item import SHORT_MAX, MessageContext, build_item, build_notice_item
+from detector.render.message_session import render_days
 
-_NOTE_MOST = 300
+_NOTE_MAX = 300
 _LOST = "memory_lost"
 _FAILS_FROM = 3  # in a row: half an hour at the schedule's pace; fewer are a disturbance that mends itself
 
 
-def message_of(
-    frame: Frame, channel: str, notices: Sequence[Notice], days: Sequence[SessionDay] = ()
+def build_message(
+    context: MessageContext, channel: str, notices: Sequence[Notice], days: Sequence[SessionDay] = ()
 ) -> Message | None:
     """Return the one message that a channel is owed by this run, or None where it is owed nothing.
 
     The first message that a channel takes says what memory starts with. Where nothing is owed, the third failure in
     a row of another channel is told all the same: the next alert may come there alone.
     """
-    report = frame.report
+    report = context.report
     health = report.channels.get(channel)
-    begins = health is None or health.since is None
-    silent = () if notices or days or begins else _fallen_silent(report, channel)
-    if not (notices or days or begins or silent):
+    is_first = health is None or health.since is None
+    failing = () if notices or days or is_first else _list_failing(report, channel)
+    if not (notices or days or is_first or failing):
         return None
-    items = sorted((item_of_notice(frame, one, channel) for one in notices), key=_place_in_order)
-    blind = _sees_nothing(report)
+    items = sorted((build_notice_item(context, notice, channel) for notice in notices), key=_get_sort_key)
+    no_signal = _has_no_signal(report)
     return Message(
-        kind=items[0].kind if items else "failing" if silent else kind_around(bool(days), blind),
-        runtime=frame.words(report.runtime, SHORT_MOST),
+        kind=items[0].kind if items else "failing" if failing else get_kind_without_items(bool(days), no_signal),
+        runtime=context.to_safe_line(report.runtime, SHORT_MAX),
         items=tuple(items),
-        delivery_id=_id_of(report, notices, days, silent or (("first",) if begins else ())),
-        sent_at=frame.sent,
-        at=frame.seen,
-        decision=_decision(report),
-        coverage=_coverage(report),
-        notes=tuple(frame.words(note, _NOTE_MOST) for note in _notes(report, channel, begins)),
-        days=tuple(frame.words(line, 2 * _NOTE_MOST) for line in day_lines(days, report.channels)),
-        link=frame.address(frame.link),
-        earlier=tuple(_earlier(frame, items, channel)),
-        first=begins,
-        blind=blind,
+        delivery_id=_compute_delivery_id(report, notices, days, failing or (("first",) if is_first else ())),
+        sent_at=context.sent,
+        at=context.snapshot_time,
+        decision=_describe_decision(report),
+        coverage=_describe_coverage(report),
+        notes=tuple(context.to_safe_line(note, _NOTE_MAX) for note in _list_notes(report, channel, is_first)),
+        days=tuple(context.to_safe_line(line, 2 * _NOTE_MAX) for line in render_days(days, report.channels)),
+        link=context.to_safe_url(context.link),
+        earlier=tuple(_list_earlier(context, items, channel)),
+        is_first=is_first,
+        no_signal=no_signal,
     )
 
 
-def _fallen_silent(report: Report, channel: str) -> tuple[str, ...]:
+def _list_failing(report: Report, channel: str) -> tuple[str, ...]:
     """Return which others have not taken their messages for so long that this one has to hear of it, and since when."""
     return tuple(
-        f"{name} {text_of(one.last_error.at)}"
-        for name, one in report.channels.items()
-        if name != channel and one.failures == _FAILS_FROM and one.last_error is not None
+        f"{name} {text_of(health.last_error.at)}"
+        for name, health in report.channels.items()
+        if name != channel and health.failures == _FAILS_FROM and health.last_error is not None
     )
 
 
-def _place_in_order(item: Item) -> tuple[int, int, bool, bool, str]:
+def _get_sort_key(item: MessageItem) -> tuple[int, int, bool, bool, str]:
     """Return what comes first: the worst, of these what escalates, of these what is about money."""
     return ORDER[item.kind], -RANK[item.severity], not item.escalates, not item.money, item.signature
 
 
-def _id_of(
-    report: Report, notices: Iterable[Notice], days: Iterable[SessionDay], words: Iterable[str] = ()
+def _compute_delivery_id(
+    report: Report, notices: Iterable[Notice], days: Iterable[SessionDay], extra: Iterable[str] = ()
 ) -> str:
     """Return an id that stays the same until the channel took exactly this; `words` count where nothing is owed."""
-    told = sorted(one.delivery_id for one in notices)
-    named = (report.runtime, *told, *(day.day for day in days), "" if told else " ".join(words))
-    return sha256("|".join(named).encode()).hexdigest()[:16]
+    delivery_ids = sorted(notice.delivery_id for notice in notices)
+    parts = (report.runtime, *delivery_ids, *(day.day for day in days), "" if delivery_ids else " ".join(extra))
+    return sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
-def _decision(report: Report) -> str:
-    said = str(report.decision.action).upper()
-    return f"{said}. {report.decision.note}" if report.decision.note else said
+def _describe_decision(report: Report) -> str:
+    action = str(report.decision.action).upper()
+    return f"{action}. {report.decision.note}" if report.decision.note else action
 
 
-def _coverage(report: Report) -> str:
-    unseen = [covered.title for covered in report.coverage if covered.state == "not seen"]
+def _describe_coverage(report: Report) -> str:
+    missing = [covered.title for covered in report.coverage if covered.state == "not seen"]
     total = len(report.coverage)
-    if not unseen:
+    if not missing:
         return f"all {total} golden signals seen"
-    return f"{len(unseen)} of {total} signals not seen: {', '.join(unseen)}"
+    return f"{len(missing)} of {total} signals not seen: {', '.join(missing)}"
 
 
-def _notes(report: Report, channel: str, begins: bool) -> Iterator[str]:
-    lost = next((one for one in report.events if one.type == _LOST), None)
-    if lost is not None and (begins or lost.signature in _owed_to(report, channel)):
+def _list_notes(report: Report, channel: str, is_first: bool) -> Iterator[str]:
+    lost = next((event for event in report.events if event.type == _LOST), None)
+    if lost is not None and (is_first or lost.signature in _list_due_signatures(report, channel)):
         yield f"{lost.summary} What follows is not necessarily news."
-    elif begins:
-        first = "First run" if report.generation == 1 else "First message to this channel"
-        yield f"{first}: {_unseen_now(report) if _sees_nothing(report) else _seen_now(report)}"
+    elif is_first:
+        occasion = "First run" if report.generation == 1 else "First message to this channel"
+        yield f"{occasion}: {_describe_start_without_signal(report) if _has_no_signal(report) else _describe_start(report)}"
     for name, health in report.channels.items():
         if name != channel and health.failures and health.last_error is not None:
             error = health.last_error
             yield f"Channel {name} does not take its messages ({error.reason}: {error.said}); they stay owed."
 
 
-def _owed_to(report: Report, channel: str) -> set[str]:
-    return {one.condition.signature for one in report.owed.get(channel, ())}
+def _list_due_signatures(report: Report, channel: str) -> set[str]:
+    return {notice.condition.signature for notice in report.owed.get(channel, ())}
 
 
-def _sees_nothing(report: Report) -> bool:
+def _has_no_signal(report: Report) -> bool:
     return all(covered.state == "not seen" for covered in report.coverage)
 
 
-def _seen_now(report: Report) -> str:
-    held = _held_now(report) if report.events else "nothing wrong"
-    return f"memory starts with {held}; from now on silence means that nothing new is owed."
+def _describe_start(report: Report) -> str:
+    state = _describe_conditions(report) if report.events else "nothing wrong"
+    return f"memory starts with {state}; from now on silence means that nothing new is owed."
 
 
-def _unseen_now(report: Report) -> str:
-    asked = any(source.state != "off" for source in report.sources.values())
-    why = "no source that was asked shows one" if asked else "no source is configured"
-    held = f"memory starts with {_held_now(report)}; " if report.events else ""
-    mends = "`python -m detector doctor` says what to set"
-    return f"NO SIGNAL WAS SEEN ({why}); {held}silence means nothing until one is: {mends}."
+def _describe_start_without_signal(report: Report) -> str:
+    has_source = any(source.state != "off" for source in report.sources.values())
+    why = "no source that was asked shows one" if has_source else "no source is configured"
+    state = f"memory starts with {_describe_conditions(report)}; " if report.events else ""
+    hint = "`python -m detector doctor` says what to set"
+    return f"NO SIGNAL WAS SEEN ({why}); {state}silence means nothing until one is: {hint}."
 
 
-def _held_now(report: Report) -> str:
+def _describe_conditions(report: Report) -> str:
     critical = sum(event.severity == "critical" for event in report.events)
     counts = f"{critical} critical, {len(report.events) - critical} warning"
     return f"{counted(len(report.events), 'condition')} ({counts})"
 
 
-def _earlier(frame: Frame, items: Iterable[Item], channel: str) -> Iterator[Earlier]:
+def _list_earlier(context: MessageContext, items: Iterable[MessageItem], channel: str) -> Iterator[EarlierMessage]:
     """Yield the messages in which something has ended now, made again of all conditions that were told in them."""
-    places = {place for item in items if item.kind in ("resolved", "unwatched") for place in item.places}
-    for place in sorted(places, key=lambda one: (one.channel, one.ts)):
-        told = sorted(_told_at(frame, place, channel), key=_place_in_order)
-        yield Earlier(
-            place,
+    refs = {ref for item in items if item.kind in ("resolved", "unwatched") for ref in item.refs}
+    for ref in sorted(refs, key=lambda ref: (ref.channel, ref.ts)):
+        current = sorted(_list_items_at(context, ref, channel), key=_get_sort_key)
+        yield EarlierMessage(
+            ref,
             Message(
-                kind=told[0].kind,
-                runtime=frame.words(frame.report.runtime, SHORT_MOST),
-                items=tuple(told),
-                delivery_id=_id_of(frame.report, (), ()),
-                sent_at=frame.sent,
-                at=frame.seen,
-                link=frame.address(frame.link),
+                kind=current[0].kind,
+                runtime=context.to_safe_line(context.report.runtime, SHORT_MAX),
+                items=tuple(current),
+                delivery_id=_compute_delivery_id(context.report, (), ()),
+                sent_at=context.sent,
+                at=context.snapshot_time,
+                link=context.to_safe_url(context.link),
             ),
         )
 
 
-def _told_at(frame: Frame, place: MessageRef, channel: str) -> Iterator[Item]:
-    for condition in frame.report.conditions.values():
+def _list_items_at(context: MessageContext, ref: MessageRef, channel: str) -> Iterator[MessageItem]:
+    for condition in context.report.conditions.values():
         receipt = condition.get_receipt(channel)
-        if receipt is not None and place in receipt.places:
-            reason, kind = _standing(condition)
-            yield item_of(frame, condition, kind, (reason, "", receipt.delivery_id or ""), channel)
+        if receipt is not None and ref in receipt.places:
+            reason, kind = _get_reason_and_kind(condition)
+            yield build_item(context, condition, kind, (reason, "", receipt.delivery_id or ""), channel)
 
 
-def _standing(condition: Condition) -> tuple[Reason | None, Kind]:
+def _get_reason_and_kind(condition: Condition) -> tuple[Reason | None, Kind]:
     if condition.phase != "ended" or condition.ending == "passed":
         return None, condition.severity
     if condition.ending == "resolved":

@@ -12,10 +12,10 @@ from detector.domain.event import build_event, build_runbook_link
 from detector.domain.report import Report
 from detector.formats.strict_json import one_line
 from detector.formats.times import seconds_between, span, text_of
-from detector.render.lines import shown_time
-from detector.render.message import Item, Kind, cut
+from detector.render.lines import format_in_zones
+from detector.render.message import MessageItem, Kind, cut
 
-_SUMMARY_MOST, _STEP_MOST, SHORT_MOST = 420, 420, 90
+_SUMMARY_MAX, _STEP_MAX, SHORT_MAX = 420, 420, 90
 _LATE_SEC = 900  # a run takes a minute; what is older than the next run is not news of now
 _KINDS: Mapping[Reason, Kind] = {
     "missed": "missed",
@@ -23,17 +23,17 @@ _KINDS: Mapping[Reason, Kind] = {
     "retired": "unwatched",
     "no longer watched": "unwatched",
 }
-_WHYS: Mapping[Reason, str] = {
+_REASON_TEXTS: Mapping[Reason, str] = {
     "worse": "worse: told before at a lower severity",
     "again": "again: it had ended",
     "owed": "owed: an earlier message did not get through",
     "missed": "late: it began and ended while nothing got through",
 }
-_ADDRESS = re.compile(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
+_URL = re.compile(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class MessageContext:
     """What every message of one run shares.
 
     `steps` are the runbook's next steps by event type, `hide` takes the secrets of the settings out of a text.
@@ -54,65 +54,65 @@ class Frame:
         return self.sent_at or self.report.taken_at
 
     @property
-    def seen(self) -> str:
+    def snapshot_time(self) -> str:
         """The time of the snapshot in the zones of the readers; where that is long ago, how long."""
         age = seconds_between(self.report.taken_at, self.sent)
         late = f" (SENT {span(age)} after it was seen)" if age >= _LATE_SEC else ""
-        return f"{self.when(self.report.taken_at)}{late}"
+        return f"{self.format_moment(self.report.taken_at)}{late}"
 
-    def words(self, text: str, most: int) -> str:
+    def to_safe_line(self, text: str, limit: int) -> str:
         """Return a text from the data as one line that moves no cursor and turns no direction, and holds no secret."""
-        return cut(" ".join(one_line(self.hide(text)).split()), most)
+        return cut(" ".join(one_line(self.hide(text)).split()), limit)
 
-    def address(self, text: str) -> str:
+    def to_safe_url(self, text: str) -> str:
         """Return an address that can be linked to; empty where the text is none."""
-        return text if _ADDRESS.fullmatch(text) and self.hide(text) == text else ""
+        return text if _URL.fullmatch(text) and self.hide(text) == text else ""
 
-    def when(self, moment: datetime) -> str:
+    def format_moment(self, moment: datetime) -> str:
         """Return a time in the zones of the readers."""
-        return shown_time(moment, self.zones) or text_of(moment)
+        return format_in_zones(moment, self.zones) or text_of(moment)
 
 
-def item_of_notice(frame: Frame, one: Notice, channel: str) -> Item:
+def build_notice_item(context: MessageContext, notice: Notice, channel: str) -> MessageItem:
     """Return what a notice tells a channel."""
-    condition = one.condition
-    kind: Kind = _KINDS.get(one.reason, condition.severity)
-    why = _WHYS.get(one.reason, "")
+    condition = notice.condition
+    kind: Kind = _KINDS.get(notice.reason, condition.severity)
+    why = _REASON_TEXTS.get(notice.reason, "")
     receipt = condition.get_receipt(channel)
-    if one.reason == "reminder" and receipt is not None:
+    if notice.reason == "reminder" and receipt is not None:
         why = f"reminder {receipt.reminders + 1}: it still holds"
-    return item_of(frame, condition, kind, (one.reason, why, one.delivery_id), channel)
+    return build_item(context, condition, kind, (notice.reason, why, notice.delivery_id), channel)
 
 
-def item_of(
-    frame: Frame, condition: Condition, kind: Kind, told: tuple[Reason | None, str, str], channel: str
-) -> Item:
+def build_item(
+    context: MessageContext, condition: Condition, kind: Kind, notification: tuple[Reason | None, str, str], channel: str
+) -> MessageItem:
     """Return a condition as an item of that kind; `told` is the reason, the words of why it is told now, and its id."""
-    reason, why, delivery_id = told
+    reason, why, delivery_id = notification
     event = build_event(condition, reason)
     receipt = condition.get_receipt(channel)
-    return Item(
+    return MessageItem(
         kind=kind,
         severity=event.severity,
         type=condition.type,
-        subject=frame.words(condition.subject or "", SHORT_MOST),
-        signature=frame.words(condition.signature, 2 * SHORT_MOST),
+        subject=context.to_safe_line(condition.subject or "", SHORT_MAX),
+        signature=context.to_safe_line(condition.signature, 2 * SHORT_MAX),
         why=why,
-        summary=frame.words(event.summary, _SUMMARY_MOST),
-        numbers=frame.words(_numbers(condition), SHORT_MOST * 2),
-        since=_since(frame, condition),
-        step=frame.words(frame.steps.get(condition.type, ""), _STEP_MOST),
+        summary=context.to_safe_line(event.summary, _SUMMARY_MAX),
+        numbers=context.to_safe_line(_describe_numbers(condition), SHORT_MAX * 2),
+        since=_describe_since(context, condition),
+        step=context.to_safe_line(context.steps.get(condition.type, ""), _STEP_MAX),
         runbook=build_runbook_link(condition.type),
-        runbook_url=frame.address(f"{frame.runbook_url}#{condition.type}"),
+        runbook_url=context.to_safe_url(f"{context.runbook_url}#{condition.type}"),
         delivery_id=delivery_id,
         episode=condition.episode_id,
-        places=receipt.places if receipt is not None else (),
+        refs=receipt.places if receipt is not None else (),
         escalates=condition.escalated,
         money=condition.money,
     )
 
 
-def _numbers(condition: Condition) -> str:
+def _describe_numbers(condition: Condition) -> str:
     if condition.observed is None:
         return ""
     limit = f", limit {condition.limit}" if condition.limit is not None else ""
@@ -120,12 +120,12 @@ def _numbers(condition: Condition) -> str:
     return f"seen {condition.observed}{limit}{setting}"
 
 
-def _since(frame: Frame, condition: Condition) -> str:
-    began = frame.when(condition.first_seen)
+def _describe_since(context: MessageContext, condition: Condition) -> str:
+    began = context.format_moment(condition.first_seen)
     if condition.ended_at is not None:
         lasted = span(seconds_between(condition.first_seen, condition.ended_at))
-        return f"from {began} to {frame.when(condition.ended_at)} ({lasted})"
-    if condition.first_seen >= frame.report.taken_at:
+        return f"from {began} to {context.format_moment(condition.ended_at)} ({lasted})"
+    if condition.first_seen >= context.report.taken_at:
         return f"first seen {began}"
-    lasted = span(seconds_between(condition.first_seen, frame.report.taken_at))
+    lasted = span(seconds_between(condition.first_seen, context.report.taken_at))
     return f"since {began} ({lasted})"

@@ -9,24 +9,24 @@ from detector.domain.session_day import SessionDay
 from detector.formats.plural import counted
 from detector.formats.times import span
 
-_SHOWN = 8
+_MAX_CONDITIONS = 8
 
 
-def day_lines(days: Sequence[SessionDay], channels: Mapping[str, ChannelHealth]) -> Iterator[str]:
+def render_days(days: Sequence[SessionDay], channels: Mapping[str, ChannelHealth]) -> Iterator[str]:
     """Yield a line for each session, and one of how the channels fare."""
     for day in days:
-        yield _day_line(day)
+        yield _describe_day(day)
     if days and channels:
-        yield f"channels: {', '.join(_fares(name, health) for name, health in channels.items())}"
+        yield f"channels: {', '.join(_describe_channel(name, health) for name, health in channels.items())}"
 
 
-def _fares(name: str, health: ChannelHealth) -> str:
+def _describe_channel(name: str, health: ChannelHealth) -> str:
     if health.failures and health.last_error is not None:
         return f"{name} FAILING {counted(health.failures, 'time')} in a row ({health.last_error.reason})"
     return f"{name} ok"
 
 
-def _day_line(day: SessionDay) -> str:
+def _describe_day(day: SessionDay) -> str:
     """Return one session in words: runs, longest gap, what was not seen, what held."""
     runs = counted(day.runs, "run") if day.runs else "NO RUN: nobody looked"
     if (
@@ -35,24 +35,24 @@ def _day_line(day: SessionDay) -> str:
         and day.signals == len(day.unseen)
     ):
         runs = f"NOTHING WAS CHECKED in {runs}"
-    return f"{day.day}: {runs}, longest gap {span(day.longest_gap_sec)}; {_seen(day)}; {_held(day)}"
+    return f"{day.day}: {runs}, longest gap {span(day.longest_gap_sec)}; {_describe_signals(day)}; {_describe_conditions(day)}"
 
 
-def _seen(day: SessionDay) -> str:
+def _describe_signals(day: SessionDay) -> str:
     if not day.runs:
         return "no signal was seen"
     if not day.unseen:
         return f"all {day.signals} golden signals seen in every run"
     worst = sorted(day.unseen.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = ", ".join(f"{title} ({count} of {day.runs} runs)" for title, count in worst)
-    return f"not always seen: {shown}"
+    text = ", ".join(f"{title} ({count} of {day.runs} runs)" for title, count in worst)
+    return f"not always seen: {text}"
 
 
-def _held(day: SessionDay) -> str:
+def _describe_conditions(day: SessionDay) -> str:
     if not day.conditions:
         return "no condition" if day.runs else "what held is not known"
     ordered = sorted(day.conditions.items(), key=lambda pair: (pair[1] != "critical", pair[0]))
-    shown = ", ".join(f"{severity} {signature}" for signature, severity in ordered[:_SHOWN])
-    more = len(ordered) - _SHOWN + day.more
+    text = ", ".join(f"{severity} {signature}" for signature, severity in ordered[:_MAX_CONDITIONS])
+    more = len(ordered) - _MAX_CONDITIONS + day.more
     total = len(ordered) + day.more
-    return f"{counted(total, 'condition')}: {shown}{f' (+{more} more)' if more > 0 else ''}"
+    return f"{counted(total, 'condition')}: {text}{f' (+{more} more)' if more > 0 else ''}"

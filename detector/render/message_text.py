@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.render.message import Item, Message, more_of
+from detector.render.message import MessageItem, Message, describe_rest
 
 _INDENT = "    "
 
 
-def text_of_message(message: Message, most_items: int) -> str:
+def render_text(message: Message, max_items: int) -> str:
     """Return the whole message as text, at most so many items in full, the others counted."""
-    return "\n".join(_lines(message, most_items)) + "\n"
+    return "\n".join(_render_lines(message, max_items)) + "\n"
 
 
-def _lines(message: Message, most_items: int) -> Iterator[str]:
+def _render_lines(message: Message, max_items: int) -> Iterator[str]:
     yield message.headline
     yield ""
-    yield from facts_of(message)
-    for item in message.items[:most_items]:
+    yield from render_header(message)
+    for item in message.items[:max_items]:
         yield ""
-        yield f"{item.word}  {item.title}"
-        yield from (f"{_INDENT}{line}" for line in item_lines(item))
-    more = more_of(message.items[most_items:])
+        yield f"{item.label}  {item.title}"
+        yield from (f"{_INDENT}{line}" for line in render_item(item))
+    more = describe_rest(message.items[max_items:])
     if more:
         yield ""
         yield more
@@ -33,7 +33,7 @@ def _lines(message: Message, most_items: int) -> Iterator[str]:
     yield f"Delivery {message.delivery_id}{f'; run {message.link}' if message.link else ''}"
 
 
-def facts_of(message: Message) -> Iterator[str]:
+def render_header(message: Message) -> Iterator[str]:
     """Yield what stands around the items: what is watched and when, the decision, the coverage."""
     yield f"{message.runtime}, {message.at}"
     if message.decision:
@@ -42,7 +42,7 @@ def facts_of(message: Message) -> Iterator[str]:
         yield f"Coverage: {message.coverage}"
 
 
-def item_lines(item: Item) -> Iterator[str]:
+def render_item(item: MessageItem) -> Iterator[str]:
     """Yield an item without its title: the sentence, the number, since when, why now, what to do, where it is explained."""
     yield item.summary
     yield f"{item.numbers}; {item.since}" if item.numbers else item.since

@@ -6,11 +6,11 @@ from detector.domain.report import Report
 from detector.formats.strict_json import one_line
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
-_WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
-_SHOWN = 3
+_STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+_MAX_EVENTS = 3
 
 
-def plugin_code(report: Report) -> int:
+def get_exit_code(report: Report) -> int:
     """Return the plugin's exit code; UNKNOWN where nothing was seen, held events count as firing."""
     severities = {event.severity for event in report.events}
     if "critical" in severities:
@@ -20,19 +20,19 @@ def plugin_code(report: Report) -> int:
     return OK if any(covered.state != "not seen" for covered in report.coverage) else UNKNOWN
 
 
-def plugin_line(report: Report) -> str:
+def format_plugin_line(report: Report) -> str:
     """Return the plugin's one line: the state, the worst events, and the counts as perfdata."""
-    seen = sum(covered.state != "not seen" for covered in report.coverage)
+    observed = sum(covered.state != "not seen" for covered in report.coverage)
     total = len(report.coverage)
     if report.events:
-        told = " ".join(event.summary for event in report.events[:_SHOWN])
-        more = len(report.events) - _SHOWN
-        text = f"{told}{f' (+{more} more)' if more > 0 else ''}"
+        summaries = " ".join(event.summary for event in report.events[:_MAX_EVENTS])
+        more = len(report.events) - _MAX_EVENTS
+        text = f"{summaries}{f' (+{more} more)' if more > 0 else ''}"
     else:
-        text = f"no events; {seen} of {total} golden signals seen"
+        text = f"no events; {observed} of {total} golden signals seen"
     critical = sum(event.severity == "critical" for event in report.events)
     warning = len(report.events) - critical
     perfdata = f"events_critical={critical};;0;0 events_warning={warning};0;;0 held={len(report.held)};;;0"
-    signals = f"signals_seen={seen};;;0;{total}"
+    signals = f"signals_seen={observed};;;0;{total}"
     text = one_line(text.replace("|", "/"))
-    return f"PT HEALTH {_WORDS[plugin_code(report)]} - {text} | {perfdata} {signals}"
+    return f"PT HEALTH {_STATES[get_exit_code(report)]} - {text} | {perfdata} {signals}"

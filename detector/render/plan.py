@@ -13,9 +13,9 @@ from detector.formats.plural import counted
 from detector.formats.times import span, text_of
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.repair_plan.items import RowChange, PlanItem
-from detector.render.close_verdict import number
+from detector.render.close_verdict import to_json_number
 
-_LAST = (
+_LAST_STEP = (
     "Look again before anything is started: broker and stores have to agree, by a plan that finds nothing and a"
     " broker section that was read after the last change."
 )
@@ -36,23 +36,23 @@ class Plan:
     stop_first: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
     doubt: str | None = None
-    blind: str | None = None
+    stores_doubt: str | None = None
     stale: str | None = None
-    names: dict[str, dict[str, str]] | None = None
+    column_names: dict[str, dict[str, str]] | None = None
 
-    def column(self, change: RowChange, name: str) -> str:
+    def get_column_name(self, change: RowChange, name: str) -> str:
         """Return a column under the name that it has in that store, where the profile gives it one."""
-        return (self.names or {}).get(change.store, {}).get(name, name)
+        return (self.column_names or {}).get(change.store, {}).get(name, name)
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
+def build_plan_document(plan: Plan) -> dict[str, Any]:
     """Return the plan as one object; `steps` stand in their order."""
     return {
         "runtime": plan.runtime,
         "at": text_of(plan.at),
         "broker_as_of": None if plan.age.as_of is None else text_of(plan.age.as_of),
         "doubt": plan.doubt,
-        "stores_doubt": plan.blind,
+        "stores_doubt": plan.stores_doubt,
         "stale": plan.stale,
         "differences": [
             {
@@ -61,7 +61,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
                 "account": item.account,
                 "said": list(item.claims),
                 "broker": {
-                    "position": number(item.position),
+                    "position": to_json_number(item.position),
                     "realized_pnl": item.evidence.realized_pnl,
                     "fills": list(item.evidence.fills),
                 },
@@ -69,96 +69,96 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             }
             for item in plan.items
         ],
-        "steps": list(_steps(plan)),
+        "steps": list(_list_steps(plan)),
     }
 
 
-def plan_lines(plan: Plan) -> Iterator[str]:
+def render_plan(plan: Plan) -> Iterator[str]:
     """Yield the plan for a person."""
-    yield f"{plan.runtime} at {text_of(plan.at)}; {_broker_age(plan)}. Nothing is changed by this."
+    yield f"{plan.runtime} at {text_of(plan.at)}; {_describe_broker_age(plan)}. Nothing is changed by this."
     if plan.doubt is not None:
         yield f"The broker's side is not believed: {plan.doubt} What a store says decides nothing against it."
     if plan.stale is not None:
         yield f"Read the broker again before anything is changed: {plan.stale}"
-    if plan.blind is not None:
-        yield f"What the stores hold is not all known: {plan.blind}"
+    if plan.stores_doubt is not None:
+        yield f"What the stores hold is not all known: {plan.stores_doubt}"
     if not plan.items:
-        yield _nothing(plan)
+        yield _describe_no_difference(plan)
     for item in plan.items:
         yield ""
-        yield from _item_lines(item)
-    steps = list(_steps(plan))
+        yield from _render_item(item)
+    steps = list(_list_steps(plan))
     if steps:
         yield ""
         yield "In this order, by hand, by whoever may:"
         yield from (f"  {n}. {line}" for n, step in enumerate(steps, 1) for line in [step["words"]])
-    questions = [f"  - {item.short}: {words}." for item in plan.items for words in item.open_questions]
+    questions = [f"  - {item.short}: {question}." for item in plan.items for question in item.open_questions]
     if questions:
         yield ""
         yield "Cannot be decided from here:"
         yield from questions
 
 
-def _nothing(plan: Plan) -> str:
+def _describe_no_difference(plan: Plan) -> str:
     if plan.doubt is not None:
         return "Nothing could be compared."
     return (
         "Nothing differs in what was read."
-        if plan.blind is None
+        if plan.stores_doubt is None
         else "Whether anything differs cannot be told."
     )
 
 
-def _broker_age(plan: Plan) -> str:
+def _describe_broker_age(plan: Plan) -> str:
     if plan.age.as_of is None or plan.age.seconds is None:
         return "when the broker was read is not known"
     return f"the broker's word is {span(plan.age.seconds)} old"
 
 
-def _item_lines(item: PlanItem) -> Iterator[str]:
+def _render_item(item: PlanItem) -> Iterator[str]:
     yield item.name if item.name == item.title else f"{item.name} in {item.title}"
-    yield from (f"  {words}" for words in item.claims)
-    yield f"  broker: {_held(item.position)}{_realized(item)}"
-    yield from (f"  fill at the broker: {words}" for words in item.evidence.fills)
+    yield from (f"  {line}" for line in item.claims)
+    yield f"  broker: {_describe_position(item.position)}{_describe_realized_pnl(item)}"
+    yield from (f"  fill at the broker: {line}" for line in item.evidence.fills)
 
 
-def _held(position: Decimal | None) -> str:
+def _describe_position(position: Decimal | None) -> str:
     if position is None:
         return "not seen"
     return f"open, {format_quantity(position)}" if position else "flat"
 
 
-def _realized(item: PlanItem) -> str:
+def _describe_realized_pnl(item: PlanItem) -> str:
     realized = item.evidence.realized_pnl
     return "" if realized is None else f", realized {realized:,.2f}"
 
 
-def _steps(plan: Plan) -> Iterator[dict[str, Any]]:
+def _list_steps(plan: Plan) -> Iterator[dict[str, Any]]:
     """Yield every step: what has to stand still first, each row, and the look that ends it."""
     if plan.stop_first:
-        yield {"do": "stop", "what": "runtime", "because": list(plan.stop_first), "words": _stop_words(plan)}
+        yield {"do": "stop", "what": "runtime", "because": list(plan.stop_first), "words": _describe_stop(plan)}
     changes = [change for item in plan.items for change in item.changes]
-    for change in sorted(changes, key=lambda one: one.store != "position_state"):
-        columns = [(plan.column(change, name), old, new) for name, old, new in change.columns]
+    for change in sorted(changes, key=lambda change: change.store != "position_state"):
+        columns = [(plan.get_column_name(change, name), old, new) for name, old, new in change.columns]
         yield {
             "do": "correct",
             "what": f"{change.store}, {change.row}",
             "columns": [{"column": name, "from": old, "to": new} for name, old, new in columns],
             "because": [change.because],
-            "words": f"{change.store}, the row of {change.row}: {_columns(columns)}; {change.because}.",
+            "words": f"{change.store}, the row of {change.row}: {_describe_columns(columns)}; {change.because}.",
         }
     if plan.stop_first or changes:
-        yield {"do": "look", "what": "broker and stores", "because": [], "words": _LAST}
+        yield {"do": "look", "what": "broker and stores", "because": [], "words": _LAST_STEP}
 
 
-def _stop_words(plan: Plan) -> str:
-    words = "; ".join(plan.stop_first)
-    said = f"The runtime stands still first, and whatever starts it again: {words}."
+def _describe_stop(plan: Plan) -> str:
+    reasons = "; ".join(plan.stop_first)
+    text = f"The runtime stands still first, and whatever starts it again: {reasons}."
     if plan.exposed:
-        few = counted(len(plan.exposed), "position")
-        said += f" The broker holds {few} beside ({', '.join(plan.exposed)}): only orders that work there protect them meanwhile."
-    return f"{said} Stopping the runtime needs explicit approval."
+        positions = counted(len(plan.exposed), "position")
+        text += f" The broker holds {positions} beside ({', '.join(plan.exposed)}): only orders that work there protect them meanwhile."
+    return f"{text} Stopping the runtime needs explicit approval."
 
 
-def _columns(columns: Sequence[tuple[str, str, str]]) -> str:
+def _describe_columns(columns: Sequence[tuple[str, str, str]]) -> str:
     return ", ".join(f"{name} from {old} to {new}" for name, old, new in columns)

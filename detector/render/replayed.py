@@ -6,24 +6,24 @@ from typing import Any
 
 from detector.formats.times import span, text_of
 
-_NOT_TOLD = "-"
+_NOT_NOTIFIED = "-"
 
 
-def change_line(change: Any) -> str:
+def format_change(change: Any) -> str:
     """Return one transition as a line: time, what was told and why, severity, what it became, the sentence."""
-    told = change.told or _NOT_TOLD
+    reason = change.told or _NOT_NOTIFIED
     return (
-        f"{text_of(change.at)}  {told:<17} {change.severity:<8}  {change.to:<9}  "
+        f"{text_of(change.at)}  {reason:<17} {change.severity:<8}  {change.to:<9}  "
         f"{change.signature}: {change.summary}"
     )
 
 
-def difference_line(side: str, change: Any) -> str:
+def format_difference(side: str, change: Any) -> str:
     """Return one line for what was told under only one of the two settings."""
-    return f"only {side:<6}  {change_line(change)}"
+    return f"only {side:<6}  {format_change(change)}"
 
 
-def summary_document(summary: Any) -> dict[str, Any]:
+def build_summary_document(summary: Any) -> dict[str, Any]:
     """Return the summary for programs."""
     return {
         "snapshots": summary.snapshots,
@@ -38,7 +38,7 @@ def summary_document(summary: Any) -> dict[str, Any]:
     }
 
 
-def change_document(change: Any) -> dict[str, Any]:
+def build_change_document(change: Any) -> dict[str, Any]:
     """Return one transition for programs."""
     return {
         "at": text_of(change.at),
@@ -50,26 +50,26 @@ def change_document(change: Any) -> dict[str, Any]:
     }
 
 
-def summary_lines(named: list[tuple[str, Any]]) -> list[str]:
+def render_summaries(summaries: list[tuple[str, Any]]) -> list[str]:
     """Return the summaries of one or two replays as a table, a column each."""
     rows: list[tuple[str, list[str]]] = [
-        ("", [name for name, _ in named]),
-        ("snapshots", [str(one.snapshots) for _, one in named]),
-        ("conditions", [str(one.conditions) for _, one in named]),
-        ("told", [str(one.told) for _, one in named]),
-        ("longest", [f"{span(one.longest_sec)}" if one.longest else "none" for _, one in named]),
-        ("", [one.longest or "" for _, one in named]),
-        ("blind time in the session", [span(one.blind_sec) for _, one in named]),
-        ("out of order", [str(one.out_of_order) for _, one in named]),
+        ("", [name for name, _ in summaries]),
+        ("snapshots", [str(summary.snapshots) for _, summary in summaries]),
+        ("conditions", [str(summary.conditions) for _, summary in summaries]),
+        ("told", [str(summary.told) for _, summary in summaries]),
+        ("longest", [f"{span(summary.longest_sec)}" if summary.longest else "none" for _, summary in summaries]),
+        ("", [summary.longest or "" for _, summary in summaries]),
+        ("blind time in the session", [span(summary.blind_sec) for _, summary in summaries]),
+        ("out of order", [str(summary.out_of_order) for _, summary in summaries]),
     ]
     width = max(len(cell) for _, cells in rows for cell in cells) + 2
     lines = [f"{label:<26}" + "".join(f"{cell:<{width}}" for cell in cells) for label, cells in rows]
     return [line.rstrip() for line in lines if line.strip()]
 
 
-def step_line(ran: Any) -> str:
+def format_step(result: Any) -> str:
     """Return one step of a timeline: when, what was told, and how it differs from the script."""
-    verdict = "ok  " if not ran.faults else "FAIL"
-    told = ", ".join(ran.told) or "nothing"
-    shown = "".join(f"\n      {fault}" for fault in ran.faults)
-    return f"{verdict}  step {ran.step.number:>3}  {text_of(ran.at)}  {ran.decision:<8}  told: {told}{shown}"
+    verdict = "ok  " if not result.faults else "FAIL"
+    notified = ", ".join(result.told) or "nothing"
+    fault_lines = "".join(f"\n      {fault}" for fault in result.faults)
+    return f"{verdict}  step {result.step.number:>3}  {text_of(result.at)}  {result.decision:<8}  told: {notified}{fault_lines}"

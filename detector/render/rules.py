@@ -9,7 +9,7 @@ from typing import Any
 from detector.domain.event import build_runbook_link
 from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
-from detector.render.settings import shown
+from detector.render.settings import format_setting
 from detector.settings import Setting, Settings
 
 FACT_DOCS: Mapping[str, str] = {
@@ -20,36 +20,36 @@ _ORDINALS = {2: "second", 3: "third"}
 _UNITS = {"seconds": " s"}
 
 
-def rules_document(rules: Iterable[Rule], settings: Settings) -> list[dict[str, Any]]:
+def build_rules_document(rules: Iterable[Rule], settings: Settings) -> list[dict[str, Any]]:
     """Return every rule as plain JSON values, in the given order."""
-    return [rule_document(one, settings) for one in rules]
+    return [build_rule_document(rule, settings) for rule in rules]
 
 
-def rule_document(one: Rule, settings: Settings) -> dict[str, Any]:
+def build_rule_document(rule: Rule, settings: Settings) -> dict[str, Any]:
     """Return one rule as plain JSON values: its declaration, its words, and its limits in force."""
-    declared = one.declaration
+    declared = rule.declaration
     return {
-        "type": one.name,
+        "type": rule.name,
         "kind": KINDS[declared.kind],
         "severity": declared.severity,
         "money": declared.money,
-        "fires_when": one.doc,
+        "fires_when": rule.doc,
         "hours": declared.during.name,
-        "escalates": lasts_words(declared.escalates, settings),
-        "worsens": lasts_words(declared.critical_after, settings),
-        "listed": "at once" if declared.listed_after is None else lasts_words(declared.listed_after, settings),
+        "escalates": describe_lasts(declared.escalates, settings),
+        "worsens": describe_lasts(declared.critical_after, settings),
+        "listed": "at once" if declared.listed_after is None else describe_lasts(declared.listed_after, settings),
         "confirm": declared.confirm,
         "sees": list(declared.sees),
         "any_of": list(declared.any_of),
         "weighs": list(declared.severity_inputs),
         "given": list(declared.given),
         "reads_back_sec": settings[back] if isinstance(back := declared.reads_back, Setting) else back,
-        "limits": [_limit_document(setting, broken, settings) for setting, broken in limits_of(declared)],
-        "runbook": build_runbook_link(one.name),
+        "limits": [_build_limit_document(setting, broken, settings) for setting, broken in list_limits(declared)],
+        "runbook": build_runbook_link(rule.name),
     }
 
 
-def _limit_document(setting: Setting[Any], broken: str, settings: Settings) -> dict[str, Any]:
+def _build_limit_document(setting: Setting[Any], broken: str, settings: Settings) -> dict[str, Any]:
     return {
         "setting": setting.name,
         "value": settings[setting],
@@ -59,28 +59,28 @@ def _limit_document(setting: Setting[Any], broken: str, settings: Settings) -> d
     }
 
 
-def rules_lines(rules: Sequence[Rule], settings: Settings) -> Iterator[str]:
+def render_rules(rules: Sequence[Rule], settings: Settings) -> Iterator[str]:
     """Yield a block of lines for each rule, a blank line between two."""
-    for index, one in enumerate(rules):
+    for index, rule in enumerate(rules):
         if index:
             yield ""
-        yield heading(one)
-        yield f"  {one.doc}"
-        yield f"  escalates: {lasts_words(one.declaration.escalates, settings)}"
-        yield from (f"  limit: {words}" for words in limit_lines(one.declaration, settings))
+        yield format_heading(rule)
+        yield f"  {rule.doc}"
+        yield f"  escalates: {describe_lasts(rule.declaration.escalates, settings)}"
+        yield from (f"  limit: {line}" for line in render_limits(rule.declaration, settings))
 
 
-def heading(one: Rule) -> str:
+def format_heading(rule: Rule) -> str:
     """Return the rule's name, kind and severity on one line."""
-    return f"{one.name}  ({KINDS[one.declaration.kind]}; {severity_words(one.declaration)})"
+    return f"{rule.name}  ({KINDS[rule.declaration.kind]}; {describe_severity(rule.declaration)})"
 
 
-def severity_words(declared: Declaration) -> str:
+def describe_severity(declared: Declaration) -> str:
     """Return the declared severity, and `money` where the rule is about money."""
     return f"{declared.severity}; money" if declared.money else declared.severity
 
 
-def limits_of(declared: Declaration) -> Iterator[tuple[Setting[Any], str]]:
+def list_limits(declared: Declaration) -> Iterator[tuple[Setting[Any], str]]:
     """Yield each setting that the rule reads, and how its limit is broken; empty where it is no limit."""
     for limit in declared.limits:
         if isinstance(limit, Limit):
@@ -89,16 +89,16 @@ def limits_of(declared: Declaration) -> Iterator[tuple[Setting[Any], str]]:
             yield limit, ""
 
 
-def limit_lines(declared: Declaration, settings: Settings) -> Iterator[str]:
+def render_limits(declared: Declaration, settings: Settings) -> Iterator[str]:
     """Yield one line for each limit: its name, its value in force, and when it is broken."""
-    for setting, broken in limits_of(declared):
+    for setting, broken in list_limits(declared):
         how = f", broken when {broken}" if broken else ""
         unit = _UNITS.get(setting.unit, "")
         origin = settings.origins[setting.name]
-        yield f"{setting.name} = {shown(setting, settings)}{unit}{how} (from: {origin})"
+        yield f"{setting.name} = {format_setting(setting, settings)}{unit}{how} (from: {origin})"
 
 
-def lasts_words(need: Lasts | None, settings: Settings, named: bool = True) -> str:
+def describe_lasts(need: Lasts | None, settings: Settings, with_setting: bool = True) -> str:
     """Return in words how long a condition must last for something; None is never.
 
     `named` says which setting holds the seconds.
@@ -107,16 +107,16 @@ def lasts_words(need: Lasts | None, settings: Settings, named: bool = True) -> s
         return "never by itself"
     parts = []
     if need.seconds is not None:
-        parts.append(f"once it lasted {seconds_words(need.seconds, settings, named)}")
+        parts.append(f"once it lasted {describe_seconds(need.seconds, settings, with_setting)}")
     if need.observations is not None and need.observations > 1:
         ordinal = _ORDINALS.get(need.observations, f"{need.observations}th")
         parts.append(f"at the {ordinal} observation in a row")
-    words = " and ".join(parts) or "at once"
-    return f"{words}, when {need.at}" if need.at else words
+    text = " and ".join(parts) or "at once"
+    return f"{text}, when {need.at}" if need.at else text
 
 
-def seconds_words(seconds: Setting[float] | float, settings: Settings, named: bool = True) -> str:
+def describe_seconds(seconds: Setting[float] | float, settings: Settings, with_setting: bool = True) -> str:
     """Return a number of seconds in words, and which setting holds it where `named`."""
     if not isinstance(seconds, Setting):
         return f"{seconds:g} s"
-    return f"{shown(seconds, settings)} s{f' ({seconds.name})' if named else ''}"
+    return f"{format_setting(seconds, settings)} s{f' ({seconds.name})' if with_setting else ''}"

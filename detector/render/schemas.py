@@ -12,7 +12,7 @@ from detector.domain.facts import SourceStatus
 from detector.domain.previous_run import PreviousRun
 from detector.domain.report import SCHEMA_VERSION, Gap, RunInfo
 from detector.domain.session_day import SessionDay
-from detector.render.snapshot_schema import Schema, snapshot_body
+from detector.render.snapshot_schema import Schema, build_snapshot_body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Written without the fields that still have their defaults (model.plain.compact); the rest is written whole.
@@ -59,47 +59,47 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
 }
 
 
-def snapshot_schema(read: Collection[str]) -> Schema:
+def build_snapshot_schema(read_sections: Collection[str]) -> Schema:
     """Return the schema of standard input; `read` are the sections that this version reads."""
     title = "A snapshot: what was seen at one moment, each section in its source's own shape."
-    return {**_head("snapshot", title), **snapshot_body(read)}
+    return {**_build_head("snapshot", title), **build_snapshot_body(read_sections)}
 
 
-def output_schema() -> Schema:
+def build_output_schema() -> Schema:
     """Return the schema of standard output: the two-key document."""
     title = "What `python -m detector` prints: what is wrong, and what is newly wrong."
-    lists = _event_lists("events", "new_events")
-    return {**_head("output", title), **_object(lists), "$defs": _definitions(Event)}
+    lists = _build_event_lists("events", "new_events")
+    return {**_build_head("output", title), **_build_object(lists), "$defs": _build_definitions(Event)}
 
 
-def artifact_schema(parts: Mapping[str, type]) -> Schema:
+def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
     """Return the schema of the artifact, which is the report too.
 
     `parts` are the types of the report's `decision` and of an entry of its `coverage`.
     """
-    definitions = _definitions(
+    definitions = _build_definitions(
         Event, Condition, SourceStatus, Gap, RunInfo, PreviousRun, ChannelHealth, SessionDay, *parts.values()
     )
-    before = definitions.pop(PreviousRun.__name__)["properties"]
-    carried = {name: schema for name, schema in before.items() if name not in _NOT_CARRIED}
+    previous_run = definitions.pop(PreviousRun.__name__)["properties"]
+    carried = {name: schema for name, schema in previous_run.items() if name not in _NOT_CARRIED}
     properties: Schema = {
         "schema_version": {"const": SCHEMA_VERSION},
         "generation": {"type": "integer", "minimum": 1},
         "taken_at": {"type": "string", "format": "date-time"},
         "runtime": {"type": "string"},
-        "run": _ref(RunInfo),
-        "decision": _ref(parts["decision"]),
-        **_event_lists("events", "new_events", "resolved_events"),
-        "held": _list({"type": "string"}),
-        "muted": _list({"type": "string"}),
-        "coverage": _list(_ref(parts["coverage"])),
-        "sources": {"type": "object", "additionalProperties": _ref(SourceStatus)},
-        "unread": _list({"type": "string"}),
-        "gap": _ref(Gap),
-        "channels": {"type": "object", "additionalProperties": _ref(ChannelHealth)},
-        "sessions": _list(_ref(SessionDay)),
-        "carried": _object(carried, optional=carried),
-        "conditions": _list(_ref(Condition)),
+        "run": _build_ref(RunInfo),
+        "decision": _build_ref(parts["decision"]),
+        **_build_event_lists("events", "new_events", "resolved_events"),
+        "held": _build_list({"type": "string"}),
+        "muted": _build_list({"type": "string"}),
+        "coverage": _build_list(_build_ref(parts["coverage"])),
+        "sources": {"type": "object", "additionalProperties": _build_ref(SourceStatus)},
+        "unread": _build_list({"type": "string"}),
+        "gap": _build_ref(Gap),
+        "channels": {"type": "object", "additionalProperties": _build_ref(ChannelHealth)},
+        "sessions": _build_list(_build_ref(SessionDay)),
+        "carried": _build_object(carried, optional=carried),
+        "conditions": _build_list(_build_ref(Condition)),
         "snapshot": {"type": "object"},
         "checksum": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
     }
@@ -107,14 +107,14 @@ def artifact_schema(parts: Mapping[str, type]) -> Schema:
         name: {**schema, "description": ARTIFACT_FIELDS[name]} for name, schema in properties.items()
     }
     title = "What a run writes and the next one reads: the report and the memory in one."
-    return {**_head("artifact", title), **_object(described, {"snapshot"}), "$defs": definitions}
+    return {**_build_head("artifact", title), **_build_object(described, {"snapshot"}), "$defs": definitions}
 
 
-def _head(name: str, title: str) -> Schema:
+def _build_head(name: str, title: str) -> Schema:
     return {"$schema": DIALECT, "$id": f"urn:pt-health-detector:{name}", "title": title}
 
 
-def _object(properties: Mapping[str, Schema], optional: Collection[str] = ()) -> Schema:
+def _build_object(properties: Mapping[str, Schema], optional: Collection[str] = ()) -> Schema:
     return {
         "type": "object",
         "properties": properties,
@@ -123,51 +123,51 @@ def _object(properties: Mapping[str, Schema], optional: Collection[str] = ()) ->
     }
 
 
-def _list(items: Schema) -> Schema:
+def _build_list(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
-def _ref(kind: type) -> Schema:
+def _build_ref(kind: type) -> Schema:
     return {"$ref": f"#/$defs/{kind.__name__}"}
 
 
-def _event_lists(*names: str) -> Schema:
+def _build_event_lists(*names: str) -> Schema:
     """Return the lists of events by name; an event says why it is told, and only where it is told."""
-    listed = _list({**_ref(Event), "not": {"required": ["reason"]}})
-    told = _list({**_ref(Event), "required": ["reason"]})
-    return {name: listed if name == "events" else told for name in names}
+    without_reason = _build_list({**_build_ref(Event), "not": {"required": ["reason"]}})
+    with_reason = _build_list({**_build_ref(Event), "required": ["reason"]})
+    return {name: without_reason if name == "events" else with_reason for name in names}
 
 
-def _definitions(*kinds: type) -> Schema:
+def _build_definitions(*kinds: type) -> Schema:
     """Return the closed schemas of the given dataclasses and of all that they hold, by name."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - only who asks for a schema pays for it
 
-    wanted: list[Any] = [(kind, "serialization", TypeAdapter(kind)) for kind in kinds]
-    _, made = TypeAdapter.json_schemas(wanted, ref_template="#/$defs/{model}")
-    definitions = {name: _closed(name, schema) for name, schema in sorted(made["$defs"].items())}
-    for field, words in EVENT_FIELDS.items():
-        definitions[Event.__name__]["properties"][field]["description"] = words
+    inputs: list[Any] = [(kind, "serialization", TypeAdapter(kind)) for kind in kinds]
+    _, generated = TypeAdapter.json_schemas(inputs, ref_template="#/$defs/{model}")
+    definitions = {name: _close_definition(name, schema) for name, schema in sorted(generated["$defs"].items())}
+    for field, description in EVENT_FIELDS.items():
+        definitions[Event.__name__]["properties"][field]["description"] = description
     return definitions
 
 
-def _closed(name: str, schema: Schema) -> Schema:
+def _close_definition(name: str, schema: Schema) -> Schema:
     """Return a definition without the generator's titles, in which nothing else may stand.
 
     Where the program writes every field, every field is required and none has a default.
     """
-    compact = name in _COMPACT
-    properties = {field: _plainer(part, keep_default=compact) for field, part in schema["properties"].items()}
-    required = schema.get("required", []) if compact else [key for key in properties if key not in OPTIONAL]
-    words = " ".join(schema.get("description", "").split())
-    return {"description": words, **_object(properties), "required": required}
+    is_compact = name in _COMPACT
+    properties = {field: _strip_schema(part, keep_default=is_compact) for field, part in schema["properties"].items()}
+    required = schema.get("required", []) if is_compact else [key for key in properties if key not in OPTIONAL]
+    description = " ".join(schema.get("description", "").split())
+    return {"description": description, **_build_object(properties), "required": required}
 
 
-def _plainer(schema: Schema, keep_default: bool) -> Schema:
+def _strip_schema(schema: Schema, keep_default: bool) -> Schema:
     """Return a field's schema without its title, a choice between simple types as one list of types."""
     left_out = {"title"} if keep_default else {"title", "default"}
-    made = {key: value for key, value in schema.items() if key not in left_out}
-    choices = made.get("anyOf", ())
+    stripped = {key: value for key, value in schema.items() if key not in left_out}
+    choices = stripped.get("anyOf", ())
     if choices and all(choice.keys() == {"type"} for choice in choices):
-        types = [choice["type"] for choice in made.pop("anyOf")]
-        made["type"] = [name for name in types if name != "integer" or "number" not in types]
-    return made
+        types = [choice["type"] for choice in stripped.pop("anyOf")]
+        stripped["type"] = [name for name in types if name != "integer" or "number" not in types]
+    return stripped

@@ -13,15 +13,15 @@ NOTHING = "-"
 _COLUMNS = ("setting", "value", "unit", "default", "from")
 
 
-def settings_document(settings: Settings) -> list[dict[str, Any]]:
+def build_settings_document(settings: Settings) -> list[dict[str, Any]]:
     """Return every declared setting as plain JSON values; a secret is null, or masked where it is set."""
     secrets = list_secrets(settings)
     return [
         {
             "name": setting.name,
-            "value": redacted(_value(setting, settings[setting]), secrets),
+            "value": redacted(_mask_secret(setting, settings[setting]), secrets),
             "unit": setting.unit,
-            "default": _value(setting, setting.default),
+            "default": _mask_secret(setting, setting.default),
             "from": settings.origins[setting.name],
             "secret": setting.secret,
             "help": setting.help,
@@ -30,40 +30,40 @@ def settings_document(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def settings_lines(settings: Settings) -> list[str]:
+def render_settings(settings: Settings) -> list[str]:
     """Return a table of what is in force, one line a setting, its columns aligned."""
     rows = [
         (
             setting.name,
-            shown(setting, settings),
+            format_setting(setting, settings),
             setting.unit,
-            default_shown(setting),
+            format_default(setting),
             settings.origins[setting.name],
         )
         for setting in DECLARED.values()
     ]
-    return list(aligned([_COLUMNS, *rows]))
+    return list(render_table([_COLUMNS, *rows]))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def render_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the rows as lines, every column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def shown(setting: Setting[Any], settings: Settings) -> str:
+def format_setting(setting: Setting[Any], settings: Settings) -> str:
     """Return the value in force as a person may see it."""
-    value = _value(setting, settings[setting])
-    return _text(value if setting.secret else redacted(value, list_secrets(settings)))
+    value = _mask_secret(setting, settings[setting])
+    return _format_value(value if setting.secret else redacted(value, list_secrets(settings)))
 
 
-def default_shown(setting: Setting[Any]) -> str:
+def format_default(setting: Setting[Any]) -> str:
     """Return the default as a person may see it."""
-    return _text(_value(setting, setting.default))
+    return _format_value(_mask_secret(setting, setting.default))
 
 
-def example_lines(declared: Iterable[Setting[Any]] = DECLARED.values()) -> Iterator[str]:
+def render_env_example(declared: Iterable[Setting[Any]] = DECLARED.values()) -> Iterator[str]:
     """Yield the lines of `.env.example`: every setting with its meaning, its line commented out.
 
     A line that is taken over changes nothing until its value is changed.
@@ -75,18 +75,18 @@ def example_lines(declared: Iterable[Setting[Any]] = DECLARED.values()) -> Itera
         if setting is not ENV_FILE:
             yield ""
             yield f"# {setting.help} ({setting.unit})"
-            yield f"#{setting.name}={'' if setting.secret else _plain(setting.default)}"
+            yield f"#{setting.name}={'' if setting.secret else _join_value(setting.default)}"
 
 
-def _value(setting: Setting[Any], value: Any) -> Any:
+def _mask_secret(setting: Setting[Any], value: Any) -> Any:
     if setting.secret:
         return MASK if value else None
     return list(value) if isinstance(value, tuple) else value
 
 
-def _text(value: Any) -> str:
-    return NOTHING if value is None else _plain(value) or NOTHING
+def _format_value(value: Any) -> str:
+    return NOTHING if value is None else _join_value(value) or NOTHING
 
 
-def _plain(value: Any) -> str:
+def _join_value(value: Any) -> str:
     return ",".join(value) if isinstance(value, list | tuple) else str(value)

@@ -70,7 +70,7 @@ _LOGS = {
 }
 
 
-def snapshot_body(read: Collection[str]) -> Schema:
+def build_snapshot_body(read_sections: Collection[str]) -> Schema:
     """Return what a snapshot may hold; `read` are the sections that this version reads."""
     taken_at = {
         "type": ["string", "null"],
@@ -83,49 +83,49 @@ def snapshot_body(read: Collection[str]) -> Schema:
         "pattern": "\\S",
         "description": "the name of what is watched; AEGIS_PT_RUNTIME where it is left out",
     }
-    sections = {name: _section(name, name in read) for name in SECTIONS}
+    sections = {name: _build_section(name, name in read_sections) for name in SECTIONS}
     return {
         "$comment": "Inside a section nothing is forbidden: a value that cannot be read as its x-reads-as is "
         "not seen, and the event reading_invalid names it. x-worse says which of two payloads counts.",
         "type": "object",
         "properties": {"taken_at": taken_at, "runtime": runtime, **sections},
         "additionalProperties": False,
-        "$defs": {"status": _status()},
+        "$defs": {"status": _build_status()},
     }
 
 
-def _section(name: str, is_read: bool) -> Schema:
+def _build_section(name: str, is_read: bool) -> Schema:
     kinds, description = SECTIONS[name]
-    made: Schema = {"type": [*(_JSON_KINDS[kind] for kind in kinds), "null"]} if kinds else {}
-    made["description"] = description
+    schema: Schema = {"type": [*(_JSON_KINDS[kind] for kind in kinds), "null"]} if kinds else {}
+    schema["description"] = description
     if not is_read:
-        made["x-not-read"] = True
+        schema["x-not-read"] = True
     if name in _STATUS:
-        made["$ref"] = "#/$defs/status"
+        schema["$ref"] = "#/$defs/status"
     elif name == "ecs":
-        made["properties"] = {key: {"description": words} for key, words in _ECS.items()}
+        schema["properties"] = {key: {"description": text} for key, text in _ECS.items()}
     elif name == "logs":
-        made["properties"] = {key: {"description": words} for key, words in _LOGS.items()}
+        schema["properties"] = {key: {"description": text} for key, text in _LOGS.items()}
     elif name == "broker":
-        made["properties"] = _broker()
+        schema["properties"] = _build_broker()
     elif name == "stores":
-        made["properties"] = {
-            "as_of": _reads_as("time", "when what it says was true"),
-            POSITION_STATE: _rows(
+        schema["properties"] = {
+            "as_of": _describe_value("time", "when what it says was true"),
+            POSITION_STATE: _build_rows(
                 "what is open, under the store's own column names or these", StoredPosition
             ),
-            TRADES: _rows("what was traded, under the store's own column names or these", Trade),
+            TRADES: _build_rows("what was traded, under the store's own column names or these", Trade),
         }
     elif name == "sources":
-        entry = {key: _reads_as(kind, words) for key, (kind, words) in _SOURCE.items()}
-        made["additionalProperties"] = {"properties": entry}
-    return made
+        entry = {key: _describe_value(kind, text) for key, (kind, text) in _SOURCE.items()}
+        schema["additionalProperties"] = {"properties": entry}
+    return schema
 
 
-def _status() -> Schema:
-    facts = {name: _fact(spec) for name, spec in STATUS_FACTS.items()}
-    facts[HEARTBEAT_AGE] = _reads_as("age", "seconds since the last heartbeat, in place of heartbeat_at")
-    facts["orders"]["items"]["properties"][ORDER_AGE] = _reads_as(
+def _build_status() -> Schema:
+    facts = {name: _build_fact(spec) for name, spec in STATUS_FACTS.items()}
+    facts[HEARTBEAT_AGE] = _describe_value("age", "seconds since the last heartbeat, in place of heartbeat_at")
+    facts["orders"]["items"]["properties"][ORDER_AGE] = _describe_value(
         "age", "seconds since it was submitted, in place of submitted_at"
     )
     return {
@@ -134,29 +134,29 @@ def _status() -> Schema:
     }
 
 
-def _fact(spec: Mapping[str, Any]) -> Schema:
+def _build_fact(spec: Mapping[str, Any]) -> Schema:
     if spec["kind"] != ROWS:
-        return {**_reads_as(spec["kind"], spec["doc"]), "x-worse": spec["worse"]}
-    return _rows(spec["doc"], spec["row"])
+        return {**_describe_value(spec["kind"], spec["doc"]), "x-worse": spec["worse"]}
+    return _build_rows(spec["doc"], spec["row"])
 
 
-def _rows(words: str, row: type[Any]) -> Schema:
+def _build_rows(description: str, row: type[Any]) -> Schema:
     columns = get_columns(row)
-    rows = {name: _reads_as(column["kind"], column["doc"]) for name, column in columns.items()}
-    return {"description": words, "x-reads-as": "rows", "items": {"properties": rows}}
+    rows = {name: _describe_value(column["kind"], column["doc"]) for name, column in columns.items()}
+    return {"description": description, "x-reads-as": "rows", "items": {"properties": rows}}
 
 
-def _broker() -> Schema:
-    made = {key: _reads_as(kind, words) for key, (kind, words) in _BROKER.items()}
-    made["positions"] = _rows(
+def _build_broker() -> Schema:
+    properties = {key: _describe_value(kind, description) for key, (kind, description) in _BROKER.items()}
+    properties["positions"] = _build_rows(
         "what the broker holds, under these names, those of TWS or those of Flex", BrokerPosition
     )
-    made["open_orders"] = _rows("orders that work at the broker", BrokerOrder)
-    made["executions"] = _rows("what was executed", Execution)
-    made["flex"] = {"properties": {key: _reads_as("csv", words) for key, words in _FLEX.items()}}
-    return made
+    properties["open_orders"] = _build_rows("orders that work at the broker", BrokerOrder)
+    properties["executions"] = _build_rows("what was executed", Execution)
+    properties["flex"] = {"properties": {key: _describe_value("csv", description) for key, description in _FLEX.items()}}
+    return properties
 
 
-def _reads_as(kind: str, words: str) -> Schema:
-    described = {"description": words} if words else {}
+def _describe_value(kind: str, description: str) -> Schema:
+    described = {"description": description} if description else {}
     return {**described, "x-reads-as": kind, "examples": _EXAMPLES[kind]}

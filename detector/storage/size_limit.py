@@ -10,7 +10,7 @@ from detector.domain.event import Event
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.formats.strict_json import pretty
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 
 MOST_STORED = 6 * 1024 * 1024  # some 3,000 conditions; readers take 8 MiB packed and 16 MiB unpacked
 _LESS = 0.9  # what is left out by length is left out a little too much, so that few turns are enough
@@ -31,7 +31,7 @@ def stored(report: Report, with_snapshot: bool = True) -> Stored:
     Left out first is the snapshot; then the conditions that are worth least: a warning before a critical one, what
     ended before what holds, the older before the newer.
     """
-    text = pretty(artifact_document(report, with_snapshot))
+    text = pretty(build_artifact_document(report, with_snapshot))
     size = len(text.encode())
     if size <= MOST_STORED:
         return Stored(text)
@@ -40,7 +40,7 @@ def stored(report: Report, with_snapshot: bool = True) -> Stored:
     kept = sorted(report.conditions.values(), key=_worth)
     while size > MOST_STORED and kept:
         kept = kept[: int(len(kept) * _LESS * MOST_STORED / size)]
-        text = pretty(artifact_document(_only(report, {one.signature for one in kept}), with_snapshot=False))
+        text = pretty(build_artifact_document(_only(report, {one.signature for one in kept}), with_snapshot=False))
         size = len(text.encode())
     return Stored(text, len(report.conditions) - len(kept), whole=False)
 

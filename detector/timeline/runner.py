@@ -20,7 +20,7 @@ from detector.formats.merge_patch import patched, shifted
 from detector.formats.redaction import redacted
 from detector.formats.strict_json import DocumentError, parse
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 from detector.settings import MUTES, RUNTIME, Settings
 from detector.timeline.accidents import ACCIDENTS
 from detector.timeline.script import Script, ScriptError, Step, moment_of
@@ -73,8 +73,8 @@ class Runner:
         if step.killed is None and keeps:
             conditions: Mapping[str, Condition] = report.conditions
             for channel, notices in delivered.items():
-                conditions = ledger.acknowledged(conditions, notices, channel, at)
-            self.artifact = json.dumps(artifact_document(replace(report, conditions=conditions)))
+                conditions = ledger.add_receipts(conditions, notices, channel, at)
+            self.artifact = json.dumps(build_artifact_document(replace(report, conditions=conditions)))
         return self._compared(step, at, report, delivered)
 
     def _snapshot(self, step: Step, at: datetime) -> Snapshot:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from detector.app.delivery import channels_of, deliver, floors
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 from detector.timeline import Runner, Script, Step
 from tests.support.deliveries import QUICK, door_of
 from tests.support.loopback import says
@@ -54,7 +54,7 @@ class Stage:
         delivered = step.killed != "before delivery"
         delivery = deliver(door, settings, report) if delivered else None
         if keeps and step.killed is None and delivery is not None:
-            self.runner.artifact = json.dumps(artifact_document(delivery.report))
+            self.runner.artifact = json.dumps(build_artifact_document(delivery.report))
         self.slack.answers.clear()
         arrived = [
             ("slack", *found) for one in self.slack.taken[posts:] for found in _ITEM.findall(everything(one))

@@ -15,7 +15,7 @@ from detector.app.context import Refused
 from detector.app.delivery import channels_of, deliver, floors
 from detector.commands.schema import SCHEMAS
 from detector.formats.edge_error import LOGIN
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 from tests.support.deliveries import QUICK, THREE_ORDERS, TWO_ORDERS, Job, door_of
 from tests.support.loopback import says
 from tests.support.slack_server import TOKEN, everything, slack_on_loopback
@@ -96,7 +96,7 @@ def test_what_was_not_taken_has_no_receipt_and_the_artifact_says_why():
         delivery = Job({"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook}).run(TWO_ORDERS)
         (condition,) = delivery.report.conditions.values()
         assert (condition.receipts, list(condition.owing)) == ({}, ["slack"])
-        assert artifact_document(delivery.report)["channels"] == {
+        assert build_artifact_document(delivery.report)["channels"] == {
             "slack": {
                 "since": None,
                 "last_success": None,
@@ -382,7 +382,7 @@ def test_the_artifact_after_a_delivery_is_as_its_schema_says():
         box.refused = {"ann@example.com": "550 no"}
         document: dict[str, Any] = {}
         for patch, at in zip((TWO_ORDERS, THREE_ORDERS, {}, {}, {}), TUESDAY, strict=False):
-            document = artifact_document(job.run(patch, at).report)
+            document = build_artifact_document(job.run(patch, at).report)
             assert [error.message for error in validator.iter_errors(document)] == []
         assert document["sessions"][0]["told"] == ["slack"]
         assert any(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from detector.domain.schedule_windows import Scope, UnreadSpan
-from detector.render.gaps import NOT_ALONE, gap_lines
+from detector.render.gaps import NOT_ALONE, render_gap_report
 from detector.schedule import judge
 from tests.support.github_runs import FakeGitHub, github_on_loopback, rate_limited
 from tests.support.program import Answer, answer
@@ -279,7 +279,7 @@ def test_no_line_is_a_command_to_a_workflows_runner_wherever_it_is_wrapped():
     span = (at("2026-06-01T14:00Z"), at("2026-06-01T15:00Z"))
     for length in range(1, 90):
         scope = Scope(timedelta(minutes=8), span[1], unread=(UnreadSpan(*span, f"{'x' * length} ::error::x"),))
-        lines = list(gap_lines(judge((), (), span, scope), ("UTC",)))
+        lines = list(render_gap_report(judge((), (), span, scope), ("UTC",)))
         assert not any(line.startswith("::") for line in lines), length
 
 

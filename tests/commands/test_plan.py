@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 from tests.support.command_output import epilog_example
 from tests.support.program import answer
 from tests.support.snapshots import NOW
@@ -106,7 +106,7 @@ def of_the_outage(clock: str, *words, previous: str | None = None):
     document = seen(OUTAGE, BOX, at(clock))
     assert document is not None
     if previous is not None:
-        document["previous"] = artifact_document(
+        document["previous"] = build_artifact_document(
             list(looked(OUTAGE, BOX, [at("14:49"), at(previous)]))[-1].report
         )
     ran = answer(
@@ -547,7 +547,7 @@ def test_a_snapshot_of_another_day_is_planned_as_of_then_and_said_to_be_old():
 
 def test_a_previous_artifact_may_be_a_file(tmp_path):
     document = seen(OUTAGE, BOX, at("14:55")) or {}
-    artifact = artifact_document(list(looked(OUTAGE, BOX, [at("14:49"), at("14:54")]))[-1].report)
+    artifact = build_artifact_document(list(looked(OUTAGE, BOX, [at("14:49"), at("14:54")]))[-1].report)
     (tmp_path / "last.json").write_text(json.dumps(artifact))
     words = ("plan", "--previous", str(tmp_path / "last.json"), "--now", at("14:55").isoformat())
     ran = answer(*words, stdin=document, environ={"AEGIS_PT_PROFILE": "cortana"})

@@ -6,7 +6,7 @@ import pytest
 
 from detector.domain.rule import CRITICAL, NEVER, NOW, lasts
 from detector.engine.catalog import load_rules
-from detector.render.rules import lasts_words
+from detector.render.rules import describe_lasts
 from detector.settings import ESCALATE_AFTER_SEC, resolve_settings
 from tests.support.command_output import epilog_example, told
 
@@ -103,7 +103,7 @@ def test_json_has_the_declaration():
     ],
 )
 def test_a_duration_in_words(need, words):
-    assert lasts_words(need, DEFAULTS) == words
+    assert describe_lasts(need, DEFAULTS) == words
 
 
 def test_a_setting_that_cannot_be_used_is_refused():

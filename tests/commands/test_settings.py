@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from detector.render.settings import MASK, example_lines, settings_document, shown
+from detector.render.settings import MASK, render_env_example, build_settings_document, format_setting
 from detector.settings import DECLARED, ENV_FILE, Setting, Settings, parse_env_file, resolve_settings
 from tests.support.command_output import epilog_example, told
 
@@ -123,14 +123,14 @@ def test_a_secret_is_masked_in_both_forms(secret):
 
 def test_a_secret_that_is_not_set_is_null(secret):
     settings = resolve_settings()
-    (found,) = [one for one in settings_document(settings) if one["name"] == secret.name]
+    (found,) = [one for one in build_settings_document(settings) if one["name"] == secret.name]
     assert (found["value"], found["default"], found["secret"]) == (None, None, True)
-    assert shown(secret, settings) == "-"
+    assert format_setting(secret, settings) == "-"
 
 
 def test_the_mask_says_nothing_about_the_length_of_the_secret(secret):
     long = Settings({secret.name: CANARY * 9}, {secret.name: "environment"})
-    assert shown(secret, long) == MASK
+    assert format_setting(secret, long) == MASK
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=["text", "json"])
@@ -142,7 +142,7 @@ def test_a_secret_in_the_query_of_an_address_is_not_shown(words):
 
 def test_a_secret_has_no_value_in_the_example():
     token = dataclasses.replace(DECLARED["AEGIS_PT_RUNTIME"], secret=True, default=CANARY)
-    assert list(example_lines([token]))[-1] == "#AEGIS_PT_RUNTIME="
+    assert list(render_env_example([token]))[-1] == "#AEGIS_PT_RUNTIME="
 
 
 # --- the example --------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from detector.domain.memory import FIRST_RUN, build_next_memory
 from detector.domain.rule import Severity
 from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import evaluate
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 from tests.support.snapshots import DEFAULTS, NOW
 from tests.test_bounded import LIMIT, churn
 
@@ -34,11 +34,11 @@ def test_a_restless_day_with_three_channels_stays_under_the_limit(capsys):
         held = report.conditions
         for name in CHANNELS:
             place = MessageRef("C0123456789", f"{1_700_000_000 + number}.000100") if name == "slack" else None
-            held = ledger.acknowledged(held, report.owed[name], name, at, place)
+            held = ledger.add_receipts(held, report.owed[name], name, at, place)
         report = replace(report, conditions=held)
         memory = build_next_memory(report, held)
         if number % 36 == 35:
-            sizes.append(len(json.dumps(artifact_document(report, with_snapshot=False))))
+            sizes.append(len(json.dumps(build_artifact_document(report, with_snapshot=False))))
     with capsys.disabled():
         shown = ", ".join(f"{size // 1024} KiB" for size in sizes)
         print(f"\nartifact with three channels, every six hours: {shown}")

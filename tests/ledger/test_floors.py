@@ -36,7 +36,7 @@ def told(
 
 
 def _taken(report: Report) -> Report:
-    held = ledger.acknowledged(report.conditions, report.owed["slack"], "slack", report.taken_at)
+    held = ledger.add_receipts(report.conditions, report.owed["slack"], "slack", report.taken_at)
     return replace(report, conditions=held)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detector.domain.session_day import SessionDay
-from detector.ledger import Look, summarised, tallied, untold
+from detector.ledger import ObservedRun, mark_summarized, count_run, list_due_days
 from detector.market.closures import NO_CLOSURES, Closures
 from tests.support.messages import condition
 
@@ -18,15 +18,15 @@ CLOSE = datetime(2026, 6, 2, 20, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def look(at: datetime, before: datetime | None = None, **more: Any) -> Look:
-    return Look(at, before, 11, more.get("unseen", ()), more.get("active", ()))
+def look(at: datetime, before: datetime | None = None, **more: Any) -> ObservedRun:
+    return ObservedRun(at, before, 11, more.get("unseen", ()), more.get("active", ()))
 
 
 def watched(*times: datetime, closures: Closures = NO_CLOSURES) -> tuple[SessionDay, ...]:
     days: tuple[SessionDay, ...] = ()
     before = None
     for at in times:
-        days = tallied(days, look(at, before), closures)
+        days = count_run(days, look(at, before), closures)
         before = at
     return days
 
@@ -89,15 +89,15 @@ def test_a_second_look_at_the_same_moment_counts_once():
 
 
 def test_what_was_not_seen_is_counted_by_signal():
-    days = tallied((), look(OPEN, unseen=("gateway",)), NO_CLOSURES)
-    days = tallied(days, look(OPEN + MINUTE, OPEN, unseen=("gateway", "heartbeat")), NO_CLOSURES)
+    days = count_run((), look(OPEN, unseen=("gateway",)), NO_CLOSURES)
+    days = count_run(days, look(OPEN + MINUTE, OPEN, unseen=("gateway", "heartbeat")), NO_CLOSURES)
     assert days[0].unseen == {"gateway": 2, "heartbeat": 1}
 
 
 def test_the_highest_severity_of_a_condition_stays_and_a_flood_is_bounded():
-    days = tallied((), look(OPEN, active=(condition("a", "critical"),)), NO_CLOSURES)
+    days = count_run((), look(OPEN, active=(condition("a", "critical"),)), NO_CLOSURES)
     flood = (condition("a", "warning"), *(condition("b", "warning", subject=str(k)) for k in range(99)))
-    days = tallied(days, look(OPEN + MINUTE, OPEN, active=flood), NO_CLOSURES)
+    days = count_run(days, look(OPEN + MINUTE, OPEN, active=flood), NO_CLOSURES)
     assert days[0].conditions["a:aegis-pt-core"] == "critical"
     assert (len(days[0].conditions), days[0].more) == (30, 70)
 
@@ -127,10 +127,10 @@ def test_outside_of_the_calendar_nothing_is_counted():
 )
 def test_a_day_is_owed_once_it_is_over_to_who_was_there(since, at, told, owed):
     days = tuple(replace(day, told=told) for day in watched(OPEN))
-    assert len(untold(days, "slack", since, at)) == owed
+    assert len(list_due_days(days, "slack", since, at)) == owed
 
 
 def test_a_receipt_is_written_once():
-    days = summarised(watched(OPEN), {"2026-06-02"}, "slack")
-    assert summarised(days, {"2026-06-02"}, "slack")[0].told == ("slack",)
-    assert summarised(watched(OPEN), set(), "slack")[0].told == ()
+    days = mark_summarized(watched(OPEN), {"2026-06-02"}, "slack")
+    assert mark_summarized(days, {"2026-06-02"}, "slack")[0].told == ("slack",)
+    assert mark_summarized(watched(OPEN), set(), "slack")[0].told == ()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from detector.render.annotations import error, inert, inert_json, warning
+from detector.render.annotations import format_error_annotation, escape_commands, escape_commands_in_json, format_warning_annotation
 from tests.support.program import answer
 
 
@@ -22,12 +22,12 @@ from tests.support.program import answer
     ],
 )
 def test_no_line_is_a_command(line, shown):
-    assert inert(line) == shown
+    assert escape_commands(line) == shown
 
 
 def test_a_document_stays_the_same_document():
     document = {"summary": "##[add-mask]x ##### [a] #", "more": ["::error::"]}
-    text = inert_json(json.dumps(document))
+    text = escape_commands_in_json(json.dumps(document))
     assert json.loads(text) == document
     assert "##[" not in text
 
@@ -40,18 +40,18 @@ def test_what_is_said_on_stderr_is_no_command(name):
 
 
 def test_an_error_carries_its_text_whole_and_as_one_line():
-    assert error("PT health", "50 %\r\nnext") == "::error title=PT health::50 %25%0D%0Anext"
+    assert format_error_annotation("PT health", "50 %\r\nnext") == "::error title=PT health::50 %25%0D%0Anext"
 
 
 def test_a_warning_differs_from_an_error_in_its_name_alone():
-    assert warning("PT health", "50 %") == "::warning title=PT health::50 %25"
+    assert format_warning_annotation("PT health", "50 %") == "::warning title=PT health::50 %25"
 
 
 def test_a_title_cannot_end_early():
-    assert error("a:b,c%", "x") == "::error title=a%3Ab%2Cc%25::x"
+    assert format_error_annotation("a:b,c%", "x") == "::error title=a%3Ab%2Cc%25::x"
 
 
 def test_an_error_holds_no_secret_and_is_bounded():
-    said = error("t", "token=ghs_canaryOfThisVeryRun7aaaaaaaaaaaaaaaa " + "x" * 10_000)
+    said = format_error_annotation("t", "token=ghs_canaryOfThisVeryRun7aaaaaaaaaaaaaaaa " + "x" * 10_000)
     assert "canary" not in said
     assert len(said) < 2100

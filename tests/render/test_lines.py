@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from detector.formats.merge_patch import patched
-from detector.render.lines import decision_line, resolved_lines, shown_time
+from detector.render.lines import format_decision, render_resolved, format_in_zones
 from tests.support.snapshots import evaluated, healthy, healthy_at, remembered
 
 ZONES = ("UTC", "America/New_York", "Asia/Tokyo")
@@ -15,7 +15,7 @@ AT = "2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST"
 
 
 def line(document: dict[str, object]) -> str:
-    return decision_line(evaluated(document), ZONES)
+    return format_decision(evaluated(document), ZONES)
 
 
 def test_a_healthy_session():
@@ -57,7 +57,7 @@ def test_an_escalation_ends_with_the_need_for_approval():
 def test_held_events_are_counted():
     memory = remembered(evaluated(patched(healthy(), {"status_v3": {"pending_orders": 2}})))
     report = evaluated(healthy_at("2026-06-02T15:05:00Z", {"status_v3": {"pending_orders": None}}), memory)
-    assert decision_line(report, ZONES).startswith("notify: 1 event (1 held); ")
+    assert format_decision(report, ZONES).startswith("notify: 1 event (1 held); ")
 
 
 def test_sections_without_a_reader_are_named():
@@ -67,7 +67,7 @@ def test_sections_without_a_reader_are_named():
 def test_an_end_is_said_with_its_duration():
     memory = remembered(evaluated(patched(healthy(), {"status_v3": {"pending_orders": 2}})))
     memory = remembered(evaluated(healthy_at("2026-06-02T15:05:00Z"), memory))
-    said = list(resolved_lines(evaluated(healthy_at("2026-06-02T15:10:00Z"), memory)))
+    said = list(render_resolved(evaluated(healthy_at("2026-06-02T15:10:00Z"), memory)))
     good = "Resolved after 5 min, good again since 2026-06-02T15:05:00Z"
     assert said == [f"pending_orders_high:aegis-pt-core: {good}; it was: 2 orders are pending (limit 2)."]
 
@@ -85,4 +85,4 @@ def test_an_end_is_said_with_its_duration():
     ids=["the day where it differs", "an unknown zone is left out"],
 )
 def test_times_for_people(moment, zones, shown):
-    assert shown_time(moment, zones) == shown
+    assert format_in_zones(moment, zones) == shown

@@ -13,12 +13,12 @@ from detector.domain.condition import Notice, Receipt
 from detector.domain.report import Report
 from detector.domain.session_day import SessionDay
 from detector.engine.catalog import load_rules
-from detector.render.message import ORDER, STYLES, Item, Message
-from detector.render.message_build import message_of
-from detector.render.message_html import html_of_message
-from detector.render.message_item import Frame
-from detector.render.message_slack import slack_payload
-from detector.render.message_text import text_of_message
+from detector.render.message import ORDER, STYLES, MessageItem, Message
+from detector.render.message_build import build_message
+from detector.render.message_html import render_html
+from detector.render.message_item import MessageContext
+from detector.render.message_slack import build_slack_payload
+from detector.render.message_text import render_text
 from tests.support.messages import KNOWN, ZONES, condition, ended, message, missed, notices_of, report_of
 from tests.support.slack_server import everything
 from tests.support.snapshots import NOW, evaluated, healthy_at, later
@@ -28,7 +28,7 @@ NOTHING: dict[str, Any] = {"taken_at": "2026-06-02T15:00:00Z"}
 FAILING = ChannelHealth(NOW, NOW, ChannelError(NOW, "login", "no"), failures=3)
 
 
-def only_item(made: Message) -> Item:
+def only_item(made: Message) -> MessageItem:
     (item,) = made.items
     return item
 
@@ -52,7 +52,7 @@ def kinds() -> dict[str, Message]:
 
 def around(report: Report) -> Message:
     """Return the message of a report that owes nothing."""
-    made = message_of(Frame(report, ZONES), "slack", ())
+    made = build_message(MessageContext(report, ZONES), "slack", ())
     assert made is not None
     return made
 
@@ -61,10 +61,10 @@ def test_no_kind_can_be_mistaken_for_another_in_mark_word_colour_or_the_first_fo
     made = kinds()
     for part in (lambda style: style.mark, lambda style: style.word, lambda style: style.colour):
         assert len({part(STYLES[one.kind]) for one in made.values()}) == len(made)
-    words = {one.word for one in STYLES.values()}
+    words = {one.label for one in STYLES.values()}
     for one in made.values():
         start = one.headline[:SHOWN]
-        assert [word for word in words if word in start] == [STYLES[one.kind].word]
+        assert [word for word in words if word in start] == [STYLES[one.kind].label]
         assert start.startswith(STYLES[one.kind].mark)
 
 
@@ -79,7 +79,7 @@ def test_forty_characters_name_the_kind_and_the_event(name, kind):
     }.get(kind, lambda: one)()
     told = message(made)
     assert told.kind == kind
-    assert STYLES[told.kind].word in told.headline[:SHOWN]
+    assert STYLES[told.kind].label in told.headline[:SHOWN]
     assert name in told.headline[:SHOWN]
 
 
@@ -103,7 +103,7 @@ def test_of_equals_what_escalates_comes_first_and_then_what_is_about_money():
 
 def test_what_was_missed_says_how_bad_it_was():
     item = only_item(message(missed(condition())))
-    assert item.word == "MISSED (critical)"
+    assert item.label == "MISSED (critical)"
     assert item.summary.startswith(
         "Missed: it began 2026-06-02T14:00:00Z and ended 2026-06-02T15:00:00Z untold"
     )
@@ -144,7 +144,7 @@ def test_an_end_says_from_when_to_when_it_lasted():
 )
 def test_an_item_says_why_it_is_told_now(reason, why):
     one = condition(receipts={"slack": Receipt("critical", NOW, "x", reminders=2)})
-    made = message_of(Frame(report_of([one]), ZONES), "slack", [Notice(one, reason, "id")])
+    made = build_message(MessageContext(report_of([one]), ZONES), "slack", [Notice(one, reason, "id")])
     assert made is not None
     assert only_item(made).why == why
 
@@ -170,7 +170,7 @@ def test_a_secret_of_the_settings_is_hidden_in_every_text():
 
 def test_the_coverage_says_what_was_not_seen():
     report = evaluated({"taken_at": "2026-06-02T15:00:00Z"}, channels={})
-    made = message_of(Frame(report, ZONES), "slack", ())
+    made = build_message(MessageContext(report, ZONES), "slack", ())
     assert made is not None
     assert made.coverage.startswith("11 of 11 signals not seen: runtime primary, gateway")
     assert message(condition()).coverage == "all 11 golden signals seen"
@@ -178,19 +178,19 @@ def test_the_coverage_says_what_was_not_seen():
 
 def test_the_decision_ends_with_the_need_for_approval():
     report = evaluated(healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"stuck_exits": 1}}), channels={})
-    made = message_of(Frame(report, ZONES), "slack", ())
+    made = build_message(MessageContext(report, ZONES), "slack", ())
     assert made is not None
     assert made.decision == "ESCALATE. Stopping or scaling the runtime needs explicit approval."
 
 
 def test_a_channel_that_took_nothing_yet_is_told_what_memory_starts_with():
-    made = message_of(Frame(report_of(generation=1, channels={}), ZONES), "slack", ())
+    made = build_message(MessageContext(report_of(generation=1, channels={}), ZONES), "slack", ())
     assert made is not None
-    assert (made.kind, made.first) == ("watching", True)
+    assert (made.kind, made.is_first) == ("watching", True)
     assert made.notes[0].startswith("First run: memory starts with nothing wrong;")
     assert made.headline[:SHOWN].startswith("🔵 WATCHING aegis-pt-core: First run")
     report = evaluated(healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}}), channels={})
-    one = message_of(Frame(report, ZONES), "slack", ())
+    one = build_message(MessageContext(report, ZONES), "slack", ())
     assert one is not None
     assert "memory starts with 1 condition (1 critical, 0 warning)" in one.notes[0]
 
@@ -208,20 +208,20 @@ def test_a_channel_that_took_nothing_yet_is_told_what_memory_starts_with():
     ids=["none", "switched off", "failed"],
 )
 def test_where_nothing_was_checked_the_first_message_says_so_and_never_that_nothing_is_wrong(sources, why):
-    made = message_of(Frame(evaluated({**NOTHING, **sources}, channels={}), ZONES), "slack", ())
+    made = build_message(MessageContext(evaluated({**NOTHING, **sources}, channels={}), ZONES), "slack", ())
     assert made is not None
     assert made.kind == "unchecked"
     assert made.headline[:SHOWN].startswith("⚫ NOTHING WAS CHECKED aegis-pt-core")
     assert f"First run: NO SIGNAL WAS SEEN ({why})" in made.notes[0]
     assert "silence means nothing until one is" in made.notes[0]
-    whole = text_of_message(made, 5) + html_of_message(made, 5)
+    whole = render_text(made, 5) + render_html(made, 5)
     assert "nothing wrong" not in whole
     assert "WATCHING" not in whole
 
 
 def test_where_something_was_checked_it_is_not_said():
-    made = message_of(
-        Frame(evaluated({**NOTHING, "status_v3": {"pending_orders": 0}}, channels={}), ZONES), "slack", ()
+    made = build_message(
+        MessageContext(evaluated({**NOTHING, "status_v3": {"pending_orders": 0}}, channels={}), ZONES), "slack", ()
     )
     assert made is not None
     assert made.kind == "watching"
@@ -232,12 +232,12 @@ def test_an_alert_leads_the_first_message_and_stands_beside_that_nothing_was_che
         {**NOTHING, "sources": {"status_v3": {"state": "failed", "reason": "timeout"}}},
         channels={"slack": "warning"},
     )
-    made = message_of(Frame(report, ZONES), "slack", report.owed["slack"])
+    made = build_message(MessageContext(report, ZONES), "slack", report.owed["slack"])
     assert made is not None
     assert made.items
     assert "NO SIGNAL WAS SEEN" in made.notes[0]
     assert "memory starts with 2 conditions (1 critical, 1 warning)" in made.notes[0]
-    assert made.without_items().kind == "unchecked"
+    assert made.remove_items().kind == "unchecked"
 
 
 def test_a_session_in_which_nothing_was_checked_says_so_first():
@@ -247,7 +247,7 @@ def test_a_session_in_which_nothing_was_checked_says_so_first():
     )  # fmt: skip
     for unseen, wanted in (({}, True), ({"heartbeat": 34}, False)):
         one = replace(day, unseen={**day.unseen, **unseen})
-        made = message_of(Frame(report_of(), ZONES), "slack", (), [one])
+        made = build_message(MessageContext(report_of(), ZONES), "slack", (), [one])
         assert made is not None
         assert ("NOTHING WAS CHECKED in 35 runs" in made.days[0]) is wanted
 
@@ -272,24 +272,24 @@ def test_a_message_that_is_sent_long_after_its_snapshot_says_so(after, said):
     assert late.sent_at == plain.sent_at + after
     assert late.at == plain.at + said
     assert late.delivery_id == plain.delivery_id
-    assert late.at in text_of_message(late, 5)
-    assert late.at in everything(slack_payload(late))
+    assert late.at in render_text(late, 5)
+    assert late.at in everything(build_slack_payload(late))
 
 
 def test_a_channel_that_is_added_later_is_told_so():
-    made = message_of(Frame(report_of(), ZONES), "email:12345678", ())
+    made = build_message(MessageContext(report_of(), ZONES), "email:12345678", ())
     assert made is not None
     assert made.notes[0].startswith("First message to this channel: memory starts with nothing wrong")
 
 
 def test_a_channel_that_knows_and_is_owed_nothing_gets_no_message():
-    assert message_of(Frame(report_of(), ZONES), "slack", ()) is None
+    assert build_message(MessageContext(report_of(), ZONES), "slack", ()) is None
 
 
 def test_lost_memory_is_one_note_in_the_one_message():
     document = healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}})
     report = evaluated({**document, "previous": "nonsense"}, channels={"slack": "warning"})
-    made = message_of(Frame(report, ZONES), "slack", report.owed["slack"])
+    made = build_message(MessageContext(report, ZONES), "slack", report.owed["slack"])
     assert made is not None
     assert {item.type for item in made.items} == {"memory_lost", "pending_orders_high"}
     assert made.notes[0].startswith("The memory was lost, and everything active is told again: ")
@@ -309,15 +309,15 @@ def test_a_channel_that_fails_is_told_of_through_the_others():
 def test_a_channel_that_fails_the_third_time_is_a_message_of_its_own_to_the_others(failures, told):
     health = replace(FAILING, failures=failures)
     report = report_of(channels={**KNOWN, "email:12345678": health})
-    made = message_of(Frame(report, ZONES), "slack", ())
+    made = build_message(MessageContext(report, ZONES), "slack", ())
     assert (made is not None) is told
-    assert message_of(Frame(report, ZONES), "email:12345678", ()) is None
+    assert build_message(MessageContext(report, ZONES), "email:12345678", ()) is None
     if made is not None:
         assert made.kind == "failing"
         assert made.headline[:SHOWN].startswith("🔇 CHANNEL FAILS aegis-pt-core: Channel")
         later = replace(health, last_error=ChannelError(NOW + timedelta(days=9), "login", "no"))
-        again = message_of(
-            Frame(replace(report, channels={**KNOWN, "email:12345678": later}), ZONES), "slack", ()
+        again = build_message(
+            MessageContext(replace(report, channels={**KNOWN, "email:12345678": later}), ZONES), "slack", ()
         )
         assert again is not None
         assert again.delivery_id != made.delivery_id, "no mail server takes it for a repetition"
@@ -329,7 +329,7 @@ def test_the_summary_of_a_session_stands_alone_or_beside_what_is_owed():
         last_run=NOW - timedelta(hours=19, minutes=5), signals=11, unseen={"gateway": 3},
         conditions={"pnl_unknown:aegis-pt-core:7": "warning", "stuck_exits:aegis-pt-core": "critical"},
     )  # fmt: skip
-    alone = message_of(Frame(report_of(), ZONES), "slack", (), [day])
+    alone = build_message(MessageContext(report_of(), ZONES), "slack", (), [day])
     assert alone is not None
     assert alone.kind == "session"
     assert "; ".join(alone.days) == (
@@ -342,7 +342,7 @@ def test_the_summary_of_a_session_stands_alone_or_beside_what_is_owed():
 
 def test_a_session_at_which_nobody_looked_says_so():
     day = SessionDay("2026-06-01", NOW - timedelta(hours=25, minutes=30), NOW - timedelta(hours=19))
-    made = message_of(Frame(report_of(), ZONES), "slack", (), [day])
+    made = build_message(MessageContext(report_of(), ZONES), "slack", (), [day])
     assert made is not None
     assert made.days[0] == (
         "2026-06-01: NO RUN: nobody looked, longest gap 6 h 30 min; no signal was seen; what held is not known"
@@ -369,7 +369,7 @@ def test_all_messages_of_an_episode_share_its_id():
 
 
 def test_the_plain_text_counts_what_it_does_not_show():
-    text = text_of_message(message(*(condition("x", subject=str(k)) for k in range(7))), 5)
+    text = render_text(message(*(condition("x", subject=str(k)) for k in range(7))), 5)
     assert text.count("CRITICAL  x · ") == 5
     assert "+2 more: 2 CRITICAL" in text
 
@@ -378,7 +378,7 @@ def test_it_is_the_same_message_again_an_hour_later_but_for_its_times():
     document = healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}})
     first = evaluated(document, channels={"slack": "warning"})
     second = evaluated(later(document, 3600), channels={"slack": "warning"})
-    made = [message_of(Frame(one, ZONES), "slack", one.owed["slack"]) for one in (first, second)]
+    made = [build_message(MessageContext(one, ZONES), "slack", one.owed["slack"]) for one in (first, second)]
     assert made[0] is not None
     assert made[1] is not None
     assert made[0].delivery_id == made[1].delivery_id

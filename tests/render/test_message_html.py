@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.render.message_html import html_of_message
+from detector.render.message_html import render_html
 from tests.support.messages import condition, ended, message
 
 TAGS = {"html", "head", "meta", "body", "h1", "p", "br", "div", "strong", "a"}
@@ -49,7 +49,7 @@ def test_nothing_of_the_data_becomes_a_tag_or_an_address(text, link):
     told = message(
         condition("x", subject=text, summary=f"x {text}"), steps={"x": text}, link=link, runbook_url=link
     )
-    found = seen(html_of_message(told, 9))
+    found = seen(render_html(told, 9))
     assert found.tags <= TAGS
     assert found.attributes.keys() <= ATTRIBUTES
     assert all(one.startswith(("https://", "http://")) for one in found.attributes.get("href", ()))
@@ -57,13 +57,13 @@ def test_nothing_of_the_data_becomes_a_tag_or_an_address(text, link):
 
 def test_it_reads_like_the_plain_text_and_shows_what_it_does_not_show_as_a_number():
     told = message(*(condition("x", subject=str(k)) for k in range(7)), ended(condition("y")))
-    found = seen(html_of_message(told, 5))
+    found = seen(render_html(told, 5))
     assert found.text.count("CRITICAL x · ") == 5
     assert "+3 more: 2 CRITICAL, 1 RESOLVED" in found.text
 
 
 def test_colours_stand_in_the_text_itself():
-    text = html_of_message(message(condition(), ended(condition("y"))), 9)
+    text = render_html(message(condition(), ended(condition("y"))), 9)
     assert "#c8102e" in text
     assert "#2e7d32" in text
     assert "<link" not in text

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detector.domain.condition import Condition
-from detector.render.message_slack import escaped, slack_payload, slack_plain
+from detector.render.message_slack import escape_mrkdwn, build_slack_payload, build_plain_payload
 from tests.support.messages import condition, ended, message
 from tests.support.slack_server import everything, faults_of
 
@@ -47,13 +47,13 @@ def conditions(count: int, critical: int = 0) -> list[Condition]:
     ],
 )
 def test_a_text_is_cut_after_escaping_and_never_inside_of_an_entity(text, most, shown):
-    assert escaped(text, most) == shown
+    assert escape_mrkdwn(text, most) == shown
 
 
 @settings(max_examples=200)
 @given(st.text(alphabet="a&<>;|", max_size=60), st.integers(1, 80))
 def test_no_cut_leaves_half_an_entity(text, most):
-    made = escaped(text, most)
+    made = escape_mrkdwn(text, most)
     assert len(made) <= most
     assert not re.search(r"&(?!amp;|lt;|gt;)", made)
     assert not set("<>") & set(made)
@@ -66,9 +66,9 @@ def test_no_cut_leaves_half_an_entity(text, most):
 def test_any_number_of_events_is_one_valid_message_with_the_critical_ones_first(count):
     critical = min(count, 3)
     made = message(*conditions(count, critical), link="https://github.com/o/r/actions/runs/1")
-    payload = slack_payload(made)
+    payload = build_slack_payload(made)
     assert faults_of(payload) == []
-    assert faults_of(slack_plain(made)) == []
+    assert faults_of(build_plain_payload(made)) == []
     text = everything(payload)
     words = re.findall(r"\*(CRITICAL|WARNING)\*  ", text)
     assert words == sorted(words)
@@ -94,7 +94,7 @@ def test_no_text_and_no_number_of_events_breaks_a_message(count, critical, texts
     told = message(
         *made, steps={"x": step}, link=f"https://x.example/{step[:40]}", runbook_url="https://x.example/R.md"
     )
-    for payload in (slack_payload(told), slack_plain(told)):
+    for payload in (build_slack_payload(told), build_plain_payload(told)):
         assert faults_of(payload) == []
         json.dumps(payload).encode()
 
@@ -102,7 +102,7 @@ def test_no_text_and_no_number_of_events_breaks_a_message(count, critical, texts
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_from_the_data_pings_or_breaks_out(text):
     told = message(condition("x", subject=text, summary=text or "x"), steps={"x": text}, link=text)
-    payload = slack_payload(told)
+    payload = build_slack_payload(told)
     assert faults_of(payload) == []
     shown = everything(payload)
     assert "<!" not in shown
@@ -111,13 +111,13 @@ def test_nothing_from_the_data_pings_or_breaks_out(text):
 
 
 def test_the_text_of_a_notification_is_the_headline():
-    payload = slack_payload(message(condition()))
+    payload = build_slack_payload(message(condition()))
     assert payload["text"][:40] == "🔴 CRITICAL heartbeat_stale: No heartbeat"
     assert payload["blocks"][0]["text"]["text"] == payload["text"]
 
 
 def test_every_kind_stands_in_its_own_colour():
-    payload = slack_payload(message(condition("a"), condition("b", "warning"), ended(condition("c"))))
+    payload = build_slack_payload(message(condition("a"), condition("b", "warning"), ended(condition("c"))))
     colours = [one["color"] for one in payload["attachments"]]
     assert len(set(colours[:3])) == 3
 
@@ -126,10 +126,10 @@ def test_an_item_shows_the_next_step_and_where_it_is_explained():
     told = message(
         condition(), steps={"heartbeat_stale": "look at the log."}, runbook_url="https://x.example/R.md"
     )
-    text = everything(slack_payload(told))
+    text = everything(build_slack_payload(told))
     assert "*Do:* look at the log." in text
     assert "<https://x.example/R.md#heartbeat_stale|RUNBOOK.md#heartbeat_stale> · id " in text
 
 
 def test_without_an_address_of_the_runbook_its_section_is_named():
-    assert "\nRUNBOOK.md#heartbeat_stale · id " in everything(slack_payload(message(condition())))
+    assert "\nRUNBOOK.md#heartbeat_stale · id " in everything(build_slack_payload(message(condition())))

@@ -23,8 +23,8 @@ from detector.engine.gather import gather_facts
 from detector.formats.strict_json import DocumentError
 from detector.market.closures import NO_CLOSURES
 from detector.profiles import load_builtin_profile
-from detector.render.broken import broken_document
-from detector.render.document import artifact_document, stdout_document
+from detector.render.broken import build_failure_document
+from detector.render.document import build_artifact_document, build_stdout_document
 from detector.render.schemas import ARTIFACT_FIELDS, EVENT_FIELDS, OPTIONAL
 from tests.support.command_output import told
 from tests.support.snapshots import DEFAULTS, NOW, SNAPSHOTS, evaluated, fixtures, healthy, remembered
@@ -73,9 +73,9 @@ def test_a_fixture_is_accepted(one):
 @by_fixture
 def test_what_a_fixture_gives_is_accepted(one):
     report = one.run()
-    assert faults("output", stdout_document(report)) == []
-    assert faults("artifact", artifact_document(report)) == []
-    assert faults("artifact", artifact_document(report, with_snapshot=False)) == []
+    assert faults("output", build_stdout_document(report)) == []
+    assert faults("artifact", build_artifact_document(report)) == []
+    assert faults("artifact", build_artifact_document(report, with_snapshot=False)) == []
 
 
 @by_fixture
@@ -84,8 +84,8 @@ def test_what_a_condition_becomes_is_accepted(one):
     report = one.run()
     for document in ({"taken_at": "2026-06-02T15:10:00Z"}, late(one.document, 20), *recovered()):
         report = evaluated(document, remembered(report))
-        assert faults("output", stdout_document(report)) == []
-        assert faults("artifact", artifact_document(report)) == []
+        assert faults("output", build_stdout_document(report)) == []
+        assert faults("artifact", build_artifact_document(report)) == []
 
 
 def late(document: Mapping[str, Any], minutes: int) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def recovered() -> Iterator[dict[str, Any]]:
 
 
 def test_the_document_of_a_broken_detector_is_accepted():
-    assert faults("output", json.loads(broken_document(ValueError("no"), NOW))) == []
+    assert faults("output", json.loads(build_failure_document(ValueError("no"), NOW))) == []
 
 
 def test_what_the_door_prints_is_accepted():
@@ -162,7 +162,7 @@ def test_the_schema_and_the_program_take_the_same(document):
 def made(request):
     """The name of a schema, and a document with an event that it accepts."""
     report = next(one for one in FIXTURES if one.name == "heartbeat_stale").run()
-    documents = {"output": stdout_document(report), "artifact": artifact_document(report)}
+    documents = {"output": build_stdout_document(report), "artifact": build_artifact_document(report)}
     return request.param, copy.deepcopy(documents[request.param])
 
 
@@ -229,7 +229,7 @@ def test_an_event_with_a_wrong_value_is_refused(made, field, value):
 )
 def test_an_artifact_with_a_wrong_part_is_refused(path, value):
     report = next(one for one in FIXTURES if one.name == "heartbeat_stale").run()
-    document: Any = json.loads(json.dumps(artifact_document(report)))
+    document: Any = json.loads(json.dumps(build_artifact_document(report)))
     part = document
     for key in path[:-1]:
         part = part[key]
@@ -238,7 +238,7 @@ def test_an_artifact_with_a_wrong_part_is_refused(path, value):
 
 
 def test_a_condition_without_its_signature_is_refused():
-    document = artifact_document(FIXTURES[0].run())
+    document = build_artifact_document(FIXTURES[0].run())
     del document["conditions"][0]["signature"]
     assert not accepts("artifact", document)
 
@@ -262,7 +262,7 @@ def test_every_field_of_an_event_is_described():
 
 
 def test_every_part_of_the_artifact_is_described_and_in_its_order():
-    document = artifact_document(FIXTURES[0].run())
+    document = build_artifact_document(FIXTURES[0].run())
     assert list(ARTIFACT_FIELDS) == list(document)
     assert {spec.name for spec in fields(Report)} - {"owed"} <= ARTIFACT_FIELDS.keys()
 

@@ -15,7 +15,7 @@ from detector.domain.facts import FACT_NAMES, STATUS_FACTS, Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
 from detector.engine.catalog import load_rules, find_rule
 from detector.formats.merge_patch import patched
-from detector.render.document import stdout_document
+from detector.render.document import build_stdout_document
 from detector.settings import PREFIX
 from tests.support.snapshots import (
     Fixture,
@@ -97,7 +97,7 @@ def test_an_occurrence_is_judged_at_any_hour():
 
 def test_the_same_arguments_give_the_same_document():
     for one in FIXTURES:
-        assert stdout_document(one.run()) == stdout_document(one.run())
+        assert build_stdout_document(one.run()) == build_stdout_document(one.run())
 
 
 # --- signatures ----------------------------------------------------------------------------------------

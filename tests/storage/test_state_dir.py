@@ -13,7 +13,7 @@ import pytest
 
 from detector.formats.edge_error import EdgeError
 from detector.readers.previous import ExpectedMemory
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 from detector.storage.state_dir import KEPT, Folder
 from tests.support.snapshots import NOW, ROOT, evaluated, healthy, later
 
@@ -23,7 +23,7 @@ EXPECTED = ExpectedMemory(RUNTIME, NOW, {})
 
 def text(generation: int, seconds: float = 0, runtime: str = RUNTIME) -> str:
     report = replace(evaluated(later(healthy(), seconds)), generation=generation, runtime=runtime)
-    return json.dumps(artifact_document(report, with_snapshot=False))
+    return json.dumps(build_artifact_document(report, with_snapshot=False))
 
 
 def names(folder) -> list[str]:

@@ -12,7 +12,7 @@ from detector.clients.wire import Deadline, Reach
 from detector.formats.checksum import checksum_of
 from detector.formats.edge_error import EdgeError
 from detector.readers.previous import ExpectedMemory
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 from detector.storage.trusted_runs import OwnRun, home_of
 from detector.storage.workflow_artifacts import Workflow
 from detector.storage.zip_archive import MOST_COMPRESSED
@@ -38,7 +38,7 @@ ARCHIVE = f"{ARTIFACTS}/{{artifact_id}}/{{archive_format}}"
 def artifact(generation: int, seconds: float = 0) -> dict[str, object]:
     """An artifact of that generation, taken so many seconds after NOW."""
     report = evaluated(later(healthy(), seconds))
-    return artifact_document(replace(report, generation=generation), with_snapshot=False)
+    return build_artifact_document(replace(report, generation=generation), with_snapshot=False)
 
 
 @pytest.fixture

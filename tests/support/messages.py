@@ -12,11 +12,11 @@ from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import Report
 from detector.domain.rule import Severity
-from detector.ledger import outstanding
-from detector.ledger.run import Run
+from detector.ledger import list_due_notices
+from detector.ledger.run import RunContext
 from detector.render.message import Message
-from detector.render.message_build import message_of
-from detector.render.message_item import Frame
+from detector.render.message_build import build_message
+from detector.render.message_item import MessageContext
 from detector.settings import DISPLAY_ZONES
 from tests.support.snapshots import DEFAULTS, NOW, evaluated, healthy_at
 
@@ -54,7 +54,7 @@ def report_of(conditions: Sequence[Condition] = (), **more: Any) -> Report:
 def notices_of(conditions: Sequence[Condition], channel: str = "slack") -> tuple[Notice, ...]:
     """Return what the ledger says that these conditions owe."""
     held = {one.signature: one for one in conditions}
-    return outstanding(held, Run(NOW, DEFAULTS), (channel,))[channel]
+    return list_due_notices(held, RunContext(NOW, DEFAULTS), (channel,))[channel]
 
 
 def message(*conditions: Condition, channel: str = "slack", **more: Any) -> Message:
@@ -62,7 +62,7 @@ def message(*conditions: Condition, channel: str = "slack", **more: Any) -> Mess
     frame = {key: more.pop(key) for key in ("steps", "runbook_url", "link", "hide", "sent_at") if key in more}
     days = more.pop("days", ())
     report = report_of(conditions, **more)
-    made = message_of(Frame(report, ZONES, **frame), channel, notices_of(conditions, channel), days)
+    made = build_message(MessageContext(report, ZONES, **frame), channel, notices_of(conditions, channel), days)
     assert made is not None
     return made
 

@@ -20,11 +20,11 @@ from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import patched, shifted
 from detector.formats.redaction import redacted
-from detector.ledger import acknowledged
+from detector.ledger import add_receipts
 from detector.market.closures import NO_CLOSURES, parse_closures
 from detector.profiles import load_builtin_profile
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.render.document import artifact_document
+from detector.render.document import build_artifact_document
 from detector.settings import MARKET_CLOSURES, MUTES, PROFILE, RUNTIME, Settings, resolve_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,9 +138,9 @@ def evaluated(
 def remembered(report: Report, printed: bool = True) -> Memory:
     """Return what the next run reads: the artifact, through JSON, with the receipt of stdout."""
     if printed:
-        told = acknowledged(report.conditions, report.owed.get(STDOUT, ()), STDOUT, report.taken_at)
+        told = add_receipts(report.conditions, report.owed.get(STDOUT, ()), STDOUT, report.taken_at)
         report = replace(report, conditions=told)
-    document = json.loads(json.dumps(artifact_document(report)))
+    document = json.loads(json.dumps(build_artifact_document(report)))
     kinds = {one.name: one.declaration.kind for one in load_rules()}
     memory = read_previous(document, ExpectedMemory(report.runtime, report.taken_at, kinds))
     assert memory.kept, memory.before.lost
