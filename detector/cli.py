@@ -14,13 +14,13 @@ from typing import BinaryIO
 import click
 
 from detector import __version__
-from detector.app.context import Door, Refused
+from detector.app.context import AppContext, InputError
 from detector.formats.strict_json import one_line
 
 OK, BAD_INPUT, UNDELIVERED, BROKEN = 0, 2, 3, 4
 _PLUGIN_UNKNOWN = 3
 _LONGEST_LINE = 400
-_ON_THE_GROUP = ("--help", "-h", "--version")
+_GROUP_OPTIONS = ("--help", "-h", "--version")
 _FOLDER = Path(__file__).parent / "commands"
 
 
@@ -29,7 +29,7 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `detect` in front of arguments that name no command."""
-        if not args or (args[0].startswith("-") and args[0] not in _ON_THE_GROUP):
+        if not args or (args[0].startswith("-") and args[0] not in _GROUP_OPTIONS):
             args = ["detect", *args]
         return super().parse_args(ctx, args)
 
@@ -41,9 +41,9 @@ class Commands(click.Group):
         """Import and return one command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        found: click.Command = import_module(f"detector.commands.{cmd_name.replace('-', '_')}").command
-        found.name = cmd_name
-        return found
+        command: click.Command = import_module(f"detector.commands.{cmd_name.replace('-', '_')}").command
+        command.name = cmd_name
+        return command
 
 
 @click.command(
@@ -69,42 +69,42 @@ def main(
     clock: Callable[[], datetime] | None = None,
 ) -> int:
     """Run one command and return its exit code; `argv`, `environ` and `clock` default to the real ones."""
-    door = Door(
+    app = AppContext(
         os.environ if environ is None else environ,
         clock or (lambda: datetime.now(UTC)),
         io.BytesIO() if sys.stdin is None else sys.stdin.buffer,
-        _takes_nothing() if sys.stdout is None else sys.stdout.buffer,
+        _open_unwritable() if sys.stdout is None else sys.stdout.buffer,
         sys.stderr or io.StringIO(),
     )
-    code = run(door, sys.argv[1:] if argv is None else argv)
-    _settle()
+    code = run(app, sys.argv[1:] if argv is None else argv)
+    _write_remaining()
     return code
 
 
-def run(door: Door, words: Sequence[str]) -> int:
+def run(app: AppContext, args: Sequence[str]) -> int:
     """Run one command at this door and return its exit code; whatever happens, nothing is raised."""
     try:
-        code = commands.main(args=list(words), prog_name="detector", standalone_mode=False, obj=door)
-    except Refused as refused:
-        return _refuse(door, refused.lines, words)
+        code = commands.main(args=list(args), prog_name="detector", standalone_mode=False, obj=app)
+    except InputError as refused:
+        return _print_refusal(app, refused.lines, args)
     except click.ClickException as error:
-        return _refuse(door, [error.format_message()], words)
+        return _print_refusal(app, [error.format_message()], args)
     except (click.Abort, KeyboardInterrupt):
-        door.say("detector: interrupted")
+        app.print_stderr("detector: interrupted")
         return BROKEN
     except SystemExit:  # click's way to say that nobody reads its help any more
         return UNDELIVERED
     except Exception as error:  # noqa: BLE001 - the last line of defence: still a valid document
-        return _broken(door, error, words)
+        return _print_failure(app, error, args)
     return code if isinstance(code, int) else OK
 
 
-def _takes_nothing() -> BinaryIO:
+def _open_unwritable() -> BinaryIO:
     """Return a stream in the place of a closed standard output: it takes no byte, and says so."""
     return os.fdopen(os.open(os.devnull, os.O_RDONLY), "wb", buffering=0)
 
 
-def _settle() -> None:
+def _write_remaining() -> None:
     """Flush for the last time; what a stream does not take then, goes nowhere.
 
     Otherwise the interpreter would try once more on its way out, and end with a code of its own.
@@ -114,40 +114,40 @@ def _settle() -> None:
             if stream is not None:
                 stream.flush()
         except (OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, stream.fileno())
+            os.close(devnull)
 
 
-def _refuse(door: Door, lines: Sequence[str], words: Sequence[str]) -> int:
+def _print_refusal(app: AppContext, lines: Sequence[str], args: Sequence[str]) -> int:
     from detector.formats.redaction import redacted_text
 
-    shown = [" ".join(redacted_text(line).split())[:_LONGEST_LINE] for line in lines]
-    for line in shown:
-        door.say(f"detector: {line}")
-    if "--nagios" not in words:
+    messages = [" ".join(redacted_text(line).split())[:_LONGEST_LINE] for line in lines]
+    for line in messages:
+        app.print_stderr(f"detector: {line}")
+    if "--nagios" not in args:
         return BAD_INPUT
-    door.show(_plugin_unknown(shown[0]))
+    app.print_stdout(_format_unknown(messages[0]))
     return _PLUGIN_UNKNOWN
 
 
-def _broken(door: Door, error: Exception, words: Sequence[str]) -> int:
+def _print_failure(app: AppContext, error: Exception, args: Sequence[str]) -> int:
     """Print a valid document that says that the detector itself failed, and where, without any data."""
     from detector.render.broken import build_failure_document
 
-    said = f"the detector itself failed: {_place(error)}"
-    nagios = "--nagios" in words
-    if not door.shown:
-        door.show(_plugin_unknown(said) if nagios else build_failure_document(error, door.clock()))
-    door.say(f"detector: {said}")
+    message = f"the detector itself failed: {_find_location(error)}"
+    nagios = "--nagios" in args
+    if not app.printed:
+        app.print_stdout(_format_unknown(message) if nagios else build_failure_document(error, app.clock()))
+    app.print_stderr(f"detector: {message}")
     return _PLUGIN_UNKNOWN if nagios else BROKEN
 
 
-def _plugin_unknown(why: str) -> str:
+def _format_unknown(why: str) -> str:
     return f"PT HEALTH UNKNOWN - {one_line(why).replace('|', '/')}\n"
 
 
-def _place(error: Exception) -> str:
+def _find_location(error: Exception) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

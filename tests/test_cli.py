@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import detector
-from detector.app.context import Door
+from detector.app.context import AppContext
 from detector.cli import run
 from detector.formats.checksum import checksum_of
 from detector.formats.merge_patch import patched
@@ -617,7 +617,7 @@ class Half(io.RawIOBase):
 
 def test_what_cannot_be_encoded_is_shown_all_the_same():
     out = io.BytesIO()
-    assert Door({}, lambda: NOW, io.BytesIO(), out, io.StringIO()).show("a\ud800b")
+    assert AppContext({}, lambda: NOW, io.BytesIO(), out, io.StringIO()).print_stdout("a\ud800b")
     assert out.getvalue() == b"a?b"
 
 
@@ -705,7 +705,7 @@ class BreaksLate(io.StringIO):
 def test_a_second_document_never_follows_the_first():
     out = io.BytesIO()
     with pytest.raises(ZeroDivisionError):
-        run(Door({}, lambda: NOW, io.BytesIO(b"{}"), out, BreaksLate()), [])
+        run(AppContext({}, lambda: NOW, io.BytesIO(b"{}"), out, BreaksLate()), [])
     assert out.getvalue() == EMPTY
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from detector.cli import commands
-from detector.commands.schema import READ_BY_THE_DOOR, SCHEMAS
+from detector.commands.schema import READ_BY_APP, SCHEMAS
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE
 from detector.domain.rule import Rule
@@ -141,7 +141,7 @@ def event_fields() -> Iterator[str]:
 
 def sections() -> Iterator[str]:
     """The table of a snapshot's sections, from the contract and the readers."""
-    read = {*load_readers(), *READ_BY_THE_DOOR}
+    read = {*load_readers(), *READ_BY_APP}
     yield from _table(
         ("section", "holds", "read by this version"),
         (

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from detector.app.context import Door, Refused
-from detector.app.redacted_snapshot import redacted_with
+from detector.app.context import AppContext, InputError
+from detector.app.redacted_snapshot import redact_document
 from detector.domain.facts import Facts
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile
@@ -21,11 +21,11 @@ from detector.reconciliation.freshness import DataAge, compute_data_age, find_in
 from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
 
 STATUS = ("status_v3", "bot_status")
-_WORDS = "\0words"  # no section can have that name
+_IDS_KEY = "\0words"  # no section can have that name
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class BrokerQuery:
     """How it is looked: at which sections where none was piped, at what time, and with which words to be redacted alike.
 
     `at_its_own_time` judges a piped snapshot as of when it was taken, and not as of now.
@@ -34,12 +34,12 @@ class Look:
     sections: tuple[str, ...]
     now: str | None = None
     collect: bool = False
-    words: Mapping[str, str | None] = field(default_factory=dict)
-    at_its_own_time: bool = False
+    ids: Mapping[str, str | None] = field(default_factory=dict)
+    at_own_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class BrokerState:
     """What was seen: facts as of `at`, how old the broker's word is now, and the given words as they are redacted."""
 
     facts: Facts
@@ -47,82 +47,82 @@ class Seen:
     settings: Settings
     at: datetime
     collected: bool
-    words: Mapping[str, str | None]
-    asks_runtime: bool
-    oddity: str | None
+    ids: Mapping[str, str | None]
+    expects_runtime_orders: bool
+    inconsistency: str | None
 
 
-def seen(door: Door, settings: Settings, look: Look, before: Callable[[Any], PreviousRun] | None = None) -> Seen:
+def load_broker_state(app: AppContext, settings: Settings, query: BrokerQuery, load_previous: Callable[[Any], PreviousRun] | None = None) -> BrokerState:
     """Return what is known now; raises Refused for a document that cannot be read.
 
     A piped snapshot is judged as it is, and nothing is collected for it. A terminal, or nothing, on standard
     input, or `collect`, means that the sources are asked. `before` reads the `previous` section.
     """
-    document = None if look.collect else _piped(door)
+    document = None if query.collect else _read_piped(app)
     collected = document is None
     if document is None:
-        document = _collected(door, settings, look)
-    now = _now(door, look.now)
-    shown, settings = redacted_with(
-        {**{k: v for k, v in document.items() if k != "previous"}, _WORDS: dict(look.words)}, settings
+        document = _collect_sections(app, settings, query)
+    now = _get_now(app, query.now)
+    redacted, settings = redact_document(
+        {**{k: v for k, v in document.items() if k != "previous"}, _IDS_KEY: dict(query.ids)}, settings
     )
-    words = shown.pop(_WORDS)
+    ids = redacted.pop(_IDS_KEY)
     try:
-        snapshot = build_snapshot(shown, now=now, runtime=settings[RUNTIME])
+        snapshot = build_snapshot(redacted, now=now, runtime=settings[RUNTIME])
     except DocumentError as error:
-        raise Refused(str(error)) from None
-    given = snapshot.taken_at if document.get("taken_at") is not None and not collected else None
-    at = given if given is not None and look.at_its_own_time else now
+        raise InputError(str(error)) from None
+    taken_at = snapshot.taken_at if document.get("taken_at") is not None and not collected else None
+    at = taken_at if taken_at is not None and query.at_own_time else now
     profile: Profile = settings.files[PROFILE.name]
-    context = ReadContext(settings, profile, before(document.get("previous")) if before else NO_PREVIOUS_RUN)
+    read_context = ReadContext(settings, profile, load_previous(document.get("previous")) if load_previous else NO_PREVIOUS_RUN)
     facts = gather_facts(
-        Snapshot(at, snapshot.runtime, snapshot.sections), context, settings.files[MARKET_CLOSURES.name]
+        Snapshot(at, snapshot.runtime, snapshot.sections), read_context, settings.files[MARKET_CLOSURES.name]
     )
-    return Seen(
+    return BrokerState(
         facts,
-        compute_data_age(snapshot.sections, given, now, settings[CLOCK_SKEW_SEC]),
+        compute_data_age(snapshot.sections, taken_at, now, settings[CLOCK_SKEW_SEC]),
         settings,
         at,
         collected,
-        words,
-        _asks_runtime(facts, profile),
+        ids,
+        _should_have_runtime_orders(facts, profile),
         find_inconsistency(snapshot.sections.get("broker")),
     )
 
 
-def _asks_runtime(facts: Facts, profile: Profile) -> bool:
+def _should_have_runtime_orders(facts: Facts, profile: Profile) -> bool:
     """Whether the runtime's own orders should be seen: something is there, or was asked, that could say them."""
-    says = {"orders", "pending_exits"} & profile.extractors.keys()
-    there = {name for name in STATUS if name in facts.sections}
-    asked = {name for name in STATUS if name in facts.sources and facts.sources[name].state != "off"}
-    return bool(says and (there or asked))
+    order_facts = {"orders", "pending_exits"} & profile.extractors.keys()
+    present = {name for name in STATUS if name in facts.sections}
+    queried = {name for name in STATUS if name in facts.sources and facts.sources[name].state != "off"}
+    return bool(order_facts and (present or queried))
 
 
-def _piped(door: Door) -> dict[str, Any] | None:
+def _read_piped(app: AppContext) -> dict[str, Any] | None:
     try:
-        data = b"" if door.stdin.isatty() else door.stdin.read(MAX_BYTES + 1) or b""
+        data = b"" if app.stdin.isatty() else app.stdin.read(MAX_BYTES + 1) or b""
         return parse(data) if data.strip() else None
     except DocumentError as error:
-        raise Refused(str(error)) from None
+        raise InputError(str(error)) from None
     except OSError as error:
-        raise Refused(
+        raise InputError(
             f"standard input could not be read ({error.strerror or type(error).__name__})"
         ) from None
 
 
-def _collected(door: Door, settings: Settings, look: Look) -> dict[str, Any]:
-    from detector.app.collect import Looking
-    from detector.app.collect import look as look_at
+def _collect_sections(app: AppContext, settings: Settings, query: BrokerQuery) -> dict[str, Any]:
+    from detector.app.collect import CollectOptions
+    from detector.app.collect import collect_sources as look_at
 
-    given = frozenset(SECTIONS) - set(look.sections)
-    found = look_at(door, settings, Looking(lambda: _now(door, look.now), given=given, quiet=True))
-    return {**found.sections, "sources": found.entries}
+    skip = frozenset(SECTIONS) - set(query.sections)
+    result = look_at(app, settings, CollectOptions(lambda: _get_now(app, query.now), skip=skip, quiet=True))
+    return {**result.sections, "sources": result.entries}
 
 
-def _now(door: Door, text: str | None) -> datetime:
+def _get_now(app: AppContext, text: str | None) -> datetime:
     if text is None:
-        return door.clock()
+        return app.clock()
     try:
         return parse_run_time(text)
     except TimeError as error:
-        raise Refused(f"--now: {clipped(text)!r} {error}") from None
+        raise InputError(f"--now: {clipped(text)!r} {error}") from None

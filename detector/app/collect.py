@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from detector.app.context import Door, Refused
-from detector.app.redacted_snapshot import redacted_with
+from detector.app.context import AppContext, InputError
+from detector.app.redacted_snapshot import redact_document
 from detector.collectors._clients import World
 from detector.collectors._parallel import Collected, side_by_side
 from detector.collectors._walk import configured, faults
@@ -21,11 +21,11 @@ from detector.formats.times import TimeError, parse_rfc3339, seconds_between, sp
 from detector.settings import RUNTIME, SOURCE_STALE_SEC, SOURCES_OFF, Settings
 from detector.storage import file as local
 
-_ROOM = MAX_BYTES - 1024 * 1024  # for the sections together; the rest is for what stands around them
+_MAX_SECTIONS_BYTES = MAX_BYTES - 1024 * 1024  # for the sections together; the rest is for what stands around them
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class CollectOptions:
     """How a command looks: by which clock, with what memory, at which sections not, and whether it tells.
 
     `previous` is the previous artifact as it was given, whatever it is.
@@ -33,12 +33,12 @@ class Looking:
 
     clock: Callable[[], datetime]
     previous: Any = None
-    given: frozenset[str] = frozenset()
+    skip: frozenset[str] = frozenset()
     quiet: bool = False
 
 
 @dataclass(slots=True)
-class Found:
+class CollectResult:
     """What was looked at: every source with its answer, and what goes into the snapshot."""
 
     collected: list[Collected] = field(default_factory=list)
@@ -46,58 +46,58 @@ class Found:
     entries: dict[str, Any] = field(default_factory=dict)
 
 
-def look(door: Door, settings: Settings, looking: Looking) -> Found:
+def collect_sources(app: AppContext, settings: Settings, options: CollectOptions) -> CollectResult:
     """Look at every configured source side by side; raises Refused where settings contradict each other."""
     contradictions = list(faults(settings))
     if contradictions:
-        raise Refused(*contradictions)
-    sources = [source for source in configured(settings) if source.name not in looking.given]
-    since, missed = _logs_seen(looking.previous)
-    world = World(door.environ, looking.clock, since, missed)
-    tells = not looking.quiet and door.stderr.isatty()
-    found = Found()
-    for one in side_by_side(sources, settings, world):
-        found.collected.append(one)
-        if tells:
-            door.say(progress_line(one))
-    found.collected.sort(key=lambda one: KEYS.index(one.source.name))
-    _fill(found)
+        raise InputError(*contradictions)
+    sources = [source for source in configured(settings) if source.name not in options.skip]
+    since, missed = _read_logs_state(options.previous)
+    environment = World(app.environ, options.clock, since, missed)
+    prints_progress = not options.quiet and app.stderr.isatty()
+    result = CollectResult()
+    for outcome in side_by_side(sources, settings, environment):
+        result.collected.append(outcome)
+        if prints_progress:
+            app.print_stderr(format_progress(outcome))
+    result.collected.sort(key=lambda outcome: KEYS.index(outcome.source.name))
+    _add_sections(result)
     off: tuple[str, ...] = settings[SOURCES_OFF]
-    found.entries |= {name: {"state": "off"} for name in off if name not in looking.given}
-    return found
+    result.entries |= {name: {"state": "off"} for name in off if name not in options.skip}
+    return result
 
 
-def progress_line(one: Collected) -> str:
+def format_progress(outcome: Collected) -> str:
     """Return the line of one source for a person: its state, its time, and why not."""
-    state = "ok" if one.answer is not None else f"failed ({one.reason})"
-    said = f": {one.detail}" if one.detail else ""
-    return f"{one.source.name:<12}{one.elapsed_ms / 1000:6.2f} s  {state}{said}"
+    state = "ok" if outcome.answer is not None else f"failed ({outcome.reason})"
+    detail = f": {outcome.detail}" if outcome.detail else ""
+    return f"{outcome.source.name:<12}{outcome.elapsed_ms / 1000:6.2f} s  {state}{detail}"
 
 
-def _fill(found: Found) -> None:
+def _add_sections(result: CollectResult) -> None:
     """Put the answers into sections and entries; what is too much for one document is left out, largest first."""
     sizes = {
-        one.source.name: len(canonical(one.answer.section))
-        for one in found.collected
-        if one.answer is not None
+        outcome.source.name: len(canonical(outcome.answer.section))
+        for outcome in result.collected
+        if outcome.answer is not None
     }
-    while sum(sizes.values()) > _ROOM:
+    while sum(sizes.values()) > _MAX_SECTIONS_BYTES:
         del sizes[max(sizes, key=lambda name: sizes[name])]
-    found.collected = [one if one.source.name in sizes else _too_much(one) for one in found.collected]
-    for one in found.collected:
-        found.entries[one.source.name] = one.entry
-        if one.answer is not None:
-            found.sections[one.source.name] = one.answer.section
+    result.collected = [outcome if outcome.source.name in sizes else _mark_too_large(outcome) for outcome in result.collected]
+    for outcome in result.collected:
+        result.entries[outcome.source.name] = outcome.entry
+        if outcome.answer is not None:
+            result.sections[outcome.source.name] = outcome.answer.section
 
 
-def _too_much(one: Collected) -> Collected:
-    if one.answer is None:
-        return one
-    said = "with the other sections it is more than a snapshot can hold"
-    return replace(one, answer=None, reason=TOO_LARGE, detail=said)
+def _mark_too_large(outcome: Collected) -> Collected:
+    if outcome.answer is None:
+        return outcome
+    detail = "with the other sections it is more than a snapshot can hold"
+    return replace(outcome, answer=None, reason=TOO_LARGE, detail=detail)
 
 
-def _logs_seen(previous: Any) -> tuple[datetime | None, bool]:
+def _read_logs_state(previous: Any) -> tuple[datetime | None, bool]:
     """Return when an earlier run last saw the logs, and whether it asked for them in vain."""
     document = previous if isinstance(previous, dict) else {}
     sources = document.get("sources")
@@ -109,13 +109,13 @@ def _logs_seen(previous: Any) -> tuple[datetime | None, bool]:
     return None, state == "failed"
 
 
-def previous_of(path: str | None, section: Any) -> Any:
+def load_previous(path: str | None, section: Any) -> Any:
     """Return the previous artifact out of its file, where one is named, else the section of that name."""
     return section if path is None else local.read(Path(path))
 
 
-def completed(
-    door: Door, settings: Settings, document: Mapping[str, Any], looking: Looking
+def add_missing_sections(
+    app: AppContext, settings: Settings, document: Mapping[str, Any], options: CollectOptions
 ) -> dict[str, Any] | None:
     """Return the document with every section that it lacks and a source has; None where nothing was looked at.
 
@@ -123,31 +123,31 @@ def completed(
     that is to be refused is refused before anything is asked.
     """
     try:
-        shown, _ = redacted_with({k: v for k, v in document.items() if k != "previous"}, settings)
-        snapshot = build_snapshot(shown, now=looking.clock(), runtime=settings[RUNTIME])
+        redacted, _ = redact_document({k: v for k, v in document.items() if k != "previous"}, settings)
+        snapshot = build_snapshot(redacted, now=options.clock(), runtime=settings[RUNTIME])
     except DocumentError as error:
-        raise Refused(str(error)) from None
-    now = looking.clock()
-    apart = max(seconds_between(snapshot.taken_at, now), seconds_between(now, snapshot.taken_at))
-    if apart > settings[SOURCE_STALE_SEC]:
-        door.say(f"The snapshot was taken {span(apart)} away from now: nothing is collected for it.")
+        raise InputError(str(error)) from None
+    now = options.clock()
+    apart_sec = max(seconds_between(snapshot.taken_at, now), seconds_between(now, snapshot.taken_at))
+    if apart_sec > settings[SOURCE_STALE_SEC]:
+        app.print_stderr(f"The snapshot was taken {span(apart_sec)} away from now: nothing is collected for it.")
         return None
-    given = frozenset(name for name in SECTIONS if document.get(name) is not None)
-    known = document.get("sources") or {}
-    off = {name for name, one in known.items() if isinstance(one, dict) and one.get("state") == "off"}
-    found = look(door, settings, replace(looking, given=given | off))
-    if not found.entries:
+    provided = frozenset(name for name in SECTIONS if document.get(name) is not None)
+    sources = document.get("sources") or {}
+    off = {name for name, entry in sources.items() if isinstance(entry, dict) and entry.get("state") == "off"}
+    result = collect_sources(app, settings, replace(options, skip=provided | off))
+    if not result.entries:
         return None
-    return {**document, **found.sections, "sources": {**known, **found.entries}}
+    return {**document, **result.sections, "sources": {**sources, **result.entries}}
 
 
-def snapshot_document(settings: Settings, found: Found, taken_at: datetime) -> dict[str, Any]:
+def build_snapshot_document(settings: Settings, result: CollectResult, taken_at: datetime) -> dict[str, Any]:
     """Return what was collected as a snapshot, redacted, its keys in the contract's order."""
     document = {
         "taken_at": text_of(taken_at),
         "runtime": settings[RUNTIME],
-        **found.sections,
-        "sources": found.entries,
+        **result.sections,
+        "sources": result.entries,
     }
-    shown, _ = redacted_with(document, settings)
-    return {key: shown[key] for key in KEYS if key in shown}
+    redacted, _ = redact_document(document, settings)
+    return {key: redacted[key] for key in KEYS if key in redacted}

@@ -46,7 +46,7 @@ Clock = Callable[[], datetime]
 _NO_MUTES: tuple[Mute, ...] = ()
 
 
-class Refused(Exception):  # noqa: N818 - an answer to the caller, not a fault of the program
+class InputError(Exception):  # noqa: N818 - an answer to the caller, not a fault of the program
     """Bad input, usage or settings: exit 2; each line is said on stderr."""
 
     def __init__(self, *lines: str) -> None:
@@ -55,7 +55,7 @@ class Refused(Exception):  # noqa: N818 - an answer to the caller, not a fault o
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class AppContext:
     """The outside world as the command line got it; nothing below asks for it anywhere else."""
 
     environ: Mapping[str, str]
@@ -63,9 +63,9 @@ class Door:
     stdin: BinaryIO
     stdout: BinaryIO
     stderr: TextIO
-    shown: list[bool] = field(default_factory=list)
+    printed: list[bool] = field(default_factory=list)
 
-    def say(self, line: str) -> None:
+    def print_stderr(self, line: str) -> None:
         """Print one line for people on stderr, redacted, and no command to a workflow's runner.
 
         Where nobody can read it, nothing fails for that.
@@ -74,12 +74,12 @@ class Door:
             self.stderr.write(escape_commands(one_line(redacted_text(line))) + "\n")
             self.stderr.flush()
 
-    def show(self, text: str) -> bool:
+    def print_stdout(self, text: str) -> bool:
         """Print text on stdout and return whether stdout took it; where not, stderr says so.
 
         `shown` keeps that something was printed: a second document on one stdout would be none.
         """
-        self.shown.append(True)
+        self.printed.append(True)
         try:
             left = memoryview(text.encode("utf-8", "replace"))
             while left:  # an unbuffered stream may take a part
@@ -87,83 +87,83 @@ class Door:
             self.stdout.flush()
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
-            self.say(f"detector: standard output could not be written ({why})")
+            self.print_stderr(f"detector: standard output could not be written ({why})")
             return False
         return True
 
-    def settings(self, env_file: str | None = None, changes: Mapping[str, str] | None = None) -> Settings:
+    def load_settings(self, env_file: str | None = None, changes: Mapping[str, str] | None = None) -> Settings:
         """Return the settings in force, files included; raises Refused with every fault at once.
 
         The environment wins over the file, and `changes` (of `--set` or a timeline) over both.
         """
         # Bytes in the environment that are not UTF-8 arrive as lone surrogates, which no output can carry.
-        texts = {name: clean(text) for name, text in self.environ.items() if _concerns(name)}
+        texts = {name: clean(text) for name, text in self.environ.items() if _is_ours(name)}
         layers = [("environment", texts)]
         faults: list[str] = []
         path = env_file or texts.get(ENV_FILE.name)
         if path:
             try:
-                layers.insert(0, (path, parse_env_file(_text_of(path, "--env-file"), path)))
+                layers.insert(0, (path, parse_env_file(_read_text(path, "--env-file"), path)))
             except SettingsError as error:
                 faults += error.faults
         try:
             settings = resolve_settings(*layers, ("--set", changes or {}))
         except SettingsError as error:
-            raise Refused(*faults, *error.faults) from None
+            raise InputError(*faults, *error.faults) from None
         if faults:
-            raise Refused(*faults)
-        return replace(settings, files=_files(settings))
+            raise InputError(*faults)
+        return replace(settings, files=_load_files(settings))
 
 
-def clock_of(door: Door, text: str | None) -> Clock:
+def get_clock(app: AppContext, text: str | None) -> Clock:
     """Return the clock at the door, or one that stands still at what `--now` says; raises Refused."""
     if text is None:
-        return door.clock
+        return app.clock
     try:
         moment = parse_run_time(text)
     except TimeError as error:
-        raise Refused(f"--now: {clipped(text)!r} {error}") from None
+        raise InputError(f"--now: {clipped(text)!r} {error}") from None
     return lambda: moment
 
 
-def _concerns(name: str) -> bool:
+def _is_ours(name: str) -> bool:
     """Whether a name of the environment is one of ours, or near enough to be meant as one."""
     return name.startswith("AEGIS") or "_PT_" in name
 
 
-def _files(settings: Settings) -> dict[str, Any]:
+def _load_files(settings: Settings) -> dict[str, Any]:
     """Return what the files say that settings name; raises Refused with the faults of all of them."""
-    money = [one.name for one in load_rules() if one.declaration.money]
-    reads: dict[str, Callable[[], Any]] = {
-        PROFILE.name: lambda: _profile(settings[PROFILE]),
-        MARKET_CLOSURES.name: lambda: _file(
+    money = [rule.name for rule in load_rules() if rule.declaration.money]
+    loaders: dict[str, Callable[[], Any]] = {
+        PROFILE.name: lambda: _load_profile(settings[PROFILE]),
+        MARKET_CLOSURES.name: lambda: _load_toml(
             MARKET_CLOSURES.name, settings[MARKET_CLOSURES], parse_closures, NO_CLOSURES
         ),
-        MUTES.name: lambda: _file(
+        MUTES.name: lambda: _load_toml(
             MUTES.name, settings[MUTES], lambda document: parse_mutes(document, money), _NO_MUTES
         ),
     }
     if settings[SCHEDULE]:
-        reads[SCHEDULE.name] = lambda: _timetable(settings[SCHEDULE])
-    faults = [*_not_facts(settings), *_not_zones(settings), *_not_sections(settings)]
-    found: dict[str, Any] = {}
-    for name, read in reads.items():
+        loaders[SCHEDULE.name] = lambda: _load_timetable(settings[SCHEDULE])
+    faults = [*_check_required_facts(settings), *_check_zones(settings), *_check_section_names(settings)]
+    files: dict[str, Any] = {}
+    for name, load in loaders.items():
         try:
-            found[name] = read()
-        except Refused as refused:
+            files[name] = load()
+        except InputError as refused:
             faults += refused.lines
     if faults:
-        raise Refused(*faults)
-    return found
+        raise InputError(*faults)
+    return files
 
 
-def _not_facts(settings: Settings) -> Iterator[str]:
+def _check_required_facts(settings: Settings) -> Iterator[str]:
     for name in settings[REQUIRED]:
         if name not in FACT_NAMES:
             yield f"{REQUIRED.name}: no fact is named {name!r}"
 
 
-def _not_zones(settings: Settings) -> Iterator[str]:
+def _check_zones(settings: Settings) -> Iterator[str]:
     for name in settings[DISPLAY_ZONES] if settings.origins[DISPLAY_ZONES.name] != "default" else ():
         try:
             ZoneInfo(name)
@@ -171,7 +171,7 @@ def _not_zones(settings: Settings) -> Iterator[str]:
             yield f"{DISPLAY_ZONES.name}: {name!r} is not a known time zone"
 
 
-def _not_sections(settings: Settings) -> Iterator[str]:
+def _check_section_names(settings: Settings) -> Iterator[str]:
     collected = {name for name in SECTIONS if name not in ("sources", "previous")}
     named = ((SECTIONS_FROM, entry.partition("=")[0].strip()) for entry in settings[SECTIONS_FROM])
     for setting, name in (*named, *((SOURCES_OFF, name) for name in settings[SOURCES_OFF])):
@@ -179,41 +179,41 @@ def _not_sections(settings: Settings) -> Iterator[str]:
             yield f"{setting.name}: no section is named {name!r} (there are: {', '.join(sorted(collected))})"
 
 
-def _profile(name: str) -> Profile:
+def _load_profile(name: str) -> Profile:
     document = load_builtin_profile(name)
     if document is not None:
         return parse_profile(document)
     if "/" not in name and not name.endswith(".toml"):
-        raise Refused(
+        raise InputError(
             f"{PROFILE.name}: no built-in profile {name!r} (there are: {', '.join(list_builtin_profiles())}) and no path"
         )
-    return _file(PROFILE.name, name, parse_profile, parse_profile({}))
+    return _load_toml(PROFILE.name, name, parse_profile, parse_profile({}))
 
 
-def _file(setting: str, path: str, parse: Callable[[Mapping[str, Any]], T], default: T) -> T:
+def _load_toml(setting: str, path: str, parse: Callable[[Mapping[str, Any]], T], default: T) -> T:
     if not path:
         return default
     try:
-        return parse(tomllib.loads(_text_of(path, setting)))
+        return parse(tomllib.loads(_read_text(path, setting)))
     except RecursionError:
-        raise Refused(f"{setting}: {path}: is nested too deep") from None
+        raise InputError(f"{setting}: {path}: is nested too deep") from None
     except (ProfileError, MuteError, ValueError) as error:
-        raise Refused(f"{setting}: {path}: {error}") from None
+        raise InputError(f"{setting}: {path}: {error}") from None
 
 
-def _timetable(path: str) -> Timetable:
+def _load_timetable(path: str) -> Timetable:
     from detector.schedule import LaneTimetable, WrittenError, lanes_of_workflow, parse_yaml
 
     try:
-        return LaneTimetable(lanes_of_workflow(parse_yaml(_text_of(path, SCHEDULE.name))))
+        return LaneTimetable(lanes_of_workflow(parse_yaml(_read_text(path, SCHEDULE.name))))
     except WrittenError as error:
-        raise Refused(f"{SCHEDULE.name}: {path}: {error}") from None
+        raise InputError(f"{SCHEDULE.name}: {path}: {error}") from None
 
 
-def _text_of(path: str, what: str) -> str:
+def _read_text(path: str, named_by: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise Refused(f"{what}: {path}: {error.strerror or type(error).__name__}") from None
+        raise InputError(f"{named_by}: {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
-        raise Refused(f"{what}: {path}: is not UTF-8 text") from None
+        raise InputError(f"{named_by}: {path}: is not UTF-8 text") from None

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from detector import ledger
-from detector.app.context import Door, Refused
-from detector.app.runbook import next_steps
+from detector.app.context import AppContext, InputError
+from detector.app.runbook import list_next_steps
 from detector.channels._channel import Channel, Told, World
 from detector.channels._parallel import tell_all
 from detector.channels._walk import configured, faults
@@ -47,126 +47,126 @@ class Delivery:
     report: Report
     failed: Mapping[str, EdgeError] = field(default_factory=dict)
     undelivered: bool = False
-    said: tuple[str, ...] = ()
-    owed: frozenset[str] = frozenset()
-    shown: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    due: frozenset[str] = frozenset()
+    previews: Mapping[str, str] = field(default_factory=dict)
 
 
-def channels_of(door: Door, settings: Settings) -> tuple[Channel, ...]:
+def load_channels(app: AppContext, settings: Settings) -> tuple[Channel, ...]:
     """Return the configured channels; raises Refused with every contradiction of their settings at once."""
     contradictions = list(faults(settings))
     if contradictions:
-        raise Refused(*contradictions)
-    return configured(settings, World(door.environ, door.clock))
+        raise InputError(*contradictions)
+    return configured(settings, World(app.environ, app.clock))
 
 
-def floors(channels: tuple[Channel, ...]) -> dict[str, Severity]:
+def get_min_severities(channels: tuple[Channel, ...]) -> dict[str, Severity]:
     """Return by name the lowest severity of each channel: what `evaluate` owes to."""
     return {channel.name: channel.least for channel in channels}
 
 
 def deliver(
-    door: Door, settings: Settings, report: Report, link: str | None = None, dry_run: bool = False
+    app: AppContext, settings: Settings, report: Report, link: str | None = None, dry_run: bool = False
 ) -> Delivery:
     """Tell every configured channel what the report owes it, and return the report with the receipts in it.
 
     `link` leads to the run. With `dry_run` nothing is sent and the report is as it was; `shown` holds what
     would be sent. Nothing that a channel raises comes out; raises Refused where settings contradict each other.
     """
-    owed = _Owed(door, settings, report, link or "")
-    names = frozenset(channel.name for channel in owed.messages)
+    pending = _PendingDelivery(app, settings, report, link or "")
+    names = frozenset(channel.name for channel in pending.messages)
     if dry_run:
-        shown = {channel.name: channel.shows(message) for channel, message in owed.messages.items()}
-        return Delivery(report, owed=names, shown=shown)
+        previews = {channel.name: channel.shows(message) for channel, message in pending.messages.items()}
+        return Delivery(report, due=names, previews=previews)
     failed: dict[str, EdgeError] = {}
-    said: list[str] = []
-    for outcome in tell_all(owed.messages, settings[CHANNEL_TIMEOUT_SEC]):
+    notes: list[str] = []
+    for outcome in tell_all(pending.messages, settings[CHANNEL_TIMEOUT_SEC]):
         name = outcome.channel.name
-        told, error = outcome.told, outcome.failed
-        if told is not None:
-            owed.take(name, told)
-            said += [f"{name}: {owed.hidden(told.said)}"] if told.said else []
+        result, error = outcome.told, outcome.failed
+        if result is not None:
+            pending.record_receipts(name, result)
+            notes += [f"{name}: {pending.redact(result.said)}"] if result.said else []
         if error is not None:
-            failed[name] = _safe(error, owed.hidden(str(error)))
-        owed.note(name, told, failed.get(name))
-    return Delivery(owed.report, failed, bool(failed), tuple(said), names)
+            failed[name] = _shorten_error(error, pending.redact(str(error)))
+        pending.record_health(name, result, failed.get(name))
+    return Delivery(pending.report, failed, bool(failed), tuple(notes), names)
 
 
-class _Owed:
+class _PendingDelivery:
     """What is owed to whom by one report, and the report as the receipts come in."""
 
-    def __init__(self, door: Door, settings: Settings, report: Report, link: str) -> None:
-        self._clock = door.clock
+    def __init__(self, app: AppContext, settings: Settings, report: Report, link: str) -> None:
+        self._clock = app.clock
         self._secrets = list_secrets(settings)
         self.report = report
-        channels = channels_of(door, settings)
-        self._notices = _notices(settings, report, floors(channels))
-        self._days = {one.name: _days(settings, report, one.name) for one in channels}
-        known = {one.name: report.channels[one.name] for one in channels if one.name in report.channels}
+        channels = load_channels(app, settings)
+        self._notices = _list_notices(settings, report, get_min_severities(channels))
+        self._days = {channel.name: _list_unsent_days(settings, report, channel.name) for channel in channels}
+        health = {channel.name: report.channels[channel.name] for channel in channels if channel.name in report.channels}
         frame = MessageContext(
-            report=replace(report, owed=self._notices, channels=known),
+            report=replace(report, owed=self._notices, channels=health),
             zones=settings[DISPLAY_ZONES],
-            steps=next_steps() if channels else {},
+            steps=list_next_steps() if channels else {},
             runbook_url=settings[RUNBOOK_URL],
             link=link,
-            hide=self.hidden,
-            sent_at=door.clock(),
+            hide=self.redact,
+            sent_at=app.clock(),
         )
-        made = {
-            one: build_message(frame, one.name, self._notices[one.name], self._days[one.name])
-            for one in channels
+        built = {
+            channel: build_message(frame, channel.name, self._notices[channel.name], self._days[channel.name])
+            for channel in channels
         }
-        self.messages: dict[Channel, Message] = {one: text for one, text in made.items() if text is not None}
+        self.messages: dict[Channel, Message] = {channel: message for channel, message in built.items() if message is not None}
 
-    def hidden(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return the text without secrets."""
         return redacted_text(text, self._secrets)
 
-    def take(self, name: str, told: Told) -> None:
+    def record_receipts(self, name: str, result: Told) -> None:
         """Write the receipts of what the channel took."""
         conditions: Mapping[str, Condition] = self.report.conditions
-        for one in self._notices[name]:
-            if told.taken is None or one.delivery_id in told.taken:
-                place = told.places.get(one.delivery_id)
-                conditions = ledger.add_receipts(conditions, (one,), name, self.report.taken_at, place)
+        for notice in self._notices[name]:
+            if result.taken is None or notice.delivery_id in result.taken:
+                message_ref = result.places.get(notice.delivery_id)
+                conditions = ledger.add_receipts(conditions, (notice,), name, self.report.taken_at, message_ref)
         sessions = self.report.sessions
-        if told.around:
+        if result.around:
             sessions = ledger.mark_summarized(sessions, {day.day for day in self._days[name]}, name)
         self.report = replace(self.report, conditions=conditions, sessions=sessions)
 
-    def note(self, name: str, told: Told | None, error: EdgeError | None) -> None:
+    def record_health(self, name: str, result: Told | None, error: EdgeError | None) -> None:
         """Write how the channel fared."""
         now = self._clock()
         health = self.report.channels.get(name, ChannelHealth())
-        if told is not None:
-            began = health.since or (now if told.around else None)
-            health = replace(health, last_success=now, since=began)
+        if result is not None:
+            since = health.since or (now if result.around else None)
+            health = replace(health, last_success=now, since=since)
         if error is not None:
             failure = ChannelError(now, error.reason, str(error))
             health = replace(health, last_error=failure, failures=health.failures + 1)
         else:
             health = replace(health, failures=0)
         # Of channels that are configured no more the newest are remembered: they may come back.
-        others = [one for one in self.report.channels.items() if one[0] != name][-_MOST_CHANNELS:]
-        self.report = replace(self.report, channels={**dict(others), name: health})
+        remembered = [entry for entry in self.report.channels.items() if entry[0] != name][-_MOST_CHANNELS:]
+        self.report = replace(self.report, channels={**dict(remembered), name: health})
 
 
-def _notices(
-    settings: Settings, report: Report, least: Mapping[str, Severity]
+def _list_notices(
+    settings: Settings, report: Report, min_severities: Mapping[str, Severity]
 ) -> dict[str, tuple[Notice, ...]]:
     """Return what is owed to each channel; what the report itself does not say is asked of the ledger."""
-    missing = [name for name in least if name not in report.owed]
-    run = ledger.RunContext(report.taken_at, settings, generation=report.generation, min_severities=least)
-    found = ledger.list_due_notices(report.conditions, run, missing, settings.files.get(MUTES.name, ()))
-    return {name: found[name] if name in found else tuple(report.owed[name]) for name in least}
+    missing = [name for name in min_severities if name not in report.owed]
+    run = ledger.RunContext(report.taken_at, settings, generation=report.generation, min_severities=min_severities)
+    due = ledger.list_due_notices(report.conditions, run, missing, settings.files.get(MUTES.name, ()))
+    return {name: due[name] if name in due else tuple(report.owed[name]) for name in min_severities}
 
 
-def _days(settings: Settings, report: Report, name: str) -> tuple[SessionDay, ...]:
+def _list_unsent_days(settings: Settings, report: Report, name: str) -> tuple[SessionDay, ...]:
     if settings[SESSION_SUMMARY] != "1":
         return ()
     health = report.channels.get(name, ChannelHealth())
     return ledger.list_due_days(report.sessions, name, health.since, report.taken_at)
 
 
-def _safe(error: EdgeError, said: str) -> EdgeError:
-    return EdgeError(cut(one_line(said), _LONGEST_ERROR), reason=error.reason, permanent=error.permanent)
+def _shorten_error(error: EdgeError, text: str) -> EdgeError:
+    return EdgeError(cut(one_line(text), _LONGEST_ERROR), reason=error.reason, permanent=error.permanent)

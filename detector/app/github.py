@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from detector.app.context import Door, Refused
-from detector.app.network import reach_of
+from detector.app.context import AppContext, InputError
+from detector.app.network import build_network_policy
 from detector.formats.edge_error import CREDENTIALS, DENIED, MISSING, THROTTLED
 from detector.formats.strict_json import clipped
 from detector.settings import Settings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"
 WORKER: Final = "scheduler/wrangler.jsonc"
 TOKENS: Final = ("GH_TOKEN", "GITHUB_TOKEN")
-MENDS: Final = {  # what a refusal to read the runs asks of a person, by its reason
+RUNS_ADVICE: Final = {  # what a refusal to read the runs asks of a person, by its reason
     CREDENTIALS: "GH_TOKEN is not accepted: it is mistyped, expired or revoked. Make a new one.",
     DENIED: "GH_TOKEN may not do this: it needs Actions: read on this repository, and an organisation may have to "
     "approve it.",
@@ -30,20 +30,20 @@ MENDS: Final = {  # what a refusal to read the runs asks of a person, by its rea
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)
 
 
-def repository_of(door: Door, named: str | None) -> str:
+def find_repository(app: AppContext, repo: str | None) -> str:
     """Return the repository: as it is named, of GITHUB_REPOSITORY, or that which the checkout's Worker triggers.
 
     Raises Refused where nothing says one, or what does says none.
     """
-    name = named or door.environ.get("GITHUB_REPOSITORY") or _of_the_worker()
+    name = repo or app.environ.get("GITHUB_REPOSITORY") or _read_worker_repository()
     if not name:
-        raise Refused("name the repository: --repo OWNER/NAME")
+        raise InputError("name the repository: --repo OWNER/NAME")
     if not _REPOSITORY.fullmatch(name):
-        raise Refused(f"--repo: {clipped(name)!r} is not OWNER/NAME")
+        raise InputError(f"--repo: {clipped(name)!r} is not OWNER/NAME")
     return name
 
 
-def _of_the_worker() -> str:
+def _read_worker_repository() -> str:
     from detector.schedule import WrittenError, parse_jsonc
 
     try:
@@ -53,20 +53,20 @@ def _of_the_worker() -> str:
     return str(variables.get("GITHUB_REPOSITORY", "")) if isinstance(variables, dict) else ""
 
 
-def token_of(door: Door) -> str:
+def get_token(app: AppContext) -> str:
     """Return the token of GH_TOKEN or GITHUB_TOKEN, empty where there is none; raises Refused for what is none."""
-    token = next((door.environ[name].strip() for name in TOKENS if door.environ.get(name, "").strip()), "")
+    token = next((app.environ[name].strip() for name in TOKENS if app.environ.get(name, "").strip()), "")
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise Refused("GH_TOKEN has a character that a token cannot have")
+        raise InputError("GH_TOKEN has a character that a token cannot have")
     return token
 
 
-def github_of(door: Door, settings: Settings, repository: str, seconds: float) -> GitHub:
+def build_github_client(app: AppContext, settings: Settings, repository: str, seconds: float) -> GitHub:
     """Return the client of one errand, whose time begins now; GITHUB_API_URL names another API than github.com's."""
     from detector.clients.github import API, GitHub
 
-    api = door.environ.get("GITHUB_API_URL") or API
+    api = app.environ.get("GITHUB_API_URL") or API
     fault = find_url_fault(api, ("http", "https"))
     if fault:
-        raise Refused(f"GITHUB_API_URL {fault}")
-    return GitHub(repository, reach_of(door, settings, seconds), door.clock, token_of(door), api)
+        raise InputError(f"GITHUB_API_URL {fault}")
+    return GitHub(repository, build_network_policy(app, settings, seconds), app.clock, get_token(app), api)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from detector.app.context import Clock, Door
+from detector.app.context import Clock, AppContext
 from detector.app.delivery import deliver
-from detector.app.memory import Keeping
+from detector.app.memory import StateBackend
 from detector.channels._channel import Channel
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
@@ -27,7 +27,7 @@ UNDELIVERED, BROKEN = 3, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RunOptions:
     """What the command line of `run` says."""
 
     state: str | None
@@ -42,7 +42,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class Ended:
+class RunResult:
     """How a run ended: its report with the receipts, and what of its work could not be done.
 
     `faults` make the exit code; `remarks` are no fault of this run, and must be said all the same. `kept` says that
@@ -52,12 +52,12 @@ class Ended:
     report: Report
     advances: bool = True
     faults: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    shown: Mapping[str, str] = field(default_factory=dict)
-    kept: bool = False
+    notes: list[str] = field(default_factory=list)
+    previews: Mapping[str, str] = field(default_factory=dict)
+    stored: bool = False
 
     @property
-    def code(self) -> int:
+    def exit_code(self) -> int:
         """The exit code: 3 where something owed was not told or stored, 4 where the detector itself failed."""
         if self.faults:
             return UNDELIVERED
@@ -65,109 +65,109 @@ class Ended:
         return BROKEN if broken else 0
 
     @property
-    def told(self) -> bool:
+    def notified(self) -> bool:
         """Whether somebody heard all that is wrong with this run: a channel is well, and nothing was lost."""
         health = self.report.channels.values()
-        return self.kept and any(one.since is not None and not one.failures for one in health)
+        return self.stored and any(channel.since is not None and not channel.failures for channel in health)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One run with all that it needs: the door, its words and settings, its clock, its channels and its memory."""
 
-    door: Door
-    options: Options
+    app: AppContext
+    options: RunOptions
     settings: Settings
     clock: Clock
     channels: tuple[Channel, ...]
-    place: Keeping
+    backend: StateBackend
 
 
-def tell(job: Job, ended: Ended) -> None:
+def deliver_report(job: Job, result: RunResult) -> None:
     """Tell the channels what they are owed; the report takes their receipts. With nobody to tell it is a fault."""
     if not job.channels:
-        owed = len(ended.report.owed[STDOUT])
-        if owed and not (job.options.stdout or job.options.dry_run):
-            ended.faults.append(f"{counted(owed, 'alert')} owed, and there is no channel to tell it")
+        due = len(result.report.owed[STDOUT])
+        if due and not (job.options.stdout or job.options.dry_run):
+            result.faults.append(f"{counted(due, 'alert')} owed, and there is no channel to tell it")
         return
-    door = replace(job.door, clock=job.clock)
-    delivery = deliver(door, job.settings, ended.report, _link(job), job.options.dry_run)
-    ended.report, ended.shown = delivery.report, delivery.shown
-    for said in delivery.said:
-        job.door.say(said)
-    ended.faults += [f"{name} was not told: {error}" for name, error in sorted(delivery.failed.items())]
+    app = replace(job.app, clock=job.clock)
+    delivery = deliver(app, job.settings, result.report, _build_link(job), job.options.dry_run)
+    result.report, result.previews = delivery.report, delivery.previews
+    for note in delivery.notes:
+        job.app.print_stderr(note)
+    result.faults += [f"{name} was not told: {error}" for name, error in sorted(delivery.failed.items())]
 
 
-def show(job: Job, ended: Ended) -> None:
+def print_output(job: Job, result: RunResult) -> None:
     """Print the lines for people, then the document; or in a dry run exactly what would be sent.
 
     Where somebody reads standard output and no channel is configured, printing is the receipt.
     """
-    report = ended.report
+    report = result.report
     if not job.options.quiet:
         for line in (*render_resolved(report), format_decision(report, job.settings[DISPLAY_ZONES])):
-            job.door.say(line)
+            job.app.print_stderr(line)
     if job.options.dry_run and job.channels:
-        text = "".join(f"{escape_commands(line)}\n" for line in "\n".join(_sent(job, ended)).splitlines())
+        text = "".join(f"{escape_commands(line)}\n" for line in "\n".join(_render_previews(job, result)).splitlines())
     else:
         text = escape_commands_in_json(pretty(build_stdout_document(report)))
-    if not job.door.show(text):
-        ended.faults.append("standard output could not be written")
+    if not job.app.print_stdout(text):
+        result.faults.append("standard output could not be written")
     elif job.options.stdout and not job.channels:
-        told = add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
-        ended.report = replace(report, conditions=told)
+        conditions = add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
+        result.report = replace(report, conditions=conditions)
 
 
-def _sent(job: Job, ended: Ended) -> Iterator[str]:
+def _render_previews(job: Job, result: RunResult) -> Iterator[str]:
     for channel in job.channels:
         yield f"=== {channel.name}: {channel.place}"
-        yield ended.shown.get(channel.name, "nothing is owed")
+        yield result.previews.get(channel.name, "nothing is owed")
 
 
-def store(job: Job, ended: Ended, unread: str | None) -> None:
+def store_report(job: Job, result: RunResult, unread: str | None) -> None:
     """Write the artifact wherever it is remembered; a place that does not take it costs the other nothing.
 
     `unread` is why a newer memory could not be had. Then nothing is written: what this run told is told again,
     and what that memory owes is not hidden.
     """
     if unread:
-        ended.faults.append(
+        result.faults.append(
             f"nothing was stored, so that the memory that was not read is not hidden: {unread}"
         )
         return
-    made, report, path = stored(ended.report, _with_snapshot(job)), ended.report, job.options.artifact
-    lost = [_left_out(made.left_out)] if made.left_out else []
+    document, report, path = stored(result.report, _should_store_snapshot(job)), result.report, job.options.artifact
+    faults = [_describe_left_out(document.left_out)] if document.left_out else []
     if path is not None:
-        lost += _not_written(f"the artifact {path}", lambda: local.write(Path(path), made.text))
-    lost += _not_written("the memory", lambda: job.place.store(made.text, report.runtime, report.generation))
-    ended.faults += lost
-    ended.kept = not lost
+        faults += _write_or_describe(f"the artifact {path}", lambda: local.write(Path(path), document.text))
+    faults += _write_or_describe("the memory", lambda: job.backend.store(document.text, report.runtime, report.generation))
+    result.faults += faults
+    result.stored = not faults
 
 
-def _left_out(count: int) -> str:
-    most = MOST_STORED // (1024 * 1024)
+def _describe_left_out(count: int) -> str:
+    limit_mib = MOST_STORED // (1024 * 1024)
     return (
-        f"{counted(count, 'condition')} of least worth left out of the memory, which holds at most {most} MiB"
+        f"{counted(count, 'condition')} of least worth left out of the memory, which holds at most {limit_mib} MiB"
     )
 
 
-def _not_written(what: str, write: Callable[[], None]) -> list[str]:
+def _write_or_describe(target: str, write: Callable[[], None]) -> list[str]:
     """Return the fault of one place that does not take it, or nothing."""
     try:
         write()
     except OSError as error:
-        return [f"{what} could not be written ({error.strerror or type(error).__name__})"]
+        return [f"{target} could not be written ({error.strerror or type(error).__name__})"]
     return []
 
 
-def _with_snapshot(job: Job) -> bool:
+def _should_store_snapshot(job: Job) -> bool:
     """Whether the artifact holds the snapshot: not where anyone could download it, unless a setting says so."""
-    if job.settings.origins[ARTIFACT.name] == "default" and job.place.public:
+    if job.settings.origins[ARTIFACT.name] == "default" and job.backend.public:
         return False
     return job.settings[ARTIFACT] == "full"
 
 
-def _link(job: Job) -> str | None:
+def _build_link(job: Job) -> str | None:
     """Return where this run can be looked at, where a workflow says so."""
-    parts = [job.door.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    parts = [job.app.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
     return None if None in parts or "" in parts else "{}/{}/actions/runs/{}".format(*parts)

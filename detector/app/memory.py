@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from detector.app.context import Door, Refused
-from detector.app.github import github_of, repository_of, token_of
+from detector.app.context import AppContext, InputError
+from detector.app.github import build_github_client, find_repository, get_token
 from detector.domain.memory import build_lost_memory
 from detector.formats.edge_error import EdgeError
 from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, Settings
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from detector.readers.previous import ExpectedMemory
     from detector.storage.trusted_runs import OwnRun
 
-    Held = AbstractContextManager[str | None]
+    MemoryLock = AbstractContextManager[str | None]
 
 _ARTIFACT = "pt-health.json"  # what a workflow calls it; a dry run reads it without naming it
 _GITHUB_SEC = 45.0
 _GITHUB_NEEDS = ("GITHUB_WORKFLOW_REF", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")
 
 
-class Keeping(Protocol):
+class StateBackend(Protocol):
     """A place that remembers. `public` says whether anyone can read what is kept there."""
 
     @property
     def public(self) -> bool:
         """Known once `find` was called."""
 
-    def held(self) -> Held:
+    def lock(self) -> MemoryLock:
         """Hold it for one run; raises EdgeError where another run does not let go of it.
 
         Yields why it cannot be held, or None.
@@ -49,26 +49,26 @@ class Keeping(Protocol):
         """Keep this generation of the runtime's memory; raises OSError."""
 
 
-def keeping(door: Door, settings: Settings, state: str | None, artifact: str | None) -> Keeping:
+def open_backend(app: AppContext, settings: Settings, state: str | None, artifact: str | None) -> StateBackend:
     """Return where this run keeps its memory: `--state` wins over the workflow it may run in."""
     if state is not None:
-        return _InFolder(Folder(Path(state)), settings[COLLECT_TIMEOUT_SEC])
-    if door.environ.get("GITHUB_REPOSITORY"):
-        return _AtGitHub(door, settings, artifact)
-    return _Nowhere()
+        return _FolderBackend(Folder(Path(state)), settings[COLLECT_TIMEOUT_SEC])
+    if app.environ.get("GITHUB_REPOSITORY"):
+        return _GitHubBackend(app, settings, artifact)
+    return _NoBackend()
 
 
 @contextmanager
-def _by_nobody_else() -> Iterator[str | None]:
+def _lock_nothing() -> Iterator[str | None]:
     yield None
 
 
 @dataclass(frozen=True, slots=True)
-class _Nowhere:
+class _NoBackend:
     public: bool = False
 
-    def held(self) -> Held:
-        return _by_nobody_else()
+    def lock(self) -> MemoryLock:
+        return _lock_nothing()
 
     def find(self, expected: ExpectedMemory) -> Found:  # noqa: ARG002 - as every place
         return Found(
@@ -80,12 +80,12 @@ class _Nowhere:
 
 
 @dataclass(frozen=True, slots=True)
-class _InFolder:
+class _FolderBackend:
     folder: Folder
     wait_sec: float
     public: bool = False
 
-    def held(self) -> Held:
+    def lock(self) -> MemoryLock:
         return self.folder.locked(self.wait_sec)
 
     def find(self, expected: ExpectedMemory) -> Found:
@@ -96,48 +96,48 @@ class _InFolder:
 
 
 @dataclass(slots=True)
-class _AtGitHub:
+class _GitHubBackend:
     """The workflow uploads what `--artifact` names; its concurrency group lets one run pass at a time."""
 
-    door: Door
+    app: AppContext
     settings: Settings
     artifact: str | None
     public: bool = field(default=True, init=False)  # until GitHub says that it is not
 
-    def held(self) -> Held:
+    def lock(self) -> MemoryLock:
         if self.artifact is None:
-            raise Refused("in a workflow, name with --artifact the file that it uploads: that is the memory")
-        return _by_nobody_else()
+            raise InputError("in a workflow, name with --artifact the file that it uploads: that is the memory")
+        return _lock_nothing()
 
     def find(self, expected: ExpectedMemory) -> Found:
-        missing = [name for name in _GITHUB_NEEDS if not self.door.environ.get(name)]
-        missing += [] if token_of(self.door) else ["GITHUB_TOKEN"]
+        missing = [name for name in _GITHUB_NEEDS if not self.app.environ.get(name)]
+        missing += [] if get_token(self.app) else ["GITHUB_TOKEN"]
         if missing:
-            return _unasked(f"GitHub was not asked for it: {', '.join(missing)} is not set")
+            return _build_unread(f"GitHub was not asked for it: {', '.join(missing)} is not set")
         try:
-            return self._found(expected)
+            return self._fetch(expected)
         except EdgeError as error:
-            return _unasked(f"GitHub could not be asked for it: {error}")
+            return _build_unread(f"GitHub could not be asked for it: {error}")
 
-    def _found(self, expected: ExpectedMemory) -> Found:
+    def _fetch(self, expected: ExpectedMemory) -> Found:
         from detector.storage.trusted_runs import home_of
         from detector.storage.workflow_artifacts import Workflow
 
-        repository = repository_of(self.door, None) or ""
-        github = github_of(self.door, self.settings, repository, _GITHUB_SEC)
+        repository = find_repository(self.app, None) or ""
+        github = build_github_client(self.app, self.settings, repository, _GITHUB_SEC)
         home = home_of(github)
         self.public = home.public
-        return Workflow(github, home, self._own()).find(expected)
+        return Workflow(github, home, self._build_own_run()).find(expected)
 
-    def _own(self) -> OwnRun:
+    def _build_own_run(self) -> OwnRun:
         from detector.storage.trusted_runs import OwnRun
 
-        environ = self.door.environ
+        environ = self.app.environ
         return OwnRun(
             # owner/repo/.github/workflows/FILE@refs/heads/BRANCH; of the calling workflow, where this one is called
             workflow=environ["GITHUB_WORKFLOW_REF"].partition("@")[0].rpartition("/")[2],
-            run_id=_number(environ["GITHUB_RUN_ID"]),
-            attempt=_number(environ["GITHUB_RUN_ATTEMPT"]),
+            run_id=_parse_id(environ["GITHUB_RUN_ID"]),
+            attempt=_parse_id(environ["GITHUB_RUN_ATTEMPT"]),
             name=self.settings[ARTIFACT_NAME],
             member=Path(self.artifact or _ARTIFACT).name,
         )
@@ -146,9 +146,9 @@ class _AtGitHub:
         pass
 
 
-def _unasked(why: str) -> Found:
+def _build_unread(why: str) -> Found:
     return Found(build_lost_memory(why), unread=why)
 
 
-def _number(text: str) -> int:
+def _parse_id(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from detector.app.context import Door
+from detector.app.context import AppContext
 from detector.settings import CA_FILE, Settings
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
-def reach_of(door: Door, settings: Settings, seconds: float) -> Reach:
+def build_network_policy(app: AppContext, settings: Settings, seconds: float) -> Reach:
     """Return the reach of one errand; its deadline begins now."""
     from detector.clients.wire import Deadline, Reach
 
-    proxies = {name: text for name, text in door.environ.items() if name.lower() in _PROXIES}
+    proxies = {name: text for name, text in app.environ.items() if name.lower() in _PROXIES}
     return Reach(Deadline(seconds), settings[CA_FILE], proxies)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from detector.app.context import Door
+from detector.app.context import AppContext
 from detector.formats.strict_json import pretty
 
 
-def show(door: Door, text: str) -> int:
+def print_text(app: AppContext, text: str) -> int:
     """Print the text; return 0, or 3 where standard output did not take it, which is said on stderr."""
-    return 0 if door.show(text) else 3
+    return 0 if app.print_stdout(text) else 3
 
 
-def show_lines(door: Door, lines: Iterable[str]) -> int:
+def print_lines(app: AppContext, lines: Iterable[str]) -> int:
     """Print the lines, each with its end, as `show` does."""
-    return show(door, "".join(f"{line}\n" for line in lines))
+    return print_text(app, "".join(f"{line}\n" for line in lines))
 
 
-def show_json(door: Door, value: Any) -> int:
+def print_json(app: AppContext, value: Any) -> int:
     """Print the value as JSON, as `show` does."""
-    return show(door, pretty(value))
+    return print_text(app, pretty(value))

@@ -9,16 +9,16 @@ from detector.engine.catalog import load_rules
 from detector.render.explain import find_next_step
 
 _PACKAGE = Path(detector.__file__).resolve().parent
-PLACES = (_PACKAGE / "RUNBOOK.md", _PACKAGE.parent / "RUNBOOK.md")
+PATHS = (_PACKAGE / "RUNBOOK.md", _PACKAGE.parent / "RUNBOOK.md")
 
 
-def runbook() -> str:
+def read_runbook() -> str:
     """Return the text of the runbook, or nothing where the package came without one."""
-    found = next((path for path in PLACES if path.is_file()), None)
-    return found.read_text(encoding="utf-8") if found else ""
+    file = next((path for path in PATHS if path.is_file()), None)
+    return file.read_text(encoding="utf-8") if file else ""
 
 
-def next_steps() -> dict[str, str]:
+def list_next_steps() -> dict[str, str]:
     """Return by event type what its section says to do; where there is none, the rule's own first line."""
-    text = runbook()
-    return {one.name: find_next_step(text, one.name) or one.doc for one in load_rules()}
+    text = read_runbook()
+    return {rule.name: find_next_step(text, rule.name) or rule.doc for rule in load_rules()}

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from detector.app.context import Refused
+from detector.app.context import InputError
 from detector.app.github import WORKER, WORKFLOW
 from detector.formats.strict_json import clipped
 from detector.formats.times import TimeError, parse_run_time
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class LoadedSchedule:
     """The lanes, and the files that they were read from; `worker` is None where there is none.
 
     `title` is how the titles of the workflow's runs begin, `name` the workflow's own.
@@ -33,7 +33,7 @@ class Written:
     name: str
 
 
-def written(workflow: str | None, worker: str | None) -> Written:
+def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
     """Read the lanes out of the files named, or of those in this checkout; raises Refused.
 
     The Worker's file of the checkout belongs to the workflow of the checkout: beside another workflow it is read
@@ -43,41 +43,41 @@ def written(workflow: str | None, worker: str | None) -> Written:
 
     path = Path(workflow or WORKFLOW)
     if workflow is None and not path.is_file():
-        raise Refused(
+        raise InputError(
             f"there is no {WORKFLOW} here: run it in the repository's checkout, or name the file with --workflow"
         )
-    document = _read(path, "--workflow", parse_yaml)
-    lanes = _read(path, "--workflow", lambda _: lanes_of_workflow(document))
-    beside = Path(worker) if worker else Path(WORKER) if workflow is None and Path(WORKER).is_file() else None
-    if beside is not None:
-        lanes += lanes_written(beside)
+    document = _parse_file(path, "--workflow", parse_yaml)
+    lanes = _parse_file(path, "--workflow", lambda _: lanes_of_workflow(document))
+    worker_path = Path(worker) if worker else Path(WORKER) if workflow is None and Path(WORKER).is_file() else None
+    if worker_path is not None:
+        lanes += load_worker_lanes(worker_path)
     name = str(document.get("name") or f".github/workflows/{path.name}")
-    return Written(lanes, path, beside, title_of_workflow(document), name)
+    return LoadedSchedule(lanes, path, worker_path, title_of_workflow(document), name)
 
 
-def lanes_written(worker: Path) -> tuple[Lane, ...]:
+def load_worker_lanes(worker: Path) -> tuple[Lane, ...]:
     """Read the Worker's lanes out of its configuration; raises Refused."""
     from detector.schedule import lanes_of_worker, parse_jsonc
 
-    return _read(worker, "--worker", lambda text: lanes_of_worker(parse_jsonc(text)))
+    return _parse_file(worker, "--worker", lambda text: lanes_of_worker(parse_jsonc(text)))
 
 
-def _read(path: Path, option: str, parse: Callable[[str], T]) -> T:
+def _parse_file(path: Path, option: str, parse: Callable[[str], T]) -> T:
     from detector.schedule import WrittenError
 
     try:
         return parse(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise Refused(f"{option}: {path}: {error.strerror or type(error).__name__}") from None
+        raise InputError(f"{option}: {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
-        raise Refused(f"{option}: {path}: is not UTF-8 text") from None
+        raise InputError(f"{option}: {path}: is not UTF-8 text") from None
     except WrittenError as error:
-        raise Refused(f"{option}: {path}: {error}") from None
+        raise InputError(f"{option}: {path}: {error}") from None
 
 
-def time_of(text: str, what: str) -> datetime:
+def parse_time_option(text: str, option: str) -> datetime:
     """Read a time that was given by hand, RFC 3339 with an offset; raises Refused."""
     try:
         return parse_run_time(text)
     except TimeError as error:
-        raise Refused(f"{what}: {clipped(text)!r} {error}") from None
+        raise InputError(f"{option}: {clipped(text)!r} {error}") from None

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from detector.app.context import Refused
+from detector.app.context import InputError
 from detector.domain.event import Event
 from detector.domain.facts import SourceStatus
 from detector.domain.memory import Memory
@@ -22,35 +22,35 @@ from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage import file as local
 
 
-def recalled(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
+def load_report(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
     """Return an artifact and the report that it holds; raises Refused where it is no artifact of this version."""
     raw = local.read(path)
     if raw is local.ABSENT:
-        raise Refused(f"--artifact: {path}: there is no such file")
+        raise InputError(f"--artifact: {path}: there is no such file")
     if isinstance(raw, DocumentError):
-        raise Refused(f"--artifact: {path}: {raw}")
+        raise InputError(f"--artifact: {path}: {raw}")
     runtime = raw.get("runtime")
-    expected = ExpectedMemory(str(runtime), now, {one.name: one.declaration.kind for one in load_rules()})
+    expected = ExpectedMemory(str(runtime), now, {rule.name: rule.declaration.kind for rule in load_rules()})
     memory = read_previous(raw, expected)
     if memory.before.lost:
-        raise Refused(f"--artifact: {path}: {memory.before.lost}")
+        raise InputError(f"--artifact: {path}: {memory.before.lost}")
     if not memory.kept or memory.taken_at is None:
-        raise Refused(f"--artifact: {path}: it is no artifact, and nothing can be written into it")
+        raise InputError(f"--artifact: {path}: it is no artifact, and nothing can be written into it")
     try:
-        return raw, _report(raw, memory, memory.taken_at)
+        return raw, _build_report(raw, memory, memory.taken_at)
     except (ValueError, TypeError, KeyError) as error:
-        raise Refused(f"--artifact: {path}: it cannot be read ({type(error).__name__})") from None
+        raise InputError(f"--artifact: {path}: it cannot be read ({type(error).__name__})") from None
 
 
-def _report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) -> Report:
+def _build_report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) -> Report:
     return Report(
         generation=memory.generation,
         taken_at=taken_at,
         runtime=raw["runtime"],
         decision=typed(Decision, raw["decision"]),
-        events=_events(raw["events"]),
-        new_events=_events(raw["new_events"]),
-        resolved_events=_events(raw["resolved_events"]),
+        events=_parse_events(raw["events"]),
+        new_events=_parse_events(raw["new_events"]),
+        resolved_events=_parse_events(raw["resolved_events"]),
         held=tuple(raw["held"]),
         muted=tuple(raw["muted"]),
         coverage=tuple(typed(SignalCoverage, entry) for entry in raw["coverage"]),
@@ -63,11 +63,11 @@ def _report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) -> Repor
     )
 
 
-def _events(entries: list[Any]) -> tuple[Event, ...]:
+def _parse_events(entries: list[Any]) -> tuple[Event, ...]:
     return tuple(typed(Event, {"reason": None, **entry}) for entry in entries)
 
 
-def with_receipts(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def add_receipts(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Return the artifact with the receipts, the sessions and the channels' health of the report, and nothing else new."""
     body = {
         **raw,

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from detector.app.broker_state import STATUS, Look, Seen, seen
-from detector.app.context import Door, Refused
-from detector.app.output import show_json, show_lines
+from detector.app.broker_state import STATUS, BrokerQuery, BrokerState, load_broker_state
+from detector.app.context import AppContext, InputError
+from detector.app.output import print_json, print_lines
 from detector.domain.instrument import Instrument, to_exact_decimal
 from detector.formats.strict_json import clipped
 from detector.reconciliation.close_check.order import ALLOW, BUY, REFUSE, SELL, CloseOrder, CloseVerdict, build_unknown_verdict
@@ -23,22 +23,22 @@ from detector.render.close_verdict import CloseRequest, build_verdict_document, 
 from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
 
 _CODES = {ALLOW: 0, REFUSE: 1}
-_CANNOT_TELL = 3
-_PLAIN = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
+_UNDECIDED = 3
+_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
 _DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 
 
-def _number(_: click.Context, __: click.Parameter, value: str | None) -> Decimal | None:
+def _parse_number(_: click.Context, __: click.Parameter, value: str | None) -> Decimal | None:
     """Read a number above 0 as people write it, exactly: no exponent, no sign."""
     if value is None:
         return None
-    made = Decimal(value) if _PLAIN.fullmatch(value) else None
-    if not made or to_exact_decimal(made) is None:
+    number = Decimal(value) if _DECIMAL.fullmatch(value) else None
+    if not number or to_exact_decimal(number) is None:
         raise click.BadParameter(f"{clipped(value)!r} is not a number above 0")
-    return made
+    return number
 
 
-def _day(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Read a day, 2026-05-06 or 20260506."""
     if value is None:
         return None
@@ -54,13 +54,13 @@ def _day(_: click.Context, __: click.Parameter, value: str | None) -> str | None
     " --quantity 39 --json < snapshot.json"
 )
 @click.option("--symbol", required=True, help="What is to be closed; of an option its underlying.")
-@click.option("--expiry", callback=_day, metavar="DAY", help="Last trading day of an option or a future.")
-@click.option("--strike", callback=_number, metavar="PRICE", help="Strike of an option.")
+@click.option("--expiry", callback=_parse_day, metavar="DAY", help="Last trading day of an option or a future.")
+@click.option("--strike", callback=_parse_number, metavar="PRICE", help="Strike of an option.")
 @click.option(
     "--right", type=click.Choice(["C", "P", "CALL", "PUT"], case_sensitive=False), help="Call or put."
 )
 @click.option(
-    "--quantity", callback=_number, required=True, metavar="NUMBER", help="How many are to be closed."
+    "--quantity", callback=_parse_number, required=True, metavar="NUMBER", help="How many are to be closed."
 )
 @click.option(
     "--side",
@@ -78,7 +78,7 @@ def _day(_: click.Context, __: click.Parameter, value: str | None) -> str | None
 @click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, **options: Any) -> int:
+def command(app: AppContext, /, **options: Any) -> int:
     """Say whether a close order may be sent: allow, refuse, or cannot tell.
 
     It refuses what the broker's own rows would turn into an opening order: flat, the other side, less than that,
@@ -86,26 +86,26 @@ def command(door: Door, /, **options: Any) -> int:
     it cannot tell. Exit 0 allow, 1 refuse, 3 cannot tell. With nothing piped in, only the sources that it needs
     are asked.
     """
-    settings = door.settings(options["env_file"])
+    settings = app.load_settings(options["env_file"])
     stores = ("stores",) if options["trade"] else ()
-    words = {"account": options["account"], "trade": options["trade"]}
-    look = Look(("broker", *STATUS, *stores), options["now"], options["collect"], words)
-    found = seen(door, settings, look)
-    close = CloseOrder(_instrument(options), options["quantity"], options["side"], found.words["account"])
-    verdict = _verdict(close, found)
-    asked = _asked(close, found)
-    told = (
-        show_json(door, build_verdict_document(verdict, asked))
+    ids = {"account": options["account"], "trade": options["trade"]}
+    query = BrokerQuery(("broker", *STATUS, *stores), options["now"], options["collect"], ids)
+    state = load_broker_state(app, settings, query)
+    order = CloseOrder(_build_instrument(options), options["quantity"], options["side"], state.ids["account"])
+    verdict = _decide(order, state)
+    request = _build_request(order, state)
+    output_code = (
+        print_json(app, build_verdict_document(verdict, request))
         if options["as_json"]
-        else show_lines(door, render_verdict(verdict, asked))
+        else print_lines(app, render_verdict(verdict, request))
     )
-    return told or _CODES.get(verdict.decision, _CANNOT_TELL)
+    return output_code or _CODES.get(verdict.decision, _UNDECIDED)
 
 
-def _instrument(options: dict[str, Any]) -> Instrument:
+def _build_instrument(options: dict[str, Any]) -> Instrument:
     symbol, con_id = options["symbol"].strip(), (options["con_id"] or "").strip()
     if not symbol:
-        raise Refused("--symbol is empty")
+        raise InputError("--symbol is empty")
     strike = options["strike"]
     return Instrument(
         symbol=symbol,
@@ -117,30 +117,30 @@ def _instrument(options: dict[str, Any]) -> Instrument:
     )
 
 
-def _verdict(close: CloseOrder, found: Seen) -> CloseVerdict:
+def _decide(order: CloseOrder, state: BrokerState) -> CloseVerdict:
     """Return the verdict: nothing is judged by what was not read in full, or is too old."""
-    doubt = explain_unreliable(found.facts)
+    doubt = explain_unreliable(state.facts)
     if doubt is not None:
-        unset = found.collected and "broker" not in found.facts.sources
+        unset = state.collected and "broker" not in state.facts.sources
         hint = f" No source fills that section: set {SECTIONS_FROM.name}=broker=PLACE." if unset else ""
         return build_unknown_verdict("unread", f"{doubt}{hint}")
-    if found.oddity is not None:
-        return build_unknown_verdict("contradiction", found.oddity)
-    if found.age.seconds is None:
-        return build_unknown_verdict("age", f"When the broker's word was true is not known: {found.age.fault}.")
-    limit = found.settings[TRUTH_MAX_AGE_SEC]
-    if found.age.seconds > limit:
-        return build_unknown_verdict("age", f"The broker's word is {describe_age(found.age.seconds, limit)}.")
-    return decide_close(close, found.facts, found.asks_runtime)
+    if state.inconsistency is not None:
+        return build_unknown_verdict("contradiction", state.inconsistency)
+    if state.age.seconds is None:
+        return build_unknown_verdict("age", f"When the broker's word was true is not known: {state.age.fault}.")
+    limit = state.settings[TRUTH_MAX_AGE_SEC]
+    if state.age.seconds > limit:
+        return build_unknown_verdict("age", f"The broker's word is {describe_age(state.age.seconds, limit)}.")
+    return decide_close(order, state.facts, state.expects_runtime_orders)
 
 
-def _asked(close: CloseOrder, found: Seen) -> CloseRequest:
-    trade = found.words["trade"]
+def _build_request(order: CloseOrder, state: BrokerState) -> CloseRequest:
+    trade = state.ids["trade"]
     return CloseRequest(
-        close,
-        found.age,
-        found.settings[TRUTH_MAX_AGE_SEC],
+        order,
+        state.age,
+        state.settings[TRUTH_MAX_AGE_SEC],
         TRUTH_MAX_AGE_SEC.name,
-        None if trade is None else build_trade_title(found.facts, trade),
-        () if trade is None else list_claims(found.facts, trade),
+        None if trade is None else build_trade_title(state.facts, trade),
+        () if trade is None else list_claims(state.facts, trade),
     )

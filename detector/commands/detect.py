@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from detector.app.context import Door, Refused, clock_of
-from detector.app.redacted_snapshot import snapshot_of
+from detector.app.context import AppContext, InputError, get_clock
+from detector.app.redacted_snapshot import parse_snapshot
 from detector.domain.condition import STDOUT
 from detector.domain.memory import Memory, CheckedMemory, build_lost_memory, check_memory_time
 from detector.domain.report import Report
@@ -29,7 +29,7 @@ from detector.storage import file as local
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DetectOptions:
     """What the command line of `detect` says."""
 
     previous: str | None
@@ -58,79 +58,79 @@ class Options:
 @click.option("--offline", is_flag=True, help="Collect nothing; only what stands on standard input counts.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, **options: Any) -> int:
+def command(app: AppContext, /, **options: Any) -> int:
     """Read a snapshot on standard input and print what is wrong, and what is newly wrong."""
-    return detect(door, Options(**options))
+    return run_detect(app, DetectOptions(**options))
 
 
-def detect(door: Door, options: Options) -> int:
+def run_detect(app: AppContext, options: DetectOptions) -> int:
     """Run the whole of `detect` and return its exit code."""
-    settings = door.settings(options.env_file)
-    clock = clock_of(door, options.now)
+    settings = app.load_settings(options.env_file)
+    clock = get_clock(app, options.now)
     now = clock()
-    document = _document(door)
+    document = _read_document(app)
     if options.previous is not None and document.get("previous") is not None:
-        raise Refused("--previous and a `previous` section are given together; leave one out")
+        raise InputError("--previous and a `previous` section are given together; leave one out")
     if not options.offline and has_any_source(settings):
-        document = _completed(door, options, settings, document)
+        document = _add_missing_sections(app, options, settings, document)
         now = clock()
-    snapshot, settings = snapshot_of(document, now, settings)
-    held = _memory(door, options, document.get("previous"), snapshot, now)
-    if held.message:
-        door.say(held.message)
-    report = evaluate(snapshot, held.memory, settings)
-    printed = _print(door, report, options, settings)
+    snapshot, settings = parse_snapshot(document, now, settings)
+    checked = _load_memory(app, options, document.get("previous"), snapshot, now)
+    if checked.message:
+        app.print_stderr(checked.message)
+    report = evaluate(snapshot, checked.memory, settings)
+    printed = _print_document(app, report, options, settings)
     if not options.quiet:
         for line in (*render_resolved(report), format_decision(report, settings[DISPLAY_ZONES])):
-            door.say(line)
+            app.print_stderr(line)
     stored = (
         not options.artifact
-        or not held.can_advance
-        or _store(door, report, options.artifact, printed and not options.nagios, settings)
+        or not checked.can_advance
+        or _store_artifact(app, report, options.artifact, printed and not options.nagios, settings)
     )
-    return _exit_code(report, options, printed and stored)
+    return _compute_exit_code(report, options, printed and stored)
 
 
-def _document(door: Door) -> dict[str, Any]:
+def _read_document(app: AppContext) -> dict[str, Any]:
     try:
-        if door.stdin.isatty():
-            door.say("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
-        return parse(door.stdin.read(MAX_BYTES + 1) or b"")
+        if app.stdin.isatty():
+            app.print_stderr("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
+        return parse(app.stdin.read(MAX_BYTES + 1) or b"")
     except DocumentError as error:
-        raise Refused(str(error)) from None
+        raise InputError(str(error)) from None
     except OSError as error:
-        raise Refused(
+        raise InputError(
             f"standard input could not be read ({error.strerror or type(error).__name__})"
         ) from None
 
 
-def _completed(door: Door, options: Options, settings: Settings, document: dict[str, Any]) -> dict[str, Any]:
+def _add_missing_sections(app: AppContext, options: DetectOptions, settings: Settings, document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with what it lacks and the configured sources have."""
-    from detector.app.collect import Looking, completed, previous_of
+    from detector.app.collect import CollectOptions, add_missing_sections, load_previous
 
-    looking = Looking(
-        clock=clock_of(door, options.now),
-        previous=previous_of(options.previous, document.get("previous")),
+    collect_options = CollectOptions(
+        clock=get_clock(app, options.now),
+        previous=load_previous(options.previous, document.get("previous")),
         quiet=options.quiet,
     )
-    return completed(door, settings, document, looking) or document
+    return add_missing_sections(app, settings, document, collect_options) or document
 
 
-def _memory(door: Door, options: Options, section: Any, snapshot: Snapshot, now: datetime) -> CheckedMemory:
+def _load_memory(app: AppContext, options: DetectOptions, section: Any, snapshot: Snapshot, now: datetime) -> CheckedMemory:
     """Return what is remembered, and whether this run may become the new memory."""
-    kinds = {one.name: one.declaration.kind for one in load_rules()}
+    kinds = {rule.name: rule.declaration.kind for rule in load_rules()}
     expected = ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds)
     if options.previous is None:
         memory = read_previous(section, expected)
     else:
-        memory = _from_file(door, Path(options.previous), expected)
+        memory = _read_artifact(app, Path(options.previous), expected)
     return check_memory_time(memory, snapshot.taken_at, now)
 
 
-def _from_file(door: Door, path: Path, expected: ExpectedMemory) -> Memory:
+def _read_artifact(app: AppContext, path: Path, expected: ExpectedMemory) -> Memory:
     raw = local.read(path)
     if raw is local.ABSENT:
-        door.say(f"No previous artifact at {path}: this is a first run.")
+        app.print_stderr(f"No previous artifact at {path}: this is a first run.")
         return read_previous(None, expected)
     memory = (
         build_lost_memory(f"the previous artifact: {raw}")
@@ -142,39 +142,39 @@ def _from_file(door: Door, path: Path, expected: ExpectedMemory) -> Memory:
     return memory
 
 
-def _print(door: Door, report: Report, options: Options, settings: Settings) -> bool:
+def _print_document(app: AppContext, report: Report, options: DetectOptions, settings: Settings) -> bool:
     """Print the document; return whether stdout took it, which is the receipt of this channel."""
     if options.nagios:
         from detector.render.nagios import format_plugin_line
 
         text = format_plugin_line(report) + "\n"
     elif options.report:
-        text = pretty(build_artifact_document(_acknowledged(report), settings[ARTIFACT] == "full"))
+        text = pretty(build_artifact_document(_add_receipts(report), settings[ARTIFACT] == "full"))
     else:
         text = pretty(build_stdout_document(report))
-    printed = door.show(text)
+    printed = app.print_stdout(text)
     if not printed:
-        door.say("detector: what is owed stays owed")
+        app.print_stderr("detector: what is owed stays owed")
     return printed
 
 
-def _acknowledged(report: Report) -> Report:
-    told = add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
-    return replace(report, conditions=told)
+def _add_receipts(report: Report) -> Report:
+    conditions = add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
+    return replace(report, conditions=conditions)
 
 
-def _store(door: Door, report: Report, path: str, told: bool, settings: Settings) -> bool:
+def _store_artifact(app: AppContext, report: Report, path: str, delivered: bool, settings: Settings) -> bool:
     """Write the artifact, with a receipt only where all was told: a plugin's one line shows the worst three."""
-    kept = _acknowledged(report) if told else report
+    kept = _add_receipts(report) if delivered else report
     try:
         local.write(Path(path), pretty(build_artifact_document(kept, settings[ARTIFACT] == "full")))
     except OSError as error:
-        door.say(f"detector: the artifact {path} could not be written ({error.strerror or error})")
+        app.print_stderr(f"detector: the artifact {path} could not be written ({error.strerror or error})")
         return False
     return True
 
 
-def _exit_code(report: Report, options: Options, delivered: bool) -> int:
+def _compute_exit_code(report: Report, options: DetectOptions, delivered: bool) -> int:
     if options.nagios:
         from detector.render.nagios import get_exit_code
 

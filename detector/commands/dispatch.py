@@ -9,9 +9,9 @@ from typing import Final
 
 import click
 
-from detector.app.context import Door, Refused
-from detector.app.github import MENDS, github_of, repository_of, token_of
-from detector.app.output import show_json, show_lines
+from detector.app.context import AppContext, InputError
+from detector.app.github import RUNS_ADVICE, build_github_client, find_repository, get_token
+from detector.app.output import print_json, print_lines
 from detector.formats.edge_error import (
     DENIED,
     MISSING,
@@ -24,11 +24,11 @@ from detector.formats.strict_json import clipped
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
 _UNDELIVERED = 3
-_SECONDS = 40.0
+_TIMEOUT_SEC = 40.0
 # No space, comma, star or bar: no name can end a title as a lane does, or begin one as the Worker does.
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}", re.ASCII)
 _ADVICE: Final = {
-    **MENDS,
+    **RUNS_ADVICE,
     DENIED: "GH_TOKEN may not do this: a fine-grained token needs Contents: read and write on this repository, and "
     "an organisation may have to approve it.",
     MISSING: "There is no such repository, or GH_TOKEN cannot see it: is --repo right, and does the token cover it?",
@@ -54,55 +54,55 @@ _TWICE: Final = (
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, repo: str | None, source: str | None, dry_run: bool, env_file: str | None) -> int:
+def command(app: AppContext, /, repo: str | None, source: str | None, dry_run: bool, env_file: str | None) -> int:
     """Dispatch one run of the health check: a repository_dispatch event of type aws_ibkr_pt_health.
 
     It needs GH_TOKEN (or GITHUB_TOKEN): fine-grained, Contents read and write on that repository and nothing
     else. It is never printed. Exit 0: GitHub took it. 2: usage. 3: it did not, and stderr says what to mend.
     """
-    settings = door.settings(env_file)
-    repository = repository_of(door, repo)
-    named = _named(source)
-    payload = {"source": named, "correlation_id": str(uuid.uuid4())}
+    settings = app.load_settings(env_file)
+    repository = find_repository(app, repo)
+    source_name = _resolve_source(source)
+    payload = {"source": source_name, "correlation_id": str(uuid.uuid4())}
     if dry_run:
         body = {"event_type": EVENT_TYPE, "client_payload": payload}
-        return show_json(door, {"post": f"/repos/{repository}/dispatches", "body": body})
-    if not token_of(door):
-        raise Refused("set GH_TOKEN to a fine-grained token with Contents: read and write on that repository")
-    github = github_of(door, settings, repository, _SECONDS)
+        return print_json(app, {"post": f"/repos/{repository}/dispatches", "body": body})
+    if not get_token(app):
+        raise InputError("set GH_TOKEN to a fine-grained token with Contents: read and write on that repository")
+    github = build_github_client(app, settings, repository, _TIMEOUT_SEC)
     try:
         github.dispatch(EVENT_TYPE, payload)
     except EdgeError as error:
-        return _failed(door, error)
-    return show_lines(
-        door,
-        [f"dispatched {EVENT_TYPE} to {repository} as {named}, correlation id {payload['correlation_id']}"],
+        return _print_failure(app, error)
+    return print_lines(
+        app,
+        [f"dispatched {EVENT_TYPE} to {repository} as {source_name}, correlation id {payload['correlation_id']}"],
     )
 
 
-def _named(source: str | None) -> str:
+def _resolve_source(source: str | None) -> str:
     from detector.schedule import WORKER_SOURCE
 
-    named = source or f"cli:{_host()}"
-    if named.lower().startswith(WORKER_SOURCE):
-        raise Refused(
-            f"--source: {clipped(named)!r} is the Worker's: what begins with {WORKER_SOURCE} proves a deployment"
+    name = source or f"cli:{_get_host()}"
+    if name.lower().startswith(WORKER_SOURCE):
+        raise InputError(
+            f"--source: {clipped(name)!r} is the Worker's: what begins with {WORKER_SOURCE} proves a deployment"
         )
-    if not _SOURCE.fullmatch(named):
-        raise Refused(
-            f"--source: {clipped(named)!r} is not a name (letters, digits and . _ : / @ + -, at most 100)"
+    if not _SOURCE.fullmatch(name):
+        raise InputError(
+            f"--source: {clipped(name)!r} is not a name (letters, digits and . _ : / @ + -, at most 100)"
         )
-    return named
+    return name
 
 
-def _host() -> str:
+def _get_host() -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "-", platform.node())[:60] or "unknown"
 
 
-def _failed(door: Door, error: EdgeError) -> int:
-    door.say(f"dispatch: not dispatched: GitHub could not be told: {error}")
+def _print_failure(app: AppContext, error: EdgeError) -> int:
+    app.print_stderr(f"dispatch: not dispatched: GitHub could not be told: {error}")
     if error.reason in _ADVICE:
-        door.say(f"dispatch: {_ADVICE[error.reason]}")
+        app.print_stderr(f"dispatch: {_ADVICE[error.reason]}")
     if error.reason in {TIMEOUT, RESET}:
-        door.say(f"dispatch: {_TWICE}")
+        app.print_stderr(f"dispatch: {_TWICE}")
     return _UNDELIVERED

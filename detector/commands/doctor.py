@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from detector.app.collect import Looking, look
-from detector.app.context import Door
-from detector.app.delivery import channels_of
-from detector.app.output import show_json, show_lines
+from detector.app.collect import CollectOptions, collect_sources
+from detector.app.context import AppContext
+from detector.app.delivery import load_channels
+from detector.app.output import print_json, print_lines
 from detector.channels._channel import Channel, World
 from detector.channels._channel import Offer as Way
 from detector.channels._walk import not_configured as silent
@@ -35,8 +35,8 @@ from detector.settings import (
 )
 
 _FAILED = 1
-_ON_THE_WAY = (DNS, REFUSED, UNREACHABLE)
-_AT_HOME = ("localhost", "127.0.0.1", "::1")
+_NETWORK_REASONS = (DNS, REFUSED, UNREACHABLE)
+_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _COLUMN = 14
 _CREDENTIALS: tuple[tuple[Setting[str], tuple[Setting[str], ...]], ...] = (
     (STATUS_URL, (STATUS_TOKEN, STATUS_USER)),
@@ -48,73 +48,73 @@ _CREDENTIALS: tuple[tuple[Setting[str], tuple[Setting[str], ...]], ...] = (
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, as_json: bool, env_file: str | None) -> int:
+def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     """Try every configured source: what works, what does not and how to mend it, and what could be added.
 
     It reads what `collect` reads and changes nothing. Channels are shown, and nothing is sent through them:
     `test-notify` does that. Exit 1 when a source could not be read.
     """
-    settings = door.settings(env_file)
-    channels = channels_of(door, settings)
-    world = World(door.environ, door.clock)
-    found = look(door, settings, Looking(door.clock, quiet=as_json))
+    settings = app.load_settings(env_file)
+    channels = load_channels(app, settings)
+    environment = World(app.environ, app.clock)
+    result = collect_sources(app, settings, CollectOptions(app.clock, quiet=as_json))
     document = redacted(
         {
-            "sources": [_tried(one, settings) for one in found.collected],
-            "off": [name for name, entry in found.entries.items() if entry["state"] == "off"],
-            "not_configured": [_offered(offer) for offer in _would_add(settings)],
-            "channels": [_channel(one) for one in channels],
-            "channels_not_configured": [_way(offer) for offer in silent(settings, world)],
+            "sources": [_describe_source(outcome, settings) for outcome in result.collected],
+            "off": [name for name, entry in result.entries.items() if entry["state"] == "off"],
+            "not_configured": [_describe_source_option(option) for option in _list_source_options(settings)],
+            "channels": [_describe_channel(channel) for channel in channels],
+            "channels_not_configured": [_describe_channel_option(option) for option in silent(settings, environment)],
         },
         list_secrets(settings),
     )
-    taken = show_json(door, document) if as_json else show_lines(door, _lines(document))
-    return taken or (_FAILED if any(one.answer is None for one in found.collected) else 0)
+    output_code = print_json(app, document) if as_json else print_lines(app, _render_lines(document))
+    return output_code or (_FAILED if any(outcome.answer is None for outcome in result.collected) else 0)
 
 
-def _tried(one: Collected, settings: Settings) -> dict[str, Any]:
-    leads = one.source.host if one.reason in _ON_THE_WAY and one.source.host else one.source.setting
-    advice = REASONS[one.reason].format(leads.name) if one.reason else None
+def _describe_source(outcome: Collected, settings: Settings) -> dict[str, Any]:
+    setting = outcome.source.host if outcome.reason in _NETWORK_REASONS and outcome.source.host else outcome.source.setting
+    advice = REASONS[outcome.reason].format(setting.name) if outcome.reason else None
     return {
-        "name": one.source.name,
-        "setting": one.source.setting.name,
-        "place": one.source.place,
-        **one.entry,
+        "name": outcome.source.name,
+        "setting": outcome.source.setting.name,
+        "place": outcome.source.place,
+        **outcome.entry,
         **({"advice": advice} if advice else {}),
-        **({"warning": _CLEAR} if one.source.setting in _in_clear(settings) else {}),
+        **({"warning": _CLEARTEXT} if outcome.source.setting in _list_cleartext_settings(settings) else {}),
     }
 
 
-_CLEAR = "Its credentials travel in clear text: use https://, or a network that encrypts by itself."
+_CLEARTEXT = "Its credentials travel in clear text: use https://, or a network that encrypts by itself."
 
 
-def _in_clear(settings: Settings) -> list[Setting[str]]:
+def _list_cleartext_settings(settings: Settings) -> list[Setting[str]]:
     """Return the settings of addresses to which credentials go without TLS, beyond this machine."""
-    found = []
+    addresses = []
     for address, credentials in _CREDENTIALS:
         parts = urlsplit(settings[address])
-        carries = any(settings[one] for one in credentials)
-        if carries and parts.scheme == "http" and parts.hostname not in _AT_HOME:
-            found.append(address)
-    return found
+        carries = any(settings[credential] for credential in credentials)
+        if carries and parts.scheme == "http" and parts.hostname not in _LOOPBACK_HOSTS:
+            addresses.append(address)
+    return addresses
 
 
-def _would_add(settings: Settings) -> list[Offer]:
+def _list_source_options(settings: Settings) -> list[Offer]:
     """Return what is not configured and would be judged, in the order of the snapshot."""
-    offers = [offer for offer in not_configured(settings) if offer.section in load_readers()]
-    return sorted(offers, key=lambda offer: KEYS.index(offer.section))
+    options = [option for option in not_configured(settings) if option.section in load_readers()]
+    return sorted(options, key=lambda option: KEYS.index(option.section))
 
 
-def _offered(offer: Offer) -> dict[str, Any]:
+def _describe_source_option(option: Offer) -> dict[str, Any]:
     return {
-        "section": offer.section,
-        "set": offer.settings[0].name,
-        "with": [setting.name for setting in offer.settings[1:]],
-        "adds": offer.adds,
+        "section": option.section,
+        "set": option.settings[0].name,
+        "with": [setting.name for setting in option.settings[1:]],
+        "adds": option.adds,
     }
 
 
-def _channel(channel: Channel) -> dict[str, Any]:
+def _describe_channel(channel: Channel) -> dict[str, Any]:
     return {
         "name": channel.name,
         "setting": channel.setting.name,
@@ -123,40 +123,40 @@ def _channel(channel: Channel) -> dict[str, Any]:
     }
 
 
-def _way(offer: Way) -> dict[str, Any]:
-    first, *others = (setting.name for setting in offer.settings)
-    return {"set": first, "with": others, "adds": offer.adds}
+def _describe_channel_option(option: Way) -> dict[str, Any]:
+    first, *rest = (setting.name for setting in option.settings)
+    return {"set": first, "with": rest, "adds": option.adds}
 
 
-def _channel_lines(document: dict[str, Any]) -> Iterator[str]:
+def _render_channel_lines(document: dict[str, Any]) -> Iterator[str]:
     if document["channels"]:
         yield "Channels (nothing was sent; `test-notify` sends a test):"
-    for one in document["channels"]:
-        yield f"  {one['name']:<{_COLUMN + 2}}from {one['from']}; {one['place']}"
+    for entry in document["channels"]:
+        yield f"  {entry['name']:<{_COLUMN + 2}}from {entry['from']}; {entry['place']}"
     if document["channels_not_configured"]:
         yield "Channels that are not configured:"
-    for one in document["channels_not_configured"]:
-        yield f"  {one['set']}: {one['adds']}"
-        if one["with"]:
-            yield f"  together with {', '.join(one['with'])}"
+    for entry in document["channels_not_configured"]:
+        yield f"  {entry['set']}: {entry['adds']}"
+        if entry["with"]:
+            yield f"  together with {', '.join(entry['with'])}"
 
 
-def _lines(document: dict[str, Any]) -> Iterator[str]:
+def _render_lines(document: dict[str, Any]) -> Iterator[str]:
     yield "Tried:" if document["sources"] else "No source is configured."
-    for one in document["sources"]:
-        state = one["state"].upper() if one["state"] != "ok" else "ok"
-        yield f"  {one['name']:<{_COLUMN}}{state:<8}{one['elapsed_ms'] / 1000:6.2f} s  {one['place']}"
-        if "reason" in one:
-            yield f"  {'':<{_COLUMN}}{one['reason']}: {one['detail']}"
-        elif "detail" in one:
-            yield f"  {'':<{_COLUMN}}{one['detail']}"
-        yield from (f"  {'':<{_COLUMN}}{one[key]}" for key in ("advice", "warning") if key in one)
+    for source in document["sources"]:
+        state = source["state"].upper() if source["state"] != "ok" else "ok"
+        yield f"  {source['name']:<{_COLUMN}}{state:<8}{source['elapsed_ms'] / 1000:6.2f} s  {source['place']}"
+        if "reason" in source:
+            yield f"  {'':<{_COLUMN}}{source['reason']}: {source['detail']}"
+        elif "detail" in source:
+            yield f"  {'':<{_COLUMN}}{source['detail']}"
+        yield from (f"  {'':<{_COLUMN}}{source[key]}" for key in ("advice", "warning") if key in source)
     if document["off"]:
         yield f"Switched off for good ({SOURCES_OFF.name}): {', '.join(document['off'])}"
     if document["not_configured"]:
         yield "Not configured; each would add what stands beside it:"
-    for offer in document["not_configured"]:
-        yield f"  {offer['section']:<{_COLUMN}}{offer['set']}: {offer['adds']}"
-        if offer["with"]:
-            yield f"  {'':<{_COLUMN}}together with {', '.join(offer['with'])}"
-    yield from _channel_lines(document)
+    for option in document["not_configured"]:
+        yield f"  {option['section']:<{_COLUMN}}{option['set']}: {option['adds']}"
+        if option["with"]:
+            yield f"  {'':<{_COLUMN}}together with {', '.join(option['with'])}"
+    yield from _render_channel_lines(document)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detector.app.context import Door, Refused, clock_of
-from detector.app.github import MENDS, github_of, repository_of
-from detector.app.output import show_json, show_lines
-from detector.app.schedule import Written, time_of, written
+from detector.app.context import AppContext, InputError, get_clock
+from detector.app.github import RUNS_ADVICE, build_github_client, find_repository
+from detector.app.output import print_json, print_lines
+from detector.app.schedule import LoadedSchedule, parse_time_option, load_schedule
 from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
 from detector.formats.edge_error import EdgeError
 from detector.formats.plural import counted
@@ -23,10 +23,10 @@ from detector.settings import DISPLAY_ZONES, MARKET_CLOSURES, Settings
 if TYPE_CHECKING:
     from detector.schedule import Listing
 
-_MISSED, _NOT_TOLD = 1, 3
+_MISSED, _UNDECIDED = 1, 3
 _LONGEST_RANGE = timedelta(days=400)  # GitHub keeps runs no longer
 _LARGEST_FILE = 128 * 1024 * 1024  # a month of whole run objects is about 30 MiB
-_SECONDS = 300.0
+_TIMEOUT_SEC = 300.0
 
 
 @click.command(
@@ -59,7 +59,7 @@ _SECONDS = 300.0
 @click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, **options: Any) -> int:
+def command(app: AppContext, /, **options: Any) -> int:
     """Say which windows of the schedule were covered, and which were late, missing, pending or unknown.
 
     The windows come from the crons as they stand in the workflow file and in the Worker's configuration.
@@ -67,141 +67,141 @@ def command(door: Door, /, **options: Any) -> int:
     Exit 0: judged. 1: with --fail-on-missing, a window was not covered. 3: some windows are unknown, because
     not every run could be listed.
     """
-    settings = door.settings(options["env_file"])
-    now = _now(door, options)
-    between = _between(options, now)
-    schedule = written(options["workflow"], options["worker"])
-    listing, read = _listing(door, settings, options, (between, now, schedule))
-    report = _judged(schedule, listing, between, _scope(options, now, listing, schedule.title), settings)
-    taken = _shown(door, report, {**_files(schedule), **read}, settings if not options["as_json"] else None)
-    return taken or _code(report, options["fail_on_missing"])
+    settings = app.load_settings(options["env_file"])
+    now = _get_now(app, options)
+    time_range = _parse_range(options, now)
+    schedule = load_schedule(options["workflow"], options["worker"])
+    listing, origin = _list_runs(app, settings, options, (time_range, now, schedule))
+    report = _judge_gaps(schedule, listing, time_range, _build_scope(options, now, listing, schedule.title), settings)
+    output_code = _print_report(app, report, {**_describe_files(schedule), **origin}, settings if not options["as_json"] else None)
+    return output_code or _compute_exit_code(report, options["fail_on_missing"])
 
 
-def _now(door: Door, options: dict[str, Any]) -> datetime:
+def _get_now(app: AppContext, options: dict[str, Any]) -> datetime:
     """Return the time as of which is judged: for a file, when it was listed."""
     if options["listed_at"] is not None:
         if options["runs"] is None:
-            raise Refused("--listed-at says when a file was listed: give --runs with it")
-        return time_of(options["listed_at"], "--listed-at")
-    return clock_of(door, options["now"])()
+            raise InputError("--listed-at says when a file was listed: give --runs with it")
+        return parse_time_option(options["listed_at"], "--listed-at")
+    return get_clock(app, options["now"])()
 
 
-def _between(options: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:
-    start = time_of(options["created_after"], "--created-after")
-    end = now if options["until"] is None else time_of(options["until"], "--until")
+def _parse_range(options: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:
+    start = parse_time_option(options["created_after"], "--created-after")
+    end = now if options["until"] is None else parse_time_option(options["until"], "--until")
     if end <= start:
-        raise Refused(f"there is nothing between --created-after {text_of(start)} and {text_of(end)}")
+        raise InputError(f"there is nothing between --created-after {text_of(start)} and {text_of(end)}")
     if start >= now:
-        raise Refused(f"--created-after: {text_of(start)} has not come yet")
+        raise InputError(f"--created-after: {text_of(start)} has not come yet")
     if end - start > _LONGEST_RANGE:
-        raise Refused(f"--created-after: GitHub keeps no runs for longer than {_LONGEST_RANGE.days} days")
+        raise InputError(f"--created-after: GitHub keeps no runs for longer than {_LONGEST_RANGE.days} days")
     return start, end
 
 
-Wanted = tuple[tuple[datetime, datetime], datetime, Written]
+GapsRequest = tuple[tuple[datetime, datetime], datetime, LoadedSchedule]
 
 
-def _listing(
-    door: Door, settings: Settings, options: dict[str, Any], wanted: Wanted
+def _list_runs(
+    app: AppContext, settings: Settings, options: dict[str, Any], request: GapsRequest
 ) -> tuple[Listing, dict[str, Any]]:
     """Return the runs, from a file or from GitHub, and what the report says of where they are from."""
     if options["runs"] is not None:
         if options["repo"]:
-            raise Refused("give --runs or --repo, not both")
-        complete_to = wanted[1] if options["listed_at"] else None
-        return _from_file(door, options["runs"], complete_to, wanted[2]), {"runs": options["runs"]}
-    repository = repository_of(door, options["repo"])
-    return _from_github(door, settings, repository, wanted)
+            raise InputError("give --runs or --repo, not both")
+        complete_to = request[1] if options["listed_at"] else None
+        return _read_runs(app, options["runs"], complete_to, request[2]), {"runs": options["runs"]}
+    repository = find_repository(app, options["repo"])
+    return _fetch_runs(app, settings, repository, request)
 
 
-def _from_file(door: Door, name: str, complete_to: datetime | None, schedule: Written) -> Listing:
+def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedule: LoadedSchedule) -> Listing:
     from detector.schedule import ListError, Workflow, listing_of_file
 
-    of = Workflow(schedule.workflow.name, schedule.name)
+    workflow = Workflow(schedule.workflow.name, schedule.name)
     try:
-        data = door.stdin.read(_LARGEST_FILE + 1) if name == "-" else Path(name).read_bytes()
-        listing = listing_of_file(parse_value(data, most=_LARGEST_FILE), complete_to, of)
+        data = app.stdin.read(_LARGEST_FILE + 1) if name == "-" else Path(name).read_bytes()
+        listing = listing_of_file(parse_value(data, most=_LARGEST_FILE), complete_to, workflow)
     except OSError as error:
-        raise Refused(f"--runs: {name}: {error.strerror or type(error).__name__}") from None
+        raise InputError(f"--runs: {name}: {error.strerror or type(error).__name__}") from None
     except (DocumentError, ListError) as error:
-        raise Refused(f"--runs: {name}: {error}") from None
+        raise InputError(f"--runs: {name}: {error}") from None
     if listing.left_out:
-        left, whose = counted(len(listing.left_out), "run"), ", ".join(sorted(set(listing.left_out)))
-        door.say(f"gaps: {left} of other workflows were left out ({whose})")
+        left_out, workflows = counted(len(listing.left_out), "run"), ", ".join(sorted(set(listing.left_out)))
+        app.print_stderr(f"gaps: {left_out} of other workflows were left out ({workflows})")
     return listing
 
 
-def _from_github(
-    door: Door, settings: Settings, repository: str, wanted: Wanted
+def _fetch_runs(
+    app: AppContext, settings: Settings, repository: str, request: GapsRequest
 ) -> tuple[Listing, dict[str, Any]]:
     from detector.clients.runs import Runs
     from detector.schedule.matching import LATE_WITHIN
 
-    (start, end), now, schedule = wanted
-    github = github_of(door, settings, repository, _SECONDS)
-    runs = Runs(github, schedule.workflow.name, _teller(door))
-    before = max(
-        [one.stand_by.period for one in schedule.lanes if one.stand_by], default=timedelta(minutes=1)
+    (start, end), now, schedule = request
+    github = build_github_client(app, settings, repository, _TIMEOUT_SEC)
+    runs = Runs(github, schedule.workflow.name, _build_progress_printer(app))
+    margin = max(
+        [lane.stand_by.period for lane in schedule.lanes if lane.stand_by], default=timedelta(minutes=1)
     )
-    listing = runs.between(start - before, min(now, end + LATE_WITHIN))
-    if door.stderr.isatty():
-        door.stderr.write("\r" + " " * 60 + "\r")
-    read: dict[str, Any] = {"repository": repository, "workflow_state": None}
-    for reason in dict.fromkeys(one.reason for one in listing.unread):
-        if reason in MENDS:
-            door.say(f"gaps: {MENDS[reason]}")
+    listing = runs.between(start - margin, min(now, end + LATE_WITHIN))
+    if app.stderr.isatty():
+        app.stderr.write("\r" + " " * 60 + "\r")
+    origin: dict[str, Any] = {"repository": repository, "workflow_state": None}
+    for reason in dict.fromkeys(unread.reason for unread in listing.unread):
+        if reason in RUNS_ADVICE:
+            app.print_stderr(f"gaps: {RUNS_ADVICE[reason]}")
     if not listing.unread:
         try:
-            read["workflow_state"] = runs.state()
+            origin["workflow_state"] = runs.state()
         except EdgeError as error:
-            door.say(f"gaps: GitHub did not say whether the workflow is enabled: {error}")
-    return listing, read
+            app.print_stderr(f"gaps: GitHub did not say whether the workflow is enabled: {error}")
+    return listing, origin
 
 
-def _teller(door: Door) -> Callable[[datetime], None]:
-    def tell(moment: datetime) -> None:
-        if door.stderr.isatty():
-            door.stderr.write(f"\rlisting the runs from {text_of(moment)} ")
-            door.stderr.flush()
+def _build_progress_printer(app: AppContext) -> Callable[[datetime], None]:
+    def print_progress(moment: datetime) -> None:
+        if app.stderr.isatty():
+            app.stderr.write(f"\rlisting the runs from {text_of(moment)} ")
+            app.stderr.flush()
 
-    return tell
+    return print_progress
 
 
-def _scope(options: dict[str, Any], now: datetime, listing: Listing, title: str) -> Scope:
+def _build_scope(options: dict[str, Any], now: datetime, listing: Listing, title: str) -> Scope:
     return Scope(timedelta(minutes=options["grace_minutes"]), now, unread=listing.unread, title_prefix=title)
 
 
-def _judged(
-    schedule: Written,
+def _judge_gaps(
+    schedule: LoadedSchedule,
     listing: Listing,
-    between: tuple[datetime, datetime],
+    time_range: tuple[datetime, datetime],
     scope: Scope,
     settings: Settings,
 ) -> GapReport:
     from detector.schedule import judge
 
-    return judge(schedule.lanes, listing.runs, between, scope, settings.files[MARKET_CLOSURES.name])
+    return judge(schedule.lanes, listing.runs, time_range, scope, settings.files[MARKET_CLOSURES.name])
 
 
-def _files(schedule: Written) -> dict[str, Any]:
+def _describe_files(schedule: LoadedSchedule) -> dict[str, Any]:
     return {"workflow": str(schedule.workflow), "worker": str(schedule.worker) if schedule.worker else None}
 
 
-def _shown(door: Door, report: GapReport, read: dict[str, Any], settings: Settings | None) -> int:
+def _print_report(app: AppContext, report: GapReport, origin: dict[str, Any], settings: Settings | None) -> int:
     from detector.render.gaps import build_gap_document, render_gap_report
 
-    state = read.get("workflow_state")
+    state = origin.get("workflow_state")
     if state not in {None, "active"}:
-        door.say(f"gaps: GitHub says that the workflow is not active but {state}: nothing runs it")
+        app.print_stderr(f"gaps: GitHub says that the workflow is not active but {state}: nothing runs it")
     if not any(lane.trigger == DISPATCH for lane in report.lanes):
-        door.say("gaps: no Worker configuration was read; its lanes are not judged (--worker FILE)")
+        app.print_stderr("gaps: no Worker configuration was read; its lanes are not judged (--worker FILE)")
     if settings is None:
-        return show_json(door, build_gap_document(report, read))
-    return show_lines(door, render_gap_report(report, settings[DISPLAY_ZONES]))
+        return print_json(app, build_gap_document(report, origin))
+    return print_lines(app, render_gap_report(report, settings[DISPLAY_ZONES]))
 
 
-def _code(report: GapReport, fails: str | None) -> int:
-    judged = {"any": report.all_lanes, "union": (report.union,), None: ()}[fails]
-    if any(lane.count(state) for lane in judged for state in (MISSING, LATE)):
+def _compute_exit_code(report: GapReport, fail_on: str | None) -> int:
+    lanes = {"any": report.all_lanes, "union": (report.union,), None: ()}[fail_on]
+    if any(lane.count(state) for lane in lanes for state in (MISSING, LATE)):
         return _MISSED
-    return _NOT_TOLD if any(lane.count(UNKNOWN) for lane in report.all_lanes) else 0
+    return _UNDECIDED if any(lane.count(UNKNOWN) for lane in report.all_lanes) else 0

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from detector.app.broker_state import STATUS, Look, Seen, seen
-from detector.app.context import Door, Refused
-from detector.app.output import show_json, show_lines
+from detector.app.broker_state import STATUS, BrokerQuery, BrokerState, load_broker_state
+from detector.app.context import AppContext, InputError
+from detector.app.output import print_json, print_lines
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile
 from detector.engine.catalog import load_rules
@@ -24,7 +24,7 @@ from detector.render.plan import Plan, build_plan_document, render_plan
 from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
 from detector.storage import file as local
 
-_AGREE, _DIFFER, _CANNOT_TELL = 0, 1, 3
+_AGREE, _DIFFER, _UNDECIDED = 0, 1, 3
 
 
 @click.command(epilog="Example: python -m detector plan --previous last.json < snapshot.json")
@@ -37,7 +37,7 @@ _AGREE, _DIFFER, _CANNOT_TELL = 0, 1, 3
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(
-    door: Door, /, previous: str | None, collect: bool, as_json: bool, now: str | None, env_file: str | None
+    app: AppContext, /, previous: str | None, collect: bool, as_json: bool, now: str | None, env_file: str | None
 ) -> int:
     """Say what would have to change where for the stores and the broker to agree, and in which order.
 
@@ -46,51 +46,51 @@ def command(
     cannot be decided. It changes nothing, and prints nothing that could be run. Exit 0 all agree, 1 something
     differs, 3 the broker or the stores were not read, or not in full.
     """
-    settings = door.settings(env_file)
-    look = Look(("broker", "stores", *STATUS, "ecs"), now, collect, at_its_own_time=True)
-    found = seen(door, settings, look, lambda given: _before(door, previous, given))
-    plan = _plan(found)
-    told = show_json(door, build_plan_document(plan)) if as_json else show_lines(door, render_plan(plan))
-    return told or _code(plan)
+    settings = app.load_settings(env_file)
+    query = BrokerQuery(("broker", "stores", *STATUS, "ecs"), now, collect, at_own_time=True)
+    state = load_broker_state(app, settings, query, lambda section: _load_previous_run(app, previous, section))
+    plan = _build_plan(state)
+    output_code = print_json(app, build_plan_document(plan)) if as_json else print_lines(app, render_plan(plan))
+    return output_code or _compute_exit_code(plan)
 
 
-def _code(plan: Plan) -> int:
+def _compute_exit_code(plan: Plan) -> int:
     if plan.doubt is not None or plan.stores_doubt is not None:
-        return _CANNOT_TELL
+        return _UNDECIDED
     return _DIFFER if plan.items else _AGREE
 
 
-def _plan(found: Seen) -> Plan:
-    facts, settings = found.facts, found.settings
+def _build_plan(state: BrokerState) -> Plan:
+    facts, settings = state.facts, state.settings
     doubt = explain_unreliable(facts)
     if doubt is not None:
         facts = replace(facts, broker_positions=None)  # what is not believed is not seen
-    listed = build_items(facts)
+    plan_items = build_items(facts)
     return Plan(
         facts.runtime,
-        found.at,
-        found.age,
-        listed,
-        explain_stop(facts, listed, settings[HEARTBEAT_STALE_SEC]),
-        list_exposed(facts, listed),
+        state.at,
+        state.age,
+        plan_items,
+        explain_stop(facts, plan_items, settings[HEARTBEAT_STALE_SEC]),
+        list_exposed(facts, plan_items),
         doubt,
         explain_incomplete_stores(facts),
-        None if doubt is not None else _too_old(found),
-        _own_names(settings.files[PROFILE.name]),
+        None if doubt is not None else _explain_age(state),
+        _get_own_names(settings.files[PROFILE.name]),
     )
 
 
-def _too_old(found: Seen) -> str | None:
+def _explain_age(state: BrokerState) -> str | None:
     """Return why the broker's word is too old to change a row by, None where it is not."""
-    limit = found.settings[TRUTH_MAX_AGE_SEC]
-    if found.age.seconds is None:
-        return f"when its word was true is not known ({found.age.fault})."
-    if found.age.seconds > limit:
-        return f"its word is {describe_age(found.age.seconds, limit)}."
+    limit = state.settings[TRUTH_MAX_AGE_SEC]
+    if state.age.seconds is None:
+        return f"when its word was true is not known ({state.age.fault})."
+    if state.age.seconds > limit:
+        return f"its word is {describe_age(state.age.seconds, limit)}."
     return None
 
 
-def _own_names(profile: Profile) -> dict[str, dict[str, str]]:
+def _get_own_names(profile: Profile) -> dict[str, dict[str, str]]:
     """Return by store the one name that a column of ours has there; of several nobody knows which."""
     return {
         store: {column: names[0] for column, names in columns.items() if len(names) == 1}
@@ -98,19 +98,19 @@ def _own_names(profile: Profile) -> dict[str, dict[str, str]]:
     }
 
 
-def _before(door: Door, path: str | None, given: Any) -> PreviousRun:
+def _load_previous_run(app: AppContext, path: str | None, section: Any) -> PreviousRun:
     """Return what the previous run saw, out of the named file or the `previous` section."""
-    if path is not None and given is not None:
-        raise Refused("--previous and a `previous` section are given together; leave one out")
-    raw = given if path is None else local.read(Path(path))
+    if path is not None and section is not None:
+        raise InputError("--previous and a `previous` section are given together; leave one out")
+    raw = section if path is None else local.read(Path(path))
     if raw is None or raw is local.ABSENT:
         return NO_PREVIOUS_RUN
     if isinstance(raw, DocumentError):
-        door.say(f"plan: the previous artifact cannot be read ({raw})")
+        app.print_stderr(f"plan: the previous artifact cannot be read ({raw})")
         return NO_PREVIOUS_RUN
-    kinds = {one.name: one.declaration.kind for one in load_rules()}
+    kinds = {rule.name: rule.declaration.kind for rule in load_rules()}
     runtime = raw.get("runtime") if isinstance(raw, dict) else None
-    memory = read_previous(raw, ExpectedMemory(str(runtime), door.clock(), kinds))
+    memory = read_previous(raw, ExpectedMemory(str(runtime), app.clock(), kinds))
     if memory.before.lost:
-        door.say(f"plan: {memory.before.lost}")
+        app.print_stderr(f"plan: {memory.before.lost}")
     return memory.before

@@ -10,18 +10,18 @@ from typing import Any, Final
 
 import click
 
-from detector.app.context import Door, Refused
-from detector.app.github import MENDS, WORKER, WORKFLOW, repository_of
-from detector.app.output import show_lines
-from detector.app.schedule import lanes_written, time_of
-from detector.app.scheduler_proof import LOOKS_BACK, Looking, healthz, wait
+from detector.app.context import AppContext, InputError
+from detector.app.github import RUNS_ADVICE, WORKER, WORKFLOW, find_repository
+from detector.app.output import print_lines
+from detector.app.schedule import load_worker_lanes, parse_time_option
+from detector.app.scheduler_proof import LOOKBACK, ProofSearch, fetch_health, wait_for_proof
 from detector.formats.edge_error import MISSING, EdgeError
 from detector.formats.strict_json import clipped
 from detector.formats.times import text_of
 from detector.render.proof import render_health, format_proof, format_run, format_insufficient_runs
 from detector.settings.kinds import find_url_fault
 
-_NOT_PROVEN, _NOT_TOLD = 1, 3
+_NOT_PROVEN, _UNDECIDED = 1, 3
 _TIMEOUT_SEC = 1800  # 15 min until new triggers are everywhere, a period of 10 min, and 5 min for the run
 _BEFORE_THE_DEPLOY: Final = "export STARTED_AT=$(date -u +%Y-%m-%dT%H:%M:%SZ), before the deployment"
 _NEEDED: Final = (
@@ -54,7 +54,7 @@ _NEEDED: Final = (
 )
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, **options: Any) -> int:
+def command(app: AppContext, /, **options: Any) -> int:
     """Prove a fresh successful run that the Worker dispatched after STARTED_AT; wait for it.
 
     WORKER_URL/healthz has to be the Worker's, and well configured. Then the workflow's runs are listed until one
@@ -63,103 +63,103 @@ def command(door: Door, /, **options: Any) -> int:
     private repository. STARTED_AT is taken just before the deployment, at most a day ago.
     Exit 0: proven. 1: not proven in time. 3: could not tell (the Worker or GitHub did not answer).
     """
-    settings = door.settings(options["env_file"])
-    started_at = _started_at(door, options["started_at"])
-    looking = Looking(
-        door=door,
+    settings = app.load_settings(options["env_file"])
+    started_at = _parse_started_at(app, options["started_at"])
+    search = ProofSearch(
+        app=app,
         settings=settings,
-        url=_worker_url(door, options["worker_url"]),
-        repository=repository_of(door, options["repo"]),
+        url=_parse_worker_url(app, options["worker_url"]),
+        repository=find_repository(app, options["repo"]),
         workflow=PurePosixPath(options["workflow"]).name,
         started_at=started_at,
-        crons=_crons(options["worker"]),
-        every=options["every"],
-        ends=time.monotonic() + options["timeout"],
+        crons=_load_crons(options["worker"]),
+        pause_sec=options["every"],
+        deadline=time.monotonic() + options["timeout"],
     )
-    return _asked_first(looking) or _concluded(looking)
+    return _run_search(search) or _print_conclusion(search)
 
 
-def _asked_first(looking: Looking) -> int:
+def _run_search(search: ProofSearch) -> int:
     """Ask the Worker, then wait for the run; return an exit code where there is nothing to wait for."""
     from detector.schedule.health import is_misconfigured, is_of_the_worker, problems_of
 
-    door = looking.door
+    app = search.app
     try:
-        health = healthz(looking)
+        health = fetch_health(search)
         if not is_of_the_worker(health):
             raise EdgeError("that is not the Worker's answer: is it the right address?", reason=MISSING)
     except EdgeError as error:
-        door.say(f"prove: {clipped(looking.url)}/healthz: {error}")
-        door.say("prove: could not tell: without an answer of the Worker there is nothing to wait for")
-        return _NOT_TOLD
+        app.print_stderr(f"prove: {clipped(search.url)}/healthz: {error}")
+        app.print_stderr("prove: could not tell: without an answer of the Worker there is nothing to wait for")
+        return _UNDECIDED
     if is_misconfigured(health):
-        said = f"not proven: the Worker is configured wrongly: {problems_of(health)}"
-        return show_lines(door, [said]) or _NOT_PROVEN
-    taken = show_lines(door, render_health(health))
-    wait(looking)
-    return taken
+        line = f"not proven: the Worker is configured wrongly: {problems_of(health)}"
+        return print_lines(app, [line]) or _NOT_PROVEN
+    output_code = print_lines(app, render_health(health))
+    wait_for_proof(search)
+    return output_code
 
 
-def _crons(worker: str | None) -> Collection[str] | None:
+def _load_crons(worker: str | None) -> Collection[str] | None:
     """Return the crons of the Worker's file, where that is known; raises Refused."""
     if worker is None and not Path(WORKER).is_file():
         return None
-    return {lane.cron for lane in lanes_written(Path(worker or WORKER))}
+    return {lane.cron for lane in load_worker_lanes(Path(worker or WORKER))}
 
 
-def _started_at(door: Door, given: str | None) -> datetime:
-    text = given or door.environ.get("STARTED_AT", "")
+def _parse_started_at(app: AppContext, option: str | None) -> datetime:
+    text = option or app.environ.get("STARTED_AT", "")
     if not text:
-        raise Refused(f"say when the deployment began: {_BEFORE_THE_DEPLOY}")
-    moment = time_of(text, "STARTED_AT")
-    if moment > door.clock() + timedelta(minutes=1):
-        raise Refused(f"STARTED_AT: {text_of(moment)} has not come yet")
-    if moment < door.clock() - LOOKS_BACK:
-        raise Refused(
+        raise InputError(f"say when the deployment began: {_BEFORE_THE_DEPLOY}")
+    moment = parse_time_option(text, "STARTED_AT")
+    if moment > app.clock() + timedelta(minutes=1):
+        raise InputError(f"STARTED_AT: {text_of(moment)} has not come yet")
+    if moment < app.clock() - LOOKBACK:
+        raise InputError(
             f"STARTED_AT: {text_of(moment)} is more than a day ago, so a run since then may be of an earlier "
             f"deployment: {_BEFORE_THE_DEPLOY}"
         )
     return moment
 
 
-def _worker_url(door: Door, given: str | None) -> str:
-    url = (given or door.environ.get("WORKER_URL", "")).rstrip("/").removesuffix("/healthz").rstrip("/")
+def _parse_worker_url(app: AppContext, option: str | None) -> str:
+    url = (option or app.environ.get("WORKER_URL", "")).rstrip("/").removesuffix("/healthz").rstrip("/")
     if not url:
-        raise Refused("say where the Worker answers: WORKER_URL=https://...")
+        raise InputError("say where the Worker answers: WORKER_URL=https://...")
     fault = find_url_fault(url, ("https", "http"))
     if fault:
-        raise Refused(f"WORKER_URL {fault}")
+        raise InputError(f"WORKER_URL {fault}")
     return url
 
 
-def _concluded(looking: Looking) -> int:
-    door, seen = looking.door, looking.seen
-    lines = [f"seen: {format_insufficient_runs(words, runs)}" for words, runs in (seen.lesser if seen else ())]
-    if looking.found and looking.proven:
-        show_lines(door, [*lines, format_proof(looking.found)])
+def _print_conclusion(search: ProofSearch) -> int:
+    app, proof = search.app, search.proof
+    lines = [f"seen: {format_insufficient_runs(label, runs)}" for label, runs in (proof.lesser if proof else ())]
+    if search.run and search.proven:
+        print_lines(app, [*lines, format_proof(search.run)])
         return 0
-    fault = f"GitHub's list of runs: {looking.why}" if looking.why else None
-    if looking.silent:
-        fault = f"the run is there, but /healthz: {looking.silent}"
+    fault = f"GitHub's list of runs: {search.runs_error}" if search.runs_error else None
+    if search.health_error:
+        fault = f"the run is there, but /healthz: {search.health_error}"
     if fault is not None:
-        show_lines(door, lines)
-        door.say(f"prove: could not tell: {fault}")
-        if looking.why is not None and looking.why.reason in MENDS:
-            door.say(f"prove: {MENDS[looking.why.reason]}")
-        return _NOT_TOLD
-    show_lines(door, [*lines, *_why_not(looking)])
+        print_lines(app, lines)
+        app.print_stderr(f"prove: could not tell: {fault}")
+        if search.runs_error is not None and search.runs_error.reason in RUNS_ADVICE:
+            app.print_stderr(f"prove: {RUNS_ADVICE[search.runs_error.reason]}")
+        return _UNDECIDED
+    print_lines(app, [*lines, *_explain_failure(search)])
     return _NOT_PROVEN
 
 
-def _why_not(looking: Looking) -> Iterator[str]:
+def _explain_failure(search: ProofSearch) -> Iterator[str]:
     """Yield what is missing, and what the Worker says: its last tick says whether it had anything to do."""
-    if looking.found:
-        yield f"not proven: {format_run(looking.found)} is there, but /healthz does not bear it out: {looking.against}"
+    if search.run:
+        yield f"not proven: {format_run(search.run)} is there, but /healthz does not bear it out: {search.objection}"
         return
-    yield f"not proven: no such run since {text_of(looking.started_at)}"
+    yield f"not proven: no such run since {text_of(search.started_at)}"
     yield _NEEDED
     try:
-        health: Mapping[str, Any] = healthz(looking, 0)
+        health: Mapping[str, Any] = fetch_health(search, 0)
     except EdgeError:
         return
     yield from render_health(health)

@@ -12,9 +12,9 @@ from typing import Final
 
 import click
 
-from detector.app.context import Door, Refused
+from detector.app.context import AppContext, InputError
 from detector.app.github import WORKER, WORKFLOW
-from detector.app.output import show_json, show_lines
+from detector.app.output import print_json, print_lines
 from detector.formats.edge_error import EdgeError
 from detector.formats.plural import counted
 
@@ -39,7 +39,7 @@ _COLUMN = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReadinessRow:
     """One row of the table: what, whether it is proven, and what was seen or why not; `output` is a program's own."""
 
     what: str
@@ -51,7 +51,7 @@ class Row:
 @click.command(epilog="Example: python -m detector readiness --json")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @click.pass_obj
-def command(door: Door, /, as_json: bool) -> int:
+def command(app: AppContext, /, as_json: bool) -> int:
     """Prove offline that the scheduler can be deployed: a table of what is proven, what is not, and why.
 
     In the repository's checkout: the program compiles; the Worker's types, its test in its real runtime and
@@ -63,101 +63,101 @@ def command(door: Door, /, as_json: bool) -> int:
     """
     root = Path.cwd()
     if not (root / "detector" / "__init__.py").is_file():
-        raise Refused("there is no detector/ here: run it in the repository's checkout")
-    rows = [_judged(row, door.environ) for row in _rows(door, root)]
-    why_not = _why_not(rows)
+        raise InputError("there is no detector/ here: run it in the repository's checkout")
+    rows = [_replace_skipped(row, app.environ) for row in _run_checks(app, root)]
+    reasons = _explain_not_ready(rows)
     if as_json:
         checks = [{"what": row.what, "state": row.state.lower(), "detail": row.detail} for row in rows]
-        taken = show_json(door, {"ready": not why_not, "why_not": why_not, "checks": checks})
+        output_code = print_json(app, {"ready": not reasons, "why_not": reasons, "checks": checks})
     else:
-        taken = show_lines(door, [*_lines(rows), f"not ready: {why_not}" if why_not else "ready"])
+        output_code = print_lines(app, [*_render_lines(rows), f"not ready: {reasons}" if reasons else "ready"])
     for row in rows:
         if row.state == FAILED:
             for line in row.output.splitlines()[-_LINES_SHOWN:]:
-                door.say(f"  {line}")
-    return taken or (_NOT_READY if why_not else 0)
+                app.print_stderr(f"  {line}")
+    return output_code or (_NOT_READY if reasons else 0)
 
 
-def _why_not(rows: Iterable[Row]) -> str:
+def _explain_not_ready(rows: Iterable[ReadinessRow]) -> str:
     """Return what failed and what was not tried, empty where all is proven: what was not tried is not proven."""
-    words = {FAILED: "failed", SKIPPED: "could not be tried here"}
-    return ", ".join(f"{row.what} {words[row.state]}" for row in rows if row.state in words)
+    labels = {FAILED: "failed", SKIPPED: "could not be tried here"}
+    return ", ".join(f"{row.what} {labels[row.state]}" for row in rows if row.state in labels)
 
 
-def _judged(row: Row, environ: Mapping[str, str]) -> Row:
+def _replace_skipped(row: ReadinessRow, environ: Mapping[str, str]) -> ReadinessRow:
     """In CI everything that is needed has to be there: what is skipped is not proven."""
     if row.state == SKIPPED and environ.get("CI"):
-        return Row(row.what, FAILED, f"{row.detail} (in CI this may not be skipped)")
+        return ReadinessRow(row.what, FAILED, f"{row.detail} (in CI this may not be skipped)")
     return row
 
 
-def _rows(door: Door, root: Path) -> Iterator[Row]:
+def _run_checks(app: AppContext, root: Path) -> Iterator[ReadinessRow]:
     with tempfile.TemporaryDirectory() as cache:
-        compiled = [sys.executable, "-m", "compileall", "-q", "-f", "detector"]
-        yield _started(door, "compiles", compiled, (root, _COMPILE_SEC), PYTHONPYCACHEPREFIX=cache)
-    yield _worker(door, root)
-    yield from _consistency(root)
-    yield _tests(door, root)
+        compile_args = [sys.executable, "-m", "compileall", "-q", "-f", "detector"]
+        yield _run_program(app, "compiles", compile_args, (root, _COMPILE_SEC), PYTHONPYCACHEPREFIX=cache)
+    yield _check_worker(app, root)
+    yield from _check_consistency(root)
+    yield _run_tests(app, root)
 
 
-def _worker(door: Door, root: Path) -> Row:
+def _check_worker(app: AppContext, root: Path) -> ReadinessRow:
     from detector.clients.process import installed
 
     what, folder = "the Worker", root / "scheduler"
     if not (folder / "package.json").is_file():
-        return Row(what, FAILED, "there is no scheduler/package.json")
-    missing = next((name for name in ("node", "npm") if not installed(name, door.environ)), None)
+        return ReadinessRow(what, FAILED, "there is no scheduler/package.json")
+    missing = next((name for name in ("node", "npm") if not installed(name, app.environ)), None)
     if missing:
-        return Row(
+        return ReadinessRow(
             what, SKIPPED, f"{missing} is not installed here: install Node 22, then npm ci in scheduler/"
         )
     if not (folder / "node_modules").is_dir():
-        return Row(what, SKIPPED, "scheduler/node_modules is missing: run npm ci in scheduler/")
-    return _of_tests(_started(door, what, ["npm", "run", "check"], (folder, _WORKER_SEC)))
+        return ReadinessRow(what, SKIPPED, "scheduler/node_modules is missing: run npm ci in scheduler/")
+    return _check_test_output(_run_program(app, what, ["npm", "run", "check"], (folder, _WORKER_SEC)))
 
 
-def _tests(door: Door, root: Path) -> Row:
+def _run_tests(app: AppContext, root: Path) -> ReadinessRow:
     from importlib.util import find_spec
 
     what = "the scheduler's tests"
-    there = [name for name in _TESTS if (root / name).exists()]
-    if not there:
-        return Row(what, SKIPPED, "the repository's tests are not here")
+    present = [name for name in _TESTS if (root / name).exists()]
+    if not present:
+        return ReadinessRow(what, SKIPPED, "the repository's tests are not here")
     if find_spec("pytest") is None:
-        return Row(what, SKIPPED, "pytest is not installed here: run it with the development requirements")
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *there]
-    return _of_tests(_started(door, what, words, (root, _TESTS_SEC)))
+        return ReadinessRow(what, SKIPPED, "pytest is not installed here: run it with the development requirements")
+    args = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *present]
+    return _check_test_output(_run_program(app, what, args, (root, _TESTS_SEC)))
 
 
-def _started(door: Door, what: str, words: Sequence[str], where: tuple[Path, float], **more: str) -> Row:
+def _run_program(app: AppContext, what: str, args: Sequence[str], where: tuple[Path, float], **variables: str) -> ReadinessRow:
     """Run one program and return its row; a terminal is told what is being waited for."""
     from detector.clients.process import ran
 
     folder, seconds = where
-    shown = " ".join(["python" if word == sys.executable else word for word in words])
-    if door.stderr.isatty():
-        door.say(f"readiness: {shown}")
+    command_line = " ".join(["python" if arg == sys.executable else arg for arg in args])
+    if app.stderr.isatty():
+        app.print_stderr(f"readiness: {command_line}")
     try:
-        done = ran(words, folder, door.environ, seconds, **more)
+        result = ran(args, folder, app.environ, seconds, **variables)
     except EdgeError as error:
-        return Row(what, FAILED, str(error))
-    if done.code:
-        return Row(what, FAILED, f"{shown}: exit {done.code}", done.said)
-    return Row(what, PROVEN, "every module of detector/", done.said)
+        return ReadinessRow(what, FAILED, str(error))
+    if result.code:
+        return ReadinessRow(what, FAILED, f"{command_line}: exit {result.code}", result.said)
+    return ReadinessRow(what, PROVEN, "every module of detector/", result.said)
 
 
-def _of_tests(row: Row) -> Row:
+def _check_test_output(row: ReadinessRow) -> ReadinessRow:
     """Return the row of a test run; one that tried nothing has proven nothing."""
     if row.state != PROVEN:
         return row
     dots = sum(len(line) for line in _DOTS.findall(row.output))
     passed = dots + sum(int(count) for count in _PASSED.findall(row.output))
     if not passed:
-        return Row(row.what, FAILED, "no test ran", row.output)
-    return Row(row.what, PROVEN, f"{counted(passed, 'test')} passed")
+        return ReadinessRow(row.what, FAILED, "no test ran", row.output)
+    return ReadinessRow(row.what, PROVEN, f"{counted(passed, 'test')} passed")
 
 
-def _consistency(root: Path) -> Iterator[Row]:
+def _check_consistency(root: Path) -> Iterator[ReadinessRow]:
     from detector.schedule import WrittenError, parse_jsonc, parse_yaml
     from detector.schedule.consistency import Written, consistency
 
@@ -166,28 +166,28 @@ def _consistency(root: Path) -> Iterator[Row]:
         try:
             documents[name] = parse((root / name).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, WrittenError) as error:
-            yield Row("the schedule's files", FAILED, f"{name}: {getattr(error, 'strerror', None) or error}")
+            yield ReadinessRow("the schedule's files", FAILED, f"{name}: {getattr(error, 'strerror', None) or error}")
             return
-    texts = {name: text for name in _DOCUMENTS if (text := _text(root / name)) or name in _MUST_NAME}
-    written = Written(documents[WORKFLOW], Path(WORKFLOW).name, documents[WORKER], texts, _MUST_NAME)
-    for one in consistency(written):
-        yield Row(one.what, FAILED if one.fault else PROVEN, one.fault or one.found)
+    texts = {name: text for name in _DOCUMENTS if (text := _read_text(root / name)) or name in _MUST_NAME}
+    files = Written(documents[WORKFLOW], Path(WORKFLOW).name, documents[WORKER], texts, _MUST_NAME)
+    for checked in consistency(files):
+        yield ReadinessRow(checked.what, FAILED if checked.fault else PROVEN, checked.fault or checked.found)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
 
 
-def _lines(rows: Sequence[Row]) -> Iterator[str]:
+def _render_lines(rows: Sequence[ReadinessRow]) -> Iterator[str]:
     yield from (f"{row.state:<9}{row.what:<{_COLUMN}}{row.detail}" for row in rows)
     counts = [
-        f"{_count(rows, state)} {state.lower()}" for state in (PROVEN, FAILED, SKIPPED) if _count(rows, state)
+        f"{_count_rows(rows, state)} {state.lower()}" for state in (PROVEN, FAILED, SKIPPED) if _count_rows(rows, state)
     ]
     yield f"{counted(len(rows), 'check')}: {', '.join(counts)}"
 
 
-def _count(rows: Iterable[Row], state: str) -> int:
+def _count_rows(rows: Iterable[ReadinessRow], state: str) -> int:
     return sum(1 for row in rows if row.state == state)

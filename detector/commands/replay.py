@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from detector.app.context import Door, Refused
-from detector.app.output import show, show_lines
+from detector.app.context import AppContext, InputError
+from detector.app.output import print_text, print_lines
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.formats.redaction import redacted
 from detector.formats.strict_json import DocumentError, parse
@@ -40,93 +40,93 @@ FAILED = 1
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, the summary last.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, **options: Any) -> int:
+def command(app: AppContext, /, **options: Any) -> int:
     """Replay a folder, NDJSON, artifacts or single snapshots, in the order given (a folder's by name)."""
-    settings = door.settings(options["env_file"])
-    changed = door.settings(options["env_file"], _changes(options["changes"]))
+    settings = app.load_settings(options["env_file"])
+    changed = app.load_settings(options["env_file"], _parse_changes(options["changes"]))
     if options["script"] is not None:
-        return _run_script(door, options["script"], options["gap"], changed)
+        return _run_script(app, options["script"], options["gap"], changed)
     if not options["paths"]:
-        raise Refused("name a folder, an NDJSON file or snapshots to replay, or a timeline with --script")
+        raise InputError("name a folder, an NDJSON file or snapshots to replay, or a timeline with --script")
     if options["compare"] and not options["changes"]:
-        raise Refused("--compare needs at least one --set NAME=VALUE to compare with")
+        raise InputError("--compare needs at least one --set NAME=VALUE to compare with")
     try:
         if options["compare"]:
-            return _compare(door, options["paths"], settings, changed)
-        return _replay(door, options["paths"], changed, options["as_json"])
+            return _compare(app, options["paths"], settings, changed)
+        return _run_replay(app, options["paths"], changed, options["as_json"])
     except DocumentError as error:
-        raise Refused(str(error)) from None
+        raise InputError(str(error)) from None
     except OSError as error:
-        raise Refused(f"{error.filename}: {error.strerror}") from None
+        raise InputError(f"{error.filename}: {error.strerror}") from None
 
 
-def _changes(words: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
+def _parse_changes(assignments: tuple[str, ...]) -> dict[str, str]:
+    changes: dict[str, str] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
         if not equals or name not in DECLARED:
-            raise Refused(f"--set {word}: expected NAME=value with a name that `detector settings` lists")
-        found[name] = value
-    return found
+            raise InputError(f"--set {assignment}: expected NAME=value with a name that `detector settings` lists")
+        changes[name] = value
+    return changes
 
 
-def _snapshots(door: Door, paths: tuple[Path, ...], settings: Settings) -> Iterator[Snapshot]:
-    shows = door.stderr.isatty()
-    for count, (place, document) in enumerate(recorded(paths), 1):
+def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings) -> Iterator[Snapshot]:
+    prints_progress = app.stderr.isatty()
+    for count, (location, document) in enumerate(recorded(paths), 1):
         if document.get("taken_at") is None:
-            raise DocumentError(f"{place}: a snapshot without taken_at cannot be replayed")
+            raise DocumentError(f"{location}: a snapshot without taken_at cannot be replayed")
         bare = {key: value for key, value in document.items() if key != "previous"}
         try:
-            yield build_snapshot(redacted(bare), now=door.clock(), runtime=settings[RUNTIME])
+            yield build_snapshot(redacted(bare), now=app.clock(), runtime=settings[RUNTIME])
         except DocumentError as error:
-            raise DocumentError(f"{place}: {error}") from None
-        if shows and count % _PROGRESS_EVERY == 0:
-            door.stderr.write(f"\r{count} snapshots, {document['taken_at']} ")
-            door.stderr.flush()
-    if shows:
-        door.stderr.write("\r" + " " * 60 + "\r")
+            raise DocumentError(f"{location}: {error}") from None
+        if prints_progress and count % _PROGRESS_EVERY == 0:
+            app.stderr.write(f"\r{count} snapshots, {document['taken_at']} ")
+            app.stderr.flush()
+    if prints_progress:
+        app.stderr.write("\r" + " " * 60 + "\r")
 
 
-def _replay(door: Door, paths: tuple[Path, ...], settings: Settings, as_json: bool) -> int:
+def _run_replay(app: AppContext, paths: tuple[Path, ...], settings: Settings, as_json: bool) -> int:
     replay = Replay(settings)
-    for snapshot in _snapshots(door, paths, settings):
+    for snapshot in _load_snapshots(app, paths, settings):
         for change in replay.step(snapshot):
             line = json.dumps(replayed.build_change_document(change)) if as_json else replayed.format_change(change)
-            show_lines(door, [line])
+            print_lines(app, [line])
     if as_json:
-        show_lines(door, [json.dumps(replayed.build_summary_document(replay.summary))])
+        print_lines(app, [json.dumps(replayed.build_summary_document(replay.summary))])
     else:
-        show(door, "\n")
-        show_lines(door, replayed.render_summaries([("summary", replay.summary)]))
+        print_text(app, "\n")
+        print_lines(app, replayed.render_summaries([("summary", replay.summary)]))
     return 0
 
 
-def _compare(door: Door, paths: tuple[Path, ...], settings: Settings, changed: Settings) -> int:
+def _compare(app: AppContext, paths: tuple[Path, ...], settings: Settings, changed: Settings) -> int:
     first, second = Replay(settings), Replay(changed)
-    for snapshot in _snapshots(door, paths, settings):
+    for snapshot in _load_snapshots(app, paths, settings):
         for side, change in difference(first.step(snapshot), second.step(snapshot)):
-            show_lines(door, [replayed.format_difference("now" if side == "first" else "then", change)])
-    show(door, "\n")
-    return show_lines(
-        door, replayed.render_summaries([("now", first.summary), ("then (--set)", second.summary)])
+            print_lines(app, [replayed.format_difference("now" if side == "first" else "then", change)])
+    print_text(app, "\n")
+    return print_lines(
+        app, replayed.render_summaries([("now", first.summary), ("then (--set)", second.summary)])
     )
 
 
-def _run_script(door: Door, path: Path, gap: float | None, settings: Settings) -> int:
+def _run_script(app: AppContext, path: Path, gap: float | None, settings: Settings) -> int:
     try:
-        script = parse_script(tomllib.loads(path.read_text(encoding="utf-8")), _base(path))
-        own = door.settings(None, script.settings) if script.settings else settings
+        script = parse_script(tomllib.loads(path.read_text(encoding="utf-8")), _build_base_loader(path))
+        own = app.load_settings(None, script.settings) if script.settings else settings
         faults = 0
-        for ran in Runner(script, own).run(_times(script.start, gap, sum(s.repeat for s in script.steps))):
-            faults += len(ran.faults)
-            show_lines(door, [replayed.format_step(ran)])
+        for step in Runner(script, own).run(_list_times(script.start, gap, sum(s.repeat for s in script.steps))):
+            faults += len(step.faults)
+            print_lines(app, [replayed.format_step(step)])
     except (ScriptError, DocumentError, tomllib.TOMLDecodeError) as error:
-        raise Refused(f"{path.name}: {error}") from None
-    show_lines(door, [f"{script.about}  {'as written' if not faults else f'{faults} faults'}".strip()])
+        raise InputError(f"{path.name}: {error}") from None
+    print_lines(app, [f"{script.about}  {'as written' if not faults else f'{faults} faults'}".strip()])
     return FAILED if faults else 0
 
 
-def _base(path: Path) -> Callable[[str], Any]:
+def _build_base_loader(path: Path) -> Callable[[str], Any]:
     def load(name: str) -> Any:
         try:
             return parse((path.parent / name).read_bytes())
@@ -136,7 +136,7 @@ def _base(path: Path) -> Callable[[str], Any]:
     return load
 
 
-def _times(start: datetime, gap: float | None, count: int) -> list[datetime] | None:
+def _list_times(start: datetime, gap: float | None, count: int) -> list[datetime] | None:
     if gap is None:
         return None
     return [start + timedelta(minutes=gap * number) for number in range(count)]

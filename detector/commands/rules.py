@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from detector.app.context import Door
-from detector.app.output import show_json, show_lines
+from detector.app.context import AppContext
+from detector.app.output import print_json, print_lines
 from detector.engine.catalog import load_rules
 from detector.render.rules import build_rules_document, render_rules
 
@@ -14,9 +14,9 @@ from detector.render.rules import build_rules_document, render_rules
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON, with the facts that each sees.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, as_json: bool, env_file: str | None) -> int:
+def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     """Show every rule: its kind, its severity, when it fires, when it escalates, its limits in force."""
-    settings = door.settings(env_file)
+    settings = app.load_settings(env_file)
     if as_json:
-        return show_json(door, build_rules_document(load_rules(), settings))
-    return show_lines(door, render_rules(load_rules(), settings))
+        return print_json(app, build_rules_document(load_rules(), settings))
+    return print_lines(app, render_rules(load_rules(), settings))

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from detector.app.collect import Looking, completed
-from detector.app.context import Door, Refused, clock_of
-from detector.app.delivery import channels_of, floors
-from detector.app.job import UNDELIVERED, Ended, Job, Options, show, store, tell
-from detector.app.memory import keeping
-from detector.app.redacted_snapshot import snapshot_of
-from detector.app.run_outcome import leave_word, ping, ping_refused, said_of
+from detector.app.collect import CollectOptions, add_missing_sections
+from detector.app.context import AppContext, InputError, get_clock
+from detector.app.delivery import load_channels, get_min_severities
+from detector.app.job import UNDELIVERED, RunResult, Job, RunOptions, print_output, store_report, deliver_report
+from detector.app.memory import open_backend
+from detector.app.redacted_snapshot import parse_snapshot
+from detector.app.run_outcome import publish_outcome, send_ping, send_refusal_ping, list_configuration_warnings
 from detector.domain.condition import STDOUT
 from detector.domain.memory import check_memory_time
 from detector.domain.report import RunInfo
@@ -46,109 +46,109 @@ from detector.storage.newest import Found
 @click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, **options: Any) -> int:
+def command(app: AppContext, /, **options: Any) -> int:
     """Do the scheduled job: find the memory, collect, evaluate, tell the channels, then store and ping.
 
     What is owed is told first and stored after. Exit 3 when something owed was not told, or not stored, or when
     there is no channel to tell it; a source that fails is an event, and changes no exit code.
     """
-    return run(door, Options(**options))
+    return run(app, RunOptions(**options))
 
 
-def run(door: Door, options: Options) -> int:
+def run(app: AppContext, options: RunOptions) -> int:
     """Run the whole job and return its exit code; the dead-man's switch hears of every ending but a kill."""
     try:
-        job = _job(door, options)
-    except Refused:
+        job = _build_job(app, options)
+    except InputError:
         if not options.dry_run:
-            ping_refused(door, options.env_file)
+            send_refusal_ping(app, options.env_file)
         raise
     if options.dry_run:
-        return _dry(job)
+        return _run_dry(job)
     try:
-        with job.place.held() as fault:
-            ended = _run(job)
-        ended.faults += [fault] if fault else []
+        with job.backend.lock() as fault:
+            result = _run_job(job)
+        result.faults += [fault] if fault else []
     except EdgeError as error:
-        door.say(f"detector: nothing was looked at: {error}")
-        ping(job, well=False, said="nothing was looked at")
+        app.print_stderr(f"detector: nothing was looked at: {error}")
+        send_ping(job, success=False, text="nothing was looked at")
         return UNDELIVERED
     except Exception:  # whatever it was goes on to the door; the switch hears of it first
-        ping(job, well=False, said="the run broke off")
+        send_ping(job, success=False, text="the run broke off")
         raise
-    leave_word(job, ended)
-    return ended.code
+    publish_outcome(job, result)
+    return result.exit_code
 
 
-def _job(door: Door, options: Options) -> Job:
+def _build_job(app: AppContext, options: RunOptions) -> Job:
     """Return the run with all that it needs; raises Refused."""
-    settings = door.settings(options.env_file)
-    place = keeping(door, settings, options.state, options.artifact)
-    return Job(door, options, settings, clock_of(door, options.now), channels_of(door, settings), place)
+    settings = app.load_settings(options.env_file)
+    backend = open_backend(app, settings, options.state, options.artifact)
+    return Job(app, options, settings, get_clock(app, options.now), load_channels(app, settings), backend)
 
 
-def _dry(job: Job) -> int:
+def _run_dry(job: Job) -> int:
     """Show what a run would send, and leave nothing."""
-    job.door.say("Dry run: nothing is sent, stored or pinged.")
-    ended = _run(job)
-    for said in (*ended.remarks, *ended.faults):
-        job.door.say(said)
-    return ended.code
+    job.app.print_stderr("Dry run: nothing is sent, stored or pinged.")
+    result = _run_job(job)
+    for note in (*result.notes, *result.faults):
+        job.app.print_stderr(note)
+    return result.exit_code
 
 
-def _run(job: Job) -> Ended:
+def _run_job(job: Job) -> RunResult:
     """Remember, look, evaluate, tell; then print and store."""
-    document = _given(job)
-    seen, _ = snapshot_of(document, job.clock(), job.settings)
-    kinds = {one.name: one.declaration.kind for one in load_rules()}
-    found = job.place.find(ExpectedMemory(seen.runtime, seen.taken_at, kinds))
-    snapshot, settings = snapshot_of(_looked(job, document, found), job.clock(), job.settings)
-    memory = check_memory_time(found.memory, snapshot.taken_at, job.clock())
-    report = evaluate(snapshot, memory.memory, settings, floors(job.channels) or (STDOUT,))
-    ended = Ended(replace(report, run=_run_info(job)), advances=memory.can_advance)
-    ended.remarks += [said for said in (found.said, memory.message, *said_of(job, report)) if said]
-    if ended.advances:
-        tell(job, ended)
-    show(job, ended)
-    if ended.advances and not job.options.dry_run:
-        store(job, ended, found.unread)
-    return ended
+    document = _read_snapshot(job)
+    input_snapshot, _ = parse_snapshot(document, job.clock(), job.settings)
+    kinds = {rule.name: rule.declaration.kind for rule in load_rules()}
+    loaded = job.backend.find(ExpectedMemory(input_snapshot.runtime, input_snapshot.taken_at, kinds))
+    snapshot, settings = parse_snapshot(_collect_missing(job, document, loaded), job.clock(), job.settings)
+    memory = check_memory_time(loaded.memory, snapshot.taken_at, job.clock())
+    report = evaluate(snapshot, memory.memory, settings, get_min_severities(job.channels) or (STDOUT,))
+    result = RunResult(replace(report, run=_build_run_info(job)), advances=memory.can_advance)
+    result.notes += [note for note in (loaded.said, memory.message, *list_configuration_warnings(job, report)) if note]
+    if result.advances:
+        deliver_report(job, result)
+    print_output(job, result)
+    if result.advances and not job.options.dry_run:
+        store_report(job, result, loaded.unread)
+    return result
 
 
-def _given(job: Job) -> dict[str, Any]:
+def _read_snapshot(job: Job) -> dict[str, Any]:
     """Return the snapshot that the command line names, or an empty one; raises Refused."""
     path = job.options.snapshot
     if path is None:
         return {}
     try:
-        document = parse(_bytes(job.door, path))
+        document = parse(_read_bytes(job.app, path))
     except DocumentError as error:
-        raise Refused(f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
     if document.get("previous") is not None:
-        raise Refused(f"{path}: `run` finds its memory itself; leave the `previous` section out")
+        raise InputError(f"{path}: `run` finds its memory itself; leave the `previous` section out")
     return document
 
 
-def _bytes(door: Door, path: str) -> bytes:
+def _read_bytes(app: AppContext, path: str) -> bytes:
     try:
         if path == "-":
-            return door.stdin.read(MAX_BYTES + 1) or b""
+            return app.stdin.read(MAX_BYTES + 1) or b""
         with Path(path).open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise Refused(f"{path}: {error.strerror or type(error).__name__}") from None
+        raise InputError(f"{path}: {error.strerror or type(error).__name__}") from None
 
 
-def _looked(job: Job, document: dict[str, Any], found: Found) -> dict[str, Any]:
+def _collect_missing(job: Job, document: dict[str, Any], loaded: Found) -> dict[str, Any]:
     """Return the document with what the configured sources say."""
     if not has_any_source(job.settings):
         return document
-    looking = Looking(job.clock, found.document, quiet=job.options.quiet)
-    return completed(job.door, job.settings, document, looking) or document
+    options = CollectOptions(job.clock, loaded.document, quiet=job.options.quiet)
+    return add_missing_sections(job.app, job.settings, document, options) or document
 
 
-def _run_info(job: Job) -> RunInfo:
-    environ = job.door.environ
+def _build_run_info(job: Job) -> RunInfo:
+    environ = job.app.environ
     attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
     return RunInfo(
         lane=clipped(job.settings[RUN_LANE]) or None,

@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from detector.app.context import Door
-from detector.app.output import show_json, show_lines
+from detector.app.context import AppContext
+from detector.app.output import print_json, print_lines
 from detector.engine.catalog import load_readers
 from detector.engine.coverage import SignalCoverage
 from detector.engine.decision import Decision
 from detector.render.schemas import build_artifact_schema, build_output_schema, build_snapshot_schema
 
-READ_BY_THE_DOOR = ("sources", "previous")
+READ_BY_APP = ("sources", "previous")
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
-    "snapshot": lambda: build_snapshot_schema({*load_readers(), *READ_BY_THE_DOOR}),
+    "snapshot": lambda: build_snapshot_schema({*load_readers(), *READ_BY_APP}),
     "output": build_output_schema,
     "artifact": lambda: build_artifact_schema({"decision": Decision, "coverage": SignalCoverage}),
 }
@@ -25,6 +25,6 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
 @click.command(epilog="Example: python -m detector schema output")
 @click.argument("name", required=False, type=click.Choice(list(SCHEMAS)))
 @click.pass_obj
-def command(door: Door, /, name: str | None) -> int:
+def command(app: AppContext, /, name: str | None) -> int:
     """Print a JSON Schema (2020-12): of the snapshot, the output or the artifact; without a name, the names."""
-    return show_lines(door, SCHEMAS) if name is None else show_json(door, SCHEMAS[name]())
+    return print_lines(app, SCHEMAS) if name is None else print_json(app, SCHEMAS[name]())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from detector.app.context import Door
-from detector.app.output import show_json, show_lines
+from detector.app.context import AppContext
+from detector.app.output import print_json, print_lines
 from detector.render.settings import render_env_example, build_settings_document, render_settings
 
 
@@ -16,14 +16,14 @@ from detector.render.settings import render_env_example, build_settings_document
 )
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, as_json: bool, example: bool, env_file: str | None) -> int:
+def command(app: AppContext, /, as_json: bool, example: bool, env_file: str | None) -> int:
     """Show every setting: the value in force, its unit, its default and where the value came from.
 
     Secrets are masked. Whatever cannot be used is refused: all faults at once, exit 2.
     """
     if example:
-        return show_lines(door, render_env_example())
-    settings = door.settings(env_file)
+        return print_lines(app, render_env_example())
+    settings = app.load_settings(env_file)
     if as_json:
-        return show_json(door, build_settings_document(settings))
-    return show_lines(door, render_settings(settings))
+        return print_json(app, build_settings_document(settings))
+    return print_lines(app, render_settings(settings))

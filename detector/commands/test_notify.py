@@ -8,11 +8,11 @@ from hashlib import sha256
 
 import click
 
-from detector.app.context import Door, Refused, clock_of
-from detector.app.output import show_lines
+from detector.app.context import AppContext, InputError, get_clock
+from detector.app.output import print_lines
 from detector.channels._channel import Channel
 from detector.channels._parallel import Outcome, tell_all
-from detector.commands.notify import UNDELIVERED, required_channels, shown_lines
+from detector.commands.notify import UNDELIVERED, get_required_channels, render_previews
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import clipped, one_line
 from detector.formats.times import text_of
@@ -27,36 +27,36 @@ from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Setti
 @click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(door: Door, /, wanted: str | None, dry_run: bool, now: str | None, env_file: str | None) -> int:
+def command(app: AppContext, /, channel_name: str | None, dry_run: bool, now: str | None, env_file: str | None) -> int:
     """Send a message marked TEST through each configured channel and print the result of each.
 
     Nothing is remembered. Exit 3 when a channel did not take it.
     """
-    door = replace(door, clock=clock_of(door, now))
-    settings = door.settings(env_file)
-    channels = _chosen(required_channels(door, settings), wanted)
-    messages = {channel: _message(door, settings, channel) for channel in channels}
+    app = replace(app, clock=get_clock(app, now))
+    settings = app.load_settings(env_file)
+    channels = _choose_channels(get_required_channels(app, settings), channel_name)
+    messages = {channel: _build_message(app, settings, channel) for channel in channels}
     if dry_run:
-        shown = {channel.name: channel.shows(message) for channel, message in messages.items()}
-        return show_lines(door, shown_lines(channels, shown))
-    outcomes = {one.channel.name: one for one in tell_all(messages, settings[CHANNEL_TIMEOUT_SEC])}
+        previews = {channel.name: channel.shows(message) for channel, message in messages.items()}
+        return print_lines(app, render_previews(channels, previews))
+    outcomes = {outcome.channel.name: outcome for outcome in tell_all(messages, settings[CHANNEL_TIMEOUT_SEC])}
     ordered = [outcomes[channel.name] for channel in channels]
-    printed = show_lines(door, _lines(ordered, list_secrets(settings)))
-    return UNDELIVERED if any(one.failed for one in ordered) else printed
+    printed = print_lines(app, _render_results(ordered, list_secrets(settings)))
+    return UNDELIVERED if any(outcome.failed for outcome in ordered) else printed
 
 
-def _chosen(channels: Sequence[Channel], wanted: str | None) -> list[Channel]:
-    if wanted is None:
+def _choose_channels(channels: Sequence[Channel], channel_name: str | None) -> list[Channel]:
+    if channel_name is None:
         return list(channels)
-    chosen = [one for one in channels if wanted in (one.name, one.name.partition(":")[0])]
+    chosen = [channel for channel in channels if channel_name in (channel.name, channel.name.partition(":")[0])]
     if not chosen:
-        names = ", ".join(one.name for one in channels)
-        raise Refused(f"no configured channel is named {clipped(wanted)!r} (there are: {names})")
+        names = ", ".join(channel.name for channel in channels)
+        raise InputError(f"no configured channel is named {clipped(channel_name)!r} (there are: {names})")
     return chosen
 
 
-def _message(door: Door, settings: Settings, channel: Channel) -> Message:
-    now = door.clock()
+def _build_message(app: AppContext, settings: Settings, channel: Channel) -> Message:
+    now = app.clock()
     runtime = redacted_text(settings[RUNTIME], list_secrets(settings))
     return Message(
         kind="test",
@@ -69,12 +69,12 @@ def _message(door: Door, settings: Settings, channel: Channel) -> Message:
     )
 
 
-def _lines(outcomes: Sequence[Outcome], secrets: Sequence[str]) -> Iterator[str]:
-    for one in outcomes:
-        failed = one.failed
+def _render_results(outcomes: Sequence[Outcome], secrets: Sequence[str]) -> Iterator[str]:
+    for outcome in outcomes:
+        failed = outcome.failed
         if failed is None:
-            yield f"{one.channel.name}: delivered ({one.channel.place})"
+            yield f"{outcome.channel.name}: delivered ({outcome.channel.place})"
         else:
-            said = one_line(redacted_text(str(failed), secrets))
-            yield f"{one.channel.name}: NOT DELIVERED: {said} ({failed.reason})"
-            yield f"  {one.channel.advice(failed.reason)}"
+            text = one_line(redacted_text(str(failed), secrets))
+            yield f"{outcome.channel.name}: NOT DELIVERED: {text} ({failed.reason})"
+            yield f"  {outcome.channel.advice(failed.reason)}"

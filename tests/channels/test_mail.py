@@ -219,7 +219,7 @@ def test_a_mail_bears_the_time_of_its_sending_and_the_id_of_its_delivery():
 
 def test_a_dry_run_shows_the_ids_of_a_mail_without_its_domain():
     with mail_on_loopback() as box:
-        shown = Job(box.environ()).run(TWO_ORDERS, dry_run=True).shown
+        shown = Job(box.environ()).run(TWO_ORDERS, dry_run=True).previews
         Job(box.environ()).run(TWO_ORDERS)
         (text,), (one,) = shown.values(), box.mails
         for name in ("Message-ID", "In-Reply-To", "References"):
@@ -229,7 +229,7 @@ def test_a_dry_run_shows_the_ids_of_a_mail_without_its_domain():
 
 def test_a_dry_run_shows_the_mail_without_its_addresses():
     with mail_on_loopback() as box:
-        shown = Job(box.environ()).run(TWO_ORDERS, dry_run=True).shown
+        shown = Job(box.environ()).run(TWO_ORDERS, dry_run=True).previews
         (text,) = shown.values()
         assert box.mails == []
         assert "Subject: 🟡 WARNING pending_orders_high: 2 orders are pending" in text

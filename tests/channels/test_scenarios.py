@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from detector.app.delivery import channels_of, deliver, floors
+from detector.app.delivery import load_channels, deliver, get_min_severities
 from detector.render.document import build_artifact_document
 from detector.timeline import Runner, Script, Step
 from tests.support.deliveries import QUICK, door_of
@@ -105,8 +105,8 @@ def play(script: Script) -> Iterator[tuple[int, Any, Any]]:
             **script.settings,
         }
         door = door_of(environ)
-        channels = tuple(floors(channels_of(door, door.settings())))
-        runner = Runner(replace(script, channels=channels, ignore=()), door.settings())
+        channels = tuple(get_min_severities(load_channels(door, door.load_settings())))
+        runner = Runner(replace(script, channels=channels, ignore=()), door.load_settings())
         stage = Stage(runner, environ, slack, box, {})
         for step, at in times(script):
             arrived = stage.step(step, at)

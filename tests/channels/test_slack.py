@@ -171,8 +171,8 @@ def test_an_end_whose_message_is_gone_is_told_in_a_message_of_its_own(code):
         assert not delivery.undelivered
         assert "thread_ts" not in answer
         assert answer["text"].startswith("🟢 RESOLVED")
-        assert not job.run({}, AT[3]).owed
-        assert delivery.said == (
+        assert not job.run({}, AT[3]).due
+        assert delivery.notes == (
             "slack: an earlier message could not be edited: it answered 200 (message_not_found)",
         )
 
@@ -272,9 +272,9 @@ def test_an_edit_that_fails_costs_nothing_that_was_told():
             says({"ok": False, "error": "edit_window_closed"}),
         )
         delivery = job.run({}, AT[2])
-        assert (delivery.undelivered, len(delivery.said)) == (False, 1)
+        assert (delivery.undelivered, len(delivery.notes)) == (False, 1)
         assert len(slack.calls) == healthy + 1
-        assert not job.run({}, AT[3]).owed, "nothing is owed any more"
+        assert not job.run({}, AT[3]).due, "nothing is owed any more"
 
 
 def _take(slack: Slack) -> Behaviour:
@@ -325,7 +325,7 @@ def test_a_dry_run_shows_every_call_in_its_order_and_makes_none():
         job.run(ORDERS, AT[0])
         job.run({}, AT[1])
         calls = len(slack.calls)
-        shown = job.run(EXIT, AT[2], dry_run=True).shown["slack"]
+        shown = job.run(EXIT, AT[2], dry_run=True).previews["slack"]
         assert len(slack.calls) == calls
         ts = next(iter(slack.messages))
         heads = [line for line in shown.splitlines() if line.startswith("chat.")]

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detector.app.context import Door
+from detector.app.context import AppContext
 from detector.cli import run
 from detector.commands import can_close
 from tests.support.command_output import epilog_example
@@ -681,7 +681,7 @@ def verdict_of(document, target, quantity, side=None):
     words = (*ASKED[target], "--quantity", quantity, "--json", *(() if side is None else ("--side", side)))
     taken = io.BytesIO()
     stdin = io.BytesIO(json.dumps(document).encode())
-    code = run(Door({}, lambda: NOW, stdin, taken, io.StringIO()), ["can-close", *words])
+    code = run(AppContext({}, lambda: NOW, stdin, taken, io.StringIO()), ["can-close", *words])
     return code, json.loads(taken.getvalue())
 
 

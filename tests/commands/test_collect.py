@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from detector.app import collect as _live
-from detector.app.context import Door
+from detector.app.context import AppContext
 from detector.cli import run
 from detector.commands import collect
 from tests.support.command_output import epilog_example, told
@@ -48,7 +48,7 @@ def test_the_time_is_that_of_the_end_of_the_collection(words):
     moments = iter([NOW + timedelta(seconds=second) for second in range(60)])
     taken = io.BytesIO()
     with serving(says(STATUS)) as server:
-        door = Door(
+        door = AppContext(
             {"AEGIS_PT_STATUS_URL": server.url},
             lambda: next(moments),
             io.BytesIO(b"{}"),
@@ -148,7 +148,7 @@ def test_on_a_terminal_each_source_is_a_line_as_it_answers(words):
     said = Terminal()
     with serving(says(STATUS, after=0.3)) as slow:
         environ = {"AEGIS_PT_STATUS_URL": slow.url, "AEGIS_PT_BOT_STATUS_URL": f"http://127.0.0.1:{closed_port()}/", "AEGIS_PT_SECTIONS": "broker=/none"}  # fmt: skip
-        run(Door(environ, lambda: NOW, io.BytesIO(b"{}"), io.BytesIO(), said), words)
+        run(AppContext(environ, lambda: NOW, io.BytesIO(b"{}"), io.BytesIO(), said), words)
     lines = said.getvalue().splitlines()[:3]
     assert [line.split()[0] for line in lines] == ["broker", "status_v3", "bot_status"]
     assert re.fullmatch(r"status_v3     0\.[34]\d s  ok", lines[1])
@@ -159,7 +159,7 @@ def test_on_a_terminal_each_source_is_a_line_as_it_answers(words):
 def test_where_nothing_is_to_be_said_nothing_is(words):
     said = Terminal()
     with serving(says(STATUS)) as server:
-        door = Door({"AEGIS_PT_STATUS_URL": server.url}, lambda: NOW, io.BytesIO(b"{}"), io.BytesIO(), said)
+        door = AppContext({"AEGIS_PT_STATUS_URL": server.url}, lambda: NOW, io.BytesIO(b"{}"), io.BytesIO(), said)
         assert run(door, words) == 0
     assert said.getvalue() == ""
 

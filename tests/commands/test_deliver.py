@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from detector.app.context import Refused
-from detector.app.delivery import channels_of, deliver, floors
+from detector.app.context import InputError
+from detector.app.delivery import load_channels, deliver, get_min_severities
 from detector.commands.schema import SCHEMAS
 from detector.formats.edge_error import LOGIN
 from detector.render.document import build_artifact_document
@@ -62,7 +62,7 @@ def test_one_message_arrives_once_slack_is_back_however_long_it_was_gone(runs):
             slack.then(REFUSES)
             assert job.run(TWO_ORDERS, f"2026-06-06T0{number}:00:00Z").undelivered
         assert not job.run(TWO_ORDERS, "2026-06-06T09:00:00Z").undelivered
-        assert not job.run(TWO_ORDERS, "2026-06-06T09:10:00Z").owed
+        assert not job.run(TWO_ORDERS, "2026-06-06T09:10:00Z").due
         (post,) = slack.posts
         assert "since 2026-06-06 00:00 UTC" in everything(post)
         assert "owed: an earlier message did not get through" in everything(post)
@@ -218,13 +218,13 @@ def test_a_dry_run_shows_what_would_be_sent_exactly_and_changes_nothing():
     with slack_on_loopback() as slack:
         environ = {**QUICK, "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook}
         door = door_of(environ)
-        settings = door.settings()
-        report = evaluated(healthy_at(AT[0], TWO_ORDERS), channels=floors(channels_of(door, settings)))
+        settings = door.load_settings()
+        report = evaluated(healthy_at(AT[0], TWO_ORDERS), channels=get_min_severities(load_channels(door, settings)))
         dry = deliver(door, settings, report, dry_run=True)
         assert (dry.report, dry.undelivered, slack.served.requests) == (report, False, [])
         wet = deliver(door, settings, report)
-        assert json.loads(dry.shown["slack"].partition("\n")[2]) == slack.posts[0]
-        assert (wet.owed, wet.shown) == (dry.owed, {}) == (frozenset({"slack"}), {})
+        assert json.loads(dry.previews["slack"].partition("\n")[2]) == slack.posts[0]
+        assert (wet.due, wet.previews) == (dry.due, {}) == (frozenset({"slack"}), {})
 
 
 def test_contradictions_are_refused_all_at_once():
@@ -234,16 +234,16 @@ def test_contradictions_are_refused_all_at_once():
         "AEGIS_PT_SMTP_USER": "u",
     }
     door = door_of(environ)
-    with pytest.raises(Refused) as refused:
-        channels_of(door, door.settings())
+    with pytest.raises(InputError) as refused:
+        load_channels(door, door.load_settings())
     assert len(refused.value.lines) == 3
-    with pytest.raises(Refused):
-        deliver(door, door.settings(), evaluated(healthy_at(AT[0])))
+    with pytest.raises(InputError):
+        deliver(door, door.load_settings(), evaluated(healthy_at(AT[0])))
 
 
 def test_without_channels_nothing_is_owed_and_nothing_fails():
     delivery = Job({}).run(TWO_ORDERS)
-    assert (delivery.undelivered, delivery.owed, delivery.report.channels) == (False, frozenset(), {})
+    assert (delivery.undelivered, delivery.due, delivery.report.channels) == (False, frozenset(), {})
 
 
 def test_a_report_that_was_made_for_other_channels_is_asked_of_the_ledger():
@@ -251,7 +251,7 @@ def test_a_report_that_was_made_for_other_channels_is_asked_of_the_ledger():
         door = door_of({**QUICK, "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook})
         report = evaluated(healthy_at(AT[0], TWO_ORDERS))
         assert "slack" not in report.owed
-        assert not deliver(door, door.settings(), report).undelivered
+        assert not deliver(door, door.load_settings(), report).undelivered
         assert words(slack.texts) == ["WARNING"]
 
 
@@ -272,7 +272,7 @@ def test_five_hundred_events_at_once_are_one_message_a_channel_with_the_critical
         assert found == sorted(found)
         for text in (everything(post), mail.part("plain")):
             assert re.search(r"\+\d+ more: ", text)
-        assert not job.run(patch, AT[1]).owed
+        assert not job.run(patch, AT[1]).due
 
 
 # --- the lowest severity --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from detector.app.context import Door
+from detector.app.context import AppContext
 from detector.cli import run
 from tests.support.github_runs import FakeGitHub, github_on_loopback, listed, rate_limited
 from tests.support.loopback import closed_port, says, serving
@@ -229,7 +229,7 @@ def test_a_terminal_is_told_what_is_waited_for(worker):
             "WORKER_URL": worker.url,
             "GITHUB_REPOSITORY": "a/b",
         }
-        door = Door(environ, lambda: NOW, io.BytesIO(), io.BytesIO(), said)
+        door = AppContext(environ, lambda: NOW, io.BytesIO(), io.BytesIO(), said)
         assert run(door, ["prove", "--timeout", "0.3", "--every", "0.1"]) == 1
     lines = said.getvalue().split("\r")
     assert lines[1].rstrip() == "waiting, 0 s left; 1 of GitHub's own schedule, which has recovered"

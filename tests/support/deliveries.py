@@ -10,8 +10,8 @@ from typing import Any
 
 import detector.clients.slack
 import detector.clients.smtp  # noqa: F401 - loaded now, so that no deadline of a test pays for it
-from detector.app.context import Door
-from detector.app.delivery import Delivery, channels_of, deliver, floors
+from detector.app.context import AppContext
+from detector.app.delivery import Delivery, load_channels, deliver, get_min_severities
 from detector.domain.memory import FIRST_RUN, Memory
 from tests.support.snapshots import NOW, evaluated, healthy_at, remembered
 
@@ -20,9 +20,9 @@ TWO_ORDERS: dict[str, Any] = {"status_v3": {"pending_orders": 2}}
 THREE_ORDERS: dict[str, Any] = {"status_v3": {"pending_orders": 3}}
 
 
-def door_of(environ: Mapping[str, str], now: datetime = NOW) -> Door:
+def door_of(environ: Mapping[str, str], now: datetime = NOW) -> AppContext:
     """Return a door with that environment and that clock, and nothing of this process."""
-    return Door(environ, lambda: now, io.BytesIO(), io.BytesIO(), io.StringIO())
+    return AppContext(environ, lambda: now, io.BytesIO(), io.BytesIO(), io.StringIO())
 
 
 @dataclass
@@ -44,9 +44,9 @@ class Job:
     ) -> Delivery:
         """Run once on the healthy snapshot of that time with a patch; a killed run tells and remembers nothing."""
         door = door_of({**QUICK, **self.environ, **(environ or {})}, datetime.fromisoformat(sent_at or at))
-        settings = door.settings()
+        settings = door.load_settings()
         report = evaluated(
-            healthy_at(at, patch), self.memory, settings, channels=floors(channels_of(door, settings))
+            healthy_at(at, patch), self.memory, settings, channels=get_min_severities(load_channels(door, settings))
         )
         delivery = deliver(door, settings, report, **more)
         if not killed:

@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from detector.app.context import Door
+from detector.app.context import AppContext
 from detector.cli import run
 from tests.support.snapshots import NOW
 
@@ -52,5 +52,5 @@ def answer(
     said = io.StringIO()
     given = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
     with redirect_stdout(io.StringIO()) as helped:  # click prints its help by itself
-        code = run(Door(environ or {}, lambda: NOW, given, stdout or taken, said), list(words))
+        code = run(AppContext(environ or {}, lambda: NOW, given, stdout or taken, said), list(words))
     return Answer(code, taken.getvalue() + helped.getvalue().encode(), said.getvalue())
