@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from detector.collectors._clients import World
-from detector.collectors._parallel import side_by_side
-from detector.collectors._source import Answer, Ask, Source
+from detector.collectors._clients import SourceEnvironment
+from detector.collectors._parallel import collect_in_parallel
+from detector.collectors._source import Answer, SourceContext, ConfiguredSource
 from detector.settings import STATUS_URL, resolve_settings
 
 SLOW_SEC, ROUNDS = 1.0, 5
@@ -84,14 +84,14 @@ def _process(settings: Mapping[str, str]) -> float:
 
 
 def _together(url: str, count: int) -> float:
-    def read(ask: Ask) -> Answer:
-        return Answer(ask.get(f"{url}/status").body.decode(), ask.clock())
+    def read(ask: SourceContext) -> Answer:
+        return Answer(ask.get_page(f"{url}/status").body.decode(), ask.clock())
 
-    sources = [Source(f"source {number}", STATUS_URL, url, read) for number in range(count)]
-    world = World({}, lambda: datetime.now(UTC))
+    sources = [ConfiguredSource(f"source {number}", STATUS_URL, url, read) for number in range(count)]
+    world = SourceEnvironment({}, lambda: datetime.now(UTC))
 
     def once() -> None:
-        found = list(side_by_side(sources, resolve_settings(), world))
+        found = list(collect_in_parallel(sources, resolve_settings(), world))
         assert all(one.answer is not None for one in found)
 
     return _median(once)

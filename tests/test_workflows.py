@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from detector.clients.aws import READS
+from detector.clients.aws import READ_OPERATIONS
 from detector.settings import DECLARED, parse_env_file, resolve_settings
 from tests.support.github_memory import WORKFLOW
 from tests.support.snapshots import ROOT
@@ -130,7 +130,7 @@ def test_the_session_may_ask_aws_what_the_program_asks_and_nothing_else():
         STEPS["The way to AWS, for fifteen minutes and for reading only"]["with"]["inline-session-policy"]
     )
     policy = json.loads((ROOT / "policies" / "iam-read-only.json").read_text())
-    asked = sorted(f"{service}:{operation}" for service, operation in READS)
+    asked = sorted(f"{service}:{operation}" for service, operation in READ_OPERATIONS)
     assert sorted(given["Statement"][0]["Action"]) == asked
     assert sorted(one["Action"] for one in policy["Statement"]) == asked
 

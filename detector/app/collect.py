@@ -11,9 +11,9 @@ from typing import Any
 
 from detector.app.context import AppContext, InputError
 from detector.app.redacted_snapshot import redact_document
-from detector.collectors._clients import World
-from detector.collectors._parallel import Collected, side_by_side
-from detector.collectors._walk import configured, faults
+from detector.collectors._clients import SourceEnvironment
+from detector.collectors._parallel import SourceResult, collect_in_parallel
+from detector.collectors._walk import list_configured_sources, find_source_conflicts
 from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
 from detector.formats.edge_error import TOO_LARGE
 from detector.formats.strict_json import MAX_BYTES, DocumentError, canonical
@@ -41,22 +41,22 @@ class CollectOptions:
 class CollectResult:
     """What was looked at: every source with its answer, and what goes into the snapshot."""
 
-    collected: list[Collected] = field(default_factory=list)
+    collected: list[SourceResult] = field(default_factory=list)
     sections: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, Any] = field(default_factory=dict)
 
 
 def collect_sources(app: AppContext, settings: Settings, options: CollectOptions) -> CollectResult:
     """Look at every configured source side by side; raises Refused where settings contradict each other."""
-    contradictions = list(faults(settings))
+    contradictions = list(find_source_conflicts(settings))
     if contradictions:
         raise InputError(*contradictions)
-    sources = [source for source in configured(settings) if source.name not in options.skip]
+    sources = [source for source in list_configured_sources(settings) if source.name not in options.skip]
     since, missed = _read_logs_state(options.previous)
-    environment = World(app.environ, options.clock, since, missed)
+    environment = SourceEnvironment(app.environ, options.clock, since, missed)
     prints_progress = not options.quiet and app.stderr.isatty()
     result = CollectResult()
-    for outcome in side_by_side(sources, settings, environment):
+    for outcome in collect_in_parallel(sources, settings, environment):
         result.collected.append(outcome)
         if prints_progress:
             app.print_stderr(format_progress(outcome))
@@ -67,7 +67,7 @@ def collect_sources(app: AppContext, settings: Settings, options: CollectOptions
     return result
 
 
-def format_progress(outcome: Collected) -> str:
+def format_progress(outcome: SourceResult) -> str:
     """Return the line of one source for a person: its state, its time, and why not."""
     state = "ok" if outcome.answer is not None else f"failed ({outcome.reason})"
     detail = f": {outcome.detail}" if outcome.detail else ""
@@ -90,7 +90,7 @@ def _add_sections(result: CollectResult) -> None:
             result.sections[outcome.source.name] = outcome.answer.section
 
 
-def _mark_too_large(outcome: Collected) -> Collected:
+def _mark_too_large(outcome: SourceResult) -> SourceResult:
     if outcome.answer is None:
         return outcome
     detail = "with the other sections it is more than a snapshot can hold"

@@ -133,6 +133,6 @@ def _send(app: AppContext, settings: Settings, success: bool, text: str) -> None
     from detector.clients import ping as switch
 
     try:
-        switch.ping(build_network_policy(app, settings, _PING_SEC), url, success, redacted_text(text))
+        switch.send_ping(build_network_policy(app, settings, _PING_SEC), url, success, redacted_text(text))
     except EdgeError as failure:
         app.print_stderr(f"The dead-man's switch was not told: {failure}.")

@@ -64,14 +64,14 @@ class ProofSearch:
 
 def fetch_health(search: ProofSearch, retry_sec: float = _HEALTHZ_SEC) -> dict[str, Any]:
     """Return what the Worker says of itself, healthy or not; raises EdgeError."""
-    from detector.clients.web import Web
+    from detector.clients.web import HttpClient
 
     retry_until = min(search.deadline, time.monotonic() + retry_sec)
     while True:
         network = build_network_policy(search.app, search.settings, _QUERY_SEC)
         try:
-            page = Web(network, search.app.clock).get(
-                f"{search.url}/healthz", keeps=lambda page: page.status == _DEGRADED
+            page = HttpClient(network, search.app.clock).get(
+                f"{search.url}/healthz", should_keep=lambda page: page.status == _DEGRADED
             )
             return parse(page.body)
         except DocumentError as error:
@@ -106,7 +106,7 @@ def _update_proof(search: ProofSearch) -> None:
     params = {"created": f">={text_of((search.started_at - LOOKBACK).replace(microsecond=0))}"}
     runs: list[WorkflowRun] = []
     try:
-        pages = github.listed(f"/actions/workflows/{search.workflow}/runs", "workflow_runs", params)
+        pages = github.list_pages(f"/actions/workflows/{search.workflow}/runs", "workflow_runs", params)
         for _, items in pages:
             runs += [run_of(item) for item in items]
     except EdgeError as error:

@@ -13,7 +13,7 @@ from detector.formats.edge_error import REASONS, TIMEOUT, EdgeError
 from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Setting, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.wire import Deadline, Reach
+    from detector.clients.wire import Deadline, NetworkPolicy
     from detector.render.message import Message
 
 # Where the reasons of the edge speak of sources.
@@ -128,12 +128,12 @@ class Offer:
     adds: str
 
 
-def reach_of(settings: Settings, world: World, until: Deadline) -> Reach:
+def reach_of(settings: Settings, world: World, until: Deadline) -> NetworkPolicy:
     """Return what one channel may do at the wire until then."""
-    from detector.clients.wire import Reach
+    from detector.clients.wire import NetworkPolicy
 
     proxies = {name: text for name, text in world.environ.items() if name.lower() in _PROXIES}
-    return Reach(until, settings[CA_FILE], proxies)
+    return NetworkPolicy(until, settings[CA_FILE], proxies)
 
 
 def is_here(host: str | None) -> bool:

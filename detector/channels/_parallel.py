@@ -55,7 +55,7 @@ def tell_all(messages: Mapping[Channel, Message], seconds: float) -> Iterator[Ou
         Thread(target=_tell, args=(channel, message, until, answers), daemon=True).start()
     while waiting:
         try:
-            answer = answers.get(timeout=max(0.0, until.remaining() + _GRACE_SEC))
+            answer = answers.get(timeout=max(0.0, until.get_remaining() + _GRACE_SEC))
         except Empty:
             break
         if isinstance(answer, _Part):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from detector.channels._channel import Told
-from detector.clients.slack_faults import BLOCKS, SlackError
+from detector.clients.slack_faults import INVALID_FORM_CODES, SlackError
 from detector.domain.condition import MessageRef
 from detector.formats.edge_error import EdgeError
 from detector.render.message import MessageItem, Message
@@ -98,7 +98,7 @@ class Telling:
 
     def _call(self, method: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         settings = self._settings
-        return self._client.call(settings[SLACK_API_URL], settings[SLACK_TOKEN], method, payload)
+        return self._client.send_api_call(settings[SLACK_API_URL], settings[SLACK_TOKEN], method, payload)
 
 
 def in_some_form(message: Message, post: Callable[[dict[str, Any]], T]) -> T:
@@ -106,7 +106,7 @@ def in_some_form(message: Message, post: Callable[[dict[str, Any]], T]) -> T:
     try:
         return post(build_slack_payload(message))
     except SlackError as error:
-        if error.code not in BLOCKS:
+        if error.code not in INVALID_FORM_CODES:
             raise
         return post(build_plain_payload(message))
 

@@ -122,17 +122,17 @@ class Mail:
 
     def notify(self, message: Message, errand: Errand) -> Told:
         """Send the mail; raises EdgeError, which says which recipient it was."""
-        from detector.clients.smtp import Envelope, Post, Server
+        from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
 
         settings = self._settings
-        server = Server(
+        server = SmtpServer(
             settings[SMTP_HOST],
             settings[SMTP_PORT],
             "tls" if settings[SMTP_TLS] == "tls" else "none" if settings[SMTP_TLS] == "none" else "starttls",
             settings[SMTP_USER],
             settings[SMTP_PASSWORD],
         )
-        post = Post(reach_of(settings, self._world, errand.until), server)
+        post = SmtpClient(reach_of(settings, self._world, errand.until), server)
         try:
             post.send(Envelope(self._sender, self._address), self._mail(message).as_bytes())
         except EdgeError as error:

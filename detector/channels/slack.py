@@ -123,7 +123,7 @@ class Webhook(_Slack):
         """Post the message; raises EdgeError."""
         client = self._client(errand)
         url = self._settings[SLACK_WEBHOOK_URL]
-        in_some_form(message, lambda payload: client.hook(url, payload))
+        in_some_form(message, lambda payload: client.send_webhook(url, payload))
         return Told()
 
     def shows(self, message: Message) -> str:

@@ -22,7 +22,7 @@ from detector.formats.edge_error import (
 )
 from detector.formats.strict_json import clipped
 
-_FAULTS = 500
+_SERVER_ERROR = 500
 # Error codes of AWS (API references, "Common Errors"), by what they mean here.
 _CODES: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(
@@ -54,7 +54,7 @@ _CODES: Mapping[str, tuple[str, str]] = {
     "ResourceNotFoundException": (MISSING, "there is no such log group in this region (AEGIS_PT_LOG_GROUP)"),
 }
 _THROTTLED = ("RequestLimitExceeded", "TooManyRequestsException", "LimitExceededException", "SlowDown")
-_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
+_ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     (
         (faults.ProfileNotFound,),
         PROFILE_MISSING,
@@ -94,7 +94,7 @@ _KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
 
 
 @contextmanager
-def as_edge_error(operation: str) -> Iterator[None]:
+def convert_aws_errors(operation: str) -> Iterator[None]:
     """Turn whatever is raised while `operation` (`ecs:ListTasks`) is asked into EdgeError.
 
     No text of AWS is passed on: it names accounts, roles and requests.
@@ -102,25 +102,25 @@ def as_edge_error(operation: str) -> Iterator[None]:
     try:
         yield
     except faults.ClientError as error:
-        raise _answered(error.response, operation) from None
+        raise _convert_client_error(error.response, operation) from None
     except (faults.BotoCoreError, ResponseParserError) as error:
-        for kinds, reason, words in _KINDS:
+        for kinds, reason, message in _ERROR_KINDS:
             if isinstance(error, kinds):
-                raise EdgeError(words, reason=reason) from None
+                raise EdgeError(message, reason=reason) from None
         raise EdgeError(f"{operation} failed ({type(error).__name__})", reason=UNREADABLE) from None
 
 
-def _answered(response: Mapping[str, Any], operation: str) -> EdgeError:
+def _convert_client_error(response: Mapping[str, Any], operation: str) -> EdgeError:
     code = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _CODES:
-        reason, words = _CODES[code]
-        return EdgeError(words.format(operation), reason=reason)
+        reason, message = _CODES[code]
+        return EdgeError(message.format(operation), reason=reason)
     if "throttl" in code.lower() or code in _THROTTLED:
         return EdgeError(f"AWS throttles {operation}", reason=THROTTLED, permanent=False)
-    shown = clipped(code) or "no code"
+    code_text = clipped(code) or "no code"
     return EdgeError(
-        f"{operation} was answered with {status} ({shown})",
+        f"{operation} was answered with {status} ({code_text})",
         reason=HTTP_STATUS,
-        permanent=status < _FAULTS,
+        permanent=status < _SERVER_ERROR,
     )

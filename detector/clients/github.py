@@ -15,8 +15,8 @@ from typing import Any, NoReturn, TypeVar
 import httpx
 
 from detector import __version__
-from detector.clients.web import Page, exchanged, origin_of, refused
-from detector.clients.wire import Deadline, Reach
+from detector.clients.web import Page, send_request, parse_origin, build_status_error
+from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats.edge_error import (
     CREDENTIALS,
     DENIED,
@@ -40,10 +40,10 @@ API = "https://api.github.com"
 _PER_PAGE = 100  # the most that the API gives at once
 _OK, _REDIRECTS = range(200, 300), (301, 302, 303, 307, 308)
 _UNPROCESSABLE, _FORBIDDEN, _TOO_MANY = 422, 403, 429
-_MOST_HOPS = 3
-_NO_CONTENT, _FAULTS = 204, 500
+_MAX_REDIRECTS = 3
+_NO_CONTENT, _SERVER_ERROR = 204, 500
 _ATTEMPT_SEC = 10.0  # of one dispatch: what hangs must leave time to try again
-_OF_THE_NETWORK = (TIMEOUT, REFUSED, UNREACHABLE, RESET, DNS, PROXY)
+_NETWORK_REASONS = (TIMEOUT, REFUSED, UNREACHABLE, RESET, DNS, PROXY)
 
 Params = Mapping[str, str | int]
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class GitHub:
     """
 
     repository: str
-    reach: Reach
+    network: NetworkPolicy
     clock: Callable[[], datetime]
     token: str = ""
     api: str = API
@@ -65,9 +65,9 @@ class GitHub:
 
     def get(self, path: str, params: Params | None = None) -> Any:
         """Return the JSON answer of `/repos/{repository}{path}`; raises EdgeError."""
-        return _json(self._asked("GET", self._url(path, params)))
+        return _parse_json(self._fetch_page("GET", self._build_url(path, params)))
 
-    def listed(self, path: str, key: str, params: Params | None = None) -> Iterator[tuple[int, list[Any]]]:
+    def list_pages(self, path: str, key: str, params: Params | None = None) -> Iterator[tuple[int, list[Any]]]:
         """Yield `(total_count, items)` for each page of a list, until all of it was read; raises EdgeError.
 
         `total_count` is what GitHub says there is; a list that ends earlier was cut, and its reader must say so.
@@ -75,19 +75,19 @@ class GitHub:
         read, page = 0, 1
         while True:
             answer = self.get(path, {**(params or {}), "per_page": _PER_PAGE, "page": page})
-            total, items = _list_of(answer, key)
+            total, items = _extract_list(answer, key)
             yield total, items
             read, page = read + len(items), page + 1
             if not items or read >= total:
                 return
 
-    def download(self, path: str) -> bytes:
+    def fetch_file(self, path: str) -> bytes:
         """Return what a path's redirect leads to, such as an artifact's zip; raises EdgeError.
 
         The second request, to another host, carries no credentials; it must be TLS where the API is.
         """
         return persistent(
-            lambda: _unbroken(lambda: self._followed(self._url(path))), self.reach.until, self.pause
+            lambda: _mark_resets_retryable(lambda: self._fetch_following_redirects(self._build_url(path))), self.network.deadline, self.pause
         )
 
     def dispatch(self, event_type: str, payload: Mapping[str, Any]) -> None:
@@ -98,58 +98,58 @@ class GitHub:
         """
         body = json.dumps({"event_type": event_type, "client_payload": dict(payload)}).encode()
 
-        def attempt() -> None:
-            seconds = min(_ATTEMPT_SEC, self.reach.until.left("dispatching"))
-            reach = replace(self.reach, until=Deadline(seconds))
+        def send_once_retryable() -> None:
+            seconds = min(_ATTEMPT_SEC, self.network.deadline.check_remaining("dispatching"))
+            network = replace(self.network, deadline=Deadline(seconds))
             try:
-                page = self._once("POST", self._url("/dispatches"), body, reach)
+                page = self._send_once("POST", self._build_url("/dispatches"), body, network)
             except EdgeError as error:
-                again = error.reason in _OF_THE_NETWORK
-                raise EdgeError(str(error), reason=error.reason, permanent=not again) from None
-            if page.status >= _FAULTS:
-                raise refused(page, self.clock)
+                retryable = error.reason in _NETWORK_REASONS
+                raise EdgeError(str(error), reason=error.reason, permanent=not retryable) from None
+            if page.status >= _SERVER_ERROR:
+                raise build_status_error(page, self.clock)
             if page.status != _NO_CONTENT:
-                self._refuse_for_good(page)
+                self._raise_permanent_refusal(page)
 
-        persistent(attempt, self.reach.until, self.pause)
+        persistent(send_once_retryable, self.network.deadline, self.pause)
 
-    def _url(self, path: str, params: Params | None = None) -> str:
+    def _build_url(self, path: str, params: Params | None = None) -> str:
         url = httpx.URL(f"{self.api.rstrip('/')}/repos/{self.repository}{path}")
         return str(url.copy_merge_params(dict(params)) if params else url)
 
-    def _asked(self, method: str, url: str, body: bytes | None = None) -> Page:
-        def attempt() -> Page:
-            page = _unbroken(lambda: self._once(method, url, body))
+    def _fetch_page(self, method: str, url: str, body: bytes | None = None) -> Page:
+        def fetch_once() -> Page:
+            page = _mark_resets_retryable(lambda: self._send_once(method, url, body))
             if page.status not in _OK:
-                self._refuse(page)
+                self._raise_refusal(page)
             return page
 
-        return persistent(attempt, self.reach.until, self.pause)
+        return persistent(fetch_once, self.network.deadline, self.pause)
 
-    def _once(self, method: str, url: str, body: bytes | None = None, reach: Reach | None = None) -> Page:
+    def _send_once(self, method: str, url: str, body: bytes | None = None, network: NetworkPolicy | None = None) -> Page:
         headers = {
             "accept": "application/vnd.github+json",
             "accept-encoding": "gzip, deflate",
             "user-agent": f"pt-health-detector/{__version__}",  # GitHub answers 403 without one
         }
-        if origin_of(url) == origin_of(self.api):
+        if parse_origin(url) == parse_origin(self.api):
             headers["x-github-api-version"] = "2022-11-28"
             if self.token:
                 headers["authorization"] = f"Bearer {self.token}"
         if body is not None:
             headers["content-type"] = "application/json"
         request = httpx.Request(method, url, headers=headers, content=body)
-        return exchanged(reach or self.reach, request, methods=("GET", "POST"))
+        return send_request(network or self.network, request, methods=("GET", "POST"))
 
-    def _followed(self, url: str) -> bytes:
-        for _ in range(_MOST_HOPS + 1):
-            page = self._once("GET", url)
+    def _fetch_following_redirects(self, url: str) -> bytes:
+        for _ in range(_MAX_REDIRECTS + 1):
+            page = self._send_once("GET", url)
             if page.status not in _REDIRECTS:
-                return page.body if page.status in _OK else self._refuse(page)
-            url = self._target(url, page)
+                return page.body if page.status in _OK else self._raise_refusal(page)
+            url = self._resolve_redirect(url, page)
         raise EdgeError("it redirects in a circle", reason=REDIRECTED)
 
-    def _target(self, url: str, page: Page) -> str:
+    def _resolve_redirect(self, url: str, page: Page) -> str:
         try:
             target = httpx.URL(url).join(page.headers.get("location", ""))
         except httpx.InvalidURL:
@@ -158,31 +158,31 @@ class GitHub:
             raise EdgeError("it redirects out of TLS", reason=REDIRECTED)
         return str(target)
 
-    def _refuse_for_good(self, page: Page) -> NoReturn:
+    def _raise_permanent_refusal(self, page: Page) -> NoReturn:
         """Raise what the refusal means, as one that asking again does not mend."""
         try:
-            self._refuse(page)
+            self._raise_refusal(page)
         except EdgeError as error:
             raise EdgeError(str(error), reason=error.reason) from None
 
-    def _refuse(self, page: Page) -> NoReturn:
+    def _raise_refusal(self, page: Page) -> NoReturn:
         """Raise what GitHub's refusal means; a 403 may be a rate limit, which says when it ends."""
-        error = refused(page, self.clock)
-        said = _message(page, self.token)
+        error = build_status_error(page, self.clock)
+        message = _extract_message(page, self.token)
         if page.status in (_FORBIDDEN, _TOO_MANY) and page.headers.get("x-ratelimit-remaining") == "0":
-            until = _reset(page)
-            ends = f" until {until:%H:%M:%S} UTC" if until else ""
-            raise EdgeError(f"its rate limit is used up{ends}", reason=THROTTLED) from None
-        if page.status == _FORBIDDEN and "rate limit" in said.lower():
+            reset_at = _get_rate_limit_reset(page)
+            suffix = f" until {reset_at:%H:%M:%S} UTC" if reset_at else ""
+            raise EdgeError(f"its rate limit is used up{suffix}", reason=THROTTLED) from None
+        if page.status == _FORBIDDEN and "rate limit" in message.lower():
             raise EdgeError("its secondary rate limit was reached", reason=THROTTLED) from None
         if page.status == _UNPROCESSABLE:
-            raise EdgeError(f"it answered 422: {said or 'not processable'}", reason=UNREADABLE) from None
-        if error.reason in (CREDENTIALS, DENIED) and said:
-            raise EdgeError(f"it answered {page.status}: {said}", reason=error.reason) from None
+            raise EdgeError(f"it answered 422: {message or 'not processable'}", reason=UNREADABLE) from None
+        if error.reason in (CREDENTIALS, DENIED) and message:
+            raise EdgeError(f"it answered {page.status}: {message}", reason=error.reason) from None
         raise error from None
 
 
-def _unbroken(read: Callable[[], T]) -> T:
+def _mark_resets_retryable(read: Callable[[], T]) -> T:
     """Return what is read; raises a connection that broke off as one that asking again may mend: it only reads."""
     try:
         return read()
@@ -195,34 +195,34 @@ def _unbroken(read: Callable[[], T]) -> T:
         ) from None
 
 
-def _json(page: Page) -> Any:
+def _parse_json(page: Page) -> Any:
     try:
         return parse(page.body)
     except DocumentError as error:
         raise EdgeError(f"its answer cannot be read: {error}", reason=NOT_JSON) from None
 
 
-def _list_of(answer: Any, key: str) -> tuple[int, list[Any]]:
+def _extract_list(answer: Any, key: str) -> tuple[int, list[Any]]:
     items, total = answer.get(key), answer.get("total_count")
     if not isinstance(items, list) or not isinstance(total, int):
         raise EdgeError(f"its answer has no list {key!r}", reason=UNREADABLE)
     return total, items
 
 
-_LONGEST_MESSAGE = 200
+_MAX_MESSAGE = 200
 
 
-def _message(page: Page, token: str) -> str:
+def _extract_message(page: Page, token: str) -> str:
     """Return GitHub's own sentence as one line: redacted, and only then cut, so that no head of a token is left."""
     try:
-        said = parse(page.body).get("message")
+        message = parse(page.body).get("message")
     except DocumentError:
         return ""
-    if not isinstance(said, str):
+    if not isinstance(message, str):
         return ""
-    return " ".join(one_line(redacted_text(said, (token,))).split())[:_LONGEST_MESSAGE]
+    return " ".join(one_line(redacted_text(message, (token,))).split())[:_MAX_MESSAGE]
 
 
-def _reset(page: Page) -> datetime | None:
+def _get_rate_limit_reset(page: Page) -> datetime | None:
     text = page.headers.get("x-ratelimit-reset", "")
     return datetime.fromtimestamp(int(text), UTC) if text.isdigit() and len(text) < 12 else None  # noqa: PLR2004 - seconds since 1970 for the next millennia

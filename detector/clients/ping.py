@@ -8,18 +8,18 @@ from __future__ import annotations
 import httpx
 
 from detector import __version__
-from detector.clients.web import exchanged
-from detector.clients.wire import Reach
+from detector.clients.web import send_request
+from detector.clients.wire import NetworkPolicy
 from detector.formats.edge_error import HTTP_STATUS, EdgeError
 
 _OK = range(200, 300)
-_MOST_BYTES = 10_000  # what healthchecks.io keeps of a ping's body
+_MAX_BYTES = 10_000  # what healthchecks.io keeps of a ping's body
 
 
-def ping(reach: Reach, url: str, well: bool, said: str) -> None:
+def send_ping(network: NetworkPolicy, url: str, succeeded: bool, message: str) -> None:
     """Tell the switch how the run ended, with a line that it keeps; raises EdgeError."""
     address = httpx.URL(url)
-    if not well:
+    if not succeeded:
         address = address.copy_with(path=f"{address.path.rstrip('/')}/fail")
     request = httpx.Request(
         "POST",
@@ -28,8 +28,8 @@ def ping(reach: Reach, url: str, well: bool, said: str) -> None:
             "user-agent": f"pt-health-detector/{__version__}",
             "content-type": "text/plain; charset=utf-8",
         },
-        content=said.encode()[:_MOST_BYTES],
+        content=message.encode()[:_MAX_BYTES],
     )
-    page = exchanged(reach, request, methods=("POST",))
+    page = send_request(network, request, methods=("POST",))
     if page.status not in _OK:
         raise EdgeError(f"it answered {page.status}", reason=HTTP_STATUS)

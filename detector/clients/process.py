@@ -14,59 +14,59 @@ from typing import Final
 
 from detector.formats.edge_error import MISSING, TIMEOUT, EdgeError
 
-PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CI")
+INHERITED_ENVIRON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CI")
 """All of the environment that another program is given. No token is among it, so none can be used or shown."""
 
-_ALSO: Final = {
+_ADDED_ENVIRON: Final = {
     "NO_COLOR": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
     "WRANGLER_SEND_METRICS": "false",
     "npm_config_update_notifier": "false",
 }
-_MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class ProcessResult:
     """What a program that ended left: its exit code, and the end of what it printed on either stream."""
 
-    code: int
-    said: str
+    exit_code: int
+    output: str
 
 
-def installed(name: str, environ: Mapping[str, str]) -> bool:
+def is_installed(name: str, environ: Mapping[str, str]) -> bool:
     """Whether a program of that name is on the path."""
     return shutil.which(name, path=environ.get("PATH")) is not None
 
 
-def ran(words: Sequence[str], folder: Path, environ: Mapping[str, str], seconds: float, **more: str) -> Ran:
+def run_program(command: Sequence[str], folder: Path, environ: Mapping[str, str], seconds: float, **extra_environ: str) -> ProcessResult:
     """Run a program in a folder and return what it left; `more` is added to its environment.
 
     Raises EdgeError where it cannot be started, or does not end within `seconds`: then all that it started ends too.
     """
-    given = {name: environ[name] for name in PASSED_ON if name in environ}
+    inherited = {name: environ[name] for name in INHERITED_ENVIRON if name in environ}
     try:
         process = subprocess.Popen(  # noqa: S603 - words of our own, and no shell
-            [shutil.which(words[0], path=environ.get("PATH")) or words[0], *words[1:]],
+            [shutil.which(command[0], path=environ.get("PATH")) or command[0], *command[1:]],
             cwd=folder,
-            env={**given, **_ALSO, **more},
+            env={**inherited, **_ADDED_ENVIRON, **extra_environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     except OSError as error:
-        raise EdgeError(f"{words[0]} cannot be started: {error.strerror}", reason=MISSING) from None
+        raise EdgeError(f"{command[0]} cannot be started: {error.strerror}", reason=MISSING) from None
     try:
-        said, _ = process.communicate(timeout=seconds)
+        output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise EdgeError(f"{words[0]} did not end within {seconds:g} s", reason=TIMEOUT) from None
+        raise EdgeError(f"{command[0]} did not end within {seconds:g} s", reason=TIMEOUT) from None
     finally:
-        _end(process)
-    return Ran(process.returncode, said[-_MOST_BYTES:].decode("utf-8", "replace"))
+        _stop_group(process)
+    return ProcessResult(process.returncode, output[-_MAX_BYTES:].decode("utf-8", "replace"))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _stop_group(process: subprocess.Popen[bytes]) -> None:
     """End the program and all that it started: it leads a group of its own."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -14,86 +14,86 @@ from detector.formats.strict_json import clipped
 from detector.formats.times import text_of
 from detector.schedule.run_list import MOST_LISTED, ListError, Listing, in_order, run_of
 
-_SECOND, _SHORTEST = timedelta(seconds=1), timedelta(minutes=1)
+_SECOND, _SHORTEST_SPAN = timedelta(seconds=1), timedelta(minutes=1)
 _DAY = timedelta(days=1)
 
 
-def _silent(_moment: datetime) -> None:
+def _drop_progress(_moment: datetime) -> None:
     pass
 
 
 @dataclass(slots=True)
-class Runs:
+class WorkflowRuns:
     """Lists a workflow's runs; `workflow` is the name of its file, `tell` hears from when on is being read."""
 
     github: GitHub
     workflow: str
-    tell: Callable[[datetime], None] = _silent
-    _given_up: tuple[str, str] | None = field(default=None, init=False)
+    on_progress: Callable[[datetime], None] = _drop_progress
+    _failure: tuple[str, str] | None = field(default=None, init=False)
 
-    def between(self, start: datetime, end: datetime) -> Listing:
+    def list_between(self, start: datetime, end: datetime) -> Listing:
         """Return the runs created in [start, end]; nothing is raised, `unread` says what is missing and why.
 
         More runs than GitHub lists are asked for day by day, and a day that has more by its halves.
         """
         runs: list[WorkflowRun] = []
         unread: list[UnreadSpan] = []
-        for part in self._read(start.replace(microsecond=0), end.replace(microsecond=0)):
+        for part in self._list_span(start.replace(microsecond=0), end.replace(microsecond=0)):
             if isinstance(part, UnreadSpan):
                 unread.append(part)
             else:
                 runs += part
-        return Listing(in_order(runs), tuple(sorted(unread, key=lambda one: one.start)))
+        return Listing(in_order(runs), tuple(sorted(unread, key=lambda span: span.start)))
 
-    def state(self) -> str:
+    def get_state(self) -> str:
         """Return what GitHub says of the workflow: `active`, `disabled_inactivity`, ...; raises EdgeError."""
         return clipped(str(self.github.get(f"/actions/workflows/{self.workflow}").get("state")))
 
-    def _read(self, start: datetime, end: datetime) -> Iterator[list[WorkflowRun] | UnreadSpan]:
-        if self._given_up:
-            yield UnreadSpan(start, end, *self._given_up)
+    def _list_span(self, start: datetime, end: datetime) -> Iterator[list[WorkflowRun] | UnreadSpan]:
+        if self._failure:
+            yield UnreadSpan(start, end, *self._failure)
             return
-        self.tell(start)
+        self.on_progress(start)
         try:
-            found = self._listed(start, end)
+            parts = self._fetch_span(start, end)
         except EdgeError as error:
             # One fault is enough: the next request would meet the same limit, refusal or deadline.
-            self._given_up = f"GitHub's list of runs from {text_of(start)} on: {error}", error.reason
-            yield UnreadSpan(start, end, *self._given_up)
+            self._failure = f"GitHub's list of runs from {text_of(start)} on: {error}", error.reason
+            yield UnreadSpan(start, end, *self._failure)
             return
         except ListError as error:
             yield UnreadSpan(start, end, f"GitHub's list of runs from {text_of(start)} on: {error}")
             return
-        if found is not None:
-            yield from found
-        elif end - start <= _SHORTEST:
+        if parts is not None:
+            yield from parts
+        elif end - start <= _SHORTEST_SPAN:
             yield UnreadSpan(start, end, f"{MOST_LISTED} runs or more within a minute, at {text_of(start)}")
         else:
-            for part in reversed(list(_parts(start, end))):
-                yield from self._read(*part)
+            for part in reversed(list(_split_span(start, end))):
+                yield from self._list_span(*part)
 
-    def _listed(self, start: datetime, end: datetime) -> list[list[WorkflowRun] | UnreadSpan] | None:
+    def _fetch_span(self, start: datetime, end: datetime) -> list[list[WorkflowRun] | UnreadSpan] | None:
         """Return what was read of a span, or None where it may hold more runs than GitHub lists."""
         items: list[Any] = []
-        most = 0
+        max_total = 0
         params = {"created": f"{text_of(start)}..{text_of(end)}", "exclude_pull_requests": "true"}
-        for total, page in self.github.listed(
+        for total, page in self.github.list_pages(
             f"/actions/workflows/{self.workflow}/runs", "workflow_runs", params
         ):
             if total >= MOST_LISTED:
                 return None
             items += page
-            most = max(most, total)
+            max_total = max(max_total, total)
         runs = in_order(run_of(item) for item in items)
-        if len(runs) != most:
+        if len(runs) != max_total:
             return [
                 list(runs),
-                UnreadSpan(start, end, f"GitHub listed {len(runs)} of {most} runs from {text_of(start)} on"),
+                UnreadSpan(start, end, f"GitHub listed {len(runs)} of {max_total} runs from {text_of(start)} on"),
             ]
         return [list(runs)]
 
 
-def _parts(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _split_span(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Part a span, both ends included, at the midnights of UTC; a day or less in its middle."""
     if end - start < _DAY:
         middle = start + (end - start) // 2

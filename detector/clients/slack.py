@@ -19,89 +19,89 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from detector.clients.slack_faults import answered, as_sent
-from detector.clients.web import Page, asked_to_wait, exchanged
+from detector.clients.slack_faults import build_slack_error, convert_send_error
+from detector.clients.web import Page, parse_retry_after, send_request
 from detector.formats.edge_error import EdgeError, persistent
 
 if TYPE_CHECKING:
-    from detector.clients.wire import Reach
+    from detector.clients.wire import NetworkPolicy
 
 _OK, _TOO_MANY = 200, 429
 # The SDK writes what it cannot send to a log of its own, whose last resort is standard error.
-_SILENT = logging.Logger("pt-health-detector.slack", logging.CRITICAL + 1)
+_SILENT_LOGGER = logging.Logger("pt-health-detector.slack", logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Slack:
     """Posts to Slack within one deadline; raises EdgeError for everything but Slack's own yes."""
 
-    reach: Reach
+    network: NetworkPolicy
     clock: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
 
-    def hook(self, url: str, payload: Mapping[str, Any]) -> None:
+    def send_webhook(self, url: str, payload: Mapping[str, Any]) -> None:
         """Post to an incoming webhook; its yes is status 200 and the body `ok`."""
-        client = _Hook(url, logger=_SILENT, retry_handlers=[])
-        client.reach = self.reach
+        client = _WebhookSender(url, logger=_SILENT_LOGGER, retry_handlers=[])
+        client.network = self.network
 
-        def attempt() -> None:
+        def send_once() -> None:
             answer = client.send_dict(dict(payload))
             if answer.status_code != _OK or answer.body != "ok":
-                raise answered(answer.status_code, str(answer.body), self._wait(answer.headers))
+                raise build_slack_error(answer.status_code, str(answer.body), self._get_wait_sec(answer.headers))
 
-        persistent(attempt, self.reach.until, self.pause)
+        persistent(send_once, self.network.deadline, self.pause)
 
-    def call(self, api: str, token: str, method: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    def send_api_call(self, api: str, token: str, method: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """Call one method of the Web API, such as `chat.postMessage`, and return its answer, which says `ok`."""
-        client = _Web(token, base_url=api, logger=_SILENT, retry_handlers=[])
-        client.reach = self.reach
+        client = _WebApiSender(token, base_url=api, logger=_SILENT_LOGGER, retry_handlers=[])
+        client.network = self.network
 
-        def attempt() -> Mapping[str, Any]:
+        def send_once() -> Mapping[str, Any]:
             try:
-                found = client.api_call(method, json=dict(payload)).data
+                data = client.api_call(method, json=dict(payload)).data
             except SlackApiError as error:
                 response: Any = error.response
-                said = response.get("error", "") if isinstance(response.data, dict) else ""
-                raise answered(response.status_code, str(said), self._wait(response.headers)) from None
-            return found if isinstance(found, dict) else {}
+                error_code = response.get("error", "") if isinstance(response.data, dict) else ""
+                raise build_slack_error(response.status_code, str(error_code), self._get_wait_sec(response.headers)) from None
+            return data if isinstance(data, dict) else {}
 
-        return persistent(attempt, self.reach.until, self.pause)
+        return persistent(send_once, self.network.deadline, self.pause)
 
-    def _wait(self, headers: Mapping[str, str]) -> float | None:
+    def _get_wait_sec(self, headers: Mapping[str, str]) -> float | None:
         page = Page(_TOO_MANY, {name.lower(): str(text) for name, text in headers.items()}, b"")
-        return asked_to_wait(page, self.clock)
+        return parse_retry_after(page, self.clock)
 
 
-class _Hook(WebhookClient):
+class _WebhookSender(WebhookClient):
     """The SDK's client of a webhook; what it sends goes over this wire."""
 
-    reach: Reach
+    network: NetworkPolicy
 
     def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
-        page = _sent(self.reach, url, req)
-        return WebhookResponse(url=url, status_code=page.status, body=_text(page), headers=dict(page.headers))
+        page = _send_sdk_request(self.network, url, req)
+        return WebhookResponse(url=url, status_code=page.status, body=_decode_body(page), headers=dict(page.headers))
 
 
-class _Web(WebClient):
+class _WebApiSender(WebClient):
     """The SDK's client of the Web API; what it sends goes over this wire."""
 
-    reach: Reach
+    network: NetworkPolicy
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-        page = _sent(self.reach, url, req)
-        return {"status": page.status, "headers": dict(page.headers), "body": _text(page)}
+        page = _send_sdk_request(self.network, url, req)
+        return {"status": page.status, "headers": dict(page.headers), "body": _decode_body(page)}
 
 
-def _sent(reach: Reach, url: str, req: Request) -> Page:
+def _send_sdk_request(network: NetworkPolicy, url: str, req: Request) -> Page:
     body = req.data if isinstance(req.data, bytes) else b""
     headers = {**dict(req.header_items()), "accept-encoding": "identity"}
     try:
-        return exchanged(reach, httpx.Request("POST", url, headers=headers, content=body), methods=("POST",))
+        return send_request(network, httpx.Request("POST", url, headers=headers, content=body), methods=("POST",))
     except EdgeError as error:
-        raise as_sent(error) from None
+        raise convert_send_error(error) from None
 
 
-def _text(page: Page) -> str:
+def _decode_body(page: Page) -> str:
     return page.body.decode("utf-8", "replace")
 
 

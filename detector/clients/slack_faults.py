@@ -23,7 +23,7 @@ from detector.formats.edge_error import (
     EdgeError,
 )
 
-_TOO_MANY, _FAULTS = 429, 500
+_TOO_MANY, _SERVER_ERROR = 429, 500
 _REDIRECTS = range(300, 400)
 _CODE = re.compile(r"[a-z][a-z_]{1,50}", re.ASCII)
 _TRANSIENT = ("internal_error", "fatal_error", "service_unavailable", "request_timeout", "rollup_error")
@@ -51,7 +51,7 @@ _REASONS: Mapping[str, str] = {
     ),
 }  # fmt: skip
 # What another form of the same message may mend.
-BLOCKS: Final = (
+INVALID_FORM_CODES: Final = (
     "invalid_blocks", "invalid_blocks_format", "invalid_attachments", "invalid_payload", "too_many_attachments",
     "msg_too_long", "msg_blocks_too_long", "attachment_payload_limit_exceeded",
 )  # fmt: skip
@@ -63,21 +63,21 @@ class SlackError(EdgeError):
     code: str = ""
 
 
-def answered(status: int, said: str, wait_sec: float | None) -> SlackError:
+def build_slack_error(status: int, answer: str, wait_sec: float | None) -> SlackError:
     """Return the error of an answer; of what it said only a code is passed on, never its text."""
-    code = said if _CODE.fullmatch(said) else ""
-    shown = f"it answered {status}" + (
+    code = answer if _CODE.fullmatch(answer) else ""
+    message = f"it answered {status}" + (
         f" ({code})" if code else " and not `ok`" if status < _TOO_MANY else ""
     )
     throttled = status == _TOO_MANY or code in ("ratelimited", "rate_limited", "message_limit_exceeded")
-    mendable = throttled or status >= _FAULTS or code in _TRANSIENT
+    retryable = throttled or status >= _SERVER_ERROR or code in _TRANSIENT
     reason = THROTTLED if throttled else REDIRECTED if status in _REDIRECTS else _REASONS.get(code, REJECTED)
-    error = SlackError(shown, reason=reason, permanent=not mendable, wait_sec=wait_sec if mendable else None)
+    error = SlackError(message, reason=reason, permanent=not retryable, wait_sec=wait_sec if retryable else None)
     error.code = code
     return error
 
 
-def as_sent(error: EdgeError) -> EdgeError:
+def convert_send_error(error: EdgeError) -> EdgeError:
     """Return the error of a wire; what broke off after something was sent may have been taken, and is not repeated."""
     if error.permanent and error.reason in (TIMEOUT, RESET, UNREADABLE):
         return EdgeError(f"{error}; it may have been taken", reason=NO_ANSWER)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from detector.clients.wire import trusted
+from detector.clients.wire import build_tls_context
 from detector.formats.edge_error import (
     LOGIN,
     NO_ANSWER,
@@ -27,15 +27,15 @@ from detector.formats.edge_error import (
 )
 
 if TYPE_CHECKING:
-    from detector.clients.wire import Reach, Wire
+    from detector.clients.wire import NetworkPolicy, Connection
 
 _PERMANENT = 500
-_READY, _YES = 220, (250, 251)
-_HERE = "[127.0.0.1]"  # RFC 5321 4.1.3: what a client without a public name calls itself; the machine's own stays here
+_READY, _ACCEPTED = 220, (250, 251)
+_LOCAL_NAME = "[127.0.0.1]"  # RFC 5321 4.1.3: what a client without a public name calls itself; the machine's own stays here
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class SmtpServer:
     """The server that mail is handed to; `user` is empty where it wants no login."""
 
     host: str
@@ -54,107 +54,107 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class SmtpClient:
     """Hands mail to one server within one deadline; raises EdgeError for everything but the server's yes."""
 
-    reach: Reach
-    server: Server
+    network: NetworkPolicy
+    server: SmtpServer
     pause: Callable[[float], None] = time.sleep
 
     def send(self, envelope: Envelope, mail: bytes) -> None:
         """Hand over one mail; what the server refuses for now is tried again where the deadline allows it."""
-        persistent(lambda: self._attempt(envelope, mail), self.reach.until, self.pause)
+        persistent(lambda: self._send_once(envelope, mail), self.network.deadline, self.pause)
 
-    def _attempt(self, envelope: Envelope, mail: bytes) -> None:
-        client = _Client(self.reach, self.server)
+    def _send_once(self, envelope: Envelope, mail: bytes) -> None:
+        client = _SmtplibClient(self.network, self.server)
         try:
-            with _as_edge_error("its greeting"):
+            with _convert_smtp_errors("its greeting"):
                 code, _ = client.connect(self.server.host, self.server.port)
                 if code != _READY:
                     raise smtplib.SMTPConnectError(code, b"")
                 client.ehlo_or_helo_if_needed()
-            self._secure(client)
-            self._log_in(client)
-            _hand_over(client, envelope, mail)
+            self._start_tls(client)
+            self._send_login(client)
+            _send_mail(client, envelope, mail)
         finally:
             with suppress(EdgeError, OSError):
-                client.end()
+                client.stop()
 
-    def _secure(self, client: _Client) -> None:
+    def _start_tls(self, client: _SmtplibClient) -> None:
         if self.server.tls != "starttls":
             return
         if not client.has_extn("starttls"):
             raise EdgeError("the server offers no STARTTLS, and nothing is sent in clear text", reason=TLS)
-        with _as_edge_error("STARTTLS"):
-            context: Any = _Secured(
-                self.reach, self.server.host
+        with _convert_smtp_errors("STARTTLS"):
+            context: Any = _TlsContext(
+                self.network, self.server.host
             )  # smtplib asks it for nothing but wrap_socket
             client.starttls(context=context)
             client.ehlo()
 
-    def _log_in(self, client: _Client) -> None:
+    def _send_login(self, client: _SmtplibClient) -> None:
         if self.server.user:
-            with _as_edge_error("the login", LOGIN):
+            with _convert_smtp_errors("the login", LOGIN):
                 client.login(self.server.user, self.server.password)
 
 
-def _hand_over(client: _Client, envelope: Envelope, mail: bytes) -> None:
-    with _as_edge_error("the mail"):
-        _expect(client.mail(envelope.sender), "the sender", NOT_ALLOWED)
-        _expect(client.rcpt(envelope.recipient), "the recipient", RECIPIENT)
-    with _as_edge_error("the text of the mail", sent=True):
-        _expect(client.data(mail), "the text of the mail", REJECTED)
+def _send_mail(client: _SmtplibClient, envelope: Envelope, mail: bytes) -> None:
+    with _convert_smtp_errors("the mail"):
+        _check_accepted(client.mail(envelope.sender), "the sender", NOT_ALLOWED)
+        _check_accepted(client.rcpt(envelope.recipient), "the recipient", RECIPIENT)
+    with _convert_smtp_errors("the text of the mail", sent=True):
+        _check_accepted(client.data(mail), "the text of the mail", REJECTED)
 
 
-def _expect(answer: tuple[int, bytes], what: str, reason: str) -> None:
+def _check_accepted(answer: tuple[int, bytes], step: str, reason: str) -> None:
     """Raise what an answer that is no yes comes to; its text is not passed on, for it holds addresses."""
     code = answer[0]
-    if code not in _YES:
+    if code not in _ACCEPTED:
         raise EdgeError(
-            f"the server refused {what} with {code}", reason=reason, permanent=code >= _PERMANENT or code < 0
+            f"the server refused {step} with {code}", reason=reason, permanent=code >= _PERMANENT or code < 0
         )
 
 
 @contextmanager
-def _as_edge_error(what: str, reason: str = REJECTED, sent: bool = False) -> Iterator[None]:
+def _convert_smtp_errors(step: str, reason: str = REJECTED, sent: bool = False) -> Iterator[None]:
     """Turn what smtplib raises into EdgeError; after the text was `sent`, an end without an answer is not repeated."""
     try:
         yield
     except smtplib.SMTPResponseException as error:
         code = error.smtp_code
-        said = f"the server answered {what} with {code}"
-        raise EdgeError(said, reason=reason, permanent=code >= _PERMANENT or code < 0) from None
+        message = f"the server answered {step} with {code}"
+        raise EdgeError(message, reason=reason, permanent=code >= _PERMANENT or code < 0) from None
     except smtplib.SMTPServerDisconnected:
-        raise _broken_off(what, sent) from None
+        raise _build_disconnect_error(step, sent) from None
     except smtplib.SMTPException as error:
-        raise EdgeError(f"{what} failed ({type(error).__name__})", reason=reason) from None
+        raise EdgeError(f"{step} failed ({type(error).__name__})", reason=reason) from None
     except EdgeError as error:
         if sent and error.reason != REJECTED:
             raise EdgeError(f"{error}; it may have been taken", reason=NO_ANSWER) from None
         raise
 
 
-def _broken_off(what: str, sent: bool) -> EdgeError:
+def _build_disconnect_error(step: str, sent: bool) -> EdgeError:
     if sent:
         return EdgeError("the connection broke off after the text; it may have been taken", reason=NO_ANSWER)
-    return EdgeError(f"the server ended the connection at {what}", reason=RESET, permanent=False)
+    return EdgeError(f"the server ended the connection at {step}", reason=RESET, permanent=False)
 
 
-class _Client(smtplib.SMTP):
+class _SmtplibClient(smtplib.SMTP):
     """smtplib's client on a connection of this program's."""
 
-    def __init__(self, reach: Reach, server: Server) -> None:
-        self._reach = reach
+    def __init__(self, network: NetworkPolicy, server: SmtpServer) -> None:
+        self._network = network
         self._server = server
-        super().__init__(local_hostname=_HERE)
+        super().__init__(local_hostname=_LOCAL_NAME)
 
     def _get_socket(self, host: str, port: int, timeout: float | None) -> Any:  # noqa: ARG002 - smtplib's signature
-        wire = self._reach.connect(host, port)
+        connection = self._network.open_connection(host, port)
         if self._server.tls == "tls":
-            wire = wire.secured(trusted(self._reach.ca_file), host)
-        return _Socket(wire)
+            connection = connection.start_tls(build_tls_context(self._network.ca_file), host)
+        return _SocketAdapter(connection)
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Say good-bye where somebody listens, and close the connection in any case."""
         try:
             if self.sock is not None:
@@ -163,41 +163,41 @@ class _Client(smtplib.SMTP):
             self.close()
 
 
-class _Secured:
+class _TlsContext:
     """What smtplib asks of an SSL context, answered by the wire."""
 
-    def __init__(self, reach: Reach, host: str) -> None:
-        self._reach = reach
+    def __init__(self, network: NetworkPolicy, host: str) -> None:
+        self._network = network
         self._host = host
 
-    def wrap_socket(self, sock: _Socket, server_hostname: str = "") -> _Socket:  # noqa: ARG002 - smtplib's signature
-        return _Socket(sock.wire.secured(trusted(self._reach.ca_file), self._host))
+    def wrap_socket(self, sock: _SocketAdapter, server_hostname: str = "") -> _SocketAdapter:  # noqa: ARG002 - smtplib's signature
+        return _SocketAdapter(sock.connection.start_tls(build_tls_context(self._network.ca_file), self._host))
 
 
-class _Socket:
+class _SocketAdapter:
     """What smtplib asks of a socket, answered by the wire: every byte under the total deadline."""
 
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     def sendall(self, data: bytes) -> None:
-        self.wire.write(bytes(data))
+        self.connection.write(bytes(data))
 
     def makefile(self, _mode: str = "rb") -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self.wire))
+        return io.BufferedReader(_IncomingStream(self.connection))
 
     def close(self) -> None:
-        self.wire.close()
+        self.connection.close()
 
 
-class _Incoming(io.RawIOBase):
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+class _IncomingStream(io.RawIOBase):
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._wire.read(len(buffer))
+        data = self._connection.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)

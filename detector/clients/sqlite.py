@@ -21,12 +21,12 @@ from contextlib import closing, contextmanager
 from urllib.parse import quote
 
 from detector.clients.store_file import (
-    IS_LOCKED,
-    IS_NO_DATABASE,
-    PATIENCE_SEC,
-    PAUSE_SEC,
+    LOCKED_MESSAGE,
+    NO_DATABASE_MESSAGE,
+    LOCK_TIMEOUT_SEC,
+    LOCK_RETRY_SEC,
     StoreFile,
-    store_file,
+    open_store_file,
 )
 from detector.formats.edge_error import (
     CORRUPT,
@@ -38,17 +38,17 @@ from detector.formats.edge_error import (
     EdgeError,
 )
 
-Connection = sqlite3.Connection
-LONGEST_HOLD_SEC = 2.0
+StoreConnection = sqlite3.Connection
+MAX_HOLD_SEC = 2.0
 """How long one read may last: a writer without a log waits that long (Python's own patience is 5 s)."""
 _STEPS = 1000  # instructions of SQLite's machine between two looks at the clock
-_LONGEST_VALUE = 1024 * 1024
-_PASSING = ("SQLITE_READONLY_CANTINIT", "SQLITE_READONLY_RECOVERY")
-_MAY = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
-_SAID = {
-    "SQLITE_BUSY": (LOCKED, IS_LOCKED),
+_MAX_VALUE_BYTES = 1024 * 1024
+_TRANSIENT_ERRORS = ("SQLITE_READONLY_CANTINIT", "SQLITE_READONLY_RECOVERY")
+_ALLOWED_ACTIONS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
+_ERRORS = {
+    "SQLITE_BUSY": (LOCKED, LOCKED_MESSAGE),
     "SQLITE_LOCKED": (LOCKED, "a writer holds it locked"),
-    "SQLITE_NOTADB": (CORRUPT, IS_NO_DATABASE),
+    "SQLITE_NOTADB": (CORRUPT, NO_DATABASE_MESSAGE),
     "SQLITE_CORRUPT": (CORRUPT, "the database is corrupt"),
     "SQLITE_INTERRUPT": (TIMEOUT, "it could not be read in time"),
     "SQLITE_TOOBIG": (TOO_LARGE, "a value in it is too large"),
@@ -61,78 +61,78 @@ _SAID = {
 
 
 @contextmanager
-def reading(path: str, seconds: float) -> Iterator[Connection]:
+def open_store(path: str, seconds: float) -> Iterator[StoreConnection]:
     """Open the database at `path` for one read transaction, all of it from one moment.
 
     The connection can select and nothing else, and is interrupted after `seconds` or LONGEST_HOLD_SEC. No file is
     made or left. Raises EdgeError, for what goes wrong inside too.
     """
     try:
-        with store_file(path) as file:
+        with open_store_file(path) as file:
             if file.in_wal_mode:
-                with _wal_of(file, seconds) as connection:
+                with _open_wal(file, seconds) as connection:
                     yield connection
                 return
-        with _connected(file.path, "mode=ro&readonly_shm=1", seconds) as connection:
+        with _open_connection(file.path, "mode=ro&readonly_shm=1", seconds) as connection:
             yield connection
     except sqlite3.Error as error:
-        raise _edge(error) from None
+        raise _convert_error(error) from None
     except OSError as error:
-        raise EdgeError(f"it cannot be read: {_strerror(error)}", reason=UNREADABLE) from None
+        raise EdgeError(f"it cannot be read: {_describe_os_error(error)}", reason=UNREADABLE) from None
 
 
 @contextmanager
-def _wal_of(file: StoreFile, seconds: float) -> Iterator[Connection]:
+def _open_wal(file: StoreFile, seconds: float) -> Iterator[StoreConnection]:
     if file.has_index:
         if not os.path.lexists(f"{file.path}-wal"):
             raise EdgeError("its write-ahead log is gone and its index is not", reason=UNFINISHED)
-        with _connected(file.path, "mode=ro&readonly_shm=1", seconds) as connection:
+        with _open_connection(file.path, "mode=ro&readonly_shm=1", seconds) as connection:
             yield connection
         return
     if file.has_log:
         raise EdgeError("its write-ahead log has lost its index (-shm)", reason=UNFINISHED)
-    before = file.mark
-    with _connected(file.path, "mode=ro&immutable=1", seconds) as connection:
+    fingerprint = file.fingerprint
+    with _open_connection(file.path, "mode=ro&immutable=1", seconds) as connection:
         yield connection
-    if not file.rests(before):
+    if not file.is_at_rest(fingerprint):
         raise EdgeError("a writer came while it was read", reason=LOCKED, permanent=False)
 
 
 @contextmanager
-def _connected(path: str, how: str, seconds: float) -> Iterator[Connection]:
+def _open_connection(path: str, options: str, seconds: float) -> Iterator[StoreConnection]:
     """Connect with every fence up, and begin the one transaction."""
-    uri = f"file://{quote(os.fsencode(path))}?{how}"  # percent-encoded: a `?` in a path adds no parameter
-    end = time.monotonic() + min(seconds, LONGEST_HOLD_SEC)
-    with closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE_SEC, isolation_level=None)) as connection:
+    uri = f"file://{quote(os.fsencode(path))}?{options}"  # percent-encoded: a `?` in a path adds no parameter
+    until = time.monotonic() + min(seconds, MAX_HOLD_SEC)
+    with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT_SEC, isolation_level=None)) as connection:
         for pragma in ("query_only = 1", "trusted_schema = 0", "cell_size_check = 1", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
-        _begin(connection)
-        connection.set_authorizer(_only_reads)
-        connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+        _start_transaction(connection)
+        connection.set_authorizer(_check_action)
+        connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         yield connection
 
 
-def _begin(connection: Connection) -> None:
+def _start_transaction(connection: StoreConnection) -> None:
     """Begin the transaction and read, so that its moment is now.
 
     For an instant after a checkpoint no mark of the log is free that a reader who writes none could stand on.
     """
     connection.execute("BEGIN")
-    until = time.monotonic() + PATIENCE_SEC
+    until = time.monotonic() + LOCK_TIMEOUT_SEC
     while True:
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorname not in _PASSING or time.monotonic() > until:
+            if error.sqlite_errorname not in _TRANSIENT_ERRORS or time.monotonic() > until:
                 raise
         else:
             return
-        time.sleep(PAUSE_SEC)
+        time.sleep(LOCK_RETRY_SEC)
 
 
-def has_row_ids(connection: Connection, quoted_table: str) -> bool:
+def has_row_ids(connection: StoreConnection, quoted_table: str) -> bool:
     """Whether the rows of a table have SQLite's own order; those of a table that was made without it have none."""
     try:
         connection.execute(f"SELECT rowid FROM {quoted_table} LIMIT 0")  # noqa: S608 - quoted by the caller
@@ -141,19 +141,19 @@ def has_row_ids(connection: Connection, quoted_table: str) -> bool:
     return True
 
 
-def _only_reads(action: int, _: str | None, name: str | None, *__: str | None) -> int:
+def _check_action(action: int, _: str | None, name: str | None, *__: str | None) -> int:
     """Allow to select, to read a column and to call a function that loads nothing."""
-    calls = action == sqlite3.SQLITE_FUNCTION and name != "load_extension"
-    return sqlite3.SQLITE_OK if calls or action in _MAY else sqlite3.SQLITE_DENY
+    is_call = action == sqlite3.SQLITE_FUNCTION and name != "load_extension"
+    return sqlite3.SQLITE_OK if is_call or action in _ALLOWED_ACTIONS else sqlite3.SQLITE_DENY
 
 
-def _edge(error: sqlite3.Error) -> EdgeError:
+def _convert_error(error: sqlite3.Error) -> EdgeError:
     name = str(getattr(error, "sqlite_errorname", ""))
-    for known, (reason, said) in _SAID.items():
-        if name.startswith(known):
-            return EdgeError(said, reason=reason, permanent=reason not in (LOCKED, TIMEOUT))
+    for prefix, (reason, message) in _ERRORS.items():
+        if name.startswith(prefix):
+            return EdgeError(message, reason=reason, permanent=reason not in (LOCKED, TIMEOUT))
     return EdgeError(f"SQLite says: {str(error) or name}", reason=UNREADABLE)
 
 
-def _strerror(error: OSError) -> str:
+def _describe_os_error(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from detector.formats.edge_error import CORRUPT, EMPTY, LOCKED, MISSING, UNREADABLE, EdgeError
 
-PATIENCE_SEC = 1.0
-PAUSE_SEC = 0.01
-IS_LOCKED = f"a writer holds it locked for over {PATIENCE_SEC:g} s"
-IS_NO_DATABASE = "it is no SQLite database, or an encrypted one"
-_BESIDE = ("-wal", "-shm", "-journal")
+LOCK_TIMEOUT_SEC = 1.0
+LOCK_RETRY_SEC = 0.01
+LOCKED_MESSAGE = f"a writer holds it locked for over {LOCK_TIMEOUT_SEC:g} s"
+NO_DATABASE_MESSAGE = "it is no SQLite database, or an encrypted one"
+_SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 _MAGIC = b"SQLite format 3\x00"
 _READ_VERSION, _WAL = 19, 2  # the byte of the header that says how it is read, and its value in WAL mode
 # The lock bytes of SQLite's own protocol (os.h): whoever reads passes PENDING and holds a part of SHARED.
@@ -54,61 +54,61 @@ class StoreFile:
         return False
 
     @property
-    def mark(self) -> tuple[int, ...]:
+    def fingerprint(self) -> tuple[int, ...]:
         """Return what changes when the file does."""
-        about = Path(self.path).stat()
-        return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+        file_stat = Path(self.path).stat()
+        return file_stat.st_dev, file_stat.st_ino, file_stat.st_size, file_stat.st_mtime_ns
 
-    def rests(self, mark: tuple[int, ...]) -> bool:
+    def is_at_rest(self, fingerprint: tuple[int, ...]) -> bool:
         """Whether nobody has it open, and nothing changed since the mark."""
-        return not self.has_index and not self.has_log and self.mark == mark
+        return not self.has_index and not self.has_log and self.fingerprint == fingerprint
 
 
 @contextmanager
-def store_file(path: str) -> Iterator[StoreFile]:
+def open_store_file(path: str) -> Iterator[StoreFile]:
     """Open the file as every reader of SQLite does, under its shared lock; a pipe or a device is none."""
-    real = os.path.realpath(path)
+    real_path = os.path.realpath(path)
     try:
-        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(real_path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise EdgeError("there is no such file", reason=MISSING) from None
     try:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
+        file_stat = os.fstat(descriptor)
+        if not stat.S_ISREG(file_stat.st_mode):
             raise EdgeError("it is no regular file", reason=UNREADABLE)
-        if not about.st_size:
+        if not file_stat.st_size:
             raise EdgeError("the file is empty", reason=EMPTY)
         _lock_shared(descriptor)
         header = os.pread(descriptor, 100, 0)
         if not header.startswith(_MAGIC) or len(header) <= _READ_VERSION:
-            raise EdgeError(IS_NO_DATABASE, reason=CORRUPT)
-        _refuse_pipes_beside(real)
-        yield StoreFile(real, header, descriptor)
+            raise EdgeError(NO_DATABASE_MESSAGE, reason=CORRUPT)
+        _check_side_files(real_path)
+        yield StoreFile(real_path, header, descriptor)
     finally:
         # Closing it drops every lock that this process has on the file: never while a connection is open.
         os.close(descriptor)
 
 
-def _refuse_pipes_beside(real: str) -> None:
+def _check_side_files(real_path: str) -> None:
     """Refuse a log or a journal that is no file: SQLite opens it without a word, and a pipe is waited for."""
-    for end in _BESIDE:
+    for suffix in _SIDE_FILE_SUFFIXES:
         with suppress(FileNotFoundError):
-            if not stat.S_ISREG(Path(f"{real}{end}").stat().st_mode):
-                raise EdgeError(f"what lies beside it ({end}) is no regular file", reason=UNREADABLE)
+            if not stat.S_ISREG(Path(f"{real_path}{suffix}").stat().st_mode):
+                raise EdgeError(f"what lies beside it ({suffix}) is no regular file", reason=UNREADABLE)
 
 
 def _lock_shared(descriptor: int) -> None:
     """Take the shared lock in SQLite's order, so that a writer who waits for readers to go is not starved."""
-    until = time.monotonic() + PATIENCE_SEC
+    until = time.monotonic() + LOCK_TIMEOUT_SEC
     while True:
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _PENDING)
             fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
         except (BlockingIOError, PermissionError):
             if time.monotonic() > until:
-                raise EdgeError(IS_LOCKED, reason=LOCKED, permanent=False) from None
+                raise EdgeError(LOCKED_MESSAGE, reason=LOCKED, permanent=False) from None
         else:
             return
         finally:
             fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, _PENDING)
-        time.sleep(PAUSE_SEC)
+        time.sleep(LOCK_RETRY_SEC)

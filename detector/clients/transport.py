@@ -9,7 +9,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from detector.clients.wire import Reach, Wire, trusted
+from detector.clients.wire import NetworkPolicy, Connection, build_tls_context
 from detector.formats.edge_error import PROXY, EdgeError
 
 
@@ -20,15 +20,15 @@ class Transport(httpx.BaseTransport):
     to whom the proxy connects.
     """
 
-    def __init__(self, reach: Reach, socket_path: str | None = None) -> None:
-        self._reach = reach
+    def __init__(self, network: NetworkPolicy, socket_path: str | None = None) -> None:
+        self._network = network
         self._socket_path = socket_path
         self._pool: httpcore.ConnectionPool | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return the answer, its body still to be read; raises EdgeError."""
         url = request.url
-        self._pool = self._pool_for(url)
+        self._pool = self._build_pool(url)
         answer = self._pool.handle_request(
             httpcore.Request(
                 method=request.method,
@@ -39,15 +39,15 @@ class Transport(httpx.BaseTransport):
                 content=request.stream,
             )
         )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer.stream))
+        return httpx.Response(answer.status, headers=answer.headers, stream=_BodyStream(answer.stream))
 
-    def _pool_for(self, url: httpx.URL) -> httpcore.ConnectionPool:
+    def _build_pool(self, url: httpx.URL) -> httpcore.ConnectionPool:
         secure = url.scheme == "https"
         return httpcore.ConnectionPool(
-            ssl_context=trusted(self._reach.ca_file) if secure else None,
-            proxy=_proxy(self._reach.proxies, url.host) if secure else None,
+            ssl_context=build_tls_context(self._network.ca_file) if secure else None,
+            proxy=_choose_proxy(self._network.proxies, url.host) if secure else None,
             uds=self._socket_path,
-            network_backend=_Backend(self._reach),
+            network_backend=_Backend(self._network),
         )
 
     def close(self) -> None:
@@ -56,10 +56,10 @@ class Transport(httpx.BaseTransport):
             self._pool.close()
 
 
-def _proxy(proxies: Any, host: str) -> httpcore.Proxy | None:
-    found = {name.lower(): value for name, value in proxies.items()}
-    text = found.get("https_proxy") or found.get("all_proxy")
-    if not text or _spared(host, found.get("no_proxy", "")):
+def _choose_proxy(proxies: Any, host: str) -> httpcore.Proxy | None:
+    by_name = {name.lower(): value for name, value in proxies.items()}
+    text = by_name.get("https_proxy") or by_name.get("all_proxy")
+    if not text or _is_bypassed(host, by_name.get("no_proxy", "")):
         return None
     try:
         url = httpx.URL(text if "://" in text else f"http://{text}")
@@ -71,13 +71,13 @@ def _proxy(proxies: Any, host: str) -> httpcore.Proxy | None:
     return httpcore.Proxy(f"http://{url.netloc.decode('ascii')}", auth=auth)
 
 
-def _spared(host: str, no_proxy: str) -> bool:
+def _is_bypassed(host: str, no_proxy: str) -> bool:
     """Whether NO_PROXY names the host or a domain above it."""
     names = [name.strip().lower().lstrip(".") for name in no_proxy.split(",")]
     return any(name and (name == "*" or f".{host}".endswith(f".{name}")) for name in names)
 
 
-class _Body(httpx.SyncByteStream):
+class _BodyStream(httpx.SyncByteStream):
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
@@ -91,8 +91,8 @@ class _Body(httpx.SyncByteStream):
 class _Backend(httpcore.NetworkBackend):
     """The program's wire as httpcore asks for it; the deadline takes the place of every timeout."""
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, network: NetworkPolicy) -> None:
+        self._network = network
 
     def connect_tcp(
         self,
@@ -102,7 +102,7 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        return _Stream(self._reach.connect(host, port))
+        return _Stream(self._network.open_connection(host, port))
 
     def connect_unix_socket(
         self,
@@ -110,18 +110,18 @@ class _Backend(httpcore.NetworkBackend):
         timeout: float | None = None,  # noqa: ARG002
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        return _Stream(self._reach.connect_unix(path))
+        return _Stream(self._network.open_unix_connection(path))
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        return self._wire.read(max_bytes)
+        return self._connection.read(max_bytes)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        self._wire.write(buffer)
+        self._connection.write(buffer)
 
     def start_tls(
         self,
@@ -129,10 +129,10 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        return _Stream(self._wire.secured(ssl_context, server_hostname))
+        return _Stream(self._connection.start_tls(ssl_context, server_hostname))
 
     def close(self) -> None:
-        self._wire.close()
+        self._connection.close()
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ARG002
         return None

@@ -14,7 +14,7 @@ import httpcore
 import httpx
 
 from detector.clients.transport import Transport
-from detector.clients.wire import Reach
+from detector.clients.wire import NetworkPolicy
 from detector.formats.edge_error import (
     CREDENTIALS,
     DENIED,
@@ -33,10 +33,10 @@ from detector.formats.edge_error import (
 )
 from detector.formats.strict_json import clipped
 
-MOST_BYTES = 8 * 1024 * 1024
-_PIECE = 64 * 1024
-_MOST_HOPS = 3
-_OK, _REDIRECTS, _TOO_MANY, _FAULTS = range(200, 300), (301, 302, 303, 307, 308), 429, 500
+MAX_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_MAX_REDIRECTS = 3
+_OK, _REDIRECTS, _TOO_MANY, _SERVER_ERROR = range(200, 300), (301, 302, 303, 307, 308), 429, 500
 _REASONS = {401: CREDENTIALS, 403: DENIED, 404: MISSING, 407: DENIED, 410: MISSING, _TOO_MANY: THROTTLED}
 _GZIP_OR_ZLIB = 47  # zlib's window bits: either header is accepted
 
@@ -52,11 +52,11 @@ class Page:
     body: bytes
 
 
-def _never(page: Page) -> bool:  # noqa: ARG001 - what is asked of any page
+def _keep_none(page: Page) -> bool:  # noqa: ARG001 - what is asked of any page
     return False
 
 
-def origin_of(url: str) -> Origin:
+def parse_origin(url: str) -> Origin:
     """Return scheme, host and port: what credentials belong to; raises EdgeError for what is no address."""
     try:
         parsed = httpx.URL(url)
@@ -66,52 +66,52 @@ def origin_of(url: str) -> Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class HttpClient:
     """Reads pages within one deadline; `credentials` holds an `Authorization` header by origin."""
 
-    reach: Reach
+    network: NetworkPolicy
     clock: Callable[[], datetime]
     credentials: Mapping[Origin, str] = field(default_factory=dict)
     pause: Callable[[float], None] = time.sleep
 
-    def get(self, url: str, keeps: Callable[[Page], bool] = _never, socket_path: str | None = None) -> Page:
+    def get(self, url: str, should_keep: Callable[[Page], bool] = _keep_none, socket_path: str | None = None) -> Page:
         """Return the page at `url`; raises EdgeError for every other status than 2xx.
 
         `keeps` may say of a page of any status that it is what was asked for. `socket_path` is that of a unix
         socket, where the server listens on one.
         """
-        return persistent(lambda: self._followed(url, keeps, socket_path), self.reach.until, self.pause)
+        return persistent(lambda: self._fetch_following_redirects(url, should_keep, socket_path), self.network.deadline, self.pause)
 
-    def _followed(self, url: str, keeps: Callable[[Page], bool], socket_path: str | None) -> Page:
-        for _ in range(_MOST_HOPS + 1):
+    def _fetch_following_redirects(self, url: str, should_keep: Callable[[Page], bool], socket_path: str | None) -> Page:
+        for _ in range(_MAX_REDIRECTS + 1):
             headers = {"accept": "application/json", "accept-encoding": "gzip, deflate"}
-            known = self.credentials.get(origin_of(url))
-            if known:
-                headers["authorization"] = known
-            page = exchanged(self.reach, httpx.Request("GET", url, headers=headers), socket_path)
+            credential = self.credentials.get(parse_origin(url))
+            if credential:
+                headers["authorization"] = credential
+            page = send_request(self.network, httpx.Request("GET", url, headers=headers), socket_path)
             if page.status not in _REDIRECTS:
-                return self._accepted(page, keeps)
-            url = _next(url, page)
+                return self._check_status(page, should_keep)
+            url = _resolve_redirect(url, page)
         raise EdgeError("it redirects in a circle", reason=REDIRECTED)
 
-    def _accepted(self, page: Page, keeps: Callable[[Page], bool]) -> Page:
-        if page.status in _OK or keeps(page):
+    def _check_status(self, page: Page, should_keep: Callable[[Page], bool]) -> Page:
+        if page.status in _OK or should_keep(page):
             return page
-        raise refused(page, self.clock)
+        raise build_status_error(page, self.clock)
 
 
-def refused(page: Page, clock: Callable[[], datetime]) -> EdgeError:
+def build_status_error(page: Page, clock: Callable[[], datetime]) -> EdgeError:
     """Return the error of an answer that is no yes; 429 and 5xx may be mended by asking again."""
-    mendable = page.status == _TOO_MANY or page.status >= _FAULTS
+    retryable = page.status == _TOO_MANY or page.status >= _SERVER_ERROR
     return EdgeError(
         f"it answered {page.status}",
         reason=_REASONS.get(page.status, HTTP_STATUS),
-        permanent=not mendable,
-        wait_sec=asked_to_wait(page, clock) if mendable else None,
+        permanent=not retryable,
+        wait_sec=parse_retry_after(page, clock) if retryable else None,
     )
 
 
-def asked_to_wait(page: Page, clock: Callable[[], datetime]) -> float | None:
+def parse_retry_after(page: Page, clock: Callable[[], datetime]) -> float | None:
     """Return the seconds of `Retry-After` (RFC 9110 10.2.3), or None where it says nothing readable."""
     text = page.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
@@ -125,21 +125,21 @@ def asked_to_wait(page: Page, clock: Callable[[], datetime]) -> float | None:
     return max(0.0, (moment - clock()).total_seconds())
 
 
-def _next(url: str, page: Page) -> str:
+def _resolve_redirect(url: str, page: Page) -> str:
     """Return where a redirect leads, which must be the same origin: nothing is asked of another host."""
     try:
         target = httpx.URL(url).join(page.headers.get("location", ""))
-        elsewhere = origin_of(str(target)) != origin_of(url)
+        elsewhere = parse_origin(str(target)) != parse_origin(url)
     except (httpx.InvalidURL, EdgeError):
         raise EdgeError("it redirects to what is no address", reason=REDIRECTED) from None
     if elsewhere:
-        place = clipped(f"{target.scheme}://{target.netloc.decode('ascii', 'replace').rpartition('@')[2]}")
-        raise EdgeError(f"it redirects to {place}, which is not followed", reason=REDIRECTED)
+        target_origin = clipped(f"{target.scheme}://{target.netloc.decode('ascii', 'replace').rpartition('@')[2]}")
+        raise EdgeError(f"it redirects to {target_origin}, which is not followed", reason=REDIRECTED)
     return str(target)
 
 
-def exchanged(
-    reach: Reach,
+def send_request(
+    network: NetworkPolicy,
     request: httpx.Request,
     socket_path: str | None = None,
     methods: tuple[str, ...] = ("GET",),
@@ -151,55 +151,55 @@ def exchanged(
     if request.method not in methods:
         raise EdgeError(f"{request.method} is never sent to a source", reason=FORBIDDEN)
     try:
-        with Transport(reach, socket_path) as transport:
+        with Transport(network, socket_path) as transport:
             response = transport.handle_request(request)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Page(response.status_code, headers, _body(response, headers))
+            return Page(response.status_code, headers, _read_body(response, headers))
     except httpcore.ProxyError as error:
         raise EdgeError(f"the proxy answered {clipped(str(error))}", reason=PROXY) from None
     except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
-        raise _protocol_error(error) from None
+        raise _convert_protocol_error(error) from None
 
 
-def _protocol_error(error: Exception) -> EdgeError:
+def _convert_protocol_error(error: Exception) -> EdgeError:
     text = str(error)
     if "closed" in text or "disconnected" in text or "incomplete" in text:
         return EdgeError("the connection broke off in the middle of the answer", reason=RESET)
     return EdgeError("what it answered is not HTTP", reason=UNREADABLE)
 
 
-def _body(response: httpx.Response, headers: Mapping[str, str]) -> bytes:
+def _read_body(response: httpx.Response, headers: Mapping[str, str]) -> bytes:
     length = headers.get("content-length", "")
-    if length.isdigit() and int(length[:12]) > MOST_BYTES:
-        raise _too_large()
-    pieces = bytearray()
-    for piece in _decoded(response.iter_raw(_PIECE), headers.get("content-encoding", "").strip().lower()):
-        pieces += piece
-        if len(pieces) > MOST_BYTES:
-            raise _too_large()
-    return bytes(pieces)
+    if length.isdigit() and int(length[:12]) > MAX_BYTES:
+        raise _build_too_large_error()
+    body = bytearray()
+    for chunk in _decode_chunks(response.iter_raw(_CHUNK_BYTES), headers.get("content-encoding", "").strip().lower()):
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise _build_too_large_error()
+    return bytes(body)
 
 
-def _decoded(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+def _decode_chunks(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """Yield the body decompressed, no piece of it larger than a little: a bomb is noticed while it is small."""
     if encoding in ("", "identity"):
         yield from raw
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise EdgeError(f"its content encoding {clipped(encoding)!r} was not asked for", reason=ENCODING)
-    unpacked: Any = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+    decompressor: Any = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
     try:
-        for piece in raw:
-            left = piece
-            while left and not unpacked.eof:
-                yield unpacked.decompress(left, _PIECE)
-                left = unpacked.unconsumed_tail
-        yield unpacked.flush()
+        for chunk in raw:
+            rest = chunk
+            while rest and not decompressor.eof:
+                yield decompressor.decompress(rest, _CHUNK_BYTES)
+                rest = decompressor.unconsumed_tail
+        yield decompressor.flush()
     except zlib.error:
         raise EdgeError("its compressed body cannot be unpacked", reason=ENCODING) from None
-    if not unpacked.eof:
+    if not decompressor.eof:
         raise EdgeError("its compressed body ends too early", reason=ENCODING)
 
 
-def _too_large() -> EdgeError:
-    return EdgeError(f"its body is over {MOST_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
+def _build_too_large_error() -> EdgeError:
+    return EdgeError(f"its body is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)

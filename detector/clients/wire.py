@@ -31,7 +31,7 @@ Address = IPv4Address | IPv6Address
 
 # Where a cloud hands its machines their credentials: link-local, and what AWS (IPv6), Alibaba, Azure and
 # Oracle use beside it.
-_NEVER_READ = tuple(
+_FORBIDDEN_NETWORKS = tuple(
     ip_network(text)
     for text in (
         "169.254.0.0/16",
@@ -45,15 +45,15 @@ _NEVER_READ = tuple(
 _NAT64 = ip_network("64:ff9b::/96")
 
 
-def never_read(address: Address) -> bool:
+def is_forbidden_address(address: Address) -> bool:
     """Whether the address is link-local or a cloud's metadata service, however it is written."""
     if isinstance(address, IPv6Address):
-        inside = address.ipv4_mapped or address.sixtofour
-        if inside is None and address in _NAT64:
-            inside = IPv4Address(int(address) & 0xFFFFFFFF)
-        if inside is not None:
-            return never_read(inside)
-    return any(address in network for network in _NEVER_READ)
+        embedded = address.ipv4_mapped or address.sixtofour
+        if embedded is None and address in _NAT64:
+            embedded = IPv4Address(int(address) & 0xFFFFFFFF)
+        if embedded is not None:
+            return is_forbidden_address(embedded)
+    return any(address in network for network in _FORBIDDEN_NETWORKS)
 
 
 class Deadline:
@@ -64,24 +64,24 @@ class Deadline:
         self._clock = clock
         self._end = clock() + seconds
 
-    def remaining(self) -> float:
+    def get_remaining(self) -> float:
         """Return the seconds that are left, 0 or less where none are."""
         return self._end - self._clock()
 
-    def left(self, doing: str) -> float:
+    def check_remaining(self, doing: str) -> float:
         """Return the seconds that are left; raises EdgeError where none are, with what was being done."""
-        left = self.remaining()
-        if left <= 0:
-            raise self.over(doing)
-        return left
+        remaining = self.get_remaining()
+        if remaining <= 0:
+            raise self.build_timeout_error(doing)
+        return remaining
 
-    def over(self, doing: str) -> EdgeError:
+    def build_timeout_error(self, doing: str) -> EdgeError:
         """Return the error of a deadline that passed."""
         return EdgeError(f"no complete answer within {self.seconds:g} s (still {doing})", reason=TIMEOUT)
 
 
 @cache
-def trusted(ca_file: str) -> ssl.SSLContext:
+def build_tls_context(ca_file: str) -> ssl.SSLContext:
     """Return the TLS settings of all clients: verified, 1.2 or newer, the system's authorities and certifi's.
 
     `ca_file` holds more of them, or is empty. Raises EdgeError where it cannot be read.
@@ -100,32 +100,32 @@ def trusted(ca_file: str) -> ssl.SSLContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class NetworkPolicy:
     """What one source may do at the wire: until when, whom it trusts, through which proxies, and to where not."""
 
-    until: Deadline
+    deadline: Deadline
     ca_file: str = ""
     proxies: Mapping[str, str] = field(default_factory=dict)
-    refuses: Callable[[Address], bool] = never_read
+    is_forbidden: Callable[[Address], bool] = is_forbidden_address
     resolve: Callable[..., list[Any]] = socket.getaddrinfo
 
-    def connect(self, host: str, port: int) -> Wire:
+    def open_connection(self, host: str, port: int) -> Connection:
         """Return a connection to the first of the host's addresses that answers; raises EdgeError."""
-        place = f"{host}:{port}"
-        doing = f"connecting to {place}"
-        with _edge(doing, self.until, connecting=True):
-            found = self.resolve(host, port, type=socket.SOCK_STREAM)
+        target = f"{host}:{port}"
+        doing = f"connecting to {target}"
+        with _convert_socket_errors(doing, self.deadline, is_connecting=True):
+            addresses = self.resolve(host, port, type=socket.SOCK_STREAM)
         failure = EdgeError(f"{host} has no address", reason=DNS)
-        for index, (family, kind, protocol, _, address) in enumerate(found):
-            share = self.until.left(doing) / (len(found) - index)
+        for index, (family, kind, protocol, _, address) in enumerate(addresses):
+            share = self.deadline.check_remaining(doing) / (len(addresses) - index)
             sock = socket.socket(family, kind, protocol)
             try:
-                self._check(address[0], place)
+                self._check_address(address[0], target)
                 sock.settimeout(share)
-                with _edge(doing, self.until, connecting=True):
+                with _convert_socket_errors(doing, self.deadline, is_connecting=True):
                     sock.connect(address)
                     peer = sock.getpeername()[0]
-                self._check(peer, place)
+                self._check_address(peer, target)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except EdgeError as error:
                 sock.close()
@@ -133,57 +133,57 @@ class Reach:
                     raise
                 failure = error
             else:
-                return Wire(sock, self.until)
+                return Connection(sock, self.deadline)
         raise failure
 
-    def connect_unix(self, path: str) -> Wire:
+    def open_unix_connection(self, path: str) -> Connection:
         """Return a connection to the socket at `path`; raises EdgeError."""
         doing = f"connecting to {path}"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.settimeout(self.until.left(doing))
-            with _edge(doing, self.until, connecting=True):
+            sock.settimeout(self.deadline.check_remaining(doing))
+            with _convert_socket_errors(doing, self.deadline, is_connecting=True):
                 sock.connect(path)
         except EdgeError:
             sock.close()
             raise
-        return Wire(sock, self.until)
+        return Connection(sock, self.deadline)
 
-    def _check(self, address: str, place: str) -> None:
-        if self.refuses(ip_address(address.partition("%")[0])):
-            raise EdgeError(f"{place} is a link-local or metadata address", reason=FORBIDDEN)
+    def _check_address(self, address: str, target: str) -> None:
+        if self.is_forbidden(ip_address(address.partition("%")[0])):
+            raise EdgeError(f"{target} is a link-local or metadata address", reason=FORBIDDEN)
 
 
-class Wire:
+class Connection:
     """One connected socket, plain or TLS; whatever it does ends at the deadline."""
 
-    def __init__(self, sock: socket.socket, until: Deadline) -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
-        self._until = until
+        self._deadline = deadline
 
-    def read(self, most: int) -> bytes:
+    def read(self, max_bytes: int) -> bytes:
         """Return some bytes, none where the other side has ended; raises EdgeError."""
         doing = "waiting for its answer"
-        with _edge(doing, self._until):
-            self._sock.settimeout(self._until.left(doing))
-            return self._sock.recv(most)
+        with _convert_socket_errors(doing, self._deadline):
+            self._sock.settimeout(self._deadline.check_remaining(doing))
+            return self._sock.recv(max_bytes)
 
     def write(self, data: bytes) -> None:
         """Send all of the bytes; raises EdgeError."""
         doing = "sending the question"
-        with _edge(doing, self._until):
-            self._sock.settimeout(self._until.left(doing))
+        with _convert_socket_errors(doing, self._deadline):
+            self._sock.settimeout(self._deadline.check_remaining(doing))
             self._sock.sendall(data)
 
-    def secured(self, context: ssl.SSLContext, name: str | None) -> Wire:
+    def start_tls(self, context: ssl.SSLContext, name: str | None) -> Connection:
         """Return the same connection under TLS, the other side's certificate verified for `name`."""
         doing = "in the TLS handshake"
         if isinstance(self._sock, ssl.SSLSocket):
             raise EdgeError("TLS inside of TLS is not spoken here", reason=TLS)
         try:
-            with _edge(doing, self._until):
-                self._sock.settimeout(self._until.left(doing))
-                return Wire(context.wrap_socket(self._sock, server_hostname=name), self._until)
+            with _convert_socket_errors(doing, self._deadline):
+                self._sock.settimeout(self._deadline.check_remaining(doing))
+                return Connection(context.wrap_socket(self._sock, server_hostname=name), self._deadline)
         except EdgeError:
             self.close()
             raise
@@ -194,26 +194,26 @@ class Wire:
 
 
 @contextmanager
-def _edge(doing: str, until: Deadline, *, connecting: bool = False) -> Iterator[None]:
+def _convert_socket_errors(doing: str, deadline: Deadline, *, is_connecting: bool = False) -> Iterator[None]:
     """Turn what a socket raises into EdgeError; only a failure to connect may be mended by trying again."""
     try:
         yield
     except OSError as error:
-        raise _named(error, doing, until, mendable=connecting) from None
+        raise _to_external_error(error, doing, deadline, retryable=is_connecting) from None
     except UnicodeError:  # a host name that IDNA cannot encode
         raise EdgeError(f"the name cannot be looked up ({doing})", reason=DNS) from None
 
 
-def _named(error: OSError, doing: str, until: Deadline, mendable: bool) -> EdgeError:
+def _to_external_error(error: OSError, doing: str, deadline: Deadline, retryable: bool) -> EdgeError:
     if isinstance(error, TimeoutError):
-        return until.over(doing)
-    words, reason = next((words, reason) for kind, words, reason in _KINDS if isinstance(error, kind))
+        return deadline.build_timeout_error(doing)
+    template, reason = next((template, reason) for kind, template, reason in _ERROR_KINDS if isinstance(error, kind))
     why = getattr(error, "verify_message", None) or error.strerror or type(error).__name__
     final = reason == TLS or (reason == DNS and error.errno != socket.EAI_AGAIN)
-    return EdgeError(words.format(why=why, doing=doing), reason=reason, permanent=final or not mendable)
+    return EdgeError(template.format(why=why, doing=doing), reason=reason, permanent=final or not retryable)
 
 
-_KINDS: tuple[tuple[type[OSError], str, str], ...] = (
+_ERROR_KINDS: tuple[tuple[type[OSError], str, str], ...] = (
     (socket.gaierror, "the name is not known ({doing})", DNS),
     (ssl.SSLCertVerificationError, "its certificate is not accepted: {why}", TLS),
     (ssl.SSLEOFError, "the connection broke off ({doing})", RESET),

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._source import Ask
+from detector.collectors._source import SourceContext
 from detector.settings import (
     AWS_ACCOUNT,
     AWS_AMBIENT,
@@ -29,13 +29,13 @@ from detector.settings import (
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
     from detector.clients.web import Origin, Page
-    from detector.clients.wire import Reach
+    from detector.clients.wire import NetworkPolicy
 
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class SourceEnvironment:
     """The outside world as the door hands it over: its environment and its clock.
 
     `logs_since` and `logs_missed` are what the previous artifact says of the logs.
@@ -47,57 +47,57 @@ class World:
     logs_missed: bool = False
 
 
-def asked(settings: Settings, world: World) -> Ask:
+def build_source_context(settings: Settings, environment: SourceEnvironment) -> SourceContext:
     """Return what one source is asked with; its deadline begins now."""
-    clients = _Clients(settings, world)
-    return Ask(settings, world.clock, clients.get, clients.aws, world.logs_since, world.logs_missed)
+    clients = _Clients(settings, environment)
+    return SourceContext(settings, environment.clock, clients.get, clients.open_aws, environment.logs_since, environment.logs_missed)
 
 
 class _Clients:
     """The clients of one source. A source that needs none, such as a file, loads no library for them."""
 
-    def __init__(self, settings: Settings, world: World) -> None:
+    def __init__(self, settings: Settings, environment: SourceEnvironment) -> None:
         self._settings = settings
-        self._world = world
+        self._environment = environment
 
     @cached_property
-    def _reach(self) -> Reach:
-        from detector.clients.wire import Deadline, Reach
+    def _network(self) -> NetworkPolicy:
+        from detector.clients.wire import Deadline, NetworkPolicy
 
         seconds = min(self._settings[SOURCE_TIMEOUT_SEC], self._settings[COLLECT_TIMEOUT_SEC])
-        proxies = {name: text for name, text in self._world.environ.items() if name.lower() in _PROXIES}
-        return Reach(Deadline(seconds), self._settings[CA_FILE], proxies)
+        proxies = {name: text for name, text in self._environment.environ.items() if name.lower() in _PROXIES}
+        return NetworkPolicy(Deadline(seconds), self._settings[CA_FILE], proxies)
 
-    def get(self, url: str, *given: Any, **named: Any) -> Page:
+    def get(self, url: str, *args: Any, **kwargs: Any) -> Page:
         """Read one page."""
-        from detector.clients.web import Web
+        from detector.clients.web import HttpClient
 
-        web = Web(self._reach, self._world.clock, _credentials(self._settings))
-        return web.get(url, *given, **named)
+        client = HttpClient(self._network, self._environment.clock, _build_credentials(self._settings))
+        return client.get(url, *args, **kwargs)
 
-    def aws(self) -> Aws:
+    def open_aws(self) -> Aws:
         """Return AWS as this source may read it."""
-        from detector.clients.aws import Aws, Identity
+        from detector.clients.aws import Aws, AwsIdentity
 
         settings = self._settings
-        who = Identity(
+        identity = AwsIdentity(
             profile=settings[AWS_PROFILE],
             ambient=settings[AWS_AMBIENT] == "1",
             region=settings[AWS_REGION],
             account=settings[AWS_ACCOUNT],
         )
-        return Aws(self._reach, who)
+        return Aws(self._network, identity)
 
 
-def _credentials(settings: Settings) -> dict[Origin, str]:
+def _build_credentials(settings: Settings) -> dict[Origin, str]:
     """Return the `Authorization` header of each origin that has one; it is sent there and nowhere else."""
-    from detector.clients.web import origin_of
+    from detector.clients.web import parse_origin
 
-    found: dict[Origin, str] = {}
+    credentials: dict[Origin, str] = {}
     if settings[BOT_STATUS_URL] and settings[BOT_STATUS_TOKEN]:
-        found[origin_of(settings[BOT_STATUS_URL])] = f"Bearer {settings[BOT_STATUS_TOKEN]}"
+        credentials[parse_origin(settings[BOT_STATUS_URL])] = f"Bearer {settings[BOT_STATUS_TOKEN]}"
     if settings[STATUS_URL] and settings[STATUS_TOKEN]:
-        found[origin_of(settings[STATUS_URL])] = f"Bearer {settings[STATUS_TOKEN]}"
+        credentials[parse_origin(settings[STATUS_URL])] = f"Bearer {settings[STATUS_TOKEN]}"
     elif settings[STATUS_URL] and settings[STATUS_USER]:
-        found[origin_of(settings[STATUS_URL])] = f"Basic {encode_basic_auth(settings)}"
-    return found
+        credentials[parse_origin(settings[STATUS_URL])] = f"Basic {encode_basic_auth(settings)}"
+    return credentials

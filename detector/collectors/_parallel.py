@@ -13,8 +13,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from detector.collectors._clients import World, asked
-from detector.collectors._source import Answer, Source
+from detector.collectors._clients import SourceEnvironment, build_source_context
+from detector.collectors._source import Answer, ConfiguredSource
 from detector.formats.edge_error import TIMEOUT, UNREADABLE, EdgeError
 from detector.formats.redaction import redacted_text
 from detector.formats.strict_json import one_line
@@ -22,14 +22,14 @@ from detector.formats.times import text_of
 from detector.settings import COLLECT_TIMEOUT_SEC, SOURCE_TIMEOUT_SEC, Settings, list_secrets
 
 _GRACE_SEC = 0.25  # for a source to say itself what it waited for
-_LONGEST_DETAIL = 300
+_MAX_DETAIL = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class SourceResult:
     """How one source answered: its section where it did, and its entry in `sources`."""
 
-    source: Source
+    source: ConfiguredSource
     elapsed_ms: int
     answer: Answer | None = None
     reason: str | None = None
@@ -48,44 +48,44 @@ class Collected:
         return {**entry, "elapsed_ms": self.elapsed_ms}
 
 
-def side_by_side(sources: Sequence[Source], settings: Settings, world: World) -> Iterator[Collected]:
+def collect_in_parallel(sources: Sequence[ConfiguredSource], settings: Settings, environment: SourceEnvironment) -> Iterator[SourceResult]:
     """Yield every source as it answers, and those that did not at the end; nothing is raised."""
-    began = time.monotonic()
+    started = time.monotonic()
     seconds = min(settings[SOURCE_TIMEOUT_SEC], settings[COLLECT_TIMEOUT_SEC])
-    answers: SimpleQueue[Collected] = SimpleQueue()
+    answers: SimpleQueue[SourceResult] = SimpleQueue()
     for source in sources:
-        Thread(target=_answer, args=(source, settings, world, answers), daemon=True).start()
+        Thread(target=_run_source, args=(source, settings, environment, answers), daemon=True).start()
     waiting = {source.name: source for source in sources}
     while waiting:
-        left = began + seconds + _GRACE_SEC - time.monotonic()
+        remaining = started + seconds + _GRACE_SEC - time.monotonic()
         try:
-            found = answers.get(timeout=max(0.0, left))
+            result = answers.get(timeout=max(0.0, remaining))
         except Empty:
             break
-        del waiting[found.source.name]
-        yield found
+        del waiting[result.source.name]
+        yield result
     for source in waiting.values():
-        yield _failed(source, began, EdgeError(f"no answer within {seconds:g} s", reason=TIMEOUT), settings)
+        yield _build_failure(source, started, EdgeError(f"no answer within {seconds:g} s", reason=TIMEOUT), settings)
 
 
-def _answer(source: Source, settings: Settings, world: World, answers: SimpleQueue[Collected]) -> None:
-    began = time.monotonic()
+def _run_source(source: ConfiguredSource, settings: Settings, environment: SourceEnvironment, answers: SimpleQueue[SourceResult]) -> None:
+    started = time.monotonic()
     try:
-        answer = source.read(asked(settings, world))
-        found = Collected(source, _since(began), answer, detail=answer.note)
+        answer = source.read(build_source_context(settings, environment))
+        result = SourceResult(source, _compute_elapsed_ms(started), answer, detail=answer.note)
     except EdgeError as error:
-        found = _failed(source, began, error, settings)
+        result = _build_failure(source, started, error, settings)
     except Exception as error:  # noqa: BLE001 - the one place where a broken collector becomes data
-        broken = EdgeError(f"the collector itself failed ({type(error).__name__})", reason=UNREADABLE)
-        found = _failed(source, began, broken, settings)
-    answers.put(found)
+        failure = EdgeError(f"the collector itself failed ({type(error).__name__})", reason=UNREADABLE)
+        result = _build_failure(source, started, failure, settings)
+    answers.put(result)
 
 
-def _failed(source: Source, began: float, error: EdgeError, settings: Settings) -> Collected:
-    said = one_line(redacted_text(str(error), list_secrets(settings)))
-    detail = said if len(said) <= _LONGEST_DETAIL else said[: _LONGEST_DETAIL - 1] + "…"
-    return Collected(source, _since(began), None, error.reason, detail)
+def _build_failure(source: ConfiguredSource, started: float, error: EdgeError, settings: Settings) -> SourceResult:
+    message = one_line(redacted_text(str(error), list_secrets(settings)))
+    detail = message if len(message) <= _MAX_DETAIL else message[: _MAX_DETAIL - 1] + "…"
+    return SourceResult(source, _compute_elapsed_ms(started), None, error.reason, detail)
 
 
-def _since(began: float) -> int:
-    return round((time.monotonic() - began) * 1000)
+def _compute_elapsed_ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

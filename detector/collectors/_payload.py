@@ -15,15 +15,15 @@ from detector.settings import SOURCE_STALE_SEC, Settings
 if TYPE_CHECKING:
     from detector.clients.web import Page
 
-_LONGEST_AGE = 9  # digits of an Age header
+_MAX_AGE_DIGITS = 9  # digits of an Age header
 
 
-def section_of(data: bytes, name: str, content_type: str = "") -> Any:
+def parse_section(data: bytes, name: str, content_type: str = "") -> Any:
     """Return the JSON value of a body, of a kind that the section may have; raises EdgeError."""
-    return checked(parsed(data, content_type), name)
+    return check_section(parse_body(data, content_type), name)
 
 
-def parsed(data: bytes, content_type: str = "") -> Any:
+def parse_body(data: bytes, content_type: str = "") -> Any:
     """Return the JSON value of a body; raises EdgeError for what is empty, a page for people, or not JSON."""
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
@@ -36,7 +36,7 @@ def parsed(data: bytes, content_type: str = "") -> Any:
         raise EdgeError(f"it answered with what is not JSON: {error}", reason=NOT_JSON) from None
 
 
-def checked(value: Any, name: str) -> Any:
+def check_section(value: Any, name: str) -> Any:
     """Return the value where the section may be of its kind and depth; raises EdgeError."""
     kinds, _ = SECTIONS[name]
     if not isinstance(value, kinds):
@@ -54,27 +54,27 @@ def checked(value: Any, name: str) -> Any:
     raise EdgeError(f"it is nested over {MAX_DEPTH - 1} deep", reason=NOT_JSON)
 
 
-def own_time(value: Any, keys: Iterable[str], zone: tzinfo | None = None) -> datetime | None:
+def extract_time(value: Any, keys: Iterable[str], zone: tzinfo | None = None) -> datetime | None:
     """Return when the payload says that it was made: the first of the keys that holds a time."""
     for key in keys if isinstance(value, dict) else ():
-        found = value.get(key)
+        timestamp = value.get(key)
         try:
-            if isinstance(found, str):
-                return parse_rfc3339(found.strip(), zone)
-            if isinstance(found, int | float) and not isinstance(found, bool):
-                return parse_epoch(found)
+            if isinstance(timestamp, str):
+                return parse_rfc3339(timestamp.strip(), zone)
+            if isinstance(timestamp, int | float) and not isinstance(timestamp, bool):
+                return parse_epoch(timestamp)
         except TimeError:
             continue
     return None
 
 
-def age_of(page: Page) -> float:
+def get_cache_age_sec(page: Page) -> float:
     """Return the seconds that a cache says it kept the page (RFC 9111 5.1, `Age`), 0 where none says so."""
     text = page.headers.get("age", "").strip()
-    return float(text[:_LONGEST_AGE]) if text.isascii() and text.isdigit() else 0.0
+    return float(text[:_MAX_AGE_DIGITS]) if text.isascii() and text.isdigit() else 0.0
 
 
-def fresh(as_of: datetime, now: datetime, settings: Settings, why: str) -> datetime:
+def check_fresh(as_of: datetime, now: datetime, settings: Settings, why: str) -> datetime:
     """Return `as_of` where it is not too old; raises EdgeError with whose word that is."""
     age, limit = now - as_of, settings[SOURCE_STALE_SEC]
     if age > timedelta(seconds=limit):

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from detector.clients.web import Page
 
 
-class Get(Protocol):
+class GetPage(Protocol):
     """Reads one page over HTTP within the source's deadline; raises EdgeError."""
 
     def __call__(
-        self, url: str, keeps: Callable[[Page], bool] = ..., socket_path: str | None = ...
+        self, url: str, should_keep: Callable[[Page], bool] = ..., socket_path: str | None = ...
     ) -> Page: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SourceContext:
     """With what a source is asked: the settings, its clients, the clock, and since when lines are wanted.
 
     `logs_since` is the time of the last evaluation that saw the logs, None where there was none.
@@ -35,8 +35,8 @@ class Ask:
 
     settings: Settings
     clock: Callable[[], datetime]
-    get: Get
-    aws: Callable[[], Aws]
+    get_page: GetPage
+    open_aws: Callable[[], Aws]
     logs_since: datetime | None = None
     logs_missed: bool = False
 
@@ -51,7 +51,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ConfiguredSource:
     """One configured source: the section that it fills, the setting and the place that it is read from.
 
     `host` is the setting that decides which host is asked, where that is another one.
@@ -59,13 +59,13 @@ class Source:
 
     name: str
     setting: Setting[Any]
-    place: str
-    read: Callable[[Ask], Answer]
+    location: str
+    read: Callable[[SourceContext], Answer]
     host: Setting[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class SourceOption:
     """A section that a collector can fill: the settings that it takes, and what it would add.
 
     The first of `settings` switches it on.
@@ -73,29 +73,29 @@ class Offer:
 
     section: str
     settings: tuple[Setting[Any], ...]
-    adds: str
+    description: str
 
 
 class Collector(Protocol):
     """A collector's file as the walk finds it."""
 
-    OFFERS: tuple[Offer, ...]
+    OPTIONS: tuple[SourceOption, ...]
 
-    def sources(self, settings: Settings) -> Iterator[Source]:
+    def build_sources(self, settings: Settings) -> Iterator[ConfiguredSource]:
         """Yield the sources that the settings switch on."""
 
 
-def shown(url: str) -> str:
+def strip_query(url: str) -> str:
     """Return an address for people: without its query, which may hold a token."""
     return url.partition("?")[0].partition("#")[0]
 
 
-def origin(url: str) -> str:
+def format_origin(url: str) -> str:
     """Return scheme, host and port of an address."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def picked(item: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+def filter_keys(item: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     """Return the named keys of an object; what nobody judges is not collected, and cannot leak."""
     return {key: item[key] for key in keys if key in item}

@@ -15,31 +15,31 @@ from detector.formats.edge_error import SCHEMA, TOO_LARGE, EdgeError
 from detector.formats.strict_json import clipped
 
 if TYPE_CHECKING:
-    from detector.clients.sqlite import Connection
+    from detector.clients.sqlite import StoreConnection
 
 NEWEST_ROWS = 500
-MOST_ROWS = 5000
-MOST_BYTES = 4 * 1024 * 1024
-_MOST_NAMED = 12
-_MOST_WORDS = 200
-_ROW_OF = {POSITION_STATE: StoredPosition, TRADES: Trade}
+MAX_ROWS = 5000
+MAX_BYTES = 4 * 1024 * 1024
+_MAX_NAMED = 12
+_MAX_STATES = 200
+_ROW_CLASSES = {POSITION_STATE: StoredPosition, TRADES: Trade}
 # Of each list the columns without which a row says nothing: one of every group must be there.
-_NEEDED = {
+_REQUIRED_COLUMNS = {
     POSITION_STATE: (("symbol", "con_id", "trade_id"), ("is_open", "quantity")),
     TRADES: (("trade_id",), ("is_open", "status", "closed_at")),
 }
-Row = dict[str, Any]
-Columns = Mapping[str, Sequence[str]]
+TableRow = dict[str, Any]
+ColumnNames = Mapping[str, Sequence[str]]
 
 
 class Store:
     """One open store: its tables by name, what was read of them so far, and what could not be."""
 
-    def __init__(self, connection: Connection, columns: StoreColumns) -> None:
+    def __init__(self, connection: StoreConnection, columns: StoreColumns) -> None:
         self._connection = connection
-        self._names = columns
-        found = connection.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')")
-        self._kinds = {name: kind for name, kind in found if not name.startswith("sqlite_")}
+        self._column_aliases = columns
+        tables = connection.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')")
+        self._kinds = {name: kind for name, kind in tables if not name.startswith("sqlite_")}
         self._bytes = 0
         self._left_out: dict[str, None] = {}
         self._cut: list[str] = []
@@ -47,156 +47,156 @@ class Store:
     @property
     def note(self) -> str | None:
         """What was left out, as no JSON can hold it or the table has no order; None where nothing was."""
-        odd = f"left out, as no JSON holds it: {_some(tuple(self._left_out))}" if self._left_out else None
-        cut = f"left out, as it has over {MOST_ROWS} and no order: its rows that are closed, of {_some(self._cut)}"
-        return "; ".join(one for one in (odd, cut if self._cut else None) if one) or None
+        unsupported = f"left out, as no JSON holds it: {_format_names(tuple(self._left_out))}" if self._left_out else None
+        cut = f"left out, as it has over {MAX_ROWS} and no order: its rows that are closed, of {_format_names(self._cut)}"
+        return "; ".join(part for part in (unsupported, cut if self._cut else None) if part) or None
 
-    def rows(self, table: StoreTable) -> list[Row]:
+    def read_rows(self, table: StoreTable) -> list[TableRow]:
         """Return the rows of one list, oldest first: the newest, and all that may be open; ends beside their trades."""
-        there_are = self._there_are(table.table)
-        columns = self._columns(table, there_are)
-        chosen = _chosen(columns, there_are, (table.joined.key,) if table.joined else ())
-        found = self._newest(table.table, chosen, columns)
+        actual = self._list_actual_columns(table.table)
+        columns = self._match_columns(table, actual)
+        select_list = _format_select_list(columns, actual, (table.joined.key,) if table.joined else ())
+        rows = self._read_newest(table.table, select_list, columns)
         if table.joined is None:
-            return found
-        return _completed(found, self._others(table, table.joined, found), table.joined)
+            return rows
+        return _merge_joined(rows, self._read_joined(table, table.joined, rows), table.joined)
 
-    def _newest(self, table: str, chosen: str, columns: Columns) -> list[Row]:
-        start = f"SELECT {chosen} FROM {_quoted(table)}"  # noqa: S608 - names of the profile, quoted
+    def _read_newest(self, table: str, select_list: str, columns: ColumnNames) -> list[TableRow]:
+        start = f"SELECT {select_list} FROM {_escape_name(table)}"  # noqa: S608 - names of the profile, quoted
         ordered = self._has_row_ids(table)
         if not ordered and not self._is_long(table):
-            return self._made(table, start, ())
-        words, values = self._may_be_open(table, columns)
+            return self._fetch_rows(table, start, ())
+        condition, values = self._build_open_filter(table, columns)
         if not ordered:
             self._cut.append(table)
-            return self._made(table, f"{start} WHERE {words} LIMIT {MOST_ROWS + 1}", values)
-        newest = f"FROM {_quoted(table)} ORDER BY rowid DESC LIMIT {NEWEST_ROWS}"
-        older = f"{start} WHERE {words} AND rowid NOT IN (SELECT rowid {newest})"
+            return self._fetch_rows(table, f"{start} WHERE {condition} LIMIT {MAX_ROWS + 1}", values)
+        newest = f"FROM {_escape_name(table)} ORDER BY rowid DESC LIMIT {NEWEST_ROWS}"
+        older = f"{start} WHERE {condition} AND rowid NOT IN (SELECT rowid {newest})"
         return [
-            *self._made(table, f"{older} ORDER BY rowid LIMIT {MOST_ROWS + 1}", values),
-            *self._made(table, f"SELECT {chosen} {newest}", ())[::-1],
+            *self._fetch_rows(table, f"{older} ORDER BY rowid LIMIT {MAX_ROWS + 1}", values),
+            *self._fetch_rows(table, f"SELECT {select_list} {newest}", ())[::-1],
         ]
 
-    def _others(self, table: StoreTable, joined: JoinedTable, rows: Sequence[Row]) -> list[Row]:
-        there_are = self._there_are(joined.table)
-        if joined.on.casefold() not in there_are:
-            _missing(joined.table, [joined.on], there_are)
-        chosen = _chosen(self._found(table.name, there_are), there_are, (joined.on,))
+    def _read_joined(self, table: StoreTable, joined: JoinedTable, rows: Sequence[TableRow]) -> list[TableRow]:
+        actual = self._list_actual_columns(joined.table)
+        if joined.on.casefold() not in actual:
+            _raise_missing_column(joined.table, [joined.on], actual)
+        select_list = _format_select_list(self._find_columns(table.name, actual), actual, (joined.on,))
         keys = list(dict.fromkeys(row[joined.key] for row in rows if row.get(joined.key) is not None))
-        made: list[Row] = []
+        joined_rows: list[TableRow] = []
         for first in range(0, len(keys), NEWEST_ROWS):
-            part = keys[first : first + NEWEST_ROWS]
-            statement = f"SELECT {chosen} FROM {_quoted(joined.table)}"  # noqa: S608 - names of the profile, quoted
-            wanted = f"WHERE {_quoted(there_are[joined.on.casefold()])} IN ({', '.join('?' * len(part))})"
-            made += self._made(joined.table, f"{statement} {wanted} LIMIT {MOST_ROWS + 1}", part)
-        return made
+            chunk = keys[first : first + NEWEST_ROWS]
+            statement = f"SELECT {select_list} FROM {_escape_name(joined.table)}"  # noqa: S608 - names of the profile, quoted
+            condition = f"WHERE {_escape_name(actual[joined.on.casefold()])} IN ({', '.join('?' * len(chunk))})"
+            joined_rows += self._fetch_rows(joined.table, f"{statement} {condition} LIMIT {MAX_ROWS + 1}", chunk)
+        return joined_rows
 
-    def _there_are(self, table: str) -> dict[str, str]:
+    def _list_actual_columns(self, table: str) -> dict[str, str]:
         """Return the table's columns by their names without case; raises EdgeError where there is no such table."""
         if table not in self._kinds:
-            there = _some(sorted(self._kinds)) or "none"
-            raise EdgeError(f"it has no table {clipped(table)!r} (there are: {there})", reason=SCHEMA)
-        about = self._connection.execute(f"SELECT * FROM {_quoted(table)} LIMIT 0").description  # noqa: S608 - names of the profile, quoted
-        return {column[0].casefold(): column[0] for column in about}
+            tables = _format_names(sorted(self._kinds)) or "none"
+            raise EdgeError(f"it has no table {clipped(table)!r} (there are: {tables})", reason=SCHEMA)
+        description = self._connection.execute(f"SELECT * FROM {_escape_name(table)} LIMIT 0").description  # noqa: S608 - names of the profile, quoted
+        return {column[0].casefold(): column[0] for column in description}
 
-    def _columns(self, table: StoreTable, there_are: Mapping[str, str]) -> Columns:
+    def _match_columns(self, table: StoreTable, actual: Mapping[str, str]) -> ColumnNames:
         """Return our columns with their names in the table; raises EdgeError where a row would say nothing."""
-        found = self._found(table.name, there_are)
-        for group in _NEEDED[table.name]:
-            if not found.keys() & set(group):
-                names = self._names.get(table.name, {})
-                wanted = [one for column in group for one in names.get(column, (column,))]
-                _missing(table.table, wanted, there_are)
-        if table.joined is not None and table.joined.key.casefold() not in there_are:
-            _missing(table.table, [table.joined.key], there_are)
-        return found
+        columns = self._find_columns(table.name, actual)
+        for group in _REQUIRED_COLUMNS[table.name]:
+            if not columns.keys() & set(group):
+                aliases = self._column_aliases.get(table.name, {})
+                expected = [alias for column in group for alias in aliases.get(column, (column,))]
+                _raise_missing_column(table.table, expected, actual)
+        if table.joined is not None and table.joined.key.casefold() not in actual:
+            _raise_missing_column(table.table, [table.joined.key], actual)
+        return columns
 
-    def _found(self, name: str, there_are: Mapping[str, str]) -> Columns:
-        names = self._names.get(name, {})
-        found = {
-            column: [one for one in names.get(column, (column,)) if one.casefold() in there_are]
-            for column in get_columns(_ROW_OF[name])
+    def _find_columns(self, name: str, actual: Mapping[str, str]) -> ColumnNames:
+        aliases = self._column_aliases.get(name, {})
+        columns = {
+            column: [alias for alias in aliases.get(column, (column,)) if alias.casefold() in actual]
+            for column in get_columns(_ROW_CLASSES[name])
         }
-        return {column: there for column, there in found.items() if there}
+        return {column: present for column, present in columns.items() if present}
 
     def _has_row_ids(self, table: str) -> bool:
         """Whether its rows have an order; a view has none, nor a table that was made without."""
         from detector.clients.sqlite import has_row_ids
 
-        return bool(self._kinds[table] == "table") and has_row_ids(self._connection, _quoted(table))
+        return bool(self._kinds[table] == "table") and has_row_ids(self._connection, _escape_name(table))
 
     def _is_long(self, table: str) -> bool:
-        rows = f"SELECT 1 FROM {_quoted(table)} LIMIT {MOST_ROWS + 1}"  # noqa: S608 - names of the profile, quoted
+        rows = f"SELECT 1 FROM {_escape_name(table)} LIMIT {MAX_ROWS + 1}"  # noqa: S608 - names of the profile, quoted
         (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()  # noqa: S608 - names of the profile, quoted
-        return bool(count > MOST_ROWS)
+        return bool(count > MAX_ROWS)
 
-    def _may_be_open(self, table: str, columns: Columns) -> tuple[str, list[Any]]:
+    def _build_open_filter(self, table: str, columns: ColumnNames) -> tuple[str, list[Any]]:
         """Return the condition under which a row may be open, and its values: what says nothing may be."""
-        column = next(one for one in ("is_open", "status", "closed_at", "quantity") if one in columns)
-        quoted = [_quoted(own) for own in columns[column]]
+        column = next(name for name in ("is_open", "status", "closed_at", "quantity") if name in columns)
+        quoted = [_escape_name(name) for name in columns[column]]
         if column == "closed_at":
-            return " AND ".join(f"{one} IS NULL" for one in quoted), []
+            return " AND ".join(f"{name} IS NULL" for name in quoted), []
         if column != "status":
             return f"coalesce({', '.join([*quoted, 'NULL'])}, 1) NOT IN (0, '0')", []
-        words = self._connection.execute(f"SELECT DISTINCT {quoted[0]} FROM {_quoted(table)}").fetchall()  # noqa: S608 - names of the profile, quoted
-        over = [word for (word,) in words if isinstance(word, str) and Trade(status=word).is_effectively_open is False]
-        del over[_MOST_WORDS:]
-        marks = ", ".join("?" * len(over))
-        return f"({quoted[0]} IS NULL OR {quoted[0]} NOT IN ({marks}))", over
+        states = self._connection.execute(f"SELECT DISTINCT {quoted[0]} FROM {_escape_name(table)}").fetchall()  # noqa: S608 - names of the profile, quoted
+        closed_states = [state for (state,) in states if isinstance(state, str) and Trade(status=state).is_effectively_open is False]
+        del closed_states[_MAX_STATES:]
+        marks = ", ".join("?" * len(closed_states))
+        return f"({quoted[0]} IS NULL OR {quoted[0]} NOT IN ({marks}))", closed_states
 
-    def _made(self, table: str, statement: str, values: Sequence[Any]) -> list[Row]:
+    def _fetch_rows(self, table: str, statement: str, values: Sequence[Any]) -> list[TableRow]:
         cursor = self._connection.execute(statement, values)
         names = [column[0] for column in cursor.description]
-        made: list[Row] = []
-        for values_of in cursor:
-            made.append(self._row(table, names, values_of))
-            if len(made) > MOST_ROWS:
+        rows: list[TableRow] = []
+        for row_values in cursor:
+            rows.append(self._build_row(table, names, row_values))
+            if len(rows) > MAX_ROWS:
                 raise EdgeError(
-                    f"its table {clipped(table)!r} has over {MOST_ROWS} rows that may be open",
+                    f"its table {clipped(table)!r} has over {MAX_ROWS} rows that may be open",
                     reason=TOO_LARGE,
                 )
-        return made
+        return rows
 
-    def _row(self, table: str, names: Sequence[str], values: Sequence[Any]) -> Row:
-        row: Row = {}
+    def _build_row(self, table: str, names: Sequence[str], values: Sequence[Any]) -> TableRow:
+        row: TableRow = {}
         for name, value in zip(names, values, strict=True):
             if isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value)):
                 self._left_out[f"{table}.{name}"] = None
             else:
                 row[name] = value
                 self._bytes += len(name) + (len(value) if isinstance(value, str) else 8)
-        if self._bytes > MOST_BYTES:
-            raise EdgeError(f"what it holds is over {MOST_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
+        if self._bytes > MAX_BYTES:
+            raise EdgeError(f"what it holds is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
         return row
 
 
-def _chosen(columns: Columns, there_are: Mapping[str, str], more: Sequence[str]) -> str:
+def _format_select_list(columns: ColumnNames, actual: Mapping[str, str], extra: Sequence[str]) -> str:
     """Return what is selected, each under the name by which the reader knows it; what nobody judges stays there."""
-    names = dict.fromkeys([*(one for there in columns.values() for one in there), *more])
-    return ", ".join(f"{_quoted(there_are[one.casefold()])} AS {_quoted(one)}" for one in names)
+    names = dict.fromkeys([*(name for aliases in columns.values() for name in aliases), *extra])
+    return ", ".join(f"{_escape_name(actual[name.casefold()])} AS {_escape_name(name)}" for name in names)
 
 
-def _missing(table: str, wanted: Sequence[str], there_are: Mapping[str, str]) -> NoReturn:
+def _raise_missing_column(table: str, expected: Sequence[str], actual: Mapping[str, str]) -> NoReturn:
     raise EdgeError(
-        f"its table {clipped(table)!r} has no column {_some(wanted)} (there are: {_some(list(there_are.values()))})",
+        f"its table {clipped(table)!r} has no column {_format_names(expected)} (there are: {_format_names(list(actual.values()))})",
         reason=SCHEMA,
     )
 
 
-def _completed(rows: Sequence[Row], others: Sequence[Row], joined: JoinedTable) -> list[Row]:
+def _merge_joined(rows: Sequence[TableRow], joined_rows: Sequence[TableRow], joined: JoinedTable) -> list[TableRow]:
     """Return each row with what it lacks itself out of its other row, the latest one where there are several."""
-    latest = {other.get(joined.on): other for other in others}
-    made = []
+    latest = {joined_row.get(joined.on): joined_row for joined_row in joined_rows}
+    merged = []
     for row in rows:
-        other = latest.get(row.get(joined.key), {})
-        made.append({**row, **{name: value for name, value in other.items() if row.get(name) is None}})
-    return made
+        joined_row = latest.get(row.get(joined.key), {})
+        merged.append({**row, **{name: value for name, value in joined_row.items() if row.get(name) is None}})
+    return merged
 
 
-def _quoted(name: str) -> str:
+def _escape_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(clipped(name) for name in names[:_MOST_NAMED])
-    return f"{shown}, …" if len(names) > _MOST_NAMED else shown
+def _format_names(names: Sequence[str]) -> str:
+    text = ", ".join(clipped(name) for name in names[:_MAX_NAMED])
+    return f"{text}, …" if len(names) > _MAX_NAMED else text

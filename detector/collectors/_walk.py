@@ -9,12 +9,12 @@ from pkgutil import iter_modules
 from typing import cast
 
 from detector import collectors
-from detector.collectors._source import Collector, Offer, Source
+from detector.collectors._source import Collector, SourceOption, ConfiguredSource
 from detector.settings import SECTIONS_FROM, SOURCES_OFF, Settings
 
 
 @cache
-def all_collectors() -> tuple[Collector, ...]:
+def list_collectors() -> tuple[Collector, ...]:
     """Return every collector's file in the order of their names."""
     names = sorted(
         entry.name for entry in iter_modules(collectors.__path__) if not entry.name.startswith("_")
@@ -22,38 +22,38 @@ def all_collectors() -> tuple[Collector, ...]:
     return tuple(cast("Collector", import_module(f"{collectors.__name__}.{name}")) for name in names)
 
 
-def configured(settings: Settings) -> tuple[Source, ...]:
+def list_configured_sources(settings: Settings) -> tuple[ConfiguredSource, ...]:
     """Return the sources that the settings switch on, those without that AEGIS_PT_SOURCES_OFF names."""
     off = settings[SOURCES_OFF]
-    return tuple(source for source in _all(settings) if source.name not in off)
+    return tuple(source for source in _iter_sources(settings) if source.name not in off)
 
 
-def _all(settings: Settings) -> Iterator[Source]:
-    for collector in all_collectors():
-        yield from collector.sources(settings)
+def _iter_sources(settings: Settings) -> Iterator[ConfiguredSource]:
+    for collector in list_collectors():
+        yield from collector.build_sources(settings)
 
 
-def faults(settings: Settings) -> Iterator[str]:
+def find_source_conflicts(settings: Settings) -> Iterator[str]:
     """Yield a sentence for every two settings that contradict each other."""
-    for collector in all_collectors():
-        yield from getattr(collector, "faults", lambda _: ())(settings)
-    first: dict[str, Source] = {}
-    for source in _all(settings):
-        other = first.setdefault(source.name, source)
-        if other is not source:
-            both = " and ".join(dict.fromkeys((other.setting.name, source.setting.name)))
+    for collector in list_collectors():
+        yield from getattr(collector, "find_conflicts", lambda _: ())(settings)
+    first_by_section: dict[str, ConfiguredSource] = {}
+    for source in _iter_sources(settings):
+        first_source = first_by_section.setdefault(source.name, source)
+        if first_source is not source:
+            both = " and ".join(dict.fromkeys((first_source.setting.name, source.setting.name)))
             yield f"{both}: section {source.name} is to be read from two places; leave one out"
 
 
-def not_configured(settings: Settings) -> tuple[Offer, ...]:
+def list_unused_source_options(settings: Settings) -> tuple[SourceOption, ...]:
     """Return what would fill a section that no source fills, the collector's own setting before a file."""
     off: tuple[str, ...] = settings[SOURCES_OFF]
-    filled = {*(source.name for source in _all(settings)), *off}
-    offers: dict[str, Offer] = {}
-    for collector in all_collectors():
-        for offer in collector.OFFERS:
-            if offer.section not in filled:
-                known = offers.get(offer.section)
-                if known is None or known.settings == (SECTIONS_FROM,):
-                    offers[offer.section] = offer
-    return tuple(offers.values())
+    filled = {*(source.name for source in _iter_sources(settings)), *off}
+    options: dict[str, SourceOption] = {}
+    for collector in list_collectors():
+        for option in collector.OPTIONS:
+            if option.section not in filled:
+                earlier = options.get(option.section)
+                if earlier is None or earlier.settings == (SECTIONS_FROM,):
+                    options[option.section] = option
+    return tuple(options.values())

@@ -8,37 +8,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from detector.collectors._payload import section_of
-from detector.collectors._source import Answer, Ask, Offer, Source, picked, shown
+from detector.collectors._payload import parse_section
+from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, filter_keys, strip_query
 from detector.formats.edge_error import UNREADABLE, EdgeError
 from detector.settings import STANDBY_DOCKER_URL, Settings
 
-OFFERS = (
-    Offer("containers", (STANDBY_DOCKER_URL,), "the standby guard: no container of the standby host may run"),
+OPTIONS = (
+    SourceOption("containers", (STANDBY_DOCKER_URL,), "the standby guard: no container of the standby host may run"),
 )
-_LIST = "/containers/json?all=1"
+_LIST_PATH = "/containers/json?all=1"
 # Labels, mounts, networks and commands stay where they are: they may hold secrets, and nothing judges them.
-_KEPT = ("Id", "Names", "Image", "State", "Status", "Created")
+_KEPT_KEYS = ("Id", "Names", "Image", "State", "Status", "Created")
 
 
-def sources(settings: Settings) -> Iterator[Source]:
+def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
     """Yield the standby host, where its Docker is named."""
     if settings[STANDBY_DOCKER_URL]:
-        yield Source("containers", STANDBY_DOCKER_URL, shown(settings[STANDBY_DOCKER_URL]), _read)
+        yield ConfiguredSource("containers", STANDBY_DOCKER_URL, strip_query(settings[STANDBY_DOCKER_URL]), _read_containers)
 
 
-def _read(ask: Ask) -> Answer:
-    url = ask.settings[STANDBY_DOCKER_URL].rstrip("/")
+def _read_containers(context: SourceContext) -> Answer:
+    url = context.settings[STANDBY_DOCKER_URL].rstrip("/")
     scheme, _, rest = url.partition("://")
     if scheme == "unix":
-        page = ask.get(f"http://docker{_LIST}", socket_path=rest)
+        page = context.get_page(f"http://docker{_LIST_PATH}", socket_path=rest)
     else:
-        page = ask.get(f"{'http' if scheme == 'tcp' else scheme}://{rest}{_LIST}")
-    found = section_of(page.body, "containers", page.headers.get("content-type", ""))
-    return Answer([_kept(item) for item in found], ask.clock())
+        page = context.get_page(f"{'http' if scheme == 'tcp' else scheme}://{rest}{_LIST_PATH}")
+    items = parse_section(page.body, "containers", page.headers.get("content-type", ""))
+    return Answer([_filter_container(item) for item in items], context.clock())
 
 
-def _kept(item: Any) -> dict[str, Any]:
+def _filter_container(item: Any) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise EdgeError("its list has an entry that is no container", reason=UNREADABLE)
-    return picked(item, _KEPT)
+    return filter_keys(item, _KEPT_KEYS)

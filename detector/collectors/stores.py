@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.collectors._source import Answer, Ask, Offer, Source
+from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource
 from detector.collectors._store import Store
 from detector.domain.profile import Profile
 from detector.domain.store_tables import DEFAULT_TABLES
 from detector.formats.times import text_of
 from detector.settings import COLLECT_TIMEOUT_SEC, PROFILE, SOURCE_TIMEOUT_SEC, STORES_DB, Settings
 
-OFFERS = (
-    Offer(
+OPTIONS = (
+    SourceOption(
         "stores",
         (STORES_DB,),
         "what the runtime's own trades and positions say, to be compared with the broker",
@@ -25,19 +25,19 @@ OFFERS = (
 )
 
 
-def sources(settings: Settings) -> Iterator[Source]:
+def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
     """Yield the store, where its file is named."""
     if settings[STORES_DB]:
-        yield Source("stores", STORES_DB, settings[STORES_DB], _read)
+        yield ConfiguredSource("stores", STORES_DB, settings[STORES_DB], _read_stores)
 
 
-def _read(ask: Ask) -> Answer:
-    from detector.clients.sqlite import reading
+def _read_stores(context: SourceContext) -> Answer:
+    from detector.clients.sqlite import open_store
 
-    profile: Profile = ask.settings.files[PROFILE.name]
-    seconds = min(ask.settings[SOURCE_TIMEOUT_SEC], ask.settings[COLLECT_TIMEOUT_SEC])
-    as_of = ask.clock()  # before the transaction: what is read is never younger than that
-    with reading(ask.settings[STORES_DB], seconds) as connection:
+    profile: Profile = context.settings.files[PROFILE.name]
+    seconds = min(context.settings[SOURCE_TIMEOUT_SEC], context.settings[COLLECT_TIMEOUT_SEC])
+    as_of = context.clock()  # before the transaction: what is read is never younger than that
+    with open_store(context.settings[STORES_DB], seconds) as connection:
         store = Store(connection, profile.stores)
-        section = {table.name: store.rows(table) for table in profile.tables or DEFAULT_TABLES}
+        section = {table.name: store.read_rows(table) for table in profile.tables or DEFAULT_TABLES}
     return Answer({"as_of": text_of(as_of), **section}, as_of, store.note)

@@ -15,9 +15,9 @@ from detector.app.output import print_json, print_lines
 from detector.channels._channel import Channel, World
 from detector.channels._channel import Offer as Way
 from detector.channels._walk import not_configured as silent
-from detector.collectors._parallel import Collected
-from detector.collectors._source import Offer
-from detector.collectors._walk import not_configured
+from detector.collectors._parallel import SourceResult
+from detector.collectors._source import SourceOption
+from detector.collectors._walk import list_unused_source_options
 from detector.domain.snapshot import KEYS
 from detector.engine.catalog import load_readers
 from detector.formats.edge_error import DNS, REASONS, REFUSED, UNREACHABLE
@@ -72,13 +72,13 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     return output_code or (_FAILED if any(outcome.answer is None for outcome in result.collected) else 0)
 
 
-def _describe_source(outcome: Collected, settings: Settings) -> dict[str, Any]:
+def _describe_source(outcome: SourceResult, settings: Settings) -> dict[str, Any]:
     setting = outcome.source.host if outcome.reason in _NETWORK_REASONS and outcome.source.host else outcome.source.setting
     advice = REASONS[outcome.reason].format(setting.name) if outcome.reason else None
     return {
         "name": outcome.source.name,
         "setting": outcome.source.setting.name,
-        "place": outcome.source.place,
+        "place": outcome.source.location,
         **outcome.entry,
         **({"advice": advice} if advice else {}),
         **({"warning": _CLEARTEXT} if outcome.source.setting in _list_cleartext_settings(settings) else {}),
@@ -99,18 +99,18 @@ def _list_cleartext_settings(settings: Settings) -> list[Setting[str]]:
     return addresses
 
 
-def _list_source_options(settings: Settings) -> list[Offer]:
+def _list_source_options(settings: Settings) -> list[SourceOption]:
     """Return what is not configured and would be judged, in the order of the snapshot."""
-    options = [option for option in not_configured(settings) if option.section in load_readers()]
+    options = [option for option in list_unused_source_options(settings) if option.section in load_readers()]
     return sorted(options, key=lambda option: KEYS.index(option.section))
 
 
-def _describe_source_option(option: Offer) -> dict[str, Any]:
+def _describe_source_option(option: SourceOption) -> dict[str, Any]:
     return {
         "section": option.section,
         "set": option.settings[0].name,
         "with": [setting.name for setting in option.settings[1:]],
-        "adds": option.adds,
+        "adds": option.description,
     }
 
 

@@ -134,16 +134,16 @@ def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedul
 def _fetch_runs(
     app: AppContext, settings: Settings, repository: str, request: GapsRequest
 ) -> tuple[Listing, dict[str, Any]]:
-    from detector.clients.runs import Runs
+    from detector.clients.runs import WorkflowRuns
     from detector.schedule.matching import LATE_WITHIN
 
     (start, end), now, schedule = request
     github = build_github_client(app, settings, repository, _TIMEOUT_SEC)
-    runs = Runs(github, schedule.workflow.name, _build_progress_printer(app))
+    runs = WorkflowRuns(github, schedule.workflow.name, _build_progress_printer(app))
     margin = max(
         [lane.stand_by.period for lane in schedule.lanes if lane.stand_by], default=timedelta(minutes=1)
     )
-    listing = runs.between(start - margin, min(now, end + LATE_WITHIN))
+    listing = runs.list_between(start - margin, min(now, end + LATE_WITHIN))
     if app.stderr.isatty():
         app.stderr.write("\r" + " " * 60 + "\r")
     origin: dict[str, Any] = {"repository": repository, "workflow_state": None}
@@ -152,7 +152,7 @@ def _fetch_runs(
             app.print_stderr(f"gaps: {RUNS_ADVICE[reason]}")
     if not listing.unread:
         try:
-            origin["workflow_state"] = runs.state()
+            origin["workflow_state"] = runs.get_state()
         except EdgeError as error:
             app.print_stderr(f"gaps: GitHub did not say whether the workflow is enabled: {error}")
     return listing, origin

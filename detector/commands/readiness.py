@@ -101,12 +101,12 @@ def _run_checks(app: AppContext, root: Path) -> Iterator[ReadinessRow]:
 
 
 def _check_worker(app: AppContext, root: Path) -> ReadinessRow:
-    from detector.clients.process import installed
+    from detector.clients.process import is_installed
 
     what, folder = "the Worker", root / "scheduler"
     if not (folder / "package.json").is_file():
         return ReadinessRow(what, FAILED, "there is no scheduler/package.json")
-    missing = next((name for name in ("node", "npm") if not installed(name, app.environ)), None)
+    missing = next((name for name in ("node", "npm") if not is_installed(name, app.environ)), None)
     if missing:
         return ReadinessRow(
             what, SKIPPED, f"{missing} is not installed here: install Node 22, then npm ci in scheduler/"
@@ -131,19 +131,19 @@ def _run_tests(app: AppContext, root: Path) -> ReadinessRow:
 
 def _run_program(app: AppContext, what: str, args: Sequence[str], where: tuple[Path, float], **variables: str) -> ReadinessRow:
     """Run one program and return its row; a terminal is told what is being waited for."""
-    from detector.clients.process import ran
+    from detector.clients.process import run_program
 
     folder, seconds = where
     command_line = " ".join(["python" if arg == sys.executable else arg for arg in args])
     if app.stderr.isatty():
         app.print_stderr(f"readiness: {command_line}")
     try:
-        result = ran(args, folder, app.environ, seconds, **variables)
+        result = run_program(args, folder, app.environ, seconds, **variables)
     except EdgeError as error:
         return ReadinessRow(what, FAILED, str(error))
-    if result.code:
-        return ReadinessRow(what, FAILED, f"{command_line}: exit {result.code}", result.said)
-    return ReadinessRow(what, PROVEN, "every module of detector/", result.said)
+    if result.exit_code:
+        return ReadinessRow(what, FAILED, f"{command_line}: exit {result.exit_code}", result.output)
+    return ReadinessRow(what, PROVEN, "every module of detector/", result.output)
 
 
 def _check_test_output(row: ReadinessRow) -> ReadinessRow:

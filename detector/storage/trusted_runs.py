@@ -68,7 +68,7 @@ class Runs:
         """
         asked = {"branch": self.home.branch, "exclude_pull_requests": "true", **wanted}
         path = f"/actions/workflows/{self.workflow}/runs"
-        _, listed = next(self.github.listed(path, "workflow_runs", asked))
+        _, listed = next(self.github.list_pages(path, "workflow_runs", asked))
         ours = [run for run in listed if isinstance(run, dict) and self._is_ours(run)]
         if "status" in wanted:
             ours = [run for run in ours if run.get("conclusion") == wanted["status"]]

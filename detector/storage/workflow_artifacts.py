@@ -99,7 +99,7 @@ class Workflow:
     def _that_claim(self) -> Iterator[tuple[Artifact, int, int]]:
         """Yield `(artifact, run, attempt)` for each of the newest artifacts that says to be of a run of ours."""
         ours = re.compile(rf"{re.escape(self.own.name)}-([0-9]{{1,18}})-([0-9]{{1,4}})")
-        for _, listed in islice(self.github.listed("/actions/artifacts", "artifacts"), _MOST_PAGES):
+        for _, listed in islice(self.github.list_pages("/actions/artifacts", "artifacts"), _MOST_PAGES):
             for artifact in listed:
                 found = ours.fullmatch(str(artifact.get("name"))) if isinstance(artifact, dict) else None
                 if found is not None and self._is_of(artifact, int(found[1])):
@@ -110,7 +110,7 @@ class Workflow:
 
     def _artifacts(self, name: str, run_id: int) -> list[Artifact]:
         """Return the artifacts of exactly that name that exactly that run uploaded, in this repository."""
-        _, listed = next(self.github.listed("/actions/artifacts", "artifacts", {"name": name}))
+        _, listed = next(self.github.list_pages("/actions/artifacts", "artifacts", {"name": name}))
         return [
             one
             for one in listed
@@ -134,7 +134,7 @@ class Workflow:
         if not isinstance(digest, str):
             return DocumentError("GitHub knows no digest of it")
         try:
-            data = self.github.download(f"/actions/artifacts/{artifact.get('id')}/zip")
+            data = self.github.fetch_file(f"/actions/artifacts/{artifact.get('id')}/zip")
         except EdgeError as error:
             return DocumentError("it is gone") if error.reason == MISSING else UnreadError(str(error))
         if f"sha256:{sha256(data).hexdigest()}" != digest:

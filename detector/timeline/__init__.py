@@ -6,4 +6,4 @@ The format is TOML; `replay --script` runs it for a user, the tests run the same
 from detector.timeline.runner import Ran, Runner
 from detector.timeline.script import Script, ScriptError, Step, parse_script
 
-__all__ = ["Ran", "Runner", "Script", "ScriptError", "Step", "parse_script"]
+__all__ = ["ProcessResult", "Runner", "Script", "ScriptError", "Step", "parse_script"]

@@ -8,25 +8,25 @@ import time
 import pytest
 from botocore import xform_name
 
-from detector.clients.aws import IDENTITY, READS, Aws, Identity
-from detector.clients.wire import Deadline, Reach
+from detector.clients.aws import CREDENTIAL_OPERATIONS, READ_OPERATIONS, Aws, AwsIdentity
+from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats import edge_error as edge
 from detector.formats.edge_error import EdgeError
 from tests.support.aws_server import ACCOUNT, REGION, AwsError, aws_on_loopback
 from tests.support.loopback import closed_port, drips, floods, hangs, reply, says, serving
 from tests.support.snapshots import ROOT
 
-READER = Identity(profile="reader", region=REGION)
-CLIENTS = sorted({service for service, _ in READS})
+READER = AwsIdentity(profile="reader", region=REGION)
+CLIENTS = sorted({service for service, _ in READ_OPERATIONS})
 
 
-def aws(who: Identity = READER, seconds: float = 5, **more) -> Aws:
-    return Aws(Reach(Deadline(seconds)), who, **more)
+def aws(who: AwsIdentity = READER, seconds: float = 5, **more) -> Aws:
+    return Aws(NetworkPolicy(Deadline(seconds)), who, **more)
 
 
-def failing(who: Identity = READER, seconds: float = 5, **more) -> EdgeError:
+def failing(who: AwsIdentity = READER, seconds: float = 5, **more) -> EdgeError:
     with pytest.raises(EdgeError) as caught:
-        aws(who, seconds, **more).call("ecs", "list_tasks", "taskArns", cluster="aegis")
+        aws(who, seconds, **more).fetch("ecs", "list_tasks", "taskArns", cluster="aegis")
     return caught.value
 
 
@@ -40,28 +40,28 @@ def test_every_operation_but_the_reads_raises_before_a_socket_opens(service, mac
     def resolve(*_, **__):
         raise AssertionError("a socket was about to be opened")
 
-    client = Aws(Reach(Deadline(60), resolve=resolve), READER).client(service)
+    client = Aws(NetworkPolicy(Deadline(60), resolve=resolve), READER).get_client(service)
     operations = client.meta.service_model.operation_names
     blocked = 0
     for operation in operations:
-        if (service, operation) in READS:
+        if (service, operation) in READ_OPERATIONS:
             continue
         with pytest.raises(EdgeError) as caught:
             getattr(client, xform_name(operation))()
         assert caught.value.reason == edge.FORBIDDEN, operation
         assert f"{service}:{operation}" in str(caught.value)
         blocked += 1
-    assert blocked == len(operations) - sum(one == service for one, _ in READS)
+    assert blocked == len(operations) - sum(one == service for one, _ in READ_OPERATIONS)
     assert blocked >= 10
 
 
 @pytest.mark.parametrize("service", CLIENTS)
 def test_a_paginator_and_a_waiter_pass_the_same_fence(service, machine):
     machine("http://127.0.0.1:1")
-    client = Aws(Reach(Deadline(5)), READER).client(service)
+    client = Aws(NetworkPolicy(Deadline(5)), READER).get_client(service)
     for operation in client.meta.service_model.operation_names:
         name = xform_name(operation)
-        if (service, operation) not in READS and client.can_paginate(name):
+        if (service, operation) not in READ_OPERATIONS and client.can_paginate(name):
             with pytest.raises(EdgeError):
                 list(client.get_paginator(name).paginate())
 
@@ -69,20 +69,20 @@ def test_a_paginator_and_a_waiter_pass_the_same_fence(service, machine):
 def test_the_shipped_policy_grants_exactly_the_reads():
     policy = json.loads((ROOT / "policies" / "iam-read-only.json").read_text())
     actions = [statement["Action"] for statement in policy["Statement"]]
-    assert sorted(actions) == sorted(f"{service}:{operation}" for service, operation in READS)
+    assert sorted(actions) == sorted(f"{service}:{operation}" for service, operation in READ_OPERATIONS)
     assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
     assert not any("*" in action for action in actions)
 
 
 def test_what_turns_a_profile_into_credentials_reads_nothing():
-    assert not READS & IDENTITY
-    assert {service for service, _ in IDENTITY} == {"sts", "sso", "sso-oidc", "signin"}
+    assert not READ_OPERATIONS & CREDENTIAL_OPERATIONS
+    assert {service for service, _ in CREDENTIAL_OPERATIONS} == {"sts", "sso", "sso-oidc", "signin"}
 
 
 def test_a_read_arrives_and_is_signed(machine):
     with aws_on_loopback() as there:
         machine(there.url)
-        answer = aws().call("ecs", "list_tasks", "taskArns", cluster="aegis", desiredStatus="RUNNING")
+        answer = aws().fetch("ecs", "list_tasks", "taskArns", cluster="aegis", desiredStatus="RUNNING")
     assert len(answer["taskArns"]) == 1
     request = there.server.requests[0].decode("latin-1")
     assert "Credential=AKIATESTTESTTEST1234/" in request
@@ -94,7 +94,7 @@ def test_a_read_arrives_and_is_signed(machine):
 
 def test_no_profile_is_the_operators_own_affair(machine):
     machine("http://127.0.0.1:1")
-    error = failing(Identity(profile="absent", region=REGION))
+    error = failing(AwsIdentity(profile="absent", region=REGION))
     assert error.reason == edge.PROFILE_MISSING
     assert "absent" not in str(error)
     assert "AEGIS_PT_AWS_PROFILE" in str(error)
@@ -102,13 +102,13 @@ def test_no_profile_is_the_operators_own_affair(machine):
 
 def test_credentials_of_the_environment_are_not_taken_unasked(machine):
     machine("http://127.0.0.1:1", AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="s")
-    assert failing(Identity(region=REGION)).reason == edge.CREDENTIALS
+    assert failing(AwsIdentity(region=REGION)).reason == edge.CREDENTIALS
 
 
 def test_ambient_takes_those_of_the_environment(machine):
     with aws_on_loopback() as there:
         machine(there.url, AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="s", AWS_SESSION_TOKEN="t")
-        aws(Identity(ambient=True, region=REGION)).call(
+        aws(AwsIdentity(ambient=True, region=REGION)).fetch(
             "ecs", "list_tasks", "taskArns", desiredStatus="RUNNING"
         )
     assert b"Credential=AKIAENV/" in there.server.requests[0]
@@ -117,14 +117,14 @@ def test_ambient_takes_those_of_the_environment(machine):
 def test_a_named_profile_wins_over_the_environment(machine):
     with aws_on_loopback() as there:
         machine(there.url, AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="s", AWS_PROFILE="absent")
-        aws().call("ecs", "list_tasks", "taskArns", desiredStatus="RUNNING")
+        aws().fetch("ecs", "list_tasks", "taskArns", desiredStatus="RUNNING")
     assert b"Credential=AKIATESTTESTTEST1234/" in there.server.requests[0]
 
 
 def test_an_environment_without_credentials_asks_no_metadata_address(machine):
     with serving(says({})) as metadata:
         machine("http://127.0.0.1:1", "", AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url)
-        assert failing(Identity(ambient=True, region=REGION)).reason == edge.CREDENTIALS
+        assert failing(AwsIdentity(ambient=True, region=REGION)).reason == edge.CREDENTIALS
     assert metadata.requests == []
 
 
@@ -138,9 +138,9 @@ def test_a_profile_without_credentials_takes_none_from_the_machine(machine):
     with serving(says(found)) as machines, aws_on_loopback() as there:
         own = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{machines.url}/"}
         machine(there.url, "[profile empty]\nregion = us-east-1\n", **own)
-        assert failing(Identity(profile="empty")).reason == edge.CREDENTIALS
+        assert failing(AwsIdentity(profile="empty")).reason == edge.CREDENTIALS
         assert machines.requests == []
-        aws(Identity(ambient=True, region=REGION)).call(
+        aws(AwsIdentity(ambient=True, region=REGION)).fetch(
             "ecs", "list_tasks", "taskArns", desiredStatus="RUNNING"
         )
     assert b"Credential=ASIATASK/" in there.server.requests[0]
@@ -160,7 +160,7 @@ def test_a_profile_that_assumes_a_role_may_do_so(machine):
     listed = says({"taskArns": []}, headers={"content-type": "application/x-amz-json-1.1"})
     with serving(says(assumed, headers={"content-type": "text/xml"}), listed) as server:
         machine(server.url, roles)
-        aws(Identity(profile="role")).call("ecs", "list_tasks", "taskArns")
+        aws(AwsIdentity(profile="role")).fetch("ecs", "list_tasks", "taskArns")
     assert b"Action=AssumeRole" in server.requests[0]
     assert b"Credential=ASIAROLE/" in server.requests[1]
 
@@ -168,13 +168,13 @@ def test_a_profile_that_assumes_a_role_may_do_so(machine):
 def test_the_region_of_the_profile_counts_where_none_is_named(machine):
     with aws_on_loopback() as there:
         machine(there.url, "[profile reader]\nregion = eu-central-1\n")
-        aws(Identity(profile="reader")).call("ecs", "list_tasks", "taskArns", desiredStatus="RUNNING")
+        aws(AwsIdentity(profile="reader")).fetch("ecs", "list_tasks", "taskArns", desiredStatus="RUNNING")
     assert b"/eu-central-1/ecs/" in there.server.requests[0]
 
 
 def test_no_region_at_all_is_told(machine):
     machine("http://127.0.0.1:1", "[profile reader]\n")
-    error = failing(Identity(profile="reader"))
+    error = failing(AwsIdentity(profile="reader"))
     assert (error.reason, "AEGIS_PT_AWS_REGION" in str(error)) == (edge.MISSING, True)
 
 
@@ -183,7 +183,7 @@ def test_another_account_is_refused(machine):
         there.account = "999999999999"
         machine(there.url)
         with pytest.raises(EdgeError) as caught:
-            aws(Identity("reader", region=REGION, account=ACCOUNT)).check_account()
+            aws(AwsIdentity("reader", region=REGION, account=ACCOUNT)).check_account()
     assert caught.value.reason == edge.WRONG_ACCOUNT
     assert not {"999999999999", ACCOUNT} & set(str(caught.value).split())
 
@@ -191,7 +191,7 @@ def test_another_account_is_refused(machine):
 def test_the_right_account_is_not(machine):
     with aws_on_loopback() as there:
         machine(there.url)
-        aws(Identity("reader", region=REGION, account=ACCOUNT)).check_account()
+        aws(AwsIdentity("reader", region=REGION, account=ACCOUNT)).check_account()
     assert there.asked == {"GetCallerIdentity": 1}
 
 
@@ -239,7 +239,7 @@ def test_throttling_once_is_a_clean_read(code, machine):
     with aws_on_loopback() as there:
         there.fails("ListTasks", AwsError(code, 500 if code == "ServerException" else 400), None)
         machine(there.url)
-        assert aws().call("ecs", "list_tasks", "taskArns", desiredStatus="RUNNING")["taskArns"]
+        assert aws().fetch("ecs", "list_tasks", "taskArns", desiredStatus="RUNNING")["taskArns"]
     assert there.asked == {"ListTasks": 2}
 
 

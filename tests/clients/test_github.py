@@ -7,7 +7,7 @@ import json
 import pytest
 
 from detector.clients.github import GitHub
-from detector.clients.wire import Deadline, Reach
+from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats import edge_error as edge
 from detector.formats.edge_error import EdgeError
 from tests.support.github_contract import check_request, description, example
@@ -24,7 +24,7 @@ def github(
 ) -> GitHub:
     paused = [] if pauses is None else pauses
     return GitHub(
-        "owner/name", Reach(Deadline(seconds), **reach), lambda: NOW, token, url, pause=paused.append
+        "owner/name", NetworkPolicy(Deadline(seconds), **reach), lambda: NOW, token, url, pause=paused.append
     )
 
 
@@ -103,7 +103,7 @@ def page(total: int, count: int):
 )
 def test_a_list_is_read_to_its_end(pages, read):
     with serving(*pages) as server:
-        found = list(github(server.url).listed(RUNS, "workflow_runs"))
+        found = list(github(server.url).list_pages(RUNS, "workflow_runs"))
     assert [len(items) for _, items in found] == read
     assert [head(one)[0].split("?")[1] for one in server.requests] == [
         f"per_page=100&page={number} HTTP/1.1" for number in range(1, len(read) + 1)
@@ -164,7 +164,7 @@ def test_it_ends_at_its_deadline():
 
 def test_a_download_follows_its_redirect_without_the_token():
     with serving(says(b"PK zip")) as store, serving(redirects(f"{store.url}/blob?sig=x")) as server:
-        assert github(server.url).download(ARTIFACT) == b"PK zip"
+        assert github(server.url).fetch_file(ARTIFACT) == b"PK zip"
     assert head(server.requests[0])[1]["authorization"] == f"Bearer {TOKEN}"
     first, headers = head(store.requests[0])
     assert first == "GET /blob?sig=x HTTP/1.1"
@@ -174,7 +174,7 @@ def test_a_download_follows_its_redirect_without_the_token():
 
 def test_a_download_never_leaves_tls():
     with serving(says(b"PK zip")) as plain, serving(redirects(f"{plain.url}/blob"), certificate="good") as server, pytest.raises(EdgeError) as caught:  # fmt: skip
-        github(server.url, ca_file=str(AUTHORITY)).download(ARTIFACT)
+        github(server.url, ca_file=str(AUTHORITY)).fetch_file(ARTIFACT)
     assert caught.value.reason == edge.REDIRECTED
     assert plain.requests == []
 

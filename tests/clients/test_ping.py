@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from detector.clients.ping import ping
-from detector.clients.wire import Deadline, Reach
+from detector.clients.ping import send_ping
+from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats.edge_error import EdgeError
 from tests.support.loopback import closed_port, hangs, redirects, says, serving
 
 
-def reach(seconds: float = 5) -> Reach:
-    return Reach(Deadline(seconds))
+def reach(seconds: float = 5) -> NetworkPolicy:
+    return NetworkPolicy(Deadline(seconds))
 
 
 PLACES = {
@@ -25,7 +25,7 @@ PLACES = {
 @pytest.mark.parametrize(("path", "well", "line"), PLACES.values(), ids=PLACES.keys())
 def test_where_it_is_told(path, well, line):
     with serving(says(b"OK")) as switch:
-        ping(reach(), switch.url + path, well, "observe: 0 events – fine")
+        send_ping(reach(), switch.url + path, well, "observe: 0 events – fine")
     assert switch.requests[0].startswith(line)
     assert switch.requests[0].endswith("observe: 0 events – fine".encode())
 
@@ -33,21 +33,21 @@ def test_where_it_is_told(path, well, line):
 @pytest.mark.parametrize("status", [302, 400, 404, 500])
 def test_anything_but_a_yes_is_an_error(status):
     with serving(says(b"no", status)) as switch, pytest.raises(EdgeError, match=str(status)):
-        ping(reach(), f"{switch.url}/u", True, "")
+        send_ping(reach(), f"{switch.url}/u", True, "")
 
 
 def test_it_follows_to_no_other_place():
     with serving(says(b"OK")) as other, serving(redirects(other.url)) as switch:
         with pytest.raises(EdgeError):
-            ping(reach(), f"{switch.url}/u", True, "")
+            send_ping(reach(), f"{switch.url}/u", True, "")
         assert other.requests == []
 
 
 def test_a_switch_that_is_gone_is_an_error():
     with pytest.raises(EdgeError):
-        ping(reach(), f"http://127.0.0.1:{closed_port()}/u", True, "")
+        send_ping(reach(), f"http://127.0.0.1:{closed_port()}/u", True, "")
 
 
 def test_a_switch_that_hangs_ends_at_the_deadline():
     with serving(hangs()) as switch, pytest.raises(EdgeError, match=r"within 0\.2 s"):
-        ping(reach(0.2), f"{switch.url}/u", True, "")
+        send_ping(reach(0.2), f"{switch.url}/u", True, "")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from detector.clients.process import installed, ran
+from detector.clients.process import is_installed, run_program
 from detector.formats.edge_error import MISSING, TIMEOUT, EdgeError
 
 SECRETS = {
@@ -21,11 +21,11 @@ SHOWS = "import os, json; print(json.dumps(dict(os.environ)))"
 
 
 def test_no_token_reaches_it_and_nothing_that_changes_what_it_runs(tmp_path):
-    done = ran(
+    done = run_program(
         [sys.executable, "-c", SHOWS], tmp_path, {**SECRETS, "PATH": "/usr/bin", "CI": "1"}, 20, MORE="x"
     )
-    given = json.loads(done.said)
-    assert "sesame" not in done.said
+    given = json.loads(done.output)
+    assert "sesame" not in done.output
     assert not given.keys() & SECRETS.keys()
     assert (given["PATH"], given["CI"], given["MORE"]) == ("/usr/bin", "1", "x")
 
@@ -36,12 +36,12 @@ def test_it_leaves_its_exit_code_and_what_it_said_on_either_stream(tmp_path):
         "-c",
         "import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(7)",
     ]
-    done = ran(words, tmp_path, {}, 20)
-    assert (done.code, done.said.split()) == (7, ["out", "err"])
+    done = run_program(words, tmp_path, {}, 20)
+    assert (done.exit_code, done.output.split()) == (7, ["out", "err"])
 
 
 def test_it_gets_nothing_on_its_input(tmp_path):
-    assert ran([sys.executable, "-c", "print(repr(input()))"], tmp_path, {}, 20).code == 1
+    assert run_program([sys.executable, "-c", "print(repr(input()))"], tmp_path, {}, 20).exit_code == 1
 
 
 def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path):
@@ -53,7 +53,7 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path):
     ]
     began = time.monotonic()
     with pytest.raises(EdgeError) as caught:
-        ran(words, tmp_path, {}, 0.5)
+        run_program(words, tmp_path, {}, 0.5)
     assert caught.value.reason == TIMEOUT
     assert time.monotonic() - began < 1.5
     time.sleep(1.5)
@@ -62,12 +62,12 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path):
 
 def test_a_program_that_is_not_there_is_said(tmp_path):
     with pytest.raises(EdgeError) as caught:
-        ran(["no-such-program"], tmp_path, {"PATH": os.environ["PATH"]}, 5)
+        run_program(["no-such-program"], tmp_path, {"PATH": os.environ["PATH"]}, 5)
     assert caught.value.reason == MISSING
 
 
 def test_whether_it_is_installed_is_asked_of_the_path_that_was_handed_down(tmp_path):
     (tmp_path / "tool").write_text("#!/bin/sh\n")
     (tmp_path / "tool").chmod(0o755)
-    assert installed("tool", {"PATH": str(tmp_path)})
-    assert not installed("tool", {"PATH": "/nowhere"})
+    assert is_installed("tool", {"PATH": str(tmp_path)})
+    assert not is_installed("tool", {"PATH": "/nowhere"})

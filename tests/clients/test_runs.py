@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from detector.clients.github import GitHub
-from detector.clients.runs import Runs
-from detector.clients.wire import Deadline, Reach
+from detector.clients.runs import WorkflowRuns
+from detector.clients.wire import Deadline, NetworkPolicy
 from detector.schedule import Listing
 from tests.support.github_runs import FakeGitHub, github_on_loopback, listed, rate_limited
 from tests.support.snapshots import NOW
@@ -25,8 +25,8 @@ def spread(count: int, start: datetime = START, end: datetime = END) -> list[dic
 
 
 def read(github: FakeGitHub, start: datetime = START, end: datetime = END) -> Listing:
-    client = GitHub("owner/name", Reach(Deadline(20)), lambda: NOW, "t", github.url, pause=lambda _: None)
-    return Runs(client, FILE).between(start, end)
+    client = GitHub("owner/name", NetworkPolicy(Deadline(20)), lambda: NOW, "t", github.url, pause=lambda _: None)
+    return WorkflowRuns(client, FILE).list_between(start, end)
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 999])
@@ -163,6 +163,6 @@ def test_500_and_then_an_answer_is_a_clean_read():
 def test_the_workflow_says_whether_it_is_enabled():
     with github_on_loopback() as github:
         github.state = "disabled_inactivity"
-        client = GitHub("owner/name", Reach(Deadline(5)), lambda: NOW, "", github.url)
-        assert Runs(client, FILE).state() == "disabled_inactivity"
+        client = GitHub("owner/name", NetworkPolicy(Deadline(5)), lambda: NOW, "", github.url)
+        assert WorkflowRuns(client, FILE).get_state() == "disabled_inactivity"
     assert "authorization" not in github.asked[0].headers

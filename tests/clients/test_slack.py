@@ -11,8 +11,8 @@ from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from detector.clients.slack import Slack
-from detector.clients.slack_faults import answered
-from detector.clients.wire import Deadline, Reach
+from detector.clients.slack_faults import build_slack_error
+from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats import edge_error as edge
 from detector.formats.edge_error import REASONS, EdgeError
 from tests.support.loopback import closed_port, says, serving, tunnel
@@ -22,7 +22,7 @@ NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
 
 def slack(seconds: float = 3, **more: object) -> Slack:
-    return Slack(Reach(Deadline(seconds), **more), lambda: NOW)  # type: ignore[arg-type]
+    return Slack(NetworkPolicy(Deadline(seconds), **more), lambda: NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_a_message_goes_over_this_wire_and_not_over_the_processs_proxy(monkeypat
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
     with slack_on_loopback() as server:
-        slack().hook(server.hook, {"text": "x"})
-        slack().call(server.api, TOKEN, "chat.postMessage", {"channel": "#alerts", "text": "x"})
+        slack().send_webhook(server.hook, {"text": "x"})
+        slack().send_api_call(server.api, TOKEN, "chat.postMessage", {"channel": "#alerts", "text": "x"})
         assert len(server.taken) == 2
 
 
@@ -47,13 +47,13 @@ def test_the_doors_proxy_is_used_for_tls():
         from tests.support.loopback import AUTHORITY
 
         where = f"https://localhost:{server.address[1]}{HOOK}"
-        slack(ca_file=str(AUTHORITY), proxies={"https_proxy": proxy.url}).hook(where, {"text": "x"})
+        slack(ca_file=str(AUTHORITY), proxies={"https_proxy": proxy.url}).send_webhook(where, {"text": "x"})
         assert proxy.requests[0].startswith(b"CONNECT localhost:")
 
 
 def test_a_metadata_address_is_never_posted_to():
     with pytest.raises(EdgeError) as refused:
-        slack().hook("http://169.254.169.254/services/x", {"text": "x"})
+        slack().send_webhook("http://169.254.169.254/services/x", {"text": "x"})
     assert refused.value.reason == edge.FORBIDDEN
 
 
@@ -62,8 +62,8 @@ def test_nothing_is_logged_and_no_text_of_an_error_holds_a_secret(caplog, capfd)
     secrets = (TOKEN, HOOK)
     with serving(says(f"{HOOK} {TOKEN}".encode(), 500)) as server:
         for ask in (
-            lambda: slack(0.3).hook(f"{server.url}{HOOK}", {"text": "x"}),
-            lambda: slack(0.3).call(f"{server.url}/api/", TOKEN, "chat.postMessage", {"text": "x"}),
+            lambda: slack(0.3).send_webhook(f"{server.url}{HOOK}", {"text": "x"}),
+            lambda: slack(0.3).send_api_call(f"{server.url}/api/", TOKEN, "chat.postMessage", {"text": "x"}),
         ):
             with pytest.raises(EdgeError) as refused:
                 ask()
@@ -91,7 +91,7 @@ def test_nothing_is_logged_and_no_text_of_an_error_holds_a_secret(caplog, capfd)
     ],
 )
 def test_every_answer_has_a_reason_and_says_whether_to_ask_again(status, said, reason, permanent):
-    error = answered(status, said, 7)
+    error = build_slack_error(status, said, 7)
     assert (error.reason, error.permanent) == (reason, permanent)
     assert error.wait_sec == (None if permanent else 7)
     assert "xoxb" not in str(error)

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from detector.clients.smtp import Envelope, Post, Server
-from detector.clients.wire import Deadline, Reach
+from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
+from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats import edge_error as edge
 from detector.formats.edge_error import EdgeError
 from tests.support.smtp_server import mail_on_loopback, speaking
@@ -17,8 +17,8 @@ MAIL = b"Subject: x\r\n\r\n.\r\n.hidden dot\r\nx\r\n"
 GREETING = b"220 x\r\n"
 
 
-def post(port: int, seconds: float = 3) -> Post:
-    return Post(Reach(Deadline(seconds)), Server("127.0.0.1", port, "none"))
+def post(port: int, seconds: float = 3) -> SmtpClient:
+    return SmtpClient(NetworkPolicy(Deadline(seconds)), SmtpServer("127.0.0.1", port, "none"))
 
 
 def failing(port: int, seconds: float = 0.5) -> EdgeError:

@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from detector.clients.sqlite import LONGEST_HOLD_SEC, reading
+from detector.clients.sqlite import MAX_HOLD_SEC, open_store
 from detector.formats import edge_error as edge
 from detector.formats.edge_error import EdgeError
 from tests.support.store_writer import (
@@ -45,7 +45,7 @@ def lies(path):
 
 def quantities(path, seconds=5.0):
     """The contracts that each table tells of, and what each says of being open."""
-    with reading(str(path), seconds) as connection:
+    with open_store(str(path), seconds) as connection:
         states = connection.execute("SELECT contracts_remaining, is_open FROM position_state").fetchall()
         trades = connection.execute("SELECT contracts, status FROM trades").fetchall()
     assert (len(states), len(trades)) == (ROWS, ROWS)
@@ -83,12 +83,12 @@ def test_a_writer_hammers_it_and_nothing_is_torn_and_no_write_is_lost(mode, pati
         len(versions),
         reads,
     )
-    assert writer["longest"] < LONGEST_HOLD_SEC
+    assert writer["longest"] < MAX_HOLD_SEC
     print(f"{mode}: {reads} reads of {len(versions)} versions; {writer}")
 
 
 def test_a_read_does_not_see_what_is_written_while_it_lasts(store):
-    with writing(store, LIVES), reading(str(store), 5) as connection:
+    with writing(store, LIVES), open_store(str(store), 5) as connection:
         before = connection.execute("SELECT sum(contracts) FROM trades").fetchone()
         wrote(store, "c.execute('update trades set contracts = 8'); told(ready=True)")
         assert connection.execute("SELECT sum(contracts) FROM trades").fetchone() == before == (7 * ROWS,)
@@ -121,7 +121,7 @@ def test_a_reader_that_dawdles_lets_the_writer_go_on(mode, store):
     wrote(store, mode=mode)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
     began = time.monotonic()
-    with pytest.raises(EdgeError) as caught, reading(str(store), 0.3) as connection:
+    with pytest.raises(EdgeError) as caught, open_store(str(store), 0.3) as connection:
         connection.execute(endless).fetchone()
     assert (caught.value.reason, time.monotonic() - began < 2) == (edge.TIMEOUT, True)
 
@@ -176,7 +176,7 @@ def test_a_writer_that_comes_while_it_lies_at_rest_is_noticed(store):
     wrote(store)
 
     def meanwhile():
-        with reading(str(store), 5) as connection:
+        with open_store(str(store), 5) as connection:
             connection.execute("SELECT * FROM trades").fetchall()
             wrote(store, "c.execute('update trades set contracts = 8'); told(ready=True)")
 
@@ -300,7 +300,7 @@ def test_nothing_but_reading_is_allowed(statement, store, monkeypatch):
     monkeypatch.chdir(store.parent)
     wrote(store)
     before = lies(store)
-    with pytest.raises(EdgeError), reading(store.name, 5) as connection:
+    with pytest.raises(EdgeError), open_store(store.name, 5) as connection:
         connection.execute(statement)
     assert lies(store) == before
 
@@ -309,7 +309,7 @@ def test_nothing_but_reading_is_allowed(statement, store, monkeypatch):
 def test_without_the_second_fence_the_first_one_still_holds(mode, store):
     wrote(store, mode=mode)
     before = lies(store)
-    with reading(str(store), 5) as connection:
+    with open_store(str(store), 5) as connection:
         connection.set_authorizer(None)
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             connection.execute("UPDATE trades SET contracts = 1")

@@ -12,8 +12,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from detector.clients.web import MOST_BYTES, Page, Web, exchanged, origin_of
-from detector.clients.wire import Deadline, Reach, never_read
+from detector.clients.web import MAX_BYTES, Page, HttpClient, send_request, parse_origin
+from detector.clients.wire import Deadline, NetworkPolicy, is_forbidden_address
 from detector.formats import edge_error as edge
 from detector.formats.edge_error import EdgeError
 from tests.support.loopback import (
@@ -38,9 +38,9 @@ OK = says({"a": 1})
 LIMIT = 0.8
 
 
-def web(seconds: float = LIMIT, **more) -> Web:
+def web(seconds: float = LIMIT, **more) -> HttpClient:
     reach = {name: more.pop(name) for name in ("ca_file", "proxies", "refuses", "resolve") if name in more}
-    return Web(Reach(Deadline(seconds), **reach), lambda: NOW, **more)
+    return HttpClient(NetworkPolicy(Deadline(seconds), **reach), lambda: NOW, **more)
 
 
 def failing(url: str, seconds: float = LIMIT, **more) -> EdgeError:
@@ -85,9 +85,9 @@ def test_a_compressed_body_is_unpacked(encoding, packed):
 
 
 def test_a_body_as_large_as_it_may_be_is_read():
-    body = b" " * MOST_BYTES
+    body = b" " * MAX_BYTES
     with serving(says(body)) as server:
-        assert len(web(10).get(server.url).body) == MOST_BYTES
+        assert len(web(10).get(server.url).body) == MAX_BYTES
 
 
 def test_a_chunked_body_and_one_without_length_are_read():
@@ -187,7 +187,7 @@ def test_a_bomb_is_noticed_while_it_is_small():
         assert failing(server.url, 5).reason == edge.TOO_LARGE
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peak < 6 * MOST_BYTES
+    assert peak < 6 * MAX_BYTES
 
 
 # --- TLS ----------------------------------------------------------------------------------------------
@@ -282,14 +282,14 @@ def test_a_refused_connection_is_tried_again():
 
 def test_a_redirect_on_the_same_origin_is_followed_with_its_credentials():
     with serving(redirects("/login/../status"), OK) as server:
-        page = web(credentials={origin_of(server.url): "Bearer sesame"}).get(f"{server.url}/")
+        page = web(credentials={parse_origin(server.url): "Bearer sesame"}).get(f"{server.url}/")
     assert page.status == 200
     assert [header(one, "authorization") for one in server.requests] == ["Bearer sesame"] * 2
 
 
 def test_another_origin_is_asked_nothing_at_all():
     with serving(OK) as other, serving(redirects(other.url)) as server:
-        error = failing(server.url, credentials={origin_of(server.url): "Bearer sesame"})
+        error = failing(server.url, credentials={parse_origin(server.url): "Bearer sesame"})
     assert error.reason == edge.REDIRECTED
     assert f"127.0.0.1:{other.address[1]}" in str(error)
     assert other.requests == []
@@ -319,7 +319,7 @@ def test_a_redirect_away_from_the_origin_is_not_followed(target):
 
 def test_credentials_are_sent_to_their_origin_alone():
     with serving(OK) as home, serving(OK) as other:
-        reader = web(credentials={origin_of(home.url): "Basic dTpw"})
+        reader = web(credentials={parse_origin(home.url): "Basic dTpw"})
         reader.get(home.url)
         reader.get(other.url)
     assert header(home.requests[0], "authorization") == "Basic dTpw"
@@ -337,14 +337,14 @@ def test_credentials_are_sent_to_their_origin_alone():
     ],
 )  # fmt: skip
 def test_an_address_that_is_never_read(text):
-    assert never_read(ip_address(text))
+    assert is_forbidden_address(ip_address(text))
 
 
 @pytest.mark.parametrize(
     "text", ["127.0.0.1", "::1", "10.0.0.7", "100.101.102.103", "192.168.1.2", "8.8.8.8"]
 )
 def test_an_address_that_may_be_read(text):
-    assert not never_read(ip_address(text))
+    assert not is_forbidden_address(ip_address(text))
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_nothing_but_get_leaves(method):
     import httpx
 
     with serving(OK) as server, pytest.raises(EdgeError) as caught:
-        exchanged(Reach(Deadline(1)), httpx.Request(method, server.url))
+        send_request(NetworkPolicy(Deadline(1)), httpx.Request(method, server.url))
     assert caught.value.reason == edge.FORBIDDEN
     assert server.requests == []
 
@@ -401,7 +401,7 @@ def test_https_passes_through_the_proxy_of_the_environment_and_stays_closed_to_i
             3,
             ca_file=str(AUTHORITY),
             proxies={"HTTPS_PROXY": proxy.url.replace("://", "://u:p@")},
-            credentials={origin_of(server.url): "Bearer sesame"},
+            credentials={parse_origin(server.url): "Bearer sesame"},
         )
         assert reader.get(server.url).status == 200
     assert proxy.requests[0].startswith(b"CONNECT 127.0.0.1:")

@@ -82,7 +82,7 @@ def test_no_line_at_all_is_read_as_none(aws):
 
 def test_without_a_memory_it_looks_back_as_far_as_the_rules(aws):
     collected()
-    longest = logs.look_back(answer_settings()).total_seconds()
+    longest = logs.compute_lookback(answer_settings()).total_seconds()
     assert asked_back(aws) == longest
     assert longest >= 1800
 
@@ -110,7 +110,7 @@ def answer_settings():
 )
 def test_how_far_back_it_looks(memory, wanted, aws, tmp_path):
     collected(memory, tmp_path)
-    assert asked_back(aws) == (wanted or logs.look_back(answer_settings()).total_seconds())
+    assert asked_back(aws) == (wanted or logs.compute_lookback(answer_settings()).total_seconds())
 
 
 def test_detect_looks_back_to_its_own_previous_run(aws, tmp_path):

@@ -9,20 +9,20 @@ import time
 
 import pytest
 
-from detector.collectors._clients import World
-from detector.collectors._parallel import side_by_side
-from detector.collectors._source import Answer, Source
-from detector.collectors._walk import all_collectors, configured, not_configured
+from detector.collectors._clients import SourceEnvironment
+from detector.collectors._parallel import collect_in_parallel
+from detector.collectors._source import Answer, ConfiguredSource
+from detector.collectors._walk import list_collectors, list_configured_sources, list_unused_source_options
 from detector.domain.snapshot import SECTIONS
 from detector.formats.edge_error import REASONS, EdgeError
 from detector.settings import STATUS_URL
 from tests.support.snapshots import NOW, ROOT, settings_of
 
-WORLD = World({}, lambda: NOW)
+WORLD = SourceEnvironment({}, lambda: NOW)
 
 
-def source(name: str, read) -> Source:
-    return Source(name, STATUS_URL, "here", read)
+def source(name: str, read) -> ConfiguredSource:
+    return ConfiguredSource(name, STATUS_URL, "here", read)
 
 
 def sleeps(seconds: float, value=None):
@@ -42,7 +42,7 @@ def raises(error: BaseException):
 
 def run(sources, **settings):
     began = time.monotonic()
-    found = list(side_by_side(sources, settings_of({"SOURCE_TIMEOUT_SEC": "5", **settings}), WORLD))
+    found = list(collect_in_parallel(sources, settings_of({"SOURCE_TIMEOUT_SEC": "5", **settings}), WORLD))
     return {one.source.name: one for one in found}, time.monotonic() - began
 
 
@@ -55,7 +55,7 @@ def test_it_takes_as_long_as_the_slowest():
 def test_each_is_told_as_it_answers():
     order = [
         one.source.name
-        for one in side_by_side(
+        for one in collect_in_parallel(
             [source("slow", sleeps(0.4)), source("quick", sleeps(0))],
             settings_of({"SOURCE_TIMEOUT_SEC": "5"}),
             WORLD,
@@ -133,18 +133,18 @@ def test_an_entry_is_what_the_contract_says():
 
 
 def test_the_walk_finds_every_file_and_nothing_else():
-    names = [vars(one)["__name__"].rpartition(".")[2] for one in all_collectors()]
+    names = [vars(one)["__name__"].rpartition(".")[2] for one in list_collectors()]
     files = sorted(path.stem for path in (ROOT / "detector" / "collectors").glob("[a-z]*.py"))
     assert names == files == ["containers", "dashboard", "ecs", "logs", "sections", "stores"]
 
 
 def test_every_section_that_can_be_collected_is_offered_once():
-    offered = [offer.section for offer in not_configured(settings_of())]
+    offered = [offer.section for offer in list_unused_source_options(settings_of())]
     assert sorted(offered) == sorted(set(SECTIONS) - {"sources", "previous"})
 
 
 def test_without_settings_nothing_is_configured():
-    assert configured(settings_of()) == ()
+    assert list_configured_sources(settings_of()) == ()
 
 
 def test_every_setting_that_switches_a_source_on_does_so():
@@ -152,7 +152,7 @@ def test_every_setting_that_switches_a_source_on_does_so():
         "STATUS_URL": "http://h/", "BOT_STATUS_URL": "http://h/b", "ECS_CLUSTER": "c", "LOG_GROUP": "g",
         "STANDBY_DOCKER_URL": "unix:///x", "SECTIONS": "broker=/b", "STORES_DB": "/s",
     }  # fmt: skip
-    found = configured(settings_of(on))
+    found = list_configured_sources(settings_of(on))
     assert {one.name for one in found} == {
         "status_v3",
         "bot_status",
@@ -163,7 +163,7 @@ def test_every_setting_that_switches_a_source_on_does_so():
         "stores",
     }
     for name, text in on.items():
-        assert {one.setting.name for one in configured(settings_of({name: text}))} == {f"AEGIS_PT_{name}"}
+        assert {one.setting.name for one in list_configured_sources(settings_of({name: text}))} == {f"AEGIS_PT_{name}"}
 
 
 def test_every_reason_comes_with_advice_in_a_sentence():

@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from detector.collectors._store import MOST_ROWS, NEWEST_ROWS
-from detector.collectors._walk import not_configured
+from detector.collectors._store import MAX_ROWS, NEWEST_ROWS
+from detector.collectors._walk import list_unused_source_options
 from detector.formats import edge_error as edge
 from detector.settings import STORES_DB
 from tests.support.program import answer
@@ -185,8 +185,8 @@ def test_what_is_open_is_so_by_its_flag(is_open, read, store):
 @pytest.mark.parametrize(
     ("count", "reason"),
     [
-        pytest.param(MOST_ROWS + NEWEST_ROWS, None, id="as many as are read"),
-        pytest.param(MOST_ROWS + NEWEST_ROWS + 1, edge.TOO_LARGE, id="one more"),
+        pytest.param(MAX_ROWS + NEWEST_ROWS, None, id="as many as are read"),
+        pytest.param(MAX_ROWS + NEWEST_ROWS + 1, edge.TOO_LARGE, id="one more"),
     ],
 )
 def test_more_open_rows_than_are_read_is_a_failure_and_no_excerpt(count, reason, store):
@@ -228,9 +228,9 @@ WITHOUT_ORDER = (
 @pytest.mark.parametrize(
     ("count", "opened", "read", "noted"),
     [
-        pytest.param(MOST_ROWS, 2, MOST_ROWS, False, id="as many as are read"),
-        pytest.param(MOST_ROWS + 1, 2, 2, True, id="one more, closed"),
-        pytest.param(MOST_ROWS + 1, MOST_ROWS + 1, None, False, id="one more, open"),
+        pytest.param(MAX_ROWS, 2, MAX_ROWS, False, id="as many as are read"),
+        pytest.param(MAX_ROWS + 1, 2, 2, True, id="one more, closed"),
+        pytest.param(MAX_ROWS + 1, MAX_ROWS + 1, None, False, id="one more, open"),
     ],
 )
 def test_of_a_long_table_without_an_order_all_that_may_be_open_is_read_and_the_rest_is_said_to_be_left_out(
@@ -371,5 +371,5 @@ def test_doctor_says_where_it_is_read_and_what_would_add_it(tmp_path):
     assert (found["name"], found["state"], found["setting"], found["place"]) == (
         "stores", "ok", "AEGIS_PT_STORES_DB", str(path),
     )  # fmt: skip
-    offers = [offer for offer in not_configured(settings_of()) if offer.section == "stores"]
+    offers = [offer for offer in list_unused_source_options(settings_of()) if offer.section == "stores"]
     assert [offer.settings for offer in offers] == [(STORES_DB,)], "its own setting before a file's"

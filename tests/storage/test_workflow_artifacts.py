@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from detector.clients.github import GitHub as Client
-from detector.clients.wire import Deadline, Reach
+from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats.checksum import checksum_of
 from detector.formats.edge_error import EdgeError
 from detector.readers.previous import ExpectedMemory
@@ -48,7 +48,7 @@ def github():
 
 
 def look(github, run_id=9000, attempt=1, token=TOKEN):
-    client = Client(REPOSITORY, Reach(Deadline(20)), lambda: NOW, token, github.api.url, pause=lambda _: None)
+    client = Client(REPOSITORY, NetworkPolicy(Deadline(20)), lambda: NOW, token, github.api.url, pause=lambda _: None)
     own = OwnRun(WORKFLOW, run_id, attempt, NAME, MEMBER)
     return Workflow(client, home_of(client), own).find(EXPECTED)
 
