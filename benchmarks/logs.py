@@ -11,7 +11,7 @@ from typing import Any
 
 from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import FIRST_RUN, evaluate
-from detector.formats.redaction import redacted
+from detector.formats.redaction import redact
 from detector.logs.parse.scan import LogLines, scan_lines
 from detector.settings import RUNTIME, resolve_settings
 
@@ -93,4 +93,4 @@ def _hear_text(text: str) -> None:
 
 def _evaluate(document: dict[str, Any]) -> None:
     settings = resolve_settings()
-    evaluate(build_snapshot(redacted(document), now=NOW, runtime=settings[RUNTIME]), FIRST_RUN, settings)
+    evaluate(build_snapshot(redact(document), now=NOW, runtime=settings[RUNTIME]), FIRST_RUN, settings)

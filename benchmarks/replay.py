@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from detector.formats.merge_patch import patched, shifted
+from detector.formats.merge_patch import apply_patch, apply_time_shift
 
 STEPS = 13_608  # ten-minute runs over the 252 sessions of a year, 54 windows each
 LARGE, SMALL = 200_000, 10_000
@@ -40,9 +40,9 @@ def _snapshots(count: int) -> Iterator[str]:
     """Yield a history in which some signals come and go, as JSON lines."""
     base, chance = json.loads(BASE.read_text()), random.Random(1)
     for number in range(count):
-        document = shifted(base, timedelta(minutes=10 * number))
+        document = apply_time_shift(base, timedelta(minutes=10 * number))
         patch: dict[str, Any] = {"status_v3": {"pending_orders": chance.choice((0, 0, 0, 0, 1, 1, 2, 3))}}
-        yield json.dumps(patched(document, patch if number % 7 else {}))
+        yield json.dumps(apply_patch(document, patch if number % 7 else {}))
 
 
 def _write(path: Path, count: int) -> int:

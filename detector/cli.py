@@ -15,7 +15,7 @@ import click
 
 from detector import __version__
 from detector.app.context import AppContext, InputError
-from detector.formats.strict_json import one_line
+from detector.formats.strict_json import to_one_line
 
 OK, BAD_INPUT, UNDELIVERED, BROKEN = 0, 2, 3, 4
 _PLUGIN_UNKNOWN = 3
@@ -120,9 +120,9 @@ def _write_remaining() -> None:
 
 
 def _print_refusal(app: AppContext, lines: Sequence[str], args: Sequence[str]) -> int:
-    from detector.formats.redaction import redacted_text
+    from detector.formats.redaction import redact_text
 
-    messages = [" ".join(redacted_text(line).split())[:_LONGEST_LINE] for line in lines]
+    messages = [" ".join(redact_text(line).split())[:_LONGEST_LINE] for line in lines]
     for line in messages:
         app.print_stderr(f"detector: {line}")
     if "--nagios" not in args:
@@ -144,7 +144,7 @@ def _print_failure(app: AppContext, error: Exception, args: Sequence[str]) -> in
 
 
 def _format_unknown(why: str) -> str:
-    return f"PT HEALTH UNKNOWN - {one_line(why).replace('|', '/')}\n"
+    return f"PT HEALTH UNKNOWN - {to_one_line(why).replace('|', '/')}\n"
 
 
 def _find_location(error: Exception) -> str:

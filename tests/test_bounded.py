@@ -45,7 +45,7 @@ def test_ten_days_of_restless_ten_minute_runs_stay_under_the_limit(capsys):
     for number in range(144 * 10):
         moment = NOW + timedelta(minutes=10 * number)
         snapshot = Snapshot(moment, "aegis-pt-core", {"status_v3": churn(chance, number)})
-        replay.step(snapshot)
+        replay.advance(snapshot)
         if number % 144 == 143:
             sizes.append(size_of(replay.memory))
     with capsys.disabled():

@@ -6,7 +6,7 @@ import json
 import re
 from base64 import b64encode
 
-from detector.formats.redaction import redacted
+from detector.formats.redaction import redact
 from tests.support.aws_server import CLUSTER, GROUP, REGION, AwsError, aws_on_loopback
 from tests.support.loopback import says, serving
 from tests.support.program import answer
@@ -161,5 +161,5 @@ def test_a_secret_that_is_an_ordinary_word_takes_no_section_away():
 
 def test_what_is_redacted_once_is_not_changed_again():
     document = {"account": "DU1234567", "note": "token=abcdefgh", "x": "U7654321"}
-    once = redacted(document)
-    assert redacted(once) == once
+    once = redact(document)
+    assert redact(once) == once

@@ -16,8 +16,8 @@ import pytest
 import detector
 from detector.app.context import AppContext
 from detector.cli import run
-from detector.formats.checksum import checksum_of
-from detector.formats.merge_patch import patched
+from detector.formats.checksum import compute_checksum
+from detector.formats.merge_patch import apply_patch
 from detector.formats.strict_json import MAX_BYTES
 from tests.support.program import Answer, answer
 from tests.support.snapshots import NOW, ROOT, SNAPSHOTS, healthy
@@ -371,7 +371,7 @@ def test_the_report_holds_what_the_design_names():
         "resolved_events", "held", "coverage", "sources", "conditions", "carried", "channels", "gap", "snapshot",
         "checksum",
     }  # fmt: skip
-    assert report["checksum"] == checksum_of(report)
+    assert report["checksum"] == compute_checksum(report)
     assert report["decision"]["action"] == "escalate"
     assert report["decision"]["note"] == "Stopping or scaling the runtime needs explicit approval."
     assert len(report["coverage"]) == 11
@@ -728,7 +728,7 @@ part.{function} = broken
 from detector.cli import main
 sys.exit(main([]))
 """
-    stdin = {**patched(healthy(), STANDBY), "status_v3": {"pending_orders": 2, "stuck_exits": 0}}
+    stdin = {**apply_patch(healthy(), STANDBY), "status_v3": {"pending_orders": 2, "stuck_exits": 0}}
     ran = subprocess.run(
         [sys.executable, "-c", code],
         input=json.dumps(stdin).encode(),

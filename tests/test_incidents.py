@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from tools.incidents import Looked, documented_times, every, incident, incidents, looked, seen, told
 
 OUTAGE, LINK, BASELINE = (
@@ -59,7 +59,7 @@ def test_the_clocks_of_the_outage_are_chicago_s():
 def test_the_market_closed_at_15_00_chicago_and_not_when_the_document_says():
     one = incident(OUTAGE)
     open_at = {
-        text_of(run.at): run.report
+        format_time(run.at): run.report
         for run in looked(one, one.lane("remote"), [utc("2026-05-06T19:58"), utc("2026-05-06T20:30")])
     }
     assert list(open_at) == ["2026-05-06T19:58:00Z", "2026-05-06T20:30:00Z"]
@@ -136,7 +136,7 @@ def test_every_minute_of_the_afternoon(lane):
     """What is told at which documented minute, and nothing else that is new."""
     found = runs(OUTAGE, lane)
     new = {
-        text_of(run.at)[11:16]: [item for item in told(run) if not item.startswith("resolved")]
+        format_time(run.at)[11:16]: [item for item in told(run) if not item.startswith("resolved")]
         for run in found
     }
     assert {

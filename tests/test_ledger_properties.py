@@ -110,5 +110,5 @@ def test_memory_in_the_process_and_through_the_artifact_are_the_same(history):
         snapshot = Snapshot(
             moment, "aegis-pt-core", {"status_v3": {"pending_orders": ORDERS[verdict], "orders": []}}
         )
-        told += [(at, change.told) for change in replay.step(snapshot) if change.told]
+        told += [(at, change.reason) for change in replay.advance(snapshot) if change.reason]
     assert told == run(history, "pending_orders", ORDERS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from detector.timeline import Runner, Script, ScriptError, parse_script
 from tests.support.snapshots import ROOT, evaluated, healthy, healthy_at, later, remembered, settings_of
 
@@ -108,7 +108,7 @@ def test_a_script_that_cannot_be_run_says_where(document, message):
 
 
 def test_the_second_message_after_a_kill_bears_the_id_of_the_first():
-    fires = patched(healthy(), {"status_v3": {"pending_orders": 2}})
+    fires = apply_patch(healthy(), {"status_v3": {"pending_orders": 2}})
     memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z")))
     killed = evaluated(fires, memory).owed["stdout"]
     again = evaluated(later(fires, 600), memory).owed["stdout"]

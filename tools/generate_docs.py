@@ -25,7 +25,7 @@ from detector.engine.catalog import load_readers, load_rules
 from detector.engine.coverage import SIGNALS
 from detector.engine.gather import PARTLY_READ
 from detector.formats.edge_error import REASONS
-from detector.formats.strict_json import pretty
+from detector.formats.strict_json import format_document
 from detector.render.rules import KINDS, describe_lasts, list_limits, describe_severity
 from detector.render.schemas import EVENT_FIELDS
 from detector.render.settings import format_default, render_env_example
@@ -203,7 +203,7 @@ def generated(text: str, name: str) -> str:
 
 def files(root: Path) -> dict[str, str]:
     """Return every generated file's text as it should be, by its path below `root`."""
-    made = {f"schemas/{name}.schema.json": pretty(schema()) for name, schema in SCHEMAS.items()}
+    made = {f"schemas/{name}.schema.json": format_document(schema()) for name, schema in SCHEMAS.items()}
     made[".env.example"] = "".join(f"{line}\n" for line in render_env_example())
     for name in DOCUMENTS:
         made[name] = generated((root / name).read_text(encoding="utf-8"), name)

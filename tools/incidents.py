@@ -23,10 +23,10 @@ from detector.domain.report import Report
 from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
-from detector.formats.merge_patch import patched
-from detector.formats.redaction import redacted
-from detector.formats.strict_json import parse
-from detector.formats.times import parse_rfc3339, text_of
+from detector.formats.merge_patch import apply_patch
+from detector.formats.redaction import redact
+from detector.formats.strict_json import parse_document
+from detector.formats.times import parse_rfc3339, format_time
 from detector.profiles import load_builtin_profile
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
@@ -151,14 +151,14 @@ def seen(one: Incident, lane: Lane, at: datetime) -> dict[str, Any] | None:
     world: dict[str, Any] = {}
     for moment in one.moments:
         if moment.at <= at:
-            world = patched(world, moment.patch)
+            world = apply_patch(world, moment.patch)
     world = {name: world[name] for name in one.sections if name in world}
     sources = {
         name: {"state": "ok"} if name in world else {"state": "failed", "reason": "timeout"}
         for name in one.sections
     }
     made: dict[str, Any] = _dated(world, at)
-    return {"taken_at": text_of(at), "runtime": one.runtime, **made, "sources": sources}
+    return {"taken_at": format_time(at), "runtime": one.runtime, **made, "sources": sources}
 
 
 def _dated(value: Any, at: datetime) -> Any:
@@ -167,7 +167,7 @@ def _dated(value: Any, at: datetime) -> Any:
     if isinstance(value, list):
         return [_dated(item, at) for item in value]
     match = _NOW.fullmatch(value) if isinstance(value, str) else None
-    return text_of(at - timedelta(seconds=int(match[1] or 0))) if match else value
+    return format_time(at - timedelta(seconds=int(match[1] or 0))) if match else value
 
 
 def documented_times(one: Incident) -> list[datetime]:
@@ -191,9 +191,9 @@ def looked(one: Incident, lane: Lane, times: Iterable[datetime]) -> Iterator[Loo
         document = seen(one, lane, at)
         if document is None:
             continue
-        snapshot = build_snapshot(redacted(document), now=at, runtime=one.runtime)
+        snapshot = build_snapshot(redact(document), now=at, runtime=one.runtime)
         expected = ExpectedMemory(one.runtime, at, kinds)
-        memory = read_previous(None if artifact is None else parse(artifact.encode()), expected)
+        memory = read_previous(None if artifact is None else parse_document(artifact.encode()), expected)
         report = evaluate(snapshot, memory, one.settings)
         told = ledger.add_receipts(report.conditions, report.owed[STDOUT], STDOUT, at)
         artifact = json.dumps(build_artifact_document(replace(report, conditions=told)))

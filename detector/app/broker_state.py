@@ -15,7 +15,7 @@ from detector.domain.profile import Profile
 from detector.domain.read_context import ReadContext
 from detector.domain.snapshot import SECTIONS, Snapshot, build_snapshot
 from detector.engine.gather import gather_facts
-from detector.formats.strict_json import MAX_BYTES, DocumentError, clipped, parse
+from detector.formats.strict_json import MAX_BYTES, DocumentError, redact_excerpt, parse_document
 from detector.formats.times import TimeError, parse_run_time
 from detector.reconciliation.freshness import DataAge, compute_data_age, find_inconsistency
 from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
@@ -101,7 +101,7 @@ def _should_have_runtime_orders(facts: Facts, profile: Profile) -> bool:
 def _read_piped(app: AppContext) -> dict[str, Any] | None:
     try:
         data = b"" if app.stdin.isatty() else app.stdin.read(MAX_BYTES + 1) or b""
-        return parse(data) if data.strip() else None
+        return parse_document(data) if data.strip() else None
     except DocumentError as error:
         raise InputError(str(error)) from None
     except OSError as error:
@@ -125,4 +125,4 @@ def _get_now(app: AppContext, text: str | None) -> datetime:
     try:
         return parse_run_time(text)
     except TimeError as error:
-        raise InputError(f"--now: {clipped(text)!r} {error}") from None
+        raise InputError(f"--now: {redact_excerpt(text)!r} {error}") from None

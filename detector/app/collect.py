@@ -16,8 +16,8 @@ from detector.collectors._parallel import SourceResult, collect_in_parallel
 from detector.collectors._walk import list_configured_sources, find_source_conflicts
 from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
 from detector.formats.edge_error import TOO_LARGE
-from detector.formats.strict_json import MAX_BYTES, DocumentError, canonical
-from detector.formats.times import TimeError, parse_rfc3339, seconds_between, span, text_of
+from detector.formats.strict_json import MAX_BYTES, DocumentError, format_canonical
+from detector.formats.times import TimeError, parse_rfc3339, compute_seconds, format_duration, format_time
 from detector.settings import RUNTIME, SOURCE_STALE_SEC, SOURCES_OFF, Settings
 from detector.storage import file as local
 
@@ -77,7 +77,7 @@ def format_progress(outcome: SourceResult) -> str:
 def _add_sections(result: CollectResult) -> None:
     """Put the answers into sections and entries; what is too much for one document is left out, largest first."""
     sizes = {
-        outcome.source.name: len(canonical(outcome.answer.section))
+        outcome.source.name: len(format_canonical(outcome.answer.section))
         for outcome in result.collected
         if outcome.answer is not None
     }
@@ -111,7 +111,7 @@ def _read_logs_state(previous: Any) -> tuple[datetime | None, bool]:
 
 def load_previous(path: str | None, section: Any) -> Any:
     """Return the previous artifact out of its file, where one is named, else the section of that name."""
-    return section if path is None else local.read(Path(path))
+    return section if path is None else local.read_document(Path(path))
 
 
 def add_missing_sections(
@@ -128,9 +128,9 @@ def add_missing_sections(
     except DocumentError as error:
         raise InputError(str(error)) from None
     now = options.clock()
-    apart_sec = max(seconds_between(snapshot.taken_at, now), seconds_between(now, snapshot.taken_at))
+    apart_sec = max(compute_seconds(snapshot.taken_at, now), compute_seconds(now, snapshot.taken_at))
     if apart_sec > settings[SOURCE_STALE_SEC]:
-        app.print_stderr(f"The snapshot was taken {span(apart_sec)} away from now: nothing is collected for it.")
+        app.print_stderr(f"The snapshot was taken {format_duration(apart_sec)} away from now: nothing is collected for it.")
         return None
     provided = frozenset(name for name in SECTIONS if document.get(name) is not None)
     sources = document.get("sources") or {}
@@ -144,7 +144,7 @@ def add_missing_sections(
 def build_snapshot_document(settings: Settings, result: CollectResult, taken_at: datetime) -> dict[str, Any]:
     """Return what was collected as a snapshot, redacted, its keys in the contract's order."""
     document = {
-        "taken_at": text_of(taken_at),
+        "taken_at": format_time(taken_at),
         "runtime": settings[RUNTIME],
         **result.sections,
         "sources": result.entries,

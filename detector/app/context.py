@@ -16,8 +16,8 @@ from detector.domain.mute import Mute, MuteError, parse_mutes
 from detector.domain.profile import Profile, ProfileError, parse_profile
 from detector.domain.snapshot import SECTIONS
 from detector.engine.catalog import load_rules
-from detector.formats.redaction import redacted_text
-from detector.formats.strict_json import clean, clipped, one_line
+from detector.formats.redaction import redact_text
+from detector.formats.strict_json import replace_surrogates, redact_excerpt, to_one_line
 from detector.formats.times import TimeError, parse_run_time
 from detector.market.closures import NO_CLOSURES, parse_closures
 from detector.profiles import load_builtin_profile, list_builtin_profiles
@@ -71,7 +71,7 @@ class AppContext:
         Where nobody can read it, nothing fails for that.
         """
         with suppress(OSError, ValueError):
-            self.stderr.write(escape_commands(one_line(redacted_text(line))) + "\n")
+            self.stderr.write(escape_commands(to_one_line(redact_text(line))) + "\n")
             self.stderr.flush()
 
     def print_stdout(self, text: str) -> bool:
@@ -97,7 +97,7 @@ class AppContext:
         The environment wins over the file, and `changes` (of `--set` or a timeline) over both.
         """
         # Bytes in the environment that are not UTF-8 arrive as lone surrogates, which no output can carry.
-        texts = {name: clean(text) for name, text in self.environ.items() if _is_ours(name)}
+        texts = {name: replace_surrogates(text) for name, text in self.environ.items() if _is_ours(name)}
         layers = [("environment", texts)]
         faults: list[str] = []
         path = env_file or texts.get(ENV_FILE.name)
@@ -122,7 +122,7 @@ def get_clock(app: AppContext, text: str | None) -> Clock:
     try:
         moment = parse_run_time(text)
     except TimeError as error:
-        raise InputError(f"--now: {clipped(text)!r} {error}") from None
+        raise InputError(f"--now: {redact_excerpt(text)!r} {error}") from None
     return lambda: moment
 
 
@@ -202,11 +202,11 @@ def _load_toml(setting: str, path: str, parse: Callable[[Mapping[str, Any]], T],
 
 
 def _load_timetable(path: str) -> Timetable:
-    from detector.schedule import LaneTimetable, WrittenError, lanes_of_workflow, parse_yaml
+    from detector.schedule import LaneTimetable, ScheduleFileError, parse_workflow_lanes, parse_yaml
 
     try:
-        return LaneTimetable(lanes_of_workflow(parse_yaml(_read_text(path, SCHEDULE.name))))
-    except WrittenError as error:
+        return LaneTimetable(parse_workflow_lanes(parse_yaml(_read_text(path, SCHEDULE.name))))
+    except ScheduleFileError as error:
         raise InputError(f"{SCHEDULE.name}: {path}: {error}") from None
 
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 from detector import ledger
 from detector.app.context import AppContext, InputError
 from detector.app.runbook import list_next_steps
-from detector.channels._channel import Channel, Told, World
-from detector.channels._parallel import tell_all
-from detector.channels._walk import configured, faults
+from detector.channels._channel import Channel, DeliveryResult, ChannelEnvironment
+from detector.channels._parallel import deliver_all
+from detector.channels._walk import build_configured_channels, find_channel_conflicts
 from detector.domain.channel_health import ChannelError, ChannelHealth
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import Report
 from detector.domain.rule import Severity
 from detector.domain.session_day import SessionDay
-from detector.formats.edge_error import EdgeError
-from detector.formats.redaction import redacted_text
-from detector.formats.strict_json import one_line
+from detector.formats.edge_error import ExternalError
+from detector.formats.redaction import redact_text
+from detector.formats.strict_json import to_one_line
 from detector.render.message import Message, cut
 from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext
@@ -45,7 +45,7 @@ class Delivery:
     """
 
     report: Report
-    failed: Mapping[str, EdgeError] = field(default_factory=dict)
+    failed: Mapping[str, ExternalError] = field(default_factory=dict)
     undelivered: bool = False
     notes: tuple[str, ...] = ()
     due: frozenset[str] = frozenset()
@@ -54,15 +54,15 @@ class Delivery:
 
 def load_channels(app: AppContext, settings: Settings) -> tuple[Channel, ...]:
     """Return the configured channels; raises Refused with every contradiction of their settings at once."""
-    contradictions = list(faults(settings))
+    contradictions = list(find_channel_conflicts(settings))
     if contradictions:
         raise InputError(*contradictions)
-    return configured(settings, World(app.environ, app.clock))
+    return build_configured_channels(settings, ChannelEnvironment(app.environ, app.clock))
 
 
 def get_min_severities(channels: tuple[Channel, ...]) -> dict[str, Severity]:
     """Return by name the lowest severity of each channel: what `evaluate` owes to."""
-    return {channel.name: channel.least for channel in channels}
+    return {channel.name: channel.min_severity for channel in channels}
 
 
 def deliver(
@@ -76,16 +76,16 @@ def deliver(
     pending = _PendingDelivery(app, settings, report, link or "")
     names = frozenset(channel.name for channel in pending.messages)
     if dry_run:
-        previews = {channel.name: channel.shows(message) for channel, message in pending.messages.items()}
+        previews = {channel.name: channel.render_preview(message) for channel, message in pending.messages.items()}
         return Delivery(report, due=names, previews=previews)
-    failed: dict[str, EdgeError] = {}
+    failed: dict[str, ExternalError] = {}
     notes: list[str] = []
-    for outcome in tell_all(pending.messages, settings[CHANNEL_TIMEOUT_SEC]):
+    for outcome in deliver_all(pending.messages, settings[CHANNEL_TIMEOUT_SEC]):
         name = outcome.channel.name
-        result, error = outcome.told, outcome.failed
+        result, error = outcome.result, outcome.failure
         if result is not None:
             pending.record_receipts(name, result)
-            notes += [f"{name}: {pending.redact(result.said)}"] if result.said else []
+            notes += [f"{name}: {pending.redact(result.warning)}"] if result.warning else []
         if error is not None:
             failed[name] = _shorten_error(error, pending.redact(str(error)))
         pending.record_health(name, result, failed.get(name))
@@ -120,26 +120,26 @@ class _PendingDelivery:
 
     def redact(self, text: str) -> str:
         """Return the text without secrets."""
-        return redacted_text(text, self._secrets)
+        return redact_text(text, self._secrets)
 
-    def record_receipts(self, name: str, result: Told) -> None:
+    def record_receipts(self, name: str, result: DeliveryResult) -> None:
         """Write the receipts of what the channel took."""
         conditions: Mapping[str, Condition] = self.report.conditions
         for notice in self._notices[name]:
-            if result.taken is None or notice.delivery_id in result.taken:
-                message_ref = result.places.get(notice.delivery_id)
+            if result.accepted is None or notice.delivery_id in result.accepted:
+                message_ref = result.message_refs.get(notice.delivery_id)
                 conditions = ledger.add_receipts(conditions, (notice,), name, self.report.taken_at, message_ref)
         sessions = self.report.sessions
-        if result.around:
+        if result.extras_accepted:
             sessions = ledger.mark_summarized(sessions, {day.day for day in self._days[name]}, name)
         self.report = replace(self.report, conditions=conditions, sessions=sessions)
 
-    def record_health(self, name: str, result: Told | None, error: EdgeError | None) -> None:
+    def record_health(self, name: str, result: DeliveryResult | None, error: ExternalError | None) -> None:
         """Write how the channel fared."""
         now = self._clock()
         health = self.report.channels.get(name, ChannelHealth())
         if result is not None:
-            since = health.since or (now if result.around else None)
+            since = health.since or (now if result.extras_accepted else None)
             health = replace(health, last_success=now, since=since)
         if error is not None:
             failure = ChannelError(now, error.reason, str(error))
@@ -168,5 +168,5 @@ def _list_unsent_days(settings: Settings, report: Report, name: str) -> tuple[Se
     return ledger.list_due_days(report.sessions, name, health.since, report.taken_at)
 
 
-def _shorten_error(error: EdgeError, text: str) -> EdgeError:
-    return EdgeError(cut(one_line(text), _LONGEST_ERROR), reason=error.reason, permanent=error.permanent)
+def _shorten_error(error: ExternalError, text: str) -> ExternalError:
+    return ExternalError(cut(to_one_line(text), _LONGEST_ERROR), reason=error.reason, permanent=error.permanent)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from detector.app.context import AppContext, InputError
 from detector.app.network import build_network_policy
 from detector.formats.edge_error import CREDENTIALS, DENIED, MISSING, THROTTLED
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 from detector.settings import Settings
 from detector.settings.kinds import find_url_fault
 
@@ -39,16 +39,16 @@ def find_repository(app: AppContext, repo: str | None) -> str:
     if not name:
         raise InputError("name the repository: --repo OWNER/NAME")
     if not _REPOSITORY.fullmatch(name):
-        raise InputError(f"--repo: {clipped(name)!r} is not OWNER/NAME")
+        raise InputError(f"--repo: {redact_excerpt(name)!r} is not OWNER/NAME")
     return name
 
 
 def _read_worker_repository() -> str:
-    from detector.schedule import WrittenError, parse_jsonc
+    from detector.schedule import ScheduleFileError, parse_jsonc
 
     try:
         variables = parse_jsonc(Path(WORKER).read_text(encoding="utf-8")).get("vars")
-    except (OSError, UnicodeDecodeError, WrittenError):
+    except (OSError, UnicodeDecodeError, ScheduleFileError):
         return ""
     return str(variables.get("GITHUB_REPOSITORY", "")) if isinstance(variables, dict) else ""
 

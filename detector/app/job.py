@@ -13,15 +13,15 @@ from detector.channels._channel import Channel
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
 from detector.engine.run_rules import ERRORS_RULE
-from detector.formats.plural import counted
-from detector.formats.strict_json import pretty
+from detector.formats.plural import format_count
+from detector.formats.strict_json import format_document
 from detector.ledger import add_receipts
 from detector.render.annotations import escape_commands, escape_commands_in_json
 from detector.render.document import build_stdout_document
 from detector.render.lines import format_decision, render_resolved
 from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings
 from detector.storage import file as local
-from detector.storage.size_limit import MOST_STORED, stored
+from detector.storage.size_limit import MOST_STORED, limit_size
 
 UNDELIVERED, BROKEN = 3, 4
 
@@ -88,7 +88,7 @@ def deliver_report(job: Job, result: RunResult) -> None:
     if not job.channels:
         due = len(result.report.owed[STDOUT])
         if due and not (job.options.stdout or job.options.dry_run):
-            result.faults.append(f"{counted(due, 'alert')} owed, and there is no channel to tell it")
+            result.faults.append(f"{format_count(due, 'alert')} owed, and there is no channel to tell it")
         return
     app = replace(job.app, clock=job.clock)
     delivery = deliver(app, job.settings, result.report, _build_link(job), job.options.dry_run)
@@ -110,7 +110,7 @@ def print_output(job: Job, result: RunResult) -> None:
     if job.options.dry_run and job.channels:
         text = "".join(f"{escape_commands(line)}\n" for line in "\n".join(_render_previews(job, result)).splitlines())
     else:
-        text = escape_commands_in_json(pretty(build_stdout_document(report)))
+        text = escape_commands_in_json(format_document(build_stdout_document(report)))
     if not job.app.print_stdout(text):
         result.faults.append("standard output could not be written")
     elif job.options.stdout and not job.channels:
@@ -120,7 +120,7 @@ def print_output(job: Job, result: RunResult) -> None:
 
 def _render_previews(job: Job, result: RunResult) -> Iterator[str]:
     for channel in job.channels:
-        yield f"=== {channel.name}: {channel.place}"
+        yield f"=== {channel.name}: {channel.display_name}"
         yield result.previews.get(channel.name, "nothing is owed")
 
 
@@ -135,10 +135,10 @@ def store_report(job: Job, result: RunResult, unread: str | None) -> None:
             f"nothing was stored, so that the memory that was not read is not hidden: {unread}"
         )
         return
-    document, report, path = stored(result.report, _should_store_snapshot(job)), result.report, job.options.artifact
+    document, report, path = limit_size(result.report, _should_store_snapshot(job)), result.report, job.options.artifact
     faults = [_describe_left_out(document.left_out)] if document.left_out else []
     if path is not None:
-        faults += _write_or_describe(f"the artifact {path}", lambda: local.write(Path(path), document.text))
+        faults += _write_or_describe(f"the artifact {path}", lambda: local.write_atomically(Path(path), document.text))
     faults += _write_or_describe("the memory", lambda: job.backend.store(document.text, report.runtime, report.generation))
     result.faults += faults
     result.stored = not faults
@@ -147,7 +147,7 @@ def store_report(job: Job, result: RunResult, unread: str | None) -> None:
 def _describe_left_out(count: int) -> str:
     limit_mib = MOST_STORED // (1024 * 1024)
     return (
-        f"{counted(count, 'condition')} of least worth left out of the memory, which holds at most {limit_mib} MiB"
+        f"{format_count(count, 'condition')} of least worth left out of the memory, which holds at most {limit_mib} MiB"
     )
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 from detector.app.context import AppContext, InputError
 from detector.app.github import build_github_client, find_repository, get_token
 from detector.domain.memory import build_lost_memory
-from detector.formats.edge_error import EdgeError
+from detector.formats.edge_error import ExternalError
 from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, Settings
-from detector.storage.newest import Found
-from detector.storage.state_dir import Folder
+from detector.storage.newest import LoadedMemory
+from detector.storage.state_dir import StateDir
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -42,7 +42,7 @@ class StateBackend(Protocol):
         Yields why it cannot be held, or None.
         """
 
-    def find(self, expected: ExpectedMemory) -> Found:
+    def find(self, expected: ExpectedMemory) -> LoadedMemory:
         """Return what is remembered; nothing is raised."""
 
     def store(self, text: str, runtime: str, generation: int) -> None:
@@ -52,7 +52,7 @@ class StateBackend(Protocol):
 def open_backend(app: AppContext, settings: Settings, state: str | None, artifact: str | None) -> StateBackend:
     """Return where this run keeps its memory: `--state` wins over the workflow it may run in."""
     if state is not None:
-        return _FolderBackend(Folder(Path(state)), settings[COLLECT_TIMEOUT_SEC])
+        return _FolderBackend(StateDir(Path(state)), settings[COLLECT_TIMEOUT_SEC])
     if app.environ.get("GITHUB_REPOSITORY"):
         return _GitHubBackend(app, settings, artifact)
     return _NoBackend()
@@ -70,9 +70,9 @@ class _NoBackend:
     def lock(self) -> MemoryLock:
         return _lock_nothing()
 
-    def find(self, expected: ExpectedMemory) -> Found:  # noqa: ARG002 - as every place
-        return Found(
-            said="Nothing is remembered, so that every run tells everything: name a folder with --state."
+    def find(self, expected: ExpectedMemory) -> LoadedMemory:  # noqa: ARG002 - as every place
+        return LoadedMemory(
+            note="Nothing is remembered, so that every run tells everything: name a folder with --state."
         )
 
     def store(self, text: str, runtime: str, generation: int) -> None:
@@ -81,14 +81,14 @@ class _NoBackend:
 
 @dataclass(frozen=True, slots=True)
 class _FolderBackend:
-    folder: Folder
+    folder: StateDir
     wait_sec: float
     public: bool = False
 
     def lock(self) -> MemoryLock:
-        return self.folder.locked(self.wait_sec)
+        return self.folder.lock(self.wait_sec)
 
-    def find(self, expected: ExpectedMemory) -> Found:
+    def find(self, expected: ExpectedMemory) -> LoadedMemory:
         return self.folder.find(expected)
 
     def store(self, text: str, runtime: str, generation: int) -> None:
@@ -109,25 +109,25 @@ class _GitHubBackend:
             raise InputError("in a workflow, name with --artifact the file that it uploads: that is the memory")
         return _lock_nothing()
 
-    def find(self, expected: ExpectedMemory) -> Found:
+    def find(self, expected: ExpectedMemory) -> LoadedMemory:
         missing = [name for name in _GITHUB_NEEDS if not self.app.environ.get(name)]
         missing += [] if get_token(self.app) else ["GITHUB_TOKEN"]
         if missing:
             return _build_unread(f"GitHub was not asked for it: {', '.join(missing)} is not set")
         try:
             return self._fetch(expected)
-        except EdgeError as error:
+        except ExternalError as error:
             return _build_unread(f"GitHub could not be asked for it: {error}")
 
-    def _fetch(self, expected: ExpectedMemory) -> Found:
-        from detector.storage.trusted_runs import home_of
-        from detector.storage.workflow_artifacts import Workflow
+    def _fetch(self, expected: ExpectedMemory) -> LoadedMemory:
+        from detector.storage.trusted_runs import fetch_repository
+        from detector.storage.workflow_artifacts import WorkflowArtifacts
 
         repository = find_repository(self.app, None) or ""
         github = build_github_client(self.app, self.settings, repository, _GITHUB_SEC)
-        home = home_of(github)
+        home = fetch_repository(github)
         self.public = home.public
-        return Workflow(github, home, self._build_own_run()).find(expected)
+        return WorkflowArtifacts(github, home, self._build_own_run()).find(expected)
 
     def _build_own_run(self) -> OwnRun:
         from detector.storage.trusted_runs import OwnRun
@@ -146,8 +146,8 @@ class _GitHubBackend:
         pass
 
 
-def _build_unread(why: str) -> Found:
-    return Found(build_lost_memory(why), unread=why)
+def _build_unread(why: str) -> LoadedMemory:
+    return LoadedMemory(build_lost_memory(why), unavailable=why)
 
 
 def _parse_id(text: str) -> int:

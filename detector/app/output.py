@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from detector.app.context import AppContext
-from detector.formats.strict_json import pretty
+from detector.formats.strict_json import format_document
 
 
 def print_text(app: AppContext, text: str) -> int:
@@ -21,4 +21,4 @@ def print_lines(app: AppContext, lines: Iterable[str]) -> int:
 
 def print_json(app: AppContext, value: Any) -> int:
     """Print the value as JSON, as `show` does."""
-    return print_text(app, pretty(value))
+    return print_text(app, format_document(value))

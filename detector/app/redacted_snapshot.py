@@ -9,7 +9,7 @@ from typing import Any
 
 from detector.app.context import InputError
 from detector.domain.snapshot import Snapshot, build_snapshot
-from detector.formats.redaction import redacted
+from detector.formats.redaction import redact
 from detector.formats.strict_json import DocumentError
 from detector.settings import RUNTIME, Settings, list_secrets
 
@@ -18,7 +18,7 @@ def redact_document(document: Mapping[str, Any], settings: Settings) -> tuple[di
     """Return both, redacted, so that a name that stands in both is still the same name."""
     texts = {name: value for name, value in settings.values.items() if isinstance(value, str)}
     # Without the names of sections and settings: a secret may be an ordinary word.
-    redacted_lists = redacted([list(document.values()), list(texts.values())], list_secrets(settings))
+    redacted_lists = redact([list(document.values()), list(texts.values())], list_secrets(settings))
     values = {**settings.values, **dict(zip(texts, redacted_lists[1], strict=True))}
     return dict(zip(document, redacted_lists[0], strict=True)), replace(settings, values=values)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from detector.app.context import AppContext
 from detector.app.job import RunResult, Job
 from detector.app.network import build_network_policy
-from detector.channels._channel import World
-from detector.channels._walk import not_configured
+from detector.channels._channel import ChannelEnvironment
+from detector.channels._walk import list_unused_options
 from detector.domain.report import Report
-from detector.formats.edge_error import EdgeError
-from detector.formats.redaction import redacted_text
-from detector.formats.strict_json import one_line
+from detector.formats.edge_error import ExternalError
+from detector.formats.redaction import redact_text
+from detector.formats.strict_json import to_one_line
 from detector.render.annotations import format_error_annotation, format_warning_annotation
 from detector.render.job_summary import render_job_summary
 from detector.render.lines import format_decision
@@ -42,7 +42,7 @@ def list_configuration_warnings(job: Job, report: Report) -> Iterator[str]:
         else:
             yield "NOTHING WAS CHECKED: no source is configured."
     if not _has_recipient(job):
-        options = not_configured(job.settings, World(job.app.environ, job.clock))
+        options = list_unused_options(job.settings, ChannelEnvironment(job.app.environ, job.clock))
         alternatives = " or ".join(", ".join(setting.name for setting in option.settings) for option in options)
         yield (
             f"NOBODY IS TOLD: no channel is configured. Set {alternatives}; "
@@ -65,8 +65,8 @@ def publish_outcome(job: Job, result: RunResult) -> None:
     for fault in result.faults:
         job.app.print_stderr(f"detector: {fault}")
     if job.app.environ.get("GITHUB_ACTIONS") == "true":
-        lines = [format_error_annotation(_TITLE, one_line(text)) for text in result.faults]
-        lines += [format_warning_annotation(_TITLE, one_line(text)) for text in result.notes]
+        lines = [format_error_annotation(_TITLE, to_one_line(text)) for text in result.faults]
+        lines += [format_warning_annotation(_TITLE, to_one_line(text)) for text in result.notes]
         with suppress(OSError, ValueError):
             job.app.stderr.writelines(f"{line}\n" for line in lines)
     _write_job_summary(job, result)
@@ -133,6 +133,6 @@ def _send(app: AppContext, settings: Settings, success: bool, text: str) -> None
     from detector.clients import ping as switch
 
     try:
-        switch.send_ping(build_network_policy(app, settings, _PING_SEC), url, success, redacted_text(text))
-    except EdgeError as failure:
+        switch.send_ping(build_network_policy(app, settings, _PING_SEC), url, success, redact_text(text))
+    except ExternalError as failure:
         app.print_stderr(f"The dead-man's switch was not told: {failure}.")

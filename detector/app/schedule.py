@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from detector.app.context import InputError
 from detector.app.github import WORKER, WORKFLOW
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import TimeError, parse_run_time
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
     The Worker's file of the checkout belongs to the workflow of the checkout: beside another workflow it is read
     only where it is named.
     """
-    from detector.schedule import lanes_of_workflow, parse_yaml, title_of_workflow
+    from detector.schedule import parse_workflow_lanes, parse_yaml, get_title_prefix
 
     path = Path(workflow or WORKFLOW)
     if workflow is None and not path.is_file():
@@ -47,23 +47,23 @@ def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
             f"there is no {WORKFLOW} here: run it in the repository's checkout, or name the file with --workflow"
         )
     document = _parse_file(path, "--workflow", parse_yaml)
-    lanes = _parse_file(path, "--workflow", lambda _: lanes_of_workflow(document))
+    lanes = _parse_file(path, "--workflow", lambda _: parse_workflow_lanes(document))
     worker_path = Path(worker) if worker else Path(WORKER) if workflow is None and Path(WORKER).is_file() else None
     if worker_path is not None:
         lanes += load_worker_lanes(worker_path)
     name = str(document.get("name") or f".github/workflows/{path.name}")
-    return LoadedSchedule(lanes, path, worker_path, title_of_workflow(document), name)
+    return LoadedSchedule(lanes, path, worker_path, get_title_prefix(document), name)
 
 
 def load_worker_lanes(worker: Path) -> tuple[Lane, ...]:
     """Read the Worker's lanes out of its configuration; raises Refused."""
-    from detector.schedule import lanes_of_worker, parse_jsonc
+    from detector.schedule import parse_worker_lanes, parse_jsonc
 
-    return _parse_file(worker, "--worker", lambda text: lanes_of_worker(parse_jsonc(text)))
+    return _parse_file(worker, "--worker", lambda text: parse_worker_lanes(parse_jsonc(text)))
 
 
 def _parse_file(path: Path, option: str, parse: Callable[[str], T]) -> T:
-    from detector.schedule import WrittenError
+    from detector.schedule import ScheduleFileError
 
     try:
         return parse(path.read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ def _parse_file(path: Path, option: str, parse: Callable[[str], T]) -> T:
         raise InputError(f"{option}: {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
         raise InputError(f"{option}: {path}: is not UTF-8 text") from None
-    except WrittenError as error:
+    except ScheduleFileError as error:
         raise InputError(f"{option}: {path}: {error}") from None
 
 
@@ -80,4 +80,4 @@ def parse_time_option(text: str, option: str) -> datetime:
     try:
         return parse_run_time(text)
     except TimeError as error:
-        raise InputError(f"{option}: {clipped(text)!r} {error}") from None
+        raise InputError(f"{option}: {redact_excerpt(text)!r} {error}") from None

@@ -12,9 +12,9 @@ from detector.app.context import AppContext
 from detector.app.github import build_github_client
 from detector.app.network import build_network_policy
 from detector.domain.schedule_windows import WorkflowRun
-from detector.formats.edge_error import CREDENTIALS, DENIED, MISSING, UNREADABLE, EdgeError
-from detector.formats.strict_json import DocumentError, clipped, parse
-from detector.formats.times import span, text_of
+from detector.formats.edge_error import CREDENTIALS, DENIED, MISSING, UNREADABLE, ExternalError
+from detector.formats.strict_json import DocumentError, redact_excerpt, parse_document
+from detector.formats.times import format_duration, format_time
 from detector.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class ProofSearch:
     pause_sec: float
     deadline: float
     proof: Proof | None = None
-    runs_error: EdgeError | None = field(default=None)
+    runs_error: ExternalError | None = field(default=None)
     objection: str = ""
-    health_error: EdgeError | None = field(default=None)
+    health_error: ExternalError | None = field(default=None)
     printed_at: float | None = None
 
     @property
@@ -73,10 +73,10 @@ def fetch_health(search: ProofSearch, retry_sec: float = _HEALTHZ_SEC) -> dict[s
             page = HttpClient(network, search.app.clock).get(
                 f"{search.url}/healthz", should_keep=lambda page: page.status == _DEGRADED
             )
-            return parse(page.body)
+            return parse_document(page.body)
         except DocumentError as error:
-            raise EdgeError(f"its answer is no JSON object: {error}", reason=MISSING) from None
-        except EdgeError:
+            raise ExternalError(f"its answer is no JSON object: {error}", reason=MISSING) from None
+        except ExternalError:
             if time.monotonic() + search.pause_sec > retry_until:
                 raise
             time.sleep(search.pause_sec)
@@ -99,43 +99,43 @@ def wait_for_proof(search: ProofSearch) -> None:
 
 
 def _update_proof(search: ProofSearch) -> None:
-    from detector.schedule import ListError, run_of
-    from detector.schedule.proof import Sought, proof
+    from detector.schedule import ListError, parse_run
+    from detector.schedule.proof import ProofCriteria, find_proof
 
     github = build_github_client(search.app, search.settings, search.repository, _QUERY_SEC)
-    params = {"created": f">={text_of((search.started_at - LOOKBACK).replace(microsecond=0))}"}
+    params = {"created": f">={format_time((search.started_at - LOOKBACK).replace(microsecond=0))}"}
     runs: list[WorkflowRun] = []
     try:
         pages = github.list_pages(f"/actions/workflows/{search.workflow}/runs", "workflow_runs", params)
         for _, items in pages:
-            runs += [run_of(item) for item in items]
-    except EdgeError as error:
+            runs += [parse_run(item) for item in items]
+    except ExternalError as error:
         search.runs_error = error
         return
     except ListError as error:
-        search.runs_error = EdgeError(str(error), reason=UNREADABLE)
+        search.runs_error = ExternalError(str(error), reason=UNREADABLE)
         return
-    criteria = Sought(search.started_at, search.app.clock(), search.crons)
-    search.proof, search.runs_error = proof(runs, criteria), None
+    criteria = ProofCriteria(search.started_at, search.app.clock(), search.crons)
+    search.proof, search.runs_error = find_proof(runs, criteria), None
 
 
 def _check_worker(search: ProofSearch) -> None:
     """Hold the Worker's own answer against the run that was found; it is half a minute old at most."""
-    from detector.schedule.health import against
+    from detector.schedule.health import find_objection
 
     assert search.run is not None
     try:
         search.objection, search.health_error = (
-            against(fetch_health(search, 0), search.run, search.started_at),
+            find_objection(fetch_health(search, 0), search.run, search.started_at),
             None,
         )
-    except EdgeError as error:
+    except ExternalError as error:
         search.objection, search.health_error = "", error
 
 
 def _print_progress(search: ProofSearch, left: float) -> None:
     """Say what is waited for: over and over on one line of a terminal, every few minutes in a log."""
-    line = f"waiting, {span(left)} left; {clipped(_describe_state(search))}"
+    line = f"waiting, {format_duration(left)} left; {redact_excerpt(_describe_state(search))}"
     if search.app.stderr.isatty():
         search.app.stderr.write(f"\r{line[:78]:<78}")
         search.app.stderr.flush()

@@ -15,8 +15,8 @@ from detector.domain.report import Gap, Report
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage
 from detector.engine.decision import Decision
-from detector.formats.checksum import checksum_of
-from detector.formats.serialize import compact, plain, typed
+from detector.formats.checksum import compute_checksum
+from detector.formats.serialize import to_json_without_defaults, to_json, from_json
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage import file as local
@@ -24,7 +24,7 @@ from detector.storage import file as local
 
 def load_report(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
     """Return an artifact and the report that it holds; raises Refused where it is no artifact of this version."""
-    raw = local.read(path)
+    raw = local.read_document(path)
     if raw is local.ABSENT:
         raise InputError(f"--artifact: {path}: there is no such file")
     if isinstance(raw, DocumentError):
@@ -47,32 +47,32 @@ def _build_report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) ->
         generation=memory.generation,
         taken_at=taken_at,
         runtime=raw["runtime"],
-        decision=typed(Decision, raw["decision"]),
+        decision=from_json(Decision, raw["decision"]),
         events=_parse_events(raw["events"]),
         new_events=_parse_events(raw["new_events"]),
         resolved_events=_parse_events(raw["resolved_events"]),
         held=tuple(raw["held"]),
         muted=tuple(raw["muted"]),
-        coverage=tuple(typed(SignalCoverage, entry) for entry in raw["coverage"]),
-        sources=typed(dict[str, SourceStatus], raw["sources"]),
+        coverage=tuple(from_json(SignalCoverage, entry) for entry in raw["coverage"]),
+        sources=from_json(dict[str, SourceStatus], raw["sources"]),
         conditions=memory.conditions,
         carried=memory.before,
         channels=memory.channels,
-        gap=typed(Gap, raw["gap"]),
+        gap=from_json(Gap, raw["gap"]),
         sessions=memory.sessions,
     )
 
 
 def _parse_events(entries: list[Any]) -> tuple[Event, ...]:
-    return tuple(typed(Event, {"reason": None, **entry}) for entry in entries)
+    return tuple(from_json(Event, {"reason": None, **entry}) for entry in entries)
 
 
 def add_receipts(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Return the artifact with the receipts, the sessions and the channels' health of the report, and nothing else new."""
     body = {
         **raw,
-        "channels": plain(report.channels),
-        "sessions": plain(report.sessions),
-        "conditions": [compact(report.conditions[key]) for key in sorted(report.conditions)],
+        "channels": to_json(report.channels),
+        "sessions": to_json(report.sessions),
+        "conditions": [to_json_without_defaults(report.conditions[key]) for key in sorted(report.conditions)],
     }
-    return {**body, "checksum": checksum_of(body)}
+    return {**body, "checksum": compute_checksum(body)}

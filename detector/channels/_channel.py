@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
-from detector.formats.edge_error import REASONS, TIMEOUT, EdgeError
+from detector.formats.edge_error import REASONS, TIMEOUT, ExternalError
 from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Setting, Settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ChannelEnvironment:
     """The outside world as the door hands it over: its environment and its clock."""
 
     environ: Mapping[str, str]
@@ -32,7 +32,7 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DeliveryResult:
     """A channel's yes: to all of the message, or to the items of these delivery ids.
 
     `around` says that it took what stands around the items too: the sessions, and what memory starts with.
@@ -40,22 +40,22 @@ class Told:
     rest was not taken, `said` what went wrong beside the telling.
     """
 
-    taken: frozenset[str] | None = None
-    around: bool = True
-    places: Mapping[str, MessageRef] = field(default_factory=dict)
-    failed: EdgeError | None = None
-    said: str | None = None
+    accepted: frozenset[str] | None = None
+    extras_accepted: bool = True
+    message_refs: Mapping[str, MessageRef] = field(default_factory=dict)
+    error: ExternalError | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class DeliveryContext:
     """One telling: by when it must be done, and who hears at once of every part that was taken.
 
     Each `took` says all that was taken so far; what a channel that hangs handed over stays taken.
     """
 
-    until: Deadline
-    took: Callable[[Told], None]
+    deadline: Deadline
+    on_progress: Callable[[DeliveryResult], None]
 
 
 class Channel(Protocol):
@@ -66,7 +66,7 @@ class Channel(Protocol):
         """Its name in receipts: `slack`, `email:1f2e3d4c`; never an address."""
 
     @property
-    def least(self) -> Severity:
+    def min_severity(self) -> Severity:
         """The lowest severity that it is told of."""
 
     @property
@@ -74,19 +74,19 @@ class Channel(Protocol):
         """The setting that leads there."""
 
     @property
-    def place(self) -> str:
+    def display_name(self) -> str:
         """Where it leads, for people; no secret and no address of a person."""
 
-    def advice(self, reason: str) -> str:
+    def get_advice(self, reason: str) -> str:
         """Return what a person can do where it failed for that reason."""
 
-    def load(self) -> None:
+    def load_client(self) -> None:
         """Import what it needs to speak, before any deadline begins."""
 
-    def notify(self, message: Message, errand: Errand) -> Told:
+    def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Send the message and return what was taken; raises EdgeError where nothing was."""
 
-    def shows(self, message: Message) -> str:
+    def render_preview(self, message: Message) -> str:
         """Return exactly what `notify` would send, as text."""
 
 
@@ -101,41 +101,41 @@ class Advice:
     settings: Mapping[str, Setting[Any]]
     sentences: Mapping[str, str]
 
-    def on(self, reason: str) -> str:
+    def get(self, reason: str) -> str:
         """Return the advice on a failure of that reason."""
         sentence = self.sentences.get(reason) or _SENTENCES.get(reason) or REASONS[reason]
         return sentence.format(self.settings.get(reason, self.setting).name)
 
 
-class ChannelFile(Protocol):
+class ChannelModule(Protocol):
     """A channel's file as the walk finds it."""
 
     KIND: str
-    OFFER: Offer
+    OPTION: ChannelOption
 
-    def channels(self, settings: Settings, world: World) -> Iterator[Channel]:
+    def build_channels(self, settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:
         """Yield the channels that the settings switch on."""
 
-    def faults(self, settings: Settings) -> Iterator[str]:
+    def find_conflicts(self, settings: Settings) -> Iterator[str]:
         """Yield a sentence for every two settings that contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ChannelOption:
     """What switches a channel on: the settings that it takes, the first of them, and what it is."""
 
     settings: tuple[Setting[Any], ...]
-    adds: str
+    description: str
 
 
-def reach_of(settings: Settings, world: World, until: Deadline) -> NetworkPolicy:
+def build_network_policy(settings: Settings, environment: ChannelEnvironment, deadline: Deadline) -> NetworkPolicy:
     """Return what one channel may do at the wire until then."""
     from detector.clients.wire import NetworkPolicy
 
-    proxies = {name: text for name, text in world.environ.items() if name.lower() in _PROXIES}
-    return NetworkPolicy(until, settings[CA_FILE], proxies)
+    proxies = {name: text for name, text in environment.environ.items() if name.lower() in _PROXIES}
+    return NetworkPolicy(deadline, settings[CA_FILE], proxies)
 
 
-def is_here(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
     """Whether a host is this machine itself, to which a connection needs no encryption."""
     return host in ("localhost", "127.0.0.1", "::1")

@@ -13,8 +13,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from detector.channels._channel import Channel, Errand, Told
-from detector.formats.edge_error import NO_ANSWER, REJECTED, EdgeError
+from detector.channels._channel import Channel, DeliveryContext, DeliveryResult
+from detector.formats.edge_error import NO_ANSWER, REJECTED, ExternalError
 
 if TYPE_CHECKING:
     from detector.clients.wire import Deadline
@@ -24,20 +24,20 @@ _GRACE_SEC = 0.25  # for a channel to say itself what it waited for
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChannelOutcome:
     """How one channel answered: with what it took, or with an error."""
 
     channel: Channel
-    told: Told | None = None
-    error: EdgeError | None = None
+    result: DeliveryResult | None = None
+    error: ExternalError | None = None
 
     @property
-    def failed(self) -> EdgeError | None:
+    def failure(self) -> ExternalError | None:
         """Why it did not take all of its message, or None where it did."""
-        return self.error or (self.told.failed if self.told is not None else None)
+        return self.error or (self.result.error if self.result is not None else None)
 
 
-def tell_all(messages: Mapping[Channel, Message], seconds: float) -> Iterator[Outcome]:
+def deliver_all(messages: Mapping[Channel, Message], seconds: float) -> Iterator[ChannelOutcome]:
     """Yield every channel as it answers, and those that did not at the end; nothing is raised.
 
     All have as many seconds, from when everything that they need is loaded.
@@ -46,49 +46,49 @@ def tell_all(messages: Mapping[Channel, Message], seconds: float) -> Iterator[Ou
 
     for channel in messages:
         with suppress(Exception):  # it is raised again, and becomes data, where the channel is told
-            channel.load()
-    until = Deadline(seconds)
-    answers: SimpleQueue[_Part | Outcome] = SimpleQueue()
-    parts: dict[str, Told] = {}
+            channel.load_client()
+    deadline = Deadline(seconds)
+    answers: SimpleQueue[_Progress | ChannelOutcome] = SimpleQueue()
+    progress: dict[str, DeliveryResult] = {}
     waiting = {channel.name: channel for channel in messages}
     for channel, message in messages.items():
-        Thread(target=_tell, args=(channel, message, until, answers), daemon=True).start()
+        Thread(target=_deliver, args=(channel, message, deadline, answers), daemon=True).start()
     while waiting:
         try:
-            answer = answers.get(timeout=max(0.0, until.get_remaining() + _GRACE_SEC))
+            answer = answers.get(timeout=max(0.0, deadline.get_remaining() + _GRACE_SEC))
         except Empty:
             break
-        if isinstance(answer, _Part):
-            parts[answer.name] = answer.told
+        if isinstance(answer, _Progress):
+            progress[answer.name] = answer.result
         else:
             del waiting[answer.channel.name]
-            yield _with_parts(answer, parts)
+            yield _add_progress(answer, progress)
     for channel in waiting.values():
-        late = EdgeError(f"no yes within {seconds:g} s", reason=NO_ANSWER)
-        yield _with_parts(Outcome(channel, error=late), parts)
+        late = ExternalError(f"no yes within {seconds:g} s", reason=NO_ANSWER)
+        yield _add_progress(ChannelOutcome(channel, error=late), progress)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Progress:
     """What the channel of that name took so far."""
 
     name: str
-    told: Told
+    result: DeliveryResult
 
 
-def _with_parts(outcome: Outcome, parts: Mapping[str, Told]) -> Outcome:
+def _add_progress(outcome: ChannelOutcome, progress: Mapping[str, DeliveryResult]) -> ChannelOutcome:
     """Return the outcome; one that ended without a yes keeps what was taken before."""
-    taken = parts.get(outcome.channel.name)
-    return outcome if taken is None or outcome.told is not None else replace(outcome, told=taken)
+    result = progress.get(outcome.channel.name)
+    return outcome if result is None or outcome.result is not None else replace(outcome, result=result)
 
 
-def _tell(channel: Channel, message: Message, until: Deadline, answers: SimpleQueue[_Part | Outcome]) -> None:
-    errand = Errand(until, lambda told: answers.put(_Part(channel.name, told)))
+def _deliver(channel: Channel, message: Message, deadline: Deadline, answers: SimpleQueue[_Progress | ChannelOutcome]) -> None:
+    context = DeliveryContext(deadline, lambda result: answers.put(_Progress(channel.name, result)))
     try:
-        outcome = Outcome(channel, channel.notify(message, errand))
-    except EdgeError as error:
-        outcome = Outcome(channel, error=error)
+        outcome = ChannelOutcome(channel, channel.notify(message, context))
+    except ExternalError as error:
+        outcome = ChannelOutcome(channel, error=error)
     except Exception as error:  # noqa: BLE001 - the one place where a broken channel becomes data
-        broken = EdgeError(f"the channel itself failed ({type(error).__name__})", reason=REJECTED)
-        outcome = Outcome(channel, error=broken)
+        broken = ExternalError(f"the channel itself failed ({type(error).__name__})", reason=REJECTED)
+        outcome = ChannelOutcome(channel, error=broken)
     answers.put(outcome)

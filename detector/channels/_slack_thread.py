@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from detector.channels._channel import Told
+from detector.channels._channel import DeliveryResult
 from detector.clients.slack_faults import INVALID_FORM_CODES, SlackError
 from detector.domain.condition import MessageRef
-from detector.formats.edge_error import EdgeError
+from detector.formats.edge_error import ExternalError
 from detector.render.message import MessageItem, Message
 from detector.render.message_slack import build_slack_payload, build_plain_payload
 from detector.settings import SLACK_API_URL, SLACK_CHANNEL, SLACK_TOKEN, Settings
@@ -18,90 +18,90 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 POST, UPDATE = "chat.postMessage", "chat.update"
-_ENDS = ("resolved", "unwatched")
+_ENDED_KINDS = ("resolved", "unwatched")
 
 
-class Telling:
+class SlackDelivery:
     """One message on its way: what was taken so far, and what was not."""
 
-    def __init__(self, client: Slack, settings: Settings, took: Callable[[Told], None]) -> None:
+    def __init__(self, client: Slack, settings: Settings, on_progress: Callable[[DeliveryResult], None]) -> None:
         self._client = client
         self._settings = settings
-        self._took = took
-        self._taken: dict[str, MessageRef | None] = {}
-        self._around = True
-        self._failed: EdgeError | None = None
-        self._said: list[str] = []
+        self._on_progress = on_progress
+        self._accepted: dict[str, MessageRef | None] = {}
+        self._extras_accepted = True
+        self._error: ExternalError | None = None
+        self._warnings: list[str] = []
 
-    def told(self, message: Message) -> Told:
+    def deliver(self, message: Message) -> DeliveryResult:
         """Tell all of it, the new first; raises EdgeError where nothing was taken."""
-        root, ends = parted(message)
+        root, replies = split_replies(message)
         if root is not None:
-            self._around = self._take(root)
-        refused = [part for place, part in ends.items() if not self._answer(part, place)]
+            self._extras_accepted = self._send_new(root)
+        refused = [reply for ref, reply in replies.items() if not self._send_reply(reply, ref)]
         if refused:
             # What held the earlier messages takes no answer any more: told once, in a message of its own.
-            items = {item.delivery_id for part in refused for item in part.items}
-            self._take(refused[0].keep_items(item for item in message.items if item.delivery_id in items))
-        if self._failed is not None and not self._taken:
-            raise self._failed
-        self._edit(message)
-        return self._so_far()
+            delivery_ids = {item.delivery_id for reply in refused for item in reply.items}
+            self._send_new(refused[0].keep_items(item for item in message.items if item.delivery_id in delivery_ids))
+        if self._error is not None and not self._accepted:
+            raise self._error
+        self._update_earlier(message)
+        return self._build_result()
 
-    def _take(self, message: Message) -> bool:
+    def _send_new(self, message: Message) -> bool:
         """Post a part by itself; return whether it was taken."""
         try:
-            posted = self._post(message, {"channel": self._settings[SLACK_CHANNEL]})
-        except EdgeError as error:
-            self._failed = self._failed or error
+            answer = self._send(message, {"channel": self._settings[SLACK_CHANNEL]})
+        except ExternalError as error:
+            self._error = self._error or error
             return False
-        self._receive(message, _place(posted))
+        self._record(message, _parse_message_ref(answer))
         return True
 
-    def _answer(self, message: Message, place: MessageRef) -> bool:
+    def _send_reply(self, message: Message, ref: MessageRef) -> bool:
         """Answer an earlier message; return False where that one is refused for good."""
         try:
-            self._post(message, {"channel": place.channel, "thread_ts": place.ts})
-        except EdgeError as error:
+            self._send(message, {"channel": ref.channel, "thread_ts": ref.ts})
+        except ExternalError as error:
             if isinstance(error, SlackError) and error.permanent:
                 return False
-            self._failed = self._failed or error
+            self._error = self._error or error
         else:
-            self._receive(message, place)
+            self._record(message, ref)
         return True
 
-    def _post(self, message: Message, where: Mapping[str, str]) -> Mapping[str, Any]:
-        return in_some_form(message, lambda payload: self._call(POST, {**payload, **where}))
+    def _send(self, message: Message, target: Mapping[str, str]) -> Mapping[str, Any]:
+        return send_with_fallback(message, lambda payload: self._send_payload(POST, {**payload, **target}))
 
-    def _receive(self, message: Message, place: MessageRef | None) -> None:
-        self._taken |= dict.fromkeys((item.delivery_id for item in message.items), place)
-        self._taken.setdefault(message.delivery_id, place)
-        self._took(self._so_far())
+    def _record(self, message: Message, ref: MessageRef | None) -> None:
+        self._accepted |= dict.fromkeys((item.delivery_id for item in message.items), ref)
+        self._accepted.setdefault(message.delivery_id, ref)
+        self._on_progress(self._build_result())
 
-    def _so_far(self) -> Told:
-        return Told(
-            frozenset(self._taken),
-            self._around,
-            {key: place for key, place in self._taken.items() if place is not None},
-            self._failed,
-            "; ".join(self._said) or None,
+    def _build_result(self) -> DeliveryResult:
+        return DeliveryResult(
+            frozenset(self._accepted),
+            self._extras_accepted,
+            {delivery_id: ref for delivery_id, ref in self._accepted.items() if ref is not None},
+            self._error,
+            "; ".join(self._warnings) or None,
         )
 
-    def _edit(self, message: Message) -> None:
+    def _update_earlier(self, message: Message) -> None:
         """Mark what has ended in the messages that told of it; that was told already, so nothing hangs on it."""
-        for one in message.earlier:
-            where = {"channel": one.ref.channel, "ts": one.ref.ts}
+        for earlier in message.earlier:
+            target = {"channel": earlier.ref.channel, "ts": earlier.ref.ts}
             try:
-                self._call(UPDATE, {**build_slack_payload(one.message), **where})
-            except EdgeError as error:
-                self._said.append(f"an earlier message could not be edited: {error}")
+                self._send_payload(UPDATE, {**build_slack_payload(earlier.message), **target})
+            except ExternalError as error:
+                self._warnings.append(f"an earlier message could not be edited: {error}")
 
-    def _call(self, method: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _send_payload(self, method: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         settings = self._settings
         return self._client.send_api_call(settings[SLACK_API_URL], settings[SLACK_TOKEN], method, payload)
 
 
-def in_some_form(message: Message, post: Callable[[dict[str, Any]], T]) -> T:
+def send_with_fallback(message: Message, post: Callable[[dict[str, Any]], T]) -> T:
     """Post the message with its blocks, or where Slack does not take those, once as plain text."""
     try:
         return post(build_slack_payload(message))
@@ -111,26 +111,26 @@ def in_some_form(message: Message, post: Callable[[dict[str, Any]], T]) -> T:
         return post(build_plain_payload(message))
 
 
-def parted(message: Message) -> tuple[Message | None, dict[MessageRef, Message]]:
+def split_replies(message: Message) -> tuple[Message | None, dict[MessageRef, Message]]:
     """Return what is posted by itself, and what answers an earlier message, by that one's place."""
-    ends: dict[MessageRef, list[MessageItem]] = {}
+    ended: dict[MessageRef, list[MessageItem]] = {}
     rest: list[MessageItem] = []
     for item in message.items:
-        if item.kind in _ENDS and item.refs:
-            ends.setdefault(item.refs[0], []).append(item)
+        if item.kind in _ENDED_KINDS and item.refs:
+            ended.setdefault(item.refs[0], []).append(item)
         else:
             rest.append(item)
-    if not ends:
+    if not ended:
         return message, {}
-    answers = {place: message.keep_items(items) for place, items in ends.items()}
+    replies = {ref: message.keep_items(items) for ref, items in ended.items()}
     if rest or message.days or message.is_first:
         root = message.keep_items(rest) if rest else message.remove_items()
-        return root, {place: answer.strip_notes() for place, answer in answers.items()}
-    return None, answers
+        return root, {ref: reply.strip_notes() for ref, reply in replies.items()}
+    return None, replies
 
 
-def _place(posted: Mapping[str, Any]) -> MessageRef | None:
-    channel, ts = posted.get("channel"), posted.get("ts")
+def _parse_message_ref(answer: Mapping[str, Any]) -> MessageRef | None:
+    channel, ts = answer.get("channel"), answer.get("ts")
     if isinstance(channel, str) and isinstance(ts, str) and channel and ts:
         return MessageRef(channel[:64], ts[:64])
     return None

@@ -9,28 +9,28 @@ from pkgutil import iter_modules
 from typing import cast
 
 from detector import channels
-from detector.channels._channel import Channel, ChannelFile, Offer, World
+from detector.channels._channel import Channel, ChannelModule, ChannelOption, ChannelEnvironment
 from detector.settings import Settings
 
 
 @cache
-def all_channels() -> tuple[ChannelFile, ...]:
+def load_channel_modules() -> tuple[ChannelModule, ...]:
     """Return every channel's file in the order of their names."""
     names = sorted(entry.name for entry in iter_modules(channels.__path__) if not entry.name.startswith("_"))
-    return tuple(cast("ChannelFile", import_module(f"{channels.__name__}.{name}")) for name in names)
+    return tuple(cast("ChannelModule", import_module(f"{channels.__name__}.{name}")) for name in names)
 
 
-def configured(settings: Settings, world: World) -> tuple[Channel, ...]:
+def build_configured_channels(settings: Settings, environment: ChannelEnvironment) -> tuple[Channel, ...]:
     """Return the channels that the settings switch on."""
-    return tuple(channel for file in all_channels() for channel in file.channels(settings, world))
+    return tuple(channel for module in load_channel_modules() for channel in module.build_channels(settings, environment))
 
 
-def faults(settings: Settings) -> Iterator[str]:
+def find_channel_conflicts(settings: Settings) -> Iterator[str]:
     """Yield a sentence for every two settings that contradict each other."""
-    for file in all_channels():
-        yield from file.faults(settings)
+    for module in load_channel_modules():
+        yield from module.find_conflicts(settings)
 
 
-def not_configured(settings: Settings, world: World) -> tuple[Offer, ...]:
+def list_unused_options(settings: Settings, environment: ChannelEnvironment) -> tuple[ChannelOption, ...]:
     """Return what would add a channel of a kind that there is none of."""
-    return tuple(file.OFFER for file in all_channels() if not any(file.channels(settings, world)))
+    return tuple(module.OPTION for module in load_channel_modules() if not any(module.build_channels(settings, environment)))

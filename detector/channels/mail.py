@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any
 
-from detector.channels._channel import Advice, Channel, Errand, Offer, Told, World, is_here, reach_of
+from detector.channels._channel import Advice, Channel, DeliveryContext, ChannelOption, DeliveryResult, ChannelEnvironment, is_loopback, build_network_policy
 from detector.domain.rule import Severity
 from detector.formats.edge_error import (
     DNS,
@@ -23,9 +23,9 @@ from detector.formats.edge_error import (
     TIMEOUT,
     TLS,
     UNREACHABLE,
-    EdgeError,
+    ExternalError,
 )
-from detector.formats.redaction import redacted_text
+from detector.formats.redaction import redact_text
 from detector.render.message import Message
 from detector.render.message_html import render_html
 from detector.render.message_text import render_text
@@ -46,7 +46,7 @@ from detector.settings import (
 )
 
 KIND = "email"
-OFFER = Offer((SMTP_HOST, EMAIL_FROM, EMAIL_TO), "alerts by e-mail")
+OPTION = ChannelOption((SMTP_HOST, EMAIL_FROM, EMAIL_TO), "alerts by e-mail")
 _MOST_ITEMS = 100
 _MOST_REFERENCES = 20
 # Every header in ASCII and every line short, so that no server has to change the mail on its way.
@@ -69,15 +69,15 @@ _ADVICE = Advice(
 )
 
 
-def channels(settings: Settings, world: World) -> Iterator[Channel]:
+def build_channels(settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:
     """Yield a channel for each recipient."""
     if settings[SMTP_HOST] and settings[EMAIL_FROM]:
         recipients: tuple[str, ...] = settings[EMAIL_TO]
         for number, address in enumerate(recipients, 1):
-            yield Mail(settings, world, address, f"recipient {number} of {len(recipients)}")
+            yield Mail(settings, environment, address, f"recipient {number} of {len(recipients)}")
 
 
-def faults(settings: Settings) -> Iterator[str]:
+def find_conflicts(settings: Settings) -> Iterator[str]:
     """Yield what contradicts itself: half a channel, half a login, clear text that leaves this machine."""
     needed: tuple[Setting[Any], ...] = (SMTP_HOST, EMAIL_FROM, EMAIL_TO)
     missing = [setting.name for setting in needed if not settings[setting]]
@@ -85,7 +85,7 @@ def faults(settings: Settings) -> Iterator[str]:
         yield f"e-mail needs {' and '.join(missing)} too"
     if bool(settings[SMTP_USER]) != bool(settings[SMTP_PASSWORD]):
         yield f"{SMTP_USER.name} and {SMTP_PASSWORD.name}: a login needs both"
-    if settings[SMTP_HOST] and settings[SMTP_TLS] == "none" and not is_here(settings[SMTP_HOST]):
+    if settings[SMTP_HOST] and settings[SMTP_TLS] == "none" and not is_loopback(settings[SMTP_HOST]):
         yield f"{SMTP_TLS.name}: none is only for a server on this machine itself; nothing is sent in clear text"
 
 
@@ -94,33 +94,33 @@ class Mail:
 
     setting: Setting[Any] = EMAIL_TO
 
-    def __init__(self, settings: Settings, world: World, address: str, which: str) -> None:
+    def __init__(self, settings: Settings, environment: ChannelEnvironment, address: str, label: str) -> None:
         self._settings = settings
-        self._world = world
+        self._environment = environment
         self._address = address
-        self._which = which
+        self._label = label
         self.name = f"{KIND}:{sha256(address.lower().encode()).hexdigest()[:8]}"
 
     @property
-    def least(self) -> Severity:
+    def min_severity(self) -> Severity:
         """The lowest severity that it is told of."""
         return "critical" if self._settings[EMAIL_MIN] == "critical" else "warning"
 
     @property
-    def place(self) -> str:
+    def display_name(self) -> str:
         """The recipient by its place in the setting, and the server."""
         settings = self._settings
-        return f"{self._which}, by {settings[SMTP_HOST]}:{settings[SMTP_PORT]} ({settings[SMTP_TLS]})"
+        return f"{self._label}, by {settings[SMTP_HOST]}:{settings[SMTP_PORT]} ({settings[SMTP_TLS]})"
 
-    def advice(self, reason: str) -> str:
+    def get_advice(self, reason: str) -> str:
         """Return what a person can do where it failed for that reason."""
-        return _ADVICE.on(reason)
+        return _ADVICE.get(reason)
 
-    def load(self) -> None:
+    def load_client(self) -> None:
         """Import what hands mail over."""
         import detector.clients.smtp  # noqa: F401 - loaded, not used
 
-    def notify(self, message: Message, errand: Errand) -> Told:
+    def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Send the mail; raises EdgeError, which says which recipient it was."""
         from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
 
@@ -132,26 +132,26 @@ class Mail:
             settings[SMTP_USER],
             settings[SMTP_PASSWORD],
         )
-        post = SmtpClient(reach_of(settings, self._world, errand.until), server)
+        post = SmtpClient(build_network_policy(settings, self._environment, context.deadline), server)
         try:
-            post.send(Envelope(self._sender, self._address), self._mail(message).as_bytes())
-        except EdgeError as error:
-            raise EdgeError(
-                f"{self._which}: {error}", reason=error.reason, permanent=error.permanent
+            post.send(Envelope(self._sender, self._address), self._build_mail(message).as_bytes())
+        except ExternalError as error:
+            raise ExternalError(
+                f"{self._label}: {error}", reason=error.reason, permanent=error.permanent
             ) from None
-        return Told()
+        return DeliveryResult()
 
-    def shows(self, message: Message) -> str:
+    def render_preview(self, message: Message) -> str:
         """Return the mail that would be sent, decoded for people, without the addresses and the sender's domain."""
-        mail = self._mail(message)
-        headers = [f"{name}: {self._shown(name, text)}" for name, text in mail.items()]
+        mail = self._build_mail(message)
+        headers = [f"{name}: {self._render_header(name, text)}" for name, text in mail.items()]
         parts = [f"--- {part.get_content_type()}\n{part.get_content()}" for part in mail.iter_parts()]
-        return redacted_text("\n".join([*headers, "", *parts]), list_secrets(self._settings))
+        return redact_text("\n".join([*headers, "", *parts]), list_secrets(self._settings))
 
-    def _shown(self, name: str, text: str) -> str:
+    def _render_header(self, name: str, text: str) -> str:
         """Return a header for people: an id would be taken for an address, and hidden whole."""
-        ids = name in ("Message-ID", "In-Reply-To", "References")
-        return text.replace(f"@{self._domain}>", "@[the sender's domain]>") if ids else text
+        is_id = name in ("Message-ID", "In-Reply-To", "References")
+        return text.replace(f"@{self._domain}>", "@[the sender's domain]>") if is_id else text
 
     @property
     def _sender(self) -> str:
@@ -162,7 +162,7 @@ class Mail:
     def _domain(self) -> str:
         return self._sender.rpartition("@")[2]
 
-    def _mail(self, message: Message) -> EmailMessage:
+    def _build_mail(self, message: Message) -> EmailMessage:
         """Return the mail. Its id and those that it refers to come from the delivery, so a repeat is known as one."""
         mail = EmailMessage(_POLICY)
         mail["From"] = Address("PT health detector", addr_spec=self._sender)
@@ -170,11 +170,11 @@ class Mail:
         # The library decodes an encoded word of the data, and a line end inside of one would begin a new header.
         mail["Subject"] = message.headline.replace("=?", "= ?")
         mail["Date"] = format_datetime(message.sent_at)
-        mail["Message-ID"] = self._id(message.delivery_id)
+        mail["Message-ID"] = self._build_message_id(message.delivery_id)
         episodes = list(dict.fromkeys(item.episode for item in message.items))[:_MOST_REFERENCES]
         if episodes:
-            mail["In-Reply-To"] = self._id(episodes[0])
-            mail["References"] = " ".join(self._id(one) for one in reversed(episodes))
+            mail["In-Reply-To"] = self._build_message_id(episodes[0])
+            mail["References"] = " ".join(self._build_message_id(episode) for episode in reversed(episodes))
         mail["Auto-Submitted"] = "auto-generated"
         if message.kind == "critical":
             mail["Importance"] = "high"
@@ -185,8 +185,8 @@ class Mail:
         )  # made of nothing random: the same delivery, the same bytes
         return mail
 
-    def _id(self, name: str) -> str:
+    def _build_message_id(self, name: str) -> str:
         return f"<{name}.{self.name.partition(':')[2]}@{self._domain}>"
 
 
-__all__ = ["KIND", "OFFER", "Mail", "channels", "faults"]
+__all__ = ["KIND", "OPTION", "Mail", "build_channels", "find_conflicts"]

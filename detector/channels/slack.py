@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from detector.channels._channel import Advice, Channel, Errand, Offer, Told, World, is_here, reach_of
-from detector.channels._slack_thread import POST, UPDATE, Telling, in_some_form, parted
+from detector.channels._channel import Advice, Channel, DeliveryContext, ChannelOption, DeliveryResult, ChannelEnvironment, is_loopback, build_network_policy
+from detector.channels._slack_thread import POST, UPDATE, SlackDelivery, send_with_fallback, split_replies
 from detector.domain.rule import Severity
 from detector.formats.edge_error import (
     DNS,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from detector.clients.slack import Slack
 
 KIND = "slack"
-OFFER = Offer(
+OPTION = ChannelOption(
     (SLACK_WEBHOOK_URL,), "alerts in Slack, by an incoming webhook (or AEGIS_PT_SLACK_TOKEN and _CHANNEL)"
 )
 
@@ -62,26 +62,26 @@ _BOT = Advice(
 )
 
 
-def channels(settings: Settings, world: World) -> Iterator[Channel]:
+def build_channels(settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:
     """Yield the webhook, or the bot's channel."""
     if settings[SLACK_WEBHOOK_URL]:
-        yield Webhook(settings, world)
+        yield Webhook(settings, environment)
     elif settings[SLACK_TOKEN]:
-        yield Bot(settings, world)
+        yield Bot(settings, environment)
 
 
-def faults(settings: Settings) -> Iterator[str]:
+def find_conflicts(settings: Settings) -> Iterator[str]:
     """Yield what contradicts itself: two ways to post, half a way, a secret in clear text."""
-    hook, token, place = settings[SLACK_WEBHOOK_URL], settings[SLACK_TOKEN], settings[SLACK_CHANNEL]
+    hook, token, channel = settings[SLACK_WEBHOOK_URL], settings[SLACK_TOKEN], settings[SLACK_CHANNEL]
     if hook and token:
         yield f"{SLACK_WEBHOOK_URL.name} and {SLACK_TOKEN.name} are both set; Slack is told in one way, so leave one out"
-    if token and not place:
+    if token and not channel:
         yield f"{SLACK_TOKEN.name}: a bot token needs {SLACK_CHANNEL.name}"
-    if place and not token:
+    if channel and not token:
         yield f"{SLACK_CHANNEL.name}: a channel needs {SLACK_TOKEN.name}; a webhook has its own channel"
     for setting, used in ((SLACK_WEBHOOK_URL, hook), (SLACK_API_URL, token)):
         parts = urlsplit(settings[setting])
-        if used and parts.scheme == "http" and not is_here(parts.hostname):
+        if used and parts.scheme == "http" and not is_loopback(parts.hostname):
             yield f"{setting.name}: must begin with https://, so that its secret is not sent in clear text"
 
 
@@ -90,45 +90,45 @@ class _Slack:
 
     name = KIND
 
-    def __init__(self, settings: Settings, world: World) -> None:
+    def __init__(self, settings: Settings, environment: ChannelEnvironment) -> None:
         self._settings = settings
-        self._world = world
+        self._environment = environment
 
     @property
-    def least(self) -> Severity:
+    def min_severity(self) -> Severity:
         """The lowest severity that it is told of."""
         return "critical" if self._settings[SLACK_MIN] == "critical" else "warning"
 
-    def load(self) -> None:
+    def load_client(self) -> None:
         """Import Slack's SDK and what carries it."""
         import detector.clients.slack  # noqa: F401 - loaded, not used
 
-    def _client(self, errand: Errand) -> Slack:
+    def _build_client(self, context: DeliveryContext) -> Slack:
         from detector.clients.slack import Slack
 
-        return Slack(reach_of(self._settings, self._world, errand.until), self._world.clock)
+        return Slack(build_network_policy(self._settings, self._environment, context.deadline), self._environment.clock)
 
 
 class Webhook(_Slack):
     """An incoming webhook: it can post, and neither edit nor answer."""
 
     setting: Setting[Any] = SLACK_WEBHOOK_URL
-    place = "an incoming webhook"
+    display_name = "an incoming webhook"
 
-    def advice(self, reason: str) -> str:
+    def get_advice(self, reason: str) -> str:
         """Return what a person can do where it failed for that reason."""
-        return _WEBHOOK.on(reason)
+        return _WEBHOOK.get(reason)
 
-    def notify(self, message: Message, errand: Errand) -> Told:
+    def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Post the message; raises EdgeError."""
-        client = self._client(errand)
+        client = self._build_client(context)
         url = self._settings[SLACK_WEBHOOK_URL]
-        in_some_form(message, lambda payload: client.send_webhook(url, payload))
-        return Told()
+        send_with_fallback(message, lambda payload: client.send_webhook(url, payload))
+        return DeliveryResult()
 
-    def shows(self, message: Message) -> str:
+    def render_preview(self, message: Message) -> str:
         """Return the payload that would be posted."""
-        return _shown("POST", build_slack_payload(message))
+        return _render_call("POST", build_slack_payload(message))
 
 
 class Bot(_Slack):
@@ -137,34 +137,34 @@ class Bot(_Slack):
     setting: Setting[Any] = SLACK_TOKEN
 
     @property
-    def place(self) -> str:
+    def display_name(self) -> str:
         """The channel that the bot posts to."""
         return f"channel {self._settings[SLACK_CHANNEL]}, by a bot token"
 
-    def advice(self, reason: str) -> str:
+    def get_advice(self, reason: str) -> str:
         """Return what a person can do where it failed for that reason."""
-        return _BOT.on(reason)
+        return _BOT.get(reason)
 
-    def notify(self, message: Message, errand: Errand) -> Told:
+    def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Post what is new, worst first; then answer and edit what has ended. Raises EdgeError where nothing was taken."""
-        return Telling(self._client(errand), self._settings, errand.took).told(message)
+        return SlackDelivery(self._build_client(context), self._settings, context.on_progress).deliver(message)
 
-    def shows(self, message: Message) -> str:
+    def render_preview(self, message: Message) -> str:
         """Return every call that would be made, in its order."""
-        root, ends = parted(message)
-        calls = [_shown(POST, build_slack_payload(root))] if root is not None else []
+        root, replies = split_replies(message)
+        calls = [_render_call(POST, build_slack_payload(root))] if root is not None else []
         calls += [
-            _shown(f"{POST} in the thread of {place.ts}", build_slack_payload(answer))
-            for place, answer in ends.items()
+            _render_call(f"{POST} in the thread of {ref.ts}", build_slack_payload(reply))
+            for ref, reply in replies.items()
         ]
         calls += [
-            _shown(f"{UPDATE} of {one.ref.ts}", build_slack_payload(one.message)) for one in message.earlier
+            _render_call(f"{UPDATE} of {earlier.ref.ts}", build_slack_payload(earlier.message)) for earlier in message.earlier
         ]
         return "\n".join(calls)
 
 
-def _shown(what: str, payload: Mapping[str, Any]) -> str:
-    return f"{what}\n{json.dumps(payload, indent=2, ensure_ascii=False)}"
+def _render_call(name: str, payload: Mapping[str, Any]) -> str:
+    return f"{name}\n{json.dumps(payload, indent=2, ensure_ascii=False)}"
 
 
-__all__ = ["KIND", "OFFER", "Bot", "Webhook", "channels", "faults"]
+__all__ = ["KIND", "OPTION", "Bot", "Webhook", "build_channels", "find_conflicts"]

@@ -27,10 +27,10 @@ from detector.formats.edge_error import (
     FORBIDDEN,
     UNREADABLE,
     WRONG_ACCOUNT,
-    EdgeError,
-    persistent,
+    ExternalError,
+    retry,
 )
-from detector.formats.strict_json import clean
+from detector.formats.strict_json import replace_surrogates
 
 Operation = tuple[str, str]
 
@@ -90,18 +90,18 @@ class Aws:
             with convert_aws_errors(f"{service}:{api_name}"):
                 answer: dict[str, Any] = getattr(client, operation)(**params)
             if required_key not in answer:
-                raise EdgeError(f"what answered {service}:{api_name} is not AWS", reason=UNREADABLE)
+                raise ExternalError(f"what answered {service}:{api_name} is not AWS", reason=UNREADABLE)
             clean_answer: dict[str, Any] = _replace_surrogates(answer)
             return clean_answer
 
-        return persistent(fetch_once, self._network.deadline, self._pause)
+        return retry(fetch_once, self._network.deadline, self._pause)
 
     def check_account(self) -> None:
         """Raise EdgeError where the credentials belong to another account than the one that is named."""
         if self._identity.account:
             account = self.fetch("sts", "get_caller_identity", "Account")["Account"]
             if account != self._identity.account:
-                raise EdgeError(
+                raise ExternalError(
                     "the credentials belong to another account than AEGIS_PT_AWS_ACCOUNT",
                     reason=WRONG_ACCOUNT,
                 )
@@ -118,7 +118,7 @@ class Aws:
         """A session that holds nothing but the credentials and the allow-list of reads."""
         identity = self._identity
         if not identity.profile and not identity.ambient:
-            raise EdgeError(
+            raise ExternalError(
                 "no credentials are named: neither AEGIS_PT_AWS_PROFILE nor AEGIS_PT_AWS_AMBIENT=1",
                 reason=CREDENTIALS,
             )
@@ -129,7 +129,7 @@ class Aws:
                 chain.remove(name)
             credentials = core.get_credentials()
             if credentials is None:
-                raise EdgeError(f"{self._credentials_source} holds no credentials", reason=CREDENTIALS)
+                raise ExternalError(f"{self._credentials_source} holds no credentials", reason=CREDENTIALS)
             frozen = credentials.get_frozen_credentials()
             read_session = self._build_session(READ_OPERATIONS)
             read_session.set_credentials(frozen.access_key, frozen.secret_key, frozen.token)
@@ -148,7 +148,7 @@ class Aws:
         def check_allowed(model: Any, **_: Any) -> None:
             operation = (model.service_model.service_name, model.name)
             if operation not in allowed:
-                raise EdgeError(f"{':'.join(operation)} is never asked of AWS", reason=FORBIDDEN)
+                raise ExternalError(f"{':'.join(operation)} is never asked of AWS", reason=FORBIDDEN)
 
         events = core.get_component("event_emitter")
         for event_name in ("provide-client-params", "before-call"):
@@ -170,7 +170,7 @@ class Aws:
 def _replace_surrogates(value: Any) -> Any:
     """Return the value with every lone surrogate replaced: JSON can spell one, and no output can carry it."""
     if isinstance(value, str):
-        return value if value.isascii() else clean(value)
+        return value if value.isascii() else replace_surrogates(value)
     if isinstance(value, dict):
         return {key: _replace_surrogates(item) for key, item in value.items()}
     return [_replace_surrogates(item) for item in value] if isinstance(value, list) else value

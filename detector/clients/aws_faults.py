@@ -18,9 +18,9 @@ from detector.formats.edge_error import (
     PROFILE_MISSING,
     THROTTLED,
     UNREADABLE,
-    EdgeError,
+    ExternalError,
 )
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 
 _SERVER_ERROR = 500
 # Error codes of AWS (API references, "Common Errors"), by what they mean here.
@@ -106,20 +106,20 @@ def convert_aws_errors(operation: str) -> Iterator[None]:
     except (faults.BotoCoreError, ResponseParserError) as error:
         for kinds, reason, message in _ERROR_KINDS:
             if isinstance(error, kinds):
-                raise EdgeError(message, reason=reason) from None
-        raise EdgeError(f"{operation} failed ({type(error).__name__})", reason=UNREADABLE) from None
+                raise ExternalError(message, reason=reason) from None
+        raise ExternalError(f"{operation} failed ({type(error).__name__})", reason=UNREADABLE) from None
 
 
-def _convert_client_error(response: Mapping[str, Any], operation: str) -> EdgeError:
+def _convert_client_error(response: Mapping[str, Any], operation: str) -> ExternalError:
     code = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _CODES:
         reason, message = _CODES[code]
-        return EdgeError(message.format(operation), reason=reason)
+        return ExternalError(message.format(operation), reason=reason)
     if "throttl" in code.lower() or code in _THROTTLED:
-        return EdgeError(f"AWS throttles {operation}", reason=THROTTLED, permanent=False)
-    code_text = clipped(code) or "no code"
-    return EdgeError(
+        return ExternalError(f"AWS throttles {operation}", reason=THROTTLED, permanent=False)
+    code_text = redact_excerpt(code) or "no code"
+    return ExternalError(
         f"{operation} was answered with {status} ({code_text})",
         reason=HTTP_STATUS,
         permanent=status < _SERVER_ERROR,

@@ -30,11 +30,11 @@ from detector.formats.edge_error import (
     TIMEOUT,
     UNREACHABLE,
     UNREADABLE,
-    EdgeError,
-    persistent,
+    ExternalError,
+    retry,
 )
-from detector.formats.redaction import redacted_text
-from detector.formats.strict_json import DocumentError, one_line, parse
+from detector.formats.redaction import redact_text
+from detector.formats.strict_json import DocumentError, to_one_line, parse_document
 
 API = "https://api.github.com"
 _PER_PAGE = 100  # the most that the API gives at once
@@ -86,7 +86,7 @@ class GitHub:
 
         The second request, to another host, carries no credentials; it must be TLS where the API is.
         """
-        return persistent(
+        return retry(
             lambda: _mark_resets_retryable(lambda: self._fetch_following_redirects(self._build_url(path))), self.network.deadline, self.pause
         )
 
@@ -103,15 +103,15 @@ class GitHub:
             network = replace(self.network, deadline=Deadline(seconds))
             try:
                 page = self._send_once("POST", self._build_url("/dispatches"), body, network)
-            except EdgeError as error:
+            except ExternalError as error:
                 retryable = error.reason in _NETWORK_REASONS
-                raise EdgeError(str(error), reason=error.reason, permanent=not retryable) from None
+                raise ExternalError(str(error), reason=error.reason, permanent=not retryable) from None
             if page.status >= _SERVER_ERROR:
                 raise build_status_error(page, self.clock)
             if page.status != _NO_CONTENT:
                 self._raise_permanent_refusal(page)
 
-        persistent(send_once_retryable, self.network.deadline, self.pause)
+        retry(send_once_retryable, self.network.deadline, self.pause)
 
     def _build_url(self, path: str, params: Params | None = None) -> str:
         url = httpx.URL(f"{self.api.rstrip('/')}/repos/{self.repository}{path}")
@@ -124,7 +124,7 @@ class GitHub:
                 self._raise_refusal(page)
             return page
 
-        return persistent(fetch_once, self.network.deadline, self.pause)
+        return retry(fetch_once, self.network.deadline, self.pause)
 
     def _send_once(self, method: str, url: str, body: bytes | None = None, network: NetworkPolicy | None = None) -> Page:
         headers = {
@@ -147,23 +147,23 @@ class GitHub:
             if page.status not in _REDIRECTS:
                 return page.body if page.status in _OK else self._raise_refusal(page)
             url = self._resolve_redirect(url, page)
-        raise EdgeError("it redirects in a circle", reason=REDIRECTED)
+        raise ExternalError("it redirects in a circle", reason=REDIRECTED)
 
     def _resolve_redirect(self, url: str, page: Page) -> str:
         try:
             target = httpx.URL(url).join(page.headers.get("location", ""))
         except httpx.InvalidURL:
-            raise EdgeError("it redirects to what is no address", reason=REDIRECTED) from None
+            raise ExternalError("it redirects to what is no address", reason=REDIRECTED) from None
         if target.scheme != httpx.URL(self.api).scheme or not target.host:
-            raise EdgeError("it redirects out of TLS", reason=REDIRECTED)
+            raise ExternalError("it redirects out of TLS", reason=REDIRECTED)
         return str(target)
 
     def _raise_permanent_refusal(self, page: Page) -> NoReturn:
         """Raise what the refusal means, as one that asking again does not mend."""
         try:
             self._raise_refusal(page)
-        except EdgeError as error:
-            raise EdgeError(str(error), reason=error.reason) from None
+        except ExternalError as error:
+            raise ExternalError(str(error), reason=error.reason) from None
 
     def _raise_refusal(self, page: Page) -> NoReturn:
         """Raise what GitHub's refusal means; a 403 may be a rate limit, which says when it ends."""
@@ -172,13 +172,13 @@ class GitHub:
         if page.status in (_FORBIDDEN, _TOO_MANY) and page.headers.get("x-ratelimit-remaining") == "0":
             reset_at = _get_rate_limit_reset(page)
             suffix = f" until {reset_at:%H:%M:%S} UTC" if reset_at else ""
-            raise EdgeError(f"its rate limit is used up{suffix}", reason=THROTTLED) from None
+            raise ExternalError(f"its rate limit is used up{suffix}", reason=THROTTLED) from None
         if page.status == _FORBIDDEN and "rate limit" in message.lower():
-            raise EdgeError("its secondary rate limit was reached", reason=THROTTLED) from None
+            raise ExternalError("its secondary rate limit was reached", reason=THROTTLED) from None
         if page.status == _UNPROCESSABLE:
-            raise EdgeError(f"it answered 422: {message or 'not processable'}", reason=UNREADABLE) from None
+            raise ExternalError(f"it answered 422: {message or 'not processable'}", reason=UNREADABLE) from None
         if error.reason in (CREDENTIALS, DENIED) and message:
-            raise EdgeError(f"it answered {page.status}: {message}", reason=error.reason) from None
+            raise ExternalError(f"it answered {page.status}: {message}", reason=error.reason) from None
         raise error from None
 
 
@@ -186,8 +186,8 @@ def _mark_resets_retryable(read: Callable[[], T]) -> T:
     """Return what is read; raises a connection that broke off as one that asking again may mend: it only reads."""
     try:
         return read()
-    except EdgeError as error:
-        raise EdgeError(
+    except ExternalError as error:
+        raise ExternalError(
             str(error),
             reason=error.reason,
             permanent=error.permanent and error.reason != RESET,
@@ -197,15 +197,15 @@ def _mark_resets_retryable(read: Callable[[], T]) -> T:
 
 def _parse_json(page: Page) -> Any:
     try:
-        return parse(page.body)
+        return parse_document(page.body)
     except DocumentError as error:
-        raise EdgeError(f"its answer cannot be read: {error}", reason=NOT_JSON) from None
+        raise ExternalError(f"its answer cannot be read: {error}", reason=NOT_JSON) from None
 
 
 def _extract_list(answer: Any, key: str) -> tuple[int, list[Any]]:
     items, total = answer.get(key), answer.get("total_count")
     if not isinstance(items, list) or not isinstance(total, int):
-        raise EdgeError(f"its answer has no list {key!r}", reason=UNREADABLE)
+        raise ExternalError(f"its answer has no list {key!r}", reason=UNREADABLE)
     return total, items
 
 
@@ -215,12 +215,12 @@ _MAX_MESSAGE = 200
 def _extract_message(page: Page, token: str) -> str:
     """Return GitHub's own sentence as one line: redacted, and only then cut, so that no head of a token is left."""
     try:
-        message = parse(page.body).get("message")
+        message = parse_document(page.body).get("message")
     except DocumentError:
         return ""
     if not isinstance(message, str):
         return ""
-    return " ".join(one_line(redacted_text(message, (token,))).split())[:_MAX_MESSAGE]
+    return " ".join(to_one_line(redact_text(message, (token,))).split())[:_MAX_MESSAGE]
 
 
 def _get_rate_limit_reset(page: Page) -> datetime | None:

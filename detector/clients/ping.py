@@ -10,7 +10,7 @@ import httpx
 from detector import __version__
 from detector.clients.web import send_request
 from detector.clients.wire import NetworkPolicy
-from detector.formats.edge_error import HTTP_STATUS, EdgeError
+from detector.formats.edge_error import HTTP_STATUS, ExternalError
 
 _OK = range(200, 300)
 _MAX_BYTES = 10_000  # what healthchecks.io keeps of a ping's body
@@ -32,4 +32,4 @@ def send_ping(network: NetworkPolicy, url: str, succeeded: bool, message: str) -
     )
     page = send_request(network, request, methods=("POST",))
     if page.status not in _OK:
-        raise EdgeError(f"it answered {page.status}", reason=HTTP_STATUS)
+        raise ExternalError(f"it answered {page.status}", reason=HTTP_STATUS)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from detector.formats.edge_error import MISSING, TIMEOUT, EdgeError
+from detector.formats.edge_error import MISSING, TIMEOUT, ExternalError
 
 INHERITED_ENVIRON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CI")
 """All of the environment that another program is given. No token is among it, so none can be used or shown."""
@@ -56,11 +56,11 @@ def run_program(command: Sequence[str], folder: Path, environ: Mapping[str, str]
             start_new_session=True,
         )
     except OSError as error:
-        raise EdgeError(f"{command[0]} cannot be started: {error.strerror}", reason=MISSING) from None
+        raise ExternalError(f"{command[0]} cannot be started: {error.strerror}", reason=MISSING) from None
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise EdgeError(f"{command[0]} did not end within {seconds:g} s", reason=TIMEOUT) from None
+        raise ExternalError(f"{command[0]} did not end within {seconds:g} s", reason=TIMEOUT) from None
     finally:
         _stop_group(process)
     return ProcessResult(process.returncode, output[-_MAX_BYTES:].decode("utf-8", "replace"))

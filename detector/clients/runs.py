@@ -9,10 +9,10 @@ from typing import Any
 
 from detector.clients.github import GitHub
 from detector.domain.schedule_windows import WorkflowRun, UnreadSpan
-from detector.formats.edge_error import EdgeError
-from detector.formats.strict_json import clipped
-from detector.formats.times import text_of
-from detector.schedule.run_list import MOST_LISTED, ListError, Listing, in_order, run_of
+from detector.formats.edge_error import ExternalError
+from detector.formats.strict_json import redact_excerpt
+from detector.formats.times import format_time
+from detector.schedule.run_list import MOST_LISTED, ListError, Listing, sort_runs, parse_run
 
 _SECOND, _SHORTEST_SPAN = timedelta(seconds=1), timedelta(minutes=1)
 _DAY = timedelta(days=1)
@@ -43,11 +43,11 @@ class WorkflowRuns:
                 unread.append(part)
             else:
                 runs += part
-        return Listing(in_order(runs), tuple(sorted(unread, key=lambda span: span.start)))
+        return Listing(sort_runs(runs), tuple(sorted(unread, key=lambda span: span.start)))
 
     def get_state(self) -> str:
         """Return what GitHub says of the workflow: `active`, `disabled_inactivity`, ...; raises EdgeError."""
-        return clipped(str(self.github.get(f"/actions/workflows/{self.workflow}").get("state")))
+        return redact_excerpt(str(self.github.get(f"/actions/workflows/{self.workflow}").get("state")))
 
     def _list_span(self, start: datetime, end: datetime) -> Iterator[list[WorkflowRun] | UnreadSpan]:
         if self._failure:
@@ -56,18 +56,18 @@ class WorkflowRuns:
         self.on_progress(start)
         try:
             parts = self._fetch_span(start, end)
-        except EdgeError as error:
+        except ExternalError as error:
             # One fault is enough: the next request would meet the same limit, refusal or deadline.
-            self._failure = f"GitHub's list of runs from {text_of(start)} on: {error}", error.reason
+            self._failure = f"GitHub's list of runs from {format_time(start)} on: {error}", error.reason
             yield UnreadSpan(start, end, *self._failure)
             return
         except ListError as error:
-            yield UnreadSpan(start, end, f"GitHub's list of runs from {text_of(start)} on: {error}")
+            yield UnreadSpan(start, end, f"GitHub's list of runs from {format_time(start)} on: {error}")
             return
         if parts is not None:
             yield from parts
         elif end - start <= _SHORTEST_SPAN:
-            yield UnreadSpan(start, end, f"{MOST_LISTED} runs or more within a minute, at {text_of(start)}")
+            yield UnreadSpan(start, end, f"{MOST_LISTED} runs or more within a minute, at {format_time(start)}")
         else:
             for part in reversed(list(_split_span(start, end))):
                 yield from self._list_span(*part)
@@ -76,7 +76,7 @@ class WorkflowRuns:
         """Return what was read of a span, or None where it may hold more runs than GitHub lists."""
         items: list[Any] = []
         max_total = 0
-        params = {"created": f"{text_of(start)}..{text_of(end)}", "exclude_pull_requests": "true"}
+        params = {"created": f"{format_time(start)}..{format_time(end)}", "exclude_pull_requests": "true"}
         for total, page in self.github.list_pages(
             f"/actions/workflows/{self.workflow}/runs", "workflow_runs", params
         ):
@@ -84,11 +84,11 @@ class WorkflowRuns:
                 return None
             items += page
             max_total = max(max_total, total)
-        runs = in_order(run_of(item) for item in items)
+        runs = sort_runs(parse_run(item) for item in items)
         if len(runs) != max_total:
             return [
                 list(runs),
-                UnreadSpan(start, end, f"GitHub listed {len(runs)} of {max_total} runs from {text_of(start)} on"),
+                UnreadSpan(start, end, f"GitHub listed {len(runs)} of {max_total} runs from {format_time(start)} on"),
             ]
         return [list(runs)]
 

@@ -21,7 +21,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from detector.clients.slack_faults import build_slack_error, convert_send_error
 from detector.clients.web import Page, parse_retry_after, send_request
-from detector.formats.edge_error import EdgeError, persistent
+from detector.formats.edge_error import ExternalError, retry
 
 if TYPE_CHECKING:
     from detector.clients.wire import NetworkPolicy
@@ -49,7 +49,7 @@ class Slack:
             if answer.status_code != _OK or answer.body != "ok":
                 raise build_slack_error(answer.status_code, str(answer.body), self._get_wait_sec(answer.headers))
 
-        persistent(send_once, self.network.deadline, self.pause)
+        retry(send_once, self.network.deadline, self.pause)
 
     def send_api_call(self, api: str, token: str, method: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """Call one method of the Web API, such as `chat.postMessage`, and return its answer, which says `ok`."""
@@ -65,7 +65,7 @@ class Slack:
                 raise build_slack_error(response.status_code, str(error_code), self._get_wait_sec(response.headers)) from None
             return data if isinstance(data, dict) else {}
 
-        return persistent(send_once, self.network.deadline, self.pause)
+        return retry(send_once, self.network.deadline, self.pause)
 
     def _get_wait_sec(self, headers: Mapping[str, str]) -> float | None:
         page = Page(_TOO_MANY, {name.lower(): str(text) for name, text in headers.items()}, b"")
@@ -97,7 +97,7 @@ def _send_sdk_request(network: NetworkPolicy, url: str, req: Request) -> Page:
     headers = {**dict(req.header_items()), "accept-encoding": "identity"}
     try:
         return send_request(network, httpx.Request("POST", url, headers=headers, content=body), methods=("POST",))
-    except EdgeError as error:
+    except ExternalError as error:
         raise convert_send_error(error) from None
 
 

@@ -20,7 +20,7 @@ from detector.formats.edge_error import (
     THROTTLED,
     TIMEOUT,
     UNREADABLE,
-    EdgeError,
+    ExternalError,
 )
 
 _TOO_MANY, _SERVER_ERROR = 429, 500
@@ -57,7 +57,7 @@ INVALID_FORM_CODES: Final = (
 )  # fmt: skip
 
 
-class SlackError(EdgeError):
+class SlackError(ExternalError):
     """An answer of Slack that is no yes; `code` is Slack's own word for it, or empty."""
 
     code: str = ""
@@ -77,8 +77,8 @@ def build_slack_error(status: int, answer: str, wait_sec: float | None) -> Slack
     return error
 
 
-def convert_send_error(error: EdgeError) -> EdgeError:
+def convert_send_error(error: ExternalError) -> ExternalError:
     """Return the error of a wire; what broke off after something was sent may have been taken, and is not repeated."""
     if error.permanent and error.reason in (TIMEOUT, RESET, UNREADABLE):
-        return EdgeError(f"{error}; it may have been taken", reason=NO_ANSWER)
+        return ExternalError(f"{error}; it may have been taken", reason=NO_ANSWER)
     return error

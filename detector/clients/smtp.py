@@ -22,8 +22,8 @@ from detector.formats.edge_error import (
     REJECTED,
     RESET,
     TLS,
-    EdgeError,
-    persistent,
+    ExternalError,
+    retry,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class SmtpClient:
 
     def send(self, envelope: Envelope, mail: bytes) -> None:
         """Hand over one mail; what the server refuses for now is tried again where the deadline allows it."""
-        persistent(lambda: self._send_once(envelope, mail), self.network.deadline, self.pause)
+        retry(lambda: self._send_once(envelope, mail), self.network.deadline, self.pause)
 
     def _send_once(self, envelope: Envelope, mail: bytes) -> None:
         client = _SmtplibClient(self.network, self.server)
@@ -77,14 +77,14 @@ class SmtpClient:
             self._send_login(client)
             _send_mail(client, envelope, mail)
         finally:
-            with suppress(EdgeError, OSError):
+            with suppress(ExternalError, OSError):
                 client.stop()
 
     def _start_tls(self, client: _SmtplibClient) -> None:
         if self.server.tls != "starttls":
             return
         if not client.has_extn("starttls"):
-            raise EdgeError("the server offers no STARTTLS, and nothing is sent in clear text", reason=TLS)
+            raise ExternalError("the server offers no STARTTLS, and nothing is sent in clear text", reason=TLS)
         with _convert_smtp_errors("STARTTLS"):
             context: Any = _TlsContext(
                 self.network, self.server.host
@@ -110,7 +110,7 @@ def _check_accepted(answer: tuple[int, bytes], step: str, reason: str) -> None:
     """Raise what an answer that is no yes comes to; its text is not passed on, for it holds addresses."""
     code = answer[0]
     if code not in _ACCEPTED:
-        raise EdgeError(
+        raise ExternalError(
             f"the server refused {step} with {code}", reason=reason, permanent=code >= _PERMANENT or code < 0
         )
 
@@ -123,21 +123,21 @@ def _convert_smtp_errors(step: str, reason: str = REJECTED, sent: bool = False) 
     except smtplib.SMTPResponseException as error:
         code = error.smtp_code
         message = f"the server answered {step} with {code}"
-        raise EdgeError(message, reason=reason, permanent=code >= _PERMANENT or code < 0) from None
+        raise ExternalError(message, reason=reason, permanent=code >= _PERMANENT or code < 0) from None
     except smtplib.SMTPServerDisconnected:
         raise _build_disconnect_error(step, sent) from None
     except smtplib.SMTPException as error:
-        raise EdgeError(f"{step} failed ({type(error).__name__})", reason=reason) from None
-    except EdgeError as error:
+        raise ExternalError(f"{step} failed ({type(error).__name__})", reason=reason) from None
+    except ExternalError as error:
         if sent and error.reason != REJECTED:
-            raise EdgeError(f"{error}; it may have been taken", reason=NO_ANSWER) from None
+            raise ExternalError(f"{error}; it may have been taken", reason=NO_ANSWER) from None
         raise
 
 
-def _build_disconnect_error(step: str, sent: bool) -> EdgeError:
+def _build_disconnect_error(step: str, sent: bool) -> ExternalError:
     if sent:
-        return EdgeError("the connection broke off after the text; it may have been taken", reason=NO_ANSWER)
-    return EdgeError(f"the server ended the connection at {step}", reason=RESET, permanent=False)
+        return ExternalError("the connection broke off after the text; it may have been taken", reason=NO_ANSWER)
+    return ExternalError(f"the server ended the connection at {step}", reason=RESET, permanent=False)
 
 
 class _SmtplibClient(smtplib.SMTP):

@@ -35,7 +35,7 @@ from detector.formats.edge_error import (
     TOO_LARGE,
     UNFINISHED,
     UNREADABLE,
-    EdgeError,
+    ExternalError,
 )
 
 StoreConnection = sqlite3.Connection
@@ -78,24 +78,24 @@ def open_store(path: str, seconds: float) -> Iterator[StoreConnection]:
     except sqlite3.Error as error:
         raise _convert_error(error) from None
     except OSError as error:
-        raise EdgeError(f"it cannot be read: {_describe_os_error(error)}", reason=UNREADABLE) from None
+        raise ExternalError(f"it cannot be read: {_describe_os_error(error)}", reason=UNREADABLE) from None
 
 
 @contextmanager
 def _open_wal(file: StoreFile, seconds: float) -> Iterator[StoreConnection]:
     if file.has_index:
         if not os.path.lexists(f"{file.path}-wal"):
-            raise EdgeError("its write-ahead log is gone and its index is not", reason=UNFINISHED)
+            raise ExternalError("its write-ahead log is gone and its index is not", reason=UNFINISHED)
         with _open_connection(file.path, "mode=ro&readonly_shm=1", seconds) as connection:
             yield connection
         return
     if file.has_log:
-        raise EdgeError("its write-ahead log has lost its index (-shm)", reason=UNFINISHED)
+        raise ExternalError("its write-ahead log has lost its index (-shm)", reason=UNFINISHED)
     fingerprint = file.fingerprint
     with _open_connection(file.path, "mode=ro&immutable=1", seconds) as connection:
         yield connection
     if not file.is_at_rest(fingerprint):
-        raise EdgeError("a writer came while it was read", reason=LOCKED, permanent=False)
+        raise ExternalError("a writer came while it was read", reason=LOCKED, permanent=False)
 
 
 @contextmanager
@@ -147,12 +147,12 @@ def _check_action(action: int, _: str | None, name: str | None, *__: str | None)
     return sqlite3.SQLITE_OK if is_call or action in _ALLOWED_ACTIONS else sqlite3.SQLITE_DENY
 
 
-def _convert_error(error: sqlite3.Error) -> EdgeError:
+def _convert_error(error: sqlite3.Error) -> ExternalError:
     name = str(getattr(error, "sqlite_errorname", ""))
     for prefix, (reason, message) in _ERRORS.items():
         if name.startswith(prefix):
-            return EdgeError(message, reason=reason, permanent=reason not in (LOCKED, TIMEOUT))
-    return EdgeError(f"SQLite says: {str(error) or name}", reason=UNREADABLE)
+            return ExternalError(message, reason=reason, permanent=reason not in (LOCKED, TIMEOUT))
+    return ExternalError(f"SQLite says: {str(error) or name}", reason=UNREADABLE)
 
 
 def _describe_os_error(error: OSError) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.formats.edge_error import CORRUPT, EMPTY, LOCKED, MISSING, UNREADABLE, EdgeError
+from detector.formats.edge_error import CORRUPT, EMPTY, LOCKED, MISSING, UNREADABLE, ExternalError
 
 LOCK_TIMEOUT_SEC = 1.0
 LOCK_RETRY_SEC = 0.01
@@ -71,17 +71,17 @@ def open_store_file(path: str) -> Iterator[StoreFile]:
     try:
         descriptor = os.open(real_path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise EdgeError("there is no such file", reason=MISSING) from None
+        raise ExternalError("there is no such file", reason=MISSING) from None
     try:
         file_stat = os.fstat(descriptor)
         if not stat.S_ISREG(file_stat.st_mode):
-            raise EdgeError("it is no regular file", reason=UNREADABLE)
+            raise ExternalError("it is no regular file", reason=UNREADABLE)
         if not file_stat.st_size:
-            raise EdgeError("the file is empty", reason=EMPTY)
+            raise ExternalError("the file is empty", reason=EMPTY)
         _lock_shared(descriptor)
         header = os.pread(descriptor, 100, 0)
         if not header.startswith(_MAGIC) or len(header) <= _READ_VERSION:
-            raise EdgeError(NO_DATABASE_MESSAGE, reason=CORRUPT)
+            raise ExternalError(NO_DATABASE_MESSAGE, reason=CORRUPT)
         _check_side_files(real_path)
         yield StoreFile(real_path, header, descriptor)
     finally:
@@ -94,7 +94,7 @@ def _check_side_files(real_path: str) -> None:
     for suffix in _SIDE_FILE_SUFFIXES:
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(Path(f"{real_path}{suffix}").stat().st_mode):
-                raise EdgeError(f"what lies beside it ({suffix}) is no regular file", reason=UNREADABLE)
+                raise ExternalError(f"what lies beside it ({suffix}) is no regular file", reason=UNREADABLE)
 
 
 def _lock_shared(descriptor: int) -> None:
@@ -106,7 +106,7 @@ def _lock_shared(descriptor: int) -> None:
             fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
         except (BlockingIOError, PermissionError):
             if time.monotonic() > until:
-                raise EdgeError(LOCKED_MESSAGE, reason=LOCKED, permanent=False) from None
+                raise ExternalError(LOCKED_MESSAGE, reason=LOCKED, permanent=False) from None
         else:
             return
         finally:

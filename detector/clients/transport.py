@@ -10,7 +10,7 @@ import httpcore
 import httpx
 
 from detector.clients.wire import NetworkPolicy, Connection, build_tls_context
-from detector.formats.edge_error import PROXY, EdgeError
+from detector.formats.edge_error import PROXY, ExternalError
 
 
 class Transport(httpx.BaseTransport):
@@ -64,9 +64,9 @@ def _choose_proxy(proxies: Any, host: str) -> httpcore.Proxy | None:
     try:
         url = httpx.URL(text if "://" in text else f"http://{text}")
     except httpx.InvalidURL:
-        raise EdgeError("the proxy of the environment is no address", reason=PROXY) from None
+        raise ExternalError("the proxy of the environment is no address", reason=PROXY) from None
     if url.scheme != "http":
-        raise EdgeError("the proxy of the environment is not an http:// one", reason=PROXY)
+        raise ExternalError("the proxy of the environment is not an http:// one", reason=PROXY)
     auth = (url.username, url.password) if url.username else None
     return httpcore.Proxy(f"http://{url.netloc.decode('ascii')}", auth=auth)
 

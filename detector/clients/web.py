@@ -28,10 +28,10 @@ from detector.formats.edge_error import (
     THROTTLED,
     TOO_LARGE,
     UNREADABLE,
-    EdgeError,
-    persistent,
+    ExternalError,
+    retry,
 )
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 
 MAX_BYTES = 8 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
@@ -61,7 +61,7 @@ def parse_origin(url: str) -> Origin:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        raise EdgeError("its address cannot be read", reason=UNREADABLE) from None
+        raise ExternalError("its address cannot be read", reason=UNREADABLE) from None
     return parsed.scheme, parsed.host, parsed.port
 
 
@@ -80,7 +80,7 @@ class HttpClient:
         `keeps` may say of a page of any status that it is what was asked for. `socket_path` is that of a unix
         socket, where the server listens on one.
         """
-        return persistent(lambda: self._fetch_following_redirects(url, should_keep, socket_path), self.network.deadline, self.pause)
+        return retry(lambda: self._fetch_following_redirects(url, should_keep, socket_path), self.network.deadline, self.pause)
 
     def _fetch_following_redirects(self, url: str, should_keep: Callable[[Page], bool], socket_path: str | None) -> Page:
         for _ in range(_MAX_REDIRECTS + 1):
@@ -92,7 +92,7 @@ class HttpClient:
             if page.status not in _REDIRECTS:
                 return self._check_status(page, should_keep)
             url = _resolve_redirect(url, page)
-        raise EdgeError("it redirects in a circle", reason=REDIRECTED)
+        raise ExternalError("it redirects in a circle", reason=REDIRECTED)
 
     def _check_status(self, page: Page, should_keep: Callable[[Page], bool]) -> Page:
         if page.status in _OK or should_keep(page):
@@ -100,10 +100,10 @@ class HttpClient:
         raise build_status_error(page, self.clock)
 
 
-def build_status_error(page: Page, clock: Callable[[], datetime]) -> EdgeError:
+def build_status_error(page: Page, clock: Callable[[], datetime]) -> ExternalError:
     """Return the error of an answer that is no yes; 429 and 5xx may be mended by asking again."""
     retryable = page.status == _TOO_MANY or page.status >= _SERVER_ERROR
-    return EdgeError(
+    return ExternalError(
         f"it answered {page.status}",
         reason=_REASONS.get(page.status, HTTP_STATUS),
         permanent=not retryable,
@@ -130,11 +130,11 @@ def _resolve_redirect(url: str, page: Page) -> str:
     try:
         target = httpx.URL(url).join(page.headers.get("location", ""))
         elsewhere = parse_origin(str(target)) != parse_origin(url)
-    except (httpx.InvalidURL, EdgeError):
-        raise EdgeError("it redirects to what is no address", reason=REDIRECTED) from None
+    except (httpx.InvalidURL, ExternalError):
+        raise ExternalError("it redirects to what is no address", reason=REDIRECTED) from None
     if elsewhere:
-        target_origin = clipped(f"{target.scheme}://{target.netloc.decode('ascii', 'replace').rpartition('@')[2]}")
-        raise EdgeError(f"it redirects to {target_origin}, which is not followed", reason=REDIRECTED)
+        target_origin = redact_excerpt(f"{target.scheme}://{target.netloc.decode('ascii', 'replace').rpartition('@')[2]}")
+        raise ExternalError(f"it redirects to {target_origin}, which is not followed", reason=REDIRECTED)
     return str(target)
 
 
@@ -149,23 +149,23 @@ def send_request(
     Only `methods` pass: GET, but for the one client that speaks AWS's protocols.
     """
     if request.method not in methods:
-        raise EdgeError(f"{request.method} is never sent to a source", reason=FORBIDDEN)
+        raise ExternalError(f"{request.method} is never sent to a source", reason=FORBIDDEN)
     try:
         with Transport(network, socket_path) as transport:
             response = transport.handle_request(request)
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Page(response.status_code, headers, _read_body(response, headers))
     except httpcore.ProxyError as error:
-        raise EdgeError(f"the proxy answered {clipped(str(error))}", reason=PROXY) from None
+        raise ExternalError(f"the proxy answered {redact_excerpt(str(error))}", reason=PROXY) from None
     except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
         raise _convert_protocol_error(error) from None
 
 
-def _convert_protocol_error(error: Exception) -> EdgeError:
+def _convert_protocol_error(error: Exception) -> ExternalError:
     text = str(error)
     if "closed" in text or "disconnected" in text or "incomplete" in text:
-        return EdgeError("the connection broke off in the middle of the answer", reason=RESET)
-    return EdgeError("what it answered is not HTTP", reason=UNREADABLE)
+        return ExternalError("the connection broke off in the middle of the answer", reason=RESET)
+    return ExternalError("what it answered is not HTTP", reason=UNREADABLE)
 
 
 def _read_body(response: httpx.Response, headers: Mapping[str, str]) -> bytes:
@@ -186,7 +186,7 @@ def _decode_chunks(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         yield from raw
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise EdgeError(f"its content encoding {clipped(encoding)!r} was not asked for", reason=ENCODING)
+        raise ExternalError(f"its content encoding {redact_excerpt(encoding)!r} was not asked for", reason=ENCODING)
     decompressor: Any = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
     try:
         for chunk in raw:
@@ -196,10 +196,10 @@ def _decode_chunks(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
                 rest = decompressor.unconsumed_tail
         yield decompressor.flush()
     except zlib.error:
-        raise EdgeError("its compressed body cannot be unpacked", reason=ENCODING) from None
+        raise ExternalError("its compressed body cannot be unpacked", reason=ENCODING) from None
     if not decompressor.eof:
-        raise EdgeError("its compressed body ends too early", reason=ENCODING)
+        raise ExternalError("its compressed body ends too early", reason=ENCODING)
 
 
-def _build_too_large_error() -> EdgeError:
-    return EdgeError(f"its body is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
+def _build_too_large_error() -> ExternalError:
+    return ExternalError(f"its body is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)

@@ -24,7 +24,7 @@ from detector.formats.edge_error import (
     TLS,
     UNREACHABLE,
     UNREADABLE,
-    EdgeError,
+    ExternalError,
 )
 
 Address = IPv4Address | IPv6Address
@@ -75,9 +75,9 @@ class Deadline:
             raise self.build_timeout_error(doing)
         return remaining
 
-    def build_timeout_error(self, doing: str) -> EdgeError:
+    def build_timeout_error(self, doing: str) -> ExternalError:
         """Return the error of a deadline that passed."""
-        return EdgeError(f"no complete answer within {self.seconds:g} s (still {doing})", reason=TIMEOUT)
+        return ExternalError(f"no complete answer within {self.seconds:g} s (still {doing})", reason=TIMEOUT)
 
 
 @cache
@@ -95,7 +95,7 @@ def build_tls_context(ca_file: str) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cafile=ca_file)
         except (OSError, ssl.SSLError):
-            raise EdgeError("AEGIS_PT_CA_FILE cannot be read as PEM certificates", reason=TLS) from None
+            raise ExternalError("AEGIS_PT_CA_FILE cannot be read as PEM certificates", reason=TLS) from None
     return context
 
 
@@ -115,7 +115,7 @@ class NetworkPolicy:
         doing = f"connecting to {target}"
         with _convert_socket_errors(doing, self.deadline, is_connecting=True):
             addresses = self.resolve(host, port, type=socket.SOCK_STREAM)
-        failure = EdgeError(f"{host} has no address", reason=DNS)
+        failure = ExternalError(f"{host} has no address", reason=DNS)
         for index, (family, kind, protocol, _, address) in enumerate(addresses):
             share = self.deadline.check_remaining(doing) / (len(addresses) - index)
             sock = socket.socket(family, kind, protocol)
@@ -127,7 +127,7 @@ class NetworkPolicy:
                     peer = sock.getpeername()[0]
                 self._check_address(peer, target)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except EdgeError as error:
+            except ExternalError as error:
                 sock.close()
                 if error.reason == FORBIDDEN:
                     raise
@@ -144,14 +144,14 @@ class NetworkPolicy:
             sock.settimeout(self.deadline.check_remaining(doing))
             with _convert_socket_errors(doing, self.deadline, is_connecting=True):
                 sock.connect(path)
-        except EdgeError:
+        except ExternalError:
             sock.close()
             raise
         return Connection(sock, self.deadline)
 
     def _check_address(self, address: str, target: str) -> None:
         if self.is_forbidden(ip_address(address.partition("%")[0])):
-            raise EdgeError(f"{target} is a link-local or metadata address", reason=FORBIDDEN)
+            raise ExternalError(f"{target} is a link-local or metadata address", reason=FORBIDDEN)
 
 
 class Connection:
@@ -179,12 +179,12 @@ class Connection:
         """Return the same connection under TLS, the other side's certificate verified for `name`."""
         doing = "in the TLS handshake"
         if isinstance(self._sock, ssl.SSLSocket):
-            raise EdgeError("TLS inside of TLS is not spoken here", reason=TLS)
+            raise ExternalError("TLS inside of TLS is not spoken here", reason=TLS)
         try:
             with _convert_socket_errors(doing, self._deadline):
                 self._sock.settimeout(self._deadline.check_remaining(doing))
                 return Connection(context.wrap_socket(self._sock, server_hostname=name), self._deadline)
-        except EdgeError:
+        except ExternalError:
             self.close()
             raise
 
@@ -201,16 +201,16 @@ def _convert_socket_errors(doing: str, deadline: Deadline, *, is_connecting: boo
     except OSError as error:
         raise _to_external_error(error, doing, deadline, retryable=is_connecting) from None
     except UnicodeError:  # a host name that IDNA cannot encode
-        raise EdgeError(f"the name cannot be looked up ({doing})", reason=DNS) from None
+        raise ExternalError(f"the name cannot be looked up ({doing})", reason=DNS) from None
 
 
-def _to_external_error(error: OSError, doing: str, deadline: Deadline, retryable: bool) -> EdgeError:
+def _to_external_error(error: OSError, doing: str, deadline: Deadline, retryable: bool) -> ExternalError:
     if isinstance(error, TimeoutError):
         return deadline.build_timeout_error(doing)
     template, reason = next((template, reason) for kind, template, reason in _ERROR_KINDS if isinstance(error, kind))
     why = getattr(error, "verify_message", None) or error.strerror or type(error).__name__
     final = reason == TLS or (reason == DNS and error.errno != socket.EAI_AGAIN)
-    return EdgeError(template.format(why=why, doing=doing), reason=reason, permanent=final or not retryable)
+    return ExternalError(template.format(why=why, doing=doing), reason=reason, permanent=final or not retryable)
 
 
 _ERROR_KINDS: tuple[tuple[type[OSError], str, str], ...] = (

@@ -15,10 +15,10 @@ from typing import Any
 
 from detector.collectors._clients import SourceEnvironment, build_source_context
 from detector.collectors._source import Answer, ConfiguredSource
-from detector.formats.edge_error import TIMEOUT, UNREADABLE, EdgeError
-from detector.formats.redaction import redacted_text
-from detector.formats.strict_json import one_line
-from detector.formats.times import text_of
+from detector.formats.edge_error import TIMEOUT, UNREADABLE, ExternalError
+from detector.formats.redaction import redact_text
+from detector.formats.strict_json import to_one_line
+from detector.formats.times import format_time
 from detector.settings import COLLECT_TIMEOUT_SEC, SOURCE_TIMEOUT_SEC, Settings, list_secrets
 
 _GRACE_SEC = 0.25  # for a source to say itself what it waited for
@@ -40,7 +40,7 @@ class SourceResult:
         """The source's entry in the `sources` section."""
         entry: dict[str, Any] = {"state": "failed" if self.answer is None else "ok"}
         if self.answer is not None:
-            entry["as_of"] = text_of(self.answer.as_of)
+            entry["as_of"] = format_time(self.answer.as_of)
         if self.reason is not None:
             entry["reason"] = self.reason
         if self.detail is not None:
@@ -65,7 +65,7 @@ def collect_in_parallel(sources: Sequence[ConfiguredSource], settings: Settings,
         del waiting[result.source.name]
         yield result
     for source in waiting.values():
-        yield _build_failure(source, started, EdgeError(f"no answer within {seconds:g} s", reason=TIMEOUT), settings)
+        yield _build_failure(source, started, ExternalError(f"no answer within {seconds:g} s", reason=TIMEOUT), settings)
 
 
 def _run_source(source: ConfiguredSource, settings: Settings, environment: SourceEnvironment, answers: SimpleQueue[SourceResult]) -> None:
@@ -73,16 +73,16 @@ def _run_source(source: ConfiguredSource, settings: Settings, environment: Sourc
     try:
         answer = source.read(build_source_context(settings, environment))
         result = SourceResult(source, _compute_elapsed_ms(started), answer, detail=answer.note)
-    except EdgeError as error:
+    except ExternalError as error:
         result = _build_failure(source, started, error, settings)
     except Exception as error:  # noqa: BLE001 - the one place where a broken collector becomes data
-        failure = EdgeError(f"the collector itself failed ({type(error).__name__})", reason=UNREADABLE)
+        failure = ExternalError(f"the collector itself failed ({type(error).__name__})", reason=UNREADABLE)
         result = _build_failure(source, started, failure, settings)
     answers.put(result)
 
 
-def _build_failure(source: ConfiguredSource, started: float, error: EdgeError, settings: Settings) -> SourceResult:
-    message = one_line(redacted_text(str(error), list_secrets(settings)))
+def _build_failure(source: ConfiguredSource, started: float, error: ExternalError, settings: Settings) -> SourceResult:
+    message = to_one_line(redact_text(str(error), list_secrets(settings)))
     detail = message if len(message) <= _MAX_DETAIL else message[: _MAX_DETAIL - 1] + "…"
     return SourceResult(source, _compute_elapsed_ms(started), None, error.reason, detail)
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from detector.domain.snapshot import SECTIONS
-from detector.formats.edge_error import EMPTY, HTML, NOT_JSON, STALE, UNREADABLE, EdgeError
-from detector.formats.strict_json import MAX_DEPTH, DocumentError, kind_of, parse_value
-from detector.formats.times import TimeError, parse_epoch, parse_rfc3339, span, whole
+from detector.formats.edge_error import EMPTY, HTML, NOT_JSON, STALE, UNREADABLE, ExternalError
+from detector.formats.strict_json import MAX_DEPTH, DocumentError, describe_kind, parse_value
+from detector.formats.times import TimeError, parse_epoch, parse_rfc3339, format_duration, normalize_number
 from detector.settings import SOURCE_STALE_SEC, Settings
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ def parse_body(data: bytes, content_type: str = "") -> Any:
     """Return the JSON value of a body; raises EdgeError for what is empty, a page for people, or not JSON."""
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
-        raise EdgeError("its body is empty", reason=EMPTY)
+        raise ExternalError("its body is empty", reason=EMPTY)
     if start.startswith(b"<") or content_type.strip().lower().startswith("text/html"):
-        raise EdgeError("it answered with a page for people in the place of JSON", reason=HTML)
+        raise ExternalError("it answered with a page for people in the place of JSON", reason=HTML)
     try:
         return parse_value(data)
     except DocumentError as error:
-        raise EdgeError(f"it answered with what is not JSON: {error}", reason=NOT_JSON) from None
+        raise ExternalError(f"it answered with what is not JSON: {error}", reason=NOT_JSON) from None
 
 
 def check_section(value: Any, name: str) -> Any:
     """Return the value where the section may be of its kind and depth; raises EdgeError."""
     kinds, _ = SECTIONS[name]
     if not isinstance(value, kinds):
-        raise EdgeError(f"it is {kind_of(value)}, which {name} never is", reason=UNREADABLE)
+        raise ExternalError(f"it is {describe_kind(value)}, which {name} never is", reason=UNREADABLE)
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH - 1):
         level = [
@@ -51,7 +51,7 @@ def check_section(value: Any, name: str) -> Any:
         ]
         if not level:
             return value
-    raise EdgeError(f"it is nested over {MAX_DEPTH - 1} deep", reason=NOT_JSON)
+    raise ExternalError(f"it is nested over {MAX_DEPTH - 1} deep", reason=NOT_JSON)
 
 
 def extract_time(value: Any, keys: Iterable[str], zone: tzinfo | None = None) -> datetime | None:
@@ -78,8 +78,8 @@ def check_fresh(as_of: datetime, now: datetime, settings: Settings, why: str) ->
     """Return `as_of` where it is not too old; raises EdgeError with whose word that is."""
     age, limit = now - as_of, settings[SOURCE_STALE_SEC]
     if age > timedelta(seconds=limit):
-        raise EdgeError(
-            f"what it shows is {span(age.total_seconds())} old by {why} (limit {whole(limit)} s)",
+        raise ExternalError(
+            f"what it shows is {format_duration(age.total_seconds())} old by {why} (limit {normalize_number(limit)} s)",
             reason=STALE,
         )
     return as_of

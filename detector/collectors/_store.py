@@ -11,8 +11,8 @@ from detector.domain.runtime_rows import Trade
 from detector.domain.store_columns import StoreColumns
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 from detector.domain.store_tables import JoinedTable, StoreTable
-from detector.formats.edge_error import SCHEMA, TOO_LARGE, EdgeError
-from detector.formats.strict_json import clipped
+from detector.formats.edge_error import SCHEMA, TOO_LARGE, ExternalError
+from detector.formats.strict_json import redact_excerpt
 
 if TYPE_CHECKING:
     from detector.clients.sqlite import StoreConnection
@@ -95,7 +95,7 @@ class Store:
         """Return the table's columns by their names without case; raises EdgeError where there is no such table."""
         if table not in self._kinds:
             tables = _format_names(sorted(self._kinds)) or "none"
-            raise EdgeError(f"it has no table {clipped(table)!r} (there are: {tables})", reason=SCHEMA)
+            raise ExternalError(f"it has no table {redact_excerpt(table)!r} (there are: {tables})", reason=SCHEMA)
         description = self._connection.execute(f"SELECT * FROM {_escape_name(table)} LIMIT 0").description  # noqa: S608 - names of the profile, quoted
         return {column[0].casefold(): column[0] for column in description}
 
@@ -151,8 +151,8 @@ class Store:
         for row_values in cursor:
             rows.append(self._build_row(table, names, row_values))
             if len(rows) > MAX_ROWS:
-                raise EdgeError(
-                    f"its table {clipped(table)!r} has over {MAX_ROWS} rows that may be open",
+                raise ExternalError(
+                    f"its table {redact_excerpt(table)!r} has over {MAX_ROWS} rows that may be open",
                     reason=TOO_LARGE,
                 )
         return rows
@@ -166,7 +166,7 @@ class Store:
                 row[name] = value
                 self._bytes += len(name) + (len(value) if isinstance(value, str) else 8)
         if self._bytes > MAX_BYTES:
-            raise EdgeError(f"what it holds is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
+            raise ExternalError(f"what it holds is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
         return row
 
 
@@ -177,8 +177,8 @@ def _format_select_list(columns: ColumnNames, actual: Mapping[str, str], extra: 
 
 
 def _raise_missing_column(table: str, expected: Sequence[str], actual: Mapping[str, str]) -> NoReturn:
-    raise EdgeError(
-        f"its table {clipped(table)!r} has no column {_format_names(expected)} (there are: {_format_names(list(actual.values()))})",
+    raise ExternalError(
+        f"its table {redact_excerpt(table)!r} has no column {_format_names(expected)} (there are: {_format_names(list(actual.values()))})",
         reason=SCHEMA,
     )
 
@@ -198,5 +198,5 @@ def _escape_name(name: str) -> str:
 
 
 def _format_names(names: Sequence[str]) -> str:
-    text = ", ".join(clipped(name) for name in names[:_MAX_NAMED])
+    text = ", ".join(redact_excerpt(name) for name in names[:_MAX_NAMED])
     return f"{text}, …" if len(names) > _MAX_NAMED else text

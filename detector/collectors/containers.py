@@ -10,7 +10,7 @@ from typing import Any
 
 from detector.collectors._payload import parse_section
 from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, filter_keys, strip_query
-from detector.formats.edge_error import UNREADABLE, EdgeError
+from detector.formats.edge_error import UNREADABLE, ExternalError
 from detector.settings import STANDBY_DOCKER_URL, Settings
 
 OPTIONS = (
@@ -40,5 +40,5 @@ def _read_containers(context: SourceContext) -> Answer:
 
 def _filter_container(item: Any) -> dict[str, Any]:
     if not isinstance(item, dict):
-        raise EdgeError("its list has an entry that is no container", reason=UNREADABLE)
+        raise ExternalError("its list has an entry that is no container", reason=UNREADABLE)
     return filter_keys(item, _KEPT_KEYS)

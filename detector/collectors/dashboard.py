@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from detector.collectors._payload import get_cache_age_sec, check_fresh, extract_time, parse_section
 from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, format_origin, strip_query
 from detector.domain.profile import MISSING, Profile
-from detector.formats.edge_error import NO_FACTS, EdgeError
+from detector.formats.edge_error import NO_FACTS, ExternalError
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,
@@ -65,7 +65,7 @@ def _read_payload(name: str, url: str, context: SourceContext) -> Answer:
     page = context.get_page(url, lambda page: page.status == _STALE_RUNNER and _has_page_facts(page, name, profile))
     payload = parse_section(page.body, name, page.headers.get("content-type", ""))
     if not _has_facts(payload, profile):
-        raise EdgeError(
+        raise ExternalError(
             f"its JSON holds none of the facts that the profile {profile.name!r} knows", reason=NO_FACTS
         )
     now = context.clock()
@@ -80,7 +80,7 @@ def _read_payload(name: str, url: str, context: SourceContext) -> Answer:
 def _has_page_facts(page: Page, name: str, profile: Profile) -> bool:
     try:
         return _has_facts(parse_section(page.body, name, page.headers.get("content-type", "")), profile)
-    except EdgeError:
+    except ExternalError:
         return False
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, filter_keys
-from detector.formats.edge_error import DENIED, TOO_LARGE, EdgeError
-from detector.formats.serialize import plain
+from detector.formats.edge_error import DENIED, TOO_LARGE, ExternalError
+from detector.formats.serialize import to_json
 from detector.settings import (
     AWS_ACCOUNT,
     AWS_AMBIENT,
@@ -62,12 +62,12 @@ def _read_cluster(context: SourceContext) -> Answer:
     """Read the service and all tasks; raises EdgeError, which names every permission that is missing."""
     aws, cluster = context.open_aws(), context.settings[ECS_CLUSTER]
     aws.check_account()
-    denied: list[EdgeError] = []
+    denied: list[ExternalError] = []
     service = _run_unless_denied(lambda: _fetch_service(aws, cluster, context.settings[ECS_SERVICE]), denied)
     arns = _run_unless_denied(lambda: _list_task_arns(aws, cluster), denied)
     tasks = _run_unless_denied(lambda: _fetch_tasks(aws, cluster, arns or ()), denied)
     if denied:
-        raise EdgeError("; ".join(map(str, denied)), reason=DENIED)
+        raise ExternalError("; ".join(map(str, denied)), reason=DENIED)
     described, failures = tasks
     stopped = [task for task in described if task.get("lastStatus") == "STOPPED"]
     section = {
@@ -76,14 +76,14 @@ def _read_cluster(context: SourceContext) -> Answer:
         "stopped_tasks": stopped,
         "failures": [*service["failures"], *failures],
     }
-    return Answer(plain(section), context.clock())
+    return Answer(to_json(section), context.clock())
 
 
-def _run_unless_denied(fetch: Any, denied: list[EdgeError]) -> Any:
+def _run_unless_denied(fetch: Any, denied: list[ExternalError]) -> Any:
     """Return the answer, or None where it is denied: the other permissions are still tried, to name them all."""
     try:
         return fetch()
-    except EdgeError as error:
+    except ExternalError as error:
         if error.reason != DENIED:
             raise
         denied.append(error)
@@ -111,7 +111,7 @@ def _list_task_arns(aws: Aws, cluster: str) -> list[str]:
                 break
             next_page = {"nextToken": answer["nextToken"]}
         else:
-            raise EdgeError(f"the cluster lists over {_MAX_PAGES} pages of tasks", reason=TOO_LARGE)
+            raise ExternalError(f"the cluster lists over {_MAX_PAGES} pages of tasks", reason=TOO_LARGE)
     return list(arns)
 
 

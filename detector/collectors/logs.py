@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, filter_keys
 from detector.engine.catalog import load_rules
-from detector.formats.edge_error import THROTTLED, TIMEOUT, EdgeError
-from detector.formats.times import span, text_of
+from detector.formats.edge_error import THROTTLED, TIMEOUT, ExternalError
+from detector.formats.times import format_duration, format_time
 from detector.settings import AWS_ACCOUNT, AWS_AMBIENT, AWS_PROFILE, AWS_REGION, LOG_GROUP, Setting, Settings
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ def _read_log_group(context: SourceContext) -> Answer:
             break
         since, events = start, lines.events[count_before:] + events
     truncated = read_to < now or since > compute_required_start(context, wanted_since)
-    section = {"events": events, "from": text_of(since), "to": text_of(read_to), "truncated": truncated}
+    section = {"events": events, "from": format_time(since), "to": format_time(read_to), "truncated": truncated}
     is_cut = read_to < now or since > wanted_since
-    covered, requested = span((read_to - since).total_seconds()), span((now - wanted_since).total_seconds())
+    covered, requested = format_duration((read_to - since).total_seconds()), format_duration((now - wanted_since).total_seconds())
     return Answer(
         section, now, f"cut: the lines of {covered}, of {requested} that were asked for" if is_cut else None
     )
@@ -112,7 +112,7 @@ def _read_older_stretch(aws: Aws, context: SourceContext, stretch: tuple[datetim
     """Whether an older stretch could be read whole; a part of it would leave a hole behind it."""
     try:
         return _read_stretch(aws, context, stretch, lines) is None
-    except EdgeError as error:
+    except ExternalError as error:
         if error.reason in (TIMEOUT, THROTTLED):
             return False
         raise

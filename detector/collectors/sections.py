@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from detector.collectors._payload import get_cache_age_sec, check_section, extract_time, parse_body
 from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, strip_query
 from detector.domain.snapshot import KEYS, SECTIONS
-from detector.formats.edge_error import MISSING, REASONS, TOO_LARGE, UNREADABLE, EdgeError
+from detector.formats.edge_error import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError
 from detector.formats.times import TimeError, parse_rfc3339
 from detector.settings import SECTIONS_FROM, Settings
 
@@ -46,15 +46,15 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:  # n
         with os.fdopen(os.open(location, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             file_stat = os.fstat(file.fileno())
             if not stat.S_ISREG(file_stat.st_mode):
-                raise EdgeError("it is no regular file", reason=UNREADABLE)
+                raise ExternalError("it is no regular file", reason=UNREADABLE)
             data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
-        raise EdgeError("there is no such file", reason=MISSING) from None
+        raise ExternalError("there is no such file", reason=MISSING) from None
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or type(error).__name__).lower()
-        raise EdgeError(f"the file cannot be read: {why}", reason=UNREADABLE) from None
+        raise ExternalError(f"the file cannot be read: {why}", reason=UNREADABLE) from None
     if len(data) > _MAX_BYTES:
-        raise EdgeError(f"the file is over {_MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
+        raise ExternalError(f"the file is over {_MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
     return _build_answer(name, parse_body(data), datetime.fromtimestamp(file_stat.st_mtime, UTC))
 
 
@@ -93,13 +93,13 @@ def _extract_section(name: str, snapshot: dict[str, Any]) -> Answer:
     if source_entry.get("state") == "failed":
         reason = str(source_entry.get("reason"))
         detail = source_entry.get("detail") or "no reason given"
-        raise EdgeError(f"where it is read, {detail}", reason=reason if reason in REASONS else UNREADABLE)
+        raise ExternalError(f"where it is read, {detail}", reason=reason if reason in REASONS else UNREADABLE)
     if snapshot.get(name) is None:
-        raise EdgeError("the snapshot that was collected there does not hold it", reason=MISSING)
+        raise ExternalError("the snapshot that was collected there does not hold it", reason=MISSING)
     section = check_section(snapshot[name], name)
     try:
         taken_at = parse_rfc3339(str(snapshot["taken_at"]))
     except TimeError as error:
-        raise EdgeError(f"its taken_at {error}", reason=UNREADABLE) from None
+        raise ExternalError(f"its taken_at {error}", reason=UNREADABLE) from None
     times = (extract_time(section, _TIME_KEYS), extract_time(source_entry, _TIME_KEYS), taken_at)
     return Answer(section, min(time for time in times if time is not None))

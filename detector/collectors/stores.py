@@ -13,7 +13,7 @@ from detector.collectors._source import Answer, SourceContext, SourceOption, Con
 from detector.collectors._store import Store
 from detector.domain.profile import Profile
 from detector.domain.store_tables import DEFAULT_TABLES
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.settings import COLLECT_TIMEOUT_SEC, PROFILE, SOURCE_TIMEOUT_SEC, STORES_DB, Settings
 
 OPTIONS = (
@@ -40,4 +40,4 @@ def _read_stores(context: SourceContext) -> Answer:
     with open_store(context.settings[STORES_DB], seconds) as connection:
         store = Store(connection, profile.stores)
         section = {table.name: store.read_rows(table) for table in profile.tables or DEFAULT_TABLES}
-    return Answer({"as_of": text_of(as_of), **section}, as_of, store.note)
+    return Answer({"as_of": format_time(as_of), **section}, as_of, store.note)

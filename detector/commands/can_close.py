@@ -14,7 +14,7 @@ from detector.app.broker_state import STATUS, BrokerQuery, BrokerState, load_bro
 from detector.app.context import AppContext, InputError
 from detector.app.output import print_json, print_lines
 from detector.domain.instrument import Instrument, to_exact_decimal
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 from detector.reconciliation.close_check.order import ALLOW, BUY, REFUSE, SELL, CloseOrder, CloseVerdict, build_unknown_verdict
 from detector.reconciliation.close_check.verdict import decide_close
 from detector.reconciliation.freshness import describe_age, explain_unreliable
@@ -34,7 +34,7 @@ def _parse_number(_: click.Context, __: click.Parameter, value: str | None) -> D
         return None
     number = Decimal(value) if _DECIMAL.fullmatch(value) else None
     if not number or to_exact_decimal(number) is None:
-        raise click.BadParameter(f"{clipped(value)!r} is not a number above 0")
+        raise click.BadParameter(f"{redact_excerpt(value)!r} is not a number above 0")
     return number
 
 
@@ -46,7 +46,7 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
     if match:
         with suppress(ValueError):
             return date(*(int(part) for part in match.groups())).isoformat()
-    raise click.BadParameter(f"{clipped(value)!r} is not a day such as 2026-05-06")
+    raise click.BadParameter(f"{redact_excerpt(value)!r} is not a day such as 2026-05-06")
 
 
 @click.command(

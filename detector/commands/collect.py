@@ -9,7 +9,7 @@ import click
 from detector.app.collect import CollectResult, CollectOptions, collect_sources, load_previous, build_snapshot_document
 from detector.app.context import AppContext, get_clock
 from detector.app.output import print_text
-from detector.formats.strict_json import MAX_BYTES, canonical, pretty
+from detector.formats.strict_json import MAX_BYTES, format_canonical, format_document
 from detector.settings import has_any_source
 from detector.storage import file as local
 
@@ -40,7 +40,7 @@ def command(
     if to is None:
         return print_text(app, text)
     try:
-        local.write(Path(to), text)
+        local.write_atomically(Path(to), text)
     except OSError as error:
         app.print_stderr(f"detector: the snapshot {to} could not be written ({error.strerror or error})")
         return _UNDELIVERED
@@ -52,8 +52,8 @@ _NO_SOURCES = "collect: no source is configured; `python -m detector doctor` lis
 
 def _format_snapshot(document: dict[str, object]) -> str:
     """Return the snapshot for people, or without any space where `detect` could not read it otherwise."""
-    text = pretty(document)
-    return text if len(text.encode()) <= MAX_BYTES else canonical(document) + "\n"
+    text = format_document(document)
+    return text if len(text.encode()) <= MAX_BYTES else format_canonical(document) + "\n"
 
 
 def _summarize(result: CollectResult) -> str:

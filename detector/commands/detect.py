@@ -19,7 +19,7 @@ from detector.domain.snapshot import Snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.engine.run_rules import ERRORS_RULE
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse, pretty
+from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document, format_document
 from detector.ledger import add_receipts
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document, build_stdout_document
@@ -95,7 +95,7 @@ def _read_document(app: AppContext) -> dict[str, Any]:
     try:
         if app.stdin.isatty():
             app.print_stderr("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
-        return parse(app.stdin.read(MAX_BYTES + 1) or b"")
+        return parse_document(app.stdin.read(MAX_BYTES + 1) or b"")
     except DocumentError as error:
         raise InputError(str(error)) from None
     except OSError as error:
@@ -128,7 +128,7 @@ def _load_memory(app: AppContext, options: DetectOptions, section: Any, snapshot
 
 
 def _read_artifact(app: AppContext, path: Path, expected: ExpectedMemory) -> Memory:
-    raw = local.read(path)
+    raw = local.read_document(path)
     if raw is local.ABSENT:
         app.print_stderr(f"No previous artifact at {path}: this is a first run.")
         return read_previous(None, expected)
@@ -149,9 +149,9 @@ def _print_document(app: AppContext, report: Report, options: DetectOptions, set
 
         text = format_plugin_line(report) + "\n"
     elif options.report:
-        text = pretty(build_artifact_document(_add_receipts(report), settings[ARTIFACT] == "full"))
+        text = format_document(build_artifact_document(_add_receipts(report), settings[ARTIFACT] == "full"))
     else:
-        text = pretty(build_stdout_document(report))
+        text = format_document(build_stdout_document(report))
     printed = app.print_stdout(text)
     if not printed:
         app.print_stderr("detector: what is owed stays owed")
@@ -167,7 +167,7 @@ def _store_artifact(app: AppContext, report: Report, path: str, delivered: bool,
     """Write the artifact, with a receipt only where all was told: a plugin's one line shows the worst three."""
     kept = _add_receipts(report) if delivered else report
     try:
-        local.write(Path(path), pretty(build_artifact_document(kept, settings[ARTIFACT] == "full")))
+        local.write_atomically(Path(path), format_document(build_artifact_document(kept, settings[ARTIFACT] == "full")))
     except OSError as error:
         app.print_stderr(f"detector: the artifact {path} could not be written ({error.strerror or error})")
         return False

@@ -18,9 +18,9 @@ from detector.formats.edge_error import (
     RESET,
     TIMEOUT,
     UNREADABLE,
-    EdgeError,
+    ExternalError,
 )
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
 _UNDELIVERED = 3
@@ -72,7 +72,7 @@ def command(app: AppContext, /, repo: str | None, source: str | None, dry_run: b
     github = build_github_client(app, settings, repository, _TIMEOUT_SEC)
     try:
         github.dispatch(EVENT_TYPE, payload)
-    except EdgeError as error:
+    except ExternalError as error:
         return _print_failure(app, error)
     return print_lines(
         app,
@@ -86,11 +86,11 @@ def _resolve_source(source: str | None) -> str:
     name = source or f"cli:{_get_host()}"
     if name.lower().startswith(WORKER_SOURCE):
         raise InputError(
-            f"--source: {clipped(name)!r} is the Worker's: what begins with {WORKER_SOURCE} proves a deployment"
+            f"--source: {redact_excerpt(name)!r} is the Worker's: what begins with {WORKER_SOURCE} proves a deployment"
         )
     if not _SOURCE.fullmatch(name):
         raise InputError(
-            f"--source: {clipped(name)!r} is not a name (letters, digits and . _ : / @ + -, at most 100)"
+            f"--source: {redact_excerpt(name)!r} is not a name (letters, digits and . _ : / @ + -, at most 100)"
         )
     return name
 
@@ -99,7 +99,7 @@ def _get_host() -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "-", platform.node())[:60] or "unknown"
 
 
-def _print_failure(app: AppContext, error: EdgeError) -> int:
+def _print_failure(app: AppContext, error: ExternalError) -> int:
     app.print_stderr(f"dispatch: not dispatched: GitHub could not be told: {error}")
     if error.reason in _ADVICE:
         app.print_stderr(f"dispatch: {_ADVICE[error.reason]}")

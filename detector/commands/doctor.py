@@ -12,16 +12,16 @@ from detector.app.collect import CollectOptions, collect_sources
 from detector.app.context import AppContext
 from detector.app.delivery import load_channels
 from detector.app.output import print_json, print_lines
-from detector.channels._channel import Channel, World
-from detector.channels._channel import Offer as Way
-from detector.channels._walk import not_configured as silent
+from detector.channels._channel import Channel, ChannelEnvironment
+from detector.channels._channel import ChannelOption as Way
+from detector.channels._walk import list_unused_options as silent
 from detector.collectors._parallel import SourceResult
 from detector.collectors._source import SourceOption
 from detector.collectors._walk import list_unused_source_options
 from detector.domain.snapshot import KEYS
 from detector.engine.catalog import load_readers
 from detector.formats.edge_error import DNS, REASONS, REFUSED, UNREACHABLE
-from detector.formats.redaction import redacted
+from detector.formats.redaction import redact
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,
@@ -56,9 +56,9 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     """
     settings = app.load_settings(env_file)
     channels = load_channels(app, settings)
-    environment = World(app.environ, app.clock)
+    environment = ChannelEnvironment(app.environ, app.clock)
     result = collect_sources(app, settings, CollectOptions(app.clock, quiet=as_json))
-    document = redacted(
+    document = redact(
         {
             "sources": [_describe_source(outcome, settings) for outcome in result.collected],
             "off": [name for name, entry in result.entries.items() if entry["state"] == "off"],
@@ -118,14 +118,14 @@ def _describe_channel(channel: Channel) -> dict[str, Any]:
     return {
         "name": channel.name,
         "setting": channel.setting.name,
-        "place": channel.place,
-        "from": channel.least,
+        "place": channel.display_name,
+        "from": channel.min_severity,
     }
 
 
 def _describe_channel_option(option: Way) -> dict[str, Any]:
     first, *rest = (setting.name for setting in option.settings)
-    return {"set": first, "with": rest, "adds": option.adds}
+    return {"set": first, "with": rest, "adds": option.description}
 
 
 def _render_channel_lines(document: dict[str, Any]) -> Iterator[str]:

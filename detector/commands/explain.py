@@ -11,7 +11,7 @@ from detector.app.context import AppContext, InputError
 from detector.app.output import print_lines
 from detector.app.runbook import read_runbook
 from detector.engine.catalog import load_rules, find_rule
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 from detector.ledger.run import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
 from detector.render.explain import explain_code, explain_rule, find_section
@@ -38,14 +38,14 @@ def command(app: AppContext, /, event: str, env_file: str | None) -> int:
 def _explain_code(number: str) -> Iterator[str]:
     entry = find_code_entry(int(number)) if len(number) <= _LONGEST_CODE else None
     if entry is None:
-        raise InputError(f"no known source says what code {clipped(number)} means")
+        raise InputError(f"no known source says what code {redact_excerpt(number)} means")
     return explain_code(entry, find_rule(entry.event) if entry.event else None)
 
 
 def _explain_event(name: str, settings: Settings) -> Iterator[str]:
     rule = find_rule(name)
     if rule is None:
-        raise InputError(f"no event is named {clipped(name)!r}; the nearest known one is {_find_nearest(name)!r}")
+        raise InputError(f"no event is named {redact_excerpt(name)!r}; the nearest known one is {_find_nearest(name)!r}")
     yield from explain_rule(rule, settings, OCCURRENCE_LOOKBACK_SEC)
     section = find_section(read_runbook(), name)
     if section:

@@ -14,10 +14,10 @@ from detector.app.github import RUNS_ADVICE, build_github_client, find_repositor
 from detector.app.output import print_json, print_lines
 from detector.app.schedule import LoadedSchedule, parse_time_option, load_schedule
 from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
-from detector.formats.edge_error import EdgeError
-from detector.formats.plural import counted
+from detector.formats.edge_error import ExternalError
+from detector.formats.plural import format_count
 from detector.formats.strict_json import DocumentError, parse_value
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.settings import DISPLAY_ZONES, MARKET_CLOSURES, Settings
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def _parse_range(options: dict[str, Any], now: datetime) -> tuple[datetime, date
     start = parse_time_option(options["created_after"], "--created-after")
     end = now if options["until"] is None else parse_time_option(options["until"], "--until")
     if end <= start:
-        raise InputError(f"there is nothing between --created-after {text_of(start)} and {text_of(end)}")
+        raise InputError(f"there is nothing between --created-after {format_time(start)} and {format_time(end)}")
     if start >= now:
-        raise InputError(f"--created-after: {text_of(start)} has not come yet")
+        raise InputError(f"--created-after: {format_time(start)} has not come yet")
     if end - start > _LONGEST_RANGE:
         raise InputError(f"--created-after: GitHub keeps no runs for longer than {_LONGEST_RANGE.days} days")
     return start, end
@@ -115,18 +115,18 @@ def _list_runs(
 
 
 def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedule: LoadedSchedule) -> Listing:
-    from detector.schedule import ListError, Workflow, listing_of_file
+    from detector.schedule import ListError, WorkflowFile, parse_listing
 
-    workflow = Workflow(schedule.workflow.name, schedule.name)
+    workflow = WorkflowFile(schedule.workflow.name, schedule.name)
     try:
         data = app.stdin.read(_LARGEST_FILE + 1) if name == "-" else Path(name).read_bytes()
-        listing = listing_of_file(parse_value(data, most=_LARGEST_FILE), complete_to, workflow)
+        listing = parse_listing(parse_value(data, max_bytes=_LARGEST_FILE), complete_to, workflow)
     except OSError as error:
         raise InputError(f"--runs: {name}: {error.strerror or type(error).__name__}") from None
     except (DocumentError, ListError) as error:
         raise InputError(f"--runs: {name}: {error}") from None
     if listing.left_out:
-        left_out, workflows = counted(len(listing.left_out), "run"), ", ".join(sorted(set(listing.left_out)))
+        left_out, workflows = format_count(len(listing.left_out), "run"), ", ".join(sorted(set(listing.left_out)))
         app.print_stderr(f"gaps: {left_out} of other workflows were left out ({workflows})")
     return listing
 
@@ -153,7 +153,7 @@ def _fetch_runs(
     if not listing.unread:
         try:
             origin["workflow_state"] = runs.get_state()
-        except EdgeError as error:
+        except ExternalError as error:
             app.print_stderr(f"gaps: GitHub did not say whether the workflow is enabled: {error}")
     return listing, origin
 
@@ -161,7 +161,7 @@ def _fetch_runs(
 def _build_progress_printer(app: AppContext) -> Callable[[datetime], None]:
     def print_progress(moment: datetime) -> None:
         if app.stderr.isatty():
-            app.stderr.write(f"\rlisting the runs from {text_of(moment)} ")
+            app.stderr.write(f"\rlisting the runs from {format_time(moment)} ")
             app.stderr.flush()
 
     return print_progress

@@ -14,7 +14,7 @@ from detector.app.delivery import Delivery, load_channels, deliver, get_min_seve
 from detector.app.output import print_lines
 from detector.app.stored_report import load_report, add_receipts
 from detector.channels._channel import Channel
-from detector.formats.strict_json import pretty
+from detector.formats.strict_json import format_document
 from detector.settings import MUTES, Settings
 from detector.storage import file as local
 
@@ -49,19 +49,19 @@ def command(
     delivery = deliver(app, settings, replace(report, owed=due), link, dry_run)
     if dry_run:
         return print_lines(app, render_previews(channels, delivery.previews))
-    stored = _store_artifact(app, path, pretty(add_receipts(raw, delivery.report)))
+    stored = _store_artifact(app, path, format_document(add_receipts(raw, delivery.report)))
     printed = print_lines(app, render_results(channels, delivery))
     return UNDELIVERED if delivery.undelivered or not stored else printed
 
 
 def get_required_channels(app: AppContext, settings: Settings) -> tuple[Channel, ...]:
     """Return the configured channels; raises Refused where there is none."""
-    from detector.channels._channel import World
-    from detector.channels._walk import not_configured
+    from detector.channels._channel import ChannelEnvironment
+    from detector.channels._walk import list_unused_options
 
     channels = load_channels(app, settings)
     if not channels:
-        options = not_configured(settings, World(app.environ, app.clock))
+        options = list_unused_options(settings, ChannelEnvironment(app.environ, app.clock))
         alternatives = " or ".join(", ".join(setting.name for setting in option.settings) for option in options)
         raise InputError(f"no channel is configured: set {alternatives}")
     return channels
@@ -70,7 +70,7 @@ def get_required_channels(app: AppContext, settings: Settings) -> tuple[Channel,
 def render_previews(channels: Sequence[Channel], previews: Mapping[str, str]) -> Iterator[str]:
     """Yield by channel exactly what would be sent."""
     for channel in channels:
-        yield f"=== {channel.name}: {channel.place}"
+        yield f"=== {channel.name}: {channel.display_name}"
         yield previews.get(channel.name, "nothing is owed")
 
 
@@ -80,9 +80,9 @@ def render_results(channels: Sequence[Channel], delivery: Delivery) -> Iterator[
         error = delivery.failed.get(channel.name)
         if error is not None:
             yield f"{channel.name}: NOT DELIVERED, still owed: {error} ({error.reason})"
-            yield f"  {channel.advice(error.reason)}"
+            yield f"  {channel.get_advice(error.reason)}"
         elif channel.name in delivery.due:
-            yield f"{channel.name}: delivered ({channel.place})"
+            yield f"{channel.name}: delivered ({channel.display_name})"
         else:
             yield f"{channel.name}: nothing is owed"
     yield from delivery.notes
@@ -90,7 +90,7 @@ def render_results(channels: Sequence[Channel], delivery: Delivery) -> Iterator[
 
 def _store_artifact(app: AppContext, path: Path, text: str) -> bool:
     try:
-        local.write(path, text)
+        local.write_atomically(path, text)
     except OSError as error:
         app.print_stderr(
             f"detector: the artifact {path} could not be written ({error.strerror or error}); "

@@ -102,7 +102,7 @@ def _load_previous_run(app: AppContext, path: str | None, section: Any) -> Previ
     """Return what the previous run saw, out of the named file or the `previous` section."""
     if path is not None and section is not None:
         raise InputError("--previous and a `previous` section are given together; leave one out")
-    raw = section if path is None else local.read(Path(path))
+    raw = section if path is None else local.read_document(Path(path))
     if raw is None or raw is local.ABSENT:
         return NO_PREVIOUS_RUN
     if isinstance(raw, DocumentError):

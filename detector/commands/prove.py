@@ -15,9 +15,9 @@ from detector.app.github import RUNS_ADVICE, WORKER, WORKFLOW, find_repository
 from detector.app.output import print_lines
 from detector.app.schedule import load_worker_lanes, parse_time_option
 from detector.app.scheduler_proof import LOOKBACK, ProofSearch, fetch_health, wait_for_proof
-from detector.formats.edge_error import MISSING, EdgeError
-from detector.formats.strict_json import clipped
-from detector.formats.times import text_of
+from detector.formats.edge_error import MISSING, ExternalError
+from detector.formats.strict_json import redact_excerpt
+from detector.formats.times import format_time
 from detector.render.proof import render_health, format_proof, format_run, format_insufficient_runs
 from detector.settings.kinds import find_url_fault
 
@@ -81,19 +81,19 @@ def command(app: AppContext, /, **options: Any) -> int:
 
 def _run_search(search: ProofSearch) -> int:
     """Ask the Worker, then wait for the run; return an exit code where there is nothing to wait for."""
-    from detector.schedule.health import is_misconfigured, is_of_the_worker, problems_of
+    from detector.schedule.health import is_misconfigured, is_worker_answer, format_problems
 
     app = search.app
     try:
         health = fetch_health(search)
-        if not is_of_the_worker(health):
-            raise EdgeError("that is not the Worker's answer: is it the right address?", reason=MISSING)
-    except EdgeError as error:
-        app.print_stderr(f"prove: {clipped(search.url)}/healthz: {error}")
+        if not is_worker_answer(health):
+            raise ExternalError("that is not the Worker's answer: is it the right address?", reason=MISSING)
+    except ExternalError as error:
+        app.print_stderr(f"prove: {redact_excerpt(search.url)}/healthz: {error}")
         app.print_stderr("prove: could not tell: without an answer of the Worker there is nothing to wait for")
         return _UNDECIDED
     if is_misconfigured(health):
-        line = f"not proven: the Worker is configured wrongly: {problems_of(health)}"
+        line = f"not proven: the Worker is configured wrongly: {format_problems(health)}"
         return print_lines(app, [line]) or _NOT_PROVEN
     output_code = print_lines(app, render_health(health))
     wait_for_proof(search)
@@ -113,10 +113,10 @@ def _parse_started_at(app: AppContext, option: str | None) -> datetime:
         raise InputError(f"say when the deployment began: {_BEFORE_THE_DEPLOY}")
     moment = parse_time_option(text, "STARTED_AT")
     if moment > app.clock() + timedelta(minutes=1):
-        raise InputError(f"STARTED_AT: {text_of(moment)} has not come yet")
+        raise InputError(f"STARTED_AT: {format_time(moment)} has not come yet")
     if moment < app.clock() - LOOKBACK:
         raise InputError(
-            f"STARTED_AT: {text_of(moment)} is more than a day ago, so a run since then may be of an earlier "
+            f"STARTED_AT: {format_time(moment)} is more than a day ago, so a run since then may be of an earlier "
             f"deployment: {_BEFORE_THE_DEPLOY}"
         )
     return moment
@@ -156,11 +156,11 @@ def _explain_failure(search: ProofSearch) -> Iterator[str]:
     if search.run:
         yield f"not proven: {format_run(search.run)} is there, but /healthz does not bear it out: {search.objection}"
         return
-    yield f"not proven: no such run since {text_of(search.started_at)}"
+    yield f"not proven: no such run since {format_time(search.started_at)}"
     yield _NEEDED
     try:
         health: Mapping[str, Any] = fetch_health(search, 0)
-    except EdgeError:
+    except ExternalError:
         return
     yield from render_health(health)
     if health.get("mode") == "absent":

@@ -15,8 +15,8 @@ import click
 from detector.app.context import AppContext, InputError
 from detector.app.github import WORKER, WORKFLOW
 from detector.app.output import print_json, print_lines
-from detector.formats.edge_error import EdgeError
-from detector.formats.plural import counted
+from detector.formats.edge_error import ExternalError
+from detector.formats.plural import format_count
 
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"
 _NOT_READY = 1
@@ -139,7 +139,7 @@ def _run_program(app: AppContext, what: str, args: Sequence[str], where: tuple[P
         app.print_stderr(f"readiness: {command_line}")
     try:
         result = run_program(args, folder, app.environ, seconds, **variables)
-    except EdgeError as error:
+    except ExternalError as error:
         return ReadinessRow(what, FAILED, str(error))
     if result.exit_code:
         return ReadinessRow(what, FAILED, f"{command_line}: exit {result.exit_code}", result.output)
@@ -154,24 +154,24 @@ def _check_test_output(row: ReadinessRow) -> ReadinessRow:
     passed = dots + sum(int(count) for count in _PASSED.findall(row.output))
     if not passed:
         return ReadinessRow(row.what, FAILED, "no test ran", row.output)
-    return ReadinessRow(row.what, PROVEN, f"{counted(passed, 'test')} passed")
+    return ReadinessRow(row.what, PROVEN, f"{format_count(passed, 'test')} passed")
 
 
 def _check_consistency(root: Path) -> Iterator[ReadinessRow]:
-    from detector.schedule import WrittenError, parse_jsonc, parse_yaml
-    from detector.schedule.consistency import Written, consistency
+    from detector.schedule import ScheduleFileError, parse_jsonc, parse_yaml
+    from detector.schedule.consistency import ScheduleDocuments, check_consistency
 
     documents = {}
     for name, parse in ((WORKFLOW, parse_yaml), (WORKER, parse_jsonc)):
         try:
             documents[name] = parse((root / name).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, WrittenError) as error:
+        except (OSError, UnicodeDecodeError, ScheduleFileError) as error:
             yield ReadinessRow("the schedule's files", FAILED, f"{name}: {getattr(error, 'strerror', None) or error}")
             return
     texts = {name: text for name in _DOCUMENTS if (text := _read_text(root / name)) or name in _MUST_NAME}
-    files = Written(documents[WORKFLOW], Path(WORKFLOW).name, documents[WORKER], texts, _MUST_NAME)
-    for checked in consistency(files):
-        yield ReadinessRow(checked.what, FAILED if checked.fault else PROVEN, checked.fault or checked.found)
+    files = ScheduleDocuments(documents[WORKFLOW], Path(WORKFLOW).name, documents[WORKER], texts, _MUST_NAME)
+    for checked in check_consistency(files):
+        yield ReadinessRow(checked.subject, FAILED if checked.fault else PROVEN, checked.fault or checked.detail)
 
 
 def _read_text(path: Path) -> str:
@@ -186,7 +186,7 @@ def _render_lines(rows: Sequence[ReadinessRow]) -> Iterator[str]:
     counts = [
         f"{_count_rows(rows, state)} {state.lower()}" for state in (PROVEN, FAILED, SKIPPED) if _count_rows(rows, state)
     ]
-    yield f"{counted(len(rows), 'check')}: {', '.join(counts)}"
+    yield f"{format_count(len(rows), 'check')}: {', '.join(counts)}"
 
 
 def _count_rows(rows: Iterable[ReadinessRow], state: str) -> int:

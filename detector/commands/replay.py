@@ -14,12 +14,12 @@ import click
 from detector.app.context import AppContext, InputError
 from detector.app.output import print_text, print_lines
 from detector.domain.snapshot import Snapshot, build_snapshot
-from detector.formats.redaction import redacted
-from detector.formats.strict_json import DocumentError, parse
+from detector.formats.redaction import redact
+from detector.formats.strict_json import DocumentError, parse_document
 from detector.render import replayed
-from detector.replay import Replay, difference
+from detector.replay import Replay, compare_changes
 from detector.settings import DECLARED, RUNTIME, Settings
-from detector.storage.recordings import recorded
+from detector.storage.recordings import read_recordings
 from detector.timeline import Runner, ScriptError, parse_script
 
 _PROGRESS_EVERY = 200
@@ -72,12 +72,12 @@ def _parse_changes(assignments: tuple[str, ...]) -> dict[str, str]:
 
 def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings) -> Iterator[Snapshot]:
     prints_progress = app.stderr.isatty()
-    for count, (location, document) in enumerate(recorded(paths), 1):
+    for count, (location, document) in enumerate(read_recordings(paths), 1):
         if document.get("taken_at") is None:
             raise DocumentError(f"{location}: a snapshot without taken_at cannot be replayed")
         bare = {key: value for key, value in document.items() if key != "previous"}
         try:
-            yield build_snapshot(redacted(bare), now=app.clock(), runtime=settings[RUNTIME])
+            yield build_snapshot(redact(bare), now=app.clock(), runtime=settings[RUNTIME])
         except DocumentError as error:
             raise DocumentError(f"{location}: {error}") from None
         if prints_progress and count % _PROGRESS_EVERY == 0:
@@ -90,7 +90,7 @@ def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings
 def _run_replay(app: AppContext, paths: tuple[Path, ...], settings: Settings, as_json: bool) -> int:
     replay = Replay(settings)
     for snapshot in _load_snapshots(app, paths, settings):
-        for change in replay.step(snapshot):
+        for change in replay.advance(snapshot):
             line = json.dumps(replayed.build_change_document(change)) if as_json else replayed.format_change(change)
             print_lines(app, [line])
     if as_json:
@@ -104,7 +104,7 @@ def _run_replay(app: AppContext, paths: tuple[Path, ...], settings: Settings, as
 def _compare(app: AppContext, paths: tuple[Path, ...], settings: Settings, changed: Settings) -> int:
     first, second = Replay(settings), Replay(changed)
     for snapshot in _load_snapshots(app, paths, settings):
-        for side, change in difference(first.step(snapshot), second.step(snapshot)):
+        for side, change in compare_changes(first.advance(snapshot), second.advance(snapshot)):
             print_lines(app, [replayed.format_difference("now" if side == "first" else "then", change)])
     print_text(app, "\n")
     return print_lines(
@@ -129,7 +129,7 @@ def _run_script(app: AppContext, path: Path, gap: float | None, settings: Settin
 def _build_base_loader(path: Path) -> Callable[[str], Any]:
     def load(name: str) -> Any:
         try:
-            return parse((path.parent / name).read_bytes())
+            return parse_document((path.parent / name).read_bytes())
         except OSError as error:
             raise ScriptError(f"base {name}: {error.strerror}") from None
 

@@ -20,11 +20,11 @@ from detector.domain.memory import check_memory_time
 from detector.domain.report import RunInfo
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
-from detector.formats.edge_error import EdgeError
-from detector.formats.strict_json import MAX_BYTES, DocumentError, clipped, parse
+from detector.formats.edge_error import ExternalError
+from detector.formats.strict_json import MAX_BYTES, DocumentError, redact_excerpt, parse_document
 from detector.readers.previous import ExpectedMemory
 from detector.settings import RUN_LANE, RUN_SOURCE, has_any_source
-from detector.storage.newest import Found
+from detector.storage.newest import LoadedMemory
 
 
 @click.command(epilog="Example: python -m detector run --state memory --dry-run")
@@ -69,7 +69,7 @@ def run(app: AppContext, options: RunOptions) -> int:
         with job.backend.lock() as fault:
             result = _run_job(job)
         result.faults += [fault] if fault else []
-    except EdgeError as error:
+    except ExternalError as error:
         app.print_stderr(f"detector: nothing was looked at: {error}")
         send_ping(job, success=False, text="nothing was looked at")
         return UNDELIVERED
@@ -106,12 +106,12 @@ def _run_job(job: Job) -> RunResult:
     memory = check_memory_time(loaded.memory, snapshot.taken_at, job.clock())
     report = evaluate(snapshot, memory.memory, settings, get_min_severities(job.channels) or (STDOUT,))
     result = RunResult(replace(report, run=_build_run_info(job)), advances=memory.can_advance)
-    result.notes += [note for note in (loaded.said, memory.message, *list_configuration_warnings(job, report)) if note]
+    result.notes += [note for note in (loaded.note, memory.message, *list_configuration_warnings(job, report)) if note]
     if result.advances:
         deliver_report(job, result)
     print_output(job, result)
     if result.advances and not job.options.dry_run:
-        store_report(job, result, loaded.unread)
+        store_report(job, result, loaded.unavailable)
     return result
 
 
@@ -121,7 +121,7 @@ def _read_snapshot(job: Job) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        document = parse(_read_bytes(job.app, path))
+        document = parse_document(_read_bytes(job.app, path))
     except DocumentError as error:
         raise InputError(f"{path}: {error}") from None
     if document.get("previous") is not None:
@@ -139,7 +139,7 @@ def _read_bytes(app: AppContext, path: str) -> bytes:
         raise InputError(f"{path}: {error.strerror or type(error).__name__}") from None
 
 
-def _collect_missing(job: Job, document: dict[str, Any], loaded: Found) -> dict[str, Any]:
+def _collect_missing(job: Job, document: dict[str, Any], loaded: LoadedMemory) -> dict[str, Any]:
     """Return the document with what the configured sources say."""
     if not has_any_source(job.settings):
         return document
@@ -151,8 +151,8 @@ def _build_run_info(job: Job) -> RunInfo:
     environ = job.app.environ
     attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
     return RunInfo(
-        lane=clipped(job.settings[RUN_LANE]) or None,
+        lane=redact_excerpt(job.settings[RUN_LANE]) or None,
         run_id=environ.get("GITHUB_RUN_ID") or None,
         attempt=int(attempt) if attempt.isascii() and attempt.isdigit() else None,
-        source=clipped(job.settings[RUN_SOURCE]) or None,
+        source=redact_excerpt(job.settings[RUN_SOURCE]) or None,
     )

@@ -11,11 +11,11 @@ import click
 from detector.app.context import AppContext, InputError, get_clock
 from detector.app.output import print_lines
 from detector.channels._channel import Channel
-from detector.channels._parallel import Outcome, tell_all
+from detector.channels._parallel import ChannelOutcome, deliver_all
 from detector.commands.notify import UNDELIVERED, get_required_channels, render_previews
-from detector.formats.redaction import redacted_text
-from detector.formats.strict_json import clipped, one_line
-from detector.formats.times import text_of
+from detector.formats.redaction import redact_text
+from detector.formats.strict_json import redact_excerpt, to_one_line
+from detector.formats.times import format_time
 from detector.render.lines import format_in_zones
 from detector.render.message import Message
 from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Settings, list_secrets
@@ -37,12 +37,12 @@ def command(app: AppContext, /, channel_name: str | None, dry_run: bool, now: st
     channels = _choose_channels(get_required_channels(app, settings), channel_name)
     messages = {channel: _build_message(app, settings, channel) for channel in channels}
     if dry_run:
-        previews = {channel.name: channel.shows(message) for channel, message in messages.items()}
+        previews = {channel.name: channel.render_preview(message) for channel, message in messages.items()}
         return print_lines(app, render_previews(channels, previews))
-    outcomes = {outcome.channel.name: outcome for outcome in tell_all(messages, settings[CHANNEL_TIMEOUT_SEC])}
+    outcomes = {outcome.channel.name: outcome for outcome in deliver_all(messages, settings[CHANNEL_TIMEOUT_SEC])}
     ordered = [outcomes[channel.name] for channel in channels]
     printed = print_lines(app, _render_results(ordered, list_secrets(settings)))
-    return UNDELIVERED if any(outcome.failed for outcome in ordered) else printed
+    return UNDELIVERED if any(outcome.failure for outcome in ordered) else printed
 
 
 def _choose_channels(channels: Sequence[Channel], channel_name: str | None) -> list[Channel]:
@@ -51,30 +51,30 @@ def _choose_channels(channels: Sequence[Channel], channel_name: str | None) -> l
     chosen = [channel for channel in channels if channel_name in (channel.name, channel.name.partition(":")[0])]
     if not chosen:
         names = ", ".join(channel.name for channel in channels)
-        raise InputError(f"no configured channel is named {clipped(channel_name)!r} (there are: {names})")
+        raise InputError(f"no configured channel is named {redact_excerpt(channel_name)!r} (there are: {names})")
     return chosen
 
 
 def _build_message(app: AppContext, settings: Settings, channel: Channel) -> Message:
     now = app.clock()
-    runtime = redacted_text(settings[RUNTIME], list_secrets(settings))
+    runtime = redact_text(settings[RUNTIME], list_secrets(settings))
     return Message(
         kind="test",
         runtime=runtime,
         items=(),
-        delivery_id=sha256(f"test|{runtime}|{channel.name}|{text_of(now)}".encode()).hexdigest()[:16],
+        delivery_id=sha256(f"test|{runtime}|{channel.name}|{format_time(now)}".encode()).hexdigest()[:16],
         sent_at=now,
-        at=format_in_zones(now, settings[DISPLAY_ZONES]) or text_of(now),
-        notes=(f"This is a test. Alerts that are at least {channel.least} arrive here the same way.",),
+        at=format_in_zones(now, settings[DISPLAY_ZONES]) or format_time(now),
+        notes=(f"This is a test. Alerts that are at least {channel.min_severity} arrive here the same way.",),
     )
 
 
-def _render_results(outcomes: Sequence[Outcome], secrets: Sequence[str]) -> Iterator[str]:
+def _render_results(outcomes: Sequence[ChannelOutcome], secrets: Sequence[str]) -> Iterator[str]:
     for outcome in outcomes:
-        failed = outcome.failed
+        failed = outcome.failure
         if failed is None:
-            yield f"{outcome.channel.name}: delivered ({outcome.channel.place})"
+            yield f"{outcome.channel.name}: delivered ({outcome.channel.display_name})"
         else:
-            text = one_line(redacted_text(str(failed), secrets))
+            text = to_one_line(redact_text(str(failed), secrets))
             yield f"{outcome.channel.name}: NOT DELIVERED: {text} ({failed.reason})"
-            yield f"  {outcome.channel.advice(failed.reason)}"
+            yield f"  {outcome.channel.get_advice(failed.reason)}"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from detector.domain.condition import Condition, Notice, Reason
 from detector.domain.rule import Severity
-from detector.formats.times import seconds_between, span, text_of
+from detector.formats.times import compute_seconds, format_duration, format_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
     if reason == "missed":
         return f"Missed: it began {_format_time(condition.first_seen)} and ended {_format_time(condition.ended_at)} untold: {last}."
     if reason == "resolved" and condition.ended_at is not None:
-        lasted = span(seconds_between(condition.first_seen, condition.ended_at))
+        lasted = format_duration(compute_seconds(condition.first_seen, condition.ended_at))
         return f"Resolved after {lasted}, good again since {_format_time(condition.ended_at)}; it was: {last}."
     if reason in ("retired", "no longer watched"):
         return (
@@ -80,4 +80,4 @@ def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
 
 
 def _format_time(moment: datetime | None) -> str:
-    return "at an unknown time" if moment is None else text_of(moment)
+    return "at an unknown time" if moment is None else format_time(moment)

@@ -26,7 +26,7 @@ from detector.domain.instrument_names import (
     normalize_symbol,
     normalize_type,
 )
-from detector.formats.times import whole
+from detector.formats.times import normalize_number
 
 __all__ = [
     "BUYS", "COMBO", "OPTION", "OPTIONS", "SELLS", "STOCK", "Instrument", "format_quantity", "to_exact_decimal", "get_instrument_name", "is_same", "normalize",
@@ -175,7 +175,7 @@ def get_instrument_name(row: Instrument) -> str:
         return f"{symbol} {named.expiry}" if named.expiry else symbol
     if named.strike is None and named.right is None:
         return symbol
-    strike = "" if named.strike is None else str(whole(named.strike))
+    strike = "" if named.strike is None else str(normalize_number(named.strike))
     return " ".join(part for part in (symbol, named.expiry, f"{strike}{named.right or ''}") if part)
 
 

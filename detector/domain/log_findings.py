@@ -7,8 +7,8 @@ from datetime import datetime
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding
-from detector.formats.plural import counted
-from detector.formats.times import text_of
+from detector.formats.plural import format_count
+from detector.formats.times import format_time
 from detector.logs.bursts import find_repeated
 from detector.logs.events import MAX_NEWS_AGE, UNNAMED
 
@@ -37,13 +37,13 @@ def find_orders_in_logs(facts: Facts, kind: str, problem: str) -> Iterator[Findi
             "an order that it does not name" if incident.key == UNNAMED else f"order {incident.key}",
         )
     if rest:
-        yield _build_finding(OTHERS, rest[-1].at, problem, counted(len(rest), "further order"))
+        yield _build_finding(OTHERS, rest[-1].at, problem, format_count(len(rest), "further order"))
 
 
 def _build_finding(subject: str, at: datetime, problem: str, order: str) -> Finding:
     return Finding(
         CRITICAL,
-        f"The log said at {text_of(at)} that {problem} {order}.",
+        f"The log said at {format_time(at)} that {problem} {order}.",
         subject=subject,
         at=at,
         kind=OCCURRENCE,

@@ -12,7 +12,7 @@ from detector.domain.condition import Condition
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.report import Report
 from detector.domain.session_day import SessionDay
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 
 CLOCK_TOLERANCE = timedelta(seconds=120)  # a clock may be off by this much
 
@@ -71,10 +71,10 @@ def check_memory_time(memory: Memory, taken_at: datetime, now: datetime) -> Chec
     if memory.taken_at is None or memory.taken_at <= taken_at:
         return CheckedMemory(memory)
     if memory.taken_at > now + CLOCK_TOLERANCE:
-        message = f"The memory lies in the future ({text_of(memory.taken_at)}); its times count as now."
+        message = f"The memory lies in the future ({format_time(memory.taken_at)}); its times count as now."
         return CheckedMemory(limit_memory_times(memory, taken_at), message=message)
     message = (
-        f"This snapshot ({text_of(taken_at)}) is older than the memory ({text_of(memory.taken_at)}); "
+        f"This snapshot ({format_time(taken_at)}) is older than the memory ({format_time(memory.taken_at)}); "
         "the memory is not advanced and nothing is written."
     )
     return CheckedMemory(memory, can_advance=False, message=message)

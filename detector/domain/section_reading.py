@@ -15,8 +15,8 @@ from typing import Any, Protocol, TypeVar
 from detector.domain.facts import Fault
 from detector.domain.instrument import to_exact_decimal
 from detector.domain.runtime_rows import get_columns
-from detector.formats.exported_numbers import is_unset, written
-from detector.formats.strict_json import kind_of
+from detector.formats.exported_numbers import is_unset, parse_decimal
+from detector.formats.strict_json import describe_kind
 from detector.formats.times import TimeError, parse_epoch, parse_rfc3339
 
 
@@ -108,7 +108,7 @@ class Reading:
         """Read any finite number; in an export also as text."""
         if isinstance(raw, int | float) and not isinstance(raw, bool):
             return raw
-        decimal = written(raw) if self.is_export else None
+        decimal = parse_decimal(raw) if self.is_export else None
         return float(decimal) if decimal is not None else self._record_mismatch(path, raw, "a number")
 
     def read_quantity(self, path: str, raw: object) -> Decimal | float | None:
@@ -116,7 +116,7 @@ class Reading:
         number = self.read_number(path, raw)
         if number is None or to_exact_decimal(number) is None:
             return None if number is None else self._record_mismatch(path, raw, "a quantity")
-        decimal = written(raw)
+        decimal = parse_decimal(raw)
         return (to_exact_decimal(number) if decimal is None else decimal) if self.is_export else number
 
     def read_text(self, path: str, raw: object) -> str | None:
@@ -226,7 +226,7 @@ class Reading:
     def _record_mismatch(self, path: str, raw: object, expected: str) -> T | None:
         """Note the fault and return None, the value of what was not seen."""
         number = "" if isinstance(raw, bool) or not isinstance(raw, int | float) else str(raw)
-        actual = number if 0 < len(number) <= _LONGEST_NUMBER else kind_of(raw)
+        actual = number if 0 < len(number) <= _LONGEST_NUMBER else describe_kind(raw)
         self.add_fault(path, f"is {actual}, not {expected}")
         return None
 

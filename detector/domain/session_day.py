@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from detector.domain.rule import Severity
-from detector.formats.times import seconds_between
+from detector.formats.times import compute_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +34,4 @@ class SessionDay:
     @property
     def longest_gap_sec(self) -> float:
         """The longest time of the whole session in which nobody looked."""
-        return max(self.gap_sec, seconds_between(self.last_run or self.opens, self.closes))
+        return max(self.gap_sec, compute_seconds(self.last_run or self.opens, self.closes))

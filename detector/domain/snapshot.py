@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from detector.formats.strict_json import DocumentError, clipped, kind_of
+from detector.formats.strict_json import DocumentError, redact_excerpt, describe_kind
 from detector.formats.times import TimeError, parse_run_time
 
 OBJECT, ARRAY = (dict,), (list,)
@@ -54,7 +54,7 @@ def build_snapshot(document: Mapping[str, Any], *, now: datetime, runtime: str) 
         if key in SECTIONS and value is not None:
             kinds, _ = SECTIONS[key]
             if kinds and not isinstance(value, kinds):
-                raise DocumentError(f"{key} is {kind_of(value)}, not {_describe_kinds(kinds)}")
+                raise DocumentError(f"{key} is {describe_kind(value)}, not {_describe_kinds(kinds)}")
             sections[key] = value
     return Snapshot(_parse_taken_at(document, now), _parse_runtime(document, runtime), sections)
 
@@ -64,11 +64,11 @@ def _parse_taken_at(document: Mapping[str, Any], now: datetime) -> datetime:
     if value is None:
         return now
     if not isinstance(value, str):
-        raise DocumentError(f"taken_at is {kind_of(value)}, not an RFC 3339 time with an offset")
+        raise DocumentError(f"taken_at is {describe_kind(value)}, not an RFC 3339 time with an offset")
     try:
         return parse_run_time(value)
     except TimeError as error:
-        raise DocumentError(f"taken_at {clipped(value)!r} {error}") from None
+        raise DocumentError(f"taken_at {redact_excerpt(value)!r} {error}") from None
 
 
 def _parse_runtime(document: Mapping[str, Any], default: str) -> str:
@@ -88,4 +88,4 @@ def _describe_unknown_key(key: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only a refused document pays for it
 
     nearest = get_close_matches(key[:_LONGEST_COMPARED].lower(), KEYS, n=1, cutoff=0.0)
-    return f"unknown section {clipped(key)!r}; the nearest known one is {nearest[0]!r}"
+    return f"unknown section {redact_excerpt(key)!r}; the nearest known one is {nearest[0]!r}"

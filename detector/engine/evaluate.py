@@ -26,7 +26,7 @@ from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage, compute_coverage
 from detector.engine.decision import decide
 from detector.engine.gather import gather_facts, list_unread_sections
-from detector.formats.times import seconds_between
+from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.reconciliation.closed_trades import build_closed_memory
 from detector.reconciliation.prices import build_price_memory
@@ -126,7 +126,7 @@ def _drop_previous(sections: Mapping[str, Any]) -> dict[str, Any]:
 def _measure_gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
     if previous.taken_at is None:
         return Gap()
-    seconds = seconds_between(previous.taken_at, facts.taken_at)
+    seconds = compute_seconds(previous.taken_at, facts.taken_at)
     timetable: Timetable | None = settings.files.get(SCHEDULE.name)
     missed = timetable.count_missed(previous.taken_at, facts.taken_at) if timetable is not None else None
     return Gap(seconds, facts.open_unwatched, seconds > settings[GAP_SEC], missed)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from detector.formats.strict_json import canonical
+from detector.formats.strict_json import format_canonical
 
 
-def checksum_of(body: Mapping[str, Any]) -> str:
+def compute_checksum(body: Mapping[str, Any]) -> str:
     """Return the checksum of an artifact's body, `sha256:` and 64 hex digits, itself left out."""
     bare = {key: value for key, value in body.items() if key != "checksum"}
-    return "sha256:" + sha256(canonical(bare).encode()).hexdigest()
+    return "sha256:" + sha256(format_canonical(bare).encode()).hexdigest()

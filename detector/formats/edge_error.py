@@ -67,7 +67,7 @@ REASONS: Final[Mapping[str, str]] = {
 }
 
 
-class EdgeError(Exception):
+class ExternalError(Exception):
     """Something in the world did not work: a sentence without its full stop, and a reason of REASONS.
 
     `permanent` says that trying again cannot mend it; `wait_sec` is how long the other side asked to wait.
@@ -82,17 +82,17 @@ class EdgeError(Exception):
         self.wait_sec = wait_sec
 
 
-class Until(Protocol):
+class TimeLimit(Protocol):
     """A total deadline."""
 
-    def remaining(self) -> float:
+    def get_remaining(self) -> float:
         """Return the seconds that are left, 0 or less where none are."""
 
 
 PAUSES_SEC = (0.2, 0.8)
 
 
-def persistent(attempt: Callable[[], T], until: Until, pause: Callable[[float], None]) -> T:
+def retry(attempt: Callable[[], T], deadline: TimeLimit, pause: Callable[[float], None]) -> T:
     """Return what `attempt` returns, tried again where that can mend it and the deadline allows it.
 
     The one retry of the program. Raises the last EdgeError.
@@ -100,9 +100,9 @@ def persistent(attempt: Callable[[], T], until: Until, pause: Callable[[float], 
     for own_pause in PAUSES_SEC:
         try:
             return attempt()
-        except EdgeError as error:
+        except ExternalError as error:
             wait = own_pause if error.wait_sec is None else error.wait_sec
-            if error.permanent or wait >= until.remaining():
+            if error.permanent or wait >= deadline.get_remaining():
                 raise
             pause(wait)
     return attempt()

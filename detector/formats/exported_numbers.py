@@ -9,7 +9,7 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?",
 _UNSET = 1.7e308  # IBKR writes the largest double, 1.7976931348623157E308
 
 
-def written(raw: object) -> Decimal | None:
+def parse_decimal(raw: object) -> Decimal | None:
     """Return the decimal that a text is, exactly, or None: no separators, no hexadecimal, no NaN."""
     text = raw.strip() if isinstance(raw, str) else ""
     return Decimal(text) if _DECIMAL.fullmatch(text) else None

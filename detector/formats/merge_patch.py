@@ -7,31 +7,31 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from detector.formats.times import TimeError, parse_rfc3339, text_of
+from detector.formats.times import TimeError, parse_rfc3339, format_time
 
 
-def patched(document: Any, patch: Any) -> Any:
+def apply_patch(document: Any, patch: Any) -> Any:
     """Return the document with the patch applied: objects merge, null removes, all else replaces."""
     if not isinstance(patch, Mapping):
         return copy.deepcopy(patch)
-    made = dict(document) if isinstance(document, Mapping) else {}
+    merged = dict(document) if isinstance(document, Mapping) else {}
     for key, value in patch.items():
         if value is None:
-            made.pop(key, None)
+            merged.pop(key, None)
         else:
-            made[key] = patched(made.get(key), value)
-    return made
+            merged[key] = apply_patch(merged.get(key), value)
+    return merged
 
 
-def shifted(value: Any, by: timedelta) -> Any:
+def apply_time_shift(value: Any, by: timedelta) -> Any:
     """Return the JSON value with every RFC 3339 time in it moved."""
     if isinstance(value, Mapping):
-        return {key: shifted(item, by) for key, item in value.items()}
+        return {key: apply_time_shift(item, by) for key, item in value.items()}
     if isinstance(value, list):
-        return [shifted(item, by) for item in value]
+        return [apply_time_shift(item, by) for item in value]
     if not isinstance(value, str) or not value[:4].isdigit():
         return value
     try:
-        return text_of(parse_rfc3339(value) + by)
+        return format_time(parse_rfc3339(value) + by)
     except TimeError:
         return value

@@ -63,7 +63,7 @@ _SIGNS = (
 _DIGITS = re.compile(r"\d{5}")
 _NUMBER = re.compile(r"[dufi][a-z]?\d{5}|\d{12}")
 _SHORTEST_SECRET = 4
-_REMEMBERED = 64
+_CACHED_LENGTH = 64
 _SECRET_KEY = re.compile(rf"(?i){_HIDING}")
 _OWNER_KEY = re.compile(rf"(?i){_OWNING}")
 _AWS_ACCOUNT = re.compile(r"\d{12}")
@@ -74,61 +74,61 @@ _SUSPECT = re.compile(
 )
 
 
-def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:
+def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
     """Return the JSON value with account ids aliased and secrets replaced, keys as well as values.
 
     `secrets` are values known to be secret (of settings); they are replaced wherever they stand.
     """
-    known = tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
-    suspects = {key: _suspects({key: part}) for key, part in value.items()} if isinstance(value, dict) else {}
-    found = [text for texts in suspects.values() for text in texts] if suspects else _suspects(value)
-    if not found and not known:
+    long_secrets = tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+    suspects = {key: _find_suspects({key: part}) for key, part in value.items()} if isinstance(value, dict) else {}
+    suspicious = [text for texts in suspects.values() for text in texts] if suspects else _find_suspects(value)
+    if not suspicious and not long_secrets:
         return value
-    aliases = _aliases(found)
+    aliases = _assign_aliases(suspicious)
 
-    def change(text: str) -> str:
-        return _clean(text, aliases, known)
+    def replace_text(text: str) -> str:
+        return _redact_string(text, aliases, long_secrets)
 
-    if not isinstance(value, dict) or known or _names_a_secret(value):
-        return _mapped(value, change)
+    if not isinstance(value, dict) or long_secrets or _is_secret_row(value):
+        return _replace_texts(value, replace_text)
     plain = {key: part for key, part in value.items() if not suspects[key]}
-    cleaned = _mapped({key: part for key, part in value.items() if suspects[key]}, change)
+    cleaned = _replace_texts({key: part for key, part in value.items() if suspects[key]}, replace_text)
     return {**plain, **cleaned} if plain else cleaned
 
 
-def redacted_text(text: str, secrets: Iterable[str] = ()) -> str:
+def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     """Return one text redacted by itself, for messages and exception texts."""
-    return str(redacted(text, secrets))
+    return str(redact(text, secrets))
 
 
-def account_kind(alias: str) -> str | None:
+def get_account_kind(alias: str) -> str | None:
     """Return `paper` or `live` for an alias that `redacted` made, else None."""
     kind = alias.partition("-")[0]
     return kind if kind in ("paper", "live") else None
 
 
-def _suspects(value: Any) -> list[str]:
+def _find_suspects(value: Any) -> list[str]:
     texts: list[str] = []
-    _collect(value, texts)
+    _collect_texts(value, texts)
     return [text for text in texts if not _is_plain(text)]
 
 
-def _collect(value: Any, texts: list[str]) -> None:
+def _collect_texts(value: Any, texts: list[str]) -> None:
     if isinstance(value, str):
         texts.append(value)
     elif isinstance(value, dict):
         for key, item in value.items():
             texts.append(key)
             if not isinstance(item, bool | int | float):
-                _collect(item, texts)
+                _collect_texts(item, texts)
     elif isinstance(value, list):
         for item in value:
-            _collect(item, texts)
+            _collect_texts(item, texts)
 
 
 def _is_plain(text: str) -> bool:
     """Whether the text can hold neither an account nor a secret; short texts are remembered, they repeat."""
-    return _short_is_plain(text) if len(text) <= _REMEMBERED else _has_nothing(text)
+    return _is_plain_cached(text) if len(text) <= _CACHED_LENGTH else _has_nothing(text)
 
 
 def _has_nothing(text: str) -> bool:
@@ -142,57 +142,57 @@ def _has_nothing(text: str) -> bool:
     return ACCOUNT.search(text) is None and _SUSPECT.search(text) is None
 
 
-_short_is_plain = lru_cache(maxsize=4096)(_has_nothing)
+_is_plain_cached = lru_cache(maxsize=4096)(_has_nothing)
 
 
-def _aliases(texts: Iterable[str]) -> dict[str, str]:
-    found = sorted({match.upper() for text in texts for match in ACCOUNT.findall(text)})
+def _assign_aliases(texts: Iterable[str]) -> dict[str, str]:
+    accounts = sorted({match.upper() for text in texts for match in ACCOUNT.findall(text)})
     aliases: dict[str, str] = {}
     for kind in ("paper", "live"):
-        of_kind = [account for account in found if account.startswith("D") == (kind == "paper")]
+        of_kind = [account for account in accounts if account.startswith("D") == (kind == "paper")]
         aliases |= {account: f"{kind}-{number}" for number, account in enumerate(of_kind, 1)}
     return aliases
 
 
-def _clean(text: str, aliases: dict[str, str], known: tuple[str, ...]) -> str:
-    for secret in known:
+def _redact_string(text: str, aliases: dict[str, str], secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
         text = text.replace(secret, "[redacted]")
     if _is_plain(text):
         return text
     if _SUSPECT.search(text):
-        for pattern, put in _SECRETS:
-            text = pattern.sub(put, text)
+        for pattern, replacement in _SECRETS:
+            text = pattern.sub(replacement, text)
     if aliases:
         text = ACCOUNT.sub(lambda match: aliases.get(match[0].upper(), match[0]), text)
     return text
 
 
-def _mapped(value: Any, change: Callable[[str], str], hidden: bool = False) -> Any:
+def _replace_texts(value: Any, replace_text: Callable[[str], str], hidden: bool = False) -> Any:
     if isinstance(value, str):
-        return "[redacted]" if hidden and value else change(value)
+        return "[redacted]" if hidden and value else replace_text(value)
     if isinstance(value, list):
-        return [_mapped(item, change, hidden) for item in value]
+        return [_replace_texts(item, replace_text, hidden) for item in value]
     if isinstance(value, dict):
-        row_hides = _names_a_secret(value)
-        made: dict[str, Any] = {}
+        row_hides = _is_secret_row(value)
+        cleaned: dict[str, Any] = {}
         for key, item in value.items():
-            hides = hidden or _hides(key) or (row_hides and key.lower() == "value")
-            owner = _owns(key) and _AWS_ACCOUNT.fullmatch(str(item))
-            made[change(key)] = "[aws-account]" if owner else _mapped(item, change, hides)
-        return made
+            hides = hidden or _is_secret_key(key) or (row_hides and key.lower() == "value")
+            owner = _is_owner_key(key) and _AWS_ACCOUNT.fullmatch(str(item))
+            cleaned[replace_text(key)] = "[aws-account]" if owner else _replace_texts(item, replace_text, hides)
+        return cleaned
     return value
 
 
 @lru_cache(maxsize=4096)
-def _hides(key: str) -> bool:
+def _is_secret_key(key: str) -> bool:
     return _SECRET_KEY.search(key) is not None
 
 
 @lru_cache(maxsize=4096)
-def _owns(key: str) -> bool:
+def _is_owner_key(key: str) -> bool:
     return _OWNER_KEY.search(key) is not None
 
 
-def _names_a_secret(row: Mapping[str, Any]) -> bool:
+def _is_secret_row(row: Mapping[str, Any]) -> bool:
     """Whether it is a row such as `{"name": "DB_PASSWORD", "value": …}`, as AWS lists an environment."""
     return any(key.lower() == "name" and _SECRET_KEY.search(str(name)) for key, name in row.items())

@@ -8,53 +8,53 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Return the value as JSON knows it: times as RFC 3339, dataclasses as objects, tuples as arrays."""
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, datetime):
-        return text_of(value)
+        return format_time(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_json(item) for key, item in value.items()}
     if is_dataclass(value):
-        return {spec.name: plain(getattr(value, spec.name)) for spec in fields(value)}
-    return [plain(item) for item in (sorted(value) if isinstance(value, frozenset | set) else value)]
+        return {spec.name: to_json(getattr(value, spec.name)) for spec in fields(value)}
+    return [to_json(item) for item in (sorted(value) if isinstance(value, frozenset | set) else value)]
 
 
-def compact(value: Any) -> dict[str, Any]:
+def to_json_without_defaults(value: Any) -> dict[str, Any]:
     """Return a dataclass as a plain object without the fields that still have their defaults."""
-    defaults = _defaults(value.__class__)
+    defaults = _get_defaults(value.__class__)
     return {
-        name: _compact_part(part)
+        name: _convert_part(part)
         for name, default in defaults.items()
         if (part := getattr(value, name)) != default
     }
 
 
-def _compact_part(part: Any) -> Any:
+def _convert_part(part: Any) -> Any:
     if isinstance(part, dict):
-        return {key: compact(item) if is_dataclass(item) else plain(item) for key, item in part.items()}
-    return plain(part)
+        return {key: to_json_without_defaults(item) if is_dataclass(item) else to_json(item) for key, item in part.items()}
+    return to_json(part)
 
 
 @cache
-def _defaults(kind: Any) -> dict[str, Any]:
+def _get_defaults(kind: Any) -> dict[str, Any]:
     return {
         spec.name: spec.default_factory() if spec.default_factory is not MISSING else spec.default
         for spec in fields(kind)
     }
 
 
-def typed(kind: Any, value: Any) -> Any:
+def from_json(kind: Any, value: Any) -> Any:
     """Return the plain value as that type; raises ValueError where it does not fit."""
-    return _adapter(kind).validate_python(value)
+    return _build_adapter(kind).validate_python(value)
 
 
 @cache
-def _adapter(kind: Any) -> Any:
+def _build_adapter(kind: Any) -> Any:
     from pydantic import TypeAdapter  # noqa: PLC0415 - only a run with a memory pays for it
 
     return TypeAdapter(kind)

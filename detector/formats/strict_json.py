@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from detector.formats.redaction import redacted_text
+from detector.formats.redaction import redact_text
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
@@ -24,37 +24,37 @@ class DocumentError(ValueError):
     """The document is refused whole; the message says where and what, in one line."""
 
 
-class _Twice(dict[str, Any]):
+class _DuplicateKeys(dict[str, Any]):
     """An object in which `key` stood twice."""
 
     key: str
 
 
-def parse(data: bytes, *, most: int = MAX_BYTES) -> dict[str, Any]:
+def parse_document(data: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Read one JSON object of at most `most` bytes.
 
     Raises DocumentError for anything that RFC 8259 or the contract does not allow: not UTF-8, not one
     JSON object, trailing text, duplicate keys, numbers outside a double, nesting over 64 deep (the
     root is depth 1). A byte-order mark is accepted; a lone surrogate becomes U+FFFD.
     """
-    value = parse_value(data, most=most)
+    value = parse_value(data, max_bytes=max_bytes)
     if not isinstance(value, dict):
-        raise DocumentError(f"the document is {kind_of(value)}, not an object")
+        raise DocumentError(f"the document is {describe_kind(value)}, not an object")
     return value
 
 
-def parse_value(data: bytes, *, most: int = MAX_BYTES) -> Any:
+def parse_value(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     """Read one JSON value as `parse` does; its root may be of any kind."""
-    if len(data) > most:
-        raise DocumentError(f"the document is over {most // (1024 * 1024)} MiB")
-    text = _decoded(data)
+    if len(data) > max_bytes:
+        raise DocumentError(f"the document is over {max_bytes // (1024 * 1024)} MiB")
+    text = _decode(data)
     if not text.strip(" \t\r\n"):
         raise DocumentError("the document is empty; an object such as {} was expected")
-    value = _loaded(text)
-    return _without_surrogates(value) if _SURROGATE.search(text) else value
+    value = _load(text)
+    return _replace_in_value(value) if _SURROGATE.search(text) else value
 
 
-def _decoded(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
         raise DocumentError("the document is not UTF-8 (it looks like UTF-16 or UTF-32)")
     try:
@@ -63,36 +63,36 @@ def _decoded(data: bytes) -> str:
         raise DocumentError(f"the document is not UTF-8 (byte {error.start})") from None
 
 
-def _loaded(text: str) -> Any:
-    twice: list[_Twice] = []
+def _load(text: str) -> Any:
+    duplicates: list[_DuplicateKeys] = []
 
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(found)
-        if len(made) != len(found):
-            made = _Twice(made)
-            made.key = _first_twice(key for key, _ in found)
-            twice.append(made)
-        return made
+    def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            members = _DuplicateKeys(members)
+            members.key = _find_duplicate_key(key for key, _ in pairs)
+            duplicates.append(members)
+        return members
 
     try:
         value = json.loads(
-            text, object_pairs_hook=pairs, parse_constant=_constant, parse_float=_float, parse_int=_int
+            text, object_pairs_hook=build_object, parse_constant=_raise_not_finite, parse_float=_parse_float, parse_int=_parse_int
         )
         _check_depth(value)
     except json.JSONDecodeError as error:
-        raise DocumentError(f"line {error.lineno} column {error.colno}: {_plain(error.msg)}") from None
+        raise DocumentError(f"line {error.lineno} column {error.colno}: {_format_message(error.msg)}") from None
     except _NumberError as error:
-        line, column = _place(text, str(error))
-        shown = str(error) if len(str(error)) <= _LITERAL_LIMIT else f"a number of {len(str(error))} digits"
-        raise DocumentError(f"line {line} column {column}: {shown} is not a finite number") from None
+        line, column = _find_position(text, str(error))
+        literal = str(error) if len(str(error)) <= _LITERAL_LIMIT else f"a number of {len(str(error))} digits"
+        raise DocumentError(f"line {line} column {column}: {literal} is not a finite number") from None
     except RecursionError:
         raise DocumentError(f"the document is nested over {MAX_DEPTH} deep") from None
-    if twice:
-        raise DocumentError(_where_twice(value, twice[0]))
+    if duplicates:
+        raise DocumentError(_describe_duplicate(value, duplicates[0]))
     return value
 
 
-def _first_twice(keys: Iterable[str]) -> str:
+def _find_duplicate_key(keys: Iterable[str]) -> str:
     seen: set[str] = set()
     for key in keys:
         if key in seen:
@@ -105,30 +105,30 @@ class _NumberError(Exception):
     """A number literal that is not a finite double."""
 
 
-def _constant(literal: str) -> float:
+def _raise_not_finite(literal: str) -> float:
     raise _NumberError(literal)
 
 
-def _float(literal: str) -> float:
+def _parse_float(literal: str) -> float:
     value = float(literal)
     if math.isinf(value):
         raise _NumberError(literal)
     return value
 
 
-def _int(literal: str) -> int:
+def _parse_int(literal: str) -> int:
     if len(literal) > _DOUBLE_DIGITS and math.isinf(float(literal)):
         raise _NumberError(literal)
     return int(literal)
 
 
-def _plain(message: str) -> str:
+def _format_message(message: str) -> str:
     if message == "Extra data":
         return "text after the end of the document"
     return message[:1].lower() + message[1:]
 
 
-def _place(text: str, literal: str) -> tuple[int, int]:
+def _find_position(text: str, literal: str) -> tuple[int, int]:
     spans = (match.span() for match in _TOKEN.finditer(text))
     size = len(literal)
     start = next((a for a, b in spans if b - a == size and text.startswith(literal, a)), 0)
@@ -150,10 +150,10 @@ def _check_depth(value: Any) -> None:
     raise RecursionError
 
 
-def _where_twice(value: Any, wanted: _Twice) -> str:
-    path = next((path for path, found in _walk(value, "") if found is wanted), None)
-    place = f"in {clipped(path)}" if path else "at the top level" if value is wanted else "in the document"
-    return f"the key {clipped(wanted.key)!r} stands twice {place}"
+def _describe_duplicate(value: Any, duplicate: _DuplicateKeys) -> str:
+    path = next((path for path, item in _walk(value, "") if item is duplicate), None)
+    location = f"in {redact_excerpt(path)}" if path else "at the top level" if value is duplicate else "in the document"
+    return f"the key {redact_excerpt(duplicate.key)!r} stands twice {location}"
 
 
 def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -166,36 +166,36 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _walk(item, f"{path}[{index}]")
 
 
-def _without_surrogates(value: Any) -> Any:
+def _replace_in_value(value: Any) -> Any:
     if isinstance(value, str):
-        return clean(value)
+        return replace_surrogates(value)
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [_replace_in_value(item) for item in value]
     if isinstance(value, dict):
-        made = {clean(key): _without_surrogates(item) for key, item in value.items()}
-        if len(made) != len(value):
+        cleaned = {replace_surrogates(key): _replace_in_value(item) for key, item in value.items()}
+        if len(cleaned) != len(value):
             raise DocumentError("two keys differ only in characters that are not valid Unicode")
-        return made
+        return cleaned
     return value
 
 
-def clean(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Return the text with every lone surrogate replaced by U+FFFD, so that it can be encoded."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def clipped(text: str) -> str:
+def redact_excerpt(text: str) -> str:
     """Return the text redacted, as one line, then cut to a length that fits in a message."""
-    text = one_line(redacted_text(text))
+    text = to_one_line(redact_text(text))
     return text if len(text) <= _PATH_LIMIT else text[: _PATH_LIMIT - 1] + "…"
 
 
-def one_line(text: str) -> str:
+def to_one_line(text: str) -> str:
     """Return the text as one line that moves no cursor: every control character is a space."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 
-def kind_of(value: object) -> str:
+def describe_kind(value: object) -> str:
     """Name the JSON kind of a value for a message: `an array`, `text`, `true or false`, …."""
     if value is None:
         return "null"
@@ -208,11 +208,11 @@ def kind_of(value: object) -> str:
     return "an array" if isinstance(value, list) else "an object"
 
 
-def pretty(value: Any) -> str:
+def format_document(value: Any) -> str:
     """Return the document for stdout: two spaces, keys in their order, one newline at the end."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def canonical(value: Any) -> str:
+def format_canonical(value: Any) -> str:
     """Return the one text of a value, independent of key order: the text that a checksum is taken of."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

@@ -60,24 +60,24 @@ def parse_epoch(number: float) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + number * unit
 
 
-def text_of(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Return the time as RFC 3339 in UTC, whole seconds where it has no fraction."""
     moment = moment.astimezone(UTC)
     spec = "microseconds" if moment.microsecond else "seconds"
     return moment.isoformat(timespec=spec).replace("+00:00", "Z")
 
 
-def seconds_between(earlier: datetime, later: datetime) -> float:
+def compute_seconds(earlier: datetime, later: datetime) -> float:
     """Return the seconds from `earlier` to `later`, never less than 0."""
     return max(0.0, (later - earlier).total_seconds())
 
 
-def whole(number: float) -> float:
+def normalize_number(number: float) -> float:
     """Return an integral float as an integer, so that 300.0 s reads as 300 s."""
     return int(number) if float(number).is_integer() else round(number, 3)
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration for people: `45 s`, `34 min`, `3 h 10 min`, `2 d 4 h`."""
     total = int(seconds)
     if total < _MANY_SECONDS:

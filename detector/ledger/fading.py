@@ -8,7 +8,7 @@ from datetime import timedelta
 from detector.domain.condition import Condition
 from detector.domain.judgement import RuleVerdict
 from detector.domain.rule import OCCURRENCE
-from detector.formats.times import seconds_between
+from detector.formats.times import compute_seconds
 from detector.ledger.run import RunContext, close_condition, add_transition, close_if_passed
 from detector.settings import REOPEN_WITHIN_SEC, Setting
 
@@ -51,7 +51,7 @@ def _advance_good(old: Condition, run: RunContext) -> Condition | None:
         transitions=old.transitions if old.goods else add_transition(old, run, "good"),
     )
     calm_sec = run.settings[REOPEN_WITHIN_SEC] if old.returns else 0
-    if good_streak >= _GOOD_STREAK_TO_RESOLVE and seconds_between(since, run.taken_at) >= calm_sec:
+    if good_streak >= _GOOD_STREAK_TO_RESOLVE and compute_seconds(since, run.taken_at) >= calm_sec:
         return close_condition(condition, "resolved", since, run)
     return condition
 

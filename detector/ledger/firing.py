@@ -12,7 +12,7 @@ from typing import Any
 from detector.domain.condition import Condition
 from detector.domain.judgement import SignedFinding
 from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Lasts
-from detector.formats.times import seconds_between, whole
+from detector.formats.times import compute_seconds, normalize_number
 from detector.ledger.run import RunContext, add_transition, close_if_passed
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
@@ -35,7 +35,7 @@ def _is_new_episode(old: Condition, run: RunContext, undelivered: bool) -> bool:
         return False
     if old.ending != "resolved":
         return True
-    return seconds_between(old.ended_at or old.last_seen, run.taken_at) > run.settings[REOPEN_WITHIN_SEC]
+    return compute_seconds(old.ended_at or old.last_seen, run.taken_at) > run.settings[REOPEN_WITHIN_SEC]
 
 
 def _start_episode(signed: SignedFinding, run: RunContext) -> Condition:
@@ -58,7 +58,7 @@ def _start_episode(signed: SignedFinding, run: RunContext) -> Condition:
 
 
 def _keep_firing(old: Condition, run: RunContext) -> Condition:
-    elapsed = seconds_between(old.last_seen, run.taken_at)
+    elapsed = compute_seconds(old.last_seen, run.taken_at)
     near = elapsed <= run.settings[GAP_SEC]
     counts = near and old.phase == "firing"
     return replace(
@@ -148,7 +148,7 @@ def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext)
         money=signed.money,
         ongoing=finding.ongoing,
         summary=finding.summary,
-        observed=whole(finding.observed) if isinstance(finding.observed, float) else finding.observed,
+        observed=normalize_number(finding.observed) if isinstance(finding.observed, float) else finding.observed,
         limit=_get_limit(finding.limit, run.settings),
         setting=finding.limit.name if finding.limit else None,
         last_seen=max(run.taken_at, condition.last_seen),

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from detector.domain.condition import STDOUT, Condition, Notice, MessageRef, Reason, Receipt
 from detector.domain.rule import OCCURRENCE, RANK
-from detector.formats.times import seconds_between
+from detector.formats.times import compute_seconds
 from detector.ledger.run import RunContext
 from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC
 
@@ -64,7 +64,7 @@ def _is_reminder_due(condition: Condition, receipt: Receipt, channel: str, run: 
     if channel == STDOUT or condition.phase != "firing" or not first or receipt.at is None:
         return False
     wait: float = min(_DAY_SEC, first * 2 ** min(receipt.reminders, _MAX_DOUBLINGS))
-    return seconds_between(receipt.at, run.taken_at) >= wait
+    return compute_seconds(receipt.at, run.taken_at) >= wait
 
 
 def build_notice(condition: Condition, reason: Reason, channel: str) -> Notice:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from detector.domain.condition import Condition, Ending, Transition
 from detector.domain.rule import RANK, Severity
-from detector.formats.times import seconds_between
+from detector.formats.times import compute_seconds
 from detector.settings import Setting, Settings
 
 OCCURRENCE_LOOKBACK_SEC = 3600.0
@@ -40,7 +40,7 @@ class RunContext:
 def close_if_passed(old: Condition, lookback: Setting[float] | None, run: RunContext) -> Condition:
     """Return an occurrence: it leaves the list once its look-back is over, and never resolves."""
     own = run.settings[lookback] if lookback is not None else 0
-    over = seconds_between(old.noticed_at or old.first_seen, run.taken_at) > max(own, OCCURRENCE_LOOKBACK_SEC)
+    over = compute_seconds(old.noticed_at or old.first_seen, run.taken_at) > max(own, OCCURRENCE_LOOKBACK_SEC)
     if old.phase == "ended" or not over:
         return old
     return close_condition(old, "passed", run.taken_at, run)

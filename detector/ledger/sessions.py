@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from detector.domain.condition import Condition
 from detector.domain.rule import RANK, Severity
 from detector.domain.session_day import SessionDay
-from detector.formats.times import seconds_between
+from detector.formats.times import compute_seconds
 from detector.market.closures import Closures
 from detector.market.hours import MarketUnknown, Session, to_new_york_day, get_session_on
 
@@ -76,7 +76,7 @@ def _add_run(day: SessionDay, run: ObservedRun) -> SessionDay:
         day,
         runs=day.runs + 1,
         last_run=run.taken_at,
-        gap_sec=max(day.gap_sec, seconds_between(day.last_run or day.opens, run.taken_at)),
+        gap_sec=max(day.gap_sec, compute_seconds(day.last_run or day.opens, run.taken_at)),
         signals=run.signals,
         unseen=_count_names(day.unseen, run.missing),
         conditions=conditions,

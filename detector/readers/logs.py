@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
-from detector.formats.strict_json import kind_of
+from detector.formats.strict_json import describe_kind
 from detector.market.closures import NO_CLOSURES
 from detector.market.maintenance import is_in_maintenance
 from detector.settings import IBKR_REGION, MARKET_CLOSURES, Settings
@@ -35,7 +35,7 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     entries = document.get("events")
     if not isinstance(entries, list):
         if entries is not None:
-            reading.add_fault("logs.events", f"is {kind_of(entries)}, not a list")
+            reading.add_fault("logs.events", f"is {describe_kind(entries)}, not a list")
         return
     reading.read_paths.add("logs.events")
     lines = LogLines()
@@ -66,13 +66,13 @@ def _add_entry(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:
         lines.add(entry, None)
         return
     if not isinstance(entry, dict):
-        reading.add_fault("logs.events", f"has an entry that is {kind_of(entry)}")
+        reading.add_fault("logs.events", f"has an entry that is {describe_kind(entry)}")
         reading.partial.add(_FACT)
         return
     message = entry.get("message")
     if not isinstance(message, str):
         if message is not None:
-            reading.add_fault("logs.message", f"is {kind_of(message)}, not text")
+            reading.add_fault("logs.message", f"is {describe_kind(message)}, not text")
         reading.partial.add(_FACT)
         return
     reading.read_paths.add("logs.message")

@@ -18,10 +18,10 @@ from detector.domain.report import SCHEMA_VERSION
 from detector.domain.rule import STATE, Kind
 from detector.domain.session_day import SessionDay
 from detector.domain.signature import encode_part
-from detector.formats.checksum import checksum_of
-from detector.formats.redaction import redacted
-from detector.formats.serialize import typed
-from detector.formats.strict_json import clipped, kind_of
+from detector.formats.checksum import compute_checksum
+from detector.formats.redaction import redact
+from detector.formats.serialize import from_json
+from detector.formats.strict_json import redact_excerpt, describe_kind
 
 _STDOUT_KEYS = {"events", "new_events"}
 
@@ -45,7 +45,7 @@ def read_previous(raw: Any, expected: ExpectedMemory) -> Memory:
     try:
         if raw.get("schema_version", 0) == SCHEMA_VERSION:
             return _read_artifact(raw, expected)
-        return _read_older_format(redacted(raw), expected)
+        return _read_older_format(redact(raw), expected)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return build_lost_memory(f"the previous artifact cannot be read ({type(error).__name__})")
 
@@ -53,7 +53,7 @@ def read_previous(raw: Any, expected: ExpectedMemory) -> Memory:
 def _explain_unusable(raw: Any) -> str | None:
     """Return why the document cannot be a memory, or None."""
     if not isinstance(raw, dict):
-        return f"the previous artifact is {kind_of(raw)}, not an object"
+        return f"the previous artifact is {describe_kind(raw)}, not an object"
     if "schema_version" not in raw:
         is_output = "events" in raw and not raw.keys() - _STDOUT_KEYS
         return None if is_output else "the previous document is no artifact and no output of this program"
@@ -63,23 +63,23 @@ def _explain_unusable(raw: Any) -> str | None:
     if version > SCHEMA_VERSION:
         return f"the previous artifact is of schema version {version}, newer than {SCHEMA_VERSION}"
     has_checksum = version == SCHEMA_VERSION or "checksum" in raw
-    is_mismatch = has_checksum and raw.get("checksum") != checksum_of(raw)
+    is_mismatch = has_checksum and raw.get("checksum") != compute_checksum(raw)
     return "the previous artifact's checksum does not match its content" if is_mismatch else None
 
 
 def _read_artifact(raw: Mapping[str, Any], expected: ExpectedMemory) -> Memory:
     if raw["runtime"] != expected.runtime:
-        return build_lost_memory(f"the previous artifact is of another runtime ({clipped(str(raw['runtime']))})")
-    conditions = [typed(Condition, entry) for entry in raw["conditions"]]
-    taken_at: datetime = typed(datetime, raw["taken_at"])
+        return build_lost_memory(f"the previous artifact is of another runtime ({redact_excerpt(str(raw['runtime']))})")
+    conditions = [from_json(Condition, entry) for entry in raw["conditions"]]
+    taken_at: datetime = from_json(datetime, raw["taken_at"])
     return Memory(
         kept=True,
         taken_at=taken_at,
         generation=raw["generation"],
-        before=replace(typed(PreviousRun, raw["carried"]), taken_at=taken_at, lost=None),
+        before=replace(from_json(PreviousRun, raw["carried"]), taken_at=taken_at, lost=None),
         conditions={condition.signature: condition for condition in conditions},
-        channels={name: typed(ChannelHealth, health) for name, health in raw["channels"].items()},
-        sessions=tuple(typed(SessionDay, day) for day in raw.get("sessions", ())),
+        channels={name: from_json(ChannelHealth, health) for name, health in raw["channels"].items()},
+        sessions=tuple(from_json(SessionDay, day) for day in raw.get("sessions", ())),
     )
 
 
@@ -96,10 +96,10 @@ def _read_older_format(raw: Mapping[str, Any], expected: ExpectedMemory) -> Memo
 
 def _build_condition(event: Mapping[str, Any], expected: ExpectedMemory) -> Condition:
     since = event.get("since")
-    first_seen = min(typed(datetime, since), expected.taken_at) if since else expected.taken_at
+    first_seen = min(from_json(datetime, since), expected.taken_at) if since else expected.taken_at
     severity = event["severity"]
     kind = expected.kinds.get(event["type"], STATE)
-    condition: Condition = typed(
+    condition: Condition = from_json(
         Condition,
         {
             "signature": event["signature"],

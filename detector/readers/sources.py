@@ -7,7 +7,7 @@ from typing import Any
 
 from detector.domain.facts import SourceStatus
 from detector.domain.section_reading import Reading
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 
 STATES = ("ok", "failed", "off")
 
@@ -16,7 +16,7 @@ def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, SourceSt
     """Return the sources by name; one whose state cannot be read is left out and noted."""
     sources: dict[str, SourceStatus] = {}
     for name, entry in raw.items():
-        path = f"sources.{clipped(name)}"
+        path = f"sources.{redact_excerpt(name)}"
         if not isinstance(entry, dict):
             reading.add_fault(path, "is not an object")
             continue

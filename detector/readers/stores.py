@@ -17,7 +17,7 @@ from detector.domain.runtime_rows import Trade
 from detector.domain.section_reading import Reading
 from detector.domain.store_columns import StoreColumns
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 
 SECTIONS = ("stores",)
 _NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")
@@ -29,7 +29,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     reading.is_export = reading.has_integer_flags = True
     error = raw.get("error")
     if error:
-        reason = clipped(error) if isinstance(error, str) else "an error"
+        reason = redact_excerpt(error) if isinstance(error, str) else "an error"
         reading.add_fault("stores.error", f"says that the query failed ({reason})")
     if error or not reading.has_valid_as_of(raw):
         return

@@ -10,7 +10,7 @@ from typing import Any
 
 from detector.domain.facts import Facts
 from detector.domain.section_reading import Reading
-from detector.formats.times import seconds_between, span, whole
+from detector.formats.times import compute_seconds, format_duration, normalize_number
 
 _LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
 _LIST_KEYS = {
@@ -35,8 +35,8 @@ class DataAge:
 def describe_age(seconds: float, limit: float) -> str:
     """Return an age against its limit, `61 s old (limit 60 s)`; one just above it is told to the thousandth."""
     just_above = limit < seconds < int(limit) + 1
-    text = f"{math.ceil(seconds * 1000) / 1000:g} s" if just_above else span(seconds)
-    return f"{text} old (limit {whole(limit)} s)"
+    text = f"{math.ceil(seconds * 1000) / 1000:g} s" if just_above else format_duration(seconds)
+    return f"{text} old (limit {normalize_number(limit)} s)"
 
 
 def compute_data_age(sections: Mapping[str, Any], taken_at: datetime | None, now: datetime, skew_sec: float) -> DataAge:
@@ -51,7 +51,7 @@ def compute_data_age(sections: Mapping[str, Any], taken_at: datetime | None, now
         if isinstance(document, dict)
     ]
     for path, ahead in reading.skewed:
-        return DataAge(fault=f"{path} lies {whole(ahead)} s in the future")
+        return DataAge(fault=f"{path} lies {normalize_number(ahead)} s in the future")
     for fault in reading.invalid:
         return DataAge(fault=f"{fault.path} {fault.problem}")
     known_times = [moment for moment in times if moment is not None]
@@ -60,7 +60,7 @@ def compute_data_age(sections: Mapping[str, Any], taken_at: datetime | None, now
     if taken_at is not None and (taken_at - now).total_seconds() > skew_sec:
         return DataAge(fault="the snapshot was taken in the future")
     as_of = min([*known_times, *([] if taken_at is None else [taken_at])])
-    return DataAge(as_of, seconds_between(as_of, now))
+    return DataAge(as_of, compute_seconds(as_of, now))
 
 
 def find_inconsistency(broker: Any) -> str | None:

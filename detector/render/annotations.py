@@ -6,7 +6,7 @@ anywhere in one (actions/runner, `ActionCommand.cs`).
 
 from __future__ import annotations
 
-from detector.formats.redaction import redacted_text
+from detector.formats.redaction import redact_text
 
 _MAX_CHARS = 2000
 
@@ -34,6 +34,6 @@ def format_warning_annotation(title: str, message: str) -> str:
 
 
 def _format_annotation(kind: str, title: str, message: str) -> str:
-    body = redacted_text(message)[:_MAX_CHARS].replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    body = redact_text(message)[:_MAX_CHARS].replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     head = title.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
     return f"::{kind} title={head}::{body}"

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from detector.domain.event import Event, build_runbook_link
 from detector.domain.signature import build_signature
-from detector.formats.serialize import plain
-from detector.formats.strict_json import pretty
+from detector.formats.serialize import to_json
+from detector.formats.strict_json import format_document
 
 
 def build_failure_document(error: Exception, now: datetime) -> str:
@@ -28,5 +28,5 @@ def build_failure_document(error: Exception, now: datetime) -> str:
         because_of=None,
         runbook=build_runbook_link(name),
     )
-    new = plain(event)
-    return pretty({"events": [{k: v for k, v in new.items() if k != "reason"}], "new_events": [new]})
+    new = to_json(event)
+    return format_document({"events": [{k: v for k, v in new.items() if k != "reason"}], "new_events": [new]})

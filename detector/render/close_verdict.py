@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from detector.domain.instrument import format_quantity, normalize
-from detector.formats.times import text_of, whole
+from detector.formats.times import format_time, normalize_number
 from detector.reconciliation.close_check.order import CloseOrder, CloseVerdict
 from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
@@ -53,9 +53,9 @@ def build_verdict_document(verdict: CloseVerdict, request: CloseRequest) -> dict
             "working": to_json_number(verdict.working),
             "working_exits": list(verdict.exits),
         },
-        "as_of": None if request.age.as_of is None else text_of(request.age.as_of),
-        "age_sec": None if request.age.seconds is None else whole(request.age.seconds),
-        "limit_sec": whole(request.limit_sec),
+        "as_of": None if request.age.as_of is None else format_time(request.age.as_of),
+        "age_sec": None if request.age.seconds is None else normalize_number(request.age.seconds),
+        "limit_sec": normalize_number(request.limit_sec),
         "setting": request.setting,
         "trade": None
         if request.trade is None
@@ -78,7 +78,7 @@ def _describe_broker(verdict: CloseVerdict, request: CloseRequest) -> str:
         return "not read, or not known when"
     position = "position not told" if verdict.position is None else f"position {format_quantity(verdict.position)}"
     when = describe_age(request.age.seconds, request.limit_sec)
-    return f"{position}, as of {text_of(request.age.as_of)}, {when}"
+    return f"{position}, as of {format_time(request.age.as_of)}, {when}"
 
 
 def _describe_disagreements(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from detector.domain.event import Event
 from detector.domain.report import SCHEMA_VERSION, Report
-from detector.formats.checksum import checksum_of
-from detector.formats.serialize import compact, plain
-from detector.formats.strict_json import canonical
+from detector.formats.checksum import compute_checksum
+from detector.formats.serialize import to_json_without_defaults, to_json
+from detector.formats.strict_json import format_canonical
 
 SNAPSHOT_MAX_BYTES = 1024 * 1024
 _OPTIONAL = ("reason",)
@@ -18,7 +18,7 @@ _OPTIONAL = ("reason",)
 
 def build_event_document(event: Event) -> dict[str, Any]:
     """Return one event as stdout shows it; `reason` only where there is one."""
-    document: dict[str, Any] = plain(event)
+    document: dict[str, Any] = to_json(event)
     return {key: value for key, value in document.items() if value is not None or key not in _OPTIONAL}
 
 
@@ -38,32 +38,32 @@ def build_artifact_document(report: Report, with_snapshot: bool = True) -> dict[
     body: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "generation": report.generation,
-        "taken_at": plain(report.taken_at),
+        "taken_at": to_json(report.taken_at),
         "runtime": report.runtime,
-        "run": plain(report.run),
-        "decision": plain(report.decision),
+        "run": to_json(report.run),
+        "decision": to_json(report.decision),
         **build_stdout_document(report),
         "resolved_events": [build_event_document(event) for event in report.resolved_events],
-        "held": plain(report.held),
-        "muted": plain(report.muted),
-        "coverage": plain(report.coverage),
-        "sources": plain(report.sources),
-        "unread": plain(report.unread),
-        "gap": plain(report.gap),
-        "channels": plain(report.channels),
-        "sessions": plain(report.sessions),
-        "carried": compact(report.carried),
-        "conditions": [compact(report.conditions[key]) for key in sorted(report.conditions)],
+        "held": to_json(report.held),
+        "muted": to_json(report.muted),
+        "coverage": to_json(report.coverage),
+        "sources": to_json(report.sources),
+        "unread": to_json(report.unread),
+        "gap": to_json(report.gap),
+        "channels": to_json(report.channels),
+        "sessions": to_json(report.sessions),
+        "carried": to_json_without_defaults(report.carried),
+        "conditions": [to_json_without_defaults(report.conditions[key]) for key in sorted(report.conditions)],
     }
     if with_snapshot and report.snapshot is not None:
-        body["snapshot"] = json.loads(canonical(_cut_snapshot(plain(report.snapshot))))
-    body["checksum"] = checksum_of(body)
+        body["snapshot"] = json.loads(format_canonical(_cut_snapshot(to_json(report.snapshot))))
+    body["checksum"] = compute_checksum(body)
     return body
 
 
 def _cut_snapshot(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """Return the snapshot, largest sections left out until it fits, and said which."""
-    sizes = {key: len(canonical(value)) for key, value in snapshot.items()}
+    sizes = {key: len(format_canonical(value)) for key, value in snapshot.items()}
     kept = dict(snapshot)
     left_out: list[str] = []
     while kept and sum(sizes[key] for key in kept) > SNAPSHOT_MAX_BYTES:

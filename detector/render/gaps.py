@@ -20,8 +20,8 @@ from detector.domain.schedule_windows import (
     ScheduleWindow,
     LaneReport,
 )
-from detector.formats.plural import counted
-from detector.formats.times import span, text_of, whole
+from detector.formats.plural import format_count
+from detector.formats.times import format_duration, format_time, normalize_number
 from detector.render.annotations import escape_commands
 from detector.render.lines import format_in_zones
 
@@ -48,9 +48,9 @@ def build_gap_document(report: GapReport, origin: Mapping[str, Any]) -> dict[str
     """Return the report for programs; `read` says out of which files and which repository it was made."""
     scope = report.scope
     return {
-        "from": text_of(report.start),
-        "until": text_of(report.end),
-        "now": text_of(scope.now),
+        "from": format_time(report.start),
+        "until": format_time(report.end),
+        "now": format_time(scope.now),
         "grace_minutes": _to_minutes(scope.grace),
         "clock_skew_seconds": int(scope.skew.total_seconds()),
         **origin,
@@ -59,7 +59,7 @@ def build_gap_document(report: GapReport, origin: Mapping[str, Any]) -> dict[str
         "lanes": [_build_lane_document(lane) for lane in report.lanes],
         "other_runs": dict(report.other_runs),
         "unread": [
-            {"from": text_of(unread.start), "until": text_of(unread.end), "why": unread.why} for unread in scope.unread
+            {"from": format_time(unread.start), "until": format_time(unread.end), "why": unread.why} for unread in scope.unread
         ],
     }
 
@@ -85,26 +85,26 @@ def _build_lane_document(lane: LaneReport) -> dict[str, Any]:
 def _build_window_document(window: ScheduleWindow) -> dict[str, Any]:
     run = window.run
     return {
-        "at": text_of(window.at),
+        "at": format_time(window.at),
         "state": window.state,
         "why": window.why,
         "day": window.day_kind,
         "in_session": window.in_session,
-        "run": None if run is None else {"id": run.number, "created_at": text_of(run.created_at)},
+        "run": None if run is None else {"id": run.number, "created_at": format_time(run.created_at)},
     }
 
 
 def _to_minutes(length: timedelta | None) -> float | None:
     if length is None:
         return None
-    return whole(length // timedelta(seconds=6) / 10)
+    return normalize_number(length // timedelta(seconds=6) / 10)
 
 
 def render_gap_report(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
     """Yield the report for people, no line longer than 80 characters but for names that are."""
     yield f"From  {format_in_zones(report.start, zones)}"
     yield f"until {format_in_zones(report.end, zones)}"
-    yield f"A window is covered by a successful run created within {span(report.scope.grace.total_seconds())} of it."
+    yield f"A window is covered by a successful run created within {format_duration(report.scope.grace.total_seconds())} of it."
     for unread in report.scope.unread:
         if unread.start < report.end:
             yield from map(escape_commands, wrap(f"Not read: {unread.why}.", _WIDTH, break_long_words=False))
@@ -122,11 +122,11 @@ def _render_lane(lane: LaneReport) -> Iterator[str]:
     name = lane.name if lane.trigger != "union" else "all lanes together"
     yield name if lane.zone == "UTC" else f"{name} ({lane.zone})"
     counts = [f"{lane.count(state)} {state}" for state in STATES if lane.count(state) or state == COVERED]
-    yield f"  {counted(len(lane.windows), 'window')}: {', '.join(counts)}"
+    yield f"  {format_count(len(lane.windows), 'window')}: {', '.join(counts)}"
     if lane.stood_by:
-        yield f"  stood by at {counted(len(lane.stood_by), 'tick')}: another run had looked"
+        yield f"  stood by at {format_count(len(lane.stood_by), 'tick')}: another run had looked"
     if lane.longest_gap is not None:
-        yield f"  longest time without a successful run: {span(lane.longest_gap.total_seconds())}"
+        yield f"  longest time without a successful run: {format_duration(lane.longest_gap.total_seconds())}"
     yield from _render_strips(lane)
 
 
@@ -169,7 +169,7 @@ def _render_uncovered(report: GapReport, zones: tuple[str, ...]) -> Iterator[str
     uncovered = [window for window in report.union.windows if window.state in {MISSING, LATE}]
     if not uncovered:
         return
-    yield f"Nobody looked in time at {counted(len(uncovered), 'window')} of all lanes together, newest first:"
+    yield f"Nobody looked in time at {format_count(len(uncovered), 'window')} of all lanes together, newest first:"
     for window in uncovered[: -_MAX_LISTED - 1 : -1]:
         yield f"  {format_in_zones(window.at, zones)}  {window.why}{_describe_day(window)}"
     if len(uncovered) > _MAX_LISTED:
@@ -190,4 +190,4 @@ def _describe_verdict(report: GapReport) -> str:
     if report.github_suffices:
         return _ALONE
     missing, late = (sum(lane.count(state) for lane in own) for state in (MISSING, LATE))
-    return f"GitHub's schedule: {counted(missing, 'window')} missing, {late} answered too late. {NOT_ALONE}"
+    return f"GitHub's schedule: {format_count(missing, 'window')} missing, {late} answered too late. {NOT_ALONE}"

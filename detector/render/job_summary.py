@@ -8,9 +8,9 @@ from datetime import datetime
 
 from detector.domain.channel_health import ChannelHealth
 from detector.domain.report import Report
-from detector.formats.plural import counted
-from detector.formats.redaction import redacted_text
-from detector.formats.times import text_of
+from detector.formats.plural import format_count
+from detector.formats.redaction import redact_text
+from detector.formats.times import format_time
 from detector.render.lines import format_decision
 
 MAX_SUMMARY_BYTES = 1024 * 1024 - 1024  # GitHub takes 1 MiB of a step and throws a larger page away whole
@@ -37,7 +37,7 @@ def render_job_summary(report: Report, zones: tuple[str, ...], remarks: Sequence
 
 def escape_markdown(text: str) -> str:
     """Return the text so that Markdown and HTML show it as it is, on one line."""
-    line = " ".join(redacted_text(text).split())
+    line = " ".join(redact_text(text).split())
     line = line if len(line) <= _MAX_CELL_CHARS else line[: _MAX_CELL_CHARS - 1] + "…"
     return _SPECIAL.sub(lambda match: f"&#{ord(match[1])};", line)
 
@@ -45,7 +45,7 @@ def escape_markdown(text: str) -> str:
 def _list_event_rows(report: Report) -> Iterator[tuple[str, ...]]:
     for event in report.events:
         held = " (held)" if event.held else ""
-        yield event.severity + held, event.signature, text_of(event.since), event.summary
+        yield event.severity + held, event.signature, format_time(event.since), event.summary
 
 
 def _list_notice_rows(report: Report) -> Iterator[tuple[str, ...]]:
@@ -59,12 +59,12 @@ def _list_channel_rows(report: Report) -> Iterator[tuple[str, ...]]:
 
 
 def _format_last_success(moment: datetime | None) -> str:
-    return "never" if moment is None else text_of(moment)
+    return "never" if moment is None else format_time(moment)
 
 
 def _format_last_error(health: ChannelHealth) -> str:
     error = health.last_error
-    return f"{text_of(error.at)}: {error.said}" if error is not None and health.failures else ""
+    return f"{format_time(error.at)}: {error.said}" if error is not None and health.failures else ""
 
 
 def _render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
@@ -76,5 +76,5 @@ def _render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Ite
     for row in table[:_MAX_ROWS]:
         yield f"| {' | '.join(escape_markdown(cell) for cell in row)} |"
     if len(table) > _MAX_ROWS:
-        yield f"| {counted(len(table) - _MAX_ROWS, 'more', 'more')} |{' |' * (len(head) - 1)}"
+        yield f"| {format_count(len(table) - _MAX_ROWS, 'more', 'more')} |{' |' * (len(head) - 1)}"
     yield ""

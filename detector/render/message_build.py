@@ -9,8 +9,8 @@ from detector.domain.condition import Condition, Notice, MessageRef, Reason
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.session_day import SessionDay
-from detector.formats.plural import counted
-from detector.formats.times import text_of
+from detector.formats.plural import format_count
+from detector.formats.times import format_time
 from detector.render.message import ORDER, EarlierMessage, MessageItem, Kind, Message, get_kind_without_items
 from detector.render.message_item import SHORT_MAX, MessageContext, build_item, build_notice_item
 from detector.render.message_session import render_days
@@ -57,7 +57,7 @@ def build_message(
 def _list_failing(report: Report, channel: str) -> tuple[str, ...]:
     """Return which others have not taken their messages for so long that this one has to hear of it, and since when."""
     return tuple(
-        f"{name} {text_of(health.last_error.at)}"
+        f"{name} {format_time(health.last_error.at)}"
         for name, health in report.channels.items()
         if name != channel and health.failures == _FAILS_FROM and health.last_error is not None
     )
@@ -127,7 +127,7 @@ def _describe_start_without_signal(report: Report) -> str:
 def _describe_conditions(report: Report) -> str:
     critical = sum(event.severity == "critical" for event in report.events)
     counts = f"{critical} critical, {len(report.events) - critical} warning"
-    return f"{counted(len(report.events), 'condition')} ({counts})"
+    return f"{format_count(len(report.events), 'condition')} ({counts})"
 
 
 def _list_earlier(context: MessageContext, items: Iterable[MessageItem], channel: str) -> Iterator[EarlierMessage]:

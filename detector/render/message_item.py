@@ -10,8 +10,8 @@ from datetime import datetime
 from detector.domain.condition import Condition, Notice, Reason
 from detector.domain.event import build_event, build_runbook_link
 from detector.domain.report import Report
-from detector.formats.strict_json import one_line
-from detector.formats.times import seconds_between, span, text_of
+from detector.formats.strict_json import to_one_line
+from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.lines import format_in_zones
 from detector.render.message import MessageItem, Kind, cut
 
@@ -56,13 +56,13 @@ class MessageContext:
     @property
     def snapshot_time(self) -> str:
         """The time of the snapshot in the zones of the readers; where that is long ago, how long."""
-        age = seconds_between(self.report.taken_at, self.sent)
-        late = f" (SENT {span(age)} after it was seen)" if age >= _LATE_SEC else ""
+        age = compute_seconds(self.report.taken_at, self.sent)
+        late = f" (SENT {format_duration(age)} after it was seen)" if age >= _LATE_SEC else ""
         return f"{self.format_moment(self.report.taken_at)}{late}"
 
     def to_safe_line(self, text: str, limit: int) -> str:
         """Return a text from the data as one line that moves no cursor and turns no direction, and holds no secret."""
-        return cut(" ".join(one_line(self.hide(text)).split()), limit)
+        return cut(" ".join(to_one_line(self.hide(text)).split()), limit)
 
     def to_safe_url(self, text: str) -> str:
         """Return an address that can be linked to; empty where the text is none."""
@@ -70,7 +70,7 @@ class MessageContext:
 
     def format_moment(self, moment: datetime) -> str:
         """Return a time in the zones of the readers."""
-        return format_in_zones(moment, self.zones) or text_of(moment)
+        return format_in_zones(moment, self.zones) or format_time(moment)
 
 
 def build_notice_item(context: MessageContext, notice: Notice, channel: str) -> MessageItem:
@@ -123,9 +123,9 @@ def _describe_numbers(condition: Condition) -> str:
 def _describe_since(context: MessageContext, condition: Condition) -> str:
     began = context.format_moment(condition.first_seen)
     if condition.ended_at is not None:
-        lasted = span(seconds_between(condition.first_seen, condition.ended_at))
+        lasted = format_duration(compute_seconds(condition.first_seen, condition.ended_at))
         return f"from {began} to {context.format_moment(condition.ended_at)} ({lasted})"
     if condition.first_seen >= context.report.taken_at:
         return f"first seen {began}"
-    lasted = span(seconds_between(condition.first_seen, context.report.taken_at))
+    lasted = format_duration(compute_seconds(condition.first_seen, context.report.taken_at))
     return f"since {began} ({lasted})"

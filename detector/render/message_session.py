@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from detector.domain.channel_health import ChannelHealth
 from detector.domain.session_day import SessionDay
-from detector.formats.plural import counted
-from detector.formats.times import span
+from detector.formats.plural import format_count
+from detector.formats.times import format_duration
 
 _MAX_CONDITIONS = 8
 
@@ -22,20 +22,20 @@ def render_days(days: Sequence[SessionDay], channels: Mapping[str, ChannelHealth
 
 def _describe_channel(name: str, health: ChannelHealth) -> str:
     if health.failures and health.last_error is not None:
-        return f"{name} FAILING {counted(health.failures, 'time')} in a row ({health.last_error.reason})"
+        return f"{name} FAILING {format_count(health.failures, 'time')} in a row ({health.last_error.reason})"
     return f"{name} ok"
 
 
 def _describe_day(day: SessionDay) -> str:
     """Return one session in words: runs, longest gap, what was not seen, what held."""
-    runs = counted(day.runs, "run") if day.runs else "NO RUN: nobody looked"
+    runs = format_count(day.runs, "run") if day.runs else "NO RUN: nobody looked"
     if (
         day.runs
         and all(day.unseen.get(title) == day.runs for title in day.unseen)
         and day.signals == len(day.unseen)
     ):
         runs = f"NOTHING WAS CHECKED in {runs}"
-    return f"{day.day}: {runs}, longest gap {span(day.longest_gap_sec)}; {_describe_signals(day)}; {_describe_conditions(day)}"
+    return f"{day.day}: {runs}, longest gap {format_duration(day.longest_gap_sec)}; {_describe_signals(day)}; {_describe_conditions(day)}"
 
 
 def _describe_signals(day: SessionDay) -> str:
@@ -55,4 +55,4 @@ def _describe_conditions(day: SessionDay) -> str:
     text = ", ".join(f"{severity} {signature}" for signature, severity in ordered[:_MAX_CONDITIONS])
     more = len(ordered) - _MAX_CONDITIONS + day.more
     total = len(ordered) + day.more
-    return f"{counted(total, 'condition')}: {text}{f' (+{more} more)' if more > 0 else ''}"
+    return f"{format_count(total, 'condition')}: {text}{f' (+{more} more)' if more > 0 else ''}"

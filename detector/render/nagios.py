@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.report import Report
-from detector.formats.strict_json import one_line
+from detector.formats.strict_json import to_one_line
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
@@ -34,5 +34,5 @@ def format_plugin_line(report: Report) -> str:
     warning = len(report.events) - critical
     perfdata = f"events_critical={critical};;0;0 events_warning={warning};0;;0 held={len(report.held)};;;0"
     signals = f"signals_seen={observed};;;0;{total}"
-    text = one_line(text.replace("|", "/"))
+    text = to_one_line(text.replace("|", "/"))
     return f"PT HEALTH {_STATES[get_exit_code(report)]} - {text} | {perfdata} {signals}"

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from detector.domain.instrument import format_quantity
-from detector.formats.plural import counted
-from detector.formats.times import span, text_of
+from detector.formats.plural import format_count
+from detector.formats.times import format_duration, format_time
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.repair_plan.items import RowChange, PlanItem
 from detector.render.close_verdict import to_json_number
@@ -49,8 +49,8 @@ def build_plan_document(plan: Plan) -> dict[str, Any]:
     """Return the plan as one object; `steps` stand in their order."""
     return {
         "runtime": plan.runtime,
-        "at": text_of(plan.at),
-        "broker_as_of": None if plan.age.as_of is None else text_of(plan.age.as_of),
+        "at": format_time(plan.at),
+        "broker_as_of": None if plan.age.as_of is None else format_time(plan.age.as_of),
         "doubt": plan.doubt,
         "stores_doubt": plan.stores_doubt,
         "stale": plan.stale,
@@ -75,7 +75,7 @@ def build_plan_document(plan: Plan) -> dict[str, Any]:
 
 def render_plan(plan: Plan) -> Iterator[str]:
     """Yield the plan for a person."""
-    yield f"{plan.runtime} at {text_of(plan.at)}; {_describe_broker_age(plan)}. Nothing is changed by this."
+    yield f"{plan.runtime} at {format_time(plan.at)}; {_describe_broker_age(plan)}. Nothing is changed by this."
     if plan.doubt is not None:
         yield f"The broker's side is not believed: {plan.doubt} What a store says decides nothing against it."
     if plan.stale is not None:
@@ -112,7 +112,7 @@ def _describe_no_difference(plan: Plan) -> str:
 def _describe_broker_age(plan: Plan) -> str:
     if plan.age.as_of is None or plan.age.seconds is None:
         return "when the broker was read is not known"
-    return f"the broker's word is {span(plan.age.seconds)} old"
+    return f"the broker's word is {format_duration(plan.age.seconds)} old"
 
 
 def _render_item(item: PlanItem) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _describe_stop(plan: Plan) -> str:
     reasons = "; ".join(plan.stop_first)
     text = f"The runtime stands still first, and whatever starts it again: {reasons}."
     if plan.exposed:
-        positions = counted(len(plan.exposed), "position")
+        positions = format_count(len(plan.exposed), "position")
         text += f" The broker holds {positions} beside ({', '.join(plan.exposed)}): only orders that work there protect them meanwhile."
     return f"{text} Stopping the runtime needs explicit approval."
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from detector.formats.times import span, text_of
+from detector.formats.times import format_duration, format_time
 
 _NOT_NOTIFIED = "-"
 
 
 def format_change(change: Any) -> str:
     """Return one transition as a line: time, what was told and why, severity, what it became, the sentence."""
-    reason = change.told or _NOT_NOTIFIED
+    reason = change.reason or _NOT_NOTIFIED
     return (
-        f"{text_of(change.at)}  {reason:<17} {change.severity:<8}  {change.to:<9}  "
+        f"{format_time(change.at)}  {reason:<17} {change.severity:<8}  {change.to:<9}  "
         f"{change.signature}: {change.summary}"
     )
 
@@ -27,10 +27,10 @@ def build_summary_document(summary: Any) -> dict[str, Any]:
     """Return the summary for programs."""
     return {
         "snapshots": summary.snapshots,
-        "from": text_of(summary.first) if summary.first else None,
-        "to": text_of(summary.last) if summary.last else None,
+        "from": format_time(summary.first) if summary.first else None,
+        "to": format_time(summary.last) if summary.last else None,
         "conditions": summary.conditions,
-        "told": summary.told,
+        "told": summary.notified,
         "longest_sec": summary.longest_sec,
         "longest": summary.longest,
         "blind_sec": summary.blind_sec,
@@ -41,11 +41,11 @@ def build_summary_document(summary: Any) -> dict[str, Any]:
 def build_change_document(change: Any) -> dict[str, Any]:
     """Return one transition for programs."""
     return {
-        "at": text_of(change.at),
+        "at": format_time(change.at),
         "signature": change.signature,
         "severity": change.severity,
         "to": change.to,
-        "told": change.told,
+        "told": change.reason,
         "summary": change.summary,
     }
 
@@ -56,10 +56,10 @@ def render_summaries(summaries: list[tuple[str, Any]]) -> list[str]:
         ("", [name for name, _ in summaries]),
         ("snapshots", [str(summary.snapshots) for _, summary in summaries]),
         ("conditions", [str(summary.conditions) for _, summary in summaries]),
-        ("told", [str(summary.told) for _, summary in summaries]),
-        ("longest", [f"{span(summary.longest_sec)}" if summary.longest else "none" for _, summary in summaries]),
+        ("told", [str(summary.notified) for _, summary in summaries]),
+        ("longest", [f"{format_duration(summary.longest_sec)}" if summary.longest else "none" for _, summary in summaries]),
         ("", [summary.longest or "" for _, summary in summaries]),
-        ("blind time in the session", [span(summary.blind_sec) for _, summary in summaries]),
+        ("blind time in the session", [format_duration(summary.blind_sec) for _, summary in summaries]),
         ("out of order", [str(summary.out_of_order) for _, summary in summaries]),
     ]
     width = max(len(cell) for _, cells in rows for cell in cells) + 2
@@ -72,4 +72,4 @@ def format_step(result: Any) -> str:
     verdict = "ok  " if not result.faults else "FAIL"
     notified = ", ".join(result.told) or "nothing"
     fault_lines = "".join(f"\n      {fault}" for fault in result.faults)
-    return f"{verdict}  step {result.step.number:>3}  {text_of(result.at)}  {result.decision:<8}  told: {notified}{fault_lines}"
+    return f"{verdict}  step {result.step.number:>3}  {format_time(result.at)}  {result.decision:<8}  told: {notified}{fault_lines}"

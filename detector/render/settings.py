@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from detector.formats.redaction import redacted
+from detector.formats.redaction import redact
 from detector.settings import DECLARED, ENV_FILE, Setting, Settings, list_secrets
 
 MASK = "********"
@@ -19,7 +19,7 @@ def build_settings_document(settings: Settings) -> list[dict[str, Any]]:
     return [
         {
             "name": setting.name,
-            "value": redacted(_mask_secret(setting, settings[setting]), secrets),
+            "value": redact(_mask_secret(setting, settings[setting]), secrets),
             "unit": setting.unit,
             "default": _mask_secret(setting, setting.default),
             "from": settings.origins[setting.name],
@@ -55,7 +55,7 @@ def render_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def format_setting(setting: Setting[Any], settings: Settings) -> str:
     """Return the value in force as a person may see it."""
     value = _mask_secret(setting, settings[setting])
-    return _format_value(value if setting.secret else redacted(value, list_secrets(settings)))
+    return _format_value(value if setting.secret else redact(value, list_secrets(settings)))
 
 
 def format_default(setting: Setting[Any]) -> str:

@@ -17,7 +17,7 @@ from detector.domain.rule import (
     RuleResults,
     rule,
 )
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.settings import IBKR_REGION
 
 _MAX_REASON_CHARS = 120
@@ -38,7 +38,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if not evidence:
         return
     count = facts.exposure
-    exposure = "an unknown number of open positions" if count is None else counted(count, "open position")
+    exposure = "an unknown number of open positions" if count is None else format_count(count, "open position")
     reason = " ".join((facts.connection_error or "").split())[:_MAX_REASON_CHARS].rstrip(".")
     yield Finding(
         WARNING if count == 0 else CRITICAL,

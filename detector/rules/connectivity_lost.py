@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, WARNING, Finding, Limits, RuleResults, lasts, rule
-from detector.formats.times import seconds_between, span, text_of
+from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.logs.outages import find_link_outages
 from detector.market.grace import is_within_maintenance
@@ -34,8 +34,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if newest.until is None:
         yield Finding(
             CRITICAL,
-            f"The link to IBKR's servers is lost since {text_of(newest.since)}, for "
-            f"{span(facts.age_of(newest.since))} ({newest.note}){repeat_note}.",
+            f"The link to IBKR's servers is lost since {format_time(newest.since)}, for "
+            f"{format_duration(facts.age_of(newest.since))} ({newest.note}){repeat_note}.",
             at=newest.at,
             ongoing=True,
             proven_sec=_measure_open_session_sec(newest, facts),
@@ -65,11 +65,11 @@ def _describe_recovery(outage: LogIncident) -> str:
     until = outage.until or outage.last
     if outage.alone:
         summary = (
-            f"The link to IBKR's servers is back since {text_of(until)} ({outage.note}), its loss was not seen"
+            f"The link to IBKR's servers is back since {format_time(until)} ({outage.note}), its loss was not seen"
         )
     else:
-        lasted = span(seconds_between(outage.since, until))
-        summary = f"The link to IBKR's servers was lost for {lasted} from {text_of(outage.since)} ({outage.note}) and is back"
+        lasted = format_duration(compute_seconds(outage.since, until))
+        summary = f"The link to IBKR's servers was lost for {lasted} from {format_time(outage.since)} ({outage.note}) and is back"
     if outage.farms:
         summary += f", without {', '.join(outage.farms)}: market data of these must be asked for again"
     elif outage.data_lost:

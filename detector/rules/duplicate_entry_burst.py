@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.reconciliation.entry_bursts import Entry, iter_broker_entries, iter_trade_entries
 from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
 
@@ -30,7 +30,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             if limits.is_broken(ENTRY_BURST_CRITICAL, len(burst)):
                 yield Finding(
                     CRITICAL,
-                    f"{len(burst)} entries in {name} were filled from {text_of(burst[0])} to {text_of(burst[-1])} "
+                    f"{len(burst)} entries in {name} were filled from {format_time(burst[0])} to {format_time(burst[-1])} "
                     f"(limit {limits[ENTRY_BURST_CRITICAL]} within {limits[ENTRY_BURST_WINDOW_SEC]} s).",
                     subject=name,
                     observed=len(burst),

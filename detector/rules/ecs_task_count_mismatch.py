@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
 
 
@@ -40,7 +40,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     elif count < expected and _is_unreported_by_service(facts, expected):
         yield Finding(
             CRITICAL,
-            f"{counted(count, 'runtime task runs', 'runtime tasks run')} in the cluster{draining_note} (expected {expected}).",
+            f"{format_count(count, 'runtime task runs', 'runtime tasks run')} in the cluster{draining_note} (expected {expected}).",
             observed=count,
             limit=EXPECTED_TASKS,
             cause="no runtime task" if count == 0 else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, RTH, STATE, Finding, Healthy, Limits, RuleResults, lasts, rule
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 
 _WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
 
@@ -27,7 +27,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         exposure_note = (
             "whether positions are open was never known"
             if last is None
-            else f"{counted(last, 'position was', 'positions were')} open when last seen"
+            else f"{format_count(last, 'position was', 'positions were')} open when last seen"
         )
         yield Finding(
             CRITICAL,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Healthy, Limits, RuleResults, rule
-from detector.formats.times import seconds_between, span, text_of
+from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.logs.outages import find_dead_streams, find_farm_outages
 from detector.market.grace import compute_alert_time
@@ -48,7 +48,7 @@ def _should_report(outage: LogIncident, alert_from: datetime, facts: Facts) -> b
 
 
 def _build_finding(reported: LogIncident, outages: list[LogIncident], facts: Facts) -> Finding:
-    lasted = seconds_between(reported.since, reported.until or facts.taken_at)
+    lasted = compute_seconds(reported.since, reported.until or facts.taken_at)
     return Finding(
         WARNING,
         _summarize_outage(reported, lasted),
@@ -63,11 +63,11 @@ def _build_finding(reported: LogIncident, outages: list[LogIncident], facts: Fac
 def _summarize_outage(outage: LogIncident, lasted: float) -> str:
     if outage.is_stream:
         return (
-            f"Live data of {outage.key} died at {text_of(outage.since)} and does not resume by itself ({outage.note}), "
+            f"Live data of {outage.key} died at {format_time(outage.since)} and does not resume by itself ({outage.note}), "
             f"so it must be asked for again."
         )
     state = "was" if outage.until else "is"
     return (
-        f"Data farm {outage.key} {state} broken since {text_of(outage.since)}, for {span(lasted)} ({outage.note}, "
+        f"Data farm {outage.key} {state} broken since {format_time(outage.since)}, for {format_duration(lasted)} ({outage.note}, "
         f"limit {_HEALS_WITHIN.total_seconds():.0f} s)."
     )

@@ -16,7 +16,7 @@ from detector.domain.rule import (
     exceeds,
     rule,
 )
-from detector.formats.times import span
+from detector.formats.times import format_duration
 from detector.reconciliation.prices import get_prices, has_unchanged_prices
 from detector.settings import FEED_FROZEN_SEC
 
@@ -55,7 +55,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     elif still_sec is not None and still_sec >= limit:
         yield Finding(
             severity,
-            f"Market data is called ok and no price of {len(ticks)} instruments has moved for {span(still_sec)} "
+            f"Market data is called ok and no price of {len(ticks)} instruments has moved for {format_duration(still_sec)} "
             f"(limit {limit} s).",
             observed=still_sec,
         )

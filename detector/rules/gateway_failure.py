@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts, known
 from detector.domain.log_memory import collect_starts
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, lasts, rule
-from detector.formats.times import seconds_between, text_of
+from detector.formats.times import compute_seconds, format_time
 from detector.logs.bursts import UNREACHED_WITHIN, find_gateway_failures
 from detector.logs.events import MAX_NEWS_AGE
 from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
@@ -25,10 +25,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     history = known(facts.logs)
     failures = find_gateway_failures(history, collect_starts(facts, limits[START_GRACE_SEC]))
     for newest in [failure for failure in failures if history.is_news(failure.last, facts.taken_at - MAX_NEWS_AGE)][-1:]:
-        recovery_note = f", until a success at {text_of(newest.until)}" if newest.until else ""
+        recovery_note = f", until a success at {format_time(newest.until)}" if newest.until else ""
         yield Finding(
             CRITICAL,
-            f"The gateway failed at {text_of(newest.at)} ({newest.note}){recovery_note}.",
+            f"The gateway failed at {format_time(newest.at)} ({newest.note}){recovery_note}.",
             at=newest.at,
-            proven_sec=seconds_between(newest.since, newest.until or facts.taken_at),
+            proven_sec=compute_seconds(newest.since, newest.until or facts.taken_at),
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
 from detector.domain.runtime_rows import Position, Trade, format_other_ids
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 
 
 @rule(
@@ -34,8 +34,8 @@ def _check_stuck_exits(facts: Facts) -> Iterator[Finding]:
     if stuck is not None and pending is not None and positions is not None and stuck > positions + pending:
         yield _build_contradiction(
             "stuck_exceeds_open",
-            f"{counted(stuck, 'exit is', 'exits are')} stuck with {counted(positions, 'position')} open "
-            f"and {counted(pending, 'exit')} pending.",
+            f"{format_count(stuck, 'exit is', 'exits are')} stuck with {format_count(positions, 'position')} open "
+            f"and {format_count(pending, 'exit')} pending.",
             "stuck_exits",
             "pending_exits",
             "open_positions",
@@ -60,7 +60,7 @@ def _check_position_count(facts: Facts) -> Iterator[Finding]:
         if count is not None and rows is not None and is_whole and count != len(rows):
             yield _build_contradiction(
                 "count_differs_from_list",
-                f"The runtime counts {counted(count, 'open position')} and lists {len(rows)}.",
+                f"The runtime counts {format_count(count, 'open position')} and lists {len(rows)}.",
                 "open_position_count",
                 "open_positions",
             )

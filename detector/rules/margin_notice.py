@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, rule
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.logs.bursts import find_repeated
 from detector.logs.events import MAX_NEWS_AGE, MARGIN
 
@@ -18,6 +18,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         at = max(notice.at for notice in recent)
         yield Finding(
             CRITICAL,
-            f"The broker sent an urgent notice on margin at {text_of(at)} ({recent[-1].note}).",
+            f"The broker sent an urgent notice on margin at {format_time(at)} ({recent[-1].note}).",
             at=at,
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import RTH, STATE, WARNING, Undecided, Finding, Limits, RuleResults, reaches, rule
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.settings import MARKET_DATA_10197_WARN
 
 _IN_LOGS = ("session_conflict", "connectivity_lost")
@@ -31,14 +31,14 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
         harm_note = f", together with {' and '.join(harm)}" if harm else ""
         yield Finding(
             WARNING,
-            f"{counted(count, 'recent 10197 notice')}{harm_note} (limit {limit}).",
+            f"{format_count(count, 'recent 10197 notice')}{harm_note} (limit {limit}).",
             observed=count,
             limit=MARKET_DATA_10197_WARN,
         )
     elif count > 0 and harm:
         yield Finding(
             WARNING,
-            f"{counted(count, 'recent 10197 notice')} together with {' and '.join(harm)}.",
+            f"{format_count(count, 'recent 10197 notice')} together with {' and '.join(harm)}.",
             observed=count,
             facts=evidence,
         )

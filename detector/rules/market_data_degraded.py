@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, is_ok, known
 from detector.domain.rule import PAST_GRACE, STATE, WARNING, Finding, Limits, RuleResults, lasts, rule
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 from detector.settings import MARKET_DATA_DEGRADED_SEC
 
 
@@ -22,5 +22,5 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if not is_ok(status):
         yield Finding(
             WARNING,
-            f"Market data is called {clipped(status) or 'nothing'} for {limits[MARKET_DATA_DEGRADED_SEC]} s or more.",
+            f"Market data is called {redact_excerpt(status) or 'nothing'} for {limits[MARKET_DATA_DEGRADED_SEC]} s or more.",
         )

@@ -9,7 +9,7 @@ from detector.domain.facts import Facts, known
 from detector.domain.instrument import format_quantity
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, exceeds, rule
 from detector.domain.runtime_rows import Trade
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.logs.events import LogIncident
 from detector.logs.outages import find_link_outages
 from detector.reconciliation.comparison import iter_internal_lots
@@ -52,7 +52,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if lost or limits.is_broken(FILL_LAG_SEC, age):
             yield Finding(
                 CRITICAL,
-                f"Execution {exec_id} at the broker has no trade in the runtime: {_describe_fill(fill)} at {text_of(at)}"
+                f"Execution {exec_id} at the broker has no trade in the runtime: {_describe_fill(fill)} at {format_time(at)}"
                 f"{', while connectivity was lost' if lost else ''} (limit {limits[FILL_LAG_SEC]} s).",
                 subject=exec_id,
                 observed=age,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts, known
 from detector.domain.rule import STATE, WARNING, Finding, Limits, RuleResults, lasts, rule
 from detector.domain.runtime_rows import EXIT
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
 
 
@@ -27,7 +27,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     age_note = f", the oldest {age:.0f} s old" if age is not None else ""
     yield Finding(
         WARNING,
-        f"{counted(count, 'exit is', 'exits are')} pending{age_note} (critical once that lasted {limits[PENDING_EXIT_PERSIST_SEC]} s).",
+        f"{format_count(count, 'exit is', 'exits are')} pending{age_note} (critical once that lasted {limits[PENDING_EXIT_PERSIST_SEC]} s).",
         observed=count,
         proven_sec=age,
         confirmed=age is not None and age > limits[PENDING_ORDER_STALE_SEC],

@@ -17,7 +17,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.runtime_rows import EXIT, Order
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_STALE_SEC
 
 _UNLISTED = lasts(1800, observations=3)  # EVENTS: three observations in a row that span 1800 s
@@ -36,7 +36,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if known(facts.pending_orders) > 0:
             yield Finding(
                 WARNING,
-                f"{counted(known(facts.pending_orders), 'order stays', 'orders stay')} pending, "
+                f"{format_count(known(facts.pending_orders), 'order stays', 'orders stay')} pending, "
                 "and no list says which or since when.",
                 observed=facts.pending_orders,
                 facts=("pending_orders",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Limits, RuleResults, lasts, reaches, rule
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_CRITICAL, PENDING_ORDER_WARN
 
 
@@ -22,7 +22,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if limits.is_broken(setting, count):
             yield Finding(
                 severity,
-                f"{counted(count, 'order is', 'orders are')} pending (limit {limits[setting]}).",
+                f"{format_count(count, 'order is', 'orders are')} pending (limit {limits[setting]}).",
                 observed=count,
                 limit=setting,
             )

@@ -18,7 +18,7 @@ from detector.domain.rule import (
     exceeds,
     rule,
 )
-from detector.formats.times import seconds_between, span, text_of
+from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.logs.events import MISMATCH, LogHistory
 from detector.settings import RECONCILE_PROOF_SEC
 
@@ -38,7 +38,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if verdict is not None and verdict.kind == MISMATCH:
         yield Finding(
             CRITICAL,
-            f"The log said at {text_of(verdict.at)} that broker and internal positions differ ({verdict.note}).",
+            f"The log said at {format_time(verdict.at)} that broker and internal positions differ ({verdict.note}).",
             money=True,
             escalates=NOW,
         )
@@ -48,15 +48,15 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if history.proven_at is None:
             yield Undecided("no proof of reconciliation was seen in the logs", ())
         return
-    waited = seconds_between(due_since, history.to)
+    waited = compute_seconds(due_since, history.to)
     if not limits.is_broken(RECONCILE_PROOF_SEC, waited):
         return
     if history.since > due_since:
-        yield Undecided(f"the logs that were seen begin after {text_of(due_since)}, when a proof became due")
+        yield Undecided(f"the logs that were seen begin after {format_time(due_since)}, when a proof became due")
         return
     yield Finding(
         WARNING,
-        f"No proof of reconciliation followed in the log since {text_of(due_since)}, for {span(waited)} "
+        f"No proof of reconciliation followed in the log since {format_time(due_since)}, for {format_duration(waited)} "
         f"(limit {limits[RECONCILE_PROOF_SEC]} s).",
         observed=waited,
         limit=RECONCILE_PROOF_SEC,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts
 from detector.domain.log_findings import find_orders_in_logs
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.logs.events import MAX_NEWS_AGE, OUTCOME_UNKNOWN
 
 
@@ -23,7 +23,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if count:
         yield Finding(
             CRITICAL,
-            f"The outcome of {counted(count, 'sent order')} is unknown.",
+            f"The outcome of {format_count(count, 'sent order')} is unknown.",
             observed=count,
             facts=("send_outcome_unknown",),
         )

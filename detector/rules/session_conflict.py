@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NEVER, NOW, OCCURRENCE, Finding, Limits, RuleResults, rule
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.logs.bursts import find_session_conflicts
 from detector.logs.events import MAX_NEWS_AGE
 
@@ -21,7 +21,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         repeat_note = f", {len(within_hour)} times within an hour" if len(within_hour) > 1 else ""
         yield Finding(
             CRITICAL,
-            f"Another session is in the way since {text_of(newest.at)} ({newest.note}){repeat_note}.",
+            f"Another session is in the way since {format_time(newest.at)} ({newest.note}){repeat_note}.",
             observed=len(within_hour),
             at=newest.at,
             escalates=NOW if len(within_hour) > 1 else NEVER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts, known
 from detector.domain.log_memory import collect_starts
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.logs.bursts import SEVERE_WITHIN, list_severe_events, count_most_within, find_severe_bursts
 from detector.logs.events import MAX_NEWS_AGE
 from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC
@@ -31,7 +31,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Finding(
             CRITICAL,
             f"{most} severe log lines within {SEVERE_WITHIN.total_seconds():.0f} s, first at "
-            f"{text_of(newest.since)} (limit {limit}).",
+            f"{format_time(newest.since)} (limit {limit}).",
             observed=most,
             limit=SEVERE_LOG_CRITICAL,
             at=newest.at,

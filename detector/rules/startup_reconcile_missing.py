@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, STATE, Finding, Limits, RuleResults, exceeds, lasts, rule
-from detector.formats.times import NEVER, span, text_of
+from detector.formats.times import NEVER, format_duration, format_time
 from detector.settings import ESCALATE_AFTER_SEC, STARTUP_RECONCILE_SEC
 
 
@@ -23,10 +23,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if known(facts.entry_blocking_reconcile_pending) or last >= started:
         return
     if limits.is_broken(STARTUP_RECONCILE_SEC, age):
-        since = "never" if last == NEVER else f"last at {text_of(last)}"
+        since = "never" if last == NEVER else f"last at {format_time(last)}"
         yield Finding(
             CRITICAL,
-            f"The engine started {span(age)} ago and has not reconciled since ({since}), and entries are not blocked "
+            f"The engine started {format_duration(age)} ago and has not reconciled since ({since}), and entries are not blocked "
             f"(limit {limits[STARTUP_RECONCILE_SEC]} s).",
             observed=age,
             limit=STARTUP_RECONCILE_SEC,

@@ -8,7 +8,7 @@ from datetime import datetime
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.runtime_rows import Task
-from detector.formats.times import span
+from detector.formats.times import format_duration
 from detector.settings import RESTART_CRITICAL, RESTART_WINDOW_SEC
 
 # Amazon ECS API reference, Task.stopCode.
@@ -30,7 +30,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if limits.is_broken(RESTART_CRITICAL, len(stops)):
         yield Finding(
             CRITICAL,
-            f"{len(stops)} tasks stopped by themselves within {span(window_sec)} (limit {limits[RESTART_CRITICAL]}).",
+            f"{len(stops)} tasks stopped by themselves within {format_duration(window_sec)} (limit {limits[RESTART_CRITICAL]}).",
             observed=len(stops),
             limit=RESTART_CRITICAL,
             at=stops[-1],
@@ -40,7 +40,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if facts.age_of(at) <= window_sec:
             yield Finding(
                 CRITICAL,
-                f"ECS said {span(facts.age_of(at))} ago that the service cannot consistently start tasks.",
+                f"ECS said {format_duration(facts.age_of(at))} ago that the service cannot consistently start tasks.",
                 at=at,
             )
 

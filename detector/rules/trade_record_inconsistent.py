@@ -9,7 +9,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
 from detector.domain.runtime_rows import Trade
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.comparison import iter_broker_lots, find_broker_position
 from detector.reconciliation.fill_matching import ClosingFills
@@ -45,7 +45,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 def _find_faults(trade: Trade, broker_figures: _BrokerFigures) -> Iterator[str]:
     if trade.opened_at and trade.closed_at and trade.closed_at < trade.opened_at:
-        yield f"was closed at {text_of(trade.closed_at)} before it was opened at {text_of(trade.opened_at)}"
+        yield f"was closed at {format_time(trade.closed_at)} before it was opened at {format_time(trade.opened_at)}"
     if trade.pnl_unknown:
         return
     fault = check_pnl_by_prices(trade)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts
 from detector.domain.log_findings import find_orders_in_logs
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.logs.events import UNKNOWN_FILL, MAX_NEWS_AGE
 
 
@@ -23,7 +23,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if count:
         yield Finding(
             CRITICAL,
-            f"{counted(count, 'fill belongs', 'fills belong')} to no known order.",
+            f"{format_count(count, 'fill belongs', 'fills belong')} to no known order.",
             observed=count,
             facts=("unknown_fills",),
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, exceeds, rule
-from detector.formats.plural import counted
-from detector.formats.times import span, text_of
+from detector.formats.plural import format_count
+from detector.formats.times import format_duration, format_time
 from detector.settings import GAP_SEC
 
 
@@ -21,10 +21,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if unwatched is None or not limits.is_broken(GAP_SEC, unwatched):
         return
     since = known(facts.before.taken_at)
-    position_note = f", with {counted(open_positions, 'position')} open" if open_positions else ""
+    position_note = f", with {format_count(open_positions, 'position')} open" if open_positions else ""
     yield Finding(
         CRITICAL if open_positions else WARNING,
-        f"Nobody looked from {text_of(since)} to {text_of(facts.taken_at)}, {span(unwatched)} of it "
+        f"Nobody looked from {format_time(since)} to {format_time(facts.taken_at)}, {format_duration(unwatched)} of it "
         f"in the regular session{position_note} (limit {limits[GAP_SEC]} s).",
         observed=unwatched,
         limit=GAP_SEC,

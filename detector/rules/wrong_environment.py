@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
-from detector.formats.redaction import account_kind
+from detector.formats.redaction import get_account_kind
 
 PAPER, LIVE = "paper", "live"
 _PORTS = {4001: LIVE, 7496: LIVE, 4003: LIVE, 7498: LIVE, 4002: PAPER, 7497: PAPER, 4004: PAPER, 7499: PAPER}
@@ -54,7 +54,7 @@ def _find_mode(facts: Facts) -> tuple[str, str] | None:
 def _iter_kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
     """Yield what else tells paper from live: the fact, its name for a person, and which of the two it is."""
     if facts.broker_account is not None:
-        kind = account_kind(facts.broker_account)
+        kind = get_account_kind(facts.broker_account)
         if kind is not None:
             yield "broker_account", f"account {facts.broker_account}", kind
     else:
@@ -72,7 +72,7 @@ def _iter_row_kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
     kinds: dict[str, tuple[str, str, str]] = {}
     for fact in _ROWS:
         for alias in sorted({row.account for row in getattr(facts, fact) or () if row.account}):
-            kind = account_kind(alias)
+            kind = get_account_kind(alias)
             if kind is not None:
                 kinds.setdefault(kind, (fact, f"account {alias}", kind))
     yield from kinds.values()

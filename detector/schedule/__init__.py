@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from detector.schedule.cron import CLOUDFLARE, GITHUB, CronError, Dialect, read_cron
-from detector.schedule.expected import LaneTimetable, expected
+from detector.schedule.expected import LaneTimetable, iter_windows
 from detector.schedule.judge import judge
-from detector.schedule.run_list import ListError, Listing, Workflow, listing_of_file, run_of
+from detector.schedule.run_list import ListError, Listing, WorkflowFile, parse_listing, parse_run
 from detector.schedule.schedule_files import (
     EVENT_TYPE,
     WORKER_SOURCE,
-    WrittenError,
-    lanes_of_worker,
-    lanes_of_workflow,
+    ScheduleFileError,
+    parse_worker_lanes,
+    parse_workflow_lanes,
     parse_jsonc,
     parse_yaml,
-    title_of_workflow,
+    get_title_prefix,
 )
 
 __all__ = [
@@ -27,16 +27,16 @@ __all__ = [
     "LaneTimetable",
     "ListError",
     "Listing",
-    "Workflow",
-    "WrittenError",
-    "expected",
+    "WorkflowFile",
+    "ScheduleFileError",
+    "iter_windows",
     "run_rules",
-    "lanes_of_worker",
-    "lanes_of_workflow",
-    "listing_of_file",
+    "parse_worker_lanes",
+    "parse_workflow_lanes",
+    "parse_listing",
     "parse_jsonc",
     "parse_yaml",
     "read_cron",
-    "run_of",
-    "title_of_workflow",
+    "parse_run",
+    "get_title_prefix",
 ]

@@ -9,21 +9,21 @@ from itertools import combinations, pairwise
 from typing import Any, Final
 
 from detector.domain.schedule_windows import SCHEDULE, TITLE_PREFIX, Lane
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.market.hours import MarketUnknown, get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
-from detector.schedule.document_check import Facts, documents_fault
+from detector.schedule.document_check import ScheduleFacts, find_document_fault
 from detector.schedule.schedule_files import (
     EVENT_TYPE,
-    WrittenError,
-    lanes_of_worker,
-    lanes_of_workflow,
-    title_of_workflow,
+    ScheduleFileError,
+    parse_worker_lanes,
+    parse_workflow_lanes,
+    get_title_prefix,
 )
-from detector.schedule.tick_check import SUMMER, WINTER, of_week, variables_fault
+from detector.schedule.tick_check import SUMMER, WINTER, list_week_windows, find_variables_fault
 
 _MOST_TRIGGERS = 5  # of an account on Cloudflare's free plan
-_FURTHEST = timedelta(minutes=10)  # the rhythm that the runbook promises
+_MAX_GAP = timedelta(minutes=10)  # the rhythm that the runbook promises
 _WEEK = range(7)
 _TITLES: Final = (
     "'schedule {0}', github.event.schedule",
@@ -32,7 +32,7 @@ _TITLES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ScheduleDocuments:
     """What is compared: the workflow's document and its file's name, the Worker's document, and texts by their name.
 
     `must_name` are the texts that have to name every cron; any other may leave some out, but none may name another.
@@ -46,99 +46,99 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ConsistencyCheck:
     """One thing that was compared; `fault` is empty where it is proven, `found` says what was seen."""
 
-    what: str
+    subject: str
     fault: str = ""
-    found: str = ""
+    detail: str = ""
 
 
-def consistency(written: Written) -> Iterator[Checked]:
+def check_consistency(documents: ScheduleDocuments) -> Iterator[ConsistencyCheck]:
     """Yield what was compared. Where a schedule cannot be read at all, that is all that is said."""
     try:
-        github = lanes_of_workflow(written.workflow)
-    except WrittenError as error:
-        yield Checked("the workflow's crons", str(error))
+        github = parse_workflow_lanes(documents.workflow)
+    except ScheduleFileError as error:
+        yield ConsistencyCheck("the workflow's crons", str(error))
         return
-    yield Checked("the workflow's crons", found=f"{counted(len(github), 'lane')}, in GitHub's dialect")
+    yield ConsistencyCheck("the workflow's crons", detail=f"{format_count(len(github), 'lane')}, in GitHub's dialect")
     try:
-        worker = lanes_of_worker(written.worker)
-    except WrittenError as error:
-        yield Checked("the Worker's crons", str(error))
+        worker = parse_worker_lanes(documents.worker)
+    except ScheduleFileError as error:
+        yield ConsistencyCheck("the Worker's crons", str(error))
         return
     many = len(worker) > _MOST_TRIGGERS
     fault = f"{len(worker)} triggers; the free plan has {_MOST_TRIGGERS}" if many else ""
-    yield Checked("the Worker's crons", fault, f"{counted(len(worker), 'trigger')}, in Cloudflare's dialect")
-    checks: tuple[tuple[str, Callable[[Written, Sequence[Lane], Sequence[Lane]], str], str], ...] = (
-        ("the days", _days, "every lane means the same"),
-        ("the hours", _hours, "the Worker ticks in every hour of the workflow's, and once more after it"),
-        ("the lanes", _collisions, "no two are due in the same minute"),
-        ("the session", _session, "never over 10 min between two windows, in summer and in winter time"),
-        ("the Worker's times", _times, "its variables mean the ticks of its crons"),
-        ("the event type", _event_type, f"{EVENT_TYPE} on both sides"),
-        ("the workflow's file", _file, "the Worker looks at the one that it triggers"),
-        ("the run's title", _title, "it names the cron, or who dispatched"),
-        ("the queue", _queue, "a waiting run is never thrown away"),
-        ("the documents", _documents, "they name these crons and no others"),
+    yield ConsistencyCheck("the Worker's crons", fault, f"{format_count(len(worker), 'trigger')}, in Cloudflare's dialect")
+    checks: tuple[tuple[str, Callable[[ScheduleDocuments, Sequence[Lane], Sequence[Lane]], str], str], ...] = (
+        ("the days", _compare_days, "every lane means the same"),
+        ("the hours", _compare_hours, "the Worker ticks in every hour of the workflow's, and once more after it"),
+        ("the lanes", _find_collision, "no two are due in the same minute"),
+        ("the session", _check_session, "never over 10 min between two windows, in summer and in winter time"),
+        ("the Worker's times", _check_times, "its variables mean the ticks of its crons"),
+        ("the event type", _check_event_type, f"{EVENT_TYPE} on both sides"),
+        ("the workflow's file", _check_file, "the Worker looks at the one that it triggers"),
+        ("the run's title", _check_title, "it names the cron, or who dispatched"),
+        ("the queue", _check_queue, "a waiting run is never thrown away"),
+        ("the documents", _check_documents, "they name these crons and no others"),
     )
-    for what, check, found in checks:
-        yield Checked(what, check(written, github, worker), found)
+    for subject, check, detail in checks:
+        yield ConsistencyCheck(subject, check(documents, github, worker), detail)
 
 
-def _crons(lanes: Sequence[Lane]) -> list[Cron]:
+def _parse_crons(lanes: Sequence[Lane]) -> list[Cron]:
     return [read_cron(lane.cron, GITHUB if lane.trigger == SCHEDULE else CLOUDFLARE) for lane in lanes]
 
 
-def _days(_: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
+def _compare_days(_: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
     days = {
         lane.name: cron.weekdays
-        for lane, cron in zip((*github, *worker), _crons([*github, *worker]), strict=True)
+        for lane, cron in zip((*github, *worker), _parse_crons([*github, *worker]), strict=True)
     }
     if len(set(days.values())) == 1:
         return ""
     return "; ".join(
-        f"{name}: days {', '.join(map(str, found))} (0 is Sunday)" for name, found in days.items()
+        f"{name}: days {', '.join(map(str, weekdays))} (0 is Sunday)" for name, weekdays in days.items()
     )
 
 
-def _hours(_: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
-    ours = {hour for cron in _crons(github) for hour in cron.hours}
-    theirs = {hour for cron in _crons(worker) for hour in cron.hours}
-    if not ours <= theirs:
-        return f"the Worker does not tick at {_listed(ours - theirs)} h UTC"
-    after = (max(ours) + 1) % 24
-    more = theirs - ours - {after}
-    if after not in theirs:
+def _compare_hours(_: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
+    github_hours = {hour for cron in _parse_crons(github) for hour in cron.hours}
+    worker_hours = {hour for cron in _parse_crons(worker) for hour in cron.hours}
+    if not github_hours <= worker_hours:
+        return f"the Worker does not tick at {_join_hours(github_hours - worker_hours)} h UTC"
+    after = (max(github_hours) + 1) % 24
+    more = worker_hours - github_hours - {after}
+    if after not in worker_hours:
         return f"the Worker does not tick at {after} h UTC, after the last window"
-    return f"the Worker ticks at {_listed(more)} h UTC, when no window is due" if more else ""
+    return f"the Worker ticks at {_join_hours(more)} h UTC, when no window is due" if more else ""
 
 
-def _listed(hours: set[int]) -> str:
+def _join_hours(hours: set[int]) -> str:
     return ", ".join(str(hour) for hour in sorted(hours))
 
 
-def _collisions(_: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
-    due = {lane: of_week(lane, SUMMER) for lane in (*github, *worker)}
-    for one, other in combinations(due, 2):
-        same = sorted(set(due[one]) & set(due[other]))
+def _find_collision(_: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
+    due = {lane: list_week_windows(lane, SUMMER) for lane in (*github, *worker)}
+    for first, second in combinations(due, 2):
+        same = sorted(set(due[first]) & set(due[second]))
         if same:
-            return f"{one.name} and {other.name} are both due at {same[0]:%a %H:%M}"
+            return f"{first.name} and {second.name} are both due at {same[0]:%a %H:%M}"
     return ""
 
 
-def _session(_: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
+def _check_session(_: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
     """Both sides have to cover it: either may be the only one that runs."""
-    for whose, lanes in (("GitHub's schedule", github), ("the Worker", worker)):
+    for scheduler, lanes in (("GitHub's schedule", github), ("the Worker", worker)):
         for monday in (WINTER, SUMMER):
-            due = sorted({window for lane in lanes for window in of_week(lane, monday)})
-            fault = next(filter(None, (_uncovered(due, monday + timedelta(days=day)) for day in _WEEK)), "")
+            due = sorted({window for lane in lanes for window in list_week_windows(lane, monday)})
+            fault = next(filter(None, (_find_uncovered(due, monday + timedelta(days=day)) for day in _WEEK)), "")
             if fault:
-                return f"{whose}: {fault}"
+                return f"{scheduler}: {fault}"
     return ""
 
 
-def _uncovered(due: Sequence[datetime], day: date) -> str:
+def _find_uncovered(due: Sequence[datetime], day: date) -> str:
     try:
         session = get_session_on(day)
     except MarketUnknown as unknown:
@@ -150,60 +150,60 @@ def _uncovered(due: Sequence[datetime], day: date) -> str:
     if (
         before is None
         or after is None
-        or session.opens - before > _FURTHEST
-        or after - session.closes > _FURTHEST
+        or session.opens - before > _MAX_GAP
+        or after - session.closes > _MAX_GAP
     ):
         return f"no window around the open or the close of {day} ({session.opens:%H:%M} to {session.closes:%H:%M} UTC)"
     within = [window for window in due if before <= window <= after]
-    far = next((one for one, other in pairwise(within) if other - one > _FURTHEST), None)
-    return f"over 10 min without a window after {far:%Y-%m-%d %H:%M} UTC" if far else ""
+    gap_start = next((earlier for earlier, later in pairwise(within) if later - earlier > _MAX_GAP), None)
+    return f"over 10 min without a window after {gap_start:%Y-%m-%d %H:%M} UTC" if gap_start else ""
 
 
-def _times(written: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
-    return variables_fault(github, worker, _variables(written))
+def _check_times(documents: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
+    return find_variables_fault(github, worker, _get_variables(documents))
 
 
-def _event_type(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
-    event = written.workflow["on"].get("repository_dispatch")
+def _check_event_type(documents: ScheduleDocuments, _: Sequence[Lane], __: Sequence[Lane]) -> str:
+    event = documents.workflow["on"].get("repository_dispatch")
     types = event.get("types") if isinstance(event, dict) else None
     if EVENT_TYPE not in (types if isinstance(types, list) else [types]):
         return f"the workflow waits for {types}, not for {EVENT_TYPE}"
-    sent = _variables(written).get("EVENT_TYPE")
+    sent = _get_variables(documents).get("EVENT_TYPE")
     return "" if sent == EVENT_TYPE else f"the Worker sends {sent}, not {EVENT_TYPE}"
 
 
-def _file(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
-    asked = _variables(written).get("WORKFLOW_FILE")
+def _check_file(documents: ScheduleDocuments, _: Sequence[Lane], __: Sequence[Lane]) -> str:
+    file = _get_variables(documents).get("WORKFLOW_FILE")
     return (
         ""
-        if asked == written.workflow_file
-        else f"the Worker asks for {asked}, the file is {written.workflow_file}"
+        if file == documents.workflow_file
+        else f"the Worker asks for {file}, the file is {documents.workflow_file}"
     )
 
 
-def _title(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
-    name = str(written.workflow.get("run-name", ""))
-    if title_of_workflow(written.workflow) != TITLE_PREFIX:
+def _check_title(documents: ScheduleDocuments, _: Sequence[Lane], __: Sequence[Lane]) -> str:
+    name = str(documents.workflow.get("run-name", ""))
+    if get_title_prefix(documents.workflow) != TITLE_PREFIX:
         return f"run-name does not begin with {TITLE_PREFIX!r}, by which the Worker knows its own runs"
     missing = [part for part in _TITLES if part not in name]
     return f"run-name has no format({missing[0]})" if missing else ""
 
 
-def _queue(written: Written, _: Sequence[Lane], __: Sequence[Lane]) -> str:
-    queue = written.workflow.get("concurrency")
-    asked = {"queue": "max", "cancel-in-progress": "false"}
-    if isinstance(queue, dict) and asked.items() <= queue.items():
+def _check_queue(documents: ScheduleDocuments, _: Sequence[Lane], __: Sequence[Lane]) -> str:
+    queue = documents.workflow.get("concurrency")
+    required = {"queue": "max", "cancel-in-progress": "false"}
+    if isinstance(queue, dict) and required.items() <= queue.items():
         return ""
     return (
         "concurrency needs queue: max and cancel-in-progress: false; else a third run throws the second away"
     )
 
 
-def _documents(written: Written, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
-    facts = Facts((*github, *worker), _variables(written))
-    return documents_fault(written.texts, written.must_name, facts)
+def _check_documents(documents: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
+    facts = ScheduleFacts((*github, *worker), _get_variables(documents))
+    return find_document_fault(documents.texts, documents.must_name, facts)
 
 
-def _variables(written: Written) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = written.worker.get("vars") or {}
-    return found
+def _get_variables(documents: ScheduleDocuments) -> Mapping[str, Any]:
+    variables: Mapping[str, Any] = documents.worker.get("vars") or {}
+    return variables

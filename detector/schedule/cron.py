@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _ITEM = re.compile(r"(?P<first>\*|[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?(?:/(?P<step>[0-9]+))?", re.ASCII)
 _STAR = re.compile(r"\*(?:/[0-9]+)?", re.ASCII)
 _DIGITS = 2  # the most that any value or step has
-_HOUR = 60
+_MINUTES_PER_HOUR = 60
 
 
 class CronError(ValueError):
@@ -43,12 +43,12 @@ CLOUDFLARE: Final = Dialect("Cloudflare", sunday=1, shortest_min=1)
 @dataclass(frozen=True, slots=True)
 class _Field:
     name: str
-    least: int
-    most: int
+    lowest: int
+    highest: int
     names: tuple[str, ...] = ()
 
 
-def _fields(dialect: Dialect) -> tuple[_Field, ...]:
+def _list_fields(dialect: Dialect) -> tuple[_Field, ...]:
     return (
         _Field("minute", 0, 59),
         _Field("hour", 0, 23),
@@ -77,92 +77,92 @@ class Cron:
         """
         columns = (self.minutes, self.hours, self.days, self.months, self.weekdays)
         return " ".join(
-            word if _STAR.fullmatch(word) else ",".join(map(str, values))
-            for word, values in zip(self.text.split(), columns, strict=True)
+            part if _STAR.fullmatch(part) else ",".join(map(str, values))
+            for part, values in zip(self.text.split(), columns, strict=True)
         )
 
 
 def read_cron(text: str, dialect: Dialect) -> Cron:
     """Read an expression as its dialect means it; raises CronError with the field and its value."""
-    words = text.split()
+    parts = text.split()
     if text.startswith("@"):
         raise CronError(
-            f"{clipped(text)!r}: {dialect.name} knows no names such as @daily; write the five fields"
+            f"{redact_excerpt(text)!r}: {dialect.name} knows no names such as @daily; write the five fields"
         )
-    fields = _fields(dialect)
-    if len(words) != len(fields):
-        raise CronError(f"{clipped(text)!r} has {len(words)} fields; {dialect.name} reads five")
+    fields = _list_fields(dialect)
+    if len(parts) != len(fields):
+        raise CronError(f"{redact_excerpt(text)!r} has {len(parts)} fields; {dialect.name} reads five")
     minute, hour, day, month, weekday = (
-        _values(field, word, dialect) for field, word in zip(fields, words, strict=True)
+        _parse_values(field, part, dialect) for field, part in zip(fields, parts, strict=True)
     )
-    _check_days_exist(words[2], day, month)
-    _check_shortest(words[0], minute, hour, dialect)
+    _check_days_exist(parts[2], day, month)
+    _check_shortest(parts[0], minute, hour, dialect)
     weekday = tuple(sorted(number - dialect.sunday for number in weekday))
     return Cron(text, minute, hour, day, month, weekday)
 
 
-def _values(field: _Field, word: str, dialect: Dialect) -> tuple[int, ...]:
-    found: set[int] = set()
-    for item in word.split(","):
+def _parse_values(field: _Field, part: str, dialect: Dialect) -> tuple[int, ...]:
+    values: set[int] = set()
+    for item in part.split(","):
         match = _ITEM.fullmatch(item.upper())
         if match is None:
-            raise _fault(
+            raise _build_error(
                 field,
-                word,
-                f"{clipped(item)!r} is nothing that {dialect.name}'s five fields and we both know",
+                part,
+                f"{redact_excerpt(item)!r} is nothing that {dialect.name}'s five fields and we both know",
             )
-        found |= set(_range(field, word, match, dialect))
-    return tuple(sorted(found))
+        values |= set(_parse_range(field, part, match, dialect))
+    return tuple(sorted(values))
 
 
-def _range(field: _Field, word: str, match: re.Match[str], dialect: Dialect) -> range:
+def _parse_range(field: _Field, part: str, match: re.Match[str], dialect: Dialect) -> range:
     if match["first"] == "*":
         if match["last"] is not None:
-            raise _fault(field, word, "a range needs two values")
-        first, last = field.least, field.most
+            raise _build_error(field, part, "a range needs two values")
+        first, last = field.lowest, field.highest
     else:
-        first = _number(field, word, match["first"], dialect)
+        first = _parse_number(field, part, match["first"], dialect)
         last = first
         if match["last"] is not None:
-            last = _number(field, word, match["last"], dialect)
+            last = _parse_number(field, part, match["last"], dialect)
         elif match["step"] is not None:
-            last = field.most
+            last = field.highest
     if last < first:
-        raise _fault(field, word, "the range runs backwards")
+        raise _build_error(field, part, "the range runs backwards")
     if len(match["step"] or "") > _DIGITS:
-        raise _fault(field, word, "a step has one or two digits")
+        raise _build_error(field, part, "a step has one or two digits")
     step = 1 if match["step"] is None else int(match["step"])
     if step < 1:
-        raise _fault(field, word, "a step must be 1 or more")
+        raise _build_error(field, part, "a step must be 1 or more")
     return range(first, last + 1, step)
 
 
-def _number(field: _Field, word: str, value: str, dialect: Dialect) -> int:
+def _parse_number(field: _Field, part: str, value: str, dialect: Dialect) -> int:
     if value in field.names:
-        return field.names.index(value) + field.least
-    if value.isdigit() and len(value) <= _DIGITS and field.least <= int(value) <= field.most:
+        return field.names.index(value) + field.lowest
+    if value.isdigit() and len(value) <= _DIGITS and field.lowest <= int(value) <= field.highest:
         return int(value)
-    said = f"{clipped(value)!r} is not from {field.least} to {field.most}"
+    message = f"{redact_excerpt(value)!r} is not from {field.lowest} to {field.highest}"
     if field.name == "weekday":
-        said += f", where {dialect.name} counts Sunday as {dialect.sunday}; write SUN to SAT"
-    raise _fault(field, word, said)
+        message += f", where {dialect.name} counts Sunday as {dialect.sunday}; write SUN to SAT"
+    raise _build_error(field, part, message)
 
 
-def _check_days_exist(word: str, days: tuple[int, ...], months: tuple[int, ...]) -> None:
+def _check_days_exist(part: str, days: tuple[int, ...], months: tuple[int, ...]) -> None:
     longest = max(29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for month in months)  # noqa: PLR2004 - months by their number
     if min(days) > longest:
-        raise CronError(f"the day of the month field {clipped(word)!r}: none of its months has such a day")
+        raise CronError(f"the day of the month field {redact_excerpt(part)!r}: none of its months has such a day")
 
 
-def _check_shortest(word: str, minutes: tuple[int, ...], hours: tuple[int, ...], dialect: Dialect) -> None:
-    apart = [later - earlier for earlier, later in pairwise(minutes)]
+def _check_shortest(part: str, minutes: tuple[int, ...], hours: tuple[int, ...], dialect: Dialect) -> None:
+    intervals = [later - earlier for earlier, later in pairwise(minutes)]
     if any((hour + 1) % 24 in hours for hour in hours):
-        apart.append(minutes[0] + _HOUR - minutes[-1])
-    if apart and min(apart) < dialect.shortest_min:
+        intervals.append(minutes[0] + _MINUTES_PER_HOUR - minutes[-1])
+    if intervals and min(intervals) < dialect.shortest_min:
         raise CronError(
-            f"the minute field {clipped(word)!r}: {dialect.name} runs nothing more often than every {dialect.shortest_min} minutes"
+            f"the minute field {redact_excerpt(part)!r}: {dialect.name} runs nothing more often than every {dialect.shortest_min} minutes"
         )
 
 
-def _fault(field: _Field, word: str, said: str) -> CronError:
-    return CronError(f"the {field.name} field {clipped(word)!r}: {said}")
+def _build_error(field: _Field, part: str, message: str) -> CronError:
+    return CronError(f"the {field.name} field {redact_excerpt(part)!r}: {message}")

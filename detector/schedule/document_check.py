@@ -24,27 +24,27 @@ _WINTER, _SUMMER = date(2027, 1, 12), date(2027, 7, 13)  # a session in each hal
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ScheduleFacts:
     """What the documents are held against: the lanes of both sides, and the Worker's variables."""
 
     lanes: Sequence[Lane]
     variables: Mapping[str, Any]
 
 
-def documents_fault(texts: Mapping[str, str], must_name: Sequence[str], facts: Facts) -> str:
+def find_document_fault(texts: Mapping[str, str], must_name: Sequence[str], facts: ScheduleFacts) -> str:
     """Return the first thing that a text says and that is not so, or the cron that it should name; empty for none."""
     crons = {lane.cron for lane in facts.lanes}
     for name, text in texts.items():
-        fault = next((found for says in _SAYS for found in says(text, facts)), "")
+        fault = next((message for finder in _FINDERS for message in finder(text, facts)), "")
         if fault:
             return f"{name} {fault}"
-        lacking = crons - _crons_of(text)
-        if name in must_name and lacking:
-            return f"{name} does not name `{min(lacking)}`"
+        missing = crons - _find_crons(text)
+        if name in must_name and missing:
+            return f"{name} does not name `{min(missing)}`"
     return ""
 
 
-def _crons_of(text: str) -> set[str]:
+def _find_crons(text: str) -> set[str]:
     """Return the crons that a text names, but for those that are said to be another program's on their line."""
     return {
         match[1]
@@ -54,20 +54,20 @@ def _crons_of(text: str) -> set[str]:
     }
 
 
-def _other_crons(text: str, facts: Facts) -> Iterator[str]:
-    others = _crons_of(text) - {lane.cron for lane in facts.lanes}
+def _find_other_crons(text: str, facts: ScheduleFacts) -> Iterator[str]:
+    others = _find_crons(text) - {lane.cron for lane in facts.lanes}
     yield from (f"names `{cron}`, which nothing runs at" for cron in sorted(others))
 
 
-def _other_events(text: str, _: Facts) -> Iterator[str]:
+def _find_other_events(text: str, _: ScheduleFacts) -> Iterator[str]:
     yield from (
-        f"names the event type {found}, not {EVENT_TYPE}"
-        for found in _EVENT.findall(text)
-        if found != EVENT_TYPE
+        f"names the event type {event}, not {EVENT_TYPE}"
+        for event in _EVENT.findall(text)
+        if event != EVENT_TYPE
     )
 
 
-def _other_hours(text: str, facts: Facts) -> Iterator[str]:
+def _find_other_hours(text: str, facts: ScheduleFacts) -> Iterator[str]:
     """Yield the hours that meet the schedule's and are neither its own, nor a lane's, nor the session's."""
     crons = [read_cron(lane.cron, GITHUB if lane.trigger == SCHEDULE else CLOUDFLARE) for lane in facts.lanes]
     hours = {
@@ -80,31 +80,31 @@ def _other_hours(text: str, facts: Facts) -> Iterator[str]:
     begins = {f"{first:02}:00", *(f"{min(cron.hours):02}:{min(cron.minutes):02}" for cron in crons)}
     ends = {f"{last:02}:59", f"{last + 1:02}:00"}
     ends |= {f"{max(cron.hours):02}:{max(cron.minutes):02}" for cron in crons}
-    for begin, word, end in _HOURS.findall(text):
-        meets = begin < f"{last + 1:02}:00" and end > f"{first:02}:00"
-        if meets and (begin, end) not in _sessions() and not (begin in begins and end in ends):
-            yield f"says {begin} {word} {end} UTC, when the schedule is not due"
+    for begin, joiner, end in _HOURS.findall(text):
+        overlaps = begin < f"{last + 1:02}:00" and end > f"{first:02}:00"
+        if overlaps and (begin, end) not in _list_sessions() and not (begin in begins and end in ends):
+            yield f"says {begin} {joiner} {end} UTC, when the schedule is not due"
 
 
-def _sessions() -> set[tuple[str, str]]:
-    found = (get_session_on(day) for day in (_WINTER, _SUMMER))
-    return {(_clock(one.opens), _clock(one.closes)) for one in found if one}
+def _list_sessions() -> set[tuple[str, str]]:
+    sessions = (get_session_on(day) for day in (_WINTER, _SUMMER))
+    return {(_format_clock(session.opens), _format_clock(session.closes)) for session in sessions if session}
 
 
-def _clock(moment: datetime) -> str:
+def _format_clock(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M}"
 
 
-def _other_variables(text: str, facts: Facts) -> Iterator[str]:
-    for variable, said in _VARIABLE.findall(text):
+def _find_other_variables(text: str, facts: ScheduleFacts) -> Iterator[str]:
+    for variable, documented in _VARIABLE.findall(text):
         value = facts.variables.get(variable)
-        if value is not None and str(value) != said:
-            yield f"says that {variable} is {said}, and it is {value}"
+        if value is not None and str(value) != documented:
+            yield f"says that {variable} is {documented}, and it is {value}"
 
 
-_SAYS: Final[tuple[Callable[[str, Facts], Iterator[str]], ...]] = (
-    _other_crons,
-    _other_events,
-    _other_hours,
-    _other_variables,
+_FINDERS: Final[tuple[Callable[[str, ScheduleFacts], Iterator[str]], ...]] = (
+    _find_other_crons,
+    _find_other_events,
+    _find_other_hours,
+    _find_other_variables,
 )

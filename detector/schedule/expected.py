@@ -19,14 +19,14 @@ _BEFORE = timedelta(minutes=1)
 _LONGEST = timedelta(days=31)
 
 
-def expected(lane: Lane, start: datetime, end: datetime) -> Iterator[datetime]:
+def iter_windows(lane: Lane, start: datetime, end: datetime) -> Iterator[datetime]:
     """Yield the lane's windows in [start, end), in UTC.
 
     A lane in UTC knows no daylight saving. In another zone an hour that is skipped or doubled is handled as
     Debian's cron does.
     """
-    where = UTC if lane.zone == "UTC" else load_zone(lane.zone)
-    for moment in CronSim(lane.fires, start.astimezone(where) - _BEFORE):
+    lane_zone = UTC if lane.zone == "UTC" else load_zone(lane.zone)
+    for moment in CronSim(lane.fires, start.astimezone(lane_zone) - _BEFORE):
         window = moment.astimezone(UTC)
         if window >= end:
             return
@@ -40,7 +40,7 @@ class LaneTimetable:
 
     lanes: tuple[Lane, ...]
 
-    def missed(self, since: datetime, until: datetime) -> int | None:
+    def count_missed(self, since: datetime, until: datetime) -> int | None:
         """Return how many windows began after the run at `since` and were given up before the one at `until`.
 
         A window of which the grace is not over may be the one that the run at `until` answers: it does not
@@ -48,11 +48,11 @@ class LaneTimetable:
         """
         if until - since > _LONGEST:
             return None
-        due = {window for lane in self.lanes for window in expected(lane, since, until - GRACE)}
+        due = {window for lane in self.lanes for window in iter_windows(lane, since, until - GRACE)}
         return len(due - {since})
 
 
-def marks(window: datetime, closures: Closures = NO_CLOSURES) -> tuple[str | None, bool | None]:
+def describe_market_day(window: datetime, closures: Closures = NO_CLOSURES) -> tuple[str | None, bool | None]:
     """Return the market's day at a window, as `Judged.day` has it, and whether its session was open then."""
     try:
         day = to_new_york_day(window)

@@ -23,7 +23,7 @@ from detector.domain.schedule_windows import (
     WorkflowRun,
     Scope,
 )
-from detector.formats.times import span
+from detector.formats.times import format_duration
 
 LATE_WITHIN: Final = timedelta(hours=24)
 """How far back a late run can reach: the longest delay that was measured in public is 12 h 1 min."""
@@ -39,7 +39,7 @@ _NO_TIME: Final = timedelta()
 Assigned = dict[datetime, WorkflowRun]
 
 
-def matched(lane: Lane, windows: Sequence[datetime], runs: Sequence[WorkflowRun], scope: Scope) -> list[ScheduleWindow]:
+def match_windows(lane: Lane, windows: Sequence[datetime], runs: Sequence[WorkflowRun], scope: Scope) -> list[ScheduleWindow]:
     """Return what each window of a lane is, given the lane's own runs.
 
     A run answers at most one window, whose [w, w + grace] contains its creation. Successes are given their
@@ -47,40 +47,40 @@ def matched(lane: Lane, windows: Sequence[datetime], runs: Sequence[WorkflowRun]
     did not succeed. A success that is left over makes the newest window before it that nothing answered *late*.
     """
     early = scope.get_early_allowance(lane.trigger)
-    good = _assigned(windows, runs, lambda run: _looks(run, scope.grace, early))
+    good = _assign_runs(windows, runs, lambda run: _get_success_range(run, scope.grace, early))
     rest = [window for window in windows if window not in good]
-    under_way = _assigned(rest, runs, lambda run: _under_way(run, scope.grace, early))
+    under_way = _assign_runs(rest, runs, lambda run: _get_running_range(run, scope.grace, early))
     rest = [window for window in rest if window not in under_way]
     used = {id(run) for run in good.values()}
     others = [run for run in runs if id(run) not in used]
-    in_vain = _assigned(rest, others, lambda run: _in_vain(run, scope.grace, early))
-    silent = [window for window in rest if window not in in_vain and scope.is_grace_over(window)]
-    used |= {id(run) for run in in_vain.values()}
-    left = [run for run in others if run.is_successful and id(run) not in used]
-    late = _late(silent, left, lambda run: _back(run, good, scope.grace))
+    failed = _assign_runs(rest, others, lambda run: _get_failed_range(run, scope.grace, early))
+    unanswered = [window for window in rest if window not in failed and scope.is_grace_over(window)]
+    used |= {id(run) for run in failed.values()}
+    leftover = [run for run in others if run.is_successful and id(run) not in used]
+    late = _assign_late(unanswered, leftover, lambda run: _get_late_limit(run, good, scope.grace))
 
-    def judged(window: datetime) -> ScheduleWindow:
-        state, why, run = _judged(window, good, under_way, {**in_vain, **late}, scope)
+    def judge(window: datetime) -> ScheduleWindow:
+        state, why, run = _decide_state(window, good, under_way, {**failed, **late}, scope)
         unread = scope.find_unread(window - early, window + scope.grace)
         return ScheduleWindow(window, UNKNOWN, unread.why) if unread else ScheduleWindow(window, state, why, run)
 
-    return [judged(window) for window in windows]
+    return [judge(window) for window in windows]
 
 
-Reach = tuple[datetime, datetime]
+WindowRange = tuple[datetime, datetime]
 
 
-def _assigned(
-    windows: Iterable[datetime], runs: Iterable[WorkflowRun], reach: Callable[[WorkflowRun], Reach | None]
+def _assign_runs(
+    windows: Iterable[datetime], runs: Iterable[WorkflowRun], get_range: Callable[[WorkflowRun], WindowRange | None]
 ) -> Assigned:
     """Give each window, in order, the run that can wait least; `reach` is the first and last window of a run.
 
     With windows in order this covers as many as can be, and one run more never uncovers a window.
     """
-    waiting = [(reached[1], reached[0], run) for run in runs if (reached := reach(run))]
-    waiting = sorted((one for one in waiting if one[1] <= one[0]), key=lambda one: one[:2])
+    waiting = [(window_range[1], window_range[0], run) for run in runs if (window_range := get_range(run))]
+    waiting = sorted((entry for entry in waiting if entry[1] <= entry[0]), key=lambda entry: entry[:2])
     widest = max((last - first for last, first, _ in waiting), default=_NO_TIME)
-    found: Assigned = {}
+    assigned: Assigned = {}
     for window in windows:
         while waiting and waiting[0][0] < window:
             del waiting[0]
@@ -88,51 +88,51 @@ def _assigned(
             if last - widest > window:
                 break
             if first <= window:
-                found[window] = run
+                assigned[window] = run
                 del waiting[index]
                 break
-    return found
+    return assigned
 
 
-def _looks(run: WorkflowRun, grace: timedelta, early: timedelta) -> Reach | None:
+def _get_success_range(run: WorkflowRun, grace: timedelta, early: timedelta) -> WindowRange | None:
     """A success; a re-run's last attempt must have begun within the grace as well."""
-    looked = run.attempt_started_at
-    return (looked - grace, run.created_at + early) if run.is_successful and looked is not None else None
+    checked_at = run.attempt_started_at
+    return (checked_at - grace, run.created_at + early) if run.is_successful and checked_at is not None else None
 
 
-def _under_way(run: WorkflowRun, grace: timedelta, early: timedelta) -> Reach | None:
+def _get_running_range(run: WorkflowRun, grace: timedelta, early: timedelta) -> WindowRange | None:
     if run.status == COMPLETED or run.attempt > 1:
         return None
     return run.created_at - grace, run.created_at + early
 
 
-def _in_vain(run: WorkflowRun, grace: timedelta, early: timedelta) -> Reach | None:
+def _get_failed_range(run: WorkflowRun, grace: timedelta, early: timedelta) -> WindowRange | None:
     if run.attempt > 1 or (run.status == COMPLETED and not run.is_successful):
         return run.created_at - grace, run.created_at + early
     return None
 
 
-def _back(run: WorkflowRun, good: Assigned, grace: timedelta) -> timedelta:
+def _get_late_limit(run: WorkflowRun, good: Assigned, grace: timedelta) -> timedelta:
     """Return how far back a success that is left over can reach."""
     is_second = any(window <= run.created_at <= window + grace for window in good)
     return _SECOND_WITHIN if is_second else LATE_WITHIN
 
 
-def _late(silent: Iterable[datetime], runs: Iterable[WorkflowRun], back: Callable[[WorkflowRun], timedelta]) -> Assigned:
+def _assign_late(unanswered: Iterable[datetime], runs: Iterable[WorkflowRun], get_limit: Callable[[WorkflowRun], timedelta]) -> Assigned:
     """Give each success that is left over the newest silent window before it; within its grace it would have answered."""
-    left = list(silent)
-    found: Assigned = {}
+    remaining = list(unanswered)
+    assigned: Assigned = {}
     for run in runs:
-        reach = back(run)
-        before = [w for w in left if w < run.created_at <= w + reach]
+        limit = get_limit(run)
+        before = [w for w in remaining if w < run.created_at <= w + limit]
         if before:
-            found[before[-1]] = run
-            left.remove(before[-1])
-    return found
+            assigned[before[-1]] = run
+            remaining.remove(before[-1])
+    return assigned
 
 
-def _judged(
-    window: datetime, good: Assigned, under_way: Assigned, other: Assigned, scope: Scope
+def _decide_state(
+    window: datetime, good: Assigned, under_way: Assigned, unsuccessful: Assigned, scope: Scope
 ) -> tuple[str, str, WorkflowRun | None]:
     """Return the state of a window, why it is so, and its run."""
     if window in good:
@@ -143,13 +143,13 @@ def _judged(
     if window in under_way:
         run = under_way[window]
         return (MISSING, STUCK, run) if scope.is_stuck(run) else (PENDING, RUNNING, run)
-    if window not in other:
+    if window not in unsuccessful:
         return MISSING, NO_RUN, None
-    run = other[window]
+    run = unsuccessful[window]
     if run.is_successful:
-        return LATE, RERUN if run.attempt > 1 else f"{span(_delay(run, window))} late", run
+        return LATE, RERUN if run.attempt > 1 else f"{format_duration(_compute_delay(run, window))} late", run
     return MISSING, RERUN if run.status != COMPLETED else run.conclusion or "no conclusion", run
 
 
-def _delay(run: WorkflowRun, window: datetime) -> float:
+def _compute_delay(run: WorkflowRun, window: datetime) -> float:
     return (run.created_at - window).total_seconds()

@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from detector.domain.schedule_windows import COMPLETED, WorkflowRun, UnreadSpan
-from detector.formats.plural import counted
-from detector.formats.strict_json import clipped
-from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, parse_run_time, text_of
+from detector.formats.plural import format_count
+from detector.formats.strict_json import redact_excerpt
+from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, parse_run_time, format_time
 
 MOST_LISTED: Final = 1000
 """GitHub lists no more runs than this under a filter, and may say that there are no more."""
@@ -35,7 +35,7 @@ class ListError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Workflow:
+class WorkflowFile:
     """Whose runs are wanted: the name of the workflow's file, and the name that the file gives itself."""
 
     file: str
@@ -54,7 +54,7 @@ class Listing:
     left_out: tuple[str, ...] = ()
 
 
-def run_of(item: Any) -> WorkflowRun:
+def parse_run(item: Any) -> WorkflowRun:
     """Return one item of "list workflow runs", or of `gh run list --json`; raises ListError.
 
     What a run leaves out is not guessed. GitHub's description lets `status` be null: such a run is not completed,
@@ -62,29 +62,29 @@ def run_of(item: Any) -> WorkflowRun:
     """
     if not isinstance(item, Mapping):
         raise ListError("a run is not an object")
-    created, started = _time(item, "created_at"), _time(item, "run_started_at")
+    created, started = _parse_time(item, "created_at"), _parse_time(item, "run_started_at")
     if created is None:
         raise ListError("a run has no created_at")
-    number = _field(item, "id")
-    event, conclusion = _text(item, "event"), _text(item, "conclusion")
+    number = _get_field(item, "id")
+    event, conclusion = _get_text(item, "event"), _get_text(item, "conclusion")
     if "status" not in item or not event:
         raise ListError(f"a run has no {'event' if 'status' in item else 'status'}: list it with that field")
     return WorkflowRun(
         created_at=created,
         event=event,
-        title=str(_field(item, "display_title") or ""),
-        status=_text(item, "status") or (COMPLETED if conclusion else ""),
-        conclusion=clipped(conclusion) or None,
-        attempt=_attempt(item, created, started),
+        title=str(_get_field(item, "display_title") or ""),
+        status=_get_text(item, "status") or (COMPLETED if conclusion else ""),
+        conclusion=redact_excerpt(conclusion) or None,
+        attempt=_parse_attempt(item, created, started),
         started_at=started,
-        updated_at=_time(item, "updated_at"),
+        updated_at=_parse_time(item, "updated_at"),
         number=number if isinstance(number, int) else None,
     )
 
 
-def _attempt(item: Mapping[str, Any], created: datetime, started: datetime | None) -> int:
+def _parse_attempt(item: Mapping[str, Any], created: datetime, started: datetime | None) -> int:
     """Return which attempt it was; where that is not said, one that began long after the creation is a re-run."""
-    attempt = _field(item, "run_attempt")
+    attempt = _get_field(item, "run_attempt")
     if attempt is None:
         if started is None:
             raise ListError("a run has neither run_attempt nor run_started_at: a re-run could not be told")
@@ -94,13 +94,13 @@ def _attempt(item: Mapping[str, Any], created: datetime, started: datetime | Non
     return attempt
 
 
-def in_order(runs: Iterable[WorkflowRun]) -> tuple[WorkflowRun, ...]:
+def sort_runs(runs: Iterable[WorkflowRun]) -> tuple[WorkflowRun, ...]:
     """Return the runs by their creation, each once: a page that moved while it was read repeats some."""
-    once = {("id", run.number) if run.number is not None else ("index", i): run for i, run in enumerate(runs)}
-    return tuple(sorted(once.values(), key=lambda run: (run.created_at, run.number or 0)))
+    unique = {("id", run.number) if run.number is not None else ("index", i): run for i, run in enumerate(runs)}
+    return tuple(sorted(unique.values(), key=lambda run: (run.created_at, run.number or 0)))
 
 
-def listing_of_file(document: Any, listed_at: datetime | None, of: Workflow | None = None) -> Listing:
+def parse_listing(document: Any, listed_at: datetime | None, workflow: WorkflowFile | None = None) -> Listing:
     """Return the listing that a file holds: one answer of the API, a list of them, or a list of runs.
 
     A file knows nothing of the time after it was listed. Where its owner does not say when that was, all that
@@ -108,24 +108,24 @@ def listing_of_file(document: Any, listed_at: datetime | None, of: Workflow | No
     what comes before the oldest run of a bare list, which does not say how many there are. Runs that say that
     they are not `of` this workflow are left out; raises ListError, also where that leaves none.
     """
-    items, total = _read(document)
-    runs = in_order(run_of(item) for item in items)
-    unread = list(_unread(items, runs, total))
+    items, total = _read_items(document)
+    runs = sort_runs(parse_run(item) for item in items)
+    unread = list(_find_unread(items, runs, total))
     if listed_at is None:
         newest = runs[-1].created_at if runs else NEVER
         why = "nobody says when the file of runs was listed (--listed-at)"
         unread.insert(0, UnreadSpan(newest, RUNS_UNTIL, why))
-    ours, left_out = _parted(items, of)
-    return Listing(in_order(run_of(item) for item in ours), tuple(unread), left_out)
+    own_items, left_out = _split_by_workflow(items, workflow)
+    return Listing(sort_runs(parse_run(item) for item in own_items), tuple(unread), left_out)
 
 
-def _unread(items: list[Any], runs: tuple[WorkflowRun, ...], total: int | None) -> Iterator[UnreadSpan]:
+def _find_unread(items: list[Any], runs: tuple[WorkflowRun, ...], total: int | None) -> Iterator[UnreadSpan]:
     """Yield what a list lacks of the time before it was listed; raises ListError for one that contradicts itself."""
     if total is not None and len(runs) > total:
         raise ListError(f"it holds {len(runs)} runs and says that there are {total} (total_count)")
     if total is not None and len(runs) == total != MOST_LISTED:
         return
-    complete_from = _complete_from(items, runs)
+    complete_from = _find_complete_from(items, runs)
     if total is not None:
         why = f"the file holds {len(runs)} of {total} runs"
         if len(runs) == total:
@@ -133,22 +133,22 @@ def _unread(items: list[Any], runs: tuple[WorkflowRun, ...], total: int | None) 
     elif complete_from == RUNS_UNTIL:
         why = "a bare list of runs that is empty, or not newest first, does not say what it lacks"
     else:
-        why = f"a bare list does not say whether there are older runs than that of {text_of(complete_from)}"
+        why = f"a bare list does not say whether there are older runs than that of {format_time(complete_from)}"
     yield UnreadSpan(NEVER, complete_from, why)
 
 
-def _read(document: Any) -> tuple[list[Any], int | None]:
+def _read_items(document: Any) -> tuple[list[Any], int | None]:
     """Return the items, and how many GitHub says that there are; None where nobody says."""
     pages = document if isinstance(document, list) else [document]
     if any(isinstance(page, Mapping) and "workflow_runs" in page for page in pages):
-        items = [item for page in pages for item in _items(page)]
+        items = [item for page in pages for item in _get_page_items(page)]
         return items, max(page["total_count"] for page in pages)
     if not isinstance(document, list):
         raise ListError("it is neither a list of runs nor an object with workflow_runs")
     return pages, None
 
 
-def _items(page: Any) -> list[Any]:
+def _get_page_items(page: Any) -> list[Any]:
     items = page.get("workflow_runs") if isinstance(page, Mapping) else None
     total = page.get("total_count") if isinstance(page, Mapping) else None
     if not isinstance(items, list) or not isinstance(total, int) or isinstance(total, bool):
@@ -156,48 +156,48 @@ def _items(page: Any) -> list[Any]:
     return items
 
 
-def _parted(items: list[Any], of: Workflow | None) -> tuple[list[Any], tuple[str, ...]]:
+def _split_by_workflow(items: list[Any], workflow: WorkflowFile | None) -> tuple[list[Any], tuple[str, ...]]:
     """Part the runs that may be of the workflow from those that say that they are another's."""
-    if of is None:
+    if workflow is None:
         return items, ()
-    whose = [_other(item, of) for item in items]
-    ours = [item for item, other in zip(items, whose, strict=True) if not other]
-    left_out = tuple(clipped(other) for other in whose if other)
-    if left_out and not ours:
+    foreign_names = [_find_other_workflow(item, workflow) for item in items]
+    own_items = [item for item, foreign_name in zip(items, foreign_names, strict=True) if not foreign_name]
+    left_out = tuple(redact_excerpt(foreign_name) for foreign_name in foreign_names if foreign_name)
+    if left_out and not own_items:
         raise ListError(
-            f"none of its {counted(len(items), 'run')} is of {of.file}: they are of {left_out[0]}"
+            f"none of its {format_count(len(items), 'run')} is of {workflow.file}: they are of {left_out[0]}"
         )
-    return ours, left_out
+    return own_items, left_out
 
 
-def _other(item: Mapping[str, Any], of: Workflow) -> str:
+def _find_other_workflow(item: Mapping[str, Any], workflow: WorkflowFile) -> str:
     """Return the workflow that a run says it is of, where that is another; a path says it better than a name."""
     path, name = item.get("path"), item.get("workflowName")
     if isinstance(path, str) and path:
-        return "" if PurePosixPath(path.partition("@")[0]).name == of.file else path
-    return name if isinstance(name, str) and name not in {"", of.name} else ""
+        return "" if PurePosixPath(path.partition("@")[0]).name == workflow.file else path
+    return name if isinstance(name, str) and name not in {"", workflow.name} else ""
 
 
-def _complete_from(items: list[Any], runs: tuple[WorkflowRun, ...]) -> datetime:
+def _find_complete_from(items: list[Any], runs: tuple[WorkflowRun, ...]) -> datetime:
     """Return from when on a cut list is complete: its oldest run where the newest stand first, else never."""
-    times = [run_of(item).created_at for item in items]
+    times = [parse_run(item).created_at for item in items]
     newest_first = all(later >= earlier for later, earlier in pairwise(times))
     return runs[0].created_at if runs and newest_first else RUNS_UNTIL
 
 
-def _field(item: Mapping[str, Any], name: str) -> Any:
+def _get_field(item: Mapping[str, Any], name: str) -> Any:
     return item.get(name, item.get(_IN_GH.get(name, name)))
 
 
-def _text(item: Mapping[str, Any], name: str) -> str:
-    found = _field(item, name)
-    if found is not None and not isinstance(found, str):
+def _get_text(item: Mapping[str, Any], name: str) -> str:
+    value = _get_field(item, name)
+    if value is not None and not isinstance(value, str):
         raise ListError(f"a run's {name} is not a text")
-    return found or ""
+    return value or ""
 
 
-def _time(item: Mapping[str, Any], name: str) -> datetime | None:
-    text = _field(item, name)
+def _parse_time(item: Mapping[str, Any], name: str) -> datetime | None:
+    text = _get_field(item, name)
     if text is None:
         return None
     try:

@@ -13,37 +13,37 @@ from detector.domain.schedule_windows import UNKNOWN, ScheduleWindow, WorkflowRu
 _BREAK: Final = timedelta(hours=2)
 
 
-def looks_of(runs: Iterable[WorkflowRun]) -> list[datetime]:
+def list_check_times(runs: Iterable[WorkflowRun]) -> list[datetime]:
     """Return when the runs looked that nobody began by hand, in order."""
     good = (run.attempt_started_at for run in runs if run.is_successful and run.is_unattended)
-    return sorted(looked for looked in good if looked is not None)
+    return sorted(checked_at for checked_at in good if checked_at is not None)
 
 
-def longest_silence(
-    judged: Sequence[ScheduleWindow], ticks: Sequence[datetime], looks: Sequence[datetime], scope: Scope
+def measure_longest_gap(
+    windows: Sequence[ScheduleWindow], ticks: Sequence[datetime], check_times: Sequence[datetime], scope: Scope
 ) -> timedelta | None:
     """Return the longest time between two looks while some were due; nights and weekends without windows are none."""
-    unknown = {one.at for one in judged if one.state == UNKNOWN}
-    found: list[timedelta] = []
-    for stretch in _stretches(ticks):
+    unknown = {window.at for window in windows if window.state == UNKNOWN}
+    gaps: list[timedelta] = []
+    for stretch in _split_ticks(ticks):
         start, end = stretch[0], min(stretch[-1] + scope.grace, scope.now)
         if end <= start or not unknown.isdisjoint(stretch):
             continue
-        points = [start, *(look for look in looks if start < look < end), end]
-        found.append(max(later - earlier for earlier, later in pairwise(points)))
-    return max(found, default=None)
+        points = [start, *(check_time for check_time in check_times if start < check_time < end), end]
+        gaps.append(max(later - earlier for earlier, later in pairwise(points)))
+    return max(gaps, default=None)
 
 
-def _stretches(ticks: Sequence[datetime]) -> list[list[datetime]]:
+def _split_ticks(ticks: Sequence[datetime]) -> list[list[datetime]]:
     """Part the ticks where they pause: for over two hours, and over twice as long as they usually do."""
     if not ticks:
         return []
-    apart = [later - earlier for earlier, later in pairwise(ticks)]
-    usual = timedelta(seconds=median(one.total_seconds() for one in apart) if apart else 0)
+    intervals = [later - earlier for earlier, later in pairwise(ticks)]
+    usual = timedelta(seconds=median(interval.total_seconds() for interval in intervals) if intervals else 0)
     pause = max(_BREAK, 2 * usual)
-    found = [[ticks[0]]]
+    stretches = [[ticks[0]]]
     for earlier, later in pairwise(ticks):
         if later - earlier > pause:
-            found.append([])
-        found[-1].append(later)
-    return found
+            stretches.append([])
+        stretches[-1].append(later)
+    return stretches

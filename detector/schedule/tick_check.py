@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from detector.domain.schedule_windows import Lane
-from detector.schedule.expected import expected
-from detector.schedule.schedule_files import WrittenError, minutes, time_of_day
+from detector.schedule.expected import iter_windows
+from detector.schedule.schedule_files import ScheduleFileError, parse_minutes, parse_time_of_day
 
 WINTER, SUMMER = (
     date(2027, 1, 11),
@@ -17,48 +17,48 @@ WINTER, SUMMER = (
 )  # Mondays of full weeks, one in each half of New York's year
 
 
-def of_week(lane: Lane, monday: date) -> list[datetime]:
+def list_week_windows(lane: Lane, monday: date) -> list[datetime]:
     """Return when a lane is due in the week that begins on that Monday."""
     start = datetime.combine(monday, time(), UTC)
-    return list(expected(lane, start, start + timedelta(days=7)))
+    return list(iter_windows(lane, start, start + timedelta(days=7)))
 
 
-def variables_fault(github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]) -> str:
+def find_variables_fault(github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]) -> str:
     """Return where the Worker's variables and its ticks differ, empty where they do not."""
     try:
-        return next(_faults(github, worker, variables), "")
-    except WrittenError as error:
+        return next(_find_faults(github, worker, variables), "")
+    except ScheduleFileError as error:
         return str(error)
 
 
-def _faults(github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]) -> Iterator[str]:
-    due, ticks = _of_a_day(github), _of_a_day(worker)
-    period = minutes(variables, "PERIOD_MINUTES")
-    apart = min((later - earlier for earlier, later in pairwise(ticks)), default=period)
-    if period != apart:
-        yield f"PERIOD_MINUTES is {_minutes(period)}, and the ticks are {_minutes(apart)} min apart"
-    if minutes(variables, "ON_ITS_WAY_MINUTES") >= period:
+def _find_faults(github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]) -> Iterator[str]:
+    due, ticks = _list_day_times(github), _list_day_times(worker)
+    period = parse_minutes(variables, "PERIOD_MINUTES")
+    tick_interval = min((later - earlier for earlier, later in pairwise(ticks)), default=period)
+    if period != tick_interval:
+        yield f"PERIOD_MINUTES is {_count_minutes(period)}, and the ticks are {_count_minutes(tick_interval)} min apart"
+    if parse_minutes(variables, "ON_ITS_WAY_MINUTES") >= period:
         yield "ON_ITS_WAY_MINUTES is not below PERIOD_MINUTES: a run that hangs would stand for the next one too"
-    begins, ends = (time_of_day(variables, name) for name in ("WATCH_FROM_UTC", "WATCH_TO_UTC"))
+    begins, ends = (parse_time_of_day(variables, name) for name in ("WATCH_FROM_UTC", "WATCH_TO_UTC"))
     if begins != ticks[0]:
-        yield f"WATCH_FROM_UTC is {_clock(begins)}, and the first tick is at {_clock(ticks[0])}"
+        yield f"WATCH_FROM_UTC is {_format_clock(begins)}, and the first tick is at {_format_clock(ticks[0])}"
     last = next((tick for tick in ticks if tick >= due[-1]), None)
     if last is not None and ends != last:
-        yield f"WATCH_TO_UTC is {_clock(ends)}, and the tick for the last window is at {_clock(last)}"
+        yield f"WATCH_TO_UTC is {_format_clock(ends)}, and the tick for the last window is at {_format_clock(last)}"
     if ticks[-1] <= ends:
         yield "no tick follows WATCH_TO_UTC: what is owed then waits for the next day"
 
 
-def _of_a_day(lanes: Sequence[Lane]) -> list[timedelta]:
+def _list_day_times(lanes: Sequence[Lane]) -> list[timedelta]:
     """Return the times of day at which the lanes are due, in order, as the time since midnight."""
-    moments = (moment for lane in lanes for moment in of_week(lane, SUMMER))
-    return sorted({timedelta(hours=one.hour, minutes=one.minute) for one in moments})
+    moments = (moment for lane in lanes for moment in list_week_windows(lane, SUMMER))
+    return sorted({timedelta(hours=due_at.hour, minutes=due_at.minute) for due_at in moments})
 
 
-def _minutes(length: timedelta) -> int:
+def _count_minutes(length: timedelta) -> int:
     return length // timedelta(minutes=1)
 
 
-def _clock(since_midnight: timedelta) -> str:
-    hours, rest = divmod(_minutes(since_midnight), 60)
+def _format_clock(since_midnight: timedelta) -> str:
+    hours, rest = divmod(_count_minutes(since_midnight), 60)
     return f"{hours:02}:{rest:02}"

@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse
+from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document
 
 
-class UnreadError(DocumentError):
+class UnavailableError(DocumentError):
     """The document could not be had this time; it may be there and good the next time."""
 
 
@@ -22,34 +22,34 @@ class Absent:
 ABSENT = Absent()
 
 
-def read(path: Path) -> Any:
+def read_document(path: Path) -> Any:
     """Return the parsed document, ABSENT where there is no such file, or the reason as a DocumentError value.
 
     A file that is there and that cannot be read is UnreadError.
     """
     try:
         with path.open("rb") as file:
-            return parse(file.read(MAX_BYTES + 1))
+            return parse_document(file.read(MAX_BYTES + 1))
     except FileNotFoundError:
         return ABSENT
     except DocumentError as error:
         return error
     except OSError as error:
-        return UnreadError(error.strerror or type(error).__name__)
+        return UnavailableError(error.strerror or type(error).__name__)
 
 
 def keep_bad(path: Path) -> None:
     """Keep a file that could not be used beside itself as `.bad`; best effort, never over another one."""
-    beside = path.with_name(path.name + ".bad")
+    bad = path.with_name(path.name + ".bad")
     with suppress(OSError):
-        if path.is_file() and not beside.exists():
+        if path.is_file() and not bad.exists():
             try:
-                os.link(path, beside)
+                os.link(path, bad)
             except OSError:
-                shutil.copyfile(path, beside)
+                shutil.copyfile(path, bad)
 
 
-def write(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write the file atomically: a temporary file in the same folder, fsync, rename, fsync of the folder.
 
     Raises OSError; the old file is then untouched. What is no file, such as a pipe or /dev/null, is written
@@ -69,10 +69,10 @@ def write(path: Path, text: str) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    _write_folder_to_disk(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def _write_folder_to_disk(folder: Path) -> None:
     with suppress(OSError):  # some file systems cannot sync a folder; the rename itself is done
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -6,36 +6,36 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse
+from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document
 
-_LINES = (".ndjson", ".jsonl")
+_LINE_SUFFIXES = (".ndjson", ".jsonl")
 
 
-def recorded(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_recordings(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (place, snapshot) for every document, in the order given; a folder's files by their names.
 
     An artifact yields the snapshot that is stored in it. Raises DocumentError that names the place, and
     OSError where a file cannot be read.
     """
     for path in paths:
-        for file in _files(path):
-            for place, data in _documents(file):
+        for file in _list_files(path):
+            for location, data in _read_documents(file):
                 try:
-                    yield place, _snapshot(parse(data))
+                    yield location, _get_snapshot(parse_document(data))
                 except DocumentError as error:
-                    raise DocumentError(f"{place}: {error}") from None
+                    raise DocumentError(f"{location}: {error}") from None
 
 
-def _files(path: Path) -> list[Path]:
+def _list_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    wanted = (".json", *_LINES)
-    return sorted(entry for entry in path.iterdir() if entry.suffix in wanted and entry.is_file())
+    suffixes = (".json", *_LINE_SUFFIXES)
+    return sorted(entry for entry in path.iterdir() if entry.suffix in suffixes and entry.is_file())
 
 
-def _documents(file: Path) -> Iterator[tuple[str, bytes]]:
+def _read_documents(file: Path) -> Iterator[tuple[str, bytes]]:
     with file.open("rb") as lines:
-        if file.suffix not in _LINES:
+        if file.suffix not in _LINE_SUFFIXES:
             yield file.name, lines.read(MAX_BYTES + 1)
             return
         for number, line in enumerate(lines, 1):
@@ -43,7 +43,7 @@ def _documents(file: Path) -> Iterator[tuple[str, bytes]]:
                 yield f"{file.name} line {number}", line
 
 
-def _snapshot(document: dict[str, Any]) -> dict[str, Any]:
+def _get_snapshot(document: dict[str, Any]) -> dict[str, Any]:
     if "schema_version" not in document:
         return document
     snapshot = document.get("snapshot")

@@ -13,26 +13,26 @@ from pathlib import Path
 from urllib.parse import quote
 
 from detector.domain.memory import build_lost_memory
-from detector.formats.edge_error import TIMEOUT, EdgeError
+from detector.formats.edge_error import TIMEOUT, ExternalError
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory
 from detector.storage import file as local
-from detector.storage.newest import MOST_READ, Found, newest
+from detector.storage.newest import MOST_READ, LoadedMemory, pick_newest
 
 KEPT = MOST_READ
 _LOCK = ".lock"
-_LONGEST = 100  # of a runtime's name in a file's name
-_LOOK_AGAIN_SEC = 0.1
+_MAX_NAME_LENGTH = 100  # of a runtime's name in a file's name
+_RETRY_SEC = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class StateDir:
     """The folder of `run --state`: `memory-<runtime>-<generation>.json`, the newest KEPT of each runtime."""
 
     path: Path
 
     @contextmanager
-    def locked(self, wait_sec: float) -> Iterator[str | None]:
+    def lock(self, wait_sec: float) -> Iterator[str | None]:
         """Hold the folder for one run, made where it is not there yet; raises EdgeError where another run has it.
 
         Another run is waited for so long. The kernel lets go of the lock when its holder ends, however it ends.
@@ -45,33 +45,33 @@ class Folder:
             yield f"{self.path} cannot be held ({error.strerror})"
             return
         try:
-            yield self._take(handle, time.monotonic() + wait_sec)
+            yield self._wait_for_lock(handle, time.monotonic() + wait_sec)
         finally:
             os.close(handle)
 
-    def _take(self, handle: int, until: float) -> str | None:
+    def _wait_for_lock(self, handle: int, deadline: float) -> str | None:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise EdgeError(f"another run holds {self.path}", reason=TIMEOUT) from None
-                time.sleep(_LOOK_AGAIN_SEC)
+                if time.monotonic() >= deadline:
+                    raise ExternalError(f"another run holds {self.path}", reason=TIMEOUT) from None
+                time.sleep(_RETRY_SEC)
             except OSError as error:  # a file system without locks
                 return f"{self.path} cannot be held ({error.strerror})"
             else:
                 return None
 
-    def find(self, expected: ExpectedMemory) -> Found:
+    def find(self, expected: ExpectedMemory) -> LoadedMemory:
         """Return the newest memory of this runtime that can be used; no file at all is a first run."""
         try:
-            files = self._files(expected.runtime)
+            files = self._list_files(expected.runtime)
         except FileNotFoundError:
-            return Found()
+            return LoadedMemory()
         except OSError as error:
             why = f"{self.path} cannot be read ({error.strerror})"
-            return Found(build_lost_memory(why), unread=why)
-        return newest(((file.name, _document(file)) for file in files), expected) or Found()
+            return LoadedMemory(build_lost_memory(why), unavailable=why)
+        return pick_newest(((file.name, _read_document(file)) for file in files), expected) or LoadedMemory()
 
     def store(self, text: str, runtime: str, generation: int) -> None:
         """Write this generation and keep the newest few; raises OSError, with every older one untouched.
@@ -79,31 +79,31 @@ class Folder:
         What stands there with a higher number could not be used, or this would not be the newest: it is kept
         aside as `.bad`, out of the way of the next run. What is of another runtime stays as it is.
         """
-        mine = self.path / f"{_head(runtime)}{generation:08d}.json"
-        if mine.exists():
-            local.keep_bad(mine)
-        local.write(mine, text)
+        path = self.path / f"{_build_prefix(runtime)}{generation:08d}.json"
+        if path.exists():
+            local.keep_bad(path)
+        local.write_atomically(path, text)
         with suppress(OSError):  # what is left too much is read past, and tried again
-            files = self._files(runtime)
-            at = files.index(mine)
-            for file in files[:at]:
-                _put_aside(file)
-            for file in (*files[at + KEPT :], *self.path.glob(".memory-*.tmp")):
+            files = self._list_files(runtime)
+            index = files.index(path)
+            for file in files[:index]:
+                _mark_bad(file)
+            for file in (*files[index + KEPT :], *self.path.glob(".memory-*.tmp")):
                 file.unlink()
 
-    def _files(self, runtime: str) -> list[Path]:
+    def _list_files(self, runtime: str) -> list[Path]:
         """Return the files of one runtime, the highest generation first."""
-        name = re.compile(rf"{re.escape(_head(runtime))}([0-9]{{8,12}})\.json")
-        found = {path: name.fullmatch(path.name) for path in self.path.iterdir()}
-        numbered = [(int(match[1]), path) for path, match in found.items() if match]
+        pattern = re.compile(rf"{re.escape(_build_prefix(runtime))}([0-9]{{8,12}})\.json")
+        matches = {path: pattern.fullmatch(path.name) for path in self.path.iterdir()}
+        numbered = [(int(match[1]), path) for path, match in matches.items() if match]
         return [path for _, path in sorted(numbered, reverse=True)]
 
 
-def _head(runtime: str) -> str:
-    return f"memory-{quote(runtime, safe=' ')[:_LONGEST]}-"
+def _build_prefix(runtime: str) -> str:
+    return f"memory-{quote(runtime, safe=' ')[:_MAX_NAME_LENGTH]}-"
 
 
-def _put_aside(file: Path) -> None:
+def _mark_bad(file: Path) -> None:
     bad = file.with_name(file.name + ".bad")
     if bad.exists():
         file.unlink()
@@ -111,6 +111,6 @@ def _put_aside(file: Path) -> None:
         file.rename(bad)
 
 
-def _document(file: Path) -> object:
-    document = local.read(file)
+def _read_document(file: Path) -> object:
+    document = local.read_document(file)
     return DocumentError("it is gone") if document is local.ABSENT else document

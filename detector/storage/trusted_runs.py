@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from detector.clients.github import GitHub
-from detector.formats.edge_error import UNREADABLE, EdgeError
+from detector.formats.edge_error import UNREADABLE, ExternalError
 
 STARTED_BY = ("schedule", "repository_dispatch", "workflow_dispatch")
 _NOT_BEGUN = ("queued", "requested", "waiting", "pending")
 _MOST_ATTEMPTS = 3  # of one run: the latest ones
 
-Run = Mapping[str, Any]
+ListedRun = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class OwnRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class Repository:
     """What GitHub says of the repository: its id, its default branch, and whether anyone can read it."""
 
     id: int
@@ -43,49 +43,49 @@ class Home:
     public: bool
 
 
-def home_of(github: GitHub) -> Home:
+def fetch_repository(github: GitHub) -> Repository:
     """Return what GitHub says of the repository; raises EdgeError."""
     answer = github.get("")
     try:
-        return Home(int(answer["id"]), str(answer["default_branch"]), answer["private"] is not True)
+        return Repository(int(answer["id"]), str(answer["default_branch"]), answer["private"] is not True)
     except (KeyError, TypeError, ValueError):
-        raise EdgeError("its answer is no repository", reason=UNREADABLE) from None
+        raise ExternalError("its answer is no repository", reason=UNREADABLE) from None
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class TrustedRuns:
     """The runs of one workflow, as GitHub lists them."""
 
     github: GitHub
-    home: Home
+    repository: Repository
     workflow: str
 
-    def newest(self, **wanted: str) -> list[Run]:
+    def fetch_newest(self, **filters: str) -> list[ListedRun]:
         """Return the newest runs of this workflow that may be believed, the one that began last first.
 
         One page of 100: the runs of a whole weekday of both schedules. A re-run begins anew, so that it counts
         from then.
         """
-        asked = {"branch": self.home.branch, "exclude_pull_requests": "true", **wanted}
+        params = {"branch": self.repository.branch, "exclude_pull_requests": "true", **filters}
         path = f"/actions/workflows/{self.workflow}/runs"
-        _, listed = next(self.github.list_pages(path, "workflow_runs", asked))
-        ours = [run for run in listed if isinstance(run, dict) and self._is_ours(run)]
-        if "status" in wanted:
-            ours = [run for run in ours if run.get("conclusion") == wanted["status"]]
-        return sorted(ours, key=lambda run: (str(run.get("run_started_at")), run["id"]), reverse=True)
+        _, items = next(self.github.list_pages(path, "workflow_runs", params))
+        trusted = [run for run in items if isinstance(run, dict) and self._is_trusted(run)]
+        if "status" in filters:
+            trusted = [run for run in trusted if run.get("conclusion") == filters["status"]]
+        return sorted(trusted, key=lambda run: (str(run.get("run_started_at")), run["id"]), reverse=True)
 
-    def _is_ours(self, run: Run) -> bool:
+    def _is_trusted(self, run: ListedRun) -> bool:
         return (
             isinstance(run.get("id"), int)
             and run.get("event") in STARTED_BY
-            and run.get("head_branch") == self.home.branch
+            and run.get("head_branch") == self.repository.branch
             and str(run.get("path")).partition("@")[0].endswith(f"/{self.workflow}")
-            and _id_of(run.get("repository")) == _id_of(run.get("head_repository")) == self.home.id
+            and _get_id(run.get("repository")) == _get_id(run.get("head_repository")) == self.repository.id
             and run.get("status") not in _NOT_BEGUN
         )
 
 
-def attempts(run: Run, own: OwnRun) -> Iterator[int]:
+def list_attempts(run: ListedRun, own: OwnRun) -> Iterator[int]:
     """Yield the attempts of a run that can have left something, the latest first; never the one that asks."""
     latest = run.get("run_attempt")
     latest = latest if isinstance(latest, int) and latest > 0 else 1
@@ -94,5 +94,5 @@ def attempts(run: Run, own: OwnRun) -> Iterator[int]:
     yield from range(latest, max(0, latest - _MOST_ATTEMPTS), -1)
 
 
-def _id_of(repository: Any) -> Any:
+def _get_id(repository: Any) -> Any:
     return repository.get("id") if isinstance(repository, dict) else None

@@ -21,14 +21,14 @@ _ENCRYPTED = 0x1
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError)
 
 
-def member_of(data: bytes, name: str) -> bytes:
+def extract_member(data: bytes, name: str) -> bytes:
     """Return the content of the archive's one member, which must be called `name`; raises DocumentError."""
     if len(data) > MOST_COMPRESSED:
         raise DocumentError(f"the archive is larger than {MOST_COMPRESSED} bytes")
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
-            member = _only(archive.infolist(), name)
-            _check(member)
+            member = _get_only_member(archive.infolist(), name)
+            _check_member(member)
             with archive.open(member) as file:
                 content = file.read(MOST_UNPACKED + 1)
                 whole = not file.read(1)
@@ -44,7 +44,7 @@ def member_of(data: bytes, name: str) -> bytes:
 _TOO_LARGE = f"the archive unpacks to more than {MOST_UNPACKED} bytes"
 
 
-def _only(members: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
+def _get_only_member(members: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
     if len(members) != 1:
         raise DocumentError(f"the archive has {len(members)} members instead of one")
     if members[0].filename != name:
@@ -52,7 +52,7 @@ def _only(members: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
     return members[0]
 
 
-def _check(member: zipfile.ZipInfo) -> None:
+def _check_member(member: zipfile.ZipInfo) -> None:
     """Refuse what no run of this program ever stored; raises DocumentError."""
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from detector.formats.checksum import checksum_of
-from detector.formats.times import text_of
+from detector.formats.checksum import compute_checksum
+from detector.formats.times import format_time
 
 _DAY = timedelta(days=1)
 
@@ -17,14 +17,14 @@ def _rewritten(text: str | None, **changes: Any) -> str | None:
     if text is None:
         return None
     body = {**json.loads(text), **changes}
-    return json.dumps({**body, "checksum": checksum_of(body)})
+    return json.dumps({**body, "checksum": compute_checksum(body)})
 
 
 def _from_the_future(text: str | None) -> str | None:
     if text is None:
         return None
     ahead = datetime.fromisoformat(json.loads(text)["taken_at"]).astimezone(UTC) + _DAY
-    return _rewritten(text, taken_at=text_of(ahead))
+    return _rewritten(text, taken_at=format_time(ahead))
 
 
 ACCIDENTS: Mapping[str, Callable[[str | None], str | None]] = {

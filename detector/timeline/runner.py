@@ -16,9 +16,9 @@ from detector.domain.rule import Rule, RuleResults
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
-from detector.formats.merge_patch import patched, shifted
-from detector.formats.redaction import redacted
-from detector.formats.strict_json import DocumentError, parse
+from detector.formats.merge_patch import apply_patch, apply_time_shift
+from detector.formats.redaction import redact
+from detector.formats.strict_json import DocumentError, parse_document
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
 from detector.settings import MUTES, RUNTIME, Settings
@@ -80,15 +80,15 @@ class Runner:
     def _snapshot(self, step: Step, at: datetime) -> Snapshot:
         start = self.script.base.get("taken_at")
         moved = (
-            shifted(self.script.base, at - moment_of(start, "taken_at of the base"))
+            apply_time_shift(self.script.base, at - moment_of(start, "taken_at of the base"))
             if start
             else self.script.base
         )
-        document = step.patch if step.whole else patched(moved, step.patch)
+        document = step.patch if step.whole else apply_patch(moved, step.patch)
         for path in step.remove:
-            document = patched(document, _removal(path))
+            document = apply_patch(document, _removal(path))
         try:
-            made = build_snapshot(redacted(document), now=at, runtime=self.settings[RUNTIME])
+            made = build_snapshot(redact(document), now=at, runtime=self.settings[RUNTIME])
         except DocumentError as error:
             raise ScriptError(f"step {step.number}: {error}") from None
         return made if step.whole else replace(made, taken_at=at)
@@ -99,7 +99,7 @@ class Runner:
             snapshot.runtime, snapshot.taken_at, {one.name: one.declaration.kind for one in load_rules()}
         )
         try:
-            memory = read_previous(None if text is None else parse(text.encode()), expected)
+            memory = read_previous(None if text is None else parse_document(text.encode()), expected)
         except DocumentError as error:
             memory = build_lost_memory(str(error))
         held = check_memory_time(memory, snapshot.taken_at, snapshot.taken_at)

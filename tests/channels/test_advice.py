@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from detector.channels._channel import Channel, World
-from detector.channels._walk import configured
+from detector.channels._channel import Channel, ChannelEnvironment
+from detector.channels._walk import build_configured_channels
 from detector.formats import edge_error as edge
 from detector.formats.edge_error import REASONS
 from detector.settings import DECLARED
@@ -39,21 +39,21 @@ NAMED: dict[str, tuple[str, str, str]] = {
 
 
 def channel(kind: str) -> Channel:
-    (one,) = configured(settings_of(TEXTS[kind]), World({}, lambda: NOW))
+    (one,) = build_configured_channels(settings_of(TEXTS[kind]), ChannelEnvironment({}, lambda: NOW))
     return one
 
 
 @pytest.mark.parametrize("reason", NAMED)
 @pytest.mark.parametrize("kind", TEXTS)
 def test_a_reason_names_the_settings_that_lead_there(kind, reason):
-    named = re.findall(r"AEGIS_PT_(\w+)", channel(kind).advice(reason))
+    named = re.findall(r"AEGIS_PT_(\w+)", channel(kind).get_advice(reason))
     assert " ".join(sorted(set(named))) == NAMED[reason][list(TEXTS).index(kind)]
 
 
 @pytest.mark.parametrize("kind", TEXTS)
 def test_every_reason_has_an_advice_of_declared_settings_that_never_speaks_of_another_channel(kind):
     for reason in REASONS:
-        advice = channel(kind).advice(reason)
+        advice = channel(kind).get_advice(reason)
         assert "{" not in advice
         assert set(re.findall(r"AEGIS_PT_\w+", advice)) <= set(DECLARED)
         assert ("e-mail" in advice and "Slack" in advice) is False

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from detector.channels._walk import faults
+from detector.channels._walk import find_channel_conflicts
 from detector.formats import edge_error as edge
-from detector.formats.redaction import redacted_text
+from detector.formats.redaction import redact_text
 from tests.support.deliveries import THREE_ORDERS, TWO_ORDERS, Job
 from tests.support.loopback import AUTHORITY
 from tests.support.smtp_server import PASSWORD, USER, mail_on_loopback
@@ -34,7 +34,7 @@ WHOLE = {"SMTP_HOST": "mail.example.com", "EMAIL_FROM": "a@example.org", "EMAIL_
     ],
 )
 def test_half_a_channel_and_clear_text_beyond_this_machine_are_refused(texts, named):
-    said = list(faults(settings_of(texts)))
+    said = list(find_channel_conflicts(settings_of(texts)))
     assert len(said) == len(named)
     assert all(words in one for words, one in zip(named, said, strict=True))
 
@@ -51,7 +51,7 @@ def test_what_is_no_plain_address_is_refused_and_not_repeated(text):
     with pytest.raises(SettingsError) as refused:
         settings_of({"EMAIL_TO": text})
     assert "example" not in str(refused.value)
-    assert redacted_text(str(refused.value)) == str(refused.value)
+    assert redact_text(str(refused.value)) == str(refused.value)
 
 
 # --- encryption and login -------------------------------------------------------------------------------

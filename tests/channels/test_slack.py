@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from detector.channels._channel import World
-from detector.channels._walk import configured, faults
+from detector.channels._channel import ChannelEnvironment
+from detector.channels._walk import build_configured_channels, find_channel_conflicts
 from detector.domain.condition import MessageRef
 from detector.formats import edge_error as edge
 from detector.settings import list_secrets
@@ -69,7 +69,7 @@ def by_method(slack: Slack, method: str) -> list[dict]:
     ],
 )
 def test_half_a_channel_and_two_of_one_are_refused(texts, named):
-    said = list(faults(settings_of(texts)))
+    said = list(find_channel_conflicts(settings_of(texts)))
     assert len(said) == len(named)
     assert all(words in one for words, one in zip(named, said, strict=True))
     assert not any("h.example" in one or "xoxb" in one for one in said)
@@ -78,8 +78,8 @@ def test_half_a_channel_and_two_of_one_are_refused(texts, named):
 @pytest.mark.parametrize("least", ["warning", "critical"])
 def test_the_lowest_severity_is_a_setting(least):
     settings = settings_of({"SLACK_WEBHOOK_URL": "https://h.example/x", "SLACK_MIN": least})
-    (channel,) = configured(settings, World({}, lambda: NOW))
-    assert (channel.name, channel.least, channel.place) == ("slack", least, "an incoming webhook")
+    (channel,) = build_configured_channels(settings, ChannelEnvironment({}, lambda: NOW))
+    assert (channel.name, channel.min_severity, channel.display_name) == ("slack", least, "an incoming webhook")
 
 
 def test_the_path_of_a_webhook_is_a_secret_like_its_whole_address():

@@ -11,7 +11,7 @@ from botocore import xform_name
 from detector.clients.aws import CREDENTIAL_OPERATIONS, READ_OPERATIONS, Aws, AwsIdentity
 from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats import edge_error as edge
-from detector.formats.edge_error import EdgeError
+from detector.formats.edge_error import ExternalError
 from tests.support.aws_server import ACCOUNT, REGION, AwsError, aws_on_loopback
 from tests.support.loopback import closed_port, drips, floods, hangs, reply, says, serving
 from tests.support.snapshots import ROOT
@@ -24,8 +24,8 @@ def aws(who: AwsIdentity = READER, seconds: float = 5, **more) -> Aws:
     return Aws(NetworkPolicy(Deadline(seconds)), who, **more)
 
 
-def failing(who: AwsIdentity = READER, seconds: float = 5, **more) -> EdgeError:
-    with pytest.raises(EdgeError) as caught:
+def failing(who: AwsIdentity = READER, seconds: float = 5, **more) -> ExternalError:
+    with pytest.raises(ExternalError) as caught:
         aws(who, seconds, **more).fetch("ecs", "list_tasks", "taskArns", cluster="aegis")
     return caught.value
 
@@ -46,7 +46,7 @@ def test_every_operation_but_the_reads_raises_before_a_socket_opens(service, mac
     for operation in operations:
         if (service, operation) in READ_OPERATIONS:
             continue
-        with pytest.raises(EdgeError) as caught:
+        with pytest.raises(ExternalError) as caught:
             getattr(client, xform_name(operation))()
         assert caught.value.reason == edge.FORBIDDEN, operation
         assert f"{service}:{operation}" in str(caught.value)
@@ -62,7 +62,7 @@ def test_a_paginator_and_a_waiter_pass_the_same_fence(service, machine):
     for operation in client.meta.service_model.operation_names:
         name = xform_name(operation)
         if (service, operation) not in READ_OPERATIONS and client.can_paginate(name):
-            with pytest.raises(EdgeError):
+            with pytest.raises(ExternalError):
                 list(client.get_paginator(name).paginate())
 
 
@@ -182,7 +182,7 @@ def test_another_account_is_refused(machine):
     with aws_on_loopback() as there:
         there.account = "999999999999"
         machine(there.url)
-        with pytest.raises(EdgeError) as caught:
+        with pytest.raises(ExternalError) as caught:
             aws(AwsIdentity("reader", region=REGION, account=ACCOUNT)).check_account()
     assert caught.value.reason == edge.WRONG_ACCOUNT
     assert not {"999999999999", ACCOUNT} & set(str(caught.value).split())

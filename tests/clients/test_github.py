@@ -9,7 +9,7 @@ import pytest
 from detector.clients.github import GitHub
 from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats import edge_error as edge
-from detector.formats.edge_error import EdgeError
+from detector.formats.edge_error import ExternalError
 from tests.support.github_contract import check_request, description, example
 from tests.support.loopback import AUTHORITY, closed_port, hangs, redirects, says, sends, serving
 from tests.support.snapshots import NOW
@@ -28,8 +28,8 @@ def github(
     )
 
 
-def refusal(behaviour, call=lambda client: client.get("")) -> EdgeError:
-    with serving(behaviour) as server, pytest.raises(EdgeError) as caught:
+def refusal(behaviour, call=lambda client: client.get("")) -> ExternalError:
+    with serving(behaviour) as server, pytest.raises(ExternalError) as caught:
         call(github(server.url))
     assert "sesame" not in str(caught.value)
     return caught.value
@@ -154,7 +154,7 @@ def test_what_may_pass_is_tried_again(status):
 
 
 def test_it_ends_at_its_deadline():
-    with serving(hangs()) as server, pytest.raises(EdgeError) as caught:
+    with serving(hangs()) as server, pytest.raises(ExternalError) as caught:
         github(server.url, seconds=0.4).get("")
     assert caught.value.reason == edge.TIMEOUT
 
@@ -173,7 +173,7 @@ def test_a_download_follows_its_redirect_without_the_token():
 
 
 def test_a_download_never_leaves_tls():
-    with serving(says(b"PK zip")) as plain, serving(redirects(f"{plain.url}/blob"), certificate="good") as server, pytest.raises(EdgeError) as caught:  # fmt: skip
+    with serving(says(b"PK zip")) as plain, serving(redirects(f"{plain.url}/blob"), certificate="good") as server, pytest.raises(ExternalError) as caught:  # fmt: skip
         github(server.url, ca_file=str(AUTHORITY)).fetch_file(ARTIFACT)
     assert caught.value.reason == edge.REDIRECTED
     assert plain.requests == []
@@ -191,11 +191,11 @@ def test_an_artifact_that_is_gone_says_so():
 # ---- the one thing that is sent --------------------------------------------------------------------------------------
 
 
-def sent(*behaviours, pauses: list[float] | None = None) -> tuple[list[bytes], EdgeError | None]:
+def sent(*behaviours, pauses: list[float] | None = None) -> tuple[list[bytes], ExternalError | None]:
     with serving(*behaviours) as server:
         try:
             github(server.url, pauses=pauses).dispatch("aws_ibkr_pt_health", {"source": "x"})
-        except EdgeError as error:
+        except ExternalError as error:
             return server.requests, error
     return server.requests, None
 
@@ -233,7 +233,7 @@ def test_a_dispatch_is_tried_again_after_network_errors_and_5xx_only(behaviour, 
 
 def test_a_dispatch_to_nobody_is_tried_three_times():
     pauses: list[float] = []
-    with pytest.raises(EdgeError) as caught:
+    with pytest.raises(ExternalError) as caught:
         github(f"http://127.0.0.1:{closed_port()}", pauses=pauses).dispatch("x", {})
     assert (caught.value.reason, pauses) == (edge.REFUSED, [0.2, 0.8])
 
@@ -245,7 +245,7 @@ def test_a_dispatch_to_nobody_is_tried_three_times():
 @pytest.mark.parametrize("before", [0, 150, 180, 199])
 def test_a_token_that_github_repeats_is_redacted_before_the_sentence_is_cut(token, before):
     said = f"Bad credentials {'x' * (before - 16)}{token}"
-    with serving(says({"message": said}, 401)) as server, pytest.raises(EdgeError) as caught:
+    with serving(says({"message": said}, 401)) as server, pytest.raises(ExternalError) as caught:
         github(server.url, token=token).get("")
     assert token[:6] not in str(caught.value)
     assert len(str(caught.value)) < 240

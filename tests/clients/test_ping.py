@@ -6,7 +6,7 @@ import pytest
 
 from detector.clients.ping import send_ping
 from detector.clients.wire import Deadline, NetworkPolicy
-from detector.formats.edge_error import EdgeError
+from detector.formats.edge_error import ExternalError
 from tests.support.loopback import closed_port, hangs, redirects, says, serving
 
 
@@ -32,22 +32,22 @@ def test_where_it_is_told(path, well, line):
 
 @pytest.mark.parametrize("status", [302, 400, 404, 500])
 def test_anything_but_a_yes_is_an_error(status):
-    with serving(says(b"no", status)) as switch, pytest.raises(EdgeError, match=str(status)):
+    with serving(says(b"no", status)) as switch, pytest.raises(ExternalError, match=str(status)):
         send_ping(reach(), f"{switch.url}/u", True, "")
 
 
 def test_it_follows_to_no_other_place():
     with serving(says(b"OK")) as other, serving(redirects(other.url)) as switch:
-        with pytest.raises(EdgeError):
+        with pytest.raises(ExternalError):
             send_ping(reach(), f"{switch.url}/u", True, "")
         assert other.requests == []
 
 
 def test_a_switch_that_is_gone_is_an_error():
-    with pytest.raises(EdgeError):
+    with pytest.raises(ExternalError):
         send_ping(reach(), f"http://127.0.0.1:{closed_port()}/u", True, "")
 
 
 def test_a_switch_that_hangs_ends_at_the_deadline():
-    with serving(hangs()) as switch, pytest.raises(EdgeError, match=r"within 0\.2 s"):
+    with serving(hangs()) as switch, pytest.raises(ExternalError, match=r"within 0\.2 s"):
         send_ping(reach(0.2), f"{switch.url}/u", True, "")

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from detector.clients.process import is_installed, run_program
-from detector.formats.edge_error import MISSING, TIMEOUT, EdgeError
+from detector.formats.edge_error import MISSING, TIMEOUT, ExternalError
 
 SECRETS = {
     "GH_TOKEN": "sesame", "GITHUB_TOKEN": "sesame", "CLOUDFLARE_API_TOKEN": "sesame", "AWS_SECRET_ACCESS_KEY": "sesame",
@@ -52,7 +52,7 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path):
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])",
     ]
     began = time.monotonic()
-    with pytest.raises(EdgeError) as caught:
+    with pytest.raises(ExternalError) as caught:
         run_program(words, tmp_path, {}, 0.5)
     assert caught.value.reason == TIMEOUT
     assert time.monotonic() - began < 1.5
@@ -61,7 +61,7 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path):
 
 
 def test_a_program_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(EdgeError) as caught:
+    with pytest.raises(ExternalError) as caught:
         run_program(["no-such-program"], tmp_path, {"PATH": os.environ["PATH"]}, 5)
     assert caught.value.reason == MISSING
 

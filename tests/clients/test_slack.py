@@ -14,7 +14,7 @@ from detector.clients.slack import Slack
 from detector.clients.slack_faults import build_slack_error
 from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats import edge_error as edge
-from detector.formats.edge_error import REASONS, EdgeError
+from detector.formats.edge_error import REASONS, ExternalError
 from tests.support.loopback import closed_port, says, serving, tunnel
 from tests.support.slack_server import HOOK, TOKEN, slack_on_loopback
 
@@ -52,7 +52,7 @@ def test_the_doors_proxy_is_used_for_tls():
 
 
 def test_a_metadata_address_is_never_posted_to():
-    with pytest.raises(EdgeError) as refused:
+    with pytest.raises(ExternalError) as refused:
         slack().send_webhook("http://169.254.169.254/services/x", {"text": "x"})
     assert refused.value.reason == edge.FORBIDDEN
 
@@ -65,7 +65,7 @@ def test_nothing_is_logged_and_no_text_of_an_error_holds_a_secret(caplog, capfd)
             lambda: slack(0.3).send_webhook(f"{server.url}{HOOK}", {"text": "x"}),
             lambda: slack(0.3).send_api_call(f"{server.url}/api/", TOKEN, "chat.postMessage", {"text": "x"}),
         ):
-            with pytest.raises(EdgeError) as refused:
+            with pytest.raises(ExternalError) as refused:
                 ask()
             assert not any(secret in repr(refused.value) for secret in secrets)
     assert not any(secret in caplog.text for secret in secrets)

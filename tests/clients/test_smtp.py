@@ -9,7 +9,7 @@ import pytest
 from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
 from detector.clients.wire import Deadline, NetworkPolicy
 from detector.formats import edge_error as edge
-from detector.formats.edge_error import EdgeError
+from detector.formats.edge_error import ExternalError
 from tests.support.smtp_server import mail_on_loopback, speaking
 
 ANN = Envelope("detector@example.org", "ann@example.com")
@@ -21,8 +21,8 @@ def post(port: int, seconds: float = 3) -> SmtpClient:
     return SmtpClient(NetworkPolicy(Deadline(seconds)), SmtpServer("127.0.0.1", port, "none"))
 
 
-def failing(port: int, seconds: float = 0.5) -> EdgeError:
-    with pytest.raises(EdgeError) as failed:
+def failing(port: int, seconds: float = 0.5) -> ExternalError:
+    with pytest.raises(ExternalError) as failed:
         post(port, seconds).send(ANN, MAIL)
     return failed.value
 

@@ -13,7 +13,7 @@ import pytest
 
 from detector.clients.sqlite import MAX_HOLD_SEC, open_store
 from detector.formats import edge_error as edge
-from detector.formats.edge_error import EdgeError
+from detector.formats.edge_error import ExternalError
 from tests.support.store_writer import (
     ENDS,
     HAMMERS,
@@ -55,7 +55,7 @@ def quantities(path, seconds=5.0):
 
 
 def fault(path, seconds=5.0):
-    with pytest.raises(EdgeError) as caught:
+    with pytest.raises(ExternalError) as caught:
         quantities(path, seconds)
     return caught.value
 
@@ -121,7 +121,7 @@ def test_a_reader_that_dawdles_lets_the_writer_go_on(mode, store):
     wrote(store, mode=mode)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
     began = time.monotonic()
-    with pytest.raises(EdgeError) as caught, open_store(str(store), 0.3) as connection:
+    with pytest.raises(ExternalError) as caught, open_store(str(store), 0.3) as connection:
         connection.execute(endless).fetchone()
     assert (caught.value.reason, time.monotonic() - began < 2) == (edge.TIMEOUT, True)
 
@@ -180,7 +180,7 @@ def test_a_writer_that_comes_while_it_lies_at_rest_is_noticed(store):
             connection.execute("SELECT * FROM trades").fetchall()
             wrote(store, "c.execute('update trades set contracts = 8'); told(ready=True)")
 
-    with pytest.raises(EdgeError) as caught:
+    with pytest.raises(ExternalError) as caught:
         meanwhile()
     assert (caught.value.reason, caught.value.permanent) == (edge.LOCKED, False)
     assert {count for count, _ in quantities(store)} == {0, 8}
@@ -300,7 +300,7 @@ def test_nothing_but_reading_is_allowed(statement, store, monkeypatch):
     monkeypatch.chdir(store.parent)
     wrote(store)
     before = lies(store)
-    with pytest.raises(EdgeError), open_store(store.name, 5) as connection:
+    with pytest.raises(ExternalError), open_store(store.name, 5) as connection:
         connection.execute(statement)
     assert lies(store) == before
 

@@ -15,7 +15,7 @@ import pytest
 from detector.clients.web import MAX_BYTES, Page, HttpClient, send_request, parse_origin
 from detector.clients.wire import Deadline, NetworkPolicy, is_forbidden_address
 from detector.formats import edge_error as edge
-from detector.formats.edge_error import EdgeError
+from detector.formats.edge_error import ExternalError
 from tests.support.loopback import (
     AUTHORITY,
     bomb,
@@ -43,10 +43,10 @@ def web(seconds: float = LIMIT, **more) -> HttpClient:
     return HttpClient(NetworkPolicy(Deadline(seconds), **reach), lambda: NOW, **more)
 
 
-def failing(url: str, seconds: float = LIMIT, **more) -> EdgeError:
+def failing(url: str, seconds: float = LIMIT, **more) -> ExternalError:
     """The error of a page that cannot be read, within its deadline."""
     began = time.monotonic()
-    with pytest.raises(EdgeError) as caught:
+    with pytest.raises(ExternalError) as caught:
         web(seconds, **more).get(url)
     assert time.monotonic() - began < seconds + 0.4
     return caught.value
@@ -381,7 +381,7 @@ def test_the_next_address_of_a_name_is_tried():
 def test_nothing_but_get_leaves(method):
     import httpx
 
-    with serving(OK) as server, pytest.raises(EdgeError) as caught:
+    with serving(OK) as server, pytest.raises(ExternalError) as caught:
         send_request(NetworkPolicy(Deadline(1)), httpx.Request(method, server.url))
     assert caught.value.reason == edge.FORBIDDEN
     assert server.requests == []

@@ -14,7 +14,7 @@ from detector.collectors._parallel import collect_in_parallel
 from detector.collectors._source import Answer, ConfiguredSource
 from detector.collectors._walk import list_collectors, list_configured_sources, list_unused_source_options
 from detector.domain.snapshot import SECTIONS
-from detector.formats.edge_error import REASONS, EdgeError
+from detector.formats.edge_error import REASONS, ExternalError
 from detector.settings import STATUS_URL
 from tests.support.snapshots import NOW, ROOT, settings_of
 
@@ -109,7 +109,7 @@ def test_a_collector_that_breaks_is_a_failed_source(error):
 
 def test_what_a_failure_says_is_one_redacted_line_of_bounded_length():
     said = "no\x1b[31m way\nfor U1234567 with sesame-sesame " + "x" * 999
-    found, _ = run([source("s", raises(EdgeError(said, reason="denied")))], STATUS_TOKEN="sesame-sesame")
+    found, _ = run([source("s", raises(ExternalError(said, reason="denied")))], STATUS_TOKEN="sesame-sesame")
     detail = found["s"].detail
     assert detail.startswith("no [31m way for live-1 with [redacted] xxx")
     assert len(detail) == 300
@@ -117,7 +117,7 @@ def test_what_a_failure_says_is_one_redacted_line_of_bounded_length():
 
 def test_an_entry_is_what_the_contract_says():
     found, _ = run(
-        [source("a", sleeps(0)), source("b", raises(EdgeError("it is not there", reason="missing")))]
+        [source("a", sleeps(0)), source("b", raises(ExternalError("it is not there", reason="missing")))]
     )
     ok, failed = found["a"].entry, found["b"].entry
     assert ok == {"state": "ok", "as_of": "2026-06-02T15:00:00Z", "elapsed_ms": ok["elapsed_ms"]}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.checksum import checksum_of
+from detector.formats.checksum import compute_checksum
 from tests.support.command_output import Told, epilog_example, told
 from tests.support.deliveries import QUICK
 from tests.support.loopback import says
@@ -39,7 +39,7 @@ def notify(path: Path, slack: Slack | None, *words: str, **more: str) -> Told:
 
 def held(path: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(path.read_text())
-    assert document["checksum"] == checksum_of(document)
+    assert document["checksum"] == compute_checksum(document)
     return document
 
 
@@ -189,7 +189,7 @@ def test_what_is_no_artifact_is_refused_and_left_alone(tmp_path, content, said):
 def test_a_part_that_is_not_of_its_kind_is_refused(artifact):
     document = held(artifact)
     document["coverage"] = ["?"]
-    document["checksum"] = checksum_of(document)
+    document["checksum"] = compute_checksum(document)
     artifact.write_text(json.dumps(document))
     with slack_on_loopback() as slack:
         ran = notify(artifact, slack)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from detector.cli import main
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from tests.support.snapshots import NOW, ROOT, healthy, later
 
 COUNTS = [0, 2, 2, 3, 0, 0, 0]
@@ -17,7 +17,7 @@ COUNTS = [0, 2, 2, 3, 0, 0, 0]
 def history(folder: Path, name: str = "history.ndjson") -> Path:
     path = folder / name
     lines = [
-        json.dumps(later(patched(healthy(), {"status_v3": {"pending_orders": count}}), 600 * number))
+        json.dumps(later(apply_patch(healthy(), {"status_v3": {"pending_orders": count}}), 600 * number))
         for number, count in enumerate(COUNTS)
     ]
     path.write_text("\n".join(lines) + "\n")

@@ -299,10 +299,10 @@ def test_without_a_place_nothing_is_remembered_and_that_is_said(snapshot):
 
 
 def test_a_second_run_does_not_look_while_the_first_one_holds_the_folder(slack, switch, snapshot, tmp_path):
-    from detector.storage.state_dir import Folder
+    from detector.storage.state_dir import StateDir
 
     environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u", AEGIS_PT_COLLECT_TIMEOUT_SEC="0.1")
-    with Folder(tmp_path / "s").locked(0):
+    with StateDir(tmp_path / "s").lock(0):
         done = answer(
             "run", "--state", str(tmp_path / "s"), "--snapshot", snapshot(0, **FIRING), environ=environ
         )

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.formats.redaction import _SUSPECT, ACCOUNT, _has_nothing, account_kind, redacted, redacted_text
+from detector.formats.redaction import _SUSPECT, ACCOUNT, _has_nothing, get_account_kind, redact, redact_text
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
 GITHUB = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
@@ -41,8 +41,8 @@ SLACK_HOOK = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXX
 )
 def test_an_account_becomes_an_alias_of_its_kind(account, alias):
     for text in ("{}", "acct_{}", "({})", "Account: {}.", "x{{{}}}", "{}/{}"):
-        assert redacted(text.format(account, account)) == text.format(alias, alias)
-    assert account_kind(alias) == alias.partition("-")[0]
+        assert redact(text.format(account, account)) == text.format(alias, alias)
+    assert get_account_kind(alias) == alias.partition("-")[0]
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_an_account_becomes_an_alias_of_its_kind(account, alias):
     ],
 )
 def test_what_is_none_is_left_alone(text):
-    assert redacted({"x": [text]}) == {"x": [text]}
+    assert redact({"x": [text]}) == {"x": [text]}
 
 
 def test_aliases_are_numbered_by_kind_in_the_order_of_the_ids():
     document = {"b": "U2222222 and DU9999999", "a": ["u1111111", "DU3333333"], "U2222222": "u2222222"}
-    assert redacted(document) == {
+    assert redact(document) == {
         "b": "live-2 and paper-2",
         "a": ["live-1", "paper-1"],
         "live-2": "live-2",
@@ -80,19 +80,19 @@ def test_aliases_are_numbered_by_kind_in_the_order_of_the_ids():
 
 
 def test_the_order_of_the_document_does_not_change_an_alias():
-    first = redacted({"a": "U2222222", "b": "U1111111"})
-    second = redacted({"b": "U1111111", "a": "U2222222"})
+    first = redact({"a": "U2222222", "b": "U1111111"})
+    second = redact({"b": "U1111111", "a": "U2222222"})
     assert first == second == {"a": "live-2", "b": "live-1"}
 
 
 @pytest.mark.parametrize("text", ["paper-1", "live-12"])
 def test_the_kind_can_be_read_off_an_alias(text):
-    assert account_kind(text) in ("paper", "live")
+    assert get_account_kind(text) in ("paper", "live")
 
 
 @pytest.mark.parametrize("text", ["DU1234567", "paperless", "", "demo-1"])
 def test_and_off_nothing_else(text):
-    assert account_kind(text) is None
+    assert get_account_kind(text) is None
 
 
 # ---- secrets --------------------------------------------------------------------------------------------------------
@@ -169,9 +169,9 @@ def test_and_off_nothing_else(text):
     ],
 )
 def test_a_secret_becomes_a_word(text, shown):
-    assert redacted_text(text) == shown
-    assert redacted({text: 1, "k": [text]}) == {shown: 1, "k": [shown]}
-    assert redacted(shown) == shown
+    assert redact_text(text) == shown
+    assert redact({text: 1, "k": [text]}) == {shown: 1, "k": [shown]}
+    assert redact(shown) == shown
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_secret_becomes_a_word(text, shown):
     ],
 )
 def test_what_is_no_secret_is_left_alone(text):
-    assert redacted_text(text) == text
+    assert redact_text(text) == text
 
 
 @pytest.mark.parametrize(
@@ -229,32 +229,32 @@ def test_what_is_no_secret_is_left_alone(text):
     ],
 )
 def test_a_key_can_say_that_its_value_is_secret(value, shown):
-    assert redacted(value) == shown
-    assert redacted(shown) == shown
+    assert redact(value) == shown
+    assert redact(shown) == shown
 
 
 def test_a_key_beside_a_secret_one_keeps_its_value():
-    assert redacted({"password": "x", "pending_orders": 3, "mode": "paper"})["mode"] == "paper"
+    assert redact({"password": "x", "pending_orders": 3, "mode": "paper"})["mode"] == "paper"
 
 
 def test_a_secret_of_a_setting_is_hidden_wherever_it_stands():
     document = {"hunter2": ["a hunter2 b", {"c": "hunter"}]}
-    assert redacted(document, secrets=["hunter2"]) == {"[redacted]": ["a [redacted] b", {"c": "hunter"}]}
+    assert redact(document, secrets=["hunter2"]) == {"[redacted]": ["a [redacted] b", {"c": "hunter"}]}
 
 
 @pytest.mark.parametrize(("secret", "shown"), [("", "abcd"), ("abc", "abcd"), ("abcd", "[redacted]")])
 def test_what_is_too_short_for_a_secret_hides_nothing(secret, shown):
-    assert redacted("abcd", secrets=[secret]) == shown
+    assert redact("abcd", secrets=[secret]) == shown
 
 
 def test_what_is_not_text_is_the_same_afterwards():
     document: dict[str, Any] = {"a": [1, 1.5, True, None, {"b": []}], "c": "U1234567"}
-    assert redacted(document)["a"] == document["a"]
+    assert redact(document)["a"] == document["a"]
 
 
 def test_a_document_without_anything_to_hide_is_not_even_copied():
     document = {"a": ["plain"]}
-    assert redacted(document) is document
+    assert redact(document) is document
 
 
 @pytest.mark.timeout(15)
@@ -276,7 +276,7 @@ def test_a_document_without_anything_to_hide_is_not_even_copied():
     ],
 )
 def test_no_text_keeps_it_busy(text):
-    redacted(text)
+    redact(text)
 
 
 # ---- properties -----------------------------------------------------------------------------------------------------
@@ -299,14 +299,14 @@ DOCUMENTS = st.recursive(
 
 @given(document=DOCUMENTS)
 def test_redacting_twice_is_redacting_once(document: Any):
-    once = redacted(document)
-    assert redacted(once) == once
-    assert redacted(json.loads(json.dumps(once))) == once
+    once = redact(document)
+    assert redact(once) == once
+    assert redact(json.loads(json.dumps(once))) == once
 
 
 @given(text=TEXTS)
 def test_no_account_and_no_token_is_left(text):
-    shown = redacted_text(text)
+    shown = redact_text(text)
     assert "264991" not in shown or "264991" not in text.replace("DUN264991", " ")
     for secret in (GITHUB, JWT, SLACK_HOOK, "AKIAIOSFODNN7EXAMPLE"):
         if f" {secret} " in f" {text} ":
@@ -320,7 +320,7 @@ def test_the_same_document_gives_the_same_aliases_in_any_order_of_keys(document:
             return {key: turned(item) for key, item in reversed(value.items())}
         return [turned(item) for item in value] if isinstance(value, list) else value
 
-    mine, other = redacted(document), redacted(turned(document))
+    mine, other = redact(document), redact(turned(document))
     assert json.dumps(mine, sort_keys=True) == json.dumps(other, sort_keys=True) or _keys_met(mine, document)
 
 
@@ -338,7 +338,7 @@ def test_an_alias_always_keeps_the_kind_of_its_account(before, digits, paper):
     account = f"{'DU' if paper else 'U'}{digits}"
     if before[-1:].isalnum():
         return
-    shown = redacted_text(before + account)
+    shown = redact_text(before + account)
     assert shown == f"{before}{'paper' if paper else 'live'}-1"
 
 

@@ -13,13 +13,13 @@ from detector.formats.strict_json import (
     MAX_BYTES,
     MAX_DEPTH,
     DocumentError,
-    canonical,
-    clean,
-    clipped,
-    kind_of,
-    one_line,
-    parse,
-    pretty,
+    format_canonical,
+    replace_surrogates,
+    redact_excerpt,
+    describe_kind,
+    to_one_line,
+    parse_document,
+    format_document,
 )
 
 SECRETS = ("hunter2", "s3cr3tpass", "AKIAIOSFODNN7EXAMPLE", "123456789012", "DU1234567", "ann@example.com")
@@ -38,7 +38,7 @@ OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
 def refusal(data: bytes | str, **more: int) -> str:
     """What the refusal of a document says."""
     with pytest.raises(DocumentError) as caught:
-        parse(data.encode() if isinstance(data, str) else data, **more)
+        parse_document(data.encode() if isinstance(data, str) else data, **more)
     return str(caught.value)
 
 
@@ -88,7 +88,7 @@ def nested(depth: int, opening: str = "[") -> str:
     ],
 )
 def test_a_document_is_read(data, value):
-    assert parse(data) == value
+    assert parse_document(data) == value
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'], ids=["arrays", "objects"])
@@ -106,7 +106,7 @@ def test_a_document_is_read(data, value):
 def test_nesting_is_taken_to_64_the_root_being_1(depth, taken, opening):
     text = nested(depth, opening)
     if taken:
-        assert isinstance(parse(text.encode()), dict)
+        assert isinstance(parse_document(text.encode()), dict)
     else:
         assert refusal(text) == "the document is nested over 64 deep"
 
@@ -125,7 +125,7 @@ def test_nesting_without_an_end_is_refused_like_any_other(what):
 def test_bytes_are_counted_as_they_arrive():
     assert MAX_BYTES == 16 * 1024 * 1024
     for most, data in ((2, b"{}"), (5, b"\xef\xbb\xbf{}"), (10, '{"a":"é"}'.encode())):
-        assert isinstance(parse(data, most=most), dict)
+        assert isinstance(parse_document(data, max_bytes=most), dict)
         assert refusal(data, most=most - 1).startswith("the document is over ")
 
 
@@ -134,7 +134,7 @@ def test_16_mib_are_taken_and_a_byte_more_is_not(more, taken):
     data = b'{"a": "' + b"x" * (MAX_BYTES - 9 + more) + b'"}'
     assert len(data) == MAX_BYTES + more
     if taken:
-        assert len(parse(data)["a"]) == MAX_BYTES - 9 + more
+        assert len(parse_document(data)["a"]) == MAX_BYTES - 9 + more
     else:
         assert refusal(data) == "the document is over 16 MiB"
 
@@ -355,23 +355,23 @@ def test_a_number_of_a_million_digits_is_refused_in_little_time():
     ],
 )
 def test_a_kind_is_named_in_the_words_of_json(value, kind):
-    assert kind_of(value) == kind
+    assert describe_kind(value) == kind
 
 
 def test_pretty_is_what_the_runbook_shows():
-    assert pretty({"events": [], "new_events": []}) == '{\n  "events": [],\n  "new_events": []\n}\n'
-    assert pretty({"b": "é", "a": 1}) == '{\n  "b": "é",\n  "a": 1\n}\n'
+    assert format_document({"events": [], "new_events": []}) == '{\n  "events": [],\n  "new_events": []\n}\n'
+    assert format_document({"b": "é", "a": 1}) == '{\n  "b": "é",\n  "a": 1\n}\n'
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-@pytest.mark.parametrize("write", [pretty, canonical])
+@pytest.mark.parametrize("write", [format_document, format_canonical])
 def test_no_number_that_json_does_not_know_is_ever_written(write, number):
     with pytest.raises(ValueError, match="JSON"):
         write({"a": number})
 
 
 def test_the_canonical_text_does_not_depend_on_the_order_of_keys():
-    assert canonical({"b": [1, {"d": 1, "c": "é"}], "a": 2}) == '{"a":2,"b":[1,{"c":"\\u00e9","d":1}]}'
+    assert format_canonical({"b": [1, {"d": 1, "c": "é"}], "a": 2}) == '{"a":2,"b":[1,{"c":"\\u00e9","d":1}]}'
 
 
 @pytest.mark.parametrize(
@@ -380,11 +380,11 @@ def test_the_canonical_text_does_not_depend_on_the_order_of_keys():
     ids=["below", "at", "above"],
 )
 def test_what_a_message_shows_is_cut_at_80_letters(length, shown):
-    assert clipped("x" * length) == shown
+    assert redact_excerpt("x" * length) == shown
 
 
 def test_a_secret_is_hidden_before_the_cut_that_would_disguise_it():
-    assert "arn:aws:iam::123456789" not in clipped("x" * 55 + " arn:aws:iam::123456789012:role/deploy")
+    assert "arn:aws:iam::123456789" not in redact_excerpt("x" * 55 + " arn:aws:iam::123456789012:role/deploy")
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def test_a_secret_is_hidden_before_the_cut_that_would_disguise_it():
     ],
 )
 def test_one_line_moves_no_cursor(text, line):
-    assert one_line(text) == line
+    assert to_one_line(text) == line
 
 
 # ---- properties -----------------------------------------------------------------------------------------------------
@@ -413,19 +413,19 @@ def test_one_line_moves_no_cursor(text, line):
 def test_any_bytes_are_an_object_or_one_line_of_refusal(data):
     read, said = None, ""
     try:
-        read = parse(data)
+        read = parse_document(data)
     except DocumentError as error:
         said = str(error)
     assert said.isprintable()
     assert isinstance(read, dict) is (said == "")
-    pretty(read).encode("utf-8")
+    format_document(read).encode("utf-8")
 
 
 @given(value=OBJECTS)
 def test_what_was_written_is_read_again(value: dict[str, Any]):
     value = json.loads(json.dumps(value))
-    for write in (pretty, canonical):
-        assert parse(write(value).encode()) == value
+    for write in (format_document, format_canonical):
+        assert parse_document(write(value).encode()) == value
 
 
 @given(value=OBJECTS, extra=st.binary(min_size=1, max_size=4))
@@ -434,11 +434,11 @@ def test_text_behind_a_document_is_never_swallowed(value, extra):
     if extra.strip(b" \t\r\n"):
         refusal(data)
     else:
-        assert parse(data) == value
+        assert parse_document(data) == value
 
 
 @given(text=st.text(alphabet=st.characters(), max_size=20))
 def test_clean_text_can_always_be_encoded_and_is_left_alone_where_it_could(text):
-    assert clean(text).encode("utf-8")[:0] == b""
+    assert replace_surrogates(text).encode("utf-8")[:0] == b""
     if not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):
-        assert clean(text) == text
+        assert replace_surrogates(text) == text

@@ -14,10 +14,10 @@ from detector.formats.times import (
     TimeError,
     parse_epoch,
     parse_rfc3339,
-    seconds_between,
-    span,
-    text_of,
-    whole,
+    compute_seconds,
+    format_duration,
+    format_time,
+    normalize_number,
 )
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
@@ -167,13 +167,13 @@ def test_what_is_no_epoch_is_refused(number):
     ],
 )
 def test_a_time_has_one_text(moment, text):
-    assert text_of(moment) == text
+    assert format_time(moment) == text
 
 
 def test_seconds_between_are_never_less_than_none():
-    assert seconds_between(NOW, NOW + timedelta(seconds=1.5)) == 1.5
-    assert seconds_between(NOW, NOW) == 0.0
-    assert seconds_between(NOW + timedelta(seconds=1), NOW) == 0.0
+    assert compute_seconds(NOW, NOW + timedelta(seconds=1.5)) == 1.5
+    assert compute_seconds(NOW, NOW) == 0.0
+    assert compute_seconds(NOW + timedelta(seconds=1), NOW) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_seconds_between_are_never_less_than_none():
     [(300.0, "300"), (300, "300"), (300.25, "300.25"), (0.1234567, "0.123"), (-2.0, "-2")],
 )
 def test_a_whole_number_is_shown_without_its_point(number, shown):
-    assert str(whole(number)) == shown
+    assert str(normalize_number(number)) == shown
 
 
 @pytest.mark.parametrize(
@@ -203,13 +203,13 @@ def test_a_whole_number_is_shown_without_its_point(number, shown):
     ],
 )
 def test_a_span_reads_well(seconds, text):
-    assert span(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @given(moment=MOMENTS, offset=OFFSETS)
 def test_times_come_back_as_they_were_whatever_zone_wrote_them(moment, offset):
-    assert parse_rfc3339(text_of(moment)) == moment
-    assert parse_rfc3339(text_of(moment.astimezone(offset))) == moment
+    assert parse_rfc3339(format_time(moment)) == moment
+    assert parse_rfc3339(format_time(moment.astimezone(offset))) == moment
     assert parse_rfc3339(moment.astimezone(offset).isoformat()) == moment
 
 
@@ -231,4 +231,4 @@ def test_any_text_is_a_time_in_utc_or_refused(text):
     except TimeError:
         return
     assert moment.utcoffset() == timedelta()
-    assert parse_rfc3339(text_of(moment)) == moment
+    assert parse_rfc3339(format_time(moment)) == moment

@@ -274,9 +274,9 @@ def test_what_is_remembered_is_small_however_much_was_said():
         for number in range(500)
     ]
     report = seen(lines, settings=settings_of({"SEVERE_LOG_CRITICAL": "1000000"}))
-    from detector.formats.serialize import plain
+    from detector.formats.serialize import to_json
 
-    assert len(json.dumps(plain(report.carried.logs))) < 48 * 1024
+    assert len(json.dumps(to_json(report.carried.logs))) < 48 * 1024
 
 
 def test_a_memory_of_a_clock_that_ran_ahead_has_no_time_in_the_future():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from detector.render.lines import format_decision, render_resolved, format_in_zones
 from tests.support.snapshots import evaluated, healthy, healthy_at, remembered
 
@@ -39,33 +39,33 @@ def test_a_broker_and_stores_that_agree_were_checked(section):
 
 
 def test_a_section_of_which_a_part_is_read_is_not_called_unread():
-    document = patched(healthy(), {"gateway": {"port": 4002}})
+    document = apply_patch(healthy(), {"gateway": {"port": 4002}})
     assert "not read by this version: gateway (but its port);" in line(document)
 
 
 def test_what_was_not_seen_is_named():
-    said = line(patched(healthy(), {"ecs": None, "containers": None}))
+    said = line(apply_patch(healthy(), {"ecs": None, "containers": None}))
     assert "8 of 11 golden signals seen (not seen: runtime primary, gateway, standby guard)" in said
 
 
 def test_an_escalation_ends_with_the_need_for_approval():
-    said = line(patched(healthy(), {"status_v3": {"stuck_exits": 1, "pending_exits": 1}}))
+    said = line(apply_patch(healthy(), {"status_v3": {"stuck_exits": 1, "pending_exits": 1}}))
     assert said.startswith("escalate: 2 events; 11 of 11")
     assert "; Stopping or scaling the runtime needs explicit approval; 2026" in said
 
 
 def test_held_events_are_counted():
-    memory = remembered(evaluated(patched(healthy(), {"status_v3": {"pending_orders": 2}})))
+    memory = remembered(evaluated(apply_patch(healthy(), {"status_v3": {"pending_orders": 2}})))
     report = evaluated(healthy_at("2026-06-02T15:05:00Z", {"status_v3": {"pending_orders": None}}), memory)
     assert format_decision(report, ZONES).startswith("notify: 1 event (1 held); ")
 
 
 def test_sections_without_a_reader_are_named():
-    assert "not read by this version: power" in line(patched(healthy(), {"power": {"status": "OL"}}))
+    assert "not read by this version: power" in line(apply_patch(healthy(), {"power": {"status": "OL"}}))
 
 
 def test_an_end_is_said_with_its_duration():
-    memory = remembered(evaluated(patched(healthy(), {"status_v3": {"pending_orders": 2}})))
+    memory = remembered(evaluated(apply_patch(healthy(), {"status_v3": {"pending_orders": 2}})))
     memory = remembered(evaluated(healthy_at("2026-06-02T15:05:00Z"), memory))
     said = list(render_resolved(evaluated(healthy_at("2026-06-02T15:10:00Z"), memory)))
     good = "Resolved after 5 min, good again since 2026-06-02T15:05:00Z"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from tests.support.snapshots import Fixture, evaluated, given, healthy, healthy_at, named, owed, remembered
 
 
@@ -58,8 +58,8 @@ def test_the_broker_link_in_the_quiet_window(moment, fires):
 
 def test_a_link_that_is_down_with_positions_escalates_at_once():
     facts = status(broker_connected=False, open_positions=None, open_position_count=1)
-    assert evaluated(patched(healthy(), facts)).decision.action == "escalate"
-    assert evaluated(patched(healthy(), status(broker_connected=False))).decision.action == "notify"
+    assert evaluated(apply_patch(healthy(), facts)).decision.action == "escalate"
+    assert evaluated(apply_patch(healthy(), status(broker_connected=False))).decision.action == "notify"
 
 
 DATA = ["warning market_data_10197"]
@@ -107,7 +107,7 @@ def test_10197(moment, count, more, expected):
 
 def test_10197_with_a_stale_heartbeat_names_the_harm():
     facts = status(heartbeat_at="2026-06-02T14:50:00Z", market_data_10197_recent=1)
-    report = evaluated(patched(healthy(), facts))
+    report = evaluated(apply_patch(healthy(), facts))
     summary = next(event.summary for event in report.events if event.type == "market_data_10197")
     assert summary == "1 recent 10197 notice together with heartbeat_stale."
 
@@ -117,7 +117,7 @@ def degraded(minutes: list[int], moment: str = "14:") -> list[list[str]]:
     for minute in minutes:
         clock = f"2026-06-02T{moment}{minute:02}:00Z"
         facts = {"heartbeat_at": clock, "market_data_status": "degraded"}
-        report = evaluated(patched(healthy(), {"taken_at": clock, **status(**facts)}), memory)
+        report = evaluated(apply_patch(healthy(), {"taken_at": clock, **status(**facts)}), memory)
         memory = remembered(report)
         seen.append(named(report))
     return seen
@@ -145,7 +145,7 @@ def test_a_failed_source_warns_and_says_whose_failure_it_is():
     failed = {
         "sources": {"ecs": {"state": "failed", "reason": "profile", "detail": "no AWS profile teriyaki"}}
     }
-    report = evaluated(patched(healthy(), {**failed, "ecs": None}))
+    report = evaluated(apply_patch(healthy(), {**failed, "ecs": None}))
     assert named(report) == ["warning source_unavailable:ecs"]
     assert report.events[0].summary == (
         "Source ecs could not be read: the monitor's environment (no AWS profile teriyaki), not AWS."
@@ -159,8 +159,8 @@ DARK = {
 
 
 def test_the_only_source_of_the_heartbeat_is_critical_at_the_second_observation():
-    first = evaluated(patched(healthy(), DARK))
-    second = evaluated(patched(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **DARK}), remembered(first))
+    first = evaluated(apply_patch(healthy(), DARK))
+    second = evaluated(apply_patch(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **DARK}), remembered(first))
     assert "warning source_unavailable:status_v3" in named(first)
     assert "critical source_unavailable:status_v3" in named(second)
 
@@ -169,17 +169,17 @@ def test_it_stays_a_warning_after_the_close():
     memory = None
     report = evaluated(healthy())
     for clock in ("20:30", "20:40"):
-        report = evaluated(patched(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", **DARK}), memory)
+        report = evaluated(apply_patch(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", **DARK}), memory)
         memory = remembered(report)
     assert named(report) == ["warning source_unavailable:status_v3"]
 
 
 def test_it_stays_a_warning_while_the_other_payload_carries_the_facts():
     other = {"bot_status": healthy()["status_v3"]}
-    first = evaluated(patched(healthy(), {**DARK, **other}))
+    first = evaluated(apply_patch(healthy(), {**DARK, **other}))
     moved = {**other["bot_status"], "heartbeat_at": "2026-06-02T15:05:00Z"}
     second = evaluated(
-        patched(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **DARK, "bot_status": moved}),
+        apply_patch(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **DARK, "bot_status": moved}),
         remembered(first),
     )
     assert named(second) == ["warning source_unavailable:status_v3"]
@@ -188,7 +188,7 @@ def test_it_stays_a_warning_while_the_other_payload_carries_the_facts():
 def test_a_source_that_is_switched_off_is_retired_and_told_once():
     failed = {"sources": {"bot_status": {"state": "failed"}}}
     off = {"sources": {"bot_status": {"state": "off"}}}
-    memory = remembered(evaluated(patched(healthy(), failed)))
+    memory = remembered(evaluated(apply_patch(healthy(), failed)))
     first = evaluated(healthy_at("2026-06-02T15:05:00Z", off), memory)
     second = evaluated(healthy_at("2026-06-02T15:10:00Z", off), remembered(first))
     assert (named(first), owed(first), owed(second)) == ([], ["retired source_unavailable:bot_status"], [])
@@ -272,13 +272,13 @@ def test_a_gap_in_the_watch(before, now, positions, expected):
             "open_positions": None,
             "open_position_count": positions,
         }
-        return patched(healthy(), {"taken_at": f"2026-06-02T{clock}Z", **status(**facts)})
+        return apply_patch(healthy(), {"taken_at": f"2026-06-02T{clock}Z", **status(**facts)})
 
     assert named(evaluated(snapshot(now), remembered(evaluated(snapshot(before))))) == expected
 
 
 def test_a_lost_memory_tells_everything_active_again_at_once():
-    document = patched(healthy(), status(pending_orders=2, stuck_exits=1, pending_exits=1))
+    document = apply_patch(healthy(), status(pending_orders=2, stuck_exits=1, pending_exits=1))
     report = evaluated({**document, "previous": {"schema_version": 99, "events": []}})
     assert owed(report) == [
         "new stuck_exits",
@@ -290,7 +290,7 @@ def test_a_lost_memory_tells_everything_active_again_at_once():
 
 
 def dark_at(clock: str) -> dict[str, Any]:
-    return patched(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", "status_v3": None})
+    return apply_patch(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", "status_v3": None})
 
 
 def seen_at(clock: str, positions: int | None) -> dict[str, Any]:
@@ -299,7 +299,7 @@ def seen_at(clock: str, positions: int | None) -> dict[str, Any]:
         "open_positions": None,
         "open_position_count": positions,
     }
-    return patched(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", **status(**facts)})
+    return apply_patch(healthy(), {"taken_at": f"2026-06-02T{clock}:00Z", **status(**facts)})
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import patched
-from detector.formats.redaction import redacted
+from detector.formats.merge_patch import apply_patch
+from detector.formats.redaction import redact
 from tests.support.snapshots import (
     evaluated,
     given,
@@ -49,7 +49,7 @@ def truth(held: list[dict[str, Any]], at_broker: list[dict[str, Any]], **more: A
 
 
 def first(patch: dict[str, Any], type_: str) -> Any:
-    report = evaluated(patched(healthy(), patch))
+    report = evaluated(apply_patch(healthy(), patch))
     return next(event for event in report.events if event.type == type_)
 
 
@@ -128,7 +128,7 @@ def test_an_order_in_flight_makes_a_first_difference_a_warning(held, at_broker, 
     )
     mine, theirs = (working, []) if where == "the runtime's list" else ([], working)
     patch = {"status_v3": internal(*held, orders=mine), "broker": broker(*at_broker, open_orders=theirs)}
-    before = evaluated(patched(healthy(), patch))
+    before = evaluated(apply_patch(healthy(), patch))
     assert f"{expected} open_positions_drift:{NAME}" in named(before)
     again = evaluated(healthy_at("2026-06-02T15:10:00Z", patch), remembered(before))
     assert f"critical open_positions_drift:{NAME}" in named(again)
@@ -176,7 +176,7 @@ def test_a_row_that_cannot_be_read_leaves_the_rest_undecided():
     assert truth([row(39)], [nameless]) == []
     assert truth([row(39)], [{"quantity": 0}]) == [f"critical open_positions_drift:{NAME}"]
     assert truth([row(39)], [row(None)]) == []
-    report = evaluated(patched(healthy(), {"status_v3": internal(row(39)), "broker": broker(row("many"))}))
+    report = evaluated(apply_patch(healthy(), {"status_v3": internal(row(39)), "broker": broker(row("many"))}))
     assert named(report) == ["warning reading_invalid:broker.positions.quantity"]
 
 
@@ -272,7 +272,7 @@ def test_the_summary_says_how_they_differ(held, at_broker, words):
 def test_a_difference_that_may_be_lag_escalates_once_it_is_critical():
     working = [{"order_id": 7, **CALL, "side": "BUY", "kind": "entry", "quantity": 19, "status": "Submitted"}]
     patch = {"status_v3": internal(row(39), orders=working), "broker": broker(row(20))}
-    now = evaluated(patched(healthy(), patch))
+    now = evaluated(apply_patch(healthy(), patch))
     assert (now.decision.action, owed(now)) == ("notify", [f"new open_positions_drift:{NAME}"])
     later_look = evaluated(healthy_at("2026-06-02T15:10:00Z", patch), remembered(now))
     assert (later_look.decision.action, owed(later_look)) == (
@@ -323,7 +323,7 @@ def test_drift_makes_an_import_and_an_unknown_pnl_critical():
 
 def test_a_repair_that_is_undone_is_told_again_even_after_one_good_look():
     patch = {"status_v3": internal(row(39)), "broker": broker()}
-    memory = remembered(evaluated(patched(healthy(), patch)))
+    memory = remembered(evaluated(apply_patch(healthy(), patch)))
     good = evaluated(
         healthy_at("2026-06-02T15:01:00Z", {"status_v3": internal(), "broker": broker()}), memory
     )
@@ -645,7 +645,7 @@ def test_the_trades_that_are_remembered_are_bounded_and_the_newest():
 def test_a_start_without_a_reconciliation(started, reconciled, blocked, fires):
     at = {name: f"2026-06-02T{text}Z" for name, text in (("s", started), ("r", reconciled)) if text}
     facts = {"engine_started_at": at.get("s"), "entry_blocking_reconcile_pending": blocked}
-    document = patched(healthy(), {"status_v3": facts})
+    document = apply_patch(healthy(), {"status_v3": facts})
     document["status_v3"]["last_reconcile_at"] = at.get("r")
     found = [event for event in named(evaluated(document)) if "startup" in event]
     assert found == (["critical startup_reconcile_missing"] if fires else [])
@@ -660,7 +660,7 @@ def test_a_start_without_a_reconciliation(started, reconciled, blocked, fires):
     ids=["never", "before"],
 )
 def test_a_start_says_when_it_last_reconciled(last, words):
-    document = patched(healthy(), {"status_v3": {"engine_started_at": "2026-06-02T14:50:00Z"}})
+    document = apply_patch(healthy(), {"status_v3": {"engine_started_at": "2026-06-02T14:50:00Z"}})
     document["status_v3"]["last_reconcile_at"] = last
     event = next(event for event in evaluated(document).events if event.type == "startup_reconcile_missing")
     assert words in event.summary
@@ -1031,5 +1031,5 @@ def test_the_limits_of_a_burst_can_be_set():
 
 def test_an_account_is_never_shown():
     section = broker(row(39, account="DU1234567"), account="DU1234567")
-    text = str(evaluated(redacted(patched(healthy(), {"broker": section})), settings=settings_of()))
+    text = str(evaluated(redact(apply_patch(healthy(), {"broker": section})), settings=settings_of()))
     assert "DU1234567" not in text

@@ -6,7 +6,7 @@ import pytest
 
 from detector.domain.rule import Lasts
 from detector.engine.catalog import load_rules
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from detector.settings import Setting
 from tests.support.snapshots import evaluated, healthy, healthy_at, named, owed, remembered
 
@@ -97,7 +97,7 @@ def test_a_rule_declares_what_the_contract_says(name):
 
 
 def first_summary(facts: dict[str, object]) -> str:
-    return evaluated(patched(healthy(), {"status_v3": facts})).events[0].summary
+    return evaluated(apply_patch(healthy(), {"status_v3": facts})).events[0].summary
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_summary_says_the_number_and_its_limit(facts, summary):
     ],
 )
 def test_what_a_switched_off_source_said_is_retired(patch, event):
-    first = evaluated(patched(healthy(), patch))
+    first = evaluated(apply_patch(healthy(), patch))
     assert named(first) == [event]
     off = {"status_v3": None, "sources": {"status_v3": {"state": "off"}}}
     second = evaluated(healthy_at("2026-06-02T15:05:00Z", off), remembered(first))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, given, healthy, healthy_at, named, remembered
 
 CALL = {
@@ -177,7 +177,7 @@ def test_two_orders_that_would_open_one_instrument_are_both_named():
         "status_v3": {"orders": orders},
         "broker": {"connected": True, "positions": [], "open_orders": orders},
     }
-    (event,) = [one for one in evaluated(patched(healthy(), patch)).events if "exit_would" in one.type]
+    (event,) = [one for one in evaluated(apply_patch(healthy(), patch)).events if "exit_would" in one.type]
     assert event.summary.count("Exit order #1 ") == event.summary.count("Exit order #2 ") == 1
 
 
@@ -228,7 +228,7 @@ def test_what_an_order_is_for_is_not_forgotten_as_good():
         "status_v3": {"orders": [order()]},
         "broker": {"connected": True, "positions": []},
     }
-    memory = remembered(evaluated(patched(healthy(), patch)))
+    memory = remembered(evaluated(apply_patch(healthy(), patch)))
     patch["status_v3"]["orders"][0].pop("kind")
     report = evaluated(healthy_at("2026-06-02T15:01:00Z", patch), memory)
     assert [event.type for event in report.events if event.held] == ["exit_would_open_position"]
@@ -253,7 +253,7 @@ def test_what_an_order_is_for_is_not_forgotten_as_good():
 )
 def test_the_summary_says_what_would_happen(one, held, words):
     report = evaluated(
-        patched(healthy(), {"status_v3": {"orders": [one]}, "broker": {"connected": True, "positions": held}})
+        apply_patch(healthy(), {"status_v3": {"orders": [one]}, "broker": {"connected": True, "positions": held}})
     )
     summary = next(event.summary for event in report.events if event.type == "exit_would_open_position")
     assert summary == f"Exit order #9 ({NAME}) {words}."
@@ -349,9 +349,9 @@ def test_a_single_share_is_a_position():
 )
 def test_what_is_unprotected_is_held_while_it_cannot_be_seen(unseen):
     section = {"broker": {"connected": True, "positions": [row(39)], "open_orders": []}}
-    memory = remembered(evaluated(patched(healthy(), {**section, "status_v3": DOWN})))
+    memory = remembered(evaluated(apply_patch(healthy(), {**section, "status_v3": DOWN})))
     for number in (1, 2, 3):
-        document = patched(healthy_at(f"2026-06-02T15:{number}0:00Z", section), unseen)
+        document = apply_patch(healthy_at(f"2026-06-02T15:{number}0:00Z", section), unseen)
         report = evaluated(document, memory)
         assert NAKED[0] in named(report)
         memory = remembered(report)
@@ -359,7 +359,7 @@ def test_what_is_unprotected_is_held_while_it_cannot_be_seen(unseen):
 
 def test_the_summary_says_what_is_covered_and_what_is_down():
     section = {"connected": True, "positions": [row(39)], "open_orders": [stop(quantity=20)]}
-    report = evaluated(patched(healthy(), {"broker": section, "status_v3": {**DOWN, **SILENT}}))
+    report = evaluated(apply_patch(healthy(), {"broker": section, "status_v3": {**DOWN, **SILENT}}))
     assert next(event.summary for event in report.events if event.type == "unprotected_position") == (
         f"Position {NAME} of 39 has stops and targets for 20 at the broker, while the engine is silent and its broker link is down."
     )
@@ -400,7 +400,7 @@ def test_positions_that_the_broker_shows_are_seen():
     """The dashboard is gone; the broker is read: flat is no exposure, and what it holds is."""
     watched = {"sources": {"status_v3": {"state": "failed"}, "broker": {"state": "ok"}}}
     for held, expected in (([], []), ([row(39)], ["critical exposure_unwatched"])):
-        document = patched(
+        document = apply_patch(
             healthy(), {"broker": {"connected": True, "positions": held}, **watched, "status_v3": None}
         )
         assert [event for event in named(evaluated(document)) if "exposure" in event] == expected

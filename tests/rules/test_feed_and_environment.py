@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, given, healthy, healthy_at, named, remembered
 
 
@@ -67,7 +67,7 @@ def test_it_is_judged_past_the_open_grace(at, expected):
 
 
 def test_the_youngest_tick_is_said():
-    report = evaluated(patched(healthy(), ticks(tick("SPY", "14:54:00"), tick("QQQ", "14:50:00"))))
+    report = evaluated(apply_patch(healthy(), ticks(tick("SPY", "14:54:00"), tick("QQQ", "14:50:00"))))
     (event,) = report.events
     assert event.observed == 360
     assert (
@@ -112,13 +112,13 @@ def test_prices_that_stand_still_between_looks(looks, last):
 
 def test_the_prices_that_are_carried_are_bounded():
     rows = [tick(f"S{number:03}", price=number) for number in range(400)]
-    report = evaluated(patched(healthy(), ticks(*rows)))
+    report = evaluated(apply_patch(healthy(), ticks(*rows)))
     assert len(report.carried.prices) == 50
 
 
 def test_ticks_that_are_not_seen_any_more_are_not_good():
     memory = remembered(
-        evaluated(patched(healthy(), ticks(tick("SPY", "14:50:00"), tick("QQQ", "14:50:00"))))
+        evaluated(apply_patch(healthy(), ticks(tick("SPY", "14:50:00"), tick("QQQ", "14:50:00"))))
     )
     for rows in ([tick("SPY")], [], [tick("SPY"), {"price": 1}]):
         report = evaluated(healthy_at("2026-06-02T15:10:00Z", ticks(*rows)), memory)
@@ -160,7 +160,7 @@ def test_paper_and_live(mode, sections, expected):
 
 
 def test_an_account_that_is_not_seen_any_more_resolves_nothing():
-    memory = remembered(evaluated(patched(healthy(), {"broker": {"account": "U1234567"}})))
+    memory = remembered(evaluated(apply_patch(healthy(), {"broker": {"account": "U1234567"}})))
     for section in ({"account": "masked"}, {"connected": True}, None):
         report = evaluated(healthy_at("2026-06-02T15:10:00Z", {"broker": section}), memory)
         assert [event.type for event in report.events if event.held] == ["wrong_environment"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, given, healthy, named, owed, remembered, settings_of
 
 STALE = ["critical heartbeat_stale"]
@@ -46,7 +46,7 @@ def test_heartbeat(moment, heartbeat, expected):
 
 def test_the_limit_can_be_set_and_the_event_names_it():
     report = evaluated(
-        patched(healthy(), at("2026-06-02T15:00:00Z", "2026-06-02T14:59:00Z")),
+        apply_patch(healthy(), at("2026-06-02T15:00:00Z", "2026-06-02T14:59:00Z")),
         settings=settings_of({"HEARTBEAT_STALE_SEC": "59"}),
     )
     event = report.events[0]
@@ -55,9 +55,9 @@ def test_the_limit_can_be_set_and_the_event_names_it():
 
 
 def test_it_escalates_at_the_second_observation():
-    first = evaluated(patched(healthy(), at("2026-06-02T15:00:00Z", "2026-06-02T14:54:00Z")))
+    first = evaluated(apply_patch(healthy(), at("2026-06-02T15:00:00Z", "2026-06-02T14:54:00Z")))
     second = evaluated(
-        patched(healthy(), at("2026-06-02T15:05:00Z", "2026-06-02T14:54:00Z")), remembered(first)
+        apply_patch(healthy(), at("2026-06-02T15:05:00Z", "2026-06-02T14:54:00Z")), remembered(first)
     )
     assert (first.decision.action, second.decision.action) == ("notify", "escalate")
     assert second.decision.note == "Stopping or scaling the runtime needs explicit approval."
@@ -71,13 +71,13 @@ def test_it_escalates_at_the_second_observation():
     ],
 )
 def test_it_escalates_at_once_far_beyond_the_limit(heartbeat, action):
-    assert evaluated(patched(healthy(), at("2026-06-02T15:00:00Z", heartbeat))).decision.action == action
+    assert evaluated(apply_patch(healthy(), at("2026-06-02T15:00:00Z", heartbeat))).decision.action == action
 
 
 def test_a_stale_heartbeat_of_yesterday_is_not_called_good_just_after_the_open():
-    yesterday = evaluated(patched(healthy(), at("2026-06-01T19:55:00Z", "2026-06-01T19:40:00Z")))
+    yesterday = evaluated(apply_patch(healthy(), at("2026-06-01T19:55:00Z", "2026-06-01T19:40:00Z")))
     morning = evaluated(
-        patched(healthy(), at("2026-06-02T13:31:00Z", "2026-06-01T19:40:00Z")), remembered(yesterday)
+        apply_patch(healthy(), at("2026-06-02T13:31:00Z", "2026-06-01T19:40:00Z")), remembered(yesterday)
     )
     assert named(morning) == STALE
     assert morning.events[0].held
@@ -98,7 +98,7 @@ def test_outside_the_calendar_the_market_is_not_seen_and_never_called_closed(yea
 
 def test_an_announced_closure_closes_the_market():
     closures = '[[closed]]\ndate = 2026-06-02\nreason = "mourning"\n'
-    document = patched(healthy(), at("2026-06-02T15:00:00Z", "2026-06-02T14:00:00Z"))
+    document = apply_patch(healthy(), at("2026-06-02T15:00:00Z", "2026-06-02T14:00:00Z"))
     assert named(evaluated(document, settings=settings_of(closures=closures))) == []
 
 
@@ -116,12 +116,12 @@ def test_the_worse_of_two_payloads_counts(payloads, expected):
 
 
 def test_the_payload_that_raised_it_must_be_seen_good_again():
-    document = patched(healthy(), {"bot_status": {"heartbeat_at": "2026-06-02T14:40:00Z"}})
+    document = apply_patch(healthy(), {"bot_status": {"heartbeat_at": "2026-06-02T14:40:00Z"}})
     memory = remembered(evaluated(document))
     for minute in ("05", "10", "15"):
         fresh = {"heartbeat_at": f"2026-06-02T15:{minute}:00Z"}
         report = evaluated(
-            patched(healthy(), {"taken_at": f"2026-06-02T15:{minute}:00Z", "status_v3": fresh}), memory
+            apply_patch(healthy(), {"taken_at": f"2026-06-02T15:{minute}:00Z", "status_v3": fresh}), memory
         )
         assert named(report) == STALE
         assert report.events[0].held
@@ -130,7 +130,7 @@ def test_the_payload_that_raised_it_must_be_seen_good_again():
     for minute in ("20", "25"):
         fresh = {"heartbeat_at": f"2026-06-02T15:{minute}:00Z"}
         patch = {"taken_at": f"2026-06-02T15:{minute}:00Z", "status_v3": fresh, "bot_status": fresh}
-        report = evaluated(patched(healthy(), patch), memory)
+        report = evaluated(apply_patch(healthy(), patch), memory)
         told += owed(report)
         memory = remembered(report)
     assert told == ["resolved heartbeat_stale"]

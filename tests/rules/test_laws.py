@@ -14,7 +14,7 @@ import pytest
 from detector.domain.facts import FACT_NAMES, STATUS_FACTS, Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
 from detector.engine.catalog import load_rules, find_rule
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from detector.render.document import build_stdout_document
 from detector.settings import PREFIX
 from tests.support.snapshots import (
@@ -180,7 +180,7 @@ def test_making_a_signal_worse_never_removes_an_event(one, fact):
     """Only a contradiction can, what could not be read, and what another rule speaks of then."""
     if fact not in one.document.get("status_v3", {}) or one.document["status_v3"][fact] == []:
         return
-    worse = patched(one.document, {"status_v3": {fact: MONOTONE[fact]}})
+    worse = apply_patch(one.document, {"status_v3": {fact: MONOTONE[fact]}})
     spoken = types(named(one.run(worse)))
     silenced = {
         mine for (mine, by), other in SPOKEN_FOR.items() if by == fact and (other is None or other in spoken)
@@ -281,7 +281,7 @@ def test_a_state_resolves_after_two_good_looks_and_an_occurrence_never_says_so(o
     first = one.run()
     memory, told = remembered(first), []
     for number in (1, 2, 3):
-        good = patched(healthy(), seen_good(one.name, number))
+        good = apply_patch(healthy(), seen_good(one.name, number))
         report = evaluated(later(good, 600 * number), memory)
         told.append([item for item in owed(report) if item.startswith("resolved")])
         memory = remembered(report)

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, given, healthy, later, named, remembered
 
 
 def stale(section: str, seconds: int = 400) -> dict[str, Any]:
     """Return the healthy snapshot in which one section was true so many seconds ago."""
     made = healthy()
-    return patched(made, {"sources": {section: {"state": "ok", "as_of": later(made, -seconds)["taken_at"]}}})
+    return apply_patch(made, {"sources": {section: {"state": "ok", "as_of": later(made, -seconds)["taken_at"]}}})
 
 
 def twice(document: dict[str, Any]) -> list[list[str]]:
@@ -43,7 +43,7 @@ def test_a_stale_source_of_nothing_vital_stays_a_warning():
     ],
 )  # fmt: skip
 def test_only_what_aws_refuses_is_the_monitors_environment(name, entry, is_ours):
-    failed = patched(healthy(), {"sources": {name: {"state": "failed", **entry}}, name: None})
+    failed = apply_patch(healthy(), {"sources": {name: {"state": "failed", **entry}}, name: None})
     (event,) = [one for one in evaluated(failed).events if one.type == "source_unavailable"]
     assert ("the monitor's environment" in event.summary) is is_ours
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, given, healthy, healthy_at, named, remembered
 
 
@@ -113,9 +113,9 @@ def test_a_stale_order(row, expected):
 
 
 def test_a_stale_exit_order_escalates_by_its_own_age():
-    young = evaluated(patched(healthy(), status(orders=[order(779, kind="exit")])))
-    old = evaluated(patched(healthy(), status(orders=[order(780, kind="exit")])))
-    entry = evaluated(patched(healthy(), status(orders=[order(5000)])))
+    young = evaluated(apply_patch(healthy(), status(orders=[order(779, kind="exit")])))
+    old = evaluated(apply_patch(healthy(), status(orders=[order(780, kind="exit")])))
+    entry = evaluated(apply_patch(healthy(), status(orders=[order(5000)])))
     assert [r.decision.action for r in (young, old, entry)] == ["notify", "escalate", "notify"]
 
 
@@ -124,7 +124,7 @@ def run_at(minutes: list[int], facts: dict[str, Any]) -> list[list[str]]:
     for minute in minutes:
         patch = {"taken_at": f"2026-06-02T{14 + minute // 60}:{minute % 60:02}:00Z"}
         fresh = {"heartbeat_at": patch["taken_at"], **facts}
-        report = evaluated(patched(healthy(), {**patch, "status_v3": fresh}), memory)
+        report = evaluated(apply_patch(healthy(), {**patch, "status_v3": fresh}), memory)
         seen.append(named(report))
         memory = remembered(report)
     return [[event for event in events if "watch_gap" not in event] for events in seen]
@@ -169,9 +169,9 @@ def test_the_age_of_the_exit_order_proves_it_at_once(age, expected):
 
 def test_pending_exits_are_owed_at_the_second_observation_unless_an_order_proves_them():
     memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z")))
-    listed = evaluated(patched(healthy(), status(pending_exits=1)), memory)
+    listed = evaluated(apply_patch(healthy(), status(pending_exits=1)), memory)
     again = evaluated(healthy_at("2026-06-02T15:05:00Z", status(pending_exits=1)), remembered(listed))
-    proven = evaluated(patched(healthy(), status(pending_exits=1, orders=[order(301, kind="exit")])), memory)
+    proven = evaluated(apply_patch(healthy(), status(pending_exits=1, orders=[order(301, kind="exit")])), memory)
     told = [[event.type for event in report.new_events] for report in (listed, again, proven)]
     assert named(listed) == ["warning pending_exits"]
     assert told == [[], ["pending_exits"], ["pending_exits", "pending_order_stale"]]
@@ -190,7 +190,7 @@ def test_pending_exits_are_owed_at_the_second_observation_unless_an_order_proves
 )  # fmt: skip
 def test_what_proves_pending_exits_at_their_first_observation(rows, at_once):
     memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z")))
-    report = evaluated(patched(healthy(), status(pending_exits=1, orders=rows)), memory)
+    report = evaluated(apply_patch(healthy(), status(pending_exits=1, orders=rows)), memory)
     assert ("pending_exits" in [event.type for event in report.new_events]) is at_once
 
 
@@ -203,11 +203,11 @@ def test_each_reconcile_flag_is_its_own_condition(flag):
 
 
 def test_a_flag_resolves_by_itself_while_another_is_not_seen():
-    first = evaluated(patched(healthy(), status(broker_reconcile_pending=True)))
+    first = evaluated(apply_patch(healthy(), status(broker_reconcile_pending=True)))
     report, memory = first, remembered(first)
     for minute in ("05", "10"):
         patch = {"taken_at": f"2026-06-02T15:{minute}:00Z", **status(position_reconcile_pending=None)}
-        report = evaluated(patched(healthy(), patch), memory)
+        report = evaluated(apply_patch(healthy(), patch), memory)
         memory = remembered(report)
     assert [event.signature for event in report.resolved_events] == [
         "reconcile_pending:aegis-pt-core:broker_reconcile_pending"

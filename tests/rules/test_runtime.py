@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, given, healthy, healthy_at, named, remembered
 
 NAMES = ("lt-ibkr-trader", "ibkr-gateway")
@@ -90,7 +90,7 @@ def test_a_service_that_aws_does_not_know(answer):
 
 
 def test_a_service_that_was_not_asked_for_is_not_seen():
-    report = evaluated(patched(healthy(), {"ecs": {"services": None}}))
+    report = evaluated(apply_patch(healthy(), {"ecs": {"services": None}}))
     assert named(report) == []
     assert report.coverage[0].state == "not seen"
 
@@ -99,7 +99,7 @@ def test_it_escalates_once_it_lasted_480_seconds():
     memory, actions = None, []
     for clock in ("15:00:00", "15:07:59", "15:08:00"):
         patch = {"taken_at": f"2026-06-02T{clock}Z", "status_v3": {"heartbeat_at": f"2026-06-02T{clock}Z"}}
-        report = evaluated(patched(healthy(), {**patch, **service(runningCount=0)}), memory)
+        report = evaluated(apply_patch(healthy(), {**patch, **service(runningCount=0)}), memory)
         memory = remembered(report)
         actions.append(report.decision.action)
     assert actions == ["notify", "notify", "escalate"]
@@ -166,25 +166,25 @@ def test_no_task_is_told_when_the_service_was_not_seen():
 )
 def test_only_where_no_task_runs_is_a_stale_heartbeat_a_symptom(ecs, symptom):
     stale = {"status_v3": {"heartbeat_at": "2026-06-02T14:50:00Z"}, "ecs": ecs}
-    report = evaluated(patched(healthy(), stale))
+    report = evaluated(apply_patch(healthy(), stale))
     heartbeat = next(event for event in report.events if event.type == "heartbeat_stale")
     told = [event.type for event in report.new_events]
     assert (heartbeat.because_of is not None, "heartbeat_stale" not in told) == (symptom, symptom)
 
 
 def test_a_task_without_a_status_may_be_the_one_that_is_missing():
-    report = evaluated(patched(healthy(), {"ecs": {"tasks": [task(lastStatus=None)]}}))
+    report = evaluated(apply_patch(healthy(), {"ecs": {"tasks": [task(lastStatus=None)]}}))
     assert named(report) == []
     assert report.coverage[0].why == "the containers or the status of a task were not seen"
 
 
 def test_a_count_that_was_not_seen_is_shown_as_unknown():
-    report = evaluated(patched(healthy(), service(runningCount=0, pendingCount=None)))
+    report = evaluated(apply_patch(healthy(), service(runningCount=0, pendingCount=None)))
     assert report.events[0].summary == "Service aegis-pt-core runs 0 of 1 tasks (desired 1, pending ?)."
 
 
 def test_a_second_draining_task_is_said_to_drain():
-    report = evaluated(patched(healthy(), {"ecs": {"tasks": [task(), task(1, desiredStatus="STOPPED")]}}))
+    report = evaluated(apply_patch(healthy(), {"ecs": {"tasks": [task(), task(1, desiredStatus="STOPPED")]}}))
     assert report.events[0].summary == (
         "2 runtime tasks run in the cluster, 1 of them draining (expected 1): they may trade twice."
     )
@@ -230,7 +230,7 @@ def test_the_gateway(columns, expected):
 def test_a_gateway_that_was_sick_is_not_good_before_its_health_is_known():
     sick = task(containers=containers(("RUNNING", "UNHEALTHY")))
     fresh = task(7, startedAt="2026-06-02T15:04:00Z", containers=containers(("RUNNING", "UNKNOWN")))
-    memory = remembered(evaluated(patched(healthy(), {"ecs": {"tasks": [sick]}})))
+    memory = remembered(evaluated(apply_patch(healthy(), {"ecs": {"tasks": [sick]}})))
     report = evaluated(healthy_at("2026-06-02T15:05:00Z", {"ecs": {"tasks": [fresh]}}), memory)
     assert named(report) == ["critical gateway_unhealthy"]
     assert report.events[0].held
@@ -341,7 +341,7 @@ def test_the_standby_host(state, expected):
     ids=["no container", "the name only contains it", "the name is shorter"],
 )
 def test_a_standby_host_without_its_containers_is_not_proven(rows):
-    report = evaluated(patched(healthy(), {"containers": rows}))
+    report = evaluated(apply_patch(healthy(), {"containers": rows}))
     standby = next(covered for covered in report.coverage if covered.signal == "standby_guard")
     assert named(report) == []
     assert standby.state == "not seen"

@@ -9,24 +9,24 @@ from typing import Any
 import pytest
 
 from detector.domain.schedule_windows import TITLE_PREFIX
-from detector.schedule import lanes_of_worker, lanes_of_workflow, parse_jsonc, parse_yaml
-from detector.schedule.consistency import Written, consistency
+from detector.schedule import parse_worker_lanes, parse_workflow_lanes, parse_jsonc, parse_yaml
+from detector.schedule.consistency import ScheduleDocuments, check_consistency
 from tests.support.snapshots import ROOT
 
 FILE = "notify-aws-ibkr-pt-health.yml"
 WORKFLOW = parse_yaml((ROOT / ".github" / "workflows" / FILE).read_text())
 WORKER = parse_jsonc((ROOT / "scheduler" / "wrangler.jsonc").read_text())
-CRONS = [lane.cron for lane in (*lanes_of_workflow(WORKFLOW), *lanes_of_worker(WORKER))]
+CRONS = [lane.cron for lane in (*parse_workflow_lanes(WORKFLOW), *parse_worker_lanes(WORKER))]
 TEXT = "It runs at " + ", ".join(f"`{cron}`" for cron in CRONS)
 
 
 def faults(
     workflow: Any = None, worker: Any = None, file: str = FILE, text: str = TEXT, other: str = ""
 ) -> dict[str, str]:
-    written = Written(
+    written = ScheduleDocuments(
         workflow or WORKFLOW, file, worker or WORKER, {"README.md": text, "other.md": other}, ("README.md",)
     )
-    return {one.what: one.fault for one in consistency(written) if one.fault}
+    return {one.subject: one.fault for one in check_consistency(written) if one.fault}
 
 
 def changed(document: Any, change: Callable[[Any], None]) -> Any:
@@ -59,8 +59,8 @@ def test_what_is_in_this_repository_agrees():
 
 
 def test_it_compares_all_of_this():
-    written = Written(WORKFLOW, FILE, WORKER, {"README.md": TEXT}, ("README.md",))
-    assert [one.what for one in consistency(written)] == [
+    written = ScheduleDocuments(WORKFLOW, FILE, WORKER, {"README.md": TEXT}, ("README.md",))
+    assert [one.subject for one in check_consistency(written)] == [
         "the workflow's crons", "the Worker's crons", "the days", "the hours", "the lanes", "the session",
         "the Worker's times", "the event type", "the workflow's file", "the run's title", "the queue", "the documents",
     ]  # fmt: skip

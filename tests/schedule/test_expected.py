@@ -12,7 +12,7 @@ import pytest
 from detector.domain.schedule_windows import SCHEDULE, Lane
 from detector.market.closures import parse_closures
 from detector.schedule.cron import GITHUB, read_cron
-from detector.schedule.expected import LaneTimetable, expected, marks
+from detector.schedule.expected import LaneTimetable, iter_windows, describe_market_day
 from tests.support.program import answer
 from tests.support.snapshots import ROOT, healthy, later
 
@@ -29,7 +29,7 @@ def at(text: str) -> datetime:
 
 
 def between(cron: str, start: str, end: str, zone: str = "UTC") -> list[datetime]:
-    return list(expected(lane(cron, zone), at(start), at(end)))
+    return list(iter_windows(lane(cron, zone), at(start), at(end)))
 
 
 def test_a_weekday_has_54_primary_and_45_fallback_windows():
@@ -69,7 +69,7 @@ def test_a_range_is_half_open(start, end, count):
 )
 def test_every_week_has_the_same_windows_in_utc(monday, counts):
     start = at(f"{monday}T00:00Z")
-    found = list(expected(lane(PRIMARY), start, start + timedelta(days=7)))
+    found = list(iter_windows(lane(PRIMARY), start, start + timedelta(days=7)))
     assert len(found) == counts
     assert {(one.hour, one.minute) for one in found} == {
         (h, m) for h in range(13, 22) for m in range(7, 60, 10)
@@ -101,12 +101,12 @@ def test_a_lane_with_a_timezone_keeps_its_local_hour_over_the_change():
     ],
 )
 def test_a_window_is_marked_with_the_markets_day(window, day, in_session):
-    assert marks(at(window)) == (day, in_session)
+    assert describe_market_day(at(window)) == (day, in_session)
 
 
 def test_a_closure_of_short_notice_is_a_holiday():
     closures = parse_closures({"closed": [{"date": at("2026-06-02").date()}]})
-    assert marks(at("2026-06-02T15:07Z"), closures) == ("holiday", False)
+    assert describe_market_day(at("2026-06-02T15:07Z"), closures) == ("holiday", False)
 
 
 def test_a_leap_day_comes_when_it_comes():
@@ -130,22 +130,22 @@ def test_a_leap_day_comes_when_it_comes():
 )
 def test_a_window_is_missed_when_no_run_came_while_it_could_be_answered(since, until, missed):
     timetable = LaneTimetable((lane(PRIMARY), lane(FALLBACK)))
-    assert timetable.missed(at(f"2026-06-01T{since}Z"), at(f"2026-06-01T{until}Z")) == missed
+    assert timetable.count_missed(at(f"2026-06-01T{since}Z"), at(f"2026-06-01T{until}Z")) == missed
 
 
 def test_a_weekend_misses_nothing_and_a_month_is_not_counted():
     timetable = LaneTimetable((lane(PRIMARY), lane(FALLBACK)))
     friday = at("2026-06-05T21:57:30Z")
-    assert timetable.missed(friday, at("2026-06-08T13:07:30Z")) == 0
+    assert timetable.count_missed(friday, at("2026-06-08T13:07:30Z")) == 0
     assert (
-        timetable.missed(friday, friday + timedelta(days=31)) == 21 * 99 - 2
+        timetable.count_missed(friday, friday + timedelta(days=31)) == 21 * 99 - 2
     )  # of the last day, two can still be answered
-    assert timetable.missed(friday, friday + timedelta(days=31, seconds=1)) is None
+    assert timetable.count_missed(friday, friday + timedelta(days=31, seconds=1)) is None
 
 
 def test_two_lanes_that_are_due_at_once_are_one_window():
     timetable = LaneTimetable((lane("0 13 * * *"), lane("0,30 13 * * *")))
-    assert timetable.missed(at("2026-06-01T12:00Z"), at("2026-06-01T14:00Z")) == 2
+    assert timetable.count_missed(at("2026-06-01T12:00Z"), at("2026-06-01T14:00Z")) == 2
 
 
 WORKFLOW = ".github/workflows/notify-aws-ibkr-pt-health.yml"

@@ -19,7 +19,7 @@ from detector.domain.schedule_windows import (
     StandBy,
     UnreadSpan,
 )
-from detector.schedule import judge, lanes_of_worker, lanes_of_workflow
+from detector.schedule import judge, parse_worker_lanes, parse_workflow_lanes
 from tests.support.workflow_runs import FALLBACK, PRIMARY, WORKER, at, dispatched, run, scheduled
 
 ABSENT = {"MODE": "absent", "PERIOD_MINUTES": "10", "ON_ITS_WAY_MINUTES": "5", "WATCH_TO_UTC": "22:00"}
@@ -29,10 +29,10 @@ LATER = at("2026-06-03T00:00Z")
 
 def lanes(mode: dict[str, str] | None = None, *crons: str) -> tuple[Lane, ...]:
     chosen = crons or (PRIMARY, FALLBACK)
-    found = lanes_of_workflow({"on": {"schedule": [{"cron": cron} for cron in chosen]}})
+    found = parse_workflow_lanes({"on": {"schedule": [{"cron": cron} for cron in chosen]}})
     if mode is None:
         return found
-    return found + lanes_of_worker({"triggers": {"crons": [WORKER]}, "vars": mode})
+    return found + parse_worker_lanes({"triggers": {"crons": [WORKER]}, "vars": mode})
 
 
 def report(
@@ -158,7 +158,7 @@ AFTER = "0,10 22 * * MON-FRI"
     ],
 )
 def test_after_the_watch_only_a_success_lets_it_stand_by(clock, conclusion, missing):
-    worker = lanes_of_worker({"triggers": {"crons": [AFTER]}, "vars": ABSENT})
+    worker = parse_worker_lanes({"triggers": {"crons": [AFTER]}, "vars": ABSENT})
     came = on(clock, None, conclusion, updated_at="2026-06-01T22:12:00Z")
     assert clocks(report(worker, came, start="22:00", end="22:11").lanes[0], "missing") == missing
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from detector.domain.schedule_windows import DISPATCH, SCHEDULE, STATES, ScheduleWindow, Lane, WorkflowRun, Scope, UnreadSpan
 from detector.schedule.cron import GITHUB, read_cron
-from detector.schedule.expected import expected
-from detector.schedule.matching import matched
+from detector.schedule.expected import iter_windows
+from detector.schedule.matching import match_windows
 from tests.support.snapshots import ROOT
 from tests.support.workflow_runs import PRIMARY, at, run
 
@@ -35,7 +35,7 @@ def judged(
 ) -> list[ScheduleWindow]:
     """Judge the windows named by their times on 2026-06-01."""
     when = [at(f"2026-06-01T{one}Z") for one in windows.split()]
-    return matched(lane(trigger=trigger), when, list(runs), Scope(grace, now, unread=unread))
+    return match_windows(lane(trigger=trigger), when, list(runs), Scope(grace, now, unread=unread))
 
 
 def on(clock: str, conclusion: str | None = "success", **more) -> WorkflowRun:
@@ -173,8 +173,8 @@ def test_a_late_run_is_that_of_the_newest_window_that_nothing_answered():
 def test_a_run_is_no_answer_to_a_window_of_the_day_before():
     windows = [at("2026-06-01T21:57Z")]
     scope = Scope(GRACE, LATER + timedelta(days=3))
-    assert matched(lane(), windows, [run("2026-06-02T21:57:00Z")], scope)[0].state == "late"
-    assert matched(lane(), windows, [run("2026-06-02T21:57:01Z")], scope)[0].state == "missing"
+    assert match_windows(lane(), windows, [run("2026-06-02T21:57:00Z")], scope)[0].state == "late"
+    assert match_windows(lane(), windows, [run("2026-06-02T21:57:01Z")], scope)[0].state == "missing"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_run_is_no_answer_to_a_window_of_the_day_before():
 def test_a_second_success_in_a_window_makes_none_late_that_lies_far_before_it(window, second, state):
     windows = [at("2026-06-01T13:07Z"), at(window)]
     runs = [run(at(window) + timedelta(seconds=1)), run(second)]
-    assert states(matched(lane(), windows, runs, Scope(GRACE, LATER))) == f"{state} covered"
+    assert states(match_windows(lane(), windows, runs, Scope(GRACE, LATER))) == f"{state} covered"
 
 
 # ---- what was not read -----------------------------------------------------------------------------------------------
@@ -243,10 +243,10 @@ def oracle(windows: list[datetime], times: list[datetime]) -> tuple[set[datetime
 @pytest.mark.parametrize(("series", "start", "end", "counts"), WHEN)
 def test_recorded_run_times_are_judged_as_a_small_oracle_judges_them(series, start, end, counts):
     measured = RECORDED[series]
-    windows = list(expected(lane(measured["cron"]), at(start), at(end)))
+    windows = list(iter_windows(lane(measured["cron"]), at(start), at(end)))
     times = [at(text) for text in measured["created_at"]]
     runs = [run(time, measured.get("conclusion", "success")) for time in times]
-    found = matched(lane(measured["cron"]), windows, runs, Scope(GRACE, at(end) + timedelta(days=1)))
+    found = match_windows(lane(measured["cron"]), windows, runs, Scope(GRACE, at(end) + timedelta(days=1)))
     if "conclusion" in measured:
         times = []  # they ran, and did not cover
     covered, late = oracle(windows, times)
@@ -320,7 +320,7 @@ def test_as_many_windows_are_covered_as_can_be_and_each_by_a_run_of_its_own(
     windows = [START + timedelta(minutes=one) for one in sorted(minutes)]
     ordered = sorted(runs, key=lambda one: one.created_at)
     scope = Scope(grace, now)
-    found = matched(lane(trigger=trigger), windows, ordered, scope)
+    found = match_windows(lane(trigger=trigger), windows, ordered, scope)
     covered = [one for one in found if one.state == "covered"]
     assert len(covered) == most_pairs(windows, ordered, scope, scope.get_early_allowance(trigger))
     assert len({id(one.run) for one in found if one.run is not None}) == sum(
@@ -338,7 +338,7 @@ def test_a_run_more_never_uncovers_a_window(minutes, runs, more, grace, now, tri
 
     def covered(some: list[WorkflowRun]) -> set[datetime]:
         ordered = sorted(some, key=lambda one: one.created_at)
-        return {w.at for w in matched(lane(trigger=trigger), windows, ordered, scope) if w.state == "covered"}
+        return {w.at for w in match_windows(lane(trigger=trigger), windows, ordered, scope) if w.state == "covered"}
 
     assert covered(runs) <= covered([*runs, more])
 
@@ -349,7 +349,7 @@ def test_every_window_is_one_thing_and_what_was_not_read_is_unknown(
 ):
     windows = [START + timedelta(minutes=one) for one in sorted(minutes)]
     scope = Scope(grace, now, unread=unread)
-    found = matched(lane(trigger=trigger), windows, sorted(runs, key=lambda one: one.created_at), scope)
+    found = match_windows(lane(trigger=trigger), windows, sorted(runs, key=lambda one: one.created_at), scope)
     assert [one.at for one in found] == windows
     for one in found:
         assert one.state in STATES

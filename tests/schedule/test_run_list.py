@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from detector.formats.times import NEVER, RUNS_UNTIL
-from detector.schedule import ListError, Listing, Workflow, listing_of_file, run_of
+from detector.schedule import ListError, Listing, WorkflowFile, parse_listing, parse_run
 from tests.support.workflow_runs import answered, at, item
 
 LISTED = at("2026-06-01T16:00Z")
-OURS = Workflow("notify.yml", "Notify")
+OURS = WorkflowFile("notify.yml", "Notify")
 CREATED = "2026-06-01T14:07:40Z"
 
 
-def listed(document: Any, of: Workflow | None = OURS) -> Listing:
-    return listing_of_file(document, LISTED, of)
+def listed(document: Any, of: WorkflowFile | None = OURS) -> Listing:
+    return parse_listing(document, LISTED, of)
 
 
 def without(*names: str, **more: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def without(*names: str, **more: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_what_a_run_leaves_out_is_refused_and_never_guessed(run, says):
     with pytest.raises(ListError) as caught:
-        run_of(run)
+        parse_run(run)
     assert str(caught.value).startswith(says)
 
 
@@ -63,15 +63,15 @@ def test_what_a_run_leaves_out_is_refused_and_never_guessed(run, says):
     ],
 )
 def test_where_no_attempt_is_said_the_times_say_whether_it_was_run_again(started, attempt):
-    assert run_of(without("run_attempt", run_started_at=started)).attempt == attempt
+    assert parse_run(without("run_attempt", run_started_at=started)).attempt == attempt
 
 
 def test_a_status_of_null_which_github_may_send_is_a_run_that_is_not_completed():
-    assert run_of(without(status=None, conclusion=None)).status == ""
+    assert parse_run(without(status=None, conclusion=None)).status == ""
 
 
 def test_what_a_run_says_of_its_end_is_one_line():
-    assert run_of(without(conclusion="\x1b[31mfail\n::error::x")).conclusion == " [31mfail ::error::x"
+    assert parse_run(without(conclusion="\x1b[31mfail\n::error::x")).conclusion == " [31mfail ::error::x"
 
 
 # ---- each once -------------------------------------------------------------------------------------------------------

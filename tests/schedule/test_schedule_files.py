@@ -8,12 +8,12 @@ import pytest
 
 from detector.domain.schedule_windows import StandBy
 from detector.schedule import (
-    WrittenError,
-    lanes_of_worker,
-    lanes_of_workflow,
+    ScheduleFileError,
+    parse_worker_lanes,
+    parse_workflow_lanes,
     parse_jsonc,
     parse_yaml,
-    title_of_workflow,
+    get_title_prefix,
 )
 
 WORKFLOW = """
@@ -41,7 +41,7 @@ def schedule(*entries: str) -> dict:
 
 
 def test_the_lanes_of_a_workflow_are_named_as_its_runs_are():
-    lanes = lanes_of_workflow(parse_yaml(WORKFLOW))
+    lanes = parse_workflow_lanes(parse_yaml(WORKFLOW))
     assert [lane.name for lane in lanes] == [
         "schedule 7,17,27,37,47,57 13-21 * * MON-FRI",
         "schedule 12,22,32,42,52 13-21 * * MON-FRI",
@@ -50,7 +50,7 @@ def test_the_lanes_of_a_workflow_are_named_as_its_runs_are():
 
 
 def test_the_lanes_of_a_worker_are_named_by_the_source_that_it_sends():
-    (lane,) = lanes_of_worker(parse_jsonc(WORKER))
+    (lane,) = parse_worker_lanes(parse_jsonc(WORKER))
     assert lane.name == "dispatch cloudflare-cron:0,30 13-21 * * 2-6"
     assert lane.fires.endswith("1,2,3,4,5")
     assert lane.stand_by == StandBy(timedelta(minutes=10), timedelta(minutes=5), timedelta(hours=22))
@@ -62,17 +62,17 @@ def test_what_stands_in_a_string_is_no_comment():
 
 
 def test_a_fault_behind_a_comment_keeps_its_line():
-    with pytest.raises(WrittenError, match="line 4"):
+    with pytest.raises(ScheduleFileError, match="line 4"):
         parse_jsonc('{ /* one\n two */\n // three\n "a": nothing }')
 
 
 def test_a_worker_in_always_mode_never_stands_by():
     document = parse_jsonc('{"triggers": {"crons": ["0 13 * * *"]}, "vars": {"MODE": "always"}}')
-    assert lanes_of_worker(document)[0].stand_by is None
+    assert parse_worker_lanes(document)[0].stand_by is None
 
 
 def test_a_timezone_is_the_lanes():
-    (lane,) = lanes_of_workflow(schedule('{cron: "30 9 * * 1-5", timezone: America/New_York}'))
+    (lane,) = parse_workflow_lanes(schedule('{cron: "30 9 * * 1-5", timezone: America/New_York}'))
     assert lane.zone == "America/New_York"
 
 
@@ -96,8 +96,8 @@ def test_a_timezone_is_the_lanes():
     ],
 )  # fmt: skip
 def test_a_workflow_that_cannot_be_read_says_why(text, says):
-    with pytest.raises(WrittenError) as caught:
-        lanes_of_workflow(parse_yaml(text))
+    with pytest.raises(ScheduleFileError) as caught:
+        parse_workflow_lanes(parse_yaml(text))
     assert str(caught.value).startswith(says)
 
 
@@ -119,8 +119,8 @@ def test_a_workflow_that_cannot_be_read_says_why(text, says):
     ],
 )  # fmt: skip
 def test_a_workers_configuration_that_cannot_be_read_says_why(text, says):
-    with pytest.raises(WrittenError) as caught:
-        lanes_of_worker(parse_jsonc(text))
+    with pytest.raises(ScheduleFileError) as caught:
+        parse_worker_lanes(parse_jsonc(text))
     assert str(caught.value).startswith(says)
 
 
@@ -136,4 +136,4 @@ def test_a_workers_configuration_that_cannot_be_read_says_why(text, says):
     ],
 )
 def test_what_a_title_begins_with_stands_in_the_workflow(run_name, begins):
-    assert title_of_workflow({} if run_name is None else {"run-name": run_name}) == begins
+    assert get_title_prefix({} if run_name is None else {"run-name": run_name}) == begins

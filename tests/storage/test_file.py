@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from detector.storage import file as local
 from tests.support.snapshots import ROOT, healthy
 
-FIRING = patched(healthy(), {"status_v3": {"pending_orders": 2, "unknown_fills": 1}})
+FIRING = apply_patch(healthy(), {"status_v3": {"pending_orders": 2, "unknown_fills": 1}})
 NAMES = ["pending_orders_high", "unknown_fill"]
 
 
@@ -70,7 +70,7 @@ def test_the_previous_stdout_is_delivered_time_unknown(tmp_path):
     first = detect(FIRING)
     (tmp_path / "stdout.json").write_bytes(first.stdout)
     assert told(detect(FIRING, "--previous", str(tmp_path / "stdout.json"))) == []
-    worse = patched(FIRING, {"status_v3": {"pending_orders": 3}})
+    worse = apply_patch(FIRING, {"status_v3": {"pending_orders": 3}})
     assert told(detect(worse, "--previous", str(tmp_path / "stdout.json"))) == ["pending_orders_high"]
 
 
@@ -142,10 +142,10 @@ def test_an_older_schema_version_is_delivered_time_unknown(tmp_path):
 
 @pytest.mark.parametrize("change", [{"schema_version": 2}, {"runtime": "another"}, {"schema_version": True}])
 def test_a_memory_of_something_else_is_a_lost_one(artifact, change):
-    from detector.formats.checksum import checksum_of
+    from detector.formats.checksum import compute_checksum
 
     body = {**json.loads(artifact.read_text()), **change}
-    artifact.write_text(json.dumps({**body, "checksum": checksum_of(body)}))
+    artifact.write_text(json.dumps({**body, "checksum": compute_checksum(body)}))
     assert told(detect(FIRING, "--previous", str(artifact))) == LOST
 
 
@@ -167,12 +167,12 @@ def flipped(data: bytes, chance: random.Random) -> bytes:
 
 
 def is_lost(data: bytes) -> bool:
-    from detector.formats.strict_json import DocumentError, parse
+    from detector.formats.strict_json import DocumentError, parse_document
     from detector.readers.previous import ExpectedMemory, read_previous
     from tests.support.snapshots import NOW
 
     try:
-        return not read_previous(parse(data), ExpectedMemory("aegis-pt-core", NOW, {})).kept
+        return not read_previous(parse_document(data), ExpectedMemory("aegis-pt-core", NOW, {})).kept
     except DocumentError:
         return True
 
@@ -266,17 +266,17 @@ def test_killed_at_any_step_of_the_write_the_file_is_the_old_or_the_new_one(tmp_
 def test_a_write_that_fails_leaves_no_temporary_file(tmp_path):
     (tmp_path / "last.json").mkdir()
     with pytest.raises(OSError, match="directory"):
-        local.write(tmp_path / "last.json", "text")
+        local.write_atomically(tmp_path / "last.json", "text")
     assert [entry.name for entry in tmp_path.iterdir()] == ["last.json"]
 
 
 def test_two_runs_on_the_same_memory_lose_nothing_in_either_order(artifact, tmp_path):
     """Each sees something else; whichever artifact counts next, what the other one told is told or listed."""
-    one = patched(healthy(), {"taken_at": "2026-06-02T15:05:00Z", "status_v3": {"pending_orders": 3}})
-    two = patched(
+    one = apply_patch(healthy(), {"taken_at": "2026-06-02T15:05:00Z", "status_v3": {"pending_orders": 3}})
+    two = apply_patch(
         healthy(), {"taken_at": "2026-06-02T15:05:01Z", "status_v3": {"stuck_exits": 1, "pending_exits": 1}}
     )
-    both = patched(
+    both = apply_patch(
         one, {"taken_at": "2026-06-02T15:10:00Z", "status_v3": {"stuck_exits": 1, "pending_exits": 1}}
     )
     heard = set()

@@ -11,10 +11,10 @@ import pytest
 from detector.domain.event import build_event
 from detector.domain.memory import Memory
 from detector.domain.report import Report
-from detector.formats.strict_json import parse
+from detector.formats.strict_json import parse_document
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.storage.size_limit import MOST_STORED, stored
-from detector.storage.zip_archive import MOST_COMPRESSED, MOST_UNPACKED, member_of
+from detector.storage.size_limit import MOST_STORED, limit_size
+from detector.storage.zip_archive import MOST_COMPRESSED, MOST_UNPACKED, extract_member
 from tests.support.github_memory import MEMBER, zipped
 from tests.support.snapshots import NOW, evaluated, healthy
 
@@ -42,7 +42,7 @@ def of(count: int, summary: str = "alike") -> Report:
 
 
 def read(text: str) -> Memory:
-    return read_previous(parse(member_of(zipped(text), MEMBER)), ExpectedMemory(REPORT.runtime, NOW, {}))
+    return read_previous(parse_document(extract_member(zipped(text), MEMBER)), ExpectedMemory(REPORT.runtime, NOW, {}))
 
 
 def test_the_readers_take_more_than_is_ever_stored_even_where_it_cannot_be_packed():
@@ -50,7 +50,7 @@ def test_the_readers_take_more_than_is_ever_stored_even_where_it_cannot_be_packe
 
 
 def test_a_usual_memory_is_stored_whole():
-    made = stored(of(100))
+    made = limit_size(of(100))
     assert (made.left_out, made.whole, len(read(made.text).conditions)) == (0, True, 100)
     assert "snapshot" in json.loads(made.text)
 
@@ -58,7 +58,7 @@ def test_a_usual_memory_is_stored_whole():
 @pytest.mark.parametrize("summary", ["alike", "é<&>\\" * 60], ids=["alike", "long"])
 def test_a_flood_is_bounded_and_what_is_stored_is_read(summary):
     report = of(9000, summary=summary)
-    made = stored(report)
+    made = limit_size(report)
     assert len(made.text.encode()) <= MOST_STORED
     kept = read(made.text).conditions
     assert (made.whole, len(kept)) == (False, len(report.conditions) - made.left_out)
@@ -71,7 +71,7 @@ def test_a_flood_is_bounded_and_what_is_stored_is_read(summary):
 
 
 def test_of_what_is_alike_the_newer_and_what_holds_stays():
-    kept = read(stored(of(9000)).text).conditions
+    kept = read(limit_size(of(9000)).text).conditions
     critical = [one for one in of(9000).conditions.values() if one.peak == "critical" and one.is_active]
     assert {one.signature for one in critical} <= kept.keys()
     warned = sorted(key for key, one in kept.items() if one.peak == "warning" and one.is_active)

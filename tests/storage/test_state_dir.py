@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from detector.formats.edge_error import EdgeError
+from detector.formats.edge_error import ExternalError
 from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document
-from detector.storage.state_dir import KEPT, Folder
+from detector.storage.state_dir import KEPT, StateDir
 from tests.support.snapshots import NOW, ROOT, evaluated, healthy, later
 
 RUNTIME = "aegis-pt-core"
@@ -32,7 +32,7 @@ def names(folder) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path):
-    return Folder(tmp_path / "state")
+    return StateDir(tmp_path / "state")
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_after_lost_memory_the_new_first_generation_is_found_and_the_bad_ones_ar
 def test_a_folder_that_cannot_be_read_is_lost_memory(tmp_path):
     place = tmp_path / "file"
     place.write_text("")
-    assert "cannot be read" in str(Folder(place).find(EXPECTED).memory.before.lost)
+    assert "cannot be read" in str(StateDir(place).find(EXPECTED).memory.before.lost)
 
 
 def test_what_a_killed_run_left_half_written_is_swept_away(used):
@@ -153,7 +153,7 @@ def another_run(folder):
 
 
 def test_a_second_run_waits_and_then_gives_up(folder, another_run):
-    with pytest.raises(EdgeError, match="another run holds"), folder.locked(0.15):
+    with pytest.raises(ExternalError, match="another run holds"), folder.locked(0.15):
         pass
 
 
@@ -174,7 +174,7 @@ def test_a_killed_run_holds_nothing(folder, another_run):
 
 def test_a_place_that_cannot_be_made_is_named_and_the_run_goes_on(tmp_path):
     (tmp_path / "file").write_text("")
-    with Folder(tmp_path / "file" / "state").locked(0) as fault:
+    with StateDir(tmp_path / "file" / "state").lock(0) as fault:
         assert "file" in str(fault)
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from detector.clients.github import GitHub as Client
 from detector.clients.wire import Deadline, NetworkPolicy
-from detector.formats.checksum import checksum_of
-from detector.formats.edge_error import EdgeError
+from detector.formats.checksum import compute_checksum
+from detector.formats.edge_error import ExternalError
 from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document
-from detector.storage.trusted_runs import OwnRun, home_of
-from detector.storage.workflow_artifacts import Workflow
+from detector.storage.trusted_runs import OwnRun, fetch_repository
+from detector.storage.workflow_artifacts import WorkflowArtifacts
 from detector.storage.zip_archive import MOST_COMPRESSED
 from tests.support.github_memory import (
     FORK_ID,
@@ -50,7 +50,7 @@ def github():
 def look(github, run_id=9000, attempt=1, token=TOKEN):
     client = Client(REPOSITORY, NetworkPolicy(Deadline(20)), lambda: NOW, token, github.api.url, pause=lambda _: None)
     own = OwnRun(WORKFLOW, run_id, attempt, NAME, MEMBER)
-    return Workflow(client, home_of(client), own).find(EXPECTED)
+    return WorkflowArtifacts(client, fetch_repository(client), own).find(EXPECTED)
 
 
 def generation(found) -> int | None:
@@ -149,7 +149,7 @@ def test_a_stranger_is_not_even_downloaded(github, run, made):
     github.run(109, minutes=5, **run)
     github.upload(109, artifact(9, 900), **made)
     found = look(github)
-    assert (generation(found), found.said) == (1, None)
+    assert (generation(found), found.note) == (1, None)
     assert len(github.store.requests) == 1
 
 
@@ -164,7 +164,7 @@ UNUSABLE = {
     "a future schema": ({}, zipped(json.dumps(artifact(9) | {"schema_version": 99})), "schema version 99"),
     "another runtime": (
         {},
-        zipped(json.dumps((body := artifact(9) | {"runtime": "other"}) | {"checksum": checksum_of(body)})),
+        zipped(json.dumps((body := artifact(9) | {"runtime": "other"}) | {"checksum": compute_checksum(body)})),
         "another runtime",
     ),
 }
@@ -178,7 +178,7 @@ def test_what_cannot_be_used_leads_to_the_next_and_is_said(github, made, archive
     github.upload(109, archive or artifact(9, 900), **made)
     found = look(github)
     assert generation(found) == 1
-    assert why in str(found.said)
+    assert why in str(found.note)
 
 
 def test_at_most_five_are_read(github):
@@ -213,7 +213,7 @@ def test_an_api_that_fails_is_not_an_empty_one(github, operation, status):
     github.run(100, minutes=1)
     github.upload(100, artifact(1))
     github.fails(operation, status)
-    with pytest.raises(EdgeError):
+    with pytest.raises(ExternalError):
         look(github)
 
 
@@ -246,7 +246,7 @@ def test_the_token_goes_to_the_api_and_to_no_other_host(github):
 
 
 def test_a_wrong_token_is_named_by_what_github_says_and_never_shown(github):
-    with pytest.raises(EdgeError) as raised:
+    with pytest.raises(ExternalError) as raised:
         look(github, token="ghs_wrong")
     assert "Bad credentials" in str(raised.value)
     assert "ghs_wrong" not in str(raised.value)
@@ -319,7 +319,7 @@ def test_a_newest_artifact_that_cannot_be_had_now_is_not_to_be_hidden(github, op
         github.upload(100 + number, artifact(number, 60 * number))
     github.fails(operation, 503, 503, 503, 200)
     found = look(github)
-    assert (generation(found), "503" in str(found.unread)) == (1, True)
+    assert (generation(found), "503" in str(found.unavailable)) == (1, True)
     assert found.memory.before.lost is None
 
 
@@ -329,7 +329,7 @@ def test_one_that_was_deleted_meanwhile_is_gone_for_good(github):
         github.upload(100 + number, artifact(number, 60 * number))
     github.fails(ARCHIVE, 404, 200)
     found = look(github)
-    assert (generation(found), found.unread, "it is gone" in str(found.said)) == (1, None, True)
+    assert (generation(found), found.unavailable, "it is gone" in str(found.note)) == (1, None, True)
 
 
 def test_a_memory_that_is_older_and_lies_higher_is_found_among_the_five_newest(github):

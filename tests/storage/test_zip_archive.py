@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from detector.formats.strict_json import DocumentError
-from detector.storage.zip_archive import MOST_COMPRESSED, MOST_RATIO, MOST_UNPACKED, member_of
+from detector.storage.zip_archive import MOST_COMPRESSED, MOST_RATIO, MOST_UNPACKED, extract_member
 from tests.support.github_memory import zipped
 
 NAME = "pt-health.json"
@@ -37,11 +37,11 @@ def lying(data: bytes, size: int) -> bytes:
 
 
 def test_the_one_member_is_read():
-    assert member_of(zipped('{"a": 1}'), NAME) == b'{"a": 1}'
+    assert extract_member(zipped('{"a": 1}'), NAME) == b'{"a": 1}'
 
 
 def test_a_stored_member_is_read_too():
-    assert member_of(archive((NAME, b"{}"), how=zipfile.ZIP_STORED), NAME) == b"{}"
+    assert extract_member(archive((NAME, b"{}"), how=zipfile.ZIP_STORED), NAME) == b"{}"
 
 
 NOISE = bytes(range(256)) * 4
@@ -75,14 +75,14 @@ REFUSED = {
 @pytest.mark.parametrize(("data", "why"), REFUSED.values(), ids=REFUSED.keys())
 def test_anything_else_is_refused(data, why):
     with pytest.raises(DocumentError, match=why):
-        member_of(data, NAME)
+        extract_member(data, NAME)
 
 
 def test_every_cut_of_an_archive_is_refused_and_none_raises_anything_else():
     whole = zipped('{"a": 1}')
     for length in range(len(whole)):
         with pytest.raises(DocumentError):
-            member_of(whole[:length], NAME)
+            extract_member(whole[:length], NAME)
 
 
 def test_every_flipped_byte_is_refused_or_reads_the_same():
@@ -90,6 +90,6 @@ def test_every_flipped_byte_is_refused_or_reads_the_same():
     for place in range(len(whole)):
         broken = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
         try:
-            assert member_of(broken, NAME) == b'{"a": 1}'
+            assert extract_member(broken, NAME) == b'{"a": 1}'
         except DocumentError:
             continue

@@ -29,7 +29,7 @@ from typing import Any
 
 time.sleep = lambda seconds: None  # a retry is tried again at once; before anything takes the real one
 
-from detector.channels._walk import all_channels  # noqa: E402
+from detector.channels._walk import load_channel_modules  # noqa: E402
 from detector.cli import main  # noqa: E402
 from detector.engine.catalog import load_rules  # noqa: E402
 
@@ -146,7 +146,7 @@ def child(plan: dict[str, Any]) -> int:
 
 def _warm() -> None:
     """Let everything that is made once be made before the first fork: two runs in which nothing is reached."""
-    load_rules(), all_channels()
+    load_rules(), load_channel_modules()
     nowhere = "http://127.0.0.1:9"  # the discard port, closed on every machine of today
     environ = {
         "AEGIS_PT_STATUS_URL": nowhere,

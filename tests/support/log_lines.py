@@ -8,7 +8,7 @@ from typing import Any
 
 from detector.domain.memory import FIRST_RUN, Memory
 from detector.domain.report import Report
-from detector.formats.merge_patch import patched
+from detector.formats.merge_patch import apply_patch
 from detector.settings import Settings
 from tests.support.snapshots import DEFAULTS, evaluated, healthy, named, remembered
 
@@ -53,8 +53,8 @@ def ago(seconds: float, message: str, now: datetime = NOON) -> dict[str, Any]:
 def document(logs: Any, now: datetime = NOON, **patch: Any) -> dict[str, Any]:
     """Return the healthy snapshot at that time with these logs."""
     text = now.isoformat().replace("+00:00", "Z")
-    base = patched(healthy(), {"taken_at": text, "status_v3": {"heartbeat_at": text}})
-    made: dict[str, Any] = patched({**base, "logs": logs}, patch)
+    base = apply_patch(healthy(), {"taken_at": text, "status_v3": {"heartbeat_at": text}})
+    made: dict[str, Any] = apply_patch({**base, "logs": logs}, patch)
     return made
 
 

@@ -18,8 +18,8 @@ from detector.domain.rule import Rule, RuleResults
 from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
-from detector.formats.merge_patch import patched, shifted
-from detector.formats.redaction import redacted
+from detector.formats.merge_patch import apply_patch, apply_time_shift
+from detector.formats.redaction import redact
 from detector.ledger import add_receipts
 from detector.market.closures import NO_CLOSURES, parse_closures
 from detector.profiles import load_builtin_profile
@@ -60,19 +60,19 @@ def healthy() -> dict[str, Any]:
 
 def moved(text: str, seconds: float) -> str:
     """Return the time moved by so many seconds."""
-    return str(shifted(text, timedelta(seconds=seconds)))
+    return str(apply_time_shift(text, timedelta(seconds=seconds)))
 
 
 def later(document: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Return the document as if it was taken that much later, every time in it moved along."""
-    made: dict[str, Any] = shifted(document, timedelta(seconds=seconds))
+    made: dict[str, Any] = apply_time_shift(document, timedelta(seconds=seconds))
     return {key: value for key, value in made.items() if key != "previous"}
 
 
 def healthy_at(moment: str, patch: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the healthy snapshot as it would be at that moment, with a patch."""
     ahead = (datetime.fromisoformat(moment) - NOW).total_seconds()
-    made: dict[str, Any] = patched(later(healthy(), ahead), patch or {})
+    made: dict[str, Any] = apply_patch(later(healthy(), ahead), patch or {})
     return made
 
 
@@ -93,7 +93,7 @@ class Fixture:
     @property
     def document(self) -> dict[str, Any]:
         """The whole snapshot."""
-        made: dict[str, Any] = patched(healthy(), self.patch)
+        made: dict[str, Any] = apply_patch(healthy(), self.patch)
         return made
 
     def run(self, document: dict[str, Any] | None = None, settings: Settings | None = None) -> Report:
@@ -101,7 +101,7 @@ class Fixture:
         chosen = settings or settings_of(self.settings)
         memory = FIRST_RUN
         for patch in self.history:
-            memory = remembered(evaluated(patched(healthy(), patch), memory, chosen))
+            memory = remembered(evaluated(apply_patch(healthy(), patch), memory, chosen))
         rules = [_broken(one) if one.name == self.broken else one for one in load_rules()]
         return evaluated(self.document if document is None else document, memory, chosen, rules=rules)
 
@@ -128,7 +128,7 @@ def evaluated(
     document: dict[str, Any], memory: Memory | None = None, settings: Settings = DEFAULTS, **more: Any
 ) -> Report:
     """Evaluate a document as the door does; `memory` wins over a `previous` section."""
-    snapshot = build_snapshot(redacted(document), now=NOW, runtime=settings[RUNTIME])
+    snapshot = build_snapshot(redact(document), now=NOW, runtime=settings[RUNTIME])
     if memory is None or (memory is FIRST_RUN and "previous" in document):
         kinds = {one.name: one.declaration.kind for one in load_rules()}
         memory = read_previous(document.get("previous"), ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds))

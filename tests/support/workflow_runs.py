@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from detector.domain.schedule_windows import WorkflowRun
-from detector.formats.times import text_of
-from detector.schedule import run_of
+from detector.formats.times import format_time
+from detector.schedule import parse_run
 
 PRIMARY = "7,17,27,37,47,57 13-21 * * MON-FRI"
 FALLBACK = "12,22,32,42,52 13-21 * * MON-FRI"
@@ -30,7 +30,7 @@ def dispatched(source: str = f"cloudflare-cron:{WORKER}") -> dict[str, Any]:
 
 def item(created: datetime | str, conclusion: str | None = "success", **more: Any) -> dict[str, Any]:
     """One run as GitHub lists it; without a conclusion it is in progress."""
-    created = created if isinstance(created, str) else text_of(created)
+    created = created if isinstance(created, str) else format_time(created)
     return {
         **scheduled(),
         "created_at": created,
@@ -44,7 +44,7 @@ def item(created: datetime | str, conclusion: str | None = "success", **more: An
 
 
 def run(created: datetime | str, conclusion: str | None = "success", **more: Any) -> WorkflowRun:
-    return run_of(item(created, conclusion, **more))
+    return parse_run(item(created, conclusion, **more))
 
 
 def answered(items: Iterable[dict[str, Any]], total: int | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
 from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
-from detector.formats.strict_json import clipped
+from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.flex import read_open_positions, read_trades
 from detector.readers.broker.levels import filter_executions, filter_held_now
 from detector.readers.broker.rows import read_execution, read_position, keep_latest_versions, read_order
@@ -64,7 +64,7 @@ def _has_answer(raw: Mapping[str, Any], reading: Reading) -> bool:
     """Whether the broker answered this query: connected, and without an error of its own."""
     error = raw.get("error")
     if error:
-        reason = clipped(error) if isinstance(error, str) else "an error"
+        reason = redact_excerpt(error) if isinstance(error, str) else "an error"
         reading.add_fault("broker.error", f"says that the query failed ({reason})")
     return not error and reading.values.get("broker_link") is not False
 

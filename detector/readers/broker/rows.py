@@ -13,8 +13,8 @@ from typing import Any
 from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
 from detector.domain.instrument import format_quantity, to_exact_decimal, get_sign
 from detector.domain.section_reading import Reading
-from detector.formats.exported_numbers import written
-from detector.formats.strict_json import clipped
+from detector.formats.exported_numbers import parse_decimal
+from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.names import normalize_name
 from detector.readers.broker.times import normalize_broker_time
 
@@ -95,14 +95,14 @@ def _find_contradiction(flat: Mapping[str, Any]) -> str | None:
     side = next((flat[key] for key in _SIDES if isinstance(flat.get(key), str) and flat[key].strip()), "")
     sign = get_sign(side)
     if sign is not None and any(number * sign < 0 for number in numbers):
-        return f"is {format_quantity(numbers[0])} on the side {clipped(side)}"
+        return f"is {format_quantity(numbers[0])} on the side {redact_excerpt(side)}"
     return None
 
 
 def _parse_number(raw: Any) -> Decimal | None:
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         return to_exact_decimal(raw)
-    return written(raw)
+    return parse_decimal(raw)
 
 
 def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.reconciliation.close_check.instrument_match import match_instrument
 from detector.reconciliation.close_check.order import CANNOT_TELL, CloseOrder, EarlyVerdict
 from detector.reconciliation.close_check.working_exits import can_be_in_account
@@ -21,7 +21,7 @@ def check_no_execution_since(order: CloseOrder, facts: Facts, account: str | Non
             continue
         if _is_before(execution, facts):
             continue
-        when = "at a time that was not seen" if execution.at is None else f"at {text_of(execution.at)}"
+        when = "at a time that was not seen" if execution.at is None else f"at {format_time(execution.at)}"
         raise EarlyVerdict(
             CANNOT_TELL,
             "moved",

@@ -13,7 +13,7 @@ from decimal import Decimal, localcontext
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
 from detector.domain.instrument import format_quantity, to_exact_decimal, get_instrument_name, normalize
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.reconciliation.close_check.instrument_match import match_instrument
 from detector.reconciliation.close_check.order import (
     ALLOW,
@@ -64,7 +64,7 @@ def _decide(close: CloseOrder, facts: Facts, requires_runtime: bool) -> CloseVer
     held, order = f"{format_quantity(abs(position))} {close.name}", f"{side} {format_quantity(close.quantity)}"
     if working + close.quantity > abs(position):
         text = (
-            f"{counted(len(exits), 'exit order')} ({', '.join(verdict.exits)}) for {format_quantity(working)} of {held} already"
+            f"{format_count(len(exits), 'exit order')} ({', '.join(verdict.exits)}) for {format_quantity(working)} of {held} already"
             f" {'works' if len(exits) == 1 else 'work'}: with it, {order} would open the other side"
         )
         return replace(verdict, decision=REFUSE, reason="exit_working", summary=f"{text}.")

@@ -9,7 +9,7 @@ from detector.domain.broker_rows import EXIT, BrokerOrder
 from detector.domain.facts import Facts
 from detector.domain.instrument import to_exact_decimal, get_sign
 from detector.domain.runtime_rows import Order
-from detector.formats.plural import counted
+from detector.formats.plural import format_count
 from detector.reconciliation.close_check.instrument_match import match_instrument, is_combo_row
 from detector.reconciliation.close_check.order import CANNOT_TELL, CloseOrder, EarlyVerdict
 
@@ -48,8 +48,8 @@ def _check_runtime_orders(facts: Facts) -> None:
         raise EarlyVerdict(CANNOT_TELL, "orders", "The runtime's own orders could not be read in full.")
     pending, stuck = facts.pending_exits or 0, facts.stuck_exits or 0
     if pending + stuck > len(_collect_listed_exits(facts)):
-        counts = [counted(pending, "pending exit")] if pending else []
-        counts += [counted(stuck, "stuck exit")] if stuck else []
+        counts = [format_count(pending, "pending exit")] if pending else []
+        counts += [format_count(stuck, "stuck exit")] if stuck else []
         raise EarlyVerdict(
             CANNOT_TELL, "orders", f"The runtime has {' and '.join(counts)} and does not list each of them."
         )

@@ -9,7 +9,7 @@ from decimal import Decimal
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, format_quantity, to_exact_decimal, normalize
 from detector.domain.runtime_rows import Trade
-from detector.formats.times import text_of
+from detector.formats.times import format_time
 from detector.reconciliation.close_check.working_exits import can_be_in_account
 from detector.reconciliation.fills import Fill, group_fills
 from detector.reconciliation.holdings import is_same
@@ -97,5 +97,5 @@ def _iter_fill_text(fill: Fill) -> Iterator[str]:
     price = compute_fill_price(fill)
     if fill.quantity is not None and price is not None:
         side = "bought" if fill.quantity > 0 else "sold"
-        when = f" at {text_of(fill.at)}" if fill.at else ""
+        when = f" at {format_time(fill.at)}" if fill.at else ""
         yield f"{side} {format_quantity(abs(fill.quantity or Decimal(0)))} at {price:g}{when}"

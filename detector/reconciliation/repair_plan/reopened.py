@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
 from detector.domain.instrument import format_quantity
-from detector.formats.plural import counted
-from detector.formats.times import span
+from detector.formats.plural import format_count
+from detector.formats.times import format_duration
 from detector.reconciliation.closed_trades import list_reopened
 from detector.reconciliation.repair_plan.items import PlanItem
 from detector.reconciliation.repair_plan.trade_claims import RUNTIME_LIST
@@ -28,13 +28,13 @@ def _iter_running_signs(facts: Facts, stale_sec: float) -> Iterator[str]:
         age = facts.age_of(facts.heartbeat_at)
         is_alive = age <= stale_sec
         yield (
-            f"its heartbeat is {span(age)} old, so that it runs"
+            f"its heartbeat is {format_duration(age)} old, so that it runs"
             if is_alive
-            else f"its last heartbeat is {span(age)} old; whatever starts it again would load the rows as they are"
+            else f"its last heartbeat is {format_duration(age)} old; whatever starts it again would load the rows as they are"
         )
     running = sum(task.last_status == _RUNNING for task in facts.tasks or ())
     if running:
-        yield f"{counted(running, 'task')} of its service {'is' if running == 1 else 'are'} running"
+        yield f"{format_count(running, 'task')} of its service {'is' if running == 1 else 'are'} running"
     if facts.heartbeat_at is None and facts.tasks is None:
         yield "whether it runs was not seen, so that it has to be made sure of"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from detector.domain.facts import Facts
 from detector.domain.store_rows import POSITION_STATE, TRADES
-from detector.formats.times import span
+from detector.formats.times import format_duration
 
 _LISTS = {"store_positions": POSITION_STATE, "store_trades": TRADES}
 
@@ -21,7 +21,7 @@ def _iter_store_problems(facts: Facts) -> Iterator[str]:
     if source is not None and source.state == "failed":
         yield f"The stores could not be read: {source.detail or source.reason or 'no reason given'}."
     if "stores" in facts.stale:
-        yield f"The stores were read {span(facts.stale['stores'])} ago, which is too old."
+        yield f"The stores were read {format_duration(facts.stale['stores'])} ago, which is too old."
     if any(name == "reader of stores" for name, _ in facts.errors):
         yield "The detector itself failed on what the stores say."
     for fault in facts.invalid:

@@ -10,7 +10,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, format_quantity, to_exact_decimal
 from detector.domain.runtime_rows import Position, Trade, format_other_ids
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.formats.times import whole
+from detector.formats.times import normalize_number
 
 RUNTIME_LIST, RUNTIME_TRADES = "open_positions", "recent_trades"
 
@@ -46,7 +46,7 @@ class TradeClaim:
         if self.is_open is not False and self.quantity is not None:
             parts.append(format_quantity(self.quantity))
         if self.exit_price is not None:
-            parts.append(f"exit {whole(self.exit_price)}")
+            parts.append(f"exit {normalize_number(self.exit_price)}")
         if self.realized_pnl is not None:
             parts.append(f"P&L {self.realized_pnl:,.2f}")
         return f"{self.origin}: {', '.join(parts)}" + (f" ({self.exit_reason})" if self.exit_reason else "")
