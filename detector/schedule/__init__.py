@@ -30,7 +30,7 @@ __all__ = [
     "WorkflowFile",
     "ScheduleFileError",
     "iter_windows",
-    "run_rules",
+    "judge",
     "parse_worker_lanes",
     "parse_workflow_lanes",
     "parse_listing",

@@ -88,7 +88,7 @@ def _judge_lane(
 def _cut(part: _JudgedLane, end: datetime) -> _JudgedLane:
     return replace(
         part,
-        judged=tuple(window for window in part.windows if window.at < end),
+        windows=tuple(window for window in part.windows if window.at < end),
         ticks=tuple(tick for tick in part.ticks if tick < end),
     )
 

@@ -25,23 +25,23 @@ WORLD = ChannelEnvironment({}, lambda: NOW)
 class Fake:
     """A channel that does what it is given."""
 
-    least: Severity = "warning"
-    place = "nowhere"
+    min_severity: Severity = "warning"
+    display_name = "nowhere"
     setting: Setting[Any] = SLACK_WEBHOOK_URL
 
     def __init__(self, name, does, loads=lambda: None):
         self.name = name
-        self.load = loads
+        self.load_client = loads
         self._does = does
 
-    def notify(self, message, errand):
+    def notify(self, message, context):
         self._does()
         return DeliveryResult()
 
-    def advice(self, reason):
+    def get_advice(self, reason):
         return ""
 
-    def shows(self, message):
+    def render_preview(self, message):
         return ""
 
 
@@ -85,9 +85,9 @@ def test_one_that_hangs_is_left_behind_and_its_late_yes_is_no_receipt():
 class Parted(Fake):
     """A channel that hands over one part, and then does what it is given."""
 
-    def notify(self, message, errand):
-        errand.took(DeliveryResult(frozenset({"root"}), message_refs={"root": MessageRef("C1", "1.0")}))
-        return super().notify(message, errand)
+    def notify(self, message, context):
+        context.on_progress(DeliveryResult(frozenset({"root"}), message_refs={"root": MessageRef("C1", "1.0")}))
+        return super().notify(message, context)
 
 
 def test_what_was_taken_of_one_that_hangs_stays_taken():
@@ -114,8 +114,8 @@ def test_a_deadline_begins_when_all_that_is_needed_is_loaded():
     left: list[float] = []
 
     class Slow(Fake):
-        def notify(self, message, errand):
-            left.append(errand.until.remaining())
+        def notify(self, message, context):
+            left.append(context.deadline.get_remaining())
             return DeliveryResult()
 
     found = outcomes(Slow("slow", None, loads=lambda: time.sleep(0.6)), Slow("other", None), seconds=0.5)
