@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from detector.collectors._clients import SourceEnvironment
-from detector.collectors._parallel import collect_in_parallel
-from detector.collectors._source import Answer, SourceContext, ConfiguredSource
+from detector.collectors.collector import Answer, ConfiguredSource, SourceContext
+from detector.collectors.source_context import SourceEnvironment
+from detector.collectors.source_threads import collect_in_parallel
 from detector.settings import STATUS_URL, resolve_settings
 
 SLOW_SEC, ROUNDS = 1.0, 5

@@ -10,8 +10,8 @@ from typing import Any
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition
 from detector.domain.event import Event
-from detector.domain.memory import FIRST_RUN, Memory, build_next_memory, check_memory_time
 from detector.domain.report import Report
+from detector.domain.run_memory import FIRST_RUN, Memory, build_next_memory, check_memory_time
 from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import evaluate
 from detector.formats.times import compute_seconds
@@ -59,7 +59,9 @@ class Replay:
 
     def advance(self, snapshot: Snapshot) -> list[ReplayedChange]:
         """Evaluate one snapshot as the next run and return what changed and what would have been told."""
-        base = check_memory_time(self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at)
+        base = check_memory_time(
+            self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at
+        )
         report = evaluate(snapshot, base.memory, self.settings)
         conditions = ledger.add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
         changes = list(_iter_changes(report, self.memory))
@@ -108,9 +110,13 @@ def _build_change(report: Report, condition: Condition, event: Event | None) -> 
     )
 
 
-def compare_changes(first: list[ReplayedChange], second: list[ReplayedChange]) -> list[tuple[Any, ReplayedChange]]:
+def compare_changes(
+    first: list[ReplayedChange], second: list[ReplayedChange]
+) -> list[tuple[Any, ReplayedChange]]:
     """Return what was told under only one of two settings as (`first` or `second`, change)."""
-    keys = [{(change.signature, change.reason) for change in side if change.reason} for side in (first, second)]
+    keys = [
+        {(change.signature, change.reason) for change in side if change.reason} for side in (first, second)
+    ]
     differences: list[tuple[Any, ReplayedChange]] = []
     for name, side, opposite_keys in (("first", first, keys[1]), ("second", second, keys[0])):
         differences += [(name, c) for c in side if c.reason and (c.signature, c.reason) not in opposite_keys]

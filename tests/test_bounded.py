@@ -7,8 +7,8 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from detector.domain.memory import FIRST_RUN, Memory, build_next_memory
 from detector.domain.report import Report
+from detector.domain.run_memory import FIRST_RUN, Memory, build_next_memory
 from detector.domain.snapshot import Snapshot
 from detector.ledger.advance import _MAX_ENDED
 from detector.render.document import build_artifact_document

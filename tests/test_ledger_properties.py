@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detector.domain.memory import FIRST_RUN
+from detector.domain.run_memory import FIRST_RUN
 from detector.domain.snapshot import Snapshot
 from detector.replay import Replay
 from tests.support.ledger_oracle import Oracle

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from detector.domain.memory import FIRST_RUN
 from detector.domain.mute import MuteError, parse_mutes
+from detector.domain.run_memory import FIRST_RUN
 from tests.support.snapshots import evaluated, healthy_at, named, owed, remembered, settings_of
 
 MUTED = """

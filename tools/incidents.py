@@ -26,7 +26,7 @@ from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import apply_patch
 from detector.formats.redaction import redact
 from detector.formats.strict_json import parse_document
-from detector.formats.times import parse_rfc3339, format_time
+from detector.formats.times import format_time, parse_rfc3339
 from detector.profiles import load_builtin_profile
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document

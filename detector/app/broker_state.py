@@ -15,7 +15,7 @@ from detector.domain.profile import Profile
 from detector.domain.read_context import ReadContext
 from detector.domain.snapshot import SECTIONS, Snapshot, build_snapshot
 from detector.engine.gather import gather_facts
-from detector.formats.strict_json import MAX_BYTES, DocumentError, redact_excerpt, parse_document
+from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document, redact_excerpt
 from detector.formats.times import TimeError, parse_run_time
 from detector.reconciliation.freshness import DataAge, compute_data_age, find_inconsistency
 from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
@@ -52,7 +52,12 @@ class BrokerState:
     inconsistency: str | None
 
 
-def load_broker_state(app: AppContext, settings: Settings, query: BrokerQuery, load_previous: Callable[[Any], PreviousRun] | None = None) -> BrokerState:
+def load_broker_state(
+    app: AppContext,
+    settings: Settings,
+    query: BrokerQuery,
+    load_previous: Callable[[Any], PreviousRun] | None = None,
+) -> BrokerState:
     """Return what is known now; raises Refused for a document that cannot be read.
 
     A piped snapshot is judged as it is, and nothing is collected for it. A terminal, or nothing, on standard
@@ -74,7 +79,9 @@ def load_broker_state(app: AppContext, settings: Settings, query: BrokerQuery, l
     taken_at = snapshot.taken_at if document.get("taken_at") is not None and not collected else None
     at = taken_at if taken_at is not None and query.at_own_time else now
     profile: Profile = settings.files[PROFILE.name]
-    read_context = ReadContext(settings, profile, load_previous(document.get("previous")) if load_previous else NO_PREVIOUS_RUN)
+    read_context = ReadContext(
+        settings, profile, load_previous(document.get("previous")) if load_previous else NO_PREVIOUS_RUN
+    )
     facts = gather_facts(
         Snapshot(at, snapshot.runtime, snapshot.sections), read_context, settings.files[MARKET_CLOSURES.name]
     )
@@ -111,11 +118,12 @@ def _read_piped(app: AppContext) -> dict[str, Any] | None:
 
 
 def _collect_sections(app: AppContext, settings: Settings, query: BrokerQuery) -> dict[str, Any]:
-    from detector.app.collect import CollectOptions
-    from detector.app.collect import collect_sources as look_at
+    from detector.app.collection import CollectOptions, collect_sources
 
     skip = frozenset(SECTIONS) - set(query.sections)
-    result = look_at(app, settings, CollectOptions(lambda: _get_now(app, query.now), skip=skip, quiet=True))
+    result = collect_sources(
+        app, settings, CollectOptions(lambda: _get_now(app, query.now), skip=skip, quiet=True)
+    )
     return {**result.sections, "sources": result.entries}
 
 

@@ -17,10 +17,10 @@ from detector.domain.profile import Profile, ProfileError, parse_profile
 from detector.domain.snapshot import SECTIONS
 from detector.engine.catalog import load_rules
 from detector.formats.redaction import redact_text
-from detector.formats.strict_json import replace_surrogates, redact_excerpt, to_one_line
+from detector.formats.strict_json import redact_excerpt, replace_surrogates, to_one_line
 from detector.formats.times import TimeError, parse_run_time
 from detector.market.closures import NO_CLOSURES, parse_closures
-from detector.profiles import load_builtin_profile, list_builtin_profiles
+from detector.profiles import list_builtin_profiles, load_builtin_profile
 from detector.render.annotations import escape_commands
 from detector.settings import (
     DISPLAY_ZONES,
@@ -46,7 +46,7 @@ Clock = Callable[[], datetime]
 _NO_MUTES: tuple[Mute, ...] = ()
 
 
-class InputError(Exception):  # noqa: N818 - an answer to the caller, not a fault of the program
+class InputError(Exception):
     """Bad input, usage or settings: exit 2; each line is said on stderr."""
 
     def __init__(self, *lines: str) -> None:
@@ -91,7 +91,9 @@ class AppContext:
             return False
         return True
 
-    def load_settings(self, env_file: str | None = None, changes: Mapping[str, str] | None = None) -> Settings:
+    def load_settings(
+        self, env_file: str | None = None, changes: Mapping[str, str] | None = None
+    ) -> Settings:
         """Return the settings in force, files included; raises Refused with every fault at once.
 
         The environment wins over the file, and `changes` (of `--set` or a timeline) over both.

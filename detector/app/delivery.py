@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 
 from detector import ledger
 from detector.app.context import AppContext, InputError
-from detector.app.runbook import list_next_steps
-from detector.channels._channel import Channel, DeliveryResult, ChannelEnvironment
-from detector.channels._parallel import deliver_all
-from detector.channels._walk import build_configured_channels, find_channel_conflicts
+from detector.app.runbook_file import list_next_steps
+from detector.channels.channel import Channel, ChannelEnvironment, DeliveryResult
+from detector.channels.channel_plugins import build_configured_channels, find_channel_conflicts
+from detector.channels.fan_out import deliver_all
 from detector.domain.channel_health import ChannelError, ChannelHealth
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import Report
 from detector.domain.rule import Severity
 from detector.domain.session_day import SessionDay
-from detector.formats.edge_error import ExternalError
+from detector.formats.errors import ExternalError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.render.message import Message, cut
@@ -76,7 +76,9 @@ def deliver(
     pending = _PendingDelivery(app, settings, report, link or "")
     names = frozenset(channel.name for channel in pending.messages)
     if dry_run:
-        previews = {channel.name: channel.render_preview(message) for channel, message in pending.messages.items()}
+        previews = {
+            channel.name: channel.render_preview(message) for channel, message in pending.messages.items()
+        }
         return Delivery(report, due=names, previews=previews)
     failed: dict[str, ExternalError] = {}
     notes: list[str] = []
@@ -102,7 +104,11 @@ class _PendingDelivery:
         channels = load_channels(app, settings)
         self._notices = _list_notices(settings, report, get_min_severities(channels))
         self._days = {channel.name: _list_unsent_days(settings, report, channel.name) for channel in channels}
-        health = {channel.name: report.channels[channel.name] for channel in channels if channel.name in report.channels}
+        health = {
+            channel.name: report.channels[channel.name]
+            for channel in channels
+            if channel.name in report.channels
+        }
         frame = MessageContext(
             report=replace(report, owed=self._notices, channels=health),
             zones=settings[DISPLAY_ZONES],
@@ -116,7 +122,9 @@ class _PendingDelivery:
             channel: build_message(frame, channel.name, self._notices[channel.name], self._days[channel.name])
             for channel in channels
         }
-        self.messages: dict[Channel, Message] = {channel: message for channel, message in built.items() if message is not None}
+        self.messages: dict[Channel, Message] = {
+            channel: message for channel, message in built.items() if message is not None
+        }
 
     def redact(self, text: str) -> str:
         """Return the text without secrets."""
@@ -128,7 +136,9 @@ class _PendingDelivery:
         for notice in self._notices[name]:
             if result.accepted is None or notice.delivery_id in result.accepted:
                 message_ref = result.message_refs.get(notice.delivery_id)
-                conditions = ledger.add_receipts(conditions, (notice,), name, self.report.taken_at, message_ref)
+                conditions = ledger.add_receipts(
+                    conditions, (notice,), name, self.report.taken_at, message_ref
+                )
         sessions = self.report.sessions
         if result.extras_accepted:
             sessions = ledger.mark_summarized(sessions, {day.day for day in self._days[name]}, name)
@@ -156,7 +166,9 @@ def _list_notices(
 ) -> dict[str, tuple[Notice, ...]]:
     """Return what is owed to each channel; what the report itself does not say is asked of the ledger."""
     missing = [name for name in min_severities if name not in report.owed]
-    run = ledger.RunContext(report.taken_at, settings, generation=report.generation, min_severities=min_severities)
+    run = ledger.RunContext(
+        report.taken_at, settings, generation=report.generation, min_severities=min_severities
+    )
     due = ledger.list_due_notices(report.conditions, run, missing, settings.files.get(MUTES.name, ()))
     return {name: due[name] if name in due else tuple(report.owed[name]) for name in min_severities}
 
@@ -169,4 +181,6 @@ def _list_unsent_days(settings: Settings, report: Report, name: str) -> tuple[Se
 
 
 def _shorten_error(error: ExternalError, text: str) -> ExternalError:
-    return ExternalError(cut(to_one_line(text), _LONGEST_ERROR), reason=error.reason, permanent=error.permanent)
+    return ExternalError(
+        cut(to_one_line(text), _LONGEST_ERROR), reason=error.reason, permanent=error.permanent
+    )

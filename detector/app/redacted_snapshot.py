@@ -23,12 +23,16 @@ def redact_document(document: Mapping[str, Any], settings: Settings) -> tuple[di
     return dict(zip(document, redacted_lists[0], strict=True)), replace(settings, values=values)
 
 
-def parse_snapshot(document: Mapping[str, Any], now: datetime, settings: Settings) -> tuple[Snapshot, Settings]:
+def parse_snapshot(
+    document: Mapping[str, Any], now: datetime, settings: Settings
+) -> tuple[Snapshot, Settings]:
     """Return the snapshot without its `previous`, redacted before anything is compared; raises Refused.
 
     What settings say is redacted with it, so that a name in both is still the same name.
     """
-    redacted_document, settings = redact_document({k: v for k, v in document.items() if k != "previous"}, settings)
+    redacted_document, settings = redact_document(
+        {k: v for k, v in document.items() if k != "previous"}, settings
+    )
     try:
         return build_snapshot(redacted_document, now=now, runtime=settings[RUNTIME]), settings
     except DocumentError as error:

@@ -1,4 +1,4 @@
-"""The word that a scheduled run leaves: on stderr, on its page, at the dead-man's switch. None of it fails the run."""
+"""The word that a scheduled run leaves: on stderr, on its page, at the dead-man's ping_client. None of it fails the run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from detector.app.context import AppContext
-from detector.app.job import RunResult, Job
 from detector.app.network import build_network_policy
-from detector.channels._channel import ChannelEnvironment
-from detector.channels._walk import list_unused_options
+from detector.app.run_job import Job, RunResult
+from detector.channels.channel import ChannelEnvironment
+from detector.channels.channel_plugins import list_unused_options
 from detector.domain.report import Report
-from detector.formats.edge_error import ExternalError
+from detector.formats.errors import ExternalError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.render.annotations import format_error_annotation, format_warning_annotation
@@ -43,7 +43,9 @@ def list_configuration_warnings(job: Job, report: Report) -> Iterator[str]:
             yield "NOTHING WAS CHECKED: no source is configured."
     if not _has_recipient(job):
         options = list_unused_options(job.settings, ChannelEnvironment(job.app.environ, job.clock))
-        alternatives = " or ".join(", ".join(setting.name for setting in option.settings) for option in options)
+        alternatives = " or ".join(
+            ", ".join(setting.name for setting in option.settings) for option in options
+        )
         yield (
             f"NOBODY IS TOLD: no channel is configured. Set {alternatives}; "
             "or say --stdout, where somebody reads standard output."
@@ -59,7 +61,7 @@ def _has_recipient(job: Job) -> bool:
 
 
 def publish_outcome(job: Job, result: RunResult) -> None:
-    """Say how it ended: on stderr, on the run's page, to the steps after it, to the dead-man's switch."""
+    """Say how it ended: on stderr, on the run's page, to the steps after it, to the dead-man's ping_client."""
     for note in result.notes:
         job.app.print_stderr(note)
     for fault in result.faults:
@@ -130,9 +132,9 @@ def _send(app: AppContext, settings: Settings, success: bool, text: str) -> None
     url = settings[PING_URL]
     if not url:
         return
-    from detector.clients import ping as switch
+    from detector.clients import ping as ping_client
 
     try:
-        switch.send_ping(build_network_policy(app, settings, _PING_SEC), url, success, redact_text(text))
+        ping_client.send_ping(build_network_policy(app, settings, _PING_SEC), url, success, redact_text(text))
     except ExternalError as failure:
         app.print_stderr(f"The dead-man's switch was not told: {failure}.")

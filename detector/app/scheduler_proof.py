@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from detector.app.context import AppContext
-from detector.app.github import build_github_client
+from detector.app.github_access import build_github_client
 from detector.app.network import build_network_policy
 from detector.domain.schedule_windows import WorkflowRun
-from detector.formats.edge_error import CREDENTIALS, DENIED, MISSING, UNREADABLE, ExternalError
-from detector.formats.strict_json import DocumentError, redact_excerpt, parse_document
+from detector.formats.errors import CREDENTIALS, DENIED, MISSING, UNREADABLE, ExternalError
+from detector.formats.strict_json import DocumentError, parse_document, redact_excerpt
 from detector.formats.times import format_duration, format_time
 from detector.settings import Settings
 
 if TYPE_CHECKING:
-    from detector.schedule.proof import Proof
+    from detector.schedule.worker_proof import Proof
 
 LOOKBACK: Final = timedelta(days=1)
 _HEALTHZ_SEC = 60.0  # a new address takes a moment to be known
@@ -64,7 +64,7 @@ class ProofSearch:
 
 def fetch_health(search: ProofSearch, retry_sec: float = _HEALTHZ_SEC) -> dict[str, Any]:
     """Return what the Worker says of itself, healthy or not; raises EdgeError."""
-    from detector.clients.web import HttpClient
+    from detector.clients.http_client import HttpClient
 
     retry_until = min(search.deadline, time.monotonic() + retry_sec)
     while True:
@@ -100,7 +100,7 @@ def wait_for_proof(search: ProofSearch) -> None:
 
 def _update_proof(search: ProofSearch) -> None:
     from detector.schedule import ListError, parse_run
-    from detector.schedule.proof import ProofCriteria, find_proof
+    from detector.schedule.worker_proof import ProofCriteria, find_proof
 
     github = build_github_client(search.app, search.settings, search.repository, _QUERY_SEC)
     params = {"created": f">={format_time((search.started_at - LOOKBACK).replace(microsecond=0))}"}

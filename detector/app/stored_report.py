@@ -10,22 +10,22 @@ from typing import Any
 from detector.app.context import InputError
 from detector.domain.event import Event
 from detector.domain.facts import SourceStatus
-from detector.domain.memory import Memory
 from detector.domain.report import Gap, Report
+from detector.domain.run_memory import Memory
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage
 from detector.engine.decision import Decision
 from detector.formats.checksum import compute_checksum
-from detector.formats.serialize import to_json_without_defaults, to_json, from_json
+from detector.formats.serialize import from_json, to_json, to_json_without_defaults
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.storage import file as local
+from detector.storage import artifact_file
 
 
 def load_report(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
     """Return an artifact and the report that it holds; raises Refused where it is no artifact of this version."""
-    raw = local.read_document(path)
-    if raw is local.ABSENT:
+    raw = artifact_file.read_document(path)
+    if raw is artifact_file.ABSENT:
         raise InputError(f"--artifact: {path}: there is no such file")
     if isinstance(raw, DocumentError):
         raise InputError(f"--artifact: {path}: {raw}")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from detector.channels._channel import DeliveryResult
-from detector.clients.slack_faults import INVALID_FORM_CODES, SlackError
+from detector.channels.channel import DeliveryResult
+from detector.clients.slack_errors import INVALID_FORM_CODES, SlackError
 from detector.domain.condition import MessageRef
-from detector.formats.edge_error import ExternalError
-from detector.render.message import MessageItem, Message
-from detector.render.message_slack import build_slack_payload, build_plain_payload
+from detector.formats.errors import ExternalError
+from detector.render.message import Message, MessageItem
+from detector.render.message_slack import build_plain_payload, build_slack_payload
 from detector.settings import SLACK_API_URL, SLACK_CHANNEL, SLACK_TOKEN, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.slack import Slack
+    from detector.clients.slack_api import Slack
 
 T = TypeVar("T")
 POST, UPDATE = "chat.postMessage", "chat.update"
@@ -24,7 +24,9 @@ _ENDED_KINDS = ("resolved", "unwatched")
 class SlackDelivery:
     """One message on its way: what was taken so far, and what was not."""
 
-    def __init__(self, client: Slack, settings: Settings, on_progress: Callable[[DeliveryResult], None]) -> None:
+    def __init__(
+        self, client: Slack, settings: Settings, on_progress: Callable[[DeliveryResult], None]
+    ) -> None:
         self._client = client
         self._settings = settings
         self._on_progress = on_progress
@@ -42,7 +44,9 @@ class SlackDelivery:
         if refused:
             # What held the earlier messages takes no answer any more: told once, in a message of its own.
             delivery_ids = {item.delivery_id for reply in refused for item in reply.items}
-            self._send_new(refused[0].keep_items(item for item in message.items if item.delivery_id in delivery_ids))
+            self._send_new(
+                refused[0].keep_items(item for item in message.items if item.delivery_id in delivery_ids)
+            )
         if self._error is not None and not self._accepted:
             raise self._error
         self._update_earlier(message)

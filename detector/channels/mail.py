@@ -10,9 +10,18 @@ from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any
 
-from detector.channels._channel import Advice, Channel, DeliveryContext, ChannelOption, DeliveryResult, ChannelEnvironment, is_loopback, build_network_policy
+from detector.channels.channel import (
+    Advice,
+    Channel,
+    ChannelEnvironment,
+    ChannelOption,
+    DeliveryContext,
+    DeliveryResult,
+    build_network_policy,
+    is_loopback,
+)
 from detector.domain.rule import Severity
-from detector.formats.edge_error import (
+from detector.formats.errors import (
     DNS,
     FORBIDDEN,
     LOGIN,

@@ -7,10 +7,19 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from detector.channels._channel import Advice, Channel, DeliveryContext, ChannelOption, DeliveryResult, ChannelEnvironment, is_loopback, build_network_policy
 from detector.channels._slack_thread import POST, UPDATE, SlackDelivery, send_with_fallback, split_replies
+from detector.channels.channel import (
+    Advice,
+    Channel,
+    ChannelEnvironment,
+    ChannelOption,
+    DeliveryContext,
+    DeliveryResult,
+    build_network_policy,
+    is_loopback,
+)
 from detector.domain.rule import Severity
-from detector.formats.edge_error import (
+from detector.formats.errors import (
     DNS,
     FORBIDDEN,
     LOGIN,
@@ -33,7 +42,7 @@ from detector.settings import (
 )
 
 if TYPE_CHECKING:
-    from detector.clients.slack import Slack
+    from detector.clients.slack_api import Slack
 
 KIND = "slack"
 OPTION = ChannelOption(
@@ -101,12 +110,14 @@ class _Slack:
 
     def load_client(self) -> None:
         """Import Slack's SDK and what carries it."""
-        import detector.clients.slack  # noqa: F401 - loaded, not used
+        import detector.clients.slack_api  # noqa: F401 - loaded, not used
 
     def _build_client(self, context: DeliveryContext) -> Slack:
-        from detector.clients.slack import Slack
+        from detector.clients.slack_api import Slack
 
-        return Slack(build_network_policy(self._settings, self._environment, context.deadline), self._environment.clock)
+        return Slack(
+            build_network_policy(self._settings, self._environment, context.deadline), self._environment.clock
+        )
 
 
 class Webhook(_Slack):
@@ -147,7 +158,9 @@ class Bot(_Slack):
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Post what is new, worst first; then answer and edit what has ended. Raises EdgeError where nothing was taken."""
-        return SlackDelivery(self._build_client(context), self._settings, context.on_progress).deliver(message)
+        return SlackDelivery(self._build_client(context), self._settings, context.on_progress).deliver(
+            message
+        )
 
     def render_preview(self, message: Message) -> str:
         """Return every call that would be made, in its order."""
@@ -158,7 +171,8 @@ class Bot(_Slack):
             for ref, reply in replies.items()
         ]
         calls += [
-            _render_call(f"{UPDATE} of {earlier.ref.ts}", build_slack_payload(earlier.message)) for earlier in message.earlier
+            _render_call(f"{UPDATE} of {earlier.ref.ts}", build_slack_payload(earlier.message))
+            for earlier in message.earlier
         ]
         return "\n".join(calls)
 

@@ -19,10 +19,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from detector import __version__
-from detector.clients.aws_faults import convert_aws_errors
-from detector.clients.web import send_request
-from detector.clients.wire import NetworkPolicy
-from detector.formats.edge_error import (
+from detector.clients.aws_errors import convert_aws_errors
+from detector.clients.connection import NetworkPolicy
+from detector.clients.http_client import send_request
+from detector.formats.errors import (
     CREDENTIALS,
     FORBIDDEN,
     UNREADABLE,
@@ -72,7 +72,9 @@ class AwsIdentity:
 class Aws:
     """Reads AWS for one source, within its deadline."""
 
-    def __init__(self, network: NetworkPolicy, identity: AwsIdentity, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, network: NetworkPolicy, identity: AwsIdentity, pause: Callable[[float], None] = time.sleep
+    ) -> None:
         self._network = network
         self._identity = identity
         self._pause = pause
@@ -134,7 +136,9 @@ class Aws:
             read_session = self._build_session(READ_OPERATIONS)
             read_session.set_credentials(frozen.access_key, frozen.secret_key, frozen.token)
             session = boto3.Session(botocore_session=read_session, region_name=identity.region or None)
-            _get_model_loader().search_paths[:] = dict.fromkeys(_get_model_loader().search_paths)  # boto3 adds its own every time
+            _get_model_loader().search_paths[:] = dict.fromkeys(
+                _get_model_loader().search_paths
+            )  # boto3 adds its own every time
             return session
 
     @property

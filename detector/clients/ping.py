@@ -8,9 +8,9 @@ from __future__ import annotations
 import httpx
 
 from detector import __version__
-from detector.clients.web import send_request
-from detector.clients.wire import NetworkPolicy
-from detector.formats.edge_error import HTTP_STATUS, ExternalError
+from detector.clients.connection import NetworkPolicy
+from detector.clients.http_client import send_request
+from detector.formats.errors import HTTP_STATUS, ExternalError
 
 _OK = range(200, 300)
 _MAX_BYTES = 10_000  # what healthchecks.io keeps of a ping's body

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from detector.formats.edge_error import MISSING, TIMEOUT, ExternalError
+from detector.formats.errors import MISSING, TIMEOUT, ExternalError
 
 INHERITED_ENVIRON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CI")
 """All of the environment that another program is given. No token is among it, so none can be used or shown."""
@@ -39,7 +39,9 @@ def is_installed(name: str, environ: Mapping[str, str]) -> bool:
     return shutil.which(name, path=environ.get("PATH")) is not None
 
 
-def run_program(command: Sequence[str], folder: Path, environ: Mapping[str, str], seconds: float, **extra_environ: str) -> ProcessResult:
+def run_program(
+    command: Sequence[str], folder: Path, environ: Mapping[str, str], seconds: float, **extra_environ: str
+) -> ProcessResult:
     """Run a program in a folder and return what it left; `more` is added to its environment.
 
     Raises EdgeError where it cannot be started, or does not end within `seconds`: then all that it started ends too.

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from detector.clients.wire import build_tls_context
-from detector.formats.edge_error import (
+from detector.clients.connection import build_tls_context
+from detector.formats.errors import (
     LOGIN,
     NO_ANSWER,
     NOT_ALLOWED,
@@ -27,7 +27,7 @@ from detector.formats.edge_error import (
 )
 
 if TYPE_CHECKING:
-    from detector.clients.wire import NetworkPolicy, Connection
+    from detector.clients.connection import Connection, NetworkPolicy
 
 _PERMANENT = 500
 _READY, _ACCEPTED = 220, (250, 251)
@@ -84,7 +84,9 @@ class SmtpClient:
         if self.server.tls != "starttls":
             return
         if not client.has_extn("starttls"):
-            raise ExternalError("the server offers no STARTTLS, and nothing is sent in clear text", reason=TLS)
+            raise ExternalError(
+                "the server offers no STARTTLS, and nothing is sent in clear text", reason=TLS
+            )
         with _convert_smtp_errors("STARTTLS"):
             context: Any = _TlsContext(
                 self.network, self.server.host
@@ -136,7 +138,9 @@ def _convert_smtp_errors(step: str, reason: str = REJECTED, sent: bool = False) 
 
 def _build_disconnect_error(step: str, sent: bool) -> ExternalError:
     if sent:
-        return ExternalError("the connection broke off after the text; it may have been taken", reason=NO_ANSWER)
+        return ExternalError(
+            "the connection broke off after the text; it may have been taken", reason=NO_ANSWER
+        )
     return ExternalError(f"the server ended the connection at {step}", reason=RESET, permanent=False)
 
 

@@ -21,14 +21,14 @@ from contextlib import closing, contextmanager
 from urllib.parse import quote
 
 from detector.clients.store_file import (
+    LOCK_RETRY_SEC,
+    LOCK_TIMEOUT_SEC,
     LOCKED_MESSAGE,
     NO_DATABASE_MESSAGE,
-    LOCK_TIMEOUT_SEC,
-    LOCK_RETRY_SEC,
     StoreFile,
     open_store_file,
 )
-from detector.formats.edge_error import (
+from detector.formats.errors import (
     CORRUPT,
     LOCKED,
     TIMEOUT,
@@ -103,7 +103,9 @@ def _open_connection(path: str, options: str, seconds: float) -> Iterator[StoreC
     """Connect with every fence up, and begin the one transaction."""
     uri = f"file://{quote(os.fsencode(path))}?{options}"  # percent-encoded: a `?` in a path adds no parameter
     until = time.monotonic() + min(seconds, MAX_HOLD_SEC)
-    with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT_SEC, isolation_level=None)) as connection:
+    with closing(
+        sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT_SEC, isolation_level=None)
+    ) as connection:
         for pragma in ("query_only = 1", "trusted_schema = 0", "cell_size_check = 1", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)

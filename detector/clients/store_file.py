@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.formats.edge_error import CORRUPT, EMPTY, LOCKED, MISSING, UNREADABLE, ExternalError
+from detector.formats.errors import CORRUPT, EMPTY, LOCKED, MISSING, UNREADABLE, ExternalError
 
 LOCK_TIMEOUT_SEC = 1.0
 LOCK_RETRY_SEC = 0.01

@@ -9,8 +9,8 @@ from typing import Any
 import httpcore
 import httpx
 
-from detector.clients.wire import NetworkPolicy, Connection, build_tls_context
-from detector.formats.edge_error import PROXY, ExternalError
+from detector.clients.connection import Connection, NetworkPolicy, build_tls_context
+from detector.formats.errors import PROXY, ExternalError
 
 
 class Transport(httpx.BaseTransport):

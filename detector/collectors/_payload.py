@@ -7,13 +7,13 @@ from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from detector.domain.snapshot import SECTIONS
-from detector.formats.edge_error import EMPTY, HTML, NOT_JSON, STALE, UNREADABLE, ExternalError
+from detector.formats.errors import EMPTY, HTML, NOT_JSON, STALE, UNREADABLE, ExternalError
 from detector.formats.strict_json import MAX_DEPTH, DocumentError, describe_kind, parse_value
-from detector.formats.times import TimeError, parse_epoch, parse_rfc3339, format_duration, normalize_number
+from detector.formats.times import TimeError, format_duration, normalize_number, parse_epoch, parse_rfc3339
 from detector.settings import SOURCE_STALE_SEC, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.web import Page
+    from detector.clients.http_client import Page
 
 _MAX_AGE_DIGITS = 9  # digits of an Age header
 

@@ -9,12 +9,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from detector.collectors._payload import parse_section
-from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, filter_keys, strip_query
-from detector.formats.edge_error import UNREADABLE, ExternalError
+from detector.collectors.collector import (
+    Answer,
+    ConfiguredSource,
+    SourceContext,
+    SourceOption,
+    filter_keys,
+    strip_query,
+)
+from detector.formats.errors import UNREADABLE, ExternalError
 from detector.settings import STANDBY_DOCKER_URL, Settings
 
 OPTIONS = (
-    SourceOption("containers", (STANDBY_DOCKER_URL,), "the standby guard: no container of the standby host may run"),
+    SourceOption(
+        "containers", (STANDBY_DOCKER_URL,), "the standby guard: no container of the standby host may run"
+    ),
 )
 _LIST_PATH = "/containers/json?all=1"
 # Labels, mounts, networks and commands stay where they are: they may hold secrets, and nothing judges them.
@@ -24,7 +33,9 @@ _KEPT_KEYS = ("Id", "Names", "Image", "State", "Status", "Created")
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
     """Yield the standby host, where its Docker is named."""
     if settings[STANDBY_DOCKER_URL]:
-        yield ConfiguredSource("containers", STANDBY_DOCKER_URL, strip_query(settings[STANDBY_DOCKER_URL]), _read_containers)
+        yield ConfiguredSource(
+            "containers", STANDBY_DOCKER_URL, strip_query(settings[STANDBY_DOCKER_URL]), _read_containers
+        )
 
 
 def _read_containers(context: SourceContext) -> Answer:

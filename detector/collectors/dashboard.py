@@ -7,10 +7,17 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._payload import get_cache_age_sec, check_fresh, extract_time, parse_section
-from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, format_origin, strip_query
+from detector.collectors._payload import check_fresh, extract_time, get_cache_age_sec, parse_section
+from detector.collectors.collector import (
+    Answer,
+    ConfiguredSource,
+    SourceContext,
+    SourceOption,
+    format_origin,
+    strip_query,
+)
 from detector.domain.profile import MISSING, Profile
-from detector.formats.edge_error import NO_FACTS, ExternalError
+from detector.formats.errors import NO_FACTS, ExternalError
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,
@@ -24,12 +31,14 @@ from detector.settings import (
 )
 
 if TYPE_CHECKING:
-    from detector.clients.web import Page
+    from detector.clients.http_client import Page
 
 _DESCRIPTION = "the heartbeat, orders, exits, positions, reconciliation and market data, as {} shows them"
 OPTIONS = (
     SourceOption(
-        "status_v3", (STATUS_URL, STATUS_TOKEN, STATUS_USER, STATUS_PASSWORD), _DESCRIPTION.format("the dashboard")
+        "status_v3",
+        (STATUS_URL, STATUS_TOKEN, STATUS_USER, STATUS_PASSWORD),
+        _DESCRIPTION.format("the dashboard"),
     ),
     SourceOption("bot_status", (BOT_STATUS_URL, BOT_STATUS_TOKEN), _DESCRIPTION.format("the bot itself")),
 )
@@ -40,7 +49,9 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
     """Yield the dashboard, the bot, or both."""
     for name, setting in (("status_v3", STATUS_URL), ("bot_status", BOT_STATUS_URL)):
         if settings[setting]:
-            yield ConfiguredSource(name, setting, strip_query(settings[setting]), partial(_read_payload, name, settings[setting]))
+            yield ConfiguredSource(
+                name, setting, strip_query(settings[setting]), partial(_read_payload, name, settings[setting])
+            )
 
 
 def find_conflicts(settings: Settings) -> Iterator[str]:
@@ -62,14 +73,18 @@ def _read_payload(name: str, url: str, context: SourceContext) -> Answer:
     A runner that has gone stale answers 503 and says so in its payload: that is data.
     """
     profile: Profile = context.settings.files[PROFILE.name]
-    page = context.get_page(url, lambda page: page.status == _STALE_RUNNER and _has_page_facts(page, name, profile))
+    page = context.get_page(
+        url, lambda page: page.status == _STALE_RUNNER and _has_page_facts(page, name, profile)
+    )
     payload = parse_section(page.body, name, page.headers.get("content-type", ""))
     if not _has_facts(payload, profile):
         raise ExternalError(
             f"its JSON holds none of the facts that the profile {profile.name!r} knows", reason=NO_FACTS
         )
     now = context.clock()
-    as_of = check_fresh(now - timedelta(seconds=get_cache_age_sec(page)), now, context.settings, "its Age header")
+    as_of = check_fresh(
+        now - timedelta(seconds=get_cache_age_sec(page)), now, context.settings, "its Age header"
+    )
     keys: tuple[str, ...] = context.settings[STATUS_AS_OF]
     payload_time = extract_time(payload, keys, profile.zone)
     if payload_time is not None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, filter_keys
-from detector.formats.edge_error import DENIED, TOO_LARGE, ExternalError
+from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, filter_keys
+from detector.formats.errors import DENIED, TOO_LARGE, ExternalError
 from detector.formats.serialize import to_json
 from detector.settings import (
     AWS_ACCOUNT,
@@ -94,8 +94,12 @@ def _fetch_service(aws: Aws, cluster: str, name: str) -> dict[str, Any]:
     answer = aws.fetch("ecs", "describe_services", "services", cluster=cluster, services=[name])
     services = [filter_keys(item, _SERVICE_KEYS) for item in answer["services"]]
     for item in services:
-        item["deployments"] = [filter_keys(deployment, _DEPLOYMENT_KEYS) for deployment in item.get("deployments", ())]
-        item["events"] = [filter_keys(event, ("createdAt", "message")) for event in item.get("events", ())[:_MAX_EVENTS]]
+        item["deployments"] = [
+            filter_keys(deployment, _DEPLOYMENT_KEYS) for deployment in item.get("deployments", ())
+        ]
+        item["events"] = [
+            filter_keys(event, ("createdAt", "message")) for event in item.get("events", ())[:_MAX_EVENTS]
+        ]
     return {"services": services, "failures": list(answer.get("failures", ()))}
 
 
@@ -105,7 +109,9 @@ def _list_task_arns(aws: Aws, cluster: str) -> list[str]:
     for status in ("RUNNING", "STOPPED"):
         next_page: dict[str, str] = {}
         for _ in range(_MAX_PAGES):
-            answer = aws.fetch("ecs", "list_tasks", "taskArns", cluster=cluster, desiredStatus=status, **next_page)
+            answer = aws.fetch(
+                "ecs", "list_tasks", "taskArns", cluster=cluster, desiredStatus=status, **next_page
+            )
             arns.update(dict.fromkeys(answer["taskArns"]))
             if not answer.get("nextToken"):
                 break

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, filter_keys
+from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, filter_keys
 from detector.engine.catalog import load_rules
-from detector.formats.edge_error import THROTTLED, TIMEOUT, ExternalError
+from detector.formats.errors import THROTTLED, TIMEOUT, ExternalError
 from detector.formats.times import format_duration, format_time
 from detector.settings import AWS_ACCOUNT, AWS_AMBIENT, AWS_PROFILE, AWS_REGION, LOG_GROUP, Setting, Settings
 
@@ -38,7 +38,9 @@ _KEPT_KEYS = ("timestamp", "message", "logStreamName")
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
     """Yield the log group, where it is named."""
     if settings[LOG_GROUP]:
-        yield ConfiguredSource("logs", LOG_GROUP, f"log group {settings[LOG_GROUP]}", _read_log_group, AWS_REGION)
+        yield ConfiguredSource(
+            "logs", LOG_GROUP, f"log group {settings[LOG_GROUP]}", _read_log_group, AWS_REGION
+        )
 
 
 def compute_lookback(settings: Settings) -> timedelta:
@@ -100,15 +102,25 @@ def _read_log_group(context: SourceContext) -> Answer:
             break
         since, events = start, lines.events[count_before:] + events
     truncated = read_to < now or since > compute_required_start(context, wanted_since)
-    section = {"events": events, "from": format_time(since), "to": format_time(read_to), "truncated": truncated}
+    section = {
+        "events": events,
+        "from": format_time(since),
+        "to": format_time(read_to),
+        "truncated": truncated,
+    }
     is_cut = read_to < now or since > wanted_since
-    covered, requested = format_duration((read_to - since).total_seconds()), format_duration((now - wanted_since).total_seconds())
+    covered, requested = (
+        format_duration((read_to - since).total_seconds()),
+        format_duration((now - wanted_since).total_seconds()),
+    )
     return Answer(
         section, now, f"cut: the lines of {covered}, of {requested} that were asked for" if is_cut else None
     )
 
 
-def _read_older_stretch(aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], lines: _LineBuffer) -> bool:
+def _read_older_stretch(
+    aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], lines: _LineBuffer
+) -> bool:
     """Whether an older stretch could be read whole; a part of it would leave a hole behind it."""
     try:
         return _read_stretch(aws, context, stretch, lines) is None
@@ -118,7 +130,9 @@ def _read_older_stretch(aws: Aws, context: SourceContext, stretch: tuple[datetim
         raise
 
 
-def _read_stretch(aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], lines: _LineBuffer) -> datetime | None:
+def _read_stretch(
+    aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], lines: _LineBuffer
+) -> datetime | None:
     """Read one stretch into `lines`; return None where it was read whole, else the time of its last line read."""
     next_page: dict[str, str] = {}
     while True:

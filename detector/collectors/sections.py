@@ -13,15 +13,15 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._payload import get_cache_age_sec, check_section, extract_time, parse_body
-from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource, strip_query
+from detector.collectors._payload import check_section, extract_time, get_cache_age_sec, parse_body
+from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.domain.snapshot import KEYS, SECTIONS
-from detector.formats.edge_error import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError
+from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError
 from detector.formats.times import TimeError, parse_rfc3339
 from detector.settings import SECTIONS_FROM, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.web import Page
+    from detector.clients.http_client import Page
 
 OPTIONS = tuple(
     SourceOption(name, (SECTIONS_FROM,), meaning)

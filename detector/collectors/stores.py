@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.collectors._source import Answer, SourceContext, SourceOption, ConfiguredSource
-from detector.collectors._store import Store
+from detector.collectors._store_tables import Store
+from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
 from detector.domain.profile import Profile
 from detector.domain.store_tables import DEFAULT_TABLES
 from detector.formats.times import format_time

@@ -12,13 +12,21 @@ import click
 
 from detector.app.broker_state import STATUS, BrokerQuery, BrokerState, load_broker_state
 from detector.app.context import AppContext, InputError
-from detector.app.output import print_json, print_lines
+from detector.app.print_output import print_json, print_lines
 from detector.domain.instrument import Instrument, to_exact_decimal
 from detector.formats.strict_json import redact_excerpt
-from detector.reconciliation.close_check.order import ALLOW, BUY, REFUSE, SELL, CloseOrder, CloseVerdict, build_unknown_verdict
+from detector.reconciliation.close_check.close_order import (
+    ALLOW,
+    BUY,
+    REFUSE,
+    SELL,
+    CloseOrder,
+    CloseVerdict,
+    build_unknown_verdict,
+)
 from detector.reconciliation.close_check.verdict import decide_close
 from detector.reconciliation.freshness import describe_age, explain_unreliable
-from detector.reconciliation.repair_plan.trade_claims import list_claims, build_trade_title
+from detector.reconciliation.repair_plan.trade_claims import build_trade_title, list_claims
 from detector.render.close_verdict import CloseRequest, build_verdict_document, render_verdict
 from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
 
@@ -54,7 +62,9 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
     " --quantity 39 --json < snapshot.json"
 )
 @click.option("--symbol", required=True, help="What is to be closed; of an option its underlying.")
-@click.option("--expiry", callback=_parse_day, metavar="DAY", help="Last trading day of an option or a future.")
+@click.option(
+    "--expiry", callback=_parse_day, metavar="DAY", help="Last trading day of an option or a future."
+)
 @click.option("--strike", callback=_parse_number, metavar="PRICE", help="Strike of an option.")
 @click.option(
     "--right", type=click.Choice(["C", "P", "CALL", "PUT"], case_sensitive=False), help="Call or put."
@@ -127,7 +137,9 @@ def _decide(order: CloseOrder, state: BrokerState) -> CloseVerdict:
     if state.inconsistency is not None:
         return build_unknown_verdict("contradiction", state.inconsistency)
     if state.age.seconds is None:
-        return build_unknown_verdict("age", f"When the broker's word was true is not known: {state.age.fault}.")
+        return build_unknown_verdict(
+            "age", f"When the broker's word was true is not known: {state.age.fault}."
+        )
     limit = state.settings[TRUTH_MAX_AGE_SEC]
     if state.age.seconds > limit:
         return build_unknown_verdict("age", f"The broker's word is {describe_age(state.age.seconds, limit)}.")

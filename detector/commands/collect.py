@@ -6,12 +6,18 @@ from pathlib import Path
 
 import click
 
-from detector.app.collect import CollectResult, CollectOptions, collect_sources, load_previous, build_snapshot_document
+from detector.app.collection import (
+    CollectOptions,
+    CollectResult,
+    build_snapshot_document,
+    collect_sources,
+    load_previous,
+)
 from detector.app.context import AppContext, get_clock
-from detector.app.output import print_text
+from detector.app.print_output import print_text
 from detector.formats.strict_json import MAX_BYTES, format_canonical, format_document
 from detector.settings import has_any_source
-from detector.storage import file as local
+from detector.storage import artifact_file
 
 _UNDELIVERED = 3
 
@@ -24,7 +30,13 @@ _UNDELIVERED = 3
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(
-    app: AppContext, /, to: str | None, previous: str | None, quiet: bool, now: str | None, env_file: str | None
+    app: AppContext,
+    /,
+    to: str | None,
+    previous: str | None,
+    quiet: bool,
+    now: str | None,
+    env_file: str | None,
 ) -> int:
     """Read the configured sources side by side and print what they say as one snapshot.
 
@@ -40,7 +52,7 @@ def command(
     if to is None:
         return print_text(app, text)
     try:
-        local.write_atomically(Path(to), text)
+        artifact_file.write_atomically(Path(to), text)
     except OSError as error:
         app.print_stderr(f"detector: the snapshot {to} could not be written ({error.strerror or error})")
         return _UNDELIVERED
@@ -57,6 +69,8 @@ def _format_snapshot(document: dict[str, object]) -> str:
 
 
 def _summarize(result: CollectResult) -> str:
-    failed = [f"{outcome.source.name}: {outcome.reason}" for outcome in result.collected if outcome.answer is None]
+    failed = [
+        f"{outcome.source.name}: {outcome.reason}" for outcome in result.collected if outcome.answer is None
+    ]
     failures = f" ({', '.join(failed)})" if failed else ""
     return f"collect: {len(result.collected) - len(failed)} of {len(result.collected)} sources answered{failures}"

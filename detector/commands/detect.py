@@ -12,20 +12,20 @@ import click
 from detector.app.context import AppContext, InputError, get_clock
 from detector.app.redacted_snapshot import parse_snapshot
 from detector.domain.condition import STDOUT
-from detector.domain.memory import Memory, CheckedMemory, build_lost_memory, check_memory_time
 from detector.domain.report import Report
 from detector.domain.rule import RANK
+from detector.domain.run_memory import CheckedMemory, Memory, build_lost_memory, check_memory_time
 from detector.domain.snapshot import Snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.engine.run_rules import ERRORS_RULE
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document, format_document
+from detector.formats.strict_json import MAX_BYTES, DocumentError, format_document, parse_document
 from detector.ledger import add_receipts
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document, build_stdout_document
 from detector.render.lines import format_decision, render_resolved
 from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings, has_any_source
-from detector.storage import file as local
+from detector.storage import artifact_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,11 @@ def _read_document(app: AppContext) -> dict[str, Any]:
         ) from None
 
 
-def _add_missing_sections(app: AppContext, options: DetectOptions, settings: Settings, document: dict[str, Any]) -> dict[str, Any]:
+def _add_missing_sections(
+    app: AppContext, options: DetectOptions, settings: Settings, document: dict[str, Any]
+) -> dict[str, Any]:
     """Return the document with what it lacks and the configured sources have."""
-    from detector.app.collect import CollectOptions, add_missing_sections, load_previous
+    from detector.app.collection import CollectOptions, add_missing_sections, load_previous
 
     collect_options = CollectOptions(
         clock=get_clock(app, options.now),
@@ -116,7 +118,9 @@ def _add_missing_sections(app: AppContext, options: DetectOptions, settings: Set
     return add_missing_sections(app, settings, document, collect_options) or document
 
 
-def _load_memory(app: AppContext, options: DetectOptions, section: Any, snapshot: Snapshot, now: datetime) -> CheckedMemory:
+def _load_memory(
+    app: AppContext, options: DetectOptions, section: Any, snapshot: Snapshot, now: datetime
+) -> CheckedMemory:
     """Return what is remembered, and whether this run may become the new memory."""
     kinds = {rule.name: rule.declaration.kind for rule in load_rules()}
     expected = ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds)
@@ -128,8 +132,8 @@ def _load_memory(app: AppContext, options: DetectOptions, section: Any, snapshot
 
 
 def _read_artifact(app: AppContext, path: Path, expected: ExpectedMemory) -> Memory:
-    raw = local.read_document(path)
-    if raw is local.ABSENT:
+    raw = artifact_file.read_document(path)
+    if raw is artifact_file.ABSENT:
         app.print_stderr(f"No previous artifact at {path}: this is a first run.")
         return read_previous(None, expected)
     memory = (
@@ -138,7 +142,7 @@ def _read_artifact(app: AppContext, path: Path, expected: ExpectedMemory) -> Mem
         else read_previous(raw, expected)
     )
     if memory.before.lost:
-        local.keep_bad(path)
+        artifact_file.keep_bad(path)
     return memory
 
 
@@ -167,7 +171,9 @@ def _store_artifact(app: AppContext, report: Report, path: str, delivered: bool,
     """Write the artifact, with a receipt only where all was told: a plugin's one line shows the worst three."""
     kept = _add_receipts(report) if delivered else report
     try:
-        local.write_atomically(Path(path), format_document(build_artifact_document(kept, settings[ARTIFACT] == "full")))
+        artifact_file.write_atomically(
+            Path(path), format_document(build_artifact_document(kept, settings[ARTIFACT] == "full"))
+        )
     except OSError as error:
         app.print_stderr(f"detector: the artifact {path} could not be written ({error.strerror or error})")
         return False

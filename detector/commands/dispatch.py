@@ -10,9 +10,9 @@ from typing import Final
 import click
 
 from detector.app.context import AppContext, InputError
-from detector.app.github import RUNS_ADVICE, build_github_client, find_repository, get_token
-from detector.app.output import print_json, print_lines
-from detector.formats.edge_error import (
+from detector.app.github_access import RUNS_ADVICE, build_github_client, find_repository, get_token
+from detector.app.print_output import print_json, print_lines
+from detector.formats.errors import (
     DENIED,
     MISSING,
     RESET,
@@ -54,7 +54,9 @@ _TWICE: Final = (
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(app: AppContext, /, repo: str | None, source: str | None, dry_run: bool, env_file: str | None) -> int:
+def command(
+    app: AppContext, /, repo: str | None, source: str | None, dry_run: bool, env_file: str | None
+) -> int:
     """Dispatch one run of the health check: a repository_dispatch event of type aws_ibkr_pt_health.
 
     It needs GH_TOKEN (or GITHUB_TOKEN): fine-grained, Contents read and write on that repository and nothing
@@ -68,7 +70,9 @@ def command(app: AppContext, /, repo: str | None, source: str | None, dry_run: b
         body = {"event_type": EVENT_TYPE, "client_payload": payload}
         return print_json(app, {"post": f"/repos/{repository}/dispatches", "body": body})
     if not get_token(app):
-        raise InputError("set GH_TOKEN to a fine-grained token with Contents: read and write on that repository")
+        raise InputError(
+            "set GH_TOKEN to a fine-grained token with Contents: read and write on that repository"
+        )
     github = build_github_client(app, settings, repository, _TIMEOUT_SEC)
     try:
         github.dispatch(EVENT_TYPE, payload)
@@ -76,7 +80,9 @@ def command(app: AppContext, /, repo: str | None, source: str | None, dry_run: b
         return _print_failure(app, error)
     return print_lines(
         app,
-        [f"dispatched {EVENT_TYPE} to {repository} as {source_name}, correlation id {payload['correlation_id']}"],
+        [
+            f"dispatched {EVENT_TYPE} to {repository} as {source_name}, correlation id {payload['correlation_id']}"
+        ],
     )
 
 

@@ -8,19 +8,18 @@ from urllib.parse import urlsplit
 
 import click
 
-from detector.app.collect import CollectOptions, collect_sources
+from detector.app.collection import CollectOptions, collect_sources
 from detector.app.context import AppContext
 from detector.app.delivery import load_channels
-from detector.app.output import print_json, print_lines
-from detector.channels._channel import Channel, ChannelEnvironment
-from detector.channels._channel import ChannelOption as Way
-from detector.channels._walk import list_unused_options as silent
-from detector.collectors._parallel import SourceResult
-from detector.collectors._source import SourceOption
-from detector.collectors._walk import list_unused_source_options
+from detector.app.print_output import print_json, print_lines
+from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
+from detector.channels.channel_plugins import list_unused_options as list_unused_channel_options
+from detector.collectors.collector import SourceOption
+from detector.collectors.source_plugins import list_unused_source_options
+from detector.collectors.source_threads import SourceResult
 from detector.domain.snapshot import KEYS
 from detector.engine.catalog import load_readers
-from detector.formats.edge_error import DNS, REASONS, REFUSED, UNREACHABLE
+from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE
 from detector.formats.redaction import redact
 from detector.settings import (
     BOT_STATUS_TOKEN,
@@ -64,7 +63,10 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
             "off": [name for name, entry in result.entries.items() if entry["state"] == "off"],
             "not_configured": [_describe_source_option(option) for option in _list_source_options(settings)],
             "channels": [_describe_channel(channel) for channel in channels],
-            "channels_not_configured": [_describe_channel_option(option) for option in silent(settings, environment)],
+            "channels_not_configured": [
+                _describe_channel_option(option)
+                for option in list_unused_channel_options(settings, environment)
+            ],
         },
         list_secrets(settings),
     )
@@ -73,7 +75,11 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
 
 
 def _describe_source(outcome: SourceResult, settings: Settings) -> dict[str, Any]:
-    setting = outcome.source.host if outcome.reason in _NETWORK_REASONS and outcome.source.host else outcome.source.setting
+    setting = (
+        outcome.source.host
+        if outcome.reason in _NETWORK_REASONS and outcome.source.host
+        else outcome.source.setting
+    )
     advice = REASONS[outcome.reason].format(setting.name) if outcome.reason else None
     return {
         "name": outcome.source.name,
@@ -123,7 +129,7 @@ def _describe_channel(channel: Channel) -> dict[str, Any]:
     }
 
 
-def _describe_channel_option(option: Way) -> dict[str, Any]:
+def _describe_channel_option(option: ChannelOption) -> dict[str, Any]:
     first, *rest = (setting.name for setting in option.settings)
     return {"set": first, "with": rest, "adds": option.description}
 

@@ -8,11 +8,11 @@ from difflib import get_close_matches
 import click
 
 from detector.app.context import AppContext, InputError
-from detector.app.output import print_lines
-from detector.app.runbook import read_runbook
-from detector.engine.catalog import load_rules, find_rule
+from detector.app.print_output import print_lines
+from detector.app.runbook_file import read_runbook
+from detector.engine.catalog import find_rule, load_rules
 from detector.formats.strict_json import redact_excerpt
-from detector.ledger.run import OCCURRENCE_LOOKBACK_SEC
+from detector.ledger.run_context import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
 from detector.render.explain import explain_code, explain_rule, find_section
 from detector.settings import Settings
@@ -45,7 +45,9 @@ def _explain_code(number: str) -> Iterator[str]:
 def _explain_event(name: str, settings: Settings) -> Iterator[str]:
     rule = find_rule(name)
     if rule is None:
-        raise InputError(f"no event is named {redact_excerpt(name)!r}; the nearest known one is {_find_nearest(name)!r}")
+        raise InputError(
+            f"no event is named {redact_excerpt(name)!r}; the nearest known one is {_find_nearest(name)!r}"
+        )
     yield from explain_rule(rule, settings, OCCURRENCE_LOOKBACK_SEC)
     section = find_section(read_runbook(), name)
     if section:

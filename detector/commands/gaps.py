@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detector.app.context import AppContext, InputError, get_clock
-from detector.app.github import RUNS_ADVICE, build_github_client, find_repository
-from detector.app.output import print_json, print_lines
-from detector.app.schedule import LoadedSchedule, parse_time_option, load_schedule
+from detector.app.github_access import RUNS_ADVICE, build_github_client, find_repository
+from detector.app.print_output import print_json, print_lines
+from detector.app.schedule_loading import LoadedSchedule, load_schedule, parse_time_option
 from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
-from detector.formats.edge_error import ExternalError
+from detector.formats.errors import ExternalError
 from detector.formats.plural import format_count
 from detector.formats.strict_json import DocumentError, parse_value
 from detector.formats.times import format_time
@@ -72,8 +72,12 @@ def command(app: AppContext, /, **options: Any) -> int:
     time_range = _parse_range(options, now)
     schedule = load_schedule(options["workflow"], options["worker"])
     listing, origin = _list_runs(app, settings, options, (time_range, now, schedule))
-    report = _judge_gaps(schedule, listing, time_range, _build_scope(options, now, listing, schedule.title), settings)
-    output_code = _print_report(app, report, {**_describe_files(schedule), **origin}, settings if not options["as_json"] else None)
+    report = _judge_gaps(
+        schedule, listing, time_range, _build_scope(options, now, listing, schedule.title), settings
+    )
+    output_code = _print_report(
+        app, report, {**_describe_files(schedule), **origin}, settings if not options["as_json"] else None
+    )
     return output_code or _compute_exit_code(report, options["fail_on_missing"])
 
 
@@ -90,7 +94,9 @@ def _parse_range(options: dict[str, Any], now: datetime) -> tuple[datetime, date
     start = parse_time_option(options["created_after"], "--created-after")
     end = now if options["until"] is None else parse_time_option(options["until"], "--until")
     if end <= start:
-        raise InputError(f"there is nothing between --created-after {format_time(start)} and {format_time(end)}")
+        raise InputError(
+            f"there is nothing between --created-after {format_time(start)} and {format_time(end)}"
+        )
     if start >= now:
         raise InputError(f"--created-after: {format_time(start)} has not come yet")
     if end - start > _LONGEST_RANGE:
@@ -126,7 +132,10 @@ def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedul
     except (DocumentError, ListError) as error:
         raise InputError(f"--runs: {name}: {error}") from None
     if listing.left_out:
-        left_out, workflows = format_count(len(listing.left_out), "run"), ", ".join(sorted(set(listing.left_out)))
+        left_out, workflows = (
+            format_count(len(listing.left_out), "run"),
+            ", ".join(sorted(set(listing.left_out))),
+        )
         app.print_stderr(f"gaps: {left_out} of other workflows were left out ({workflows})")
     return listing
 
@@ -134,7 +143,7 @@ def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedul
 def _fetch_runs(
     app: AppContext, settings: Settings, repository: str, request: GapsRequest
 ) -> tuple[Listing, dict[str, Any]]:
-    from detector.clients.runs import WorkflowRuns
+    from detector.clients.workflow_runs import WorkflowRuns
     from detector.schedule.matching import LATE_WITHIN
 
     (start, end), now, schedule = request
@@ -187,7 +196,9 @@ def _describe_files(schedule: LoadedSchedule) -> dict[str, Any]:
     return {"workflow": str(schedule.workflow), "worker": str(schedule.worker) if schedule.worker else None}
 
 
-def _print_report(app: AppContext, report: GapReport, origin: dict[str, Any], settings: Settings | None) -> int:
+def _print_report(
+    app: AppContext, report: GapReport, origin: dict[str, Any], settings: Settings | None
+) -> int:
     from detector.render.gaps import build_gap_document, render_gap_report
 
     state = origin.get("workflow_state")

@@ -10,13 +10,13 @@ import click
 
 from detector import ledger
 from detector.app.context import AppContext, InputError, get_clock
-from detector.app.delivery import Delivery, load_channels, deliver, get_min_severities
-from detector.app.output import print_lines
-from detector.app.stored_report import load_report, add_receipts
-from detector.channels._channel import Channel
+from detector.app.delivery import Delivery, deliver, get_min_severities, load_channels
+from detector.app.print_output import print_lines
+from detector.app.stored_report import add_receipts, load_report
+from detector.channels.channel import Channel
 from detector.formats.strict_json import format_document
 from detector.settings import MUTES, Settings
-from detector.storage import file as local
+from detector.storage import artifact_file
 
 UNDELIVERED = 3
 
@@ -44,8 +44,15 @@ def command(
     path = Path(artifact)
     raw, report = load_report(path, app.clock())
     min_severities = get_min_severities(channels)
-    run = ledger.RunContext(max(app.clock(), report.taken_at), settings, generation=report.generation, min_severities=min_severities)
-    due = ledger.list_due_notices(report.conditions, run, tuple(min_severities), settings.files.get(MUTES.name, ()))
+    run = ledger.RunContext(
+        max(app.clock(), report.taken_at),
+        settings,
+        generation=report.generation,
+        min_severities=min_severities,
+    )
+    due = ledger.list_due_notices(
+        report.conditions, run, tuple(min_severities), settings.files.get(MUTES.name, ())
+    )
     delivery = deliver(app, settings, replace(report, owed=due), link, dry_run)
     if dry_run:
         return print_lines(app, render_previews(channels, delivery.previews))
@@ -56,13 +63,15 @@ def command(
 
 def get_required_channels(app: AppContext, settings: Settings) -> tuple[Channel, ...]:
     """Return the configured channels; raises Refused where there is none."""
-    from detector.channels._channel import ChannelEnvironment
-    from detector.channels._walk import list_unused_options
+    from detector.channels.channel import ChannelEnvironment
+    from detector.channels.channel_plugins import list_unused_options
 
     channels = load_channels(app, settings)
     if not channels:
         options = list_unused_options(settings, ChannelEnvironment(app.environ, app.clock))
-        alternatives = " or ".join(", ".join(setting.name for setting in option.settings) for option in options)
+        alternatives = " or ".join(
+            ", ".join(setting.name for setting in option.settings) for option in options
+        )
         raise InputError(f"no channel is configured: set {alternatives}")
     return channels
 
@@ -90,7 +99,7 @@ def render_results(channels: Sequence[Channel], delivery: Delivery) -> Iterator[
 
 def _store_artifact(app: AppContext, path: Path, text: str) -> bool:
     try:
-        local.write_atomically(path, text)
+        artifact_file.write_atomically(path, text)
     except OSError as error:
         app.print_stderr(
             f"detector: the artifact {path} could not be written ({error.strerror or error}); "

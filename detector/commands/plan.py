@@ -10,19 +10,19 @@ import click
 
 from detector.app.broker_state import STATUS, BrokerQuery, BrokerState, load_broker_state
 from detector.app.context import AppContext, InputError
-from detector.app.output import print_json, print_lines
+from detector.app.print_output import print_json, print_lines
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile
 from detector.engine.catalog import load_rules
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.reconciliation.freshness import describe_age, explain_unreliable
-from detector.reconciliation.repair_plan.plan import build_items
-from detector.reconciliation.repair_plan.reopened import list_exposed, explain_stop
+from detector.reconciliation.repair_plan.runtime_stop import explain_stop, list_exposed
 from detector.reconciliation.repair_plan.store_state import explain_incomplete_stores
+from detector.reconciliation.repair_plan.trade_cases import build_items
 from detector.render.plan import Plan, build_plan_document, render_plan
 from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
-from detector.storage import file as local
+from detector.storage import artifact_file
 
 _AGREE, _DIFFER, _UNDECIDED = 0, 1, 3
 
@@ -37,7 +37,13 @@ _AGREE, _DIFFER, _UNDECIDED = 0, 1, 3
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(
-    app: AppContext, /, previous: str | None, collect: bool, as_json: bool, now: str | None, env_file: str | None
+    app: AppContext,
+    /,
+    previous: str | None,
+    collect: bool,
+    as_json: bool,
+    now: str | None,
+    env_file: str | None,
 ) -> int:
     """Say what would have to change where for the stores and the broker to agree, and in which order.
 
@@ -48,9 +54,13 @@ def command(
     """
     settings = app.load_settings(env_file)
     query = BrokerQuery(("broker", "stores", *STATUS, "ecs"), now, collect, at_own_time=True)
-    state = load_broker_state(app, settings, query, lambda section: _load_previous_run(app, previous, section))
+    state = load_broker_state(
+        app, settings, query, lambda section: _load_previous_run(app, previous, section)
+    )
     plan = _build_plan(state)
-    output_code = print_json(app, build_plan_document(plan)) if as_json else print_lines(app, render_plan(plan))
+    output_code = (
+        print_json(app, build_plan_document(plan)) if as_json else print_lines(app, render_plan(plan))
+    )
     return output_code or _compute_exit_code(plan)
 
 
@@ -102,8 +112,8 @@ def _load_previous_run(app: AppContext, path: str | None, section: Any) -> Previ
     """Return what the previous run saw, out of the named file or the `previous` section."""
     if path is not None and section is not None:
         raise InputError("--previous and a `previous` section are given together; leave one out")
-    raw = section if path is None else local.read_document(Path(path))
-    if raw is None or raw is local.ABSENT:
+    raw = section if path is None else artifact_file.read_document(Path(path))
+    if raw is None or raw is artifact_file.ABSENT:
         return NO_PREVIOUS_RUN
     if isinstance(raw, DocumentError):
         app.print_stderr(f"plan: the previous artifact cannot be read ({raw})")

@@ -11,15 +11,15 @@ from typing import Any, Final
 import click
 
 from detector.app.context import AppContext, InputError
-from detector.app.github import RUNS_ADVICE, WORKER, WORKFLOW, find_repository
-from detector.app.output import print_lines
-from detector.app.schedule import load_worker_lanes, parse_time_option
+from detector.app.github_access import RUNS_ADVICE, WORKER, WORKFLOW, find_repository
+from detector.app.print_output import print_lines
+from detector.app.schedule_loading import load_worker_lanes, parse_time_option
 from detector.app.scheduler_proof import LOOKBACK, ProofSearch, fetch_health, wait_for_proof
-from detector.formats.edge_error import MISSING, ExternalError
+from detector.formats.errors import MISSING, ExternalError
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time
-from detector.render.proof import render_health, format_proof, format_run, format_insufficient_runs
-from detector.settings.kinds import find_url_fault
+from detector.render.prove import format_insufficient_runs, format_proof, format_run, render_health
+from detector.settings.parsers import find_url_fault
 
 _NOT_PROVEN, _UNDECIDED = 1, 3
 _TIMEOUT_SEC = 1800  # 15 min until new triggers are everywhere, a period of 10 min, and 5 min for the run
@@ -81,7 +81,7 @@ def command(app: AppContext, /, **options: Any) -> int:
 
 def _run_search(search: ProofSearch) -> int:
     """Ask the Worker, then wait for the run; return an exit code where there is nothing to wait for."""
-    from detector.schedule.health import is_misconfigured, is_worker_answer, format_problems
+    from detector.schedule.health import format_problems, is_misconfigured, is_worker_answer
 
     app = search.app
     try:
@@ -90,7 +90,9 @@ def _run_search(search: ProofSearch) -> int:
             raise ExternalError("that is not the Worker's answer: is it the right address?", reason=MISSING)
     except ExternalError as error:
         app.print_stderr(f"prove: {redact_excerpt(search.url)}/healthz: {error}")
-        app.print_stderr("prove: could not tell: without an answer of the Worker there is nothing to wait for")
+        app.print_stderr(
+            "prove: could not tell: without an answer of the Worker there is nothing to wait for"
+        )
         return _UNDECIDED
     if is_misconfigured(health):
         line = f"not proven: the Worker is configured wrongly: {format_problems(health)}"
@@ -134,7 +136,9 @@ def _parse_worker_url(app: AppContext, option: str | None) -> str:
 
 def _print_conclusion(search: ProofSearch) -> int:
     app, proof = search.app, search.proof
-    lines = [f"seen: {format_insufficient_runs(label, runs)}" for label, runs in (proof.lesser if proof else ())]
+    lines = [
+        f"seen: {format_insufficient_runs(label, runs)}" for label, runs in (proof.lesser if proof else ())
+    ]
     if search.run and search.proven:
         print_lines(app, [*lines, format_proof(search.run)])
         return 0

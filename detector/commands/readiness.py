@@ -13,9 +13,9 @@ from typing import Final
 import click
 
 from detector.app.context import AppContext, InputError
-from detector.app.github import WORKER, WORKFLOW
-from detector.app.output import print_json, print_lines
-from detector.formats.edge_error import ExternalError
+from detector.app.github_access import WORKER, WORKFLOW
+from detector.app.print_output import print_json, print_lines
+from detector.formats.errors import ExternalError
 from detector.formats.plural import format_count
 
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"
@@ -70,7 +70,9 @@ def command(app: AppContext, /, as_json: bool) -> int:
         checks = [{"what": row.what, "state": row.state.lower(), "detail": row.detail} for row in rows]
         output_code = print_json(app, {"ready": not reasons, "why_not": reasons, "checks": checks})
     else:
-        output_code = print_lines(app, [*_render_lines(rows), f"not ready: {reasons}" if reasons else "ready"])
+        output_code = print_lines(
+            app, [*_render_lines(rows), f"not ready: {reasons}" if reasons else "ready"]
+        )
     for row in rows:
         if row.state == FAILED:
             for line in row.output.splitlines()[-_LINES_SHOWN:]:
@@ -124,12 +126,16 @@ def _run_tests(app: AppContext, root: Path) -> ReadinessRow:
     if not present:
         return ReadinessRow(what, SKIPPED, "the repository's tests are not here")
     if find_spec("pytest") is None:
-        return ReadinessRow(what, SKIPPED, "pytest is not installed here: run it with the development requirements")
+        return ReadinessRow(
+            what, SKIPPED, "pytest is not installed here: run it with the development requirements"
+        )
     args = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *present]
     return _check_test_output(_run_program(app, what, args, (root, _TESTS_SEC)))
 
 
-def _run_program(app: AppContext, what: str, args: Sequence[str], where: tuple[Path, float], **variables: str) -> ReadinessRow:
+def _run_program(
+    app: AppContext, what: str, args: Sequence[str], where: tuple[Path, float], **variables: str
+) -> ReadinessRow:
     """Run one program and return its row; a terminal is told what is being waited for."""
     from detector.clients.process import run_program
 
@@ -166,12 +172,16 @@ def _check_consistency(root: Path) -> Iterator[ReadinessRow]:
         try:
             documents[name] = parse((root / name).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, ScheduleFileError) as error:
-            yield ReadinessRow("the schedule's files", FAILED, f"{name}: {getattr(error, 'strerror', None) or error}")
+            yield ReadinessRow(
+                "the schedule's files", FAILED, f"{name}: {getattr(error, 'strerror', None) or error}"
+            )
             return
     texts = {name: text for name in _DOCUMENTS if (text := _read_text(root / name)) or name in _MUST_NAME}
     files = ScheduleDocuments(documents[WORKFLOW], Path(WORKFLOW).name, documents[WORKER], texts, _MUST_NAME)
     for checked in check_consistency(files):
-        yield ReadinessRow(checked.subject, FAILED if checked.fault else PROVEN, checked.fault or checked.detail)
+        yield ReadinessRow(
+            checked.subject, FAILED if checked.fault else PROVEN, checked.fault or checked.detail
+        )
 
 
 def _read_text(path: Path) -> str:
@@ -184,7 +194,9 @@ def _read_text(path: Path) -> str:
 def _render_lines(rows: Sequence[ReadinessRow]) -> Iterator[str]:
     yield from (f"{row.state:<9}{row.what:<{_COLUMN}}{row.detail}" for row in rows)
     counts = [
-        f"{_count_rows(rows, state)} {state.lower()}" for state in (PROVEN, FAILED, SKIPPED) if _count_rows(rows, state)
+        f"{_count_rows(rows, state)} {state.lower()}"
+        for state in (PROVEN, FAILED, SKIPPED)
+        if _count_rows(rows, state)
     ]
     yield f"{format_count(len(rows), 'check')}: {', '.join(counts)}"
 

@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from detector.app.context import AppContext, InputError
-from detector.app.output import print_text, print_lines
+from detector.app.print_output import print_lines, print_text
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.formats.redaction import redact
 from detector.formats.strict_json import DocumentError, parse_document
-from detector.render import replayed
+from detector.render import replay_report as replayed
 from detector.replay import Replay, compare_changes
 from detector.settings import DECLARED, RUNTIME, Settings
 from detector.storage.recordings import read_recordings
@@ -65,7 +65,9 @@ def _parse_changes(assignments: tuple[str, ...]) -> dict[str, str]:
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals or name not in DECLARED:
-            raise InputError(f"--set {assignment}: expected NAME=value with a name that `detector settings` lists")
+            raise InputError(
+                f"--set {assignment}: expected NAME=value with a name that `detector settings` lists"
+            )
         changes[name] = value
     return changes
 
@@ -91,7 +93,11 @@ def _run_replay(app: AppContext, paths: tuple[Path, ...], settings: Settings, as
     replay = Replay(settings)
     for snapshot in _load_snapshots(app, paths, settings):
         for change in replay.advance(snapshot):
-            line = json.dumps(replayed.build_change_document(change)) if as_json else replayed.format_change(change)
+            line = (
+                json.dumps(replayed.build_change_document(change))
+                if as_json
+                else replayed.format_change(change)
+            )
             print_lines(app, [line])
     if as_json:
         print_lines(app, [json.dumps(replayed.build_summary_document(replay.summary))])
@@ -117,7 +123,9 @@ def _run_script(app: AppContext, path: Path, gap: float | None, settings: Settin
         script = parse_script(tomllib.loads(path.read_text(encoding="utf-8")), _build_base_loader(path))
         own = app.load_settings(None, script.settings) if script.settings else settings
         faults = 0
-        for step in Runner(script, own).run(_list_times(script.start, gap, sum(s.repeat for s in script.steps))):
+        for step in Runner(script, own).run(
+            _list_times(script.start, gap, sum(s.repeat for s in script.steps))
+        ):
             faults += len(step.faults)
             print_lines(app, [replayed.format_step(step)])
     except (ScriptError, DocumentError, tomllib.TOMLDecodeError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from detector.app.context import AppContext
-from detector.app.output import print_json, print_lines
+from detector.app.print_output import print_json, print_lines
 from detector.engine.catalog import load_rules
 from detector.render.rules import build_rules_document, render_rules
 

@@ -8,20 +8,33 @@ from typing import Any
 
 import click
 
-from detector.app.collect import CollectOptions, add_missing_sections
+from detector.app.collection import CollectOptions, add_missing_sections
 from detector.app.context import AppContext, InputError, get_clock
-from detector.app.delivery import load_channels, get_min_severities
-from detector.app.job import UNDELIVERED, RunResult, Job, RunOptions, print_output, store_report, deliver_report
-from detector.app.memory import open_backend
+from detector.app.delivery import get_min_severities, load_channels
 from detector.app.redacted_snapshot import parse_snapshot
-from detector.app.run_outcome import publish_outcome, send_ping, send_refusal_ping, list_configuration_warnings
+from detector.app.run_job import (
+    UNDELIVERED,
+    Job,
+    RunOptions,
+    RunResult,
+    deliver_report,
+    print_output,
+    store_report,
+)
+from detector.app.run_outcome import (
+    list_configuration_warnings,
+    publish_outcome,
+    send_ping,
+    send_refusal_ping,
+)
+from detector.app.state_backend import open_backend
 from detector.domain.condition import STDOUT
-from detector.domain.memory import check_memory_time
 from detector.domain.report import RunInfo
+from detector.domain.run_memory import check_memory_time
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
-from detector.formats.edge_error import ExternalError
-from detector.formats.strict_json import MAX_BYTES, DocumentError, redact_excerpt, parse_document
+from detector.formats.errors import ExternalError
+from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document, redact_excerpt
 from detector.readers.previous import ExpectedMemory
 from detector.settings import RUN_LANE, RUN_SOURCE, has_any_source
 from detector.storage.newest import LoadedMemory
@@ -106,7 +119,9 @@ def _run_job(job: Job) -> RunResult:
     memory = check_memory_time(loaded.memory, snapshot.taken_at, job.clock())
     report = evaluate(snapshot, memory.memory, settings, get_min_severities(job.channels) or (STDOUT,))
     result = RunResult(replace(report, run=_build_run_info(job)), advances=memory.can_advance)
-    result.notes += [note for note in (loaded.note, memory.message, *list_configuration_warnings(job, report)) if note]
+    result.notes += [
+        note for note in (loaded.note, memory.message, *list_configuration_warnings(job, report)) if note
+    ]
     if result.advances:
         deliver_report(job, result)
     print_output(job, result)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from detector.app.context import AppContext
-from detector.app.output import print_json, print_lines
+from detector.app.print_output import print_json, print_lines
 from detector.engine.catalog import load_readers
 from detector.engine.coverage import SignalCoverage
 from detector.engine.decision import Decision

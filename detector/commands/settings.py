@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from detector.app.context import AppContext
-from detector.app.output import print_json, print_lines
-from detector.render.settings import render_env_example, build_settings_document, render_settings
+from detector.app.print_output import print_json, print_lines
+from detector.render.settings import build_settings_document, render_env_example, render_settings
 
 
 @click.command(epilog="Example: python -m detector settings --json")

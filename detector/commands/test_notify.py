@@ -9,9 +9,9 @@ from hashlib import sha256
 import click
 
 from detector.app.context import AppContext, InputError, get_clock
-from detector.app.output import print_lines
-from detector.channels._channel import Channel
-from detector.channels._parallel import ChannelOutcome, deliver_all
+from detector.app.print_output import print_lines
+from detector.channels.channel import Channel
+from detector.channels.fan_out import ChannelOutcome, deliver_all
 from detector.commands.notify import UNDELIVERED, get_required_channels, render_previews
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, to_one_line
@@ -27,7 +27,9 @@ from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Setti
 @click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(app: AppContext, /, channel_name: str | None, dry_run: bool, now: str | None, env_file: str | None) -> int:
+def command(
+    app: AppContext, /, channel_name: str | None, dry_run: bool, now: str | None, env_file: str | None
+) -> int:
     """Send a message marked TEST through each configured channel and print the result of each.
 
     Nothing is remembered. Exit 3 when a channel did not take it.
@@ -39,7 +41,9 @@ def command(app: AppContext, /, channel_name: str | None, dry_run: bool, now: st
     if dry_run:
         previews = {channel.name: channel.render_preview(message) for channel, message in messages.items()}
         return print_lines(app, render_previews(channels, previews))
-    outcomes = {outcome.channel.name: outcome for outcome in deliver_all(messages, settings[CHANNEL_TIMEOUT_SEC])}
+    outcomes = {
+        outcome.channel.name: outcome for outcome in deliver_all(messages, settings[CHANNEL_TIMEOUT_SEC])
+    }
     ordered = [outcomes[channel.name] for channel in channels]
     printed = print_lines(app, _render_results(ordered, list_secrets(settings)))
     return UNDELIVERED if any(outcome.failure for outcome in ordered) else printed
@@ -48,10 +52,14 @@ def command(app: AppContext, /, channel_name: str | None, dry_run: bool, now: st
 def _choose_channels(channels: Sequence[Channel], channel_name: str | None) -> list[Channel]:
     if channel_name is None:
         return list(channels)
-    chosen = [channel for channel in channels if channel_name in (channel.name, channel.name.partition(":")[0])]
+    chosen = [
+        channel for channel in channels if channel_name in (channel.name, channel.name.partition(":")[0])
+    ]
     if not chosen:
         names = ", ".join(channel.name for channel in channels)
-        raise InputError(f"no configured channel is named {redact_excerpt(channel_name)!r} (there are: {names})")
+        raise InputError(
+            f"no configured channel is named {redact_excerpt(channel_name)!r} (there are: {names})"
+        )
     return chosen
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from detector.domain.columns import build_column
-from detector.domain.instrument import Instrument, to_exact_decimal, get_instrument_name, get_sign
+from detector.domain.instrument import Instrument, get_instrument_name, get_sign, to_exact_decimal
 from detector.domain.runtime_rows import ENTRY, EXIT, Order
 
-__all__ = ["ENTRY", "EXIT", "BrokerOrder", "Execution", "BrokerPosition", "compute_remaining"]
+__all__ = ["ENTRY", "EXIT", "BrokerOrder", "BrokerPosition", "Execution", "compute_remaining"]
 
 
 @dataclass(frozen=True, slots=True)

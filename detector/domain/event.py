@@ -69,13 +69,17 @@ def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
         return f"Missed: it began {_format_time(condition.first_seen)} and ended {_format_time(condition.ended_at)} untold: {last}."
     if reason == "resolved" and condition.ended_at is not None:
         lasted = format_duration(compute_seconds(condition.first_seen, condition.ended_at))
-        return f"Resolved after {lasted}, good again since {_format_time(condition.ended_at)}; it was: {last}."
+        return (
+            f"Resolved after {lasted}, good again since {_format_time(condition.ended_at)}; it was: {last}."
+        )
     if reason in ("retired", "no longer watched"):
         return (
             f"{reason.capitalize()} ({condition.held_why or 'its source or rule is gone'}); it was: {last}."
         )
     if condition.phase == "held":
-        return f"Not seen since {_format_time(condition.held_since)} ({condition.held_why}); last seen: {last}."
+        return (
+            f"Not seen since {_format_time(condition.held_since)} ({condition.held_why}); last seen: {last}."
+        )
     return condition.summary
 
 

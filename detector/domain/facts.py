@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
+from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.runtime_rows import Container, Order, Position, Service, Task, Tick, Trade
 from detector.domain.store_rows import StoredPosition
@@ -122,15 +122,21 @@ class Facts:
     broker_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "broker reconciliation is owed")
     position_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "position reconciliation is owed")
     entry_blocking_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "reconciliation blocks entries")
-    broker_confirmation_required: bool | None = _build_fact(FLAG, TRUE, "an order waits for the broker's word")
+    broker_confirmation_required: bool | None = _build_fact(
+        FLAG, TRUE, "an order waits for the broker's word"
+    )
     send_outcome_unknown: int | None = _build_fact(
         FLAG_OR_COUNT, LARGER, "orders whose sending has no known outcome"
     )
     unknown_fills: int | None = _build_fact(COUNT, LARGER, "fills that belong to no known order")
     market_data_status: str | None = _build_fact(TEXT, NOT_OK, "the runtime's own word for its market data")
     market_data_10197_recent: int | None = _build_fact(COUNT, LARGER, "recent 10197 notices")
-    max_exit_attempt_count: int | None = _build_fact(COUNT, LARGER, "largest number of exit attempts of a position")
-    open_positions: tuple[Position, ...] | None = _build_fact(ROWS, UNITED, "positions held open", row=Position)
+    max_exit_attempt_count: int | None = _build_fact(
+        COUNT, LARGER, "largest number of exit attempts of a position"
+    )
+    open_positions: tuple[Position, ...] | None = _build_fact(
+        ROWS, UNITED, "positions held open", row=Position
+    )
     recent_trades: tuple[Trade, ...] | None = _build_fact(ROWS, UNITED, "recently closed trades", row=Trade)
     ticks: tuple[Tick, ...] | None = _build_fact(ROWS, UNITED, "last price of each instrument", row=Tick)
     broker_connected: bool | None = _build_fact(FLAG, FALSE, "the runtime's link to the broker is up")
@@ -145,10 +151,14 @@ class Facts:
     tasks: tuple[Task, ...] | None = _build_section_fact("all tasks of the cluster")
     stopped_tasks: tuple[Task, ...] | None = _build_section_fact("recently stopped tasks of the cluster")
     containers: tuple[Container, ...] | None = _build_section_fact("containers of the standby host")
-    logs: LogHistory | None = _build_section_fact("what the log lines say, and from when to when they were seen")
+    logs: LogHistory | None = _build_section_fact(
+        "what the log lines say, and from when to when they were seen"
+    )
     broker_as_of: datetime | None = _build_section_fact("when what the broker section says was true")
     broker_link: bool | None = _build_section_fact("whether the broker's own export was connected")
-    broker_account: str | None = _build_section_fact("the account of the runtime, as an alias that keeps its kind")
+    broker_account: str | None = _build_section_fact(
+        "the account of the runtime, as an alias that keeps its kind"
+    )
     broker_mode: str | None = _build_section_fact("paper or live, as the broker section says")
     broker_port: int | None = _build_section_fact("the API port that the broker section was read through")
     gateway_port: int | None = _build_section_fact("the API port of the gateway that is watched")
@@ -157,7 +167,9 @@ class Facts:
     )
     broker_orders: tuple[BrokerOrder, ...] | None = _build_section_fact("orders that work at the broker")
     broker_executions: tuple[Execution, ...] | None = _build_section_fact("what was executed at the broker")
-    store_positions: tuple[StoredPosition, ...] | None = _build_section_fact("the runtime's store of what is open")
+    store_positions: tuple[StoredPosition, ...] | None = _build_section_fact(
+        "the runtime's store of what is open"
+    )
     store_trades: tuple[Trade, ...] | None = _build_section_fact("the runtime's store of trades")
 
     def age_of(self, moment: datetime) -> float:
@@ -169,7 +181,9 @@ class Facts:
 
         A source of it is configured, or an earlier run saw it and its sources were not all switched off.
         """
-        states = [self.sources[source].state for source in self.carriers.get(name, ()) if source in self.sources]
+        states = [
+            self.sources[source].state for source in self.carriers.get(name, ()) if source in self.sources
+        ]
         if any(state != "off" for state in states):
             return True
         return name in self.before.seen and not (states and len(states) == len(self.carriers[name]))
@@ -189,7 +203,11 @@ class Facts:
     @property
     def runtime_open_count(self) -> int | None:
         """Return how many positions are open by the worse of list and count; None where neither was seen."""
-        list_count = None if self.open_positions is None else sum(position.quantity != 0 for position in self.open_positions)
+        list_count = (
+            None
+            if self.open_positions is None
+            else sum(position.quantity != 0 for position in self.open_positions)
+        )
         counts = [count for count in (list_count, self.open_position_count) if count is not None]
         return max(counts) if counts else None
 
@@ -197,10 +215,20 @@ class Facts:
     def exposure(self) -> int | None:
         """Return how many positions are open by the worst of runtime, store and broker; None where none was seen."""
         account, positions = self.broker_account, self.broker_positions
-        broker_count = None if positions is None else sum(row.quantity != 0 and row.is_in_account(account) for row in positions)
+        broker_count = (
+            None
+            if positions is None
+            else sum(row.quantity != 0 and row.is_in_account(account) for row in positions)
+        )
         rows = self.store_positions
-        store_count = None if rows is None else sum(row.is_effectively_open is not False and row.signed_quantity != 0 for row in rows)
-        counts = [count for count in (self.runtime_open_count, broker_count, store_count) if count is not None]
+        store_count = (
+            None
+            if rows is None
+            else sum(row.is_effectively_open is not False and row.signed_quantity != 0 for row in rows)
+        )
+        counts = [
+            count for count in (self.runtime_open_count, broker_count, store_count) if count is not None
+        ]
         return max(counts) if counts else None
 
 

@@ -18,19 +18,32 @@ from detector.domain.instrument_names import (
     FUTURE,
     OPTIONS,
     STOCK,
-    normalize_expiry,
-    parse_future,
     is_known_expiry,
     is_known_type,
+    normalize_expiry,
     normalize_right,
     normalize_symbol,
     normalize_type,
+    parse_future,
 )
 from detector.formats.times import normalize_number
 
 __all__ = [
-    "BUYS", "COMBO", "OPTION", "OPTIONS", "SELLS", "STOCK", "Instrument", "format_quantity", "to_exact_decimal", "get_instrument_name", "is_same", "normalize",
-    "get_sign", "apply_sign", "has_different_type",
+    "BUYS",
+    "COMBO",
+    "OPTION",
+    "OPTIONS",
+    "SELLS",
+    "STOCK",
+    "Instrument",
+    "apply_sign",
+    "format_quantity",
+    "get_instrument_name",
+    "get_sign",
+    "has_different_type",
+    "is_same",
+    "normalize",
+    "to_exact_decimal",
 ]  # fmt: skip
 
 OPTION, COMBO = "OPT", "BAG"
@@ -136,7 +149,9 @@ def is_same(first: Instrument, second: Instrument) -> bool:
         return False
     pairs = ((part, getattr(first, part), getattr(second, part)) for part in _PARTS if part != "sec_type")
     return not any(
-        _is_different(part, mine, theirs) for part, mine, theirs in pairs if mine is not None and theirs is not None
+        _is_different(part, mine, theirs)
+        for part, mine, theirs in pairs
+        if mine is not None and theirs is not None
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from detector.domain.condition import Condition
 from detector.domain.facts import Facts
-from detector.domain.rule import DECLARED, Undecided, Finding, Healthy, Kind, Lasts, Rule
+from detector.domain.rule import DECLARED, Finding, Healthy, Kind, Lasts, Rule, Undecided
 
 RuleVerdict = Literal["firing", "good", "unseen", "off hours", "retired"]
 

@@ -9,25 +9,25 @@ from detector.domain.facts import Facts
 from detector.logs.bursts import (
     UNREACHED_WITHIN,
     Starts,
-    find_session_conflicts,
     find_gateway_failures,
     find_repeated,
+    find_session_conflicts,
     find_severe_bursts,
 )
 from detector.logs.events import (
+    CONNECT_FAILED,
     CONNECTED,
     DISCLAIMER,
-    UNKNOWN_FILL,
     LOGGED_IN,
-    MAX_NEWS_AGE,
     MARGIN,
+    MAX_NEWS_AGE,
     OUTCOME_UNKNOWN,
     SEVERE,
-    CONNECT_FAILED,
-    LogHistory,
-    LogMemory,
+    UNKNOWN_FILL,
     LogEvent,
+    LogHistory,
     LogIncident,
+    LogMemory,
 )
 from detector.logs.outages import find_dead_streams, find_farm_outages, find_link_outages
 from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
@@ -71,7 +71,11 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
         *find_session_conflicts(history),
         *find_severe_bursts(history, settings[SEVERE_LOG_CRITICAL], starts),
         *find_gateway_failures(history, starts),
-        *(incident for kind in (MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL) for incident in find_repeated(history, kind)),
+        *(
+            incident
+            for kind in (MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL)
+            for incident in find_repeated(history, kind)
+        ),
     ]
     recent_starts = [at for at in sorted(set(starts.times)) if at >= history.to - _STARTS_MAX_AGE]
     return LogMemory(
@@ -93,9 +97,15 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
 
 def _limit_incidents(incidents: Iterable[LogIncident], oldest: datetime) -> tuple[LogIncident, ...]:
     """Return the spells that are open or recent, the newest where there are too many, the open ones first."""
-    kept = [incident for incident in incidents if incident.is_open or (incident.until or incident.last) >= oldest - _get_extra_retention(incident)]
+    kept = [
+        incident
+        for incident in incidents
+        if incident.is_open or (incident.until or incident.last) >= oldest - _get_extra_retention(incident)
+    ]
     kept.sort(key=lambda incident: (incident.is_open, incident.last), reverse=True)
-    return tuple(sorted(kept[:_MOST_INCIDENTS], key=lambda incident: (incident.since, incident.kind, incident.key)))
+    return tuple(
+        sorted(kept[:_MOST_INCIDENTS], key=lambda incident: (incident.since, incident.kind, incident.key))
+    )
 
 
 def _get_extra_retention(incident: LogIncident) -> timedelta:

@@ -60,7 +60,11 @@ def _parse_mute(table: Mapping[str, Any], location: str, money_rules: Collection
             "say even_money = true if that is meant"
         )
     return Mute(
-        table["signature"], _parse_until(table.get("until"), location), table["reason"], table["by"], even_money
+        table["signature"],
+        _parse_until(table.get("until"), location),
+        table["reason"],
+        table["by"],
+        even_money,
     )
 
 

@@ -63,7 +63,9 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
         if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
             raise ProfileError(f"[status] {fact}: no such fact")
     extractors = {fact: build_extractor(path, f"[status] {fact}") for fact, path in status.items()}
-    columns = {fact: _parse_column_paths(fact, _check_table(table, f"rows.{fact}")) for fact, table in rows.items()}
+    columns = {
+        fact: _parse_column_paths(fact, _check_table(table, f"rows.{fact}")) for fact, table in rows.items()
+    }
     zone = _parse_zone(header.get("zone"))
     try:
         store_config = parse_store_tables(tables), parse_store_columns(stores)

@@ -11,12 +11,24 @@ from datetime import datetime
 from decimal import Decimal
 
 from detector.domain.columns import build_column, get_columns
-from detector.domain.instrument import Instrument, get_instrument_name, apply_sign
+from detector.domain.instrument import Instrument, apply_sign, get_instrument_name
 from detector.domain.task_rows import Container, Service, Task, TaskContainer
 
 __all__ = [
-    "ENTRY", "EXIT", "Container", "Order", "Position", "Service", "Task", "TaskContainer", "Tick", "Trade", "get_columns",
-    "get_instrument_name", "is_done", "format_other_ids",
+    "ENTRY",
+    "EXIT",
+    "Container",
+    "Order",
+    "Position",
+    "Service",
+    "Task",
+    "TaskContainer",
+    "Tick",
+    "Trade",
+    "format_other_ids",
+    "get_columns",
+    "get_instrument_name",
+    "is_done",
 ]  # fmt: skip
 
 ENTRY, EXIT = "entry", "exit"
@@ -32,7 +44,10 @@ _EXIT_LABELS = (
     EXIT, "close", "closing", "stop", "stoploss", "sl", "takeprofit", "target", "profittarget", "tp", "trail",
     "trailing", "trailingstop", "flatten", "liquidation", "liquidate", "protective", "protectivestop", "scaleout",
 )  # fmt: skip
-_OPEN_STATUSES, _CLOSED_STATUSES = ("OPEN", "ACTIVE", "FILLED"), ("CLOSED", "CLOSE", "EXITED", "EXPIRED", "DONE")
+_OPEN_STATUSES, _CLOSED_STATUSES = (
+    ("OPEN", "ACTIVE", "FILLED"),
+    ("CLOSED", "CLOSE", "EXITED", "EXPIRED", "DONE"),
+)
 _STOP_TYPES = ("STP", "STOP", "TRAIL", "MIT", "LIT")
 
 

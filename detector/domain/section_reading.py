@@ -193,12 +193,19 @@ class Reading:
             self.read_paths.add(path)
             return items
         is_too_long = len(raw) > _MOST_ROWS
-        self.add_fault(path, f"has over {_MOST_ROWS} entries" if is_too_long else "has an entry that is not an object")
+        self.add_fault(
+            path, f"has over {_MOST_ROWS} entries" if is_too_long else "has an entry that is not an object"
+        )
         self.partial.add(fact)
         return items
 
     def read_rows(
-        self, path: str, raw: object, fact: str, row_type: type[R], get: Callable[[Mapping[str, Any], str], object]
+        self,
+        path: str,
+        raw: object,
+        fact: str,
+        row_type: type[R],
+        get: Callable[[Mapping[str, Any], str], object],
     ) -> tuple[R, ...] | None:
         """Read a list of rows of a declared type, column by column through `get`.
 
@@ -221,7 +228,9 @@ class Reading:
     ) -> R:
         """Read one row of a declared type, column by column through `get`."""
         kinds = _list_kinds(row_type)
-        return row_type(**{name: self.read_value(kind, f"{path}.{name}", get(item, name)) for name, kind in kinds})
+        return row_type(
+            **{name: self.read_value(kind, f"{path}.{name}", get(item, name)) for name, kind in kinds}
+        )
 
     def _record_mismatch(self, path: str, raw: object, expected: str) -> T | None:
         """Note the fault and return None, the value of what was not seen."""

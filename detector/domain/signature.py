@@ -17,7 +17,9 @@ def encode_part(part: str) -> str:
     if ":" not in part and part.isprintable():
         return part
     return "".join(
-        "".join(f"%{byte:02X}" for byte in letter.encode()) if letter == ":" or _is_control(letter) else letter
+        "".join(f"%{byte:02X}" for byte in letter.encode())
+        if letter == ":" or _is_control(letter)
+        else letter
         for letter in part
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from detector.formats.strict_json import DocumentError, redact_excerpt, describe_kind
+from detector.formats.strict_json import DocumentError, describe_kind, redact_excerpt
 from detector.formats.times import TimeError, parse_run_time
 
 OBJECT, ARRAY = (dict,), (list,)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.columns import build_column
-from detector.domain.instrument import Instrument, get_instrument_name, apply_sign
+from detector.domain.instrument import Instrument, apply_sign, get_instrument_name
 from detector.domain.runtime_rows import format_other_ids
 
 POSITION_STATE, TRADES = "position_state", "trades"
@@ -48,4 +48,8 @@ class StoredPosition(Instrument):
     def title(self) -> str:
         """Return the trade for a person: its number, its other ids behind it, and what it trades."""
         others = format_other_ids(self.signal_id, self.position_id)
-        return f"#{self.trade_id}{others} in {get_instrument_name(self)}" if self.trade_id else get_instrument_name(self)
+        return (
+            f"#{self.trade_id}{others} in {get_instrument_name(self)}"
+            if self.trade_id
+            else get_instrument_name(self)
+        )

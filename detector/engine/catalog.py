@@ -1,25 +1,18 @@
-"""The walk: every rule and every reader, found by looking at the files; nothing is listed twice."""
+"""Every rule and every reader, found by looking at the files; nothing is listed twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
 from detector import readers, rules
 from detector.domain.rule import Declaration, Rule
+from detector.formats.plugins import load_modules
 from detector.settings import Setting, Settings
 
 Reader = Callable[..., None]
-
-
-def _load_modules(package: ModuleType) -> Iterator[ModuleType]:
-    for entry in iter_modules(package.__path__):
-        if not entry.name.startswith("_"):
-            yield import_module(f"{package.__name__}.{entry.name}")
 
 
 @cache
@@ -29,12 +22,14 @@ def load_rules() -> tuple[Rule, ...]:
     Raises LookupError where a rule is given the findings of one that does not exist, or that is itself
     given others' findings.
     """
-    loaded = tuple(_build_rule(module, index) for index, module in enumerate(_load_modules(rules)))
+    loaded = tuple(_build_rule(module, index) for index, module in enumerate(load_modules(rules)))
     first_pass = {rule.name for rule in loaded if not rule.declaration.given}
     for rule in loaded:
         unknown = set(rule.declaration.given) - first_pass
         if unknown:
-            raise LookupError(f"{rule.name} is given {', '.join(sorted(unknown))}, which is no first-pass rule")
+            raise LookupError(
+                f"{rule.name} is given {', '.join(sorted(unknown))}, which is no first-pass rule"
+            )
     return loaded
 
 
@@ -49,8 +44,8 @@ def _build_rule(module: ModuleType, index: int) -> Rule:
 def load_readers() -> dict[str, Reader]:
     """Return the reader of each section that has one, by section name."""
     by_section: dict[str, Reader] = {}
-    for module in _load_modules(readers):
-        for section in getattr(module, "SECTIONS", ()):
+    for module in load_modules(readers, "SECTIONS"):
+        for section in module.SECTIONS:
             by_section[section] = module.read
     return by_section
 

@@ -12,13 +12,13 @@ from detector.domain.condition import STDOUT, Condition, Notice
 from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
 from detector.domain.log_memory import build_log_memory
-from detector.domain.memory import FIRST_RUN, Memory
 from detector.domain.mute import Mute
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile, parse_profile
 from detector.domain.read_context import ReadContext
 from detector.domain.report import Gap, Report
 from detector.domain.rule import RANK, Rule, Severity
+from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.session_day import SessionDay
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
@@ -102,7 +102,11 @@ def evaluate(
         channels=previous.channels,
         gap=_measure_gap(previous, facts, settings),
         unread=list_unread_sections(snapshot),
-        snapshot={"taken_at": snapshot.taken_at, "runtime": snapshot.runtime, **_drop_previous(snapshot.sections)},
+        snapshot={
+            "taken_at": snapshot.taken_at,
+            "runtime": snapshot.runtime,
+            **_drop_previous(snapshot.sections),
+        },
         owed=step.due_notices,
     )
 

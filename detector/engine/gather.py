@@ -14,9 +14,9 @@ from detector.domain.section_reading import Reading
 from detector.domain.snapshot import SECTIONS, Snapshot
 from detector.engine.catalog import load_readers
 from detector.market.closures import Closures
-from detector.market.hours import get_market_at, count_open_seconds
+from detector.market.hours import count_open_seconds, get_market_at
 from detector.market.maintenance import is_in_maintenance
-from detector.readers.sources import read_sources
+from detector.readers.source_states import read_sources
 from detector.settings import CLOCK_SKEW_SEC, IBKR_REGION, OPEN_GRACE_MINUTE, SOURCE_STALE_SEC
 
 _NOT_READ = ("sources", "previous")
@@ -71,7 +71,11 @@ def _measure_unwatched_sec(context: ReadContext, taken_at: datetime, closures: C
 
 
 def _read_section(
-    section: str, snapshot: Snapshot, sources: Mapping[str, SourceStatus], context: ReadContext, gathered: _GatheredSections
+    section: str,
+    snapshot: Snapshot,
+    sources: Mapping[str, SourceStatus],
+    context: ReadContext,
+    gathered: _GatheredSections,
 ) -> None:
     raw = snapshot.sections[section]
     reading = Reading(section, snapshot.taken_at, context.settings[CLOCK_SKEW_SEC], context.profile.zone)
@@ -91,7 +95,9 @@ def _read_section(
             reading.values.clear()
 
 
-def _find_as_of(section: str, raw: Any, sources: Mapping[str, SourceStatus], reading: Reading) -> datetime | None:
+def _find_as_of(
+    section: str, raw: Any, sources: Mapping[str, SourceStatus], reading: Reading
+) -> datetime | None:
     own_as_of = raw.get("as_of") if section in _OWN_AS_OF else None
     times = [reading.read_value("time", f"{section}.as_of", own_as_of)]
     if section in sources:

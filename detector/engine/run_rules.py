@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement, RuleOutcome, SignedFinding
-from detector.domain.rule import RANK, Undecided, Finding, Healthy, Limits, Rule
+from detector.domain.rule import RANK, Finding, Healthy, Limits, Rule, Undecided
 from detector.domain.signature import build_signature
 from detector.settings import Settings
 
@@ -32,7 +32,9 @@ def run_rules(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgem
                 outcomes[rule.name] = _run_guarded(rule, facts, settings, outcomes, errors)
     for rule in rules:
         if rule.name == ERRORS_RULE:
-            completed = facts.ran | {name for name, outcome in outcomes.items() if outcome.verdict in _DECIDED}
+            completed = facts.ran | {
+                name for name, outcome in outcomes.items() if outcome.verdict in _DECIDED
+            }
             final_facts = replace(facts, errors=tuple(errors), ran=completed)
             outcomes[rule.name] = _run_rule(rule, final_facts, settings, outcomes)
     return Judgement(facts, outcomes)
@@ -52,7 +54,9 @@ def _run_guarded(
         return RuleOutcome(rule, "unseen", f"the rule itself failed ({type(error).__name__})")
 
 
-def _run_rule(rule: Rule, facts: Facts, settings: Settings, outcomes: Mapping[str, RuleOutcome]) -> RuleOutcome:
+def _run_rule(
+    rule: Rule, facts: Facts, settings: Settings, outcomes: Mapping[str, RuleOutcome]
+) -> RuleOutcome:
     declaration = rule.declaration
     missing_facts = list_missing_facts(rule, facts)
     if missing_facts:
@@ -62,7 +66,9 @@ def _run_rule(rule: Rule, facts: Facts, settings: Settings, outcomes: Mapping[st
         return RuleOutcome(rule, "unseen", facts.market.why_unknown or "the market's hours are not known")
     if not applies:
         return RuleOutcome(rule, "off hours", f"it is outside the {declaration.during.name}")
-    extra_args = ({name: _get_findings(outcomes, name) for name in declaration.given},) if declaration.given else ()
+    extra_args = (
+        ({name: _get_findings(outcomes, name) for name in declaration.given},) if declaration.given else ()
+    )
     findings: dict[str, SignedFinding] = {}
     undecided: list[Undecided] = []
     good: list[Healthy] = []

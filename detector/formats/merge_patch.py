@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from detector.formats.times import TimeError, parse_rfc3339, format_time
+from detector.formats.times import TimeError, format_time, parse_rfc3339
 
 
 def apply_patch(document: Any, patch: Any) -> Any:

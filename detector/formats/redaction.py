@@ -80,8 +80,12 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
     `secrets` are values known to be secret (of settings); they are replaced wherever they stand.
     """
     long_secrets = tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
-    suspects = {key: _find_suspects({key: part}) for key, part in value.items()} if isinstance(value, dict) else {}
-    suspicious = [text for texts in suspects.values() for text in texts] if suspects else _find_suspects(value)
+    suspects = (
+        {key: _find_suspects({key: part}) for key, part in value.items()} if isinstance(value, dict) else {}
+    )
+    suspicious = (
+        [text for texts in suspects.values() for text in texts] if suspects else _find_suspects(value)
+    )
     if not suspicious and not long_secrets:
         return value
     aliases = _assign_aliases(suspicious)
@@ -178,7 +182,9 @@ def _replace_texts(value: Any, replace_text: Callable[[str], str], hidden: bool 
         for key, item in value.items():
             hides = hidden or _is_secret_key(key) or (row_hides and key.lower() == "value")
             owner = _is_owner_key(key) and _AWS_ACCOUNT.fullmatch(str(item))
-            cleaned[replace_text(key)] = "[aws-account]" if owner else _replace_texts(item, replace_text, hides)
+            cleaned[replace_text(key)] = (
+                "[aws-account]" if owner else _replace_texts(item, replace_text, hides)
+            )
         return cleaned
     return value
 

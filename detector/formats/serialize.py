@@ -36,7 +36,10 @@ def to_json_without_defaults(value: Any) -> dict[str, Any]:
 
 def _convert_part(part: Any) -> Any:
     if isinstance(part, dict):
-        return {key: to_json_without_defaults(item) if is_dataclass(item) else to_json(item) for key, item in part.items()}
+        return {
+            key: to_json_without_defaults(item) if is_dataclass(item) else to_json(item)
+            for key, item in part.items()
+        }
     return to_json(part)
 
 

@@ -76,11 +76,17 @@ def _load(text: str) -> Any:
 
     try:
         value = json.loads(
-            text, object_pairs_hook=build_object, parse_constant=_raise_not_finite, parse_float=_parse_float, parse_int=_parse_int
+            text,
+            object_pairs_hook=build_object,
+            parse_constant=_raise_not_finite,
+            parse_float=_parse_float,
+            parse_int=_parse_int,
         )
         _check_depth(value)
     except json.JSONDecodeError as error:
-        raise DocumentError(f"line {error.lineno} column {error.colno}: {_format_message(error.msg)}") from None
+        raise DocumentError(
+            f"line {error.lineno} column {error.colno}: {_format_message(error.msg)}"
+        ) from None
     except _NumberError as error:
         line, column = _find_position(text, str(error))
         literal = str(error) if len(str(error)) <= _LITERAL_LIMIT else f"a number of {len(str(error))} digits"
@@ -152,7 +158,13 @@ def _check_depth(value: Any) -> None:
 
 def _describe_duplicate(value: Any, duplicate: _DuplicateKeys) -> str:
     path = next((path for path, item in _walk(value, "") if item is duplicate), None)
-    location = f"in {redact_excerpt(path)}" if path else "at the top level" if value is duplicate else "in the document"
+    location = (
+        f"in {redact_excerpt(path)}"
+        if path
+        else "at the top level"
+        if value is duplicate
+        else "in the document"
+    )
     return f"the key {redact_excerpt(duplicate.key)!r} stands twice {location}"
 
 

@@ -6,10 +6,18 @@ channel took it.
 """
 
 from detector.ledger.advance import LedgerState, advance, list_due_notices
-from detector.ledger.owed import add_receipts
-from detector.ledger.run import RunContext
-from detector.ledger.sessions import ObservedRun, mark_summarized, count_run, list_due_days
+from detector.ledger.delivery_due import add_receipts
+from detector.ledger.run_context import RunContext
+from detector.ledger.sessions import ObservedRun, count_run, list_due_days, mark_summarized
 
 __all__ = [
-    "LedgerState", "ObservedRun", "RunContext", "add_receipts", "advance", "list_due_notices", "mark_summarized", "count_run", "list_due_days",
+    "LedgerState",
+    "ObservedRun",
+    "RunContext",
+    "add_receipts",
+    "advance",
+    "count_run",
+    "list_due_days",
+    "list_due_notices",
+    "mark_summarized",
 ]  # fmt: skip

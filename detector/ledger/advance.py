@@ -9,10 +9,10 @@ from detector.domain.condition import Condition, Notice
 from detector.domain.judgement import Judgement, SignedFinding
 from detector.domain.mute import Mute, is_muted
 from detector.domain.rule import RANK
-from detector.ledger.fading import KEEP_FOR, advance_not_firing
+from detector.ledger.delivery_due import build_notice, find_due_reason
 from detector.ledger.firing import advance_firing
-from detector.ledger.owed import find_due_reason, build_notice
-from detector.ledger.run import RunContext, close_condition
+from detector.ledger.not_firing import KEEP_FOR, advance_not_firing
+from detector.ledger.run_context import RunContext, close_condition
 
 _MAX_ENDED = 150
 
@@ -54,7 +54,9 @@ def advance(
     findings = judgement.findings
     after: dict[str, Condition] = {}
     for signature in sorted({*before, *findings}):
-        condition = _advance_condition(before.get(signature), findings.get(signature), judgement, run, channels)
+        condition = _advance_condition(
+            before.get(signature), findings.get(signature), judgement, run, channels
+        )
         if condition is not None:
             after[signature] = condition
     after = _apply_causes(after, findings)
@@ -69,19 +71,28 @@ def advance(
 
 
 def list_due_notices(
-    conditions: Mapping[str, Condition], run: RunContext, channels: Iterable[str], mutes: Collection[Mute] = ()
+    conditions: Mapping[str, Condition],
+    run: RunContext,
+    channels: Iterable[str],
+    mutes: Collection[Mute] = (),
 ) -> dict[str, tuple[Notice, ...]]:
     """Return what these conditions owe to each channel, worst first; mutes and causes are respected."""
     muted = _find_muted(conditions, mutes, run)
     return {channel: tuple(_list_notices(conditions, channel, run, muted)) for channel in channels}
 
 
-def _find_muted(conditions: Mapping[str, Condition], mutes: Collection[Mute], run: RunContext) -> frozenset[str]:
+def _find_muted(
+    conditions: Mapping[str, Condition], mutes: Collection[Mute], run: RunContext
+) -> frozenset[str]:
     return frozenset(k for k, c in conditions.items() if is_muted(k, c.money, mutes, run.taken_at))
 
 
 def _advance_condition(
-    old: Condition | None, signed: SignedFinding | None, judgement: Judgement, run: RunContext, channels: Sequence[str]
+    old: Condition | None,
+    signed: SignedFinding | None,
+    judgement: Judgement,
+    run: RunContext,
+    channels: Sequence[str],
 ) -> Condition | None:
     if signed is not None:
         undelivered = old is not None and any(find_due_reason(old, channel, run) for channel in channels)
@@ -94,11 +105,15 @@ def _advance_condition(
     return advance_not_firing(old, verdict, why, run, outcome.rule.declaration.lookback if outcome else None)
 
 
-def _close_by_counterpart(condition: Condition, signed: SignedFinding, run: RunContext, channels: Sequence[str]) -> Condition:
+def _close_by_counterpart(
+    condition: Condition, signed: SignedFinding, run: RunContext, channels: Sequence[str]
+) -> Condition:
     """Return an occurrence that ended by its counterpart: owed as missed to those that were not told of it."""
     if condition.phase == "ended":
         return condition
-    pending_since = {channel: run.taken_at for channel in channels if find_due_reason(condition, channel, run)}
+    pending_since = {
+        channel: run.taken_at for channel in channels if find_due_reason(condition, channel, run)
+    }
     began = min(condition.first_seen, signed.finding.at or condition.first_seen)
     closed = close_condition(replace(condition, first_seen=began), "passed", run.taken_at, run)
     return replace(closed, owing={**closed.owing, **pending_since})
@@ -108,7 +123,9 @@ def _is_open(old: Condition | None) -> bool:
     return old is not None and old.phase != "ended"
 
 
-def _apply_causes(conditions: dict[str, Condition], findings: Mapping[str, SignedFinding]) -> dict[str, Condition]:
+def _apply_causes(
+    conditions: dict[str, Condition], findings: Mapping[str, SignedFinding]
+) -> dict[str, Condition]:
     causes = [
         (signed.finding.cause, conditions[signature])
         for signature, signed in findings.items()

@@ -13,13 +13,15 @@ from detector.domain.condition import Condition
 from detector.domain.judgement import SignedFinding
 from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Lasts
 from detector.formats.times import compute_seconds, normalize_number
-from detector.ledger.run import RunContext, add_transition, close_if_passed
+from detector.ledger.run_context import RunContext, add_transition, close_if_passed
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
 _GAPPED_OBSERVATIONS = 3
 
 
-def advance_firing(old: Condition | None, signed: SignedFinding, run: RunContext, undelivered: bool) -> Condition:
+def advance_firing(
+    old: Condition | None, signed: SignedFinding, run: RunContext, undelivered: bool
+) -> Condition:
     """Return the condition after a firing verdict; `owes` says that its last episode is not told to its end."""
     if old is None or _is_new_episode(old, run, undelivered):
         return _apply_finding(_start_episode(signed, run), signed, run)
@@ -148,7 +150,9 @@ def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext)
         money=signed.money,
         ongoing=finding.ongoing,
         summary=finding.summary,
-        observed=normalize_number(finding.observed) if isinstance(finding.observed, float) else finding.observed,
+        observed=normalize_number(finding.observed)
+        if isinstance(finding.observed, float)
+        else finding.observed,
         limit=_get_limit(finding.limit, run.settings),
         setting=finding.limit.name if finding.limit else None,
         last_seen=max(run.taken_at, condition.last_seen),

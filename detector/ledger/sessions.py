@@ -11,7 +11,7 @@ from detector.domain.rule import RANK, Severity
 from detector.domain.session_day import SessionDay
 from detector.formats.times import compute_seconds
 from detector.market.closures import Closures
-from detector.market.hours import MarketUnknown, Session, to_new_york_day, get_session_on
+from detector.market.hours import MarketUnknown, Session, get_session_on, to_new_york_day
 
 _MAX_DAYS = 4  # the running one and the last three that are over
 _LOOKBACK_DAYS = 6
@@ -104,9 +104,13 @@ def list_due_days(
     )
 
 
-def mark_summarized(days: Iterable[SessionDay], summarized_days: Collection[str], channel: str) -> tuple[SessionDay, ...]:
+def mark_summarized(
+    days: Iterable[SessionDay], summarized_days: Collection[str], channel: str
+) -> tuple[SessionDay, ...]:
     """Return the days with the channel's receipt for those of which it was told."""
     return tuple(
-        replace(day, told=(*day.told, channel)) if day.day in summarized_days and channel not in day.told else day
+        replace(day, told=(*day.told, channel))
+        if day.day in summarized_days and channel not in day.told
+        else day
         for day in days
     )

@@ -12,17 +12,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from detector.logs.events import (
-    ID_PROBE,
-    SESSION_CONFLICT,
+    CONNECT_FAILED,
     CONNECTED,
     DISCLAIMER,
-    GATEWAY_FAILED,
     GATEWAY,
+    GATEWAY_FAILED,
+    ID_PROBE,
     LOGGED_IN,
+    SESSION_CONFLICT,
     SEVERE,
-    CONNECT_FAILED,
-    LogHistory,
     LogEvent,
+    LogHistory,
     LogIncident,
 )
 
@@ -58,7 +58,11 @@ def find_session_conflicts(history: LogHistory) -> list[LogIncident]:
         for event in history.list_events(SESSION_CONFLICT)
         if event.key != ID_PROBE or not any(at <= event.at <= at + _AFTER_DISCLAIMER for at in disclaimers)
     ]
-    return _group_events(history.list_carried(SESSION_CONFLICT), [replace(event, key="") for event in real_conflicts], CONFLICT_WITHIN)
+    return _group_events(
+        history.list_carried(SESSION_CONFLICT),
+        [replace(event, key="") for event in real_conflicts],
+        CONFLICT_WITHIN,
+    )
 
 
 def find_repeated(history: LogHistory, kind: str) -> list[LogIncident]:
@@ -80,7 +84,10 @@ def _group_events(
         else:
             new = LogIncident(event.kind, event.at, event.at, event.at, key=event.key, note=event.note)
             incidents.insert(0 if index is None else index + 1, new)
-    return sorted((incident for incidents in by_key.values() for incident in incidents), key=lambda incident: (incident.since, incident.key))
+    return sorted(
+        (incident for incidents in by_key.values() for incident in incidents),
+        key=lambda incident: (incident.since, incident.key),
+    )
 
 
 def find_latest_begun(incidents: Sequence[LogIncident], at: datetime) -> int | None:
@@ -115,7 +122,10 @@ def find_severe_bursts(history: LogHistory, limit: int, starts: Starts) -> list[
 
 def list_severe_events(history: LogHistory, starts: Starts) -> list[LogEvent]:
     """Return the severe lines that count, in order: none of the first seconds of a task."""
-    return sorted((event for event in history.list_events(SEVERE) if not starts.is_within_grace(event.at)), key=lambda event: event.at)
+    return sorted(
+        (event for event in history.list_events(SEVERE) if not starts.is_within_grace(event.at)),
+        key=lambda event: event.at,
+    )
 
 
 def count_most_within(times: Sequence[datetime], within: timedelta) -> int:
@@ -136,7 +146,9 @@ def find_gateway_failures(history: LogHistory, starts: Starts) -> list[LogIncide
     failures = sorted(history.list_carried(GATEWAY), key=lambda failure: failure.since)
     handled_until = max((failure.until or failure.last for failure in failures), default=None)
     attempts: list[tuple[datetime, set[str]]] = []
-    for event in sorted(history.list_events(GATEWAY_FAILED, CONNECT_FAILED, CONNECTED, LOGGED_IN), key=lambda event: event.at):
+    for event in sorted(
+        history.list_events(GATEWAY_FAILED, CONNECT_FAILED, CONNECTED, LOGGED_IN), key=lambda event: event.at
+    ):
         if handled_until is not None and event.at < handled_until:
             continue
         latest = failures[-1] if failures and failures[-1].until is None else None
@@ -155,7 +167,9 @@ def find_gateway_failures(history: LogHistory, starts: Starts) -> list[LogIncide
     return failures
 
 
-def _update_attempts(attempts: list[tuple[datetime, set[str]]], event: LogEvent) -> list[tuple[datetime, set[str]]]:
+def _update_attempts(
+    attempts: list[tuple[datetime, set[str]]], event: LogEvent
+) -> list[tuple[datetime, set[str]]]:
     """Return the attempts within the span; lines of different forms within a second are of one attempt."""
     recent = [attempt for attempt in attempts if event.at - attempt[0] <= UNREACHED_WITHIN]
     if event.kind == GATEWAY_FAILED:

@@ -13,19 +13,19 @@ from typing import Final
 
 from detector.logs.bursts import find_latest_begun
 from detector.logs.events import (
-    LINK_RESTORED,
+    ALL_FARMS_UP,
     DATA_LOST,
     FARM,
     FARM_DOWN,
     FARM_UP,
-    ALL_FARMS_UP,
     LINK,
-    LOGGED_IN,
     LINK_LOST,
+    LINK_RESTORED,
+    LOGGED_IN,
     STREAM_DEAD,
     UNNAMED,
-    LogHistory,
     LogEvent,
+    LogHistory,
     LogIncident,
 )
 
@@ -44,7 +44,9 @@ def find_link_outages(history: LogHistory) -> list[LogIncident]:
     that says so without a loss before is an episode that was not seen to begin.
     """
     outages: list[LogIncident] = []
-    for event in _merge_events(_to_link_events(history.list_carried(LINK)), history.list_events(LINK_LOST, LINK_RESTORED, LOGGED_IN)):
+    for event in _merge_events(
+        _to_link_events(history.list_carried(LINK)), history.list_events(LINK_LOST, LINK_RESTORED, LOGGED_IN)
+    ):
         latest = outages[-1] if outages else None
         is_open = latest is not None and latest.until is None
         if event.kind == LINK_LOST:
@@ -58,7 +60,9 @@ def find_link_outages(history: LogHistory) -> list[LogIncident]:
             if latest is not None and latest.until and event.at - latest.until <= SAME_RECOVERY:
                 outages[-1] = _add_recovery(latest, event)
             else:
-                recovery = LogIncident(LINK, event.at, event.at, event.at, event.at, note=event.note, alone=True)
+                recovery = LogIncident(
+                    LINK, event.at, event.at, event.at, event.at, note=event.note, alone=True
+                )
                 outages.append(_add_recovery(recovery, event))
     return outages
 
@@ -70,7 +74,9 @@ def _to_link_events(outages: Iterable[LogIncident]) -> Iterator[LogEvent]:
             yield LogEvent(outage.last, LINK_LOST, note=outage.note)
         if outage.until is not None:
             kind = LOGGED_IN if outage.key == _BY_LOGIN else LINK_RESTORED
-            yield LogEvent(outage.until, kind, DATA_LOST if outage.data_lost else "", outage.note, farms=outage.farms)
+            yield LogEvent(
+                outage.until, kind, DATA_LOST if outage.data_lost else "", outage.note, farms=outage.farms
+            )
 
 
 def _close_outage(outage: LogIncident, event: LogEvent) -> LogIncident:
@@ -98,7 +104,9 @@ def find_farm_outages(history: LogHistory) -> list[LogIncident]:
     """Return every episode of every farm, oldest first; a farm is well again only by a line of its own name."""
     ended: list[LogIncident] = []
     broken: dict[str, LogIncident] = {}
-    for event in _merge_events(_to_farm_events(history.list_carried(FARM)), history.list_events(FARM_DOWN, FARM_UP, ALL_FARMS_UP)):
+    for event in _merge_events(
+        _to_farm_events(history.list_carried(FARM)), history.list_events(FARM_DOWN, FARM_UP, ALL_FARMS_UP)
+    ):
         if event.kind == FARM_DOWN:
             old = broken.get(event.key)
             new = LogIncident(FARM, event.at, event.at, event.at, key=event.key, note=event.note)

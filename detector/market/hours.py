@@ -97,7 +97,9 @@ def count_open_seconds(start: datetime, end: datetime, closures: Closures = NO_C
         return 0.0
     try:
         first, last = to_new_york_day(start), to_new_york_day(end - _INSTANT)
-        total = _compute_session_time_in_year(last, end, closures) - _compute_session_time_in_year(first, start, closures)
+        total = _compute_session_time_in_year(last, end, closures) - _compute_session_time_in_year(
+            first, start, closures
+        )
         for year in range(first.year, last.year):
             total += _compute_running_totals(year, closures)[-1]
     except MarketUnknown:

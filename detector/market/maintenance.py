@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Final
 
 from detector.market.closures import NO_CLOSURES, Closures
-from detector.market.hours import NEW_YORK, MarketUnknown, to_utc, to_new_york_day, get_session_on, load_zone
+from detector.market.hours import NEW_YORK, MarketUnknown, get_session_on, load_zone, to_new_york_day, to_utc
 
 RELOGIN_MARGIN: Final = timedelta(seconds=600)
 """How much longer than its row a window lasts (EVENTS.md): a gateway logs in again after the reset."""
@@ -95,4 +95,9 @@ def _find_end(moment: datetime, region: str, closures: Closures) -> datetime | N
 def _list_spans(region: str, day: date) -> tuple[tuple[datetime, datetime], ...]:
     """Every window of the region that a moment of the UTC `day` may lie in. Raises `MarketUnknown`."""
     starts = [day + timedelta(days=ahead) for ahead in range(-1, 2)]
-    return tuple(span for window in MAINTENANCE_WINDOWS[region] for start in starts if (span := window.compute_span(start)))
+    return tuple(
+        span
+        for window in MAINTENANCE_WINDOWS[region]
+        for start in starts
+        if (span := window.compute_span(start))
+    )

@@ -25,7 +25,9 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     for key, fact in (("tasks", "tasks"), ("stopped_tasks", "stopped_tasks")):
         items = reading.read_objects(f"ecs.{key}", raw.get(key), fact)
         if items is not None:
-            reading.values[fact] = tuple(_read_task(item, f"ecs.{key}", reading, name, fact) for item in items)
+            reading.values[fact] = tuple(
+                _read_task(item, f"ecs.{key}", reading, name, fact) for item in items
+            )
     service = _read_service(raw, reading, name)
     if service is not None:
         reading.values["service"] = service
@@ -43,7 +45,11 @@ def _read_service(raw: Mapping[str, Any], reading: Reading, name: str) -> Servic
         if arn.rpartition("/")[2] == name and ":task/" not in arn:
             reason = reading.read_value("text", "ecs.failures.reason", failure.get("reason"))
             return Service(exists=False, name=name, why_missing=reason or "MISSING")
-    if services is None or "service" in reading.partial or any(service_name is None for service_name, _ in named):
+    if (
+        services is None
+        or "service" in reading.partial
+        or any(service_name is None for service_name, _ in named)
+    ):
         return None
     return Service(exists=False, name=name, why_missing="not in AWS's answer")
 

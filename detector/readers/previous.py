@@ -12,16 +12,16 @@ from typing import Any
 
 from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import ANY_CHANNEL, Condition, Receipt
-from detector.domain.memory import FIRST_RUN, Memory, build_lost_memory
 from detector.domain.previous_run import PreviousRun
 from detector.domain.report import SCHEMA_VERSION
 from detector.domain.rule import STATE, Kind
+from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
 from detector.domain.session_day import SessionDay
 from detector.domain.signature import encode_part
 from detector.formats.checksum import compute_checksum
 from detector.formats.redaction import redact
 from detector.formats.serialize import from_json
-from detector.formats.strict_json import redact_excerpt, describe_kind
+from detector.formats.strict_json import describe_kind, redact_excerpt
 
 _STDOUT_KEYS = {"events", "new_events"}
 
@@ -69,7 +69,9 @@ def _explain_unusable(raw: Any) -> str | None:
 
 def _read_artifact(raw: Mapping[str, Any], expected: ExpectedMemory) -> Memory:
     if raw["runtime"] != expected.runtime:
-        return build_lost_memory(f"the previous artifact is of another runtime ({redact_excerpt(str(raw['runtime']))})")
+        return build_lost_memory(
+            f"the previous artifact is of another runtime ({redact_excerpt(str(raw['runtime']))})"
+        )
     conditions = [from_json(Condition, entry) for entry in raw["conditions"]]
     taken_at: datetime = from_json(datetime, raw["taken_at"])
     return Memory(

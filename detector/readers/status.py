@@ -22,7 +22,9 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         value = get_value(raw)
         if value is not MISSING and value is not None:
             _read_fact(name, value, f"{reading.section}.{profile.paths[name]}", reading, profile)
-    is_never = "last_reconcile_at" in profile.extractors and profile.extractors["last_reconcile_at"](raw) is None
+    is_never = (
+        "last_reconcile_at" in profile.extractors and profile.extractors["last_reconcile_at"](raw) is None
+    )
     if is_never and "engine_started_at" in reading.values:
         reading.values["last_reconcile_at"] = NEVER
 
@@ -33,7 +35,9 @@ def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Pro
         return
     spec = STATUS_FACTS[name]
     if spec["kind"] == ROWS:
-        rows = reading.read_rows(path, raw, name, spec["row"], _build_getter(profile.column_extractors.get(name, {})))
+        rows = reading.read_rows(
+            path, raw, name, spec["row"], _build_getter(profile.column_extractors.get(name, {}))
+        )
         value = _apply_ages(rows, raw, path, reading, profile) if name == "orders" and rows else rows
     else:
         value = reading.read_value(spec["kind"], path, raw)

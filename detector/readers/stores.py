@@ -36,7 +36,9 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     stores = context.profile.stores
     trade_items = reading.read_objects(f"stores.{TRADES}", raw.get(TRADES), "store_trades")
     trades: tuple[Trade, ...] = ()
-    position_items = reading.read_objects(f"stores.{POSITION_STATE}", raw.get(POSITION_STATE), "store_positions")
+    position_items = reading.read_objects(
+        f"stores.{POSITION_STATE}", raw.get(POSITION_STATE), "store_positions"
+    )
     if trade_items is not None:
         get_trade = _build_column_getter(stores, TRADES)
         trades = tuple(reading.read_row(f"stores.{TRADES}", item, Trade, get_trade) for item in trade_items)

@@ -69,7 +69,11 @@ def _get_number_key(trade_id: str) -> tuple[int, str]:
 def _collect_closed_ids(facts: Facts) -> set[str]:
     """Return the trades that are closed and were open: a row of nothing yet is no trade that ended."""
     trades = [*(facts.store_trades or ()), *(facts.recent_trades or ())]
-    ended = {trade.trade_id for trade in trades if trade.trade_id and trade.is_effectively_open is False and _has_ended(trade)}
+    ended = {
+        trade.trade_id
+        for trade in trades
+        if trade.trade_id and trade.is_effectively_open is False and _has_ended(trade)
+    }
     trade_ids = {trade.trade_id for trade in trades}
     for row in facts.store_positions or ():
         was_filled = row.trade_id not in trade_ids and bool(row.avg_price)
@@ -79,5 +83,11 @@ def _collect_closed_ids(facts: Facts) -> set[str]:
 
 
 def _has_ended(trade: Trade) -> bool:
-    exit_values = (trade.closed_at, trade.exit_price, trade.realized_pnl, trade.exit_reason, trade.exit_exec_id)
+    exit_values = (
+        trade.closed_at,
+        trade.exit_price,
+        trade.realized_pnl,
+        trade.exit_reason,
+        trade.exit_exec_id,
+    )
     return trade.is_marked_closed or any(value is not None for value in exit_values)

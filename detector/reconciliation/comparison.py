@@ -9,14 +9,14 @@ from decimal import Decimal
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import Instrument, to_exact_decimal
 from detector.domain.runtime_rows import format_other_ids
-from detector.reconciliation.holdings import (
+from detector.reconciliation.position_book import (
     Difference,
-    PositionPair,
-    PositionBook,
     Lot,
-    list_differences,
-    build_position_book,
+    PositionBook,
+    PositionPair,
     build_lot,
+    build_position_book,
+    list_differences,
     list_undecided,
 )
 from detector.reconciliation.subjects import Subjects

@@ -42,7 +42,9 @@ def iter_broker_entries(facts: Facts) -> Iterator[Entry]:
         if order.purpose
         for key in (f"perm {order.perm_id}", f"order {order.order_id}")
     }
-    dated_fills = [fill for fill in group_fills(facts.broker_executions or ()) if fill.first.order_ref and fill.at]
+    dated_fills = [
+        fill for fill in group_fills(facts.broker_executions or ()) if fill.first.order_ref and fill.at
+    ]
     after = _compute_positions_after(facts, dated_fills)
     for fill, held in zip(dated_fills, after, strict=True):
         purpose = fill.first.opens or purposes.get(fill.first.order_ref or "")
@@ -70,7 +72,11 @@ def _compute_positions_after(facts: Facts, dated_fills: list[Fill]) -> list[Deci
     current: dict[Instrument, Decimal | None] = {}
     positions: list[Decimal | None] = []
     for fill in reversed(dated_fills):
-        held = current[fill.instrument] if fill.instrument in current else find_broker_position(side, fill.first)[1]
+        held = (
+            current[fill.instrument]
+            if fill.instrument in current
+            else find_broker_position(side, fill.first)[1]
+        )
         positions.append(held)
         quantity = fill.quantity
         current[fill.instrument] = None if held is None or quantity is None else held - quantity

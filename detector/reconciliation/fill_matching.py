@@ -8,9 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from detector.domain.runtime_rows import Trade
-from detector.reconciliation.fills import Fill, Leg, FillMatch, match_leg, has_closed, get_leg_ids, iter_legs
-from detector.reconciliation.holdings import Lot, merge_by_instrument
+from detector.reconciliation.fills import Fill, FillMatch, Leg, get_leg_ids, has_closed, iter_legs, match_leg
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.position_book import Lot, merge_by_instrument
 
 
 class KnownFills:
@@ -68,11 +68,17 @@ class ClosingFills:
 
     def find(self, trade: Trade) -> Fill | None:
         """Return the fill that closed the trade, or None where none is known to have."""
-        by_id = (self._by_id[leg_id] for leg_id in sorted(get_leg_ids(trade, opening=False)) if leg_id in self._by_id)
+        by_id = (
+            self._by_id[leg_id]
+            for leg_id in sorted(get_leg_ids(trade, opening=False))
+            if leg_id in self._by_id
+        )
         near = (
             fill
             for minute in (
-                range(_to_minute(trade.closed_at) - 1, _to_minute(trade.closed_at) + 2) if trade.closed_at else ()
+                range(_to_minute(trade.closed_at) - 1, _to_minute(trade.closed_at) + 2)
+                if trade.closed_at
+                else ()
             )
             for fill in self._by_minute.get(minute, ())
         )

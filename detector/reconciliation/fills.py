@@ -65,7 +65,9 @@ class Fill:
     def get_ids(self) -> set[str]:
         """Return the ids of the executions and of their order."""
         first = self.first
-        return {f"exec {execution.exec_id}" for execution in self.executions} | _build_order_ids(first.perm_id, first.order_id)
+        return {f"exec {execution.exec_id}" for execution in self.executions} | _build_order_ids(
+            first.perm_id, first.order_id
+        )
 
 
 def group_fills(executions: Iterable[Execution]) -> list[Fill]:
@@ -73,7 +75,9 @@ def group_fills(executions: Iterable[Execution]) -> list[Fill]:
     groups: dict[str, list[Execution]] = {}
     for number, execution in enumerate(executions):
         account = execution.account or ""
-        groups.setdefault(f"{account} {execution.order_ref}" if execution.order_ref else f"row {number}", []).append(execution)
+        groups.setdefault(
+            f"{account} {execution.order_ref}" if execution.order_ref else f"row {number}", []
+        ).append(execution)
     grouped = [Fill(tuple(sorted(group, key=_get_time_key))) for group in groups.values()]
     return sorted(grouped, key=lambda fill: _get_time_key(fill.first))
 

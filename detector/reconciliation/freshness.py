@@ -39,7 +39,9 @@ def describe_age(seconds: float, limit: float) -> str:
     return f"{text} old (limit {normalize_number(limit)} s)"
 
 
-def compute_data_age(sections: Mapping[str, Any], taken_at: datetime | None, now: datetime, skew_sec: float) -> DataAge:
+def compute_data_age(
+    sections: Mapping[str, Any], taken_at: datetime | None, now: datetime, skew_sec: float
+) -> DataAge:
     """Return the age of the broker section at `now`; `given` is the snapshot's own `taken_at`, where it names one."""
     reading = Reading("broker", now, skew_sec)
     sources, broker = sections.get("sources"), sections.get("broker")

@@ -35,14 +35,18 @@ class InstrumentIndex(Generic[T]):
 
     def find_same(self, instrument: Instrument) -> list[T]:
         """Return everything whose instrument is that one, as far as both say."""
-        return self._get_entries(candidate for candidate in self._iter_candidates(instrument) if is_same(candidate, instrument))
+        return self._get_entries(
+            candidate for candidate in self._iter_candidates(instrument) if is_same(candidate, instrument)
+        )
 
     def has(self, instrument: Instrument) -> bool:
         """Whether there is anything whose instrument is that one, as far as both say."""
         return any(is_same(candidate, instrument) for candidate in self._iter_candidates(instrument))
 
     def _get_entries(self, instruments: Iterable[Instrument]) -> list[T]:
-        return list({id(entry): entry for instrument in instruments for entry in self._entries[instrument]}.values())
+        return list(
+            {id(entry): entry for instrument in instruments for entry in self._entries[instrument]}.values()
+        )
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
         yield from self._by_id.get(instrument.con_id or "", ())

@@ -12,8 +12,8 @@ from itertools import accumulate
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import Trade
 from detector.reconciliation.fills import MATCH_TOLERANCE, Fill
-from detector.reconciliation.holdings import Lot, merge_by_instrument
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.position_book import Lot, merge_by_instrument
 
 _ZERO = Decimal(0)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from detector.domain.instrument import to_exact_decimal, normalize
+from detector.domain.instrument import normalize, to_exact_decimal
 from detector.domain.runtime_rows import Trade
 
 _MIN_TOLERANCE, _TOLERANCE_SHARE = Decimal(1), Decimal("0.005")  # EVENTS: max(1, 0.5 %)
@@ -35,12 +35,15 @@ def check_pnl_by_prices(trade: Trade) -> PnlMismatch | None:
     if pnl is None or entry_price is None or exit_price is None or quantity is None:
         return None
     results = [
-        _compare_with_gross(trade, pnl, (exit_price - entry_price) * quantity * multiplier, quantity) for multiplier in _iter_multipliers(trade)
+        _compare_with_gross(trade, pnl, (exit_price - entry_price) * quantity * multiplier, quantity)
+        for multiplier in _iter_multipliers(trade)
     ]
     mismatches = [result for result in results if result is not None]
     if len(mismatches) < len(results) or not mismatches:
         return None
-    return PnlMismatch(mismatches[-1].expected, mismatches[-1].tolerance, flat_price=exit_price == entry_price)
+    return PnlMismatch(
+        mismatches[-1].expected, mismatches[-1].tolerance, flat_price=exit_price == entry_price
+    )
 
 
 def check_pnl_by_broker(trade: Trade, broker_pnl: float) -> PnlMismatch | None:
@@ -48,7 +51,9 @@ def check_pnl_by_broker(trade: Trade, broker_pnl: float) -> PnlMismatch | None:
     pnl, expected = to_exact_decimal(trade.realized_pnl), to_exact_decimal(broker_pnl)
     if pnl is None or expected is None:
         return None
-    tolerance = _compute_tolerance(expected) + _compute_unknown_fees(trade, trade.signed_quantity or Decimal(0))
+    tolerance = _compute_tolerance(expected) + _compute_unknown_fees(
+        trade, trade.signed_quantity or Decimal(0)
+    )
     return PnlMismatch(expected, tolerance) if abs(pnl - expected) > tolerance else None
 
 

@@ -18,7 +18,9 @@ class Subjects:
 
     def get_subject(self, name: str, account: str | None) -> str:
         """Return the subject: the name, and the account where several hold an instrument of that name."""
-        return _format_with_account(name, account) if account and len(self._accounts.get(name, ())) > 1 else name
+        return (
+            _format_with_account(name, account) if account and len(self._accounts.get(name, ())) > 1 else name
+        )
 
     def list_possible(self, names: Iterable[str]) -> list[str]:
         """Return every subject under which these names may have been told."""
@@ -27,7 +29,11 @@ class Subjects:
     def list_names_without_account(self, subjects: Iterable[str]) -> list[str]:
         """Return the bare names of subjects with an account: what was told before a second account held it."""
         reported = set(subjects)
-        return [name for name in self._accounts if name not in reported and reported & set(self._iter_with_account(name))]
+        return [
+            name
+            for name in self._accounts
+            if name not in reported and reported & set(self._iter_with_account(name))
+        ]
 
     def _iter_with_account(self, name: str) -> Iterator[str]:
         return (_format_with_account(name, account) for account in sorted(self._accounts.get(name, ())))

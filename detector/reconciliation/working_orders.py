@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from detector.domain.broker_rows import EXIT, BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
-from detector.domain.instrument import COMBO, Instrument, normalize, get_sign
+from detector.domain.instrument import COMBO, Instrument, get_sign, normalize
 from detector.domain.runtime_rows import Order
 from detector.reconciliation.comparison import iter_internal_lots
-from detector.reconciliation.holdings import merge_by_instrument
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.position_book import merge_by_instrument
 
 
 class WorkingOrders:
@@ -31,9 +31,13 @@ class WorkingOrders:
             if order.is_working and (own_account is None or get_account(order) in (None, own_account))
         ]
         self._by_instrument = InstrumentIndex((normalize(order), order) for order in self._orders)
-        self._purposes = {key: order.purpose for order in facts.orders or () if order.purpose for key in _list_ids(order)}
+        self._purposes = {
+            key: order.purpose for order in facts.orders or () if order.purpose for key in _list_ids(order)
+        }
         self._held = InstrumentIndex(
-            (lot.instrument, lot.quantity) for lot in merge_by_instrument(iter_internal_lots(facts)) if lot.quantity
+            (lot.instrument, lot.quantity)
+            for lot in merge_by_instrument(iter_internal_lots(facts))
+            if lot.quantity
         )
         self._entries: dict[tuple[Instrument, int | None, str | None], Decimal] = {}
 
@@ -50,7 +54,9 @@ class WorkingOrders:
         return (order for order in self._orders if self._find_purpose(order) is None)
 
     def _find_purpose(self, order: Order) -> str | None:
-        purpose = order.purpose or next((self._purposes[key] for key in _list_ids(order) if key in self._purposes), None)
+        purpose = order.purpose or next(
+            (self._purposes[key] for key in _list_ids(order) if key in self._purposes), None
+        )
         return EXIT if purpose is None and self._is_closing(order) else purpose
 
     def _is_closing(self, order: Order) -> bool:
@@ -59,7 +65,9 @@ class WorkingOrders:
         sign = get_sign(order.side)
         if order.is_stop and sign == -1:
             return True
-        return sign is not None and any(quantity * sign < 0 for quantity in self._held.find_same(normalize(order)))
+        return sign is not None and any(
+            quantity * sign < 0 for quantity in self._held.find_same(normalize(order))
+        )
 
     def get_entries_against(self, order: Order) -> Decimal:
         """Return what working orders on the other side of this one, in its instrument, may still open."""
@@ -72,7 +80,12 @@ class WorkingOrders:
         remaining: dict[str, Decimal] = {}
         for number, order in enumerate(self._by_instrument.find_same(instrument)):
             is_same_account = account is None or get_account(order) in (None, account)
-            if is_same_account and sign is not None and get_sign(order.side) == -sign and order.purpose != EXIT:
+            if (
+                is_same_account
+                and sign is not None
+                and get_sign(order.side) == -sign
+                and order.purpose != EXIT
+            ):
                 remaining[(_list_ids(order) or [f"row {number}"])[0]] = compute_remaining(order) or Decimal(0)
         return sum(remaining.values(), Decimal(0))
 
@@ -88,7 +101,9 @@ def is_combo(order: Order) -> bool:
 
 
 def _list_ids(order: Order) -> list[str]:
-    return [f"{kind} {number}" for kind, number in (("perm", order.perm_id), ("order", order.order_id)) if number]
+    return [
+        f"{kind} {number}" for kind, number in (("perm", order.perm_id), ("order", order.order_id)) if number
+    ]
 
 
 class ProtectiveOrders:
@@ -99,7 +114,9 @@ class ProtectiveOrders:
         self._orders = InstrumentIndex((normalize(order), order) for order in working if not is_combo(order))
         self._combos = [normalize(order) for order in working if is_combo(order)]
 
-    def compute_protected(self, instrument: Instrument, held: Decimal, account: str | None = None) -> Decimal | None:
+    def compute_protected(
+        self, instrument: Instrument, held: Decimal, account: str | None = None
+    ) -> Decimal | None:
         """Return how much of a position the orders against it would close; None where that was not seen.
 
         Of a group in which one cancels the others only the largest counts. A combo on its symbol may close it.

@@ -9,7 +9,7 @@ from typing import Any
 
 from detector.domain.instrument import format_quantity, normalize
 from detector.formats.times import format_time, normalize_number
-from detector.reconciliation.close_check.order import CloseOrder, CloseVerdict
+from detector.reconciliation.close_check.close_order import CloseOrder, CloseVerdict
 from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
 
@@ -76,7 +76,9 @@ def render_verdict(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str
 def _describe_broker(verdict: CloseVerdict, request: CloseRequest) -> str:
     if request.age.as_of is None or request.age.seconds is None:
         return "not read, or not known when"
-    position = "position not told" if verdict.position is None else f"position {format_quantity(verdict.position)}"
+    position = (
+        "position not told" if verdict.position is None else f"position {format_quantity(verdict.position)}"
+    )
     when = describe_age(request.age.seconds, request.limit_sec)
     return f"{position}, as of {format_time(request.age.as_of)}, {when}"
 

@@ -9,7 +9,7 @@ from typing import Any
 from detector.domain.event import Event
 from detector.domain.report import SCHEMA_VERSION, Report
 from detector.formats.checksum import compute_checksum
-from detector.formats.serialize import to_json_without_defaults, to_json
+from detector.formats.serialize import to_json, to_json_without_defaults
 from detector.formats.strict_json import format_canonical
 
 SNAPSHOT_MAX_BYTES = 1024 * 1024

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from detector.domain.event import build_runbook_link
 from detector.domain.rule import OCCURRENCE, Declaration, Rule
 from detector.logs.codes import IBC_EXITS, CodeEntry
-from detector.render.rules import FACT_DOCS, format_heading, describe_lasts, render_limits, describe_seconds
+from detector.render.rules import FACT_DOCS, describe_lasts, describe_seconds, format_heading, render_limits
 from detector.render.settings import format_setting
 from detector.settings import Settings
 
@@ -71,16 +71,16 @@ def _describe_delivery(declared: Declaration) -> str:
 
 def _describe_escalation(declared: Declaration, settings: Settings) -> str:
     text = describe_lasts(declared.escalates, settings)
-    return (
-        text if declared.escalates is not None else f"{text}, but where its section of the runbook says so"
-    )
+    return text if declared.escalates is not None else f"{text}, but where its section of the runbook says so"
 
 
 def _describe_end(declared: Declaration, settings: Settings, lookback_sec: float) -> str:
     if declared.kind != OCCURRENCE:
         return "resolved after two runs in a row that saw it good; not seen is not good; the market's close ends nothing"
     own = declared.lookback
-    longer = f", or {format_setting(own, settings)} s ({own.name}) where that is longer" if own is not None else ""
+    longer = (
+        f", or {format_setting(own, settings)} s ({own.name}) where that is longer" if own is not None else ""
+    )
     over = "; sooner when it was seen to be over" if declared.explicit_good else ""
     return f"it happened and never resolves; it leaves the list {lookback_sec:g} s after its latest{longer}{over}"
 

@@ -17,8 +17,8 @@ from detector.domain.schedule_windows import (
     STATES,
     UNKNOWN,
     GapReport,
-    ScheduleWindow,
     LaneReport,
+    ScheduleWindow,
 )
 from detector.formats.plural import format_count
 from detector.formats.times import format_duration, format_time, normalize_number
@@ -54,12 +54,16 @@ def build_gap_document(report: GapReport, origin: Mapping[str, Any]) -> dict[str
         "grace_minutes": _to_minutes(scope.grace),
         "clock_skew_seconds": int(scope.skew.total_seconds()),
         **origin,
-        "github_schedule": {"can_be_the_only_lane": report.github_suffices, "says": _describe_verdict(report)},
+        "github_schedule": {
+            "can_be_the_only_lane": report.github_suffices,
+            "says": _describe_verdict(report),
+        },
         "union": _build_lane_document(report.union),
         "lanes": [_build_lane_document(lane) for lane in report.lanes],
         "other_runs": dict(report.other_runs),
         "unread": [
-            {"from": format_time(unread.start), "until": format_time(unread.end), "why": unread.why} for unread in scope.unread
+            {"from": format_time(unread.start), "until": format_time(unread.end), "why": unread.why}
+            for unread in scope.unread
         ],
     }
 
@@ -190,4 +194,6 @@ def _describe_verdict(report: GapReport) -> str:
     if report.github_suffices:
         return _ALONE
     missing, late = (sum(lane.count(state) for lane in own) for state in (MISSING, LATE))
-    return f"GitHub's schedule: {format_count(missing, 'window')} missing, {late} answered too late. {NOT_ALONE}"
+    return (
+        f"GitHub's schedule: {format_count(missing, 'window')} missing, {late} answered too late. {NOT_ALONE}"
+    )

@@ -28,11 +28,17 @@ def render_job_summary(report: Report, zones: tuple[str, ...], remarks: Sequence
         "",
         *_render_table(("severity", "signature", "since", "what"), _list_event_rows(report)),
         *_render_table(("told now", "signature", "why"), _list_notice_rows(report)),
-        *_render_table(("golden signal", "state", "why"), ((c.title, c.state, c.why) for c in report.coverage)),
+        *_render_table(
+            ("golden signal", "state", "why"), ((c.title, c.state, c.why) for c in report.coverage)
+        ),
         *_render_table(("channel", "last success", "last error"), _list_channel_rows(report)),
     ]
     text = "\n".join(lines) + "\n"
-    return text if len(text.encode()) <= MAX_SUMMARY_BYTES else f"### {escape_markdown(format_decision(report, zones))}\n"
+    return (
+        text
+        if len(text.encode()) <= MAX_SUMMARY_BYTES
+        else f"### {escape_markdown(format_decision(report, zones))}\n"
+    )
 
 
 def escape_markdown(text: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
-from detector.domain.condition import Condition, Notice, MessageRef, Reason
+from detector.domain.condition import Condition, MessageRef, Notice, Reason
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.session_day import SessionDay
 from detector.formats.plural import format_count
 from detector.formats.times import format_time
-from detector.render.message import ORDER, EarlierMessage, MessageItem, Kind, Message, get_kind_without_items
+from detector.render.message import ORDER, EarlierMessage, Kind, Message, MessageItem, get_kind_without_items
 from detector.render.message_item import SHORT_MAX, MessageContext, build_item, build_notice_item
 from detector.render.message_session import render_days
 
@@ -37,7 +37,11 @@ def build_message(
     items = sorted((build_notice_item(context, notice, channel) for notice in notices), key=_get_sort_key)
     no_signal = _has_no_signal(report)
     return Message(
-        kind=items[0].kind if items else "failing" if failing else get_kind_without_items(bool(days), no_signal),
+        kind=items[0].kind
+        if items
+        else "failing"
+        if failing
+        else get_kind_without_items(bool(days), no_signal),
         runtime=context.to_safe_line(report.runtime, SHORT_MAX),
         items=tuple(items),
         delivery_id=_compute_delivery_id(report, notices, days, failing or (("first",) if is_first else ())),
@@ -73,7 +77,12 @@ def _compute_delivery_id(
 ) -> str:
     """Return an id that stays the same until the channel took exactly this; `words` count where nothing is owed."""
     delivery_ids = sorted(notice.delivery_id for notice in notices)
-    parts = (report.runtime, *delivery_ids, *(day.day for day in days), "" if delivery_ids else " ".join(extra))
+    parts = (
+        report.runtime,
+        *delivery_ids,
+        *(day.day for day in days),
+        "" if delivery_ids else " ".join(extra),
+    )
     return sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
@@ -130,7 +139,9 @@ def _describe_conditions(report: Report) -> str:
     return f"{format_count(len(report.events), 'condition')} ({counts})"
 
 
-def _list_earlier(context: MessageContext, items: Iterable[MessageItem], channel: str) -> Iterator[EarlierMessage]:
+def _list_earlier(
+    context: MessageContext, items: Iterable[MessageItem], channel: str
+) -> Iterator[EarlierMessage]:
     """Yield the messages in which something has ended now, made again of all conditions that were told in them."""
     refs = {ref for item in items if item.kind in ("resolved", "unwatched") for ref in item.refs}
     for ref in sorted(refs, key=lambda ref: (ref.channel, ref.ts)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from detector.render.message import STYLES, MessageItem, Message, describe_rest
+from detector.render.message import STYLES, Message, MessageItem, describe_rest
 from detector.render.message_text import render_header, render_item
 
 _FONT = "font-family:-apple-system,Segoe UI,Helvetica,Arial,sans-serif;font-size:15px;color:#1a1a1a"

@@ -13,7 +13,7 @@ from detector.domain.report import Report
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.lines import format_in_zones
-from detector.render.message import MessageItem, Kind, cut
+from detector.render.message import Kind, MessageItem, cut
 
 _SUMMARY_MAX, _STEP_MAX, SHORT_MAX = 420, 420, 90
 _LATE_SEC = 900  # a run takes a minute; what is older than the next run is not news of now
@@ -85,7 +85,11 @@ def build_notice_item(context: MessageContext, notice: Notice, channel: str) -> 
 
 
 def build_item(
-    context: MessageContext, condition: Condition, kind: Kind, notification: tuple[Reason | None, str, str], channel: str
+    context: MessageContext,
+    condition: Condition,
+    kind: Kind,
+    notification: tuple[Reason | None, str, str],
+    channel: str,
 ) -> MessageItem:
     """Return a condition as an item of that kind; `told` is the reason, the words of why it is told now, and its id."""
     reason, why, delivery_id = notification

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from detector.render.message import HEADLINE_MAX, STYLES, MessageItem, Message, describe_rest
+from detector.render.message import HEADLINE_MAX, STYLES, Message, MessageItem, describe_rest
 from detector.render.message_text import render_header, render_text
 
 SECTION_MAX: Final = 3000
@@ -66,7 +66,9 @@ def build_plain_payload(message: Message) -> dict[str, Any]:
     return {"text": text, "unfurl_links": False, "unfurl_media": False}
 
 
-def _split_items(items: Sequence[MessageItem]) -> tuple[list[MessageItem], list[MessageItem], list[MessageItem]]:
+def _split_items(
+    items: Sequence[MessageItem],
+) -> tuple[list[MessageItem], list[MessageItem], list[MessageItem]]:
     """Return which items stand in full, which in one line, and which are only counted; the worst come first."""
     full: list[MessageItem] = []
     short: list[MessageItem] = []
@@ -113,7 +115,9 @@ def _build_short_sections(items: Sequence[MessageItem]) -> Iterator[Block]:
 
 def _build_tail(message: Message, more: Sequence[MessageItem]) -> Iterator[Block]:
     if more:
-        where = f" {_format_link(message.link, 'in the run')}" if message.link else " in the artifact of the run"
+        where = (
+            f" {_format_link(message.link, 'in the run')}" if message.link else " in the artifact of the run"
+        )
         yield _build_section(f"*{escape_mrkdwn(describe_rest(more), _PART)}*:{where}")
     for line in message.days:
         yield _build_section(escape_mrkdwn(line, _DAY))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.render.message import MessageItem, Message, describe_rest
+from detector.render.message import Message, MessageItem, describe_rest
 
 _INDENT = "    "
 

@@ -12,7 +12,7 @@ from detector.domain.instrument import format_quantity
 from detector.formats.plural import format_count
 from detector.formats.times import format_duration, format_time
 from detector.reconciliation.freshness import DataAge
-from detector.reconciliation.repair_plan.items import RowChange, PlanItem
+from detector.reconciliation.repair_plan.items import PlanItem, RowChange
 from detector.render.close_verdict import to_json_number
 
 _LAST_STEP = (
@@ -136,7 +136,12 @@ def _describe_realized_pnl(item: PlanItem) -> str:
 def _list_steps(plan: Plan) -> Iterator[dict[str, Any]]:
     """Yield every step: what has to stand still first, each row, and the look that ends it."""
     if plan.stop_first:
-        yield {"do": "stop", "what": "runtime", "because": list(plan.stop_first), "words": _describe_stop(plan)}
+        yield {
+            "do": "stop",
+            "what": "runtime",
+            "because": list(plan.stop_first),
+            "words": _describe_stop(plan),
+        }
     changes = [change for item in plan.items for change in item.changes]
     for change in sorted(changes, key=lambda change: change.store != "position_state"):
         columns = [(plan.get_column_name(change, name), old, new) for name, old, new in change.columns]

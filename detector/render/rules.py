@@ -37,14 +37,18 @@ def build_rule_document(rule: Rule, settings: Settings) -> dict[str, Any]:
         "hours": declared.during.name,
         "escalates": describe_lasts(declared.escalates, settings),
         "worsens": describe_lasts(declared.critical_after, settings),
-        "listed": "at once" if declared.listed_after is None else describe_lasts(declared.listed_after, settings),
+        "listed": "at once"
+        if declared.listed_after is None
+        else describe_lasts(declared.listed_after, settings),
         "confirm": declared.confirm,
         "sees": list(declared.sees),
         "any_of": list(declared.any_of),
         "weighs": list(declared.severity_inputs),
         "given": list(declared.given),
         "reads_back_sec": settings[back] if isinstance(back := declared.reads_back, Setting) else back,
-        "limits": [_build_limit_document(setting, broken, settings) for setting, broken in list_limits(declared)],
+        "limits": [
+            _build_limit_document(setting, broken, settings) for setting, broken in list_limits(declared)
+        ],
         "runbook": build_runbook_link(rule.name),
     }
 

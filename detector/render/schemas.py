@@ -16,7 +16,7 @@ from detector.render.snapshot_schema import Schema, build_snapshot_body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Written without the fields that still have their defaults (model.plain.compact); the rest is written whole.
-_COMPACT = ("Before", "Condition", "Receipt")
+_COMPACT = ("PreviousRun", "Condition", "Receipt")
 _NOT_CARRIED = ("taken_at", "lost")
 OPTIONAL = ("reason",)
 EVENT_FIELDS: Mapping[str, str] = {
@@ -144,7 +144,9 @@ def _build_definitions(*kinds: type) -> Schema:
 
     inputs: list[Any] = [(kind, "serialization", TypeAdapter(kind)) for kind in kinds]
     _, generated = TypeAdapter.json_schemas(inputs, ref_template="#/$defs/{model}")
-    definitions = {name: _close_definition(name, schema) for name, schema in sorted(generated["$defs"].items())}
+    definitions = {
+        name: _close_definition(name, schema) for name, schema in sorted(generated["$defs"].items())
+    }
     for field, description in EVENT_FIELDS.items():
         definitions[Event.__name__]["properties"][field]["description"] = description
     return definitions
@@ -156,8 +158,12 @@ def _close_definition(name: str, schema: Schema) -> Schema:
     Where the program writes every field, every field is required and none has a default.
     """
     is_compact = name in _COMPACT
-    properties = {field: _strip_schema(part, keep_default=is_compact) for field, part in schema["properties"].items()}
-    required = schema.get("required", []) if is_compact else [key for key in properties if key not in OPTIONAL]
+    properties = {
+        field: _strip_schema(part, keep_default=is_compact) for field, part in schema["properties"].items()
+    }
+    required = (
+        schema.get("required", []) if is_compact else [key for key in properties if key not in OPTIONAL]
+    )
     description = " ".join(schema.get("description", "").split())
     return {"description": description, **_build_object(properties), "required": required}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
+from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.facts import ROWS, STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE
 from detector.domain.runtime_rows import Trade, get_columns
@@ -124,7 +124,9 @@ def _build_section(name: str, is_read: bool) -> Schema:
 
 def _build_status() -> Schema:
     facts = {name: _build_fact(spec) for name, spec in STATUS_FACTS.items()}
-    facts[HEARTBEAT_AGE] = _describe_value("age", "seconds since the last heartbeat, in place of heartbeat_at")
+    facts[HEARTBEAT_AGE] = _describe_value(
+        "age", "seconds since the last heartbeat, in place of heartbeat_at"
+    )
     facts["orders"]["items"]["properties"][ORDER_AGE] = _describe_value(
         "age", "seconds since it was submitted, in place of submitted_at"
     )
@@ -153,7 +155,9 @@ def _build_broker() -> Schema:
     )
     properties["open_orders"] = _build_rows("orders that work at the broker", BrokerOrder)
     properties["executions"] = _build_rows("what was executed", Execution)
-    properties["flex"] = {"properties": {key: _describe_value("csv", description) for key, description in _FLEX.items()}}
+    properties["flex"] = {
+        "properties": {key: _describe_value("csv", description) for key, description in _FLEX.items()}
+    }
     return properties
 
 

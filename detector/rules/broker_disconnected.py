@@ -27,7 +27,13 @@ _MAX_REASON_CHARS = 120
     STATE,
     "warning; critical with positions open or unknown",
     any_of=["broker_connected", "connection_error", "broker_link"],
-    severity_inputs=["open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"],
+    severity_inputs=[
+        "open_positions",
+        "open_position_count",
+        "broker_positions",
+        "broker_account",
+        "store_positions",
+    ],
     limits=[IBKR_REGION],
     during=OUTSIDE_MAINTENANCE,
     escalates=Lasts(observations=NOW.observations, at=CRITICAL),
@@ -38,7 +44,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if not evidence:
         return
     count = facts.exposure
-    exposure = "an unknown number of open positions" if count is None else format_count(count, "open position")
+    exposure = (
+        "an unknown number of open positions" if count is None else format_count(count, "open position")
+    )
     reason = " ".join((facts.connection_error or "").split())[:_MAX_REASON_CHARS].rstrip(".")
     yield Finding(
         WARNING if count == 0 else CRITICAL,

@@ -9,10 +9,10 @@ from detector.domain.rule import (
     CRITICAL,
     STATE,
     WARNING,
-    Undecided,
     Finding,
     Limits,
     RuleResults,
+    Undecided,
     rule,
 )
 

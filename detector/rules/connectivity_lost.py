@@ -7,7 +7,7 @@ from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, WARNING, Finding, Li
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.logs.outages import find_link_outages
-from detector.market.grace import is_within_maintenance
+from detector.market.alert_time import is_within_maintenance
 from detector.market.hours import count_open_seconds
 from detector.settings import IBKR_REGION
 
@@ -25,7 +25,11 @@ _OPEN = lasts(900)  # EVENTS: open for 900 s in the regular session
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """TWS said that its link to IBKR's servers was lost (1100, 1300, 2110), or that it is back (1101, 1102)."""
     history = known(facts.logs)
-    outages = (outage for outage in reversed(find_link_outages(history)) if not _is_within_maintenance(outage, facts, limits))
+    outages = (
+        outage
+        for outage in reversed(find_link_outages(history))
+        if not _is_within_maintenance(outage, facts, limits)
+    )
     newest, previous = next(outages, None), next(outages, None)
     if newest is None:
         return
@@ -52,7 +56,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _is_within_maintenance(outage: LogIncident, facts: Facts, limits: Limits) -> bool:
-    return is_within_maintenance(outage.since, outage.until or facts.taken_at, limits[IBKR_REGION], facts.closures)
+    return is_within_maintenance(
+        outage.since, outage.until or facts.taken_at, limits[IBKR_REGION], facts.closures
+    )
 
 
 def _measure_open_session_sec(outage: LogIncident, facts: Facts) -> float:
@@ -64,9 +70,7 @@ def _measure_open_session_sec(outage: LogIncident, facts: Facts) -> float:
 def _describe_recovery(outage: LogIncident) -> str:
     until = outage.until or outage.last
     if outage.alone:
-        summary = (
-            f"The link to IBKR's servers is back since {format_time(until)} ({outage.note}), its loss was not seen"
-        )
+        summary = f"The link to IBKR's servers is back since {format_time(until)} ({outage.note}), its loss was not seen"
     else:
         lasted = format_duration(compute_seconds(outage.since, until))
         summary = f"The link to IBKR's servers was lost for {lasted} from {format_time(outage.since)} ({outage.note}) and is back"

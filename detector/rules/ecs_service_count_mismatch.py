@@ -7,11 +7,11 @@ from detector.domain.rule import (
     CRITICAL,
     STATE,
     WARNING,
-    Undecided,
     Finding,
     Limits,
-    Severity,
     RuleResults,
+    Severity,
+    Undecided,
     lasts,
     rule,
 )

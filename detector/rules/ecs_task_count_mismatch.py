@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.formats.plural import format_count
 from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
 

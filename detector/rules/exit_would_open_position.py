@@ -7,9 +7,9 @@ from decimal import Decimal
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
 from detector.domain.instrument import format_quantity, get_instrument_name, get_sign
-from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.runtime_rows import Order
-from detector.reconciliation.comparison import build_broker_book, find_broker_position, build_subjects
+from detector.reconciliation.comparison import build_broker_book, build_subjects, find_broker_position
 from detector.reconciliation.in_transit import CHANGE_FACTS, ChangesSince
 from detector.reconciliation.subjects import merge_by_subject
 from detector.reconciliation.working_orders import WorkingOrders, get_account, is_combo
@@ -52,7 +52,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         elif problem is not None:
             summary = f"Exit order {order.title} {problem}."
             findings.setdefault(
-                order.identity, Finding(CRITICAL, summary, subject=subject, observed=format_quantity(broker_quantity))
+                order.identity,
+                Finding(CRITICAL, summary, subject=subject, observed=format_quantity(broker_quantity)),
             )
             if order.is_vague:
                 yield Undecided("the instrument of the order is not named in full")

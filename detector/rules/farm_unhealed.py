@@ -9,7 +9,7 @@ from detector.domain.rule import OCCURRENCE, WARNING, Finding, Healthy, Limits, 
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.logs.outages import find_dead_streams, find_farm_outages
-from detector.market.grace import compute_alert_time
+from detector.market.alert_time import compute_alert_time
 from detector.settings import IBKR_REGION
 
 _MOST_FARMS = 40  # IBKR has fewer
@@ -30,10 +30,14 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     farm_outages, stream_outages = find_farm_outages(history), find_dead_streams(history)
     farms: dict[str, list[LogIncident]] = {}
     for outage in (*farm_outages, *stream_outages):
-        if _should_report(outage, compute_alert_time(outage.since, limits[IBKR_REGION], facts.closures), facts):
+        if _should_report(
+            outage, compute_alert_time(outage.since, limits[IBKR_REGION], facts.closures), facts
+        ):
             farms.setdefault(outage.key, []).append(outage)
     for outages in list(farms.values())[-_MOST_FARMS:]:
-        yield _build_finding(max(outages, key=lambda outage: (outage.is_open, outage.is_stream, outage.at)), outages, facts)
+        yield _build_finding(
+            max(outages, key=lambda outage: (outage.is_open, outage.is_stream, outage.at)), outages, facts
+        )
     broken = {outage.key for outage in (*farm_outages, *stream_outages) if outage.until is None}
     healthy = {outage.key for outage in farm_outages} - broken
     yield Healthy(lambda farm: farm in healthy)
@@ -44,7 +48,9 @@ def _should_report(outage: LogIncident, alert_from: datetime, facts: Facts) -> b
     history, until = known(facts.logs), outage.until or facts.taken_at
     if until < alert_from or (not outage.is_stream and until - outage.since <= _HEALS_WITHIN):
         return False
-    return outage.is_open or history.is_news(max(outage.until or outage.last, alert_from), facts.taken_at - MAX_NEWS_AGE)
+    return outage.is_open or history.is_news(
+        max(outage.until or outage.last, alert_from), facts.taken_at - MAX_NEWS_AGE
+    )
 
 
 def _build_finding(reported: LogIncident, outages: list[LogIncident], facts: Facts) -> Finding:

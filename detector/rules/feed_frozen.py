@@ -8,11 +8,11 @@ from detector.domain.rule import (
     PAST_GRACE,
     STATE,
     WARNING,
-    Undecided,
     Finding,
     Limits,
-    Severity,
     RuleResults,
+    Severity,
+    Undecided,
     exceeds,
     rule,
 )
@@ -27,7 +27,13 @@ _MIN_INSTRUMENTS = 2  # the feed of one instrument stands still in a trading hal
     STATE,
     "warning; critical with positions open",
     sees=["ticks", "market_data_status"],
-    severity_inputs=["open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"],
+    severity_inputs=[
+        "open_positions",
+        "open_position_count",
+        "broker_positions",
+        "broker_account",
+        "store_positions",
+    ],
     during=PAST_GRACE,
     limits=[exceeds(FEED_FROZEN_SEC)],
 )

@@ -24,7 +24,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """IBC ended with an error, a login or second factor failed, or the gateway could not be reached three times."""
     history = known(facts.logs)
     failures = find_gateway_failures(history, collect_starts(facts, limits[START_GRACE_SEC]))
-    for newest in [failure for failure in failures if history.is_news(failure.last, facts.taken_at - MAX_NEWS_AGE)][-1:]:
+    for newest in [
+        failure for failure in failures if history.is_news(failure.last, facts.taken_at - MAX_NEWS_AGE)
+    ][-1:]:
         recovery_note = f", until a success at {format_time(newest.until)}" if newest.until else ""
         yield Finding(
             CRITICAL,

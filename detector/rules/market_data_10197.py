@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import RTH, STATE, WARNING, Undecided, Finding, Limits, RuleResults, reaches, rule
+from detector.domain.rule import RTH, STATE, WARNING, Finding, Limits, RuleResults, Undecided, reaches, rule
 from detector.formats.plural import format_count
 from detector.settings import MARKET_DATA_10197_WARN
 
@@ -25,7 +25,9 @@ _CONFLICT_SEC = 600  # EVENTS: a session conflict within 600 s
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """Notices of a competing session are sustained, or come together with concrete harm."""
     count, limit = known(facts.market_data_10197_recent), limits[MARKET_DATA_10197_WARN]
-    harm = [name for name in _HARM if any(_is_current_harm(name, finding, facts) for finding in findings[name])]
+    harm = [
+        name for name in _HARM if any(_is_current_harm(name, finding, facts) for finding in findings[name])
+    ]
     evidence = ("market_data_10197_recent", *(("logs",) if set(_IN_LOGS) & set(harm) else ()))
     if facts.market.past_grace and limits.is_broken(MARKET_DATA_10197_WARN, count):
         harm_note = f", together with {' and '.join(harm)}" if harm else ""

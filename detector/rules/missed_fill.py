@@ -41,9 +41,15 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     since, outages = _compute_listed_since(facts, trades), find_link_outages(facts.logs) if facts.logs else []
     broker_fills = group_fills(known(facts.broker_executions))
     unknown = [
-        fill for fill in broker_fills if fill.at is not None and fill.at >= since and known_fills.match(fill) == "no"
+        fill
+        for fill in broker_fills
+        if fill.at is not None and fill.at >= since and known_fills.match(fill) == "no"
     ]
-    partial = find_partial_fills(_list_fills_of_same_instruments(unknown, broker_fills), trades, lots) if unknown else set()
+    partial = (
+        find_partial_fills(_list_fills_of_same_instruments(unknown, broker_fills), trades, lots)
+        if unknown
+        else set()
+    )
     for fill in unknown:
         at, exec_id = fill.at, fill.first.exec_id
         if at is None or exec_id is None or id(fill) in partial:

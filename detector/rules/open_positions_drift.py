@@ -12,19 +12,19 @@ from detector.domain.rule import (
     NOW,
     STATE,
     WARNING,
-    Undecided,
     Finding,
     Lasts,
     Limits,
     RuleResults,
+    Undecided,
     lasts,
     rule,
 )
-from detector.reconciliation.comparison import Comparison, compare_with_broker, compare_runtime_list
+from detector.reconciliation.comparison import Comparison, compare_runtime_list, compare_with_broker
 from detector.reconciliation.fills import list_trades
-from detector.reconciliation.holdings import Difference
 from detector.reconciliation.in_transit import CHANGE_FACTS, ChangesSince
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.position_book import Difference
 from detector.reconciliation.subjects import merge_by_subject
 from detector.reconciliation.working_orders import WorkingOrders
 from detector.settings import SOURCE_STALE_SEC
@@ -53,23 +53,31 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     unexplained = [difference for difference in differences if not changes.can_explain(difference)]
     findings = merge_by_subject(_build_findings(unexplained, WorkingOrders(facts), comparison))
     yield from findings
-    yield from _find_own_list_phantoms(facts, {*undecided, *(difference.name for difference in differences)}, changes, limits)
+    yield from _find_own_list_phantoms(
+        facts, {*undecided, *(difference.name for difference in differences)}, changes, limits
+    )
     if not (comparison.is_broker_complete and comparison.is_internal_complete):
         yield Undecided("a row of the positions could not be read")
     elif any(difference.is_vague for difference in unexplained):
         yield Undecided("an instrument that differs is not named in full")
     if undecided:
         yield Undecided(f"{', '.join(undecided)} could not be compared", subjects.list_possible(undecided))
-    newer = sorted({difference.name for difference in differences} - {difference.name for difference in unexplained})
+    newer = sorted(
+        {difference.name for difference in differences} - {difference.name for difference in unexplained}
+    )
     if newer:
         reason = f"what the broker held is older than the last order or trade in {', '.join(newer)}"
         yield Undecided(reason, subjects.list_possible(newer))
-    merged_subjects = subjects.list_names_without_account(finding.subject for finding in findings if finding.subject)
+    merged_subjects = subjects.list_names_without_account(
+        finding.subject for finding in findings if finding.subject
+    )
     if merged_subjects:
         yield Undecided("it is told by account now", merged_subjects)
 
 
-def _build_findings(differences: list[Difference], orders: WorkingOrders, comparison: Comparison) -> Iterator[Finding]:
+def _build_findings(
+    differences: list[Difference], orders: WorkingOrders, comparison: Comparison
+) -> Iterator[Finding]:
     for difference in differences:
         has_order = difference.kind in _MAY_BE_LAG and orders.has(difference.instrument)
         yield Finding(
@@ -83,13 +91,19 @@ def _build_findings(differences: list[Difference], orders: WorkingOrders, compar
         )
 
 
-def _find_own_list_phantoms(facts: Facts, reported: Set[str], changes: ChangesSince, limits: Limits) -> RuleResults:
+def _find_own_list_phantoms(
+    facts: Facts, reported: Set[str], changes: ChangesSince, limits: Limits
+) -> RuleResults:
     """Yield what the runtime's own list holds open while its store and the broker agree that it is not.
 
     A trade that was closed less than a section may be old is still open in a list of before that.
     """
     comparison = compare_runtime_list(facts)
-    phantoms = [] if comparison is None else [difference for difference in comparison.list_differences() if difference.kind == "phantom"]
+    phantoms = (
+        []
+        if comparison is None
+        else [difference for difference in comparison.list_differences() if difference.kind == "phantom"]
+    )
     closed = [trade for trade in list_trades(facts) if trade.is_effectively_open is False]
     recently_closed = [
         trade
@@ -98,7 +112,12 @@ def _find_own_list_phantoms(facts: Facts, reported: Set[str], changes: ChangesSi
     ]
     recently_closed_index = InstrumentIndex((normalize(trade), trade) for trade in recently_closed)
     for difference in phantoms:
-        if comparison is None or difference.name in reported or changes.can_explain(difference) or recently_closed_index.has(difference.instrument):
+        if (
+            comparison is None
+            or difference.name in reported
+            or changes.can_explain(difference)
+            or recently_closed_index.has(difference.instrument)
+        ):
             continue
         yield Finding(
             CRITICAL,
@@ -117,4 +136,6 @@ def _describe_difference(difference: Difference) -> str:
     if difference.kind == "unmanaged":
         return f"{difference.name}: {broker} open at the broker, and nothing internally manages it"
     relation = "on the other side" if difference.kind == "side" else "another quantity"
-    return f"{difference.name}: {internal} open internally{names_note}, {relation} at the broker with {broker}"
+    return (
+        f"{difference.name}: {internal} open internally{names_note}, {relation} at the broker with {broker}"
+    )

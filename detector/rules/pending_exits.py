@@ -38,6 +38,9 @@ def _compute_oldest_exit_age(facts: Facts) -> float | None:
     ages = [
         facts.age_of(order.submitted_at)
         for order in facts.orders or ()
-        if order.purpose == EXIT and order.is_working and not order.is_resting and order.submitted_at is not None
+        if order.purpose == EXIT
+        and order.is_working
+        and not order.is_resting
+        and order.submitted_at is not None
     ]
     return max(ages, default=None)

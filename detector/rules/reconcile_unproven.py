@@ -11,10 +11,10 @@ from detector.domain.rule import (
     NOW,
     STATE,
     WARNING,
-    Undecided,
     Finding,
     Limits,
     RuleResults,
+    Undecided,
     exceeds,
     rule,
 )
@@ -52,7 +52,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if not limits.is_broken(RECONCILE_PROOF_SEC, waited):
         return
     if history.since > due_since:
-        yield Undecided(f"the logs that were seen begin after {format_time(due_since)}, when a proof became due")
+        yield Undecided(
+            f"the logs that were seen begin after {format_time(due_since)}, when a proof became due"
+        )
         return
     yield Finding(
         WARNING,

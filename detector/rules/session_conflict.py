@@ -14,10 +14,18 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """The log names an existing session, a session from a different IP address, or a client id in use."""
     history = known(facts.logs)
     all_conflicts = find_session_conflicts(history)
-    recent = [conflict for conflict in all_conflicts if history.is_news(conflict.last, facts.taken_at - MAX_NEWS_AGE)]
+    recent = [
+        conflict
+        for conflict in all_conflicts
+        if history.is_news(conflict.last, facts.taken_at - MAX_NEWS_AGE)
+    ]
     if recent:
         newest = recent[-1]
-        within_hour = [conflict for conflict in all_conflicts if conflict.at <= newest.at and newest.at - conflict.at <= MAX_NEWS_AGE]
+        within_hour = [
+            conflict
+            for conflict in all_conflicts
+            if conflict.at <= newest.at and newest.at - conflict.at <= MAX_NEWS_AGE
+        ]
         repeat_note = f", {len(within_hour)} times within an hour" if len(within_hour) > 1 else ""
         yield Finding(
             CRITICAL,

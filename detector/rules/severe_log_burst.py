@@ -6,7 +6,7 @@ from detector.domain.facts import Facts, known
 from detector.domain.log_memory import collect_starts
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.formats.times import format_time
-from detector.logs.bursts import SEVERE_WITHIN, list_severe_events, count_most_within, find_severe_bursts
+from detector.logs.bursts import SEVERE_WITHIN, count_most_within, find_severe_bursts, list_severe_events
 from detector.logs.events import MAX_NEWS_AGE
 from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC
 
@@ -26,7 +26,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     bursts = find_severe_bursts(history, limit, starts)
     recent = [burst for burst in bursts if history.is_news(burst.last, facts.taken_at - MAX_NEWS_AGE)]
     for newest in recent[-1:]:
-        times = [event.at for event in list_severe_events(history, starts) if newest.since <= event.at <= newest.last]
+        times = [
+            event.at
+            for event in list_severe_events(history, starts)
+            if newest.since <= event.at <= newest.last
+        ]
         most = max(count_most_within(times, SEVERE_WITHIN), limit)
         yield Finding(
             CRITICAL,

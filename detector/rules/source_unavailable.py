@@ -42,6 +42,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 def _summarize_failure(source: SourceStatus) -> str:
     reason = " ".join((source.detail or source.reason or "no reason given").split()).rstrip(".")
-    if source.name in _AWS_SOURCES and any(marker in f"{source.reason} {reason}".lower() for marker in _ENVIRONMENT_MARKERS):
+    if source.name in _AWS_SOURCES and any(
+        marker in f"{source.reason} {reason}".lower() for marker in _ENVIRONMENT_MARKERS
+    ):
         return f"Source {source.name} could not be read: the monitor's environment ({reason}), not AWS."
     return f"Source {source.name} could not be read: {reason}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.settings import STANDBY_PATTERN
 
 _AT_REST = ("exited", "created", "dead")
@@ -21,7 +21,11 @@ _AT_REST = ("exited", "created", "dead")
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A standby container is not at rest, so that two primaries may trade."""
-    standby = [container for container in known(facts.containers) if fnmatchcase(container.name, limits[STANDBY_PATTERN])]
+    standby = [
+        container
+        for container in known(facts.containers)
+        if fnmatchcase(container.name, limits[STANDBY_PATTERN])
+    ]
     if not standby:
         yield Undecided(f"no container is named like {limits[STANDBY_PATTERN]}")
     for container in standby:
@@ -29,5 +33,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             yield Undecided(f"the state of {container.name} was not seen", [container.name])
         elif container.state not in _AT_REST:
             yield Finding(
-                CRITICAL, f"Standby container {container.name} is {container.state}, not exited.", subject=container.name
+                CRITICAL,
+                f"Standby container {container.name} is {container.state}, not exited.",
+                subject=container.name,
             )

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import format_quantity, normalize
-from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.runtime_rows import Trade
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 from detector.reconciliation.comparison import build_broker_book, find_broker_position
-from detector.reconciliation.holdings import PositionBook
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.subjects import merge_by_subject
 
 StoreRow = StoredPosition | Trade
@@ -62,7 +62,10 @@ def _find_differing_rows(
     positions: Iterable[StoredPosition], trades: Iterable[Trade]
 ) -> Iterator[tuple[StoreRow, str, str]]:
     """Yield each row that is open in one store only, with the names of both."""
-    open_rows, open_trades = [row for row in positions if row.is_effectively_open], [row for row in trades if row.is_effectively_open]
+    open_rows, open_trades = (
+        [row for row in positions if row.is_effectively_open],
+        [row for row in trades if row.is_effectively_open],
+    )
     yield from ((row, POSITION_STATE, TRADES) for row in _find_missing_rows(open_rows, open_trades))
     yield from ((row, TRADES, POSITION_STATE) for row in _find_missing_rows(open_trades, open_rows))
 

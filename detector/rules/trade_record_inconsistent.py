@@ -11,12 +11,12 @@ from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResul
 from detector.domain.runtime_rows import Trade
 from detector.formats.times import format_time
 from detector.market.hours import MarketUnknown, to_new_york_day
-from detector.reconciliation.comparison import iter_broker_lots, find_broker_position
+from detector.reconciliation.comparison import find_broker_position, iter_broker_lots
 from detector.reconciliation.fill_matching import ClosingFills
 from detector.reconciliation.fills import group_fills, list_trades
-from detector.reconciliation.holdings import build_position_book
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.pnl import PnlMismatch, check_pnl_by_broker, check_pnl_by_prices
+from detector.reconciliation.position_book import build_position_book
 
 
 @rule(
@@ -89,9 +89,15 @@ class _BrokerFigures:
         if self._side is None or not _is_of_today(trade, self._facts):
             return None
         position, quantity = find_broker_position(self._side, trade)
-        if position is None or quantity != 0 or sum(count for _, count in self._counts.find_same(normalize(trade))) != 1:
+        if (
+            position is None
+            or quantity != 0
+            or sum(count for _, count in self._counts.find_same(normalize(trade))) != 1
+        ):
             return None
-        instrument = Instrument(position.instrument.symbol) if position.instrument.is_vague else position.instrument
+        instrument = (
+            Instrument(position.instrument.symbol) if position.instrument.is_vague else position.instrument
+        )
         figures = [row.realized_pnl for row in self._rows.find_same(instrument)]
         return figures[0] if len(figures) == 1 else None
 
@@ -99,6 +105,8 @@ class _BrokerFigures:
 def _is_of_today(trade: Trade, facts: Facts) -> bool:
     try:
         today = to_new_york_day(facts.taken_at)
-        return any(at is not None and to_new_york_day(at) == today for at in (trade.closed_at, trade.opened_at))
+        return any(
+            at is not None and to_new_york_day(at) == today for at in (trade.closed_at, trade.opened_at)
+        )
     except MarketUnknown:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.store_rows import StoredPosition
 from detector.reconciliation.closed_trades import STORES, get_open_trades, list_reopened
 from detector.reconciliation.comparison import build_broker_book, find_broker_position
@@ -31,7 +31,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             continue
         else:
-            _, quantity = find_broker_position(side, row, row.account if isinstance(row, StoredPosition) else None)
+            _, quantity = find_broker_position(
+                side, row, row.account if isinstance(row, StoredPosition) else None
+            )
             if quantity is None:
                 yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             if quantity != 0:

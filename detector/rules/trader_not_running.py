@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, STATE, Undecided, Finding, Limits, RuleResults, lasts, rule
+from detector.domain.rule import CRITICAL, STATE, Finding, Limits, RuleResults, Undecided, lasts, rule
 from detector.settings import ESCALATE_AFTER_SEC, TRADER_CONTAINER
 
 

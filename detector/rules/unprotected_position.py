@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import format_quantity
-from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Undecided, Finding, Limits, RuleResults, rule
+from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.reconciliation.comparison import build_broker_book, build_subjects
 from detector.reconciliation.working_orders import ProtectiveOrders
 
@@ -52,7 +52,11 @@ def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
         quantity = position.compute_quantity("broker")
         if quantity == 0:
             continue
-        covered = None if quantity is None else protection.compute_protected(position.instrument, quantity, position.account)
+        covered = (
+            None
+            if quantity is None
+            else protection.compute_protected(position.instrument, quantity, position.account)
+        )
         if quantity is None or covered is None:
             yield Undecided(f"how much of {position.name} is covered was not seen", [subject])
         elif covered < abs(quantity):

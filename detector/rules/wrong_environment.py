@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.domain.facts import Facts
-from detector.domain.rule import CRITICAL, NOW, STATE, Undecided, Finding, Limits, RuleResults, rule
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.formats.redaction import get_account_kind
 
 PAPER, LIVE = "paper", "live"

@@ -16,11 +16,11 @@ from detector.schedule.document_check import ScheduleFacts, find_document_fault
 from detector.schedule.schedule_files import (
     EVENT_TYPE,
     ScheduleFileError,
+    get_title_prefix,
     parse_worker_lanes,
     parse_workflow_lanes,
-    get_title_prefix,
 )
-from detector.schedule.tick_check import SUMMER, WINTER, list_week_windows, find_variables_fault
+from detector.schedule.tick_check import SUMMER, WINTER, find_variables_fault, list_week_windows
 
 _MOST_TRIGGERS = 5  # of an account on Cloudflare's free plan
 _MAX_GAP = timedelta(minutes=10)  # the rhythm that the runbook promises
@@ -61,7 +61,9 @@ def check_consistency(documents: ScheduleDocuments) -> Iterator[ConsistencyCheck
     except ScheduleFileError as error:
         yield ConsistencyCheck("the workflow's crons", str(error))
         return
-    yield ConsistencyCheck("the workflow's crons", detail=f"{format_count(len(github), 'lane')}, in GitHub's dialect")
+    yield ConsistencyCheck(
+        "the workflow's crons", detail=f"{format_count(len(github), 'lane')}, in GitHub's dialect"
+    )
     try:
         worker = parse_worker_lanes(documents.worker)
     except ScheduleFileError as error:
@@ -69,12 +71,24 @@ def check_consistency(documents: ScheduleDocuments) -> Iterator[ConsistencyCheck
         return
     many = len(worker) > _MOST_TRIGGERS
     fault = f"{len(worker)} triggers; the free plan has {_MOST_TRIGGERS}" if many else ""
-    yield ConsistencyCheck("the Worker's crons", fault, f"{format_count(len(worker), 'trigger')}, in Cloudflare's dialect")
-    checks: tuple[tuple[str, Callable[[ScheduleDocuments, Sequence[Lane], Sequence[Lane]], str], str], ...] = (
+    yield ConsistencyCheck(
+        "the Worker's crons", fault, f"{format_count(len(worker), 'trigger')}, in Cloudflare's dialect"
+    )
+    checks: tuple[
+        tuple[str, Callable[[ScheduleDocuments, Sequence[Lane], Sequence[Lane]], str], str], ...
+    ] = (
         ("the days", _compare_days, "every lane means the same"),
-        ("the hours", _compare_hours, "the Worker ticks in every hour of the workflow's, and once more after it"),
+        (
+            "the hours",
+            _compare_hours,
+            "the Worker ticks in every hour of the workflow's, and once more after it",
+        ),
         ("the lanes", _find_collision, "no two are due in the same minute"),
-        ("the session", _check_session, "never over 10 min between two windows, in summer and in winter time"),
+        (
+            "the session",
+            _check_session,
+            "never over 10 min between two windows, in summer and in winter time",
+        ),
         ("the Worker's times", _check_times, "its variables mean the ticks of its crons"),
         ("the event type", _check_event_type, f"{EVENT_TYPE} on both sides"),
         ("the workflow's file", _check_file, "the Worker looks at the one that it triggers"),
@@ -132,7 +146,9 @@ def _check_session(_: ScheduleDocuments, github: Sequence[Lane], worker: Sequenc
     for scheduler, lanes in (("GitHub's schedule", github), ("the Worker", worker)):
         for monday in (WINTER, SUMMER):
             due = sorted({window for lane in lanes for window in list_week_windows(lane, monday)})
-            fault = next(filter(None, (_find_uncovered(due, monday + timedelta(days=day)) for day in _WEEK)), "")
+            fault = next(
+                filter(None, (_find_uncovered(due, monday + timedelta(days=day)) for day in _WEEK)), ""
+            )
             if fault:
                 return f"{scheduler}: {fault}"
     return ""

@@ -151,7 +151,9 @@ def _parse_number(field: _Field, part: str, value: str, dialect: Dialect) -> int
 def _check_days_exist(part: str, days: tuple[int, ...], months: tuple[int, ...]) -> None:
     longest = max(29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for month in months)  # noqa: PLR2004 - months by their number
     if min(days) > longest:
-        raise CronError(f"the day of the month field {redact_excerpt(part)!r}: none of its months has such a day")
+        raise CronError(
+            f"the day of the month field {redact_excerpt(part)!r}: none of its months has such a day"
+        )
 
 
 def _check_shortest(part: str, minutes: tuple[int, ...], hours: tuple[int, ...], dialect: Dialect) -> None:

@@ -10,7 +10,7 @@ from cronsim import CronSim
 
 from detector.domain.schedule_windows import Lane
 from detector.market.closures import CLOSES, NO_CLOSURES, SATURDAY, Closures
-from detector.market.hours import NEW_YORK, MarketUnknown, to_new_york_day, get_session_on, load_zone
+from detector.market.hours import NEW_YORK, MarketUnknown, get_session_on, load_zone, to_new_york_day
 
 GRACE = timedelta(minutes=8)
 """How long after its window a run may begin, where nobody says otherwise."""

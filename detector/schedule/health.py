@@ -9,7 +9,7 @@ from typing import Any, Final
 from detector.domain.schedule_windows import WorkflowRun
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import TimeError, parse_run_time, format_time
+from detector.formats.times import TimeError, format_time, parse_run_time
 
 _OK, _FAILING = "ok", "failing"
 _MODES: Final = ("absent", "always")
@@ -49,7 +49,9 @@ def find_objection(health: Mapping[str, Any], run: WorkflowRun, started_at: date
         return "that is not the Worker's answer any more"
     if health["status"] != _OK:
         return f"it says that it is failing: {format_problems(health)}"
-    return _find_tick_objection(health["last_tick"], started_at) or _find_own_run_objection(health["newest_own_run"], run)
+    return _find_tick_objection(health["last_tick"], started_at) or _find_own_run_objection(
+        health["newest_own_run"], run
+    )
 
 
 def _find_tick_objection(tick: object, started_at: datetime) -> str:

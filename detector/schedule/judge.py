@@ -17,18 +17,18 @@ from detector.domain.schedule_windows import (
     RUNNING,
     UNKNOWN,
     GapReport,
-    ScheduleWindow,
     Lane,
     LaneReport,
-    WorkflowRun,
+    ScheduleWindow,
     Scope,
+    WorkflowRun,
 )
 from detector.market.closures import NO_CLOSURES, Closures
-from detector.schedule.expected import iter_windows, describe_market_day
+from detector.schedule.expected import describe_market_day, iter_windows
+from detector.schedule.longest_gap import list_check_times, measure_longest_gap
 from detector.schedule.matching import LATE_WITHIN, match_windows
 from detector.schedule.run_lanes import assign_runs
 from detector.schedule.schedule_files import WORKER_SOURCE
-from detector.schedule.silence import measure_longest_gap, list_check_times
 
 UNION: Final = "union"
 
@@ -55,7 +55,9 @@ def judge(
     start, end = between
     ticks = {lane.name: list(iter_windows(lane, start, end + LATE_WITHIN)) for lane in lanes}
     runs_by_lane, others = assign_runs(lanes, runs, ticks, scope.title_prefix)
-    parts = [_cut(_judge_lane(lane, ticks[lane.name], runs_by_lane[lane.name], runs, scope), end) for lane in lanes]
+    parts = [
+        _cut(_judge_lane(lane, ticks[lane.name], runs_by_lane[lane.name], runs, scope), end) for lane in lanes
+    ]
     marked = [replace(part, windows=_mark_days(part.windows, closures)) for part in parts]
     union = _judge_union(marked, runs, scope)
     check_times = list_check_times(runs)
@@ -65,7 +67,12 @@ def judge(
         scope,
         tuple(_build_report(part, scope) for part in marked),
         LaneReport(
-            UNION, UNION, None, "UTC", union, measure_longest_gap(union, [w.at for w in union], check_times, scope)
+            UNION,
+            UNION,
+            None,
+            "UTC",
+            union,
+            measure_longest_gap(union, [w.at for w in union], check_times, scope),
         ),
         others,
     )
@@ -107,7 +114,8 @@ def _is_idle(lane: Lane, tick: datetime, runs: Sequence[WorkflowRun], title: str
         return followed and run.created_at >= under_way_since and under_way
 
     return any(
-        (run.is_successful and run.attempt_started_at is not None and run.attempt_started_at <= tick) or is_awaited(run)
+        (run.is_successful and run.attempt_started_at is not None and run.attempt_started_at <= tick)
+        or is_awaited(run)
         for run in _filter_created(runs, tick - lane.stand_by.period, tick)
         if run.is_unattended and not run.title.startswith(f"{title}{DISPATCH} {WORKER_SOURCE}")
     )
@@ -134,7 +142,9 @@ def _mark_days(windows: Iterable[ScheduleWindow], closures: Closures) -> tuple[S
     return tuple(mark(window) for window in windows)
 
 
-def _judge_union(parts: Iterable[_JudgedLane], runs: Sequence[WorkflowRun], scope: Scope) -> tuple[ScheduleWindow, ...]:
+def _judge_union(
+    parts: Iterable[_JudgedLane], runs: Sequence[WorkflowRun], scope: Scope
+) -> tuple[ScheduleWindow, ...]:
     """Judge every time at which any lane was due: did anybody look within the grace, whoever began the run?
 
     Unlike in a lane, one look may be the answer to two times: the question is how long nobody looked.
@@ -153,7 +163,14 @@ def _judge_time(windows: list[ScheduleWindow], runs: Sequence[WorkflowRun], scop
     if unread is not None:
         return unread
     within = [run for run in _filter_created(runs, first.at, until) if run.is_unattended]
-    answer = next((run for run in within if run.is_successful and run.attempt_started_at and run.attempt_started_at <= until), None)
+    answer = next(
+        (
+            run
+            for run in within
+            if run.is_successful and run.attempt_started_at and run.attempt_started_at <= until
+        ),
+        None,
+    )
     if answer is None:  # a lane outside GitHub may have been answered a little before its window
         answer = next((window.run for window in windows if window.state == COVERED), None)
     if answer is not None:
@@ -173,7 +190,11 @@ def _find_worst(windows: Sequence[ScheduleWindow]) -> ScheduleWindow:
 
 def _build_report(part: _JudgedLane, scope: Scope) -> LaneReport:
     lane = part.lane
-    longest = None if lane.stand_by else measure_longest_gap(part.windows, part.ticks, list_check_times(part.runs), scope)
+    longest = (
+        None
+        if lane.stand_by
+        else measure_longest_gap(part.windows, part.ticks, list_check_times(part.runs), scope)
+    )
     window_times = {window.at for window in part.windows}
     stood_by = tuple(tick for tick in part.ticks if tick not in window_times)
     return LaneReport(lane.name, lane.trigger, lane.cron, lane.zone, part.windows, longest, stood_by)

@@ -18,10 +18,10 @@ from detector.domain.schedule_windows import (
     RUNNING,
     STUCK,
     UNKNOWN,
-    ScheduleWindow,
     Lane,
-    WorkflowRun,
+    ScheduleWindow,
     Scope,
+    WorkflowRun,
 )
 from detector.formats.times import format_duration
 
@@ -39,7 +39,9 @@ _NO_TIME: Final = timedelta()
 Assigned = dict[datetime, WorkflowRun]
 
 
-def match_windows(lane: Lane, windows: Sequence[datetime], runs: Sequence[WorkflowRun], scope: Scope) -> list[ScheduleWindow]:
+def match_windows(
+    lane: Lane, windows: Sequence[datetime], runs: Sequence[WorkflowRun], scope: Scope
+) -> list[ScheduleWindow]:
     """Return what each window of a lane is, given the lane's own runs.
 
     A run answers at most one window, whose [w, w + grace] contains its creation. Successes are given their
@@ -62,7 +64,9 @@ def match_windows(lane: Lane, windows: Sequence[datetime], runs: Sequence[Workfl
     def judge(window: datetime) -> ScheduleWindow:
         state, why, run = _decide_state(window, good, under_way, {**failed, **late}, scope)
         unread = scope.find_unread(window - early, window + scope.grace)
-        return ScheduleWindow(window, UNKNOWN, unread.why) if unread else ScheduleWindow(window, state, why, run)
+        return (
+            ScheduleWindow(window, UNKNOWN, unread.why) if unread else ScheduleWindow(window, state, why, run)
+        )
 
     return [judge(window) for window in windows]
 
@@ -71,7 +75,9 @@ WindowRange = tuple[datetime, datetime]
 
 
 def _assign_runs(
-    windows: Iterable[datetime], runs: Iterable[WorkflowRun], get_range: Callable[[WorkflowRun], WindowRange | None]
+    windows: Iterable[datetime],
+    runs: Iterable[WorkflowRun],
+    get_range: Callable[[WorkflowRun], WindowRange | None],
 ) -> Assigned:
     """Give each window, in order, the run that can wait least; `reach` is the first and last window of a run.
 
@@ -97,7 +103,9 @@ def _assign_runs(
 def _get_success_range(run: WorkflowRun, grace: timedelta, early: timedelta) -> WindowRange | None:
     """A success; a re-run's last attempt must have begun within the grace as well."""
     checked_at = run.attempt_started_at
-    return (checked_at - grace, run.created_at + early) if run.is_successful and checked_at is not None else None
+    return (
+        (checked_at - grace, run.created_at + early) if run.is_successful and checked_at is not None else None
+    )
 
 
 def _get_running_range(run: WorkflowRun, grace: timedelta, early: timedelta) -> WindowRange | None:
@@ -118,7 +126,9 @@ def _get_late_limit(run: WorkflowRun, good: Assigned, grace: timedelta) -> timed
     return _SECOND_WITHIN if is_second else LATE_WITHIN
 
 
-def _assign_late(unanswered: Iterable[datetime], runs: Iterable[WorkflowRun], get_limit: Callable[[WorkflowRun], timedelta]) -> Assigned:
+def _assign_late(
+    unanswered: Iterable[datetime], runs: Iterable[WorkflowRun], get_limit: Callable[[WorkflowRun], timedelta]
+) -> Assigned:
     """Give each success that is left over the newest silent window before it; within its grace it would have answered."""
     remaining = list(unanswered)
     assigned: Assigned = {}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from detector.domain.schedule_windows import TRIGGER_EVENTS, SCHEDULE, Lane, WorkflowRun
+from detector.domain.schedule_windows import SCHEDULE, TRIGGER_EVENTS, Lane, WorkflowRun
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import NEVER
 
@@ -40,7 +40,9 @@ def _is_from_lane(run: WorkflowRun, lane: Lane, title: str) -> bool:
     return run.event == TRIGGER_EVENTS[lane.trigger] and run.title == f"{title}{lane.name}"
 
 
-def _find_nearest(run: WorkflowRun, lanes: Sequence[Lane], ticks: Mapping[str, Sequence[datetime]]) -> Lane | None:
+def _find_nearest(
+    run: WorkflowRun, lanes: Sequence[Lane], ticks: Mapping[str, Sequence[datetime]]
+) -> Lane | None:
     """Return the lane that was due last before the run; where none was, the first one."""
 
     def get_last_due(lane: Lane) -> datetime:

@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from detector.domain.schedule_windows import COMPLETED, WorkflowRun, UnreadSpan
+from detector.domain.schedule_windows import COMPLETED, UnreadSpan, WorkflowRun
 from detector.formats.plural import format_count
 from detector.formats.strict_json import redact_excerpt
-from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, parse_run_time, format_time
+from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, format_time, parse_run_time
 
 MOST_LISTED: Final = 1000
 """GitHub lists no more runs than this under a filter, and may say that there are no more."""
@@ -96,7 +96,9 @@ def _parse_attempt(item: Mapping[str, Any], created: datetime, started: datetime
 
 def sort_runs(runs: Iterable[WorkflowRun]) -> tuple[WorkflowRun, ...]:
     """Return the runs by their creation, each once: a page that moved while it was read repeats some."""
-    unique = {("id", run.number) if run.number is not None else ("index", i): run for i, run in enumerate(runs)}
+    unique = {
+        ("id", run.number) if run.number is not None else ("index", i): run for i, run in enumerate(runs)
+    }
     return tuple(sorted(unique.values(), key=lambda run: (run.created_at, run.number or 0)))
 
 
@@ -133,7 +135,9 @@ def _find_unread(items: list[Any], runs: tuple[WorkflowRun, ...], total: int | N
     elif complete_from == RUNS_UNTIL:
         why = "a bare list of runs that is empty, or not newest first, does not say what it lacks"
     else:
-        why = f"a bare list does not say whether there are older runs than that of {format_time(complete_from)}"
+        why = (
+            f"a bare list does not say whether there are older runs than that of {format_time(complete_from)}"
+        )
     yield UnreadSpan(NEVER, complete_from, why)
 
 

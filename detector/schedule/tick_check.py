@@ -31,7 +31,9 @@ def find_variables_fault(github: Sequence[Lane], worker: Sequence[Lane], variabl
         return str(error)
 
 
-def _find_faults(github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]) -> Iterator[str]:
+def _find_faults(
+    github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]
+) -> Iterator[str]:
     due, ticks = _list_day_times(github), _list_day_times(worker)
     period = parse_minutes(variables, "PERIOD_MINUTES")
     tick_interval = min((later - earlier for earlier, later in pairwise(ticks)), default=period)

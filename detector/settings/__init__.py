@@ -4,14 +4,14 @@ One block a module, in the order in which people read the tables; whoever needs 
 """
 
 # ruff: noqa: F403, I001 - a list of the names by hand would be a second declaration; the order is that of the tables
-from detector.settings.runbook import *
-from detector.settings.watched import *
-from detector.settings.sources import *
-from detector.settings.limits import *
-from detector.settings.truth import *
-from detector.settings.memory import *
-from detector.settings.channels import *
-from detector.settings.job import *
+from detector.settings.runbook_limits import *
+from detector.settings.runtime_settings import *
+from detector.settings.source_settings import *
+from detector.settings.rule_limits import *
+from detector.settings.reconciliation_limits import *
+from detector.settings.memory_settings import *
+from detector.settings.channel_settings import *
+from detector.settings.job_settings import *
 from detector.settings.presentation import *
 from detector.settings.resolved import (
     Settings as Settings,

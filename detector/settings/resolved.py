@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
-from detector.settings.runbook import (
+from detector.settings.runbook_limits import (
     HIGH_EXIT_ATTEMPT_CRITICAL,
     HIGH_EXIT_ATTEMPT_WARN,
     PENDING_ORDER_CRITICAL,
     PENDING_ORDER_WARN,
 )
 from detector.settings.setting import DECLARED, Setting, SettingsError
-from detector.settings.sources import SECTIONS_FROM, STATUS_PASSWORD, STATUS_USER
+from detector.settings.source_settings import SECTIONS_FROM, STATUS_PASSWORD, STATUS_USER
 
 T = TypeVar("T")
 _TYPO = 2  # letters in which a misspelt name differs from the real one
@@ -54,7 +54,10 @@ def has_any_source(settings: Settings) -> bool:
 def list_secrets(settings: Settings) -> tuple[str, ...]:
     """Return what no output may show: the values of secret settings, and those in the query of an address."""
     secrets = [
-        text for setting in DECLARED.values() if setting.secret for text in _iter_secret_texts(settings[setting])
+        text
+        for setting in DECLARED.values()
+        if setting.secret
+        for text in _iter_secret_texts(settings[setting])
     ]
     texts = [value for value in settings.values.values() if isinstance(value, str)]
     for text in (*texts, *settings[SECTIONS_FROM]):
@@ -149,7 +152,10 @@ def _find_unordered(values: Mapping[str, Any], unusable: set[str]) -> Iterator[s
 def _find_misspelt(origin: str, texts: Mapping[str, str]) -> Iterator[str]:
     for name in texts:
         if name not in DECLARED:
-            similar = next((declared for declared in DECLARED if measure_edit_distance(name, declared, _TYPO) <= _TYPO), None)
+            similar = next(
+                (declared for declared in DECLARED if measure_edit_distance(name, declared, _TYPO) <= _TYPO),
+                None,
+            )
             if similar:
                 yield f"{name} ({origin}): unknown setting; did you mean {similar}?"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from detector.settings.kinds import LARGEST, build_int_parser, parse_seconds
+from detector.settings.parsers import LARGEST, build_int_parser, parse_seconds
 
 T = TypeVar("T")
 PREFIX = "AEGIS_PT_"

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from detector.domain.memory import FIRST_RUN, Memory, build_lost_memory
+from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.storage.file import UnavailableError
+from detector.storage.artifact_file import UnavailableError
 
 MOST_READ = 5
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -51,10 +51,16 @@ def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory)
             faults.append(f"{name}: {memory.before.lost}")
     if not usable:
         faults = [*broken, *unavailable]
-        return LoadedMemory(build_lost_memory(_describe_faults(faults)), unavailable=_get_first(unavailable)) if faults else None
+        return (
+            LoadedMemory(build_lost_memory(_describe_faults(faults)), unavailable=_get_first(unavailable))
+            if faults
+            else None
+        )
     newest = max(usable, key=lambda loaded: (loaded.memory.generation, loaded.memory.taken_at or _BEGINNING))
     note = f"Passed over: {'; '.join((*broken, *unavailable))}." if broken or unavailable else None
-    return replace(newest, memory=_mark_lost(newest.memory, broken), note=note, unavailable=_get_first(unavailable))
+    return replace(
+        newest, memory=_mark_lost(newest.memory, broken), note=note, unavailable=_get_first(unavailable)
+    )
 
 
 def _read_memory(document: Any, expected: ExpectedMemory) -> Memory:

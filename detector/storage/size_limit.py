@@ -40,7 +40,11 @@ def limit_size(report: Report, with_snapshot: bool = True) -> LimitedArtifact:
     kept = sorted(report.conditions.values(), key=_compute_sort_key)
     while size > MOST_STORED and kept:
         kept = kept[: int(len(kept) * _SHRINK_FACTOR * MOST_STORED / size)]
-        text = format_document(build_artifact_document(_filter_report(report, {condition.signature for condition in kept}), with_snapshot=False))
+        text = format_document(
+            build_artifact_document(
+                _filter_report(report, {condition.signature for condition in kept}), with_snapshot=False
+            )
+        )
         size = len(text.encode())
     return LimitedArtifact(text, len(report.conditions) - len(kept), whole=False)
 
@@ -56,7 +60,9 @@ def _filter_report(report: Report, kept: Collection[str]) -> Report:
     because = tuple(signature for signature in report.decision.because if signature in kept)
     return replace(
         report,
-        conditions={signature: condition for signature, condition in report.conditions.items() if signature in kept},
+        conditions={
+            signature: condition for signature, condition in report.conditions.items() if signature in kept
+        },
         events=_filter_events(report.events, kept),
         new_events=_filter_events(report.new_events, kept),
         resolved_events=_filter_events(report.resolved_events, kept),

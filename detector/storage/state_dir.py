@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from detector.domain.memory import build_lost_memory
-from detector.formats.edge_error import TIMEOUT, ExternalError
+from detector.domain.run_memory import build_lost_memory
+from detector.formats.errors import TIMEOUT, ExternalError
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory
-from detector.storage import file as local
+from detector.storage import artifact_file
 from detector.storage.newest import MOST_READ, LoadedMemory, pick_newest
 
 KEPT = MOST_READ
@@ -81,8 +81,8 @@ class StateDir:
         """
         path = self.path / f"{_build_prefix(runtime)}{generation:08d}.json"
         if path.exists():
-            local.keep_bad(path)
-        local.write_atomically(path, text)
+            artifact_file.keep_bad(path)
+        artifact_file.write_atomically(path, text)
         with suppress(OSError):  # what is left too much is read past, and tried again
             files = self._list_files(runtime)
             index = files.index(path)
@@ -112,5 +112,5 @@ def _mark_bad(file: Path) -> None:
 
 
 def _read_document(file: Path) -> object:
-    document = local.read_document(file)
-    return DocumentError("it is gone") if document is local.ABSENT else document
+    document = artifact_file.read_document(file)
+    return DocumentError("it is gone") if document is artifact_file.ABSENT else document

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from detector.clients.github import GitHub
-from detector.formats.edge_error import UNREADABLE, ExternalError
+from detector.clients.github_api import GitHub
+from detector.formats.errors import UNREADABLE, ExternalError
 
 STARTED_BY = ("schedule", "repository_dispatch", "workflow_dispatch")
 _NOT_BEGUN = ("queued", "requested", "waiting", "pending")

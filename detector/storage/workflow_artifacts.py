@@ -14,14 +14,14 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-from detector.clients.github import GitHub
-from detector.domain.memory import build_lost_memory
-from detector.formats.edge_error import MISSING, ExternalError
+from detector.clients.github_api import GitHub
+from detector.domain.run_memory import build_lost_memory
+from detector.formats.errors import MISSING, ExternalError
 from detector.formats.strict_json import DocumentError, parse_document
 from detector.readers.previous import ExpectedMemory
-from detector.storage.file import UnavailableError
+from detector.storage.artifact_file import UnavailableError
 from detector.storage.newest import LoadedMemory, pick_newest
-from detector.storage.trusted_runs import Repository, OwnRun, ListedRun, TrustedRuns, list_attempts
+from detector.storage.trusted_runs import ListedRun, OwnRun, Repository, TrustedRuns, list_attempts
 from detector.storage.zip_archive import MOST_COMPRESSED, extract_member
 
 # How often GitHub is asked at most, so that a day of runs that left nothing cannot use up the token's hour.
@@ -58,9 +58,15 @@ class WorkflowArtifacts:
             return loaded
         if not successes:
             return LoadedMemory()
-        return LoadedMemory(build_lost_memory(f"{len(successes)} earlier runs ended well, and no artifact {self.own.name}-… is there"))
+        return LoadedMemory(
+            build_lost_memory(
+                f"{len(successes)} earlier runs ended well, and no artifact {self.own.name}-… is there"
+            )
+        )
 
-    def _iter_candidates(self, runs: Iterable[ListedRun], successes: list[ListedRun]) -> Iterator[tuple[str, Any]]:
+    def _iter_candidates(
+        self, runs: Iterable[ListedRun], successes: list[ListedRun]
+    ) -> Iterator[tuple[str, Any]]:
         """Yield the artifacts, the newest first; the runs that ended well are added to `well` when they are asked."""
         tried: set[str] = set()
         yield from self._iter_run_artifacts(runs, tried)
@@ -73,7 +79,9 @@ class WorkflowArtifacts:
 
     def _iter_run_artifacts(self, runs: Iterable[ListedRun], tried: set[str]) -> Iterator[tuple[str, Any]]:
         """Yield what the newest of these runs left, asked for by its name."""
-        names = ((self._build_name(run, attempt), run) for run in runs for attempt in list_attempts(run, self.own))
+        names = (
+            (self._build_name(run, attempt), run) for run in runs for attempt in list_attempts(run, self.own)
+        )
         for name, run in islice(((name, run) for name, run in names if name not in tried), _MOST_REQUESTED):
             tried.add(name)
             try:
@@ -114,7 +122,9 @@ class WorkflowArtifacts:
         return [
             artifact
             for artifact in page
-            if isinstance(artifact, dict) and artifact.get("name") == name and self._is_from_run(artifact, run_id)
+            if isinstance(artifact, dict)
+            and artifact.get("name") == name
+            and self._is_from_run(artifact, run_id)
         ]
 
     def _is_from_run(self, artifact: Artifact, run_id: int) -> bool:

@@ -3,7 +3,7 @@
 The format is TOML; `replay --script` runs it for a user, the tests run the same files.
 """
 
-from detector.timeline.runner import Ran, Runner
+from detector.timeline.runner import Runner
 from detector.timeline.script import Script, ScriptError, Step, parse_script
 
-__all__ = ["ProcessResult", "Runner", "Script", "ScriptError", "Step", "parse_script"]
+__all__ = ["Runner", "Script", "ScriptError", "Step", "parse_script"]

@@ -10,9 +10,9 @@ from typing import Any
 
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition, Notice
-from detector.domain.memory import build_lost_memory, check_memory_time
 from detector.domain.report import Report
 from detector.domain.rule import Rule, RuleResults
+from detector.domain.run_memory import build_lost_memory, check_memory_time
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from detector.channels._channel import Channel, ChannelEnvironment
-from detector.channels._walk import build_configured_channels
-from detector.formats import edge_error as edge
-from detector.formats.edge_error import REASONS
+from detector.channels.channel import Channel, ChannelEnvironment
+from detector.channels.channel_plugins import build_configured_channels
+from detector.formats import errors
+from detector.formats.errors import REASONS
 from detector.settings import DECLARED
 from tests.support.snapshots import NOW, settings_of
 
@@ -20,21 +20,21 @@ TEXTS = {
 }
 # By reason the settings that its advice names, for the webhook, for the bot and for mail.
 NAMED: dict[str, tuple[str, str, str]] = {
-    edge.TIMEOUT: ("CHANNEL_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC SMTP_PORT SMTP_TLS"),
-    edge.REFUSED: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_PORT"),
-    edge.UNREACHABLE: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
-    edge.DNS: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
-    edge.TLS: ("CA_FILE", "CA_FILE", "CA_FILE SMTP_PORT SMTP_TLS"),
-    edge.RESET: ("", "", "SMTP_PORT SMTP_TLS"),
-    edge.FORBIDDEN: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
-    edge.REDIRECTED: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
-    edge.LOGIN: ("SLACK_WEBHOOK_URL", "SLACK_TOKEN", "SMTP_PASSWORD SMTP_USER"),
-    edge.NOT_ALLOWED: ("SLACK_WEBHOOK_URL", "SLACK_TOKEN", "EMAIL_FROM SMTP_HOST"),
-    edge.NO_PLACE: ("SLACK_WEBHOOK_URL", "SLACK_CHANNEL", "EMAIL_TO"),
-    edge.RECIPIENT: ("SLACK_WEBHOOK_URL", "SLACK_TOKEN", "EMAIL_TO"),
-    edge.NO_ANSWER: ("CHANNEL_TIMEOUT_SEC",) * 3,
-    edge.REJECTED: ("", "", ""),
-    edge.THROTTLED: ("", "", ""),
+    errors.TIMEOUT: ("CHANNEL_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC SMTP_PORT SMTP_TLS"),
+    errors.REFUSED: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_PORT"),
+    errors.UNREACHABLE: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
+    errors.DNS: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
+    errors.TLS: ("CA_FILE", "CA_FILE", "CA_FILE SMTP_PORT SMTP_TLS"),
+    errors.RESET: ("", "", "SMTP_PORT SMTP_TLS"),
+    errors.FORBIDDEN: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
+    errors.REDIRECTED: ("SLACK_WEBHOOK_URL", "SLACK_API_URL", "SMTP_HOST"),
+    errors.LOGIN: ("SLACK_WEBHOOK_URL", "SLACK_TOKEN", "SMTP_PASSWORD SMTP_USER"),
+    errors.NOT_ALLOWED: ("SLACK_WEBHOOK_URL", "SLACK_TOKEN", "EMAIL_FROM SMTP_HOST"),
+    errors.NO_PLACE: ("SLACK_WEBHOOK_URL", "SLACK_CHANNEL", "EMAIL_TO"),
+    errors.RECIPIENT: ("SLACK_WEBHOOK_URL", "SLACK_TOKEN", "EMAIL_TO"),
+    errors.NO_ANSWER: ("CHANNEL_TIMEOUT_SEC",) * 3,
+    errors.REJECTED: ("", "", ""),
+    errors.THROTTLED: ("", "", ""),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats import edge_error as edge
+from detector.formats import errors
 from tests.support.deliveries import TWO_ORDERS, Job
 from tests.support.loopback import (
     Behaviour,
@@ -46,30 +46,30 @@ def retry_after(value: str) -> Make:
 
 # name: how Slack answers, the reason that is kept, and whether Slack took the message all the same.
 SLACK_FAULTS: dict[str, tuple[Make, str, bool]] = {
-    "200 with another body": (always(says(b"no_service")), edge.LOGIN, False),
-    "200 with a page for people": (always(says(b"<html>hello</html>")), edge.REJECTED, False),
-    "200 with nothing": (always(says(b"")), edge.REJECTED, False),
-    "301": (always(redirects("http://127.0.0.1:1/elsewhere", 301)), edge.REDIRECTED, False),
-    "302": (always(redirects("/elsewhere")), edge.REDIRECTED, False),
-    "400 invalid_payload, also as plain text": (always(says(b"invalid_payload", 400)), edge.REJECTED, False),
-    "403 action_prohibited": (always(says(b"action_prohibited", 403)), edge.NOT_ALLOWED, False),
-    "404 no_service": (always(says(b"no_service", 404)), edge.LOGIN, False),
-    "404 channel_not_found": (always(says(b"channel_not_found", 404)), edge.NO_PLACE, False),
-    "410 channel_is_archived": (always(says(b"channel_is_archived", 410)), edge.NO_PLACE, False),
-    "413": (always(says(b"<html>too large</html>", 413)), edge.REJECTED, False),
-    "429 for an hour": (retry_after("3600"), edge.THROTTLED, False),
-    "429 for garbage": (retry_after("soon"), edge.THROTTLED, False),
-    "429 until a date": (retry_after("Sat, 06 Jun 2026 06:30:00 GMT"), edge.THROTTLED, False),
-    "500": (always(says(b"oops", 500)), edge.REJECTED, False),
-    "503": (always(says(b"oops", 503)), edge.REJECTED, False),
-    "no answer": (always(hangs()), edge.NO_ANSWER, False),
+    "200 with another body": (always(says(b"no_service")), errors.LOGIN, False),
+    "200 with a page for people": (always(says(b"<html>hello</html>")), errors.REJECTED, False),
+    "200 with nothing": (always(says(b"")), errors.REJECTED, False),
+    "301": (always(redirects("http://127.0.0.1:1/elsewhere", 301)), errors.REDIRECTED, False),
+    "302": (always(redirects("/elsewhere")), errors.REDIRECTED, False),
+    "400 invalid_payload, also as plain text": (always(says(b"invalid_payload", 400)), errors.REJECTED, False),
+    "403 action_prohibited": (always(says(b"action_prohibited", 403)), errors.NOT_ALLOWED, False),
+    "404 no_service": (always(says(b"no_service", 404)), errors.LOGIN, False),
+    "404 channel_not_found": (always(says(b"channel_not_found", 404)), errors.NO_PLACE, False),
+    "410 channel_is_archived": (always(says(b"channel_is_archived", 410)), errors.NO_PLACE, False),
+    "413": (always(says(b"<html>too large</html>", 413)), errors.REJECTED, False),
+    "429 for an hour": (retry_after("3600"), errors.THROTTLED, False),
+    "429 for garbage": (retry_after("soon"), errors.THROTTLED, False),
+    "429 until a date": (retry_after("Sat, 06 Jun 2026 06:30:00 GMT"), errors.THROTTLED, False),
+    "500": (always(says(b"oops", 500)), errors.REJECTED, False),
+    "503": (always(says(b"oops", 503)), errors.REJECTED, False),
+    "no answer": (always(hangs()), errors.NO_ANSWER, False),
     "an answer that never ends": (
-        always(drips(reply(200, b"o" * 400), at_once=60)), edge.NO_ANSWER, False,
+        always(drips(reply(200, b"o" * 400), at_once=60)), errors.NO_ANSWER, False,
     ),
-    "a head that never ends": (always(drips(reply(200, b"ok"), every=0.2)), edge.NO_ANSWER, False),
-    "a reset in the middle": (always(resets(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")), edge.NO_ANSWER, False),
-    "what is not HTTP": (always(sends(b"hello\r\n\r\n")), edge.NO_ANSWER, False),
-    "taken, and the yes is lost": (lambda slack: [takes_and_loses(slack)], edge.NO_ANSWER, True),
+    "a head that never ends": (always(drips(reply(200, b"ok"), every=0.2)), errors.NO_ANSWER, False),
+    "a reset in the middle": (always(resets(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")), errors.NO_ANSWER, False),
+    "what is not HTTP": (always(sends(b"hello\r\n\r\n")), errors.NO_ANSWER, False),
+    "taken, and the yes is lost": (lambda slack: [takes_and_loses(slack)], errors.NO_ANSWER, True),
 }  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def rows(names: Iterable[str]) -> list[Any]:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
     """The program's one retry, without its pauses."""
-    monkeypatch.setattr(edge, "PAUSES_SEC", (0.01, 0.02))
+    monkeypatch.setattr(errors, "PAUSES_SEC", (0.01, 0.02))
 
 
 @pytest.mark.parametrize(("name", "faulty"), rows(SLACK_FAULTS))
@@ -127,7 +127,7 @@ def test_a_slack_that_takes_no_connection():
         job = Job({"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook, **box.environ()})
         gone = {"AEGIS_PT_SLACK_WEBHOOK_URL": f"http://127.0.0.1:{closed_port()}/services/T0/B0/abcdefgh"}
         first = job.run(TWO_ORDERS, TIMES[0], environ={**gone, "AEGIS_PT_CHANNEL_TIMEOUT_SEC": LONG})
-        assert first.failed["slack"].reason == edge.REFUSED
+        assert first.failed["slack"].reason == errors.REFUSED
         assert not job.run(TWO_ORDERS, TIMES[1]).undelivered
         assert (len(slack.posts), len(box.mails)) == (1, 1)
 
@@ -137,7 +137,7 @@ def test_a_slack_whose_certificate_is_not_accepted(certificate):
     with slack_on_loopback(certificate) as slack:
         job = Job({"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook})
         delivery = job.run(TWO_ORDERS, TIMES[0])
-        assert delivery.failed["slack"].reason == edge.TLS
+        assert delivery.failed["slack"].reason == errors.TLS
         assert slack.posts == []
 
 
@@ -170,23 +170,23 @@ def test_no_redirect_is_followed_with_a_message():
     with slack_on_loopback() as slack, serving(says(b"ok")) as elsewhere:
         slack.then(redirects(f"{elsewhere.url}/services", 307))
         delivery = Job({"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook}).run(TWO_ORDERS)
-        assert delivery.failed["slack"].reason == edge.REDIRECTED
+        assert delivery.failed["slack"].reason == errors.REDIRECTED
         assert elsewhere.requests == []
 
 
 # --- the Web API --------------------------------------------------------------------------------------
 
 API_FAULTS: dict[str, tuple[Behaviour, str]] = {
-    "200 invalid_auth": (says({"ok": False, "error": "invalid_auth"}), edge.LOGIN),
-    "200 missing_scope": (says({"ok": False, "error": "missing_scope"}), edge.NOT_ALLOWED),
-    "200 not_in_channel": (says({"ok": False, "error": "not_in_channel"}), edge.NO_PLACE),
-    "200 an error that nobody knows": (says({"ok": False, "error": "because"}), edge.REJECTED),
-    "200 and no JSON": (says(b"<html>"), edge.REJECTED),
-    "200 and a list": (says([]), edge.REJECTED),
-    "200 and no ok": (says({}), edge.REJECTED),
-    "429 for an hour": (says({"ok": False, "error": "ratelimited"}, 429, {"retry-after": "3600"}), edge.THROTTLED),
-    "301": (redirects("http://127.0.0.1:1/elsewhere", 301), edge.REDIRECTED),
-    "no answer": (hangs(), edge.NO_ANSWER),
+    "200 invalid_auth": (says({"ok": False, "error": "invalid_auth"}), errors.LOGIN),
+    "200 missing_scope": (says({"ok": False, "error": "missing_scope"}), errors.NOT_ALLOWED),
+    "200 not_in_channel": (says({"ok": False, "error": "not_in_channel"}), errors.NO_PLACE),
+    "200 an error that nobody knows": (says({"ok": False, "error": "because"}), errors.REJECTED),
+    "200 and no JSON": (says(b"<html>"), errors.REJECTED),
+    "200 and a list": (says([]), errors.REJECTED),
+    "200 and no ok": (says({}), errors.REJECTED),
+    "429 for an hour": (says({"ok": False, "error": "ratelimited"}, 429, {"retry-after": "3600"}), errors.THROTTLED),
+    "301": (redirects("http://127.0.0.1:1/elsewhere", 301), errors.REDIRECTED),
+    "no answer": (hangs(), errors.NO_ANSWER),
 }  # fmt: skip
 
 
@@ -252,20 +252,20 @@ MAIL_ANSWERS = {
     "taken, and the yes is lost": ("DATA", "lose"),
 }
 MAIL_FAULTS: dict[str, str] = {
-    "refused": edge.REFUSED,
-    "says nothing": edge.TIMEOUT,
-    "drips its greeting": edge.TIMEOUT,
-    "421 at the door": edge.REJECTED,
-    "554 at the door": edge.REJECTED,
-    "speaks another language": edge.REJECTED,
-    "450 for the sender": edge.NOT_ALLOWED,
-    "553 for the sender": edge.NOT_ALLOWED,
-    "451 for the recipient": edge.RECIPIENT,
-    "550 for the recipient": edge.RECIPIENT,
-    "421 for the recipient": edge.RECIPIENT,
-    "552 for the text": edge.REJECTED,
-    "451 for the text": edge.REJECTED,
-    "taken, and the yes is lost": edge.NO_ANSWER,
+    "refused": errors.REFUSED,
+    "says nothing": errors.TIMEOUT,
+    "drips its greeting": errors.TIMEOUT,
+    "421 at the door": errors.REJECTED,
+    "554 at the door": errors.REJECTED,
+    "speaks another language": errors.REJECTED,
+    "450 for the sender": errors.NOT_ALLOWED,
+    "553 for the sender": errors.NOT_ALLOWED,
+    "451 for the recipient": errors.RECIPIENT,
+    "550 for the recipient": errors.RECIPIENT,
+    "421 for the recipient": errors.RECIPIENT,
+    "552 for the text": errors.REJECTED,
+    "451 for the text": errors.REJECTED,
+    "taken, and the yes is lost": errors.NO_ANSWER,
 }
 
 

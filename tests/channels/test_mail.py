@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from detector.channels._walk import find_channel_conflicts
-from detector.formats import edge_error as edge
+from detector.channels.channel_plugins import find_channel_conflicts
+from detector.formats import errors
 from detector.formats.redaction import redact_text
 from tests.support.deliveries import THREE_ORDERS, TWO_ORDERS, Job
 from tests.support.loopback import AUTHORITY
@@ -72,14 +72,14 @@ def test_a_certificate_that_is_not_accepted_gets_no_mail(tls, certificate):
     with mail_on_loopback(tls, certificate) as box:
         delivery = Job(box.environ(SMTP_TLS=tls, **TRUSTED)).run(TWO_ORDERS)
         (error,) = delivery.failed.values()
-        assert (error.reason, box.mails) == (edge.TLS, [])
+        assert (error.reason, box.mails) == (errors.TLS, [])
 
 
 def test_a_server_without_starttls_gets_nothing_in_clear_text():
     with mail_on_loopback() as box:
         delivery = Job(box.environ(SMTP_TLS="starttls")).run(TWO_ORDERS)
         (error,) = delivery.failed.values()
-        assert (error.reason, box.mails) == (edge.TLS, [])
+        assert (error.reason, box.mails) == (errors.TLS, [])
         assert "nothing is sent in clear text" in str(error)
 
 
@@ -88,7 +88,7 @@ def test_a_wrong_password_is_a_failed_login_and_is_written_nowhere():
         environ = box.environ(SMTP_TLS="starttls", SMTP_USER=USER, SMTP_PASSWORD="canary-wrong", **TRUSTED)
         delivery = Job(environ).run(TWO_ORDERS)
         (error,) = delivery.failed.values()
-        assert (error.reason, box.mails) == (edge.LOGIN, [])
+        assert (error.reason, box.mails) == (errors.LOGIN, [])
         assert "canary" not in repr(delivery)
 
 
@@ -107,7 +107,7 @@ def test_one_refused_recipient_of_two_is_named_and_only_he_is_tried_again():
         job = Job(box.environ("ann@example.com", "bob@example.com"))
         first = job.run(TWO_ORDERS, AT[0])
         (error,) = first.failed.values()
-        assert (first.undelivered, error.reason) == (True, edge.RECIPIENT)
+        assert (first.undelivered, error.reason) == (True, errors.RECIPIENT)
         assert str(error) == "recipient 2 of 2: the server refused the recipient with 550"
         assert job.run(TWO_ORDERS, AT[1]).undelivered, "and it stays loud"
         box.refused = {}

@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
-from detector.channels._channel import Channel, DeliveryResult, ChannelEnvironment
-from detector.channels._parallel import ChannelOutcome, deliver_all
-from detector.channels._walk import load_channel_modules, build_configured_channels, find_channel_conflicts, list_unused_options
+from detector.channels.channel import Channel, ChannelEnvironment, DeliveryResult
+from detector.channels.channel_plugins import (
+    build_configured_channels,
+    find_channel_conflicts,
+    list_unused_options,
+    load_channel_modules,
+)
+from detector.channels.fan_out import ChannelOutcome, deliver_all
 from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
-from detector.formats.edge_error import NO_ANSWER, REASONS, REJECTED, ExternalError
+from detector.formats.errors import NO_ANSWER, REASONS, REJECTED, ExternalError
 from detector.settings import SLACK_WEBHOOK_URL, Setting
 from tests.support.messages import condition, message
 from tests.support.snapshots import DEFAULTS, NOW, ROOT, settings_of
@@ -86,7 +91,9 @@ class Parted(Fake):
     """A channel that hands over one part, and then does what it is given."""
 
     def notify(self, message, context):
-        context.on_progress(DeliveryResult(frozenset({"root"}), message_refs={"root": MessageRef("C1", "1.0")}))
+        context.on_progress(
+            DeliveryResult(frozenset({"root"}), message_refs={"root": MessageRef("C1", "1.0")})
+        )
         return super().notify(message, context)
 
 

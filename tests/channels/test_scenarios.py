@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from detector.app.delivery import load_channels, deliver, get_min_severities
+from detector.app.delivery import deliver, get_min_severities, load_channels
 from detector.render.document import build_artifact_document
 from detector.timeline import Runner, Script, Step
 from tests.support.deliveries import QUICK, door_of

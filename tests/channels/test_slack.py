@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from detector.channels._channel import ChannelEnvironment
-from detector.channels._walk import build_configured_channels, find_channel_conflicts
+from detector.channels.channel import ChannelEnvironment
+from detector.channels.channel_plugins import build_configured_channels, find_channel_conflicts
 from detector.domain.condition import MessageRef
-from detector.formats import edge_error as edge
+from detector.formats import errors
 from detector.settings import list_secrets
 from tests.support.deliveries import QUICK, Job
 from tests.support.loopback import Behaviour, Served, hangs, says
@@ -79,7 +79,11 @@ def test_half_a_channel_and_two_of_one_are_refused(texts, named):
 def test_the_lowest_severity_is_a_setting(least):
     settings = settings_of({"SLACK_WEBHOOK_URL": "https://h.example/x", "SLACK_MIN": least})
     (channel,) = build_configured_channels(settings, ChannelEnvironment({}, lambda: NOW))
-    assert (channel.name, channel.min_severity, channel.display_name) == ("slack", least, "an incoming webhook")
+    assert (channel.name, channel.min_severity, channel.display_name) == (
+        "slack",
+        least,
+        "an incoming webhook",
+    )
 
 
 def test_the_path_of_a_webhook_is_a_secret_like_its_whole_address():
@@ -197,7 +201,7 @@ def test_an_answer_that_may_have_been_taken_is_no_message_of_its_own():
         job.run(ORDERS, AT[0])
         job.run({}, AT[1])
         slack.then(takes_and_loses(slack))
-        assert job.run({}, AT[2]).failed["slack"].reason == edge.NO_ANSWER
+        assert job.run({}, AT[2]).failed["slack"].reason == errors.NO_ANSWER
         assert len(slack.taken) == 2
 
 
@@ -213,7 +217,7 @@ def test_a_bot_in_a_new_channel_whose_old_one_is_archived_tells_the_end_and_the_
 
 
 def test_a_session_is_told_once_though_the_end_beside_it_stays_owed(monkeypatch):
-    monkeypatch.setattr(edge, "PAUSES_SEC", (0.01, 0.02))
+    monkeypatch.setattr(errors, "PAUSES_SEC", (0.01, 0.02))
     with slack_on_loopback() as slack:
         job = Job({**bot(slack), "AEGIS_PT_SESSION_SUMMARY": "1"})
         job.run(ORDERS, "2026-11-24T20:40:00Z")
@@ -242,7 +246,7 @@ class _Slow:
 
     @staticmethod
     def find_spec(name: str, _path: object = None, _target: object = None) -> None:
-        if name == "detector.clients.slack":
+        if name == "detector.clients.slack_api":
             time.sleep(0.6)
 
 
@@ -252,7 +256,7 @@ def test_a_new_machine_whose_thread_answer_hangs_tells_what_is_new_once(monkeypa
         job.run(ORDERS, AT[0])
         job.run({}, AT[1])
         for at in AT[2:4]:
-            monkeypatch.delitem(sys.modules, "detector.clients.slack")
+            monkeypatch.delitem(sys.modules, "detector.clients.slack_api")
             monkeypatch.setattr(sys, "meta_path", [_Slow(), *sys.meta_path])
             slack.then(*[_silent_in_threads(slack)] * 3)
             assert job.run(EXIT, at).undelivered
@@ -298,7 +302,7 @@ def test_what_was_taken_before_the_rest_failed_is_not_told_again():
             says({"ok": False, "error": "restricted_action"}),
         )
         partial = job.run(EXIT, AT[2])
-        assert (partial.undelivered, partial.failed["slack"].reason) == (True, edge.NOT_ALLOWED)
+        assert (partial.undelivered, partial.failed["slack"].reason) == (True, errors.NOT_ALLOWED)
         again = job.run(EXIT, AT[3])
         assert not again.undelivered
         texts = [one["text"] for one in by_method(slack, "chat.postMessage")]

@@ -9,9 +9,9 @@ import pytest
 from botocore import xform_name
 
 from detector.clients.aws import CREDENTIAL_OPERATIONS, READ_OPERATIONS, Aws, AwsIdentity
-from detector.clients.wire import Deadline, NetworkPolicy
-from detector.formats import edge_error as edge
-from detector.formats.edge_error import ExternalError
+from detector.clients.connection import Deadline, NetworkPolicy
+from detector.formats import errors
+from detector.formats.errors import ExternalError
 from tests.support.aws_server import ACCOUNT, REGION, AwsError, aws_on_loopback
 from tests.support.loopback import closed_port, drips, floods, hangs, reply, says, serving
 from tests.support.snapshots import ROOT
@@ -48,7 +48,7 @@ def test_every_operation_but_the_reads_raises_before_a_socket_opens(service, mac
             continue
         with pytest.raises(ExternalError) as caught:
             getattr(client, xform_name(operation))()
-        assert caught.value.reason == edge.FORBIDDEN, operation
+        assert caught.value.reason == errors.FORBIDDEN, operation
         assert f"{service}:{operation}" in str(caught.value)
         blocked += 1
     assert blocked == len(operations) - sum(one == service for one, _ in READ_OPERATIONS)
@@ -95,14 +95,14 @@ def test_a_read_arrives_and_is_signed(machine):
 def test_no_profile_is_the_operators_own_affair(machine):
     machine("http://127.0.0.1:1")
     error = failing(AwsIdentity(profile="absent", region=REGION))
-    assert error.reason == edge.PROFILE_MISSING
+    assert error.reason == errors.PROFILE_MISSING
     assert "absent" not in str(error)
     assert "AEGIS_PT_AWS_PROFILE" in str(error)
 
 
 def test_credentials_of_the_environment_are_not_taken_unasked(machine):
     machine("http://127.0.0.1:1", AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="s")
-    assert failing(AwsIdentity(region=REGION)).reason == edge.CREDENTIALS
+    assert failing(AwsIdentity(region=REGION)).reason == errors.CREDENTIALS
 
 
 def test_ambient_takes_those_of_the_environment(machine):
@@ -124,7 +124,7 @@ def test_a_named_profile_wins_over_the_environment(machine):
 def test_an_environment_without_credentials_asks_no_metadata_address(machine):
     with serving(says({})) as metadata:
         machine("http://127.0.0.1:1", "", AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url)
-        assert failing(AwsIdentity(ambient=True, region=REGION)).reason == edge.CREDENTIALS
+        assert failing(AwsIdentity(ambient=True, region=REGION)).reason == errors.CREDENTIALS
     assert metadata.requests == []
 
 
@@ -138,7 +138,7 @@ def test_a_profile_without_credentials_takes_none_from_the_machine(machine):
     with serving(says(found)) as machines, aws_on_loopback() as there:
         own = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{machines.url}/"}
         machine(there.url, "[profile empty]\nregion = us-east-1\n", **own)
-        assert failing(AwsIdentity(profile="empty")).reason == edge.CREDENTIALS
+        assert failing(AwsIdentity(profile="empty")).reason == errors.CREDENTIALS
         assert machines.requests == []
         aws(AwsIdentity(ambient=True, region=REGION)).fetch(
             "ecs", "list_tasks", "taskArns", desiredStatus="RUNNING"
@@ -175,7 +175,7 @@ def test_the_region_of_the_profile_counts_where_none_is_named(machine):
 def test_no_region_at_all_is_told(machine):
     machine("http://127.0.0.1:1", "[profile reader]\n")
     error = failing(AwsIdentity(profile="reader"))
-    assert (error.reason, "AEGIS_PT_AWS_REGION" in str(error)) == (edge.MISSING, True)
+    assert (error.reason, "AEGIS_PT_AWS_REGION" in str(error)) == (errors.MISSING, True)
 
 
 def test_another_account_is_refused(machine):
@@ -184,7 +184,7 @@ def test_another_account_is_refused(machine):
         machine(there.url)
         with pytest.raises(ExternalError) as caught:
             aws(AwsIdentity("reader", region=REGION, account=ACCOUNT)).check_account()
-    assert caught.value.reason == edge.WRONG_ACCOUNT
+    assert caught.value.reason == errors.WRONG_ACCOUNT
     assert not {"999999999999", ACCOUNT} & set(str(caught.value).split())
 
 
@@ -206,12 +206,15 @@ def test_without_an_account_nobody_is_asked_who_it_is(machine):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (AwsError("ExpiredTokenException"), edge.EXPIRED),
-        (AwsError("AccessDeniedException", message="User: arn:aws:sts::123456789012:x is not"), edge.DENIED),
-        (AwsError("UnrecognizedClientException"), edge.CREDENTIALS),
-        (AwsError("InvalidSignatureException"), edge.CREDENTIALS),
-        (AwsError("ClusterNotFoundException"), edge.MISSING),
-        (AwsError("InvalidParameterException"), edge.HTTP_STATUS),
+        (AwsError("ExpiredTokenException"), errors.EXPIRED),
+        (
+            AwsError("AccessDeniedException", message="User: arn:aws:sts::123456789012:x is not"),
+            errors.DENIED,
+        ),
+        (AwsError("UnrecognizedClientException"), errors.CREDENTIALS),
+        (AwsError("InvalidSignatureException"), errors.CREDENTIALS),
+        (AwsError("ClusterNotFoundException"), errors.MISSING),
+        (AwsError("InvalidParameterException"), errors.HTTP_STATUS),
     ],
     ids=lambda given: getattr(given, "code", ""),
 )
@@ -247,28 +250,28 @@ def test_throttling_for_ever_ends(machine):
     with aws_on_loopback() as there:
         there.fails("ListTasks", AwsError("ThrottlingException"))
         machine(there.url)
-        assert failing().reason == edge.THROTTLED
+        assert failing().reason == errors.THROTTLED
     assert there.asked == {"ListTasks": 3}
 
 
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        pytest.param(hangs(), edge.TIMEOUT, id="it hangs"),
+        pytest.param(hangs(), errors.TIMEOUT, id="it hangs"),
         pytest.param(
-            drips(reply(200, b'{"taskArns": []}' + b" " * 400), at_once=70), edge.TIMEOUT, id="it drips"
+            drips(reply(200, b'{"taskArns": []}' + b" " * 400), at_once=70), errors.TIMEOUT, id="it drips"
         ),
-        pytest.param(floods(200, announced=False), edge.TOO_LARGE, id="too much"),
+        pytest.param(floods(200, announced=False), errors.TOO_LARGE, id="too much"),
         pytest.param(
-            says(b"<html>login</html>", headers={"content-type": "text/html"}), edge.UNREADABLE, id="a page"
+            says(b"<html>login</html>", headers={"content-type": "text/html"}), errors.UNREADABLE, id="a page"
         ),
         pytest.param(
             says(b"<html>no</html>", 403, {"content-type": "text/html"}),
-            edge.HTTP_STATUS,
+            errors.HTTP_STATUS,
             id="403 of a proxy",
         ),
         pytest.param(
-            says(b"", 307, {"location": "http://169.254.169.254/"}), edge.HTTP_STATUS, id="a redirect"
+            says(b"", 307, {"location": "http://169.254.169.254/"}), errors.HTTP_STATUS, id="a redirect"
         ),
     ],
 )
@@ -282,9 +285,9 @@ def test_what_answers_badly_fails_within_the_deadline(behaviour, reason, machine
 
 def test_an_endpoint_that_is_down(machine):
     machine(f"http://127.0.0.1:{closed_port()}")
-    assert failing().reason == edge.REFUSED
+    assert failing().reason == errors.REFUSED
 
 
 def test_a_configuration_that_cannot_be_read(machine, tmp_path):
     machine("http://127.0.0.1:1", "[[[")
-    assert failing().reason == edge.CREDENTIALS
+    assert failing().reason == errors.CREDENTIALS

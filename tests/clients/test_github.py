@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from detector.clients.github import GitHub
-from detector.clients.wire import Deadline, NetworkPolicy
-from detector.formats import edge_error as edge
-from detector.formats.edge_error import ExternalError
+from detector.clients.connection import Deadline, NetworkPolicy
+from detector.clients.github_api import GitHub
+from detector.formats import errors
+from detector.formats.errors import ExternalError
 from tests.support.github_contract import check_request, description, example
 from tests.support.loopback import AUTHORITY, closed_port, hangs, redirects, says, sends, serving
 from tests.support.snapshots import NOW
@@ -113,12 +113,12 @@ def test_a_list_is_read_to_its_end(pages, read):
 @pytest.mark.parametrize("answer", [{}, {"total_count": 1}, {"total_count": "1", "workflow_runs": []}, {"total_count": 1, "workflow_runs": {}}])  # fmt: skip
 def test_an_answer_without_a_list_is_no_empty_list(answer):
     error = refusal(says(answer), lambda one: list(one.listed(RUNS, "workflow_runs")))
-    assert error.reason == edge.UNREADABLE
+    assert error.reason == errors.UNREADABLE
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"a": 1', b'{"a": 1, "a": 2}'])
 def test_an_answer_that_is_no_object_is_refused(body):
-    assert refusal(says(body)).reason == edge.NOT_JSON
+    assert refusal(says(body)).reason == errors.NOT_JSON
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------------
@@ -129,16 +129,16 @@ LIMIT = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1780412400"}
 @pytest.mark.parametrize(
     ("status", "body", "headers", "reason", "said"),
     [
-        (401, {"message": "Bad credentials"}, {}, edge.CREDENTIALS, "it answered 401: Bad credentials"),
-        (403, {"message": "Resource not accessible"}, {}, edge.DENIED, "it answered 403: Resource not accessible"),
-        (403, {"message": "API rate limit exceeded"}, LIMIT, edge.THROTTLED, "its rate limit is used up until 15:00:00 UTC"),
-        (403, {"message": "x"}, {**LIMIT, "x-ratelimit-reset": "soon"}, edge.THROTTLED, "its rate limit is used up"),
-        (403, {"message": "You have exceeded a secondary rate limit"}, {}, edge.THROTTLED, "its secondary rate limit was reached"),
-        (404, {"message": "Not Found"}, {}, edge.MISSING, "it answered 404"),
-        (410, {}, {}, edge.MISSING, "it answered 410"),
-        (422, {"message": "Invalid request.\n\nNo."}, {}, edge.UNREADABLE, "it answered 422: Invalid request. No."),
-        (422, b"nothing", {}, edge.UNREADABLE, "it answered 422: not processable"),
-        (401, {"message": 7}, {}, edge.CREDENTIALS, "it answered 401"),
+        (401, {"message": "Bad credentials"}, {}, errors.CREDENTIALS, "it answered 401: Bad credentials"),
+        (403, {"message": "Resource not accessible"}, {}, errors.DENIED, "it answered 403: Resource not accessible"),
+        (403, {"message": "API rate limit exceeded"}, LIMIT, errors.THROTTLED, "its rate limit is used up until 15:00:00 UTC"),
+        (403, {"message": "x"}, {**LIMIT, "x-ratelimit-reset": "soon"}, errors.THROTTLED, "its rate limit is used up"),
+        (403, {"message": "You have exceeded a secondary rate limit"}, {}, errors.THROTTLED, "its secondary rate limit was reached"),
+        (404, {"message": "Not Found"}, {}, errors.MISSING, "it answered 404"),
+        (410, {}, {}, errors.MISSING, "it answered 410"),
+        (422, {"message": "Invalid request.\n\nNo."}, {}, errors.UNREADABLE, "it answered 422: Invalid request. No."),
+        (422, b"nothing", {}, errors.UNREADABLE, "it answered 422: not processable"),
+        (401, {"message": 7}, {}, errors.CREDENTIALS, "it answered 401"),
     ],
 )  # fmt: skip
 def test_a_refusal_says_what_github_says(status, body, headers, reason, said):
@@ -156,7 +156,7 @@ def test_what_may_pass_is_tried_again(status):
 def test_it_ends_at_its_deadline():
     with serving(hangs()) as server, pytest.raises(ExternalError) as caught:
         github(server.url, seconds=0.4).get("")
-    assert caught.value.reason == edge.TIMEOUT
+    assert caught.value.reason == errors.TIMEOUT
 
 
 # ---- downloads -------------------------------------------------------------------------------------------------------
@@ -175,17 +175,17 @@ def test_a_download_follows_its_redirect_without_the_token():
 def test_a_download_never_leaves_tls():
     with serving(says(b"PK zip")) as plain, serving(redirects(f"{plain.url}/blob"), certificate="good") as server, pytest.raises(ExternalError) as caught:  # fmt: skip
         github(server.url, ca_file=str(AUTHORITY)).fetch_file(ARTIFACT)
-    assert caught.value.reason == edge.REDIRECTED
+    assert caught.value.reason == errors.REDIRECTED
     assert plain.requests == []
 
 
 @pytest.mark.parametrize("target", ["", "http://", "file:///etc/passwd", "http://[::1"])
 def test_a_redirect_to_nowhere_is_refused(target):
-    assert refusal(redirects(target), lambda one: one.download(ARTIFACT)).reason == edge.REDIRECTED
+    assert refusal(redirects(target), lambda one: one.download(ARTIFACT)).reason == errors.REDIRECTED
 
 
 def test_an_artifact_that_is_gone_says_so():
-    assert refusal(says({}, 410), lambda one: one.download(ARTIFACT)).reason == edge.MISSING
+    assert refusal(says({}, 410), lambda one: one.download(ARTIFACT)).reason == errors.MISSING
 
 
 # ---- the one thing that is sent --------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_a_dispatch_to_nobody_is_tried_three_times():
     pauses: list[float] = []
     with pytest.raises(ExternalError) as caught:
         github(f"http://127.0.0.1:{closed_port()}", pauses=pauses).dispatch("x", {})
-    assert (caught.value.reason, pauses) == (edge.REFUSED, [0.2, 0.8])
+    assert (caught.value.reason, pauses) == (errors.REFUSED, [0.2, 0.8])
 
 
 # ---- what GitHub says ------------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from detector.clients.connection import Deadline, NetworkPolicy
 from detector.clients.ping import send_ping
-from detector.clients.wire import Deadline, NetworkPolicy
-from detector.formats.edge_error import ExternalError
+from detector.formats.errors import ExternalError
 from tests.support.loopback import closed_port, hangs, redirects, says, serving
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from detector.clients.process import is_installed, run_program
-from detector.formats.edge_error import MISSING, TIMEOUT, ExternalError
+from detector.formats.errors import MISSING, TIMEOUT, ExternalError
 
 SECRETS = {
     "GH_TOKEN": "sesame", "GITHUB_TOKEN": "sesame", "CLOUDFLARE_API_TOKEN": "sesame", "AWS_SECRET_ACCESS_KEY": "sesame",

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from detector.clients.github import GitHub
-from detector.clients.runs import WorkflowRuns
-from detector.clients.wire import Deadline, NetworkPolicy
+from detector.clients.connection import Deadline, NetworkPolicy
+from detector.clients.github_api import GitHub
+from detector.clients.workflow_runs import WorkflowRuns
 from detector.schedule import Listing
 from tests.support.github_runs import FakeGitHub, github_on_loopback, listed, rate_limited
 from tests.support.snapshots import NOW
@@ -25,7 +25,9 @@ def spread(count: int, start: datetime = START, end: datetime = END) -> list[dic
 
 
 def read(github: FakeGitHub, start: datetime = START, end: datetime = END) -> Listing:
-    client = GitHub("owner/name", NetworkPolicy(Deadline(20)), lambda: NOW, "t", github.url, pause=lambda _: None)
+    client = GitHub(
+        "owner/name", NetworkPolicy(Deadline(20)), lambda: NOW, "t", github.url, pause=lambda _: None
+    )
     return WorkflowRuns(client, FILE).list_between(start, end)
 
 

@@ -10,11 +10,11 @@ import pytest
 from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from detector.clients.slack import Slack
-from detector.clients.slack_faults import build_slack_error
-from detector.clients.wire import Deadline, NetworkPolicy
-from detector.formats import edge_error as edge
-from detector.formats.edge_error import REASONS, ExternalError
+from detector.clients.connection import Deadline, NetworkPolicy
+from detector.clients.slack_api import Slack
+from detector.clients.slack_errors import build_slack_error
+from detector.formats import errors
+from detector.formats.errors import REASONS, ExternalError
 from tests.support.loopback import closed_port, says, serving, tunnel
 from tests.support.slack_server import HOOK, TOKEN, slack_on_loopback
 
@@ -54,7 +54,7 @@ def test_the_doors_proxy_is_used_for_tls():
 def test_a_metadata_address_is_never_posted_to():
     with pytest.raises(ExternalError) as refused:
         slack().send_webhook("http://169.254.169.254/services/x", {"text": "x"})
-    assert refused.value.reason == edge.FORBIDDEN
+    assert refused.value.reason == errors.FORBIDDEN
 
 
 def test_nothing_is_logged_and_no_text_of_an_error_holds_a_secret(caplog, capfd):
@@ -76,18 +76,18 @@ def test_nothing_is_logged_and_no_text_of_an_error_holds_a_secret(caplog, capfd)
 @pytest.mark.parametrize(
     ("status", "said", "reason", "permanent"),
     [
-        (404, "no_service", edge.LOGIN, True),
-        (403, "invalid_token", edge.LOGIN, True),
-        (200, "invalid_auth", edge.LOGIN, True),
-        (200, "missing_scope", edge.NOT_ALLOWED, True),
-        (410, "channel_is_archived", edge.NO_PLACE, True),
-        (200, "ratelimited", edge.THROTTLED, False),
-        (429, "", edge.THROTTLED, False),
-        (200, "internal_error", edge.REJECTED, False),
-        (500, "", edge.REJECTED, False),
-        (499, "", edge.REJECTED, True),
-        (302, "", edge.REDIRECTED, True),
-        (200, "xoxb-1 is no code", edge.REJECTED, True),
+        (404, "no_service", errors.LOGIN, True),
+        (403, "invalid_token", errors.LOGIN, True),
+        (200, "invalid_auth", errors.LOGIN, True),
+        (200, "missing_scope", errors.NOT_ALLOWED, True),
+        (410, "channel_is_archived", errors.NO_PLACE, True),
+        (200, "ratelimited", errors.THROTTLED, False),
+        (429, "", errors.THROTTLED, False),
+        (200, "internal_error", errors.REJECTED, False),
+        (500, "", errors.REJECTED, False),
+        (499, "", errors.REJECTED, True),
+        (302, "", errors.REDIRECTED, True),
+        (200, "xoxb-1 is no code", errors.REJECTED, True),
     ],
 )
 def test_every_answer_has_a_reason_and_says_whether_to_ask_again(status, said, reason, permanent):

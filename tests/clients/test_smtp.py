@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from detector.clients.connection import Deadline, NetworkPolicy
 from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
-from detector.clients.wire import Deadline, NetworkPolicy
-from detector.formats import edge_error as edge
-from detector.formats.edge_error import ExternalError
+from detector.formats import errors
+from detector.formats.errors import ExternalError
 from tests.support.smtp_server import mail_on_loopback, speaking
 
 ANN = Envelope("detector@example.org", "ann@example.com")
@@ -50,12 +50,12 @@ def test_whatever_a_server_does_it_ends_at_the_deadline(words, every):
         began = time.monotonic()
         error = failing(port)
         assert time.monotonic() - began < 1.5
-        assert error.reason == edge.TIMEOUT
+        assert error.reason == errors.TIMEOUT
 
 
 def test_a_server_that_floods_is_left():
     with speaking(b"220-" + b"x" * 20_000 + b"\r\n") as port:
-        assert failing(port).reason == edge.REJECTED
+        assert failing(port).reason == errors.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_no_word_of_the_server_stands_in_an_error(command, said):
 def test_once_the_text_was_sent_an_end_without_an_answer_is_not_repeated():
     with mail_on_loopback() as box:
         box.says["DATA"] = ["lose"]
-        assert failing(box.port, 3).reason == edge.NO_ANSWER
+        assert failing(box.port, 3).reason == errors.NO_ANSWER
         assert len(box.mails) == 1
 
 
@@ -81,5 +81,5 @@ def test_an_answer_to_the_text_that_comes_too_late_is_not_repeated():
     with mail_on_loopback() as box:
         box.slow["DATA"] = 0.8
         error = failing(box.port)
-        assert error.reason == edge.NO_ANSWER
+        assert error.reason == errors.NO_ANSWER
         assert str(error).endswith("it may have been taken")

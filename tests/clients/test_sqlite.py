@@ -12,8 +12,8 @@ from contextlib import closing
 import pytest
 
 from detector.clients.sqlite import MAX_HOLD_SEC, open_store
-from detector.formats import edge_error as edge
-from detector.formats.edge_error import ExternalError
+from detector.formats import errors
+from detector.formats.errors import ExternalError
 from tests.support.store_writer import (
     ENDS,
     HAMMERS,
@@ -107,7 +107,7 @@ def test_a_writer_that_keeps_it_locked_is_named_and_not_waited_for(store):
     with writing(store, HOLDS, "delete"):
         began = time.monotonic()
         found = fault(store)
-        assert (found.reason, found.permanent, time.monotonic() - began < 2) == (edge.LOCKED, False, True)
+        assert (found.reason, found.permanent, time.monotonic() - began < 2) == (errors.LOCKED, False, True)
 
 
 def test_with_a_log_a_writer_that_keeps_it_locked_is_read_past(store):
@@ -123,7 +123,7 @@ def test_a_reader_that_dawdles_lets_the_writer_go_on(mode, store):
     began = time.monotonic()
     with pytest.raises(ExternalError) as caught, open_store(str(store), 0.3) as connection:
         connection.execute(endless).fetchone()
-    assert (caught.value.reason, time.monotonic() - began < 2) == (edge.TIMEOUT, True)
+    assert (caught.value.reason, time.monotonic() - began < 2) == (errors.TIMEOUT, True)
 
 
 # --- how it was left ----------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_what_only_a_writer_may_finish_is_refused_and_left(store):
     wrote(store, IS_CUT_OFF_IN_A_WRITE, "delete")
     before = lies(store)
     assert len(before) == 2, "the journal lies beside it"
-    assert fault(store).reason == edge.UNFINISHED
+    assert fault(store).reason == errors.UNFINISHED
     assert lies(store) == before
 
 
@@ -159,7 +159,7 @@ def test_a_log_without_its_index_or_the_reverse_is_refused_and_left(lost, store)
     wrote(store, IS_CUT_OFF)
     store.with_name(store.name + lost).unlink()
     before = lies(store)
-    assert fault(store).reason == edge.UNFINISHED
+    assert fault(store).reason == errors.UNFINISHED
     assert lies(store) == before
 
 
@@ -182,7 +182,7 @@ def test_a_writer_that_comes_while_it_lies_at_rest_is_noticed(store):
 
     with pytest.raises(ExternalError) as caught:
         meanwhile()
-    assert (caught.value.reason, caught.value.permanent) == (edge.LOCKED, False)
+    assert (caught.value.reason, caught.value.permanent) == (errors.LOCKED, False)
     assert {count for count, _ in quantities(store)} == {0, 8}
 
 
@@ -216,16 +216,16 @@ def page_damaged(path):
 @pytest.mark.parametrize(
     ("put", "reason"),
     [
-        pytest.param(lambda path: None, edge.MISSING, id="nothing there"),
-        pytest.param(lambda path: path.mkdir(), edge.UNREADABLE, id="a folder"),
-        pytest.param(os.mkfifo, edge.UNREADABLE, id="a pipe that nobody writes into"),
-        pytest.param(lambda path: path.symlink_to("/dev/zero"), edge.UNREADABLE, id="a device"),
-        pytest.param(lambda path: path.symlink_to(path.name), edge.UNREADABLE, id="a link to itself"),
-        pytest.param(lambda path: path.touch(), edge.EMPTY, id="an empty file"),
-        pytest.param(lambda path: path.write_bytes(b"SQLite"), edge.CORRUPT, id="the beginning of one"),
-        pytest.param(lambda path: path.write_text("{}" * 999), edge.CORRUPT, id="another kind of file"),
-        pytest.param(lambda path: path.write_bytes(os.urandom(8192)), edge.CORRUPT, id="an encrypted one"),
-        pytest.param(page_damaged, edge.CORRUPT, id="a damaged one"),
+        pytest.param(lambda path: None, errors.MISSING, id="nothing there"),
+        pytest.param(lambda path: path.mkdir(), errors.UNREADABLE, id="a folder"),
+        pytest.param(os.mkfifo, errors.UNREADABLE, id="a pipe that nobody writes into"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), errors.UNREADABLE, id="a device"),
+        pytest.param(lambda path: path.symlink_to(path.name), errors.UNREADABLE, id="a link to itself"),
+        pytest.param(lambda path: path.touch(), errors.EMPTY, id="an empty file"),
+        pytest.param(lambda path: path.write_bytes(b"SQLite"), errors.CORRUPT, id="the beginning of one"),
+        pytest.param(lambda path: path.write_text("{}" * 999), errors.CORRUPT, id="another kind of file"),
+        pytest.param(lambda path: path.write_bytes(os.urandom(8192)), errors.CORRUPT, id="an encrypted one"),
+        pytest.param(page_damaged, errors.CORRUPT, id="a damaged one"),
     ],
 )
 def test_what_is_no_store_is_named_and_never_made_one(put, reason, store):
@@ -245,7 +245,7 @@ def test_a_pipe_in_place_of_what_lies_beside_it_is_not_waited_for(beside, mode, 
         connection.commit()
     os.mkfifo(f"{store}{beside}")
     began = time.monotonic()
-    assert fault(store).reason == edge.UNREADABLE
+    assert fault(store).reason == errors.UNREADABLE
     assert time.monotonic() - began < 1
 
 
@@ -253,7 +253,7 @@ def test_a_socket_is_no_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("s.db")
-        assert fault("s.db").reason == edge.UNREADABLE
+        assert fault("s.db").reason == errors.UNREADABLE
 
 
 def test_a_path_that_nobody_may_read_is_named(store, monkeypatch):
@@ -264,7 +264,7 @@ def test_a_path_that_nobody_may_read_is_named(store, monkeypatch):
 
     monkeypatch.setattr(os, "open", denied)  # root may read everything
     assert (fault(store).reason, str(fault(store))) == (
-        edge.UNREADABLE,
+        errors.UNREADABLE,
         "it cannot be read: permission denied",
     )
 

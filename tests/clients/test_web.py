@@ -12,10 +12,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from detector.clients.web import MAX_BYTES, Page, HttpClient, send_request, parse_origin
-from detector.clients.wire import Deadline, NetworkPolicy, is_forbidden_address
-from detector.formats import edge_error as edge
-from detector.formats.edge_error import ExternalError
+from detector.clients.connection import Deadline, NetworkPolicy, is_forbidden_address
+from detector.clients.http_client import MAX_BYTES, HttpClient, Page, parse_origin, send_request
+from detector.formats import errors
+from detector.formats.errors import ExternalError
 from tests.support.loopback import (
     AUTHORITY,
     bomb,
@@ -115,68 +115,72 @@ def test_a_unix_socket_is_read(tmp_path):
 
 def test_a_port_on_which_nothing_listens():
     error = failing(f"http://127.0.0.1:{closed_port()}/", 3)
-    assert error.reason == edge.REFUSED
+    assert error.reason == errors.REFUSED
 
 
 def test_a_name_that_nobody_knows():
-    assert failing("http://nowhere.invalid/", 4).reason in (edge.DNS, edge.TIMEOUT)
-    assert failing("http://a..b/").reason in (edge.DNS, edge.UNREADABLE)
+    assert failing("http://nowhere.invalid/", 4).reason in (errors.DNS, errors.TIMEOUT)
+    assert failing("http://a..b/").reason in (errors.DNS, errors.UNREADABLE)
 
 
 def test_a_connection_that_is_never_accepted():
     with never_accepting() as url:
         error = failing(url)
-    assert error.reason == edge.TIMEOUT
+    assert error.reason == errors.TIMEOUT
     assert "connecting to 127.0.0.1" in str(error)
 
 
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        pytest.param(hangs(), edge.TIMEOUT, id="nothing comes"),
-        pytest.param(hangs(b"HTTP/1.1 200 OK\r\ncontent-"), edge.TIMEOUT, id="half a header"),
-        pytest.param(hangs(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"), edge.TIMEOUT, id="half a body"),
-        pytest.param(drips(reply(200, b" " * 200), at_once=0), edge.TIMEOUT, id="headers drip"),
-        pytest.param(drips(reply(200, b" " * 200), at_once=80), edge.TIMEOUT, id="the body drips"),
-        pytest.param(resets(reply(200, b"{", length=99)), edge.RESET, id="a reset in the body"),
-        pytest.param(sends(reply(200, b"{", length=99)), edge.RESET, id="an end in the body"),
-        pytest.param(resets(b""), edge.RESET, id="a reset in the place of an answer"),
-        pytest.param(sends(b""), edge.RESET, id="an end in the place of an answer"),
-        pytest.param(sends(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), edge.UNREADABLE, id="another protocol"),
-        pytest.param(sends(b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000), edge.UNREADABLE, id="a huge header"),
+        pytest.param(hangs(), errors.TIMEOUT, id="nothing comes"),
+        pytest.param(hangs(b"HTTP/1.1 200 OK\r\ncontent-"), errors.TIMEOUT, id="half a header"),
         pytest.param(
-            says(b"x", headers={"content-encoding": "br"}), edge.ENCODING, id="an encoding not asked for"
+            hangs(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"), errors.TIMEOUT, id="half a body"
         ),
-        pytest.param(says(b"x", headers={"content-encoding": "gzip"}), edge.ENCODING, id="no gzip"),
+        pytest.param(drips(reply(200, b" " * 200), at_once=0), errors.TIMEOUT, id="headers drip"),
+        pytest.param(drips(reply(200, b" " * 200), at_once=80), errors.TIMEOUT, id="the body drips"),
+        pytest.param(resets(reply(200, b"{", length=99)), errors.RESET, id="a reset in the body"),
+        pytest.param(sends(reply(200, b"{", length=99)), errors.RESET, id="an end in the body"),
+        pytest.param(resets(b""), errors.RESET, id="a reset in the place of an answer"),
+        pytest.param(sends(b""), errors.RESET, id="an end in the place of an answer"),
+        pytest.param(sends(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), errors.UNREADABLE, id="another protocol"),
+        pytest.param(
+            sends(b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000), errors.UNREADABLE, id="a huge header"
+        ),
+        pytest.param(
+            says(b"x", headers={"content-encoding": "br"}), errors.ENCODING, id="an encoding not asked for"
+        ),
+        pytest.param(says(b"x", headers={"content-encoding": "gzip"}), errors.ENCODING, id="no gzip"),
         pytest.param(
             says(gzip.compress(b"a" * 99)[:-12], headers={"content-encoding": "gzip"}),
-            edge.ENCODING,
+            errors.ENCODING,
             id="cut gzip",
         ),
-        pytest.param(says(b"", 401), edge.CREDENTIALS, id="401"),
-        pytest.param(says(b"", 403), edge.DENIED, id="403"),
-        pytest.param(says(b"", 404), edge.MISSING, id="404"),
-        pytest.param(says(b"", 418), edge.HTTP_STATUS, id="418"),
-        pytest.param(says(b"", 302), edge.REDIRECTED, id="a redirect to nowhere"),
+        pytest.param(says(b"", 401), errors.CREDENTIALS, id="401"),
+        pytest.param(says(b"", 403), errors.DENIED, id="403"),
+        pytest.param(says(b"", 404), errors.MISSING, id="404"),
+        pytest.param(says(b"", 418), errors.HTTP_STATUS, id="418"),
+        pytest.param(says(b"", 302), errors.REDIRECTED, id="a redirect to nowhere"),
     ],
 )
 def test_what_cannot_be_read_fails_within_its_deadline_and_is_not_tried_again(behaviour, reason):
     with serving(behaviour) as server:
         error = failing(server.url)
     assert error.reason == reason
-    assert len(server.requests) == (1 if reason != edge.REDIRECTED else 4)
+    assert len(server.requests) == (1 if reason != errors.REDIRECTED else 4)
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "chunked"])
 def test_a_gigabyte_is_given_up_after_a_few(announced):
     with serving(floods(1024, announced)) as server:
-        assert failing(server.url, 5).reason == edge.TOO_LARGE
+        assert failing(server.url, 5).reason == errors.TOO_LARGE
     assert server.sent < 32 * 1024 * 1024
 
 
 def test_a_length_that_is_too_large_is_believed_before_anything_is_read():
     with serving(hangs(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999\r\n\r\n")) as server:
-        assert failing(server.url).reason == edge.TOO_LARGE
+        assert failing(server.url).reason == errors.TOO_LARGE
 
 
 def test_a_bomb_is_noticed_while_it_is_small():
@@ -184,7 +188,7 @@ def test_a_bomb_is_noticed_while_it_is_small():
     assert len(packed) < 500_000
     with serving(says(packed, headers={"content-encoding": "gzip"})) as server:
         tracemalloc.start()
-        assert failing(server.url, 5).reason == edge.TOO_LARGE
+        assert failing(server.url, 5).reason == errors.TOO_LARGE
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 6 * MAX_BYTES
@@ -210,14 +214,14 @@ def test_a_certificate_of_an_authority_of_ones_own_is_verified():
 def test_a_certificate_that_is_not_good_ends_it_before_anything_is_sent(certificate, ca_file, words):
     with serving(OK, certificate=certificate) as server:
         error = failing(server.url, ca_file=ca_file)
-    assert error.reason == edge.TLS
+    assert error.reason == errors.TLS
     assert words in str(error)
     assert not any(server.requests)
 
 
 def test_a_server_without_tls_fails_the_handshake():
     with serving(OK) as server:
-        assert failing(server.url.replace("http:", "https:")).reason in (edge.TLS, edge.RESET)
+        assert failing(server.url.replace("http:", "https:")).reason in (errors.TLS, errors.RESET)
 
 
 def test_a_file_of_authorities_that_is_none_is_told():
@@ -235,7 +239,7 @@ def test_500_and_then_200_is_a_clean_read():
 
 def test_500_for_ever_is_tried_three_times():
     with serving(says(b"", 500)) as server:
-        assert failing(server.url, 3).reason == edge.HTTP_STATUS
+        assert failing(server.url, 3).reason == errors.HTTP_STATUS
     assert len(server.requests) == 3
 
 
@@ -265,7 +269,7 @@ def test_it_waits_as_long_as_it_is_asked_to(status, asked, waits):
 def test_it_does_not_wait_beyond_its_deadline(asked):
     paused: list[float] = []
     with serving(says(b"", 429, {"retry-after": asked}), OK) as server:
-        assert failing(server.url, 3, pause=paused.append).reason == edge.THROTTLED
+        assert failing(server.url, 3, pause=paused.append).reason == errors.THROTTLED
     assert paused == []
     assert len(server.requests) == 1
 
@@ -273,7 +277,7 @@ def test_it_does_not_wait_beyond_its_deadline(asked):
 def test_a_refused_connection_is_tried_again():
     port = closed_port()
     tries: list[float] = []
-    assert failing(f"http://127.0.0.1:{port}/", 3, pause=tries.append).reason == edge.REFUSED
+    assert failing(f"http://127.0.0.1:{port}/", 3, pause=tries.append).reason == errors.REFUSED
     assert tries == [0.2, 0.8]
 
 
@@ -290,7 +294,7 @@ def test_a_redirect_on_the_same_origin_is_followed_with_its_credentials():
 def test_another_origin_is_asked_nothing_at_all():
     with serving(OK) as other, serving(redirects(other.url)) as server:
         error = failing(server.url, credentials={parse_origin(server.url): "Bearer sesame"})
-    assert error.reason == edge.REDIRECTED
+    assert error.reason == errors.REDIRECTED
     assert f"127.0.0.1:{other.address[1]}" in str(error)
     assert other.requests == []
 
@@ -312,7 +316,7 @@ def test_another_origin_is_asked_nothing_at_all():
 def test_a_redirect_away_from_the_origin_is_not_followed(target):
     with serving(redirects(target)) as server:
         error = failing(server.url)
-    assert error.reason == edge.REDIRECTED
+    assert error.reason == errors.REDIRECTED
     assert "secret" not in str(error)
     assert len(server.requests) == 1
 
@@ -351,7 +355,7 @@ def test_an_address_that_may_be_read(text):
     "host", ["169.254.169.254", "[::ffff:169.254.169.254]", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376"]
 )
 def test_the_metadata_address_is_refused_however_it_is_written(host):
-    assert failing(f"http://{host}/latest/meta-data/").reason in (edge.FORBIDDEN, edge.UNREADABLE)
+    assert failing(f"http://{host}/latest/meta-data/").reason in (errors.FORBIDDEN, errors.UNREADABLE)
 
 
 def test_the_address_counts_to_which_the_socket_is_connected():
@@ -364,7 +368,7 @@ def test_the_address_counts_to_which_the_socket_is_connected():
 
     with serving(OK) as server:
         error = failing(server.url, refuses=refuses)
-    assert error.reason == edge.FORBIDDEN
+    assert error.reason == errors.FORBIDDEN
     assert asked == ["127.0.0.1", "127.0.0.1"]
     assert not any(server.requests)
 
@@ -383,13 +387,13 @@ def test_nothing_but_get_leaves(method):
 
     with serving(OK) as server, pytest.raises(ExternalError) as caught:
         send_request(NetworkPolicy(Deadline(1)), httpx.Request(method, server.url))
-    assert caught.value.reason == edge.FORBIDDEN
+    assert caught.value.reason == errors.FORBIDDEN
     assert server.requests == []
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/", "http://", "http://[", "x"])
 def test_an_address_of_another_kind_is_not_read(url):
-    assert failing(url).reason in (edge.UNREADABLE, edge.DNS)
+    assert failing(url).reason in (errors.UNREADABLE, errors.DNS)
 
 
 # --- proxies ------------------------------------------------------------------------------------------
@@ -431,13 +435,13 @@ def test_plain_text_never_passes_through_a_proxy():
 )
 def test_a_proxy_that_cannot_be_used_is_told(proxy):
     error = failing("https://127.0.0.1:1/", 3, proxies={"https_proxy": proxy})
-    assert error.reason in (edge.PROXY, edge.REFUSED, edge.DNS)
+    assert error.reason in (errors.PROXY, errors.REFUSED, errors.DNS)
 
 
 def test_a_proxy_that_says_no_is_told():
     with serving(says(b"", 407)) as proxy:
         error = failing("https://127.0.0.1:1/", proxies={"https_proxy": proxy.url})
-    assert error.reason == edge.PROXY
+    assert error.reason == errors.PROXY
     assert "407" in str(error)
 
 

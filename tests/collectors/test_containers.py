@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.formats import edge_error as edge
+from detector.formats import errors
 from tests.support.loopback import AUTHORITY, closed_port, says, serving
 from tests.support.program import answer
 
@@ -90,10 +90,10 @@ def test_an_empty_list_was_read_and_says_that_there_is_nothing():
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        pytest.param(says({"message": "page not found"}, 404), edge.MISSING, id="a path that is not there"),
-        pytest.param(says({"message": "no"}, 403), edge.DENIED, id="a proxy that says no"),
-        pytest.param(says({"message": "no"}), edge.UNREADABLE, id="an object"),
-        pytest.param(says(["x"]), edge.UNREADABLE, id="a list of texts"),
+        pytest.param(says({"message": "page not found"}, 404), errors.MISSING, id="a path that is not there"),
+        pytest.param(says({"message": "no"}, 403), errors.DENIED, id="a proxy that says no"),
+        pytest.param(says({"message": "no"}), errors.UNREADABLE, id="an object"),
+        pytest.param(says(["x"]), errors.UNREADABLE, id="a list of texts"),
     ],
 )
 def test_what_is_no_list_of_containers_is_a_failed_source(behaviour, reason):
@@ -104,5 +104,5 @@ def test_what_is_no_list_of_containers_is_a_failed_source(behaviour, reason):
 
 
 def test_a_socket_that_is_not_there_and_one_that_nobody_serves(tmp_path):
-    assert entry(f"unix://{tmp_path}/none.sock")["reason"] == edge.UNREADABLE
-    assert entry(f"tcp://127.0.0.1:{closed_port()}")["reason"] == edge.REFUSED
+    assert entry(f"unix://{tmp_path}/none.sock")["reason"] == errors.UNREADABLE
+    assert entry(f"tcp://127.0.0.1:{closed_port()}")["reason"] == errors.REFUSED

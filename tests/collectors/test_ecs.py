@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.formats import edge_error as edge
+from detector.formats import errors
 from tests.support.aws_server import (
     ACCOUNT,
     CLUSTER,
@@ -133,11 +133,11 @@ def test_throttling_once_is_a_clean_read(aws):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (AwsError("ThrottlingException"), edge.THROTTLED),
-        (AwsError("ExpiredTokenException"), edge.EXPIRED),
-        (AwsError("AccessDeniedException"), edge.DENIED),
-        (AwsError("ClusterNotFoundException"), edge.MISSING),
-        (AwsError("ServerException", 500), edge.HTTP_STATUS),
+        (AwsError("ThrottlingException"), errors.THROTTLED),
+        (AwsError("ExpiredTokenException"), errors.EXPIRED),
+        (AwsError("AccessDeniedException"), errors.DENIED),
+        (AwsError("ClusterNotFoundException"), errors.MISSING),
+        (AwsError("ServerException", 500), errors.HTTP_STATUS),
     ],
     ids=lambda given: getattr(given, "code", ""),
 )
@@ -158,8 +158,8 @@ def test_every_permission_that_is_missing_is_named_at_once(aws):
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"AEGIS_PT_AWS_PROFILE": "absent"}, edge.PROFILE_MISSING),
-        ({"AEGIS_PT_AWS_PROFILE": ""}, edge.CREDENTIALS),
+        ({"AEGIS_PT_AWS_PROFILE": "absent"}, errors.PROFILE_MISSING),
+        ({"AEGIS_PT_AWS_PROFILE": ""}, errors.CREDENTIALS),
     ],
     ids=["no such profile", "none named"],
 )
@@ -188,5 +188,5 @@ def test_a_page_in_the_place_of_aws_is_no_empty_cluster(machine):
     ) as server:
         machine(server.url)
         document = collected()
-    assert document["sources"]["ecs"]["reason"] == edge.UNREADABLE
+    assert document["sources"]["ecs"]["reason"] == errors.UNREADABLE
     assert "ecs" not in document

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from detector.formats import edge_error as edge
+from detector.formats import errors
 from tests.support.loopback import (
     AUTHORITY,
     bomb,
@@ -78,53 +78,57 @@ def collected(url, broker_file, **more):
 
 DEEP = b"[" * 10_000 + b"]" * 10_000
 FAULTS = [
-    pytest.param([hangs()], edge.TIMEOUT, id="nothing comes"),
-    pytest.param([hangs(b"HTTP/1.1 200 OK\r\n")], edge.TIMEOUT, id="the headers hang"),
-    pytest.param([drips(reply(200, b" " * 99), every=0.2)], edge.TIMEOUT, id="a byte every 0.2 s"),
-    pytest.param([resets(reply(200, b'{"a"', length=99))], edge.RESET, id="a reset in the body"),
-    pytest.param([floods(1024, announced=True)], edge.TOO_LARGE, id="a body of 1 GB"),
-    pytest.param([floods(1024, announced=False)], edge.TOO_LARGE, id="1 GB in chunks"),
-    pytest.param([says(bomb(64), headers={"content-encoding": "gzip"})], edge.TOO_LARGE, id="a gzip bomb"),
-    pytest.param([says(LOGIN, headers=HTML)], edge.HTML, id="a login page"),
-    pytest.param([says(LOGIN)], edge.HTML, id="a login page that calls itself JSON"),
-    pytest.param([says(b"")], edge.EMPTY, id="an empty body"),
-    pytest.param([says(b" \r\n")], edge.EMPTY, id="a body of spaces"),
-    pytest.param([says(json.dumps(STATUS).encode()[:-1])], edge.NOT_JSON, id="truncated JSON"),
-    pytest.param([says(b"[]")], edge.UNREADABLE, id="a list"),
-    pytest.param([says(b"null")], edge.UNREADABLE, id="null"),
-    pytest.param([says(b'"ok"')], edge.UNREADABLE, id="text"),
-    pytest.param([says({})], edge.NO_FACTS, id="an object of nothing"),
-    pytest.param([says({"error": "upstream", "detail": "x"})], edge.NO_FACTS, id="an error that says 200"),
-    pytest.param([says(b'{"pending_orders": NaN}')], edge.NOT_JSON, id="NaN"),
-    pytest.param([says(b'{"pending_orders": 1e400}')], edge.NOT_JSON, id="a number beyond all"),
-    pytest.param([says(b'{"pending_orders": 1, "pending_orders": 2}')], edge.NOT_JSON, id="a key twice"),
-    pytest.param([says(DEEP)], edge.NOT_JSON, id="10,000 deep"),
-    pytest.param([says('{"mode": "ä"}'.encode("latin-1"))], edge.NOT_JSON, id="latin-1"),
-    pytest.param([says('{"mode": "a"}'.encode("utf-16"))], edge.NOT_JSON, id="UTF-16"),
-    pytest.param([says(STATUS, headers=OLD)], edge.STALE, id="kept too long by a cache"),
-    pytest.param([says({**STATUS, "as_of": "2026-06-02T14:54:59Z"})], edge.STALE, id="made too long ago"),
-    pytest.param([says({**STATUS, "ts": NOW.timestamp() - 2400})], edge.STALE, id="rendered 40 min ago"),
-    pytest.param([says(STATUS, 401)], edge.CREDENTIALS, id="401"),
-    pytest.param([says(STATUS, 403)], edge.DENIED, id="403"),
-    pytest.param([says(STATUS, 404)], edge.MISSING, id="404"),
-    pytest.param([says(STATUS, 418)], edge.HTTP_STATUS, id="418"),
-    pytest.param([says(LOGIN, 503, HTML)], edge.HTTP_STATUS, id="503 with a page"),
-    pytest.param([says({"error": "no upstream"}, 503)], edge.HTTP_STATUS, id="503 of a proxy, in JSON"),
-    pytest.param([says(STATUS, 500)], edge.HTTP_STATUS, id="500 for ever"),
-    pytest.param([says(b"", 429, {"retry-after": "3600"})], edge.THROTTLED, id="429 for an hour"),
+    pytest.param([hangs()], errors.TIMEOUT, id="nothing comes"),
+    pytest.param([hangs(b"HTTP/1.1 200 OK\r\n")], errors.TIMEOUT, id="the headers hang"),
+    pytest.param([drips(reply(200, b" " * 99), every=0.2)], errors.TIMEOUT, id="a byte every 0.2 s"),
+    pytest.param([resets(reply(200, b'{"a"', length=99))], errors.RESET, id="a reset in the body"),
+    pytest.param([floods(1024, announced=True)], errors.TOO_LARGE, id="a body of 1 GB"),
+    pytest.param([floods(1024, announced=False)], errors.TOO_LARGE, id="1 GB in chunks"),
+    pytest.param([says(bomb(64), headers={"content-encoding": "gzip"})], errors.TOO_LARGE, id="a gzip bomb"),
+    pytest.param([says(LOGIN, headers=HTML)], errors.HTML, id="a login page"),
+    pytest.param([says(LOGIN)], errors.HTML, id="a login page that calls itself JSON"),
+    pytest.param([says(b"")], errors.EMPTY, id="an empty body"),
+    pytest.param([says(b" \r\n")], errors.EMPTY, id="a body of spaces"),
+    pytest.param([says(json.dumps(STATUS).encode()[:-1])], errors.NOT_JSON, id="truncated JSON"),
+    pytest.param([says(b"[]")], errors.UNREADABLE, id="a list"),
+    pytest.param([says(b"null")], errors.UNREADABLE, id="null"),
+    pytest.param([says(b'"ok"')], errors.UNREADABLE, id="text"),
+    pytest.param([says({})], errors.NO_FACTS, id="an object of nothing"),
+    pytest.param([says({"error": "upstream", "detail": "x"})], errors.NO_FACTS, id="an error that says 200"),
+    pytest.param([says(b'{"pending_orders": NaN}')], errors.NOT_JSON, id="NaN"),
+    pytest.param([says(b'{"pending_orders": 1e400}')], errors.NOT_JSON, id="a number beyond all"),
+    pytest.param([says(b'{"pending_orders": 1, "pending_orders": 2}')], errors.NOT_JSON, id="a key twice"),
+    pytest.param([says(DEEP)], errors.NOT_JSON, id="10,000 deep"),
+    pytest.param([says('{"mode": "ä"}'.encode("latin-1"))], errors.NOT_JSON, id="latin-1"),
+    pytest.param([says('{"mode": "a"}'.encode("utf-16"))], errors.NOT_JSON, id="UTF-16"),
+    pytest.param([says(STATUS, headers=OLD)], errors.STALE, id="kept too long by a cache"),
+    pytest.param([says({**STATUS, "as_of": "2026-06-02T14:54:59Z"})], errors.STALE, id="made too long ago"),
+    pytest.param([says({**STATUS, "ts": NOW.timestamp() - 2400})], errors.STALE, id="rendered 40 min ago"),
+    pytest.param([says(STATUS, 401)], errors.CREDENTIALS, id="401"),
+    pytest.param([says(STATUS, 403)], errors.DENIED, id="403"),
+    pytest.param([says(STATUS, 404)], errors.MISSING, id="404"),
+    pytest.param([says(STATUS, 418)], errors.HTTP_STATUS, id="418"),
+    pytest.param([says(LOGIN, 503, HTML)], errors.HTTP_STATUS, id="503 with a page"),
+    pytest.param([says({"error": "no upstream"}, 503)], errors.HTTP_STATUS, id="503 of a proxy, in JSON"),
+    pytest.param([says(STATUS, 500)], errors.HTTP_STATUS, id="500 for ever"),
+    pytest.param([says(b"", 429, {"retry-after": "3600"})], errors.THROTTLED, id="429 for an hour"),
     pytest.param(
         [says(b"", 429, {"retry-after": "Wed, 03 Jun 2026 15:00:00 GMT"})],
-        edge.THROTTLED,
+        errors.THROTTLED,
         id="429 until tomorrow",
     ),
-    pytest.param([redirects("http://169.254.169.254/latest/")], edge.REDIRECTED, id="a redirect to metadata"),
-    pytest.param([redirects("http://elsewhere.example/")], edge.REDIRECTED, id="a redirect to another host"),
-    pytest.param([redirects("/")], edge.REDIRECTED, id="a redirect in a circle"),
-    pytest.param([sends(b"220 mail.example ESMTP\r\n\r\n")], edge.UNREADABLE, id="another protocol"),
     pytest.param(
-        "http://169.254.169.254/latest/meta-data/", edge.FORBIDDEN, id="the metadata address itself"
+        [redirects("http://169.254.169.254/latest/")], errors.REDIRECTED, id="a redirect to metadata"
     ),
-    pytest.param("http://2852039166/", edge.FORBIDDEN, id="the metadata address as a number"),
+    pytest.param(
+        [redirects("http://elsewhere.example/")], errors.REDIRECTED, id="a redirect to another host"
+    ),
+    pytest.param([redirects("/")], errors.REDIRECTED, id="a redirect in a circle"),
+    pytest.param([sends(b"220 mail.example ESMTP\r\n\r\n")], errors.UNREADABLE, id="another protocol"),
+    pytest.param(
+        "http://169.254.169.254/latest/meta-data/", errors.FORBIDDEN, id="the metadata address itself"
+    ),
+    pytest.param("http://2852039166/", errors.FORBIDDEN, id="the metadata address as a number"),
 ]
 CLEAN = [
     pytest.param([says(STATUS)], id="healthy"),
@@ -166,20 +170,20 @@ def test_a_bad_certificate_costs_nothing_but_its_source(certificate, words, brok
     with place([says(STATUS)], certificate) as url:
         document, _, judged = collected(url, broker_file, AEGIS_PT_CA_FILE=str(AUTHORITY))
     entry = document["sources"]["status_v3"]
-    assert (entry["reason"], words in entry["detail"]) == (edge.TLS, True)
+    assert (entry["reason"], words in entry["detail"]) == (errors.TLS, True)
     others_are_intact(document, judged)
 
 
 def test_a_port_on_which_nothing_listens_costs_nothing_but_its_source(broker_file):
     document, elapsed, judged = collected(f"http://127.0.0.1:{closed_port()}", broker_file)
-    assert document["sources"]["status_v3"]["reason"] == edge.REFUSED
+    assert document["sources"]["status_v3"]["reason"] == errors.REFUSED
     assert elapsed < LIMIT + 0.8
     others_are_intact(document, judged)
 
 
 def test_a_name_that_nobody_knows_costs_nothing_but_its_source(broker_file):
     document, elapsed, judged = collected("http://nowhere.invalid/", broker_file)
-    assert document["sources"]["status_v3"]["reason"] in (edge.DNS, edge.TIMEOUT)
+    assert document["sources"]["status_v3"]["reason"] in (errors.DNS, errors.TIMEOUT)
     assert elapsed < LIMIT + 0.8
     others_are_intact(document, judged)
 
@@ -187,7 +191,7 @@ def test_a_name_that_nobody_knows_costs_nothing_but_its_source(broker_file):
 def test_a_connection_that_is_never_accepted_costs_nothing_but_its_source(broker_file):
     with never_accepting() as url:
         document, elapsed, judged = collected(url, broker_file)
-    assert document["sources"]["status_v3"]["reason"] == edge.TIMEOUT
+    assert document["sources"]["status_v3"]["reason"] == errors.TIMEOUT
     assert elapsed < LIMIT + 0.8
     others_are_intact(document, judged)
 

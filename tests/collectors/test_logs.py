@@ -7,7 +7,7 @@ import json
 import pytest
 
 from detector.collectors import logs
-from detector.formats import edge_error as edge
+from detector.formats import errors
 from tests.support.aws_server import AT, CLUSTER, GROUP, REGION, AwsError, aws_on_loopback, task
 from tests.support.program import answer
 
@@ -191,10 +191,10 @@ def test_what_was_read_counts_when_the_time_is_over(aws):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (AwsError("AccessDeniedException"), edge.DENIED),
-        (AwsError("ExpiredTokenException"), edge.EXPIRED),
-        (AwsError("ResourceNotFoundException"), edge.MISSING),
-        (AwsError("ThrottlingException"), edge.THROTTLED),
+        (AwsError("AccessDeniedException"), errors.DENIED),
+        (AwsError("ExpiredTokenException"), errors.EXPIRED),
+        (AwsError("ResourceNotFoundException"), errors.MISSING),
+        (AwsError("ThrottlingException"), errors.THROTTLED),
     ],
     ids=lambda given: getattr(given, "code", ""),
 )

@@ -9,12 +9,16 @@ import time
 
 import pytest
 
-from detector.collectors._clients import SourceEnvironment
-from detector.collectors._parallel import collect_in_parallel
-from detector.collectors._source import Answer, ConfiguredSource
-from detector.collectors._walk import list_collectors, list_configured_sources, list_unused_source_options
+from detector.collectors.collector import Answer, ConfiguredSource
+from detector.collectors.source_context import SourceEnvironment
+from detector.collectors.source_plugins import (
+    list_collectors,
+    list_configured_sources,
+    list_unused_source_options,
+)
+from detector.collectors.source_threads import collect_in_parallel
 from detector.domain.snapshot import SECTIONS
-from detector.formats.edge_error import REASONS, ExternalError
+from detector.formats.errors import REASONS, ExternalError
 from detector.settings import STATUS_URL
 from tests.support.snapshots import NOW, ROOT, settings_of
 
@@ -163,7 +167,9 @@ def test_every_setting_that_switches_a_source_on_does_so():
         "stores",
     }
     for name, text in on.items():
-        assert {one.setting.name for one in list_configured_sources(settings_of({name: text}))} == {f"AEGIS_PT_{name}"}
+        assert {one.setting.name for one in list_configured_sources(settings_of({name: text}))} == {
+            f"AEGIS_PT_{name}"
+        }
 
 
 def test_every_reason_comes_with_advice_in_a_sentence():

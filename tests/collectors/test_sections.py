@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from detector.formats import edge_error as edge
+from detector.formats import errors
 from tests.support.loopback import says, serving
 from tests.support.program import answer
 from tests.support.snapshots import NOW
@@ -70,14 +70,14 @@ def test_several_sections_from_several_places(put):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        pytest.param(b"", edge.EMPTY, id="an empty file"),
-        pytest.param(b"{", edge.NOT_JSON, id="half a file"),
-        pytest.param(b"[]", edge.UNREADABLE, id="a list"),
-        pytest.param(b"<html>", edge.HTML, id="a page"),
-        pytest.param(b" " * (8 * 1024 * 1024 + 1), edge.TOO_LARGE, id="over 8 MiB"),
+        pytest.param(b"", errors.EMPTY, id="an empty file"),
+        pytest.param(b"{", errors.NOT_JSON, id="half a file"),
+        pytest.param(b"[]", errors.UNREADABLE, id="a list"),
+        pytest.param(b"<html>", errors.HTML, id="a page"),
+        pytest.param(b" " * (8 * 1024 * 1024 + 1), errors.TOO_LARGE, id="over 8 MiB"),
         pytest.param(b'{"a":' * 63 + b"1" + b"}" * 63, None, id="as deep as it may be"),
         pytest.param(
-            b'{"a":' * 64 + b"1" + b"}" * 64, edge.NOT_JSON, id="deeper than a snapshot may be with it"
+            b'{"a":' * 64 + b"1" + b"}" * 64, errors.NOT_JSON, id="deeper than a snapshot may be with it"
         ),
     ],
 )
@@ -88,15 +88,15 @@ def test_a_file_that_is_no_section_is_a_failed_source(content, reason, put):
 
 
 def test_a_file_that_cannot_be_opened(tmp_path):
-    assert entry(f"broker={tmp_path}/none.json")["reason"] == edge.MISSING
-    assert entry(f"broker={tmp_path}")["reason"] == edge.UNREADABLE
-    assert entry("broker=/dev/zero")["reason"] == edge.UNREADABLE
+    assert entry(f"broker={tmp_path}/none.json")["reason"] == errors.MISSING
+    assert entry(f"broker={tmp_path}")["reason"] == errors.UNREADABLE
+    assert entry("broker=/dev/zero")["reason"] == errors.UNREADABLE
 
 
 def test_a_named_pipe_that_nobody_writes_into_makes_nobody_wait(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     found = entry(f"broker={tmp_path}/pipe")
-    assert (found["reason"], found["elapsed_ms"] < 500) == (edge.UNREADABLE, True)
+    assert (found["reason"], found["elapsed_ms"] < 500) == (errors.UNREADABLE, True)
 
 
 def test_a_url_is_a_section_as_old_as_the_file_server_says():
@@ -159,12 +159,12 @@ def test_a_section_is_taken_out_of_a_snapshot_that_the_box_collected(put, tmp_pa
 
 def test_what_failed_on_the_box_failed_here(put, tmp_path):
     found = entry(f"power={box_file(put, tmp_path)}", "power")
-    assert (found["state"], found["reason"]) == ("failed", edge.MISSING)
+    assert (found["state"], found["reason"]) == ("failed", errors.MISSING)
     assert found["detail"] == "where it is read, there is no such file"
 
 
 def test_what_the_box_does_not_read_is_missing(put, tmp_path):
-    assert entry(f"gateway={box_file(put, tmp_path)}", "gateway")["reason"] == edge.MISSING
+    assert entry(f"gateway={box_file(put, tmp_path)}", "gateway")["reason"] == errors.MISSING
 
 
 def test_a_box_that_stopped_collecting_is_stale(put, tmp_path):
@@ -175,7 +175,7 @@ def test_a_box_that_stopped_collecting_is_stale(put, tmp_path):
 @pytest.mark.parametrize("taken_at", ["soon", 7, None, "2026-06-02T15:00:00"])
 def test_a_snapshot_of_an_unknown_time_is_not_read(taken_at, put):
     snapshot = {"taken_at": taken_at, "sources": {}, "broker": BROKER}
-    assert entry(f"broker={put(snapshot)}")["reason"] == edge.UNREADABLE
+    assert entry(f"broker={put(snapshot)}")["reason"] == errors.UNREADABLE
 
 
 @pytest.mark.parametrize("sources", [[], {"broker": 1}, {"broker": {"state": 7}}, None])

@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from detector.collectors._store import MAX_ROWS, NEWEST_ROWS
-from detector.collectors._walk import list_unused_source_options
-from detector.formats import edge_error as edge
+from detector.collectors._store_tables import MAX_ROWS, NEWEST_ROWS
+from detector.collectors.source_plugins import list_unused_source_options
+from detector.formats import errors
 from detector.settings import STORES_DB
 from tests.support.program import answer
 from tests.support.snapshots import settings_of
@@ -186,7 +186,7 @@ def test_what_is_open_is_so_by_its_flag(is_open, read, store):
     ("count", "reason"),
     [
         pytest.param(MAX_ROWS + NEWEST_ROWS, None, id="as many as are read"),
-        pytest.param(MAX_ROWS + NEWEST_ROWS + 1, edge.TOO_LARGE, id="one more"),
+        pytest.param(MAX_ROWS + NEWEST_ROWS + 1, errors.TOO_LARGE, id="one more"),
     ],
 )
 def test_more_open_rows_than_are_read_is_a_failure_and_no_excerpt(count, reason, store):
@@ -196,7 +196,7 @@ def test_more_open_rows_than_are_read_is_a_failure_and_no_excerpt(count, reason,
 
 def test_more_text_than_a_snapshot_can_hold_is_a_failure(store):
     assert entry(store(trades=[(i, "x" * 900_000, "OPEN", None, None) for i in range(6)]))["reason"] == (
-        edge.TOO_LARGE
+        errors.TOO_LARGE
     )
 
 
@@ -249,7 +249,7 @@ def test_of_a_long_table_without_an_order_all_that_may_be_open_is_read_and_the_r
         ),
     )
     about = document["sources"]["stores"]
-    assert about.get("reason") == (None if read else edge.TOO_LARGE)
+    assert about.get("reason") == (None if read else errors.TOO_LARGE)
     assert len(document.get("stores", {}).get("position_state", ())) == (read or 0)
     assert ("its rows that are closed" in (about.get("detail") or "")) is noted
 
@@ -279,7 +279,7 @@ def test_of_a_long_table_without_an_order_all_that_may_be_open_is_read_and_the_r
 )
 def test_another_schema_is_named_with_what_is_there(text, detail, store, profile):
     found = entry(store(trades=[(1, "SPY", "OPEN", None, None)]), profile(text))
-    assert (found["state"], found["reason"], found["detail"]) == ("failed", edge.SCHEMA, detail)
+    assert (found["state"], found["reason"], found["detail"]) == ("failed", errors.SCHEMA, detail)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_another_schema_is_named_with_what_is_there(text, detail, store, profile
 def test_another_schema_of_how_trades_ended_is_named_too(joined, detail, store, profile):
     text = f'[store_tables.trades]\njoined = {{ {joined} }}\n[stores.trades]\ntrade_id = "id"\n'
     found = entry(store(trades=[(1, "SPY", "OPEN", None, None)]), profile(text))
-    assert (found["reason"], found["detail"].startswith(detail)) == (edge.SCHEMA, True), found
+    assert (found["reason"], found["detail"].startswith(detail)) == (errors.SCHEMA, True), found
 
 
 def test_a_name_that_is_no_word_is_still_a_name_and_no_statement(store, profile):
@@ -334,7 +334,7 @@ def test_a_profile_that_cannot_be_used_is_refused(tables, message, store, profil
 
 def test_a_store_that_is_not_there_is_a_failed_source_and_none_is_made(tmp_path):
     found = entry(tmp_path / "none.db")
-    assert (found["state"], found["reason"], list(tmp_path.iterdir())) == ("failed", edge.MISSING, [])
+    assert (found["state"], found["reason"], list(tmp_path.iterdir())) == ("failed", errors.MISSING, [])
 
 
 def test_a_store_that_its_writer_keeps_locked_fails_and_the_rest_is_collected(tmp_path):
@@ -343,7 +343,7 @@ def test_a_store_that_its_writer_keeps_locked_fails_and_the_rest_is_collected(tm
     path = tmp_path / "store.db"
     with writing(path, HOLDS, "delete"):
         document = collected(path, AEGIS_PT_SECTIONS=f"broker={broker}")
-    assert document["sources"]["stores"]["reason"] == edge.LOCKED
+    assert document["sources"]["stores"]["reason"] == errors.LOCKED
     assert document["sources"]["broker"]["state"] == "ok"
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from detector.app import collect as _live
+from detector.app import collection as _live
 from detector.app.context import AppContext
 from detector.cli import run
 from detector.commands import collect
@@ -159,7 +159,9 @@ def test_on_a_terminal_each_source_is_a_line_as_it_answers(words):
 def test_where_nothing_is_to_be_said_nothing_is(words):
     said = Terminal()
     with serving(says(STATUS)) as server:
-        door = AppContext({"AEGIS_PT_STATUS_URL": server.url}, lambda: NOW, io.BytesIO(b"{}"), io.BytesIO(), said)
+        door = AppContext(
+            {"AEGIS_PT_STATUS_URL": server.url}, lambda: NOW, io.BytesIO(b"{}"), io.BytesIO(), said
+        )
         assert run(door, words) == 0
     assert said.getvalue() == ""
 

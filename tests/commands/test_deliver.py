@@ -12,9 +12,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from detector.app.context import InputError
-from detector.app.delivery import load_channels, deliver, get_min_severities
+from detector.app.delivery import deliver, get_min_severities, load_channels
 from detector.commands.schema import SCHEMAS
-from detector.formats.edge_error import LOGIN
+from detector.formats.errors import LOGIN
 from detector.render.document import build_artifact_document
 from tests.support.deliveries import QUICK, THREE_ORDERS, TWO_ORDERS, Job, door_of
 from tests.support.loopback import says
@@ -219,7 +219,9 @@ def test_a_dry_run_shows_what_would_be_sent_exactly_and_changes_nothing():
         environ = {**QUICK, "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook}
         door = door_of(environ)
         settings = door.load_settings()
-        report = evaluated(healthy_at(AT[0], TWO_ORDERS), channels=get_min_severities(load_channels(door, settings)))
+        report = evaluated(
+            healthy_at(AT[0], TWO_ORDERS), channels=get_min_severities(load_channels(door, settings))
+        )
         dry = deliver(door, settings, report, dry_run=True)
         assert (dry.report, dry.undelivered, slack.served.requests) == (report, False, [])
         wet = deliver(door, settings, report)

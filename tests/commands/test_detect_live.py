@@ -155,7 +155,7 @@ HEAVY = (
     "jsonschema",
     "ssl",
     "certifi",
-    "detector.clients.wire",
+    "detector.clients.connection",
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from detector.clients import github as client
+from detector.clients import github_api as client
 from detector.commands.dispatch import EVENT_TYPE
 from tests.support.github_runs import FakeGitHub, github_on_loopback, rate_limited
 from tests.support.loopback import closed_port, hangs, resets, says, serving

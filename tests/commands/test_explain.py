@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.app import runbook as _runbook
+from detector.app import runbook_file as _runbook
 from detector.engine.catalog import load_rules
 from detector.logs.codes import CODES
 from tests.support.command_output import epilog_example, told

@@ -278,7 +278,9 @@ def test_what_a_run_says_of_its_end_is_shown_on_one_line_without_escapes():
 def test_no_line_is_a_command_to_a_workflows_runner_wherever_it_is_wrapped():
     span = (at("2026-06-01T14:00Z"), at("2026-06-01T15:00Z"))
     for length in range(1, 90):
-        scope = Scope(timedelta(minutes=8), span[1], unread=(UnreadSpan(*span, f"{'x' * length} ::error::x"),))
+        scope = Scope(
+            timedelta(minutes=8), span[1], unread=(UnreadSpan(*span, f"{'x' * length} ::error::x"),)
+        )
         lines = list(render_gap_report(judge((), (), span, scope), ("UTC",)))
         assert not any(line.startswith("::") for line in lines), length
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from detector.render.settings import MASK, render_env_example, build_settings_document, format_setting
+from detector.render.settings import MASK, build_settings_document, format_setting, render_env_example
 from detector.settings import DECLARED, ENV_FILE, Setting, Settings, parse_env_file, resolve_settings
 from tests.support.command_output import epilog_example, told
 

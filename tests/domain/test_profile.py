@@ -11,7 +11,7 @@ import pytest
 
 from detector.domain.facts import ROWS, STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE, MISSING, ProfileError, build_extractor, parse_profile
-from detector.profiles import load_builtin_profile, list_builtin_profiles
+from detector.profiles import list_builtin_profiles, load_builtin_profile
 
 PAYLOAD: dict[str, Any] = {
     "a": 1,
@@ -154,7 +154,9 @@ def test_aegis_knows_every_fact_under_its_own_name():
     made = parse_profile(document)
     assert made.name == "aegis"
     assert made.paths == {name: name for name in (*STATUS_FACTS, HEARTBEAT_AGE)}
-    assert {name for name, spec in STATUS_FACTS.items() if spec["kind"] == ROWS} >= set(made.column_extractors)
+    assert {name for name, spec in STATUS_FACTS.items() if spec["kind"] == ROWS} >= set(
+        made.column_extractors
+    )
 
 
 @pytest.mark.parametrize("name", list_builtin_profiles())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.domain.signature import encode_part, build_signature
+from detector.domain.signature import build_signature, encode_part
 
 
 @pytest.mark.parametrize(

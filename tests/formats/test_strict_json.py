@@ -13,13 +13,13 @@ from detector.formats.strict_json import (
     MAX_BYTES,
     MAX_DEPTH,
     DocumentError,
-    format_canonical,
-    replace_surrogates,
-    redact_excerpt,
     describe_kind,
-    to_one_line,
-    parse_document,
+    format_canonical,
     format_document,
+    parse_document,
+    redact_excerpt,
+    replace_surrogates,
+    to_one_line,
 )
 
 SECRETS = ("hunter2", "s3cr3tpass", "AKIAIOSFODNN7EXAMPLE", "123456789012", "DU1234567", "ann@example.com")

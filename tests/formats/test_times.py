@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from detector.formats.times import (
     NEVER,
     TimeError,
-    parse_epoch,
-    parse_rfc3339,
     compute_seconds,
     format_duration,
     format_time,
     normalize_number,
+    parse_epoch,
+    parse_rfc3339,
 )
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from detector import ledger
 from detector.domain.condition import MessageRef
-from detector.domain.memory import FIRST_RUN, build_next_memory
 from detector.domain.rule import Severity
+from detector.domain.run_memory import FIRST_RUN, build_next_memory
 from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import evaluate
 from detector.render.document import build_artifact_document

@@ -9,9 +9,9 @@ import pytest
 
 from detector import ledger
 from detector.domain.condition import STDOUT
-from detector.domain.memory import FIRST_RUN
 from detector.domain.report import Report
 from detector.domain.rule import Severity
+from detector.domain.run_memory import FIRST_RUN
 from tests.support.snapshots import evaluated, healthy_at, remembered
 
 LEVELS = {"-": 0, "w": 2, "c": 3}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from detector.domain.memory import FIRST_RUN
 from detector.domain.rule import OCCURRENCE
+from detector.domain.run_memory import FIRST_RUN
 from detector.logs.events import MAX_NEWS_AGE
 from tests.support.log_lines import (
     BACK,

@@ -101,7 +101,9 @@ def test_every_pattern_ends_on_hostile_lines(pattern):
 def test_a_line_of_a_megabyte_ends(piece):
     line = (piece * 1_000_000)[:1_000_000]
     assert (
-        list(scan_lines(_lines([line, f"CRITICAL {line}", f"Error 1100, reqId -1: {line}"]), introduced=False))
+        list(
+            scan_lines(_lines([line, f"CRITICAL {line}", f"Error 1100, reqId -1: {line}"]), introduced=False)
+        )
         is not None
     )
 
@@ -133,7 +135,9 @@ def _lines(texts):
 def test_the_cost_grows_with_the_number_of_lines(line):
     """Four times the lines take four times the steps, give or take a tenth."""
     few, many = ([line.format(number) for number in range(count)] for count in (250, 1000))
-    cost = [steps(lambda texts=texts: list(scan_lines(_lines(texts), introduced=False))) for texts in (few, many)]
+    cost = [
+        steps(lambda texts=texts: list(scan_lines(_lines(texts), introduced=False))) for texts in (few, many)
+    ]
     assert cost[1] / cost[0] < 4.4
 
 

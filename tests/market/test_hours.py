@@ -22,8 +22,8 @@ from detector.market.hours import (
     Market,
     MarketUnknown,
     Session,
-    get_market_at,
     count_open_seconds,
+    get_market_at,
     get_session_on,
 )
 
@@ -266,7 +266,9 @@ def test_the_table_is_of_days_in_new_york() -> None:
 
 
 def test_a_next_open_outside_the_table_is_not_known() -> None:
-    assert get_market_at(new_york("2036-12-31 16:00")) == Market(is_open=False, past_grace=False, opens_in=None)
+    assert get_market_at(new_york("2036-12-31 16:00")) == Market(
+        is_open=False, past_grace=False, opens_in=None
+    )
 
 
 @pytest.mark.parametrize("day", [date(2009, 12, 31), date(2037, 1, 1)])
@@ -319,7 +321,9 @@ def test_the_zone_of_new_york_is_all_that_the_market_needs(tmp_path: Path) -> No
     assert answer_with_zones_from(str(tmp_path), "market_at(noon).is_open") == "True"
 
 
-@pytest.mark.parametrize("ask", [get_market_at, lambda moment: count_open_seconds(moment, utc("2026-06-10 12:00"))])
+@pytest.mark.parametrize(
+    "ask", [get_market_at, lambda moment: count_open_seconds(moment, utc("2026-06-10 12:00"))]
+)
 def test_a_moment_without_a_zone_is_refused(ask: Callable[[datetime], object]) -> None:
     with pytest.raises(ValueError, match="2026-06-10T12:00:00 names no time zone"):
         ask(datetime(2026, 6, 10, 12))  # noqa: DTZ001  that is the point

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from detector.market.closures import Closures
 from detector.market.hours import get_market_at, get_session_on
-from detector.market.maintenance import REGIONS, is_in_maintenance, find_maintenance_end
+from detector.market.maintenance import REGIONS, find_maintenance_end, is_in_maintenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,7 +214,9 @@ def test_every_five_minutes_are_quiet_as_the_clock_on_the_wall_says(
 ) -> None:
     moments = [utc(first) + timedelta(minutes=5 * n) for n in range(days * 288)]
     wrong = [
-        moment for moment in moments if is_in_maintenance(moment, region) is not expected_quiet(moment, region)
+        moment
+        for moment in moments
+        if is_in_maintenance(moment, region) is not expected_quiet(moment, region)
     ]
     assert wrong == []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
+from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.instrument import get_instrument_name
 from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import parse_profile

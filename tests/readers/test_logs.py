@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from detector.domain.memory import limit_memory_times
+from detector.domain.run_memory import limit_memory_times
 from detector.engine.catalog import compute_log_lookback
 from tests.support.log_lines import (
     BACK,
@@ -281,7 +281,9 @@ def test_what_is_remembered_is_small_however_much_was_said():
 
 def test_a_memory_of_a_clock_that_ran_ahead_has_no_time_in_the_future():
     ahead = NOON + timedelta(days=2)
-    memory = limit_memory_times(remembered(seen([ago(60, LOST, ahead), ago(50, CLIENT_ID, ahead)], ahead)), NOON)
+    memory = limit_memory_times(
+        remembered(seen([ago(60, LOST, ahead), ago(50, CLIENT_ID, ahead)], ahead)), NOON
+    )
     report = seen([], NOON, memory)
     assert named_of(report, "connectivity_lost") == ["critical connectivity_lost"]
     assert "for 0 s" in summary(report, "connectivity_lost")

@@ -9,7 +9,7 @@ import pytest
 
 from detector.domain.facts import SourceStatus
 from detector.domain.section_reading import Reading
-from detector.readers.sources import read_sources
+from detector.readers.source_states import read_sources
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
@@ -30,7 +30,9 @@ def test_a_source_is_read(state):
     }
     found, said, _ = reading({"ecs": entry})
     assert found == {
-        "ecs": SourceStatus("ecs", state, NOW - timedelta(minutes=1), "denied", "the profile default is missing")
+        "ecs": SourceStatus(
+            "ecs", state, NOW - timedelta(minutes=1), "denied", "the profile default is missing"
+        )
     }
     assert said == []
 

@@ -9,14 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.domain.instrument import Instrument, format_quantity, to_exact_decimal, get_instrument_name, normalize
-from detector.reconciliation.holdings import (
+from detector.domain.instrument import (
+    Instrument,
+    format_quantity,
+    get_instrument_name,
+    normalize,
+    to_exact_decimal,
+)
+from detector.reconciliation.position_book import (
     Difference,
     Lot,
-    list_differences,
+    build_lot,
     build_position_book,
     classify_difference,
-    build_lot,
+    list_differences,
     list_undecided,
 )
 from tests.support.snapshots import evaluated, healthy, named
@@ -27,7 +33,9 @@ SHARE = Instrument("SPY", None, "STK")
 
 def found(internal: list[tuple[Instrument, Any]], broker: list[tuple[Instrument, Any]]) -> list[Difference]:
     def lots(side: list[tuple[Instrument, Any]]) -> list[Lot]:
-        return [build_lot(one, None if quantity is None else Decimal(str(quantity))) for one, quantity in side]
+        return [
+            build_lot(one, None if quantity is None else Decimal(str(quantity))) for one, quantity in side
+        ]
 
     return list_differences(build_position_book(lots(internal), lots(broker)))
 
@@ -91,14 +99,18 @@ def test_a_future_of_a_month_is_the_one_of_its_last_day():
 
 def test_ten_thousand_lots_add_up_exactly():
     tiny, huge = Decimal("0.000000000001"), Decimal(999999999999)
-    many = build_position_book([build_lot(SHARE, huge) for _ in range(10_000)], [build_lot(SHARE, huge * 10_000 - tiny)])
+    many = build_position_book(
+        [build_lot(SHARE, huge) for _ in range(10_000)], [build_lot(SHARE, huge * 10_000 - tiny)]
+    )
     assert [one.kind for one in list_differences(many)] == ["quantity"]
 
 
 def test_a_quantity_that_was_not_seen_decides_nothing_of_its_instrument():
     put = Instrument("SPY", None, "OPT", "20260506", 727, "P", 100)
     assert [one.name for one in found([(CALL, None), (put, 5)], [(CALL, 39)])] == ["SPY 2026-05-06 727P"]
-    assert list_undecided(build_position_book([build_lot(CALL, None)], [build_lot(CALL, Decimal(39))])) == ["SPY 2026-05-06 727C"]
+    assert list_undecided(build_position_book([build_lot(CALL, None)], [build_lot(CALL, Decimal(39))])) == [
+        "SPY 2026-05-06 727C"
+    ]
 
 
 def test_an_unclear_row_is_compared_with_all_that_it_may_be():
@@ -173,7 +185,9 @@ def test_two_unclear_rows_that_touch_are_compared_as_one():
 def test_an_unclear_row_of_the_broker_counts_at_the_broker():
     later_call = Instrument("SPY", None, "OPT", "20260507", 727, "C", 100)
     unclear = Instrument("SPY", None, "OPT", None, 727, "C")
-    (one,) = list_differences(build_position_book([of(None, 30), of(None, 8, later_call)], [of(None, 39, unclear)]))
+    (one,) = list_differences(
+        build_position_book([of(None, 30), of(None, 8, later_call)], [of(None, 39, unclear)])
+    )
     assert (one.kind, one.internal, one.broker) == ("quantity", Decimal(38), Decimal(39))
 
 
@@ -249,7 +263,9 @@ def test_the_verdict_is_that_of_plain_sums(internal, broker):
     sums: dict[str, list[Decimal]] = {}
     for side, rows in enumerate((internal, broker)):
         for row, quantity in rows:
-            sums.setdefault(get_instrument_name(Instrument(**row)), [Decimal(0), Decimal(0)])[side] += quantity
+            sums.setdefault(get_instrument_name(Instrument(**row)), [Decimal(0), Decimal(0)])[side] += (
+                quantity
+            )
     expected = {name: classify_difference(*both) for name, both in sums.items()}
     mine, theirs = (
         [build_lot(Instrument(**row), quantity) for row, quantity in rows] for rows in (internal, broker)

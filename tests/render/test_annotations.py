@@ -6,7 +6,12 @@ import json
 
 import pytest
 
-from detector.render.annotations import format_error_annotation, escape_commands, escape_commands_in_json, format_warning_annotation
+from detector.render.annotations import (
+    escape_commands,
+    escape_commands_in_json,
+    format_error_annotation,
+    format_warning_annotation,
+)
 from tests.support.program import answer
 
 

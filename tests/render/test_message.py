@@ -13,7 +13,7 @@ from detector.domain.condition import Notice, Receipt
 from detector.domain.report import Report
 from detector.domain.session_day import SessionDay
 from detector.engine.catalog import load_rules
-from detector.render.message import ORDER, STYLES, MessageItem, Message
+from detector.render.message import ORDER, STYLES, Message, MessageItem
 from detector.render.message_build import build_message
 from detector.render.message_html import render_html
 from detector.render.message_item import MessageContext
@@ -221,7 +221,9 @@ def test_where_nothing_was_checked_the_first_message_says_so_and_never_that_noth
 
 def test_where_something_was_checked_it_is_not_said():
     made = build_message(
-        MessageContext(evaluated({**NOTHING, "status_v3": {"pending_orders": 0}}, channels={}), ZONES), "slack", ()
+        MessageContext(evaluated({**NOTHING, "status_v3": {"pending_orders": 0}}, channels={}), ZONES),
+        "slack",
+        (),
     )
     assert made is not None
     assert made.kind == "watching"

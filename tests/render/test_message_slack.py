@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detector.domain.condition import Condition
-from detector.render.message_slack import escape_mrkdwn, build_slack_payload, build_plain_payload
+from detector.render.message_slack import build_plain_payload, build_slack_payload, escape_mrkdwn
 from tests.support.messages import condition, ended, message
 from tests.support.slack_server import everything, faults_of
 

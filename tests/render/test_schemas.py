@@ -23,8 +23,8 @@ from detector.engine.gather import gather_facts
 from detector.formats.strict_json import DocumentError
 from detector.market.closures import NO_CLOSURES
 from detector.profiles import load_builtin_profile
-from detector.render.broken import build_failure_document
 from detector.render.document import build_artifact_document, build_stdout_document
+from detector.render.failure_document import build_failure_document
 from detector.render.schemas import ARTIFACT_FIELDS, EVENT_FIELDS, OPTIONAL
 from tests.support.command_output import told
 from tests.support.snapshots import DEFAULTS, NOW, SNAPSHOTS, evaluated, fixtures, healthy, remembered
@@ -290,7 +290,11 @@ def test_the_keys_that_a_reader_asks_for_are_those_that_are_described(section, n
     noted = Asked(set(), {"state": "ok", "events": []})
     document = {"taken_at": NOW.isoformat(), section: {"x": noted} if section == "sources" else noted}
     snapshot = build_snapshot(document, now=NOW, runtime="aegis-pt-core")
-    gather_facts(snapshot, ReadContext(DEFAULTS, parse_profile(load_builtin_profile("aegis") or {}), NO_PREVIOUS_RUN), NO_CLOSURES)
+    gather_facts(
+        snapshot,
+        ReadContext(DEFAULTS, parse_profile(load_builtin_profile("aegis") or {}), NO_PREVIOUS_RUN),
+        NO_CLOSURES,
+    )
     assert noted.asked == described.keys() - not_asked
 
 

@@ -160,7 +160,9 @@ DARK = {
 
 def test_the_only_source_of_the_heartbeat_is_critical_at_the_second_observation():
     first = evaluated(apply_patch(healthy(), DARK))
-    second = evaluated(apply_patch(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **DARK}), remembered(first))
+    second = evaluated(
+        apply_patch(healthy(), {"taken_at": "2026-06-02T15:05:00Z", **DARK}), remembered(first)
+    )
     assert "warning source_unavailable:status_v3" in named(first)
     assert "critical source_unavailable:status_v3" in named(second)
 

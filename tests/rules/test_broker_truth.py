@@ -176,7 +176,9 @@ def test_a_row_that_cannot_be_read_leaves_the_rest_undecided():
     assert truth([row(39)], [nameless]) == []
     assert truth([row(39)], [{"quantity": 0}]) == [f"critical open_positions_drift:{NAME}"]
     assert truth([row(39)], [row(None)]) == []
-    report = evaluated(apply_patch(healthy(), {"status_v3": internal(row(39)), "broker": broker(row("many"))}))
+    report = evaluated(
+        apply_patch(healthy(), {"status_v3": internal(row(39)), "broker": broker(row("many"))})
+    )
     assert named(report) == ["warning reading_invalid:broker.positions.quantity"]
 
 

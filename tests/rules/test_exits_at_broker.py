@@ -253,7 +253,9 @@ def test_what_an_order_is_for_is_not_forgotten_as_good():
 )
 def test_the_summary_says_what_would_happen(one, held, words):
     report = evaluated(
-        apply_patch(healthy(), {"status_v3": {"orders": [one]}, "broker": {"connected": True, "positions": held}})
+        apply_patch(
+            healthy(), {"status_v3": {"orders": [one]}, "broker": {"connected": True, "positions": held}}
+        )
     )
     summary = next(event.summary for event in report.events if event.type == "exit_would_open_position")
     assert summary == f"Exit order #9 ({NAME}) {words}."

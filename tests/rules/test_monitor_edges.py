@@ -13,7 +13,9 @@ from tests.support.snapshots import evaluated, given, healthy, later, named, rem
 def stale(section: str, seconds: int = 400) -> dict[str, Any]:
     """Return the healthy snapshot in which one section was true so many seconds ago."""
     made = healthy()
-    return apply_patch(made, {"sources": {section: {"state": "ok", "as_of": later(made, -seconds)["taken_at"]}}})
+    return apply_patch(
+        made, {"sources": {section: {"state": "ok", "as_of": later(made, -seconds)["taken_at"]}}}
+    )
 
 
 def twice(document: dict[str, Any]) -> list[list[str]]:

@@ -171,7 +171,9 @@ def test_pending_exits_are_owed_at_the_second_observation_unless_an_order_proves
     memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z")))
     listed = evaluated(apply_patch(healthy(), status(pending_exits=1)), memory)
     again = evaluated(healthy_at("2026-06-02T15:05:00Z", status(pending_exits=1)), remembered(listed))
-    proven = evaluated(apply_patch(healthy(), status(pending_exits=1, orders=[order(301, kind="exit")])), memory)
+    proven = evaluated(
+        apply_patch(healthy(), status(pending_exits=1, orders=[order(301, kind="exit")])), memory
+    )
     told = [[event.type for event in report.new_events] for report in (listed, again, proven)]
     assert named(listed) == ["warning pending_exits"]
     assert told == [[], ["pending_exits"], ["pending_exits", "pending_order_stale"]]

@@ -12,7 +12,7 @@ import pytest
 from detector.domain.schedule_windows import SCHEDULE, Lane
 from detector.market.closures import parse_closures
 from detector.schedule.cron import GITHUB, read_cron
-from detector.schedule.expected import LaneTimetable, iter_windows, describe_market_day
+from detector.schedule.expected import LaneTimetable, describe_market_day, iter_windows
 from tests.support.program import answer
 from tests.support.snapshots import ROOT, healthy, later
 

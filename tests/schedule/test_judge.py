@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from detector.domain.schedule_windows import (
     STATES,
     GapReport,
-    ScheduleWindow,
     Lane,
     LaneReport,
-    WorkflowRun,
+    ScheduleWindow,
     Scope,
     StandBy,
     UnreadSpan,
+    WorkflowRun,
 )
 from detector.schedule import judge, parse_worker_lanes, parse_workflow_lanes
 from tests.support.workflow_runs import FALLBACK, PRIMARY, WORKER, at, dispatched, run, scheduled
@@ -266,7 +266,9 @@ def test_a_night_and_a_weekend_without_windows_are_no_gaps():
 
 
 def test_a_stretch_that_was_not_all_read_says_nothing_of_gaps():
-    assert gap("14:07:00", unread=(UnreadSpan(at("2026-06-01T14:30Z"), at("2026-06-01T14:31Z"), "403"),)) is None
+    assert (
+        gap("14:07:00", unread=(UnreadSpan(at("2026-06-01T14:30Z"), at("2026-06-01T14:31Z"), "403"),)) is None
+    )
 
 
 def test_where_nothing_was_due_there_is_no_gap():
@@ -326,7 +328,8 @@ def test_every_window_of_a_week_is_one_thing(monday, chance):
         assert sum(lane.count(state) for state in STATES) == len(lane.windows)
         _each_once(lane.windows)
     assert all(
-        (one.day_kind == "holiday") is (one.at.date().isoformat() == "2026-11-26") for one in found.union.windows
+        (one.day_kind == "holiday") is (one.at.date().isoformat() == "2026-11-26")
+        for one in found.union.windows
     )
 
 

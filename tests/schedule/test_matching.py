@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.domain.schedule_windows import DISPATCH, SCHEDULE, STATES, ScheduleWindow, Lane, WorkflowRun, Scope, UnreadSpan
+from detector.domain.schedule_windows import (
+    DISPATCH,
+    SCHEDULE,
+    STATES,
+    Lane,
+    ScheduleWindow,
+    Scope,
+    UnreadSpan,
+    WorkflowRun,
+)
 from detector.schedule.cron import GITHUB, read_cron
 from detector.schedule.expected import iter_windows
 from detector.schedule.matching import match_windows
@@ -338,7 +347,11 @@ def test_a_run_more_never_uncovers_a_window(minutes, runs, more, grace, now, tri
 
     def covered(some: list[WorkflowRun]) -> set[datetime]:
         ordered = sorted(some, key=lambda one: one.created_at)
-        return {w.at for w in match_windows(lane(trigger=trigger), windows, ordered, scope) if w.state == "covered"}
+        return {
+            w.at
+            for w in match_windows(lane(trigger=trigger), windows, ordered, scope)
+            if w.state == "covered"
+        }
 
     assert covered(runs) <= covered([*runs, more])
 
@@ -354,6 +367,7 @@ def test_every_window_is_one_thing_and_what_was_not_read_is_unknown(
     for one in found:
         assert one.state in STATES
         touched = any(
-            part.start <= one.at + grace and part.end >= one.at - scope.get_early_allowance(trigger) for part in unread
+            part.start <= one.at + grace and part.end >= one.at - scope.get_early_allowance(trigger)
+            for part in unread
         )
         assert (one.state == "unknown") is touched

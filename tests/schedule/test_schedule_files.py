@@ -9,11 +9,11 @@ import pytest
 from detector.domain.schedule_windows import StandBy
 from detector.schedule import (
     ScheduleFileError,
+    get_title_prefix,
+    parse_jsonc,
     parse_worker_lanes,
     parse_workflow_lanes,
-    parse_jsonc,
     parse_yaml,
-    get_title_prefix,
 )
 
 WORKFLOW = """

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from detector.domain.event import build_event
-from detector.domain.memory import Memory
 from detector.domain.report import Report
+from detector.domain.run_memory import Memory
 from detector.formats.strict_json import parse_document
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage.size_limit import MOST_STORED, limit_size
@@ -42,7 +42,9 @@ def of(count: int, summary: str = "alike") -> Report:
 
 
 def read(text: str) -> Memory:
-    return read_previous(parse_document(extract_member(zipped(text), MEMBER)), ExpectedMemory(REPORT.runtime, NOW, {}))
+    return read_previous(
+        parse_document(extract_member(zipped(text), MEMBER)), ExpectedMemory(REPORT.runtime, NOW, {})
+    )
 
 
 def test_the_readers_take_more_than_is_ever_stored_even_where_it_cannot_be_packed():

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from detector.formats.edge_error import ExternalError
+from detector.formats.errors import ExternalError
 from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document
 from detector.storage.state_dir import KEPT, StateDir

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from detector.clients.github import GitHub as Client
-from detector.clients.wire import Deadline, NetworkPolicy
+from detector.clients.connection import Deadline, NetworkPolicy
+from detector.clients.github_api import GitHub as Client
 from detector.formats.checksum import compute_checksum
-from detector.formats.edge_error import ExternalError
+from detector.formats.errors import ExternalError
 from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document
 from detector.storage.trusted_runs import OwnRun, fetch_repository
@@ -48,7 +48,9 @@ def github():
 
 
 def look(github, run_id=9000, attempt=1, token=TOKEN):
-    client = Client(REPOSITORY, NetworkPolicy(Deadline(20)), lambda: NOW, token, github.api.url, pause=lambda _: None)
+    client = Client(
+        REPOSITORY, NetworkPolicy(Deadline(20)), lambda: NOW, token, github.api.url, pause=lambda _: None
+    )
     own = OwnRun(WORKFLOW, run_id, attempt, NAME, MEMBER)
     return WorkflowArtifacts(client, fetch_repository(client), own).find(EXPECTED)
 
@@ -164,7 +166,9 @@ UNUSABLE = {
     "a future schema": ({}, zipped(json.dumps(artifact(9) | {"schema_version": 99})), "schema version 99"),
     "another runtime": (
         {},
-        zipped(json.dumps((body := artifact(9) | {"runtime": "other"}) | {"checksum": compute_checksum(body)})),
+        zipped(
+            json.dumps((body := artifact(9) | {"runtime": "other"}) | {"checksum": compute_checksum(body)})
+        ),
         "another runtime",
     ),
 }

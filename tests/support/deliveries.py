@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import detector.clients.slack
+import detector.clients.slack_api
 import detector.clients.smtp  # noqa: F401 - loaded now, so that no deadline of a test pays for it
 from detector.app.context import AppContext
-from detector.app.delivery import Delivery, load_channels, deliver, get_min_severities
-from detector.domain.memory import FIRST_RUN, Memory
+from detector.app.delivery import Delivery, deliver, get_min_severities, load_channels
+from detector.domain.run_memory import FIRST_RUN, Memory
 from tests.support.snapshots import NOW, evaluated, healthy_at, remembered
 
 QUICK = {"AEGIS_PT_CHANNEL_TIMEOUT_SEC": "5"}
@@ -46,7 +46,10 @@ class Job:
         door = door_of({**QUICK, **self.environ, **(environ or {})}, datetime.fromisoformat(sent_at or at))
         settings = door.load_settings()
         report = evaluated(
-            healthy_at(at, patch), self.memory, settings, channels=get_min_severities(load_channels(door, settings))
+            healthy_at(at, patch),
+            self.memory,
+            settings,
+            channels=get_min_severities(load_channels(door, settings)),
         )
         delivery = deliver(door, settings, report, **more)
         if not killed:

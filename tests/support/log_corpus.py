@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.logs import events as say
+from detector.logs import events
 from detector.logs.parse.scan import LogLines, scan_lines
 from tests.support.snapshots import ROOT
 
@@ -15,26 +15,26 @@ CORPUS = ROOT / "tests" / "fixtures" / "logs"
 HELD_OUT = CORPUS / "held_out"
 ADVERSARIAL = "!"
 NAMES = {
-    say.LINK_LOST: "lost",
-    say.LINK_RESTORED: "back",
-    say.FARM_DOWN: "farm-down",
-    say.STREAM_DEAD: "stream",
-    say.SESSION_CONFLICT: "conflict",
-    say.SEVERE: "severe",
-    say.GATEWAY_FAILED: "gateway",
-    say.CONNECT_FAILED: "unreached",
-    say.CONNECTED: "connected",
-    say.LOGGED_IN: "logged-in",
-    say.MARGIN: "margin",
-    say.OUTCOME_UNKNOWN: "outcome",
-    say.UNKNOWN_FILL: "fill",
-    say.RECONCILED: "proof",
-    say.MISMATCH: "differs",
-    say.PROOF_DUE: "owes",
+    events.LINK_LOST: "lost",
+    events.LINK_RESTORED: "back",
+    events.FARM_DOWN: "farm-down",
+    events.STREAM_DEAD: "stream",
+    events.SESSION_CONFLICT: "conflict",
+    events.SEVERE: "severe",
+    events.GATEWAY_FAILED: "gateway",
+    events.CONNECT_FAILED: "unreached",
+    events.CONNECTED: "connected",
+    events.LOGGED_IN: "logged-in",
+    events.MARGIN: "margin",
+    events.OUTCOME_UNKNOWN: "outcome",
+    events.UNKNOWN_FILL: "fill",
+    events.RECONCILED: "proof",
+    events.MISMATCH: "differs",
+    events.PROOF_DUE: "owes",
 }
 """What a label may say, by kind; farms that are well and the like are context and have no label."""
 
-KEYED = (say.FARM_DOWN, say.OUTCOME_UNKNOWN, say.UNKNOWN_FILL)
+KEYED = (events.FARM_DOWN, events.OUTCOME_UNKNOWN, events.UNKNOWN_FILL)
 QUIET = ("connected", "logged-in", "proof", "owes")
 """Labels that are no alarm."""
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from detector.domain.memory import FIRST_RUN, Memory
 from detector.domain.report import Report
+from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.formats.merge_patch import apply_patch
 from detector.settings import Settings
 from tests.support.snapshots import DEFAULTS, evaluated, healthy, named, remembered

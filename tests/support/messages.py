@@ -13,7 +13,7 @@ from detector.domain.condition import Condition, Notice
 from detector.domain.report import Report
 from detector.domain.rule import Severity
 from detector.ledger import list_due_notices
-from detector.ledger.run import RunContext
+from detector.ledger.run_context import RunContext
 from detector.render.message import Message
 from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext
@@ -62,7 +62,9 @@ def message(*conditions: Condition, channel: str = "slack", **more: Any) -> Mess
     frame = {key: more.pop(key) for key in ("steps", "runbook_url", "link", "hide", "sent_at") if key in more}
     days = more.pop("days", ())
     report = report_of(conditions, **more)
-    made = build_message(MessageContext(report, ZONES, **frame), channel, notices_of(conditions, channel), days)
+    made = build_message(
+        MessageContext(report, ZONES, **frame), channel, notices_of(conditions, channel), days
+    )
     assert made is not None
     return made
 

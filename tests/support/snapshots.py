@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from detector.domain.condition import STDOUT
-from detector.domain.memory import FIRST_RUN, Memory
 from detector.domain.mute import parse_mutes
 from detector.domain.profile import parse_profile
 from detector.domain.report import Report
 from detector.domain.rule import Rule, RuleResults
+from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
@@ -131,7 +131,9 @@ def evaluated(
     snapshot = build_snapshot(redact(document), now=NOW, runtime=settings[RUNTIME])
     if memory is None or (memory is FIRST_RUN and "previous" in document):
         kinds = {one.name: one.declaration.kind for one in load_rules()}
-        memory = read_previous(document.get("previous"), ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds))
+        memory = read_previous(
+            document.get("previous"), ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds)
+        )
     return evaluate(snapshot, memory, settings, **more)
 
 

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from detector.logs import codes
-from detector.logs import events as say
+from detector.logs import codes, events
 from detector.logs.codes import CodeEntry, find_code_entry
 from detector.logs.parse.code_formats import find_codes
 from detector.logs.parse.line import ParsedLine, is_traceback_part
-from detector.logs.parse.phrases import MATCHERS as OF_THE_GATEWAY
-from detector.logs.parse.phrases import LineMatch, match_connection, has_any
+from detector.logs.parse.phrases import MATCHERS as GATEWAY_MATCHERS
+from detector.logs.parse.phrases import LineMatch, has_any, match_connection
 from detector.logs.parse.phrases_link import match_link
-from detector.logs.parse.phrases_runtime import MATCHERS as OF_THE_RUNTIME
+from detector.logs.parse.phrases_runtime import MATCHERS as RUNTIME_MATCHERS
 from detector.logs.parse.phrases_runtime import is_severe
 from detector.logs.parse.vocabulary import CLIENT_ID_USED, DATA_LOST, OTHER_ADDRESS
 
@@ -70,40 +69,40 @@ def classify_line(line: ParsedLine) -> list[LineMatch]:
     matches = [match for entry in entries for match in _match_code(entry, body)]
     if not any(code_match.proven for code_match in code_matches):
         matches += _match_text(line, {match.kind for match in matches})
-    for triggers, matcher in OF_THE_RUNTIME:
+    for triggers, matcher in RUNTIME_MATCHERS:
         if has_any(triggers, body):
             matches += matcher(line)
-    if any(match.kind == say.LINK_RESTORED for match in matches):
-        matches.append(LineMatch(say.PROOF_DUE, note=say.RECONNECT))
+    if any(match.kind == events.LINK_RESTORED for match in matches):
+        matches.append(LineMatch(events.PROOF_DUE, note=events.RECONNECT))
     if severe and not matches and all(entry.counts_as_severe for entry in entries):
-        matches.append(LineMatch(say.SEVERE))
+        matches.append(LineMatch(events.SEVERE))
     return matches
 
 
 def _match_text(line: ParsedLine, kinds: set[str]) -> Iterator[LineMatch]:
     """Yield what a line says without a code, but for what its code says already."""
-    if kinds.isdisjoint((say.LINK_LOST, say.LINK_RESTORED)):
+    if kinds.isdisjoint((events.LINK_LOST, events.LINK_RESTORED)):
         for match in match_link(line):
-            yield from _match_recovery(match, line.body) if match.kind == say.LINK_RESTORED else (match,)
-    for triggers, matcher in OF_THE_GATEWAY:
+            yield from _match_recovery(match, line.body) if match.kind == events.LINK_RESTORED else (match,)
+    for triggers, matcher in GATEWAY_MATCHERS:
         if has_any(triggers, line.body):
             yield from (match for match in matcher(line) if match.kind not in kinds)
 
 
 def _match_code(entry: CodeEntry, body: str) -> Iterator[LineMatch]:
     if entry.kind == codes.LINK_LOST:
-        yield LineMatch(say.LINK_LOST, note=f"TWS {entry.code}")
+        yield LineMatch(events.LINK_LOST, note=f"TWS {entry.code}")
     elif entry.kind == codes.LINK_RESTORED:
         yield from _match_restored(entry, body)
     elif entry.kind in (codes.FARM_BROKEN, codes.FARM_OK):
-        kind = say.FARM_DOWN if entry.kind == codes.FARM_BROKEN else say.FARM_UP
+        kind = events.FARM_DOWN if entry.kind == codes.FARM_BROKEN else events.FARM_UP
         yield LineMatch(kind, _find_farm(entry.code, body), f"TWS {entry.code}")
     elif entry.kind == codes.STREAM_DEAD:
-        yield LineMatch(say.STREAM_DEAD, note=f"TWS {entry.code}")
+        yield LineMatch(events.STREAM_DEAD, note=f"TWS {entry.code}")
     elif entry.kind == codes.CANNOT_CONNECT:
-        yield LineMatch(say.CONNECT_FAILED, "code", f"TWS {entry.code}")
+        yield LineMatch(events.CONNECT_FAILED, "code", f"TWS {entry.code}")
     elif entry.kind == codes.DISCLAIMER:
-        yield LineMatch(say.DISCLAIMER)
+        yield LineMatch(events.DISCLAIMER)
     else:
         yield from _match_code_and_text(entry, body)
 
@@ -112,18 +111,26 @@ def _match_code_and_text(entry: CodeEntry, body: str) -> Iterator[LineMatch]:
     """Yield what a code says only together with its text; the same code is benign with another text."""
     if entry.kind == codes.SESSION_CONFLICT:
         is_probe = (hit := CLIENT_ID_USED.search(body)) is not None and body[hit.end() : hit.end() + 1] == "?"
-        yield LineMatch(say.SESSION_CONFLICT, say.ID_PROBE if is_probe else "client id", f"TWS {entry.code}, client id in use")
+        yield LineMatch(
+            events.SESSION_CONFLICT,
+            events.ID_PROBE if is_probe else "client id",
+            f"TWS {entry.code}, client id in use",
+        )
     elif entry.code in (162, 10189) and OTHER_ADDRESS.search(body):
-        yield LineMatch(say.SESSION_CONFLICT, "address", f"TWS {entry.code}, a session from a different IP address")
+        yield LineMatch(
+            events.SESSION_CONFLICT, "address", f"TWS {entry.code}, a session from a different IP address"
+        )
     elif entry.kind == codes.MARGIN and _URGENT.search(body):
-        yield LineMatch(say.MARGIN, _DIGITS.sub("#", body)[:200], f"TWS {entry.code}")
+        yield LineMatch(events.MARGIN, _DIGITS.sub("#", body)[:200], f"TWS {entry.code}")
 
 
 def _match_restored(entry: CodeEntry, body: str) -> Iterator[LineMatch]:
     data_lost = entry.code == _DATA_LOST_CODE or (
         DATA_LOST.search(body) is not None and entry.code != _DATA_KEPT_CODE
     )
-    yield from _match_recovery(LineMatch(say.LINK_RESTORED, say.DATA_LOST if data_lost else "", f"TWS {entry.code}"), body)
+    yield from _match_recovery(
+        LineMatch(events.LINK_RESTORED, events.DATA_LOST if data_lost else "", f"TWS {entry.code}"), body
+    )
 
 
 def _match_recovery(restored: LineMatch, body: str) -> Iterator[LineMatch]:
@@ -131,11 +138,11 @@ def _match_recovery(restored: LineMatch, body: str) -> Iterator[LineMatch]:
     disconnected = tuple(_list_farms(body, "not connected"))
     yield replace(restored, farms=disconnected)
     for farm in disconnected:
-        yield LineMatch(say.FARM_DOWN, farm, restored.note)
+        yield LineMatch(events.FARM_DOWN, farm, restored.note)
     if "all data farms are connected" in body:
-        yield LineMatch(say.ALL_FARMS_UP)
+        yield LineMatch(events.ALL_FARMS_UP)
     for farm in _list_farms(body, "are connected"):
-        yield LineMatch(say.FARM_UP, farm, restored.note)
+        yield LineMatch(events.FARM_UP, farm, restored.note)
 
 
 def _list_farms(body: str, heading: str) -> Iterator[str]:

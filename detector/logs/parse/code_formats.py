@@ -99,7 +99,9 @@ def _find_proven(body: str) -> Iterator[CodeMatch]:
     for sign, pattern in _PROVEN:
         if sign in body:
             for hit in pattern.finditer(body):
-                yield CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven=sign != "|" or hit[0][0] == "-")
+                yield CodeMatch(
+                    int(hit[1]), hit.start(), hit.start(1), proven=sign != "|" or hit[0][0] == "-"
+                )
     if "code" in body and _REQUEST.search(body):
         yield from _find_keyed(body, proven=True)
     bare = _ALONE.fullmatch(body) if len(body) <= _SHORTEST else None

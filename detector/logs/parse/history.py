@@ -9,17 +9,17 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from detector.logs.events import (
+    CONNECT_FAILED,
     MISMATCH,
     PROOF_DUE,
     RECONCILED,
     RECONNECT,
     SEVERE,
-    CONNECT_FAILED,
+    LogEvent,
     LogHistory,
     LogMemory,
-    LogEvent,
 )
-from detector.logs.parse.line_times import LineTimes, compute_digest, count_known_lines, compute_tail
+from detector.logs.parse.line_times import LineTimes, compute_digest, compute_tail, count_known_lines
 from detector.logs.parse.phrases import LineMatch
 from detector.logs.parse.scan import LogLines, scan_lines
 from detector.logs.parse.tracebacks import is_introduced
@@ -85,7 +85,9 @@ def _compute_ending(lines: LogLines, memory: LogMemory | None) -> str:
     return _INTRODUCED if is_introduced(len(lines.texts), lines.texts, lines.streams, introduced) else ""
 
 
-def _compute_since(window: LogWindow, first_at: datetime | None, known_count: int, memory: LogMemory | None) -> datetime:
+def _compute_since(
+    window: LogWindow, first_at: datetime | None, known_count: int, memory: LogMemory | None
+) -> datetime:
     """Return from when on lines were seen without a hole, over any number of runs."""
     if window.cut:
         return window.to
@@ -95,7 +97,9 @@ def _compute_since(window: LogWindow, first_at: datetime | None, known_count: in
     return since
 
 
-def _to_events(matches: Iterable[tuple[int, LineMatch]], times: LineTimes, lines: LogLines) -> Iterator[LogEvent]:
+def _to_events(
+    matches: Iterable[tuple[int, LineMatch]], times: LineTimes, lines: LogLines
+) -> Iterator[LogEvent]:
     matches = list(matches)
     time_by_index = times.get_times(dict.fromkeys(index for index, _ in matches))
     counts: Counter[tuple[datetime, str]] = Counter()
@@ -136,7 +140,9 @@ def _summarize_reconciliation(
             verdict = event
         if event.kind == RECONCILED:
             proven_at = max(proven_at or event.at, event.at)
-            proof_due_since = None if proof_due_since is not None and proof_due_since <= event.at else proof_due_since
+            proof_due_since = (
+                None if proof_due_since is not None and proof_due_since <= event.at else proof_due_since
+            )
         elif event.kind == PROOF_DUE and (proven_at is None or event.at > proven_at):
             proof_due_since = min(proof_due_since or event.at, event.at)
     return verdict, proven_at, proof_due_since

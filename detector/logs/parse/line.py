@@ -109,7 +109,9 @@ def is_quoted(body: str, start: int) -> bool:
     return any(opened < start < closed for opened, closed in _find_quoted_spans(body))
 
 
-def _build_line(text: str, body_start: int, level: str | None, stamp: str | float | None = None) -> ParsedLine:
+def _build_line(
+    text: str, body_start: int, level: str | None, stamp: str | float | None = None
+) -> ParsedLine:
     lowered = text.lower()
     return ParsedLine(text, lowered, body_start, lowered[body_start:], level, stamp)
 

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
 from detector.logs.parse.scan import LogLines
-from detector.logs.parse.timestamps import parse_time_field, find_line_time
+from detector.logs.parse.timestamps import find_line_time, parse_time_field
 
 TRUSTED_FOR: Final = timedelta(hours=6)
 """The longest window that is ever collected."""
@@ -37,7 +37,9 @@ class LineTimes:
 
     def __post_init__(self) -> None:
         plain = [index for index, stamp in enumerate(self.lines.stamps) if stamp is None]
-        self.newest = next((own_time for index in reversed(plain) if (own_time := self._parse_own_time(index))), None)
+        self.newest = next(
+            (own_time for index in reversed(plain) if (own_time := self._parse_own_time(index))), None
+        )
         if plain:
             recent = self.newest and self.to - TRUSTED_FOR <= self.newest <= self.to + _SKEW
             self.trusted = bool(recent)
@@ -58,7 +60,14 @@ class LineTimes:
         stamps = [stamp for stamp in self.lines.stamps if stamp is not None]
         times = [_EPOCH + timedelta(milliseconds=min(stamps))] if stamps else []
         if self.trusted and self.newest is not None:
-            own_time = next((own_time for index in range(len(self.lines.texts)) if (own_time := self._parse_own_time(index))), None)
+            own_time = next(
+                (
+                    own_time
+                    for index in range(len(self.lines.texts))
+                    if (own_time := self._parse_own_time(index))
+                ),
+                None,
+            )
             times += [own_time] if own_time else []
         return min(times, default=None)
 
@@ -112,7 +121,8 @@ def count_known_lines(lines: LogLines, tail: Sequence[str], whole: bool) -> int:
     beginning perhaps only the end of it.
     """
     digests = [
-        compute_digest(line) if stamp is None else "" for line, stamp in zip(lines.texts, lines.stamps, strict=True)
+        compute_digest(line) if stamp is None else ""
+        for line, stamp in zip(lines.texts, lines.stamps, strict=True)
     ]
     if not tail:
         return 0

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from detector.logs import events as say
+from detector.logs import events
 from detector.logs.codes import IBC_EXITS, find_ibc_exit
 from detector.logs.parse.line import ParsedLine, is_quoted
-from detector.logs.parse.vocabulary import BROKER, CLIENT_ID_USED, OTHER_ADDRESS, HYPOTHETICAL
+from detector.logs.parse.vocabulary import BROKER, CLIENT_ID_USED, HYPOTHETICAL, OTHER_ADDRESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,16 @@ def match_session_conflict(line: ParsedLine) -> Iterator[LineMatch]:
     body = line.body
     hit = _SESSION.search(body)
     if hit is not None and not _NOT_A_BROKER.search(body) and is_asserted(body, hit):
-        yield LineMatch(say.SESSION_CONFLICT, "session", "Existing session detected")
+        yield LineMatch(events.SESSION_CONFLICT, "session", "Existing session detected")
     hit = OTHER_ADDRESS.search(body)
     if hit is not None and _OF_A_SESSION.search(body) and is_asserted(body, hit):
-        yield LineMatch(say.SESSION_CONFLICT, "address", "a session from a different IP address")
+        yield LineMatch(events.SESSION_CONFLICT, "address", "a session from a different IP address")
     hit = CLIENT_ID_USED.search(body)
     if hit is not None and not NOT_YET.search(hit[0]) and is_asserted(body, hit):
         is_probe = body[hit.end() : hit.end() + 2].strip().startswith("?")
-        yield LineMatch(say.SESSION_CONFLICT, say.ID_PROBE if is_probe else "client id", "client id in use")
+        yield LineMatch(
+            events.SESSION_CONFLICT, events.ID_PROBE if is_probe else "client id", "client id in use"
+        )
 
 
 def is_asserted(body: str, hit: re.Match[str]) -> bool:
@@ -92,13 +94,15 @@ def match_gateway_failure(line: ParsedLine) -> Iterator[LineMatch]:
         code = find_ibc_exit(int(exit_hit[1]))
         if code is not None and is_asserted(body, exit_hit):
             meaning = IBC_EXITS.get(code)
-            yield LineMatch(say.GATEWAY_FAILED, "exit", f"IBC exit code {code}{f', {meaning}' if meaning else ''}")
+            yield LineMatch(
+                events.GATEWAY_FAILED, "exit", f"IBC exit code {code}{f', {meaning}' if meaning else ''}"
+            )
     hit = _LOGIN_FAILED.search(body)
     if hit is not None and not _OTHER_SERVICE.search(line.lowered) and is_asserted(body, hit):
-        yield LineMatch(say.GATEWAY_FAILED, "login", "login failed")
+        yield LineMatch(events.GATEWAY_FAILED, "login", "login failed")
     hit = _SECOND_FACTOR.search(body)
     if hit is not None and not _OTHER_SERVICE.search(line.lowered) and is_asserted(body, hit):
-        yield LineMatch(say.GATEWAY_FAILED, "second factor", "second factor timed out")
+        yield LineMatch(events.GATEWAY_FAILED, "second factor", "second factor timed out")
 
 
 _CONNECTION_TEXTS: Final = (
@@ -129,14 +133,14 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield an attempt to reach the gateway that failed, or that succeeded."""
     body = line.body
     if "login has completed" in body:
-        yield LineMatch(say.LOGGED_IN)
+        yield LineMatch(events.LOGGED_IN)
     hit = _SUCCESS.search(body)
     if (
         hit is not None
         and not _FAILS.search(body, max(0, hit.start() - 40), hit.start())
         and not _OTHER_SERVICE.search(body)
     ):
-        yield LineMatch(say.CONNECTED)
+        yield LineMatch(events.CONNECTED)
         return
     refused, timed_out = _REFUSED.search(body), _TIMED_OUT.search(body)
     hit = refused or timed_out
@@ -146,7 +150,9 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
     if (not ports or IB_PORTS.intersection(ports)) and (refused or _is_broker_timeout(body, bool(ports))):
         tail = line.body_start == 0 and re.match(r"(?:[\w.]{1,80}\.)?\w{1,40}error\b", body)
         form = "tail" if tail else "refused" if refused else "timeout"
-        yield LineMatch(say.CONNECT_FAILED, form, "connection refused" if refused else "timeout on connecting")
+        yield LineMatch(
+            events.CONNECT_FAILED, form, "connection refused" if refused else "timeout on connecting"
+        )
 
 
 def _is_broker_timeout(body: str, has_port: bool) -> bool:

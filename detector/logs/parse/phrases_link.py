@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from detector.logs import events as say
+from detector.logs import events
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.phrases import NOT_YET, LineMatch, is_asserted, has_any
-from detector.logs.parse.vocabulary import RESTORED, BROKER, DATA_LOST, LOST, HYPOTHETICAL
+from detector.logs.parse.phrases import NOT_YET, LineMatch, has_any, is_asserted
+from detector.logs.parse.vocabulary import BROKER, DATA_LOST, HYPOTHETICAL, LOST, RESTORED
 
 _BROKER_NAME: Final = r"(?:\bib\b(?!\s?(?:gateway|api|gw))|\bibkr\b(?!\s?(?:gateway|api|gw))|interactive brokers(?!\s?(?:gateway|api)))"
 _DONE: Final = r"(?:has |have )?(?:been |was |were |is |got )?"
@@ -70,5 +70,5 @@ def _match_foreign_link(body: str) -> Iterator[LineMatch]:
 
 def _build_link_match(lost: bool, body: str, note: str) -> LineMatch:
     if lost:
-        return LineMatch(say.LINK_LOST, note=note)
-    return LineMatch(say.LINK_RESTORED, say.DATA_LOST if DATA_LOST.search(body) else "", note)
+        return LineMatch(events.LINK_LOST, note=note)
+    return LineMatch(events.LINK_RESTORED, events.DATA_LOST if DATA_LOST.search(body) else "", note)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from detector.logs import events as say
+from detector.logs import events
 from detector.logs.parse.line import SEVERE_LEVELS, ParsedLine
 from detector.logs.parse.phrases import LineMatch, has_any
 
@@ -54,7 +54,7 @@ def match_reconciliation(line: ParsedLine) -> Iterator[LineMatch]:
     body = line.body
     missing = _find_missing(body) if has_any(("missing", "absent", "not found"), body) else None
     if missing:
-        yield LineMatch(say.MISMATCH, note=f"{missing} positions are missing")
+        yield LineMatch(events.MISMATCH, note=f"{missing} positions are missing")
         return
     hit = _RECONCILIATION.search(body)
     if hit is None:
@@ -63,11 +63,13 @@ def match_reconciliation(line: ParsedLine) -> Iterator[LineMatch]:
     if len(counts) == len(_COUNTS):
         same = len({int(count) for count in counts}) == 1
         if not same:
-            yield LineMatch(say.MISMATCH, note=f"matched {counts[0]}, internal {counts[1]}, broker {counts[2]}")
+            yield LineMatch(
+                events.MISMATCH, note=f"matched {counts[0]}, internal {counts[1]}, broker {counts[2]}"
+            )
         elif _OK.search(body):
-            yield LineMatch(say.RECONCILED, note=counts[0])
+            yield LineMatch(events.RECONCILED, note=counts[0])
     elif _DIFFERS.search(body, hit.end()) and not _NO_DIFFERENCE.search(body):
-        yield LineMatch(say.MISMATCH, note="the line says that they differ")
+        yield LineMatch(events.MISMATCH, note="the line says that they differ")
 
 
 def _find_missing(body: str) -> str | None:
@@ -104,18 +106,18 @@ def match_proof_due(line: ParsedLine) -> Iterator[LineMatch]:
     body = line.body
     for pattern, reason in (
         (_STARTED, "engine start"),
-        (_RECONNECTED, say.RECONNECT),
+        (_RECONNECTED, events.RECONNECT),
         (_CLOSED, "close of a trade"),
     ):
         hit = pattern.search(body)
         if hit is not None and not _NO_PROOF_DUE.search(body, 0, hit.end()):
-            yield LineMatch(say.PROOF_DUE, note=reason)
+            yield LineMatch(events.PROOF_DUE, note=reason)
             return
 
 
 _ORDERS: Final = (
-    (say.OUTCOME_UNKNOWN, re.compile(r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b")),
-    (say.UNKNOWN_FILL, re.compile(r"\bunknown[ _-]fill\b|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b|\bunmatched[ _]fill\b")),
+    (events.OUTCOME_UNKNOWN, re.compile(r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b")),
+    (events.UNKNOWN_FILL, re.compile(r"\bunknown[ _-]fill\b|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b|\bunmatched[ _]fill\b")),
 )  # fmt: skip
 _ORDER_ID: Final = re.compile(
     r"\border[ _]?(?:id|ref|no|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9][\w.-]{0,60})"
@@ -146,7 +148,7 @@ def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
         if order_id is None and (_LISTED.search(body, 0, hit.start()) or _OVER.search(body)):
             continue
         if not _OVER.search(body, hit.end(), hit.end() + 40):
-            yield LineMatch(kind, order_id or say.UNNAMED)
+            yield LineMatch(kind, order_id or events.UNNAMED)
 
 
 def _find_order_id(line: ParsedLine, body: str) -> str | None:

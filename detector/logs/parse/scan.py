@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from detector.logs import events as say
+from detector.logs import events
 from detector.logs.parse.classify import can_match, classify_line
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
 from detector.logs.parse.phrases import LineMatch
-from detector.logs.parse.phrases_runtime import is_traceback_start, is_severe
+from detector.logs.parse.phrases_runtime import is_severe, is_traceback_start
 from detector.logs.parse.tracebacks import is_introduced
 
 _NO_STREAM: Final = ""
@@ -56,4 +56,4 @@ def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMat
         yield from ((index, match) for match in matches)
         bare = parsed.level is None and is_traceback_start(parsed.body)
         if bare and not is_introduced(index, lines.texts, lines.streams, introduced):
-            yield index, LineMatch(say.SEVERE)
+            yield index, LineMatch(events.SEVERE)

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
+from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.flex import read_open_positions, read_trades
 from detector.readers.broker.levels import filter_executions, filter_held_now
-from detector.readers.broker.rows import read_execution, read_position, keep_latest_versions, read_order
+from detector.readers.broker.rows import keep_latest_versions, read_execution, read_order, read_position
 
 SECTIONS = ("broker",)
 _LISTS: Mapping[str, tuple[str, ...]] = {
@@ -53,9 +53,13 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         listed = _find_rows(raw, reading, "broker_positions", _read_flex_positions)
         held = None if listed is None else filter_held_now(listed, reading, "broker.positions")
         _store_rows(reading, "broker_positions", held, read_position)
-        _store_rows(reading, "broker_orders", _find_rows(raw, reading, "broker_orders", _read_no_flex), read_order)
+        _store_rows(
+            reading, "broker_orders", _find_rows(raw, reading, "broker_orders", _read_no_flex), read_order
+        )
     listed = _find_rows(raw, reading, "broker_executions", _read_flex_trades)
-    _store_rows(reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution)
+    _store_rows(
+        reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution
+    )
     if "broker_executions" in values:
         values["broker_executions"] = keep_latest_versions(values["broker_executions"])
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detector.domain.section_reading import Reading
-from detector.readers.broker.names import normalize_name
+from detector.readers.broker.column_names import normalize_name
 
 _ACCOUNT = "clientaccountid"
 _MARKS = ("BOF", "BOA", "BOS", "EOS", "EOA", "EOF")
@@ -45,7 +45,9 @@ def _read_section(text: str, reading: Reading, key: str, fact: str, *, for_trade
     header: list[str] = []
     has_section = False
     for cells in _iter_records(text, reading, key):
-        if _ACCOUNT in (names := [normalize_name(cell) for cell in cells]) or (not header and "quantity" in names):
+        if _ACCOUNT in (names := [normalize_name(cell) for cell in cells]) or (
+            not header and "quantity" in names
+        ):
             header = names
             has_section = has_section or _is_requested(header, for_trades)
         elif header and _is_requested(header, for_trades):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.instrument_names import normalize_expiry, is_known_expiry
+from detector.domain.instrument_names import is_known_expiry, normalize_expiry
 from detector.domain.section_reading import Reading
-from detector.readers.broker.names import normalize_name
+from detector.readers.broker.column_names import normalize_name
 
 Rows = list[Mapping[str, Any]]
 _EXECUTION, _SUMMARY, _LOT = "EXECUTION", "SUMMARY", "LOT"
@@ -44,5 +44,7 @@ def _filter_newest_day(rows: Rows, reading: Reading, path: str) -> Rows:
 
 
 def _get_cell(row: Mapping[str, Any], name: str) -> str:
-    cell = next((value for key, value in row.items() if normalize_name(key) == name and value is not None), "")
+    cell = next(
+        (value for key, value in row.items() if normalize_name(key) == name and value is not None), ""
+    )
     return str(cell).strip().upper()

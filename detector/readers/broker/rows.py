@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from detector.domain.broker_rows import BrokerOrder, Execution, BrokerPosition
-from detector.domain.instrument import format_quantity, to_exact_decimal, get_sign
+from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
+from detector.domain.instrument import format_quantity, get_sign, to_exact_decimal
 from detector.domain.section_reading import Reading
 from detector.formats.exported_numbers import parse_decimal
 from detector.formats.strict_json import redact_excerpt
-from detector.readers.broker.names import normalize_name
-from detector.readers.broker.times import normalize_broker_time
+from detector.readers.broker.broker_times import normalize_broker_time
+from detector.readers.broker.column_names import normalize_name
 
 _NESTED = ("contract", "order", "orderStatus", "order_status", "orderState", "execution", "commissionReport",
            "commission_report")  # fmt: skip
@@ -89,7 +89,9 @@ def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
 
 def _find_contradiction(flat: Mapping[str, Any]) -> str | None:
     """Return how a position's own columns contradict each other: two quantities, or a side and another sign."""
-    numbers = [number for key in _POSITION["quantity"] if (number := _parse_number(flat.get(key))) is not None]
+    numbers = [
+        number for key in _POSITION["quantity"] if (number := _parse_number(flat.get(key))) is not None
+    ]
     if len(set(numbers)) > 1:
         return f"is {format_quantity(numbers[0])} and {format_quantity(numbers[1])} in one row"
     side = next((flat[key] for key in _SIDES if isinstance(flat.get(key), str) and flat[key].strip()), "")
@@ -107,12 +109,16 @@ def _parse_number(raw: Any) -> Decimal | None:
 
 def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
     """Return one order that works at the broker."""
-    return reading.read_row("broker.open_orders", _convert_columns(item, _ORDER, reading), BrokerOrder, _get_column)
+    return reading.read_row(
+        "broker.open_orders", _convert_columns(item, _ORDER, reading), BrokerOrder, _get_column
+    )
 
 
 def read_execution(item: Mapping[str, Any], reading: Reading) -> Execution:
     """Return one execution; Flex writes the quantity of a sale with a minus."""
-    return reading.read_row("broker.executions", _convert_columns(item, _EXECUTION, reading), Execution, _get_column)
+    return reading.read_row(
+        "broker.executions", _convert_columns(item, _EXECUTION, reading), Execution, _get_column
+    )
 
 
 def keep_latest_versions(executions: Iterable[Execution]) -> tuple[Execution, ...]:
@@ -131,7 +137,9 @@ def _get_column(item: Mapping[str, Any], column: str) -> object:
     return item.get(column)
 
 
-def _convert_columns(item: Mapping[str, Any], names: Mapping[str, tuple[str, ...]], reading: Reading) -> dict[str, Any]:
+def _convert_columns(
+    item: Mapping[str, Any], names: Mapping[str, tuple[str, ...]], reading: Reading
+) -> dict[str, Any]:
     """Return the row under our names: its own keys before those of its nested objects."""
     flat = _merge_nested(item)
     row = {column: _find_first(flat, keys) for column, keys in names.items()}
@@ -155,7 +163,9 @@ def _parse_legs(listed: Any) -> Any:
     if not isinstance(listed, list):
         return listed
     ids = [_merge_nested(leg).get("conid") if isinstance(leg, dict) else leg for leg in listed]
-    return [str(con_id) if isinstance(con_id, int) and not isinstance(con_id, bool) else con_id for con_id in ids]
+    return [
+        str(con_id) if isinstance(con_id, int) and not isinstance(con_id, bool) else con_id for con_id in ids
+    ]
 
 
 def _merge_nested(item: Mapping[str, Any]) -> dict[str, Any]:

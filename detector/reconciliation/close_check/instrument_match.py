@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from detector.domain.broker_rows import BrokerOrder
-from detector.domain.instrument import OPTION, STOCK, Instrument, normalize, has_different_type
+from detector.domain.instrument import OPTION, STOCK, Instrument, has_different_type, normalize
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PARTS = ("symbol", "strike", "right")
@@ -36,7 +36,10 @@ def match_instrument(instrument: Instrument, row: Instrument) -> bool | None:
     if is_different:
         return False
     is_certain = (
-        target.con_id is None and len(multipliers) <= 1 and _is_same_type(target, candidate) and _has_all_parts(target, candidate)
+        target.con_id is None
+        and len(multipliers) <= 1
+        and _is_same_type(target, candidate)
+        and _has_all_parts(target, candidate)
     )
     return True if is_certain else None
 

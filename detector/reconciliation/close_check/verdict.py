@@ -12,21 +12,21 @@ from decimal import Decimal, localcontext
 
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
-from detector.domain.instrument import format_quantity, to_exact_decimal, get_instrument_name, normalize
+from detector.domain.instrument import format_quantity, get_instrument_name, normalize, to_exact_decimal
 from detector.formats.plural import format_count
-from detector.reconciliation.close_check.instrument_match import match_instrument
-from detector.reconciliation.close_check.order import (
+from detector.reconciliation.close_check.close_order import (
     ALLOW,
     BUY,
     CANNOT_TELL,
     REFUSE,
     SELL,
     CloseOrder,
-    EarlyVerdict,
     CloseVerdict,
+    EarlyVerdict,
 )
-from detector.reconciliation.close_check.since_read import check_no_execution_since
-from detector.reconciliation.close_check.working_exits import list_working_exits, can_be_in_account
+from detector.reconciliation.close_check.instrument_match import match_instrument
+from detector.reconciliation.close_check.later_executions import check_no_execution_since
+from detector.reconciliation.close_check.working_exits import can_be_in_account, list_working_exits
 
 _DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (
     lambda row: normalize(row).sec_type,
@@ -61,14 +61,19 @@ def _decide(close: CloseOrder, facts: Facts, requires_runtime: bool) -> CloseVer
         return replace(early.verdict, position=verdict.position, side=verdict.side)
     working = sum((left for _, left in exits), Decimal(0))
     verdict = replace(verdict, working=working, exits=tuple(order.title for order, _ in exits))
-    held, order = f"{format_quantity(abs(position))} {close.name}", f"{side} {format_quantity(close.quantity)}"
+    held, order = (
+        f"{format_quantity(abs(position))} {close.name}",
+        f"{side} {format_quantity(close.quantity)}",
+    )
     if working + close.quantity > abs(position):
         text = (
             f"{format_count(len(exits), 'exit order')} ({', '.join(verdict.exits)}) for {format_quantity(working)} of {held} already"
             f" {'works' if len(exits) == 1 else 'work'}: with it, {order} would open the other side"
         )
         return replace(verdict, decision=REFUSE, reason="exit_working", summary=f"{text}.")
-    return replace(verdict, decision=ALLOW, reason="closes", summary=f"{order} closes, of {held} at the broker.")
+    return replace(
+        verdict, decision=ALLOW, reason="closes", summary=f"{order} closes, of {held} at the broker."
+    )
 
 
 def _find_account(close: CloseOrder, facts: Facts) -> str | None:
@@ -83,7 +88,9 @@ def _find_account(close: CloseOrder, facts: Facts) -> str | None:
             f"The broker shows {len(accounts)} accounts; say which one with --account.",
         )
     if close.account is not None and close.account not in accounts:
-        raise EarlyVerdict(CANNOT_TELL, "account", f"The broker's rows say nothing of account {close.account}.")
+        raise EarlyVerdict(
+            CANNOT_TELL, "account", f"The broker's rows say nothing of account {close.account}."
+        )
     return close.account or (accounts[0] if accounts else None)
 
 
@@ -102,7 +109,9 @@ def _find_position(close: CloseOrder, facts: Facts, account: str | None) -> Deci
     matches = [row for row, fit in fits if fit]
     # Lots of one contract say the same of it; rows of which only some say a part may be two contracts.
     if any(len({get_part(row) for row in matches}) > 1 for get_part in _DISTINGUISHING_PARTS):
-        raise EarlyVerdict(CANNOT_TELL, "instrument", f"{close.name} may be more than one contract at the broker.")
+        raise EarlyVerdict(
+            CANNOT_TELL, "instrument", f"{close.name} may be more than one contract at the broker."
+        )
     return _compute_position(close, matches)
 
 
@@ -115,7 +124,9 @@ def _compute_position(close: CloseOrder, rows: Sequence[BrokerPosition]) -> Deci
     quantities = [to_exact_decimal(row.quantity) for row in rows]
     known_quantities = [quantity for quantity in quantities if quantity is not None]
     if len(known_quantities) < len(quantities):
-        raise EarlyVerdict(CANNOT_TELL, "unread", f"How much of {close.name} the broker holds could not be read.")
+        raise EarlyVerdict(
+            CANNOT_TELL, "unread", f"How much of {close.name} the broker holds could not be read."
+        )
     if len({(quantity > 0) - (quantity < 0) for quantity in known_quantities}) > 1:
         text = ", ".join(format_quantity(quantity) for quantity in known_quantities)
         raise EarlyVerdict(
@@ -141,7 +152,10 @@ def _find_closing_side(close: CloseOrder, position: Decimal) -> str:
             f"The broker is {held} {format_quantity(abs(position))} {close.name}: {close.side} {quantity} would add to it.",
         )
     if close.quantity > abs(position):
-        excess, opposite = format_quantity(close.quantity - abs(position)), "short" if position > 0 else "long"
+        excess, opposite = (
+            format_quantity(close.quantity - abs(position)),
+            "short" if position > 0 else "long",
+        )
         raise EarlyVerdict(
             REFUSE,
             "too_much",

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from detector.domain.broker_rows import EXIT, BrokerOrder
 from detector.domain.facts import Facts
-from detector.domain.instrument import to_exact_decimal, get_sign
+from detector.domain.instrument import get_sign, to_exact_decimal
 from detector.domain.runtime_rows import Order
 from detector.formats.plural import format_count
-from detector.reconciliation.close_check.instrument_match import match_instrument, is_combo_row
-from detector.reconciliation.close_check.order import CANNOT_TELL, CloseOrder, EarlyVerdict
+from detector.reconciliation.close_check.close_order import CANNOT_TELL, CloseOrder, EarlyVerdict
+from detector.reconciliation.close_check.instrument_match import is_combo_row, match_instrument
 
 WorkingExit = tuple[Order, Decimal]
 # Only these are over for certain: an inactive order may be waiting for shares to borrow (IBKR, `whyHeld`).
@@ -43,7 +43,9 @@ def list_working_exits(
 def _check_runtime_orders(facts: Facts) -> None:
     """End where the runtime may be about to send an exit that is not listed; stuck ones may be beside the pending."""
     if facts.orders is None and facts.pending_exits is None:
-        raise EarlyVerdict(CANNOT_TELL, "orders", "Whether the runtime works an exit of its own was not seen.")
+        raise EarlyVerdict(
+            CANNOT_TELL, "orders", "Whether the runtime works an exit of its own was not seen."
+        )
     if {"orders", "pending_exits", "stuck_exits"} & facts.provenance.partial or _is_misread(facts):
         raise EarlyVerdict(CANNOT_TELL, "orders", "The runtime's own orders could not be read in full.")
     pending, stuck = facts.pending_exits or 0, facts.stuck_exits or 0
@@ -54,7 +56,9 @@ def _check_runtime_orders(facts: Facts) -> None:
             CANNOT_TELL, "orders", f"The runtime has {' and '.join(counts)} and does not list each of them."
         )
     if facts.send_outcome_unknown:
-        raise EarlyVerdict(CANNOT_TELL, "orders", "The runtime sent an order and does not know what became of it.")
+        raise EarlyVerdict(
+            CANNOT_TELL, "orders", "The runtime sent an order and does not know what became of it."
+        )
 
 
 def _is_misread(facts: Facts) -> bool:
@@ -79,7 +83,9 @@ def _is_final(order: Order) -> bool:
 
 def _collect_con_ids(close: CloseOrder, facts: Facts) -> set[str]:
     """Return the contract ids under which what is to be closed may be held."""
-    rows = [row for row in facts.broker_positions or () if match_instrument(close.instrument, row) is not False]
+    rows = [
+        row for row in facts.broker_positions or () if match_instrument(close.instrument, row) is not False
+    ]
     return {row.con_id for row in (close.instrument, *rows) if row.con_id is not None}
 
 
@@ -105,7 +111,9 @@ def _iter_exit_quantity(close: CloseOrder, order: Order, position: Decimal) -> I
 
 
 def _build_unclear_order(order: Order) -> EarlyVerdict:
-    return EarlyVerdict(CANNOT_TELL, "orders", f"Whether order {order.title} exits this position cannot be told.")
+    return EarlyVerdict(
+        CANNOT_TELL, "orders", f"Whether order {order.title} exits this position cannot be told."
+    )
 
 
 def _compute_remaining(order: Order) -> Decimal | None:

@@ -14,7 +14,9 @@ def list_in_flight(facts: Facts, instrument: Instrument, account: str | None) ->
     """Return the orders that work in the instrument, or may, each once."""
     rows = (*(facts.broker_orders or ()), *(facts.orders or ()))
     orders = [order for order in rows if order.is_working and can_be_in_account(_get_account(order), account)]
-    return tuple(dict.fromkeys(order.title for order in orders if match_instrument(instrument, order) is not False))
+    return tuple(
+        dict.fromkeys(order.title for order in orders if match_instrument(instrument, order) is not False)
+    )
 
 
 def describe_waiting(orders: tuple[str, ...]) -> str:

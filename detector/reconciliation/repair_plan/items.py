@@ -11,14 +11,14 @@ from detector.domain.instrument import Instrument, format_quantity, normalize
 from detector.domain.store_rows import POSITION_STATE, StoredPosition
 from detector.reconciliation.close_check.working_exits import can_be_in_account
 from detector.reconciliation.comparison import compare_with_broker
-from detector.reconciliation.holdings import Difference, is_same
+from detector.reconciliation.position_book import Difference, is_same
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
-from detector.reconciliation.repair_plan.in_flight import list_in_flight, describe_waiting
+from detector.reconciliation.repair_plan.in_flight import describe_waiting, list_in_flight
 from detector.reconciliation.repair_plan.trade_claims import (
     RUNTIME_LIST,
     Column,
-    is_unsigned,
     build_quantity_column,
+    is_unsigned,
 )
 
 
@@ -61,7 +61,9 @@ class PlanItem:
 
     def is_of(self, instrument: Instrument, account: str | None) -> bool:
         """Whether it speaks of that instrument, in that account."""
-        return can_be_in_account(self.account, account) and is_same(normalize(self.traded), normalize(instrument))
+        return can_be_in_account(self.account, account) and is_same(
+            normalize(self.traded), normalize(instrument)
+        )
 
 
 def add_account(text: str, account: str | None) -> str:
@@ -79,7 +81,11 @@ def iter_instrument_items(facts: Facts) -> Iterator[PlanItem]:
     """Yield what differs in an instrument as such, whether or not any row names a trade."""
     comparison = compare_with_broker(facts)
     has_several = has_several_accounts(facts)
-    origin = POSITION_STATE if comparison is not None and comparison.internal_fact == "store_positions" else RUNTIME_LIST
+    origin = (
+        POSITION_STATE
+        if comparison is not None and comparison.internal_fact == "store_positions"
+        else RUNTIME_LIST
+    )
     for difference in comparison.list_differences() if comparison is not None else ():
         yield _build_item(facts, difference, origin, difference.account if has_several else None)
 
@@ -88,9 +94,17 @@ def _build_item(facts: Facts, difference: Difference, origin: str, account: str 
     waiting = list_in_flight(facts, difference.instrument, account)
     rows = _list_open_rows(facts, difference, account) if origin == POSITION_STATE else []
     question = _build_question(difference, rows, waiting)
-    claims = () if difference.kind == "unmanaged" else (f"{origin}: open, {format_quantity(difference.internal)}",)
-    column = build_quantity_column(difference.internal, difference.broker, is_unsigned=any(is_unsigned(row) for row in rows))
-    flat = "the broker is flat" if not difference.broker else f"the broker holds {format_quantity(difference.broker)}"
+    claims = (
+        () if difference.kind == "unmanaged" else (f"{origin}: open, {format_quantity(difference.internal)}",)
+    )
+    column = build_quantity_column(
+        difference.internal, difference.broker, is_unsigned=any(is_unsigned(row) for row in rows)
+    )
+    flat = (
+        "the broker is flat"
+        if not difference.broker
+        else f"the broker holds {format_quantity(difference.broker)}"
+    )
     name = add_account(difference.name, account)
     change = RowChange(origin, name, (column,), add_account(flat, account))
     return PlanItem(
@@ -118,7 +132,9 @@ def _list_open_rows(facts: Facts, difference: Difference, account: str | None) -
     ]
 
 
-def _build_question(difference: Difference, rows: Sequence[StoredPosition], waiting: tuple[str, ...]) -> str | None:
+def _build_question(
+    difference: Difference, rows: Sequence[StoredPosition], waiting: tuple[str, ...]
+) -> str | None:
     """Return what a person has to decide, where no single row is the wrong one."""
     quantity = format_quantity(difference.broker)
     if difference.kind == "unmanaged":

@@ -100,7 +100,11 @@ def _iter_rows(facts: Facts, trade_id: str) -> Iterator[tuple[str, StoredPositio
 def _build_claim(origin: str, row: StoredPosition | Trade | Position) -> TradeClaim:
     if isinstance(row, Trade):
         is_open = row.is_effectively_open if origin == TRADES else row.closed_at is None
-        return TradeClaim(origin, is_open, row.signed_quantity, row, row.exit_price, row.realized_pnl, row.exit_reason)
+        return TradeClaim(
+            origin, is_open, row.signed_quantity, row, row.exit_price, row.realized_pnl, row.exit_reason
+        )
     if isinstance(row, StoredPosition):
-        return TradeClaim(origin, row.is_effectively_open, row.signed_quantity, row, is_unsigned=is_unsigned(row))
+        return TradeClaim(
+            origin, row.is_effectively_open, row.signed_quantity, row, is_unsigned=is_unsigned(row)
+        )
     return TradeClaim(origin, True, to_exact_decimal(row.quantity), row)

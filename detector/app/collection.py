@@ -1,0 +1,159 @@
+"""What the commands that look at the world share: the sources looked at, told as they answer, made a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from detector.app.context import AppContext, InputError
+from detector.app.redacted_snapshot import redact_document
+from detector.collectors.source_context import SourceEnvironment
+from detector.collectors.source_plugins import find_source_conflicts, list_configured_sources
+from detector.collectors.source_threads import SourceResult, collect_in_parallel
+from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
+from detector.formats.errors import TOO_LARGE
+from detector.formats.strict_json import MAX_BYTES, DocumentError, format_canonical
+from detector.formats.times import TimeError, compute_seconds, format_duration, format_time, parse_rfc3339
+from detector.settings import RUNTIME, SOURCE_STALE_SEC, SOURCES_OFF, Settings
+from detector.storage import artifact_file
+
+_MAX_SECTIONS_BYTES = (
+    MAX_BYTES - 1024 * 1024
+)  # for the sections together; the rest is for what stands around them
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    """How a command looks: by which clock, with what memory, at which sections not, and whether it tells.
+
+    `previous` is the previous artifact as it was given, whatever it is.
+    """
+
+    clock: Callable[[], datetime]
+    previous: Any = None
+    skip: frozenset[str] = frozenset()
+    quiet: bool = False
+
+
+@dataclass(slots=True)
+class CollectResult:
+    """What was looked at: every source with its answer, and what goes into the snapshot."""
+
+    collected: list[SourceResult] = field(default_factory=list)
+    sections: dict[str, Any] = field(default_factory=dict)
+    entries: dict[str, Any] = field(default_factory=dict)
+
+
+def collect_sources(app: AppContext, settings: Settings, options: CollectOptions) -> CollectResult:
+    """Look at every configured source side by side; raises Refused where settings contradict each other."""
+    contradictions = list(find_source_conflicts(settings))
+    if contradictions:
+        raise InputError(*contradictions)
+    sources = [source for source in list_configured_sources(settings) if source.name not in options.skip]
+    since, missed = _read_logs_state(options.previous)
+    environment = SourceEnvironment(app.environ, options.clock, since, missed)
+    prints_progress = not options.quiet and app.stderr.isatty()
+    result = CollectResult()
+    for outcome in collect_in_parallel(sources, settings, environment):
+        result.collected.append(outcome)
+        if prints_progress:
+            app.print_stderr(format_progress(outcome))
+    result.collected.sort(key=lambda outcome: KEYS.index(outcome.source.name))
+    _add_sections(result)
+    off: tuple[str, ...] = settings[SOURCES_OFF]
+    result.entries |= {name: {"state": "off"} for name in off if name not in options.skip}
+    return result
+
+
+def format_progress(outcome: SourceResult) -> str:
+    """Return the line of one source for a person: its state, its time, and why not."""
+    state = "ok" if outcome.answer is not None else f"failed ({outcome.reason})"
+    detail = f": {outcome.detail}" if outcome.detail else ""
+    return f"{outcome.source.name:<12}{outcome.elapsed_ms / 1000:6.2f} s  {state}{detail}"
+
+
+def _add_sections(result: CollectResult) -> None:
+    """Put the answers into sections and entries; what is too much for one document is left out, largest first."""
+    sizes = {
+        outcome.source.name: len(format_canonical(outcome.answer.section))
+        for outcome in result.collected
+        if outcome.answer is not None
+    }
+    while sum(sizes.values()) > _MAX_SECTIONS_BYTES:
+        del sizes[max(sizes, key=lambda name: sizes[name])]
+    result.collected = [
+        outcome if outcome.source.name in sizes else _mark_too_large(outcome) for outcome in result.collected
+    ]
+    for outcome in result.collected:
+        result.entries[outcome.source.name] = outcome.entry
+        if outcome.answer is not None:
+            result.sections[outcome.source.name] = outcome.answer.section
+
+
+def _mark_too_large(outcome: SourceResult) -> SourceResult:
+    if outcome.answer is None:
+        return outcome
+    detail = "with the other sections it is more than a snapshot can hold"
+    return replace(outcome, answer=None, reason=TOO_LARGE, detail=detail)
+
+
+def _read_logs_state(previous: Any) -> tuple[datetime | None, bool]:
+    """Return when an earlier run last saw the logs, and whether it asked for them in vain."""
+    document = previous if isinstance(previous, dict) else {}
+    sources = document.get("sources")
+    entry = sources.get("logs") if isinstance(sources, dict) else None
+    state = entry.get("state") if isinstance(entry, dict) else None
+    if state == "ok":
+        with suppress(TimeError):
+            return parse_rfc3339(str(document.get("taken_at"))), False
+    return None, state == "failed"
+
+
+def load_previous(path: str | None, section: Any) -> Any:
+    """Return the previous artifact out of its file, where one is named, else the section of that name."""
+    return section if path is None else artifact_file.read_document(Path(path))
+
+
+def add_missing_sections(
+    app: AppContext, settings: Settings, document: Mapping[str, Any], options: CollectOptions
+) -> dict[str, Any] | None:
+    """Return the document with every section that it lacks and a source has; None where nothing was looked at.
+
+    Nothing is collected for a snapshot of another time: what is true now says nothing of then. A document
+    that is to be refused is refused before anything is asked.
+    """
+    try:
+        redacted, _ = redact_document({k: v for k, v in document.items() if k != "previous"}, settings)
+        snapshot = build_snapshot(redacted, now=options.clock(), runtime=settings[RUNTIME])
+    except DocumentError as error:
+        raise InputError(str(error)) from None
+    now = options.clock()
+    apart_sec = max(compute_seconds(snapshot.taken_at, now), compute_seconds(now, snapshot.taken_at))
+    if apart_sec > settings[SOURCE_STALE_SEC]:
+        app.print_stderr(
+            f"The snapshot was taken {format_duration(apart_sec)} away from now: nothing is collected for it."
+        )
+        return None
+    provided = frozenset(name for name in SECTIONS if document.get(name) is not None)
+    sources = document.get("sources") or {}
+    off = {name for name, entry in sources.items() if isinstance(entry, dict) and entry.get("state") == "off"}
+    result = collect_sources(app, settings, replace(options, skip=provided | off))
+    if not result.entries:
+        return None
+    return {**document, **result.sections, "sources": {**sources, **result.entries}}
+
+
+def build_snapshot_document(settings: Settings, result: CollectResult, taken_at: datetime) -> dict[str, Any]:
+    """Return what was collected as a snapshot, redacted, its keys in the contract's order."""
+    document = {
+        "taken_at": format_time(taken_at),
+        "runtime": settings[RUNTIME],
+        **result.sections,
+        "sources": result.entries,
+    }
+    redacted, _ = redact_document(document, settings)
+    return {key: redacted[key] for key in KEYS if key in redacted}

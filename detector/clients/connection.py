@@ -1,0 +1,230 @@
+"""The wire: connected sockets with one total deadline, and the fence around addresses that are never read.
+
+Every byte to and from the world passes here: httpx, and through it boto3, is given this module's sockets.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+
+from detector.formats.errors import (
+    DNS,
+    FORBIDDEN,
+    REFUSED,
+    RESET,
+    TIMEOUT,
+    TLS,
+    UNREACHABLE,
+    UNREADABLE,
+    ExternalError,
+)
+
+Address = IPv4Address | IPv6Address
+
+# Where a cloud hands its machines their credentials: link-local, and what AWS (IPv6), Alibaba, Azure and
+# Oracle use beside it.
+_FORBIDDEN_NETWORKS = tuple(
+    ip_network(text)
+    for text in (
+        "169.254.0.0/16",
+        "fe80::/10",
+        "fd00:ec2::/32",
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "192.0.0.192/32",
+    )
+)
+_NAT64 = ip_network("64:ff9b::/96")
+
+
+def is_forbidden_address(address: Address) -> bool:
+    """Whether the address is link-local or a cloud's metadata service, however it is written."""
+    if isinstance(address, IPv6Address):
+        embedded = address.ipv4_mapped or address.sixtofour
+        if embedded is None and address in _NAT64:
+            embedded = IPv4Address(int(address) & 0xFFFFFFFF)
+        if embedded is not None:
+            return is_forbidden_address(embedded)
+    return any(address in network for network in _FORBIDDEN_NETWORKS)
+
+
+class Deadline:
+    """The moment by which everything must be done; it has begun when it is made."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def get_remaining(self) -> float:
+        """Return the seconds that are left, 0 or less where none are."""
+        return self._end - self._clock()
+
+    def check_remaining(self, doing: str) -> float:
+        """Return the seconds that are left; raises EdgeError where none are, with what was being done."""
+        remaining = self.get_remaining()
+        if remaining <= 0:
+            raise self.build_timeout_error(doing)
+        return remaining
+
+    def build_timeout_error(self, doing: str) -> ExternalError:
+        """Return the error of a deadline that passed."""
+        return ExternalError(f"no complete answer within {self.seconds:g} s (still {doing})", reason=TIMEOUT)
+
+
+@cache
+def build_tls_context(ca_file: str) -> ssl.SSLContext:
+    """Return the TLS settings of all clients: verified, 1.2 or newer, the system's authorities and certifi's.
+
+    `ca_file` holds more of them, or is empty. Raises EdgeError where it cannot be read.
+    """
+    import httpx
+
+    context = httpx.create_ssl_context(trust_env=False)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_default_certs()
+    if ca_file:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError):
+            raise ExternalError("AEGIS_PT_CA_FILE cannot be read as PEM certificates", reason=TLS) from None
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """What one source may do at the wire: until when, whom it trusts, through which proxies, and to where not."""
+
+    deadline: Deadline
+    ca_file: str = ""
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    is_forbidden: Callable[[Address], bool] = is_forbidden_address
+    resolve: Callable[..., list[Any]] = socket.getaddrinfo
+
+    def open_connection(self, host: str, port: int) -> Connection:
+        """Return a connection to the first of the host's addresses that answers; raises EdgeError."""
+        target = f"{host}:{port}"
+        doing = f"connecting to {target}"
+        with _convert_socket_errors(doing, self.deadline, is_connecting=True):
+            addresses = self.resolve(host, port, type=socket.SOCK_STREAM)
+        failure = ExternalError(f"{host} has no address", reason=DNS)
+        for index, (family, kind, protocol, _, address) in enumerate(addresses):
+            share = self.deadline.check_remaining(doing) / (len(addresses) - index)
+            sock = socket.socket(family, kind, protocol)
+            try:
+                self._check_address(address[0], target)
+                sock.settimeout(share)
+                with _convert_socket_errors(doing, self.deadline, is_connecting=True):
+                    sock.connect(address)
+                    peer = sock.getpeername()[0]
+                self._check_address(peer, target)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except ExternalError as error:
+                sock.close()
+                if error.reason == FORBIDDEN:
+                    raise
+                failure = error
+            else:
+                return Connection(sock, self.deadline)
+        raise failure
+
+    def open_unix_connection(self, path: str) -> Connection:
+        """Return a connection to the socket at `path`; raises EdgeError."""
+        doing = f"connecting to {path}"
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(self.deadline.check_remaining(doing))
+            with _convert_socket_errors(doing, self.deadline, is_connecting=True):
+                sock.connect(path)
+        except ExternalError:
+            sock.close()
+            raise
+        return Connection(sock, self.deadline)
+
+    def _check_address(self, address: str, target: str) -> None:
+        if self.is_forbidden(ip_address(address.partition("%")[0])):
+            raise ExternalError(f"{target} is a link-local or metadata address", reason=FORBIDDEN)
+
+
+class Connection:
+    """One connected socket, plain or TLS; whatever it does ends at the deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def read(self, max_bytes: int) -> bytes:
+        """Return some bytes, none where the other side has ended; raises EdgeError."""
+        doing = "waiting for its answer"
+        with _convert_socket_errors(doing, self._deadline):
+            self._sock.settimeout(self._deadline.check_remaining(doing))
+            return self._sock.recv(max_bytes)
+
+    def write(self, data: bytes) -> None:
+        """Send all of the bytes; raises EdgeError."""
+        doing = "sending the question"
+        with _convert_socket_errors(doing, self._deadline):
+            self._sock.settimeout(self._deadline.check_remaining(doing))
+            self._sock.sendall(data)
+
+    def start_tls(self, context: ssl.SSLContext, name: str | None) -> Connection:
+        """Return the same connection under TLS, the other side's certificate verified for `name`."""
+        doing = "in the TLS handshake"
+        if isinstance(self._sock, ssl.SSLSocket):
+            raise ExternalError("TLS inside of TLS is not spoken here", reason=TLS)
+        try:
+            with _convert_socket_errors(doing, self._deadline):
+                self._sock.settimeout(self._deadline.check_remaining(doing))
+                return Connection(context.wrap_socket(self._sock, server_hostname=name), self._deadline)
+        except ExternalError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sock.close()
+
+
+@contextmanager
+def _convert_socket_errors(doing: str, deadline: Deadline, *, is_connecting: bool = False) -> Iterator[None]:
+    """Turn what a socket raises into EdgeError; only a failure to connect may be mended by trying again."""
+    try:
+        yield
+    except OSError as error:
+        raise _to_external_error(error, doing, deadline, retryable=is_connecting) from None
+    except UnicodeError:  # a host name that IDNA cannot encode
+        raise ExternalError(f"the name cannot be looked up ({doing})", reason=DNS) from None
+
+
+def _to_external_error(error: OSError, doing: str, deadline: Deadline, retryable: bool) -> ExternalError:
+    if isinstance(error, TimeoutError):
+        return deadline.build_timeout_error(doing)
+    template, reason = next(
+        (template, reason) for kind, template, reason in _ERROR_KINDS if isinstance(error, kind)
+    )
+    why = getattr(error, "verify_message", None) or error.strerror or type(error).__name__
+    final = reason == TLS or (reason == DNS and error.errno != socket.EAI_AGAIN)
+    return ExternalError(
+        template.format(why=why, doing=doing), reason=reason, permanent=final or not retryable
+    )
+
+
+_ERROR_KINDS: tuple[tuple[type[OSError], str, str], ...] = (
+    (socket.gaierror, "the name is not known ({doing})", DNS),
+    (ssl.SSLCertVerificationError, "its certificate is not accepted: {why}", TLS),
+    (ssl.SSLEOFError, "the connection broke off ({doing})", RESET),
+    (ssl.SSLError, "TLS failed: {why}", TLS),
+    (ConnectionRefusedError, "the connection was refused ({doing})", REFUSED),
+    (ConnectionError, "the connection broke off ({doing})", RESET),
+    (FileNotFoundError, "there is no such socket ({doing})", UNREADABLE),
+    (PermissionError, "this user may not open it ({doing})", UNREADABLE),
+    (OSError, "{why} ({doing})", UNREACHABLE),
+)

@@ -1,0 +1,236 @@
+"""GitHub's REST API: JSON read page by page, an artifact downloaded, one event dispatched.
+
+Paths and shapes: GitHub's OpenAPI description, version 2022-11-28. Nothing but `dispatch` sends anything.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, NoReturn, TypeVar
+
+import httpx
+
+from detector import __version__
+from detector.clients.connection import Deadline, NetworkPolicy
+from detector.clients.http_client import Page, build_status_error, parse_origin, send_request
+from detector.formats.errors import (
+    CREDENTIALS,
+    DENIED,
+    DNS,
+    NOT_JSON,
+    PROXY,
+    REDIRECTED,
+    REFUSED,
+    RESET,
+    THROTTLED,
+    TIMEOUT,
+    UNREACHABLE,
+    UNREADABLE,
+    ExternalError,
+    retry,
+)
+from detector.formats.redaction import redact_text
+from detector.formats.strict_json import DocumentError, parse_document, to_one_line
+
+API = "https://api.github.com"
+_PER_PAGE = 100  # the most that the API gives at once
+_OK, _REDIRECTS = range(200, 300), (301, 302, 303, 307, 308)
+_UNPROCESSABLE, _FORBIDDEN, _TOO_MANY = 422, 403, 429
+_MAX_REDIRECTS = 3
+_NO_CONTENT, _SERVER_ERROR = 204, 500
+_ATTEMPT_SEC = 10.0  # of one dispatch: what hangs must leave time to try again
+_NETWORK_REASONS = (TIMEOUT, REFUSED, UNREACHABLE, RESET, DNS, PROXY)
+
+Params = Mapping[str, str | int]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub:
+    """One repository's API within one deadline; the token goes to the API's own origin and nowhere else.
+
+    `repository` is `owner/name`. Without a token a public repository can still be read.
+    """
+
+    repository: str
+    network: NetworkPolicy
+    clock: Callable[[], datetime]
+    token: str = ""
+    api: str = API
+    pause: Callable[[float], None] = time.sleep
+
+    def get(self, path: str, params: Params | None = None) -> Any:
+        """Return the JSON answer of `/repos/{repository}{path}`; raises EdgeError."""
+        return _parse_json(self._fetch_page("GET", self._build_url(path, params)))
+
+    def list_pages(
+        self, path: str, key: str, params: Params | None = None
+    ) -> Iterator[tuple[int, list[Any]]]:
+        """Yield `(total_count, items)` for each page of a list, until all of it was read; raises EdgeError.
+
+        `total_count` is what GitHub says there is; a list that ends earlier was cut, and its reader must say so.
+        """
+        read, page = 0, 1
+        while True:
+            answer = self.get(path, {**(params or {}), "per_page": _PER_PAGE, "page": page})
+            total, items = _extract_list(answer, key)
+            yield total, items
+            read, page = read + len(items), page + 1
+            if not items or read >= total:
+                return
+
+    def fetch_file(self, path: str) -> bytes:
+        """Return what a path's redirect leads to, such as an artifact's zip; raises EdgeError.
+
+        The second request, to another host, carries no credentials; it must be TLS where the API is.
+        """
+        return retry(
+            lambda: _mark_resets_retryable(lambda: self._fetch_following_redirects(self._build_url(path))),
+            self.network.deadline,
+            self.pause,
+        )
+
+    def dispatch(self, event_type: str, payload: Mapping[str, Any]) -> None:
+        """Create a `repository_dispatch` event; raises EdgeError where GitHub did not answer 204.
+
+        Tried again after a network error or a 5xx, and after nothing else. An attempt that broke off may have
+        been taken all the same: the event can exist twice.
+        """
+        body = json.dumps({"event_type": event_type, "client_payload": dict(payload)}).encode()
+
+        def send_once_retryable() -> None:
+            seconds = min(_ATTEMPT_SEC, self.network.deadline.check_remaining("dispatching"))
+            network = replace(self.network, deadline=Deadline(seconds))
+            try:
+                page = self._send_once("POST", self._build_url("/dispatches"), body, network)
+            except ExternalError as error:
+                retryable = error.reason in _NETWORK_REASONS
+                raise ExternalError(str(error), reason=error.reason, permanent=not retryable) from None
+            if page.status >= _SERVER_ERROR:
+                raise build_status_error(page, self.clock)
+            if page.status != _NO_CONTENT:
+                self._raise_permanent_refusal(page)
+
+        retry(send_once_retryable, self.network.deadline, self.pause)
+
+    def _build_url(self, path: str, params: Params | None = None) -> str:
+        url = httpx.URL(f"{self.api.rstrip('/')}/repos/{self.repository}{path}")
+        return str(url.copy_merge_params(dict(params)) if params else url)
+
+    def _fetch_page(self, method: str, url: str, body: bytes | None = None) -> Page:
+        def fetch_once() -> Page:
+            page = _mark_resets_retryable(lambda: self._send_once(method, url, body))
+            if page.status not in _OK:
+                self._raise_refusal(page)
+            return page
+
+        return retry(fetch_once, self.network.deadline, self.pause)
+
+    def _send_once(
+        self, method: str, url: str, body: bytes | None = None, network: NetworkPolicy | None = None
+    ) -> Page:
+        headers = {
+            "accept": "application/vnd.github+json",
+            "accept-encoding": "gzip, deflate",
+            "user-agent": f"pt-health-detector/{__version__}",  # GitHub answers 403 without one
+        }
+        if parse_origin(url) == parse_origin(self.api):
+            headers["x-github-api-version"] = "2022-11-28"
+            if self.token:
+                headers["authorization"] = f"Bearer {self.token}"
+        if body is not None:
+            headers["content-type"] = "application/json"
+        request = httpx.Request(method, url, headers=headers, content=body)
+        return send_request(network or self.network, request, methods=("GET", "POST"))
+
+    def _fetch_following_redirects(self, url: str) -> bytes:
+        for _ in range(_MAX_REDIRECTS + 1):
+            page = self._send_once("GET", url)
+            if page.status not in _REDIRECTS:
+                return page.body if page.status in _OK else self._raise_refusal(page)
+            url = self._resolve_redirect(url, page)
+        raise ExternalError("it redirects in a circle", reason=REDIRECTED)
+
+    def _resolve_redirect(self, url: str, page: Page) -> str:
+        try:
+            target = httpx.URL(url).join(page.headers.get("location", ""))
+        except httpx.InvalidURL:
+            raise ExternalError("it redirects to what is no address", reason=REDIRECTED) from None
+        if target.scheme != httpx.URL(self.api).scheme or not target.host:
+            raise ExternalError("it redirects out of TLS", reason=REDIRECTED)
+        return str(target)
+
+    def _raise_permanent_refusal(self, page: Page) -> NoReturn:
+        """Raise what the refusal means, as one that asking again does not mend."""
+        try:
+            self._raise_refusal(page)
+        except ExternalError as error:
+            raise ExternalError(str(error), reason=error.reason) from None
+
+    def _raise_refusal(self, page: Page) -> NoReturn:
+        """Raise what GitHub's refusal means; a 403 may be a rate limit, which says when it ends."""
+        error = build_status_error(page, self.clock)
+        message = _extract_message(page, self.token)
+        if page.status in (_FORBIDDEN, _TOO_MANY) and page.headers.get("x-ratelimit-remaining") == "0":
+            reset_at = _get_rate_limit_reset(page)
+            suffix = f" until {reset_at:%H:%M:%S} UTC" if reset_at else ""
+            raise ExternalError(f"its rate limit is used up{suffix}", reason=THROTTLED) from None
+        if page.status == _FORBIDDEN and "rate limit" in message.lower():
+            raise ExternalError("its secondary rate limit was reached", reason=THROTTLED) from None
+        if page.status == _UNPROCESSABLE:
+            raise ExternalError(
+                f"it answered 422: {message or 'not processable'}", reason=UNREADABLE
+            ) from None
+        if error.reason in (CREDENTIALS, DENIED) and message:
+            raise ExternalError(f"it answered {page.status}: {message}", reason=error.reason) from None
+        raise error from None
+
+
+def _mark_resets_retryable(read: Callable[[], T]) -> T:
+    """Return what is read; raises a connection that broke off as one that asking again may mend: it only reads."""
+    try:
+        return read()
+    except ExternalError as error:
+        raise ExternalError(
+            str(error),
+            reason=error.reason,
+            permanent=error.permanent and error.reason != RESET,
+            wait_sec=error.wait_sec,
+        ) from None
+
+
+def _parse_json(page: Page) -> Any:
+    try:
+        return parse_document(page.body)
+    except DocumentError as error:
+        raise ExternalError(f"its answer cannot be read: {error}", reason=NOT_JSON) from None
+
+
+def _extract_list(answer: Any, key: str) -> tuple[int, list[Any]]:
+    items, total = answer.get(key), answer.get("total_count")
+    if not isinstance(items, list) or not isinstance(total, int):
+        raise ExternalError(f"its answer has no list {key!r}", reason=UNREADABLE)
+    return total, items
+
+
+_MAX_MESSAGE = 200
+
+
+def _extract_message(page: Page, token: str) -> str:
+    """Return GitHub's own sentence as one line: redacted, and only then cut, so that no head of a token is left."""
+    try:
+        message = parse_document(page.body).get("message")
+    except DocumentError:
+        return ""
+    if not isinstance(message, str):
+        return ""
+    return " ".join(to_one_line(redact_text(message, (token,))).split())[:_MAX_MESSAGE]
+
+
+def _get_rate_limit_reset(page: Page) -> datetime | None:
+    text = page.headers.get("x-ratelimit-reset", "")
+    return datetime.fromtimestamp(int(text), UTC) if text.isdigit() and len(text) < 12 else None  # noqa: PLR2004 - seconds since 1970 for the next millennia

@@ -1,0 +1,219 @@
+"""GET over HTTP: one page, whole and bounded; redirects stay at home, credentials never leave theirs."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpcore
+import httpx
+
+from detector.clients.connection import NetworkPolicy
+from detector.clients.transport import Transport
+from detector.formats.errors import (
+    CREDENTIALS,
+    DENIED,
+    ENCODING,
+    FORBIDDEN,
+    HTTP_STATUS,
+    MISSING,
+    PROXY,
+    REDIRECTED,
+    RESET,
+    THROTTLED,
+    TOO_LARGE,
+    UNREADABLE,
+    ExternalError,
+    retry,
+)
+from detector.formats.strict_json import redact_excerpt
+
+MAX_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_MAX_REDIRECTS = 3
+_OK, _REDIRECTS, _TOO_MANY, _SERVER_ERROR = range(200, 300), (301, 302, 303, 307, 308), 429, 500
+_REASONS = {401: CREDENTIALS, 403: DENIED, 404: MISSING, 407: DENIED, 410: MISSING, _TOO_MANY: THROTTLED}
+_GZIP_OR_ZLIB = 47  # zlib's window bits: either header is accepted
+
+Origin = tuple[str, str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a server answered: its status, its headers by their lower-case names, its body decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def _keep_none(page: Page) -> bool:  # noqa: ARG001 - what is asked of any page
+    return False
+
+
+def parse_origin(url: str) -> Origin:
+    """Return scheme, host and port: what credentials belong to; raises EdgeError for what is no address."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise ExternalError("its address cannot be read", reason=UNREADABLE) from None
+    return parsed.scheme, parsed.host, parsed.port
+
+
+@dataclass(frozen=True, slots=True)
+class HttpClient:
+    """Reads pages within one deadline; `credentials` holds an `Authorization` header by origin."""
+
+    network: NetworkPolicy
+    clock: Callable[[], datetime]
+    credentials: Mapping[Origin, str] = field(default_factory=dict)
+    pause: Callable[[float], None] = time.sleep
+
+    def get(
+        self, url: str, should_keep: Callable[[Page], bool] = _keep_none, socket_path: str | None = None
+    ) -> Page:
+        """Return the page at `url`; raises EdgeError for every other status than 2xx.
+
+        `keeps` may say of a page of any status that it is what was asked for. `socket_path` is that of a unix
+        socket, where the server listens on one.
+        """
+        return retry(
+            lambda: self._fetch_following_redirects(url, should_keep, socket_path),
+            self.network.deadline,
+            self.pause,
+        )
+
+    def _fetch_following_redirects(
+        self, url: str, should_keep: Callable[[Page], bool], socket_path: str | None
+    ) -> Page:
+        for _ in range(_MAX_REDIRECTS + 1):
+            headers = {"accept": "application/json", "accept-encoding": "gzip, deflate"}
+            credential = self.credentials.get(parse_origin(url))
+            if credential:
+                headers["authorization"] = credential
+            page = send_request(self.network, httpx.Request("GET", url, headers=headers), socket_path)
+            if page.status not in _REDIRECTS:
+                return self._check_status(page, should_keep)
+            url = _resolve_redirect(url, page)
+        raise ExternalError("it redirects in a circle", reason=REDIRECTED)
+
+    def _check_status(self, page: Page, should_keep: Callable[[Page], bool]) -> Page:
+        if page.status in _OK or should_keep(page):
+            return page
+        raise build_status_error(page, self.clock)
+
+
+def build_status_error(page: Page, clock: Callable[[], datetime]) -> ExternalError:
+    """Return the error of an answer that is no yes; 429 and 5xx may be mended by asking again."""
+    retryable = page.status == _TOO_MANY or page.status >= _SERVER_ERROR
+    return ExternalError(
+        f"it answered {page.status}",
+        reason=_REASONS.get(page.status, HTTP_STATUS),
+        permanent=not retryable,
+        wait_sec=parse_retry_after(page, clock) if retryable else None,
+    )
+
+
+def parse_retry_after(page: Page, clock: Callable[[], datetime]) -> float | None:
+    """Return the seconds of `Retry-After` (RFC 9110 10.2.3), or None where it says nothing readable."""
+    text = page.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        return None
+    return max(0.0, (moment - clock()).total_seconds())
+
+
+def _resolve_redirect(url: str, page: Page) -> str:
+    """Return where a redirect leads, which must be the same origin: nothing is asked of another host."""
+    try:
+        target = httpx.URL(url).join(page.headers.get("location", ""))
+        elsewhere = parse_origin(str(target)) != parse_origin(url)
+    except (httpx.InvalidURL, ExternalError):
+        raise ExternalError("it redirects to what is no address", reason=REDIRECTED) from None
+    if elsewhere:
+        target_origin = redact_excerpt(
+            f"{target.scheme}://{target.netloc.decode('ascii', 'replace').rpartition('@')[2]}"
+        )
+        raise ExternalError(f"it redirects to {target_origin}, which is not followed", reason=REDIRECTED)
+    return str(target)
+
+
+def send_request(
+    network: NetworkPolicy,
+    request: httpx.Request,
+    socket_path: str | None = None,
+    methods: tuple[str, ...] = ("GET",),
+) -> Page:
+    """Return the answer to one request, its body whole and at most MOST_BYTES; raises EdgeError.
+
+    Only `methods` pass: GET, but for the one client that speaks AWS's protocols.
+    """
+    if request.method not in methods:
+        raise ExternalError(f"{request.method} is never sent to a source", reason=FORBIDDEN)
+    try:
+        with Transport(network, socket_path) as transport:
+            response = transport.handle_request(request)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Page(response.status_code, headers, _read_body(response, headers))
+    except httpcore.ProxyError as error:
+        raise ExternalError(f"the proxy answered {redact_excerpt(str(error))}", reason=PROXY) from None
+    except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+        raise _convert_protocol_error(error) from None
+
+
+def _convert_protocol_error(error: Exception) -> ExternalError:
+    text = str(error)
+    if "closed" in text or "disconnected" in text or "incomplete" in text:
+        return ExternalError("the connection broke off in the middle of the answer", reason=RESET)
+    return ExternalError("what it answered is not HTTP", reason=UNREADABLE)
+
+
+def _read_body(response: httpx.Response, headers: Mapping[str, str]) -> bytes:
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length[:12]) > MAX_BYTES:
+        raise _build_too_large_error()
+    body = bytearray()
+    for chunk in _decode_chunks(
+        response.iter_raw(_CHUNK_BYTES), headers.get("content-encoding", "").strip().lower()
+    ):
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise _build_too_large_error()
+    return bytes(body)
+
+
+def _decode_chunks(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield the body decompressed, no piece of it larger than a little: a bomb is noticed while it is small."""
+    if encoding in ("", "identity"):
+        yield from raw
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise ExternalError(
+            f"its content encoding {redact_excerpt(encoding)!r} was not asked for", reason=ENCODING
+        )
+    decompressor: Any = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+    try:
+        for chunk in raw:
+            rest = chunk
+            while rest and not decompressor.eof:
+                yield decompressor.decompress(rest, _CHUNK_BYTES)
+                rest = decompressor.unconsumed_tail
+        yield decompressor.flush()
+    except zlib.error:
+        raise ExternalError("its compressed body cannot be unpacked", reason=ENCODING) from None
+    if not decompressor.eof:
+        raise ExternalError("its compressed body ends too early", reason=ENCODING)
+
+
+def _build_too_large_error() -> ExternalError:
+    return ExternalError(f"its body is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)

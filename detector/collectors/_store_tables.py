@@ -1,0 +1,222 @@
+"""The tables of one open store: the newest rows and all that may be open, with the columns that are judged and no other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from detector.domain.columns import get_columns
+from detector.domain.runtime_rows import Trade
+from detector.domain.store_columns import StoreColumns
+from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.domain.store_tables import JoinedTable, StoreTable
+from detector.formats.errors import SCHEMA, TOO_LARGE, ExternalError
+from detector.formats.strict_json import redact_excerpt
+
+if TYPE_CHECKING:
+    from detector.clients.sqlite import StoreConnection
+
+NEWEST_ROWS = 500
+MAX_ROWS = 5000
+MAX_BYTES = 4 * 1024 * 1024
+_MAX_NAMED = 12
+_MAX_STATES = 200
+_ROW_CLASSES = {POSITION_STATE: StoredPosition, TRADES: Trade}
+# Of each list the columns without which a row says nothing: one of every group must be there.
+_REQUIRED_COLUMNS = {
+    POSITION_STATE: (("symbol", "con_id", "trade_id"), ("is_open", "quantity")),
+    TRADES: (("trade_id",), ("is_open", "status", "closed_at")),
+}
+TableRow = dict[str, Any]
+ColumnNames = Mapping[str, Sequence[str]]
+
+
+class Store:
+    """One open store: its tables by name, what was read of them so far, and what could not be."""
+
+    def __init__(self, connection: StoreConnection, columns: StoreColumns) -> None:
+        self._connection = connection
+        self._column_aliases = columns
+        tables = connection.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')")
+        self._kinds = {name: kind for name, kind in tables if not name.startswith("sqlite_")}
+        self._bytes = 0
+        self._left_out: dict[str, None] = {}
+        self._cut: list[str] = []
+
+    @property
+    def note(self) -> str | None:
+        """What was left out, as no JSON can hold it or the table has no order; None where nothing was."""
+        unsupported = (
+            f"left out, as no JSON holds it: {_format_names(tuple(self._left_out))}"
+            if self._left_out
+            else None
+        )
+        cut = f"left out, as it has over {MAX_ROWS} and no order: its rows that are closed, of {_format_names(self._cut)}"
+        return "; ".join(part for part in (unsupported, cut if self._cut else None) if part) or None
+
+    def read_rows(self, table: StoreTable) -> list[TableRow]:
+        """Return the rows of one list, oldest first: the newest, and all that may be open; ends beside their trades."""
+        actual = self._list_actual_columns(table.table)
+        columns = self._match_columns(table, actual)
+        select_list = _format_select_list(columns, actual, (table.joined.key,) if table.joined else ())
+        rows = self._read_newest(table.table, select_list, columns)
+        if table.joined is None:
+            return rows
+        return _merge_joined(rows, self._read_joined(table, table.joined, rows), table.joined)
+
+    def _read_newest(self, table: str, select_list: str, columns: ColumnNames) -> list[TableRow]:
+        start = f"SELECT {select_list} FROM {_escape_name(table)}"  # noqa: S608 - names of the profile, quoted
+        ordered = self._has_row_ids(table)
+        if not ordered and not self._is_long(table):
+            return self._fetch_rows(table, start, ())
+        condition, values = self._build_open_filter(table, columns)
+        if not ordered:
+            self._cut.append(table)
+            return self._fetch_rows(table, f"{start} WHERE {condition} LIMIT {MAX_ROWS + 1}", values)
+        newest = f"FROM {_escape_name(table)} ORDER BY rowid DESC LIMIT {NEWEST_ROWS}"
+        older = f"{start} WHERE {condition} AND rowid NOT IN (SELECT rowid {newest})"
+        return [
+            *self._fetch_rows(table, f"{older} ORDER BY rowid LIMIT {MAX_ROWS + 1}", values),
+            *self._fetch_rows(table, f"SELECT {select_list} {newest}", ())[::-1],
+        ]
+
+    def _read_joined(
+        self, table: StoreTable, joined: JoinedTable, rows: Sequence[TableRow]
+    ) -> list[TableRow]:
+        actual = self._list_actual_columns(joined.table)
+        if joined.on.casefold() not in actual:
+            _raise_missing_column(joined.table, [joined.on], actual)
+        select_list = _format_select_list(self._find_columns(table.name, actual), actual, (joined.on,))
+        keys = list(dict.fromkeys(row[joined.key] for row in rows if row.get(joined.key) is not None))
+        joined_rows: list[TableRow] = []
+        for first in range(0, len(keys), NEWEST_ROWS):
+            chunk = keys[first : first + NEWEST_ROWS]
+            statement = f"SELECT {select_list} FROM {_escape_name(joined.table)}"  # noqa: S608 - names of the profile, quoted
+            condition = (
+                f"WHERE {_escape_name(actual[joined.on.casefold()])} IN ({', '.join('?' * len(chunk))})"
+            )
+            joined_rows += self._fetch_rows(
+                joined.table, f"{statement} {condition} LIMIT {MAX_ROWS + 1}", chunk
+            )
+        return joined_rows
+
+    def _list_actual_columns(self, table: str) -> dict[str, str]:
+        """Return the table's columns by their names without case; raises EdgeError where there is no such table."""
+        if table not in self._kinds:
+            tables = _format_names(sorted(self._kinds)) or "none"
+            raise ExternalError(
+                f"it has no table {redact_excerpt(table)!r} (there are: {tables})", reason=SCHEMA
+            )
+        description = self._connection.execute(f"SELECT * FROM {_escape_name(table)} LIMIT 0").description  # noqa: S608 - names of the profile, quoted
+        return {column[0].casefold(): column[0] for column in description}
+
+    def _match_columns(self, table: StoreTable, actual: Mapping[str, str]) -> ColumnNames:
+        """Return our columns with their names in the table; raises EdgeError where a row would say nothing."""
+        columns = self._find_columns(table.name, actual)
+        for group in _REQUIRED_COLUMNS[table.name]:
+            if not columns.keys() & set(group):
+                aliases = self._column_aliases.get(table.name, {})
+                expected = [alias for column in group for alias in aliases.get(column, (column,))]
+                _raise_missing_column(table.table, expected, actual)
+        if table.joined is not None and table.joined.key.casefold() not in actual:
+            _raise_missing_column(table.table, [table.joined.key], actual)
+        return columns
+
+    def _find_columns(self, name: str, actual: Mapping[str, str]) -> ColumnNames:
+        aliases = self._column_aliases.get(name, {})
+        columns = {
+            column: [alias for alias in aliases.get(column, (column,)) if alias.casefold() in actual]
+            for column in get_columns(_ROW_CLASSES[name])
+        }
+        return {column: present for column, present in columns.items() if present}
+
+    def _has_row_ids(self, table: str) -> bool:
+        """Whether its rows have an order; a view has none, nor a table that was made without."""
+        from detector.clients.sqlite import has_row_ids
+
+        return bool(self._kinds[table] == "table") and has_row_ids(self._connection, _escape_name(table))
+
+    def _is_long(self, table: str) -> bool:
+        rows = f"SELECT 1 FROM {_escape_name(table)} LIMIT {MAX_ROWS + 1}"  # noqa: S608 - names of the profile, quoted
+        (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()  # noqa: S608 - names of the profile, quoted
+        return bool(count > MAX_ROWS)
+
+    def _build_open_filter(self, table: str, columns: ColumnNames) -> tuple[str, list[Any]]:
+        """Return the condition under which a row may be open, and its values: what says nothing may be."""
+        column = next(name for name in ("is_open", "status", "closed_at", "quantity") if name in columns)
+        quoted = [_escape_name(name) for name in columns[column]]
+        if column == "closed_at":
+            return " AND ".join(f"{name} IS NULL" for name in quoted), []
+        if column != "status":
+            return f"coalesce({', '.join([*quoted, 'NULL'])}, 1) NOT IN (0, '0')", []
+        states = self._connection.execute(
+            f"SELECT DISTINCT {quoted[0]} FROM {_escape_name(table)}"  # noqa: S608 - names of the profile, quoted
+        ).fetchall()
+        closed_states = [
+            state
+            for (state,) in states
+            if isinstance(state, str) and Trade(status=state).is_effectively_open is False
+        ]
+        del closed_states[_MAX_STATES:]
+        marks = ", ".join("?" * len(closed_states))
+        return f"({quoted[0]} IS NULL OR {quoted[0]} NOT IN ({marks}))", closed_states
+
+    def _fetch_rows(self, table: str, statement: str, values: Sequence[Any]) -> list[TableRow]:
+        cursor = self._connection.execute(statement, values)
+        names = [column[0] for column in cursor.description]
+        rows: list[TableRow] = []
+        for row_values in cursor:
+            rows.append(self._build_row(table, names, row_values))
+            if len(rows) > MAX_ROWS:
+                raise ExternalError(
+                    f"its table {redact_excerpt(table)!r} has over {MAX_ROWS} rows that may be open",
+                    reason=TOO_LARGE,
+                )
+        return rows
+
+    def _build_row(self, table: str, names: Sequence[str], values: Sequence[Any]) -> TableRow:
+        row: TableRow = {}
+        for name, value in zip(names, values, strict=True):
+            if isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value)):
+                self._left_out[f"{table}.{name}"] = None
+            else:
+                row[name] = value
+                self._bytes += len(name) + (len(value) if isinstance(value, str) else 8)
+        if self._bytes > MAX_BYTES:
+            raise ExternalError(f"what it holds is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
+        return row
+
+
+def _format_select_list(columns: ColumnNames, actual: Mapping[str, str], extra: Sequence[str]) -> str:
+    """Return what is selected, each under the name by which the reader knows it; what nobody judges stays there."""
+    names = dict.fromkeys([*(name for aliases in columns.values() for name in aliases), *extra])
+    return ", ".join(f"{_escape_name(actual[name.casefold()])} AS {_escape_name(name)}" for name in names)
+
+
+def _raise_missing_column(table: str, expected: Sequence[str], actual: Mapping[str, str]) -> NoReturn:
+    raise ExternalError(
+        f"its table {redact_excerpt(table)!r} has no column {_format_names(expected)} (there are: {_format_names(list(actual.values()))})",
+        reason=SCHEMA,
+    )
+
+
+def _merge_joined(
+    rows: Sequence[TableRow], joined_rows: Sequence[TableRow], joined: JoinedTable
+) -> list[TableRow]:
+    """Return each row with what it lacks itself out of its other row, the latest one where there are several."""
+    latest = {joined_row.get(joined.on): joined_row for joined_row in joined_rows}
+    merged = []
+    for row in rows:
+        joined_row = latest.get(row.get(joined.key), {})
+        merged.append({**row, **{name: value for name, value in joined_row.items() if row.get(name) is None}})
+    return merged
+
+
+def _escape_name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _format_names(names: Sequence[str]) -> str:
+    text = ", ".join(redact_excerpt(name) for name in names[:_MAX_NAMED])
+    return f"{text}, …" if len(names) > _MAX_NAMED else text

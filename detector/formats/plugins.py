@@ -1,0 +1,24 @@
+"""Plugins: the modules of a package, found by looking at its files, so that nothing is listed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+
+@cache
+def load_modules(package: ModuleType, attribute: str | None = None) -> tuple[ModuleType, ...]:
+    """Return the package's public modules in the order of their names, only those with `attribute` where one is named."""
+    loaded = (import_module(f"{package.__name__}.{name}") for name in sorted(_iter_names(package)))
+    return tuple(module for module in loaded if attribute is None or hasattr(module, attribute))
+
+
+def _iter_names(package: ModuleType) -> Iterator[str]:
+    for folder in package.__path__:
+        for path in Path(folder).iterdir():
+            is_module = path.suffix == ".py" or (path / "__init__.py").is_file()
+            if is_module and not path.name.startswith("_"):
+                yield path.stem

@@ -1,0 +1,125 @@
+"""What is owed to a channel, and why; and the receipt that ends the debt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+
+from detector.domain.condition import STDOUT, Condition, MessageRef, Notice, Reason, Receipt
+from detector.domain.rule import OCCURRENCE, RANK
+from detector.formats.times import compute_seconds
+from detector.ledger.run_context import RunContext
+from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC
+
+_DAY_SEC = 86_400.0
+_MAX_DOUBLINGS = 24
+_MAX_REFS = 3
+_ENDINGS: Mapping[str, Reason] = {
+    "resolved": "resolved",
+    "retired": "retired",
+    "unwatched": "no longer watched",
+}
+
+
+def find_due_reason(condition: Condition, channel: str, run: RunContext) -> Reason | None:
+    """Return why the condition is owed to the channel, or None; mutes and causes are not looked at."""
+    receipt = condition.get_receipt(channel)
+    if condition.phase == "ended":
+        return _find_ended_reason(condition, receipt, channel, run)
+    if not condition.is_active or not condition.confirmed:
+        return None
+    return _find_active_reason(condition, receipt, channel, run)
+
+
+def _find_active_reason(
+    condition: Condition, receipt: Receipt | None, channel: str, run: RunContext
+) -> Reason | None:
+    since = condition.owing.get(channel)
+    if since is None and run.is_below(channel, condition.severity):
+        return None  # a debt of a higher severity stays one when it gets better
+    if receipt is None:
+        return "owed" if since is not None and since < run.taken_at else "new"
+    if RANK[condition.severity] > RANK[receipt.severity]:
+        return "worse"
+    if condition.returns > receipt.returns:
+        return "again"
+    return "reminder" if _is_reminder_due(condition, receipt, channel, run) else None
+
+
+def _find_ended_reason(
+    condition: Condition, receipt: Receipt | None, channel: str, run: RunContext
+) -> Reason | None:
+    if receipt is None:
+        return "missed" if channel in condition.owing else None
+    if channel not in condition.receipts and run.is_below(channel, receipt.severity):
+        return (
+            None  # the receipt of an older memory says that everything was told; below the floor it was not
+        )
+    if condition.kind == OCCURRENCE:
+        return "missed" if condition.returns > receipt.returns and channel in condition.owing else None
+    return None if receipt.ended else _ENDINGS.get(condition.ending or "")
+
+
+def _is_reminder_due(condition: Condition, receipt: Receipt, channel: str, run: RunContext) -> bool:
+    setting = ESCALATION_REMIND_SEC if condition.escalated else REMIND_AFTER_SEC
+    first = run.settings[setting]
+    if channel == STDOUT or condition.phase != "firing" or not first or receipt.at is None:
+        return False
+    wait: float = min(_DAY_SEC, first * 2 ** min(receipt.reminders, _MAX_DOUBLINGS))
+    return compute_seconds(receipt.at, run.taken_at) >= wait
+
+
+def build_notice(condition: Condition, reason: Reason, channel: str) -> Notice:
+    """Return the notice of a debt, with an id that stays the same until the channel took it.
+
+    It holds no time: a run that was killed before it remembered is followed by one that tells the same.
+    """
+    receipt = condition.get_receipt(channel)
+    parts = (
+        condition.signature,
+        condition.generation,
+        condition.severity,
+        str(condition.returns),
+        condition.ending if condition.phase == "ended" else "on",
+        str(receipt.reminders + 1 if receipt and reason == "reminder" else 0),
+    )
+    return Notice(condition, reason, sha256("|".join(map(str, parts)).encode()).hexdigest()[:16])
+
+
+def add_receipts(
+    conditions: Mapping[str, Condition],
+    notices: Iterable[Notice],
+    channel: str,
+    at: datetime,
+    ref: MessageRef | None = None,
+) -> dict[str, Condition]:
+    """Return the conditions with a receipt for each notice that the channel took at that time, and at that place."""
+    after = dict(conditions)
+    for taken in notices:
+        condition = after.get(taken.condition.signature)
+        if condition is not None:
+            receipt = _build_receipt(condition, taken, channel, at)
+            if ref is not None and ref not in receipt.places:
+                receipt = replace(receipt, places=(ref, *receipt.places)[:_MAX_REFS])
+            pending_since = {name: since for name, since in condition.owing.items() if name != channel}
+            receipts = {**condition.receipts, channel: receipt}
+            after[condition.signature] = replace(condition, receipts=receipts, owing=pending_since)
+    return after
+
+
+def _build_receipt(condition: Condition, taken: Notice, channel: str, at: datetime) -> Receipt:
+    old = condition.get_receipt(channel)
+    severity = condition.severity
+    if old is not None and RANK[old.severity] > RANK[severity]:
+        severity = old.severity
+    return Receipt(
+        severity=severity,
+        at=at,
+        delivery_id=taken.delivery_id,
+        returns=taken.condition.returns,
+        reminders=old.reminders + 1 if old is not None and taken.reason == "reminder" else 0,
+        ended=condition.phase == "ended",
+        places=old.places if old is not None else (),
+    )

@@ -1,0 +1,228 @@
+"""What would make the runtime's stores say what the broker says: per trade the rows that are wrong, and what is open. Pure.
+
+The broker decides what is held. Nothing here is a statement that could be run: a change is a place, a row, and what
+its columns say and should say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from detector.domain.facts import Facts
+from detector.domain.instrument import Instrument, format_quantity, get_instrument_name, normalize
+from detector.domain.runtime_rows import Trade
+from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.reconciliation.close_check.working_exits import can_be_in_account
+from detector.reconciliation.comparison import build_broker_book
+from detector.reconciliation.position_book import PositionBook, is_same
+from detector.reconciliation.repair_plan.closing_fill import PRICE_DECIMALS
+from detector.reconciliation.repair_plan.competing_trades import get_trade_accounts
+from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
+from detector.reconciliation.repair_plan.in_flight import describe_waiting, list_in_flight
+from detector.reconciliation.repair_plan.items import (
+    PlanItem,
+    RowChange,
+    add_account,
+    has_several_accounts,
+    iter_instrument_items,
+)
+from detector.reconciliation.repair_plan.store_state import explain_incomplete_stores
+from detector.reconciliation.repair_plan.trade_claims import (
+    RUNTIME_LIST,
+    Column,
+    TradeClaim,
+    build_trade_title,
+    list_claims,
+    list_trade_ids,
+)
+
+_STORES = (POSITION_STATE, TRADES)
+
+
+def build_items(facts: Facts) -> tuple[PlanItem, ...]:
+    """Return every trade and every position at the broker in which the places differ, by their names."""
+    book = None if facts.broker_positions is None else build_broker_book(facts)
+    disputed = tuple(iter_instrument_items(facts))
+    cases = (_build_case(facts, book, trade_id, disputed).build_item() for trade_id in list_trade_ids(facts))
+    trade_items = [item for item in cases if item is not None]
+    covered = (
+        item
+        for item in disputed
+        if any(trade_item.is_of(item.traded, item.account) for trade_item in trade_items)
+    )
+    covered_ids = {id(item) for item in covered}
+    return (*trade_items, *(item for item in disputed if id(item) not in covered_ids))
+
+
+@dataclass(frozen=True, slots=True)
+class _TradeCase:
+    """One trade: what every place says of it, and what the broker holds of its instrument.
+
+    `alone` says that no other trade is open in the instrument, and every store was read, so that the broker's quantity is this one's;
+    `disputed` that all of them together are not what the broker holds; `waiting` names the orders that work in it.
+    """
+
+    title: str
+    short: str
+    claims: tuple[TradeClaim, ...]
+    instrument: Instrument
+    quantity: Decimal | None
+    is_alone: bool
+    is_disputed: bool
+    evidence: Evidence
+    account: str | None = None
+    waiting: tuple[str, ...] = ()
+
+    def build_item(self) -> PlanItem | None:
+        """Return the trade where something about it is wrong or open, None where all agree."""
+        changes = tuple(change for claim in self._store_claims for change in self._iter_changes(claim))
+        questions = tuple(self._iter_questions(changes))
+        in_memory = self.quantity == 0 and any(
+            claim.is_open and claim.origin == RUNTIME_LIST for claim in self.claims
+        )
+        if self.waiting and (changes or in_memory):
+            changes, questions, in_memory = (), (describe_waiting(self.waiting),), False
+        if not (changes or questions or in_memory):
+            return None
+        texts = tuple(claim.text for claim in self.claims)
+        name = get_instrument_name(self.instrument)
+        return PlanItem(
+            self.title,
+            self.short,
+            name,
+            self.instrument,
+            texts,
+            self.quantity,
+            self.evidence,
+            changes,
+            in_memory,
+            questions,
+            self.account,
+        )
+
+    @property
+    def _store_claims(self) -> list[TradeClaim]:
+        return [claim for claim in self.claims if claim.origin in _STORES]
+
+    def _iter_changes(self, claim: TradeClaim) -> Iterator[RowChange]:
+        """Yield the one change of a store's row that would make it say what the broker says."""
+        columns = [*self._iter_position_columns(claim), *self._iter_exit_columns(claim)]
+        if columns:
+            flat = (
+                "the broker is flat"
+                if self.quantity == 0
+                else f"the broker holds {format_quantity(self.quantity or Decimal(0))}"
+            )
+            flat, realized = add_account(flat, self.account), self.evidence.realized_pnl
+            because = flat if realized is None else f"{flat} and realized {realized:,.2f}"
+            yield RowChange(claim.origin, self.short, tuple(columns), because)
+
+    def _iter_position_columns(self, claim: TradeClaim) -> Iterator[Column]:
+        """Yield what is wrong where a row says open and the broker is flat, or holds another quantity."""
+        if self.quantity is None or not claim.is_open:
+            return
+        if self.quantity == 0:
+            yield ("is_open", "1", "0") if claim.origin == POSITION_STATE else ("status", "OPEN", "CLOSED")
+            if claim.origin == POSITION_STATE and claim.quantity:
+                yield claim.build_correction(Decimal(0))
+        elif self.is_alone and claim.origin == POSITION_STATE and not self._is_other_side(claim):
+            if claim.quantity in (None, self.quantity):
+                return
+            yield claim.build_correction(self.quantity)
+
+    def _is_other_side(self, claim: TradeClaim) -> bool:
+        return bool(claim.is_open) and (claim.quantity or 0) * (self.quantity or 0) < 0
+
+    def _iter_exit_columns(self, claim: TradeClaim) -> Iterator[Column]:
+        """Yield what a record of how the trade ended lacks, or says otherwise than the broker."""
+        if claim.origin != TRADES or self.quantity != 0:
+            return
+        pnl, price = self.evidence.realized_pnl, self.evidence.exit_price
+        if pnl is not None and (claim.realized_pnl is None or not self.evidence.confirms_pnl):
+            yield "realized_pnl", _format_money(claim.realized_pnl), _format_money(pnl)
+        if price is not None and (
+            claim.exit_price is None
+            or round(claim.exit_price, PRICE_DECIMALS) != round(price, PRICE_DECIMALS)
+        ):
+            yield (
+                "exit_price",
+                "nothing" if claim.exit_price is None else f"{claim.exit_price:g}",
+                f"{price:g}",
+            )
+
+    def _iter_questions(self, changes: Sequence[RowChange]) -> Iterator[str]:
+        """Yield what cannot be decided from what was seen."""
+        states = {claim.is_open for claim in self._store_claims if claim.is_open is not None}
+        if self.quantity is None:
+            if len(states) > 1:
+                yield "which store is right: what the broker holds of it was not seen"
+        elif self.quantity == 0:
+            trade_claim = next((claim for claim in self._store_claims if claim.origin == TRADES), None)
+            if trade_claim is not None and changes:
+                yield from self.evidence.iter_gaps(trade_claim)
+        elif any(self._is_other_side(claim) for claim in self._store_claims):
+            yield (
+                f"how it came that the broker holds {format_quantity(self.quantity)}: see its fills before any row is changed"
+            )
+        elif states == {True, False} or (True in states and not self.is_alone and self.is_disputed):
+            yield f"how much of the {format_quantity(self.quantity)} at the broker is this trade's"
+
+
+def _format_money(number: float | None) -> str:
+    return "nothing" if number is None else f"{number:,.2f}"
+
+
+def _build_case(
+    facts: Facts, book: PositionBook | None, trade_id: str, disputed: Sequence[PlanItem]
+) -> _TradeCase:
+    claims = list_claims(facts, trade_id)
+    instrument = max((claim.instrument for claim in claims), key=_count_parts)
+    account = get_trade_accounts(facts).get(trade_id) if has_several_accounts(facts) else None
+    return _TradeCase(
+        build_trade_title(facts, trade_id),
+        f"trade #{trade_id}",
+        claims,
+        instrument,
+        _find_quantity(book, instrument, account),
+        is_alone=explain_incomplete_stores(facts) is None
+        and not _collect_open_ids(facts, instrument, account) - {trade_id},
+        is_disputed=any(item.is_of(instrument, account) for item in disputed),
+        evidence=collect_evidence(facts, instrument, trade_id, account),
+        account=account,
+        waiting=list_in_flight(facts, instrument, account),
+    )
+
+
+def _find_quantity(book: PositionBook | None, instrument: Instrument, account: str | None) -> Decimal | None:
+    """Return what the broker holds of it in that account; None where it was not seen, or may be one of several."""
+    if book is None or not (instrument.symbol or instrument.con_id):
+        return None
+    if None not in (book.account, account) and book.account != account:
+        return None  # the broker was asked for another account
+    positions = book.find(instrument, account)
+    if len(positions) > 1:
+        return None
+    return positions[0].compute_quantity("broker") if positions else Decimal(0)
+
+
+def _count_parts(instrument: Instrument) -> int:
+    normal_form = normalize(instrument)
+    return sum(
+        getattr(normal_form, part) is not None for part in ("symbol", "expiry", "strike", "right", "con_id")
+    )
+
+
+def _collect_open_ids(facts: Facts, instrument: Instrument, account: str | None) -> set[str]:
+    """Return the trades that any store holds open in the instrument and account."""
+    accounts = get_trade_accounts(facts)
+    rows: list[StoredPosition | Trade] = [*(facts.store_positions or ()), *(facts.store_trades or ())]
+    return {
+        row.trade_id
+        for row in rows
+        if row.trade_id
+        and row.is_effectively_open
+        and can_be_in_account(accounts.get(row.trade_id), account)
+        and is_same(normalize(row), normalize(instrument))
+    }

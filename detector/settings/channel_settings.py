@@ -1,0 +1,100 @@
+"""Channels: where alerts go, and from which severity on."""
+
+from __future__ import annotations
+
+from detector.settings.parsers import (
+    build_addresses_parser,
+    build_choice_parser,
+    build_int_parser,
+    build_url_parser,
+    parse_optional,
+    parse_timeout,
+    parse_token,
+)
+from detector.settings.setting import Setting, add_setting
+
+_SEVERITIES = ("warning", "critical")
+
+SLACK_WEBHOOK_URL = add_setting(
+    "SLACK_WEBHOOK_URL",
+    "",
+    "URL",
+    "Slack: an incoming webhook.",
+    build_url_parser("https", "http"),
+    secret=True,
+)
+SLACK_TOKEN = add_setting(
+    "SLACK_TOKEN",
+    "",
+    "token",
+    "Slack: a bot token with the scope chat:write, in the place of a webhook: ends edit and answer their message.",
+    parse_token,
+    secret=True,
+)
+SLACK_CHANNEL = add_setting(
+    "SLACK_CHANNEL", "", "name or id", "Slack: the channel that the bot token posts to.", parse_optional
+)
+SLACK_API_URL = add_setting(
+    "SLACK_API_URL",
+    "https://slack.com/api/",
+    "URL",
+    "Slack: its Web API, where the workspace has one of its own (such as https://slack-gov.com/api/).",
+    build_url_parser("https", "http"),
+)
+SLACK_MIN = add_setting(
+    "SLACK_MIN",
+    "warning",
+    "severity",
+    "Slack is told of what is at least this severe: warning or critical.",
+    build_choice_parser(*_SEVERITIES),
+)
+EMAIL_TO: Setting[tuple[str, ...]] = add_setting(
+    "EMAIL_TO",
+    (),
+    "addresses",
+    "E-mail: who is told, by comma, at most 10; each has receipts of its own.",
+    build_addresses_parser(10),
+    secret=True,
+)
+EMAIL_FROM: Setting[tuple[str, ...]] = add_setting(
+    "EMAIL_FROM", (), "address", "E-mail: the sender's address.", build_addresses_parser(1), secret=True
+)
+EMAIL_MIN = add_setting(
+    "EMAIL_MIN",
+    "warning",
+    "severity",
+    "E-mail is sent for what is at least this severe: warning or critical.",
+    build_choice_parser(*_SEVERITIES),
+)
+SMTP_HOST = add_setting("SMTP_HOST", "", "host", "E-mail: the server that mail is handed to.", parse_optional)
+SMTP_PORT = add_setting(
+    "SMTP_PORT", 587, "port", "E-mail: the server's port (465 with tls).", build_int_parser(1, 65535)
+)
+SMTP_TLS = add_setting(
+    "SMTP_TLS",
+    "starttls",
+    "starttls, tls or none",
+    "E-mail: how the connection is encrypted; none only to this machine itself.",
+    build_choice_parser("starttls", "tls", "none"),
+)
+SMTP_USER = add_setting("SMTP_USER", "", "name", "E-mail: login, where the server wants one.", parse_token)
+SMTP_PASSWORD = add_setting(
+    "SMTP_PASSWORD", "", "password", "E-mail: password of the login.", parse_optional, secret=True
+)
+CHANNEL_TIMEOUT_SEC: Setting[float] = add_setting(
+    "CHANNEL_TIMEOUT_SEC", 20, "seconds", "A channel must have taken its message by then.", parse_timeout
+)
+SESSION_SUMMARY = add_setting(
+    "SESSION_SUMMARY",
+    "0",
+    "0 or 1",
+    "1 sends one message after the close of every session, so that silence means something.",
+    build_choice_parser("0", "1"),
+)
+RUNBOOK_URL = add_setting(
+    "RUNBOOK_URL",
+    "",
+    "URL",
+    "Where RUNBOOK.md can be read; messages then link to the section of each event.",
+    build_url_parser("https", "http"),
+)
