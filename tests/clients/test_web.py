@@ -39,7 +39,9 @@ LIMIT = 0.8
 
 
 def web(seconds: float = LIMIT, **more) -> HttpClient:
-    reach = {name: more.pop(name) for name in ("ca_file", "proxies", "refuses", "resolve") if name in more}
+    reach = {
+        name: more.pop(name) for name in ("ca_file", "proxies", "is_forbidden", "resolve") if name in more
+    }
     return HttpClient(NetworkPolicy(Deadline(seconds), **reach), lambda: NOW, **more)
 
 
@@ -367,7 +369,7 @@ def test_the_address_counts_to_which_the_socket_is_connected():
         return len(asked) > 1
 
     with serving(OK) as server:
-        error = failing(server.url, refuses=refuses)
+        error = failing(server.url, is_forbidden=refuses)
     assert error.reason == errors.FORBIDDEN
     assert asked == ["127.0.0.1", "127.0.0.1"]
     assert not any(server.requests)

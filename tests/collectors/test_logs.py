@@ -138,9 +138,9 @@ def test_a_page_may_be_empty_and_not_the_last(aws, monkeypatch):
     assert len(collected()["logs"]["events"]) == 1
 
 
-@pytest.mark.parametrize("bound", ["_MOST_EVENTS", "_MOST_BYTES"])
+@pytest.mark.parametrize("bound", ["_MAX_EVENTS", "_MAX_BYTES"])
 def test_the_newest_lines_are_kept_when_there_are_too_many(bound, aws, monkeypatch):
-    monkeypatch.setattr(logs, bound, 1000 if bound == "_MOST_EVENTS" else 24_000)
+    monkeypatch.setattr(logs, bound, 1000 if bound == "_MAX_EVENTS" else 24_000)
     aws.events = [line(ago, f"line {ago:04}".ljust(16)) for ago in range(3600)]
     document = collected()
     section, entry = document["logs"], document["sources"]["logs"]
@@ -154,7 +154,7 @@ def test_the_newest_lines_are_kept_when_there_are_too_many(bound, aws, monkeypat
 
 
 def test_what_was_cut_is_no_hole_where_the_last_run_saw_it(aws, monkeypatch, tmp_path):
-    monkeypatch.setattr(logs, "_MOST_EVENTS", 1000)
+    monkeypatch.setattr(logs, "_MAX_EVENTS", 1000)
     aws.events = [line(ago) for ago in range(3600)]
     document = collected(previous(300), tmp_path)
     assert document["logs"]["truncated"] is False
@@ -162,7 +162,7 @@ def test_what_was_cut_is_no_hole_where_the_last_run_saw_it(aws, monkeypatch, tmp
 
 
 def test_a_flood_in_the_newest_stretch_says_up_to_when_it_was_read(aws, monkeypatch):
-    monkeypatch.setattr(logs, "_MOST_EVENTS", 100)
+    monkeypatch.setattr(logs, "_MAX_EVENTS", 100)
     aws.events = [line(ago) for ago in range(800)]
     section = collected()["logs"]
     assert len(section["events"]) == 100

@@ -517,7 +517,7 @@ def test_a_failure_of_the_detector_itself_is_no_leave(monkeypatch):
     def breaks(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(can_close, "judged", breaks)
+    monkeypatch.setattr(can_close, "decide_close", breaks)
     assert answer("can-close", *WORDS, "--quantity", "39", stdin=seen(holding(39))).code == 4
 
 

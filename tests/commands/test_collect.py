@@ -62,7 +62,7 @@ def test_the_time_is_that_of_the_end_of_the_collection(words):
 
 
 def test_sections_that_are_together_too_large_are_left_out_largest_first(tmp_path, monkeypatch):
-    monkeypatch.setattr(_live, "_ROOM", 15 * 1024)
+    monkeypatch.setattr(_live, "_MAX_SECTIONS_BYTES", 15 * 1024)
     sections = []
     for name, kilobytes in (("broker", 6), ("stores", 7), ("gateway", 5)):
         path = tmp_path / f"{name}.json"

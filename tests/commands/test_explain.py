@@ -137,7 +137,7 @@ def test_a_setting_that_cannot_be_used_does_not_matter_to_a_code():
 
 
 def test_without_the_runbook_beside_the_package_the_link_remains(tmp_path, monkeypatch):
-    monkeypatch.setattr(_runbook, "PLACES", (tmp_path / "RUNBOOK.md",))
+    monkeypatch.setattr(_runbook, "PATHS", (tmp_path / "RUNBOOK.md",))
     answer = told("explain", "stuck_exits")
     assert answer.code == 0
     assert answer.lines[-1].endswith("RUNBOOK.md#stuck_exits")

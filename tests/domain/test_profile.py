@@ -86,9 +86,9 @@ def test_a_whole_profile_is_read():
         age_sec = "age"
     """)
     assert (made.name, str(made.zone)) == ("mine", "America/New_York")
-    assert made.looks["heartbeat_age_sec"]({"health": {"age": 3}}) == 3
-    assert made.looks["pending_orders"]({"orders": [1, 2]}) == 2
-    assert made.columns["orders"]["order_id"]({"id": 7}) == 7
+    assert made.extractors["heartbeat_age_sec"]({"health": {"age": 3}}) == 3
+    assert made.extractors["pending_orders"]({"orders": [1, 2]}) == 2
+    assert made.column_extractors["orders"]["order_id"]({"id": 7}) == 7
     assert made.paths["pending_orders"] == "length(orders)"
 
 

@@ -126,7 +126,7 @@ def test_bytes_are_counted_as_they_arrive():
     assert MAX_BYTES == 16 * 1024 * 1024
     for most, data in ((2, b"{}"), (5, b"\xef\xbb\xbf{}"), (10, '{"a":"é"}'.encode())):
         assert isinstance(parse_document(data, max_bytes=most), dict)
-        assert refusal(data, most=most - 1).startswith("the document is over ")
+        assert refusal(data, max_bytes=most - 1).startswith("the document is over ")
 
 
 @pytest.mark.parametrize(("more", "taken"), [(-1, True), (0, True), (1, False)], ids=["below", "at", "above"])

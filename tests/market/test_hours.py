@@ -299,12 +299,12 @@ def answer_with_zones_from(folder: str, question: str) -> str:
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        pytest.param("market_at(noon).is_open", "None", id="the market at noon"),
-        pytest.param("market_at(noon).past_grace", "None", id="past grace"),
-        pytest.param("'America/New_York' in market_at(noon).why_unknown", "True", id="and why"),
-        pytest.param("open_seconds(noon, noon + timedelta(hours=1))", "None", id="an hour of session"),
+        pytest.param("get_market_at(noon).is_open", "None", id="the market at noon"),
+        pytest.param("get_market_at(noon).past_grace", "None", id="past grace"),
+        pytest.param("'America/New_York' in get_market_at(noon).why_unknown", "True", id="and why"),
+        pytest.param("count_open_seconds(noon, noon + timedelta(hours=1))", "None", id="an hour of session"),
         pytest.param(
-            "session_on(date(2026, 6, 13))",
+            "get_session_on(date(2026, 6, 13))",
             "raised: the zone database of this machine lacks America/New_York; install tzdata",
             id="even a Saturday",
         ),
@@ -318,7 +318,7 @@ def test_the_zone_of_new_york_is_all_that_the_market_needs(tmp_path: Path) -> No
     (tmp_path / "America").mkdir()
     shipped = files("tzdata").joinpath("zoneinfo", "America", "New_York")
     (tmp_path / "America" / "New_York").write_bytes(shipped.read_bytes())
-    assert answer_with_zones_from(str(tmp_path), "market_at(noon).is_open") == "True"
+    assert answer_with_zones_from(str(tmp_path), "get_market_at(noon).is_open") == "True"
 
 
 @pytest.mark.parametrize(

@@ -265,9 +265,9 @@ def test_without_its_zones_it_is_unknown(tmp_path: Path, zones: list[str], regio
     code = (
         "import sys; sys.modules['tzdata'] = None\n"
         "from datetime import UTC, datetime\n"
-        "from detector.market.maintenance import in_quiet_window, quiet_window_end\n"
+        "from detector.market.maintenance import is_in_maintenance, find_maintenance_end\n"
         "moment = datetime(2026, 6, 10, 5, tzinfo=UTC)\n"
-        f"print(in_quiet_window(moment, {region!r}), quiet_window_end(moment, {region!r}))\n"
+        f"print(is_in_maintenance(moment, {region!r}), find_maintenance_end(moment, {region!r}))\n"
     )
     environment = {**os.environ, "PYTHONTZPATH": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -204,7 +204,7 @@ def test_a_flex_statement_of_two_accounts():
 
 def test_flex_trades_are_executions_and_nothing_else():
     (found,) = flex(trades_csv=TRADES).values["broker_executions"]
-    assert (found.exec_id, found.order, found.signed, found.realized_pnl) == (
+    assert (found.exec_id, found.order_ref, found.signed_quantity, found.realized_pnl) == (
         "e1",
         "order 7",
         Decimal(-39),

@@ -156,7 +156,7 @@ def test_a_value_that_cannot_be_read_takes_nothing_else_with_it(key, raw):
     short = {"desiredCount": "desired", "runningCount": "running", "pendingCount": "pending"}.get(key, key)
     found = one.values["service"]
     assert getattr(found, short) is None
-    assert found.found
+    assert found.exists
 
 
 # ---- a replacement, and starts that fail ----------------------------------------------------------------------------

@@ -37,13 +37,23 @@ def test_the_names_of_cortana():
     made = reading({"position_state": [POSITION], "trades": [TRADE]})
     (position,), (trade,) = made.values["store_positions"], made.values["store_trades"]
     assert made.invalid == []
-    assert (position.trade_id, position.position_id, position.signed, position.held) == (
+    assert (
+        position.trade_id,
+        position.position_id,
+        position.signed_quantity,
+        position.is_effectively_open,
+    ) == (
         "162",
         "301",
         Decimal(39),
         True,
     )
-    assert (trade.trade_id, trade.signal_id, trade.signed, trade.held) == ("162", "238", Decimal(39), True)
+    assert (trade.trade_id, trade.signal_id, trade.signed_quantity, trade.is_effectively_open) == (
+        "162",
+        "238",
+        Decimal(39),
+        True,
+    )
     assert trade.opened_at == datetime(2026, 5, 6, 15, 55, 54, tzinfo=UTC)  # Chicago's clock
 
 
@@ -57,7 +67,7 @@ def test_what_one_row_of_a_trade_does_not_say_the_other_does():
 def test_the_aegis_profile_knows_its_own_names_and_the_usual_ones():
     for row in (POSITION, {"trade_id": 162, "symbol": "SPY", "quantity": 39, "is_open": True}):
         (position,) = reading({"position_state": [row]}, "aegis").values["store_positions"]
-        assert (position.trade_id, position.signed) == ("162", Decimal(39))
+        assert (position.trade_id, position.signed_quantity) == ("162", Decimal(39))
     (trade,) = reading({"trades": [{"id": 162, "pnl_dollars": 1857.7}]}, "aegis").values["store_trades"]
     assert (trade.trade_id, trade.realized_pnl) == ("162", 1857.7)
 
@@ -66,7 +76,7 @@ def test_the_rows_of_robo_trader():
     (position,) = reading(
         {"position_state": [{"symbol": "COIN", "quantity": 10, "avg_cost": 250}]}, "robo_trader"
     ).values["store_positions"]
-    assert (position.symbol, position.signed, position.avg_price) == ("COIN", Decimal(10), 250)
+    assert (position.symbol, position.signed_quantity, position.avg_price) == ("COIN", Decimal(10), 250)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +98,10 @@ def test_the_rows_of_robo_trader():
 )
 def test_what_a_row_says_is_open(row, held, signed):
     (position,) = reading({"position_state": [{"symbol": "SPY", **row}]}).values["store_positions"]
-    assert (position.held, position.signed) == (held, None if signed is None else Decimal(signed))
+    assert (position.is_effectively_open, position.signed_quantity) == (
+        held,
+        None if signed is None else Decimal(signed),
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,7 +117,7 @@ def test_what_a_row_says_is_open(row, held, signed):
 )
 def test_what_a_trade_says_is_open(row, held):
     (trade,) = reading({"trades": [{"id": 162, **row}]}).values["store_trades"]
-    assert trade.held is held
+    assert trade.is_effectively_open is held
 
 
 @pytest.mark.parametrize("written", [2, -1, "yes", 0.5, []])

@@ -59,7 +59,7 @@ def around(report: Report) -> Message:
 
 def test_no_kind_can_be_mistaken_for_another_in_mark_word_colour_or_the_first_forty_characters():
     made = kinds()
-    for part in (lambda style: style.mark, lambda style: style.word, lambda style: style.colour):
+    for part in (lambda style: style.mark, lambda style: style.label, lambda style: style.colour):
         assert len({part(STYLES[one.kind]) for one in made.values()}) == len(made)
     words = {one.label for one in STYLES.values()}
     for one in made.values():

@@ -419,7 +419,7 @@ def test_a_rule_reads_only_the_facts_that_it_declares(one):
     looked = replace(one, check=lambda facts, *given: one.check(Watched(facts, read), *given))
     for fixture in FIXTURES:
         evaluated(fixture.document, rules=[looked if r.name == one.name else r for r in RULES])
-    may = {*one.declaration.sees, *one.declaration.any_of, *one.declaration.weighs}
+    may = {*one.declaration.sees, *one.declaration.any_of, *one.declaration.severity_inputs}
     assert one.declaration.monitor or read & FACT_NAMES <= may
 
 

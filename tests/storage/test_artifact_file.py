@@ -249,7 +249,7 @@ if at == "folder":
         count.append(fd)
         return die() if len(count) == 2 else real["fsync"](fd)
     os.fsync = second
-artifact_file.write(path, '{"new": true}' * 1000)
+artifact_file.write_atomically(path, '{"new": true}' * 1000)
 """
 
 

@@ -38,7 +38,7 @@ def folder(tmp_path):
 @pytest.fixture
 def used(folder):
     """A folder with three generations."""
-    with folder.locked(0):
+    with folder.lock(0):
         for number in (1, 2, 3):
             folder.store(text(number, number), RUNTIME, number)
     return folder
@@ -49,7 +49,7 @@ def test_a_folder_that_is_not_there_is_a_first_run(folder):
 
 
 def test_an_empty_folder_is_a_first_run(folder):
-    with folder.locked(0):
+    with folder.lock(0):
         assert folder.find(EXPECTED).memory.before.lost is None
 
 
@@ -58,7 +58,7 @@ def test_what_is_stored_is_found(used):
 
 
 def test_a_few_generations_are_kept(folder):
-    with folder.locked(0):
+    with folder.lock(0):
         for number in range(1, 12):
             folder.store(text(number, number), RUNTIME, number)
     assert names(folder) == [f"memory-aegis-pt-core-{number:08d}.json" for number in range(12 - KEPT, 12)]
@@ -71,15 +71,15 @@ def test_only_this_user_can_read_the_folder(used):
 def test_a_broken_newest_leads_to_the_one_before(used):
     (used.path / "memory-aegis-pt-core-00000003.json").write_text("{")
     found = used.find(EXPECTED)
-    assert (found.memory.generation, "memory-aegis-pt-core-00000003.json" in str(found.said)) == (2, True)
+    assert (found.memory.generation, "memory-aegis-pt-core-00000003.json" in str(found.note)) == (2, True)
     assert "memory-aegis-pt-core-00000003.json" in str(found.memory.before.lost), "what it owed is lost"
-    assert found.unread is None
+    assert found.unavailable is None
 
 
 def test_a_broken_one_that_is_older_than_one_that_can_be_used_is_no_loss(used):
     (used.path / "memory-aegis-pt-core-00000002.json").write_text("{")
     found = used.find(EXPECTED)
-    assert (found.memory.generation, found.said, found.memory.before.lost) == (3, None, None)
+    assert (found.memory.generation, found.note, found.memory.before.lost) == (3, None, None)
 
 
 def test_none_usable_is_lost_memory_with_the_reason(used):
@@ -130,8 +130,8 @@ def test_a_disk_that_takes_nothing_leaves_every_older_one(used, monkeypatch):
 HOLDS = """
 import sys, time
 from pathlib import Path
-from detector.storage.state_dir import Folder
-with Folder(Path(sys.argv[1])).locked(5):
+from detector.storage.state_dir import StateDir
+with StateDir(Path(sys.argv[1])).lock(5):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -153,19 +153,19 @@ def another_run(folder):
 
 
 def test_a_second_run_waits_and_then_gives_up(folder, another_run):
-    with pytest.raises(ExternalError, match="another run holds"), folder.locked(0.15):
+    with pytest.raises(ExternalError, match="another run holds"), folder.lock(0.15):
         pass
 
 
 def test_a_second_run_goes_on_as_soon_as_the_first_ended(folder, another_run):
     another_run.stdin.close()
-    with folder.locked(5):
+    with folder.lock(5):
         pass
 
 
 def test_a_killed_run_holds_nothing(folder, another_run):
     another_run.kill()
-    with folder.locked(5):
+    with folder.lock(5):
         pass
 
 
@@ -183,7 +183,7 @@ def test_a_disk_that_takes_nothing_is_named_and_still_read(used, monkeypatch):
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(os, "open", read_only)
-    with used.locked(0) as fault:
+    with used.lock(0) as fault:
         assert "Read-only file system" in str(fault)
         assert used.find(EXPECTED).memory.generation == 3
 
@@ -193,12 +193,12 @@ def test_a_file_system_without_locks_is_named(used, monkeypatch):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with used.locked(0) as fault:
+    with used.lock(0) as fault:
         assert "No locks available" in str(fault)
 
 
 def test_a_folder_that_is_held_has_no_fault(folder):
-    with folder.locked(0) as fault:
+    with folder.lock(0) as fault:
         assert fault is None
 
 
@@ -223,7 +223,7 @@ def test_two_runtimes_share_a_folder_and_neither_touches_the_others_memory(used,
 def test_a_newest_file_that_cannot_be_read_now_is_not_to_be_hidden(used):
     (used.path / "memory-aegis-pt-core-00000004.json").mkdir()
     found = used.find(EXPECTED)
-    assert (found.memory.generation, "Is a directory" in str(found.unread)) == (3, True)
+    assert (found.memory.generation, "Is a directory" in str(found.unavailable)) == (3, True)
     assert found.memory.before.lost is None
 
 
@@ -232,4 +232,4 @@ def test_an_older_file_that_cannot_be_read_hinders_nothing(used):
     path.unlink()
     path.mkdir()
     found = used.find(EXPECTED)
-    assert (found.memory.generation, found.unread, found.said) == (3, None, None)
+    assert (found.memory.generation, found.unavailable, found.note) == (3, None, None)
