@@ -133,7 +133,7 @@ def _print_refusal(app: AppContext, lines: Sequence[str], args: Sequence[str]) -
 
 def _print_failure(app: AppContext, error: Exception, args: Sequence[str]) -> int:
     """Print a valid document that says that the detector itself failed, and where, without any data."""
-    from detector.render.failure_document import build_failure_document
+    from detector.render.document import build_failure_document
 
     message = f"the detector itself failed: {_find_location(error)}"
     nagios = "--nagios" in args

@@ -12,7 +12,7 @@ import pytest
 
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
-from detector.render.explain import find_section
+from detector.render.rules import find_section
 from detector.settings import DECLARED
 from tests.support.snapshots import ROOT
 from tools.generate_docs import BLOCKS, DOCUMENTS, DocumentationError, differing, files, generated, main

@@ -21,7 +21,7 @@ from detector.formats.strict_json import redact_excerpt, replace_surrogates, to_
 from detector.formats.times import TimeError, parse_run_time
 from detector.market.closures import NO_CLOSURES, parse_closures
 from detector.profiles import list_builtin_profiles, load_builtin_profile
-from detector.render.annotations import escape_commands
+from detector.render.github_output import escape_commands
 from detector.settings import (
     DISPLAY_ZONES,
     ENV_FILE,

@@ -16,8 +16,8 @@ from detector.engine.run_rules import ERRORS_RULE
 from detector.formats.plural import format_count
 from detector.formats.strict_json import format_document
 from detector.ledger import add_receipts
-from detector.render.annotations import escape_commands, escape_commands_in_json
 from detector.render.document import build_stdout_document
+from detector.render.github_output import escape_commands, escape_commands_in_json
 from detector.render.lines import format_decision, render_resolved
 from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings
 from detector.storage import artifact_file

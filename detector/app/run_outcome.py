@@ -15,8 +15,11 @@ from detector.domain.report import Report
 from detector.formats.errors import ExternalError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
-from detector.render.annotations import format_error_annotation, format_warning_annotation
-from detector.render.job_summary import render_job_summary
+from detector.render.github_output import (
+    format_error_annotation,
+    format_warning_annotation,
+    render_job_summary,
+)
 from detector.render.lines import format_decision
 from detector.settings import (
     CA_FILE,

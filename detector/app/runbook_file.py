@@ -6,7 +6,7 @@ from pathlib import Path
 
 import detector
 from detector.engine.catalog import load_rules
-from detector.render.explain import find_next_step
+from detector.render.rules import find_next_step
 
 _PACKAGE = Path(detector.__file__).resolve().parent
 PATHS = (_PACKAGE / "RUNBOOK.md", _PACKAGE.parent / "RUNBOOK.md")

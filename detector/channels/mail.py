@@ -36,8 +36,7 @@ from detector.formats.errors import (
 )
 from detector.formats.redaction import redact_text
 from detector.render.message import Message
-from detector.render.message_html import render_html
-from detector.render.message_text import render_text
+from detector.render.message_text import render_html, render_text
 from detector.settings import (
     CA_FILE,
     CHANNEL_TIMEOUT_SEC,

@@ -149,7 +149,7 @@ def _read_artifact(app: AppContext, path: Path, expected: ExpectedMemory) -> Mem
 def _print_document(app: AppContext, report: Report, options: DetectOptions, settings: Settings) -> bool:
     """Print the document; return whether stdout took it, which is the receipt of this channel."""
     if options.nagios:
-        from detector.render.nagios import format_plugin_line
+        from detector.render.lines import format_plugin_line
 
         text = format_plugin_line(report) + "\n"
     elif options.report:
@@ -182,7 +182,7 @@ def _store_artifact(app: AppContext, report: Report, path: str, delivered: bool,
 
 def _compute_exit_code(report: Report, options: DetectOptions, delivered: bool) -> int:
     if options.nagios:
-        from detector.render.nagios import get_exit_code
+        from detector.render.lines import get_exit_code
 
         return get_exit_code(report)
     if not delivered:

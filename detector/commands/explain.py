@@ -12,9 +12,9 @@ from detector.app.print_output import print_lines
 from detector.app.runbook_file import read_runbook
 from detector.engine.catalog import find_rule, load_rules
 from detector.formats.strict_json import redact_excerpt
-from detector.ledger.run_context import OCCURRENCE_LOOKBACK_SEC
+from detector.ledger.transitions import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
-from detector.render.explain import explain_code, explain_rule, find_section
+from detector.render.rules import explain_code, explain_rule, find_section
 from detector.settings import Settings
 
 _LONGEST_CODE = 6

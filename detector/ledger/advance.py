@@ -11,8 +11,7 @@ from detector.domain.mute import Mute, is_muted
 from detector.domain.rule import RANK
 from detector.ledger.delivery_due import build_notice, find_due_reason
 from detector.ledger.firing import advance_firing
-from detector.ledger.not_firing import KEEP_FOR, advance_not_firing
-from detector.ledger.run_context import RunContext, close_condition
+from detector.ledger.transitions import KEEP_FOR, RunContext, advance_not_firing, close_condition
 
 _MAX_ENDED = 150
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from detector.domain.condition import STDOUT, Condition, MessageRef, Notice, Reason, Receipt
 from detector.domain.rule import OCCURRENCE, RANK
 from detector.formats.times import compute_seconds
-from detector.ledger.run_context import RunContext
+from detector.ledger.transitions import RunContext
 from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC
 
 _DAY_SEC = 86_400.0

@@ -13,7 +13,7 @@ from detector.domain.condition import Condition
 from detector.domain.judgement import SignedFinding
 from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Lasts
 from detector.formats.times import compute_seconds, normalize_number
-from detector.ledger.run_context import RunContext, add_transition, close_if_passed
+from detector.ledger.transitions import RunContext, add_transition, close_if_passed
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
 _GAPPED_OBSERVATIONS = 3

@@ -1,16 +1,18 @@
-"""The report as JSON: the two-key document of stdout, and the whole artifact."""
+"""The report as JSON: what stdout prints, the whole artifact, and the document of a detector that failed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from detector.domain.event import Event
+from detector.domain.event import Event, build_runbook_link
 from detector.domain.report import SCHEMA_VERSION, Report
+from detector.domain.signature import build_signature
 from detector.formats.checksum import compute_checksum
 from detector.formats.serialize import to_json, to_json_without_defaults
-from detector.formats.strict_json import format_canonical
+from detector.formats.strict_json import format_canonical, format_document
 
 SNAPSHOT_MAX_BYTES = 1024 * 1024
 _OPTIONAL = ("reason",)
@@ -71,3 +73,25 @@ def _cut_snapshot(snapshot: Mapping[str, Any]) -> dict[str, Any]:
         del kept[largest]
         left_out.append(largest)
     return {**kept, "cut": sorted(left_out)} if left_out else kept
+
+
+def build_failure_document(error: Exception, now: datetime) -> str:
+    """Return the two-key document with one `detector_error`; it names the kind of error and no data."""
+    name = "detector_error"
+    event = Event(
+        type=name,
+        severity="critical",
+        signature=build_signature(name, "detector", None),
+        subject=None,
+        reason="new",
+        summary=f"The detector itself failed with {type(error).__name__}; nothing was judged.",
+        observed=None,
+        limit=None,
+        setting=None,
+        since=now,
+        held=False,
+        because_of=None,
+        runbook=build_runbook_link(name),
+    )
+    new = to_json(event)
+    return format_document({"events": [{k: v for k, v in new.items() if k != "reason"}], "new_events": [new]})

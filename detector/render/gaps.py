@@ -22,7 +22,7 @@ from detector.domain.schedule_windows import (
 )
 from detector.formats.plural import format_count
 from detector.formats.times import format_duration, format_time, normalize_number
-from detector.render.annotations import escape_commands
+from detector.render.github_output import escape_commands
 from detector.render.lines import format_in_zones
 
 NOT_ALONE: Final = (

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
-from detector.domain.condition import Condition, MessageRef, Notice, Reason
+from detector.domain.channel_health import ChannelHealth
+from detector.domain.condition import Notice
 from detector.domain.report import Report
-from detector.domain.rule import RANK
 from detector.domain.session_day import SessionDay
 from detector.formats.plural import format_count
-from detector.formats.times import format_time
-from detector.render.message import ORDER, EarlierMessage, Kind, Message, MessageItem, get_kind_without_items
-from detector.render.message_item import SHORT_MAX, MessageContext, build_item, build_notice_item
-from detector.render.message_session import render_days
+from detector.formats.times import format_duration, format_time
+from detector.render.message import EarlierMessage, Message, MessageItem, get_kind_without_items
+from detector.render.message_item import (
+    SHORT_MAX,
+    MessageContext,
+    build_notice_item,
+    get_sort_key,
+    list_items_at,
+)
 
 _NOTE_MAX = 300
 _LOST = "memory_lost"
 _FAILS_FROM = 3  # in a row: half an hour at the schedule's pace; fewer are a disturbance that mends itself
+_MAX_DAY_CONDITIONS = 8
 
 
 def build_message(
@@ -34,7 +40,7 @@ def build_message(
     failing = () if notices or days or is_first else _list_failing(report, channel)
     if not (notices or days or is_first or failing):
         return None
-    items = sorted((build_notice_item(context, notice, channel) for notice in notices), key=_get_sort_key)
+    items = sorted((build_notice_item(context, notice, channel) for notice in notices), key=get_sort_key)
     no_signal = _has_no_signal(report)
     return Message(
         kind=items[0].kind
@@ -50,7 +56,7 @@ def build_message(
         decision=_describe_decision(report),
         coverage=_describe_coverage(report),
         notes=tuple(context.to_safe_line(note, _NOTE_MAX) for note in _list_notes(report, channel, is_first)),
-        days=tuple(context.to_safe_line(line, 2 * _NOTE_MAX) for line in render_days(days, report.channels)),
+        days=tuple(context.to_safe_line(line, 2 * _NOTE_MAX) for line in _render_days(days, report.channels)),
         link=context.to_safe_url(context.link),
         earlier=tuple(_list_earlier(context, items, channel)),
         is_first=is_first,
@@ -65,11 +71,6 @@ def _list_failing(report: Report, channel: str) -> tuple[str, ...]:
         for name, health in report.channels.items()
         if name != channel and health.failures == _FAILS_FROM and health.last_error is not None
     )
-
-
-def _get_sort_key(item: MessageItem) -> tuple[int, int, bool, bool, str]:
-    """Return what comes first: the worst, of these what escalates, of these what is about money."""
-    return ORDER[item.kind], -RANK[item.severity], not item.escalates, not item.money, item.signature
 
 
 def _compute_delivery_id(
@@ -145,7 +146,7 @@ def _list_earlier(
     """Yield the messages in which something has ended now, made again of all conditions that were told in them."""
     refs = {ref for item in items if item.kind in ("resolved", "unwatched") for ref in item.refs}
     for ref in sorted(refs, key=lambda ref: (ref.channel, ref.ts)):
-        current = sorted(_list_items_at(context, ref, channel), key=_get_sort_key)
+        current = sorted(list_items_at(context, ref, channel), key=get_sort_key)
         yield EarlierMessage(
             ref,
             Message(
@@ -160,17 +161,47 @@ def _list_earlier(
         )
 
 
-def _list_items_at(context: MessageContext, ref: MessageRef, channel: str) -> Iterator[MessageItem]:
-    for condition in context.report.conditions.values():
-        receipt = condition.get_receipt(channel)
-        if receipt is not None and ref in receipt.places:
-            reason, kind = _get_reason_and_kind(condition)
-            yield build_item(context, condition, kind, (reason, "", receipt.delivery_id or ""), channel)
+def _render_days(days: Sequence[SessionDay], channels: Mapping[str, ChannelHealth]) -> Iterator[str]:
+    """Yield a line for each session, and one of how the channels fare."""
+    for day in days:
+        yield _describe_day(day)
+    if days and channels:
+        yield f"channels: {', '.join(_describe_channel(name, health) for name, health in channels.items())}"
 
 
-def _get_reason_and_kind(condition: Condition) -> tuple[Reason | None, Kind]:
-    if condition.phase != "ended" or condition.ending == "passed":
-        return None, condition.severity
-    if condition.ending == "resolved":
-        return "resolved", "resolved"
-    return ("no longer watched" if condition.ending == "unwatched" else "retired"), "unwatched"
+def _describe_channel(name: str, health: ChannelHealth) -> str:
+    if health.failures and health.last_error is not None:
+        return f"{name} FAILING {format_count(health.failures, 'time')} in a row ({health.last_error.reason})"
+    return f"{name} ok"
+
+
+def _describe_day(day: SessionDay) -> str:
+    """Return one session in words: runs, longest gap, what was not seen, what held."""
+    runs = format_count(day.runs, "run") if day.runs else "NO RUN: nobody looked"
+    if (
+        day.runs
+        and all(day.unseen.get(title) == day.runs for title in day.unseen)
+        and day.signals == len(day.unseen)
+    ):
+        runs = f"NOTHING WAS CHECKED in {runs}"
+    return f"{day.day}: {runs}, longest gap {format_duration(day.longest_gap_sec)}; {_describe_signals(day)}; {_describe_day_conditions(day)}"
+
+
+def _describe_signals(day: SessionDay) -> str:
+    if not day.runs:
+        return "no signal was seen"
+    if not day.unseen:
+        return f"all {day.signals} golden signals seen in every run"
+    worst = sorted(day.unseen.items(), key=lambda pair: (-pair[1], pair[0]))
+    text = ", ".join(f"{title} ({count} of {day.runs} runs)" for title, count in worst)
+    return f"not always seen: {text}"
+
+
+def _describe_day_conditions(day: SessionDay) -> str:
+    if not day.conditions:
+        return "no condition" if day.runs else "what held is not known"
+    ordered = sorted(day.conditions.items(), key=lambda pair: (pair[1] != "critical", pair[0]))
+    text = ", ".join(f"{severity} {signature}" for signature, severity in ordered[:_MAX_DAY_CONDITIONS])
+    more = len(ordered) - _MAX_DAY_CONDITIONS + day.more
+    total = len(ordered) + day.more
+    return f"{format_count(total, 'condition')}: {text}{f' (+{more} more)' if more > 0 else ''}"

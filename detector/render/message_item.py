@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from detector.domain.condition import Condition, Notice, Reason
+from detector.domain.condition import Condition, MessageRef, Notice, Reason
 from detector.domain.event import build_event, build_runbook_link
 from detector.domain.report import Report
+from detector.domain.rule import RANK
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.lines import format_in_zones
-from detector.render.message import Kind, MessageItem, cut
+from detector.render.message import (
+    ORDER,
+    Kind,
+    MessageItem,
+    cut,
+)
 
 _SUMMARY_MAX, _STEP_MAX, SHORT_MAX = 420, 420, 90
 _LATE_SEC = 900  # a run takes a minute; what is older than the next run is not news of now
@@ -114,6 +120,28 @@ def build_item(
         escalates=condition.escalated,
         money=condition.money,
     )
+
+
+def list_items_at(context: MessageContext, ref: MessageRef, channel: str) -> Iterator[MessageItem]:
+    """Yield the current items of all conditions that the message at `ref` contained."""
+    for condition in context.report.conditions.values():
+        receipt = condition.get_receipt(channel)
+        if receipt is not None and ref in receipt.places:
+            reason, kind = _get_reason_and_kind(condition)
+            yield build_item(context, condition, kind, (reason, "", receipt.delivery_id or ""), channel)
+
+
+def _get_reason_and_kind(condition: Condition) -> tuple[Reason | None, Kind]:
+    if condition.phase != "ended" or condition.ending == "passed":
+        return None, condition.severity
+    if condition.ending == "resolved":
+        return "resolved", "resolved"
+    return ("no longer watched" if condition.ending == "unwatched" else "retired"), "unwatched"
+
+
+def get_sort_key(item: MessageItem) -> tuple[int, int, bool, bool, str]:
+    """Return what comes first: the worst, of these what escalates, of these what is about money."""
+    return ORDER[item.kind], -RANK[item.severity], not item.escalates, not item.money, item.signature
 
 
 def _describe_numbers(condition: Condition) -> str:

@@ -15,10 +15,9 @@ from detector.domain.session_day import SessionDay
 from detector.engine.catalog import load_rules
 from detector.render.message import ORDER, STYLES, Message, MessageItem
 from detector.render.message_build import build_message
-from detector.render.message_html import render_html
 from detector.render.message_item import MessageContext
 from detector.render.message_slack import build_slack_payload
-from detector.render.message_text import render_text
+from detector.render.message_text import render_html, render_text
 from tests.support.messages import KNOWN, ZONES, condition, ended, message, missed, notices_of, report_of
 from tests.support.slack_server import everything
 from tests.support.snapshots import NOW, evaluated, healthy_at, later

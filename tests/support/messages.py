@@ -13,7 +13,7 @@ from detector.domain.condition import Condition, Notice
 from detector.domain.report import Report
 from detector.domain.rule import Severity
 from detector.ledger import list_due_notices
-from detector.ledger.run_context import RunContext
+from detector.ledger.transitions import RunContext
 from detector.render.message import Message
 from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext

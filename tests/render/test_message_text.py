@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.render.message_html import render_html
+from detector.render.message_text import render_html
 from tests.support.messages import condition, ended, message
 
 TAGS = {"html", "head", "meta", "body", "h1", "p", "br", "div", "strong", "a"}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from detector.render.annotations import (
+from detector.render.github_output import (
     escape_commands,
     escape_commands_in_json,
     format_error_annotation,

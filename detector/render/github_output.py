@@ -1,4 +1,8 @@
-"""The page of one run in the scheduler: what holds, what was told, what was not seen, as Markdown."""
+"""What GitHub's run page shows: annotations, the job summary as Markdown, and lines that the runner does not obey.
+
+The runner reads every line of both streams. It obeys `::command::` at a line's beginning, and `##[command]`
+anywhere in one (actions/runner, `ActionCommand.cs`).
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,44 @@ from detector.formats.redaction import redact_text
 from detector.formats.times import format_time
 from detector.render.lines import format_decision
 
+_MAX_ANNOTATION_CHARS = 2000
 MAX_SUMMARY_BYTES = 1024 * 1024 - 1024  # GitHub takes 1 MiB of a step and throws a larger page away whole
 _MAX_ROWS = 200
 _MAX_CELL_CHARS = 300
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:])")
+
+
+def escape_commands(line: str) -> str:
+    """Return a line that holds what data says, so that the runner only shows it."""
+    if line.lstrip().startswith("::"):
+        line = line.replace("::", ": :", 1)
+    return line.replace("##[", "## [")
+
+
+def escape_commands_in_json(text: str) -> str:
+    """Return the same JSON document, spelt so that none of its lines is a command."""
+    return text.replace("##[", "#\\u0023[")
+
+
+def format_error_annotation(title: str, message: str) -> str:
+    """Return the line with which the runner puts an error on the run's page."""
+    return _format_annotation("error", title, message)
+
+
+def format_warning_annotation(title: str, message: str) -> str:
+    """Return the line with which the runner puts a warning on the run's page."""
+    return _format_annotation("warning", title, message)
+
+
+def _format_annotation(kind: str, title: str, message: str) -> str:
+    body = (
+        redact_text(message)[:_MAX_ANNOTATION_CHARS]
+        .replace("%", "%25")
+        .replace("\r", "%0D")
+        .replace("\n", "%0A")
+    )
+    head = title.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    return f"::{kind} title={head}::{body}"
 
 
 def render_job_summary(report: Report, zones: tuple[str, ...], remarks: Sequence[str] = ()) -> str:

@@ -1,0 +1,117 @@
+"""The steps of a condition that does not fire now: good, held or ended; and the context of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from detector.domain.condition import Condition, Ending, Transition
+from detector.domain.judgement import RuleVerdict
+from detector.domain.rule import OCCURRENCE, RANK, Severity
+from detector.formats.times import compute_seconds
+from detector.settings import REOPEN_WITHIN_SEC, Setting, Settings
+
+OCCURRENCE_LOOKBACK_SEC = 3600.0
+_MAX_TRANSITIONS = 20
+KEEP_FOR = timedelta(days=7)
+_GOOD_STREAK_TO_RESOLVE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The run that advances the ledger.
+
+    `new_look` is False where this snapshot is not newer than the memory: a second look at the same
+    moment confirms nothing. `generation` is that of the artifact that this run will write. `remembers` is False without any memory. `floors` are the lowest
+    severities of the channels that have one.
+    """
+
+    taken_at: datetime
+    settings: Settings
+    generation: int = 1
+    is_new_snapshot: bool = True
+    has_memory: bool = True
+    min_severities: Mapping[str, Severity] = field(default_factory=dict)
+
+    def is_below(self, channel: str, severity: Severity) -> bool:
+        """Whether the severity is lower than the lowest that this channel is told of."""
+        min_severity = self.min_severities.get(channel)
+        return min_severity is not None and RANK[severity] < RANK[min_severity]
+
+
+def close_if_passed(old: Condition, lookback: Setting[float] | None, run: RunContext) -> Condition:
+    """Return an occurrence: it leaves the list once its look-back is over, and never resolves."""
+    own = run.settings[lookback] if lookback is not None else 0
+    over = compute_seconds(old.noticed_at or old.first_seen, run.taken_at) > max(own, OCCURRENCE_LOOKBACK_SEC)
+    if old.phase == "ended" or not over:
+        return old
+    return close_condition(old, "passed", run.taken_at, run)
+
+
+def close_condition(old: Condition, ending: Ending, at: datetime, run: RunContext) -> Condition:
+    """Return the condition at its end."""
+    return replace(
+        old,
+        phase="ended",
+        ending=ending,
+        ended_at=at,
+        escalated=False,
+        because_of=None,
+        transitions=add_transition(old, run, ending),
+    )
+
+
+def add_transition(old: Condition, run: RunContext, to: str) -> tuple[Transition, ...]:
+    """Return the condition's transitions with one more, the newest kept."""
+    return (*old.transitions, Transition(run.taken_at, to))[-_MAX_TRANSITIONS:]
+
+
+def advance_not_firing(
+    old: Condition, verdict: RuleVerdict, why: str, run: RunContext, lookback: Setting[float] | None
+) -> Condition | None:
+    """Return the condition after any other verdict, or None where nothing is left to remember.
+
+    An occurrence passes with time; one that was not over is held while its facts are not seen.
+    """
+    if old.phase == "ended":
+        return old
+    if verdict == "retired":
+        return close_condition(old, "retired", run.taken_at, run)
+    if old.kind == OCCURRENCE and (verdict == "good" or not old.ongoing):
+        return close_if_passed(old, lookback, run)
+    if verdict == "good":
+        return _advance_good(old, run)
+    return _advance_unknown(old, why, run)
+
+
+def _advance_good(old: Condition, run: RunContext) -> Condition | None:
+    if not old.receipts and not old.owing:
+        return None
+    since = old.good_since or run.taken_at
+    good_streak = old.goods + (run.is_new_snapshot or not old.goods)
+    condition = replace(
+        old,
+        phase="recovering",
+        goods=good_streak,
+        good_since=since,
+        last_good=run.taken_at,
+        escalated=False,
+        held_since=None,
+        held_why=None,
+        transitions=old.transitions if old.goods else add_transition(old, run, "good"),
+    )
+    calm_sec = run.settings[REOPEN_WITHIN_SEC] if old.returns else 0
+    if good_streak >= _GOOD_STREAK_TO_RESOLVE and compute_seconds(since, run.taken_at) >= calm_sec:
+        return close_condition(condition, "resolved", since, run)
+    return condition
+
+
+def _advance_unknown(old: Condition, why: str, run: RunContext) -> Condition:
+    since = old.held_since or run.taken_at
+    if run.taken_at - since >= KEEP_FOR:
+        return close_condition(old, "unwatched", run.taken_at, run)
+    if old.phase == "recovering":
+        return replace(old, goods=0, good_since=None, held_since=since, held_why=why)
+    transitions = old.transitions if old.phase == "held" else add_transition(old, run, "held")
+    return replace(old, phase="held", held_since=since, held_why=why, transitions=transitions)
