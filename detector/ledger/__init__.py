@@ -1,8 +1,7 @@
-"""The ledger: what every condition became in this run, and what is owed to which channel, and why.
+"""The ledger: the state of every condition after a run, and the notices that are due to each channel.
 
-One entry, `advance`, takes the conditions of the previous run, this run's verdicts, the receipts that
-came in since, and `taken_at`. No clock, no outside world. An alert is owed until a receipt says that a
-channel took it.
+`advance` takes the conditions of the previous run with all receipts since, this run's verdicts and its
+`taken_at`; it reads no clock. A notice is due until a receipt records that the channel accepted it.
 """
 
 from detector.ledger.advance import LedgerState, advance, list_due_notices

@@ -1,4 +1,4 @@
-"""One run over the whole ledger: every condition advanced, causes and mutes applied, debts listed."""
+"""One run over the whole ledger: advances every condition, applies causes and mutes, lists due notices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.ledger.transitions import KEEP_FOR, RunContext, advance_not_firing
 
 _MAX_ENDED = 150
 
-# Cause and symptom, the one such table: while the cause fires, the symptom is not told on its own.
+# By cause, its symptoms: while the cause fires, a symptom gives no notice of its own.
 SYMPTOMS: Mapping[str, frozenset[tuple[str, str | None]]] = {
     "no runtime task": frozenset(
         {
@@ -30,7 +30,7 @@ SYMPTOMS: Mapping[str, frozenset[tuple[str, str | None]]] = {
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """The ledger after a run: the next conditions, and what is owed to each channel, worst first."""
+    """The ledger after a run: the next conditions, and the due notices of each channel, worst first."""
 
     conditions: Mapping[str, Condition]
     due_notices: Mapping[str, tuple[Notice, ...]]
@@ -45,10 +45,9 @@ def advance(
     channels: Sequence[str],
     mutes: Collection[Mute] = (),
 ) -> LedgerState:
-    """Return every condition after this run and what each channel is owed.
+    """Return every condition after this run and the due notices of each channel.
 
-    `before` are the conditions with all receipts that came in since. The same arguments give the same
-    result.
+    `before` are the conditions of the previous run with all receipts since.
     """
     findings = judgement.findings
     after: dict[str, Condition] = {}
@@ -75,7 +74,7 @@ def list_due_notices(
     channels: Iterable[str],
     mutes: Collection[Mute] = (),
 ) -> dict[str, tuple[Notice, ...]]:
-    """Return what these conditions owe to each channel, worst first; mutes and causes are respected."""
+    """Return the due notices of each channel, worst first, without muted conditions and symptoms."""
     muted = _find_muted(conditions, mutes, run)
     return {channel: tuple(_list_notices(conditions, channel, run, muted)) for channel in channels}
 
@@ -107,7 +106,7 @@ def _advance_condition(
 def _close_by_counterpart(
     condition: Condition, signed: SignedFinding, run: RunContext, channels: Sequence[str]
 ) -> Condition:
-    """Return an occurrence that ended by its counterpart: owed as missed to those that were not told of it."""
+    """Return an occurrence ended by its counterpart; channels without a receipt for it get `missed`."""
     if condition.phase == "ended":
         return condition
     pending_since = {
@@ -168,9 +167,9 @@ def _add_pending(condition: Condition, channel: str, run: RunContext) -> Conditi
 def _limit_ended(
     conditions: dict[str, Condition], due_notices: Mapping[str, tuple[Notice, ...]], run: RunContext
 ) -> dict[str, Condition]:
-    """Leave out what ended a week ago, and of a flood of ended ones all but the newest.
+    """Leave out conditions that ended a week ago, and all but the newest 150 ended ones.
 
-    Never a debt, and never an occurrence that is still read: it would be told again.
+    Conditions with a due notice stay, and so do occurrences seen in this run: they would be notified again.
     """
     due_signatures = {notice.condition.signature for notices in due_notices.values() for notice in notices}
     ended = sorted(

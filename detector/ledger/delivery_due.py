@@ -1,4 +1,4 @@
-"""What is owed to a channel, and why; and the receipt that ends the debt."""
+"""Whether a condition is due to a channel, for which reason, and the receipt of a delivery."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENDINGS: Mapping[str, Reason] = {
 
 
 def find_due_reason(condition: Condition, channel: str, run: RunContext) -> Reason | None:
-    """Return why the condition is owed to the channel, or None; mutes and causes are not looked at."""
+    """Return why the condition is due to the channel, or None; mutes and causes are not considered."""
     receipt = condition.get_receipt(channel)
     if condition.phase == "ended":
         return _find_ended_reason(condition, receipt, channel, run)
@@ -38,7 +38,7 @@ def _find_active_reason(
 ) -> Reason | None:
     since = condition.owing.get(channel)
     if since is None and run.is_below(channel, condition.severity):
-        return None  # a debt of a higher severity stays one when it gets better
+        return None  # what was due at a higher severity stays due when it improves
     if receipt is None:
         return "owed" if since is not None and since < run.taken_at else "new"
     if RANK[condition.severity] > RANK[receipt.severity]:
@@ -54,9 +54,7 @@ def _find_ended_reason(
     if receipt is None:
         return "missed" if channel in condition.owing else None
     if channel not in condition.receipts and run.is_below(channel, receipt.severity):
-        return (
-            None  # the receipt of an older memory says that everything was told; below the floor it was not
-        )
+        return None  # an older memory's one receipt is for all channels; below its minimum this got nothing
     if condition.kind == OCCURRENCE:
         return "missed" if condition.returns > receipt.returns and channel in condition.owing else None
     return None if receipt.ended else _ENDINGS.get(condition.ending or "")
@@ -72,9 +70,9 @@ def _is_reminder_due(condition: Condition, receipt: Receipt, channel: str, run: 
 
 
 def build_notice(condition: Condition, reason: Reason, channel: str) -> Notice:
-    """Return the notice of a debt, with an id that stays the same until the channel took it.
+    """Return a due notice, with an id that stays the same until the channel accepts it.
 
-    It holds no time: a run that was killed before it remembered is followed by one that tells the same.
+    The id depends on no time: where a run was killed before it stored its memory, the next gives the same id.
     """
     receipt = condition.get_receipt(channel)
     parts = (
@@ -95,7 +93,10 @@ def add_receipts(
     at: datetime,
     ref: MessageRef | None = None,
 ) -> dict[str, Condition]:
-    """Return the conditions with a receipt for each notice that the channel took at that time, and at that place."""
+    """Return the conditions with a receipt for each notice that the channel accepted at `at`.
+
+    `ref` is the message that contains the notices, where the channel has such references.
+    """
     after = dict(conditions)
     for taken in notices:
         condition = after.get(taken.condition.signature)

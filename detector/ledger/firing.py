@@ -1,7 +1,7 @@
-"""A condition that fires: it begins, goes on, returns, or occurs again.
+"""A condition after a firing verdict: it begins, continues, returns, or occurs again.
 
-*Lasted* counts the time between firing verdicts that follow each other; a gap longer than
-`AEGIS_PT_GAP_SEC` counts nothing, and neither does time in which the condition was held.
+`lasted_sec` adds up the time between consecutive firing verdicts, without gaps longer than
+`AEGIS_PT_GAP_SEC` and without time in which the condition was held.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _GAPPED_OBSERVATIONS = 3
 def advance_firing(
     old: Condition | None, signed: SignedFinding, run: RunContext, undelivered: bool
 ) -> Condition:
-    """Return the condition after a firing verdict; `owes` says that its last episode is not told to its end."""
+    """Return the condition after a firing verdict; `undelivered`: a notice of its last episode is due."""
     if old is None or _is_new_episode(old, run, undelivered):
         return _apply_finding(_start_episode(signed, run), signed, run)
     if old.kind == OCCURRENCE:
@@ -75,7 +75,7 @@ def _keep_firing(old: Condition, run: RunContext) -> Condition:
 
 
 def _start_firing_again(old: Condition, signed: SignedFinding, run: RunContext) -> Condition:
-    """Return a condition that fires again within its episode: told again where it matters."""
+    """Return a condition that fires again within its episode; one about money is notified again."""
     was_resolved = old.phase == "ended"
     returns = old.returns + 1 if signed.money else max(old.returns, int(was_resolved))
     return replace(
@@ -92,7 +92,7 @@ def _start_firing_again(old: Condition, signed: SignedFinding, run: RunContext) 
         held_why=None,
         returns=returns,
         receipts={
-            # Who was told of the end and is not told of this return is not told of its end either.
+            # A channel that got the end but does not get this return does not get the next end either.
             name: replace(receipt, ended=receipt.ended and run.is_below(name, signed.finding.severity))
             for name, receipt in old.receipts.items()
         },
@@ -124,7 +124,7 @@ def _record_occurrence(old: Condition, signed: SignedFinding, run: RunContext) -
 
 
 def _keep_occurrence(old: Condition, signed: SignedFinding, run: RunContext) -> Condition:
-    """Return an occurrence that did not occur again: what is not over, or is only now, stays listed."""
+    """Return an occurrence that did not occur again; it stays listed while it goes on or ended only now."""
     kept = replace(
         old,
         phase="firing" if old.phase == "held" else old.phase,
@@ -138,7 +138,7 @@ def _keep_occurrence(old: Condition, signed: SignedFinding, run: RunContext) -> 
 
 
 def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext) -> Condition:
-    """Return the condition with what this finding says: severity, numbers, and what lasted long enough."""
+    """Return the condition with the severity, numbers and durations of this finding."""
     finding = signed.finding
     worse = _has_lasted(condition, signed.get_duration("critical_after"), finding.proven_sec, run.settings)
     severity = CRITICAL if worse else finding.severity

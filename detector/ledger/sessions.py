@@ -1,4 +1,4 @@
-"""The sessions as the runs saw them: tallied run by run, and owed to each channel once they are over."""
+"""Counts the runs of each trading session; its summary is due to each channel once the session is over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_CONDITIONS = 30
 
 @dataclass(frozen=True, slots=True)
 class ObservedRun:
-    """One run as a session counts it: when, when the one before was, what was not seen, and what holds."""
+    """One run as a session counts it: its time, the previous run's, missing signals, active conditions."""
 
     taken_at: datetime
     previous_at: datetime | None
@@ -30,9 +30,9 @@ class ObservedRun:
 
 
 def count_run(days: Sequence[SessionDay], run: ObservedRun, closures: Closures) -> tuple[SessionDay, ...]:
-    """Return the days with this run counted; a day at which nobody looked is there with no run.
+    """Return the days with this run counted; a session without any run is listed with none.
 
-    Where the calendar cannot say what is a session, nothing is counted.
+    Nothing is counted where the calendar does not know the session.
     """
     by_day = {session_day.day: session_day for session_day in days}
     try:
@@ -63,7 +63,7 @@ def _start_day(day: str, session: Session) -> SessionDay:
 
 def _add_run(day: SessionDay, run: ObservedRun) -> SessionDay:
     if day.last_run is not None and run.taken_at <= day.last_run:
-        return day  # a second look at the same moment
+        return day  # a snapshot of the same moment again
     conditions = dict(day.conditions)
     more = day.more
     for condition in run.active:
@@ -98,7 +98,7 @@ def _count_names(counts: Mapping[str, int], names: Iterable[str]) -> dict[str, i
 def list_due_days(
     days: Iterable[SessionDay], channel: str, since: datetime | None, at: datetime
 ) -> tuple[SessionDay, ...]:
-    """Return the days that are over at `at` and owed to the channel, which took its first message at `since`."""
+    """Return the days over at `at` that are due to the channel; it accepted its first message at `since`."""
     return tuple(
         day for day in days if since is not None and since < day.closes <= at and channel not in day.told
     )
@@ -107,7 +107,7 @@ def list_due_days(
 def mark_summarized(
     days: Iterable[SessionDay], summarized_days: Collection[str], channel: str
 ) -> tuple[SessionDay, ...]:
-    """Return the days with the channel's receipt for those of which it was told."""
+    """Return the days with the channel's receipt for each summary that it accepted."""
     return tuple(
         replace(day, told=(*day.told, channel))
         if day.day in summarized_days and channel not in day.told

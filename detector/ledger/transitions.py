@@ -22,9 +22,9 @@ _GOOD_STREAK_TO_RESOLVE = 2
 class RunContext:
     """The run that advances the ledger.
 
-    `new_look` is False where this snapshot is not newer than the memory: a second look at the same
-    moment confirms nothing. `generation` is that of the artifact that this run will write. `remembers` is False without any memory. `floors` are the lowest
-    severities of the channels that have one.
+    `is_new_snapshot` is False where the snapshot is not newer than the memory: the same moment confirms
+    nothing twice. `generation` is that of the artifact that this run will write. `min_severities` are the
+    lowest severities of the channels that have one.
     """
 
     taken_at: datetime
@@ -35,13 +35,13 @@ class RunContext:
     min_severities: Mapping[str, Severity] = field(default_factory=dict)
 
     def is_below(self, channel: str, severity: Severity) -> bool:
-        """Whether the severity is lower than the lowest that this channel is told of."""
+        """Return whether the severity is lower than the lowest that this channel receives."""
         min_severity = self.min_severities.get(channel)
         return min_severity is not None and RANK[severity] < RANK[min_severity]
 
 
 def close_if_passed(old: Condition, lookback: Setting[float] | None, run: RunContext) -> Condition:
-    """Return an occurrence: it leaves the list once its look-back is over, and never resolves."""
+    """Return an occurrence, ended as `passed` once its look-back is over; it never resolves."""
     own = run.settings[lookback] if lookback is not None else 0
     over = compute_seconds(old.noticed_at or old.first_seen, run.taken_at) > max(own, OCCURRENCE_LOOKBACK_SEC)
     if old.phase == "ended" or not over:
@@ -50,7 +50,7 @@ def close_if_passed(old: Condition, lookback: Setting[float] | None, run: RunCon
 
 
 def close_condition(old: Condition, ending: Ending, at: datetime, run: RunContext) -> Condition:
-    """Return the condition at its end."""
+    """Return the condition ended at `at` in that way."""
     return replace(
         old,
         phase="ended",
@@ -63,16 +63,16 @@ def close_condition(old: Condition, ending: Ending, at: datetime, run: RunContex
 
 
 def add_transition(old: Condition, run: RunContext, to: str) -> tuple[Transition, ...]:
-    """Return the condition's transitions with one more, the newest kept."""
+    """Return the condition's transitions with one more, the newest 20 kept."""
     return (*old.transitions, Transition(run.taken_at, to))[-_MAX_TRANSITIONS:]
 
 
 def advance_not_firing(
     old: Condition, verdict: RuleVerdict, why: str, run: RunContext, lookback: Setting[float] | None
 ) -> Condition | None:
-    """Return the condition after any other verdict, or None where nothing is left to remember.
+    """Return the condition after a verdict that is not firing, or None where nothing has to be remembered.
 
-    An occurrence passes with time; one that was not over is held while its facts are not seen.
+    An occurrence passes with time; an ongoing one is held while its facts are unknown.
     """
     if old.phase == "ended":
         return old

@@ -1,1 +1,1 @@
-"""How a report looks: the document on stdout, the lines for people, the plugin line, the schemas."""
+"""Presentation: a report, a message, a plan or a setting as JSON, as text and as markup; the JSON Schemas."""

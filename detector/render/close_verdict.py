@@ -1,4 +1,4 @@
-"""The answer to a close order, for a person and for a button."""
+"""The verdict on a close order, as lines for a person and as JSON for a program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INDENT = "  "
 
 @dataclass(frozen=True, slots=True)
 class CloseRequest:
-    """What was asked, and what the answer rests on: the broker's age and its limit, what is said of the trade."""
+    """The close order, the age of the broker's data with its limit, and the sources' claims about the trade."""
 
     close: CloseOrder
     age: DataAge
@@ -30,14 +30,14 @@ class CloseRequest:
 
 
 def to_json_number(quantity: Decimal | None) -> int | float | None:
-    """Return a quantity as JSON writes it."""
+    """Return a quantity as a JSON number."""
     if quantity is None:
         return None
     return int(quantity) if quantity == quantity.to_integral_value() else float(quantity)
 
 
 def build_verdict_document(verdict: CloseVerdict, request: CloseRequest) -> dict[str, Any]:
-    """Return the answer as one object; its `verdict` is the only word that may send the order."""
+    """Return the verdict as one object; a caller may send the order on its `verdict` alone."""
     instrument = normalize(request.close.instrument)
     fields = {part: getattr(instrument, part) for part in _INSTRUMENT_FIELDS}
     return {
@@ -64,7 +64,7 @@ def build_verdict_document(verdict: CloseVerdict, request: CloseRequest) -> dict
 
 
 def render_verdict(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str]:
-    """Yield the answer for a person: the word and why, then what it rests on."""
+    """Yield the verdict and its reason, then the evidence."""
     yield f"{verdict.decision.replace('_', ' ')}: {verdict.summary}"
     yield f"{_INDENT}broker: {_describe_broker(verdict, request)}"
     if request.trade is not None:
@@ -84,10 +84,11 @@ def _describe_broker(verdict: CloseVerdict, request: CloseRequest) -> str:
 
 
 def _describe_disagreements(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str]:
-    """Yield every place that says something else than the broker; the broker decides all the same."""
+    """Yield a line for each source that contradicts the broker; the broker decides."""
     if verdict.position is None:
         return
     at_broker = "flat" if not verdict.position else format_quantity(verdict.position)
     for claim in request.claims:
         if claim.is_open is not None and claim.is_open != bool(verdict.position):
-            yield f"{claim.origin} calls it {'open' if claim.is_open else 'closed'} and the broker shows {at_broker}: the broker decides."
+            state = "open" if claim.is_open else "closed"
+            yield f"{claim.origin} calls it {state} and the broker shows {at_broker}: the broker decides."

@@ -1,4 +1,4 @@
-"""The report as JSON: what stdout prints, the whole artifact, and the document of a detector that failed."""
+"""The report as JSON: the document for stdout, the artifact, and the document of a detector that failed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _OPTIONAL = ("reason",)
 
 
 def build_event_document(event: Event) -> dict[str, Any]:
-    """Return one event as stdout shows it; `reason` only where there is one."""
+    """Return one event as stdout prints it; `reason` only where there is one."""
     document: dict[str, Any] = to_json(event)
     return {key: value for key, value in document.items() if value is not None or key not in _OPTIONAL}
 
 
 def build_stdout_document(report: Report) -> dict[str, Any]:
-    """Return exactly what `python -m detector` prints: `events` and `new_events`."""
+    """Return the document that `python -m detector` prints: `events` and `new_events`."""
     return {
         "events": [build_event_document(event) for event in report.events],
         "new_events": [build_event_document(event) for event in report.new_events],
@@ -33,9 +33,9 @@ def build_stdout_document(report: Report) -> dict[str, Any]:
 
 
 def build_artifact_document(report: Report, with_snapshot: bool = True) -> dict[str, Any]:
-    """Return the whole report with its checksum; the snapshot is cut at 1 MiB and then marked as cut.
+    """Return the whole report with its checksum; a snapshot over 1 MiB is cut and marked as cut.
 
-    Its keys are sorted, so that a snapshot whose keys came in another order gives the same bytes.
+    The snapshot's keys are sorted, so that their order on input does not change the bytes.
     """
     body: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -64,7 +64,7 @@ def build_artifact_document(report: Report, with_snapshot: bool = True) -> dict[
 
 
 def _cut_snapshot(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the snapshot, largest sections left out until it fits, and said which."""
+    """Return the snapshot without its largest sections until it fits; `cut` names the sections left out."""
     sizes = {key: len(format_canonical(value)) for key, value in snapshot.items()}
     kept = dict(snapshot)
     left_out: list[str] = []
@@ -76,7 +76,7 @@ def _cut_snapshot(snapshot: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build_failure_document(error: Exception, now: datetime) -> str:
-    """Return the two-key document with one `detector_error`; it names the kind of error and no data."""
+    """Return the document for stdout with one `detector_error`: the type of the error and no data."""
     name = "detector_error"
     event = Event(
         type=name,

@@ -1,4 +1,4 @@
-"""What became of the schedule, for people as a strip of each day and for programs as JSON."""
+"""The coverage of the schedule, as a strip for each day and as JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ NOT_ALONE: Final = (
     "even if later schedule runs completed successfully."
 )
 _ALONE = "No window of GitHub's schedule is missing here; that speaks for this range alone."
-_UNDECIDED = "Whether GitHub's schedule covered its windows cannot be told: some are pending, unknown, or none was due."
+_UNDECIDED = (
+    "Whether GitHub's schedule covered its windows cannot be told: "
+    "some are pending, unknown, or none was due."
+)
 
 _MARKS: Final[Mapping[str, str]] = {COVERED: ".", LATE: "L", MISSING: "X", PENDING: "~", UNKNOWN: "?"}
 _LEGEND = (
@@ -45,7 +48,7 @@ _MAX_LISTED = 10
 
 
 def build_gap_document(report: GapReport, origin: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the report for programs; `read` says out of which files and which repository it was made."""
+    """Return the report as JSON values; `origin` names the files and the repository that it was read from."""
     scope = report.scope
     return {
         "from": format_time(report.start),
@@ -105,10 +108,11 @@ def _to_minutes(length: timedelta | None) -> float | None:
 
 
 def render_gap_report(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
-    """Yield the report for people, no line longer than 80 characters but for names that are."""
+    """Yield the report as lines of at most 80 characters, except for longer names."""
     yield f"From  {format_in_zones(report.start, zones)}"
     yield f"until {format_in_zones(report.end, zones)}"
-    yield f"A window is covered by a successful run created within {format_duration(report.scope.grace.total_seconds())} of it."
+    grace = format_duration(report.scope.grace.total_seconds())
+    yield f"A window is covered by a successful run created within {grace} of it."
     for unread in report.scope.unread:
         if unread.start < report.end:
             yield from map(escape_commands, wrap(f"Not read: {unread.why}.", _WIDTH, break_long_words=False))
@@ -147,7 +151,7 @@ def _render_strips(lane: LaneReport) -> Iterator[str]:
 
 
 def _split_strip(day: Mapping[datetime, str]) -> Iterator[str]:
-    """Yield a day's strip in lines of whole hours; an hour that does not follow the one before it is named."""
+    """Yield a day's strip in lines of whole hours; an hour after a gap is labelled."""
     room = _WIDTH - len("H Mon 06-01 ")
     line, before = "", -1
     for hour, times in groupby(day, key=lambda at: at.hour):
@@ -169,11 +173,12 @@ def _get_mark(window: ScheduleWindow) -> str:
 
 
 def _render_uncovered(report: GapReport, zones: tuple[str, ...]) -> Iterator[str]:
-    """Yield the newest times at which nobody looked, whoever should have."""
+    """Yield the newest windows that no lane covered in time."""
     uncovered = [window for window in report.union.windows if window.state in {MISSING, LATE}]
     if not uncovered:
         return
-    yield f"Nobody looked in time at {format_count(len(uncovered), 'window')} of all lanes together, newest first:"
+    windows = format_count(len(uncovered), "window")
+    yield f"Nobody looked in time at {windows} of all lanes together, newest first:"
     for window in uncovered[: -_MAX_LISTED - 1 : -1]:
         yield f"  {format_in_zones(window.at, zones)}  {window.why}{_describe_day(window)}"
     if len(uncovered) > _MAX_LISTED:

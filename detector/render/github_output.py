@@ -1,7 +1,7 @@
-"""What GitHub's run page shows: annotations, the job summary as Markdown, and lines that the runner does not obey.
+"""Output for GitHub Actions: annotations, the job summary, and lines without any workflow command.
 
-The runner reads every line of both streams. It obeys `::command::` at a line's beginning, and `##[command]`
-anywhere in one (actions/runner, `ActionCommand.cs`).
+The runner reads every line of both streams. It executes `::command::` at the beginning of a line, and
+`##[command]` anywhere in a line (actions/runner, `ActionCommand.cs`).
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from detector.formats.times import format_time
 from detector.render.lines import format_decision
 
 _MAX_ANNOTATION_CHARS = 2000
-MAX_SUMMARY_BYTES = 1024 * 1024 - 1024  # GitHub takes 1 MiB of a step and throws a larger page away whole
+MAX_SUMMARY_BYTES = 1024 * 1024 - 1024  # GitHub accepts 1 MiB a step and discards a larger page
 _MAX_ROWS = 200
 _MAX_CELL_CHARS = 300
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:])")
 
 
 def escape_commands(line: str) -> str:
-    """Return a line that holds what data says, so that the runner only shows it."""
+    """Return a line of data changed so that the runner executes no command in it."""
     if line.lstrip().startswith("::"):
         line = line.replace("::", ": :", 1)
     return line.replace("##[", "## [")
 
 
 def escape_commands_in_json(text: str) -> str:
-    """Return the same JSON document, spelt so that none of its lines is a command."""
+    """Return the same JSON document, encoded so that none of its lines is a command."""
     return text.replace("##[", "#\\u0023[")
 
 
 def format_error_annotation(title: str, message: str) -> str:
-    """Return the line with which the runner puts an error on the run's page."""
+    """Return the workflow command that shows an error on the run's page."""
     return _format_annotation("error", title, message)
 
 
 def format_warning_annotation(title: str, message: str) -> str:
-    """Return the line with which the runner puts a warning on the run's page."""
+    """Return the workflow command that shows a warning on the run's page."""
     return _format_annotation("warning", title, message)
 
 
@@ -58,7 +58,7 @@ def _format_annotation(kind: str, title: str, message: str) -> str:
 
 
 def render_job_summary(report: Report, zones: tuple[str, ...], remarks: Sequence[str] = ()) -> str:
-    """Return the page; `remarks` is what went wrong beside the events. Nothing out of data is Markdown."""
+    """Return the job summary as Markdown; `remarks` are problems beside the events. All data is escaped."""
     lines = [
         f"### {escape_markdown(format_decision(report, zones))}",
         "",
@@ -80,7 +80,7 @@ def render_job_summary(report: Report, zones: tuple[str, ...], remarks: Sequence
 
 
 def escape_markdown(text: str) -> str:
-    """Return the text so that Markdown and HTML show it as it is, on one line."""
+    """Return the text, redacted, on one line, and escaped for Markdown and HTML."""
     line = " ".join(redact_text(text).split())
     line = line if len(line) <= _MAX_CELL_CHARS else line[: _MAX_CELL_CHARS - 1] + "…"
     return _SPECIAL.sub(lambda match: f"&#{ord(match[1])};", line)

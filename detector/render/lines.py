@@ -1,4 +1,4 @@
-"""The report in a line: the decision with its coverage, each end, and the plugin line of a Nagios check.
+"""The report as single lines: the decision with its coverage, each resolved event, the Nagios plugin line.
 
 Exit codes and perfdata follow the Nagios plugin guidelines: 0 ok, 1 warning, 2 critical, 3 unknown.
 """
@@ -20,7 +20,7 @@ _MAX_EVENTS = 3
 
 
 def format_decision(report: Report, zones: tuple[str, ...]) -> str:
-    """Return the one line that says what to do, what holds, what was not seen, and when that was."""
+    """Return the decision, the number of events, the missing signals and the time as one line."""
     missing = [covered.title for covered in report.coverage if covered.state == "not seen"]
     total = len(report.coverage)
     count = len(report.events)
@@ -43,14 +43,14 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
 
 
 def _has_other_section(report: Report) -> bool:
-    """Whether a section was read that no golden signal is made of: the broker's and the stores' say much."""
+    """Return whether a section holds data that feeds no golden signal."""
     return any((report.snapshot or {}).get(name) for name in _BEYOND_SIGNALS)
 
 
 def format_in_zones(moment: datetime, zones: tuple[str, ...]) -> str:
-    """Return a time as people keep records: `2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST`.
+    """Return a time in each zone: `2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST`.
 
-    The day stands where it differs from the one before. A zone that this machine does not know is left out.
+    The date appears where it differs from the previous one. An unknown zone is left out.
     """
     times, day = [], ""
     for name in zones:
@@ -65,13 +65,13 @@ def format_in_zones(moment: datetime, zones: tuple[str, ...]) -> str:
 
 
 def render_resolved(report: Report) -> Iterator[str]:
-    """Yield one line for each condition of which the end is told now."""
+    """Yield one line for each resolved event."""
     for event in report.resolved_events:
         yield f"{event.signature}: {event.summary}"
 
 
 def get_exit_code(report: Report) -> int:
-    """Return the plugin's exit code; UNKNOWN where nothing was seen, held events count as firing."""
+    """Return the plugin's exit code; UNKNOWN where no signal was observed; held events count as firing."""
     severities = {event.severity for event in report.events}
     if "critical" in severities:
         return CRITICAL
@@ -81,7 +81,7 @@ def get_exit_code(report: Report) -> int:
 
 
 def format_plugin_line(report: Report) -> str:
-    """Return the plugin's one line: the state, the worst events, and the counts as perfdata."""
+    """Return the plugin's line: the state, the three worst events, and the counts as perfdata."""
     observed = sum(covered.state != "not seen" for covered in report.coverage)
     total = len(report.coverage)
     if report.events:

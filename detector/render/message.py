@@ -1,7 +1,6 @@
-"""A message as every channel tells it: its kind, its items worst first, and what stands around them. Pure data.
+"""A message independent of its channel: its kind, its items worst first, and its notes.
 
-Warning, critical, resolved, missed and TEST differ in a mark, a word and a colour, and in the first forty
-characters, which are all that a locked telephone shows.
+The kinds differ in mark, label, colour and the first 40 characters, the part that a locked phone shows.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
 
 Kind = Literal[
-    "test", "critical", "warning", "missed", "resolved", "unwatched", "unchecked", "failing", "watching", "session",
+    "test", "critical", "warning", "missed", "resolved",
+    "unwatched", "unchecked", "failing", "watching", "session",
 ]  # fmt: skip
-HEADLINE_MAX: Final = 150  # of a Slack header block, the shortest of what shows it
+HEADLINE_MAX: Final = 150  # the limit of a Slack header block, the lowest of all channels
 _ELLIPSIS = "…"
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a kind looks: a mark that is no letter, a word, and a colour."""
+    """The mark (an emoji), label and colour of a kind."""
 
     mark: str
     label: str
@@ -49,10 +49,10 @@ ORDER: Final[Mapping[Kind, int]] = {kind: rank for rank, kind in enumerate(STYLE
 
 @dataclass(frozen=True, slots=True)
 class MessageItem:
-    """One condition as it is told: one sentence, its number and limit, since when, and what to do next.
+    """One condition in a message: a sentence, its number and limit, its start, and the next step.
 
-    `episode` is what all messages of one episode have in common, `places` where earlier ones stand. `escalates` says
-    that somebody has to be woken for it, `money` that it cannot wait.
+    `episode` identifies the episode in all its messages, `refs` are its earlier messages. `escalates` means
+    that somebody has to be woken, `money` that it cannot wait.
     """
 
     kind: Kind
@@ -75,20 +75,20 @@ class MessageItem:
 
     @property
     def title(self) -> str:
-        """What it is about: the event's type, the subject where there is one, and whether it escalates."""
+        """The event's type, its subject if any, and `escalate` where it escalates."""
         parts = (self.type, self.subject, "escalate" if self.escalates else "")
         return " · ".join(part for part in parts if part)
 
     @property
     def label(self) -> str:
-        """Its kind in words; of what was missed also how bad it was."""
+        """The label of its kind; for a missed condition also its severity."""
         label = STYLES[self.kind].label
         return f"{label} ({self.severity})" if self.kind == "missed" else label
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierMessage:
-    """A message that a channel took earlier, as it should read now that something in it has ended."""
+    """A message that a channel accepted earlier, with its new content after a condition in it ended."""
 
     ref: MessageRef
     message: Message
@@ -96,9 +96,9 @@ class EarlierMessage:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one channel is told in one run. `at` is the time of the snapshot in the zones of the readers.
+    """The message of one run for one channel. `at` is the time of the snapshot in the configured time zones.
 
-    `first` says that the channel took nothing before, `blind` that no signal was seen at all.
+    `is_first`: the channel accepted none before. `no_signal`: the run observed no golden signal.
     """
 
     kind: Kind
@@ -118,7 +118,7 @@ class Message:
 
     @property
     def headline(self) -> str:
-        """The line that a notification shows: kind and what in its first 40 characters, then the sentence."""
+        """The line of a notification: kind and type within the first 40 characters, then the sentence."""
         style = STYLES[self.kind]
         return cut(f"{style.mark} {style.label} {self._headline_text}", HEADLINE_MAX)
 
@@ -133,26 +133,26 @@ class Message:
         return f"{first.type}{more}: {first.summary}"
 
     def keep_items(self, items: Iterable[MessageItem]) -> Message:
-        """Return the message with some of its items, its kind theirs."""
+        """Return the message with only these items, and the kind of the first of them."""
         kept = tuple(items)
         return replace(self, items=kept, kind=kept[0].kind if kept else self.kind)
 
     def remove_items(self) -> Message:
-        """Return what stands around the items."""
+        """Return the message without its items."""
         return replace(self, items=(), kind=get_kind_without_items(bool(self.days), self.no_signal))
 
     def strip_notes(self) -> Message:
-        """Return the items alone: what stands around them is told elsewhere."""
+        """Return the message without its notes and session summaries."""
         return replace(self, notes=(), days=())
 
 
 def get_kind_without_items(has_days: bool, no_signal: bool) -> Kind:
-    """Return the kind of a message without items: the summary of days, or a channel's first one."""
+    """Return the kind of a message without items: a session summary, or a channel's first message."""
     return "session" if has_days else "unchecked" if no_signal else "watching"
 
 
 def cut(text: str, limit: int) -> str:
-    """Return the text, cut to so many characters with an ellipsis."""
+    """Return the text, cut to `limit` characters with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + _ELLIPSIS
 
 

@@ -1,4 +1,4 @@
-"""A message made out of a report: what a channel is owed, in words that a person at 3 a.m. can act upon."""
+"""Builds from a report the one message that a channel has to receive, with the summary of each session."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from detector.render.message_item import (
 
 _NOTE_MAX = 300
 _LOST = "memory_lost"
-_FAILS_FROM = 3  # in a row: half an hour at the schedule's pace; fewer are a disturbance that mends itself
+_FAILS_FROM = 3  # in a row: half an hour at the usual schedule; shorter failures mostly end by themselves
 _MAX_DAY_CONDITIONS = 8
 
 
 def build_message(
     context: MessageContext, channel: str, notices: Sequence[Notice], days: Sequence[SessionDay] = ()
 ) -> Message | None:
-    """Return the one message that a channel is owed by this run, or None where it is owed nothing.
+    """Return the one message of this run for a channel, or None where nothing is due.
 
-    The first message that a channel takes says what memory starts with. Where nothing is owed, the third failure in
-    a row of another channel is told all the same: the next alert may come there alone.
+    The first message to a channel describes the state at the start. Where nothing else is due, a message
+    still reports another channel's third failure in a row: the next alert may be due on that channel only.
     """
     report = context.report
     health = report.channels.get(channel)
@@ -65,7 +65,7 @@ def build_message(
 
 
 def _list_failing(report: Report, channel: str) -> tuple[str, ...]:
-    """Return which others have not taken their messages for so long that this one has to hear of it, and since when."""
+    """Return name and time of the last error of each other channel that failed the third time in a row."""
     return tuple(
         f"{name} {format_time(health.last_error.at)}"
         for name, health in report.channels.items()
@@ -76,7 +76,7 @@ def _list_failing(report: Report, channel: str) -> tuple[str, ...]:
 def _compute_delivery_id(
     report: Report, notices: Iterable[Notice], days: Iterable[SessionDay], extra: Iterable[str] = ()
 ) -> str:
-    """Return an id that stays the same until the channel took exactly this; `words` count where nothing is owed."""
+    """Return an id that stays the same until the channel accepts this; `extra` counts without notices."""
     delivery_ids = sorted(notice.delivery_id for notice in notices)
     parts = (
         report.runtime,
@@ -106,7 +106,8 @@ def _list_notes(report: Report, channel: str, is_first: bool) -> Iterator[str]:
         yield f"{lost.summary} What follows is not necessarily news."
     elif is_first:
         occasion = "First run" if report.generation == 1 else "First message to this channel"
-        yield f"{occasion}: {_describe_start_without_signal(report) if _has_no_signal(report) else _describe_start(report)}"
+        start = _describe_start_without_signal if _has_no_signal(report) else _describe_start
+        yield f"{occasion}: {start(report)}"
     for name, health in report.channels.items():
         if name != channel and health.failures and health.last_error is not None:
             error = health.last_error
@@ -143,7 +144,7 @@ def _describe_conditions(report: Report) -> str:
 def _list_earlier(
     context: MessageContext, items: Iterable[MessageItem], channel: str
 ) -> Iterator[EarlierMessage]:
-    """Yield the messages in which something has ended now, made again of all conditions that were told in them."""
+    """Yield each earlier message with a condition that ended now, rebuilt from all its conditions."""
     refs = {ref for item in items if item.kind in ("resolved", "unwatched") for ref in item.refs}
     for ref in sorted(refs, key=lambda ref: (ref.channel, ref.ts)):
         current = sorted(list_items_at(context, ref, channel), key=get_sort_key)
@@ -162,7 +163,7 @@ def _list_earlier(
 
 
 def _render_days(days: Sequence[SessionDay], channels: Mapping[str, ChannelHealth]) -> Iterator[str]:
-    """Yield a line for each session, and one of how the channels fare."""
+    """Yield a line for each session, and one with the state of the channels."""
     for day in days:
         yield _describe_day(day)
     if days and channels:
@@ -176,7 +177,7 @@ def _describe_channel(name: str, health: ChannelHealth) -> str:
 
 
 def _describe_day(day: SessionDay) -> str:
-    """Return one session in words: runs, longest gap, what was not seen, what held."""
+    """Return one session as text: its runs, longest gap, missing signals and conditions."""
     runs = format_count(day.runs, "run") if day.runs else "NO RUN: nobody looked"
     if (
         day.runs
@@ -184,7 +185,10 @@ def _describe_day(day: SessionDay) -> str:
         and day.signals == len(day.unseen)
     ):
         runs = f"NOTHING WAS CHECKED in {runs}"
-    return f"{day.day}: {runs}, longest gap {format_duration(day.longest_gap_sec)}; {_describe_signals(day)}; {_describe_day_conditions(day)}"
+    return (
+        f"{day.day}: {runs}, longest gap {format_duration(day.longest_gap_sec)}; "
+        f"{_describe_signals(day)}; {_describe_day_conditions(day)}"
+    )
 
 
 def _describe_signals(day: SessionDay) -> str:

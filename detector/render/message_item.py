@@ -1,4 +1,4 @@
-"""One item of a message: a condition in words, and the frame that all items of a run share."""
+"""The items of a message: each condition as text, and the context that all messages of a run share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from detector.render.message import (
 )
 
 _SUMMARY_MAX, _STEP_MAX, SHORT_MAX = 420, 420, 90
-_LATE_SEC = 900  # a run takes a minute; what is older than the next run is not news of now
+_LATE_SEC = 900  # a run takes a minute; a snapshot older than the next run is late
 _KINDS: Mapping[Reason, Kind] = {
     "missed": "missed",
     "resolved": "resolved",
@@ -42,8 +42,8 @@ _URL = re.compile(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", r
 class MessageContext:
     """What every message of one run shares.
 
-    `steps` are the runbook's next steps by event type, `hide` takes the secrets of the settings out of a text.
-    `sent_at` is when they are sent, where that is not at once.
+    `steps` are the runbook's next steps by event type. `hide` removes the settings' secrets from a text.
+    `sent_at` is the time of sending; None means the time of the snapshot.
     """
 
     report: Report
@@ -56,31 +56,31 @@ class MessageContext:
 
     @property
     def sent(self) -> datetime:
-        """When the messages are sent."""
+        """The time of sending."""
         return self.sent_at or self.report.taken_at
 
     @property
     def snapshot_time(self) -> str:
-        """The time of the snapshot in the zones of the readers; where that is long ago, how long."""
+        """The time of the snapshot in the configured time zones, with its age where it is sent late."""
         age = compute_seconds(self.report.taken_at, self.sent)
         late = f" (SENT {format_duration(age)} after it was seen)" if age >= _LATE_SEC else ""
         return f"{self.format_moment(self.report.taken_at)}{late}"
 
     def to_safe_line(self, text: str, limit: int) -> str:
-        """Return a text from the data as one line that moves no cursor and turns no direction, and holds no secret."""
+        """Return a text as one line of at most `limit` characters, without control characters and secrets."""
         return cut(" ".join(to_one_line(self.hide(text)).split()), limit)
 
     def to_safe_url(self, text: str) -> str:
-        """Return an address that can be linked to; empty where the text is none."""
+        """Return the text where it is an http(s) URL without a secret, else an empty string."""
         return text if _URL.fullmatch(text) and self.hide(text) == text else ""
 
     def format_moment(self, moment: datetime) -> str:
-        """Return a time in the zones of the readers."""
+        """Return a time in the configured time zones; UTC where no zone is known."""
         return format_in_zones(moment, self.zones) or format_time(moment)
 
 
 def build_notice_item(context: MessageContext, notice: Notice, channel: str) -> MessageItem:
-    """Return what a notice tells a channel."""
+    """Return a notice as an item for the channel."""
     condition = notice.condition
     kind: Kind = _KINDS.get(notice.reason, condition.severity)
     why = _REASON_TEXTS.get(notice.reason, "")
@@ -97,7 +97,10 @@ def build_item(
     notification: tuple[Reason | None, str, str],
     channel: str,
 ) -> MessageItem:
-    """Return a condition as an item of that kind; `told` is the reason, the words of why it is told now, and its id."""
+    """Return a condition as an item of that kind.
+
+    `notification` is the reason, the text that explains the reason (may be empty), and the delivery id.
+    """
     reason, why, delivery_id = notification
     event = build_event(condition, reason)
     receipt = condition.get_receipt(channel)
@@ -140,7 +143,7 @@ def _get_reason_and_kind(condition: Condition) -> tuple[Reason | None, Kind]:
 
 
 def get_sort_key(item: MessageItem) -> tuple[int, int, bool, bool, str]:
-    """Return what comes first: the worst, of these what escalates, of these what is about money."""
+    """Return the sort key of an item: worst first, then escalated ones, then those about money."""
     return ORDER[item.kind], -RANK[item.severity], not item.escalates, not item.money, item.signature
 
 

@@ -1,7 +1,7 @@
-"""A message for Slack: Block Kit within its limits, escaped so that nothing from the data can ping or break out.
+"""A message as a Slack payload: Block Kit within its limits, escaped so that no data can mention anybody.
 
 Limits (docs.slack.dev, block kit reference): 50 blocks a message, 150 characters a header, 3000 a section, 10
-elements a context; about 13,200 characters in all were seen to be the most that is taken (slackapi/bolt-js#2509).
+elements a context. Slack rejected messages of more than about 13,200 characters (slackapi/bolt-js#2509).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from detector.render.message_text import render_header, render_text
 SECTION_MAX: Final = 3000
 TEXT_MAX: Final = 300
 MAX_FULL, MAX_SHORT = 8, 24
-_BUDGET = 8_000  # characters of items; what stands around them takes at most 5,000 more
+_BUDGET = 8_000  # characters of items; all other parts take at most 5,000 more
 _SHORT_SUMMARY, _PART, _FACT, _DAY = 140, 500, 300, 500
 _MAX_NOTES = 3
 _PLAIN_MAX = 3_500
@@ -28,7 +28,7 @@ Block = dict[str, Any]
 
 
 def escape_mrkdwn(text: str, limit: int) -> str:
-    """Return the text with `& < >` escaped, cut to so many characters and never inside an entity."""
+    """Return the text with `& < >` escaped, cut to `limit` characters and never inside an entity."""
     for sign, entity in _ESCAPES:
         text = text.replace(sign, entity)
     if len(text) <= limit:
@@ -41,7 +41,7 @@ def escape_mrkdwn(text: str, limit: int) -> str:
 
 
 def build_slack_payload(message: Message) -> dict[str, Any]:
-    """Return what is posted: `text` for notifications, a header and facts as blocks, the items by colour."""
+    """Return the payload: `text` for notifications, a header and facts as blocks, the items by colour."""
     full, short, more = _split_items(message.items)
     attachments = [
         {"color": STYLES[kind].colour, "blocks": [_build_section(_format_full(item)) for item in items]}
@@ -61,7 +61,7 @@ def build_slack_payload(message: Message) -> dict[str, Any]:
 
 
 def build_plain_payload(message: Message) -> dict[str, Any]:
-    """Return the message as plain text, for a Slack that does not take its blocks: better than a lost alert."""
+    """Return the message as plain text, for the case that Slack rejects the blocks."""
     text = escape_mrkdwn(render_text(message, _PLAIN_ITEMS), _PLAIN_MAX)
     return {"text": text, "unfurl_links": False, "unfurl_media": False}
 
@@ -69,7 +69,7 @@ def build_plain_payload(message: Message) -> dict[str, Any]:
 def _split_items(
     items: Sequence[MessageItem],
 ) -> tuple[list[MessageItem], list[MessageItem], list[MessageItem]]:
-    """Return which items stand in full, which in one line, and which are only counted; the worst come first."""
+    """Return the items to show in full, those in one line, and those only counted; the worst come first."""
     full: list[MessageItem] = []
     short: list[MessageItem] = []
     left = _BUDGET
@@ -128,7 +128,7 @@ def _build_tail(message: Message, more: Sequence[MessageItem]) -> Iterator[Block
 
 
 def _format_link(url: str, label: str) -> str:
-    """Return a link; an address that is too long for one is left out."""
+    """Return a link, or the label alone where the URL is empty or too long."""
     target = escape_mrkdwn(url, SECTION_MAX)
     return f"<{target}|{label}>" if url and len(target) <= _PART else label
 

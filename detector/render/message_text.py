@@ -1,4 +1,4 @@
-"""A message as plain text and as HTML: the two parts of an e-mail; the text also where Slack takes no blocks."""
+"""A message as plain text and as HTML, the two parts of an e-mail; Slack without blocks uses the text too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _INDENT = "    "
 
 
 def render_text(message: Message, max_items: int) -> str:
-    """Return the whole message as text, at most so many items in full, the others counted."""
+    """Return the whole message as text, at most `max_items` in full, the others counted."""
     return "\n".join(_render_lines(message, max_items)) + "\n"
 
 
@@ -35,7 +35,7 @@ def _render_lines(message: Message, max_items: int) -> Iterator[str]:
 
 
 def render_header(message: Message) -> Iterator[str]:
-    """Yield what stands around the items: what is watched and when, the decision, the coverage."""
+    """Yield the lines above the items: the runtime and the time, the decision, the coverage."""
     yield f"{message.runtime}, {message.at}"
     if message.decision:
         yield f"Decision: {message.decision}"
@@ -44,7 +44,7 @@ def render_header(message: Message) -> Iterator[str]:
 
 
 def render_item(item: MessageItem) -> Iterator[str]:
-    """Yield an item without its title: the sentence, the number, since when, why now, what to do, where it is explained."""
+    """Yield an item without its title: sentence, number and start, reason, next step, link to the runbook."""
     yield item.summary
     yield f"{item.numbers}; {item.since}" if item.numbers else item.since
     if item.why:
@@ -58,7 +58,7 @@ _FONT = "font-family:-apple-system,Segoe UI,Helvetica,Arial,sans-serif;font-size
 
 
 def render_html(message: Message, max_items: int) -> str:
-    """Return the whole message as one HTML document, at most so many items in full, the others counted."""
+    """Return the whole message as one HTML document that loads nothing, at most `max_items` in full."""
     return "\n".join(_render_parts(message, max_items)) + "\n"
 
 
@@ -85,10 +85,12 @@ def _render_item_div(item: MessageItem) -> str:
     body = "<br>".join(escape(line) for line in lines[:-1])
     link = escape(lines[-1])
     if _is_url(item.runbook_url):
-        link = f'<a href="{escape(item.runbook_url)}">{escape(item.runbook)}</a>  (id {escape(item.delivery_id)})'
+        anchor = f'<a href="{escape(item.runbook_url)}">{escape(item.runbook)}</a>'
+        link = f"{anchor}  (id {escape(item.delivery_id)})"
     return (
         f'<div style="border-left:6px solid {colour};padding:4px 12px;margin:12px 0">'
-        f'<strong style="color:{colour}">{escape(item.label)}</strong> <strong>{escape(item.title)}</strong><br>'
+        f'<strong style="color:{colour}">{escape(item.label)}</strong> '
+        f"<strong>{escape(item.title)}</strong><br>"
         f"{body}<br>{link}</div>"
     )
 

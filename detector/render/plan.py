@@ -1,4 +1,4 @@
-"""A plan for a person, and the same as one object: what differs, what would agree, in which order, what stays open."""
+"""A repair plan as text and as JSON: the differences, the corrections in their order, the open questions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from detector.reconciliation.repair_plan.items import PlanItem, RowChange
 from detector.render.close_verdict import to_json_number
 
 _LAST_STEP = (
-    "Look again before anything is started: broker and stores have to agree, by a plan that finds nothing and a"
-    " broker section that was read after the last change."
+    "Look again before anything is started: broker and stores have to agree, "
+    "by a plan that finds nothing and a broker section that was read after the last change."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was found: `doubt` says why the broker's side is not believed, `stale` why it must be read again first.
+    """The differences and corrections of one comparison, with the reasons for caution.
 
-    `blind` says why the stores' side is not all of it. `stop_first` says why the runtime must not run meanwhile, `exposed` what only orders at the broker protect then.
-    `names` are a store's own words for our columns, by store.
+    `doubt`: why the broker's data is unreliable. `stores_doubt`: why the stores' data is incomplete.
+    `stale`: why the broker must be read again first. `stop_first`: why the runtime must stop first.
+    `exposed`: the positions that only working orders at the broker protect while the runtime is stopped.
+    `column_names`: by store, a map from our column names to the store's own.
     """
 
     runtime: str
@@ -41,12 +43,12 @@ class Plan:
     column_names: dict[str, dict[str, str]] | None = None
 
     def get_column_name(self, change: RowChange, name: str) -> str:
-        """Return a column under the name that it has in that store, where the profile gives it one."""
+        """Return the name of a column in that store, or the given name where the profile has none."""
         return (self.column_names or {}).get(change.store, {}).get(name, name)
 
 
 def build_plan_document(plan: Plan) -> dict[str, Any]:
-    """Return the plan as one object; `steps` stand in their order."""
+    """Return the plan as one object; `steps` are in order."""
     return {
         "runtime": plan.runtime,
         "at": format_time(plan.at),
@@ -74,10 +76,13 @@ def build_plan_document(plan: Plan) -> dict[str, Any]:
 
 
 def render_plan(plan: Plan) -> Iterator[str]:
-    """Yield the plan for a person."""
-    yield f"{plan.runtime} at {format_time(plan.at)}; {_describe_broker_age(plan)}. Nothing is changed by this."
+    """Yield the plan as lines."""
+    broker_age = _describe_broker_age(plan)
+    yield f"{plan.runtime} at {format_time(plan.at)}; {broker_age}. Nothing is changed by this."
     if plan.doubt is not None:
-        yield f"The broker's side is not believed: {plan.doubt} What a store says decides nothing against it."
+        yield (
+            f"The broker's side is not believed: {plan.doubt} What a store says decides nothing against it."
+        )
     if plan.stale is not None:
         yield f"Read the broker again before anything is changed: {plan.stale}"
     if plan.stores_doubt is not None:
@@ -134,7 +139,7 @@ def _describe_realized_pnl(item: PlanItem) -> str:
 
 
 def _list_steps(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Yield every step: what has to stand still first, each row, and the look that ends it."""
+    """Yield every step in order: stop the runtime, correct each row, compare again."""
     if plan.stop_first:
         yield {
             "do": "stop",
@@ -150,7 +155,9 @@ def _list_steps(plan: Plan) -> Iterator[dict[str, Any]]:
             "what": f"{change.store}, {change.row}",
             "columns": [{"column": name, "from": old, "to": new} for name, old, new in columns],
             "because": [change.because],
-            "words": f"{change.store}, the row of {change.row}: {_describe_columns(columns)}; {change.because}.",
+            "words": (
+                f"{change.store}, the row of {change.row}: {_describe_columns(columns)}; {change.because}."
+            ),
         }
     if plan.stop_first or changes:
         yield {"do": "look", "what": "broker and stores", "because": [], "words": _LAST_STEP}
@@ -161,7 +168,10 @@ def _describe_stop(plan: Plan) -> str:
     text = f"The runtime stands still first, and whatever starts it again: {reasons}."
     if plan.exposed:
         positions = format_count(len(plan.exposed), "position")
-        text += f" The broker holds {positions} beside ({', '.join(plan.exposed)}): only orders that work there protect them meanwhile."
+        text += (
+            f" The broker holds {positions} beside ({', '.join(plan.exposed)}): "
+            "only orders that work there protect them meanwhile."
+        )
     return f"{text} Stopping the runtime needs explicit approval."
 
 

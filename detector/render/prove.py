@@ -1,4 +1,4 @@
-"""What `prove` saw, for people; whatever comes from outside is one line, redacted and cut."""
+"""The evidence of `prove` as lines; every text from outside is one line, redacted and cut."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _MAX_CHARS = 400
 
 
 def render_health(health: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the Worker says of itself at /healthz."""
-    yield f"healthz: {redact_excerpt(str(health.get('status')))}, mode {redact_excerpt(str(health.get('mode')))}"
+    """Yield the Worker's status from /healthz as lines."""
+    status, mode = (redact_excerpt(str(health.get(key))) for key in ("status", "mode"))
+    yield f"healthz: {status}, mode {mode}"
     problems = health.get("problems")
     for problem in problems if isinstance(problems, list) else ():
         yield f"  problem: {_to_line(problem)}"
@@ -26,22 +27,25 @@ def render_health(health: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _to_line(text: object) -> str:
-    """Return a sentence of the Worker's on one line, redacted; it is longer than a name and no longer than a screen."""
+    """Return a sentence of the Worker as one redacted line of at most 400 characters."""
     return to_one_line(redact_text(str(text)))[:_MAX_CHARS]
 
 
 def format_insufficient_runs(label: str, runs: tuple[WorkflowRun, ...]) -> str:
-    """Return the line of one kind of runs, newest first, that prove less than is needed."""
+    """Return a line on runs of one kind, newest first, that are too few to prove it."""
     newest = runs[0]
     result = newest.conclusion or newest.status
-    return f"{format_count(len(runs), 'run')} {label}; newest {format_time(newest.created_at)}, {redact_excerpt(result)}, {redact_excerpt(newest.title)}"
+    newest_text = (
+        f"{format_time(newest.created_at)}, {redact_excerpt(result)}, {redact_excerpt(newest.title)}"
+    )
+    return f"{format_count(len(runs), 'run')} {label}; newest {newest_text}"
 
 
 def format_proof(run: WorkflowRun) -> str:
-    """Return the line of the run that proves it."""
+    """Return a line on the run that proves it."""
     return f"proven: {format_run(run)}, {redact_excerpt(run.title)}"
 
 
 def format_run(run: WorkflowRun) -> str:
-    """Return which run it is."""
+    """Return the number and the time of a run."""
     return f"run {run.number} of {format_time(run.created_at)}"

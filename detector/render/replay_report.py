@@ -1,4 +1,4 @@
-"""A replay for people and for programs: a line a transition, two histories side by side, a summary."""
+"""A replay as text and as JSON: a line for each transition, the difference of two histories, a summary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NOT_NOTIFIED = "-"
 
 
 def format_change(change: Any) -> str:
-    """Return one transition as a line: time, what was told and why, severity, what it became, the sentence."""
+    """Return one transition as a line: time, reason of the notice, severity, new phase, sentence."""
     reason = change.reason or _NOT_NOTIFIED
     return (
         f"{format_time(change.at)}  {reason:<17} {change.severity:<8}  {change.to:<9}  "
@@ -19,12 +19,12 @@ def format_change(change: Any) -> str:
 
 
 def format_difference(side: str, change: Any) -> str:
-    """Return one line for what was told under only one of the two settings."""
+    """Return one line for a notice that only one of the two settings gives."""
     return f"only {side:<6}  {format_change(change)}"
 
 
 def build_summary_document(summary: Any) -> dict[str, Any]:
-    """Return the summary for programs."""
+    """Return the summary as JSON values."""
     return {
         "snapshots": summary.snapshots,
         "from": format_time(summary.first) if summary.first else None,
@@ -39,7 +39,7 @@ def build_summary_document(summary: Any) -> dict[str, Any]:
 
 
 def build_change_document(change: Any) -> dict[str, Any]:
-    """Return one transition for programs."""
+    """Return one transition as JSON values."""
     return {
         "at": format_time(change.at),
         "signature": change.signature,
@@ -74,8 +74,11 @@ def render_summaries(summaries: list[tuple[str, Any]]) -> list[str]:
 
 
 def format_step(result: Any) -> str:
-    """Return one step of a timeline: when, what was told, and how it differs from the script."""
+    """Return one step of a timeline: its time, its notices, and how they differ from the script."""
     verdict = "ok  " if not result.faults else "FAIL"
     notified = ", ".join(result.told) or "nothing"
     fault_lines = "".join(f"\n      {fault}" for fault in result.faults)
-    return f"{verdict}  step {result.step.number:>3}  {format_time(result.at)}  {result.decision:<8}  told: {notified}{fault_lines}"
+    return (
+        f"{verdict}  step {result.step.number:>3}  {format_time(result.at)}  "
+        f"{result.decision:<8}  told: {notified}{fault_lines}"
+    )

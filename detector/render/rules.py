@@ -1,4 +1,4 @@
-"""Rules, message codes and sections of the runbook, explained to a person; and every rule as JSON."""
+"""Rules and message codes explained, sections of the runbook, and every rule as JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def build_rules_document(rules: Iterable[Rule], settings: Settings) -> list[dict
 
 
 def build_rule_document(rule: Rule, settings: Settings) -> dict[str, Any]:
-    """Return one rule as plain JSON values: its declaration, its words, and its limits in force."""
+    """Return one rule as plain JSON values: its declaration, its sentence, and its limits in force."""
     declared = rule.declaration
     return {
         "type": rule.name,
@@ -88,7 +88,7 @@ def describe_severity(declared: Declaration) -> str:
 
 
 def list_limits(declared: Declaration) -> Iterator[tuple[Setting[Any], str]]:
-    """Yield each setting that the rule reads, and how its limit is broken; empty where it is no limit."""
+    """Yield each setting that the rule reads with `reached` or `exceeded`; empty where it is no limit."""
     for limit in declared.limits:
         if isinstance(limit, Limit):
             yield limit.setting, "reached" if limit.inclusive else "exceeded"
@@ -106,9 +106,9 @@ def render_limits(declared: Declaration, settings: Settings) -> Iterator[str]:
 
 
 def describe_lasts(need: Lasts | None, settings: Settings, with_setting: bool = True) -> str:
-    """Return in words how long a condition must last for something; None is never.
+    """Return as text how long a condition must last; None means never.
 
-    `named` says which setting holds the seconds.
+    `with_setting` adds the name of the setting that holds the seconds.
     """
     if need is None:
         return "never by itself"
@@ -123,14 +123,17 @@ def describe_lasts(need: Lasts | None, settings: Settings, with_setting: bool = 
 
 
 def describe_seconds(seconds: Setting[float] | float, settings: Settings, with_setting: bool = True) -> str:
-    """Return a number of seconds in words, and which setting holds it where `named`."""
+    """Return a number of seconds as text; `with_setting` adds the name of its setting."""
     if not isinstance(seconds, Setting):
         return f"{seconds:g} s"
     return f"{format_setting(seconds, settings)} s{f' ({seconds.name})' if with_setting else ''}"
 
 
 def explain_rule(rule: Rule, settings: Settings, lookback_sec: float) -> Iterator[str]:
-    """Yield the lines that explain one rule's event; `lookback_sec` is how long an occurrence stays listed."""
+    """Yield the lines that explain one rule's event.
+
+    `lookback_sec` is the time for which an occurrence stays listed.
+    """
     declared = rule.declaration
     yield format_heading(rule)
     yield rule.doc
@@ -158,7 +161,7 @@ def explain_rule(rule: Rule, settings: Settings, lookback_sec: float) -> Iterato
 
 
 def explain_code(entry: CodeEntry, rule: Rule | None) -> Iterator[str]:
-    """Yield the lines that explain one message code; `event` is the rule that speaks of it, where there is one."""
+    """Yield the lines that explain one message code; `rule` is the rule that reports it, if any."""
     yield f"{entry.code}  (TWS message code; {entry.kind})"
     yield f"{entry.meaning[0].upper()}{entry.meaning[1:]}."
     yield ""
@@ -190,22 +193,26 @@ def _describe_escalation(declared: Declaration, settings: Settings) -> str:
 
 def _describe_end(declared: Declaration, settings: Settings, lookback_sec: float) -> str:
     if declared.kind != OCCURRENCE:
-        return "resolved after two runs in a row that saw it good; not seen is not good; the market's close ends nothing"
+        return (
+            "resolved after two runs in a row that saw it good; "
+            "not seen is not good; the market's close ends nothing"
+        )
     own = declared.lookback
     longer = (
         f", or {format_setting(own, settings)} s ({own.name}) where that is longer" if own is not None else ""
     )
     over = "; sooner when it was seen to be over" if declared.explicit_good else ""
-    return f"it happened and never resolves; it leaves the list {lookback_sec:g} s after its latest{longer}{over}"
+    leaves = f"it leaves the list {lookback_sec:g} s after its latest{longer}{over}"
+    return f"it happened and never resolves; {leaves}"
 
 
 def find_section(runbook: str, name: str) -> str | None:
-    """Return the text of an event's section of the runbook without its heading, or None where there is none."""
+    """Return the text of an event's section of the runbook without its heading, or None."""
     match = re.search(rf"^### `{re.escape(name)}`\n(.*?)(?=^#{{1,3}} |\Z)", runbook, re.DOTALL | re.MULTILINE)
     return match[1].strip() if match else None
 
 
 def find_next_step(runbook: str, name: str) -> str | None:
-    """Return what an event's section of the runbook says to *Do*, as one line, or None."""
+    """Return the *Do* part of an event's section of the runbook as one line, or None."""
     match = re.search(r"\*Do:\*\s+(.*?)(?=\n\n|\Z)", find_section(runbook, name) or "", re.DOTALL)
     return " ".join(match[1].split()) if match else None

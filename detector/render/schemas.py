@@ -1,4 +1,4 @@
-"""JSON Schemas (2020-12) of what goes in and what comes out, generated from the models."""
+"""JSON Schemas (2020-12) of snapshot, output and artifact, generated from the models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.domain.session_day import SessionDay
 from detector.render.snapshot_schema import Schema, build_snapshot_body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# Written without the fields that still have their defaults (model.plain.compact); the rest is written whole.
+# Written without the fields that still have their defaults (to_json_without_defaults); all others are whole.
 _COMPACT = ("PreviousRun", "Condition", "Receipt")
 _NOT_CARRIED = ("taken_at", "lost")
 OPTIONAL = ("reason",)
@@ -60,7 +60,7 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
 
 
 def build_snapshot_schema(read_sections: Collection[str]) -> Schema:
-    """Return the schema of standard input; `read` are the sections that this version reads."""
+    """Return the schema of standard input; `read_sections` are those that this version reads."""
     title = "A snapshot: what was seen at one moment, each section in its source's own shape."
     return {**_build_head("snapshot", title), **build_snapshot_body(read_sections)}
 
@@ -73,7 +73,7 @@ def build_output_schema() -> Schema:
 
 
 def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
-    """Return the schema of the artifact, which is the report too.
+    """Return the schema of the artifact, which is also the report.
 
     `parts` are the types of the report's `decision` and of an entry of its `coverage`.
     """
@@ -132,15 +132,15 @@ def _build_ref(kind: type) -> Schema:
 
 
 def _build_event_lists(*names: str) -> Schema:
-    """Return the lists of events by name; an event says why it is told, and only where it is told."""
+    """Return the lists of events by name; only an event that is notified has a `reason`."""
     without_reason = _build_list({**_build_ref(Event), "not": {"required": ["reason"]}})
     with_reason = _build_list({**_build_ref(Event), "required": ["reason"]})
     return {name: without_reason if name == "events" else with_reason for name in names}
 
 
 def _build_definitions(*kinds: type) -> Schema:
-    """Return the closed schemas of the given dataclasses and of all that they hold, by name."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only who asks for a schema pays for it
+    """Return the closed schemas of the given dataclasses and of all types in them, by name."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - slow to import, and only needed for schemas
 
     inputs: list[Any] = [(kind, "serialization", TypeAdapter(kind)) for kind in kinds]
     _, generated = TypeAdapter.json_schemas(inputs, ref_template="#/$defs/{model}")
@@ -153,7 +153,7 @@ def _build_definitions(*kinds: type) -> Schema:
 
 
 def _close_definition(name: str, schema: Schema) -> Schema:
-    """Return a definition without the generator's titles, in which nothing else may stand.
+    """Return a closed definition without the generator's titles.
 
     Where the program writes every field, every field is required and none has a default.
     """

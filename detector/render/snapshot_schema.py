@@ -1,7 +1,7 @@
 """The schema of a snapshot, generated from the sections, the facts and the columns that are declared.
 
-What the program refuses is a constraint: an unknown section, a section of the wrong kind, a naive
-`taken_at`. What it accepts and then calls not seen (a count that is text) is described, never forbidden.
+The schema forbids input that the program rejects: an unknown section, a section of the wrong kind, a naive
+`taken_at`. It allows values that the program treats as not seen, such as a count that is text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
 
 Schema = dict[str, Any]
 
-# RFC 3339 with its offset, as detector.formats.times reads it: digits, not \d, which other dialects read wider.
+# RFC 3339 with its offset, as detector.formats.times reads it; [0-9], for \d matches more in other dialects.
 TIME_PATTERN = (
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,18})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 )
@@ -71,7 +71,7 @@ _LOGS = {
 
 
 def build_snapshot_body(read_sections: Collection[str]) -> Schema:
-    """Return what a snapshot may hold; `read` are the sections that this version reads."""
+    """Return the schema's body; `read_sections` are those that this version reads."""
     taken_at = {
         "type": ["string", "null"],
         "format": "date-time",

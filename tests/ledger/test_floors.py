@@ -1,4 +1,4 @@
-"""The lowest severity of a channel, in the pure ledger: what is below is not owed, what was told is told to its end."""
+"""The lowest severity of a channel: nothing below it is due, and a notified condition also gets its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ CRITICAL: Mapping[str, Severity] = {"slack": "critical"}
 def told(
     history: str, floors: Mapping[str, Severity] | tuple[str, ...] = CRITICAL, deaf: str = ""
 ) -> list[str]:
-    """Return what `slack` is told, a letter a run: `-` good, `w` warning, `c` critical; `x` in `deaf` refuses."""
+    """Return the notices to `slack` in a history of `-` good, `w` warning, `c` critical, one letter a run.
+
+    An `x` in `deaf` is a run in which the channel refuses.
+    """
     memory = FIRST_RUN
     said: list[str] = []
     for number, letter in enumerate(history):

@@ -1,4 +1,4 @@
-"""The sessions as the runs saw them: every trading day counted, its gaps from the open to the close, and bounded."""
+"""Sessions: every trading day is counted, its gaps from the open to the close, and the list is bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workflow commands: what data says is never one, and what is meant as one says what it should."""
+"""Workflow commands: no data becomes one, and each annotation has the right title and text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line on stderr: what to do, what holds, what was not seen, and when that was."""
+"""The line on stderr: the decision, the events, the missing signals, and the time."""
 
 from __future__ import annotations
 

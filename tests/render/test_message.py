@@ -1,4 +1,4 @@
-"""What a message says: kinds that cannot be mistaken, the number and its limit, since when, what to do next."""
+"""A message: kinds that cannot be mistaken, the number and its limit, the start, the next step."""
 
 from __future__ import annotations
 
@@ -302,7 +302,10 @@ def test_a_channel_that_fails_is_told_of_through_the_others():
     channels = {**KNOWN, "email:12345678": ChannelHealth(NOW, NOW, error, failures=3)}
     made = message(condition(), channels=channels)
     assert made.notes == (
-        "Channel email:12345678 does not take its messages (login: it answered 404 (no_service)); they stay owed.",
+        (
+            "Channel email:12345678 does not take its messages "
+            "(login: it answered 404 (no_service)); they stay owed."
+        ),
     )
 
 
@@ -346,7 +349,8 @@ def test_a_session_at_which_nobody_looked_says_so():
     made = build_message(MessageContext(report_of(), ZONES), "slack", (), [day])
     assert made is not None
     assert made.days[0] == (
-        "2026-06-01: NO RUN: nobody looked, longest gap 6 h 30 min; no signal was seen; what held is not known"
+        "2026-06-01: NO RUN: nobody looked, longest gap 6 h 30 min; "
+        "no signal was seen; what held is not known"
     )
 
 

@@ -1,4 +1,4 @@
-"""A message for Slack: within every documented limit and free of pings, whatever stands in the data."""
+"""A message for Slack: within every documented limit and without mentions, whatever the data is."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from tests.support.messages import condition, ended, message
 from tests.support.slack_server import everything, faults_of
 
 HOSTILE = [
-    "<!channel>", "<!here|x>", "<@U012345>", "@here", "<https://evil.example|click>", "&lt;!channel&gt;", "&amp;" * 300,
-    "*bold* _it_ ~s~ `code` ```block```", "\u202e\u2066\u200b\ufeff", "a\r\nb\x00\x1b[2J", "]] > | < &", "🔴" * 500,
-    "<" * 3000, "&" * 3000, "x" * 20_000, "", "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
+    "<!channel>", "<!here|x>", "<@U012345>", "@here", "<https://evil.example|click>", "&lt;!channel&gt;",
+    "&amp;" * 300, "*bold* _it_ ~s~ `code` ```block```", "\u202e\u2066\u200b\ufeff", "a\r\nb\x00\x1b[2J",
+    "]] > | < &", "🔴" * 500, "<" * 3000, "&" * 3000, "x" * 20_000, "",
+    "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
 ]  # fmt: skip
 TEXTS = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=80))
 

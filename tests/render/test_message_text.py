@@ -1,4 +1,4 @@
-"""A message as HTML: nothing of the data becomes a tag, and nothing is fetched when it is read."""
+"""A message as HTML: no data becomes a tag, and nothing is fetched when a person opens it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schemas: valid 2020-12, they accept what the program takes and makes, and refuse what it does not."""
+"""The schemas: valid 2020-12; they accept the input and output of the program and nothing else."""
 
 from __future__ import annotations
 
