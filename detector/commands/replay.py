@@ -16,7 +16,7 @@ from detector.app.print_output import print_lines, print_text
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.formats.redaction import redact
 from detector.formats.strict_json import DocumentError, parse_document
-from detector.render import replay_report as replayed
+from detector.render import replay_report
 from detector.replay import Replay, compare_changes
 from detector.settings import DECLARED, RUNTIME, Settings
 from detector.storage.recordings import read_recordings
@@ -94,16 +94,16 @@ def _run_replay(app: AppContext, paths: tuple[Path, ...], settings: Settings, as
     for snapshot in _load_snapshots(app, paths, settings):
         for change in replay.advance(snapshot):
             line = (
-                json.dumps(replayed.build_change_document(change))
+                json.dumps(replay_report.build_change_document(change))
                 if as_json
-                else replayed.format_change(change)
+                else replay_report.format_change(change)
             )
             print_lines(app, [line])
     if as_json:
-        print_lines(app, [json.dumps(replayed.build_summary_document(replay.summary))])
+        print_lines(app, [json.dumps(replay_report.build_summary_document(replay.summary))])
     else:
         print_text(app, "\n")
-        print_lines(app, replayed.render_summaries([("summary", replay.summary)]))
+        print_lines(app, replay_report.render_summaries([("summary", replay.summary)]))
     return 0
 
 
@@ -111,10 +111,10 @@ def _compare(app: AppContext, paths: tuple[Path, ...], settings: Settings, chang
     first, second = Replay(settings), Replay(changed)
     for snapshot in _load_snapshots(app, paths, settings):
         for side, change in compare_changes(first.advance(snapshot), second.advance(snapshot)):
-            print_lines(app, [replayed.format_difference("now" if side == "first" else "then", change)])
+            print_lines(app, [replay_report.format_difference("now" if side == "first" else "then", change)])
     print_text(app, "\n")
     return print_lines(
-        app, replayed.render_summaries([("now", first.summary), ("then (--set)", second.summary)])
+        app, replay_report.render_summaries([("now", first.summary), ("then (--set)", second.summary)])
     )
 
 
@@ -127,7 +127,7 @@ def _run_script(app: AppContext, path: Path, gap: float | None, settings: Settin
             _list_times(script.start, gap, sum(s.repeat for s in script.steps))
         ):
             faults += len(step.faults)
-            print_lines(app, [replayed.format_step(step)])
+            print_lines(app, [replay_report.format_step(step)])
     except (ScriptError, DocumentError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path.name}: {error}") from None
     print_lines(app, [f"{script.about}  {'as written' if not faults else f'{faults} faults'}".strip()])

@@ -19,7 +19,7 @@ _INDENT = "  "
 
 @dataclass(frozen=True, slots=True)
 class CloseRequest:
-    """The close order, the age of the broker's data with its limit, and the sources' claims about the trade."""
+    """The close order, the age of the broker's data with its limit, and the claims about the trade."""
 
     close: CloseOrder
     age: DataAge
