@@ -12,7 +12,8 @@ from typing import Any
 from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import FIRST_RUN, evaluate
 from detector.formats.redaction import redact
-from detector.logs.parse.scan import LogLines, scan_lines
+from detector.logs.parse.line_times import LogLines
+from detector.logs.parse.scan import scan_lines
 from detector.settings import RUNTIME, resolve_settings
 
 GOAL_SEC, COUNT, ROUNDS = 2.0, 100_000, 3

@@ -19,7 +19,7 @@ from detector.market.maintenance import is_in_maintenance
 from detector.settings import IBKR_REGION, MARKET_CLOSURES, Settings
 
 if TYPE_CHECKING:
-    from detector.logs.parse.scan import LogLines
+    from detector.logs.parse.line_times import LogLines
 
 SECTIONS = ("logs",)
 _FACT = "logs"
@@ -29,7 +29,7 @@ _MILLISECONDS_FROM = 100_000_000_000
 def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     """Read what the lines say; an empty list that was read says that there was nothing."""
     from detector.logs.parse.history import LogWindow, build_history  # noqa: PLC0415 - nor for this
-    from detector.logs.parse.scan import LogLines  # noqa: PLC0415 - only a run that has lines pays for it
+    from detector.logs.parse.line_times import LogLines  # noqa: PLC0415 - only a run that has lines pays for it
 
     document: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
     entries = document.get("events")

@@ -12,7 +12,8 @@ import pytest
 from detector.logs import bursts, parse
 from detector.logs.parse.classify import classify_line
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
-from detector.logs.parse.scan import LogLines, scan_lines
+from detector.logs.parse.line_times import LogLines
+from detector.logs.parse.scan import scan_lines
 from tests.support.log_lines import LOST, ago, named_of, seen
 
 MODULES = [import_module(f"detector.logs.parse.{e.name}") for e in iter_modules(parse.__path__)] + [bursts]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.logs import events
-from detector.logs.parse.scan import LogLines, scan_lines
+from detector.logs.parse.line_times import LogLines
+from detector.logs.parse.scan import scan_lines
 from tests.support.snapshots import ROOT
 
 CORPUS = ROOT / "tests" / "fixtures" / "logs"

@@ -11,12 +11,18 @@ from detector.logs import codes, events
 from detector.logs.codes import CodeEntry, find_code_entry
 from detector.logs.parse.code_formats import find_codes
 from detector.logs.parse.line import ParsedLine, is_traceback_part
-from detector.logs.parse.phrases import MATCHERS as GATEWAY_MATCHERS
-from detector.logs.parse.phrases import LineMatch, has_any, match_connection
-from detector.logs.parse.phrases_link import match_link
+from detector.logs.parse.phrases_gateway import MATCHERS as GATEWAY_MATCHERS
+from detector.logs.parse.phrases_gateway import match_connection
 from detector.logs.parse.phrases_runtime import MATCHERS as RUNTIME_MATCHERS
 from detector.logs.parse.phrases_runtime import is_severe
-from detector.logs.parse.vocabulary import CLIENT_ID_USED, DATA_LOST, OTHER_ADDRESS
+from detector.logs.parse.vocabulary import (
+    CLIENT_ID_USED,
+    DATA_LOST,
+    OTHER_ADDRESS,
+    LineMatch,
+    has_any,
+    match_link,
+)
 
 # One cheap look at the lowered line decides whether it needs more.
 # One cheap look at the lowered line decides whether it needs more; one with other letters than ASCII always does.

@@ -19,10 +19,15 @@ from detector.logs.events import (
     LogHistory,
     LogMemory,
 )
-from detector.logs.parse.line_times import LineTimes, compute_digest, compute_tail, count_known_lines
-from detector.logs.parse.phrases import LineMatch
-from detector.logs.parse.scan import LogLines, scan_lines
-from detector.logs.parse.tracebacks import is_introduced
+from detector.logs.parse.line_times import (
+    LineTimes,
+    LogLines,
+    compute_digest,
+    compute_tail,
+    count_known_lines,
+)
+from detector.logs.parse.scan import is_introduced, scan_lines
+from detector.logs.parse.vocabulary import LineMatch
 
 _COUNTED: Final = (SEVERE, CONNECT_FAILED)
 _INTRODUCED: Final = "introduced"

@@ -1,20 +1,21 @@
-"""When each line was written: by its event, by the time in its text, or by the order that it stands in.
+"""The lines of one reading, when each line was written, and the digests by which the next run recognises them.
 
-The times in plain lines are believed where the newest of them is recent; in a file of last month, or one whose
-naive times are of another zone, they are a clock of which only the differences count: its newest line is now.
+A line's time is that of its event, else the time in its own text, else that of a line near it. The times in the text
+are trusted where the newest of them is recent. In a file of last month, or one whose naive times are of another zone,
+only their differences count, and the newest line is taken as written now.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zlib import crc32
 
+from detector.formats.times import TimeError, parse_epoch
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
-from detector.logs.parse.scan import LogLines
-from detector.logs.parse.timestamps import find_line_time, parse_time_field
 
 TRUSTED_FOR: Final = timedelta(hours=6)
 """The longest window that is ever collected."""
@@ -22,6 +23,62 @@ TRUSTED_FOR: Final = timedelta(hours=6)
 TAIL_LENGTH: Final = 32
 _SKEW: Final = timedelta(seconds=120)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME: Final = re.compile(
+    r"(?<!\d)(\d{4})[-/.]?(\d\d)[-/.]?(\d\d)[T_ ]\s?(\d\d:\d\d:\d\d)(?:[.,:](\d{1,9}))?\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+)
+_TIME_WITHIN: Final = 120
+_NO_STREAM: Final = ""
+
+
+@dataclass(slots=True)
+class LogLines:
+    """Lines in their order: the text, the time in epoch milliseconds where an event names it, the stream."""
+
+    texts: list[str] = field(default_factory=list)
+    stamps: list[int | None] = field(default_factory=list)
+    streams: list[str] = field(default_factory=list)
+
+    def add(self, text: str, stamp: int | None, stream: str = _NO_STREAM) -> None:
+        """Add a message, each of its lines by itself."""
+        for line in text.splitlines() if "\n" in text or "\r" in text else (text,):
+            self.texts.append(line)
+            self.stamps.append(stamp)
+            self.streams.append(stream)
+
+
+def find_line_time(text: str, zone: tzinfo | None) -> datetime | None:
+    """Return the time that a line itself carries near its beginning; a naive one in `zone`, else in UTC."""
+    hit = _TIME.search(text, 0, _TIME_WITHIN)
+    if hit is None:
+        return None
+    year, month, day, clock, fraction, offset = hit.groups()
+    try:
+        moment = datetime.fromisoformat(f"{year}-{month}-{day}T{clock}")
+        if fraction:
+            moment = moment.replace(microsecond=int(fraction[:6].ljust(6, "0")))
+        return (moment - _parse_offset(offset)).replace(tzinfo=UTC) if offset else _to_utc(moment, zone)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _to_utc(moment: datetime, zone: tzinfo | None) -> datetime:
+    return moment.replace(tzinfo=UTC) if zone is None else moment.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _parse_offset(text: str) -> timedelta:
+    """Return `Z`, `UTC`, `+05:30` or `+0530` as a time span."""
+    if text[0] not in "+-":
+        return timedelta()
+    ahead = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
+    return -ahead if text[0] == "-" else ahead
+
+
+def parse_time_field(stamp: str | float, zone: tzinfo | None) -> datetime | None:
+    """Return the time field of a structured record, or None where it cannot be read."""
+    try:
+        return find_line_time(stamp, zone) if isinstance(stamp, str) else parse_epoch(stamp)
+    except TimeError:
+        return None
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 from detector.logs import events
 from detector.logs.parse.line import SEVERE_LEVELS, ParsedLine
-from detector.logs.parse.phrases import LineMatch, has_any
+from detector.logs.parse.vocabulary import LineMatch, has_any
 
 _RECONCILIATION: Final = re.compile(r"\bpositions?[ _-]reconcil\w{1,10}\b")
 _COUNTS: Final = tuple(

@@ -1,36 +1,25 @@
-"""The lines of one reading as columns, and everything that they say; one pass, linear in their length."""
+"""The matches in all lines of one reading, found in one pass that is linear in their length.
+
+A traceback is many lines. Its first line counts as severe unless a line with a level introduces it. Its inner lines
+quote code and other messages, so they match nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from detector.logs import events
 from detector.logs.parse.classify import can_match, classify_line
-from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
-from detector.logs.parse.phrases import LineMatch
+from detector.logs.parse.line import INTRODUCING_LEVELS, MAX_LINE_LENGTH, parse_line
+from detector.logs.parse.line_times import LogLines, find_line_time
 from detector.logs.parse.phrases_runtime import is_severe, is_traceback_start
-from detector.logs.parse.tracebacks import is_introduced
+from detector.logs.parse.vocabulary import LineMatch
 
-_NO_STREAM: Final = ""
 _CACHE_LIMIT: Final = 2000
-
-
-@dataclass(slots=True)
-class LogLines:
-    """Lines in their order: the text, the time in epoch milliseconds where an event names it, the stream."""
-
-    texts: list[str] = field(default_factory=list)
-    stamps: list[int | None] = field(default_factory=list)
-    streams: list[str] = field(default_factory=list)
-
-    def add(self, text: str, stamp: int | None, stream: str = _NO_STREAM) -> None:
-        """Add a message, each of its lines by itself."""
-        for line in text.splitlines() if "\n" in text or "\r" in text else (text,):
-            self.texts.append(line)
-            self.stamps.append(stamp)
-            self.streams.append(stream)
+_CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
+_WITHIN: Final = 12
+_SEARCHED: Final = 200
 
 
 def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMatch]]:
@@ -57,3 +46,34 @@ def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMat
         bare = parsed.level is None and is_traceback_start(parsed.body)
         if bare and not is_introduced(index, lines.texts, lines.streams, introduced):
             yield index, LineMatch(events.SEVERE)
+
+
+def is_introduced(index: int, texts: Sequence[str], streams: Sequence[str], already: bool) -> bool:
+    """Whether a level, or another traceback that it is chained to, introduces what begins at the line.
+
+    `already` is the answer where the lines of this reading do not say: the run before knows it.
+    """
+    stream = streams[min(index, len(streams) - 1)] if streams else ""
+    for line in _iter_before(index, texts, streams, stream):
+        lowered = line[:1000].lower()
+        if any(phrase in lowered for phrase in _CHAINED):
+            return True
+        if is_traceback_start(lowered):
+            return False
+        parsed = parse_line(line[:1000])
+        if parsed.level is not None:
+            return parsed.level in INTRODUCING_LEVELS
+        if find_line_time(line, None) is not None:
+            return False
+    return already and index < _WITHIN
+
+
+def _iter_before(index: int, texts: Sequence[str], streams: Sequence[str], stream: str) -> Iterator[str]:
+    """Yield the lines of the same stream that stand before, the nearest first, as far as they matter."""
+    count = 0
+    for position in range(index - 1, max(-1, index - 1 - _SEARCHED), -1):
+        if streams[position] == stream:
+            yield texts[position]
+            count += 1
+            if count == _WITHIN:
+                return
