@@ -18,8 +18,7 @@ from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import redact_excerpt
-from detector.readers.broker.flex import read_open_positions, read_trades
-from detector.readers.broker.levels import filter_executions, filter_held_now
+from detector.readers.broker.flex import filter_executions, filter_held_now, read_open_positions, read_trades
 from detector.readers.broker.rows import keep_latest_versions, read_execution, read_order, read_position
 
 SECTIONS = ("broker",)

@@ -15,8 +15,7 @@ from detector.domain.instrument import format_quantity, get_sign, to_exact_decim
 from detector.domain.section_reading import Reading
 from detector.formats.exported_numbers import parse_decimal
 from detector.formats.strict_json import redact_excerpt
-from detector.readers.broker.broker_times import normalize_broker_time
-from detector.readers.broker.column_names import normalize_name
+from detector.readers.broker.cells import normalize_broker_time, normalize_name
 
 _NESTED = ("contract", "order", "orderStatus", "order_status", "orderState", "execution", "commissionReport",
            "commission_report")  # fmt: skip

@@ -1,9 +1,10 @@
-"""Times as TWS and Flex write them, as RFC 3339; any other value is left for the reader to refuse."""
+"""The cells of a broker row: a column's name without case and punctuation, and a time as RFC 3339."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +14,12 @@ _DAY, _HOUR = r"(\d{4})-?(\d\d)-?(\d\d)", r"(\d\d):?(\d\d):?(\d\d)"
 _TWS = re.compile(rf"{_DAY}(-| +){_HOUR}(?: +([A-Za-z][\w/+-]{{1,40}}))?", re.ASCII)
 _FLEX = re.compile(rf"{_DAY}[;,] ?{_HOUR}(?: +([A-Za-z][\w/+-]{{1,40}}))?", re.ASCII)
 _SHORT_NAMES = {"EST": NEW_YORK, "EDT": NEW_YORK, "CST": "America/Chicago", "CDT": "America/Chicago"}
+
+
+@cache
+def normalize_name(key: str) -> str:
+    """Return a name without case and punctuation."""
+    return re.sub(r"[^a-z0-9]", "", key.lower())
 
 
 def normalize_broker_time(raw: Any) -> Any:
