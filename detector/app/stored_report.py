@@ -14,7 +14,7 @@ from detector.domain.report import Gap, Report
 from detector.domain.run_memory import Memory
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage
-from detector.engine.decision import Decision
+from detector.engine.evaluate import Decision
 from detector.formats.checksum import compute_checksum
 from detector.formats.serialize import from_json, to_json, to_json_without_defaults
 from detector.formats.strict_json import DocumentError

@@ -11,7 +11,7 @@ from detector.app.context import AppContext
 from detector.app.print_output import print_json, print_lines
 from detector.engine.catalog import load_readers
 from detector.engine.coverage import SignalCoverage
-from detector.engine.decision import Decision
+from detector.engine.evaluate import Decision
 from detector.render.schemas import build_artifact_schema, build_output_schema, build_snapshot_schema
 
 READ_BY_APP = ("sources", "previous")

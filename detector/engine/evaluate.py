@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition, Notice
@@ -24,7 +24,6 @@ from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage, compute_coverage
-from detector.engine.decision import decide
 from detector.engine.gather import gather_facts, list_unread_sections
 from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
@@ -35,6 +34,8 @@ from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE
 if TYPE_CHECKING:
     from detector.domain.schedule_windows import Timetable
 
+Action = Literal["observe", "notify", "escalate"]
+APPROVAL = "Stopping or scaling the runtime needs explicit approval."
 _RESOLVED_REASONS = ("resolved", "retired", "no longer watched")
 
 
@@ -45,6 +46,15 @@ class LoadedFiles:
     profile: Profile
     closures: Closures = NO_CLOSURES
     mutes: tuple[Mute, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and the signatures that say so; `note` is the sentence that an escalation ends with."""
+
+    action: Action
+    because: tuple[str, ...] = ()
+    note: str | None = None
 
 
 @lru_cache(maxsize=16)
@@ -111,6 +121,20 @@ def evaluate(
     )
 
 
+def decide(conditions: Iterable[Condition]) -> Decision:
+    """Return the decision over all conditions that hold now, held ones included.
+
+    Escalate where one lasted as long as its rule declares; notify for anything else; never stop for less.
+    """
+    active = [condition for condition in conditions if condition.is_active]
+    escalated = tuple(sorted(condition.signature for condition in active if condition.escalated))
+    if escalated:
+        return Decision("escalate", escalated, APPROVAL)
+    if active:
+        return Decision("notify", tuple(sorted(condition.signature for condition in active)))
+    return Decision("observe")
+
+
 def _sort_by_severity(conditions: Iterable[Condition]) -> list[Condition]:
     return sorted(conditions, key=lambda condition: (-RANK[condition.severity], condition.signature))
 
@@ -163,4 +187,4 @@ def _has_value(name: str, facts: Facts) -> bool:
     return (facts.exposure if name == "open_positions" else getattr(facts, name)) is not None
 
 
-__all__ = ["FIRST_RUN", "LoadedFiles", "evaluate"]
+__all__ = ["FIRST_RUN", "Decision", "LoadedFiles", "evaluate"]
