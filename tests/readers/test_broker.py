@@ -36,8 +36,8 @@ def one(section: dict[str, Any], fact: str = "broker_positions") -> Any:
 
 
 CONTRACT = {
-    "conId": 756733, "symbol": "SPY", "secType": "OPT", "lastTradeDateOrContractMonth": "20260506", "strike": 727.0,
-    "right": "C", "multiplier": "100", "localSymbol": "SPY   260506C00727000",
+    "conId": 756733, "symbol": "SPY", "secType": "OPT", "lastTradeDateOrContractMonth": "20260506",
+    "strike": 727.0, "right": "C", "multiplier": "100", "localSymbol": "SPY   260506C00727000",
 }  # fmt: skip
 NAME = "SPY 2026-05-06 727C"
 
@@ -46,19 +46,25 @@ NAME = "SPY 2026-05-06 727C"
     "row",
     [
         pytest.param(
-            {"symbol": "SPY", "con_id": 756733, "sec_type": "OPT", "expiry": "20260506", "strike": 727, "right": "C",
-             "multiplier": 100, "quantity": 39, "avg_price": 5.5}, id="the contract",
+            {"symbol": "SPY", "con_id": 756733, "sec_type": "OPT", "expiry": "20260506", "strike": 727,
+             "right": "C", "multiplier": 100, "quantity": 39, "avg_price": 5.5}, id="the contract",
         ),
-        pytest.param({"account": "DU1", "contract": CONTRACT, "position": 39.0, "avgCost": 550.0}, id="ib_async Position"),
+        pytest.param({"account": "DU1", "contract": CONTRACT, "position": 39.0, "avgCost": 550.0},
+                     id="ib_async Position"),
         pytest.param(
-            {"contract": CONTRACT, "position": 39.0, "marketPrice": 17.54, "averageCost": 550.0, "realizedPNL": 0.0}, id="ib_async PortfolioItem"
+            {"contract": CONTRACT, "position": 39.0, "marketPrice": 17.54, "averageCost": 550.0,
+             "realizedPNL": 0.0}, id="ib_async PortfolioItem",
         ),
-        pytest.param({**CONTRACT, "right": "CALL", "position": "39.00", "avgCost": "550.0"}, id="numbers as text"),
+        pytest.param({**CONTRACT, "right": "CALL", "position": "39.00", "avgCost": "550.0"},
+                     id="numbers as text"),
         pytest.param(
-            {"Symbol": "SPY   260506C00727000", "UnderlyingSymbol": "SPY", "AssetClass": "OPT", "Expiry": "2026-05-06",
-             "Strike": "727", "Put/Call": "C", "Multiplier": "100", "Quantity": "39", "CostBasisPrice": "5.5"}, id="Flex as JSON",
+            {"Symbol": "SPY   260506C00727000", "UnderlyingSymbol": "SPY", "AssetClass": "OPT",
+             "Expiry": "2026-05-06", "Strike": "727", "Put/Call": "C", "Multiplier": "100", "Quantity": "39",
+             "CostBasisPrice": "5.5"},
+            id="Flex as JSON",
         ),
-        pytest.param({"symbol": "SPY   260506C00727000", "quantity": 39, "avg_price": 5.5}, id="OCC's symbol alone"),
+        pytest.param({"symbol": "SPY   260506C00727000", "quantity": 39, "avg_price": 5.5},
+                     id="OCC's symbol alone"),
     ],
 )  # fmt: skip
 def test_a_position_under_every_name(row):
@@ -69,10 +75,13 @@ def test_a_position_under_every_name(row):
 @pytest.mark.parametrize(
     ("row", "price"),
     [
-        pytest.param({"symbol": "SPY", "right": "C", "strike": 727, "multiplier": 100, "avg_cost": 550}, 5.5, id="an option's cost holds the multiplier"),
-        pytest.param({"symbol": "SPY", "right": "C", "strike": 727, "avg_cost": 550}, None, id="and without it says nothing"),
+        pytest.param({"symbol": "SPY", "right": "C", "strike": 727, "multiplier": 100, "avg_cost": 550}, 5.5,
+                     id="an option's cost holds the multiplier"),
+        pytest.param({"symbol": "SPY", "right": "C", "strike": 727, "avg_cost": 550}, None,
+                     id="and without it says nothing"),
         pytest.param({"symbol": "SPY", "avg_cost": 550}, 550, id="a share's does not"),
-        pytest.param({"symbol": "ES", "secType": "FUT", "multiplier": 50, "avg_cost": 250000}, 5000, id="a future's does"),
+        pytest.param({"symbol": "ES", "secType": "FUT", "multiplier": 50, "avg_cost": 250000}, 5000,
+                     id="a future's does"),
         pytest.param({"symbol": "SPY", "avg_price": 5.5, "avg_cost": 9}, 5.5, id="a price is a price"),
     ],
 )  # fmt: skip
@@ -112,8 +121,8 @@ def test_an_order_of_ib_async():
     order = one(
         {"open_orders": [{
             "contract": CONTRACT,
-            "order": {"orderId": 7, "permId": 900, "action": "SELL", "totalQuantity": 39, "orderType": "LMT", "parentId": 6,
-                      "ocaGroup": "bracket"},
+            "order": {"orderId": 7, "permId": 900, "action": "SELL", "totalQuantity": 39, "orderType": "LMT",
+                      "parentId": 6, "ocaGroup": "bracket"},
             "orderStatus": {"status": "PreSubmitted", "filled": 4.0, "remaining": 35.0},
         }]},
         "broker_orders",
@@ -163,8 +172,8 @@ def test_an_execution_of_ib_async():
     found = one(
         {"fills": [{
             "contract": CONTRACT,
-            "execution": {"execId": "e1", "permId": 900, "orderId": 7, "side": "SLD", "shares": 39.0, "price": 6.46, "cumQty": 39.0,
-                          "time": "2026-05-06T18:00:00+00:00"},
+            "execution": {"execId": "e1", "permId": 900, "orderId": 7, "side": "SLD", "shares": 39.0,
+                          "price": 6.46, "cumQty": 39.0, "time": "2026-05-06T18:00:00+00:00"},
             "commissionReport": {"realizedPNL": 3742.44},
         }]},
         "broker_executions",
@@ -176,14 +185,18 @@ def test_an_execution_of_ib_async():
 
 # --- Flex ----------------------------------------------------------------------------------------------
 
-POSITIONS = """"ClientAccountID","AssetClass","Symbol","UnderlyingSymbol","Conid","Expiry","Strike","Put/Call","Multiplier","Quantity","CostBasisPrice","LevelOfDetail"
+POSITIONS = """"ClientAccountID","AssetClass","Symbol","UnderlyingSymbol","Conid","Expiry","Strike",\
+"Put/Call","Multiplier","Quantity","CostBasisPrice","LevelOfDetail"
 "DU1","OPT","SPY   260506C00727000","SPY","756733","2026-05-06","727","C","100","39","5.5","SUMMARY"
 "DU1","OPT","SPY   260506C00727000","SPY","756733","2026-05-06","727","C","100","20","5.5","LOT"
 "DU1","OPT","SPY   260506C00727000","SPY","756733","2026-05-06","727","C","100","19","5.5","LOT"
-"ClientAccountID","AssetClass","Symbol","UnderlyingSymbol","Conid","Expiry","Strike","Put/Call","Multiplier","Quantity","CostBasisPrice","LevelOfDetail"
+"ClientAccountID","AssetClass","Symbol","UnderlyingSymbol","Conid","Expiry","Strike",\
+"Put/Call","Multiplier","Quantity","CostBasisPrice","LevelOfDetail"
 "U2","STK","COIN","","1","","","","1","-10","250","SUMMARY"
 """
-TRADES = """ClientAccountID,AssetClass,Symbol,UnderlyingSymbol,Expiry,Strike,Put/Call,Multiplier,DateTime,Buy/Sell,Quantity,TradePrice,IBExecID,IBOrderID,FifoPnlRealized,Open/CloseIndicator,LevelOfDetail
+TRADES = """ClientAccountID,AssetClass,Symbol,UnderlyingSymbol,Expiry,Strike,Put/Call,Multiplier,DateTime,\
+Buy/Sell,Quantity,TradePrice,IBExecID,IBOrderID,\
+FifoPnlRealized,Open/CloseIndicator,LevelOfDetail
 DU1,OPT,SPY   260506C00727000,SPY,20260506,727,C,100,20260506;140000,SELL,-39,6.46,e1,7,3742.44,C,EXECUTION
 DU1,OPT,SPY   260506C00727000,SPY,20260506,727,C,100,20260506;140000,SELL,-39,6.46,,7,3742.44,C,ORDER
 """

@@ -67,8 +67,11 @@ def test_an_empty_list_says_that_there_are_none():
     [
         pytest.param({}, ["containers.Names names no container"], id="nothing"),
         pytest.param({"Names": ["/"]}, ["containers.Names names no container"], id="a slash"),
-        pytest.param({"Names": "a"}, ["containers.Names is text, not a list of texts", "containers.Names names no container"], id="text"),
-        pytest.param({"Names": [3]}, ["containers.Names is an array, not a list of texts", "containers.Names names no container"], id="a number"),
+        pytest.param({"Names": "a"}, ["containers.Names is text, not a list of texts",
+                                      "containers.Names names no container"],
+                     id="text"),
+        pytest.param({"Names": [3]}, ["containers.Names is an array, not a list of texts",
+                                      "containers.Names names no container"], id="a number"),
         pytest.param("a", ["containers has an entry that is not an object"], id="no object"),
     ],
 )  # fmt: skip

@@ -46,7 +46,7 @@ def test_it_reads_its_section():
     assert SECTIONS == ("ecs",)
 
 
-# ---- what is not there ----------------------------------------------------------------------------------------------
+# ---- what is not there ---------------------------------------------------------------------------
 
 
 def test_a_missing_list_is_not_seen():
@@ -70,7 +70,7 @@ def test_what_is_no_list_is_not_seen_and_noted(key):
     assert (one.values, faults(one)) == ({}, [f"ecs.{key}"])
 
 
-# ---- the service ----------------------------------------------------------------------------------------------------
+# ---- the service ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_value_that_cannot_be_read_takes_nothing_else_with_it(key, raw):
     assert found.exists
 
 
-# ---- a replacement, and starts that fail ----------------------------------------------------------------------------
+# ---- a replacement, and starts that fail ---------------------------------------------------------
 
 
 def task(**more: Any) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def test_starts_that_fail_are_the_service_s_own_words(events, at):
     assert found.start_failures_at == (None if at is None else ago(at))
 
 
-# ---- tasks ----------------------------------------------------------------------------------------------------------
+# ---- tasks ---------------------------------------------------------------------------------------
 
 
 def test_a_task_is_read():

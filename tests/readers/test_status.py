@@ -42,7 +42,7 @@ def test_both_payloads_are_read():
     assert SECTIONS == ("status_v3", "bot_status")
 
 
-# ---- one fact -------------------------------------------------------------------------------------------------------
+# ---- one fact ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_malformed_value_makes_that_one_fact_not_seen_and_every_other_is_read(
     assert faults(one) == [f"status_v3.{fact}"]
 
 
-# ---- the heartbeat --------------------------------------------------------------------------------------------------
+# ---- the heartbeat -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_an_age_counts_from_when_the_payload_was_true():
     assert reading({"heartbeat_age_sec": 60}, as_of=ago(100)).values["heartbeat_at"] == ago(160)
 
 
-# ---- orders with ages -----------------------------------------------------------------------------------------------
+# ---- orders with ages ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_ages_stay_with_their_orders_in_a_list_that_is_cut():
     assert one.values["orders"][700] == Order(order_id="700", submitted_at=ago(700))
 
 
-# ---- never reconciled -----------------------------------------------------------------------------------------------
+# ---- never reconciled ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_null_means_never_only_beside_a_seen_start(payload, seen):
     assert reading(payload).values.get("last_reconcile_at") == seen
 
 
-# ---- another profile ------------------------------------------------------------------------------------------------
+# ---- another profile -----------------------------------------------------------------------------
 
 
 def other(text: str) -> Profile:

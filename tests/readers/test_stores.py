@@ -29,8 +29,9 @@ def reading(section: dict[str, Any], profile: str = "cortana") -> Reading:
 
 
 POSITION = {"id": 301, "trade_id": 162, "symbol": "SPY", "is_open": 1, "contracts_remaining": 39}
-TRADE = {"id": 162, "signal_id": 238, "symbol": "SPY", "strike": 727, "right": "C", "expiry": "2026-05-06", "contracts": 39,
-         "status": "OPEN", "entry_price": 5.5, "entry_time": "2026-05-06T10:55:54"}  # fmt: skip
+TRADE = {"id": 162, "signal_id": 238, "symbol": "SPY", "strike": 727, "right": "C", "expiry": "2026-05-06",
+         "contracts": 39, "status": "OPEN", "entry_price": 5.5,
+         "entry_time": "2026-05-06T10:55:54"}  # fmt: skip
 
 
 def test_the_names_of_cortana():
