@@ -1,4 +1,4 @@
-"""Every rule and every reader, found by looking at the files; nothing is listed twice."""
+"""Loads every rule and every reader from the files of their packages; no list of them exists."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Reader = Callable[..., None]
 def load_rules() -> tuple[Rule, ...]:
     """Return every rule in the order of their names.
 
-    Raises LookupError where a rule is given the findings of one that does not exist, or that is itself
-    given others' findings.
+    Raises LookupError where a rule declares the findings of a rule that does not exist or that itself
+    declares others' findings.
     """
     loaded = tuple(_build_rule(module, index) for index, module in enumerate(load_modules(rules)))
     first_pass = {rule.name for rule in loaded if not rule.declaration.given}
@@ -42,7 +42,7 @@ def _build_rule(module: ModuleType, index: int) -> Rule:
 
 @cache
 def load_readers() -> dict[str, Reader]:
-    """Return the reader of each section that has one, by section name."""
+    """Return the readers by section name."""
     by_section: dict[str, Reader] = {}
     for module in load_modules(readers, "SECTIONS"):
         for section in module.SECTIONS:
@@ -62,6 +62,6 @@ def find_declaration(name: str) -> Any:
 
 
 def compute_log_lookback(settings: Settings) -> float:
-    """Return how far back, in seconds, the log lines must be seen: the longest that any rule declares."""
+    """Return how far back, in seconds, log lines are needed: the longest time that any rule declares."""
     lookbacks = (rule.declaration.reads_back for rule in load_rules())
     return max(settings[lookback] if isinstance(lookback, Setting) else lookback for lookback in lookbacks)

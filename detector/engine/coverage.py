@@ -1,4 +1,4 @@
-"""The coverage: each golden signal of the runbook as ok, firing or not seen, and why."""
+"""The coverage: the state of each golden signal of the runbook (ok, firing or not seen), and the reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SignalState = Literal["ok", "firing", "not seen"]
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A golden signal: the facts without which it is not seen, and the rules that judge it."""
+    """A golden signal: the facts that it needs, and the rules that evaluate it."""
 
     name: str
     title: str
@@ -146,7 +146,7 @@ SIGNALS = (
 
 
 def compute_coverage(judgement: Judgement, firing: Collection[str]) -> tuple[SignalCoverage, ...]:
-    """Return every golden signal as it was seen; `firing` are the rules that have a condition now."""
+    """Return the state of every golden signal; `firing` are the rules with an active condition."""
     return tuple(_evaluate_signal(signal, judgement, firing) for signal in SIGNALS)
 
 
@@ -172,7 +172,7 @@ def _explain_unknown(signal: Signal, judgement: Judgement) -> Iterator[str]:
 
 
 def _is_optional(outcome: RuleOutcome, facts: Facts) -> bool:
-    """Whether the rule only adds to a signal whose own facts were seen: what it needs besides is not there."""
+    """Whether the rule's own facts are missing; it only adds to a signal whose facts are known."""
     declaration = outcome.rule.declaration
     if any(getattr(facts, name) is None for name in declaration.sees):
         return True

@@ -1,4 +1,4 @@
-"""The public face: a snapshot, what is remembered, and the settings in; the report out. Pure."""
+"""The engine's public function: from a snapshot, the memory and the settings to the report. Pure."""
 
 from __future__ import annotations
 
@@ -75,9 +75,10 @@ def evaluate(
 ) -> Report:
     """Return what is wrong, what is newly wrong and what to do, for one snapshot.
 
-    `previous` is FIRST_RUN, or what `read_previous` made of the previous artifact. `settings.files` holds
-    the profile, the closures and the mutes. `channels` are those that are owed, with the lowest severity of each
-    where it is a mapping; for stdout printing is the receipt. `rules` are those of the catalog unless others are given. The same arguments give the same report: there is no clock here but `taken_at`.
+    `previous` is FIRST_RUN or the result of `read_previous`. `settings.files` holds the profile, the
+    closures and the mutes. `channels` are the channels to notify; a mapping gives each its lowest severity.
+    Printing is stdout's receipt. `rules` replaces the catalog's rules. The same arguments give the same
+    report: the only clock is `taken_at`.
     """
     files = _get_files(settings)
     facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous.before), files.closures)
@@ -169,7 +170,7 @@ def _update_sessions(
 
 
 def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
-    """Return what the next run's rules may compare with."""
+    """Return this run's values for the rules of the next run."""
     previous = facts.before
     open_now = facts.exposure
     prices, prices_at = build_price_memory(facts)

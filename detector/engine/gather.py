@@ -1,4 +1,4 @@
-"""From sections to facts: every reader on its section, freshness first, the worse of two payloads last."""
+"""Gathers the facts of a snapshot: checks each section's age, runs its reader, merges the readings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from detector.settings import CLOCK_SKEW_SEC, IBKR_REGION, OPEN_GRACE_MINUTE, SO
 
 _NOT_READ = ("sources", "previous")
 _OWN_AS_OF = ("broker", "stores")
-PARTLY_READ = {"gateway": "its port"}  # whoever gives the rest is told that nothing judges it
+PARTLY_READ = {"gateway": "its port"}  # the rest of the section is reported as unread
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class _GatheredSections:
 
 
 def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Facts:
-    """Return every fact of the snapshot; what a stale or failed section says is not seen."""
+    """Return every fact of the snapshot; the facts of a stale or failed section are unknown."""
     settings, taken_at = context.settings, snapshot.taken_at
     sources_reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
     sources = read_sources(snapshot.sections.get("sources", {}), sources_reading)
@@ -106,7 +106,7 @@ def _find_as_of(
 
 
 def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
-    """Return which sections can carry the heartbeat and the positions."""
+    """Return the sections that can contain the heartbeat and the positions."""
     status_sections, position_sections = ("status_v3", "bot_status"), ("broker", "stores")
     paths = context.profile.extractors
     heartbeat = bool({"heartbeat_at", "heartbeat_age_sec"} & paths.keys())
@@ -118,7 +118,7 @@ def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
 
 
 def list_unread_sections(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the sections that are there and that this version has no reader for."""
+    """Return the sections of the snapshot that this version does not read, or reads in part."""
     readable = {*load_readers(), *_NOT_READ} - {*PARTLY_READ}
     return tuple(section for section in snapshot.sections if section not in readable)
 

@@ -1,6 +1,6 @@
-"""The engine: runs every rule on the facts, signs what it finds, and says what each rule could decide.
+"""Runs every rule on the facts, signs its findings, and returns the outcome of each rule.
 
-A rule never decides that it cannot see: its declaration does. One broken rule never hides the others.
+The engine decides by a rule's declaration whether its facts suffice. A broken rule never hides the others.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _DECIDED = ("firing", "good")
 
 
 def run_rules(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgement:
-    """Run all rules on the facts and return what each could decide.
+    """Run all rules on the facts and return their outcomes.
 
-    Rules that are given others' findings run in a second pass; `detector_error` is told of every rule
-    and reader that raised and runs last.
+    Rules that declare others' findings run in a second pass. `detector_error` runs last, on every rule and
+    reader that raised.
     """
     outcomes: dict[str, RuleOutcome] = {}
     errors = list(facts.errors)
@@ -83,7 +83,7 @@ def _run_rule(
 
 
 def list_missing_facts(rule: Rule, facts: Facts) -> list[str]:
-    """Return the facts for want of which the rule cannot decide anything."""
+    """Return the missing facts without which the rule cannot decide."""
     declaration = rule.declaration
     missing_facts = [name for name in declaration.sees if getattr(facts, name) is None]
     if declaration.any_of and all(getattr(facts, name) is None for name in declaration.any_of):

@@ -1,7 +1,7 @@
-"""Bursts out of marks: lines that come close together are one occurrence, and some are one only together.
+"""Groups log events that come close together into incidents; some kinds become an incident only in numbers.
 
-Pure functions of the marks of this run and the spells that earlier runs carried over; a line that is read again
-changes nothing.
+Pure functions of this run's events and the incidents that earlier runs carried over. A line that is read
+again changes nothing.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _AFTER_DISCLAIMER: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """When tasks started, and how long after that their lines are part of the start."""
+    """When tasks started, and for how long after that their log lines count as part of the start."""
 
     times: Sequence[datetime]
     grace: timedelta
 
     def is_within_grace(self, at: datetime) -> bool:
-        """Whether a line of that time belongs to a start."""
+        """Whether a line written at that time belongs to a start."""
         return any(start <= at <= start + self.grace for start in self.times)
 
 
 def find_session_conflicts(history: LogHistory) -> list[LogIncident]:
-    """Return the session conflicts, oldest first: those within 60 s of the first are one.
+    """Return the session conflicts, oldest first; conflicts within 60 s of the first are one incident.
 
-    Where the paper disclaimer was refused just before, a client asks in vain whether its id is in use.
+    A client's check of its own id is no conflict within 10 s after the paper disclaimer was not accepted.
     """
     disclaimers = [event.at for event in history.list_events(DISCLAIMER)]
     real_conflicts = [
@@ -66,7 +66,7 @@ def find_session_conflicts(history: LogHistory) -> list[LogIncident]:
 
 
 def find_repeated(history: LogHistory, kind: str) -> list[LogIncident]:
-    """Return the spells of one kind by key, oldest first: what is said again within the hour is one."""
+    """Return the incidents of one kind by key, oldest first; a repetition within 3600 s joins it."""
     return _group_events(history.list_carried(kind), history.list_events(kind), REPEATED_WITHIN, chained=True)
 
 
@@ -91,7 +91,7 @@ def _group_events(
 
 
 def find_latest_begun(incidents: Sequence[LogIncident], at: datetime) -> int | None:
-    """Return the index of the latest of the ordered spells that had begun by then, or None."""
+    """Return the index of the latest of the ordered incidents that began at or before `at`, or None."""
     index = len(incidents) - 1
     while index >= 0 and incidents[index].since > at:
         index -= 1
@@ -103,7 +103,7 @@ def _should_join(incident: LogIncident, event: LogEvent, within: timedelta, chai
 
 
 def find_severe_bursts(history: LogHistory, limit: int, starts: Starts) -> list[LogIncident]:
-    """Return the bursts of severe lines, oldest first: `limit` lines within 600 s, and what follows closely."""
+    """Return the bursts of severe lines, oldest first: `limit` lines within 600 s and those soon after."""
     bursts = sorted(history.list_carried(SEVERE), key=lambda burst: burst.since)
     recent: list[datetime] = []
     for event in list_severe_events(history, starts):
@@ -121,7 +121,7 @@ def find_severe_bursts(history: LogHistory, limit: int, starts: Starts) -> list[
 
 
 def list_severe_events(history: LogHistory, starts: Starts) -> list[LogEvent]:
-    """Return the severe lines that count, in order: none of the first seconds of a task."""
+    """Return the severe events that count, in order; those of a task's first seconds do not."""
     return sorted(
         (event for event in history.list_events(SEVERE) if not starts.is_within_grace(event.at)),
         key=lambda event: event.at,
@@ -139,9 +139,9 @@ def count_most_within(times: Sequence[datetime], within: timedelta) -> int:
 
 
 def find_gateway_failures(history: LogHistory, starts: Starts) -> list[LogIncident]:
-    """Return the gateway's failures, oldest first: said outright, or three attempts within 900 s in vain.
+    """Return the gateway's failures, oldest first: one logged as such, or three failed attempts within 900 s.
 
-    A failure ends by a success; what fails again before that, within the hour, is the same one.
+    A success ends a failure. A further failure before that and within the hour is the same one.
     """
     failures = sorted(history.list_carried(GATEWAY), key=lambda failure: failure.since)
     handled_until = max((failure.until or failure.last for failure in failures), default=None)
@@ -170,7 +170,7 @@ def find_gateway_failures(history: LogHistory, starts: Starts) -> list[LogIncide
 def _update_attempts(
     attempts: list[tuple[datetime, set[str]]], event: LogEvent
 ) -> list[tuple[datetime, set[str]]]:
-    """Return the attempts within the span; lines of different forms within a second are of one attempt."""
+    """Return the attempts of the last 900 s; lines of different forms within 1 s are of one attempt."""
     recent = [attempt for attempt in attempts if event.at - attempt[0] <= UNREACHED_WITHIN]
     if event.kind == GATEWAY_FAILED:
         return recent

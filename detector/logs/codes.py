@@ -1,7 +1,7 @@
-"""TWS message codes as data: what each says, its class, the event that speaks of it, and who says so.
+"""TWS message codes as data: the meaning of each, its class, the event type that reports it, and the source.
 
-Levels in logs say little (a normal cancel is logged as an error, a broken farm as information), so that code and
-class decide. IBC's own exit codes have the same numbers as some of these and are a table of their own.
+The code and its class decide, because log levels are unreliable: a normal cancel is logged as an error, a
+broken farm as information. IBC's exit codes share some of these numbers and have a table of their own.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class CodeEntry:
 
     @property
     def event(self) -> str | None:
-        """The event type that speaks of it, or None where none does."""
+        """The event type that reports it, or None."""
         return _OWN_EVENT.get(self.kind)
 
     @property
     def counts_as_severe(self) -> bool:
-        """Whether a FATAL, CRITICAL or SEVERE line with it counts: it is neither benign nor another rule's."""
+        """Whether a severe line with this code counts: the code is neither benign nor another event's."""
         return self.kind not in _BENIGN and self.event is None
 
 
@@ -56,7 +56,8 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (1100, LINK_LOST, "the link between TWS and IBKR's servers is lost", _IBKR),
     (1101, LINK_RESTORED, "the link is restored, data lost: market data must be asked for again", _IBKR),
     (1102, LINK_RESTORED, "the link is restored, data kept; farms may be listed as not connected", _IBKR),
-    (1300, LINK_LOST, "the socket port was reset and the connection is dropped; reconnect on the new one", _IBKR),
+    (1300, LINK_LOST, "the socket port was reset and the connection is dropped; reconnect on the new one",
+     _IBKR),
     (2110, LINK_LOST, "the link between TWS and the server is broken and will be restored by itself", _IBKR),
     (2103, FARM_BROKEN, "a market-data farm is disconnected", _IBKR),
     (2105, FARM_BROKEN, "a historical-data farm is disconnected", _IBKR),
@@ -68,17 +69,22 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (2108, FARM_IDLE, "a market-data farm is inactive and available on demand", _IBKR),
     (2119, FARM_IDLE, "a market-data farm is connecting", "rust-ibapi, messages.rs"),
     (2159, FARM_IDLE, "a security-definition farm is inactive and available on demand", "twsapi group"),
-    (10182, STREAM_DEAD, "live updates could not be requested: the stream is dead and does not resume", "ib_insync #256"),
+    (10182, STREAM_DEAD, "live updates could not be requested: the stream is dead and does not resume",
+     "ib_insync #256"),
     # Sessions and connecting.
     (326, SESSION_CONFLICT, "the client id is already in use", _IBKR),
-    (162, WARNED, "historical-data service error; a session conflict where it names a different IP address", _IBKR),
-    (10189, WARNED, "tick-by-tick data refused: no permission, or a session from a different IP address", _IBKR),
+    (162, WARNED, "historical-data service error; a session conflict where it names a different IP address",
+     _IBKR),
+    (10189, WARNED, "tick-by-tick data refused: no permission, or a session from a different IP address",
+     _IBKR),
     (10197, COMPETING_SESSION, "no market data during a competing live session", _IBKR),
     (501, NOTICE, "already connected", _IBKR),
-    (502, CANNOT_CONNECT, "no connection to TWS or the gateway; made by the client, never in TWS's log", _IBKR),
+    (502, CANNOT_CONNECT, "no connection to TWS or the gateway; made by the client, never in TWS's log",
+     _IBKR),
     (503, FAULT, "TWS is out of date", _IBKR),
     (504, WARNED, "not connected; follows from another failure and says nothing by itself", _IBKR),
-    (507, FAULT, "bad message length: TWS closed the connection, or the client id is in use", "ibapi, errors.py"),
+    (507, FAULT, "bad message length: TWS closed the connection, or the client id is in use",
+     "ibapi, errors.py"),
     (100, FAULT, "more than 50 messages a second; TWS will likely disconnect", _IBKR),
     (101, FAULT, "the maximum number of market-data lines is reached", _IBKR),
     (10038, FAULT, "the connection was refused by the server", "nautilus_trader, error.py"),
@@ -94,7 +100,8 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (201, REFUSED, "the order was rejected", _IBKR),
     (202, NOTICE, "the order was cancelled, as confirmed by the broker", _IBKR),
     (203, REFUSED, "the security is not available to this account", _IBKR),
-    (321, WARNED, "the server refused to validate; an order that was being changed is still live", "ib_async, wrapper.py"),
+    (321, WARNED, "the server refused to validate; an order that was being changed is still live",
+     "ib_async, wrapper.py"),
     (322, FAULT, "the server could not process the request", _IBKR),
     (329, WARNED, "the order could not be changed", "ib_async, wrapper.py"),
     (399, NOTICE, "a message on an order, such as that it waits for the exchange to open", _IBKR),
@@ -103,11 +110,14 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (460, FAULT, "no trading permission", "Lean, InteractiveBrokersBrokerage.cs"),
     (2109, NOTICE, "outside regular hours was set and is ignored", _IBKR),
     (2137, WARNED, "the order would turn a long position short or the reverse", "IBKR Campus, message codes"),
-    (2148, MARGIN, "a notice on margin; urgent where it says so or speaks of liquidation", "Lean PR #1033, issue #5839"),
+    (2148, MARGIN, "a notice on margin; urgent where it says so or speaks of liquidation",
+     "Lean PR #1033, issue #5839"),
     (10147, WARNED, "the order to cancel was not found", _IBKR),
-    (10148, WARNED, "the order cannot be cancelled; its state is named, and Filled often is a missed fill", _IBKR),
+    (10148, WARNED, "the order cannot be cancelled; its state is named, and Filled often is a missed fill",
+     _IBKR),
     (10149, WARNED, "the order to cancel has another id", _IBKR),
-    (10289, REFUSED, "the order was rejected: no trading permission for its quantity", "nautilus_trader, error.py"),
+    (10289, REFUSED, "the order was rejected: no trading permission for its quantity",
+     "nautilus_trader, error.py"),
     (10293, REFUSED, "the order was rejected", "nautilus_trader, error.py"),
     (10349, NOTICE, "the time in force was changed by a preset; the order is still live", "ib_async #191"),
     # Data and permissions.
@@ -124,7 +134,8 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (420, WARNED, "an invalid real-time query, often pacing", _IBKR),
     (430, WARNED, "no fundamental data for the security", _IBKR),
     (492, WARNED, "delayed market data is not available", "ib_async, wrapper.py"),
-    (10089, WARNED, "market data needs a further subscription for the API; the request goes on", "rust-ibapi, messages.rs"),
+    (10089, WARNED, "market data needs a further subscription for the API; the request goes on",
+     "rust-ibapi, messages.rs"),
     (10090, WARNED, "part of the market data is not subscribed", _IBKR),
     (10091, WARNED, "part of the market data needs a further subscription for the API", _IBKR),
     (10167, NOTICE, "delayed market data is shown instead", "ib_async, wrapper.py"),
@@ -135,7 +146,8 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (2100, NOTICE, "account data is no longer sent to this client", _IBKR),
     (2101, WARNED, "account data cannot be subscribed", _IBKR),
     (2102, WARNED, "the order cannot be changed while it is being processed", _IBKR),
-    (2161, NOTICE, "a generic warning; no public source says what it means", "the 2100-2199 band of warnings"),
+    (2161, NOTICE, "a generic warning; no public source says what it means",
+     "the 2100-2199 band of warnings"),
     (2168, NOTICE, "the exchange of a contract was changed", _IBKR),
     (2169, NOTICE, "the exchange of a contract is valid until a day", _IBKR),
     (2176, NOTICE, "fractional shares are not supported by this API version", _IBKR),
@@ -157,7 +169,7 @@ IBC_EXIT_RANGE: Final = range(1100, 1113)
 
 
 def find_code_entry(code: int) -> CodeEntry | None:
-    """Return what a message code means, or None where no source says it.
+    """Return the entry of a message code, or None where no source documents the code.
 
     Unlisted codes from 2100 to 2199 are IBKR's band of warnings.
     """
@@ -167,7 +179,7 @@ def find_code_entry(code: int) -> CodeEntry | None:
 
 
 def find_ibc_exit(number: int) -> int | None:
-    """Return IBC's error code for an exit code as logged, also modulo 256; None where it is none of IBC's."""
+    """Return IBC's error code for an exit code as logged, also modulo 256; None for any other number."""
     for code in IBC_EXIT_RANGE:
         if number in (code, code % 256):
             return code
@@ -175,6 +187,6 @@ def find_ibc_exit(number: int) -> int | None:
 
 
 def iter_event_codes() -> Iterator[int]:
-    """Yield the codes that may make a line speak to a rule."""
+    """Yield the codes that can turn a line into a log event."""
     yield from (162, 10189)
     yield from (entry.code for entry in CODES.values() if entry.event or entry.kind == DISCLAIMER)

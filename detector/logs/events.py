@@ -1,7 +1,7 @@
-"""What log lines say, as values: one mark a line, one spell an occurrence, one log book a run.
+"""The values that log lines become: a LogEvent a line, a LogIncident an occurrence, a LogHistory a run.
 
-A mark is stable: the same line read again in the next run is the same mark. A spell is lines that are one
-occurrence; those that end by a counterpart (a lost link, a broken farm) stay open until it is seen.
+The same line read again in the next run gives an equal LogEvent. A LogIncident groups the events of one
+occurrence; a lost link or a broken farm stays open until its recovery is logged.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-# What a line can say.
+# The kinds of LogEvent.
 LINK_LOST, LINK_RESTORED = "link lost", "link back"
 FARM_DOWN, FARM_UP, ALL_FARMS_UP, STREAM_DEAD = "farm down", "farm up", "all farms up", "stream dead"
 SESSION_CONFLICT, DISCLAIMER = "session conflict", "disclaimer"
@@ -20,23 +20,23 @@ SEVERE, GATEWAY_FAILED, CONNECT_FAILED, CONNECTED, LOGGED_IN = (
 MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL = "margin", "outcome unknown", "unknown fill"
 RECONCILED, MISMATCH, PROOF_DUE = "proven", "differs", "owes a proof"
 
-# What a spell is about, where that is no kind of mark.
+# The kinds of LogIncident that are no kind of LogEvent.
 LINK, FARM, GATEWAY = "link", "farm", "gateway"
 
 MAX_NEWS_AGE: Final = timedelta(seconds=3600)
-"""How old what happened may be to be told by a run that sees it for the first time without a memory."""
+"""The greatest age at which a run without a memory still reports an occurrence as new."""
 
 DATA_LOST: Final = "data lost"
 RECONNECT: Final = "reconnect"
-ID_PROBE: Final = "asking"  # a client that only asks whether its id is in use
+ID_PROBE: Final = "asking"  # a client that only checks whether its id is in use
 UNNAMED: Final = "unnamed"  # the subject where a line names no order and no farm
 
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """One thing that one line says, and when: of which farm, order or form (`key`), in which words (`note`).
+    """One event that a line reports: its time and kind, the farm, order or form (`key`), a text (`note`).
 
-    `line` tells two lines of the same moment apart; `farms` are those listed as not connected.
+    `line` distinguishes two lines of the same moment; `farms` are those listed as not connected.
     """
 
     at: datetime
@@ -49,10 +49,10 @@ class LogEvent:
 
 @dataclass(frozen=True, slots=True)
 class LogIncident:
-    """One occurrence: its first line, the line that made it one (`at`), its latest line, and its end.
+    """One occurrence: the times of its first line, of the line that completed it (`at`), of its latest line.
 
-    `until` is the counterpart that ended it; None where it is still open or has none. `alone` is a
-    restored link of which no loss was seen.
+    `until` is the time of the recovery that ended it, None while it is open or where its kind has no
+    recovery. `alone` marks a restored link whose loss was not logged.
     """
 
     kind: str
@@ -68,23 +68,23 @@ class LogIncident:
 
     @property
     def is_open(self) -> bool:
-        """Whether it ends by a counterpart only, and none was seen."""
+        """Whether only a recovery can end it and none was logged."""
         return self.kind in (LINK, FARM) and self.until is None
 
     @property
     def is_stream(self) -> bool:
-        """Whether it is the death of live streams, which no counterpart ends."""
+        """Whether it is the death of live streams, which no recovery ends."""
         return self.kind == STREAM_DEAD
 
 
 @dataclass(frozen=True, slots=True)
 class LogMemory:
-    """What the next run must know of the lines that this one saw; small and bounded.
+    """The facts about this run's lines that the next run needs; small and bounded.
 
-    `to` is up to when lines were seen, `since` from when on without a hole, `newest` the time of the newest
-    line. `tail` are digests of the last lines, so that lines without a time are known again, and `whole`
-    that they were all there were; `ending` is what the last line leaves open for the next. `verdict` is the
-    newest line on reconciliation.
+    Lines were read without a hole from `since` to `to`; `newest` is the time of the newest line. `tail`
+    holds the digests of the last lines, by which the next run recognises lines without a time; `whole` is
+    True where these were all the lines. `ending` is the state after the last line. `verdict` is the newest
+    event on reconciliation.
     """
 
     to: datetime
@@ -104,10 +104,11 @@ class LogMemory:
 
 @dataclass(frozen=True, slots=True)
 class LogHistory:
-    """The log lines of a run, together with what earlier runs carried over.
+    """The log events of a run, together with those that earlier runs carried over.
 
-    `marks` are those of this run and the loose ones of earlier runs, in their order. `newest` is the time of
-    the newest line, now or before. `seen_to` is that of the previous run: what is later is news however old.
+    `events` are those of this run and the ungrouped ones of earlier runs, by time. `newest` is the time of
+    the newest line of any run, `previous_newest` that of the newest line before this run: a later line is
+    new whatever its age.
     """
 
     to: datetime
@@ -124,13 +125,13 @@ class LogHistory:
     ending: str = ""
 
     def list_carried(self, *kinds: str) -> list[LogIncident]:
-        """Return the spells of these kinds that earlier runs carried over."""
+        """Return the incidents of these kinds that earlier runs carried over."""
         return [incident for incident in self.memory.spells if incident.kind in kinds] if self.memory else []
 
     def list_events(self, *kinds: str) -> list[LogEvent]:
-        """Return the marks of these kinds in their order."""
+        """Return the events of these kinds in their order."""
         return [event for event in self.events if event.kind in kinds]
 
     def is_news(self, at: datetime, oldest: datetime) -> bool:
-        """Whether something of that time is told: it is recent, or no run saw that far before."""
+        """Whether an occurrence of that time is new: not before `oldest`, or later than all earlier lines."""
         return at >= oldest or (self.previous_newest is not None and at > self.previous_newest)

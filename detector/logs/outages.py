@@ -1,7 +1,7 @@
-"""Episodes out of marks: the link to IBKR and each data farm, lost until their counterpart is seen.
+"""Outages of the link to IBKR and of each data farm, from the loss to the logged recovery.
 
-Pure functions of the marks of this run and the episodes that earlier runs carried over, so that the same lines
-give the same episodes however they are spread over runs. Silence ends nothing.
+Pure functions of this run's events and the outages that earlier runs carried over: the same lines give the
+same outages however they are spread over runs. The absence of lines ends no outage.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _BY_LOGIN: Final = "login"
 
 
 def find_link_outages(history: LogHistory) -> list[LogIncident]:
-    """Return every episode of the link, oldest first; the last one may be open.
+    """Return every outage of the link, oldest first; the last one may be open.
 
-    It ends by a line that says that the link is back, or by a new gateway session that logged in. A line
-    that says so without a loss before is an episode that was not seen to begin.
+    A line on the restored link ends it, and so does the login of a new gateway session. A restored link
+    without a loss before it is an outage whose beginning was not logged.
     """
     outages: list[LogIncident] = []
     for event in _merge_events(
@@ -93,7 +93,7 @@ def _add_recovery(outage: LogIncident, event: LogEvent) -> LogIncident:
 
 
 def _merge_events(carried: Iterable[LogEvent], current: Iterable[LogEvent]) -> list[LogEvent]:
-    """Return the marks by time, each once; at the same moment what is carried over comes first."""
+    """Return the events by time, each once; at the same moment the carried ones come first."""
     unique: dict[object, LogEvent] = {}
     for event in (*carried, *current):
         unique.setdefault((event.at, event.kind, event.key, event.farms), event)
@@ -101,7 +101,7 @@ def _merge_events(carried: Iterable[LogEvent], current: Iterable[LogEvent]) -> l
 
 
 def find_farm_outages(history: LogHistory) -> list[LogIncident]:
-    """Return every episode of every farm, oldest first; a farm is well again only by a line of its own name."""
+    """Return every outage of every farm, oldest first; only a line on that farm, or on all farms, ends it."""
     ended: list[LogIncident] = []
     broken: dict[str, LogIncident] = {}
     for event in _merge_events(
@@ -127,9 +127,9 @@ def _to_farm_events(outages: Iterable[LogIncident]) -> Iterator[LogEvent]:
 
 
 def find_dead_streams(history: LogHistory) -> list[LogIncident]:
-    """Return each death of live streams, oldest first: 10182, by the farm that was down just before.
+    """Return each death of live streams (code 10182), oldest first, with the farm that was down just before.
 
-    A farm's recovery does not bring its streams back. Several streams die with one farm.
+    A farm's recovery does not restore its streams. Several streams die with one farm.
     """
     farm_outages = find_farm_outages(history)
     deaths = sorted(history.list_carried(STREAM_DEAD), key=lambda death: death.since)
@@ -145,7 +145,7 @@ def find_dead_streams(history: LogHistory) -> list[LogIncident]:
 
 
 def _find_broken_farm(outages: list[LogIncident], at: datetime) -> str | None:
-    """Return the farm that broke last before that time and was not well for long, or None."""
+    """Return the farm that broke last before that time and had not recovered long before it, or None."""
     index = find_latest_begun(outages, at)
     while index is not None and index >= 0 and at - outages[index].since <= _MAX_AGE:
         if at <= (outages[index].until or at) + _FLAP_WITHIN:

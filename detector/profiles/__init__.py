@@ -1,4 +1,4 @@
-"""The built-in profiles, as data: one TOML file a bot."""
+"""The built-in profiles: one TOML file for each bot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def load_builtin_profile(name: str) -> dict[str, Any] | None:
-    """Return the document of a built-in profile, or None where there is none of that name."""
+    """Return the document of the built-in profile of that name, or None."""
     entry = files(__package__).joinpath(f"{name}.toml")
     return (
         tomllib.loads(entry.read_text(encoding="utf-8")) if name.isidentifier() and entry.is_file() else None

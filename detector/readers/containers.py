@@ -1,4 +1,4 @@
-"""The `containers` section: what the standby host's Docker Engine lists, stopped ones included.
+"""The `containers` section: the containers of the standby host's Docker Engine, stopped ones included.
 
 Shape: Docker Engine API, `GET /containers/json?all=1` (`Names` with a leading slash, `State` one word).
 """
@@ -17,7 +17,7 @@ _SHORT_ID, _LONGEST_NAME = 12, 255
 
 
 def read(raw: list[Any], reading: Reading, context: ReadContext) -> None:
-    """Read the containers by name and state; a list that was read and is empty says that there are none."""
+    """Read the containers by name and state; an empty list means that there are none."""
     items = reading.read_objects("containers", raw, "containers") or []
     containers = [_read_container(item, reading) for item in items]
     reading.values["containers"] = tuple(container for container in containers if container is not None)
@@ -35,6 +35,6 @@ def _read_container(item: Mapping[str, Any], reading: Reading) -> Container | No
 
 
 def _choose_name(names: tuple[str, ...]) -> str:
-    """Return the container's own name; one with another slash is an alias that a link gave it."""
+    """Return the container's own name; a name with a further slash is an alias from a link."""
     plain_names = [name.removeprefix("/") for name in names]
     return next((name for name in plain_names if "/" not in name), plain_names[0])[:_LONGEST_NAME]

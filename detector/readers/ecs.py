@@ -1,4 +1,4 @@
-"""The `ecs` section: AWS's own answers to DescribeServices and DescribeTasks.
+"""The `ecs` section: AWS's responses to DescribeServices and DescribeTasks.
 
 Shapes: Amazon ECS API reference, Service, Task, Container and Failure. Times come as RFC 3339 (AWS CLI
 v2) or epoch seconds (v1).
@@ -20,7 +20,7 @@ _CANNOT_START = "unable to consistently start tasks"  # wording of the ECS servi
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
-    """Read the service, the cluster's tasks and the stopped ones; a missing list is not seen."""
+    """Read the service, the cluster's tasks and the stopped ones; a missing list is unknown."""
     name = context.settings[ECS_SERVICE]
     for key, fact in (("tasks", "tasks"), ("stopped_tasks", "stopped_tasks")):
         items = reading.read_objects(f"ecs.{key}", raw.get(key), fact)
@@ -55,7 +55,7 @@ def _read_service(raw: Mapping[str, Any], reading: Reading, name: str) -> Servic
 
 
 def _read_service_name(item: Mapping[str, Any], reading: Reading) -> str | None:
-    """Return the service's name, out of its ARN where it stands nowhere else; None where nothing names it."""
+    """Return the service's name, else the one in its ARN, else None."""
     named = reading.read_value("text", "ecs.services.serviceName", item.get("serviceName"))
     arn = reading.read_value("text", "ecs.services.serviceArn", item.get("serviceArn"))
     return named or (arn or "").rpartition("/")[2] or None

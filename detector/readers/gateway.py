@@ -1,6 +1,7 @@
-"""The `gateway` section: the API port as the kernel's tables and a probe see it.
+"""The `gateway` section: the state of the API port by the kernel's tables and a probe.
 
-Shape: `{"host", "port", "listening", "handshake", "server_version", "established", "close_wait"}`, DESIGN §3.
+Shape: `{"host", "port", "listening", "handshake", "server_version", "established", "close_wait"}`, DESIGN
+§3.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ SECTIONS = ("gateway",)
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
-    """Read which port is watched; paper and live have ports of their own."""
+    """Read the port's number, which is different for paper and live accounts."""
     port = reading.read_value("count", "gateway.port", raw.get("port"))
     if port is not None:
         reading.values["gateway_port"] = port

@@ -1,7 +1,7 @@
 """The `logs` section: plain lines, CloudWatch events, or an object with events and the window that was read.
 
-Shape: CloudWatch Logs API reference, FilterLogEvents (`timestamp` in milliseconds, `message`, `logStreamName`).
-A message of several lines is those lines. Lines without a time take the order that they stand in.
+Shape: CloudWatch Logs API reference, FilterLogEvents (`timestamp` in milliseconds, `message`,
+`logStreamName`). Each line of a message counts by itself. Lines without a time keep their order.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _MILLISECONDS_FROM = 100_000_000_000
 
 
 def read(raw: Any, reading: Reading, context: ReadContext) -> None:
-    """Read what the lines say; an empty list that was read says that there was nothing."""
-    from detector.logs.parse.history import LogWindow, build_history  # noqa: PLC0415 - nor for this
-    from detector.logs.parse.line_times import LogLines  # noqa: PLC0415 - only a run that has lines pays for it
+    """Read the history of the log lines; an empty list means that nothing was logged."""
+    # Imported here because only a run with log lines needs the parsers.
+    from detector.logs.parse.history import LogWindow, build_history  # noqa: PLC0415
+    from detector.logs.parse.line_times import LogLines  # noqa: PLC0415
 
     document: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
     entries = document.get("events")
@@ -81,7 +82,7 @@ def _add_entry(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:
 
 
 def _read_timestamp(raw: object, reading: Reading, now: int) -> int | None:
-    """Return epoch milliseconds; None where the event names no time, or one that is not believed."""
+    """Return epoch milliseconds; None where the event has no time or an invalid one."""
     reading.read_paths.add("logs.timestamp")
     if type(raw) is int and _MILLISECONDS_FROM <= raw <= now:
         return raw

@@ -1,6 +1,6 @@
-"""The `previous` section: an earlier artifact, report or stdout, into what is remembered.
+"""The `previous` section: an earlier artifact, report or stdout, read into the memory.
 
-Whatever cannot be used is lost memory with its reason, never an error and never "nothing new".
+An unusable document becomes a lost memory with its reason, never an error and never an empty memory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STDOUT_KEYS = {"events", "new_events"}
 
 @dataclass(frozen=True, slots=True)
 class ExpectedMemory:
-    """What the memory must fit: the runtime, this run's time, and the kind of each known event type."""
+    """The values that the memory must fit: the runtime, this run's time, the kind of each event type."""
 
     runtime: str
     taken_at: datetime
@@ -36,7 +36,7 @@ class ExpectedMemory:
 
 
 def read_previous(raw: Any, expected: ExpectedMemory) -> Memory:
-    """Return what is remembered; FIRST_RUN for None, and a lost memory that says why for what cannot be used."""
+    """Return the memory: FIRST_RUN for None, and a lost memory with its reason for an unusable document."""
     if raw is None:
         return FIRST_RUN
     reason = _explain_unusable(raw)

@@ -1,4 +1,4 @@
-"""The `sources` section: how each source answered, as `collect` wrote it down."""
+"""The `sources` section: the result of each source's query, as `collect` recorded it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATES = ("ok", "failed", "off")
 
 
 def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, SourceStatus]:
-    """Return the sources by name; one whose state cannot be read is left out and noted."""
+    """Return the sources by name; a source without a readable state is omitted and added to the faults."""
     sources: dict[str, SourceStatus] = {}
     for name, entry in raw.items():
         path = f"sources.{redact_excerpt(name)}"

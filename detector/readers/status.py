@@ -69,7 +69,9 @@ def _apply_ages(
     get = _build_getter(profile.column_extractors.get("orders", {}))
     items = (item for item in raw if isinstance(item, dict))
     aged = []
-    for order, item in zip(rows, items, strict=False):  # a list too long was cut where the rows end
+    for order, item in zip(
+        rows, items, strict=False
+    ):  # the rows of a list that is too long are cut, the items are not
         since = reading.read_value("age", f"{path}.{ORDER_AGE}", get(item, ORDER_AGE))
         times = [moment for moment in (order.submitted_at, since) if moment is not None]
         aged.append(order.replace_submitted_at(min(times)) if times else order)

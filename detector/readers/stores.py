@@ -1,7 +1,8 @@
-"""The `stores` section: rows of the runtime's own stores under their own column names, which the profile maps.
+"""The `stores` section: rows of the runtime's own stores; the profile maps their column names.
 
-Shape: `{"as_of", "position_state": [...], "trades": [...]}`. `position_state` says what is open, `trades` what was
-traded and how it ended. SQLite has no flags: 0 and 1 are read as such here, and numbers may be text.
+Shape: `{"as_of", "position_state": [...], "trades": [...]}`. `position_state` holds the open positions,
+`trades` the trades and their results. SQLite has no flags: 0 and 1 are read as such here, and numbers may
+be text.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ R = TypeVar("R", StoredPosition, Trade)
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
-    """Read both stores; what a row does not say of its instrument, the other store's row of the trade does."""
+    """Read both stores; a row's missing columns come from the other store's row of the same trade."""
     reading.is_export = reading.has_integer_flags = True
     error = raw.get("error")
     if error:
@@ -68,7 +69,7 @@ def _build_column_getter(stores: StoreColumns, store: str) -> Callable[[Mapping[
 
 
 def _merge_rows(rows: tuple[R, ...], other_rows: Iterable[Any], columns: tuple[str, ...]) -> tuple[R, ...]:
-    """Return the rows with what the other store's row of the same trade says where their own does not."""
+    """Return the rows with their missing columns from the other store's row of the same trade."""
     by_id = {row.trade_id: row for row in other_rows if row.trade_id}
     return tuple(_merge_row(row, by_id.get(row.trade_id), columns) for row in rows)
 

@@ -1,4 +1,4 @@
-"""What one line says, from codes and words together; nothing for almost every line."""
+"""Classifies one parsed line by its codes and its wording; almost every line has no match."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ from detector.logs.parse.vocabulary import (
     match_link,
 )
 
-# One cheap look at the lowered line decides whether it needs more.
-# One cheap look at the lowered line decides whether it needs more; one with other letters than ASCII always does.
+# A line is classified where its lowered text contains one of these, or any letter that is not ASCII.
 _CANDIDATE_TEXTS: Final = (
-    "connectivity", "connection", "connected", "link ", "existing session", "in use", " ip", "exit", "login ", "log on",
-    "logon failed", "logged on", "factor", "2fa", "ib key", "timeouterror", "timed out", "refused", "econn", "reconcil", "missing",
-    "absent", "outcome", "unknown", "unmatched", "engine", "started", "closed", "filled", "fatal", "crit", "severe", "emerg",
-    "traceback", "exception in thread", "unhandled exception", "panic", "synchroni", "unrecogni", "duplicate client", '"level":60', '"level": 60',
+    "connectivity", "connection", "connected", "link ", "existing session", "in use", " ip", "exit", "login ",
+    "log on", "logon failed", "logged on", "factor", "2fa", "ib key", "timeouterror", "timed out", "refused",
+    "econn", "reconcil", "missing", "absent", "outcome", "unknown", "unmatched", "engine", "started",
+    "closed", "filled", "fatal", "crit", "severe", "emerg", "traceback", "exception in thread",
+    "unhandled exception", "panic",
+    "synchroni", "unrecogni", "duplicate client", '"level":60', '"level": 60',
     "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
 )  # fmt: skip
 _CANDIDATE_CODES: Final = tuple(str(code) for code in sorted(set(codes.iter_event_codes())))
 _FARM_AFTER: Final = re.compile(
-    r"(?:\b(?:broken|ok|connected|disconnected|down)\b|farm[^:\n]{0,60}|[^\x00-\x7f])\s{0,2}:\s{0,2}([a-z][a-z0-9]{1,24}(?:\.[a-z0-9]{1,6})?)\b(?!\s?[=:])"
+    r"(?:\b(?:broken|ok|connected|disconnected|down)\b|farm[^:\n]{0,60}|[^\x00-\x7f])\s{0,2}:\s{0,2}"
+    r"([a-z][a-z0-9]{1,24}(?:\.[a-z0-9]{1,6})?)\b(?!\s?[=:])"
 )
 _FARM_LIKE: Final = re.compile(
     r"\b([a-z]{0,10}(?:farm|hmds|secdef|usopt|usfuture|future)[a-z]{0,6}(?:\.[a-z]{2,4})?)\b"
@@ -59,12 +61,12 @@ _DIGITS: Final = re.compile(r"\d[\d.,:]*")
 
 
 def can_match(lowered: str) -> bool:
-    """Whether a lowered line may say anything at all; most lines end here."""
+    """Whether a lowered line can have a match; most lines cannot."""
     return has_any(_CANDIDATE_TEXTS, lowered) or has_any(_CANDIDATE_CODES, lowered) or not lowered.isascii()
 
 
 def classify_line(line: ParsedLine) -> list[LineMatch]:
-    """Return everything that a line says; where the place of a code proves it, TWS speaks and nobody else."""
+    """Return every match of a line; the wording is not matched where the place of a code proves it."""
     severe, body = is_severe(line), line.body
     if is_traceback_part(line):
         return list(match_connection(line))
@@ -86,7 +88,7 @@ def classify_line(line: ParsedLine) -> list[LineMatch]:
 
 
 def _match_text(line: ParsedLine, kinds: set[str]) -> Iterator[LineMatch]:
-    """Yield what a line says without a code, but for what its code says already."""
+    """Yield the matches of the wording, but for the `kinds` that a code gave already."""
     if kinds.isdisjoint((events.LINK_LOST, events.LINK_RESTORED)):
         for match in match_link(line):
             yield from _match_recovery(match, line.body) if match.kind == events.LINK_RESTORED else (match,)
@@ -114,7 +116,7 @@ def _match_code(entry: CodeEntry, body: str) -> Iterator[LineMatch]:
 
 
 def _match_code_and_text(entry: CodeEntry, body: str) -> Iterator[LineMatch]:
-    """Yield what a code says only together with its text; the same code is benign with another text."""
+    """Yield the match of a code that depends on its text; with another text the same code is benign."""
     if entry.kind == codes.SESSION_CONFLICT:
         is_probe = (hit := CLIENT_ID_USED.search(body)) is not None and body[hit.end() : hit.end() + 1] == "?"
         yield LineMatch(
@@ -140,7 +142,7 @@ def _match_restored(entry: CodeEntry, body: str) -> Iterator[LineMatch]:
 
 
 def _match_recovery(restored: LineMatch, body: str) -> Iterator[LineMatch]:
-    """Yield that the link is back, with the farms that the line lists as connected or not."""
+    """Yield the restored link, and each farm that the line lists as connected or not."""
     disconnected = tuple(_list_farms(body, "not connected"))
     yield replace(restored, farms=disconnected)
     for farm in disconnected:
@@ -162,7 +164,7 @@ def _list_farms(body: str, heading: str) -> Iterator[str]:
 
 
 def _find_farm(code: int, body: str) -> str:
-    """Return the farm that a code speaks of, or its kind of data where the line names none."""
+    """Return the farm that the line names, or the code's kind of data where it names none."""
     for pattern in (_FARM_AFTER, _FARM_LIKE):
         for hit in pattern.finditer(body):
             if hit[1] not in _NO_FARM:

@@ -1,7 +1,8 @@
-"""TWS codes out of a line, by the place where each dialect puts them and never by a bare number.
+"""Finds TWS codes in a line by the place where each log format writes them, never by a bare number.
 
-Sources of the formats: ib_async and ib_insync (wrapper), Lean (HandleError), nautilus_trader (client/error.py), TWS's
-own launcher log and the Java samples (pipes), ibapi and IbPy (positional, key=value), plain custom lines.
+Sources of the formats: ib_async and ib_insync (wrapper), Lean (HandleError), nautilus_trader
+(client/error.py), TWS's own launcher log and the Java samples (pipes), ibapi and IbPy (positional,
+key=value), plain custom lines.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from detector.logs.parse.vocabulary import BROKER, HYPOTHETICAL, is_confirmed
 _END = r"(?!\d|[.]\d)"
 _LABELS = (
     r"(?:\b(?:error|errors?code|err|warning|warn|info|notice|message|msg|status|event|ib|ibkr|tws|api|code)\b"
-    r"|错误|錯誤|警告|消息|エラー|오류|\bfehler\b|\berreur\b|ошибка|\bfout\b|\berrore\b|\berro\b)"
+    r"|错误|錯誤|警告|消息|エラー|오류|\bfehler\b|\berreur\b|ошибка"
+    r"|\bfout\b|\berrore\b|\berro\b)"
 )
 # The place alone proves the code.
 _PROVEN: Final = (
-    ("req", re.compile(r"\b(?:error|warning|info|notice|message)\s{0,3}[: ]\s{0,3}(\d{3,5})\s{0,3},\s{0,3}req_?id\s{0,3}[=: ]\s{0,3}-?\d")),
+    ("req", re.compile(
+        r"\b(?:error|warning|info|notice|message)\s{0,3}[: ]\s{0,3}(\d{3,5})\s{0,3},\s{0,3}"
+        r"req_?id\s{0,3}[=: ]\s{0,3}-?\d"
+    )),
     ("(code", re.compile(r"\(code\s{0,2}[:=]\s{0,2}(\d{3,5})\s{0,2},\s{0,2}req_?id\s{0,2}[=:]\s{0,2}-?\d")),
     ("|", re.compile(r"(?<![\w.])-?\d{1,10}\s{0,4}\|\s{0,4}(\d{3,5})\s{0,4}\|")),
 )  # fmt: skip
@@ -37,7 +42,8 @@ _REQUEST: Final = re.compile(
     r"(?:\b(?:req(?:uest)?|ticker|err(?:or)?)[_ ]?id|\breq(?:uest)?|\bid)[\"']?\s{0,3}[=:]?\s{0,3}[\"']?-?\d"
 )
 _AFTER_MINUS_ONE: Final = re.compile(
-    r"(?<![\w.#$+-])-1\s{0,3}[,:;|]?\s{0,3}(?:-\s{0,3})?[\[(]?(\d{3,5})" + _END + r"[\])]?\s{0,3}[,:;|–-]?\s"
+    r"(?<![\w.#$+-])"
+    r"-1\s{0,3}[,:;|]?\s{0,3}(?:-\s{0,3})?[\[(]?(\d{3,5})" + _END + r"[\])]?\s{0,3}[,:;|–-]?\s"
 )
 _POSITIONAL: Final = re.compile(
     _LABELS
@@ -64,9 +70,9 @@ _IBC_LINE: Final = re.compile(r"\bibc\s?:")
 
 @dataclass(frozen=True, slots=True)
 class CodeMatch:
-    """One TWS code that a line reports, and where the form and the number begin.
+    """One TWS code that a line reports, and the offsets where its format and its number begin.
 
-    It is `proven` by its place alone, else also by its words.
+    Where it is not `proven` by its place, the wording must confirm it.
     """
 
     code: int
@@ -78,7 +84,7 @@ class CodeMatch:
 def find_codes(line: ParsedLine) -> list[CodeMatch]:
     """Return the codes that a line reports, each once, in their order.
 
-    None out of IBC's own lines, or where the line only talks about codes.
+    IBC's own lines, and lines that mention codes without reporting them, have none.
     """
     body = line.body
     if "ibc" in body and _IBC_LINE.search(body):

@@ -1,4 +1,4 @@
-"""The log book of a run: what its lines say and when, together with what earlier runs carried over."""
+"""Builds the LogHistory of a run from its lines and the memory of earlier runs."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ _INTRODUCED: Final = "introduced"
 
 @dataclass(frozen=True, slots=True)
 class LogWindow:
-    """What was read: `since` is None where nobody said it, `cut` where lines are missing.
+    """The window that was read: `since` is None where it is unknown, `cut` is True where lines are missing.
 
-    `zone` is what a naive time means. A link that comes back at a time that is `quiet` owes no proof.
+    `zone` is that of naive times. A reconnect while `is_maintenance` is true needs no proof of
+    reconciliation.
     """
 
     since: datetime | None
@@ -48,7 +49,7 @@ class LogWindow:
 
 
 def build_history(lines: LogLines, window: LogWindow, memory: LogMemory | None) -> LogHistory:
-    """Return the log book of these lines, which continues what is remembered."""
+    """Return the history of these lines as a continuation of the memory."""
     times = LineTimes(lines, window.to, window.zone)
     first_at = times.find_first()
     known_count = count_known_lines(lines, memory.tail, memory.whole) if memory else 0
@@ -79,7 +80,7 @@ def _is_expected(event: LogEvent, window: LogWindow) -> bool:
 
 
 def _has_introduction(memory: LogMemory | None, first_at: datetime | None) -> bool:
-    """Whether a traceback on the first line is none of its own: introduced before, or judged before."""
+    """Whether a traceback on the first line was introduced, or evaluated, in an earlier run."""
     if memory is None:
         return False
     return memory.ending == _INTRODUCED or (first_at is not None and first_at <= memory.to)
@@ -93,7 +94,7 @@ def _compute_ending(lines: LogLines, memory: LogMemory | None) -> str:
 def _compute_since(
     window: LogWindow, first_at: datetime | None, known_count: int, memory: LogMemory | None
 ) -> datetime:
-    """Return from when on lines were seen without a hole, over any number of runs."""
+    """Return the time from which lines were read without a hole, over any number of runs."""
     if window.cut:
         return window.to
     since = min(window.since or first_at or window.to, window.to)
@@ -119,14 +120,14 @@ def _to_events(
 
 
 def _build_line_id(index: int, at: datetime, counts: Counter[tuple[datetime, str]], lines: LogLines) -> str:
-    """Return what tells a line from others of its moment; an event that is listed twice is one event."""
+    """Return an id that distinguishes a line from others of its moment; an event listed twice has one id."""
     line_digest = compute_digest(lines.texts[index])
     counts[at, line_digest] += lines.stamps[index] is None
     return f"{line_digest}.{counts[at, line_digest]}" if counts[at, line_digest] > 1 else line_digest
 
 
 def _merge_events(events: Iterable[LogEvent]) -> Iterator[LogEvent]:
-    """Yield each mark once, by time, those of earlier runs first."""
+    """Yield each event once, by time, those of earlier runs first."""
     unique: dict[tuple[datetime, str, str, str], LogEvent] = {}
     for event in events:
         unique.setdefault((event.at, event.kind, event.key, event.line), event)
@@ -136,7 +137,7 @@ def _merge_events(events: Iterable[LogEvent]) -> Iterator[LogEvent]:
 def _summarize_reconciliation(
     events: Iterable[LogEvent], memory: LogMemory | None
 ) -> tuple[LogEvent | None, datetime | None, datetime | None]:
-    """Return the newest line on reconciliation, the newest proof, and the oldest debt that no proof followed."""
+    """Return the newest event on reconciliation, and the times of the newest proof and the oldest due one."""
     verdict, proven_at, proof_due_since = (
         (memory.verdict, memory.proven_at, memory.owed_at) if memory else (None, None, None)
     )
@@ -145,9 +146,8 @@ def _summarize_reconciliation(
             verdict = event
         if event.kind == RECONCILED:
             proven_at = max(proven_at or event.at, event.at)
-            proof_due_since = (
-                None if proof_due_since is not None and proof_due_since <= event.at else proof_due_since
-            )
+            if proof_due_since is not None and proof_due_since <= event.at:
+                proof_due_since = None
         elif event.kind == PROOF_DUE and (proven_at is None or event.at > proven_at):
             proof_due_since = min(proof_due_since or event.at, event.at)
     return verdict, proven_at, proof_due_since

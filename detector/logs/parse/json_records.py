@@ -1,4 +1,4 @@
-"""Log records that are JSON, as one line such as their text would have been without it."""
+"""Converts a JSON log record into the plain line that the same logger would write as text."""
 
 from __future__ import annotations
 
@@ -8,28 +8,23 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 _TEXT_KEYS: Final = (
-    "message", "msg", "log", "text", "event", "errorMsg", "errorString", "error_string", "error_msg", "error_message",
+    "message", "msg", "log", "text", "event", "errorMsg", "errorString", "error_string", "error_msg",
+    "error_message",
 )  # fmt: skip
 _LEVEL_KEYS: Final = ("level", "levelname", "severity", "lvl", "log.level")
 _TIME_KEYS: Final = ("timestamp", "@timestamp", "time", "ts", "asctime", "datetime")
 _CODE_KEYS: Final = ("errorCode", "error_code", "errCode", "err_code", "ib_code", "tws_code", "code")
 _REQUEST_KEYS: Final = ("reqId", "req_id", "requestId", "request_id", "tickerId", "id")
 _INNER_KEYS: Final = ("error", "data", "record")
-_PINO_LEVELS: Final = {
-    "60": "FATAL",
-    "50": "ERROR",
-    "40": "WARN",
-    "30": "INFO",
-    "20": "DEBUG",
-    "10": "TRACE",
-}  # pino
+# Source: pino, documentation of its level numbers.
+_PINO_LEVELS: Final = {"60": "FATAL", "50": "ERROR", "40": "WARN", "30": "INFO", "20": "DEBUG", "10": "TRACE"}
 _LONGEST: Final = 8192
 _SHORT: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class JsonRecord:
-    """A structured record: as one line, with its own level and its own time field."""
+    """A structured record as one plain line, with the values of its level and time fields."""
 
     line: str
     level: str | None
@@ -37,7 +32,7 @@ class JsonRecord:
 
 
 def parse_record(line: str) -> JsonRecord | None:
-    """Return the record that a line is, or None for plain text."""
+    """Return the JSON record in a line, or None for plain text."""
     if not line.lstrip().startswith("{"):
         return None
     try:
@@ -52,7 +47,7 @@ def parse_record(line: str) -> JsonRecord | None:
 
 
 def _format_record(fields: Mapping[str, Any]) -> str:
-    """Return its code as ib_async writes it, its text, and its plain fields."""
+    """Return the record as a line: its code as ib_async writes it, its text, and its short fields."""
     inner: Mapping[str, Any] = next(
         (fields[key] for key in _INNER_KEYS if isinstance(fields.get(key), dict)), {}
     )
@@ -73,5 +68,5 @@ def _is_code(value: object) -> bool:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether a field is a short value; a longer text is another record, such as a traceback."""
+    """Whether a field is a short value; a longer text is separate content, such as a traceback."""
     return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _SHORT)

@@ -1,7 +1,7 @@
-"""One log line before it is understood: cut, unwrapped from JSON or key=value logs, with its level.
+"""Prepares one log line for matching: cut, unwrapped from JSON or key=value logs, with its level.
 
-Every pattern here and in the modules that read lines is linear in the length of the line: repeats are bounded, or
-cannot match what follows them.
+Every pattern here and in the modules that match lines is linear in the length of the line: each repeat is
+bounded or cannot match the text after it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ _TRACEBACK_PART: Final = re.compile(
     r"|(?:\w{1,60}\.){0,8}(?:[A-Z]\w{0,80}(?:Error|Exception|Warning|Interrupt|Exit)|Exception)\s?(?:[:(]|$))"
 )
 MAX_LINE_LENGTH: Final = 8192
-"""Letters of a line that are matched; what is longer is cut."""
+"""The number of characters of a line that are matched; the rest is cut."""
 
 SEVERE_LEVELS: Final = frozenset({"FATAL", "CRITICAL", "CRIT", "SEVERE", "EMERG", "EMERGENCY"})
 INTRODUCING_LEVELS: Final = SEVERE_LEVELS | {"ERROR", "ERR", "WARN", "WARNING", "ALERT"}
-_LEVELS: Final = "TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN(?:ING)?|ERROR|ERR|ALERT|FATAL|CRITICAL|CRIT|SEVERE|EMERG(?:ENCY)?"
+_LEVELS: Final = (
+    "TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN(?:ING)?|ERROR|ERR|ALERT"
+    "|FATAL|CRITICAL|CRIT|SEVERE|EMERG(?:ENCY)?"
+)
 _DATE = r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ ]\s?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?"
-# One piece of what a logger puts before the message; a level is a group of its own.
+# One piece of the prefix that a logger puts before the message; a level is a named group.
 _PREFIX_PIECE: Final = re.compile(
     rf"""\s{{0,40}}(?:
       \[?{_DATE}\]?(?![\d.])
@@ -45,9 +48,10 @@ _PREFIX_PIECE: Final = re.compile(
     )""",
     re.VERBOSE,
 )
-# The commonest beginning in one step: date, perhaps a logger, a level.
+# The commonest prefix in one step: a date, an optional logger name, a level.
 _COMMON_PREFIX: Final = re.compile(
-    rf"\[?{_DATE}\]?\s{{1,3}}(?:(?!(?:{_LEVELS})\b)[\w.$-]{{1,60}}\s{{1,3}})?\[?(?P<level>{_LEVELS})\s?\]?(?:\s{{1,3}}|:{{1,2}})"
+    rf"\[?{_DATE}\]?\s{{1,3}}(?:(?!(?:{_LEVELS})\b)[\w.$-]{{1,60}}\s{{1,3}})?"
+    rf"\[?(?P<level>{_LEVELS})\s?\]?(?:\s{{1,3}}|:{{1,2}})"
 )
 _GLOG: Final = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 _PIECES_WITHIN: Final = 300
@@ -64,9 +68,10 @@ _MESSAGE: Final = re.compile(r"\b(?:msg|message)=(\")((?:[^\"\\]|\\.)*+)\"?")
 
 @dataclass(frozen=True, slots=True)
 class ParsedLine:
-    """A line as it is matched: in its own case and lowered, and its level.
+    """A line prepared for matching: in its own case and lowered, with its level.
 
-    `body` is the lowered message, which begins at `begins`, after what the logger puts before it.
+    `body` is the lowered message after the logger's prefix; it begins at the offset `body_start`. `time` is
+    the time field of a structured record.
     """
 
     text: str
@@ -78,7 +83,7 @@ class ParsedLine:
 
 
 def parse_line(line: str) -> ParsedLine:
-    """Return the line as it is matched: cut to 8 KiB, without colours, unwrapped from a structured log."""
+    """Return the line cut to MAX_LINE_LENGTH, without colours, unwrapped from a structured log."""
     text = line[:MAX_LINE_LENGTH]
     if not text.isascii():
         text = text.translate(_WIDE)
@@ -93,17 +98,17 @@ def parse_line(line: str) -> ParsedLine:
     if inner is not None:
         text, body_start = inner[2].replace('\\"', '"') + " " + text[: inner.start()] + text[inner.end() :], 0
     elif text[body_start : body_start + 1] in _QUOTES and text.rstrip().endswith(text[body_start]):
-        body_start += 1  # the whole message is quoted, which quotes nobody
+        body_start += 1  # quotes around the whole message are no quotation
     return _build_line(text, body_start, level)
 
 
 def is_traceback_part(line: ParsedLine) -> bool:
-    """Whether a line without any logger's beginning is a part of a traceback: a frame, code, the exception."""
+    """Whether a line without a logger's prefix is part of a traceback: a frame, code, the exception."""
     return line.level is None and _TRACEBACK_PART.match(line.text) is not None
 
 
 def is_quoted(body: str, start: int) -> bool:
-    """Whether what begins there is quoted."""
+    """Whether the text at the offset `start` stands in quotes."""
     if not start or not ('"' in body or "'" in body or "`" in body):
         return False
     return any(opened < start < closed for opened, closed in _find_quoted_spans(body))
@@ -117,7 +122,7 @@ def _build_line(
 
 
 def _parse_prefix(text: str) -> tuple[int, str | None]:
-    """Return where the message begins and the first level that stands before it."""
+    """Return the offset where the message begins, and the first level before it."""
     common = _COMMON_PREFIX.match(text)
     at, level = (common.end(), common["level"]) if common else (0, None)
     while at < _PIECES_WITHIN:
@@ -134,7 +139,7 @@ def _parse_prefix(text: str) -> tuple[int, str | None]:
 
 
 def _find_quoted_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where the text quotes: from an opening quote to its closing one, or to the end."""
+    """Yield the offsets of each quotation: its opening quote, and its closing one or the end of the text."""
     at, opened, quote = 0, -1, ""
     for at, letter in enumerate(text):
         if opened < 0 and letter in "\"'`" and (at == 0 or not text[at - 1].isalnum()):

@@ -1,8 +1,8 @@
-"""The lines of one reading, when each line was written, and the digests by which the next run recognises them.
+"""The lines of one reading, their times, and the digests by which the next run recognises them.
 
-A line's time is that of its event, else the time in its own text, else that of a line near it. The times in the text
-are trusted where the newest of them is recent. In a file of last month, or one whose naive times are of another zone,
-only their differences count, and the newest line is taken as written now.
+A line's time is that of its event, else the time in its own text, else that of a line near it. The times in
+the text are trusted where the newest of them is recent. In a file of last month, or one whose naive times
+are of another zone, only their differences count, and the newest line is taken as written now.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from detector.formats.times import TimeError, parse_epoch
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
 
 TRUSTED_FOR: Final = timedelta(hours=6)
-"""The longest window that is ever collected."""
+"""The longest window that `collect` requests."""
 
 TAIL_LENGTH: Final = 32
 _SKEW: Final = timedelta(seconds=120)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME: Final = re.compile(
-    r"(?<!\d)(\d{4})[-/.]?(\d\d)[-/.]?(\d\d)[T_ ]\s?(\d\d:\d\d:\d\d)(?:[.,:](\d{1,9}))?\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+    r"(?<!\d)(\d{4})[-/.]?(\d\d)[-/.]?(\d\d)[T_ ]\s?(\d\d:\d\d:\d\d)(?:[.,:](\d{1,9}))?"
+    r"\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
 _TIME_WITHIN: Final = 120
 _NO_STREAM: Final = ""
@@ -32,14 +33,14 @@ _NO_STREAM: Final = ""
 
 @dataclass(slots=True)
 class LogLines:
-    """Lines in their order: the text, the time in epoch milliseconds where an event names it, the stream."""
+    """Lines in their order: the text, the epoch milliseconds where an event names them, the stream."""
 
     texts: list[str] = field(default_factory=list)
     stamps: list[int | None] = field(default_factory=list)
     streams: list[str] = field(default_factory=list)
 
     def add(self, text: str, stamp: int | None, stream: str = _NO_STREAM) -> None:
-        """Add a message, each of its lines by itself."""
+        """Add each line of a message."""
         for line in text.splitlines() if "\n" in text or "\r" in text else (text,):
             self.texts.append(line)
             self.stamps.append(stamp)
@@ -47,7 +48,7 @@ class LogLines:
 
 
 def find_line_time(text: str, zone: tzinfo | None) -> datetime | None:
-    """Return the time that a line itself carries near its beginning; a naive one in `zone`, else in UTC."""
+    """Return the time near the beginning of a line, or None; a naive time is in `zone`, else in UTC."""
     hit = _TIME.search(text, 0, _TIME_WITHIN)
     if hit is None:
         return None
@@ -66,7 +67,7 @@ def _to_utc(moment: datetime, zone: tzinfo | None) -> datetime:
 
 
 def _parse_offset(text: str) -> timedelta:
-    """Return `Z`, `UTC`, `+05:30` or `+0530` as a time span."""
+    """Return the offset `Z`, `UTC`, `+05:30` or `+0530` as a time span."""
     if text[0] not in "+-":
         return timedelta()
     ahead = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
@@ -83,7 +84,7 @@ def parse_time_field(stamp: str | float, zone: tzinfo | None) -> datetime | None
 
 @dataclass(slots=True)
 class LineTimes:
-    """The clock of one reading; `to` is when its window ended, `zone` what a naive time means."""
+    """Finds the times of one reading's lines; its window ended at `to`, and its naive times are in `zone`."""
 
     lines: LogLines
     to: datetime
@@ -102,7 +103,7 @@ class LineTimes:
             self.trusted = bool(recent)
 
     def get_times(self, indices: Iterable[int]) -> dict[int, datetime]:
-        """Return the times of these lines, given in their order; a line without one has that before it."""
+        """Return the times of these ascending indices; a line without one takes that of an earlier line."""
         times: dict[int, datetime] = {}
         previous, latest = -1, None
         for index in indices:
@@ -113,7 +114,7 @@ class LineTimes:
         return times
 
     def find_first(self) -> datetime | None:
-        """Return the time of the earliest line that carries one that is believed."""
+        """Return the earliest trusted time of any line, or None."""
         stamps = [stamp for stamp in self.lines.stamps if stamp is not None]
         times = [_EPOCH + timedelta(milliseconds=min(stamps))] if stamps else []
         if self.trusted and self.newest is not None:
@@ -137,7 +138,7 @@ class LineTimes:
         return max(times, default=None)
 
     def _find_next(self, index: int) -> datetime:
-        """Return the time of the next line that has one; asked only for the lines before the first of them."""
+        """Return the time of the next line with a time; called only for lines before the first such line."""
         if self.next_at is None:
             candidates = (self._find_time(position) for position in range(index + 1, len(self.lines.texts)))
             self.next_at = next((at for at in candidates if at is not None), self.to)
@@ -166,16 +167,16 @@ def compute_digest(line: str) -> str:
 
 
 def compute_tail(lines: LogLines) -> tuple[tuple[str, ...], bool]:
-    """Return the digests of the last plain lines, and whether these were all."""
+    """Return the digests of the last lines without an event time, and whether these were all of them."""
     plain = [line for line, stamp in zip(lines.texts, lines.stamps, strict=True) if stamp is None]
     return tuple(compute_digest(line) for line in plain[-TAIL_LENGTH:]), len(plain) <= TAIL_LENGTH
 
 
 def count_known_lines(lines: LogLines, tail: Sequence[str], whole: bool) -> int:
-    """Return how many of the lines stood in the previous reading already, whose last lines `tail` are.
+    """Return how many lines were already in the previous reading, whose last lines have the digests `tail`.
 
-    A file that grew begins with all of it (`whole`); a window that moved on has it somewhere, at its
-    beginning perhaps only the end of it.
+    A file that grew begins with the `whole` tail. A window that advanced contains the tail at any place, or
+    only the end of the tail at its beginning.
     """
     digests = [
         compute_digest(line) if stamp is None else ""

@@ -1,6 +1,6 @@
-"""What a line says in words: the forms without a code, and what the gateway, IBC and the runtime itself log.
+"""Matches the wording of the gateway, of IBC and of API clients: session conflicts, failures, connections.
 
-A line that asks, denies, sets up or only talks about such a thing says nothing.
+A line that denies, supposes, configures or quotes such an event does not match.
 """
 
 from __future__ import annotations
@@ -23,16 +23,21 @@ from detector.logs.parse.vocabulary import (
 )
 
 _SESSION: Final = re.compile(
-    r"\bexisting session detected\b(?!\s?(?:action|handling|setting|policy|[=]|:?\s?(?:0|false|no|none)\b|\())"
+    r"\bexisting session detected\b"
+    r"(?!\s?(?:action|handling|setting|policy|[=]|:?\s?(?:0|false|no|none)\b|\())"
 )
-_OF_A_SESSION: Final = re.compile(r"session|sitzung|sesi[oó]n|сесси|会话|會話|セッション|세션|\btws\b")
+_OF_A_SESSION: Final = re.compile(
+    r"session|sitzung|sesi[oó]n|сесси"
+    r"|会话|會話|セッション|세션|\btws\b"
+)
 _NOT_A_BROKER: Final = re.compile(
-    r"\b(?:browser|chrome|firefox|tmux|cookies?|localstorage|web ?ui|logged in or|user:|for user(?! (?:paper|live)-)|window launch|pid|ssh|vnc)\b"
+    r"\b(?:browser|chrome|firefox|tmux|cookies?|localstorage|web ?ui|logged in or|user:"
+    r"|for user(?! (?:paper|live)-)|window launch|pid|ssh|vnc)\b"
 )
 
 
 def match_session_conflict(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield that another session or client has taken this one's place."""
+    """Yield a conflict with another session or client."""
     body = line.body
     hit = _SESSION.search(body)
     if hit is not None and not _NOT_A_BROKER.search(body) and is_asserted(body, hit):
@@ -51,21 +56,25 @@ def match_session_conflict(line: ParsedLine) -> Iterator[LineMatch]:
 _EXIT: Final = re.compile(r"\bexit(?:ed|ing)?\s{0,2}(?:code|status)\s{0,2}[=:]?\s{0,2}(\d{1,4})\b")
 _EXIT_OF_IBC: Final = re.compile(r"\bibc\b|exiting after error")
 _LOGIN_FAILED: Final = re.compile(
-    r"\blog[ -]?(?:in|on) (?:has |attempt )?failed\b(?! (?:count|times|attempts?|limit|today))|\bfailed to log ?[io]n\b|\blog[ -]?in failure\b"
+    r"\blog[ -]?(?:in|on) (?:has |attempt )?failed\b(?! (?:count|times|attempts?|limit|today))"
+    r"|\bfailed to log ?[io]n\b|\blog[ -]?in failure\b"
     r"|\bunrecogni[sz]ed user ?name or password\b|\btoo many failed log[ -]?in"
 )
 _SECOND_FACTOR: Final = re.compile(
-    r"\b(?:second[ -]factor|two[ -]factor|2fa|ib key)\b[^.\n]{0,60}?\b(?:timed[ -]out|(?:has |was )?expired|time-?out (?:expired|reached|exceeded))\b"
+    r"\b(?:second[ -]factor|two[ -]factor|2fa|ib key)\b[^.\n]{0,60}?"
+    r"\b(?:timed[ -]out|(?:has |was )?expired|time-?out (?:expired|reached|exceeded))\b"
 )
 _OTHER_SERVICE: Final = re.compile(
-    r"redis|postgres|psycopg|mysql|mariadb|mongo|kafka|rabbitmq|amqp|elastic|https?://|slack|smtp|imap|dynamodb|\bsqs\b|\bs3\b"
-    r"|grafana|prometheus|statsd|influx|vault|consul|dashboard|webhook|telegram|discord|\bssh|sql ?server|database|\bdb\b|ldap"
+    r"redis|postgres|psycopg|mysql|mariadb|mongo|kafka|rabbitmq|amqp|elastic|https?://|slack|smtp|imap"
+    r"|dynamodb|\bsqs\b|\bs3\b|grafana|prometheus|statsd|influx|vault|consul"
+    r"|dashboard|webhook|telegram|discord|\bssh"
+    r"|sql ?server|database|\bdb\b|ldap"
     r"|\bweb\b|docker|otel|datadog|metrics|alertmanager|for user '|health ?check endpoint"
 )  # fmt: skip
 
 
 def match_gateway_failure(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield a failure of the gateway that is said outright: IBC's error exits, a failed login or second factor."""
+    """Yield a failure that is logged as such: an error exit of IBC, a failed login or second factor."""
     body = line.body
     exit_hit = _EXIT.search(body)
     if exit_hit is not None and _EXIT_OF_IBC.search(line.lowered):
@@ -84,8 +93,8 @@ def match_gateway_failure(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 _CONNECTION_TEXTS: Final = (
-    "connected", "refused", "connect call failed", "timeout", "timed out", "api connection ready", "synchroni", "logged on",
-    "login has completed", "connection established", "connection successful",
+    "connected", "refused", "connect call failed", "timeout", "timed out", "api connection ready",
+    "synchroni", "logged on", "login has completed", "connection established", "connection successful",
 )  # fmt: skip
 _REFUSED: Final = re.compile(
     r"\bconnectionrefusederror\b|\bconnection refused\b|\bconnect call failed\b|\beconnrefused\b"
@@ -96,8 +105,10 @@ _TIMED_OUT: Final = re.compile(
     r"|(?:\btimeouterror\b|\btimed out\b)[^\n]{0,60}?\bconnect(?:ing|ion)? to\b"
 )
 _SUCCESS: Final = re.compile(
-    r"\bapi connection ready\b|\bsynchroni[sz]ation complete\b|\blogged on to server version\b|\bconnected to (?:the )?"
-    r"(?:ib|ibkr|tws|ib gateway|gateway|interactive brokers|broker)\b|\b(?:ib|ibkr|gateway|broker|api|tws) connected\b"
+    r"\bapi connection ready\b|\bsynchroni[sz]ation complete\b|\blogged on to server version\b"
+    r"|\bconnected to (?:the )?"
+    r"(?:ib|ibkr|tws|ib gateway|gateway|interactive brokers|broker)\b"
+    r"|\b(?:ib|ibkr|gateway|broker|api|tws) connected\b"
     r"|\b(?:successfully |re-?)connected\b|\bconnection (?:established|successful)\b"
 )
 _FAILS: Final = re.compile(
@@ -108,7 +119,7 @@ IB_PORTS: Final = frozenset({4000, 4001, 4002, 4003, 4004, 7496, 7497, 7498, 749
 
 
 def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield an attempt to reach the gateway that failed, or that succeeded."""
+    """Yield a successful or failed attempt to connect to the gateway."""
     body = line.body
     if "login has completed" in body:
         yield LineMatch(events.LOGGED_IN)
@@ -134,7 +145,7 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 def _is_broker_timeout(body: str, has_port: bool) -> bool:
-    """Whether a timeout on connecting is one of the broker's API and not of anything else."""
+    """Whether a timeout on connecting concerns the broker's API."""
     is_named = "api connection" in body or "gateway" in body or "timeouterror" in body
     return has_port or is_named or BROKER.search(body) is not None
 
@@ -144,4 +155,4 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
     (("exit", "log", "factor", "2fa", "ib key", "unrecogni"), match_gateway_failure),
     (_CONNECTION_TEXTS, match_connection),
 )
-"""What speaks of the gateway and the sessions, each with the words of which one must be there."""
+"""The matchers of gateway and session lines, each with texts of which the line must contain one."""

@@ -1,4 +1,4 @@
-"""What the trading runtime itself logs: proofs of reconciliation and what owes one, orders, severe lines."""
+"""Matches the trading runtime's own lines: reconciliation and when it is due, orders, severe lines."""
 
 from __future__ import annotations
 
@@ -22,18 +22,22 @@ _MISSING: Final = (
         r"[ _](?:positions?|rows?|symbols?)(?: for| are| is)?\s{0,2}[=:]?\s{0,2}(?P<value>[^\s,;]{1,60})?"
     ),
     re.compile(
-        r"\b(?P<what>missing|absent)[ _](?P<whose>broker|internal)(?:_count)?[\"']?\s{0,2}[=:]\s{0,2}(?P<value>[\d\[{(][^\s,;]{0,60})"
+        r"\b(?P<what>missing|absent)[ _](?P<whose>broker|internal)(?:_count)?[\"']?"
+        r"\s{0,2}[=:]\s{0,2}(?P<value>[\d\[{(][^\s,;]{0,60})"
     ),
     re.compile(
-        r"\b(?P<whose>broker|internal) positions? (?:is |are |was |were )?(?P<what>missing|absent|not found)\b"
+        r"\b(?P<whose>broker|internal) positions? (?:is |are |was |were )?"
+        r"(?P<what>missing|absent|not found)\b"
         r"(?:\s{0,2}[=:]\s{0,2}(?P<value>[^\s,;]{1,60}))?"
     ),
     re.compile(
-        r"\bpositions? (?P<what>missing|absent) (?:at|from|in|on) (?:the )?(?P<whose>broker|internal|engine)\b(?P<value>)"
+        r"\bpositions? (?P<what>missing|absent) (?:at|from|in|on) (?:the )?"
+        r"(?P<whose>broker|internal|engine)\b(?P<value>)"
     ),
 )
 _NOT_MISSING: Final = re.compile(
-    r"\b(?:no|if|when|never|without|zero|0) (?:missing|absent)\b|\bno (?:broker|internal) positions? (?:is |are )?missing"
+    r"\b(?:no|if|when|never|without|zero|0) (?:missing|absent)\b"
+    r"|\bno (?:broker|internal) positions? (?:is |are )?missing"
 )
 _NOTHING: Final = frozenset(
     {"0", "[]", "{}", "()", "none", "null", "false", "no", "set()", "-", "''", '""', "zero", "without", "any"}
@@ -47,9 +51,9 @@ _NO_DIFFERENCE: Final = re.compile(
 
 
 def match_reconciliation(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield a proof that broker and internal positions agree, or that they differ.
+    """Yield a proof that broker and internal positions agree, or a difference between them.
 
-    The proof is a line `position reconciliation OK` whose three counts are there and the same.
+    The proof is a line `position reconciliation OK` with three equal counts.
     """
     body = line.body
     missing = _find_missing(body) if has_any(("missing", "absent", "not found"), body) else None
@@ -73,7 +77,7 @@ def match_reconciliation(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 def _find_missing(body: str) -> str | None:
-    """Return whose positions a line says are missing, or None; a count of none is not missing."""
+    """Return the side whose positions the line reports as missing, or None; 0 missing is None."""
     if _NOT_MISSING.search(body):
         return None
     sides: set[str] = set()
@@ -86,23 +90,28 @@ def _find_missing(body: str) -> str | None:
 
 
 _STARTED: Final = re.compile(
-    r"\b(?:trading |trader |core |strategy )?(?:engine|trader|runtime)[ _](?:has |was )?(?:re)?started\b(?! (?:thread|task|worker)\b)"
-    r"|\b(?:starting|started) (?:the )?(?:trading |core )?(?:engine|trader)\b|\bengine[ _]start(?:up)?(?:[ _]complete)?\b(?![ _]?(?:time|config|delay|timeout|grace))"
+    r"\b(?:trading |trader |core |strategy )?(?:engine|trader|runtime)[ _](?:has |was )?(?:re)?started\b"
+    r"(?! (?:thread|task|worker)\b)"
+    r"|\b(?:starting|started) (?:the )?(?:trading |core )?(?:engine|trader)\b"
+    r"|\bengine[ _]start(?:up)?(?:[ _]complete)?\b(?![ _]?(?:time|config|delay|timeout|grace))"
 )
 _RECONNECTED: Final = re.compile(
-    r"\bre-?connected to (?:the )?(?:ib|ibkr|tws|gateway|broker|interactive brokers)\b|\b(?:broker|ib|ibkr|gateway) reconnected\b"
+    r"\bre-?connected to (?:the )?(?:ib|ibkr|tws|gateway|broker|interactive brokers)\b"
+    r"|\b(?:broker|ib|ibkr|gateway) reconnected\b"
 )
 _CLOSED: Final = re.compile(
-    r"\b(?:trade|position)(?: #?[\w-]{1,20}| for [\w. ]{1,20})?[ _](?:is |was |has been |fully )?closed\b(?! (?:count|total|today))|\bclosed (?:the )?(?:trade|position)\b"
+    r"\b(?:trade|position)(?: #?[\w-]{1,20}| for [\w. ]{1,20})?[ _](?:is |was |has been |fully )?closed\b"
+    r"(?! (?:count|total|today))|\bclosed (?:the )?(?:trade|position)\b"
     r"|\bexit (?:order )?filled\b|\bclosed\b[^\n]{0,60}\b(?:realized|realised|pnl|p&l)"
 )
 _NO_PROOF_DUE: Final = re.compile(
-    r"\b(?:no|not|if|when|will|would|should|to be|being|failed|cannot|already|0|none|reject(?:s|ed)?|market (?:is )?closed|waiting|before|after|until)\b|[=:]\s?0\b"
+    r"\b(?:no|not|if|when|will|would|should|to be|being|failed|cannot|already|0|none|reject(?:s|ed)?"
+    r"|market (?:is )?closed|waiting|before|after|until)\b|[=:]\s?0\b"
 )
 
 
 def match_proof_due(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield what owes a proof of reconciliation: the engine's start, a reconnect, the close of a trade."""
+    """Yield each reason to reconcile: the engine's start, a reconnect, the close of a trade."""
     body = line.body
     for pattern, reason in (
         (_STARTED, "engine start"),
@@ -116,11 +125,19 @@ def match_proof_due(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 _ORDERS: Final = (
-    (events.OUTCOME_UNKNOWN, re.compile(r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b")),
-    (events.UNKNOWN_FILL, re.compile(r"\bunknown[ _-]fill\b|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b|\bunmatched[ _]fill\b")),
+    (events.OUTCOME_UNKNOWN, re.compile(
+        r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b"
+        r"|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b"
+    )),
+    (events.UNKNOWN_FILL, re.compile(
+        r"\bunknown[ _-]fill\b"
+        r"|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b"
+        r"|\bunmatched[ _]fill\b"
+    )),
 )  # fmt: skip
 _ORDER_ID: Final = re.compile(
-    r"\border[ _]?(?:id|ref|no|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9][\w.-]{0,60})"
+    r"\border[ _]?(?:id|ref|no|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?"
+    r"(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9][\w.-]{0,60})"
 )
 _OTHER_ID: Final = re.compile(
     r"\b(?:perm|exec|execution|trade|signal)[ _]?id[\"']?\s{0,2}[=:]\s{0,2}[\"']?([a-z0-9][\w.-]{0,60})"
@@ -133,12 +150,13 @@ _NEGATED: Final = re.compile(
     r"\b(?:no|not|without|zero|0|any|if|when|whether|unless|check(?:ed|ing)? for|never)\s(?:a |an |the )?$"
 )
 _LISTED: Final = re.compile(
-    r"\b(?:no|without|neither)\b[^.;]{0,400}\bn?or $|\b(?:if|when|whenever|unless|whether|runbook|example|threshold|alert on)\b[^.;]{0,400}$"
+    r"\b(?:no|without|neither)\b[^.;]{0,400}\bn?or $"
+    r"|\b(?:if|when|whenever|unless|whether|runbook|example|threshold|alert on)\b[^.;]{0,400}$"
 )
 
 
 def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield an order of which a send has no known outcome, or a fill that belongs to no known order."""
+    """Yield a send without a known outcome, or a fill of no known order."""
     body = line.body
     for kind, pattern in _ORDERS:
         hit = pattern.search(body)
@@ -152,7 +170,7 @@ def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 def _find_order_id(line: ParsedLine, body: str) -> str | None:
-    """Return the order that the line names, in its own case: by its order id, else by another id."""
+    """Return the id of the order in the line's own case: its order id, else another id; None without one."""
     message = line.text[line.body_start :]
     for pattern in (_ORDER_ID, _OTHER_ID):
         for hit in pattern.finditer(body):
@@ -166,10 +184,11 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
     (("outcome", "fill", "execution"), match_orders),
     (("start", "reconnected", "re-connected", "closed", "filled"), match_proof_due),
 )
-"""What speaks of the runtime, each with the words of which one must be there."""
+"""The matchers of runtime lines, each with texts of which the line must contain one."""
 
 _BARE_CRASH: Final = re.compile(
-    r"traceback \(most recent call last\)|exception in thread \"|^unhandled exception\.? |^panic: |^thread '[^']{1,40}' panicked"
+    r"traceback \(most recent call last\)|exception in thread \"|^unhandled exception\.? |^panic: "
+    r"|^thread '[^']{1,40}' panicked"
 )
 
 

@@ -1,7 +1,7 @@
 """The matches in all lines of one reading, found in one pass that is linear in their length.
 
-A traceback is many lines. Its first line counts as severe unless a line with a level introduces it. Its inner lines
-quote code and other messages, so they match nothing.
+A traceback is many lines. Its first line counts as severe unless a line with a level introduces it. Its
+inner lines quote code and other messages, so they match nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _SEARCHED: Final = 200
 
 
 def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMatch]]:
-    """Yield what the lines say, with the index of the line; `introduced` is how the run before ended."""
-    in_traceback: set[str] = set()  # the streams that are within a traceback
-    cached: dict[tuple[str, bool, bool], list[LineMatch]] = {}  # the same message comes again and again
+    """Yield each match with its line's index; `introduced` is the state at the end of the previous run."""
+    in_traceback: set[str] = set()  # the streams whose latest line is part of a traceback
+    cached: dict[tuple[str, bool, bool], list[LineMatch]] = {}  # the same message is repeated often
     for index, line in enumerate(lines.texts):
         indented = line[:1] in " \t"  # an empty line too: it ends no traceback
         if in_traceback and not indented:
@@ -49,9 +49,9 @@ def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMat
 
 
 def is_introduced(index: int, texts: Sequence[str], streams: Sequence[str], already: bool) -> bool:
-    """Whether a level, or another traceback that it is chained to, introduces what begins at the line.
+    """Whether a line with a level, or a chained traceback, introduces the traceback that begins at the index.
 
-    `already` is the answer where the lines of this reading do not say: the run before knows it.
+    `already` is the previous run's answer, used where the lines of this reading do not decide.
     """
     stream = streams[min(index, len(streams) - 1)] if streams else ""
     for line in _iter_before(index, texts, streams, stream):
@@ -69,7 +69,7 @@ def is_introduced(index: int, texts: Sequence[str], streams: Sequence[str], alre
 
 
 def _iter_before(index: int, texts: Sequence[str], streams: Sequence[str], stream: str) -> Iterator[str]:
-    """Yield the lines of the same stream that stand before, the nearest first, as far as they matter."""
+    """Yield up to 12 earlier lines of the same stream, the nearest first."""
     count = 0
     for position in range(index - 1, max(-1, index - 1 - _SEARCHED), -1):
         if streams[position] == stream:

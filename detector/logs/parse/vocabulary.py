@@ -1,6 +1,7 @@
-"""The wording of links, farms and sessions in the languages of TWS, and the lines that name no code for a link.
+"""The wording of links, farms and sessions in the languages of TWS, and the link's lines without a code.
 
-Codes decide. This wording only confirms a code that stands in a weak place, and matches the lines without a code.
+Codes decide. This wording only confirms a code that stands in a weak place, and matches the lines without a
+code.
 """
 
 from __future__ import annotations
@@ -14,30 +15,39 @@ from detector.logs import codes, events
 from detector.logs.parse.line import ParsedLine, is_quoted
 
 LINK: Final = (
-    r"(?:connectivit|connection|\blink\b|verbindung|konnektivit|connexion|conexi[oó]n|conectividad|connession|connettivit"
-    r"|conex[aã]o|соединени|связ[ьи]|подключени|verbinding|połączeni|bağlant|连接|連接|連線|连线|联机|接続|연결)"
+    r"(?:connectivit|connection|\blink\b|verbindung|konnektivit|connexion|conexi[oó]n|conectividad"
+    r"|connession|connettivit|conex[aã]o|соединени|связ[ьи]|подключени"
+    r"|verbinding|połączeni|bağlant"
+    r"|连接|連接|連線|连线|联机|接続|연결)"
 )
 LOST: Final = re.compile(
-    r"\b(?:lost|broken|interrupted|dropped)\b|verloren|unterbrochen|getrennt|abgebrochen|perdu|interromp|coupée?|rompu"
-    r"|perdid|interrump|\brota\b|cortad|pers[ao]\b|interrott|потеря|прерва|разорва|утра[тч]|verbroken|utracon|przerwan"
-    r"|kesildi|koptu|丢失|遗失|遺失|断开|斷開|中断|中斷|断线|斷線|失去|切断|失われ|途絶|切れ|끊|손실"
+    r"\b(?:lost|broken|interrupted|dropped)\b|verloren|unterbrochen|getrennt|abgebrochen|perdu|interromp"
+    r"|coupée?|rompu|perdid|interrump|\brota\b|cortad|pers[ao]\b|interrott"
+    r"|потеря|прерва|разорва|утра[тч]"
+    r"|verbroken|utracon|przerwan|kesildi|koptu"
+    r"|丢失|遗失|遺失|断开|斷開|中断|中斷|断线"
+    r"|斷線|失去|切断|失われ|途絶|切れ|끊|손실"
 )
 RESTORED: Final = re.compile(
-    r"restored|re-?established|recovered|reconnected|wiederhergestellt|wieder hergestellt|rétabli|restauré|restablecid"
-    r"|restaurad|recuperad|ripristinat|restabelecid|восстановл|hersteld|przywrócon|yeniden|恢复|恢復|重新连|重新連"
-    r"|已连接|回復|復旧|復元|再接続|복구|복원|재연결"
+    r"restored|re-?established|recovered|reconnected|wiederhergestellt|wieder hergestellt|rétabli|restauré"
+    r"|restablecid|restaurad|recuperad|ripristinat|restabelecid"
+    r"|восстановл|hersteld|przywrócon|yeniden"
+    r"|恢复|恢復|重新连|重新連|已连接|回復|復旧|復元|再接続|복구|복원|재연결"
 )
 DATA_LOST: Final = re.compile(
-    r"(?<!no )data (?:is |was )?lost|(?<!no )lost data|(?<!no )data loss|数据(?:已)?丢失|資料(?:已)?遺失|datenverlust|daten (?:gingen )?verloren"
-    r"|données perdues|perte de données|datos perdidos|dati persi|dados perdidos|данные потеряны|データ(?:が|は)?(?:失|消失|損失)"
-    r"|데이터 ?손실"
+    r"(?<!no )data (?:is |was )?lost|(?<!no )lost data|(?<!no )data loss"
+    r"|数据(?:已)?丢失|資料(?:已)?遺失"
+    r"|datenverlust|daten (?:gingen )?verloren|données perdues|perte de données|datos perdidos|dati persi"
+    r"|dados perdidos|данные потеряны"
+    r"|データ(?:が|は)?(?:失|消失|損失)|데이터 ?손실"
 )
 BROKER: Final = re.compile(
     r"(?<![a-z0-9])(?:ib|ibkr|tws)(?![a-z0-9])|interactive brokers|trader workstation|盈透"
 )
 OTHER_ADDRESS: Final = re.compile(
     r"different ip|another ip|other ip address|anderen? ip|andere ip|adresse ip différente|autre adresse ip"
-    r"|(?:dirección )?ip (?:diferente|distinta)|indirizzo ip diverso|ip diferente|другого ip|不同的? ?ip|別の ?ip|異なる ?ip|다른 ip"
+    r"|(?:dirección )?ip (?:diferente|distinta)|indirizzo ip diverso|ip diferente"
+    r"|другого ip|不同的? ?ip|別の ?ip|異なる ?ip|다른 ip"
 )
 CLIENT_ID_USED: Final = re.compile(
     r"\bclient[ _]?id\b[^.\n]{0,40}?\b(?:is |are )?(?:already |currently )(?:in use|used|connected)"
@@ -48,10 +58,11 @@ HYPOTHETICAL: Final = re.compile(
     r"|ignor(?:e|es|ed|ing)|suppress(?:es|ed|ing)?|filter(?:s|ed|ing)?|silenc(?:e|ed|ing)|treat(?:s|ed|ing)?"
     r"|expect(?:s|ed|ing)?|match(?:es|ed|ing)?|pattern|regex|codes|handl(?:e|es|ing|er)|means?|meaning"
     r"|(?:watch|look|scan|check|wait|test|alert|page)(?:s|es|ed|ing|ning)? (?:for|on|until)"
-    r"|e\.g\.|example|sample|docs?|documentation|runbook|readme|troubleshooting|see|tests?|testing|simulat(?:e|es|ed|ing|ion)"
-    r"|mock(?:ed|s|ing)?|fake|policy|inject(?:ed|s|ing)?|pars(?:e|es|ed|ing)|replay(?:s|ed|ing)?|dry[- ]run)\b|\bon\s?$"
+    r"|e\.g\.|example|sample|docs?|documentation|runbook|readme|troubleshooting|see|tests?|testing"
+    r"|simulat(?:e|es|ed|ing|ion)|mock(?:ed|s|ing)?|fake|policy|inject(?:ed|s|ing)?|pars(?:e|es|ed|ing)"
+    r"|replay(?:s|ed|ing)?|dry[- ]run)\b|\bon\s?$"
 )
-"""Words before a message that show that the line supposes, sets up or talks about it, and does not report it."""
+"""Words before a message that show that the line supposes or mentions the event and does not report it."""
 
 _FARM = r"farm|ferme|granja|granje|ферм|ファーム|农场|農場|팜|hmds|secdef"
 
@@ -61,7 +72,8 @@ CONFIRMATIONS: Final[Mapping[str, re.Pattern[str]]] = {
     codes.FARM_BROKEN: re.compile(_FARM),
     codes.FARM_OK: re.compile(_FARM),
     codes.STREAM_DEAD: re.compile(
-        r"live updates?|actualiza|aktualisier|mises? à jour|обновлен|实时|即時|リアルタイム|실시간"
+        r"live updates?|actualiza|aktualisier|mises? à jour|обновлен"
+        r"|实时|即時|リアルタイム|실시간"
     ),
     codes.SESSION_CONFLICT: re.compile(r"client[ _]?id"),
     codes.CANNOT_CONNECT: re.compile(
@@ -71,11 +83,11 @@ CONFIRMATIONS: Final[Mapping[str, re.Pattern[str]]] = {
     codes.DISCLAIMER: re.compile(r"disclaimer|paper"),
     codes.WARNED: OTHER_ADDRESS,
 }
-"""By class of code: what the text must speak of where the place of the code alone does not prove it."""
+"""By class of code: the wording that confirms a code whose place alone does not prove it."""
 
 
 def is_confirmed(kind: str, body: str) -> bool:
-    """Whether the lowered text speaks of what a code of that class means."""
+    """Whether the lowered text confirms a code of that class."""
     pattern = CONFIRMATIONS.get(kind)
     if pattern is None or not pattern.search(body):
         return False
@@ -88,7 +100,7 @@ def is_confirmed(kind: str, body: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LineMatch:
-    """One thing that a line says: its kind, of which farm, order or form, and in which words."""
+    """One match of a line: the kind of the event, its farm, order or form (`key`), and a text (`note`)."""
 
     kind: str
     key: str = ""
@@ -101,7 +113,7 @@ NOT_YET: Final = re.compile(r"\b(?:not|never|n't|no longer)\b")
 
 
 def has_any(texts: Iterable[str], body: str) -> bool:
-    """Whether one of the words stands in the body: much cheaper than a pattern."""
+    """Whether the body contains one of the texts; much cheaper than a pattern."""
     for text in texts:  # noqa: SIM110 - any() of a generator costs twice as much, for each of 100,000 lines
         if text in body:
             return True
@@ -109,36 +121,51 @@ def has_any(texts: Iterable[str], body: str) -> bool:
 
 
 def is_asserted(body: str, hit: re.Match[str]) -> bool:
-    """Whether the line says so itself: it neither supposes nor denies nor quotes it."""
+    """Whether the line reports the match: it neither supposes nor denies nor quotes it."""
     supposed, denied = HYPOTHETICAL.search(body, 0, hit.end()), _DENIES.search(body, 0, hit.start())
     return not supposed and not denied and not is_quoted(body, hit.start())
 
 
-_BROKER_NAME: Final = r"(?:\bib\b(?!\s?(?:gateway|api|gw))|\bibkr\b(?!\s?(?:gateway|api|gw))|interactive brokers(?!\s?(?:gateway|api)))"
+_BROKER_NAME: Final = (
+    r"(?:\bib\b(?!\s?(?:gateway|api|gw))|\bibkr\b(?!\s?(?:gateway|api|gw))"
+    r"|interactive brokers(?!\s?(?:gateway|api)))"
+)
 _DONE: Final = r"(?:has |have )?(?:been |was |were |is |got )?"
 _ENDED: Final = r"(lost|broken|interrupted|restored|re-?established|recovered)\b"
 _LINKS: Final = (
     re.compile(
-        rf"\b(?:connectivity|connection|link)\s{{1,4}}between\s{{1,4}}([^.;:\n]{{1,80}}?)\s{{1,4}}{_DONE}{_ENDED}"
+        rf"\b(?:connectivity|connection|link)\s{{1,4}}between\s{{1,4}}"
+        rf"([^.;:\n]{{1,80}}?)\s{{1,4}}{_DONE}{_ENDED}"
     ),
     re.compile(
-        rf"\b(?:connectivity|connection|link)\s{{1,4}}(?:to|with)\s{{1,4}}((?:the\s)?{_BROKER_NAME}(?:'?s?\s{{1,4}}(?:servers?|backend|network))?)\s{{1,4}}{_DONE}{_ENDED}"
+        rf"\b(?:connectivity|connection|link)\s{{1,4}}(?:to|with)\s{{1,4}}"
+        rf"((?:the\s)?{_BROKER_NAME}(?:'?s?\s{{1,4}}(?:servers?|backend|network))?)\s{{1,4}}{_DONE}{_ENDED}"
     ),
-    re.compile(rf"()\b{_BROKER_NAME}\s{{1,4}}(?:servers?\s{{1,4}})?(?:connectivity|connection|link)\s{{1,4}}{_DONE}{_ENDED}"),
-    re.compile(rf"()\b(lost)\s{{1,4}}(?:the\s{{1,4}})?(?:connectivity|connection|link)\s{{1,4}}(?:to|with)\s{{1,4}}(?:the\s{{1,4}})?{_BROKER_NAME}"),
-    re.compile(rf"()\b(re-?established|restored|recovered)\s{{1,4}}(?:the\s{{1,4}})?(?:connectivity|connection|link)\s{{1,4}}(?:to|with)\s{{1,4}}{_BROKER_NAME}"),
-)  # fmt: skip
+    re.compile(
+        rf"()\b{_BROKER_NAME}\s{{1,4}}(?:servers?\s{{1,4}})?(?:connectivity|connection|link)"
+        rf"\s{{1,4}}{_DONE}{_ENDED}"
+    ),
+    re.compile(
+        r"()\b(lost)\s{1,4}(?:the\s{1,4})?(?:connectivity|connection|link)\s{1,4}(?:to|with)"
+        rf"\s{{1,4}}(?:the\s{{1,4}})?{_BROKER_NAME}"
+    ),
+    re.compile(
+        r"()\b(re-?established|restored|recovered)\s{1,4}(?:the\s{1,4})?(?:connectivity|connection|link)"
+        rf"\s{{1,4}}(?:to|with)\s{{1,4}}{_BROKER_NAME}"
+    ),
+)
 _LOSSES: Final = ("lost", "broken", "interrupted")
 _ENGLISH: Final = ("connecti", "link")
 _FOREIGN: Final = (
-    "verbind", "konnekt", "connex", "connectivité", "conexi", "conectiv", "conness", "connett", "conexã", "соединени", "связ", "подключени",
-    "połączeni", "bağlant", "连接", "連接", "連線", "连线", "联机", "接続", "연결",
+    "verbind", "konnekt", "connex", "connectivité", "conexi", "conectiv", "conness", "connett", "conexã",
+    "соединени", "связ", "подключени", "połączeni", "bağlant",
+    "连接", "連接", "連線", "连线", "联机", "接続", "연결",
 )  # fmt: skip
 _STATES: Final = ("lost", "broken", "interrupted", "restored", "establish", "recovered")
 
 
 def match_link(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield that the link to IBKR's servers is lost or back, in words; never the client's socket to TWS."""
+    """Yield a lost or restored link to IBKR's servers; the client's socket to TWS is no such link."""
     body = line.body
     if has_any(_FOREIGN, body):
         if BROKER.search(body) and not HYPOTHETICAL.search(body):
@@ -156,7 +183,7 @@ def match_link(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 def _is_broker_link(endpoints: str) -> bool:
-    """Whether the named ends of a link are the broker's, each of them; a form without any names it elsewhere."""
+    """Whether each named end of a link is the broker's; a form without ends names the broker elsewhere."""
     names = endpoints.split(" and ")
     return (
         BROKER.search(endpoints) is not None

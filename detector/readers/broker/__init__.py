@@ -1,12 +1,12 @@
-"""The `broker` section: what the broker itself holds, what works there, and what was executed.
+"""The `broker` section: the broker's own positions, working orders and executions.
 
 Shape: `{"as_of", "connected", "account", "mode", "port", "positions": [...], "open_orders": [...],
-"executions": [...]}`, each row under the names of DESIGN, of TWS and ib_async (`conId`, `totalQuantity`, a nested
-`contract`, …) or of Flex. A Flex statement comes as text: `"flex": {"positions_csv": "...", "trades_csv": "..."}`;
-what it says of positions counts only beside an `as_of`, because the file does not say when it was true.
+"executions": [...]}`. The columns have the names of DESIGN, of TWS and ib_async (`conId`, `totalQuantity`, a
+nested `contract`, …) or of Flex. A Flex statement comes as text: `"flex": {"positions_csv": "...",
+"trades_csv": "..."}`; its positions count only beside an `as_of`, because the file does not date them.
 
-A query that failed is not flat: where `connected` is false or `error` says something, positions and orders are
-not seen, and neither are they where `as_of` cannot be read. Executions are history and stay true.
+A failed query is no flat account: where `connected` is false, `error` is set or `as_of` cannot be read,
+positions and orders are unknown. Executions are history and remain valid.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Rows = list[Mapping[str, Any]]
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
-    """Read what the section says of the link and the account, and its three lists as far as they are believed."""
+    """Read the link, the account and the three lists; positions and orders only where the query succeeded."""
     values = reading.values
     dated = reading.has_valid_as_of(raw)
     if dated:
@@ -64,7 +64,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
 
 
 def _has_answer(raw: Mapping[str, Any], reading: Reading) -> bool:
-    """Whether the broker answered this query: connected, and without an error of its own."""
+    """Whether the broker answered this query: connected, and without an error."""
     error = raw.get("error")
     if error:
         reason = redact_excerpt(error) if isinstance(error, str) else "an error"

@@ -18,15 +18,15 @@ _SHORT_NAMES = {"EST": NEW_YORK, "EDT": NEW_YORK, "CST": "America/Chicago", "CDT
 
 @cache
 def normalize_name(key: str) -> str:
-    """Return a name without case and punctuation."""
+    """Return a column's name without case and punctuation: `conid` for `con_id`, `putcall` for `Put/Call`."""
     return re.sub(r"[^a-z0-9]", "", key.lower())
 
 
 def normalize_broker_time(raw: Any) -> Any:
     """Return the time as RFC 3339: with its offset where it is known, naive where TWS names no zone.
 
-    TWS: `20260506 14:49:00 US/Central`, and `20260506-19:49:00` in UTC. Flex: `20260506;144900`, New York time
-    unless a zone stands behind it.
+    TWS: `20260506 14:49:00 US/Central`, and `20260506-19:49:00` in UTC. Flex: `20260506;144900`, in New
+    York time unless a zone follows. Any other value is returned as it is; the reader then refuses it.
     """
     if not isinstance(raw, str):
         return raw

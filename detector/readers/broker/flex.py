@@ -1,8 +1,10 @@
 """Flex statements as CSV: open positions and trades, several accounts and several sections in one file.
 
-A section begins with its header row, which is repeated for every account. With "headers and trailers" on, each
-row says in its first cell what it is (`HEADER`, `DATA`, and `BOF`, `BOA`, `BOS`, `EOS`, `EOA`, `EOF` around them).
-Source: Flex Query reference, activity statement, Trades and Open Positions.
+A section begins with its header row, which is repeated for every account. With "headers and trailers" on,
+the first cell is the row's type (`HEADER`, `DATA`, and `BOF`, `BOA`, `BOS`, `EOS`, `EOA`, `EOF` around
+them). A statement lists a position as SUMMARY and again as its LOTs, and once for each day where the query
+breaks out by day. Source: Flex Query reference, activity statement, Trades and Open Positions
+(LevelOfDetail, ReportDate).
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ _ACCOUNT = "clientaccountid"
 _MARKS = ("BOF", "BOA", "BOS", "EOS", "EOA", "EOF")
 _TRADE_COLUMNS = {"tradeprice", "ibexecid", "tradeid"}
 _POSITION_COLUMNS = {
-    "markprice", "positionvalue", "costbasisprice", "costbasismoney", "openprice", "percentofnav", "fifopnlunrealized",
+    "markprice", "positionvalue", "costbasisprice", "costbasismoney", "openprice", "percentofnav",
+    "fifopnlunrealized",
 }  # fmt: skip
-# What names an instrument and its account in every section: with nothing else, it is a list of what is held.
+# The columns of an instrument and its account in every section; a section with no others lists positions.
 _COMMON_COLUMNS = {
-    "clientaccountid", "accountalias", "account", "accountid", "model", "currencyprimary", "currency", "assetclass",
-    "sectype", "symbol", "description", "conid", "underlyingsymbol", "underlyingconid", "multiplier", "strike", "expiry",
-    "putcall", "right", "quantity", "position", "side", "reportdate", "levelofdetail", "listingexchange", "avgcost",
-    "tradingclass",
+    "clientaccountid", "accountalias", "account", "accountid", "model", "currencyprimary", "currency",
+    "assetclass", "sectype", "symbol", "description", "conid", "underlyingsymbol", "underlyingconid",
+    "multiplier", "strike", "expiry", "putcall", "right", "quantity", "position", "side", "reportdate",
+    "levelofdetail", "listingexchange", "avgcost", "tradingclass",
 }  # fmt: skip
 _SECTIONS = {False: "open positions", True: "trades"}
 _EXECUTION, _SUMMARY, _LOT = "EXECUTION", "SUMMARY", "LOT"
@@ -66,7 +69,7 @@ def _read_section(text: str, reading: Reading, key: str, fact: str, *, for_trade
 
 
 def _is_requested(header: list[str], for_trades: bool) -> bool:
-    """Whether a section is the one that is read, by its columns: a quantity of a symbol stands in many of them."""
+    """Whether a section is the requested one, by its columns; many sections have a quantity of a symbol."""
     columns = set(header)
     if not ({"symbol", "conid"} & columns and {"quantity", "position"} & columns):
         return False
@@ -99,14 +102,14 @@ def _limit_rows(rows: Rows, reading: Reading, key: str, fact: str) -> Rows:
 
 
 def filter_held_now(rows: Rows, reading: Reading, path: str) -> Rows:
-    """Return the summaries in place of single lots, of the newest day alone."""
+    """Return the rows of the newest day, without the single lots where there are summaries."""
     levels = {_get_cell(row, _LEVEL) for row in rows}
     kept = [row for row in rows if _get_cell(row, _LEVEL) != _LOT] if _SUMMARY in levels else rows
     return _filter_newest_day(kept, reading, path)
 
 
 def filter_executions(rows: Rows) -> Rows:
-    """Return the executions; orders, lots and summaries of the same are left out."""
+    """Return the executions, without the orders, lots and summaries of the same trades."""
     return [row for row in rows if _get_cell(row, _LEVEL) in ("", _EXECUTION)]
 
 

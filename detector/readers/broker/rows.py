@@ -1,7 +1,7 @@
-"""The broker's rows under the names of TWS, ib_async, Flex and DESIGN; a nested object counts as part of its row.
+"""Reads the broker's rows under the column names of TWS, ib_async, Flex and DESIGN.
 
-Names are compared without case and punctuation: `con_id`, `conId` and `Conid` are one, `Put/Call` is `putcall`.
-Sources: TWS API reference (Contract, Order, Execution, CommissionReport), ib_async objects, Flex Query reference.
+A nested object counts as part of its row. Names are compared without case and punctuation. Sources: TWS API
+reference (Contract, Order, Execution, CommissionReport), ib_async objects, Flex Query reference.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ _EXECUTION = {
 }
 _SIDES = ("side", "longshort", "positionside", "positiontype")
 _TIMES = ("submitted_at", "at")
-_ZERO_IS_NONE = ("order_id", "perm_id", "parent_id", "con_id")  # TWS writes 0 for an id that is not there
+_ZERO_IS_NONE = ("order_id", "perm_id", "parent_id", "con_id")  # TWS writes 0 for a missing id
 _CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
 
 
 def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
-    """Return one position of the broker; how much is not seen where the row contradicts itself."""
+    """Return one position of the broker; its quantity is None where the row contradicts itself."""
     row = _convert_columns(item, _POSITION, reading)
     problem = _find_contradiction(_merge_nested(item))
     if problem:
@@ -87,7 +87,7 @@ def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
 
 
 def _find_contradiction(flat: Mapping[str, Any]) -> str | None:
-    """Return how a position's own columns contradict each other: two quantities, or a side and another sign."""
+    """Return how a position's columns contradict each other (two quantities, side and sign), or None."""
     numbers = [
         number for key in _POSITION["quantity"] if (number := _parse_number(flat.get(key))) is not None
     ]
@@ -107,7 +107,7 @@ def _parse_number(raw: Any) -> Decimal | None:
 
 
 def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
-    """Return one order that works at the broker."""
+    """Return one working order of the broker."""
     return reading.read_row(
         "broker.open_orders", _convert_columns(item, _ORDER, reading), BrokerOrder, _get_column
     )
@@ -121,7 +121,7 @@ def read_execution(item: Mapping[str, Any], reading: Reading) -> Execution:
 
 
 def keep_latest_versions(executions: Iterable[Execution]) -> tuple[Execution, ...]:
-    """Return each execution once, in its latest version: a correction has the id of what it corrects but its end."""
+    """Return each execution in its latest version; a correction changes only the last part of the id."""
     latest: dict[str, Execution] = {}
     for number, execution in enumerate(executions):
         root, dot, _ = (execution.exec_id or "").rpartition(".")
@@ -139,7 +139,7 @@ def _get_column(item: Mapping[str, Any], column: str) -> object:
 def _convert_columns(
     item: Mapping[str, Any], names: Mapping[str, tuple[str, ...]], reading: Reading
 ) -> dict[str, Any]:
-    """Return the row under our names: its own keys before those of its nested objects."""
+    """Return the row under our names; its own keys come before those of nested objects."""
     flat = _merge_nested(item)
     row = {column: _find_first(flat, keys) for column, keys in names.items()}
     for column in _ZERO_IS_NONE:
@@ -153,12 +153,12 @@ def _convert_columns(
         row["leg_con_ids"] = _parse_legs(row["leg_con_ids"])
     underlying = flat.get("underlyingsymbol")
     if underlying and (row["strike"] or row["right"]):
-        row["symbol"] = underlying  # Flex gives an option its underlying's symbol apart
+        row["symbol"] = underlying  # Flex has the underlying's symbol of an option in a column of its own
     return row
 
 
 def _parse_legs(listed: Any) -> Any:
-    """Return the contract ids of a combo's legs; what is no such list is left for the reader to refuse."""
+    """Return the contract ids of a combo's legs; any other value stays as it is, for the reader to refuse."""
     if not isinstance(listed, list):
         return listed
     ids = [_merge_nested(leg).get("conid") if isinstance(leg, dict) else leg for leg in listed]
