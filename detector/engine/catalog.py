@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
-from typing import Any
 
 from detector import readers, rules
 from detector.domain.rule import Declaration, Rule
 from detector.formats.plugins import load_modules
-from detector.settings import Setting, Settings
 
 Reader = Callable[..., None]
 
@@ -53,15 +51,3 @@ def load_readers() -> dict[str, Reader]:
 def find_rule(name: str) -> Rule | None:
     """Return the rule of that name, or None."""
     return next((rule for rule in load_rules() if rule.name == name), None)
-
-
-def find_declaration(name: str) -> Any:
-    """Return the declaration of the rule of that name, or None."""
-    rule = find_rule(name)
-    return rule.declaration if rule else None
-
-
-def compute_log_lookback(settings: Settings) -> float:
-    """Return how far back, in seconds, log lines are needed: the longest time that any rule declares."""
-    lookbacks = (rule.declaration.reads_back for rule in load_rules())
-    return max(settings[lookback] if isinstance(lookback, Setting) else lookback for lookback in lookbacks)

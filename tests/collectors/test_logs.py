@@ -10,6 +10,7 @@ from detector.collectors import logs
 from detector.formats import errors
 from tests.support.aws_server import AT, CLUSTER, GROUP, REGION, AwsError, aws_on_loopback, task
 from tests.support.program import answer
+from tests.support.snapshots import settings_of
 
 ENVIRON = {
     "AEGIS_PT_LOG_GROUP": GROUP,
@@ -222,3 +223,9 @@ def test_what_the_lines_say_is_judged(aws):
         line(10, "2026-06-02 14:59:50 ERROR Error 1100: Connectivity between IBKR and TWS has been lost.")
     ]
     assert "connectivity_lost" in answer("detect", environ=ENVIRON).types
+
+
+def test_the_longest_look_back_of_any_rule_is_read():
+    assert logs.compute_lookback(answer_settings()).total_seconds() == 3600
+    longer = settings_of({"RECONCILE_PROOF_SEC": "7200"})
+    assert logs.compute_lookback(longer).total_seconds() == 7200

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from detector.domain.run_memory import limit_memory_times
-from detector.engine.catalog import compute_log_lookback
 from tests.support.log_lines import (
     BACK,
     CLIENT_ID,
@@ -24,7 +23,7 @@ from tests.support.log_lines import (
     told_of,
     window,
 )
-from tests.support.snapshots import DEFAULTS, named, remembered, settings_of
+from tests.support.snapshots import named, remembered, settings_of
 
 LINE = "Error 326, reqId -1: Unable to connect as the client id is already in use."
 
@@ -287,8 +286,3 @@ def test_a_memory_of_a_clock_that_ran_ahead_has_no_time_in_the_future():
     report = seen([], NOON, memory)
     assert named_of(report, "connectivity_lost") == ["critical connectivity_lost"]
     assert "for 0 s" in summary(report, "connectivity_lost")
-
-
-def test_the_look_back_that_the_rules_need_is_published():
-    assert compute_log_lookback(DEFAULTS) == 3600
-    assert compute_log_lookback(settings_of({"RECONCILE_PROOF_SEC": "7200"})) == 7200
