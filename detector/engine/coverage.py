@@ -8,6 +8,7 @@ from typing import Literal
 
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement, RuleOutcome
+from detector.engine.run_rules import list_missing_facts
 
 SignalState = Literal["ok", "firing", "not seen"]
 
@@ -25,7 +26,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class SignalCoverage:
-    """How one golden signal was seen in this run."""
+    """The state of one golden signal in this run."""
 
     signal: str
     title: str
@@ -173,10 +174,7 @@ def _explain_unknown(signal: Signal, judgement: Judgement) -> Iterator[str]:
 
 def _is_optional(outcome: RuleOutcome, facts: Facts) -> bool:
     """Whether the rule's own facts are missing; it only adds to a signal whose facts are known."""
-    declaration = outcome.rule.declaration
-    if any(getattr(facts, name) is None for name in declaration.sees):
-        return True
-    return bool(declaration.any_of) and all(getattr(facts, name) is None for name in declaration.any_of)
+    return bool(list_missing_facts(outcome.rule, facts))
 
 
 def _is_complete(name: str, facts: Facts) -> bool:

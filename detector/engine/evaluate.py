@@ -50,7 +50,7 @@ class LoadedFiles:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, and the signatures that say so; `note` is the sentence that an escalation ends with."""
+    """What to do, and the signatures of the conditions behind it; `note` ends the text of an escalation."""
 
     action: Action
     because: tuple[str, ...] = ()
@@ -83,14 +83,7 @@ def evaluate(
     files = _get_files(settings)
     facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous.before), files.closures)
     judgement = engine.run_rules(load_rules() if rules is None else rules, facts, settings)
-    run_context = ledger.RunContext(
-        snapshot.taken_at,
-        settings,
-        generation=previous.generation + 1,
-        is_new_snapshot=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
-        has_memory=previous.kept,
-        min_severities=channels if isinstance(channels, Mapping) else {},
-    )
+    run_context = _build_run_context(snapshot, previous, settings, channels)
     step = ledger.advance(previous.conditions, judgement, run_context, tuple(channels), files.mutes)
     active = _sort_by_severity(condition for condition in step.conditions.values() if condition.is_active)
     coverage = compute_coverage(judgement, {condition.type for condition in active})
@@ -113,12 +106,24 @@ def evaluate(
         channels=previous.channels,
         gap=_measure_gap(previous, facts, settings),
         unread=list_unread_sections(snapshot),
-        snapshot={
-            "taken_at": snapshot.taken_at,
-            "runtime": snapshot.runtime,
-            **_drop_previous(snapshot.sections),
-        },
+        snapshot=_build_snapshot_copy(snapshot),
         owed=step.due_notices,
+    )
+
+
+def _build_run_context(
+    snapshot: Snapshot,
+    previous: Memory,
+    settings: Settings,
+    channels: Collection[str] | Mapping[str, Severity],
+) -> ledger.RunContext:
+    return ledger.RunContext(
+        snapshot.taken_at,
+        settings,
+        generation=previous.generation + 1,
+        is_new_snapshot=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
+        has_memory=previous.kept,
+        min_severities=channels if isinstance(channels, Mapping) else {},
     )
 
 
@@ -148,8 +153,10 @@ def _list_events(notices: Collection[Notice], resolved: bool) -> tuple[Event, ..
     return tuple(sorted(by_signature.values(), key=lambda event: (-RANK[event.severity], event.signature)))
 
 
-def _drop_previous(sections: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: section for name, section in sections.items() if name != "previous"}
+def _build_snapshot_copy(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the snapshot as the artifact stores it, without the previous artifact."""
+    sections = {name: section for name, section in snapshot.sections.items() if name != "previous"}
+    return {"taken_at": snapshot.taken_at, "runtime": snapshot.runtime, **sections}
 
 
 def _measure_gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from detector.domain.facts import Facts, Fault, SourceStatus
+from detector.domain.facts import Facts, SourceStatus
 from detector.domain.merge import merge_readings
 from detector.domain.read_context import ReadContext
 from detector.domain.section_reading import Reading
@@ -121,6 +121,3 @@ def list_unread_sections(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the sections of the snapshot that this version does not read, or reads in part."""
     readable = {*load_readers(), *_NOT_READ} - {*PARTLY_READ}
     return tuple(section for section in snapshot.sections if section not in readable)
-
-
-__all__ = ["Fault", "gather_facts", "list_unread_sections"]

@@ -1,1 +1,1 @@
-"""One log line to what it says."""
+"""From log lines to the history of their events."""
