@@ -18,8 +18,8 @@ from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.reconciliation.freshness import describe_age, explain_unreliable
 from detector.reconciliation.repair_plan.runtime_stop import explain_stop, list_exposed
-from detector.reconciliation.repair_plan.store_state import explain_incomplete_stores
 from detector.reconciliation.repair_plan.trade_cases import build_items
+from detector.reconciliation.repair_plan.trade_claims import explain_incomplete_stores
 from detector.render.plan import Plan, build_plan_document, render_plan
 from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
 from detector.storage import artifact_file

@@ -27,8 +27,7 @@ from detector.engine.coverage import SignalCoverage, compute_coverage
 from detector.engine.gather import gather_facts, list_unread_sections
 from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
-from detector.reconciliation.closed_trades import build_closed_memory
-from detector.reconciliation.prices import build_price_memory
+from detector.reconciliation.between_runs import build_closed_memory, build_price_memory
 from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, Settings
 
 if TYPE_CHECKING:

@@ -1,25 +1,73 @@
-"""The two sides of a comparison out of the facts: what the runtime says it holds, and what the broker holds."""
+"""The subjects of findings about instruments: the name, with the account behind it where several hold it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import Instrument, to_exact_decimal
+from detector.domain.rule import RANK, Finding
 from detector.domain.runtime_rows import format_other_ids
 from detector.reconciliation.position_book import (
-    Difference,
-    Lot,
     PositionBook,
-    PositionPair,
-    build_lot,
     build_position_book,
     list_differences,
     list_undecided,
 )
-from detector.reconciliation.subjects import Subjects
+from detector.reconciliation.position_pairs import Difference, Lot, PositionPair, build_lot
+
+
+class Subjects:
+    """Which accounts hold an instrument of one name; a difference of one account never stands for another's."""
+
+    def __init__(self, positions: Iterable[tuple[str, str | None]]) -> None:
+        self._accounts: dict[str, set[str]] = {}
+        for name, account in positions:
+            self._accounts.setdefault(name, set()).update({account} if account else ())
+
+    def get_subject(self, name: str, account: str | None) -> str:
+        """Return the subject: the name, and the account where several hold an instrument of that name."""
+        return (
+            _format_with_account(name, account) if account and len(self._accounts.get(name, ())) > 1 else name
+        )
+
+    def list_possible(self, names: Iterable[str]) -> list[str]:
+        """Return every subject under which these names may have been told."""
+        return [subject for name in names for subject in (name, *self._iter_with_account(name))]
+
+    def list_names_without_account(self, subjects: Iterable[str]) -> list[str]:
+        """Return the bare names of subjects with an account: what was told before a second account held it."""
+        reported = set(subjects)
+        return [
+            name
+            for name in self._accounts
+            if name not in reported and reported & set(self._iter_with_account(name))
+        ]
+
+    def _iter_with_account(self, name: str) -> Iterator[str]:
+        return (_format_with_account(name, account) for account in sorted(self._accounts.get(name, ())))
+
+
+def _format_with_account(name: str, account: str) -> str:
+    return f"{name} in {account}"
+
+
+def merge_by_subject(findings: Iterable[Finding]) -> list[Finding]:
+    """Return one finding for each subject, the worst, with what every one of the same subject says."""
+    groups: dict[str | None, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.subject, []).append(finding)
+    return [group[0] if len(group) == 1 else _merge_findings(group) for group in groups.values()]
+
+
+def _merge_findings(group: list[Finding]) -> Finding:
+    worst = max(group, key=lambda finding: RANK[finding.severity])
+    summaries = dict.fromkeys(finding.summary.rstrip(".") for finding in (worst, *group))
+    observed = dict.fromkeys(str(finding.observed) for finding in (worst, *group))
+    return replace(worst, summary=f"{', and '.join(summaries)}.", observed=" and ".join(observed))
+
 
 INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else what the runtime lists."""

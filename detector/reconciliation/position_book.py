@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from detector.domain.instrument import COMBO, STOCK, Instrument, get_instrument_name, is_same, normalize
-from detector.reconciliation.difference import FLAT, Difference, DifferenceKind, classify_difference
+from detector.domain.instrument import COMBO, STOCK, Instrument, get_instrument_name, normalize
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_pairs import (
     BROKER,
+    FLAT,
     INTERNAL,
+    Difference,
     Lot,
     PositionPair,
     Side,
-    build_lot,
-    merge_by_instrument,
+    classify_difference,
     merge_instruments,
     merge_lots,
 )
@@ -190,24 +190,3 @@ def _iter_merged(book: PositionBook) -> Iterator[PositionPair]:
             merged.lots[own_side] = [lot for position in mixed for lot in position.lots[own_side]]
             merged.lots[own_side] += [lot for side, lot in lots if side == own_side]
         yield merged
-
-
-__all__ = [
-    "BROKER",
-    "FLAT",
-    "INTERNAL",
-    "Difference",
-    "DifferenceKind",
-    "Lot",
-    "PositionBook",
-    "PositionPair",
-    "Side",
-    "build_lot",
-    "build_position_book",
-    "classify_difference",
-    "is_same",
-    "list_differences",
-    "list_undecided",
-    "merge_by_instrument",
-    "merge_instruments",
-]  # fmt: skip

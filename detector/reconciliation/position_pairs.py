@@ -1,4 +1,4 @@
-"""What one row says of a position, and one instrument with what each side holds of it."""
+"""How the runtime and the broker differ in one instrument, in exact signed quantities."""
 
 from __future__ import annotations
 
@@ -9,11 +9,45 @@ from typing import Literal
 
 from detector.domain.instrument import Instrument, get_instrument_name, is_same, normalize
 from detector.domain.instrument_names import is_known_expiry, is_known_type
-from detector.reconciliation.difference import FLAT
 
+FLAT = Decimal(0)
+_PARTS = ("symbol", "sec_type", "expiry", "strike", "right", "multiplier")
 Side = Literal["internal", "broker"]
 INTERNAL, BROKER = "internal", "broker"
-_PARTS = ("symbol", "sec_type", "expiry", "strike", "right", "multiplier")
+DifferenceKind = Literal["phantom", "unmanaged", "quantity", "side"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Broker and internal positions differ in an instrument.
+
+    `phantom`: internal open, broker flat, so that a close would open the other side. `unmanaged`: broker open,
+    internal none. `side`: open on opposite sides. `quantity`: the same side, another number.
+    """
+
+    kind: DifferenceKind
+    name: str
+    instrument: Instrument
+    internal: Decimal
+    broker: Decimal
+    account: str | None = None
+    trade_titles: tuple[str, ...] = ()
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether a part of the instrument's name was not seen."""
+        return self.instrument.is_vague
+
+
+def classify_difference(internal: Decimal, broker: Decimal) -> DifferenceKind | None:
+    """Return how two signed quantities differ, or None where they are equal."""
+    if internal == broker:
+        return None
+    if broker == FLAT:
+        return "phantom"
+    if internal == FLAT:
+        return "unmanaged"
+    return "quantity" if (internal > FLAT) == (broker > FLAT) else "side"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +137,8 @@ def merge_lots(lots: Sequence[Lot]) -> Lot:
         quantity=sum(known_quantities, FLAT) if len(known_quantities) == len(lots) else None,
         trade_title=trade_title,
     )
+
+
+def can_be_in_account(account: str | None, target: str | None) -> bool:
+    """Whether a row may be of that account: it is, or one of the two is not named."""
+    return account is None or target is None or account == target

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from detector.domain.broker_rows import EXIT, BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
 from detector.domain.instrument import COMBO, Instrument, get_sign, normalize
-from detector.domain.runtime_rows import Order
+from detector.domain.runtime_rows import ENTRY, Order
 from detector.reconciliation.comparison import iter_internal_lots
+from detector.reconciliation.fills import list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
-from detector.reconciliation.position_book import merge_by_instrument
+from detector.reconciliation.position_pairs import Difference, merge_by_instrument
+
+CHANGE_FACTS = ("broker_as_of", "broker_executions", "store_trades", "recent_trades")
+"""The facts that are asked, besides the orders of both sides."""
 
 
 class WorkingOrders:
@@ -95,9 +100,9 @@ def get_account(order: Order) -> str | None:
     return order.account if isinstance(order, BrokerOrder) else None
 
 
-def is_combo(order: Order) -> bool:
+def is_combo(row: Instrument) -> bool:
     """Whether it trades several contracts at once, so that it is of none of them alone."""
-    return normalize(order).sec_type == COMBO or bool(isinstance(order, BrokerOrder) and order.leg_con_ids)
+    return normalize(row).sec_type == COMBO or bool(isinstance(row, BrokerOrder) and row.leg_con_ids)
 
 
 def _list_ids(order: Order) -> list[str]:
@@ -139,3 +144,41 @@ class ProtectiveOrders:
 def list_orders(facts: Facts) -> Sequence[Order]:
     """Return every order that either side lists, working or done."""
     return (*(facts.orders or ()), *(facts.broker_orders or ()))
+
+
+class ChangesSince:
+    """The instruments of trades that were opened or closed, of orders sent and of fills since the broker was asked."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._since = facts.broker_as_of
+        self._opened = _build_index(self._iter_changed(facts, ENTRY))
+        self._closed = _build_index(self._iter_changed(facts, EXIT))
+
+    def can_explain(self, difference: Difference) -> bool:
+        """Whether a difference may be nothing but the time between both words."""
+        opened, closed = self._opened.has(difference.instrument), self._closed.has(difference.instrument)
+        if difference.kind == "phantom":
+            return opened
+        return closed if difference.kind == "unmanaged" else opened or closed
+
+    def is_newer(self, order: Order) -> bool:
+        """Whether an exit, or what it closes, is newer than what the broker held."""
+        return self._is_after(order.submitted_at) or self._opened.has(normalize(order))
+
+    def _iter_changed(self, facts: Facts, purpose: str) -> Iterator[Instrument]:
+        for trade in list_trades(facts):
+            if self._is_after(trade.opened_at if purpose == ENTRY else trade.closed_at):
+                yield trade
+        for order in list_orders(facts):
+            if order.purpose in (purpose, None) and self._is_after(order.submitted_at):
+                yield order
+        for fill in facts.broker_executions or ():
+            if self._is_after(fill.at):
+                yield fill
+
+    def _is_after(self, at: datetime | None) -> bool:
+        return self._since is not None and at is not None and at > self._since
+
+
+def _build_index(instruments: Iterable[Instrument]) -> InstrumentIndex[Instrument]:
+    return InstrumentIndex((normalize(instrument), instrument) for instrument in instruments)

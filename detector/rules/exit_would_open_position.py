@@ -9,10 +9,19 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import format_quantity, get_instrument_name, get_sign
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.runtime_rows import Order
-from detector.reconciliation.comparison import build_broker_book, build_subjects, find_broker_position
-from detector.reconciliation.in_transit import CHANGE_FACTS, ChangesSince
-from detector.reconciliation.subjects import merge_by_subject
-from detector.reconciliation.working_orders import WorkingOrders, get_account, is_combo
+from detector.reconciliation.comparison import (
+    build_broker_book,
+    build_subjects,
+    find_broker_position,
+    merge_by_subject,
+)
+from detector.reconciliation.working_orders import (
+    CHANGE_FACTS,
+    ChangesSince,
+    WorkingOrders,
+    get_account,
+    is_combo,
+)
 
 
 @rule(

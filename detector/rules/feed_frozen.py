@@ -17,7 +17,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.formats.times import format_duration
-from detector.reconciliation.prices import get_prices, has_unchanged_prices
+from detector.reconciliation.between_runs import get_prices, has_unchanged_prices
 from detector.settings import FEED_FROZEN_SEC
 
 _MIN_INSTRUMENTS = 2  # the feed of one instrument stands still in a trading halt

@@ -13,9 +13,8 @@ from detector.formats.times import format_time
 from detector.logs.events import LogIncident
 from detector.logs.outages import find_link_outages
 from detector.reconciliation.comparison import iter_internal_lots
-from detector.reconciliation.fill_matching import KnownFills
+from detector.reconciliation.fill_matching import KnownFills, find_partial_fills
 from detector.reconciliation.fills import Fill, group_fills, list_trades
-from detector.reconciliation.partial_fills import find_partial_fills
 from detector.settings import FILL_LAG_SEC
 
 _LISTED_FOR = timedelta(hours=24)  # a store of trades is expected to hold at least its last day

@@ -20,13 +20,16 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
-from detector.reconciliation.comparison import Comparison, compare_runtime_list, compare_with_broker
+from detector.reconciliation.comparison import (
+    Comparison,
+    compare_runtime_list,
+    compare_with_broker,
+    merge_by_subject,
+)
 from detector.reconciliation.fills import list_trades
-from detector.reconciliation.in_transit import CHANGE_FACTS, ChangesSince
 from detector.reconciliation.instrument_index import InstrumentIndex
-from detector.reconciliation.position_book import Difference
-from detector.reconciliation.subjects import merge_by_subject
-from detector.reconciliation.working_orders import WorkingOrders
+from detector.reconciliation.position_pairs import Difference
+from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders
 from detector.settings import SOURCE_STALE_SEC
 
 _MAY_BE_LAG = ("quantity", "unmanaged")  # an order in flight explains them once; it never explains the others

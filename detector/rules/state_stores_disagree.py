@@ -9,10 +9,9 @@ from detector.domain.instrument import format_quantity, normalize
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.runtime_rows import Trade
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.reconciliation.comparison import build_broker_book, find_broker_position
+from detector.reconciliation.comparison import build_broker_book, find_broker_position, merge_by_subject
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_book import PositionBook
-from detector.reconciliation.subjects import merge_by_subject
 
 StoreRow = StoredPosition | Trade
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.store_rows import StoredPosition
-from detector.reconciliation.closed_trades import STORES, get_open_trades, list_reopened
+from detector.reconciliation.between_runs import STORES, get_open_trades, list_reopened
 from detector.reconciliation.comparison import build_broker_book, find_broker_position
 
 

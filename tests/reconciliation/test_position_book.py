@@ -16,15 +16,8 @@ from detector.domain.instrument import (
     normalize,
     to_exact_decimal,
 )
-from detector.reconciliation.position_book import (
-    Difference,
-    Lot,
-    build_lot,
-    build_position_book,
-    classify_difference,
-    list_differences,
-    list_undecided,
-)
+from detector.reconciliation.position_book import build_position_book, list_differences, list_undecided
+from detector.reconciliation.position_pairs import Difference, Lot, build_lot, classify_difference
 from tests.support.snapshots import evaluated, healthy, named
 
 CALL = Instrument("SPY", None, "OPT", "20260506", 727, "C", 100)

@@ -23,10 +23,10 @@ from detector.reconciliation.close_check.close_order import (
     CloseOrder,
     CloseVerdict,
     EarlyVerdict,
+    match_instrument,
 )
-from detector.reconciliation.close_check.instrument_match import match_instrument
-from detector.reconciliation.close_check.later_executions import check_no_execution_since
-from detector.reconciliation.close_check.working_exits import can_be_in_account, list_working_exits
+from detector.reconciliation.close_check.order_activity import check_no_execution_since, list_working_exits
+from detector.reconciliation.position_pairs import can_be_in_account
 
 _DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (
     lambda row: normalize(row).sec_type,

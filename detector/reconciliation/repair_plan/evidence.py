@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, format_quantity, normalize, to_exact_decimal
+from detector.domain.instrument import Instrument, format_quantity, is_same, normalize, to_exact_decimal
 from detector.domain.runtime_rows import Trade
 from detector.formats.times import format_time
-from detector.reconciliation.close_check.working_exits import can_be_in_account
 from detector.reconciliation.fills import Fill, group_fills
 from detector.reconciliation.pnl import check_pnl_by_broker
-from detector.reconciliation.position_book import is_same
+from detector.reconciliation.position_pairs import can_be_in_account
 from detector.reconciliation.repair_plan.closing_fill import (
     PRICE_DECIMALS,
+    CompetingTrades,
     compute_fill_price,
     find_closing_fill,
     is_day_sum_of,
 )
-from detector.reconciliation.repair_plan.competing_trades import CompetingTrades
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
 
 _OPTION_MULTIPLIER = 100

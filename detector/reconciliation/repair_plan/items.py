@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, format_quantity, normalize
+from detector.domain.instrument import Instrument, format_quantity, is_same, normalize
 from detector.domain.store_rows import POSITION_STATE, StoredPosition
-from detector.reconciliation.close_check.working_exits import can_be_in_account
+from detector.reconciliation.close_check.close_order import match_instrument
 from detector.reconciliation.comparison import compare_with_broker
-from detector.reconciliation.position_book import Difference, is_same
+from detector.reconciliation.position_pairs import Difference, can_be_in_account
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
-from detector.reconciliation.repair_plan.in_flight import describe_waiting, list_in_flight
 from detector.reconciliation.repair_plan.trade_claims import (
     RUNTIME_LIST,
     Column,
     build_quantity_column,
     is_unsigned,
 )
+from detector.reconciliation.working_orders import get_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +147,19 @@ def _build_question(
     if waiting:
         return describe_waiting(waiting)
     return f"which of its {len(rows)} open rows is wrong" if len(rows) > 1 else None
+
+
+def list_in_flight(facts: Facts, instrument: Instrument, account: str | None) -> tuple[str, ...]:
+    """Return the orders that work in the instrument, or may, each once."""
+    rows = (*(facts.broker_orders or ()), *(facts.orders or ()))
+    orders = [order for order in rows if order.is_working and can_be_in_account(get_account(order), account)]
+    return tuple(
+        dict.fromkeys(order.title for order in orders if match_instrument(instrument, order) is not False)
+    )
+
+
+def describe_waiting(orders: tuple[str, ...]) -> str:
+    """Return for a person why no row is corrected yet."""
+    verb = "works" if len(orders) == 1 else "work"
+    reason = f"order {', '.join(orders)} still {verb} in it, and what it fills changes what is right"
+    return f"what its rows should say: {reason}; look again when it is filled or cancelled"

@@ -9,7 +9,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import format_quantity
 from detector.formats.plural import format_count
 from detector.formats.times import format_duration
-from detector.reconciliation.closed_trades import list_reopened
+from detector.reconciliation.between_runs import list_reopened
 from detector.reconciliation.repair_plan.items import PlanItem
 from detector.reconciliation.repair_plan.trade_claims import RUNTIME_LIST
 

@@ -12,28 +12,30 @@ from decimal import Decimal
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, format_quantity, get_instrument_name, normalize
-from detector.domain.runtime_rows import Trade
-from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.reconciliation.close_check.working_exits import can_be_in_account
+from detector.domain.store_rows import POSITION_STATE, TRADES
 from detector.reconciliation.comparison import build_broker_book
-from detector.reconciliation.position_book import PositionBook, is_same
-from detector.reconciliation.repair_plan.closing_fill import PRICE_DECIMALS
-from detector.reconciliation.repair_plan.competing_trades import get_trade_accounts
+from detector.reconciliation.position_book import PositionBook
+from detector.reconciliation.repair_plan.closing_fill import (
+    PRICE_DECIMALS,
+    collect_open_ids,
+    get_trade_accounts,
+)
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
-from detector.reconciliation.repair_plan.in_flight import describe_waiting, list_in_flight
 from detector.reconciliation.repair_plan.items import (
     PlanItem,
     RowChange,
     add_account,
+    describe_waiting,
     has_several_accounts,
     iter_instrument_items,
+    list_in_flight,
 )
-from detector.reconciliation.repair_plan.store_state import explain_incomplete_stores
 from detector.reconciliation.repair_plan.trade_claims import (
     RUNTIME_LIST,
     Column,
     TradeClaim,
     build_trade_title,
+    explain_incomplete_stores,
     list_claims,
     list_trade_ids,
 )
@@ -187,7 +189,7 @@ def _build_case(
         instrument,
         _find_quantity(book, instrument, account),
         is_alone=explain_incomplete_stores(facts) is None
-        and not _collect_open_ids(facts, instrument, account) - {trade_id},
+        and not collect_open_ids(facts, instrument, account) - {trade_id},
         is_disputed=any(item.is_of(instrument, account) for item in disputed),
         evidence=collect_evidence(facts, instrument, trade_id, account),
         account=account,
@@ -212,17 +214,3 @@ def _count_parts(instrument: Instrument) -> int:
     return sum(
         getattr(normal_form, part) is not None for part in ("symbol", "expiry", "strike", "right", "con_id")
     )
-
-
-def _collect_open_ids(facts: Facts, instrument: Instrument, account: str | None) -> set[str]:
-    """Return the trades that any store holds open in the instrument and account."""
-    accounts = get_trade_accounts(facts)
-    rows: list[StoredPosition | Trade] = [*(facts.store_positions or ()), *(facts.store_trades or ())]
-    return {
-        row.trade_id
-        for row in rows
-        if row.trade_id
-        and row.is_effectively_open
-        and can_be_in_account(accounts.get(row.trade_id), account)
-        and is_same(normalize(row), normalize(instrument))
-    }

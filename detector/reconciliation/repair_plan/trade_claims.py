@@ -10,9 +10,10 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, format_quantity, to_exact_decimal
 from detector.domain.runtime_rows import Position, Trade, format_other_ids
 from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.formats.times import normalize_number
+from detector.formats.times import format_duration, normalize_number
 
 RUNTIME_LIST, RUNTIME_TRADES = "open_positions", "recent_trades"
+_LISTS = {"store_positions": POSITION_STATE, "store_trades": TRADES}
 
 Column = tuple[str, str, str]
 """A column, what it says, and what it should say; the columns under our names."""
@@ -108,3 +109,26 @@ def _build_claim(origin: str, row: StoredPosition | Trade | Position) -> TradeCl
             origin, row.is_effectively_open, row.signed_quantity, row, is_unsigned=is_unsigned(row)
         )
     return TradeClaim(origin, True, to_exact_decimal(row.quantity), row)
+
+
+def explain_incomplete_stores(facts: Facts) -> str | None:
+    """Return why what the stores say is not all that they hold, None where nothing speaks against it."""
+    return next(_iter_store_problems(facts), None)
+
+
+def _iter_store_problems(facts: Facts) -> Iterator[str]:
+    source = facts.sources.get("stores")
+    if source is not None and source.state == "failed":
+        yield f"The stores could not be read: {source.detail or source.reason or 'no reason given'}."
+    if "stores" in facts.stale:
+        yield f"The stores were read {format_duration(facts.stale['stores'])} ago, which is too old."
+    if any(name == "reader of stores" for name, _ in facts.errors):
+        yield "The detector itself failed on what the stores say."
+    for fault in facts.invalid:
+        if fault.path.partition(".")[0] == "stores":
+            yield f"The stores could not be read in full: {fault.path} {fault.problem}."
+    incomplete = [name for fact, name in _LISTS.items() if fact in facts.provenance.partial]
+    if incomplete:
+        yield f"The stores could not be read in full: {' and '.join(incomplete)} has rows that say nothing."
+    if facts.store_positions is None and facts.open_positions is None:
+        yield "No store and no list of the runtime's own says what is open."

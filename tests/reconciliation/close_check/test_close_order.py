@@ -8,7 +8,7 @@ import pytest
 
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import Instrument
-from detector.reconciliation.close_check.instrument_match import match_instrument
+from detector.reconciliation.close_check.close_order import match_instrument
 
 CALL = Instrument(symbol="SPY", sec_type="OPT", expiry="2026-05-06", strike=727, right="C")
 SHARE = Instrument(symbol="SPY", sec_type="STK")

@@ -1,0 +1,124 @@
+"""Which trades were seen closed in which store, over runs: what was closed there once does not open again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from detector.domain.facts import Facts
+from detector.domain.runtime_rows import Position, Trade
+from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+
+STORES: Mapping[str, str] = {
+    "store_positions": POSITION_STATE,
+    "store_trades": TRADES,
+    "open_positions": "the runtime's positions",
+}
+"""The facts that say what is open, and what they are called for a person."""
+
+_MAX_IDS = 200  # ids kept for each store: two weeks of trades, and a few KiB
+_MAX_PRICES = 50  # instruments kept for the next run
+TradeRow = StoredPosition | Trade | Position
+
+
+def get_open_trades(name: str, facts: Facts) -> dict[str, TradeRow]:
+    """Return the trades that are open in that store, by id."""
+    return {row.trade_id: row for row in getattr(facts, name) or () if row.trade_id and _is_open(row)}
+
+
+def _is_open(row: TradeRow) -> bool:
+    return row.quantity != 0 if isinstance(row, Position) else bool(row.is_effectively_open)
+
+
+def list_reopened(facts: Facts) -> list[tuple[TradeRow, list[str]]]:
+    """Return each trade that was seen closed in a store in which it is open now, with those stores."""
+    by_trade: dict[str, tuple[TradeRow, list[str]]] = {}
+    for name, title in STORES.items():
+        before = set(facts.before.closed.get(name, ()))
+        for trade_id, row in get_open_trades(name, facts).items():
+            if trade_id in before:
+                first_row, stores = by_trade.get(trade_id, (row, []))
+                by_trade[trade_id] = (first_row if first_row.symbol else row, [*stores, title])
+    return [by_trade[trade_id] for trade_id in sorted(by_trade)]
+
+
+def build_closed_memory(facts: Facts) -> Mapping[str, tuple[str, ...]]:
+    """Return for each store the trades that were ever seen closed there after they were open, the newest first.
+
+    A trade that any list says is closed is closed in a store that was read and does not hold it open. What is
+    open again stays remembered as closed, so that it is told for as long as it lasts.
+    """
+    closed_ids = _collect_closed_ids(facts)
+    memory: dict[str, tuple[str, ...]] = {}
+    for name in STORES:
+        before = facts.before.closed.get(name, ())
+        if getattr(facts, name) is None or name in facts.provenance.partial:
+            kept = list(before)
+        else:
+            open_now = get_open_trades(name, facts)
+            reopened_ids = [trade_id for trade_id in before if trade_id in open_now]
+            closed_now = sorted({*closed_ids, *before} - open_now.keys(), key=_get_number_key, reverse=True)
+            kept = [*reopened_ids, *closed_now]
+        if kept:
+            memory[name] = tuple(kept[:_MAX_IDS])
+    return memory
+
+
+def _get_number_key(trade_id: str) -> tuple[int, str]:
+    return len(trade_id), trade_id
+
+
+def _collect_closed_ids(facts: Facts) -> set[str]:
+    """Return the trades that are closed and were open: a row of nothing yet is no trade that ended."""
+    trades = [*(facts.store_trades or ()), *(facts.recent_trades or ())]
+    ended = {
+        trade.trade_id
+        for trade in trades
+        if trade.trade_id and trade.is_effectively_open is False and _has_ended(trade)
+    }
+    trade_ids = {trade.trade_id for trade in trades}
+    for row in facts.store_positions or ():
+        was_filled = row.trade_id not in trade_ids and bool(row.avg_price)
+        if row.trade_id and row.is_effectively_open is False and was_filled:
+            ended.add(row.trade_id)
+    return {trade_id for trade_id in ended if trade_id}
+
+
+def _has_ended(trade: Trade) -> bool:
+    exit_values = (
+        trade.closed_at,
+        trade.exit_price,
+        trade.realized_pnl,
+        trade.exit_reason,
+        trade.exit_exec_id,
+    )
+    return trade.is_marked_closed or any(value is not None for value in exit_values)
+
+
+def get_prices(facts: Facts) -> dict[str, float]:
+    """Return the price of each instrument whose price was seen once and without contradiction."""
+    prices: dict[str, float] = {}
+    for tick in facts.ticks or ():
+        if tick.symbol and tick.price is not None:
+            prices.setdefault(tick.symbol, tick.price)
+    return prices
+
+
+def has_unchanged_prices(facts: Facts) -> bool:
+    """Whether every price that is seen now is the one that was carried."""
+    now, before = get_prices(facts), facts.before.prices
+    return (
+        bool(now)
+        and all(before.get(symbol) == price for symbol, price in now.items() if symbol in before)
+        and (len(now.keys() & before.keys()) == min(len(now), _MAX_PRICES))
+    )
+
+
+def build_price_memory(facts: Facts) -> tuple[Mapping[str, float], datetime | None]:
+    """Return the digest for the next run and since when it is so; what was not seen leaves it as it was."""
+    now = get_prices(facts)
+    if not now:
+        return facts.before.prices, facts.before.prices_at
+    kept = dict(sorted(now.items())[:_MAX_PRICES])
+    is_unchanged = facts.before.prices_at is not None and has_unchanged_prices(facts)
+    return kept, facts.before.prices_at if is_unchanged else facts.taken_at
