@@ -1,1 +1,1 @@
-"""May this close order be sent? The order, what already works, and the verdict."""
+"""Decides whether a close order may be sent: the order, other activity in its instrument, and the verdict."""

@@ -1,4 +1,4 @@
-"""A close order that is asked about, and the answer: may it be sent? Three words, and only one of them sends."""
+"""A close order, the match of rows with its instrument, and the verdict whether it may be sent."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CANNOT_TELL: Final = "cannot_tell"
 BUY, SELL = "BUY", "SELL"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PARTS = ("symbol", "strike", "right")
-_DEFAULT_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it never asked for
+_DEFAULT_MULTIPLIER = 1  # what a store writes for an option whose multiplier it does not know
 
 
 @dataclass(frozen=True, slots=True)
 class CloseOrder:
-    """The order that is asked about: so many of an instrument; `side` is None where the position decides."""
+    """An order to close a quantity of an instrument; `side` is None where the position decides it."""
 
     instrument: Instrument
     quantity: Decimal
@@ -45,9 +45,9 @@ class CloseOrder:
 
 @dataclass(frozen=True, slots=True)
 class CloseVerdict:
-    """The answer, its reason as one stable word and as a sentence, and what of the broker's rows it rests on.
+    """The decision, its reason as a stable word and as a sentence, and the broker's figures behind it.
 
-    `position` is signed. `working` is what the exits that work already can still fill, `exits` names them.
+    `position` is signed. `working` is the quantity that working exits can still fill, `exits` names them.
     """
 
     decision: CloseDecision
@@ -59,21 +59,17 @@ class CloseVerdict:
     exits: tuple[str, ...] = ()
 
 
-class EarlyVerdict(Exception):  # noqa: N818 - an answer, not a fault
-    """The answer was found: nothing further is looked at."""
-
-    def __init__(self, decision: CloseDecision, reason: str, summary: str) -> None:
-        super().__init__(summary)
-        self.verdict = CloseVerdict(decision, reason, summary)
-
-
 def build_unknown_verdict(reason: str, summary: str) -> CloseVerdict:
-    """Return the verdict that nothing can be told, and why."""
+    """Return the verdict `cannot_tell` with its reason."""
     return CloseVerdict(CANNOT_TELL, reason, summary)
 
 
 def match_instrument(instrument: Instrument, row: Instrument) -> bool | None:
-    """Return whether the row is of what is asked; None where it may be, and a part that would tell is missing."""
+    """Return whether the row is of this instrument; None where the part that would decide it is missing.
+
+    `domain.instrument.is_same` treats a missing part as equal, which is right for a comparison. An order must
+    not be sent on a guess: here a missing part, or an unknown security type, leaves the match undecided.
+    """
     target, candidate = normalize(instrument), normalize(row)
     if is_combo(instrument) or is_combo(row):
         return None if _can_be_leg(instrument, row) else False
@@ -87,7 +83,7 @@ def match_instrument(instrument: Instrument, row: Instrument) -> bool | None:
     if target.con_id is not None and candidate.con_id is not None:
         if target.con_id != candidate.con_id:
             return False
-        return None if is_different else True  # one contract under two names: a contradiction
+        return None if is_different else True  # one contract with two descriptions: a contradiction
     if is_different:
         return False
     is_certain = (
@@ -100,7 +96,7 @@ def match_instrument(instrument: Instrument, row: Instrument) -> bool | None:
 
 
 def _can_be_leg(first: Instrument, second: Instrument) -> bool:
-    """Whether one may be a leg of the other: by the legs' ids, else by the symbols, of which a combo may have several."""
+    """Whether one may be a leg of the other: by the legs' ids, else by symbol; a combo may have several."""
     ids = {row.con_id for row in (first, second)}
     if any(isinstance(row, BrokerOrder) and ids & set(row.leg_con_ids or ()) for row in (first, second)):
         return True
@@ -114,7 +110,7 @@ def _get_symbols(row: Instrument) -> set[str]:
 
 
 def _is_same_type(target: Instrument, candidate: Instrument) -> bool:
-    """Whether the kinds are one: the same word, or the usual one that the other leaves out."""
+    """Whether the security types are the same; a missing one counts as the usual type of the instrument."""
     types = {target.sec_type, candidate.sec_type}
     return len(types) == 1 or types == {None, OPTION if target.is_option or candidate.is_option else STOCK}
 
@@ -125,12 +121,12 @@ def _has_different_part(target: Instrument, candidate: Instrument, part: str) ->
 
 
 def _is_other_day(target: str | None, candidate: str | None) -> bool:
-    """Whether both are days and not the same; a month, or a day in other words, may be any of its days."""
+    """Whether both are days and differ; a month, or a day in an unknown format, may be any day."""
     return target != candidate and bool(_DAY.fullmatch(target or "") and _DAY.fullmatch(candidate or ""))
 
 
 def _has_all_parts(target: Instrument, candidate: Instrument) -> bool:
-    """Whether two that do not differ say all that there is to say, their kind apart."""
+    """Whether two instruments that do not differ both have every part, the security type apart."""
     if target.symbol is None or candidate.symbol is None or target.expiry != candidate.expiry:
         return False
     if target.is_option or candidate.is_option:
