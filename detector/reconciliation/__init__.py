@@ -1,1 +1,1 @@
-"""Broker truth: what the runtime and its stores say, held against what the broker itself shows. Pure."""
+"""Compares the runtime and its stores with the broker: positions, orders, fills and trades. Pure."""

@@ -1,4 +1,4 @@
-"""Which trades were seen closed in which store, over runs: what was closed there once does not open again."""
+"""What a run keeps of closed trades and of prices so that rules of the next run can compare with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STORES: Mapping[str, str] = {
     "store_trades": TRADES,
     "open_positions": "the runtime's positions",
 }
-"""The facts that say what is open, and what they are called for a person."""
+"""The facts that list open trades, and their names in a message."""
 
 _MAX_IDS = 200  # ids kept for each store: two weeks of trades, and a few KiB
 _MAX_PRICES = 50  # instruments kept for the next run
@@ -31,7 +31,7 @@ def _is_open(row: TradeRow) -> bool:
 
 
 def list_reopened(facts: Facts) -> list[tuple[TradeRow, list[str]]]:
-    """Return each trade that was seen closed in a store in which it is open now, with those stores."""
+    """Return each trade that is open in a store in which an earlier run saw it closed, with these stores."""
     by_trade: dict[str, tuple[TradeRow, list[str]]] = {}
     for name, title in STORES.items():
         before = set(facts.before.closed.get(name, ()))
@@ -43,10 +43,10 @@ def list_reopened(facts: Facts) -> list[tuple[TradeRow, list[str]]]:
 
 
 def build_closed_memory(facts: Facts) -> Mapping[str, tuple[str, ...]]:
-    """Return for each store the trades that were ever seen closed there after they were open, the newest first.
+    """Return by store the ids of trades that were ever closed there after they were open, the newest first.
 
-    A trade that any list says is closed is closed in a store that was read and does not hold it open. What is
-    open again stays remembered as closed, so that it is told for as long as it lasts.
+    A trade that any list marks as closed counts as closed in each store that was read and does not have it
+    open. A reopened trade stays in the list, so that its rule fires for as long as it is open.
     """
     closed_ids = _collect_closed_ids(facts)
     memory: dict[str, tuple[str, ...]] = {}
@@ -69,7 +69,7 @@ def _get_number_key(trade_id: str) -> tuple[int, str]:
 
 
 def _collect_closed_ids(facts: Facts) -> set[str]:
-    """Return the trades that are closed and were open: a row of nothing yet is no trade that ended."""
+    """Return the trades that are closed and were open before: a row that never filled is no closed trade."""
     trades = [*(facts.store_trades or ()), *(facts.recent_trades or ())]
     ended = {
         trade.trade_id
@@ -96,7 +96,7 @@ def _has_ended(trade: Trade) -> bool:
 
 
 def get_prices(facts: Facts) -> dict[str, float]:
-    """Return the price of each instrument whose price was seen once and without contradiction."""
+    """Return the first price of each symbol."""
     prices: dict[str, float] = {}
     for tick in facts.ticks or ():
         if tick.symbol and tick.price is not None:
@@ -105,7 +105,7 @@ def get_prices(facts: Facts) -> dict[str, float]:
 
 
 def has_unchanged_prices(facts: Facts) -> bool:
-    """Whether every price that is seen now is the one that was carried."""
+    """Whether the prices are those of the previous run, which must have had the same instruments."""
     now, before = get_prices(facts), facts.before.prices
     return (
         bool(now)
@@ -115,7 +115,7 @@ def has_unchanged_prices(facts: Facts) -> bool:
 
 
 def build_price_memory(facts: Facts) -> tuple[Mapping[str, float], datetime | None]:
-    """Return the digest for the next run and since when it is so; what was not seen leaves it as it was."""
+    """Return the prices for the next run and when they last changed; without prices, the previous ones."""
     now = get_prices(facts)
     if not now:
         return facts.before.prices, facts.before.prices_at

@@ -1,4 +1,4 @@
-"""The subjects of findings about instruments: the name, with the account behind it where several hold it."""
+"""Compares the runtime's positions with the broker's, and names the subjects of the findings about them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from detector.reconciliation.position_pairs import Difference, Lot, PositionPair
 
 
 class Subjects:
-    """Which accounts hold an instrument of one name; a difference of one account never stands for another's."""
+    """The accounts that hold each instrument name, so that two accounts never share a subject."""
 
     def __init__(self, positions: Iterable[tuple[str, str | None]]) -> None:
         self._accounts: dict[str, set[str]] = {}
@@ -34,11 +34,11 @@ class Subjects:
         )
 
     def list_possible(self, names: Iterable[str]) -> list[str]:
-        """Return every subject under which these names may have been told."""
+        """Return every subject under which a finding about these names may have been reported."""
         return [subject for name in names for subject in (name, *self._iter_with_account(name))]
 
     def list_names_without_account(self, subjects: Iterable[str]) -> list[str]:
-        """Return the bare names of subjects with an account: what was told before a second account held it."""
+        """Return the names reported with an account only; their older findings have the bare name."""
         reported = set(subjects)
         return [
             name
@@ -55,7 +55,7 @@ def _format_with_account(name: str, account: str) -> str:
 
 
 def merge_by_subject(findings: Iterable[Finding]) -> list[Finding]:
-    """Return one finding for each subject, the worst, with what every one of the same subject says."""
+    """Return one finding for each subject: the most severe, with the summaries of all of them."""
     groups: dict[str | None, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(finding.subject, []).append(finding)
@@ -70,15 +70,15 @@ def _merge_findings(group: list[Finding]) -> Finding:
 
 
 INTERNAL_FACTS = ("store_positions", "open_positions")
-"""The internal side is the store where it was read, else what the runtime lists."""
+"""The internal side is the store where it was read, else the runtime's own list."""
 COMPARED_FACTS = ("broker_positions", *INTERNAL_FACTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both sides by instrument; `internal` is the fact that the internal side was read from.
+    """Both sides by instrument; `internal_fact` is the fact that the internal side was read from.
 
-    A side that is not whole has rows that could not be read: what it does not show proves nothing.
+    An incomplete side has rows that could not be read: an instrument that it lacks proves nothing.
     """
 
     book: PositionBook
@@ -88,11 +88,11 @@ class Comparison:
 
     @property
     def facts(self) -> tuple[str, str]:
-        """Return the facts that were compared."""
+        """The names of the facts that were compared."""
         return "broker_positions", self.internal_fact
 
     def list_differences(self) -> list[Difference]:
-        """Return what differs for certain, whatever the rows are that could not be read."""
+        """Return the differences that hold whatever the unreadable rows contain."""
         return [difference for difference in list_differences(self.book) if self._is_certain(difference)]
 
     def _is_certain(self, difference: Difference) -> bool:
@@ -108,7 +108,7 @@ class Comparison:
 
     @property
     def subjects(self) -> Subjects:
-        """Return the subjects of what was compared."""
+        """The subjects of the compared positions."""
         return build_subjects(self.book)
 
 
@@ -121,9 +121,10 @@ def compare_with_broker(facts: Facts) -> Comparison | None:
 
 
 def compare_runtime_list(facts: Facts) -> Comparison | None:
-    """Return the runtime's own list against the broker, where the store is the internal side; None where it is not.
+    """Compare the runtime's own list with the broker; None where that list is already the internal side.
 
-    A runtime that goes on listing what its store has closed is a third store, and the one that its buttons show.
+    A runtime that still lists a position which its store has closed is a third store, and its screen shows
+    it.
     """
     if None in (facts.store_positions, facts.open_positions, facts.broker_positions):
         return None
@@ -141,7 +142,7 @@ def _build_comparison(facts: Facts, lots: Iterable[Lot], internal: str) -> Compa
 
 
 def build_broker_book(facts: Facts) -> PositionBook:
-    """Return what the broker holds, alone; the broker's positions must have been read."""
+    """Return the broker's positions as a book without an internal side; they must have been read."""
     return build_position_book((), iter_broker_lots(facts), facts.broker_account)
 
 
@@ -151,7 +152,7 @@ def find_internal_fact(facts: Facts) -> str | None:
 
 
 def iter_internal_lots(facts: Facts) -> Iterator[Lot]:
-    """Yield what the runtime says it holds; nothing where no internal side was seen."""
+    """Yield the lots of the internal side; none where no internal side was read."""
     if facts.store_positions is not None:
         for row in facts.store_positions:
             trade_title = _build_trade_title(row.trade_id, row.signal_id, row.position_id)
@@ -169,7 +170,7 @@ def _iter_listed_lots(facts: Facts) -> Iterator[Lot]:
 
 
 def iter_broker_lots(facts: Facts) -> Iterator[Lot]:
-    """Yield what the broker holds."""
+    """Yield the broker's lots."""
     for row in known(facts.broker_positions):
         if row.is_named:
             yield build_lot(row, row.quantity, row.account)
@@ -180,16 +181,16 @@ def _build_trade_title(trade_id: str | None, signal_id: str | None, position_id:
 
 
 def build_subjects(book: PositionBook) -> Subjects:
-    """Return the subjects of what is held."""
+    """Return the subjects of the positions."""
     return Subjects((position.name, position.account) for position in book.positions)
 
 
 def find_broker_position(
     book: PositionBook, instrument: Instrument, account: str | None = None
 ) -> tuple[PositionPair | None, Decimal | None]:
-    """Return the one position of that instrument at the broker, in that account, and its quantity: 0 where there is none.
+    """Return the broker's position of an instrument and its signed quantity: 0 where there is no position.
 
-    The quantity is None where it was not seen, or where the instrument may be one of several.
+    The quantity is None where it is unknown, or where the instrument may be one of several positions.
     """
     positions = book.find(instrument, account)
     if not positions:

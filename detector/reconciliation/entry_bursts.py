@@ -1,4 +1,4 @@
-"""Filled entries, one for each order: out of the broker's executions, and out of the runtime's trades."""
+"""Filled entry orders by instrument and time, from the broker's executions or from the runtime's trades."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Entry:
 
 
 def iter_trade_entries(facts: Facts) -> Iterator[Entry]:
-    """Yield the entry of every trade whose instrument and time of opening were seen; each trade is one order."""
+    """Yield the entry of every trade with an instrument and an opening time; each trade is one order."""
     for trade in list_trades(facts):
         if trade.opened_at is not None and trade.symbol and trade.trade_id:
             yield Entry(get_instrument_name(trade), trade.opened_at)
@@ -33,8 +33,9 @@ def iter_trade_entries(facts: Facts) -> Iterator[Entry]:
 def iter_broker_entries(facts: Facts) -> Iterator[Entry]:
     """Yield the broker's fills that opened or added to a position.
 
-    What a fill did is told by Flex's indicator or the runtime's word for the order, else by the position before it:
-    counted back from what the broker holds now. Where none of these was seen, it is no entry.
+    The purpose of a fill is Flex's open/close indicator or the runtime's purpose of its order. Else the
+    position before the fill decides, counted back from the present one. Where none of these is known, it is
+    no entry.
     """
     purposes = {
         key: order.purpose
@@ -57,7 +58,7 @@ def _is_opening(purpose: str) -> bool:
 
 
 def _is_increase(fill: Fill, after: Decimal | None) -> bool:
-    """Whether the fill made the position larger, or turned it to its own side."""
+    """Whether the position after the fill is on the side of the fill."""
     quantity = fill.quantity
     if quantity is None or after is None or fill.realized_pnl:
         return False
@@ -65,7 +66,7 @@ def _is_increase(fill: Fill, after: Decimal | None) -> bool:
 
 
 def _compute_positions_after(facts: Facts, dated_fills: list[Fill]) -> list[Decimal | None]:
-    """Return what was held after each fill, by taking back the later ones from what is held now."""
+    """Return the position after each fill: the present one without the fills that came later."""
     if facts.broker_positions is None or "broker_positions" in facts.provenance.partial:
         return [None] * len(dated_fills)
     side = build_broker_book(facts)

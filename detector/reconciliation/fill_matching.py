@@ -1,4 +1,4 @@
-"""Fills and trades found by each other without trying each pair: by id, by minute, and by instrument."""
+"""Matches the broker's fills with the runtime's trades, whole or in parts, without comparing every pair."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ZERO = Decimal(0)
 
 
 class KnownFills:
-    """What the runtime knows of fills: the legs of its trades, and the positions that it holds open."""
+    """The fills that the runtime accounts for: the legs of its trades and its open positions."""
 
     def __init__(self, trades: Iterable[Trade], lots: Iterable[Lot]) -> None:
         self._ids: set[str] = set()
@@ -50,9 +50,9 @@ class KnownFills:
             self._untimed.add(leg.instrument, leg)
 
     def match(self, fill: Fill) -> FillMatch:
-        """Return whether a trade, or a position that is held open, is this fill.
+        """Return whether a trade or an open position accounts for this fill.
 
-        A position held on the fill's side, of its quantity or more, knows of the fill that opened it.
+        A position on the fill's side with at least its quantity accounts for the fill that opened it.
         """
         if self._ids & fill.get_ids():
             return "yes"
@@ -70,7 +70,7 @@ class KnownFills:
 
 
 class ClosingFills:
-    """The broker's fills, found by the trade that one of them closed."""
+    """An index of the broker's fills by the trade that a fill closed."""
 
     def __init__(self, fills: Iterable[Fill]) -> None:
         self._by_id: dict[str, Fill] = {}
@@ -81,7 +81,7 @@ class ClosingFills:
                 self._by_minute.setdefault(minute, []).append(fill)
 
     def find(self, trade: Trade) -> Fill | None:
-        """Return the fill that closed the trade, or None where none is known to have."""
+        """Return the fill that closed the trade, or None where no fill certainly did."""
         by_id = (
             self._by_id[leg_id]
             for leg_id in sorted(get_leg_ids(trade, opening=False))
@@ -112,16 +112,16 @@ def _match_opening(fill: Fill, lot: Lot) -> FillMatch:
 
 @dataclass(frozen=True, slots=True)
 class _LegPart:
-    """What fills of several orders have to come to together: signed, from then to then as far as that is known."""
+    """The signed quantity that fills of several orders must add up to between two times; None is no bound."""
 
     quantity: Decimal
     since: datetime | None
     until: datetime | None
-    min_fills: int = 2  # one fill for the whole of a leg is that leg, or another trade's
+    min_fills: int = 2  # a single fill of the whole leg is the leg itself, or another trade's
 
 
 class _FillSeries:
-    """The fills of one instrument on one side, oldest first, with their running sums: any span is summed at once."""
+    """The fills of one instrument and side, oldest first, with running sums: any span is one subtraction."""
 
     def __init__(self, fills: Iterable[Fill], sign: int) -> None:
         dated = [
@@ -135,7 +135,7 @@ class _FillSeries:
         self._fills = [fill for _, _, fill in dated]
 
     def find_exact(self, part: _LegPart) -> Sequence[Fill]:
-        """Return the fills in the span of the part, where they come to it exactly; none where they do not."""
+        """Return the fills in the span of the part where they add up to it exactly, else none."""
         start = 0 if part.since is None else bisect_left(self._times, part.since)
         end = len(self._times) if part.until is None else bisect_right(self._times, part.until)
         exact = end - start >= part.min_fills and self._sums[end] - self._sums[start] == part.quantity
@@ -143,7 +143,7 @@ class _FillSeries:
 
 
 def find_partial_fills(fills: Iterable[Fill], trades: Sequence[Trade], held: Iterable[Lot]) -> set[int]:
-    """Return by `id` the fills that together make one leg of a trade, exactly: nobody knows that one is missing."""
+    """Return the Python ids of fills that add up exactly to one leg of a trade: none of them is missed."""
     by_instrument = InstrumentIndex((fill.instrument, fill) for fill in fills)
     lots = InstrumentIndex((lot.instrument, lot) for lot in merge_by_instrument(held))
     series: dict[tuple[Instrument, int], _FillSeries] = {}
@@ -159,7 +159,7 @@ def find_partial_fills(fills: Iterable[Fill], trades: Sequence[Trade], held: Ite
 
 
 def _iter_leg_parts(trade: Trade, lots: InstrumentIndex[Lot]) -> Iterator[_LegPart]:
-    """Yield the leg that opened the trade and what closed of it so far."""
+    """Yield the leg that opened the trade, and the part of it that is closed so far."""
     quantity, opened = trade.signed_quantity, trade.opened_at
     if quantity is None:
         return

@@ -1,7 +1,7 @@
-"""Executions at the broker against the runtime's trades: which trade a fill belongs to, if any.
+"""Fills of the broker and legs of the runtime's trades, and whether a fill is a leg.
 
-A fill is all executions of one order. It is matched by execution id, else by permanent or order id, else by
-instrument, side, quantity and 60 s. Where a row lacks what would tell, it may be the one: nobody knows.
+A fill is all executions of one order. It matches by execution id, else by permanent or order id, else by
+instrument, side, quantity and 60 s. Where a row lacks a part that would decide, the match is a maybe.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ class Fill:
 
     @property
     def first(self) -> Execution:
-        """Return the execution that names it."""
+        """The execution that stands for the fill."""
         return self.executions[0]
 
     @property
     def instrument(self) -> Instrument:
-        """Return what was traded, in its normal form."""
+        """The instrument in its normal form."""
         return normalize(self.first)
 
     @property
     def quantity(self) -> Decimal | None:
-        """Return the signed quantity of all executions; None where one was not seen."""
+        """The signed quantity of all executions; None where one is unknown."""
         quantities = [execution.signed_quantity for execution in self.executions]
         known_quantities = [quantity for quantity in quantities if quantity is not None]
         return sum(known_quantities, Decimal(0)) if len(known_quantities) == len(quantities) else None
 
     @property
     def at(self) -> datetime | None:
-        """Return when the first one was executed; None where a time was not seen."""
+        """The time of the first execution; None where any time is unknown."""
         times = self.times
         return min(times) if len(times) == len(self.executions) else None
 
     @property
     def times(self) -> list[datetime]:
-        """Return every time that was seen."""
+        """The known times of the executions."""
         return [execution.at for execution in self.executions if execution.at is not None]
 
     @property
     def realized_pnl(self) -> float | None:
-        """Return the broker's realized P&L of all executions; None where one does not say it."""
+        """The broker's realized P&L of all executions; None where one has none."""
         amounts = [execution.realized_pnl for execution in self.executions]
         known_amounts = [realized_pnl for realized_pnl in amounts if realized_pnl is not None]
         return sum(known_amounts) if len(known_amounts) == len(amounts) else None
@@ -71,7 +71,7 @@ class Fill:
 
 
 def group_fills(executions: Iterable[Execution]) -> list[Fill]:
-    """Return the executions by order, by the time of the first; one without an order stands alone."""
+    """Return the executions by order, the oldest fill first; one without an order id is its own fill."""
     groups: dict[str, list[Execution]] = {}
     for number, execution in enumerate(executions):
         account = execution.account or ""
@@ -87,7 +87,7 @@ def _get_time_key(execution: Execution) -> tuple[bool, str, str]:
 
 
 def list_trades(facts: Facts) -> list[Trade]:
-    """Return the runtime's trades, each once: as its store has it, else as its payload lists it."""
+    """Return the runtime's trades, each once: from its store, else from its payload."""
     stored = facts.store_trades or ()
     ids = {trade.trade_id for trade in stored if trade.trade_id}
     return [*stored, *(trade for trade in facts.recent_trades or () if trade.trade_id not in ids)]
@@ -95,7 +95,7 @@ def list_trades(facts: Facts) -> list[Trade]:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One side of a trade as a fill would make it: its ids, instrument, signed quantity and time, None where unseen."""
+    """One side of a trade as a fill has it: ids, instrument, signed quantity and time; None is unknown."""
 
     ids: frozenset[str]
     instrument: Instrument
@@ -104,25 +104,25 @@ class Leg:
 
 
 def has_closed(fill: Fill, trade: Trade) -> bool:
-    """Whether the fill is the one that closed the trade."""
+    """Whether the fill certainly closed the trade."""
     return any(leg.ids & fill.get_ids() or match_leg(fill, leg) == "yes" for leg in iter_closing_leg(trade))
 
 
 def iter_legs(trade: Trade) -> Iterator[Leg]:
-    """Yield the legs of a trade: the one that opened it, and the one that closed it or may have."""
+    """Yield the legs of a trade: the opening leg, and the closing leg where there is or may be one."""
     yield Leg(get_leg_ids(trade, opening=True), normalize(trade), trade.signed_quantity, trade.opened_at)
     yield from iter_closing_leg(trade)
 
 
 def iter_closing_leg(trade: Trade) -> Iterator[Leg]:
-    """Yield the leg that closed the trade, or may have; none where it is open."""
+    """Yield the closing leg of the trade; none where the trade is open."""
     ids, quantity = get_leg_ids(trade, opening=False), trade.signed_quantity
     if ids or trade.closed_at is not None or not trade.is_effectively_open:
         yield Leg(ids, normalize(trade), None if quantity is None else -quantity, trade.closed_at)
 
 
 def get_leg_ids(trade: Trade, *, opening: bool) -> frozenset[str]:
-    """Return the ids under which a leg of the trade may be known at the broker."""
+    """Return the ids that the broker may have for a leg of the trade."""
     opened, closed = (
         (trade.exec_id, trade.perm_id, trade.order_id),
         (trade.exit_exec_id, trade.exit_perm_id, trade.exit_order_id),
@@ -136,7 +136,7 @@ def _build_order_ids(perm_id: str | None, order_id: str | None) -> set[str]:
 
 
 def match_leg(fill: Fill, leg: Leg) -> FillMatch:
-    """Compare by instrument, side, quantity and time; what was not seen may be equal."""
+    """Compare by instrument, side, quantity and time; an unknown part may be equal."""
     is_named = leg.instrument.symbol is not None or leg.instrument.con_id is not None
     times, quantity = fill.times, fill.quantity
     if is_named and not is_same(leg.instrument, fill.instrument):

@@ -1,4 +1,4 @@
-"""Whether what the broker section says may be believed now: read, in full, connected, and young enough."""
+"""Whether the broker section is reliable now: read in full, while connected, and young enough."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _IRRELEVANT_PATHS = ("broker.executions", "broker.mode", "broker.port")
 
 @dataclass(frozen=True, slots=True)
 class DataAge:
-    """When what the broker section says was true, by the oldest time that is given for it.
+    """The time and age in seconds of the broker section, by the oldest of its times.
 
-    `fault` says why that is not known; then the others are None.
+    `fault` is the reason why the age is unknown; the other fields are None then.
     """
 
     as_of: datetime | None = None
@@ -33,7 +33,7 @@ class DataAge:
 
 
 def describe_age(seconds: float, limit: float) -> str:
-    """Return an age against its limit, `61 s old (limit 60 s)`; one just above it is told to the thousandth."""
+    """Return an age and its limit, `61 s old (limit 60 s)`; an age just above the limit has milliseconds."""
     just_above = limit < seconds < int(limit) + 1
     text = f"{math.ceil(seconds * 1000) / 1000:g} s" if just_above else format_duration(seconds)
     return f"{text} old (limit {normalize_number(limit)} s)"
@@ -42,7 +42,7 @@ def describe_age(seconds: float, limit: float) -> str:
 def compute_data_age(
     sections: Mapping[str, Any], taken_at: datetime | None, now: datetime, skew_sec: float
 ) -> DataAge:
-    """Return the age of the broker section at `now`; `given` is the snapshot's own `taken_at`, where it names one."""
+    """Return the age of the broker section at `now`; `taken_at` is the snapshot's, None without one."""
     reading = Reading("broker", now, skew_sec)
     sources, broker = sections.get("sources"), sections.get("broker")
     entry = sources.get("broker") if isinstance(sources, dict) else None
@@ -66,7 +66,7 @@ def compute_data_age(
 
 
 def find_inconsistency(broker: Any) -> str | None:
-    """Return what makes the section's own rows a guess, before anything is read of them; None where nothing does."""
+    """Return why the rows of the raw section are ambiguous, None where they are not."""
     section = dict(broker) if isinstance(broker, dict) else {}
     statement = section.get("flex")
     if isinstance(statement, dict) and statement.get("positions_csv") is not None:
@@ -89,7 +89,7 @@ def _has_account(row: Mapping[str, Any]) -> bool:
 
 
 def explain_unreliable(facts: Facts) -> str | None:
-    """Return why the broker's rows cannot be relied on, None where they can; their age apart."""
+    """Return why the broker's rows are unreliable, their age apart, or None where they are not."""
     return next((problem for problem in _iter_broker_problems(facts) if problem), None)
 
 

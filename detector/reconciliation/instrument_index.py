@@ -1,4 +1,4 @@
-"""Things by what they trade, found again by an instrument that is named in any detail, without trying each of them."""
+"""An index by instrument that also finds instruments with missing parts, without comparing every entry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class InstrumentIndex(Generic[T]):
-    """Things by the normal instrument of each; ten thousand options on one symbol are found by their strike."""
+    """Entries by normal instrument: by contract id, and by symbol and strike, for thousands of options."""
 
     def __init__(self, entries: Iterable[tuple[Instrument, T]] = ()) -> None:
         self._entries: dict[Instrument, list[T]] = {}
@@ -21,7 +21,7 @@ class InstrumentIndex(Generic[T]):
             self.add(instrument, entry)
 
     def add(self, instrument: Instrument, entry: T) -> None:
-        """Put a thing under its instrument; it may be put again once more of the instrument is known."""
+        """Add an entry under an instrument in its normal form; it may be added again with more parts."""
         self._entries.setdefault(instrument, []).append(entry)
         if instrument.symbol is not None:
             strikes = self._by_symbol.setdefault(instrument.symbol, {})
@@ -30,17 +30,17 @@ class InstrumentIndex(Generic[T]):
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
 
     def find_candidates(self, instrument: Instrument) -> list[T]:
-        """Return everything that can be of that instrument by its symbol, strike or contract id, each thing once."""
+        """Return every entry with the symbol and strike, or the contract id, each once."""
         return self._get_entries(self._iter_candidates(instrument))
 
     def find_same(self, instrument: Instrument) -> list[T]:
-        """Return everything whose instrument is that one, as far as both say."""
+        """Return every entry whose instrument differs in no part that both have."""
         return self._get_entries(
             candidate for candidate in self._iter_candidates(instrument) if is_same(candidate, instrument)
         )
 
     def has(self, instrument: Instrument) -> bool:
-        """Whether there is anything whose instrument is that one, as far as both say."""
+        """Whether any entry's instrument differs in no part that both have."""
         return any(is_same(candidate, instrument) for candidate in self._iter_candidates(instrument))
 
     def _get_entries(self, instruments: Iterable[Instrument]) -> list[T]:

@@ -10,13 +10,13 @@ from detector.domain.instrument import normalize, to_exact_decimal
 from detector.domain.runtime_rows import Trade
 
 _MIN_TOLERANCE, _TOLERANCE_SHARE = Decimal(1), Decimal("0.005")  # EVENTS: max(1, 0.5 %)
-_FEE_PER_SIDE, _SIDES = Decimal(2), 2  # EVENTS: fees unknown, 2 per contract and side more
-_MULTIPLIERS = (Decimal(1), Decimal(100))  # of a share, and of an option; believed where none was seen
+_FEE_PER_SIDE, _SIDES = Decimal(2), 2  # EVENTS: unknown fees add 2 per contract and side
+_MULTIPLIERS = (Decimal(1), Decimal(100))  # of a share and of an option; either may hold where none is given
 
 
 @dataclass(frozen=True, slots=True)
 class PnlMismatch:
-    """A realized P&L that cannot be: the figure it should be near, and how far it may be off."""
+    """A wrong realized P&L: the expected amount and the tolerance. `flat_price`: exit equals entry price."""
 
     expected: Decimal
     tolerance: Decimal
@@ -24,14 +24,13 @@ class PnlMismatch:
 
 
 def check_pnl_by_prices(trade: Trade) -> PnlMismatch | None:
-    """Return why the trade's P&L does not follow from its own prices, or None where it does or cannot be told.
+    """Return the mismatch of the trade's P&L with its own prices; None where they agree or one is unknown.
 
-    (exit - entry) x signed quantity x multiplier - fees; where the multiplier was not seen, both of the usual ones
-    are believed.
+    (exit - entry) x signed quantity x multiplier - fees; where the multiplier is unknown, both usual ones
+    are accepted.
     """
-    pnl, entry_price, exit_price, quantity = (
-        to_exact_decimal(trade.realized_pnl), to_exact_decimal(trade.entry_price), to_exact_decimal(trade.exit_price), trade.signed_quantity,
-    )  # fmt: skip
+    pnl, quantity = to_exact_decimal(trade.realized_pnl), trade.signed_quantity
+    entry_price, exit_price = to_exact_decimal(trade.entry_price), to_exact_decimal(trade.exit_price)
     if pnl is None or entry_price is None or exit_price is None or quantity is None:
         return None
     results = [
@@ -47,7 +46,7 @@ def check_pnl_by_prices(trade: Trade) -> PnlMismatch | None:
 
 
 def check_pnl_by_broker(trade: Trade, broker_pnl: float) -> PnlMismatch | None:
-    """Return how the trade's P&L differs from the broker's realized P&L of it, or None."""
+    """Return the mismatch of the trade's P&L with the broker's realized P&L, or None."""
     pnl, expected = to_exact_decimal(trade.realized_pnl), to_exact_decimal(broker_pnl)
     if pnl is None or expected is None:
         return None

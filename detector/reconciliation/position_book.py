@@ -1,8 +1,9 @@
-"""What is held where: positions of both sides by instrument, compared exactly, and what cannot be compared.
+"""Positions of both sides by instrument, their exact differences, and the ones that cannot be compared.
 
-The broker and the runtime name an instrument in different detail. Rows are one instrument where everything agrees
-that both of them say, the account among it; a contract id that both carry decides alone. The most detailed rows
-come first, so that the order of rows, the writing of numbers and the splitting of a position into lots change nothing.
+The broker and the runtime describe an instrument in different detail. Rows are of one instrument where no
+part differs that both have, the account included; a contract id that both have decides alone. The most
+detailed rows come first, so that neither the order of rows nor the splitting of a position into lots changes
+the result.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from detector.reconciliation.position_pairs import (
 
 @dataclass(slots=True)
 class PositionBook:
-    """What both sides hold, by instrument; `doubtful` are lots that fit several instruments, each with its side.
+    """The positions of both sides; `ambiguous` are lots that fit several positions, each with its side.
 
-    `account` is that of the runtime: rows of another account are another runtime's. `combos` are internal lots of
-    several contracts at once, which the broker lists by their legs: what is on their symbol is not compared.
+    `account` is that of the runtime: rows of another account are another runtime's. `combos` are internal
+    lots of several contracts, which the broker lists by leg: positions in their symbols are not compared.
     """
 
     account: str | None = None
@@ -41,7 +42,7 @@ class PositionBook:
     _index: InstrumentIndex[PositionPair] = field(default_factory=InstrumentIndex)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
-        """Return what is held of the instrument: one, none, or several where it is named in too little detail."""
+        """Return the positions that may be of the instrument; several where it lacks a deciding part."""
         return self._find_fitting(Lot(normalize(instrument), None, account or self.account))
 
     def _find_fitting(self, lot: Lot) -> list[PositionPair]:
@@ -54,7 +55,7 @@ class PositionBook:
         return positions
 
     def is_in_combo(self, instrument: Instrument) -> bool:
-        """Whether the runtime holds a combo on its symbol; one may name several symbols."""
+        """Whether the runtime holds a combo on its symbol; a combo may have several symbols."""
         symbol = instrument.symbol
         return any(
             symbol is None or _has_symbol(lot.instrument, symbol)
@@ -63,7 +64,7 @@ class PositionBook:
         )
 
     def add_lot(self, lot: Lot, side: Side) -> None:
-        """Put one lot where it belongs: to the one instrument that it fits, to a new one, or among the doubtful."""
+        """Add a lot to the position that it fits, to a new one, or to the ambiguous lots."""
         if side == INTERNAL and lot.instrument.sec_type == COMBO:
             self.combos.append(lot)
             return
@@ -88,16 +89,16 @@ def _has_symbol(combo: Instrument, symbol: str) -> bool:
 
 
 def _is_filled(position: PositionPair, lot: Lot, side: Side) -> bool:
-    """Whether a lot with nothing but a symbol would join an option that its side lists already in full."""
+    """Whether a lot with only a symbol would join an option of which its side has a lot already."""
     return lot.instrument.is_symbol_only and position.instrument.is_option and bool(position.lots[side])
 
 
 def build_position_book(
     internal: Iterable[Lot], broker: Iterable[Lot], account: str | None = None
 ) -> PositionBook:
-    """Return what both sides hold, by instrument.
+    """Return the positions of both sides.
 
-    A broker's row with nothing but a symbol is a share. Lots of another account than the runtime's are left out.
+    A broker's row with only a symbol is a share. Lots of another account than the runtime's are left out.
     """
     book = PositionBook(account)
     shares = (_to_share(lot) for lot in broker)
@@ -127,8 +128,8 @@ def _to_share(lot: Lot) -> Lot:
 def list_differences(book: PositionBook) -> list[Difference]:
     """Return every difference that is certain, by the name of its instrument.
 
-    Where an internal row fits several instruments, they are compared together: equal sums prove nothing and are
-    left to `undecided`, sums that differ are a difference however the row is meant.
+    Where a lot fits several positions, their sums are compared: equal sums prove nothing (`list_undecided`),
+    different sums are a difference whichever position the lot belongs to.
     """
     unclear = {id(position) for _, _, positions in book.ambiguous for position in positions}
     certain = [position for position in book.positions if id(position) not in unclear]
@@ -141,7 +142,7 @@ def list_differences(book: PositionBook) -> list[Difference]:
 
 
 def list_undecided(book: PositionBook) -> list[str]:
-    """Return the names of instruments of which a quantity was not seen, or which cannot be told apart."""
+    """Return the names of instruments with an unknown quantity or ambiguous lot, and of combo legs."""
     unknown = [
         position.name
         for position in book.positions
@@ -173,7 +174,7 @@ def _build_difference(position: PositionPair) -> Difference | None:
 
 
 def _iter_merged(book: PositionBook) -> Iterator[PositionPair]:
-    """Yield the instruments that an unclear row mixes up as if they were one, under the row's own name."""
+    """Yield the positions that ambiguous lots connect, merged under the name of the first such lot."""
     groups: list[tuple[set[int], list[PositionPair], list[tuple[Side, Lot]]]] = []
     for lot, side, positions in book.ambiguous:
         keys = {id(position) for position in positions}

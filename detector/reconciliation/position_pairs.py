@@ -1,4 +1,4 @@
-"""How the runtime and the broker differ in one instrument, in exact signed quantities."""
+"""The exact signed quantities of one instrument on both sides, and the kinds of their difference."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ DifferenceKind = Literal["phantom", "unmanaged", "quantity", "side"]
 class Difference:
     """Broker and internal positions differ in an instrument.
 
-    `phantom`: internal open, broker flat, so that a close would open the other side. `unmanaged`: broker open,
-    internal none. `side`: open on opposite sides. `quantity`: the same side, another number.
+    `phantom`: internal open, broker flat, so that a close would open the other side. `unmanaged`: broker
+    open, internal none. `side`: open on opposite sides. `quantity`: the same side, another quantity.
     """
 
     kind: DifferenceKind
@@ -35,7 +35,7 @@ class Difference:
 
     @property
     def is_vague(self) -> bool:
-        """Whether a part of the instrument's name was not seen."""
+        """Whether a part of the instrument is unknown."""
         return self.instrument.is_vague
 
 
@@ -52,9 +52,9 @@ def classify_difference(internal: Decimal, broker: Decimal) -> DifferenceKind | 
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """What one row says: so much of an instrument, signed; None where the quantity was not seen.
+    """The signed quantity of an instrument in one row; None where it is unknown.
 
-    `about` names what the row belongs to, for a person: `trade #162 (signal #238, position #301)`.
+    `trade_title` names the row's trade in a message: `trade #162 (signal #238, position #301)`.
     """
 
     instrument: Instrument
@@ -64,14 +64,14 @@ class Lot:
 
     @property
     def detail(self) -> tuple[int, tuple[str, ...]]:
-        """Return how much it says of its instrument, and then a name that puts equals in one order."""
+        """A sort key: the most detailed lot first, and equally detailed ones in a stable order."""
         values = (self.account, self.instrument.con_id, *(getattr(self.instrument, part) for part in _PARTS))
         return -sum(part is not None for part in values), tuple(str(part) for part in values)
 
 
 @dataclass(slots=True)
 class PositionPair:
-    """One instrument with what each side holds of it; a side with an unseen quantity is not known."""
+    """One instrument with the lots of each side."""
 
     instrument: Instrument
     account: str | None
@@ -83,26 +83,26 @@ class PositionPair:
         return get_instrument_name(self.instrument)
 
     def compute_quantity(self, side: Side) -> Decimal | None:
-        """Return what the side holds, 0 where it lists nothing; None where a quantity was not seen."""
+        """Return the side's sum, 0 where it has no lot; None where the quantity of a lot is unknown."""
         quantities = [lot.quantity for lot in self.lots[side]]
         known_quantities = [quantity for quantity in quantities if quantity is not None]
         return sum(known_quantities, FLAT) if len(known_quantities) == len(quantities) else None
 
     def can_include(self, lot: Lot) -> bool:
-        """Whether the lot can be of this instrument: nothing that both say differs."""
+        """Whether the lot can be of this instrument and account: no part differs that both have."""
         if self.account is not None and lot.account is not None and self.account != lot.account:
             return False
         return is_same(self.instrument, lot.instrument)
 
     def add_lot(self, lot: Lot, side: Side) -> None:
-        """Take the lot in, and whatever it says that was not known."""
+        """Add the lot, and fill the missing parts of the instrument from it."""
         self.lots[side].append(lot)
         self.account = self.account or lot.account
         self.instrument = merge_instruments(self.instrument, lot.instrument)
 
 
 def merge_instruments(base: Instrument, extra: Instrument) -> Instrument:
-    """Return the instrument with what only the other says."""
+    """Return the instrument with its missing parts from the other."""
     parts = {part: getattr(base, part) or getattr(extra, part) for part in ("con_id", *_PARTS)}
     if extra.sec_type is not None and not is_known_type(base.sec_type):
         parts["sec_type"] = extra.sec_type
@@ -119,7 +119,7 @@ def build_lot(
 
 
 def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:
-    """Return one lot for each instrument as it is named, with the sum; None where a quantity was not seen."""
+    """Return one lot for each instrument as written, with the sum; None where a quantity is unknown."""
     groups: dict[Instrument, list[Lot]] = {}
     for lot in lots:
         groups.setdefault(lot.instrument, []).append(lot)
@@ -127,7 +127,7 @@ def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:
 
 
 def merge_lots(lots: Sequence[Lot]) -> Lot:
-    """Return lots of one instrument, at least one, as one with their sum; None where a quantity was not seen."""
+    """Return one lot with the sum of one or more lots of an instrument; None where a quantity is unknown."""
     known_quantities = [lot.quantity for lot in lots if lot.quantity is not None]
     trade_title = " and ".join(
         sorted({lot.trade_title for lot in lots if lot.trade_title and lot.quantity != FLAT})
@@ -140,5 +140,5 @@ def merge_lots(lots: Sequence[Lot]) -> Lot:
 
 
 def can_be_in_account(account: str | None, target: str | None) -> bool:
-    """Whether a row may be of that account: it is, or one of the two is not named."""
+    """Whether a row may be of that account: the accounts are equal, or one of them is unknown."""
     return account is None or target is None or account == target

@@ -1,4 +1,8 @@
-"""Orders at work against what the broker holds: which of them are exits, and how much of a position they cover."""
+"""Working orders by their purpose and the quantity they close, and the changes since the broker was read.
+
+A trade that was opened since explains a position that the broker does not show yet, one that was closed since
+a position that it still shows. A close never explains a phantom: a repair by hand that is undone stays one.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +20,15 @@ from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_pairs import Difference, merge_by_instrument
 
 CHANGE_FACTS = ("broker_as_of", "broker_executions", "store_trades", "recent_trades")
-"""The facts that are asked, besides the orders of both sides."""
+"""The facts that `ChangesSince` reads, besides the orders of both sides."""
 
 
 class WorkingOrders:
-    """Every order at work, the runtime's and the broker's; one that both list stands twice.
+    """Every working order of the runtime and of the broker; an order in both lists is here twice.
 
-    TWS does not say what an order is for. An exit is what the runtime calls one, found by the order's id, a child of
-    another order, an order against the runtime's own position, or a stop that sells and that nothing calls an entry.
-    Orders of another account than the runtime's are another runtime's.
+    TWS has no purpose of an order. An exit is an order that the runtime marks as one (found by its id), a
+    child of another order, an order against the runtime's own position, or a stop that sells and has no other
+    mark. Orders of another account than the runtime's are left out.
     """
 
     def __init__(self, facts: Facts) -> None:
@@ -55,7 +59,7 @@ class WorkingOrders:
         return (order for order in self._orders if self._find_purpose(order) == EXIT)
 
     def iter_unclassified(self) -> Iterator[Order]:
-        """Yield every working order of which nothing says whether it enters or exits."""
+        """Yield every working order whose purpose is unknown."""
         return (order for order in self._orders if self._find_purpose(order) is None)
 
     def _find_purpose(self, order: Order) -> str | None:
@@ -75,7 +79,7 @@ class WorkingOrders:
         )
 
     def get_entries_against(self, order: Order) -> Decimal:
-        """Return what working orders on the other side of this one, in its instrument, may still open."""
+        """Return the quantity that working orders on the other side of the instrument may still open."""
         key = normalize(order), get_sign(order.side), get_account(order)
         if key not in self._entries:
             self._entries[key] = self._compute_opposite(*key)
@@ -96,12 +100,12 @@ class WorkingOrders:
 
 
 def get_account(order: Order) -> str | None:
-    """Return the account of an order; the runtime's own list names none."""
+    """Return the account of an order; the runtime's own list has none."""
     return order.account if isinstance(order, BrokerOrder) else None
 
 
 def is_combo(row: Instrument) -> bool:
-    """Whether it trades several contracts at once, so that it is of none of them alone."""
+    """Whether the row is a combo of several contracts, whose side is not the side of its legs."""
     return normalize(row).sec_type == COMBO or bool(isinstance(row, BrokerOrder) and row.leg_con_ids)
 
 
@@ -122,9 +126,9 @@ class ProtectiveOrders:
     def compute_protected(
         self, instrument: Instrument, held: Decimal, account: str | None = None
     ) -> Decimal | None:
-        """Return how much of a position the orders against it would close; None where that was not seen.
+        """Return the quantity of a position that its orders would close; None where that is unknown.
 
-        Of a group in which one cancels the others only the largest counts. A combo on its symbol may close it.
+        Of an OCA group only the largest order counts. A combo on the symbol may close the position.
         """
         if any(combo.symbol in (None, instrument.symbol) for combo in self._combos):
             return None
@@ -142,12 +146,12 @@ class ProtectiveOrders:
 
 
 def list_orders(facts: Facts) -> Sequence[Order]:
-    """Return every order that either side lists, working or done."""
+    """Return every order of both lists, working or final."""
     return (*(facts.orders or ()), *(facts.broker_orders or ()))
 
 
 class ChangesSince:
-    """The instruments of trades that were opened or closed, of orders sent and of fills since the broker was asked."""
+    """The instruments of trades opened or closed, orders sent and fills since the broker was read."""
 
     def __init__(self, facts: Facts) -> None:
         self._since = facts.broker_as_of
@@ -155,14 +159,14 @@ class ChangesSince:
         self._closed = _build_index(self._iter_changed(facts, EXIT))
 
     def can_explain(self, difference: Difference) -> bool:
-        """Whether a difference may be nothing but the time between both words."""
+        """Whether a difference may only come from the time between the two readings."""
         opened, closed = self._opened.has(difference.instrument), self._closed.has(difference.instrument)
         if difference.kind == "phantom":
             return opened
         return closed if difference.kind == "unmanaged" else opened or closed
 
     def is_newer(self, order: Order) -> bool:
-        """Whether an exit, or what it closes, is newer than what the broker held."""
+        """Whether an exit, or the position it closes, is newer than the broker's positions."""
         return self._is_after(order.submitted_at) or self._opened.has(normalize(order))
 
     def _iter_changed(self, facts: Facts, purpose: str) -> Iterator[Instrument]:

@@ -1,1 +1,1 @@
-"""What would have to change where for the stores and the broker to agree, and what would undo it."""
+"""Plans the changes that make the stores agree with the broker, and names what would undo them."""

@@ -1,4 +1,4 @@
-"""The other trades of an instrument: a fill, or what the broker realized in a day, may be theirs."""
+"""The broker's fill that closed a trade, and the other trades that may own the fill or the day's P&L."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from detector.reconciliation.fills import Fill, has_closed, iter_legs, list_trad
 from detector.reconciliation.position_pairs import can_be_in_account
 
 PRICE_DECIMALS = 4
-"""Decimals of a price that is worked out."""
+"""Decimals of a computed price."""
 
 
 def get_trade_accounts(facts: Facts) -> dict[str, str]:
-    """Return the account of each trade, as far as the store of positions says it."""
+    """Return the account of each trade for which the store of positions has one."""
     return {row.trade_id: row.account for row in facts.store_positions or () if row.trade_id and row.account}
 
 
 def collect_open_ids(facts: Facts, instrument: Instrument, account: str | None) -> set[str]:
-    """Return the trades that any store holds open in the instrument and account."""
+    """Return the ids of trades that any store has open in the instrument and account."""
     accounts = get_trade_accounts(facts)
     rows: list[StoredPosition | Trade] = [*(facts.store_positions or ()), *(facts.store_trades or ())]
     return {
@@ -40,7 +40,7 @@ def collect_open_ids(facts: Facts, instrument: Instrument, account: str | None) 
 
 @dataclass(frozen=True, slots=True)
 class CompetingTrades:
-    """Every other trade that may be of the instrument and account, and what positions without such a row hold."""
+    """The other trades that may be of the instrument, and quantities of positions without a trade."""
 
     trades: tuple[Trade, ...] = ()
     quantities: tuple[Decimal | None, ...] = ()
@@ -49,7 +49,7 @@ class CompetingTrades:
     def collect(
         cls, facts: Facts, instrument: Instrument, trade_id: str | None, account: str | None
     ) -> CompetingTrades:
-        """Return what else there is besides one trade; `wanted` is normal."""
+        """Return all but the trade `trade_id`; `instrument` is in its normal form."""
         accounts = get_trade_accounts(facts)
         trades = tuple(
             trade
@@ -71,11 +71,11 @@ class CompetingTrades:
 
     @property
     def has_any(self) -> bool:
-        """Whether any other trade is known of."""
+        """Whether there is any other trade."""
         return bool(self.trades or self.quantities)
 
     def can_own(self, fill: Fill) -> bool:
-        """Whether the fill may have opened or closed another of them."""
+        """Whether the fill may have opened or closed one of them."""
         opposite = None if fill.quantity is None else -fill.quantity
         return any(signed in (None, opposite) for signed in self.quantities) or any(
             _can_own_fill(trade, fill, opposite) for trade in self.trades
@@ -89,9 +89,9 @@ def _can_own_fill(trade: Trade, fill: Fill, opposite: Decimal | None) -> bool:
 
 
 def find_closing_fill(fills: Sequence[Fill], trade: Trade, competing: CompetingTrades) -> Fill | None:
-    """Return the fill that closed the trade; of one that is called open, the only fill that could have.
+    """Return the fill that closed the trade; of a trade marked open, the only fill that could have.
 
-    It came after the trade was opened, and no other trade may own it.
+    Such a fill came after the trade was opened, and no other trade may own it.
     """
     closing_fill = next((fill for fill in fills if has_closed(fill, trade)), None)
     if closing_fill is not None or trade.is_effectively_open is False or not trade.signed_quantity:
@@ -105,14 +105,14 @@ def find_closing_fill(fills: Sequence[Fill], trade: Trade, competing: CompetingT
 
 
 def _can_follow(fill: Fill, trade: Trade, competing: CompetingTrades) -> bool:
-    """Whether the fill came after the trade was opened; where a time was not seen, whether it is the only trade."""
+    """Whether the fill came after the opening; where a time is unknown, whether there is no other trade."""
     if trade.opened_at is None or fill.at is None:
         return not competing.has_any
     return fill.at >= trade.opened_at
 
 
 def compute_fill_price(fill: Fill) -> float | None:
-    """Return the price of all executions of a fill by their weight; None where one was not seen."""
+    """Return the average price of a fill weighted by quantity; None where a price or quantity is unknown."""
     parts = [
         (to_exact_decimal(execution.quantity), to_exact_decimal(execution.price))
         for execution in fill.executions
@@ -130,7 +130,7 @@ def compute_fill_price(fill: Fill) -> float | None:
 
 
 def is_day_sum_of(trade: Trade | None, competing: CompetingTrades, now: datetime) -> bool:
-    """Whether what the broker realized today in the instrument can only be this trade's."""
+    """Whether the broker's realized P&L of today in the instrument can only be this trade's."""
     if competing.quantities or any(_can_be_of_today(competitor, now) for competitor in competing.trades):
         return False
     return trade is None or _can_be_of_today(trade, now)

@@ -1,4 +1,4 @@
-"""The broker's own evidence of how a position ended: its fills and what it realized, and what they leave open."""
+"""The broker's evidence of how a position was closed: fills, exit price and realized P&L, and their gaps."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ _OPTION_MULTIPLIER = 100
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the broker shows of an instrument: fills as sentences, the exit's price, the P&L that it realized.
+    """The broker's figures of an instrument: fills as sentences, the exit price, the realized P&L.
 
-    `trade` is the row that is compared with it, for what its fees may be. `shared_pnl` was realized in the
-    instrument by more than this trade.
+    `trade` is the stored row of the trade. `shared_pnl` may have been realized by several trades.
     """
 
     fills: tuple[str, ...] = ()
@@ -41,16 +40,17 @@ class Evidence:
 
     @property
     def confirms_pnl(self) -> bool:
-        """Whether the trade's recorded P&L is what the broker realized, fees apart."""
+        """Whether the trade's stored P&L agrees with the broker's, but for fees."""
         if self.trade is None or self.trade.realized_pnl is None or self.realized_pnl is None:
             return False
         return check_pnl_by_broker(self.trade, self.realized_pnl) is None
 
     def iter_gaps(self, claim: TradeClaim) -> Iterator[str]:
-        """Yield what of the trade's record the evidence does not settle."""
+        """Yield the figures of the trade's record that the evidence leaves open, as sentences."""
         if self.realized_pnl is None and self.shared_pnl is not None:
             yield (
-                f"its realized P&L: the {self.shared_pnl:,.2f} that the broker realized in it may be of several trades"
+                f"its realized P&L: the {self.shared_pnl:,.2f} that the broker realized in it"
+                " may be of several trades"
             )
         elif self.realized_pnl is None:
             yield "its realized P&L: the broker shows neither a fill that closed it nor what it realized"
@@ -59,7 +59,7 @@ class Evidence:
             yield f"its exit price: no fill that closed it was seen{computed}"
 
     def _describe_computed_price(self, claim: TradeClaim) -> str:
-        """Return the price that the P&L would make, where everything for it is there but the fees."""
+        """Return the exit price that follows from the P&L, where only the fees are unknown."""
         trade = self.trade
         quantity = None if trade is None else to_exact_decimal(trade.quantity)
         if trade is None or not quantity or trade.entry_price is None or self.realized_pnl is None:
@@ -67,13 +67,16 @@ class Evidence:
         instrument = normalize(claim.instrument)
         multiplier = instrument.multiplier or (_OPTION_MULTIPLIER if instrument.is_option else 1)
         price = trade.entry_price + self.realized_pnl / (float(quantity) * multiplier)
-        return f"; {self.realized_pnl:,.2f} would make {round(price, PRICE_DECIMALS):g} at a multiplier of {multiplier:g}, before fees"
+        return (
+            f"; {self.realized_pnl:,.2f} would make {round(price, PRICE_DECIMALS):g}"
+            f" at a multiplier of {multiplier:g}, before fees"
+        )
 
 
 def collect_evidence(
     facts: Facts, instrument: Instrument, trade_id: str | None, account: str | None = None
 ) -> Evidence:
-    """Return what the broker shows of an instrument, and of the trade where its closing fill was seen."""
+    """Return the broker's figures of an instrument, or of the trade where its closing fill is known."""
     normal_form = normalize(instrument)
     trade = next((row for row in facts.store_trades or () if trade_id and row.trade_id == trade_id), None)
     own_fills = [

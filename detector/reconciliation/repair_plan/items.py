@@ -1,4 +1,7 @@
-"""What a plan is made of: a trade or an instrument in which the places differ, and the rows that would have to change."""
+"""The items of a repair plan: a trade or an instrument on which sources differ, and the rows to correct.
+
+While an order works in the instrument, its fills may still change the correct values: no row is corrected.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from detector.reconciliation.working_orders import get_account
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """One row that is wrong: where, which, and by column what it says and what would agree with the broker."""
+    """A wrong row: its store, its name, and per column the present and the correct value."""
 
     store: str
     row: str
@@ -34,12 +37,11 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True)
 class PlanItem:
-    """One trade, or one instrument that no trade speaks of, in which somebody contradicts somebody.
+    """A trade, or an instrument without a trade, on which sources differ.
 
-    `name` is the trade with its other ids behind it, `short` without them, for every time but the first.
-
-    `position` is the broker's, signed; None where it was not seen. `open_questions` is what cannot be decided.
-    `account` is said where there are several.
+    `name` is the trade with its other ids behind it, `short` without them, for every mention but the first.
+    `position` is the broker's, signed; None where it is unknown. `open_questions` are for a person to decide.
+    `account` is None unless there are several.
     """
 
     name: str
@@ -56,29 +58,29 @@ class PlanItem:
 
     @property
     def title(self) -> str:
-        """Return the instrument for a person, and its account where there are several."""
+        """The instrument, and its account where there are several."""
         return add_account(self.instrument, self.account)
 
     def is_of(self, instrument: Instrument, account: str | None) -> bool:
-        """Whether it speaks of that instrument, in that account."""
+        """Whether the item may be of that instrument and account."""
         return can_be_in_account(self.account, account) and is_same(
             normalize(self.traded), normalize(instrument)
         )
 
 
 def add_account(text: str, account: str | None) -> str:
-    """Return the words with the account behind them, where one has to be told from another."""
+    """Return the text with the account behind it; None is no account."""
     return text if account is None else f"{text} in account {account}"
 
 
 def has_several_accounts(facts: Facts) -> bool:
-    """Whether an instrument may stand in several accounts, so that its name alone is not enough."""
+    """Whether the rows have several accounts, so that the instrument's name alone is ambiguous."""
     at_broker = {row.account for row in facts.broker_positions or ()}
     return len((at_broker | {row.account for row in facts.store_positions or ()}) - {None}) > 1
 
 
 def iter_instrument_items(facts: Facts) -> Iterator[PlanItem]:
-    """Yield what differs in an instrument as such, whether or not any row names a trade."""
+    """Yield the differences by instrument, whether or not any row has a trade."""
     comparison = compare_with_broker(facts)
     has_several = has_several_accounts(facts)
     origin = (
@@ -135,12 +137,12 @@ def _list_open_rows(facts: Facts, difference: Difference, account: str | None) -
 def _build_question(
     difference: Difference, rows: Sequence[StoredPosition], waiting: tuple[str, ...]
 ) -> str | None:
-    """Return what a person has to decide, where no single row is the wrong one."""
+    """Return the question for a person where no single row is certainly wrong."""
     quantity = format_quantity(difference.broker)
     if difference.kind == "unmanaged":
         return (
-            f"whether the runtime takes the {quantity} over, with a row of its own in {POSITION_STATE} and the orders that"
-            " protect it, or a person closes them at the broker"
+            f"whether the runtime takes the {quantity} over, with a row of its own in {POSITION_STATE}"
+            " and the orders that protect it, or a person closes them at the broker"
         )
     if difference.kind == "side":
         return f"how it came that the broker holds {quantity}: see its fills before any row is changed"
@@ -150,7 +152,7 @@ def _build_question(
 
 
 def list_in_flight(facts: Facts, instrument: Instrument, account: str | None) -> tuple[str, ...]:
-    """Return the orders that work in the instrument, or may, each once."""
+    """Return the titles of orders that work in the instrument, or may, each once."""
     rows = (*(facts.broker_orders or ()), *(facts.orders or ()))
     orders = [order for order in rows if order.is_working and can_be_in_account(get_account(order), account)]
     return tuple(
@@ -159,7 +161,7 @@ def list_in_flight(facts: Facts, instrument: Instrument, account: str | None) ->
 
 
 def describe_waiting(orders: tuple[str, ...]) -> str:
-    """Return for a person why no row is corrected yet."""
+    """Return the sentence why no row is corrected yet."""
     verb = "works" if len(orders) == 1 else "work"
     reason = f"order {', '.join(orders)} still {verb} in it, and what it fills changes what is right"
     return f"what its rows should say: {reason}; look again when it is filled or cancelled"

@@ -1,4 +1,4 @@
-"""What would undo a repair: a runtime that is alive and keeps in memory what its store is to forget."""
+"""Why the runtime must be stopped before rows are corrected: it would write them again from its memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RUNNING = "RUNNING"
 
 
 def explain_stop(facts: Facts, items: Sequence[PlanItem], stale_sec: float) -> tuple[str, ...]:
-    """Return why the runtime must not run while a row is changed; nothing where no row is to be changed."""
+    """Return why the runtime must not run while rows are corrected; empty where none is to be corrected."""
     if not any(item.changes or item.in_memory for item in items):
         return ()
     return (*_iter_running_signs(facts, stale_sec), *_iter_stale_memory(facts, items))
@@ -30,7 +30,8 @@ def _iter_running_signs(facts: Facts, stale_sec: float) -> Iterator[str]:
         yield (
             f"its heartbeat is {format_duration(age)} old, so that it runs"
             if is_alive
-            else f"its last heartbeat is {format_duration(age)} old; whatever starts it again would load the rows as they are"
+            else f"its last heartbeat is {format_duration(age)} old;"
+            " whatever starts it again would load the rows as they are"
         )
     running = sum(task.last_status == _RUNNING for task in facts.tasks or ())
     if running:
@@ -42,7 +43,10 @@ def _iter_running_signs(facts: Facts, stale_sec: float) -> Iterator[str]:
 def _iter_stale_memory(facts: Facts, items: Sequence[PlanItem]) -> Iterator[str]:
     for item in items:
         if item.in_memory:
-            yield f"its own list ({RUNTIME_LIST}) still holds {item.short} open, and it writes its rows from there"
+            yield (
+                f"its own list ({RUNTIME_LIST}) still holds {item.short} open,"
+                " and it writes its rows from there"
+            )
     for row, stores in list_reopened(facts):
         if row.trade_id:
             yield (
@@ -52,7 +56,7 @@ def _iter_stale_memory(facts: Facts, items: Sequence[PlanItem]) -> Iterator[str]
 
 
 def list_exposed(facts: Facts, items: Sequence[PlanItem]) -> tuple[str, ...]:
-    """Return what the broker holds beside: while the runtime stands still, only orders at the broker protect it."""
+    """Return the broker's other positions: while the runtime is stopped, only broker orders protect them."""
     rows = [row for row in facts.broker_positions or () if row.quantity and not _is_covered(row, items)]
     return tuple(f"{format_quantity(row.quantity)} {row.instrument_name}" for row in rows if row.quantity)
 

@@ -1,7 +1,6 @@
-"""What would make the runtime's stores say what the broker says: per trade the rows that are wrong, and what is open. Pure.
+"""Builds the items of a repair plan: per trade, rows that differ from the broker and open questions. Pure.
 
-The broker decides what is held. Nothing here is a statement that could be run: a change is a place, a row, and what
-its columns say and should say.
+The broker's position is the right one. A change is a description of columns, never a statement to execute.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _STORES = (POSITION_STATE, TRADES)
 
 
 def build_items(facts: Facts) -> tuple[PlanItem, ...]:
-    """Return every trade and every position at the broker in which the places differ, by their names."""
+    """Return an item for every trade, and for every position without one, on which sources differ."""
     book = None if facts.broker_positions is None else build_broker_book(facts)
     disputed = tuple(iter_instrument_items(facts))
     cases = (_build_case(facts, book, trade_id, disputed).build_item() for trade_id in list_trade_ids(facts))
@@ -60,10 +59,11 @@ def build_items(facts: Facts) -> tuple[PlanItem, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _TradeCase:
-    """One trade: what every place says of it, and what the broker holds of its instrument.
+    """One trade: the claim of each source, and the broker's signed quantity of its instrument.
 
-    `alone` says that no other trade is open in the instrument, and every store was read, so that the broker's quantity is this one's;
-    `disputed` that all of them together are not what the broker holds; `waiting` names the orders that work in it.
+    `is_alone`: no other trade is open in the instrument, and every store was read in full, so that the
+    broker's quantity is this trade's. `is_disputed`: the sum of the trades is not the broker's quantity.
+    `waiting`: the orders that work in the instrument.
     """
 
     title: str
@@ -78,7 +78,7 @@ class _TradeCase:
     waiting: tuple[str, ...] = ()
 
     def build_item(self) -> PlanItem | None:
-        """Return the trade where something about it is wrong or open, None where all agree."""
+        """Return the item where a source is wrong or a question is open, None where all agree."""
         changes = tuple(change for claim in self._store_claims for change in self._iter_changes(claim))
         questions = tuple(self._iter_questions(changes))
         in_memory = self.quantity == 0 and any(
@@ -109,7 +109,7 @@ class _TradeCase:
         return [claim for claim in self.claims if claim.origin in _STORES]
 
     def _iter_changes(self, claim: TradeClaim) -> Iterator[RowChange]:
-        """Yield the one change of a store's row that would make it say what the broker says."""
+        """Yield the change, if any, that makes a store's row agree with the broker."""
         columns = [*self._iter_position_columns(claim), *self._iter_exit_columns(claim)]
         if columns:
             flat = (
@@ -122,7 +122,7 @@ class _TradeCase:
             yield RowChange(claim.origin, self.short, tuple(columns), because)
 
     def _iter_position_columns(self, claim: TradeClaim) -> Iterator[Column]:
-        """Yield what is wrong where a row says open and the broker is flat, or holds another quantity."""
+        """Yield the columns of an open row that are wrong: the broker is flat, or holds another quantity."""
         if self.quantity is None or not claim.is_open:
             return
         if self.quantity == 0:
@@ -138,7 +138,7 @@ class _TradeCase:
         return bool(claim.is_open) and (claim.quantity or 0) * (self.quantity or 0) < 0
 
     def _iter_exit_columns(self, claim: TradeClaim) -> Iterator[Column]:
-        """Yield what a record of how the trade ended lacks, or says otherwise than the broker."""
+        """Yield the exit columns of a closed trade that are missing, or differ from the broker."""
         if claim.origin != TRADES or self.quantity != 0:
             return
         pnl, price = self.evidence.realized_pnl, self.evidence.exit_price
@@ -155,7 +155,7 @@ class _TradeCase:
             )
 
     def _iter_questions(self, changes: Sequence[RowChange]) -> Iterator[str]:
-        """Yield what cannot be decided from what was seen."""
+        """Yield the questions that the snapshot cannot answer."""
         states = {claim.is_open for claim in self._store_claims if claim.is_open is not None}
         if self.quantity is None:
             if len(states) > 1:
@@ -166,7 +166,8 @@ class _TradeCase:
                 yield from self.evidence.iter_gaps(trade_claim)
         elif any(self._is_other_side(claim) for claim in self._store_claims):
             yield (
-                f"how it came that the broker holds {format_quantity(self.quantity)}: see its fills before any row is changed"
+                f"how it came that the broker holds {format_quantity(self.quantity)}:"
+                " see its fills before any row is changed"
             )
         elif states == {True, False} or (True in states and not self.is_alone and self.is_disputed):
             yield f"how much of the {format_quantity(self.quantity)} at the broker is this trade's"
@@ -198,7 +199,7 @@ def _build_case(
 
 
 def _find_quantity(book: PositionBook | None, instrument: Instrument, account: str | None) -> Decimal | None:
-    """Return what the broker holds of it in that account; None where it was not seen, or may be one of several."""
+    """Return the broker's signed quantity in that account; None where it is unknown or ambiguous."""
     if book is None or not (instrument.symbol or instrument.con_id):
         return None
     if None not in (book.account, account) and book.account != account:

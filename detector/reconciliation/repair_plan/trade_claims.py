@@ -1,4 +1,4 @@
-"""What each place says of one trade, under its one canonical name with its other ids behind it."""
+"""The claims of the sources about one trade, its canonical title, and whether the stores are complete."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ RUNTIME_LIST, RUNTIME_TRADES = "open_positions", "recent_trades"
 _LISTS = {"store_positions": POSITION_STATE, "store_trades": TRADES}
 
 Column = tuple[str, str, str]
-"""A column, what it says, and what it should say; the columns under our names."""
+"""A column by our name, its present value and its correct value."""
 
 
 @dataclass(frozen=True, slots=True)
 class TradeClaim:
-    """What one place says of a trade: whether it is open, how much of what, and how it ended.
+    """A trade by one source: whether it is open, its quantity and instrument, and how it ended.
 
-    `quantity` is signed; `is_unsigned` says that the row itself writes it without, beside its side.
+    `quantity` is signed; `is_unsigned`: the row itself has it without a sign, beside its side.
     """
 
     origin: str
@@ -36,12 +36,12 @@ class TradeClaim:
     is_unsigned: bool = False
 
     def build_correction(self, target: Decimal) -> Column:
-        """Return the change of its quantity to what is wanted, as the row itself writes it."""
+        """Return the change of the quantity to the target, in the row's own form."""
         return build_quantity_column(self.quantity or Decimal(0), target, is_unsigned=self.is_unsigned)
 
     @property
     def text(self) -> str:
-        """Return it for a person: `position_state: open, 39`."""
+        """The claim as text: `position_state: open, 39`."""
         state = {True: "open", False: "closed", None: "does not say whether it is open"}[self.is_open]
         parts = [state]
         if self.is_open is not False and self.quantity is not None:
@@ -54,19 +54,19 @@ class TradeClaim:
 
 
 def build_quantity_column(current: Decimal, target: Decimal, *, is_unsigned: bool) -> Column:
-    """Return the change of a quantity, both without a sign where a side beside it bears that."""
+    """Return the change of a quantity, without signs where the row has its side in another column."""
     old, new = (abs(current), abs(target)) if is_unsigned else (current, target)
     return "quantity", format_quantity(old), format_quantity(new)
 
 
 def is_unsigned(row: StoredPosition) -> bool:
-    """Whether a short row writes its quantity without a sign, beside its side."""
+    """Whether a short row has its quantity without a sign, beside its side."""
     signed = row.signed_quantity
     return signed is not None and signed < 0 and row.quantity is not None and row.quantity > 0
 
 
 def build_trade_title(facts: Facts, trade_id: str) -> str:
-    """Return the trade's one name: `trade #162 (signal #238, position #301)`."""
+    """Return the trade's canonical title: `trade #162 (signal #238, position #301)`."""
     rows = [row for _, row in _iter_rows(facts, trade_id)]
     signal, position = (
         next((value for row in rows if (value := getattr(row, name)) is not None), None)
@@ -76,12 +76,12 @@ def build_trade_title(facts: Facts, trade_id: str) -> str:
 
 
 def list_claims(facts: Facts, trade_id: str) -> tuple[TradeClaim, ...]:
-    """Return what every place that was seen says of the trade; a place that does not know it says nothing."""
+    """Return the claim of each source that has the trade."""
     return tuple(_build_claim(origin, row) for origin, row in _iter_rows(facts, trade_id))
 
 
 def list_trade_ids(facts: Facts) -> tuple[str, ...]:
-    """Return the ids of all trades that any place speaks of, each once, by number."""
+    """Return the trade ids of all sources, each once, by number."""
     lists = (facts.store_positions, facts.store_trades, facts.open_positions, facts.recent_trades)
     ids = {row.trade_id for rows in lists for row in rows or () if row.trade_id}
     return tuple(sorted(ids, key=lambda trade_id: (len(trade_id), trade_id)))
@@ -112,7 +112,10 @@ def _build_claim(origin: str, row: StoredPosition | Trade | Position) -> TradeCl
 
 
 def explain_incomplete_stores(facts: Facts) -> str | None:
-    """Return why what the stores say is not all that they hold, None where nothing speaks against it."""
+    """Return why the stores may not have been read in full, None where they were.
+
+    Only of complete stores does an empty plan mean that nothing differs.
+    """
     return next(_iter_store_problems(facts), None)
 
 
