@@ -1,1 +1,1 @@
-"""The rules: one a file, and the file's name is the event's type."""
+"""The rules, one per file; the name of the file is the type of its event."""

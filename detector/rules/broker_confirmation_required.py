@@ -1,4 +1,4 @@
-"""Exit safety: no order waits for the broker's word."""
+"""Exit safety: no order waits for the broker's confirmation."""
 
 from __future__ import annotations
 

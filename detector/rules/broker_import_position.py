@@ -1,4 +1,4 @@
-"""Broker imports: no open position was repaired into being."""
+"""Broker imports: no open position comes from a repair."""
 
 from __future__ import annotations
 

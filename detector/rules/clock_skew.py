@@ -1,4 +1,4 @@
-"""The monitor: times in the data that lie in the future."""
+"""The monitor: times in the data are not in the future."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for path, ahead in furthest.items():
         yield Finding(
             WARNING,
-            f"{path} lies {ahead:.0f} s in the future and is not believed (limit {limits[CLOCK_SKEW_SEC]} s).",
+            f"{path} lies {ahead:.0f} s in the future and is not believed"
+            f" (limit {limits[CLOCK_SKEW_SEC]} s).",
             subject=path,
             observed=ahead,
             limit=CLOCK_SKEW_SEC,

@@ -1,4 +1,4 @@
-"""Broker link: TWS holds its link to IBKR's servers, as its log says."""
+"""Broker link: TWS keeps its link to IBKR's servers, by its log."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _is_within_maintenance(outage: LogIncident, facts: Facts, limits: Limits) ->
 
 
 def _measure_open_session_sec(outage: LogIncident, facts: Facts) -> float:
-    """Return for how long of the regular session it is open; where the calendar cannot say, its whole age."""
+    """Return the seconds of the regular session since it began; all seconds where the calendar is unknown."""
     open_sec = count_open_seconds(outage.since, facts.taken_at, facts.closures)
     return facts.age_of(outage.since) if open_sec is None else open_sec
 
@@ -70,10 +70,16 @@ def _measure_open_session_sec(outage: LogIncident, facts: Facts) -> float:
 def _describe_recovery(outage: LogIncident) -> str:
     until = outage.until or outage.last
     if outage.alone:
-        summary = f"The link to IBKR's servers is back since {format_time(until)} ({outage.note}), its loss was not seen"
+        summary = (
+            f"The link to IBKR's servers is back since {format_time(until)} ({outage.note}),"
+            " its loss was not seen"
+        )
     else:
         lasted = format_duration(compute_seconds(outage.since, until))
-        summary = f"The link to IBKR's servers was lost for {lasted} from {format_time(outage.since)} ({outage.note}) and is back"
+        summary = (
+            f"The link to IBKR's servers was lost for {lasted} from {format_time(outage.since)}"
+            f" ({outage.note}) and is back"
+        )
     if outage.farms:
         summary += f", without {', '.join(outage.farms)}: market data of these must be asked for again"
     elif outage.data_lost:

@@ -1,4 +1,4 @@
-"""The monitor: rules and readers that broke."""
+"""The monitor: no rule and no reader fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Broker truth: one signal is one entry."""
+"""Broker truth: one signal fills one entry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             if limits.is_broken(ENTRY_BURST_CRITICAL, len(burst)):
                 yield Finding(
                     CRITICAL,
-                    f"{len(burst)} entries in {name} were filled from {format_time(burst[0])} to {format_time(burst[-1])} "
+                    f"{len(burst)} entries in {name} were filled from {format_time(burst[0])} to"
+                    f" {format_time(burst[-1])} "
                     f"(limit {limits[ENTRY_BURST_CRITICAL]} within {limits[ENTRY_BURST_WINDOW_SEC]} s).",
                     subject=name,
                     observed=len(burst),
@@ -47,7 +48,7 @@ def _group_by_instrument(entries: Iterable[Entry]) -> Iterator[tuple[str, list[d
 
 
 def _find_largest_burst(times: list[datetime], window: timedelta) -> list[datetime]:
-    """Return the largest burst: the most times of which the last is within the window of the first; the latest of equals."""
+    """Return the most times that lie within one window; of equally many, the latest."""
     best: list[datetime] = []
     first = 0
     for last, at in enumerate(times):

@@ -1,4 +1,4 @@
-"""Runtime: the ECS service runs exactly its one primary."""
+"""Runtime: the ECS service runs exactly one primary task."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if count > expected:
         yield Finding(
             CRITICAL,
-            f"{count} runtime tasks run in the cluster{draining_note} (expected {expected}): they may trade twice.",
+            f"{count} runtime tasks run in the cluster{draining_note} (expected {expected}):"
+            " they may trade twice.",
             observed=count,
             limit=EXPECTED_TASKS,
         )
@@ -40,7 +41,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     elif count < expected and _is_unreported_by_service(facts, expected):
         yield Finding(
             CRITICAL,
-            f"{format_count(count, 'runtime task runs', 'runtime tasks run')} in the cluster{draining_note} (expected {expected}).",
+            f"{format_count(count, 'runtime task runs', 'runtime tasks run')} in the"
+            f" cluster{draining_note} (expected {expected}).",
             observed=count,
             limit=EXPECTED_TASKS,
             cause="no runtime task" if count == 0 else None,

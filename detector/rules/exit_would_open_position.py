@@ -1,4 +1,4 @@
-"""Exit safety: an exit closes what the broker holds, and nothing more."""
+"""Exit safety: an exit closes a position of the broker and opens none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     is_whole = "broker_positions" not in facts.provenance.partial
     side, orders, changes = build_broker_book(facts), WorkingOrders(facts), ChangesSince(facts)
     subjects = build_subjects(side)
-    findings: dict[str, Finding] = {}  # by order: one that both sides list is one
+    findings: dict[str, Finding] = {}  # by order, so that an order in both lists counts once
     for order in orders.iter_exits():
         subject = subjects.get_subject(get_instrument_name(order), get_account(order))
         _, broker_quantity = find_broker_position(side, order, get_account(order))
@@ -73,7 +73,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _explain_exit(order: Order, broker_quantity: Decimal, entry_quantity: Decimal) -> str | None:
-    """Return what is wrong with the exit; None where nothing is, and nothing where it cannot be told."""
+    """Return the problem of the exit: None is no problem, an empty text an unknown side or quantity."""
     sign, remaining = get_sign(order.side), compute_remaining(order)
     if remaining == 0:
         return None if order.quantity else ""
@@ -83,9 +83,15 @@ def _explain_exit(order: Order, broker_quantity: Decimal, entry_quantity: Decima
         return ""
     closable = -broker_quantity * sign
     if closable < 0:
-        return f"{_describe_side(sign)} where the broker holds {format_quantity(broker_quantity)}, so that it would add to the position"
+        return (
+            f"{_describe_side(sign)} where the broker holds {format_quantity(broker_quantity)},"
+            " so that it would add to the position"
+        )
     if remaining > closable + entry_quantity:
-        return f"{_describe_side(sign)} {format_quantity(remaining)} where the broker holds {format_quantity(broker_quantity)}, so that it would open the other side"
+        return (
+            f"{_describe_side(sign)} {format_quantity(remaining)} where the broker holds"
+            f" {format_quantity(broker_quantity)}, so that it would open the other side"
+        )
     return None
 
 

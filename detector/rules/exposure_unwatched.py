@@ -1,4 +1,4 @@
-"""The monitor: dark, with money at risk."""
+"""The monitor: heartbeat and positions are known while money is at risk."""
 
 from __future__ import annotations
 

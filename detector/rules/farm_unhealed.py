@@ -1,4 +1,4 @@
-"""Market data: a data farm that broke is well again soon, and so are the streams that it carried."""
+"""Market data: broken data farms recover soon, and their streams with them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _should_report(outage: LogIncident, alert_from: datetime, facts: Facts) -> bool:
-    """Whether it outlived its quiet window and 300 s, and is news or goes on."""
+    """Whether it outlasted its maintenance window and 300 s, and is open or recent."""
     history, until = known(facts.logs), outage.until or facts.taken_at
     if until < alert_from or (not outage.is_stream and until - outage.since <= _HEALS_WITHIN):
         return False
@@ -69,11 +69,13 @@ def _build_finding(reported: LogIncident, outages: list[LogIncident], facts: Fac
 def _summarize_outage(outage: LogIncident, lasted: float) -> str:
     if outage.is_stream:
         return (
-            f"Live data of {outage.key} died at {format_time(outage.since)} and does not resume by itself ({outage.note}), "
+            f"Live data of {outage.key} died at {format_time(outage.since)} and does not resume by"
+            f" itself ({outage.note}), "
             f"so it must be asked for again."
         )
     state = "was" if outage.until else "is"
     return (
-        f"Data farm {outage.key} {state} broken since {format_time(outage.since)}, for {format_duration(lasted)} ({outage.note}, "
+        f"Data farm {outage.key} {state} broken since {format_time(outage.since)},"
+        f" for {format_duration(lasted)} ({outage.note}, "
         f"limit {_HEALS_WITHIN.total_seconds():.0f} s)."
     )

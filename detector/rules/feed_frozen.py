@@ -1,4 +1,4 @@
-"""Market data: a feed that is called ok moves."""
+"""Market data: the prices of a feed with status ok move."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from detector.formats.times import format_duration
 from detector.reconciliation.between_runs import get_prices, has_unchanged_prices
 from detector.settings import FEED_FROZEN_SEC
 
-_MIN_INSTRUMENTS = 2  # the feed of one instrument stands still in a trading halt
+_MIN_INSTRUMENTS = 2  # one instrument alone stands still in a trading halt
 
 
 @rule(
@@ -52,7 +52,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if len(ages) == len(ticks) and limits.is_broken(FEED_FROZEN_SEC, min(ages)):
         yield Finding(
             severity,
-            f"Market data is called ok and no tick is younger than {min(ages):.0f} s, of {len(ticks)} instruments "
+            f"Market data is called ok and no tick is younger than {min(ages):.0f} s,"
+            f" of {len(ticks)} instruments "
             f"(limit {limit} s).",
             observed=min(ages),
             limit=FEED_FROZEN_SEC,
@@ -61,7 +62,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     elif still_sec is not None and still_sec >= limit:
         yield Finding(
             severity,
-            f"Market data is called ok and no price of {len(ticks)} instruments has moved for {format_duration(still_sec)} "
+            f"Market data is called ok and no price of {len(ticks)} instruments has moved for"
+            f" {format_duration(still_sec)} "
             f"(limit {limit} s).",
             observed=still_sec,
         )
@@ -74,6 +76,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _measure_still_sec(facts: Facts) -> float | None:
-    """Return for how long no price has moved; None where one has, or where none were carried."""
+    """Return the seconds since a price last moved; None where one just did, or on a first run."""
     since = facts.before.prices_at
     return facts.age_of(since) if since is not None and has_unchanged_prices(facts) else None

@@ -1,4 +1,4 @@
-"""Gateway: it starts, logs in and can be reached, as its log and the runtime's say."""
+"""Gateway: it starts, logs in and is reachable, by its log and the runtime's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gateway: the gateway's container of the runtime task runs and is healthy."""
+"""Gateway: the gateway container of the runtime task runs and is healthy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heartbeat: the runtime says often enough that it is alive."""
+"""Heartbeat: the runtime sends it often enough."""
 
 from __future__ import annotations
 

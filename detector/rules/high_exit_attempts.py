@@ -1,4 +1,4 @@
-"""Exit safety: a position's exit does not have to be tried again and again."""
+"""Exit safety: no exit is attempted again and again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exit safety: what the runtime says of itself can be true."""
+"""Exit safety: the runtime's own figures do not contradict each other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def _check_stuck_exits(facts: Facts) -> Iterator[Finding]:
     if stuck is not None and pending is not None and positions is not None and stuck > positions + pending:
         yield _build_contradiction(
             "stuck_exceeds_open",
-            f"{format_count(stuck, 'exit is', 'exits are')} stuck with {format_count(positions, 'position')} open "
+            f"{format_count(stuck, 'exit is', 'exits are')} stuck with"
+            f" {format_count(positions, 'position')} open "
             f"and {format_count(pending, 'exit')} pending.",
             "stuck_exits",
             "pending_exits",
@@ -82,6 +83,6 @@ def _check_open_and_closed(facts: Facts) -> Iterator[Finding]:
 
 
 def _describe_trade(position: Position, trade: Trade) -> str:
-    """Return the trade's number with its other ids behind it, whichever list says them."""
+    """Return the trade's id with its other ids from either list."""
     signal_id, position_id = position.signal_id or trade.signal_id, position.position_id or trade.position_id
     return f"#{position.trade_id}{format_other_ids(signal_id, position_id)}"

@@ -49,7 +49,7 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
 
 
 def _is_current_harm(name: str, finding: Finding, facts: Facts) -> bool:
-    """Whether a finding is harm at this moment: a conflict that is recent, a link that is still lost."""
+    """Whether a finding is harm at present: a recent conflict, a link that is still lost."""
     if name == "session_conflict":
         return finding.at is not None and facts.age_of(finding.at) <= _CONFLICT_SEC
     return name != "connectivity_lost" or finding.ongoing

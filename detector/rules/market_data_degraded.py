@@ -1,4 +1,4 @@
-"""Market data: the runtime calls its own data ok."""
+"""Market data: the runtime's own status of its data is ok."""
 
 from __future__ import annotations
 
@@ -22,5 +22,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if not is_ok(status):
         yield Finding(
             WARNING,
-            f"Market data is called {redact_excerpt(status) or 'nothing'} for {limits[MARKET_DATA_DEGRADED_SEC]} s or more.",
+            f"Market data is called {redact_excerpt(status) or 'nothing'} for"
+            f" {limits[MARKET_DATA_DEGRADED_SEC]} s or more.",
         )

@@ -1,4 +1,4 @@
-"""The monitor: its own memory of the previous run."""
+"""The monitor: the memory of the previous run is available."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if facts.before.lost:
         has_older = facts.before.taken_at is not None
         summary = (
-            "The newest memory was lost and an older one takes its place, so that what only it owed may never be told"
+            "The newest memory was lost and an older one takes its place,"
+            " so that what only it owed may never be told"
             if has_older
             else "The memory was lost, and everything active is told again"
         )

@@ -1,4 +1,4 @@
-"""Broker truth: what was executed at the broker is known to the runtime."""
+"""Broker truth: every execution at the broker has a trade in the runtime."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     lots = list(iter_internal_lots(facts))
     known_fills = KnownFills(trades, lots)
     if facts.provenance.partial & {"store_trades", "recent_trades", "store_positions", "open_positions"}:
-        return  # the row that could not be read may be the one
+        return  # an unreadable row may be the trade of the fill
     since, outages = _compute_listed_since(facts, trades), find_link_outages(facts.logs) if facts.logs else []
     broker_fills = group_fills(known(facts.broker_executions))
     unknown = [
@@ -57,7 +57,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if lost or limits.is_broken(FILL_LAG_SEC, age):
             yield Finding(
                 CRITICAL,
-                f"Execution {exec_id} at the broker has no trade in the runtime: {_describe_fill(fill)} at {format_time(at)}"
+                f"Execution {exec_id} at the broker has no trade in the runtime:"
+                f" {_describe_fill(fill)} at {format_time(at)}"
                 f"{', while connectivity was lost' if lost else ''} (limit {limits[FILL_LAG_SEC]} s).",
                 subject=exec_id,
                 observed=age,
@@ -67,7 +68,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _list_fills_of_same_instruments(unknown: Sequence[Fill], broker_fills: Sequence[Fill]) -> list[Fill]:
-    """Return the fills in the instruments of those that no trade knows: a part of a trade may be known by its id."""
+    """Return the fills in the instruments of the unknown ones: other parts of their trade may match by id."""
     instruments = {fill.instrument for fill in unknown}
     return [fill for fill in broker_fills if fill.instrument in instruments]
 
@@ -81,9 +82,9 @@ def _describe_fill(fill: Fill) -> str:
 
 
 def _compute_listed_since(facts: Facts, trades: list[Trade]) -> datetime:
-    """Return how far back the runtime's list must know every trade.
+    """Return the time since which the runtime's lists must contain every trade.
 
-    A store knows its last day; a payload lists its recent trades, and what is older than all of them may have left it.
+    A store has at least its last day; a payload's recent trades are complete since the oldest of them.
     """
     day = facts.taken_at - _LISTED_FOR
     times = [at for trade in trades for at in (trade.opened_at, trade.closed_at) if at is not None]
@@ -91,5 +92,5 @@ def _compute_listed_since(facts: Facts, trades: list[Trade]) -> datetime:
 
 
 def _is_within_outage(outages: Sequence[LogIncident], at: datetime) -> bool:
-    """Whether the link to the broker was down then, as the logs say."""
+    """Whether the link to the broker was down at that time, by the logs."""
     return any(outage.since <= at and (outage.until is None or at <= outage.until) for outage in outages)

@@ -1,4 +1,4 @@
-"""Broker truth: the runtime holds what the broker holds."""
+"""Broker truth: the runtime's positions are the broker's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from detector.reconciliation.position_pairs import Difference
 from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders
 from detector.settings import SOURCE_STALE_SEC
 
-_MAY_BE_LAG = ("quantity", "unmanaged")  # an order in flight explains them once; it never explains the others
+_MAY_BE_LAG = ("quantity", "unmanaged")  # an order in flight explains these once, the other kinds never
 _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)
 
 
@@ -97,9 +97,9 @@ def _build_findings(
 def _find_own_list_phantoms(
     facts: Facts, reported: Set[str], changes: ChangesSince, limits: Limits
 ) -> RuleResults:
-    """Yield what the runtime's own list holds open while its store and the broker agree that it is not.
+    """Yield positions that the runtime's own list has open while its store and the broker do not.
 
-    A trade that was closed less than a section may be old is still open in a list of before that.
+    A trade that was closed within the allowed age of a section may still be open in an older list.
     """
     comparison = compare_runtime_list(facts)
     phantoms = (
@@ -135,7 +135,10 @@ def _describe_difference(difference: Difference) -> str:
     names_note = f" as {' and '.join(difference.trade_titles)}" if difference.trade_titles else ""
     internal, broker = format_quantity(difference.internal), format_quantity(difference.broker)
     if difference.kind == "phantom":
-        return f"{difference.name}: {internal} open internally{names_note}, flat at the broker, so that a close would open {format_quantity(-difference.internal)}"
+        return (
+            f"{difference.name}: {internal} open internally{names_note}, flat at the broker,"
+            f" so that a close would open {format_quantity(-difference.internal)}"
+        )
     if difference.kind == "unmanaged":
         return f"{difference.name}: {broker} open at the broker, and nothing internally manages it"
     relation = "on the other side" if difference.kind == "side" else "another quantity"

@@ -1,4 +1,4 @@
-"""Exit safety: exits get done."""
+"""Exit safety: exits finish."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     age_note = f", the oldest {age:.0f} s old" if age is not None else ""
     yield Finding(
         WARNING,
-        f"{format_count(count, 'exit is', 'exits are')} pending{age_note} (critical once that lasted {limits[PENDING_EXIT_PERSIST_SEC]} s).",
+        f"{format_count(count, 'exit is', 'exits are')} pending{age_note} (critical once that lasted"
+        f" {limits[PENDING_EXIT_PERSIST_SEC]} s).",
         observed=count,
         proven_sec=age,
         confirmed=age is not None and age > limits[PENDING_ORDER_STALE_SEC],

@@ -1,4 +1,4 @@
-"""Pending orders: no single order hangs."""
+"""Pending orders: no order stays pending too long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The monitor: values that are there and cannot be read."""
+"""The monitor: every value of a source is readable."""
 
 from __future__ import annotations
 

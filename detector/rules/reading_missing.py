@@ -1,4 +1,4 @@
-"""The monitor: facts that a source must carry and does not."""
+"""The monitor: every required fact is present."""
 
 from __future__ import annotations
 

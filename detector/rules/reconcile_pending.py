@@ -1,4 +1,4 @@
-"""Reconciliation: no reconciliation is owed."""
+"""Reconciliation: none is pending."""
 
 from __future__ import annotations
 

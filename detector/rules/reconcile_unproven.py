@@ -1,4 +1,4 @@
-"""Reconciliation: whatever owes a proof is followed by one in the log, and broker and internal positions agree."""
+"""Reconciliation: a proof follows each start, reconnect and close, and shows equal positions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if verdict is not None and verdict.kind == MISMATCH:
         yield Finding(
             CRITICAL,
-            f"The log said at {format_time(verdict.at)} that broker and internal positions differ ({verdict.note}).",
+            f"The log said at {format_time(verdict.at)} that broker and internal positions differ"
+            f" ({verdict.note}).",
             money=True,
             escalates=NOW,
         )
@@ -58,7 +59,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         return
     yield Finding(
         WARNING,
-        f"No proof of reconciliation followed in the log since {format_time(due_since)}, for {format_duration(waited)} "
+        f"No proof of reconciliation followed in the log since {format_time(due_since)},"
+        f" for {format_duration(waited)} "
         f"(limit {limits[RECONCILE_PROOF_SEC]} s).",
         observed=waited,
         limit=RECONCILE_PROOF_SEC,
@@ -67,7 +69,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _iter_due_proofs(facts: Facts, history: LogHistory) -> Iterator[datetime]:
-    """Yield what owes a proof and has none yet: out of the logs, and out of the payloads."""
+    """Yield the times at which a proof became due that has not followed, by the logs and the payloads."""
     if history.proof_due_since is not None:
         yield history.proof_due_since
     closed = (trade.closed_at for trade in facts.recent_trades or ())

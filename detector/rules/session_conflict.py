@@ -1,4 +1,4 @@
-"""Broker link: no other session or client takes this one's place."""
+"""Broker link: no other session or client replaces this one."""
 
 from __future__ import annotations
 

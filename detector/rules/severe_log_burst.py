@@ -1,4 +1,4 @@
-"""Severe signals: the log holds no burst of fatal lines."""
+"""Severe signals: the log has no burst of fatal lines."""
 
 from __future__ import annotations
 

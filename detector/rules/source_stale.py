@@ -1,4 +1,4 @@
-"""The monitor: sections whose content is too old to be believed."""
+"""The monitor: no section is too old to be used."""
 
 from __future__ import annotations
 

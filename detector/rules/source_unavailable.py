@@ -1,4 +1,4 @@
-"""The monitor: configured sources that did not answer."""
+"""The monitor: every configured source answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reconciliation: a started engine asks the broker before it trades."""
+"""Reconciliation: a started engine reconciles before it trades."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         since = "never" if last == NEVER else f"last at {format_time(last)}"
         yield Finding(
             CRITICAL,
-            f"The engine started {format_duration(age)} ago and has not reconciled since ({since}), and entries are not blocked "
+            f"The engine started {format_duration(age)} ago and has not reconciled since ({since}),"
+            " and entries are not blocked "
             f"(limit {limits[STARTUP_RECONCILE_SEC]} s).",
             observed=age,
             limit=STARTUP_RECONCILE_SEC,

@@ -1,4 +1,4 @@
-"""Broker truth: the runtime's two stores say the same of what is open."""
+"""Broker truth: the runtime's two stores have the same trades open."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if row.trade_id is None or row.trade_id not in in_doubt:
             finding = Finding(
                 CRITICAL,
-                f"Trade {row.title} is open in {open_in} and not in {closed_in}{_describe_broker(row, side, open_in, closed_in)}.",
+                f"Trade {row.title} is open in {open_in} and not in"
+                f" {closed_in}{_describe_broker(row, side, open_in, closed_in)}.",
                 subject=_get_subject(row),
                 facts=("store_positions", "store_trades"),
             )
@@ -60,7 +61,7 @@ def _get_subject(row: StoreRow) -> str:
 def _find_differing_rows(
     positions: Iterable[StoredPosition], trades: Iterable[Trade]
 ) -> Iterator[tuple[StoreRow, str, str]]:
-    """Yield each row that is open in one store only, with the names of both."""
+    """Yield each row that is open in one store only, with the name of that store and of the other."""
     open_rows, open_trades = (
         [row for row in positions if row.is_effectively_open],
         [row for row in trades if row.is_effectively_open],
@@ -70,7 +71,7 @@ def _find_differing_rows(
 
 
 def _find_missing_rows(rows: Iterable[StoreRow], counterparts: Iterable[StoreRow]) -> Iterator[StoreRow]:
-    """Yield the rows whose trade is none of the others: by its id where both say it, else by the instrument."""
+    """Yield the rows without a counterpart: by trade id where both have one, else by instrument."""
     counterparts = list(counterparts)
     ids = {row.trade_id for row in counterparts}
     anonymous_index = InstrumentIndex((normalize(row), row) for row in counterparts if row.trade_id is None)

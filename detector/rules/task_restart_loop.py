@@ -30,7 +30,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if limits.is_broken(RESTART_CRITICAL, len(stops)):
         yield Finding(
             CRITICAL,
-            f"{len(stops)} tasks stopped by themselves within {format_duration(window_sec)} (limit {limits[RESTART_CRITICAL]}).",
+            f"{len(stops)} tasks stopped by themselves within {format_duration(window_sec)}"
+            f" (limit {limits[RESTART_CRITICAL]}).",
             observed=len(stops),
             limit=RESTART_CRITICAL,
             at=stops[-1],
@@ -40,7 +41,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if facts.age_of(at) <= window_sec:
             yield Finding(
                 CRITICAL,
-                f"ECS said {format_duration(facts.age_of(at))} ago that the service cannot consistently start tasks.",
+                f"ECS said {format_duration(facts.age_of(at))} ago that the service cannot"
+                " consistently start tasks.",
                 at=at,
             )
 

@@ -1,4 +1,4 @@
-"""Broker truth: what the records say of a closed trade can be true."""
+"""Broker truth: the record of a closed trade is consistent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 def _find_faults(trade: Trade, broker_figures: _BrokerFigures) -> Iterator[str]:
     if trade.opened_at and trade.closed_at and trade.closed_at < trade.opened_at:
-        yield f"was closed at {format_time(trade.closed_at)} before it was opened at {format_time(trade.opened_at)}"
+        yield (
+            f"was closed at {format_time(trade.closed_at)} before it was opened at"
+            f" {format_time(trade.opened_at)}"
+        )
     if trade.pnl_unknown:
         return
     fault = check_pnl_by_prices(trade)
@@ -67,7 +70,7 @@ def _describe_own_fault(trade: Trade, fault: PnlMismatch) -> str:
 
 
 class _BrokerFigures:
-    """What the broker realized: by the fill that closed a trade, else by its position that is flat."""
+    """The broker's realized P&L: of the fill that closed a trade, else of its flat position."""
 
     def __init__(self, facts: Facts, trades: list[Trade]) -> None:
         self._facts = facts
@@ -79,9 +82,9 @@ class _BrokerFigures:
         self._counts = InstrumentIndex((pair[0], pair) for pair in counts.items())
 
     def find_realized_pnl(self, trade: Trade) -> float | None:
-        """Return the broker's figure; None where there is none of this trade alone.
+        """Return the broker's realized P&L; None where there is none of this trade alone.
 
-        The position's figure is that of the day, so that it counts for the only trade in its instrument, open or closed.
+        The position's P&L is that of the day, so that it counts only for the one trade in its instrument.
         """
         fill = self._closings.find(trade)
         if fill is not None:

@@ -1,4 +1,4 @@
-"""Broker truth: what was closed stays closed."""
+"""Broker truth: a closed trade stays closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gateway: the trader's container of the service's task runs."""
+"""Gateway: the trader container of the service's task runs."""
 
 from __future__ import annotations
 

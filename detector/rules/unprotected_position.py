@@ -1,4 +1,4 @@
-"""Exit safety: a position is protected at the broker while nothing else can close it."""
+"""Exit safety: while nothing else can close a position, orders at the broker protect it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
         elif covered < abs(quantity):
             yield Finding(
                 CRITICAL,
-                f"Position {position.name} of {format_quantity(quantity)} has stops and targets for {format_quantity(covered)} at the broker, while "
+                f"Position {position.name} of {format_quantity(quantity)} has stops and targets for"
+                f" {format_quantity(covered)} at the broker, while "
                 f"{' and '.join(_DOWN_RULES[name] for name in down)}.",
                 subject=subject,
                 observed=format_quantity(covered),

@@ -1,4 +1,4 @@
-"""The monitor: the time in which nobody looked."""
+"""The monitor: runs follow each other without a gap."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     position_note = f", with {format_count(open_positions, 'position')} open" if open_positions else ""
     yield Finding(
         CRITICAL if open_positions else WARNING,
-        f"Nobody looked from {format_time(since)} to {format_time(facts.taken_at)}, {format_duration(unwatched)} of it "
+        f"Nobody looked from {format_time(since)} to {format_time(facts.taken_at)},"
+        f" {format_duration(unwatched)} of it "
         f"in the regular session{position_note} (limit {limits[GAP_SEC]} s).",
         observed=unwatched,
         limit=GAP_SEC,

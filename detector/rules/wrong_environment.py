@@ -1,4 +1,4 @@
-"""Broker link: paper is paper and live is live."""
+"""Broker link: mode, port and account are all paper or all live."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from detector.formats.redaction import get_account_kind
 
 PAPER, LIVE = "paper", "live"
 _PORTS = {4001: LIVE, 7496: LIVE, 4003: LIVE, 7498: LIVE, 4002: PAPER, 7497: PAPER, 4004: PAPER, 7499: PAPER}
-_MODES = {
-    **dict.fromkeys((PAPER, "papertrading", "papermoney", "paperaccount", "simulated", "simulation", "demo"), PAPER),
-    **dict.fromkeys((LIVE, "livetrading", "liveaccount", "real", "realmoney", "production"), LIVE),
-}  # fmt: skip
+_PAPER_MODES = (PAPER, "papertrading", "papermoney", "paperaccount", "simulated", "simulation", "demo")
+_LIVE_MODES = (LIVE, "livetrading", "liveaccount", "real", "realmoney", "production")
+_MODES = {**dict.fromkeys(_PAPER_MODES, PAPER), **dict.fromkeys(_LIVE_MODES, LIVE)}
 _ROWS = ("broker_positions", "broker_orders", "broker_executions")
 _KIND_FACTS = ("broker_account", "broker_port", "gateway_port")
 
@@ -43,7 +42,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _find_mode(facts: Facts) -> tuple[str, str] | None:
-    """Return which mode is said, and by which fact; None where it is neither paper nor live."""
+    """Return the fact of the mode and the mode; None where it is neither paper nor live."""
     for fact, text in (("mode", facts.mode), ("broker_mode", facts.broker_mode)):
         mode = _parse_mode(text)
         if mode is not None:
@@ -52,7 +51,7 @@ def _find_mode(facts: Facts) -> tuple[str, str] | None:
 
 
 def _iter_kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
-    """Yield what else tells paper from live: the fact, its name for a person, and which of the two it is."""
+    """Yield further evidence of paper or live: the fact, its name in a message, and which of the two."""
     if facts.broker_account is not None:
         kind = get_account_kind(facts.broker_account)
         if kind is not None:
@@ -68,7 +67,7 @@ def _iter_kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
 
 
 def _iter_row_kinds(facts: Facts) -> Iterator[tuple[str, str, str]]:
-    """Yield the accounts that the broker's rows name, where none is said to be the runtime's: each kind once."""
+    """Yield the accounts of the broker's rows, each kind once, where the runtime's own is unknown."""
     kinds: dict[str, tuple[str, str, str]] = {}
     for fact in _ROWS:
         for alias in sorted({row.account for row in getattr(facts, fact) or () if row.account}):

@@ -1,4 +1,4 @@
-"""What is held where: no order of rows, no writing of numbers and no splitting of a position changes the verdict."""
+"""Positions: neither the order of rows, the format of numbers nor a split into lots changes the verdict."""
 
 from __future__ import annotations
 
@@ -58,9 +58,19 @@ def test_the_one_name_of_an_instrument(written, name):
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(39, "39"), (39.0, "39"), (-39, "-39"), (0.5, "0.5"), (0.1, "0.1"), (1e-12, "0.000000000001"), (999_999_999_999, "999999999999"),
-     (1000, "1000"), (0, "0"), (-0.0, "0")],
-)  # fmt: skip
+    [
+        (39, "39"),
+        (39.0, "39"),
+        (-39, "-39"),
+        (0.5, "0.5"),
+        (0.1, "0.1"),
+        (1e-12, "0.000000000001"),
+        (999_999_999_999, "999999999999"),
+        (1000, "1000"),
+        (0, "0"),
+        (-0.0, "0"),
+    ],
+)
 def test_a_number_is_the_decimal_that_was_written(number, text):
     made = to_exact_decimal(number)
     assert made is not None
@@ -77,9 +87,19 @@ def test_beyond_what_an_account_can_hold_a_quantity_is_not_known(number):
 
 @pytest.mark.parametrize(
     ("internal", "broker", "kind"),
-    [(39, 39, None), (0, 0, None), (39, 0, "phantom"), (-39, 0, "phantom"), (0, 39, "unmanaged"), (0, -1, "unmanaged"), (39, 38, "quantity"),
-     (-39, -38, "quantity"), (39, -39, "side"), (-1, 39, "side")],
-)  # fmt: skip
+    [
+        (39, 39, None),
+        (0, 0, None),
+        (39, 0, "phantom"),
+        (-39, 0, "phantom"),
+        (0, 39, "unmanaged"),
+        (0, -1, "unmanaged"),
+        (39, 38, "quantity"),
+        (-39, -38, "quantity"),
+        (39, -39, "side"),
+        (-1, 39, "side"),
+    ],
+)
 def test_the_kinds_of_difference(internal, broker, kind):
     assert classify_difference(Decimal(internal), Decimal(broker)) == kind
 
@@ -111,9 +131,15 @@ def test_an_unclear_row_is_compared_with_all_that_it_may_be():
     later = Instrument("SPY", None, "OPT", "20260507", 727, "C", 100)
     both = [(CALL, 30), (later, 9)]
     assert found([(unclear, 39)], both) == []
-    assert list_undecided(build_position_book([build_lot(unclear, Decimal(39))], [build_lot(one, Decimal(q)) for one, q in both])) == [
-        "SPY 2026-05-06 727C", "SPY 2026-05-07 727C", "SPY 727C",
-    ]  # fmt: skip
+    assert list_undecided(
+        build_position_book(
+            [build_lot(unclear, Decimal(39))], [build_lot(one, Decimal(q)) for one, q in both]
+        )
+    ) == [
+        "SPY 2026-05-06 727C",
+        "SPY 2026-05-07 727C",
+        "SPY 727C",
+    ]
     (difference,) = found([(unclear, 38)], both)
     assert (difference.name, difference.kind, difference.is_vague) == ("SPY 727C", "quantity", True)
 
@@ -195,8 +221,14 @@ def instruments(draw: Any) -> dict[str, Any]:
     symbol = draw(st.sampled_from(SYMBOLS))
     if draw(st.booleans()):
         return {"symbol": symbol, "sec_type": "STK"}
-    return {"symbol": symbol, "sec_type": "OPT", "expiry": draw(st.sampled_from(("20260602", "20260603"))),
-            "strike": draw(st.sampled_from(STRIKES)), "right": draw(st.sampled_from("CP")), "multiplier": 100}  # fmt: skip
+    return {
+        "symbol": symbol,
+        "sec_type": "OPT",
+        "expiry": draw(st.sampled_from(("20260602", "20260603"))),
+        "strike": draw(st.sampled_from(STRIKES)),
+        "right": draw(st.sampled_from("CP")),
+        "multiplier": 100,
+    }
 
 
 SIDES = st.lists(st.tuples(instruments(), QUANTITIES), max_size=5)
@@ -244,9 +276,12 @@ def verdict(held: list[dict[str, Any]], at_broker: list[dict[str, Any]]) -> list
 def test_no_order_writing_or_splitting_changes_the_verdict(internal, broker, data):
     plain = [[{**row, "quantity": float(quantity)} for row, quantity in side] for side in (internal, broker)]
     changed = [
-        [in_other_words(data.draw, row, quantity, text=True) for row, quantity in data.draw(st.permutations(split(data.draw, side)))]
+        [
+            in_other_words(data.draw, row, quantity, text=True)
+            for row, quantity in data.draw(st.permutations(split(data.draw, side)))
+        ]
         for side in (internal, broker)
-    ]  # fmt: skip
+    ]
     assert verdict(*changed) == verdict(*plain)
 
 

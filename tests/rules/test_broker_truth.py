@@ -299,12 +299,15 @@ def held_then(patch: dict[str, Any], *unseen: dict[str, Any]) -> list[list[str]]
     [
         pytest.param({"broker": broker({"quantity": 5})}, id="a row without a name"),
         pytest.param(
-            {"broker": broker(), "status_v3": internal(row(39, {**CALL, "strike": None}))}, id="without a strike"
+            {"broker": broker(), "status_v3": internal(row(39, {**CALL, "strike": None}))},
+            id="without a strike",
         ),
-        pytest.param({"broker": broker(row(None)), "status_v3": internal(row(39))}, id="a quantity that was not seen"),
+        pytest.param(
+            {"broker": broker(row(None)), "status_v3": internal(row(39))}, id="a quantity that was not seen"
+        ),
         pytest.param({"broker": {"connected": False}}, id="a link that is down"),
     ],
-)  # fmt: skip
+)
 def test_drift_is_held_while_it_cannot_be_seen(unseen):
     assert held_then({"status_v3": internal(row(39)), "broker": broker()}, unseen, unseen) == [
         ["open_positions_drift"],
@@ -372,12 +375,19 @@ def test_two_differences_under_one_name_are_told_in_one_sentence():
 @pytest.mark.parametrize(
     "written",
     [
-        {"sec_type": "us_option"}, {"sec_type": "Equity and Index Options"}, {"sec_type": "CALL"}, {"multiplier": 1},
-        {"expiry": "260602"}, {"expiry": "06/02/2026"}, {"expiry": "02JUN26"}, {"expiry": "this week"},
-        {"sec_type": "FOP_ES"}, {"sec_type": None, "multiplier": None},
+        {"sec_type": "us_option"},
+        {"sec_type": "Equity and Index Options"},
+        {"sec_type": "CALL"},
+        {"multiplier": 1},
+        {"expiry": "260602"},
+        {"expiry": "06/02/2026"},
+        {"expiry": "02JUN26"},
+        {"expiry": "this week"},
+        {"sec_type": "FOP_ES"},
+        {"sec_type": None, "multiplier": None},
     ],
     ids=str,
-)  # fmt: skip
+)
 @pytest.mark.parametrize("kind", ["OPT", "FOP"])
 def test_a_part_that_cannot_be_read_makes_no_other_instrument(written, kind):
     theirs = {**CALL, "sec_type": kind}
@@ -431,13 +441,23 @@ def test_a_future_of_another_month_is_another():
     [
         pytest.param(39, [], {"opened_at": "14:58:00"}, False, id="opened since, and not there yet"),
         pytest.param(39, [], {"opened_at": "14:55:30"}, True, id="opened before"),
-        pytest.param(39, [], {"opened_at": "14:00:00", "closed_at": "14:58:00"}, True, id="a close explains no phantom"),
-        pytest.param(0, [row(39)], {"opened_at": "14:00:00", "closed_at": "14:58:00"}, False, id="closed since, and still there"),
-        pytest.param(0, [row(39)], {"opened_at": "14:00:00", "closed_at": "14:55:30"}, True, id="closed before"),
+        pytest.param(
+            39, [], {"opened_at": "14:00:00", "closed_at": "14:58:00"}, True, id="a close explains no phantom"
+        ),
+        pytest.param(
+            0,
+            [row(39)],
+            {"opened_at": "14:00:00", "closed_at": "14:58:00"},
+            False,
+            id="closed since, and still there",
+        ),
+        pytest.param(
+            0, [row(39)], {"opened_at": "14:00:00", "closed_at": "14:55:30"}, True, id="closed before"
+        ),
         pytest.param(39, [row(20)], {"opened_at": "14:58:00"}, False, id="added to since"),
         pytest.param(39, [], {"opened_at": "14:58:00", "right": "P"}, True, id="another instrument"),
     ],
-)  # fmt: skip
+)
 def test_a_trade_newer_than_the_broker_s_word_explains_what_it_can(held, at_broker, times, fires):
     dated = {key: f"2026-06-02T{at}Z" if key.endswith("at") else at for key, at in times.items()}
     listed = [{"trade_id": 1, **CALL, "quantity": 39, **dated}]
@@ -487,14 +507,39 @@ def test_a_partial_exit_is_no_difference():
 @pytest.mark.parametrize(
     ("is_open", "status", "at_broker", "words"),
     [
-        (1, "CLOSED", [], "is open in position_state and not in trades, and the broker is flat as trades says."),
-        (0, "OPEN", [], "is open in trades and not in position_state, and the broker is flat as position_state says."),
-        (1, "CLOSED", [row(39)], "is open in position_state and not in trades, and the broker holds it as position_state says."),
-        (1, "CLOSED", [row(-39)], "is open in position_state and not in trades, and the broker holds -39, as neither says."),
-        (1, "CLOSED", [row(10)], "is open in position_state and not in trades, and the broker holds 10, as neither says."),
+        (
+            1,
+            "CLOSED",
+            [],
+            "is open in position_state and not in trades, and the broker is flat as trades says.",
+        ),
+        (
+            0,
+            "OPEN",
+            [],
+            "is open in trades and not in position_state, and the broker is flat as position_state says.",
+        ),
+        (
+            1,
+            "CLOSED",
+            [row(39)],
+            "is open in position_state and not in trades, and the broker holds it as position_state says.",
+        ),
+        (
+            1,
+            "CLOSED",
+            [row(-39)],
+            "is open in position_state and not in trades, and the broker holds -39, as neither says.",
+        ),
+        (
+            1,
+            "CLOSED",
+            [row(10)],
+            "is open in position_state and not in trades, and the broker holds 10, as neither says.",
+        ),
         (1, "CLOSED", None, "is open in position_state and not in trades."),
     ],
-)  # fmt: skip
+)
 def test_it_says_which_store_agrees_with_the_broker(is_open, status, at_broker, words):
     section = {} if at_broker is None else {"broker": broker(*at_broker)}
     summary = first({**stores(is_open, status), **section}, "state_stores_disagree").summary
@@ -532,11 +577,21 @@ OPEN, CLOSED = stores(1, "OPEN"), stores(0, "CLOSED")
         pytest.param([OPEN, OPEN], False, id="open all along"),
         pytest.param([CLOSED, {}, OPEN], True, id="a look without stores between"),
         pytest.param([CLOSED, {**OPEN, "broker": broker()}], True, id="the broker is flat"),
-        pytest.param([CLOSED, {**OPEN, "broker": broker(row(39)), "status_v3": internal(row(39))}], False, id="the broker holds it"),
-        pytest.param([CLOSED, {**OPEN, "broker": broker(row("x"))}], False, id="the broker's quantity was not seen"),
-        pytest.param([{"stores": {"position_state": [], "trades": CLOSED["stores"]["trades"]}}, OPEN], True, id="its row was gone"),
+        pytest.param(
+            [CLOSED, {**OPEN, "broker": broker(row(39)), "status_v3": internal(row(39))}],
+            False,
+            id="the broker holds it",
+        ),
+        pytest.param(
+            [CLOSED, {**OPEN, "broker": broker(row("x"))}], False, id="the broker's quantity was not seen"
+        ),
+        pytest.param(
+            [{"stores": {"position_state": [], "trades": CLOSED["stores"]["trades"]}}, OPEN],
+            True,
+            id="its row was gone",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_trade_that_was_closed_is_open_again(patches, fires):
     assert looks(*patches)[-1] == (["new trade_reopened:162"] if fires else [])
 
@@ -763,11 +818,17 @@ def exits_in_parts(*parts: int) -> list[dict[str, Any]]:
         pytest.param((10, 29), [trade()], None, [], id="two orders that closed it"),
         pytest.param((10, 28), [trade()], None, ["e1", "e2"], id="two that closed all but one"),
         pytest.param((10, 29), [trade(exit_order_id="2")], None, [], id="one of them known by its id"),
-        pytest.param((10,), [trade(closed_at=None, is_open=True)], 29, [], id="a part while the rest stays open"),
-        pytest.param((10,), [trade(closed_at=None, is_open=True)], 39, ["e1"], id="a part of what is open whole"),
-        pytest.param((10, 29), [trade(opened_at="2026-06-02T14:42:30Z")], None, ["e1", "e2"], id="before it was opened"),
+        pytest.param(
+            (10,), [trade(closed_at=None, is_open=True)], 29, [], id="a part while the rest stays open"
+        ),
+        pytest.param(
+            (10,), [trade(closed_at=None, is_open=True)], 39, ["e1"], id="a part of what is open whole"
+        ),
+        pytest.param(
+            (10, 29), [trade(opened_at="2026-06-02T14:42:30Z")], None, ["e1", "e2"], id="before it was opened"
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_trade_that_is_closed_in_parts(parts, listed, held, missed):
     mine = [{**CALL, "trade_id": 162, "is_open": held is not None, "quantity": held or 0}]
     rows = [{**one, "id": one["trade_id"], "is_open": one.get("is_open", False)} for one in listed]
@@ -887,9 +948,13 @@ WRONG = ["warning trade_record_inconsistent:162"]
         pytest.param(record(realized_pnl=3742.44 + 18.72), WRONG, id="off by more"),
         pytest.param(record(exit_price=5.5, realized_pnl=-2.56), [], id="off by 1 where nothing was made"),
         pytest.param(record(exit_price=5.5, realized_pnl=-2.57), WRONG, id="off by more than 1"),
-        pytest.param(record(quantity=-39, realized_pnl=-3745.56), [], id="short: the sign of the quantity counts"),
+        pytest.param(
+            record(quantity=-39, realized_pnl=-3745.56), [], id="short: the sign of the quantity counts"
+        ),
         pytest.param(record(quantity=-39, realized_pnl=3742.44), WRONG, id="short with the P&L of a long"),
-        pytest.param(record(fees=None, realized_pnl=3744 - 174.72), [], id="fees unknown: 2 per contract and side more"),
+        pytest.param(
+            record(fees=None, realized_pnl=3744 - 174.72), [], id="fees unknown: 2 per contract and side more"
+        ),
         pytest.param(record(fees=None, realized_pnl=3744 - 174.73), WRONG, id="fees unknown, beyond that"),
         pytest.param(record(multiplier=None), [], id="a multiplier that was not seen may be 100"),
         pytest.param(record(multiplier=None, fees=0, realized_pnl=37.44), [], id="or 1"),
@@ -900,7 +965,7 @@ WRONG = ["warning trade_record_inconsistent:162"]
         pytest.param(record(opened_at="2026-06-02T14:50:00Z"), [], id="in the same second"),
         pytest.param(record(exit_price=None), [], id="an exit price that was not seen"),
     ],
-)  # fmt: skip
+)
 def test_a_record_that_contradicts_itself(one, expected):
     assert records(one) == expected
 
@@ -908,7 +973,8 @@ def test_a_record_that_contradicts_itself(one, expected):
 def test_an_exit_price_equal_to_the_entry_price_is_named():
     one = record(exit_price=5.5, realized_pnl=1857.7, fees=None, signal_id=238)
     assert first({"status_v3": {"recent_trades": [one]}}, "trade_record_inconsistent").summary == (
-        f"Trade #162 (signal #238) in {NAME} has its exit price equal to its entry price (5.5) and yet a P&L of 1857.70."
+        f"Trade #162 (signal #238) in {NAME} has its exit price equal to its entry price (5.5)"
+        " and yet a P&L of 1857.70."
     )
 
 
@@ -1000,14 +1066,20 @@ JD = {"symbol": "JD"}
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        pytest.param({"executions": buys(1, 2, 3), "positions": [row(30, JD)]}, BURST, id="three orders that built what is held"),
-        pytest.param({"executions": buys(1, 1, 1), "positions": [row(30, JD)]}, [], id="three executions of one order"),
+        pytest.param(
+            {"executions": buys(1, 2, 3), "positions": [row(30, JD)]},
+            BURST,
+            id="three orders that built what is held",
+        ),
+        pytest.param(
+            {"executions": buys(1, 1, 1), "positions": [row(30, JD)]}, [], id="three executions of one order"
+        ),
         pytest.param({"executions": buys(1, 2, 3), "positions": []}, [], id="three that closed a short"),
         pytest.param({"executions": buys(1, 2, 3)}, [], id="what they did was not seen"),
         pytest.param({"executions": buys(1, 2, 3, opens="O")}, BURST, id="Flex says that they opened"),
         pytest.param({"executions": buys(1, 2, 3, opens="C")}, [], id="Flex says that they closed"),
     ],
-)  # fmt: skip
+)
 def test_entries_at_the_broker_one_after_the_other(section, expected):
     status = internal(row(30, JD), recent_trades=None)
     assert bursts({"status_v3": status, "broker": {"connected": True, **section}}) == expected
@@ -1021,7 +1093,8 @@ def test_the_summary_counts_the_largest_and_latest_burst():
     event = first({"status_v3": {"recent_trades": rows}}, "duplicate_entry_burst")
     assert event.observed == 3
     assert event.summary == (
-        "3 entries in JD were filled from 2026-06-02T14:16:40Z to 2026-06-02T14:17:00Z (limit 3 within 600 s)."
+        "3 entries in JD were filled from 2026-06-02T14:16:40Z to 2026-06-02T14:17:00Z (limit 3"
+        " within 600 s)."
     )
 
 

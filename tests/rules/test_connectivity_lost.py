@@ -1,4 +1,4 @@
-"""`connectivity_lost`: an episode lasts until its counterpart, and quiet windows swallow nothing that outlives them."""
+"""`connectivity_lost`: an outage lasts until its recovery, and maintenance windows hide no longer one."""
 
 from __future__ import annotations
 

@@ -109,9 +109,15 @@ def first_summary(facts: dict[str, object]) -> str:
             "The broker link is down with 1 open position.",
         ),
         (
-            {"connection_error": "API connection failed:\n TimeoutError().", "open_positions": None,
-             "open_position_count": None},
-            "The broker link is down with an unknown number of open positions (API connection failed: TimeoutError()).",
+            {
+                "connection_error": "API connection failed:\n TimeoutError().",
+                "open_positions": None,
+                "open_position_count": None,
+            },
+            (
+                "The broker link is down with an unknown number of open positions (API connection failed:"
+                " TimeoutError())."
+            ),
         ),
         ({"stuck_exits": 1, "pending_exits": 1}, "1 exit is stuck."),
         ({"stuck_exits": 2, "pending_exits": 2}, "2 exits are stuck."),
@@ -122,7 +128,7 @@ def first_summary(facts: dict[str, object]) -> str:
         ({"position_reconcile_pending": True}, "position_reconcile_pending is true."),
         ({"market_data_10197_recent": 12}, "12 recent 10197 notices (limit 10)."),
     ],
-)  # fmt: skip
+)
 def test_a_summary_says_the_number_and_its_limit(facts, summary):
     assert first_summary(facts) == summary
 

@@ -1,4 +1,4 @@
-"""Exits against what the broker holds: orders that would open a position, and positions that nothing would close."""
+"""Exits at the broker: orders that would open a position, and positions that no order would close."""
 
 from __future__ import annotations
 
@@ -26,8 +26,18 @@ def row(quantity: Any, **more: Any) -> dict[str, Any]:
 
 
 def order(**more: Any) -> dict[str, Any]:
-    made = {"order_id": 9, **CALL, "kind": "exit", "side": "SELL", "quantity": 39, "filled": 0, "status": "Submitted",
-            "order_type": "LMT", "submitted_at": "2026-06-02T14:59:00Z", **more}  # fmt: skip
+    made = {
+        "order_id": 9,
+        **CALL,
+        "kind": "exit",
+        "side": "SELL",
+        "quantity": 39,
+        "filled": 0,
+        "status": "Submitted",
+        "order_type": "LMT",
+        "submitted_at": "2026-06-02T14:59:00Z",
+        **more,
+    }
     return {key: value for key, value in made.items() if value is not None}
 
 
@@ -188,10 +198,14 @@ def test_two_accounts_that_hold_it_are_told_apart():
 
 
 COMBO: dict[str, Any] = {
-    "contract": {"symbol": "SPY", "secType": "BAG", "comboLegs": [{"conId": 5, "ratio": 1}, {"conId": 6, "ratio": 1}]},
+    "contract": {
+        "symbol": "SPY",
+        "secType": "BAG",
+        "comboLegs": [{"conId": 5, "ratio": 1}, {"conId": 6, "ratio": 1}],
+    },
     "order": {"orderId": 12, "action": "SELL", "totalQuantity": 39, "parentId": 3},
     "orderStatus": {"status": "Submitted"},
-}  # fmt: skip
+}
 
 
 def test_a_combo_is_an_exit_of_none_of_its_legs_alone():
@@ -206,11 +220,18 @@ OLD = {"connected": True, "as_of": "2026-06-02T14:55:30Z", "positions": []}
 @pytest.mark.parametrize(
     ("submitted", "opened", "fires"),
     [
-        pytest.param("14:55:30", "14:00:00", ["exit_would_open_position", "open_positions_drift"], id="both known to the broker"),
-        pytest.param("14:55:31", "14:00:00", ["open_positions_drift"], id="an order that is newer than its word"),
+        pytest.param(
+            "14:55:30",
+            "14:00:00",
+            ["exit_would_open_position", "open_positions_drift"],
+            id="both known to the broker",
+        ),
+        pytest.param(
+            "14:55:31", "14:00:00", ["open_positions_drift"], id="an order that is newer than its word"
+        ),
         pytest.param("14:55:00", "14:58:00", [], id="a trade that is newer than its word"),
     ],
-)  # fmt: skip
+)
 def test_what_is_newer_than_the_broker_s_word_is_not_judged_by_it(submitted, opened, fires):
     opening = {"trade_id": 1, **CALL, "quantity": 39, "opened_at": f"2026-06-02T{opened}Z"}
     listed = {
@@ -363,7 +384,8 @@ def test_the_summary_says_what_is_covered_and_what_is_down():
     section = {"connected": True, "positions": [row(39)], "open_orders": [stop(quantity=20)]}
     report = evaluated(apply_patch(healthy(), {"broker": section, "status_v3": {**DOWN, **SILENT}}))
     assert next(event.summary for event in report.events if event.type == "unprotected_position") == (
-        f"Position {NAME} of 39 has stops and targets for 20 at the broker, while the engine is silent and its broker link is down."
+        f"Position {NAME} of 39 has stops and targets for 20 at the broker,"
+        " while the engine is silent and its broker link is down."
     )
 
 
@@ -389,11 +411,17 @@ def test_an_export_that_is_not_connected_is_a_link_that_is_down():
     ("sections", "expected"),
     [
         ({"broker": {"connected": True, "positions": [row(39)]}}, "critical broker_disconnected"),
-        ({"stores": {"position_state": [{"symbol": "SPY", "is_open": 1, "contracts_remaining": 39}]}}, "critical broker_disconnected"),
+        (
+            {"stores": {"position_state": [{"symbol": "SPY", "is_open": 1, "contracts_remaining": 39}]}},
+            "critical broker_disconnected",
+        ),
         ({"broker": {"connected": True, "positions": [row(0)]}}, "warning broker_disconnected"),
-        ({"broker": {"account": "DU1", "positions": [row(39, account="DU2")]}}, "warning broker_disconnected"),
+        (
+            {"broker": {"account": "DU1", "positions": [row(39, account="DU2")]}},
+            "warning broker_disconnected",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_the_broker_or_a_store_holds_is_at_risk(sections, expected):
     assert expected in given({"status_v3": {"broker_connected": False}, **sections})
 

@@ -142,19 +142,62 @@ WRONG = ["critical wrong_environment"]
         pytest.param("paper", {"broker": {"account": "unknown"}}, [], id="an account that does not tell"),
         pytest.param(None, {"broker": {"account": "U1234567"}}, [], id="no mode"),
         pytest.param("backtest", {"broker": {"account": "U1234567"}}, [], id="another mode"),
-        pytest.param(None, {"broker": {"account": "U1234567", "mode": "paper"}}, WRONG, id="the mode of the export"),
+        pytest.param(
+            None, {"broker": {"account": "U1234567", "mode": "paper"}}, WRONG, id="the mode of the export"
+        ),
         pytest.param("paper", {"broker": {"mode": "live"}}, WRONG, id="two modes"),
-        pytest.param("paper", {"broker": {"positions": [{"symbol": "SPY", "quantity": 0, "account": "U1234567"}]}}, WRONG, id="the account of its rows"),
+        pytest.param(
+            "paper",
+            {"broker": {"positions": [{"symbol": "SPY", "quantity": 0, "account": "U1234567"}]}},
+            WRONG,
+            id="the account of its rows",
+        ),
         pytest.param("Paper Trading", {"broker": {"account": "U1234567"}}, WRONG, id="in two words"),
-        pytest.param("paper", {"broker": {"positions": [{"symbol": "SPY", "quantity": 0, "account": one} for one in ("DU1234567", "U1234567")]}}, WRONG, id="one of two accounts of its rows"),
-        pytest.param("paper", {"broker": {"open_orders": [{"order_id": 1, "symbol": "SPY", "side": "BUY", "account": "U1234567"}]}}, WRONG, id="the account of an order"),
-        pytest.param("paper", {"broker": {"account": "DU1234567", "positions": [{"symbol": "SPY", "quantity": 0, "account": "U1234567"}]}}, [], id="another runtime's account"),
+        pytest.param(
+            "paper",
+            {
+                "broker": {
+                    "positions": [
+                        {"symbol": "SPY", "quantity": 0, "account": one} for one in ("DU1234567", "U1234567")
+                    ]
+                }
+            },
+            WRONG,
+            id="one of two accounts of its rows",
+        ),
+        pytest.param(
+            "paper",
+            {
+                "broker": {
+                    "open_orders": [{"order_id": 1, "symbol": "SPY", "side": "BUY", "account": "U1234567"}]
+                }
+            },
+            WRONG,
+            id="the account of an order",
+        ),
+        pytest.param(
+            "paper",
+            {
+                "broker": {
+                    "account": "DU1234567",
+                    "positions": [{"symbol": "SPY", "quantity": 0, "account": "U1234567"}],
+                }
+            },
+            [],
+            id="another runtime's account",
+        ),
         pytest.param("paper", {"gateway": {"port": 5000}}, [], id="a port of nobody"),
-        *(pytest.param("paper", {"gateway": {"port": port}}, WRONG, id=f"port {port}") for port in (4001, 4003, 7496, 7498)),
-        *(pytest.param("paper", {"gateway": {"port": port}}, [], id=f"port {port}") for port in (4002, 4004, 7497, 7499)),
+        *(
+            pytest.param("paper", {"gateway": {"port": port}}, WRONG, id=f"port {port}")
+            for port in (4001, 4003, 7496, 7498)
+        ),
+        *(
+            pytest.param("paper", {"gateway": {"port": port}}, [], id=f"port {port}")
+            for port in (4002, 4004, 7497, 7499)
+        ),
         pytest.param("live", {"broker": {"port": 4002}}, WRONG, id="the port of the export"),
     ],
-)  # fmt: skip
+)
 def test_paper_and_live(mode, sections, expected):
     assert given({"status_v3": {"mode": mode}, **sections}) == expected
 

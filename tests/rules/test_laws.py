@@ -166,7 +166,7 @@ _WORST: dict[str, Any] = {
     "not ok": "down",
     "not empty": "TimeoutError()",
 }
-# Entries are blocked: reconcile_pending says so. Data is not called ok: market_data_degraded lists it once it lasted.
+# reconcile_pending covers blocked entries; market_data_degraded lists data with another status after a while.
 SPOKEN_FOR: dict[tuple[str, str], str | None] = {
     ("startup_reconcile_missing", "entry_blocking_reconcile_pending"): "reconcile_pending",
     ("feed_frozen", "market_data_status"): None,
@@ -322,7 +322,7 @@ SEEN_GOOD: dict[str, dict[str, Any]] = {
 
 
 def seen_good(name: str, look: int) -> dict[str, Any]:
-    """What the healthy snapshot must also show for that rule to see that all is well; prices move with each look."""
+    """The healthy snapshot with what that rule needs to be good; prices move with each run."""
     if name != "feed_frozen":
         return SEEN_GOOD.get(name, {})
     prices = {"SPY": 724.5 + look, "QQQ": 610.25 - look}
@@ -368,7 +368,7 @@ LIMITED = [
 
 @pytest.mark.parametrize(("one", "event", "limit"), LIMITED)
 def test_a_limit_is_broken_exactly_as_it_is_declared(one, event, limit):
-    """A limit just below what was seen is broken, just above is not; at it, `reaches` is and `exceeds` not."""
+    """A limit just below the value is broken, just above is not; at it, `reaches` is and `exceeds` not."""
     observed = int(event.observed)
     for value, breaks in ((observed - 1, True), (observed, limit.inclusive), (observed + 1, False)):
         texts = {"PENDING_ORDER_CRITICAL": "999", "HIGH_EXIT_ATTEMPT_CRITICAL": "999", **one.settings}

@@ -40,10 +40,12 @@ def test_a_stale_source_of_nothing_vital_stays_a_warning():
     [
         pytest.param("ecs", {"reason": "expired", "detail": "the token is over"}, True, id="AWS, expired"),
         pytest.param("logs", {"reason": "denied"}, True, id="AWS, denied"),
-        pytest.param("ecs", {"reason": "timeout", "detail": "no answer within 10 s"}, False, id="AWS, no answer"),
+        pytest.param(
+            "ecs", {"reason": "timeout", "detail": "no answer within 10 s"}, False, id="AWS, no answer"
+        ),
         pytest.param("bot_status", {"reason": "denied", "detail": "it answered 403"}, False, id="not AWS"),
     ],
-)  # fmt: skip
+)
 def test_only_what_aws_refuses_is_the_monitors_environment(name, entry, is_ours):
     failed = apply_patch(healthy(), {"sources": {name: {"state": "failed", **entry}}, name: None})
     (event,) = [one for one in evaluated(failed).events if one.type == "source_unavailable"]
@@ -53,12 +55,14 @@ def test_only_what_aws_refuses_is_the_monitors_environment(name, entry, is_ours)
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        pytest.param("UserInitiated", "Essential container in task exited", id="a user, whatever the reason says"),
+        pytest.param(
+            "UserInitiated", "Essential container in task exited", id="a user, whatever the reason says"
+        ),
         pytest.param("UserInitiated", "failed container health checks", id="a user after failed checks"),
         pytest.param("ServiceSchedulerInitiated", "Essential container in task exited", id="a deployment"),
         pytest.param(None, "Scaling activity", id="no code and another reason"),
     ],
-)  # fmt: skip
+)
 def test_what_did_not_stop_by_itself_is_no_loop(code, reason):
     tasks = [
         {"taskArn": f"t/{n}", "group": "service:aegis-pt-core", "stoppedAt": "2026-06-02T14:40:00Z",

@@ -184,12 +184,14 @@ def test_pending_exits_are_owed_at_the_second_observation_unless_an_order_proves
     [
         pytest.param([order(300, kind="exit")], False, id="300 s"),
         pytest.param([order(301, kind="exit")], True, id="301 s"),
-        pytest.param([order(10, kind="exit"), order(301, order_id=1002, kind="exit")], True, id="the oldest counts"),
+        pytest.param(
+            [order(10, kind="exit"), order(301, order_id=1002, kind="exit")], True, id="the oldest counts"
+        ),
         pytest.param([order(301)], False, id="an entry"),
         pytest.param([order(301, kind="exit", status="Filled")], False, id="filled"),
         pytest.param([order(301, kind="exit", parked=True)], False, id="parked"),
     ],
-)  # fmt: skip
+)
 def test_what_proves_pending_exits_at_their_first_observation(rows, at_once):
     memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z")))
     report = evaluated(apply_patch(healthy(), status(pending_exits=1, orders=rows)), memory)

@@ -1,4 +1,4 @@
-"""`reconcile_unproven`: what owes a proof and has none in time; and a newest line that says that positions differ."""
+"""`reconcile_unproven`: a due proof that is late, and a newest line in the log by which positions differ."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ CONFLICT = ["critical session_conflict"]
             id="162 from a different address",
         ),
         pytest.param(
-            "Error 10189, reqId 5: Failed to request tick-by-tick data.Trading TWS session is connected from a different IP address",
+            "Error 10189, reqId 5: Failed to request tick-by-tick data.Trading TWS session is"
+            " connected from a different IP address",
             id="10189 from a different address",
         ),
     ],
