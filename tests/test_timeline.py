@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,21 +11,14 @@ import pytest
 from detector.formats.merge_patch import apply_patch
 from detector.timeline import Runner, Script, ScriptError, parse_script
 from tests.support.snapshots import ROOT, evaluated, healthy, healthy_at, later, remembered, settings_of
+from tests.support.timelines import load_timelines
 
-FOLDER = ROOT / "tests" / "fixtures" / "timelines"
 RUN_TIMES: dict[str, list[str]] = json.loads(
     (ROOT / "tests" / "fixtures" / "run_times" / "github_schedule.json").read_text()
 )
 
 
-def script_of(path: Path) -> Script:
-    def base(name: str) -> Any:
-        return json.loads((path.parent / name).read_text())
-
-    return parse_script(tomllib.loads(path.read_text()), base)
-
-
-SCRIPTS = {path.stem: script_of(path) for path in sorted(FOLDER.glob("*.toml"))}
+SCRIPTS = load_timelines()
 by_script = pytest.mark.parametrize("name", SCRIPTS)
 
 

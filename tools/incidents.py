@@ -63,14 +63,16 @@ class Lane:
 class Incident:
     """One incident: its world, its lanes, when people found out, and what an operator had to be told.
 
-    `dark` are the spans in which the machine was off, `sections` the sources that are configured. `found_out` maps
-    what there was to see (an event, `type` or `type:subject`) to when people saw it.
+    `dark` are the spans in which the machine was off, `sections` the sources that are configured, `environ` the
+    texts that `settings` are resolved from. `found_out` maps what there was to see (an event, `type` or
+    `type:subject`) to when people saw it.
     """
 
     name: str
     about: str
     source: str
     runtime: str
+    environ: Mapping[str, str]
     settings: Settings
     sections: tuple[str, ...]
     moments: tuple[Moment, ...]
@@ -108,15 +110,16 @@ def incidents() -> list[str]:
 def incident(name: str) -> Incident:
     """Read one incident by its name."""
     document = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    settings = {PREFIX + key: value for key, value in document.get("settings", {}).items()}
-    made = resolve_settings((name, {PROFILE.name: document["profile"], **settings}))
+    changes = {PREFIX + key: value for key, value in document.get("settings", {}).items()}
+    environ = {PROFILE.name: document["profile"], **changes}
     profile = parse_profile(load_builtin_profile(document["profile"]) or {})
     return Incident(
         name=name,
         about=document["about"],
         source=document["source"],
         runtime=document["runtime"],
-        settings=replace(made, files={PROFILE.name: profile}),
+        environ=environ,
+        settings=replace(resolve_settings((name, environ)), files={PROFILE.name: profile}),
         sections=tuple(document["sections"]),
         moments=tuple(_moment(table) for table in document["moment"]),
         lanes=tuple(Lane(one["name"], one["on_the_machine"]) for one in document["lane"]),

@@ -19,6 +19,7 @@ from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import apply_patch, apply_time_shift
 from detector.formats.redaction import redact
 from detector.formats.strict_json import DocumentError, parse_document
+from detector.formats.times import format_time
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
 from detector.settings import MUTES, RUNTIME, Settings
@@ -77,7 +78,8 @@ class Runner:
             self.artifact = json.dumps(build_artifact_document(replace(report, conditions=conditions)))
         return self._compared(step, at, report, delivered)
 
-    def _snapshot(self, step: Step, at: datetime) -> Snapshot:
+    def build_document(self, step: Step, at: datetime) -> dict[str, Any]:
+        """Return the snapshot of one step as the document that a run at that time reads."""
         start = self.script.base.get("taken_at")
         moved = (
             apply_time_shift(self.script.base, at - moment_of(start, "taken_at of the base"))
@@ -87,11 +89,14 @@ class Runner:
         document = step.patch if step.whole else apply_patch(moved, step.patch)
         for path in step.remove:
             document = apply_patch(document, _removal(path))
+        return dict(document) if step.whole else {**document, "taken_at": format_time(at)}
+
+    def _snapshot(self, step: Step, at: datetime) -> Snapshot:
+        document = self.build_document(step, at)
         try:
-            made = build_snapshot(redact(document), now=at, runtime=self.settings[RUNTIME])
+            return build_snapshot(redact(document), now=at, runtime=self.settings[RUNTIME])
         except DocumentError as error:
             raise ScriptError(f"step {step.number}: {error}") from None
-        return made if step.whole else replace(made, taken_at=at)
 
     def _evaluated(self, step: Step, snapshot: Snapshot) -> tuple[Report, bool]:
         text = ACCIDENTS[step.memory](self.artifact)
