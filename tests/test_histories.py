@@ -16,10 +16,10 @@ from detector.formats.times import format_time
 from detector.replay import Replay, ReplayedChange
 from detector.settings import RUNTIME, Settings
 from detector.storage.recordings import read_recordings
-from detector.timeline import Script
 from tests.support.deliveries import door_of
 from tests.support.histories import FOLDER, build_files, list_differing, write_files
 from tests.support.snapshots import NOW, ROOT
+from tests.support.timeline_script import Timeline
 from tests.support.timelines import load_timelines
 from tools.incidents import incident, incidents
 
@@ -113,17 +113,19 @@ def test_every_run_of_a_replay_decides_as_expected(name):
     assert runs == expected["runs"]
 
 
-def has_accidents(script: Script) -> bool:
-    return script.channels != (STDOUT,) or any(
-        step.refuse or step.killed or step.broken or step.memory != "kept" for step in script.steps
+def has_accidents(timeline: Timeline) -> bool:
+    return timeline.channels != (STDOUT,) or any(
+        step.refuse or step.killed or step.broken or step.memory != "kept" for step in timeline.steps
     )
 
 
-@pytest.mark.parametrize("name", [name for name, script in TIMELINES.items() if not has_accidents(script)])
+@pytest.mark.parametrize(
+    "name", [name for name, timeline in TIMELINES.items() if not has_accidents(timeline)]
+)
 def test_a_timeline_without_accidents_states_the_result_of_its_history(name):
-    script = TIMELINES[name]
-    steps = [step for step in script.steps for _ in range(step.repeat)]
+    timeline = TIMELINES[name]
+    steps = [step for step in timeline.steps for _ in range(step.repeat)]
     for step, run in zip(steps, load_expected(name)["runs"], strict=True):
-        told = [item for item in run["told"] if not any(ignored in item for ignored in script.ignore)]
-        assert step.told is None or sorted(step.told) == told
+        told = [item for item in run["told"] if not any(ignored in item for ignored in timeline.ignore)]
+        assert step.notified is None or sorted(step.notified) == told
         assert step.decision in (None, run["decision"])

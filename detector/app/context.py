@@ -96,7 +96,7 @@ class AppContext:
     ) -> Settings:
         """Return the settings in force, files included; raises Refused with every fault at once.
 
-        The environment wins over the file, and `changes` (of `--set` or a timeline) over both.
+        The environment wins over the file, and `changes` (of `--set`) over both.
         """
         # Bytes in the environment that are not UTF-8 arrive as lone surrogates, which no output can carry.
         texts = {name: replace_surrogates(text) for name, text in self.environ.items() if _is_ours(name)}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +13,13 @@ from detector.app.context import AppContext, InputError
 from detector.app.print_output import print_lines, print_text
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.formats.redaction import redact
-from detector.formats.strict_json import DocumentError, parse_document
+from detector.formats.strict_json import DocumentError
 from detector.render import replay_report
 from detector.replay import Replay, compare_changes
 from detector.settings import DECLARED, RUNTIME, Settings
 from detector.storage.recordings import read_recordings
-from detector.timeline import Runner, ScriptError, parse_script
 
 _PROGRESS_EVERY = 200
-FAILED = 1
 
 
 @click.command(
@@ -35,7 +31,6 @@ FAILED = 1
 @click.option(
     "--compare", is_flag=True, help="Replay under the settings in force and under --set, side by side."
 )
-@click.option("--script", type=click.Path(path_type=Path, exists=True), help="Run a timeline instead.")
 @click.option("--gap", type=float, metavar="MINUTES", help="The distance of a timeline's runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, the summary last.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
@@ -44,10 +39,8 @@ def command(app: AppContext, /, **options: Any) -> int:
     """Replay a folder, NDJSON, artifacts or single snapshots, in the order given (a folder's by name)."""
     settings = app.load_settings(options["env_file"])
     changed = app.load_settings(options["env_file"], _parse_changes(options["changes"]))
-    if options["script"] is not None:
-        return _run_script(app, options["script"], options["gap"], changed)
     if not options["paths"]:
-        raise InputError("name a folder, an NDJSON file or snapshots to replay, or a timeline with --script")
+        raise InputError("name a folder, an NDJSON file or snapshots to replay")
     if options["compare"] and not options["changes"]:
         raise InputError("--compare needs at least one --set NAME=VALUE to compare with")
     try:
@@ -116,35 +109,3 @@ def _compare(app: AppContext, paths: tuple[Path, ...], settings: Settings, chang
     return print_lines(
         app, replay_report.render_summaries([("now", first.summary), ("then (--set)", second.summary)])
     )
-
-
-def _run_script(app: AppContext, path: Path, gap: float | None, settings: Settings) -> int:
-    try:
-        script = parse_script(tomllib.loads(path.read_text(encoding="utf-8")), _build_base_loader(path))
-        own = app.load_settings(None, script.settings) if script.settings else settings
-        faults = 0
-        for step in Runner(script, own).run(
-            _list_times(script.start, gap, sum(s.repeat for s in script.steps))
-        ):
-            faults += len(step.faults)
-            print_lines(app, [replay_report.format_step(step)])
-    except (ScriptError, DocumentError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path.name}: {error}") from None
-    print_lines(app, [f"{script.about}  {'as written' if not faults else f'{faults} faults'}".strip()])
-    return FAILED if faults else 0
-
-
-def _build_base_loader(path: Path) -> Callable[[str], Any]:
-    def load(name: str) -> Any:
-        try:
-            return parse_document((path.parent / name).read_bytes())
-        except OSError as error:
-            raise ScriptError(f"base {name}: {error.strerror}") from None
-
-    return load
-
-
-def _list_times(start: datetime, gap: float | None, count: int) -> list[datetime] | None:
-    if gap is None:
-        return None
-    return [start + timedelta(minutes=gap * number) for number in range(count)]

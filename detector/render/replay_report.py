@@ -71,14 +71,3 @@ def render_summaries(summaries: list[tuple[str, Any]]) -> list[str]:
     width = max(len(cell) for _, cells in rows for cell in cells) + 2
     lines = [f"{label:<26}" + "".join(f"{cell:<{width}}" for cell in cells) for label, cells in rows]
     return [line.rstrip() for line in lines if line.strip()]
-
-
-def format_step(result: Any) -> str:
-    """Return one step of a timeline: its time, its notices, and how they differ from the script."""
-    verdict = "ok  " if not result.faults else "FAIL"
-    notified = ", ".join(result.told) or "nothing"
-    fault_lines = "".join(f"\n      {fault}" for fault in result.faults)
-    return (
-        f"{verdict}  step {result.step.number:>3}  {format_time(result.at)}  "
-        f"{result.decision:<8}  told: {notified}{fault_lines}"
-    )

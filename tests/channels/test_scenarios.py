@@ -1,7 +1,7 @@
 """The fifteen scenarios with real channels: every shipped timeline again, told to a loopback Slack and a mail server.
 
-The same scripts say what must be told as for the pure ledger (tests/test_timeline.py); here what counts is what
-arrived. Reminders are off, because the scripts are written for standard output, which is never reminded.
+The same timelines say what must be told as for the pure ledger (tests/test_timeline.py); here what counts is what
+arrived. Reminders are off, because the timelines are written for standard output, which is never reminded.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import pytest
 
 from detector.app.delivery import deliver, get_min_severities, load_channels
 from detector.render.document import build_artifact_document
-from detector.timeline import Runner, Script, Step
 from tests.support.deliveries import QUICK, door_of
 from tests.support.loopback import says
 from tests.support.slack_server import Slack, everything, slack_on_loopback
 from tests.support.smtp_server import Mailbox, mail_on_loopback
-from tests.test_timeline import SCRIPTS
+from tests.support.timeline_runner import TimelineRunner
+from tests.support.timeline_script import Step, Timeline
+from tests.support.timelines import load_timelines
 
+TIMELINES = load_timelines()
 _ITEM = re.compile(
     r"^\*(CRITICAL|WARNING|RESOLVED|UNWATCHED|MISSED \(\w+\))\* {2}\*([\w &;·./<>%:-]+?)\*(?::|$)",
     re.MULTILINE,
@@ -34,9 +36,9 @@ _ENDS = {"resolved": "RESOLVED", "missed": "MISSED", "retired": "UNWATCHED", "no
 
 @dataclass
 class Stage:
-    """One script on its way: the runner for what is evaluated, real servers for what is told."""
+    """One timeline on its way: the runner for what is evaluated, real servers for what is told."""
 
-    runner: Runner
+    runner: TimelineRunner
     environ: dict[str, str]
     slack: Slack
     box: Mailbox
@@ -50,7 +52,7 @@ class Stage:
         self.box.refused = {"ann@example.com": "550 no"} if "email" in step.refuse else {}
         door = door_of(self.environ, at)
         settings = self.runner.settings
-        report, keeps = self.runner._evaluated(step, self.runner._snapshot(step, at))
+        report, keeps = self.runner.evaluate_step(step, self.runner.build_step_snapshot(step, at))
         delivered = step.killed != "before delivery"
         delivery = deliver(door, settings, report) if delivered else None
         if keeps and step.killed is None and delivery is not None:
@@ -70,8 +72,8 @@ class Stage:
         )
 
     def wanted(self, step: Step) -> list[str] | None:
-        """What the script says that must arrive."""
-        return None if step.told is None else sorted(_wanted(one) for one in step.told)
+        """What the timeline says that must arrive."""
+        return None if step.notified is None else sorted(_wanted(notice) for notice in step.notified)
 
 
 def _line(place: str, word: str, title: str) -> str:
@@ -84,41 +86,41 @@ def _wanted(told: str) -> str:
     return f"{place if colon else 'slack'}: {_ENDS.get(reason, 'ON')} {what}"
 
 
-def times(script: Script) -> Iterator[tuple[Step, datetime]]:
-    at, first = script.start, True
-    for step in script.steps:
+def times(timeline: Timeline) -> Iterator[tuple[Step, datetime]]:
+    at, first = timeline.start, True
+    for step in timeline.steps:
         for _ in range(step.repeat):
-            wait = script.gap if step.after_min is None else timedelta(minutes=step.after_min)
+            wait = timeline.gap if step.after_min is None else timedelta(minutes=step.after_min)
             at = at if first else at + wait
             first = False
             yield step, at
 
 
-def play(script: Script) -> Iterator[tuple[int, Any, Any]]:
+def play(timeline: Timeline) -> Iterator[tuple[int, Any, Any]]:
     """Yield for every step its number, what had to arrive, and what did."""
     with slack_on_loopback() as slack, mail_on_loopback() as box:
         environ = {
             **QUICK,
             "AEGIS_PT_ESCALATION_REMIND_SEC": "0",
             "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook,
-            **(box.environ() if "email" in script.channels else {}),
-            **script.settings,
+            **(box.environ() if "email" in timeline.channels else {}),
+            **timeline.settings,
         }
         door = door_of(environ)
         channels = tuple(get_min_severities(load_channels(door, door.load_settings())))
-        runner = Runner(replace(script, channels=channels, ignore=()), door.load_settings())
+        runner = TimelineRunner(replace(timeline, channels=channels, ignore=()), door.load_settings())
         stage = Stage(runner, environ, slack, box, {})
-        for step, at in times(script):
+        for step, at in times(timeline):
             arrived = stage.step(step, at)
-            kept = [one for one in arrived if not any(name in one for name in script.ignore)]
+            kept = [one for one in arrived if not any(name in one for name in timeline.ignore)]
             yield step.number, stage.wanted(step), kept
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", TIMELINES)
 def test_what_a_timeline_tells_is_what_arrives(name):
     differ = [
         (number, wanted, arrived)
-        for number, wanted, arrived in play(SCRIPTS[name])
+        for number, wanted, arrived in play(TIMELINES[name])
         if wanted not in (None, arrived)
     ]
     assert differ == []

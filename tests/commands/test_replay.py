@@ -1,4 +1,4 @@
-"""`replay`: histories, comparisons and timelines as a user runs them."""
+"""`replay`: histories and comparisons as a user runs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from detector.cli import main
 from detector.formats.merge_patch import apply_patch
-from tests.support.snapshots import NOW, ROOT, healthy, later
+from tests.support.snapshots import NOW, healthy, later
 
 COUNTS = [0, 2, 2, 3, 0, 0, 0]
 
@@ -138,41 +138,3 @@ def test_wrong_usage_is_refused(capsys, words, message):
     code, _, err = replayed(capsys, *words)
     assert code == 2
     assert message in err
-
-
-SCRIPT = ROOT / "tests" / "fixtures" / "timelines" / "08-warning-critical-warning-ok.toml"
-
-
-def test_a_timeline_runs_as_written(capsys):
-    code, lines, _ = replayed(capsys, "--script", SCRIPT)
-    assert code == 0
-    assert lines[0] == "ok    step   1  2026-06-06T05:00:00Z  notify    told: new pending_orders_high"
-    assert lines[-1].endswith("as written")
-
-
-def test_a_timeline_at_another_gap(capsys):
-    assert replayed(capsys, "--script", SCRIPT, "--gap", "220")[0] == 0
-
-
-def test_a_timeline_that_differs_exits_1_and_says_how(capsys, tmp_path):
-    path = tmp_path / "own.toml"
-    path.write_text("start = 2026-06-06T05:00:00Z\n[[step]]\npatch.status_v3.stuck_exits = 1\ntold = []\n")
-    code, lines, _ = replayed(capsys, "--script", path)
-    assert code == 1
-    assert lines[1].strip() == "told: expected [], got [new stuck_exits]"
-
-
-def test_a_timeline_with_its_own_settings(capsys, tmp_path):
-    path = tmp_path / "own.toml"
-    path.write_text(
-        "start = 2026-06-06T05:00:00Z\n[settings]\nAEGIS_PT_PENDING_ORDER_WARN = 1\n"
-        '[[step]]\npatch.status_v3.pending_orders = 1\ntold = ["new pending_orders_high"]\n'
-    )
-    assert replayed(capsys, "--script", path)[0] == 0
-
-
-def test_a_timeline_that_is_not_toml_is_refused(capsys, tmp_path):
-    path = tmp_path / "own.toml"
-    path.write_text("start = ")
-    code, _, err = replayed(capsys, "--script", path)
-    assert (code, err.startswith("detector: own.toml: ")) == (2, True)

@@ -18,9 +18,10 @@ from detector.domain.condition import STDOUT
 from detector.domain.mute import Mute
 from detector.formats.times import format_time
 from detector.settings import MUTES
-from detector.timeline import Runner, Script
-from tests.support.snapshots import ROOT, settings_of
-from tests.support.timelines import load_timelines
+from tests.support.snapshots import ROOT
+from tests.support.timeline_runner import TimelineRunner
+from tests.support.timeline_script import Timeline
+from tests.support.timelines import load_timelines, resolve_timeline_settings
 from tools.incidents import Incident, Lane, documented_times, incident, incidents, looked, told
 
 FOLDER = ROOT / "tests" / "fixtures" / "histories"
@@ -48,33 +49,32 @@ class History:
 
 def list_histories() -> Iterator[History]:
     """Yield a history for every timeline, and for every lane of every incident at its documented moments."""
-    for name, script in load_timelines().items():
-        yield _build_timeline_history(name, script)
+    for name, timeline in load_timelines().items():
+        yield _build_timeline_history(name, timeline)
     for name in incidents():
         event = incident(name)
         for lane in event.lanes:
             yield _build_incident_history(event, lane)
 
 
-def remove_accidents(script: Script) -> Script:
+def remove_accidents(timeline: Timeline) -> Timeline:
     """Return the timeline with its snapshots alone: stdout takes all, memories are kept, no rule raises."""
     steps = tuple(
-        replace(step, refuse=(), memory="kept", killed=None, broken=(), told=None, events=None, decision=None)
-        for step in script.steps
+        replace(
+            step, refuse=(), memory="kept", killed=None, broken=(), notified=None, events=None, decision=None
+        )
+        for step in timeline.steps
     )
-    return replace(script, steps=steps, channels=(STDOUT,), ignore=())
+    return replace(timeline, steps=steps, channels=(STDOUT,), ignore=())
 
 
-def _build_timeline_history(name: str, script: Script) -> History:
-    runner = Runner(
-        remove_accidents(script),
-        settings_of({key.removeprefix("AEGIS_PT_"): text for key, text in script.settings.items()}),
-    )
-    runs = [
-        HistoryRun(ran.at, _remove_previous(runner.build_document(ran.step, ran.at)), ran.told, ran.decision)
-        for ran in runner.run()
-    ]
-    return History(name, script.settings, script.mutes, runs)
+def _build_timeline_history(name: str, timeline: Timeline) -> History:
+    runner = TimelineRunner(remove_accidents(timeline), resolve_timeline_settings(timeline))
+    runs = []
+    for result in runner.run():
+        snapshot = _remove_previous(runner.build_document(result.step, result.at))
+        runs.append(HistoryRun(result.at, snapshot, result.notified, result.decision))
+    return History(name, timeline.settings, timeline.mutes, runs)
 
 
 def _build_incident_history(event: Incident, lane: Lane) -> History:

@@ -13,18 +13,18 @@ from detector.formats.times import format_time
 _DAY = timedelta(days=1)
 
 
-def _rewritten(text: str | None, **changes: Any) -> str | None:
+def _rewrite(text: str | None, **changes: Any) -> str | None:
     if text is None:
         return None
     body = {**json.loads(text), **changes}
     return json.dumps({**body, "checksum": compute_checksum(body)})
 
 
-def _from_the_future(text: str | None) -> str | None:
+def _move_ahead(text: str | None) -> str | None:
     if text is None:
         return None
     ahead = datetime.fromisoformat(json.loads(text)["taken_at"]).astimezone(UTC) + _DAY
-    return _rewritten(text, taken_at=format_time(ahead))
+    return _rewrite(text, taken_at=format_time(ahead))
 
 
 ACCIDENTS: Mapping[str, Callable[[str | None], str | None]] = {
@@ -32,7 +32,7 @@ ACCIDENTS: Mapping[str, Callable[[str | None], str | None]] = {
     "none": lambda text: None,
     "truncated": lambda text: text and text[: len(text) // 2],
     "corrupted": lambda text: text and text.replace('"conditions"', '"c0nditions"'),
-    "from the future": _from_the_future,
-    "of a newer version": lambda text: _rewritten(text, schema_version=99),
-    "of another runtime": lambda text: _rewritten(text, runtime="another"),
+    "from the future": _move_ahead,
+    "of a newer version": lambda text: _rewrite(text, schema_version=99),
+    "of another runtime": lambda text: _rewrite(text, runtime="another"),
 }

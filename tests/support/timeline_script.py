@@ -1,4 +1,4 @@
-"""The timeline format: TOML steps of what a run sees, which channel refuses, and what happens to the memory."""
+"""The timeline format: TOML steps of a run's snapshot, the channels that refuse, and its accidents."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from detector.domain.condition import STDOUT
 from detector.domain.mute import Mute, MuteError, parse_mutes
 from detector.engine.catalog import load_rules
 from detector.formats.times import TimeError, parse_rfc3339
-from detector.timeline.accidents import ACCIDENTS
+from tests.support.memory_accidents import ACCIDENTS
 
 _KEYS = {"about", "start", "gap_min", "gaps", "base", "channels", "ignore", "settings", "mute", "step"}
 _STEP_KEYS = {
-    "after_min", "patch", "remove", "snapshot", "broken", "refuse", "memory", "killed", "repeat", "events", "told",
-    "decision",
+    "after_min", "patch", "remove", "snapshot", "broken", "refuse", "memory", "killed", "repeat", "events",
+    "told", "decision",
 }  # fmt: skip
 KILLED = ("before delivery", "after delivery")
 
 
-class ScriptError(ValueError):
+class TimelineError(ValueError):
     """A timeline that cannot be run; the message names the step and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One run: what it sees, which channels refuse, what happens to it, and what it must tell.
+    """One run: its snapshot, the channels that refuse, its accidents, and the notices expected of it.
 
-    `broken` names rules that raise. `told` and `events` are None where the script expects nothing in particular. `repeat` runs it again.
+    `broken` names rules that raise. `notified` (`told` in the file) and `events` are None where the timeline
+    expects nothing in particular. `repeat` runs it again.
     """
 
     number: int
@@ -43,12 +44,12 @@ class Step:
     broken: tuple[str, ...] = ()
     repeat: int = 1
     events: tuple[str, ...] | None = None
-    told: tuple[str, ...] | None = None
+    notified: tuple[str, ...] | None = None
     decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class Timeline:
     """A whole timeline; `gaps` are the run gaps in minutes at which it is meant to hold as well."""
 
     about: str
@@ -63,85 +64,85 @@ class Script:
     mutes: tuple[Mute, ...] = ()
 
 
-def parse_script(document: Mapping[str, Any], base: Callable[[str], Mapping[str, Any]]) -> Script:
-    """Read a timeline from its TOML document; `base` loads the snapshot that a script names.
+def parse_timeline(document: Mapping[str, Any], base: Callable[[str], Mapping[str, Any]]) -> Timeline:
+    """Read a timeline from its TOML document; `base` loads the snapshot that a timeline names.
 
-    Raises ScriptError.
+    Raises TimelineError.
     """
-    _known(document, _KEYS, "the script")
-    named = document.get("base", {})
+    _check_keys(document, _KEYS, "the timeline")
+    base_name = document.get("base", {})
     steps = document.get("step", [])
     if not isinstance(steps, list) or not steps:
-        raise ScriptError("the script has no [[step]]")
-    return Script(
+        raise TimelineError("the timeline has no [[step]]")
+    return Timeline(
         about=str(document.get("about", "")),
-        start=moment_of(document.get("start"), "start"),
-        gap=timedelta(minutes=_minutes(document.get("gap_min", 10), "gap_min")),
-        base=base(named) if isinstance(named, str) else named,
-        steps=tuple(_step(table, number) for number, table in enumerate(steps, 1)),
+        start=parse_moment(document.get("start"), "start"),
+        gap=timedelta(minutes=_parse_minutes(document.get("gap_min", 10), "gap_min")),
+        base=base(base_name) if isinstance(base_name, str) else base_name,
+        steps=tuple(_parse_step(table, number) for number, table in enumerate(steps, 1)),
         channels=tuple(document.get("channels", (STDOUT,))),
         ignore=tuple(document.get("ignore", ())),
         gaps=tuple(document.get("gaps", ())),
-        mutes=_mutes(document),
+        mutes=_parse_mute_tables(document),
         settings={str(key): str(value) for key, value in document.get("settings", {}).items()},
     )
 
 
-def _mutes(document: Mapping[str, Any]) -> tuple[Mute, ...]:
-    money = [one.name for one in load_rules() if one.declaration.money]
+def _parse_mute_tables(document: Mapping[str, Any]) -> tuple[Mute, ...]:
+    money = [rule.name for rule in load_rules() if rule.declaration.money]
     try:
         return parse_mutes({"mute": document.get("mute", [])}, money)
     except MuteError as error:
-        raise ScriptError(str(error)) from None
+        raise TimelineError(str(error)) from None
 
 
-def _step(table: Mapping[str, Any], number: int) -> Step:
-    place = f"step {number}"
-    _known(table, _STEP_KEYS, place)
+def _parse_step(table: Mapping[str, Any], number: int) -> Step:
+    location = f"step {number}"
+    _check_keys(table, _STEP_KEYS, location)
     memory, killed = str(table.get("memory", "kept")), table.get("killed")
     if memory not in ACCIDENTS:
-        raise ScriptError(f"{place}: memory is {memory!r}, not one of {', '.join(ACCIDENTS)}")
+        raise TimelineError(f"{location}: memory is {memory!r}, not one of {', '.join(ACCIDENTS)}")
     if killed is not None and killed not in KILLED:
-        raise ScriptError(f"{place}: killed is {killed!r}, not one of {', '.join(KILLED)}")
+        raise TimelineError(f"{location}: killed is {killed!r}, not one of {', '.join(KILLED)}")
     after_min = table.get("after_min")
     return Step(
         number,
         table.get("snapshot", table.get("patch", {})),
         remove=tuple(table.get("remove", ())),
         whole="snapshot" in table,
-        after_min=None if after_min is None else _minutes(after_min, f"{place}: after_min"),
+        after_min=None if after_min is None else _parse_minutes(after_min, f"{location}: after_min"),
         refuse=tuple(table.get("refuse", ())),
         memory=memory,
         killed=killed,
         broken=tuple(table.get("broken", ())),
         repeat=int(table.get("repeat", 1)),
-        events=_expected(table.get("events")),
-        told=_expected(table.get("told")),
+        events=_parse_expected(table.get("events")),
+        notified=_parse_expected(table.get("told")),
         decision=table.get("decision"),
     )
 
 
-def _known(table: Mapping[str, Any], keys: set[str], place: str) -> None:
+def _check_keys(table: Mapping[str, Any], keys: set[str], location: str) -> None:
     unknown = table.keys() - keys
     if unknown:
-        raise ScriptError(f"{place}: unknown key {min(unknown)!r}")
+        raise TimelineError(f"{location}: unknown key {min(unknown)!r}")
 
 
-def _expected(listed: Any) -> tuple[str, ...] | None:
-    return None if listed is None else tuple(listed)
+def _parse_expected(items: Any) -> tuple[str, ...] | None:
+    return None if items is None else tuple(items)
 
 
-def _minutes(value: Any, place: str) -> float:
+def _parse_minutes(value: Any, location: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ScriptError(f"{place} is not a number of minutes")
+        raise TimelineError(f"{location} is not a number of minutes")
     return value
 
 
-def moment_of(value: Any, place: str) -> datetime:
-    """Return the time that a script names; raises ScriptError with its place."""
+def parse_moment(value: Any, location: str) -> datetime:
+    """Return the time that a timeline names; raises TimelineError with its location."""
     if isinstance(value, datetime):
         value = value.isoformat()
     try:
         return parse_rfc3339(str(value))
     except TimeError as error:
-        raise ScriptError(f"{place} {error}") from None
+        raise TimelineError(f"{location} {error}") from None
