@@ -31,7 +31,6 @@ _PROGRESS_EVERY = 200
 @click.option(
     "--compare", is_flag=True, help="Replay under the settings in force and under --set, side by side."
 )
-@click.option("--gap", type=float, metavar="MINUTES", help="The distance of a timeline's runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, the summary last.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
