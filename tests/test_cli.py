@@ -16,8 +16,8 @@ import pytest
 import detector
 from detector.app.context import AppContext
 from detector.cli import run
-from detector.formats.checksum import compute_checksum
 from detector.formats.merge_patch import apply_patch
+from detector.formats.serialize import compute_checksum
 from detector.formats.strict_json import MAX_BYTES
 from tests.support.program import Answer, answer
 from tests.support.snapshots import NOW, ROOT, SNAPSHOTS, healthy

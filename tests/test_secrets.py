@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from detector.domain.facts import ROWS, STATUS_FACTS
-from detector.domain.runtime_rows import get_columns
+from detector.domain.columns import ROWS, get_columns
+from detector.domain.facts import STATUS_FACTS
 from detector.settings import DECLARED
 from tests.support.program import answer
 from tests.support.snapshots import SNAPSHOTS

@@ -25,7 +25,7 @@ from detector.engine.catalog import load_readers, load_rules
 from detector.engine.coverage import SIGNALS
 from detector.engine.gather import PARTLY_READ
 from detector.formats.errors import REASONS
-from detector.formats.strict_json import format_document
+from detector.formats.serialize import format_document
 from detector.render.rules import KINDS, describe_lasts, describe_severity, list_limits
 from detector.render.schemas import EVENT_FIELDS
 from detector.render.settings import format_default, render_env_example

@@ -11,8 +11,7 @@ from detector.app.context import AppContext, InputError
 from detector.app.redacted_snapshot import redact_document
 from detector.domain.facts import Facts
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
-from detector.domain.profile import Profile
-from detector.domain.read_context import ReadContext
+from detector.domain.profile import Profile, ReadContext
 from detector.domain.snapshot import SECTIONS, Snapshot, build_snapshot
 from detector.engine.gather import gather_facts
 from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document, redact_excerpt

@@ -11,11 +11,9 @@ from detector.app.runbook_file import list_next_steps
 from detector.channels.channel import Channel, ChannelEnvironment, DeliveryResult
 from detector.channels.channel_plugins import build_configured_channels, find_channel_conflicts
 from detector.channels.fan_out import deliver_all
-from detector.domain.channel_health import ChannelError, ChannelHealth
 from detector.domain.condition import Condition, Notice
-from detector.domain.report import Report
+from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
 from detector.domain.rule import Severity
-from detector.domain.session_day import SessionDay
 from detector.formats.errors import ExternalError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line

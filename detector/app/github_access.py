@@ -11,7 +11,7 @@ from detector.app.network import build_network_policy
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED
 from detector.formats.strict_json import redact_excerpt
 from detector.settings import Settings
-from detector.settings.parsers import find_url_fault
+from detector.settings.setting import find_url_fault
 
 if TYPE_CHECKING:
     from detector.clients.github_api import GitHub

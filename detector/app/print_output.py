@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from detector.app.context import AppContext
-from detector.formats.strict_json import format_document
+from detector.formats.serialize import format_document
 
 
 def print_text(app: AppContext, text: str) -> int:

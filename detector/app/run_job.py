@@ -13,8 +13,8 @@ from detector.channels.channel import Channel
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
 from detector.engine.run_rules import ERRORS_RULE
-from detector.formats.plural import format_count
-from detector.formats.strict_json import format_document
+from detector.formats.numbers import format_count
+from detector.formats.serialize import format_document
 from detector.ledger import add_receipts
 from detector.render.document import build_stdout_document
 from detector.render.github_output import escape_commands, escape_commands_in_json

@@ -9,14 +9,13 @@ from typing import Any
 
 from detector.app.context import InputError
 from detector.domain.event import Event
-from detector.domain.facts import SourceStatus
+from detector.domain.provenance import SourceStatus
 from detector.domain.report import Gap, Report
 from detector.domain.run_memory import Memory
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage
 from detector.engine.evaluate import Decision
-from detector.formats.checksum import compute_checksum
-from detector.formats.serialize import from_json, to_json, to_json_without_defaults
+from detector.formats.serialize import compute_checksum, from_json, to_json, to_json_without_defaults
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage import artifact_file

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from detector.domain.snapshot import SECTIONS
 from detector.formats.errors import EMPTY, HTML, NOT_JSON, STALE, UNREADABLE, ExternalError
+from detector.formats.numbers import normalize_number
 from detector.formats.strict_json import MAX_DEPTH, DocumentError, describe_kind, parse_value
-from detector.formats.times import TimeError, format_duration, normalize_number, parse_epoch, parse_rfc3339
+from detector.formats.times import TimeError, format_duration, parse_epoch, parse_rfc3339
 from detector.settings import SOURCE_STALE_SEC, Settings
 
 if TYPE_CHECKING:

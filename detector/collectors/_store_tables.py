@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from detector.domain.columns import get_columns
-from detector.domain.runtime_rows import Trade
-from detector.domain.store_columns import StoreColumns
-from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.domain.store_tables import JoinedTable, StoreTable
+from detector.domain.store_layout import POSITION_STATE, TRADES, JoinedTable, StoreColumns, StoreTable
+from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.errors import SCHEMA, TOO_LARGE, ExternalError
 from detector.formats.strict_json import redact_excerpt
 

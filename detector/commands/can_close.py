@@ -13,7 +13,8 @@ import click
 from detector.app.broker_state import STATUS, BrokerQuery, BrokerState, load_broker_state
 from detector.app.context import AppContext, InputError
 from detector.app.print_output import print_json, print_lines
-from detector.domain.instrument import Instrument, to_exact_decimal
+from detector.domain.instrument import Instrument
+from detector.formats.numbers import to_exact_decimal
 from detector.formats.strict_json import redact_excerpt
 from detector.reconciliation.close_check.close_order import (
     ALLOW,

@@ -15,7 +15,8 @@ from detector.app.collection import (
 )
 from detector.app.context import AppContext, get_clock
 from detector.app.print_output import print_text
-from detector.formats.strict_json import MAX_BYTES, format_canonical, format_document
+from detector.formats.serialize import format_canonical, format_document
+from detector.formats.strict_json import MAX_BYTES
 from detector.settings import has_any_source
 from detector.storage import artifact_file
 

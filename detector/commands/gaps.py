@@ -15,7 +15,7 @@ from detector.app.print_output import print_json, print_lines
 from detector.app.schedule_loading import LoadedSchedule, load_schedule, parse_time_option
 from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
 from detector.formats.errors import ExternalError
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.formats.strict_json import DocumentError, parse_value
 from detector.formats.times import format_time
 from detector.settings import DISPLAY_ZONES, MARKET_CLOSURES, Settings

@@ -14,7 +14,7 @@ from detector.app.delivery import Delivery, deliver, get_min_severities, load_ch
 from detector.app.print_output import print_lines
 from detector.app.stored_report import add_receipts, load_report
 from detector.channels.channel import Channel
-from detector.formats.strict_json import format_document
+from detector.formats.serialize import format_document
 from detector.settings import MUTES, Settings
 from detector.storage import artifact_file
 

@@ -19,7 +19,7 @@ from detector.formats.errors import MISSING, ExternalError
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time
 from detector.render.prove import format_insufficient_runs, format_proof, format_run, render_health
-from detector.settings.parsers import find_url_fault
+from detector.settings.setting import find_url_fault
 
 _NOT_PROVEN, _UNDECIDED = 1, 3
 _TIMEOUT_SEC = 1800  # 15 min until new triggers are everywhere, a period of 10 min, and 5 min for the run

@@ -16,7 +16,7 @@ from detector.app.context import AppContext, InputError
 from detector.app.github_access import WORKER, WORKFLOW
 from detector.app.print_output import print_json, print_lines
 from detector.formats.errors import ExternalError
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"
 _NOT_READY = 1

@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from detector.domain.columns import build_column
-from detector.domain.instrument import Instrument, get_instrument_name, get_sign, to_exact_decimal
-from detector.domain.runtime_rows import ENTRY, EXIT, Order
-
-__all__ = ["ENTRY", "EXIT", "BrokerOrder", "BrokerPosition", "Execution", "compute_remaining"]
+from detector.domain.instrument import Instrument, get_instrument_name
+from detector.domain.instrument_names import get_sign
+from detector.domain.runtime_rows import Order
+from detector.formats.numbers import to_exact_decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,23 +12,34 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
+from detector.domain.columns import (
+    COUNT,
+    FALSE,
+    FIRST,
+    FLAG,
+    FLAG_OR_COUNT,
+    LARGER,
+    LENGTH,
+    NEWER,
+    NOT_EMPTY,
+    NOT_OK,
+    OLDER,
+    ROWS,
+    TEXT,
+    TIME,
+    TRUE,
+    UNITED,
+)
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
-from detector.domain.runtime_rows import Container, Order, Position, Service, Task, Tick, Trade
-from detector.domain.store_rows import StoredPosition
+from detector.domain.provenance import Fault, Provenance, SourceStatus
+from detector.domain.runtime_rows import Order, Position, Tick
+from detector.domain.task_rows import Container, Service, Task
+from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import Market
 
 T = TypeVar("T")
-
-# Kinds of value, as they stand in a payload.
-TIME, COUNT, FLAG, FLAG_OR_COUNT, LENGTH, TEXT, ROWS = (
-    "time", "count", "flag", "flag or count", "count or list", "text", "rows"
-)  # fmt: skip
-# Directions that are worse, where two payloads carry a fact.
-OLDER, NEWER, LARGER, TRUE, FALSE, NOT_OK, NOT_EMPTY, FIRST, UNITED = (
-    "older", "newer", "larger", "true", "false", "not ok", "not empty", "first", "united"
-)  # fmt: skip
 
 
 def _build_fact(kind: str, worse: str, doc: str, **more: Any) -> Any:
@@ -52,45 +63,6 @@ def known(value: T | None) -> T:
     if value is None:
         raise LookupError("a fact was read that the rule does not declare")
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A value that was there and could not be read: its path (list indices left out) and why."""
-
-    path: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """How one source answered: state `ok`, `failed` or `off`; `as_of` is when its content was true."""
-
-    name: str
-    state: str
-    as_of: datetime | None = None
-    reason: str | None = None
-    detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where facts came from.
-
-    `seen` maps a fact to the sections that carried it, `raised` to those that carried its worse value,
-    `alone` a section to its own values, `read` holds every path that was read without fault.
-    """
-
-    seen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    raised: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    partial: frozenset[str] = frozenset()
-    alone: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    read: frozenset[str] = frozenset()
-
-    def has_read(self, path: str | None) -> bool:
-        """Whether the value at `path`, or the list that it belongs to, was read without fault."""
-        parts = (path or "").split(".")
-        return any(".".join(parts[:length]) in self.read for length in range(len(parts), 0, -1))
 
 
 @dataclass(frozen=True, slots=True)

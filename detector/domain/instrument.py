@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +16,6 @@ from detector.domain.instrument_names import (
     COMMON_FUTURES,
     FUTURE,
     OPTIONS,
-    STOCK,
     is_known_expiry,
     is_known_type,
     normalize_expiry,
@@ -26,25 +24,7 @@ from detector.domain.instrument_names import (
     normalize_type,
     parse_future,
 )
-from detector.formats.times import normalize_number
-
-__all__ = [
-    "BUYS",
-    "COMBO",
-    "OPTION",
-    "OPTIONS",
-    "SELLS",
-    "STOCK",
-    "Instrument",
-    "apply_sign",
-    "format_quantity",
-    "get_instrument_name",
-    "get_sign",
-    "has_different_type",
-    "is_same",
-    "normalize",
-    "to_exact_decimal",
-]  # fmt: skip
+from detector.formats.numbers import normalize_number
 
 OPTION, COMBO = "OPT", "BAG"
 
@@ -192,41 +172,3 @@ def get_instrument_name(row: Instrument) -> str:
         return symbol
     strike = "" if named.strike is None else str(normalize_number(named.strike))
     return " ".join(part for part in (symbol, named.expiry, f"{strike}{named.right or ''}") if part)
-
-
-BUYS, SELLS = ("BUY", "BOT", "B", "LONG"), ("SELL", "SLD", "S", "SSHORT", "SHORT")
-"""The words for a side in TWS, Flex and the runtimes' stores."""
-
-
-def get_sign(side: str | None) -> int | None:
-    """Return 1 for a side that buys, -1 for one that sells, None where it was not seen or is another word."""
-    label = (side or "").strip().upper()
-    return 1 if label in BUYS else -1 if label in SELLS else None
-
-
-def apply_sign(quantity: Decimal | float | None, side: str | None) -> Decimal | None:
-    """Return a quantity with the sign of its side, where it bears none of its own."""
-    number = to_exact_decimal(quantity)
-    return -number if number is not None and number > 0 and get_sign(side) == -1 else number
-
-
-_LARGEST, _FINEST = Decimal(10) ** 12, -12
-
-
-def to_exact_decimal(number: float | Decimal | None) -> Decimal | None:
-    """Return the number as the decimal that was written, or None beyond what an account can hold.
-
-    A double is read as its shortest text, so 0.1 is a tenth. Within 10^12 and 12 places the sum of ten thousand is
-    exact in the 28 digits of a decimal.
-    """
-    if number is None:
-        return None
-    decimal = number if isinstance(number, Decimal) else Decimal(repr(number))
-    exponent = decimal.normalize().as_tuple().exponent
-    fits = isinstance(exponent, int) and abs(decimal) < _LARGEST and exponent >= _FINEST
-    return decimal if fits else None
-
-
-def format_quantity(quantity: Decimal) -> str:
-    """Return a quantity as people write it: 39, -39, 0.5."""
-    return format(quantity.normalize() + 0, "f")

@@ -7,6 +7,9 @@ A word that is in no known form is kept as it stands: it names nothing that coul
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+
+from detector.formats.numbers import to_exact_decimal
 
 STOCK, FUTURE = "STK", "FUT"
 OPTIONS = ("OPT", "FOP", "WAR")
@@ -129,3 +132,19 @@ def parse_future(symbol: str) -> tuple[str, str] | None:
     else:
         year += 2000
     return root, f"{year}{_MONTH_CODES.index(code) + 1:02}"
+
+
+BUYS, SELLS = ("BUY", "BOT", "B", "LONG"), ("SELL", "SLD", "S", "SSHORT", "SHORT")
+"""The words for a side in TWS, Flex and the runtimes' stores."""
+
+
+def get_sign(side: str | None) -> int | None:
+    """Return 1 for a side that buys, -1 for one that sells, None where it was not seen or is another word."""
+    label = (side or "").strip().upper()
+    return 1 if label in BUYS else -1 if label in SELLS else None
+
+
+def apply_sign(quantity: Decimal | float | None, side: str | None) -> Decimal | None:
+    """Return a quantity with the sign of its side, where it bears none of its own."""
+    number = to_exact_decimal(quantity)
+    return -number if number is not None and number > 0 and get_sign(side) == -1 else number

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from detector.domain.facts import STATUS_FACTS, UNITED, Provenance, is_ok
-from detector.domain.runtime_rows import get_columns, is_done
+from detector.domain.columns import UNITED, get_columns
+from detector.domain.facts import STATUS_FACTS, is_ok
+from detector.domain.provenance import Provenance
+from detector.domain.runtime_rows import is_done
 from detector.domain.section_reading import Reading
 
 R = TypeVar("R")

@@ -13,10 +13,17 @@ from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from detector.domain.facts import ROWS, STATUS_FACTS
-from detector.domain.runtime_rows import get_columns
-from detector.domain.store_columns import StoreColumnError, StoreColumns, parse_store_columns
-from detector.domain.store_tables import StoreTable, StoreTableError, parse_store_tables
+from detector.domain.columns import ROWS, get_columns
+from detector.domain.facts import STATUS_FACTS
+from detector.domain.previous_run import PreviousRun
+from detector.domain.store_layout import (
+    StoreColumns,
+    StoreLayoutError,
+    StoreTable,
+    parse_store_columns,
+    parse_store_tables,
+)
+from detector.settings import Settings
 
 Extractor = Callable[[Any], Any]
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
@@ -53,6 +60,15 @@ class Profile:
     stores: StoreColumns = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ReadContext:
+    """The settings, the profile and the previous run, the same for every reader of one evaluation."""
+
+    settings: Settings
+    profile: Profile
+    previous_run: PreviousRun
+
+
 def parse_profile(document: Mapping[str, Any]) -> Profile:
     """Read a profile from its TOML document; raises ProfileError."""
     unknown = document.keys() - set(_TABLES)
@@ -69,7 +85,7 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
     zone = _parse_zone(header.get("zone"))
     try:
         store_config = parse_store_tables(tables), parse_store_columns(stores)
-    except (StoreTableError, StoreColumnError) as error:
+    except StoreLayoutError as error:
         raise ProfileError(str(error)) from None
     return Profile(str(header.get("name", "unnamed")), status, extractors, columns, zone, *store_config)
 

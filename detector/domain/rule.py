@@ -192,7 +192,6 @@ class Declaration:
     listed_after: Lasts | None = NEVER
     lookback: Setting[float] | None = None
     reads_back: Setting[float] | float = 0
-    stands_in_for: tuple[str, ...] = ()
     confirm: bool = False
     money: bool = False
     monitor: bool = False

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import Condition
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
-from detector.domain.report import Report
-from detector.domain.session_day import SessionDay
+from detector.domain.report import ChannelHealth, Report, SessionDay
 from detector.formats.times import format_time
 
 CLOCK_TOLERANCE = timedelta(seconds=120)  # a clock may be off by this much

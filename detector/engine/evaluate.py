@@ -11,15 +11,13 @@ from detector import ledger
 from detector.domain.condition import STDOUT, Condition, Notice
 from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
-from detector.domain.log_memory import build_log_memory
+from detector.domain.log_evidence import build_log_memory
 from detector.domain.mute import Mute
 from detector.domain.previous_run import PreviousRun
-from detector.domain.profile import Profile, parse_profile
-from detector.domain.read_context import ReadContext
-from detector.domain.report import Gap, Report
+from detector.domain.profile import Profile, ReadContext, parse_profile
+from detector.domain.report import Gap, Report, SessionDay
 from detector.domain.rule import RANK, Rule, Severity
 from detector.domain.run_memory import FIRST_RUN, Memory
-from detector.domain.session_day import SessionDay
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules

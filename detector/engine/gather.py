@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from detector.domain.facts import Facts, SourceStatus
+from detector.domain.facts import Facts
 from detector.domain.merge import merge_readings
-from detector.domain.read_context import ReadContext
+from detector.domain.profile import ReadContext
+from detector.domain.provenance import SourceStatus
 from detector.domain.section_reading import Reading
 from detector.domain.snapshot import SECTIONS, Snapshot
 from detector.engine.catalog import load_readers

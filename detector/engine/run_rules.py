@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from detector.domain.condition import build_signature
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement, RuleOutcome, SignedFinding
 from detector.domain.rule import RANK, Finding, Healthy, Limits, Rule, Undecided
-from detector.domain.signature import build_signature
 from detector.settings import Settings
 
 ERRORS_RULE = "detector_error"

@@ -1,11 +1,13 @@
-"""Dataclasses to plain JSON values and back: the one way a report is written and read."""
+"""Dataclasses and JSON: values to JSON and back, JSON to text, and the checksum of an artifact."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from detector.formats.times import format_time
@@ -61,3 +63,19 @@ def _build_adapter(kind: Any) -> Any:
     from pydantic import TypeAdapter  # noqa: PLC0415 - only a run with a memory pays for it
 
     return TypeAdapter(kind)
+
+
+def compute_checksum(body: Mapping[str, Any]) -> str:
+    """Return the checksum of an artifact's body, `sha256:` and 64 hex digits, itself left out."""
+    bare = {key: value for key, value in body.items() if key != "checksum"}
+    return "sha256:" + sha256(format_canonical(bare).encode()).hexdigest()
+
+
+def format_document(value: Any) -> str:
+    """Return the document for stdout: two spaces, keys in their order, one newline at the end."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def format_canonical(value: Any) -> str:
+    """Return the one text of a value, independent of key order: the text that a checksum is taken of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

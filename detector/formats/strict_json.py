@@ -218,13 +218,3 @@ def describe_kind(value: object) -> str:
     if isinstance(value, str):
         return "text"
     return "an array" if isinstance(value, list) else "an object"
-
-
-def format_document(value: Any) -> str:
-    """Return the document for stdout: two spaces, keys in their order, one newline at the end."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def format_canonical(value: Any) -> str:
-    """Return the one text of a value, independent of key order: the text that a checksum is taken of."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

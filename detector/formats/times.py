@@ -72,11 +72,6 @@ def compute_seconds(earlier: datetime, later: datetime) -> float:
     return max(0.0, (later - earlier).total_seconds())
 
 
-def normalize_number(number: float) -> float:
-    """Return an integral float as an integer, so that 300.0 s reads as 300 s."""
-    return int(number) if float(number).is_integer() else round(number, 3)
-
-
 def format_duration(seconds: float) -> str:
     """Return a duration for people: `45 s`, `34 min`, `3 h 10 min`, `2 d 4 h`."""
     total = int(seconds)

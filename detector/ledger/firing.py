@@ -12,7 +12,8 @@ from typing import Any
 from detector.domain.condition import Condition
 from detector.domain.judgement import SignedFinding
 from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Lasts
-from detector.formats.times import compute_seconds, normalize_number
+from detector.formats.numbers import normalize_number
+from detector.formats.times import compute_seconds
 from detector.ledger.transitions import RunContext, add_transition, close_if_passed
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 

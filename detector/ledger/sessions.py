@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from detector.domain.condition import Condition
+from detector.domain.report import SessionDay
 from detector.domain.rule import RANK, Severity
-from detector.domain.session_day import SessionDay
 from detector.formats.times import compute_seconds
 from detector.market.closures import Closures
 from detector.market.hours import MarketUnknown, Session, get_session_on, to_new_york_day

@@ -16,7 +16,15 @@ from functools import lru_cache
 from typing import Final
 
 from detector.market.closures import NO_CLOSURES, Closures
-from detector.market.hours import NEW_YORK, MarketUnknown, get_session_on, load_zone, to_new_york_day, to_utc
+from detector.market.hours import (
+    NEW_YORK,
+    MarketUnknown,
+    get_market_at,
+    get_session_on,
+    load_zone,
+    to_new_york_day,
+    to_utc,
+)
 
 RELOGIN_MARGIN: Final = timedelta(seconds=600)
 """How much longer than its row a window lasts (EVENTS.md): a gateway logs in again after the reset."""
@@ -101,3 +109,25 @@ def _list_spans(region: str, day: date) -> tuple[tuple[datetime, datetime], ...]
         for start in starts
         if (span := window.compute_span(start))
     )
+
+
+BEFORE_OPEN = timedelta(seconds=3600)
+
+
+def compute_alert_time(since: datetime, region: str, closures: Closures) -> datetime:
+    """Return from when on what began at `since` is told: at once, or when its quiet window is over.
+
+    The hour before the open is never quiet. Where the calendar cannot say, nothing is.
+    """
+    ends_at = find_maintenance_end(since, region, closures)
+    if ends_at is None:
+        return since
+    opens_in = get_market_at(since, closures).opens_in
+    if opens_in is not None:
+        ends_at = min(ends_at, since + timedelta(seconds=opens_in) - BEFORE_OPEN)
+    return max(ends_at, since)
+
+
+def is_within_maintenance(since: datetime, until: datetime, region: str, closures: Closures) -> bool:
+    """Whether an episode ended, or goes on until now, before it became loud."""
+    return since <= until < compute_alert_time(since, region, closures)

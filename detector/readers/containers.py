@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.read_context import ReadContext
-from detector.domain.runtime_rows import Container
+from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
+from detector.domain.task_rows import Container
 
 SECTIONS = ("containers",)
 _SHORT_ID, _LONGEST_NAME = 12, 255

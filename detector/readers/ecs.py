@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from detector.domain.read_context import ReadContext
-from detector.domain.runtime_rows import Service, Task, TaskContainer
+from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
+from detector.domain.task_rows import Service, Task, TaskContainer
 from detector.settings import ECS_SERVICE
 
 SECTIONS = ("ecs",)

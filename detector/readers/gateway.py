@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.read_context import ReadContext
+from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 
 SECTIONS = ("gateway",)

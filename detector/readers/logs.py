@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from detector.domain.read_context import ReadContext
+from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import describe_kind
 from detector.market.closures import NO_CLOSURES

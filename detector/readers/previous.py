@@ -10,17 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from detector.domain.channel_health import ChannelHealth
-from detector.domain.condition import ANY_CHANNEL, Condition, Receipt
+from detector.domain.condition import ANY_CHANNEL, Condition, Receipt, encode_part
 from detector.domain.previous_run import PreviousRun
-from detector.domain.report import SCHEMA_VERSION
+from detector.domain.report import SCHEMA_VERSION, ChannelHealth, SessionDay
 from detector.domain.rule import STATE, Kind
 from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
-from detector.domain.session_day import SessionDay
-from detector.domain.signature import encode_part
-from detector.formats.checksum import compute_checksum
 from detector.formats.redaction import redact
-from detector.formats.serialize import from_json
+from detector.formats.serialize import compute_checksum, from_json
 from detector.formats.strict_json import describe_kind, redact_excerpt
 
 _STDOUT_KEYS = {"events", "new_events"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.facts import SourceStatus
+from detector.domain.provenance import SourceStatus
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import redact_excerpt
 

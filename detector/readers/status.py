@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.domain.facts import ROWS, STATUS_FACTS
-from detector.domain.profile import HEARTBEAT_AGE, MISSING, ORDER_AGE, Extractor, Profile
-from detector.domain.read_context import ReadContext
+from detector.domain.columns import ROWS
+from detector.domain.facts import STATUS_FACTS
+from detector.domain.profile import HEARTBEAT_AGE, MISSING, ORDER_AGE, Extractor, Profile, ReadContext
 from detector.domain.runtime_rows import Order
 from detector.domain.section_reading import Reading
 from detector.formats.times import NEVER

@@ -13,11 +13,10 @@ from typing import Any, TypeVar
 
 from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
-from detector.domain.read_context import ReadContext
-from detector.domain.runtime_rows import Trade
+from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.store_columns import StoreColumns
-from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.domain.store_layout import POSITION_STATE, TRADES, StoreColumns
+from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.strict_json import redact_excerpt
 
 SECTIONS = ("stores",)

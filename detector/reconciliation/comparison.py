@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import Instrument, to_exact_decimal
+from detector.domain.instrument import Instrument
 from detector.domain.rule import RANK, Finding
 from detector.domain.runtime_rows import format_other_ids
+from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.position_book import (
     PositionBook,
     build_position_book,

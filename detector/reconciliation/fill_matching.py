@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 from detector.domain.instrument import Instrument, normalize
-from detector.domain.runtime_rows import Trade
+from detector.domain.trade_rows import Trade
 from detector.reconciliation.fills import (
     MATCH_TOLERANCE,
     Fill,

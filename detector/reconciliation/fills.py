@@ -15,7 +15,7 @@ from typing import Literal
 from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, is_same, normalize
-from detector.domain.runtime_rows import Trade
+from detector.domain.trade_rows import Trade
 
 FillMatch = Literal["yes", "maybe", "no"]
 MATCH_TOLERANCE = timedelta(seconds=60)

@@ -10,7 +10,8 @@ from typing import Any
 
 from detector.domain.facts import Facts
 from detector.domain.section_reading import Reading
-from detector.formats.times import compute_seconds, format_duration, normalize_number
+from detector.formats.numbers import normalize_number
+from detector.formats.times import compute_seconds, format_duration
 
 _LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
 _LIST_KEYS = {

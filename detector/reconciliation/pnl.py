@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from detector.domain.instrument import normalize, to_exact_decimal
-from detector.domain.runtime_rows import Trade
+from detector.domain.instrument import normalize
+from detector.domain.trade_rows import Trade
+from detector.formats.numbers import to_exact_decimal
 
 _MIN_TOLERANCE, _TOLERANCE_SHARE = Decimal(1), Decimal("0.005")  # EVENTS: max(1, 0.5 %)
 _FEE_PER_SIDE, _SIDES = Decimal(2), 2  # EVENTS: unknown fees add 2 per contract and side

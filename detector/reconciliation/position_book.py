@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from detector.domain.instrument import COMBO, STOCK, Instrument, get_instrument_name, normalize
+from detector.domain.instrument import COMBO, Instrument, get_instrument_name, normalize
+from detector.domain.instrument_names import STOCK
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_pairs import (
     BROKER,

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from detector.domain.broker_rows import EXIT, BrokerOrder, compute_remaining
+from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
-from detector.domain.instrument import COMBO, Instrument, get_sign, normalize
+from detector.domain.instrument import COMBO, Instrument, normalize
+from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import ENTRY, Order
 from detector.reconciliation.comparison import iter_internal_lots
 from detector.reconciliation.fills import list_trades

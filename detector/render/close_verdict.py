@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from detector.domain.instrument import format_quantity, normalize
-from detector.formats.times import format_time, normalize_number
+from detector.domain.instrument import normalize
+from detector.formats.numbers import format_quantity, normalize_number
+from detector.formats.times import format_time
 from detector.reconciliation.close_check.close_order import CloseOrder, CloseVerdict
 from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from detector.domain.condition import build_signature
 from detector.domain.event import Event, build_runbook_link
 from detector.domain.report import SCHEMA_VERSION, Report
-from detector.domain.signature import build_signature
-from detector.formats.checksum import compute_checksum
-from detector.formats.serialize import to_json, to_json_without_defaults
-from detector.formats.strict_json import format_canonical, format_document
+from detector.formats.serialize import (
+    compute_checksum,
+    format_canonical,
+    format_document,
+    to_json,
+    to_json_without_defaults,
+)
 
 SNAPSHOT_MAX_BYTES = 1024 * 1024
 _OPTIONAL = ("reason",)

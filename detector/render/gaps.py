@@ -20,8 +20,8 @@ from detector.domain.schedule_windows import (
     LaneReport,
     ScheduleWindow,
 )
-from detector.formats.plural import format_count
-from detector.formats.times import format_duration, format_time, normalize_number
+from detector.formats.numbers import format_count, normalize_number
+from detector.formats.times import format_duration, format_time
 from detector.render.github_output import escape_commands
 from detector.render.lines import format_in_zones
 

@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from detector.domain.channel_health import ChannelHealth
-from detector.domain.report import Report
-from detector.formats.plural import format_count
+from detector.domain.report import ChannelHealth, Report
+from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
 from detector.formats.times import format_time
 from detector.render.lines import format_decision

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
-from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import Notice
-from detector.domain.report import Report
-from detector.domain.session_day import SessionDay
-from detector.formats.plural import format_count
+from detector.domain.report import ChannelHealth, Report, SessionDay
+from detector.formats.numbers import format_count
 from detector.formats.times import format_duration, format_time
 from detector.render.message import EarlierMessage, Message, MessageItem, get_kind_without_items
 from detector.render.message_item import (

@@ -8,8 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from detector.domain.instrument import format_quantity
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count, format_quantity
 from detector.formats.times import format_duration, format_time
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.repair_plan.items import PlanItem, RowChange

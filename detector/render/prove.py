@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detector.domain.schedule_windows import WorkflowRun
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, to_one_line
 from detector.formats.times import format_time

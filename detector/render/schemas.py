@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import Condition
 from detector.domain.event import Event
-from detector.domain.facts import SourceStatus
 from detector.domain.previous_run import PreviousRun
-from detector.domain.report import SCHEMA_VERSION, Gap, RunInfo
-from detector.domain.session_day import SessionDay
+from detector.domain.provenance import SourceStatus
+from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
 from detector.render.snapshot_schema import Schema, build_snapshot_body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

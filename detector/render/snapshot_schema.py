@@ -10,11 +10,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
-from detector.domain.facts import ROWS, STATUS_FACTS
+from detector.domain.columns import ROWS, get_columns
+from detector.domain.facts import STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE
-from detector.domain.runtime_rows import Trade, get_columns
 from detector.domain.snapshot import SECTIONS
-from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.domain.store_layout import POSITION_STATE, TRADES
+from detector.domain.trade_rows import StoredPosition, Trade
 
 Schema = dict[str, Any]
 

@@ -17,7 +17,7 @@ from detector.domain.rule import (
     RuleResults,
     rule,
 )
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.settings import IBKR_REGION
 
 _MAX_REASON_CHARS = 120

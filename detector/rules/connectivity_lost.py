@@ -7,8 +7,8 @@ from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, WARNING, Finding, Li
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.logs.outages import find_link_outages
-from detector.market.alert_time import is_within_maintenance
 from detector.market.hours import count_open_seconds
+from detector.market.maintenance import is_within_maintenance
 from detector.settings import IBKR_REGION
 
 _OPEN = lasts(900)  # EVENTS: open for 900 s in the regular session

@@ -15,7 +15,7 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
-from detector.domain.runtime_rows import Service
+from detector.domain.task_rows import Service
 from detector.settings import DEPLOY_GRACE_SEC, ESCALATE_AFTER_SEC, EXPECTED_TASKS
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
 
 
@@ -13,7 +13,6 @@ from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
     "critical",
     sees=["tasks"],
     severity_inputs=["service"],
-    stands_in_for=["service"],
     limits=[EXPECTED_TASKS, TRADER_CONTAINER],
     money=True,
     escalates=NOW,

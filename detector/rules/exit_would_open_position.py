@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
-from detector.domain.instrument import format_quantity, get_instrument_name, get_sign
+from detector.domain.instrument import get_instrument_name
+from detector.domain.instrument_names import get_sign
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.runtime_rows import Order
 from detector.reconciliation.comparison import (

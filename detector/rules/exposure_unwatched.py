@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, RTH, STATE, Finding, Healthy, Limits, RuleResults, lasts, rule
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 
 _WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
 

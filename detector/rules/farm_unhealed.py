@@ -9,7 +9,7 @@ from detector.domain.rule import OCCURRENCE, WARNING, Finding, Healthy, Limits, 
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.logs.outages import find_dead_streams, find_farm_outages
-from detector.market.alert_time import compute_alert_time
+from detector.market.maintenance import compute_alert_time
 from detector.settings import IBKR_REGION
 
 _MOST_FARMS = 40  # IBKR has fewer

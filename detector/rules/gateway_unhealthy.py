@@ -15,7 +15,7 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
-from detector.domain.runtime_rows import Task
+from detector.domain.task_rows import Task
 from detector.settings import ESCALATE_AFTER_SEC, GATEWAY_CONTAINER, START_GRACE_SEC, TRADER_CONTAINER
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
-from detector.domain.runtime_rows import Position, Trade, format_other_ids
-from detector.formats.plural import format_count
+from detector.domain.runtime_rows import Position
+from detector.domain.trade_rows import Trade, format_other_ids
+from detector.formats.numbers import format_count
 
 
 @rule(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import RTH, STATE, WARNING, Finding, Limits, RuleResults, Undecided, reaches, rule
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.settings import MARKET_DATA_10197_WARN
 
 _IN_LOGS = ("session_conflict", "connectivity_lost")

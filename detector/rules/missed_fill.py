@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import format_quantity
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, exceeds, rule
-from detector.domain.runtime_rows import Trade
+from detector.domain.trade_rows import Trade
+from detector.formats.numbers import format_quantity
 from detector.formats.times import format_time
 from detector.logs.events import LogIncident
 from detector.logs.outages import find_link_outages

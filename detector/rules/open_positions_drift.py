@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import format_quantity, normalize
+from detector.domain.instrument import normalize
 from detector.domain.rule import (
     CRITICAL,
     DECLARED,

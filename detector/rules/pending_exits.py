@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts, known
 from detector.domain.rule import STATE, WARNING, Finding, Limits, RuleResults, lasts, rule
 from detector.domain.runtime_rows import EXIT
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
 
 

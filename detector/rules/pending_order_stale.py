@@ -17,7 +17,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.runtime_rows import EXIT, Order
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_STALE_SEC
 
 _UNLISTED = lasts(1800, observations=3)  # EVENTS: three observations in a row that span 1800 s
@@ -27,7 +27,6 @@ _UNLISTED = lasts(1800, observations=3)  # EVENTS: three observations in a row t
     STATE,
     "warning; an exit order critical beyond twice the limit",
     any_of=["orders", "pending_orders"],
-    stands_in_for=["orders"],
     limits=[exceeds(PENDING_ORDER_STALE_SEC)],
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:

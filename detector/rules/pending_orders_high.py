@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Limits, RuleResults, lasts, reaches, rule
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_CRITICAL, PENDING_ORDER_WARN
 
 

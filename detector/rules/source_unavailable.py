@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from detector.domain.facts import Facts, SourceStatus
+from detector.domain.facts import Facts
+from detector.domain.provenance import SourceStatus
 from detector.domain.rule import (
     DECLARED,
     STATE,

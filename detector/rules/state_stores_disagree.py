@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import format_quantity, normalize
+from detector.domain.instrument import normalize
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
-from detector.domain.runtime_rows import Trade
-from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
+from detector.domain.store_layout import POSITION_STATE, TRADES
+from detector.domain.trade_rows import StoredPosition, Trade
 from detector.reconciliation.comparison import build_broker_book, find_broker_position, merge_by_subject
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_book import PositionBook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 
 
 @rule(STATE, "critical", sees=["stuck_exits"], money=True, escalates=NOW)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
-from detector.domain.runtime_rows import Task
+from detector.domain.task_rows import Task
 from detector.formats.times import format_duration
 from detector.settings import RESTART_CRITICAL, RESTART_WINDOW_SEC
 

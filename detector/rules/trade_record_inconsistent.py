@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
-from detector.domain.runtime_rows import Trade
+from detector.domain.trade_rows import Trade
 from detector.formats.times import format_time
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.comparison import find_broker_position, iter_broker_lots

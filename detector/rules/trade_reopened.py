@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
-from detector.domain.store_rows import StoredPosition
+from detector.domain.trade_rows import StoredPosition
 from detector.reconciliation.between_runs import STORES, get_open_trades, list_reopened
 from detector.reconciliation.comparison import build_broker_book, find_broker_position
 
@@ -14,7 +14,6 @@ from detector.reconciliation.comparison import build_broker_book, find_broker_po
     "critical",
     any_of=list(STORES),
     severity_inputs=["broker_positions", "broker_account"],
-    stands_in_for=["broker_positions"],
     money=True,
     escalates=NOW,
 )

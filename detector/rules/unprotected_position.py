@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import format_quantity
 from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Finding, Limits, RuleResults, Undecided, rule
+from detector.formats.numbers import format_quantity
 from detector.reconciliation.comparison import build_broker_book, build_subjects
 from detector.reconciliation.working_orders import ProtectiveOrders
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, exceeds, rule
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.formats.times import format_duration, format_time
 from detector.settings import GAP_SEC
 

@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from typing import Any, Final
 
 from detector.domain.schedule_windows import SCHEDULE, TITLE_PREFIX, Lane
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.market.hours import MarketUnknown, get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
 from detector.schedule.document_check import ScheduleFacts, find_document_fault

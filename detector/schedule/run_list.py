@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from detector.domain.schedule_windows import COMPLETED, UnreadSpan, WorkflowRun
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, format_time, parse_run_time
 

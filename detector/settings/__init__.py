@@ -1,18 +1,12 @@
-"""Every setting of the detector, once: name, default, unit, help; and how they are read and refused.
+"""Every setting of the detector, declared once: its name, default, unit and help.
 
-One block a module, in the order in which people read the tables; whoever needs a setting imports it from here.
+The modules are imported in the order of the tables; every other room imports a setting from this package.
 """
 
-# ruff: noqa: F403, I001 - a list of the names by hand would be a second declaration; the order is that of the tables
-from detector.settings.runbook_limits import *
+# ruff: noqa: F403, I001 - a list of the names would be a second declaration; the order is that of the tables
 from detector.settings.runtime_settings import *
-from detector.settings.source_settings import *
-from detector.settings.rule_limits import *
-from detector.settings.reconciliation_limits import *
-from detector.settings.memory_settings import *
-from detector.settings.channel_settings import *
-from detector.settings.job_settings import *
-from detector.settings.presentation import *
+from detector.settings.limit_settings import *
+from detector.settings.delivery_settings import *
 from detector.settings.resolved import (
     Settings as Settings,
     has_any_source as has_any_source,

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
-from detector.settings.runbook_limits import (
+from detector.settings.runtime_settings import (
     HIGH_EXIT_ATTEMPT_CRITICAL,
     HIGH_EXIT_ATTEMPT_WARN,
     PENDING_ORDER_CRITICAL,
     PENDING_ORDER_WARN,
+    SECTIONS_FROM,
+    STATUS_PASSWORD,
+    STATUS_USER,
 )
 from detector.settings.setting import DECLARED, Setting, SettingsError
-from detector.settings.source_settings import SECTIONS_FROM, STATUS_PASSWORD, STATUS_USER
 
 T = TypeVar("T")
 _TYPO = 2  # letters in which a misspelt name differs from the real one

@@ -1,9 +1,46 @@
-"""What is watched."""
+"""The watched runtime: the seven limits of the founding runbook, its names, and the sources that it is read from."""
 
 from __future__ import annotations
 
-from detector.settings.parsers import build_choice_parser, parse_name, parse_names, parse_optional
-from detector.settings.setting import Setting, add_count, add_setting
+from detector.settings.setting import (
+    Setting,
+    add_count,
+    add_seconds,
+    add_setting,
+    build_choice_parser,
+    build_int_parser,
+    build_url_parser,
+    parse_aws_account,
+    parse_name,
+    parse_names,
+    parse_optional,
+    parse_sections,
+    parse_timeout,
+    parse_token,
+)
+
+HEARTBEAT_STALE_SEC = add_seconds(
+    "HEARTBEAT_STALE_SEC", 300, "Critical heartbeat-stale threshold during market hours."
+)
+PENDING_ORDER_WARN = add_count("PENDING_ORDER_WARN", 2, "Warn when pending orders reach this count.")
+PENDING_ORDER_CRITICAL = add_count("PENDING_ORDER_CRITICAL", 3, "Critical pending-order buildup threshold.")
+MARKET_DATA_10197_WARN = add_count(
+    "MARKET_DATA_10197_WARN", 10, "Warn on sustained market-data 10197 after open grace."
+)
+HIGH_EXIT_ATTEMPT_WARN = add_count(
+    "HIGH_EXIT_ATTEMPT_WARN", 12, "Warn when an open position's exit attempts reach this count."
+)
+HIGH_EXIT_ATTEMPT_CRITICAL = add_count(
+    "HIGH_EXIT_ATTEMPT_CRITICAL", 20, "Critical high-exit-attempt threshold, before market-order escalation."
+)
+OPEN_GRACE_MINUTE = add_setting(
+    "OPEN_GRACE_MINUTE",
+    35,
+    "minutes after 09:00 ET",
+    "The market is past open grace from this minute: 35 is 09:35 ET.",
+    build_int_parser(30, 89),
+)
+
 
 RUNTIME = add_setting(
     "RUNTIME", "aegis-pt-core", "name", "Name of the watched runtime, in signatures.", parse_name
@@ -40,4 +77,105 @@ IBKR_REGION = add_setting(
 )
 MARKET_CLOSURES = add_setting(
     "MARKET_CLOSURES", "", "path", "TOML file of market closures announced at short notice.", parse_optional
+)
+
+
+STATUS_URL = add_setting(
+    "STATUS_URL", "", "URL", "The dashboard's status payload.", build_url_parser("http", "https"), source=True
+)
+STATUS_TOKEN = add_setting(
+    "STATUS_TOKEN", "", "token", "Bearer token for the dashboard.", parse_token, secret=True
+)
+STATUS_USER = add_setting("STATUS_USER", "", "name", "User for the dashboard's basic auth.", parse_optional)
+STATUS_PASSWORD = add_setting(
+    "STATUS_PASSWORD", "", "password", "Password for the dashboard's basic auth.", parse_optional, secret=True
+)
+BOT_STATUS_URL = add_setting(
+    "BOT_STATUS_URL",
+    "",
+    "URL",
+    "The bot's own status payload.",
+    build_url_parser("http", "https"),
+    source=True,
+)
+BOT_STATUS_TOKEN = add_setting(
+    "BOT_STATUS_TOKEN",
+    "",
+    "token",
+    "Bearer token for the bot's status, where its host is not the dashboard's.",
+    parse_token,
+    secret=True,
+)
+STATUS_AS_OF: Setting[tuple[str, ...]] = add_setting(
+    "STATUS_AS_OF",
+    ("as_of", "generated_at", "ts", "timestamp"),
+    "keys",
+    "Keys at the top of a status payload that say when it was made, by comma; the first that is there counts.",
+    parse_names,
+)
+ECS_CLUSTER = add_setting(
+    "ECS_CLUSTER", "", "name", "The ECS cluster of the runtime.", parse_optional, source=True
+)
+LOG_GROUP = add_setting(
+    "LOG_GROUP", "", "name", "The CloudWatch log group of the runtime.", parse_optional, source=True
+)
+AWS_REGION = add_setting("AWS_REGION", "", "name", "Region of the cluster and the log group.", parse_optional)
+AWS_PROFILE = add_setting(
+    "AWS_PROFILE", "", "name", "Profile of the AWS configuration that is read with.", parse_optional
+)
+AWS_AMBIENT = add_setting(
+    "AWS_AMBIENT",
+    "0",
+    "0 or 1",
+    "1 takes the credentials of the environment, such as those of a workflow's OIDC.",
+    build_choice_parser("0", "1"),
+)
+AWS_ACCOUNT = add_setting(
+    "AWS_ACCOUNT",
+    "",
+    "12 digits",
+    "The AWS account; with the credentials of another one nothing is read.",
+    parse_aws_account,
+    secret=True,
+)
+STANDBY_DOCKER_URL = add_setting(
+    "STANDBY_DOCKER_URL",
+    "",
+    "URL",
+    "The standby host's Docker Engine API: tcp://, http://, https:// or unix:///path.",
+    build_url_parser("tcp", "http", "https", "unix"),
+    source=True,
+)
+SECTIONS_FROM: Setting[tuple[str, ...]] = add_setting(
+    "SECTIONS",
+    (),
+    "section=place",
+    "Sections that are read from a file or a URL, by comma.",
+    parse_sections,
+    source=True,
+)
+SOURCES_OFF: Setting[tuple[str, ...]] = add_setting(
+    "SOURCES_OFF",
+    (),
+    "sections",
+    "Sections that are switched off for good, by comma: what was raised from them alone is retired.",
+    parse_names,
+    source=True,
+)
+SOURCE_TIMEOUT_SEC: Setting[float] = add_setting(
+    "SOURCE_TIMEOUT_SEC", 10, "seconds", "A source must have answered in whole by then.", parse_timeout
+)
+COLLECT_TIMEOUT_SEC: Setting[float] = add_setting(
+    "COLLECT_TIMEOUT_SEC", 60, "seconds", "All sources together must have answered by then.", parse_timeout
+)
+CA_FILE = add_setting(
+    "CA_FILE", "", "path", "PEM file of further authorities that certificates may come from.", parse_optional
+)
+STORES_DB = add_setting(
+    "STORES_DB",
+    "",
+    "path",
+    "The runtime's own SQLite file; it is read and never written, not even locked where it has a log.",
+    parse_optional,
+    source=True,
 )

@@ -1,12 +1,159 @@
-"""What a setting is, and the one list of those that were declared."""
+"""What a setting is, how its text is parsed, and the list of all declared settings."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
-from detector.settings.parsers import LARGEST, build_int_parser, parse_seconds
+LARGEST = 1_000_000_000
+_SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.1, 600
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+# Of RFC 5321's addresses the ones that people have: dot-atom at a host name.
+_ADDRESS = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}", re.ASCII
+)
+_INTEGER = re.compile(r"[0-9]+", re.ASCII)
+
+
+def build_int_parser(minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return the reader of a whole number from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        if not _INTEGER.fullmatch(text):
+            raise ValueError("is not a whole number")
+        if len(text) > len(str(LARGEST)) or not minimum <= int(text) <= maximum:
+            raise ValueError(f"must be from {minimum} to {maximum}")
+        return int(text)
+
+    return parse
+
+
+def parse_seconds(text: str) -> int | float:
+    """Read a number of seconds, 0 or more."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("is not a number of seconds (0 or more)")
+    if float(text) > LARGEST:
+        raise ValueError(f"must be at most {LARGEST}")
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+def parse_name(text: str) -> str:
+    """Read a text that is not empty."""
+    if not text:
+        raise ValueError("is empty")
+    return text
+
+
+def parse_optional(text: str) -> str:
+    """Read any text; empty is off."""
+    return text
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read names, by comma."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def build_url_parser(*schemes: str) -> Callable[[str], str]:
+    """Return the reader of an address with one of these schemes; one that holds a password is refused."""
+
+    def parse(text: str) -> str:
+        if not text:
+            return text
+        fault = find_url_fault(text, schemes)
+        if fault:
+            raise ValueError(fault)
+        return text
+
+    return parse
+
+
+def find_url_fault(text: str, schemes: tuple[str, ...]) -> str | None:
+    """Return what is wrong with an address, or None."""
+    try:
+        parts = urlsplit(text)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return "is not an address"
+    if parts.scheme not in schemes:
+        return f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return "has a character that an address cannot have"
+    if "@" in parts.netloc:
+        return "holds a user or a password; they have settings of their own"
+    if parts.scheme == "unix":
+        return None if parts.path.startswith("/") and not parts.netloc else "names no absolute path"
+    return None if has_host else "names no host"
+
+
+def parse_token(text: str) -> str:
+    """Read a secret that travels in a header."""
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("has a character that a header cannot carry")
+    return text
+
+
+def build_addresses_parser(maximum: int) -> Callable[[str], tuple[str, ...]]:
+    """Return the reader of up to `most` e-mail addresses, by comma; a value that cannot be one is not repeated."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        entries = parse_names(text)
+        for number, entry in enumerate(entries, 1):
+            if not _ADDRESS.fullmatch(entry):
+                raise ValueError(
+                    f"is no plain e-mail address at place {number} (a name, @ and a domain, all ASCII)"
+                )
+        if len(entries) > maximum:
+            raise ValueError(f"names more than {maximum}; use the address of a list")
+        if len({address.lower() for address in entries}) < len(entries):
+            raise ValueError("names an address twice")
+        return entries
+
+    return parse
+
+
+def parse_sections(text: str) -> tuple[str, ...]:
+    """Read entries of section=place, by comma."""
+    entries = parse_names(text)
+    for entry in entries:
+        name, equals, location = (part.strip() for part in entry.partition("="))
+        if not equals or not name or not location:
+            raise ValueError("is not a list of section=place")
+        fault = find_url_fault(location, ("http", "https")) if "://" in location else None
+        if fault:
+            raise ValueError(f"has a place for {name!r} that {fault}")
+    return entries
+
+
+def parse_aws_account(text: str) -> str:
+    """Read an AWS account number; empty is none."""
+    if text and not re.fullmatch(r"[0-9]{12}", text, re.ASCII):
+        raise ValueError("is not 12 digits")
+    return text
+
+
+def parse_timeout(text: str) -> int | float:
+    """Read a number of seconds that something may take."""
+    value = parse_seconds(text)
+    if not _SHORTEST_TIMEOUT <= value <= _LONGEST_TIMEOUT:
+        raise ValueError(f"must be from {_SHORTEST_TIMEOUT} to {_LONGEST_TIMEOUT}")
+    return value
+
+
+def build_choice_parser(*choices: str) -> Callable[[str], str]:
+    """Return the reader of one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return parse
+
 
 T = TypeVar("T")
 PREFIX = "AEGIS_PT_"

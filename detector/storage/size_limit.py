@@ -9,7 +9,7 @@ from detector.domain.condition import Condition
 from detector.domain.event import Event
 from detector.domain.report import Report
 from detector.domain.rule import RANK
-from detector.formats.strict_json import format_document
+from detector.formats.serialize import format_document
 from detector.render.document import build_artifact_document
 
 MOST_STORED = 6 * 1024 * 1024  # some 3,000 conditions; readers take 8 MiB packed and 16 MiB unpacked

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.checksum import compute_checksum
+from detector.formats.serialize import compute_checksum
 from tests.support.command_output import Told, epilog_example, told
 from tests.support.deliveries import QUICK
 from tests.support.loopback import says

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.domain.facts import STATUS_FACTS, UNITED
+from detector.domain.columns import UNITED, get_columns
+from detector.domain.facts import STATUS_FACTS
 from detector.domain.merge import merge_readings, merge_rows
-from detector.domain.runtime_rows import Order, Position, Tick, Trade, get_columns
+from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_reading import Reading
+from detector.domain.trade_rows import Trade
 from detector.formats.times import NEVER
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from detector.domain.facts import ROWS, STATUS_FACTS
+from detector.domain.columns import ROWS
+from detector.domain.facts import STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE, MISSING, ProfileError, build_extractor, parse_profile
 from detector.profiles import list_builtin_profiles, load_builtin_profile
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.domain.facts import STATUS_FACTS, Fault
+from detector.domain.facts import STATUS_FACTS
+from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_reading import Reading
 

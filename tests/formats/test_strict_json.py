@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import (
     MAX_BYTES,
     MAX_DEPTH,
     DocumentError,
     describe_kind,
-    format_canonical,
-    format_document,
     parse_document,
     redact_excerpt,
     replace_surrogates,

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.formats.numbers import normalize_number
 from detector.formats.times import (
     NEVER,
     TimeError,
     compute_seconds,
     format_duration,
     format_time,
-    normalize_number,
     parse_epoch,
     parse_rfc3339,
 )

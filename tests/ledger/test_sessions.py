@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.session_day import SessionDay
+from detector.domain.report import SessionDay
 from detector.ledger import ObservedRun, count_run, list_due_days, mark_summarized
 from detector.market.closures import NO_CLOSURES, Closures
 from tests.support.messages import condition

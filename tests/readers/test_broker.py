@@ -12,8 +12,7 @@ import pytest
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.instrument import get_instrument_name
 from detector.domain.previous_run import NO_PREVIOUS_RUN
-from detector.domain.profile import parse_profile
-from detector.domain.read_context import ReadContext
+from detector.domain.profile import ReadContext, parse_profile
 from detector.domain.section_reading import Reading
 from detector.readers.broker import read
 from tests.support.snapshots import settings_of

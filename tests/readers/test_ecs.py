@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from detector.domain.previous_run import NO_PREVIOUS_RUN
-from detector.domain.profile import parse_profile
-from detector.domain.read_context import ReadContext
-from detector.domain.runtime_rows import Service, Task, TaskContainer
+from detector.domain.profile import ReadContext, parse_profile
 from detector.domain.section_reading import Reading
+from detector.domain.task_rows import Service, Task, TaskContainer
 from detector.readers.ecs import SECTIONS, read
 from tests.support.snapshots import settings_of
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.facts import SourceStatus
+from detector.domain.provenance import SourceStatus
 from detector.domain.section_reading import Reading
 from detector.readers.source_states import read_sources
 

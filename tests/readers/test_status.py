@@ -10,10 +10,10 @@ import pytest
 
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.previous_run import NO_PREVIOUS_RUN
-from detector.domain.profile import Profile, parse_profile
-from detector.domain.read_context import ReadContext
-from detector.domain.runtime_rows import Order, Position, Tick, Trade
+from detector.domain.profile import Profile, ReadContext, parse_profile
+from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_reading import Reading
+from detector.domain.trade_rows import Trade
 from detector.formats.times import NEVER
 from detector.profiles import load_builtin_profile
 from detector.readers.status import SECTIONS, read

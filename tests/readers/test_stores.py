@@ -11,8 +11,7 @@ import pytest
 
 from detector.domain.instrument import get_instrument_name
 from detector.domain.previous_run import NO_PREVIOUS_RUN
-from detector.domain.profile import ProfileError, parse_profile
-from detector.domain.read_context import ReadContext
+from detector.domain.profile import ProfileError, ReadContext, parse_profile
 from detector.domain.section_reading import Reading
 from detector.profiles import load_builtin_profile
 from detector.readers.stores import read

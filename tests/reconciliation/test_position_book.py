@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.domain.instrument import (
-    Instrument,
-    format_quantity,
-    get_instrument_name,
-    normalize,
-    to_exact_decimal,
-)
+from detector.domain.instrument import Instrument, get_instrument_name, normalize
+from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.reconciliation.position_book import build_position_book, list_differences, list_undecided
 from detector.reconciliation.position_pairs import Difference, Lot, build_lot, classify_difference
 from tests.support.snapshots import evaluated, healthy, named

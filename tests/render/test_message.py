@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from detector.domain.channel_health import ChannelError, ChannelHealth
 from detector.domain.condition import Notice, Receipt
-from detector.domain.report import Report
-from detector.domain.session_day import SessionDay
+from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
 from detector.engine.catalog import load_rules
 from detector.render.message import ORDER, STYLES, Message, MessageItem
 from detector.render.message_build import build_message

@@ -15,8 +15,7 @@ from detector.commands.schema import SCHEMAS
 from detector.domain.event import Event
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.previous_run import NO_PREVIOUS_RUN
-from detector.domain.profile import HEARTBEAT_AGE, parse_profile
-from detector.domain.read_context import ReadContext
+from detector.domain.profile import HEARTBEAT_AGE, ReadContext, parse_profile
 from detector.domain.report import Report
 from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
 from detector.engine.gather import gather_facts

@@ -142,7 +142,7 @@ def test_an_older_schema_version_is_delivered_time_unknown(tmp_path):
 
 @pytest.mark.parametrize("change", [{"schema_version": 2}, {"runtime": "another"}, {"schema_version": True}])
 def test_a_memory_of_something_else_is_a_lost_one(artifact, change):
-    from detector.formats.checksum import compute_checksum
+    from detector.formats.serialize import compute_checksum
 
     body = {**json.loads(artifact.read_text()), **change}
     artifact.write_text(json.dumps({**body, "checksum": compute_checksum(body)}))

@@ -9,8 +9,8 @@ import pytest
 
 from detector.clients.connection import Deadline, NetworkPolicy
 from detector.clients.github_api import GitHub as Client
-from detector.formats.checksum import compute_checksum
 from detector.formats.errors import ExternalError
+from detector.formats.serialize import compute_checksum
 from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document
 from detector.storage.trusted_runs import OwnRun, fetch_repository

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from detector.formats.checksum import compute_checksum
+from detector.formats.serialize import compute_checksum
 from detector.formats.times import format_time
 
 _DAY = timedelta(days=1)

@@ -8,9 +8,8 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from detector.domain.channel_health import ChannelHealth
 from detector.domain.condition import Condition, Notice
-from detector.domain.report import Report
+from detector.domain.report import ChannelHealth, Report
 from detector.domain.rule import Severity
 from detector.ledger import list_due_notices
 from detector.ledger.transitions import RunContext

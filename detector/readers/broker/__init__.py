@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
-from detector.domain.read_context import ReadContext
+from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.flex import filter_executions, filter_held_now, read_open_positions, read_trades

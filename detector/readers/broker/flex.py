@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detector.domain.instrument_names import is_known_expiry, normalize_expiry
-from detector.domain.section_reading import Reading
+from detector.domain.section_reading import MAX_ROWS, Reading
 from detector.readers.broker.cells import normalize_name
 
 _ACCOUNT = "clientaccountid"
@@ -95,10 +95,10 @@ def _iter_records(text: str, reading: Reading, key: str) -> Iterator[list[str]]:
 
 
 def _limit_rows(rows: Rows, reading: Reading, key: str, fact: str) -> Rows:
-    if len(rows) > reading.most_rows:
-        reading.add_fault(f"broker.flex.{key}", f"has over {reading.most_rows} rows")
+    if len(rows) > MAX_ROWS:
+        reading.add_fault(f"broker.flex.{key}", f"has over {MAX_ROWS} rows")
         reading.partial.add(fact)
-    return rows[: reading.most_rows]
+    return rows[:MAX_ROWS]
 
 
 def filter_held_now(rows: Rows, reading: Reading, path: str) -> Rows:

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
-from detector.domain.instrument import format_quantity, get_sign, to_exact_decimal
+from detector.domain.instrument_names import get_sign
 from detector.domain.section_reading import Reading
-from detector.formats.exported_numbers import parse_decimal
+from detector.formats.numbers import format_quantity, parse_decimal, to_exact_decimal
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.cells import normalize_broker_time, normalize_name
 

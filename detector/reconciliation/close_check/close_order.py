@@ -8,14 +8,8 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from detector.domain.broker_rows import BrokerOrder
-from detector.domain.instrument import (
-    OPTION,
-    STOCK,
-    Instrument,
-    get_instrument_name,
-    has_different_type,
-    normalize,
-)
+from detector.domain.instrument import OPTION, Instrument, get_instrument_name, has_different_type, normalize
+from detector.domain.instrument_names import STOCK
 from detector.reconciliation.working_orders import is_combo
 
 CloseDecision = Literal["allow", "refuse", "cannot_tell"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from detector.domain.broker_rows import EXIT, BrokerOrder, Execution
+from detector.domain.broker_rows import BrokerOrder, Execution
 from detector.domain.facts import Facts
-from detector.domain.instrument import get_sign, to_exact_decimal
-from detector.domain.runtime_rows import Order
-from detector.formats.plural import format_count
+from detector.domain.instrument_names import get_sign
+from detector.domain.runtime_rows import EXIT, Order
+from detector.formats.numbers import format_count, to_exact_decimal
 from detector.formats.times import format_time
 from detector.reconciliation.close_check.close_order import (
     CloseOrder,

@@ -12,8 +12,8 @@ from decimal import Decimal, localcontext
 
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
-from detector.domain.instrument import format_quantity, get_instrument_name, normalize, to_exact_decimal
-from detector.formats.plural import format_count
+from detector.domain.instrument import get_instrument_name, normalize
+from detector.formats.numbers import format_count, format_quantity, to_exact_decimal
 from detector.reconciliation.close_check.close_order import (
     ALLOW,
     BUY,

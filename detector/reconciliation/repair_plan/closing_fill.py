@@ -8,9 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, is_same, normalize, to_exact_decimal
-from detector.domain.runtime_rows import Trade
-from detector.domain.store_rows import StoredPosition
+from detector.domain.instrument import Instrument, is_same, normalize
+from detector.domain.trade_rows import StoredPosition, Trade
+from detector.formats.numbers import to_exact_decimal
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.fills import Fill, has_closed, iter_legs, list_trades, match_leg
 from detector.reconciliation.position_pairs import can_be_in_account

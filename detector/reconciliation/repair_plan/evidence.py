@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, format_quantity, is_same, normalize, to_exact_decimal
-from detector.domain.runtime_rows import Trade
+from detector.domain.instrument import Instrument, is_same, normalize
+from detector.domain.trade_rows import Trade
+from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.formats.times import format_time
 from detector.reconciliation.fills import Fill, group_fills
 from detector.reconciliation.pnl import check_pnl_by_broker

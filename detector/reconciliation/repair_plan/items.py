@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, format_quantity, is_same, normalize
-from detector.domain.store_rows import POSITION_STATE, StoredPosition
+from detector.domain.instrument import Instrument, is_same, normalize
+from detector.domain.store_layout import POSITION_STATE
+from detector.domain.trade_rows import StoredPosition
+from detector.formats.numbers import format_quantity
 from detector.reconciliation.close_check.close_order import match_instrument
 from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.position_pairs import Difference, can_be_in_account

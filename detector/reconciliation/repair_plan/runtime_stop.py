@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
-from detector.domain.instrument import format_quantity
-from detector.formats.plural import format_count
+from detector.formats.numbers import format_count, format_quantity
 from detector.formats.times import format_duration
 from detector.reconciliation.between_runs import list_reopened
 from detector.reconciliation.repair_plan.items import PlanItem

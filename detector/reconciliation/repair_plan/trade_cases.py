@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, format_quantity, get_instrument_name, normalize
-from detector.domain.store_rows import POSITION_STATE, TRADES
+from detector.domain.instrument import Instrument, get_instrument_name, normalize
+from detector.domain.store_layout import POSITION_STATE, TRADES
+from detector.formats.numbers import format_quantity
 from detector.reconciliation.comparison import build_broker_book
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.repair_plan.closing_fill import (

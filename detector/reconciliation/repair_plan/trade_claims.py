@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, format_quantity, to_exact_decimal
-from detector.domain.runtime_rows import Position, Trade, format_other_ids
-from detector.domain.store_rows import POSITION_STATE, TRADES, StoredPosition
-from detector.formats.times import format_duration, normalize_number
+from detector.domain.instrument import Instrument
+from detector.domain.runtime_rows import Position, format_other_ids
+from detector.domain.store_layout import POSITION_STATE, TRADES
+from detector.domain.trade_rows import StoredPosition, Trade
+from detector.formats.numbers import format_quantity, normalize_number, to_exact_decimal
+from detector.formats.times import format_duration
 
 RUNTIME_LIST, RUNTIME_TRADES = "open_positions", "recent_trades"
 _LISTS = {"store_positions": POSITION_STATE, "store_trades": TRADES}

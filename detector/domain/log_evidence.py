@@ -1,11 +1,14 @@
-"""What a run remembers of its log lines for the next one: small, bounded, and enough to go on as if never parted."""
+"""What comes of the log lines of a run: findings about orders, and the memory for the next run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, OCCURRENCE, Finding
+from detector.formats.numbers import format_count
+from detector.formats.times import format_time
 from detector.logs.bursts import (
     UNREACHED_WITHIN,
     Starts,
@@ -24,6 +27,7 @@ from detector.logs.events import (
     OUTCOME_UNKNOWN,
     SEVERE,
     UNKNOWN_FILL,
+    UNNAMED,
     LogEvent,
     LogHistory,
     LogIncident,
@@ -31,6 +35,45 @@ from detector.logs.events import (
 )
 from detector.logs.outages import find_dead_streams, find_farm_outages, find_link_outages
 from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
+
+MOST_ORDERS = 20
+"""Orders that are told one by one; a flood of them is told as one more event."""
+
+OTHERS = "others"
+
+
+def find_orders_in_logs(facts: Facts, kind: str, problem: str) -> Iterator[Finding]:
+    """Yield a finding for each order of that kind of mark; `words` say what is wrong with it."""
+    history = facts.logs
+    if history is None:
+        return
+    oldest = facts.taken_at - MAX_NEWS_AGE
+    news = sorted(
+        (incident for incident in find_repeated(history, kind) if history.is_news(incident.last, oldest)),
+        key=lambda incident: (incident.at, incident.key),
+    )
+    first, rest = news[:MOST_ORDERS], news[MOST_ORDERS:]
+    for incident in first:
+        yield _build_finding(
+            incident.key,
+            incident.at,
+            problem,
+            "an order that it does not name" if incident.key == UNNAMED else f"order {incident.key}",
+        )
+    if rest:
+        yield _build_finding(OTHERS, rest[-1].at, problem, format_count(len(rest), "further order"))
+
+
+def _build_finding(subject: str, at: datetime, problem: str, order: str) -> Finding:
+    return Finding(
+        CRITICAL,
+        f"The log said at {format_time(at)} that {problem} {order}.",
+        subject=subject,
+        at=at,
+        kind=OCCURRENCE,
+        facts=("logs",),
+    )
+
 
 _UNLINKED_KINDS = (SEVERE, CONNECT_FAILED, CONNECTED, LOGGED_IN, DISCLAIMER)
 _MOST_INCIDENTS, _MOST_EVENTS, _MOST_STARTS = 60, 200, 40

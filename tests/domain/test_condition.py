@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.domain.signature import build_signature, encode_part
+from detector.domain.condition import build_signature, encode_part
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,20 @@
-"""Channels: where alerts go, and from which severity on."""
+"""Delivery: the channels, the scheduled job, and how output is presented."""
 
 from __future__ import annotations
 
-from detector.settings.parsers import (
+from detector.settings.setting import (
+    Setting,
+    add_setting,
     build_addresses_parser,
     build_choice_parser,
     build_int_parser,
     build_url_parser,
+    parse_name,
+    parse_names,
     parse_optional,
     parse_timeout,
     parse_token,
 )
-from detector.settings.setting import Setting, add_setting
 
 _SEVERITIES = ("warning", "critical")
 
@@ -97,4 +100,50 @@ RUNBOOK_URL = add_setting(
     "URL",
     "Where RUNBOOK.md can be read; messages then link to the section of each event.",
     build_url_parser("https", "http"),
+)
+
+
+ARTIFACT_NAME = add_setting(
+    "ARTIFACT_NAME",
+    "pt-health-memory",
+    "name",
+    "What the artifacts of a workflow are called; its run's id and attempt follow.",
+    parse_name,
+)
+PING_URL = add_setting(
+    "PING_URL",
+    "",
+    "URL",
+    "Dead-man's switch (healthchecks.io): told after a run that saw, told and stored; /fail after any other.",
+    build_url_parser("http", "https"),
+    secret=True,
+)
+RUN_LANE = add_setting(
+    "RUN_LANE", "", "name", "What started this run, such as the scheduler's event.", parse_optional
+)
+RUN_SOURCE = add_setting(
+    "RUN_SOURCE",
+    "",
+    "text",
+    "Which one of them it was, such as the cron or who dispatched it.",
+    parse_optional,
+)
+SCHEDULE = add_setting(
+    "SCHEDULE",
+    "",
+    "path",
+    "The workflow file whose crons say when runs are due: each run then says how many were missed before it.",
+    parse_optional,
+)
+
+
+ENV_FILE = add_setting(
+    "ENV_FILE", "", "path", "A file of settings; the environment wins over it.", parse_optional
+)
+DISPLAY_ZONES: Setting[tuple[str, ...]] = add_setting(
+    "DISPLAY_ZONES",
+    ("UTC", "America/New_York", "Asia/Tokyo"),
+    "zones",
+    "Zones in which times are shown to people.",
+    parse_names,
 )

@@ -1,0 +1,174 @@
+"""Three-valued coercion of a section's values: a value, not seen (None), or a fault that is noted.
+
+A value that is missing or null is not seen. A value that cannot be read is not seen either, and its path is noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from detector.domain.provenance import Fault
+from detector.formats.numbers import is_unset, parse_decimal, to_exact_decimal
+from detector.formats.strict_json import describe_kind
+from detector.formats.times import TimeError, parse_epoch, parse_rfc3339
+
+T = TypeVar("T")
+_LONGEST_ID, _LONGEST_TEXT, _LONGEST_NUMBER = 120, 500, 24
+_FIRST_YEAR = 1970  # programs write year 1 or 1900 for a time that was never set
+
+
+class ValueReader:
+    """The coercion of one section's values: `invalid` paths, `skewed` times, and the paths read without fault.
+
+    In an export (`is_export`) numbers may be text, empty text is not seen and IBKR's largest double is unset;
+    with `has_integer_flags`, as in SQLite, 0 and 1 are flags.
+    """
+
+    def __init__(self, taken_at: datetime, skew_sec: float, zone: tzinfo | None = None) -> None:
+        self.taken_at = taken_at
+        self.as_of = taken_at
+        self.invalid: list[Fault] = []
+        self.skewed: list[tuple[str, float]] = []
+        self.read_paths: set[str] = set()
+        self._skew = timedelta(seconds=skew_sec)
+        self._zone = zone
+        self.is_export = False
+        self.has_integer_flags = False
+
+    def add_fault(self, path: str, problem: str) -> None:
+        """Note that the value at `path` was there and could not be read."""
+        self.invalid.append(Fault(path, problem))
+
+    def read_value(self, kind: str, path: str, raw: object) -> Any:
+        """Return the value of that kind, or None where it is null or cannot be read."""
+        if raw is None or (self.is_export and is_unset(raw)):
+            return None
+        faults = len(self.invalid) + len(self.skewed)
+        value = _COERCE[kind](self, path, raw)
+        if len(self.invalid) + len(self.skewed) == faults:
+            self.read_paths.add(path)
+        return value
+
+    def read_csv(self, path: str, raw: object) -> str | None:
+        """Read a table as text, whole."""
+        return raw if isinstance(raw, str) else self.record_mismatch(path, raw, "text")
+
+    def read_flag(self, path: str, raw: object) -> bool | None:
+        """Read true or false; 0 and 1 are not flags."""
+        if isinstance(raw, bool):
+            return raw
+        if self.has_integer_flags and isinstance(raw, int) and raw in (0, 1):
+            return bool(raw)
+        return self.record_mismatch(path, raw, "true or false")
+
+    def read_count(self, path: str, raw: object) -> int | None:
+        """Read a whole number of 0 or more; 3.0 is one, true and "3" are not."""
+        if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
+            return raw
+        if isinstance(raw, float) and raw >= 0 and raw.is_integer():
+            return int(raw)
+        return self.record_mismatch(path, raw, "a count")
+
+    def read_number(self, path: str, raw: object) -> float | None:
+        """Read any finite number; in an export also as text."""
+        if isinstance(raw, int | float) and not isinstance(raw, bool):
+            return raw
+        decimal = parse_decimal(raw) if self.is_export else None
+        return float(decimal) if decimal is not None else self.record_mismatch(path, raw, "a number")
+
+    def read_quantity(self, path: str, raw: object) -> Decimal | float | None:
+        """Read a number that an account can hold, exactly as it was written."""
+        number = self.read_number(path, raw)
+        if number is None or to_exact_decimal(number) is None:
+            return None if number is None else self.record_mismatch(path, raw, "a quantity")
+        decimal = parse_decimal(raw)
+        return (to_exact_decimal(number) if decimal is None else decimal) if self.is_export else number
+
+    def read_text(self, path: str, raw: object) -> str | None:
+        """Read text; what is longer than a person reads is cut."""
+        return raw[:_LONGEST_TEXT] if isinstance(raw, str) else self.record_mismatch(path, raw, "text")
+
+    def read_identifier(self, path: str, raw: object) -> str | None:
+        """Read an id, which may be text or a whole number; empty text is no id."""
+        if isinstance(raw, str):
+            return raw.strip()[:_LONGEST_ID] or None
+        if isinstance(raw, float) and raw.is_integer():
+            raw = int(raw)
+        if isinstance(raw, int) and not isinstance(raw, bool):
+            return str(raw)[:_LONGEST_ID]
+        return self.record_mismatch(path, raw, "an id")
+
+    def read_texts(self, path: str, raw: object) -> tuple[str, ...] | None:
+        """Read a list of texts."""
+        if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
+            return tuple(raw)
+        return self.record_mismatch(path, raw, "a list of texts")
+
+    def read_length(self, path: str, raw: object) -> int | None:
+        """Read a count, or a list of which the length counts."""
+        return len(raw) if isinstance(raw, list) else self.read_count(path, raw)
+
+    def read_flag_or_count(self, path: str, raw: object) -> int | None:
+        """Read a count, or a flag as 1 or 0."""
+        return int(raw) if isinstance(raw, bool) else self.read_count(path, raw)
+
+    def read_time(self, path: str, raw: object) -> datetime | None:
+        """Read RFC 3339, epoch seconds or epoch milliseconds; a time too far ahead is not seen."""
+        try:
+            if isinstance(raw, str):
+                moment = parse_rfc3339(raw.strip(), self._zone)
+            elif isinstance(raw, int | float) and not isinstance(raw, bool):
+                moment = parse_epoch(raw)
+            else:
+                return self.record_mismatch(path, raw, "a time")
+        except TimeError as error:
+            self.add_fault(path, str(error))
+            return None
+        if moment.year < _FIRST_YEAR:
+            return self.record_mismatch(path, raw, "a time of this runtime")
+        return self.limit_to_taken_at(path, moment)
+
+    def read_age(self, path: str, raw: object) -> datetime | None:
+        """Read an age in seconds, counted back from when the section was true, as a time."""
+        seconds = self.read_number(path, raw)
+        if seconds is None:
+            return None
+        try:
+            return self.limit_to_taken_at(path, self.as_of - timedelta(seconds=seconds))
+        except OverflowError:
+            return self.record_mismatch(path, raw, "an age")
+
+    def limit_to_taken_at(self, path: str, moment: datetime) -> datetime | None:
+        """Return the time; now where it is a little ahead, None and a skew where it is too far ahead."""
+        if moment <= self.taken_at:
+            return moment
+        if moment - self.taken_at <= self._skew:
+            return self.taken_at
+        self.skewed.append((path, (moment - self.taken_at).total_seconds()))
+        return None
+
+    def record_mismatch(self, path: str, raw: object, expected: str) -> T | None:
+        """Note the fault and return None, the value of what was not seen."""
+        number = "" if isinstance(raw, bool) or not isinstance(raw, int | float) else str(raw)
+        actual = number if 0 < len(number) <= _LONGEST_NUMBER else describe_kind(raw)
+        self.add_fault(path, f"is {actual}, not {expected}")
+        return None
+
+
+_COERCE: Mapping[str, Callable[[ValueReader, str, Any], Any]] = {
+    "flag": ValueReader.read_flag,
+    "count": ValueReader.read_count,
+    "number": ValueReader.read_number,
+    "quantity": ValueReader.read_quantity,
+    "text": ValueReader.read_text,
+    "id": ValueReader.read_identifier,
+    "texts": ValueReader.read_texts,
+    "csv": ValueReader.read_csv,
+    "count or list": ValueReader.read_length,
+    "flag or count": ValueReader.read_flag_or_count,
+    "time": ValueReader.read_time,
+    "age": ValueReader.read_age,
+}

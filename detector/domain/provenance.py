@@ -1,0 +1,47 @@
+"""Where facts come from: how each source answered, which section carried which fact, and what was unreadable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A value that was there and could not be read: its path (list indices left out) and why."""
+
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How one source answered: state `ok`, `failed` or `off`; `as_of` is when its content was true."""
+
+    name: str
+    state: str
+    as_of: datetime | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where facts came from.
+
+    `seen` maps a fact to the sections that carried it, `raised` to those that carried its worse value,
+    `alone` a section to its own values, `read` holds every path that was read without fault.
+    """
+
+    seen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    raised: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    partial: frozenset[str] = frozenset()
+    alone: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    read: frozenset[str] = frozenset()
+
+    def has_read(self, path: str | None) -> bool:
+        """Whether the value at `path`, or the list that it belongs to, was read without fault."""
+        parts = (path or "").split(".")
+        return any(".".join(parts[:length]) in self.read for length in range(len(parts), 0, -1))

@@ -1,0 +1,141 @@
+"""Rows of trades: as the runtime lists them, and as its stores keep trades and open positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from detector.domain.columns import build_column
+from detector.domain.instrument import Instrument, get_instrument_name
+from detector.domain.instrument_names import apply_sign
+
+_OPEN_STATUSES, _CLOSED_STATUSES = (
+    ("OPEN", "ACTIVE", "FILLED"),
+    ("CLOSED", "CLOSE", "EXITED", "EXPIRED", "DONE"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade(Instrument):
+    """A trade as the runtime lists it among its recent ones, or as its store keeps it.
+
+    `quantity` is signed, what was opened. `is_open` and `status` say whether it is open, where nothing else does.
+    """
+
+    trade_id: str | None = build_column("id")
+    signal_id: str | None = build_column("id")
+    position_id: str | None = build_column("id")
+    opened_at: datetime | None = build_column("time")
+    closed_at: datetime | None = build_column("time")
+    quantity: Decimal | float | None = build_column("quantity")
+    entry_price: float | None = build_column("number")
+    exit_price: float | None = build_column("number")
+    fees: float | None = build_column("number")
+    realized_pnl: float | None = build_column("number")
+    exit_reason: str | None = build_column("text")
+    pnl_unknown: bool | None = build_column("flag", "true")
+    is_open: bool | None = build_column("flag", "true", "whether it is open, in a store")
+    status: str | None = build_column("text", doc="OPEN or CLOSED, in a store")
+    side: str | None = build_column("text", doc="LONG or SHORT, where the quantity bears no sign")
+    order_id: str | None = build_column("id", doc="the order that opened it")
+    perm_id: str | None = build_column("id")
+    exec_id: str | None = build_column("id", doc="the execution that opened it")
+    exit_order_id: str | None = build_column("id", doc="the order that closed it")
+    exit_perm_id: str | None = build_column("id")
+    exit_exec_id: str | None = build_column("id", doc="the execution that closed it")
+
+    @property
+    def identity(self) -> str:
+        """Return the trade id, else what was traded and when it was closed."""
+        closed = f" {self.closed_at:%Y-%m-%dT%H.%M.%SZ}" if self.closed_at else ""
+        return self.trade_id or f"{self.symbol or 'trade'}{closed}"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the row says which trade it is."""
+        return bool(self.trade_id)
+
+    @property
+    def title(self) -> str:
+        """Return the trade for a person: its number, its other ids behind it, and what it trades."""
+        if not self.trade_id:
+            return self.identity
+        others = format_other_ids(self.signal_id, self.position_id)
+        if others:
+            return (
+                f"#{self.trade_id}{others} in {self.instrument_name}"
+                if self.symbol
+                else f"#{self.trade_id}{others}"
+            )
+        return f"#{self.trade_id} ({self.instrument_name})" if self.symbol else f"#{self.trade_id}"
+
+    @property
+    def is_effectively_open(self) -> bool | None:
+        """Return whether it is open; None where nothing in the row says so."""
+        if self.is_open is not None:
+            return self.is_open
+        status = (self.status or "").strip().upper()
+        if status in _OPEN_STATUSES or status in _CLOSED_STATUSES:
+            return status in _OPEN_STATUSES
+        return False if self.closed_at is not None else None
+
+    @property
+    def is_marked_closed(self) -> bool:
+        """Whether its own word for its state is that it was closed."""
+        return (self.status or "").strip().upper() in _CLOSED_STATUSES
+
+    @property
+    def signed_quantity(self) -> Decimal | None:
+        """Return the quantity with its sign, or None where it was not seen."""
+        return apply_sign(self.quantity, self.side)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPosition(Instrument):
+    """A row of the store that says what is open; `quantity` is signed and 0 where it is closed."""
+
+    trade_id: str | None = build_column("id")
+    signal_id: str | None = build_column("id")
+    position_id: str | None = build_column("id")
+    account: str | None = build_column("id")
+    quantity: Decimal | None = build_column("quantity")
+    side: str | None = build_column("text", doc="LONG or SHORT, where the quantity bears no sign")
+    is_open: bool | None = build_column("flag")
+    avg_price: float | None = build_column("number")
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the row says which instrument it is."""
+        return bool(self.symbol or self.con_id)
+
+    @property
+    def is_effectively_open(self) -> bool | None:
+        """Return whether it is open: as it says, else by its quantity; None where neither was seen."""
+        if self.is_open is not None:
+            return self.is_open
+        return None if self.quantity is None else self.quantity != 0
+
+    @property
+    def signed_quantity(self) -> Decimal | None:
+        """Return what it says is open, with its sign: 0 where it is closed, None where it was not seen."""
+        if self.is_effectively_open is False:
+            return Decimal(0)
+        return apply_sign(self.quantity, self.side) if self.is_effectively_open else None
+
+    @property
+    def title(self) -> str:
+        """Return the trade for a person: its number, its other ids behind it, and what it trades."""
+        others = format_other_ids(self.signal_id, self.position_id)
+        return (
+            f"#{self.trade_id}{others} in {get_instrument_name(self)}"
+            if self.trade_id
+            else get_instrument_name(self)
+        )
+
+
+def format_other_ids(signal_id: str | None, position_id: str | None) -> str:
+    """Return a trade's other ids as they stand behind the canonical one: ` (signal #238, position #301)`."""
+    ids = (("signal", signal_id), ("position", position_id))
+    joined = ", ".join(f"{label} #{number}" for label, number in ids if number)
+    return f" ({joined})" if joined else ""

@@ -1,0 +1,52 @@
+"""Numbers: as exports write them, as exact decimals, and as people read them."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+_UNSET = 1.7e308  # IBKR writes the largest double, 1.7976931348623157E308
+
+
+def parse_decimal(raw: object) -> Decimal | None:
+    """Return the decimal that a text is, exactly, or None: no separators, no hexadecimal, no NaN."""
+    text = raw.strip() if isinstance(raw, str) else ""
+    return Decimal(text) if _DECIMAL.fullmatch(text) else None
+
+
+def is_unset(raw: object) -> bool:
+    """Whether an export says nothing by it: empty text, or the double that IBKR writes for "not set"."""
+    return (isinstance(raw, str) and not raw.strip()) or (isinstance(raw, float) and raw >= _UNSET)
+
+
+def format_count(count: int, singular: str, plural: str | None = None) -> str:
+    """Return `1 exit` or `2 exits`; `many` where it is more than an s."""
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+_LARGEST, _FINEST = Decimal(10) ** 12, -12
+
+
+def to_exact_decimal(number: float | Decimal | None) -> Decimal | None:
+    """Return the number as the decimal that was written, or None beyond what an account can hold.
+
+    A double is read as its shortest text, so 0.1 is a tenth. Within 10^12 and 12 places the sum of ten thousand is
+    exact in the 28 digits of a decimal.
+    """
+    if number is None:
+        return None
+    decimal = number if isinstance(number, Decimal) else Decimal(repr(number))
+    exponent = decimal.normalize().as_tuple().exponent
+    fits = isinstance(exponent, int) and abs(decimal) < _LARGEST and exponent >= _FINEST
+    return decimal if fits else None
+
+
+def format_quantity(quantity: Decimal) -> str:
+    """Return a quantity as people write it: 39, -39, 0.5."""
+    return format(quantity.normalize() + 0, "f")
+
+
+def normalize_number(number: float) -> float:
+    """Return an integral float as an integer, so that 300.0 s reads as 300 s."""
+    return int(number) if float(number).is_integer() else round(number, 3)
