@@ -85,7 +85,7 @@ def value(name: str, text: str) -> Any:
     return read({name: text}).values[PREFIX + name]
 
 
-# ---- names and defaults ---------------------------------------------------------------------------------------------
+# ---- names and defaults ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", RUNBOOK)
@@ -117,7 +117,7 @@ def test_nothing_said_is_the_defaults():
     assert set(found.origins.values()) == {"default"}
 
 
-# ---- values that are taken ------------------------------------------------------------------------------------------
+# ---- values that are taken ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_value_is_taken(name, text, taken):
     assert (found, type(found)) == (taken, type(taken))
 
 
-# ---- values that are refused ----------------------------------------------------------------------------------------
+# ---- values that are refused -------------------------------------------------------------------------
 
 COUNTS = sorted(name.removeprefix(PREFIX) for name, one in DECLARED.items() if one.unit == "count")
 SECONDS = sorted(name.removeprefix(PREFIX) for name, one in DECLARED.items() if one.unit == "seconds")
@@ -212,7 +212,7 @@ def test_a_secret_setting_is_never_shown(monkeypatch):
     assert fault("HOOK", "hunter2") == "the value is no hook"
 
 
-# ---- warn above critical --------------------------------------------------------------------------------------------
+# ---- warn above critical -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_and_not_be_above_it(texts, says):
     assert faults(("environment", {PREFIX + name: text for name, text in texts.items()})) == [says]
 
 
-# ---- misspelt names -------------------------------------------------------------------------------------------------
+# ---- misspelt names ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_the_distance_is_exact_up_to_the_most_and_one_more_beyond(one, other, mo
     assert measure_edit_distance(one, other, most) == min(full(one, other), most + 1)
 
 
-# ---- all faults at once, and where a value came from ----------------------------------------------------------------
+# ---- all faults at once, and where a value came from -------------------------------------------------
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_their_names():
@@ -379,7 +379,7 @@ def test_any_text_is_taken_or_refused_in_a_sentence(texts):
     assert sorted(said) == said
 
 
-# ---- a file of settings ---------------------------------------------------------------------------------------------
+# ---- a file of settings ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -421,7 +421,11 @@ def test_a_line_of_a_file_is_read(line, found):
         pytest.param("A B=1", ["f line 1: expected NAME=value"], id="a blank in the name"),
         pytest.param("A-B=1", ["f line 1: expected NAME=value"], id="a dash in the name"),
         pytest.param("A=1\n\nA=2", ["f line 3: A is set twice"], id="twice"),
-        pytest.param("A\nB=1\nB=1\nC D", ["f line 1: expected NAME=value", "f line 3: B is set twice", "f line 4: expected NAME=value"], id="all at once"),
+        pytest.param(
+            "A\nB=1\nB=1\nC D",
+            ["f line 1: expected NAME=value", "f line 3: B is set twice", "f line 4: expected NAME=value"],
+            id="all at once",
+        ),
     ],
 )  # fmt: skip
 def test_a_line_that_cannot_be_read_is_named_by_its_number_and_not_by_what_it_says(text, said):

@@ -1,4 +1,4 @@
-"""Rows of the broker's own answers: what it holds, what works there, and what was executed."""
+"""Rows of the broker's own answers: positions, working orders and executions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class BrokerPosition(Instrument):
 
 @dataclass(frozen=True, slots=True)
 class BrokerOrder(Order):
-    """An order that works at the broker; a child waits for its parent, one of a group cancels the others.
+    """A working order at the broker; a child waits for its parent, a fill in an OCA group cancels the others.
 
     A combo names its legs by their contract ids alone.
     """
@@ -91,19 +91,19 @@ class Execution(Instrument):
 
     @property
     def order_ref(self) -> str | None:
-        """Return the one id of the order that it fills, permanent where it is known."""
+        """Return the id of the order that it fills: the permanent id where it is known."""
         return f"perm {self.perm_id}" if self.perm_id else f"order {self.order_id}" if self.order_id else None
 
     @property
     def title(self) -> str:
-        """Return the execution for a person: its id and what was traded."""
+        """Return the execution for a person: its id and its instrument."""
         return f"{self.exec_id} ({get_instrument_name(self)})"
 
 
 def compute_remaining(order: Order) -> Decimal | None:
-    """Return what an order still can fill, as it says itself or by what was filled; None where unknown.
+    """Return an order's remaining quantity: its own, else quantity less fills; None where unknown.
 
-    An order that is listed as working and says nothing of fills has none.
+    A working order without a number of fills has none.
     """
     if isinstance(order, BrokerOrder) and order.remaining is not None:
         return to_exact_decimal(order.remaining)

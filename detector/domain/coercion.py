@@ -1,6 +1,7 @@
 """Three-valued coercion of a section's values: a value, not seen (None), or a fault that is noted.
 
-A value that is missing or null is not seen. A value that cannot be read is not seen either, and its path is noted.
+A value that is missing or null is not seen. A value that cannot be read is not seen either,
+and its path is noted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _FIRST_YEAR = 1970  # programs write year 1 or 1900 for a time that was never se
 
 
 class ValueReader:
-    """The coercion of one section's values: `invalid` paths, `skewed` times, and the paths read without fault.
+    """Reads one section's values: `invalid` paths, `skewed` times, and `read_paths` without a fault.
 
     In an export (`is_export`) numbers may be text, empty text is not seen and IBKR's largest double is unset;
     with `has_integer_flags`, as in SQLite, 0 and 1 are flags.

@@ -20,7 +20,7 @@ STDOUT = "stdout"
 
 @dataclass(frozen=True, slots=True)
 class MessageRef:
-    """Where a channel keeps a message that it took, so that it can be edited and answered: Slack's channel and ts."""
+    """The place of a delivered message, for later edits and replies: Slack's channel and ts."""
 
     channel: str
     ts: str
@@ -28,10 +28,10 @@ class MessageRef:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one channel was told of this episode, written only after the channel said yes.
+    """What was delivered to one channel in this episode, written only after the channel accepted it.
 
-    `severity` is the highest that was told; `at` is null where the time is not known (an older memory).
-    `places` are the newest messages that tell of it, the latest first.
+    `severity` is the highest that was delivered; `at` is null where the time is unknown (an older memory).
+    `places` are the newest messages about it, the latest first.
     """
 
     severity: Severity
@@ -54,11 +54,11 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One signature: what it says now, since when, how it ended, and which channel was told what.
+    """One signature: its present state, since when, how it ended, and what each channel received.
 
     `observations` and `lasted_sec` count the current run of firing verdicts, `goods` the current run of
-    good ones. `generation` is that of the artifact in which the episode began. `owing` is since when something is owed to a channel that did not take it yet. `evidence`
-    are the facts that raised it, as `section:fact`.
+    good ones. `generation` is that of the artifact in which the episode began. `owing` is, by channel, since
+    when a delivery is due. `evidence` are the facts that raised it, as `section:fact`.
     """
 
     signature: str
@@ -101,22 +101,22 @@ class Condition:
 
     @property
     def is_active(self) -> bool:
-        """Whether it stands in the list of what holds now."""
+        """Whether it belongs to the list of present conditions."""
         return self.listed and self.phase in ("firing", "held")
 
     @property
     def episode_id(self) -> str:
-        """An id of this episode: what the messages that tell of it have in common."""
+        """The id of this episode, which all messages about it share."""
         return sha256(f"{self.signature}|{self.generation}".encode()).hexdigest()[:16]
 
     def get_receipt(self, channel: str) -> Receipt | None:
-        """Return what this channel was told, or None where it was told nothing."""
+        """Return what was delivered to this channel, or None."""
         return self.receipts.get(channel) or self.receipts.get(ANY_CHANNEL)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something owed to a channel: a condition and why it is told."""
+    """A delivery that is due to a channel: a condition and the reason."""
 
     condition: Condition
     reason: Reason

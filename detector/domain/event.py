@@ -1,4 +1,4 @@
-"""An event: a condition as it is told, with the number, its limit, and where the runbook speaks of it."""
+"""An event: a condition as it is reported, with its number, its limit and its runbook section."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Event:
 
 
 def build_runbook_link(name: str) -> str:
-    """Return where the runbook speaks of an event type."""
+    """Return the link to an event type's runbook section."""
     return f"RUNBOOK.md#{name}"
 
 
 def build_event(condition: Condition, reason: Reason | None = None) -> Event:
-    """Return the event that tells of a condition as it is now."""
+    """Return the event that reports a condition as it is now."""
     return Event(
         type=condition.type,
         severity=condition.peak if reason == "missed" else condition.severity,
@@ -59,14 +59,15 @@ def build_event(condition: Condition, reason: Reason | None = None) -> Event:
 
 
 def build_notice_event(notice: Notice) -> Event:
-    """Return the event that a notice tells, with its reason."""
+    """Return the event of a notice, with its reason."""
     return build_event(notice.condition, notice.reason)
 
 
 def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
     last = condition.summary.rstrip(".")
     if reason == "missed":
-        return f"Missed: it began {_format_time(condition.first_seen)} and ended {_format_time(condition.ended_at)} untold: {last}."
+        began, ended = _format_time(condition.first_seen), _format_time(condition.ended_at)
+        return f"Missed: it began {began} and ended {ended} untold: {last}."
     if reason == "resolved" and condition.ended_at is not None:
         lasted = format_duration(compute_seconds(condition.first_seen, condition.ended_at))
         return (

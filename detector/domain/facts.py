@@ -1,6 +1,6 @@
-"""What is known at one moment: each fact is a value or not seen (None), never a guess.
+"""The facts of one moment: each is a value or not seen (None), never a guess.
 
-A fact is declared once, here, with the kind of value that it holds and the direction that is worse;
+A fact is declared once, here, with the kind of its value and the direction that is worse;
 readers, the merge of the two payloads, profiles, schemas and documentation all follow the declaration.
 """
 
@@ -51,12 +51,12 @@ def _build_section_fact(doc: str) -> Any:
 
 
 def is_ok(status: str) -> bool:
-    """Whether the runtime's own word for its market data is ok."""
+    """Whether the runtime's own status of its market data is ok."""
     return status.strip().lower() == "ok"
 
 
 def known(value: T | None) -> T:
-    """Return a value that the rule's declaration says was seen.
+    """Return a fact that the rule declares as required.
 
     Raises LookupError where it was not: the rule forgot to declare what it reads.
     """
@@ -149,7 +149,7 @@ class Facts:
         return (self.taken_at - moment).total_seconds()
 
     def is_watched(self, name: str) -> bool:
-        """Return whether someone expects to see heartbeat or positions.
+        """Return whether the fact (heartbeat or positions) is expected.
 
         A source of it is configured, or an earlier run saw it and its sources were not all switched off.
         """
@@ -161,12 +161,12 @@ class Facts:
         return name in self.before.seen and not (states and len(states) == len(self.carriers[name]))
 
     def is_collected(self, section: str) -> bool:
-        """Return whether `collect` read the section, as against a person who typed it."""
+        """Return whether `collect` read the section; a person may also have written it."""
         source = self.sources.get(section)
         return source is not None and source.state == "ok" and section in self.sections
 
     def is_blind_without(self, section: str) -> bool:
-        """Return whether heartbeat or positions, which this section carries, are seen nowhere in RTH."""
+        """Return whether this section's heartbeat or positions are missing in the regular session."""
         if not self.market.is_open:
             return False
         heartbeat = section in self.carriers.get("heartbeat_at", ()) and self.heartbeat_at is None
@@ -174,7 +174,7 @@ class Facts:
 
     @property
     def runtime_open_count(self) -> int | None:
-        """Return how many positions are open by the worse of list and count; None where neither was seen."""
+        """Return the larger of the list's and the count's open positions; None where neither was seen."""
         list_count = (
             None
             if self.open_positions is None
@@ -185,7 +185,7 @@ class Facts:
 
     @property
     def exposure(self) -> int | None:
-        """Return how many positions are open by the worst of runtime, store and broker; None where none was seen."""
+        """Return the largest count of open positions of runtime, store and broker; None if none was seen."""
         account, positions = self.broker_account, self.broker_positions
         broker_count = (
             None

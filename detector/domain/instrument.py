@@ -1,7 +1,8 @@
-"""What is traded: the columns that name an instrument, their one form, and its name for a person.
+"""Instruments: the columns that identify one, their comparison, and its name for a person.
 
-TWS, Flex and the runtimes write the same contract in different ways: `20260506` and `2026-05-06`, `C` and `CALL`,
-`727` and `727.00`, or all of it in the option's symbol (OCC's 21 characters, `SPY   260506C00727000`).
+TWS, Flex and the runtimes write the same contract in different ways: `20260506` and `2026-05-06`, `C` and
+`CALL`, `727` and `727.00`, or all of it in the option's symbol (OCC's 21 characters,
+`SPY   260506C00727000`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _DEFAULT_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it n
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """The columns that name what is traded; every one may be unseen (None)."""
+    """The columns that identify an instrument; each may be unseen (None)."""
 
     symbol: str | None = build_column("id")
     con_id: str | None = build_column("id")
@@ -53,7 +54,7 @@ class Instrument:
 
     @property
     def is_vague(self) -> bool:
-        """Whether a part of its name was not seen, so that it may be one of several instruments."""
+        """Whether a part of its name is missing or unknown, so that it may be one of several instruments."""
         named = normalize(self)
         if named.symbol is None:
             return True
@@ -75,7 +76,7 @@ class Instrument:
 
 
 def normalize(row: Instrument) -> Instrument:
-    """Return what names the instrument, each part in its one form."""
+    """Return the instrument's columns, each in its one form."""
     return _normalize_cached(
         Instrument(row.symbol, row.con_id, row.sec_type, row.expiry, row.strike, row.right, row.multiplier)
     )
@@ -97,7 +98,7 @@ def _normalize_cached(row: Instrument) -> Instrument:
 
 
 def _merge_occ_parts(row: Instrument, occ: re.Match[str]) -> Instrument:
-    """Return the option with what its symbol says where nothing else says it."""
+    """Return the option with its missing parts from its OCC symbol."""
     root, day, right, strike = occ.groups()
     return replace(
         row,
@@ -110,7 +111,7 @@ def _merge_occ_parts(row: Instrument, occ: re.Match[str]) -> Instrument:
 
 
 def _apply_future_symbol(row: Instrument) -> Instrument:
-    """Return a future by its root and month where its local symbol says them: what has an expiry and no strike is one."""
+    """Return a future with its local symbol's root and expiry; an expiry without a strike means a future."""
     future = parse_future(row.symbol or "") if row.sec_type in (FUTURE, None) and not row.is_option else None
     if future is None:
         return row
@@ -119,9 +120,9 @@ def _apply_future_symbol(row: Instrument) -> Instrument:
 
 
 def is_same(first: Instrument, second: Instrument) -> bool:
-    """Whether two normal instruments are one as far as both say: by contract id, else by every part both know.
+    """Whether two normalized instruments agree: by contract id, else in every part that both have.
 
-    A part in no known form is one that was not said.
+    A part in an unknown form counts as missing.
     """
     if first.con_id is not None and second.con_id is not None:
         return first.con_id == second.con_id
@@ -136,13 +137,13 @@ def is_same(first: Instrument, second: Instrument) -> bool:
 
 
 def has_different_type(first: Instrument, second: Instrument) -> bool:
-    """Whether two normal instruments are of two types for certain: an option may be of any of the kinds of option."""
+    """Whether two normalized instruments certainly differ in type; an option may be of any option type."""
     mine, theirs = _list_types(first), _list_types(second)
     return bool(mine) and bool(theirs) and not set(mine) & set(theirs)
 
 
 def _list_types(row: Instrument) -> tuple[str, ...]:
-    """Return the types that it may be of; none where nothing says."""
+    """Return the types that it may be of; none where they are unknown."""
     if row.sec_type is not None and is_known_type(row.sec_type):
         return (row.sec_type,)
     return OPTIONS if row.is_option else ()
@@ -157,7 +158,7 @@ def _is_different(part: str, mine: Any, theirs: Any) -> bool:
 
 
 def _is_month_of(first: str, second: str) -> bool:
-    """Whether one is the contract month, `202606`, of the other's day, `2026-06-19`, as TWS names a future."""
+    """Whether one is the contract month (`202606`, TWS's form of a future's) of the other (`2026-06-19`)."""
     month, day = sorted((first, second), key=len)
     return len(month) == len("YYYYMM") and day.startswith(f"{month[:4]}-{month[4:]}-")
 

@@ -1,7 +1,6 @@
-"""The one form of each part of an instrument's name, out of the ways in which TWS, Flex, OCC and runtimes write it.
+"""The one form of each part of an instrument's name and of a side, as TWS, Flex, OCC and runtimes write them.
 
-A word that is in no known form is kept as it stands: it names nothing that could be told from another
-(`reads_type`, `reads_expiry`).
+A text in no known form is kept as it is and is compared with nothing (`is_known_type`, `is_known_expiry`).
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ _TYPES = {
 }  # fmt: skip
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MONTH_CODES = "FGHJKMNQUVXZ"  # of the exchanges, January to December
-# Of these a symbol alone is a future's: no share of an American exchange has a digit in its symbol, others have (HEN3).
+# Of these a symbol alone is a future's: no share of an American exchange has a digit in its symbol; elsewhere
+# some have (HEN3).
 COMMON_FUTURES = frozenset(
     (
         "ES",
@@ -69,13 +69,13 @@ def normalize_symbol(text: str | None) -> str | None:
 
 
 def normalize_type(text: str | None) -> str | None:
-    """Return IBKR's word for a type of security, or the word itself where that is not known."""
+    """Return IBKR's code of a security type, or the text itself where it is unknown."""
     label = (text or "").strip().upper()
     return _TYPES.get(label.replace("_", " ").replace("-", " "), label) or None
 
 
 def is_known_type(form: str | None) -> bool:
-    """Whether a type was said in a known word."""
+    """Whether a type is in a known form."""
     return form in TYPES
 
 
@@ -86,7 +86,7 @@ def normalize_right(text: str | None) -> str | None:
 
 
 def normalize_expiry(text: str | None) -> str | None:
-    """Return a day as `2026-06-19` and a month as `202606`; `05/06/2026` may be two days and stays as it stands.
+    """Return a day as `2026-06-19` and a month as `202606`; `05/06/2026` is ambiguous and stays as it is.
 
     TWS may put the hour and zone of the last trade behind the day.
     """
@@ -116,12 +116,12 @@ def _parse_short_day(text: str) -> str | None:
 
 
 def is_known_expiry(form: str | None) -> bool:
-    """Whether an expiry was said as a day or a month."""
+    """Whether an expiry is a day or a month."""
     return form is not None and bool(_KNOWN_EXPIRY.fullmatch(form))
 
 
 def parse_future(symbol: str) -> tuple[str, str] | None:
-    """Return the root and the month out of a future's local symbol, `ESM6`: ES, 202606; None where it is none."""
+    """Return root and month of a future's local symbol (`ESM6`: ES, 202606); None for any other symbol."""
     match = _FUTURE.fullmatch(symbol)
     if not match:
         return None
@@ -135,11 +135,11 @@ def parse_future(symbol: str) -> tuple[str, str] | None:
 
 
 BUYS, SELLS = ("BUY", "BOT", "B", "LONG"), ("SELL", "SLD", "S", "SSHORT", "SHORT")
-"""The words for a side in TWS, Flex and the runtimes' stores."""
+"""The texts for a side in TWS, Flex and the runtimes' stores."""
 
 
 def get_sign(side: str | None) -> int | None:
-    """Return 1 for a side that buys, -1 for one that sells, None where it was not seen or is another word."""
+    """Return 1 for a side that buys, -1 for a side that sells, None where it is missing or unknown."""
     label = (side or "").strip().upper()
     return 1 if label in BUYS else -1 if label in SELLS else None
 

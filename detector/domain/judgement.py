@@ -1,4 +1,4 @@
-"""What a run could decide: the findings that were signed, and a verdict on every other condition."""
+"""The outcomes of all rules in one run: signed findings, and a verdict on every other condition."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SignedFinding:
 
     @property
     def money(self) -> bool:
-        """Whether it is about money: never delayed, never a symptom, told again on every return."""
+        """Whether it is about money: never delayed, never a symptom, reported again on every return."""
         declared = self.rule.declaration.money
         return declared if self.finding.money is None else self.finding.money
 

@@ -37,13 +37,13 @@ from detector.logs.outages import find_dead_streams, find_farm_outages, find_lin
 from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
 
 MOST_ORDERS = 20
-"""Orders that are told one by one; a flood of them is told as one more event."""
+"""Orders that are reported one by one; all further ones are one more event."""
 
 OTHERS = "others"
 
 
 def find_orders_in_logs(facts: Facts, kind: str, problem: str) -> Iterator[Finding]:
-    """Yield a finding for each order of that kind of mark; `words` say what is wrong with it."""
+    """Yield a finding for each order with a log event of that kind; `problem` is what is wrong with it."""
     history = facts.logs
     if history is None:
         return
@@ -78,7 +78,7 @@ def _build_finding(subject: str, at: datetime, problem: str, order: str) -> Find
 _UNLINKED_KINDS = (SEVERE, CONNECT_FAILED, CONNECTED, LOGGED_IN, DISCLAIMER)
 _MOST_INCIDENTS, _MOST_EVENTS, _MOST_STARTS = 60, 200, 40
 _STARTS_MAX_AGE = timedelta(hours=2)
-_MAINTENANCE = timedelta(hours=6)  # longer than any quiet window
+_MAINTENANCE = timedelta(hours=6)  # longer than any maintenance window
 
 
 def collect_starts(facts: Facts, grace_sec: float) -> Starts:
@@ -101,7 +101,7 @@ def _get_engine_start(facts: Facts) -> datetime | None:
 
 
 def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
-    """Return what the next run must know; unchanged where no lines were seen."""
+    """Return the log memory for the next run; unchanged where no lines were seen."""
     history = facts.logs
     if history is None:
         return facts.before.logs
@@ -139,7 +139,7 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
 
 
 def _limit_incidents(incidents: Iterable[LogIncident], oldest: datetime) -> tuple[LogIncident, ...]:
-    """Return the spells that are open or recent, the newest where there are too many, the open ones first."""
+    """Return the incidents that are open or recent; of too many, the open ones first, then the newest."""
     kept = [
         incident
         for incident in incidents
@@ -152,7 +152,7 @@ def _limit_incidents(incidents: Iterable[LogIncident], oldest: datetime) -> tupl
 
 
 def _get_extra_retention(incident: LogIncident) -> timedelta:
-    """Return how much longer than others it is kept: a stream that died in a quiet window is told at its end."""
+    """Return the extra retention: a stream that died in a maintenance window is reported at its end."""
     return _MAINTENANCE if incident.is_stream else timedelta()
 
 

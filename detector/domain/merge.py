@@ -1,4 +1,4 @@
-"""Several readings into one set of facts: where two payloads carry a fact, the worse one counts."""
+"""Merges several readings into one set of facts: where two payloads carry a fact, the worse one counts."""
 
 from __future__ import annotations
 

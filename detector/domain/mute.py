@@ -1,4 +1,4 @@
-"""Mutes: an operator's word that a condition is known, always with an end and a reason."""
+"""Mutes: an operator's statement that a condition is known, always with an end and a reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MuteError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """Conditions whose signature matches the pattern are not told until `until`."""
+    """Conditions whose signature matches the pattern are not reported until `until`."""
 
     pattern: str
     until: datetime

@@ -1,4 +1,4 @@
-"""What a rule may know of the previous run: a frozen value out of the previous artifact's `carried`."""
+"""The previous run as rules may compare with it, from the previous artifact's `carried`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ class PreviousRun:
     """The previous run, as far as rules may compare with it.
 
     `taken_at` is None on a first run. `lost` says why an expected memory could not be used.
-    `open_positions` is the last known number of open positions, over any number of runs. `logs` is what
-    the next run must know of the log lines that were seen: open episodes, proofs, what was owed. `prices` are
-    the last prices by symbol, unchanged since `prices_at`. `closed` are, by store, the trades that were seen
-    closed there.
+    `open_positions` is the last known number of open positions, over any number of runs. `logs` is the log
+    memory: open outages, proofs, proofs that are due. `prices` are the last prices by symbol, unchanged
+    since `prices_at`. `closed` are, by store, the trades that were seen closed there.
     """
 
     taken_at: datetime | None = None

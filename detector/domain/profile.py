@@ -1,7 +1,7 @@
 """A profile: where each fact is found in the payloads of one kind of bot.
 
-One path language: JMESPath. Plain dotted paths are compiled to plain look-ups, so that the library is
-loaded only where a profile needs it.
+Paths are JMESPath. Plain dotted paths are compiled to plain look-ups, so that the library is loaded only
+where a profile needs it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ProfileError(ValueError):
 
 
 class _Missing:
-    """Marks a path that leads nowhere, which is not the same as null."""
+    """Marks a path that does not exist in the payload, which differs from null."""
 
 
 MISSING = _Missing()
@@ -47,8 +47,8 @@ MISSING = _Missing()
 class Profile:
     """Where each fact of a status payload is found: a look-up by fact, and by column for rows.
 
-    `tables` are those of the runtime's own store ([store_tables]; none named means the usual ones), `stores` says
-    under which names their columns stand ([stores]).
+    `tables` are the tables of the runtime's own store ([store_tables]; none means the default ones), `stores`
+    the names of their columns ([stores]).
     """
 
     name: str
@@ -117,9 +117,9 @@ def _parse_zone(name: object) -> tzinfo | None:
 
 
 def build_extractor(path: object, location: str) -> Extractor:
-    """Return the look-up for one path; it answers MISSING where the path leads nowhere.
+    """Return the extractor of one path; it returns MISSING where the path does not exist.
 
-    JMESPath cannot tell null from nothing, so both are MISSING: null is never taken for a statement.
+    JMESPath cannot distinguish null from a missing value, so both are MISSING.
     """
     if not isinstance(path, str) or not path:
         raise ProfileError(f"{location}: a path is text")

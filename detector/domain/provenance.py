@@ -1,4 +1,4 @@
-"""Where facts come from: how each source answered, which section carried which fact, and what was unreadable."""
+"""Where facts come from: the state of each source, the sections of each fact, and unreadable values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A value that was there and could not be read: its path (list indices left out) and why."""
+    """A value that could not be read: its path (without list indices) and why."""
 
     path: str
     problem: str
@@ -18,7 +18,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """How one source answered: state `ok`, `failed` or `off`; `as_of` is when its content was true."""
+    """The answer of one source: state `ok`, `failed` or `off`; `as_of` is the time of its content."""
 
     name: str
     state: str
@@ -32,7 +32,7 @@ class Provenance:
     """Where facts came from.
 
     `seen` maps a fact to the sections that carried it, `raised` to those that carried its worse value,
-    `alone` a section to its own values, `read` holds every path that was read without fault.
+    `alone` a section to its own values; `read` holds every path that was read without fault.
     """
 
     seen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The report of one run, which is the artifact too: what a run writes is what the next one reads."""
+"""The report of one run, which is also the artifact that the next run reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from detector.formats.times import compute_seconds
 
 @dataclass(frozen=True, slots=True)
 class ChannelError:
-    """Why a channel did not take what it was owed: when, a reason of edge.REASONS, and a sentence."""
+    """Why a delivery failed: when, a reason of errors.REASONS, and a sentence."""
 
     at: datetime
     reason: str
@@ -25,7 +25,7 @@ class ChannelError:
 
 @dataclass(frozen=True, slots=True)
 class ChannelHealth:
-    """The health of one channel over all runs: `since` is when it took its first message.
+    """The health of one channel over all runs: `since` is when it accepted its first message.
 
     `failures` counts the deliveries in a row that did not get through whole.
     """
@@ -38,12 +38,12 @@ class ChannelHealth:
 
 @dataclass(frozen=True, slots=True)
 class SessionDay:
-    """One New York trading day: how often somebody looked, what was not seen, what was wrong.
+    """One New York trading day: how many runs it had, what was not seen, what was wrong.
 
-    `day` is its date in New York. `gap_sec` is the longest time between two looks so far, the open counting as
-    one. `unseen` are the golden signals that were not seen, by title, with the number of runs; `conditions` the
-    highest severity of each signature that held, `more` how many others there were. `told` are the channels
-    that took its summary.
+    `day` is its date in New York. `gap_sec` is the longest time between two runs so far; the open counts as
+    a run. `unseen` are the golden signals that were not seen, by title, with the number of runs;
+    `conditions` the highest severity of each signature that held, `more` the number of further ones. `told`
+    are the channels that accepted its summary.
     """
 
     day: str
@@ -60,7 +60,7 @@ class SessionDay:
 
     @property
     def longest_gap_sec(self) -> float:
-        """The longest time of the whole session in which nobody looked."""
+        """The longest time of the whole session without a run."""
         return max(self.gap_sec, compute_seconds(self.last_run or self.opens, self.closes))
 
 
@@ -69,10 +69,10 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The time since the previous run, in seconds, and how much of it was regular session; null on a first run.
+    """The seconds since the previous run, and those of them in the regular session; null on a first run.
 
-    `exceeded` says that it was longer than `AEGIS_PT_GAP_SEC`: nobody looked. `windows_missed` are the scheduled
-    windows that began and were given up in it, null where `AEGIS_PT_SCHEDULE` names no schedule.
+    `exceeded`: it was longer than `AEGIS_PT_GAP_SEC`. `windows_missed` counts the scheduled windows without a
+    run in it; null where `AEGIS_PT_SCHEDULE` names no schedule.
     """
 
     seconds: int | float | None = None
@@ -83,7 +83,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Which run this was: its lane, id and attempt, where a scheduler says so."""
+    """The run's identity: its lane, id and attempt, where a scheduler gives them."""
 
     lane: str | None = None
     run_id: str | None = None
@@ -93,7 +93,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that one evaluation found; `owed` is by channel and not part of the artifact."""
+    """The result of one evaluation; `owed` (notices that are due, by channel) is not part of the artifact."""
 
     generation: int
     taken_at: datetime

@@ -1,4 +1,4 @@
-"""What a rule is: a decorated generator, its declaration, and the findings it speaks through."""
+"""A rule: a decorated generator, its declaration, and its results."""
 
 from __future__ import annotations
 
@@ -33,13 +33,7 @@ class Lasts:
     at: Severity | None = None
 
 
-def lasts(
-    seconds: Setting[float] | float | None = None, observations: int | None = None, at: Severity | None = None
-) -> Lasts:
-    """Declare that something happens once a condition lasted that long."""
-    return Lasts(seconds, observations, at)
-
-
+lasts = Lasts  # a declaration reads as a sentence: escalates=lasts(observations=2)
 NOW = Lasts(observations=1)
 NEVER: Final = None
 
@@ -122,11 +116,10 @@ class Finding:
 
     `summary` is one sentence with the number and its limit. `observed` broke `limit`. `at` is when an
     occurrence last happened. `facts` narrows the declared facts to those that show this finding, `source`
-    names the source that it is about. `proven_sec` is how long the data itself says that it holds already;
-    `confirmed` that the data's own age proves it. `cause` names an entry of the table of causes. `ongoing`
-    is an occurrence that is not over: it stays listed however long ago it happened; `over` is one that
-    ended by its counterpart: it leaves the list, and is told as missed where nobody was told. The rest
-    differs from the declaration where it is given.
+    names its source. `proven_sec` is how long it has held already by the data itself; `confirmed`: the data's
+    own age proves it. `cause` is an entry of the table of causes. `ongoing`: an occurrence that stays listed
+    until it is over; `over`: one that its counterpart ended: it leaves the list, and is reported as missed
+    where it was not delivered. The other fields replace the declaration's values where they are given.
     """
 
     severity: Severity
@@ -159,7 +152,7 @@ class Undecided:
 
 @dataclass(frozen=True, slots=True)
 class Healthy:
-    """A rule with `proves=True` says which subjects were seen to be good; all others stay undecided."""
+    """The subjects that a rule with `explicit_good` saw to be good; all others stay undecided."""
 
     covers: Callable[[str | None], bool]
 
@@ -170,13 +163,11 @@ Check = Callable[..., RuleResults]
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """How a rule is judged, stated as data.
+    """How a rule is evaluated, as data.
 
-    `sees`: facts that must all be seen. `any_of`: facts of which one suffices to find something, each
-    needed for what it alone can show. `weighs`: facts that only change the severity. `stands_in_for`:
-    facts in whose absence this rule speaks in another rule's or subject's place. `proves`: only what the
-    rule says is good, is good. `monitor`: its subject is that something was not seen. `reads_back`: how far
-    back, in seconds, the rule must see the log lines.
+    `sees`: facts that must all be seen. `any_of`: facts of which one is enough. `severity_inputs`: facts that
+    only change the severity. `explicit_good`: only subjects that the rule yields as Healthy are good.
+    `monitor`: the rule reports that something was not seen. `reads_back`: seconds of log lines that it needs.
     """
 
     kind: Kind

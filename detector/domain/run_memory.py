@@ -1,4 +1,4 @@
-"""What a run remembers of the earlier ones: the ledger, what rules may compare with, and its own state."""
+"""The memory of earlier runs: the ledger, the previous run for rules, and the state of channels."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def build_lost_memory(why: str) -> Memory:
 
 
 def build_next_memory(report: Report, conditions: Mapping[str, Condition]) -> Memory:
-    """Return what the run after this report remembers, with these conditions (and their receipts)."""
+    """Return the memory for the run after this report, with these conditions (and their receipts)."""
     return Memory(
         kept=True,
         taken_at=report.taken_at,
@@ -54,7 +54,7 @@ def build_next_memory(report: Report, conditions: Mapping[str, Condition]) -> Me
 
 @dataclass(frozen=True, slots=True)
 class CheckedMemory:
-    """A memory beside a snapshot: `keeps` says that this run may become the new memory, `said` what to say."""
+    """A memory checked against a snapshot's time: whether this run may replace it, and a message."""
 
     memory: Memory
     can_advance: bool = True
@@ -62,7 +62,7 @@ class CheckedMemory:
 
 
 def check_memory_time(memory: Memory, taken_at: datetime, now: datetime) -> CheckedMemory:
-    """Return how a memory stands to a snapshot taken at `taken_at`; `now` is the clock at the door.
+    """Compare a memory's time with a snapshot taken at `taken_at`; `now` is the clock of the process.
 
     A snapshot older than the memory does not advance it, unless the memory itself lies in the future.
     """

@@ -1,8 +1,4 @@
-"""Rows of the payloads and of AWS and Docker answers; every column may be unseen (None).
-
-A column is declared with the kind of its value and, where two payloads list the same row, the
-direction that is worse.
-"""
+"""Rows of the runtime's payloads: orders, positions and ticks; each column may be unseen (None)."""
 
 from __future__ import annotations
 
@@ -25,13 +21,14 @@ _DONE_STATUSES = (
 _ENTRY_LABELS = (ENTRY, "open", "opening", "enter", "scalein", "add")
 _EXIT_LABELS = (
     EXIT, "close", "closing", "stop", "stoploss", "sl", "takeprofit", "target", "profittarget", "tp", "trail",
-    "trailing", "trailingstop", "flatten", "liquidation", "liquidate", "protective", "protectivestop", "scaleout",
+    "trailing", "trailingstop", "flatten", "liquidation", "liquidate", "protective", "protectivestop",
+    "scaleout",
 )  # fmt: skip
 _STOP_TYPES = ("STP", "STOP", "TRAIL", "MIT", "LIT")
 
 
 def _normalize_label(label: str | None) -> str:
-    """Return a word without case, spaces and what joins words."""
+    """Return a label in lower case without spaces and punctuation."""
     return "".join(letter for letter in (label or "").lower() if letter.isalnum())
 
 
@@ -57,7 +54,7 @@ class Order(Instrument):
 
     @property
     def identity(self) -> str:
-        """Return the order's one identity: its order id, else its permanent id, else what it trades."""
+        """Return the order's identity: its order id, else its permanent id, else its side and instrument."""
         return self.order_id or self.perm_id or f"{self.side or 'order'} {get_instrument_name(self)}"
 
     @property
@@ -67,7 +64,7 @@ class Order(Instrument):
 
     @property
     def title(self) -> str:
-        """Return the order for a person: its number and what it trades."""
+        """Return the order for a person: its number and its instrument."""
         number = self.order_id or self.perm_id
         return f"#{number} ({get_instrument_name(self)})" if number else get_instrument_name(self)
 
@@ -78,7 +75,7 @@ class Order(Instrument):
 
     @property
     def purpose(self) -> str | None:
-        """Return whether it is an entry or an exit by the runtime's own word; None where that is not known."""
+        """Return whether the runtime calls it an entry or an exit; None where that is unknown."""
         label = _normalize_label(self.kind)
         return ENTRY if label in _ENTRY_LABELS else EXIT if label in _EXIT_LABELS else None
 
@@ -122,7 +119,7 @@ class Position(Instrument):
 
     @property
     def title(self) -> str:
-        """Return the position's trade for a person: its number, its other ids behind it, and what it trades."""
+        """Return the position's trade for a person: its number, its other ids, and its instrument."""
         others = format_other_ids(self.signal_id, self.position_id)
         return f"#{self.trade_id}{others} in {self.identity}" if self.trade_id else self.identity
 

@@ -1,4 +1,4 @@
-"""A schedule and what came of it: lanes, their windows, the runs, and what each window is judged to be."""
+"""A schedule and its runs: lanes, their windows, the workflow's runs, and each window's state."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Final, Protocol
 SCHEDULE, DISPATCH = "schedule", "dispatch"
 COVERED, LATE, MISSING, PENDING, UNKNOWN = "covered", "late", "missing", "pending", "unknown"
 STATES: Final = (COVERED, LATE, MISSING, PENDING, UNKNOWN)
-"""What a window is, exactly one of them. Only `covered` says that somebody looked in time."""
+"""A window's state, exactly one of these. Only `covered` means that a run came in time."""
 
 TRIGGER_EVENTS: Final = {SCHEDULE: "schedule", DISPATCH: "repository_dispatch"}
-"""GitHub's word for what begins the runs of such a lane."""
+"""GitHub's event name for the runs of such a lane."""
 
 NO_RUN, IN_GRACE, RUNNING, STUCK, RERUN = "no run", "in grace", "running", "stuck", "re-run"
 
 UNATTENDED_EVENTS: Final = tuple(TRIGGER_EVENTS.values())
-"""The events that count: a run that a person started may be one of a branch under test, so it answers no window."""
+"""The events that count: a person's run may be of a branch under test, so it covers no window."""
 
 TITLE_PREFIX: Final = "PT health | "
 """What the shipped workflow's run-name puts before the lane; the Worker knows its own runs by it."""
@@ -31,9 +31,9 @@ COMPLETED: Final = "completed"
 class StandBy:
     """How an external scheduler holds back: it fires only where nothing else did.
 
-    A successful run of another's created within `period` before its tick, or one that is under way and not older
-    than `on_its_way`, lets it stand by. Its own runs answer the tick that sent them, never the next. After
-    `until`, a time of day in UTC, no tick follows that could make it good: there only a success counts.
+    It stands by where another lane's run succeeded within `period` before its tick, or is running and not
+    older than `max_running_age`. Its own runs cover the tick that sent them, never the next. After `until`, a
+    time of day in UTC, no later tick could retry: from then on only a success counts.
     """
 
     period: timedelta
@@ -45,8 +45,8 @@ class StandBy:
 class Lane:
     """One cron expression that is meant to begin runs.
 
-    `name` is what a run's title says after its beginning, `trigger` SCHEDULE or DISPATCH, `cron` the expression as it was written,
-    `fires` the same for cronsim (0 is Sunday), `zone` the IANA zone in which it is meant.
+    `name` is the run's title after its prefix, `trigger` SCHEDULE or DISPATCH, `cron` the expression as
+    written, `fires` the same for cronsim (0 is Sunday), `zone` its IANA zone.
     """
 
     name: str
@@ -58,10 +58,10 @@ class Lane:
 
 
 class Timetable(Protocol):
-    """What the door makes of the schedule that `AEGIS_PT_SCHEDULE` names."""
+    """The timetable of the schedule that `AEGIS_PT_SCHEDULE` names."""
 
     def count_missed(self, since: datetime, until: datetime) -> int | None:
-        """Return how many windows had neither run, at `since` and `until`, and no time left for another between."""
+        """Return the number of windows that neither the run at `since` nor the run at `until` can cover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class WorkflowRun:
 
     @property
     def is_successful(self) -> bool:
-        """Whether its last attempt ended well."""
+        """Whether its last attempt succeeded."""
         return self.status == COMPLETED and self.conclusion == SUCCESS
 
     @property
@@ -94,13 +94,13 @@ class WorkflowRun:
 
     @property
     def attempt_started_at(self) -> datetime | None:
-        """When its last attempt began to look; None where a re-run does not say."""
+        """The start of its last attempt; None where a re-run does not give it."""
         return self.created_at if self.attempt == 1 else self.started_at
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadSpan:
-    """A span [`start`, `end`] of which not every run was listed, and why; `reason` is the edge's, where it was one."""
+    """A span [`start`, `end`] whose runs were not all listed: why, and a reason of errors.REASONS or ''."""
 
     start: datetime
     end: datetime
@@ -110,10 +110,10 @@ class UnreadSpan:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleWindow:
-    """One window of a lane: its time, its state, why, and the run that answered it, if one did.
+    """One window of a lane: its time, its state, why, and the run that covered it, if any.
 
-    `day` is the market's day: `session`, `half day`, `holiday`, `weekend`, or None where the calendar cannot say;
-    `in_session` whether the regular session was open at its time.
+    `day_kind` is `session`, `half day`, `holiday`, `weekend`, or None where the calendar does not know;
+    `in_session`: whether the regular session was open at its time.
     """
 
     at: datetime
@@ -147,12 +147,12 @@ class LaneReport:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """By what is judged: `grace` after a window, `now`, what was not read, how titles begin, and two allowances.
+    """The parameters of an audit: `grace` after a window, `now`, unread spans, the title prefix, allowances.
 
-    `skew` is how far another clock may be from GitHub's: a run of a lane outside GitHub may be created so much
-    before its window, and our own `now` may run so much ahead. GitHub's own lanes get none, because a run just
-    before a window of theirs is a late one of the window before. A run that is not completed `stuck_after` its
-    creation is stuck.
+    `skew` is how far another clock may be from GitHub's: a run of a lane outside GitHub may be created so
+    much before its window, and our own `now` may be so much ahead. GitHub's own lanes have no such allowance,
+    because a run just before their window is a late run of the window before. A run that is not completed
+    `stuck_after` its creation is stuck.
     """
 
     grace: timedelta
@@ -181,10 +181,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class GapReport:
-    """What became of a schedule in [start, end): each lane, and all of them together.
+    """The audit of a schedule in [start, end): each lane, and all of them together.
 
-    `others` counts the runs that no lane began, by their title. They are looks in the union alone, and not even
-    there where a person began them.
+    `other_runs` counts the runs of no lane, by their title. They count in the union only, and only if no
+    person started them.
     """
 
     start: datetime
@@ -201,7 +201,7 @@ class GapReport:
 
     @property
     def github_suffices(self) -> bool | None:
-        """Whether GitHub's schedule covered every window of its own; None where that cannot be told."""
+        """Whether GitHub's schedule covered every window of its own; None where that is unknown."""
         windows = [window for lane in self.lanes if lane.trigger == SCHEDULE for window in lane.windows]
         states = {window.state for window in windows}
         if states & {MISSING, LATE}:

@@ -12,11 +12,11 @@ from detector.domain.columns import get_columns
 
 
 class _Row(Protocol):
-    """A row that knows whether it says what it is about."""
+    """A row with an identity, or without."""
 
     @property
     def is_named(self) -> bool:
-        """Whether the row names what it is about."""
+        """Whether the row names its subject."""
 
 
 R = TypeVar("R", bound=_Row)
@@ -37,7 +37,7 @@ class Reading(ValueReader):
         self.partial: set[str] = set()
 
     def has_valid_as_of(self, raw: Mapping[str, Any]) -> bool:
-        """Whether the section says when it was true, or nothing of it: a time that cannot be read proves nothing."""
+        """Whether `as_of` is missing or readable: an unreadable time proves nothing."""
         path = f"{self.section}.as_of"
         faulty = {fault.path for fault in self.invalid} | {faulty_path for faulty_path, _ in self.skewed}
         if raw.get("as_of") is not None and path not in self.read_paths | faulty:
@@ -45,7 +45,7 @@ class Reading(ValueReader):
         return raw.get("as_of") is None or path in self.read_paths
 
     def read_objects(self, path: str, raw: object, fact: str) -> list[Mapping[str, Any]] | None:
-        """Read a list of objects; one that is no object, or one too many, is left out: the fact is partial."""
+        """Read a list of objects; other entries and those over MAX_ROWS are left out: the fact is partial."""
         if raw is None:
             return None
         if not isinstance(raw, list):
@@ -71,7 +71,7 @@ class Reading(ValueReader):
     ) -> tuple[R, ...] | None:
         """Read a list of rows of a declared type, column by column through `get`.
 
-        A row that does not say what it is about makes the fact partial: it may be any of them.
+        A row without a name makes the fact partial: it may be any of the others.
         """
         items = self.read_objects(path, raw, fact)
         if items is None:

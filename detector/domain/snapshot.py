@@ -1,4 +1,4 @@
-"""The waist: one JSON object of sections, each in its source's own shape."""
+"""The snapshot: one JSON object of sections, each in its source's own shape."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LONGEST_COMPARED = 40
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was seen at one moment: `sections` by name, absent where nothing was seen."""
+    """The sections of one moment, by name; a section that was not seen is absent."""
 
     taken_at: datetime
     runtime: str

@@ -30,7 +30,7 @@ class StoreLayoutError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class JoinedTable:
-    """A second table: what a row lacks stands in the row whose column `on` is the first one's `key`."""
+    """A second table with missing values: its column `on` equals the first table's column `key`."""
 
     table: str
     on: str
@@ -50,7 +50,7 @@ DEFAULT_TABLES = (StoreTable(POSITION_STATE, POSITION_STATE), StoreTable(TRADES,
 
 
 def parse_store_tables(document: Mapping[str, Any]) -> tuple[StoreTable, ...]:
-    """Read [store_tables]; only the lists that it names are read, without it the usual ones. Raises StoreLayoutError."""
+    """Read [store_tables]: the tables to read, none for the default ones. Raises StoreLayoutError."""
     return tuple(_parse_store_table(name, entry) for name, entry in document.items())
 
 
@@ -83,13 +83,13 @@ def _check_name(value: object, location: str) -> str:
 
 
 StoreColumns = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""By store and by our column: the names under which it may stand there."""
+"""By store and by our column: the names that it may have in the store."""
 
 _ROW_TYPES: Mapping[str, type[Any]] = {POSITION_STATE: StoredPosition, TRADES: Trade}
 
 
 def parse_store_columns(document: Mapping[str, Any]) -> StoreColumns:
-    """Read [stores]; a column that is not named stands under our own name. Raises StoreLayoutError."""
+    """Read [stores]; a column that is not listed has our own name. Raises StoreLayoutError."""
     return {store: _parse_table_columns(store, table) for store, table in document.items()}
 
 

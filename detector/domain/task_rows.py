@@ -1,4 +1,4 @@
-"""What runs the runtime, as AWS and Docker list it: the service, its tasks, their containers."""
+"""The service, its tasks and their containers, as AWS and Docker list them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The ECS service; `found` is False where AWS answered and did not know it."""
+    """The ECS service; `exists` is False where AWS answered and did not know it."""
 
     exists: bool
     name: str
@@ -32,7 +32,7 @@ class TaskContainer:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One ECS task; `of_service` is None where AWS did not say to which group it belongs."""
+    """One ECS task; `of_service` is None where AWS did not give its group."""
 
     task_id: str
     of_service: bool | None = None

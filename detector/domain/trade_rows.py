@@ -20,7 +20,7 @@ _OPEN_STATUSES, _CLOSED_STATUSES = (
 class Trade(Instrument):
     """A trade as the runtime lists it among its recent ones, or as its store keeps it.
 
-    `quantity` is signed, what was opened. `is_open` and `status` say whether it is open, where nothing else does.
+    `quantity` is the opened one, signed. `is_open` and `status` are the store's own statements of its state.
     """
 
     trade_id: str | None = build_column("id")
@@ -47,7 +47,7 @@ class Trade(Instrument):
 
     @property
     def identity(self) -> str:
-        """Return the trade id, else what was traded and when it was closed."""
+        """Return the trade id, else the symbol and the time of the close."""
         closed = f" {self.closed_at:%Y-%m-%dT%H.%M.%SZ}" if self.closed_at else ""
         return self.trade_id or f"{self.symbol or 'trade'}{closed}"
 
@@ -58,7 +58,7 @@ class Trade(Instrument):
 
     @property
     def title(self) -> str:
-        """Return the trade for a person: its number, its other ids behind it, and what it trades."""
+        """Return the trade for a person: its number, its other ids, and its instrument."""
         if not self.trade_id:
             return self.identity
         others = format_other_ids(self.signal_id, self.position_id)
@@ -72,7 +72,7 @@ class Trade(Instrument):
 
     @property
     def is_effectively_open(self) -> bool | None:
-        """Return whether it is open; None where nothing in the row says so."""
+        """Return whether it is open; None where the row does not show it."""
         if self.is_open is not None:
             return self.is_open
         status = (self.status or "").strip().upper()
@@ -82,7 +82,7 @@ class Trade(Instrument):
 
     @property
     def is_marked_closed(self) -> bool:
-        """Whether its own word for its state is that it was closed."""
+        """Whether its status is a closed one."""
         return (self.status or "").strip().upper() in _CLOSED_STATUSES
 
     @property
@@ -93,7 +93,7 @@ class Trade(Instrument):
 
 @dataclass(frozen=True, slots=True)
 class StoredPosition(Instrument):
-    """A row of the store that says what is open; `quantity` is signed and 0 where it is closed."""
+    """A row of the store of open positions; `quantity` is signed and 0 where it is closed."""
 
     trade_id: str | None = build_column("id")
     signal_id: str | None = build_column("id")
@@ -111,21 +111,21 @@ class StoredPosition(Instrument):
 
     @property
     def is_effectively_open(self) -> bool | None:
-        """Return whether it is open: as it says, else by its quantity; None where neither was seen."""
+        """Return whether it is open: by its flag, else by its quantity; None where neither was seen."""
         if self.is_open is not None:
             return self.is_open
         return None if self.quantity is None else self.quantity != 0
 
     @property
     def signed_quantity(self) -> Decimal | None:
-        """Return what it says is open, with its sign: 0 where it is closed, None where it was not seen."""
+        """Return the open quantity with its sign: 0 where it is closed, None where it was not seen."""
         if self.is_effectively_open is False:
             return Decimal(0)
         return apply_sign(self.quantity, self.side) if self.is_effectively_open else None
 
     @property
     def title(self) -> str:
-        """Return the trade for a person: its number, its other ids behind it, and what it trades."""
+        """Return the trade for a person: its number, its other ids, and its instrument."""
         others = format_other_ids(self.signal_id, self.position_id)
         return (
             f"#{self.trade_id}{others} in {get_instrument_name(self)}"
@@ -135,7 +135,7 @@ class StoredPosition(Instrument):
 
 
 def format_other_ids(signal_id: str | None, position_id: str | None) -> str:
-    """Return a trade's other ids as they stand behind the canonical one: ` (signal #238, position #301)`."""
+    """Return a trade's other ids as a suffix of its number: ` (signal #238, position #301)`."""
     ids = (("signal", signal_id), ("position", position_id))
     joined = ", ".join(f"{label} #{number}" for label, number in ids if number)
     return f" ({joined})" if joined else ""

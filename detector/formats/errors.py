@@ -1,6 +1,6 @@
-"""What goes wrong at the edge of the program: one error, with a reason from one list of stable words.
+"""The one error for every failure outside the program, with a reason from one list of stable keys.
 
-A reason is what the memory, the metrics and the doctor know a failure by; the sentence beside it is for people.
+The memory, the metrics and the doctor use the reason; the sentence beside it is for people.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOGIN, NOT_ALLOWED, NO_PLACE, RECIPIENT, REJECTED, NO_ANSWER = (
 )  # fmt: skip
 LOCKED, CORRUPT, UNFINISHED, SCHEMA = "locked", "corrupt", "unfinished", "schema"
 
-# Every reason with what a person can do about it; `{}` is the name of the setting that leads there.
+# Every reason with what a person can do about it; `{}` is the name of the setting of that source or channel.
 REASONS: Final[Mapping[str, str]] = {
     TIMEOUT: "See what it waits for on its own machine; AEGIS_PT_SOURCE_TIMEOUT_SEC is the time it has.",
     REFUSED: "Nothing listens there: is it running, and is the port in {} right?",
@@ -49,16 +49,20 @@ REASONS: Final[Mapping[str, str]] = {
     ENCODING: "It must answer as it is, or with gzip or deflate.",
     STALE: "Restart what makes it, and switch off what keeps an old copy of it.",
     UNREADABLE: "Is what {} names really of this section's shape?",
-    CREDENTIALS: "Set AEGIS_PT_AWS_PROFILE or AEGIS_PT_AWS_AMBIENT=1 for AWS, AEGIS_PT_STATUS_TOKEN for a dashboard.",
+    CREDENTIALS: "Set AEGIS_PT_AWS_PROFILE or AEGIS_PT_AWS_AMBIENT=1 for AWS, "
+    "AEGIS_PT_STATUS_TOKEN for a dashboard.",
     PROFILE_MISSING: "Name a profile of this machine's AWS configuration in AEGIS_PT_AWS_PROFILE.",
     EXPIRED: "Log in again; nothing is wrong with AWS.",
-    DENIED: "Grant the reader what it names; for AWS, policies/iam-read-only.json holds all that is ever needed.",
+    DENIED: "Grant the reader what it names; for AWS, policies/iam-read-only.json holds all "
+    "that is ever needed.",
     WRONG_ACCOUNT: "Use the credentials of the account in AEGIS_PT_AWS_ACCOUNT.",
     LOGIN: "Make a new token, webhook or password, and put it into {}.",
-    NOT_ALLOWED: "Slack: give the app the scope chat:write and install it anew; e-mail: may the sender send through {}?",
+    NOT_ALLOWED: "Slack: give the app the scope chat:write and install it anew; "
+    "e-mail: may the sender send through {}?",
     NO_PLACE: "Is the channel in {} there, not archived, and is the app its member?",
     RECIPIENT: "Is the address in {} right, and does its mailbox take mail from this sender?",
-    REJECTED: "The alert is owed until it is taken: report what was sent (--dry-run shows it), and watch another channel.",
+    REJECTED: "The alert is owed until it is taken: report what was sent (--dry-run shows it), "
+    "and watch another channel.",
     NO_ANSWER: "It may have arrived, so look there; AEGIS_PT_CHANNEL_TIMEOUT_SEC is the time that it has.",
     LOCKED: "See which process of the runtime keeps it locked; the next run tries again.",
     CORRUPT: "Is it the right file? Then let its owner check it, on a copy.",
@@ -68,9 +72,9 @@ REASONS: Final[Mapping[str, str]] = {
 
 
 class ExternalError(Exception):
-    """Something in the world did not work: a sentence without its full stop, and a reason of REASONS.
+    """A failure outside the program: a sentence without its full stop, and a reason of REASONS.
 
-    `permanent` says that trying again cannot mend it; `wait_sec` is how long the other side asked to wait.
+    `permanent`: a retry cannot help; `wait_sec` is how long the other side asked to wait.
     """
 
     def __init__(
@@ -93,9 +97,9 @@ PAUSES_SEC = (0.2, 0.8)
 
 
 def retry(attempt: Callable[[], T], deadline: TimeLimit, pause: Callable[[float], None]) -> T:
-    """Return what `attempt` returns, tried again where that can mend it and the deadline allows it.
+    """Return the result of `attempt`, with retries where they can help and the deadline allows them.
 
-    The one retry of the program. Raises the last EdgeError.
+    The only retry of the program. Raises the last ExternalError.
     """
     for own_pause in PAUSES_SEC:
         try:

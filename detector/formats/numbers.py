@@ -16,12 +16,12 @@ def parse_decimal(raw: object) -> Decimal | None:
 
 
 def is_unset(raw: object) -> bool:
-    """Whether an export says nothing by it: empty text, or the double that IBKR writes for "not set"."""
+    """Whether an exported value is unset: empty text, or the double that IBKR writes for "not set"."""
     return (isinstance(raw, str) and not raw.strip()) or (isinstance(raw, float) and raw >= _UNSET)
 
 
 def format_count(count: int, singular: str, plural: str | None = None) -> str:
-    """Return `1 exit` or `2 exits`; `many` where it is more than an s."""
+    """Return `1 exit` or `2 exits`; `plural` where it is not the singular with an s."""
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
 
 
@@ -31,8 +31,8 @@ _LARGEST, _FINEST = Decimal(10) ** 12, -12
 def to_exact_decimal(number: float | Decimal | None) -> Decimal | None:
     """Return the number as the decimal that was written, or None beyond what an account can hold.
 
-    A double is read as its shortest text, so 0.1 is a tenth. Within 10^12 and 12 places the sum of ten thousand is
-    exact in the 28 digits of a decimal.
+    A double is read as its shortest text, so 0.1 is a tenth. Within 10^12 and 12 places the sum of ten
+    thousand numbers is exact in the 28 digits of a decimal.
     """
     if number is None:
         return None

@@ -1,4 +1,4 @@
-"""Plugins: the modules of a package, found by looking at its files, so that nothing is listed twice."""
+"""Plugins: the modules of a package, discovered from its files, so that nothing is listed twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType
 
 @cache
 def load_modules(package: ModuleType, attribute: str | None = None) -> tuple[ModuleType, ...]:
-    """Return the package's public modules in the order of their names, only those with `attribute` where one is named."""
+    """Return the package's public modules by name, only those with `attribute` where it is given."""
     loaded = (import_module(f"{package.__name__}.{name}") for name in sorted(_iter_names(package)))
     return tuple(module for module in loaded if attribute is None or hasattr(module, attribute))
 

@@ -1,7 +1,7 @@
-"""Redaction at the waist: account ids become aliases that keep their kind, secrets become a word.
+"""Redaction of a snapshot: account ids become aliases that keep their kind, secrets become a placeholder.
 
-It runs over the whole snapshot before anything is compared, so that a name that leaves this program
-never was a secret. The same document gives the same aliases: they are numbered in the order of the ids.
+It runs over the whole snapshot before anything is compared, so that no text that leaves this program holds a
+secret. The same document gives the same aliases: they are numbered in the order of the ids.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HIDING = (
     r"|x-amz-signature"
 )
 _OWNING = r"account|owner"
-# No pattern may look at a character more than a few times, whatever stands in 16 MiB: a repeat is bounded, or
+# No pattern may read a character more than a few times, whatever 16 MiB hold: a repeat is bounded, or
 # possessive where its beginning cannot be its middle.
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(hooks\.slack\.com/)[\w/+-]+"), r"\1[redacted]"),
@@ -53,12 +53,12 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         r"\1[aws-account]",
     ),
 )
-# What every match of the look above begins with or holds, but for numbers.
+# Every match of the patterns above, numbers excepted, holds one of these.
 _SIGNS = (
-    "@", "://", "slack.com", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat", "glpat", "xox", "xapp-", "tskey",
-    "akia", "asia", "eyj", "bearer", "basic", "passw", "passphrase", "pwd", "secret", "token", "api_key", "api-key",
-    "apikey", "access_key", "access-key", "accesskey", "private_key", "private-key", "privatekey", "credential",
-    "authorization", "x-amz-signature", "account", "owner",
+    "@", "://", "slack.com", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat", "glpat", "xox", "xapp-",
+    "tskey", "akia", "asia", "eyj", "bearer", "basic", "passw", "passphrase", "pwd", "secret", "token",
+    "api_key", "api-key", "apikey", "access_key", "access-key", "accesskey", "private_key", "private-key",
+    "privatekey", "credential", "authorization", "x-amz-signature", "account", "owner",
 )  # fmt: skip
 _DIGITS = re.compile(r"\d{5}")
 _NUMBER = re.compile(r"[dufi][a-z]?\d{5}|\d{12}")
@@ -67,7 +67,7 @@ _CACHED_LENGTH = 64
 _SECRET_KEY = re.compile(rf"(?i){_HIDING}")
 _OWNER_KEY = re.compile(rf"(?i){_OWNING}")
 _AWS_ACCOUNT = re.compile(r"\d{12}")
-# One cheap look decides whether a string needs the patterns above at all.
+# One cheap search decides whether a string needs the patterns above at all.
 _SUSPECT = re.compile(
     r"(?i)@|slack\.com|gh[pousr]_|github_pat|glpat|xox|xapp-|tskey|AKIA|ASIA|eyJ|bearer|basic|\d{12}"
     rf"|{_HIDING}|{_OWNING}"
@@ -106,7 +106,7 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def get_account_kind(alias: str) -> str | None:
-    """Return `paper` or `live` for an alias that `redacted` made, else None."""
+    """Return `paper` or `live` for an alias of `redact`, else None."""
     kind = alias.partition("-")[0]
     return kind if kind in ("paper", "live") else None
 

@@ -77,5 +77,5 @@ def format_document(value: Any) -> str:
 
 
 def format_canonical(value: Any) -> str:
-    """Return the one text of a value, independent of key order: the text that a checksum is taken of."""
+    """Return the one text of a value, independent of key order: the input of a checksum."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

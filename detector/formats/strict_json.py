@@ -1,4 +1,4 @@
-"""A JSON document at the door: strict on the way in, canonical on the way out."""
+"""The strict parser of JSON documents: a document with a fault is refused whole, with one line about it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _DuplicateKeys(dict[str, Any]):
 
 
 def parse_document(data: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """Read one JSON object of at most `most` bytes.
+    """Read one JSON object of at most `max_bytes` bytes.
 
     Raises DocumentError for anything that RFC 8259 or the contract does not allow: not UTF-8, not one
     JSON object, trailing text, duplicate keys, numbers outside a double, nesting over 64 deep (the
@@ -44,7 +44,7 @@ def parse_document(data: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]
 
 
 def parse_value(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
-    """Read one JSON value as `parse` does; its root may be of any kind."""
+    """Read one JSON value as `parse_document` does; its root may be of any kind."""
     if len(data) > max_bytes:
         raise DocumentError(f"the document is over {max_bytes // (1024 * 1024)} MiB")
     text = _decode(data)

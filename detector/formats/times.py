@@ -45,7 +45,10 @@ def parse_rfc3339(text: str, zone: tzinfo | None = None) -> datetime:
 
 
 def parse_run_time(text: str) -> datetime:
-    """Read the time of a run, RFC 3339 with an offset, into UTC; raises TimeError, also outside `RUNS_FROM`/`UNTIL`."""
+    """Read the time of a run, RFC 3339 with an offset, into UTC; raises TimeError.
+
+    It lies from `RUNS_FROM` to `RUNS_UNTIL`.
+    """
     moment = parse_rfc3339(text)
     if not RUNS_FROM <= moment < RUNS_UNTIL:
         raise TimeError(f"is outside the years {RUNS_FROM.year} to {RUNS_UNTIL.year - 1}")

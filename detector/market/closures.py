@@ -1,6 +1,6 @@
-"""The owner's override file: market closures announced at short notice, read out of parsed TOML.
+"""The owner's override file: market closures announced at short notice, from parsed TOML.
 
-The table is generated out of a calendar library and cannot know a mourning day or a storm: 2025-01-09 was one.
+The table is generated from a calendar library and cannot know a mourning day (2025-01-09 was one) or a storm.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ NO_CLOSURES: Final = Closures()
 
 
 def parse_closures(document: Mapping[str, object]) -> Closures:
-    """Closures from parsed TOML: `[[closed]] date, reason` and `[[early_close]] date, closes = "HH:MM", reason`.
+    """Read parsed TOML: `[[closed]] date, reason` and `[[early_close]] date, closes = "HH:MM", reason`.
 
-    `reason` is for people and may be left out. Raises `ValueError` that names the entry and what is wrong with it.
+    `reason` is for people and optional. Raises `ValueError` with the entry and what is wrong with it.
     """
     days: dict[date, time | None] = {}
     for kind, rows in document.items():
@@ -85,5 +85,5 @@ def _parse_early_close(text: object) -> time:
 
 
 def describe_outside_years(day: date) -> str:
-    """Say that a day lies outside the years of the table."""
+    """Return the sentence that a day lies outside the years of the table."""
     return f"{day} is outside the exchange calendar, which covers {FIRST_YEAR} to {LAST_YEAR}"

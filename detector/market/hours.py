@@ -1,8 +1,9 @@
-"""The regular NYSE session as rules see it: open, closed or unknown at an instant, and how much of it a span holds.
+"""The regular NYSE session: open, closed or unknown at an instant, and its seconds within a span.
 
-Days come from the generated `_nyse_table` and the owner's short-notice `Closures`; hours are 09:30 to 16:00, on early
-closes to 13:00, America/New_York (https://www.nyse.com/markets/hours-calendars). A session is half-open, [open, close).
-Outside the table's years, or without a zone database (slim containers), the market is *unknown*, never "closed".
+Days come from the generated `_nyse_table` and the owner's short-notice `Closures`; hours are 09:30 to 16:00,
+on early closes to 13:00, America/New_York (https://www.nyse.com/markets/hours-calendars). A session is
+half-open, [open, close). Outside the table's years, or without a zone database (slim containers), the market
+is *unknown*, never "closed".
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from detector.market.closures import CLOSES, NO_CLOSURES, OPENS, SATURDAY, Closu
 
 NEW_YORK: Final = "America/New_York"
 MAX_CLOSED_DAYS: Final = 10
-"""How far `opens_in` looks: the longest closure since 1933 (September 2001) lasted six days with its weekend."""
+"""The reach of `opens_in`: the longest closure since 1933 (September 2001) had six days with its weekend."""
 
 GRACE_MINUTES: Final = range(30, 90)
 """What `grace_minute` may be: minutes after 09:00 New York."""
@@ -27,7 +28,7 @@ _INSTANT: Final = timedelta(microseconds=1)
 
 
 class MarketUnknown(Exception):  # noqa: N818  an answer of the calendar, not a fault of the program
-    """The calendar cannot say; `reason` tells a person why."""
+    """The calendar does not know; `reason` is for people."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -62,8 +63,9 @@ class Market:
 def get_market_at(moment: datetime, closures: Closures = NO_CLOSURES, grace_minute: int = 35) -> Market:
     """The market at `moment` (aware, else `ValueError`).
 
-    `grace_minute` counts from 09:00 New York (75 is 10:15), one of `GRACE_MINUTES`, else `ValueError`: the open market
-    is `past_grace` from then on. `opens_in` is None when open, and when no open is known within `LOOK_AHEAD_DAYS`.
+    `grace_minute` counts from 09:00 New York (75 is 10:15), one of `GRACE_MINUTES`, else `ValueError`: the
+    open market is `past_grace` from then on. `opens_in` is None when open, and when no open is known within
+    `MAX_CLOSED_DAYS`.
     """
     if grace_minute not in GRACE_MINUTES:
         raise ValueError(f"grace_minute must be in {GRACE_MINUTES}, not {grace_minute}")
@@ -91,7 +93,7 @@ def get_session_on(day: date, closures: Closures = NO_CLOSURES) -> Session | Non
 
 
 def count_open_seconds(start: datetime, end: datetime, closures: Closures = NO_CLOSURES) -> float | None:
-    """Seconds of regular session in [start, end), both aware, else `ValueError`; None when any day of it is unknown."""
+    """Seconds of regular session in [start, end), both aware, else `ValueError`; None if a day is unknown."""
     start, end = to_utc(start), to_utc(end)
     if end <= start:
         return 0.0

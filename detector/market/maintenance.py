@@ -1,11 +1,12 @@
-"""When IBKR resets its servers, so that a lost link is expected: the quiet windows of its three regions.
+"""IBKR's maintenance windows by region, in which a lost link is expected, and the time from which it alerts.
 
-Daily windows: `america` is the union of the status page (00:15-01:45 ET), of IBAutomater (23:45-00:45 ET, 15 minutes
-either side) and of resets seen in Lean #227 and IBC #251; `europe` and `asia` are the status page's rows
-(interactivebrokers.co.uk/pt/software/systemStatus.php) in the region's own time, so that they move against New York
-with daylight saving. The weekend reset is one event for all regions, Friday 23:00 - Saturday 03:00 ET, and all get the
-same union with IBAutomater, which begins 15 minutes earlier whatever the region. Every window is half-open and lasts
-`LINGERS` longer than its row says. Nothing is quiet during the regular session, whatever a row says.
+Daily windows: `america` is the union of the status page (00:15-01:45 ET), of IBAutomater (23:45-00:45 ET, 15
+minutes either side) and of resets seen in Lean #227 and IBC #251; `europe` and `asia` are the status page's
+rows (interactivebrokers.co.uk/pt/software/systemStatus.php) in the region's own time, so that they move
+against New York with daylight saving. The weekend reset is one event for all regions, Friday 23:00 - Saturday
+03:00 ET, and all have the same union with IBAutomater, which begins 15 minutes earlier in every region.
+Every window is half-open and lasts `RELOGIN_MARGIN` longer than its row. The regular session is
+never in maintenance.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from detector.market.hours import (
 )
 
 RELOGIN_MARGIN: Final = timedelta(seconds=600)
-"""How much longer than its row a window lasts (EVENTS.md): a gateway logs in again after the reset."""
+"""How much longer than its row a window lasts: a gateway logs in again after the reset."""
 
 _FRIDAY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceWindow:
-    """One row of the table in its own zone; `ends` not after `starts` is on the next day, no `weekday` is daily."""
+    """One row in its own zone; `ends` not after `starts` is on the next day; no `weekday` means daily."""
 
     zone: str
     starts: time
@@ -42,7 +43,7 @@ class MaintenanceWindow:
     weekday: int | None = None
 
     def compute_span(self, day: date) -> tuple[datetime, datetime] | None:
-        """The window that starts on `day`, [start, end + `LINGERS`) in UTC. Raises `MarketUnknown`."""
+        """The window that starts on `day`, [start, end + `RELOGIN_MARGIN`) in UTC. Raises `MarketUnknown`."""
         if self.weekday not in (None, day.weekday()):
             return None
         end_day = day if self.starts < self.ends else day + timedelta(days=1)
@@ -63,7 +64,7 @@ MAINTENANCE_WINDOWS: Final[dict[str, tuple[MaintenanceWindow, ...]]] = {
     ),
 }
 REGIONS: Final = tuple(MAINTENANCE_WINDOWS)
-"""What `AEGIS_PT_IBKR_REGION` may say: where the account's server stands."""
+"""The values of `AEGIS_PT_IBKR_REGION`: the region of the account's server."""
 
 
 def is_in_maintenance(moment: datetime, region: str, closures: Closures = NO_CLOSURES) -> bool | None:
@@ -78,9 +79,9 @@ def is_in_maintenance(moment: datetime, region: str, closures: Closures = NO_CLO
 
 
 def find_maintenance_end(moment: datetime, region: str, closures: Closures = NO_CLOSURES) -> datetime | None:
-    """When the quiet that `moment` lies in is over, in UTC, `LINGERS` included; None outside and when unknown.
+    """The end of the maintenance at `moment`, in UTC, with `RELOGIN_MARGIN`; None outside and if unknown.
 
-    The weekend reset outlasts every daily window that it overlaps. Raises as `in_quiet_window` does.
+    The weekend reset outlasts every daily window that it overlaps. Raises as `is_in_maintenance` does.
     """
     try:
         return _find_end(moment, region, closures)
@@ -115,9 +116,10 @@ BEFORE_OPEN = timedelta(seconds=3600)
 
 
 def compute_alert_time(since: datetime, region: str, closures: Closures) -> datetime:
-    """Return from when on what began at `since` is told: at once, or when its quiet window is over.
+    """Return the time from which an outage that began at `since` alerts: at once, or after its window.
 
-    The hour before the open is never quiet. Where the calendar cannot say, nothing is.
+    What lasts into the hour before the open alerts too: suppression of a link that never came back cost three
+    days (Lean PR #258). Where the calendar is unknown, nothing is suppressed.
     """
     ends_at = find_maintenance_end(since, region, closures)
     if ends_at is None:
@@ -129,5 +131,5 @@ def compute_alert_time(since: datetime, region: str, closures: Closures) -> date
 
 
 def is_within_maintenance(since: datetime, until: datetime, region: str, closures: Closures) -> bool:
-    """Whether an episode ended, or goes on until now, before it became loud."""
+    """Whether an outage ended, or lasts until now, before its alert time."""
     return since <= until < compute_alert_time(since, region, closures)

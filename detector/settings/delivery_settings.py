@@ -30,7 +30,8 @@ SLACK_TOKEN = add_setting(
     "SLACK_TOKEN",
     "",
     "token",
-    "Slack: a bot token with the scope chat:write, in the place of a webhook: ends edit and answer their message.",
+    "Slack: a bot token with the scope chat:write, in the place of a webhook: "
+    "ends edit and answer their message.",
     parse_token,
     secret=True,
 )

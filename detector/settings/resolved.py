@@ -1,4 +1,4 @@
-"""The settings in force: what was declared, what the layers say of it, and what is refused."""
+"""The settings in force: declared defaults, the layers' values, and their faults."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ORDERED_LIMITS = (
 class Settings:
     """The settings in force: a value per declared setting, and where each came from.
 
-    `files` holds the parsed content of the files that settings name, by setting; the door reads them.
+    `files` holds the parsed content of the files that settings name, by setting; the app reads them.
     """
 
     values: Mapping[str, Any]
@@ -54,7 +54,7 @@ def has_any_source(settings: Settings) -> bool:
 
 
 def list_secrets(settings: Settings) -> tuple[str, ...]:
-    """Return what no output may show: the values of secret settings, and those in the query of an address."""
+    """Return the texts that no output may show: values of secret settings and in queries of addresses."""
     secrets = [
         text
         for setting in DECLARED.values()
@@ -72,7 +72,7 @@ def list_secrets(settings: Settings) -> tuple[str, ...]:
 
 
 def _iter_secret_texts(value: Any) -> Iterator[str]:
-    """Yield the texts of a secret value; of an address its path too, which is what opens a webhook."""
+    """Yield the texts of a secret value; of an address its path too, which is a webhook's secret."""
     for text in value if isinstance(value, tuple) else (str(value),):
         yield text
         path = text.partition("://")[2].partition("/")[2].strip("/")
@@ -163,7 +163,7 @@ def _find_misspelt(origin: str, texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def measure_edit_distance(left: str, right: str, limit: int) -> int:
-    """Return the Levenshtein distance of two names, or `most + 1` as soon as it must be larger."""
+    """Return the Levenshtein distance of two names, or `limit + 1` as soon as it must be larger."""
     if abs(len(left) - len(right)) > limit:
         return limit + 1
     row = list(range(len(right) + 1))

@@ -1,4 +1,4 @@
-"""The watched runtime: the seven limits of the founding runbook, its names, and the sources that it is read from."""
+"""The watched runtime: the seven limits of the founding runbook, its names, and its sources."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from detector.settings.setting import (
     parse_token,
 )
 
+# The seven limits of the founding runbook, names and defaults to the letter.
 HEARTBEAT_STALE_SEC = add_seconds(
     "HEARTBEAT_STALE_SEC", 300, "Critical heartbeat-stale threshold during market hours."
 )
@@ -42,6 +43,7 @@ OPEN_GRACE_MINUTE = add_setting(
 )
 
 
+# The runtime's names.
 RUNTIME = add_setting(
     "RUNTIME", "aegis-pt-core", "name", "Name of the watched runtime, in signatures.", parse_name
 )
@@ -80,6 +82,7 @@ MARKET_CLOSURES = add_setting(
 )
 
 
+# Sources: each is off until its own setting is set; removing a setting retires nothing.
 STATUS_URL = add_setting(
     "STATUS_URL", "", "URL", "The dashboard's status payload.", build_url_parser("http", "https"), source=True
 )
@@ -110,7 +113,8 @@ STATUS_AS_OF: Setting[tuple[str, ...]] = add_setting(
     "STATUS_AS_OF",
     ("as_of", "generated_at", "ts", "timestamp"),
     "keys",
-    "Keys at the top of a status payload that say when it was made, by comma; the first that is there counts.",
+    "Keys at the top of a status payload that say when it was made, by comma; "
+    "the first that is there counts.",
     parse_names,
 )
 ECS_CLUSTER = add_setting(

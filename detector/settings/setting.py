@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
+T = TypeVar("T")
 LARGEST = 1_000_000_000
 _SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.1, 600
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
@@ -19,7 +20,7 @@ _INTEGER = re.compile(r"[0-9]+", re.ASCII)
 
 
 def build_int_parser(minimum: int, maximum: int) -> Callable[[str], int]:
-    """Return the reader of a whole number from `least` to `most`."""
+    """Return the parser of a whole number from `minimum` to `maximum`."""
 
     def parse(text: str) -> int:
         if not _INTEGER.fullmatch(text):
@@ -59,7 +60,7 @@ def parse_names(text: str) -> tuple[str, ...]:
 
 
 def build_url_parser(*schemes: str) -> Callable[[str], str]:
-    """Return the reader of an address with one of these schemes; one that holds a password is refused."""
+    """Return the parser of an address with one of these schemes; an address with a password is refused."""
 
     def parse(text: str) -> str:
         if not text:
@@ -98,7 +99,7 @@ def parse_token(text: str) -> str:
 
 
 def build_addresses_parser(maximum: int) -> Callable[[str], tuple[str, ...]]:
-    """Return the reader of up to `most` e-mail addresses, by comma; a value that cannot be one is not repeated."""
+    """Return the parser of up to `maximum` e-mail addresses, by comma; its errors repeat no value."""
 
     def parse(text: str) -> tuple[str, ...]:
         entries = parse_names(text)
@@ -145,7 +146,7 @@ def parse_timeout(text: str) -> int | float:
 
 
 def build_choice_parser(*choices: str) -> Callable[[str], str]:
-    """Return the reader of one of these words."""
+    """Return the parser of one of these choices."""
 
     def parse(text: str) -> str:
         if text not in choices:
@@ -155,7 +156,6 @@ def build_choice_parser(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-T = TypeVar("T")
 PREFIX = "AEGIS_PT_"
 
 
@@ -171,7 +171,7 @@ class SettingsError(ValueError):
 class Setting(Generic[T]):
     """One declared setting: `parse` turns its text into a value or raises ValueError with what is wrong.
 
-    A `source` is switched on by it: without it nothing is collected.
+    A setting with `source` switches a source on.
     """
 
     name: str
@@ -192,7 +192,7 @@ DECLARED: dict[str, Setting[Any]] = {}
 def add_setting(
     name: str, default: T, unit: str, help_: str, parse: Callable[[str], T], **flags: bool
 ) -> Setting[T]:
-    """Declare one setting; `more` are its marks, `secret` and `source`."""
+    """Declare one setting; `flags` are `secret` and `source`."""
     setting = Setting(PREFIX + name, default, unit, help_, parse, **flags)
     DECLARED[setting.name] = setting
     return setting

@@ -21,7 +21,7 @@ from detector.formats.times import NEVER
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 OLD, OLDER = NOW - timedelta(seconds=10), NOW - timedelta(seconds=400)
 
-# Every fact of DESIGN §3 with two values, the worse one first; a list is united instead, `mode` is the first one's.
+# Every fact of DESIGN §3 with two values, the worse one first; a list is united, `mode` is the first one's.
 WORSE: dict[str, tuple[Any, Any]] = {
     "heartbeat_at": (OLDER, OLD),
     "pending_orders": (3, 2),
@@ -57,7 +57,7 @@ def both(one: dict[str, Any], other: dict[str, Any]) -> Any:
     return merge_readings([carrying("status_v3", **one), carrying("bot_status", **other)])
 
 
-# ---- one value each -------------------------------------------------------------------------------------------------
+# ---- one value each ----------------------------------------------------------------------------------
 
 
 def test_every_fact_of_the_design_says_which_way_is_worse():
@@ -167,7 +167,7 @@ def test_a_path_was_read_where_it_or_its_list_was(path, read):
     assert merge_readings([one])[1].has_read(path) is read
 
 
-# ---- lists ----------------------------------------------------------------------------------------------------------
+# ---- lists -------------------------------------------------------------------------------------------
 
 
 def test_lists_are_united_by_identity():
@@ -243,7 +243,7 @@ def test_an_order_is_known_by_its_order_id_before_its_permanent_one():
     assert merge_rows((one,), (other,), Order) == (Order(order_id="7", perm_id="900", filled=2),)
 
 
-# ---- properties -----------------------------------------------------------------------------------------------------
+# ---- properties --------------------------------------------------------------------------------------
 
 TIMES = st.integers(0, 10**6).map(lambda seconds: NOW - timedelta(seconds=seconds))
 VALUES = {

@@ -1,4 +1,4 @@
-"""A profile: where each fact stands in the payloads of one kind of bot, and what is refused with its entry."""
+"""A profile: where each fact is in the payloads of one kind of bot, and what is refused with its entry."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_profile_that_cannot_be_used_is_refused_with_the_entry(text, says):
     assert str(caught.value).startswith(says)
 
 
-# ---- the built-in ones ----------------------------------------------------------------------------------------------
+# ---- the built-in ones -------------------------------------------------------------------------------
 
 
 def test_aegis_knows_every_fact_under_its_own_name():
@@ -185,7 +185,10 @@ def test_plain_paths_do_not_load_the_library():
 @pytest.mark.parametrize(
     ("status", "found"),
     [
-        ({"api_connected": False, "message": "API connection failed: TimeoutError()"}, "API connection failed: TimeoutError()"),
+        (
+            {"api_connected": False, "message": "API connection failed: TimeoutError()"},
+            "API connection failed: TimeoutError()",
+        ),
         ({"api_connected": True, "message": "Connected to TWS"}, ""),
         ({"api_connected": None, "message": "starting"}, MISSING),
         ({"message": "starting"}, MISSING),

@@ -1,4 +1,4 @@
-"""One section while it is read: a value, not seen, or there and not readable, which is noted with its path."""
+"""One section while it is read: a value, not seen, or not readable, which is noted with its path."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def faults(one: Reading) -> list[str]:
     return [f"{fault.path} {fault.problem}" for fault in one.invalid]
 
 
-# ---- a value of each kind -------------------------------------------------------------------------------------------
+# ---- a value of each kind ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_number_too_long_for_a_sentence_is_named_by_its_kind(digits):
     assert faults(one) == [f"x is {'1' + '0' * digits if digits == 23 else 'a number'}, not true or false"]
 
 
-# ---- times ahead ----------------------------------------------------------------------------------------------------
+# ---- times ahead -------------------------------------------------------------------------------------
 
 AHEAD = [
     pytest.param(-1, -1, None, id="a second ago"),
@@ -232,7 +232,7 @@ def test_a_naive_time_is_read_where_the_profile_names_a_zone():
     assert one.read_value("time", "x", "2026-06-02T10:59:00") == NOW - timedelta(minutes=1)
 
 
-# ---- lists of objects -----------------------------------------------------------------------------------------------
+# ---- lists of objects --------------------------------------------------------------------------------
 
 
 def plain(item: Any, column: str) -> Any:
@@ -321,7 +321,7 @@ def test_a_row_that_names_nothing_proves_nothing(row):
     assert one.partial == {"ticks"}
 
 
-# ---- properties -----------------------------------------------------------------------------------------------------
+# ---- properties --------------------------------------------------------------------------------------
 
 
 @given(kind=st.sampled_from(KINDS), raw=ANYTHING)

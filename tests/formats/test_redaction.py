@@ -1,4 +1,4 @@
-"""Redaction: account ids become aliases that keep their kind, secrets become a word, and nothing else changes.
+"""Redaction: account ids become aliases that keep their kind, secrets a placeholder; all else stays.
 
 Every secret in here is made up; several are the examples of the vendors' own documentation.
 """
@@ -19,7 +19,7 @@ GITHUB = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
 SLACK_HOOK = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 
 
-# ---- account ids ----------------------------------------------------------------------------------------------------
+# ---- account ids -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_and_off_nothing_else(text):
     assert get_account_kind(text) is None
 
 
-# ---- secrets --------------------------------------------------------------------------------------------------------
+# ---- secrets -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -279,13 +279,16 @@ def test_no_text_keeps_it_busy(text):
     redact(text)
 
 
-# ---- properties -----------------------------------------------------------------------------------------------------
+# ---- properties --------------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(
     [
-        "U1234567", "du7654321", "DUN264991", "password", "token", "secret", "=", ":", " ", '"', "'", "\\", "@",
-        "://", "/", ".", ",", "-", "a", "host.com", "ann", "123456789012", "arn:aws:iam::", "account", "bearer",
-        "Authorization", "xoxb-12345678", GITHUB, JWT, SLACK_HOOK, "AKIAIOSFODNN7EXAMPLE", "[redacted]", "[e-mail]", "\n",
+        "U1234567", "du7654321", "DUN264991", "password", "token", "secret", "=", ":", " ", '"', "'", "\\",
+        "@",
+        "://", "/", ".", ",", "-", "a", "host.com", "ann", "123456789012", "arn:aws:iam::", "account",
+        "bearer",
+        "Authorization", "xoxb-12345678", GITHUB, JWT, SLACK_HOOK, "AKIAIOSFODNN7EXAMPLE", "[redacted]",
+        "[e-mail]", "\n",
         "id", "error", "basic", "é",
     ]
 )  # fmt: skip

@@ -48,7 +48,7 @@ def nested(depth: int, opening: str = "[") -> str:
     return f'{{"a":{inner}1{closing}}}'
 
 
-# ---- what is taken --------------------------------------------------------------------------------------------------
+# ---- what is taken -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_16_mib_are_taken_and_a_byte_more_is_not(more, taken):
         assert refusal(data) == "the document is over 16 MiB"
 
 
-# ---- what is refused, and what the refusal says ---------------------------------------------------------------------
+# ---- what is refused, and what the refusal says ------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_a_number_of_a_million_digits_is_refused_in_little_time():
     assert "a number of 1000000 digits" in refusal('{"a": ' + "7" * 1_000_000 + "}")
 
 
-# ---- on the way out -------------------------------------------------------------------------------------------------
+# ---- on the way out ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_one_line_moves_no_cursor(text, line):
     assert to_one_line(text) == line
 
 
-# ---- properties -----------------------------------------------------------------------------------------------------
+# ---- properties --------------------------------------------------------------------------------------
 
 
 @given(

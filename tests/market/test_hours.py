@@ -58,7 +58,7 @@ def xnys() -> dict[date, Session]:
     return {day.date(): Session(opens.to_pydatetime(), closes.to_pydatetime()) for day, opens, closes in rows}
 
 
-# ---- which days, from when to when --------------------------------------------------------------------------------
+# ---- which days, from when to when -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("year", range(2010, 2031))
@@ -138,7 +138,7 @@ def test_at_any_instant_the_market_is_open_as_exchange_calendars_has_it(moment: 
     assert get_market_at(moment).is_open is (session is not None and session.opens <= moment < session.closes)
 
 
-# ---- the market at one instant --------------------------------------------------------------------------------------
+# ---- the market at one instant -----------------------------------------------------------------------
 
 
 def test_an_open_market_says_since_when_and_until_when() -> None:
@@ -237,7 +237,7 @@ def test_the_next_open_is_looked_for_ten_days_ahead(closed_days: int, opens_in: 
     assert get_market_at(morning, closed).opens_in == opens_in
 
 
-# ---- unknown is neither open nor closed -----------------------------------------------------------------------------
+# ---- unknown is neither open nor closed --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_a_datetime_is_not_taken_for_a_day() -> None:
         get_session_on(utc("2026-12-25 00:00"))
 
 
-# ---- what the owner announced ---------------------------------------------------------------------------------------
+# ---- what the owner announced ------------------------------------------------------------------------
 
 WEDNESDAY = date(2026, 6, 10)
 
@@ -364,7 +364,7 @@ def test_a_closure_wins_over_an_early_close_and_neither_opens_a_holiday() -> Non
     assert get_session_on(holiday, closures) is None
 
 
-# ---- how much of the session a span holds ---------------------------------------------------------------------------
+# ---- how much of the session a span holds ------------------------------------------------------------
 
 EDGES = [
     new_york(text)
@@ -430,7 +430,7 @@ def test_a_span_counts_what_the_owner_announced() -> None:
     assert count_open_seconds(start, new_york("2027-01-01 00:00"), closures) == usual - 23400.0 - 6 * 3600.0
 
 
-# ---- the table is generated -----------------------------------------------------------------------------------------
+# ---- the table is generated --------------------------------------------------------------------------
 
 
 def make_table(*words: str) -> subprocess.CompletedProcess[str]:

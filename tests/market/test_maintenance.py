@@ -38,13 +38,13 @@ def new_york(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=NEW_YORK)
 
 
-# ---- the table, to the instant --------------------------------------------------------------------------------------
+# ---- the table, to the instant -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("region", "first", "last"),
     [
-        # The last column is 600 s behind the end that the table names. New York is 5 h behind UTC in winter, else 4.
+        # The last column is 600 s after the row's end. New York is 5 h behind UTC in winter, else 4.
         pytest.param("america", "2026-01-15 04:30", "2026-01-15 07:10", id="america, daily, winter"),
         pytest.param("america", "2026-07-15 03:30", "2026-07-15 06:10", id="america, daily, summer"),
         pytest.param(
@@ -63,7 +63,7 @@ def new_york(text: str) -> datetime:
         pytest.param("america", "2026-01-18 04:30", "2026-01-18 07:10", id="america, daily, from a Saturday"),
         pytest.param("america", "2026-01-17 03:45", "2026-01-17 08:10", id="america, Friday night, winter"),
         pytest.param("america", "2026-07-18 02:45", "2026-07-18 07:10", id="america, Friday night, summer"),
-        # Zurich is 1 h before UTC in winter, else 2; its clocks change three weeks after New York's and one before.
+        # Zurich is 1 h ahead of UTC in winter, else 2; its clocks change weeks off New York's.
         pytest.param("europe", "2026-01-15 05:25", "2026-01-15 06:55", id="europe, daily, winter"),
         pytest.param("europe", "2026-07-15 04:25", "2026-07-15 05:55", id="europe, daily, summer"),
         pytest.param(
@@ -129,7 +129,7 @@ def test_no_other_hour_is_quiet(region: str, moment: str) -> None:
     assert is_in_maintenance(new_york(moment), region) is False
 
 
-# ---- never during the regular session -------------------------------------------------------------------------------
+# ---- never during the regular session ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_the_session_is_never_quiet(day: date, before_close: int, region: str) -
     assert find_maintenance_end(moment, region) is None
 
 
-# ---- against the table, told in wall-clock time ---------------------------------------------------------------------
+# ---- against the table, told in wall-clock time ------------------------------------------------------
 
 
 def is_listed(moment: datetime, region: str) -> bool:
@@ -231,7 +231,7 @@ def test_quiet_lasts_until_its_end_and_no_longer(moment: datetime, region: str) 
         assert is_in_maintenance(end, region) is False
 
 
-# ---- unknown is not quiet, and not loud ------------------------------------------------------------------------------
+# ---- unknown is not quiet, and not loud --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -276,7 +276,7 @@ def test_without_its_zones_it_is_unknown(tmp_path: Path, zones: list[str], regio
     assert done.stdout.strip() == answer
 
 
-# ---- what is asked wrongly ------------------------------------------------------------------------------------------
+# ---- what is asked wrongly ---------------------------------------------------------------------------
 
 ASKED = pytest.mark.parametrize("ask", [is_in_maintenance, find_maintenance_end])
 
