@@ -9,7 +9,7 @@ from decimal import Decimal
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import Instrument
 from detector.domain.rule import RANK, Finding
-from detector.domain.runtime_rows import format_other_ids
+from detector.domain.trade_rows import format_other_ids
 from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.position_book import (
     PositionBook,

@@ -14,7 +14,7 @@ from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import get_sign
-from detector.domain.runtime_rows import ENTRY, Order
+from detector.domain.runtime_rows import ENTRY, EXIT, Order
 from detector.reconciliation.comparison import iter_internal_lots
 from detector.reconciliation.fills import list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex

@@ -10,6 +10,7 @@ from detector.domain.instrument import get_instrument_name
 from detector.domain.instrument_names import get_sign
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.runtime_rows import Order
+from detector.formats.numbers import format_quantity
 from detector.reconciliation.comparison import (
     build_broker_book,
     build_subjects,

@@ -20,6 +20,7 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
+from detector.formats.numbers import format_quantity
 from detector.reconciliation.comparison import (
     Comparison,
     compare_runtime_list,

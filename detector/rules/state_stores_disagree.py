@@ -9,6 +9,7 @@ from detector.domain.instrument import normalize
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.trade_rows import StoredPosition, Trade
+from detector.formats.numbers import format_quantity
 from detector.reconciliation.comparison import build_broker_book, find_broker_position, merge_by_subject
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_book import PositionBook
