@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from detector.app.context import AppContext, InputError
-from detector.app.redacted_snapshot import redact_document
+from detector.app.input_documents import redact_document
 from detector.domain.facts import Facts
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile, ReadContext

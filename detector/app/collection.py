@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.app.context import AppContext, InputError
-from detector.app.redacted_snapshot import redact_document
+from detector.app.input_documents import redact_document
 from detector.collectors.source_context import SourceEnvironment
 from detector.collectors.source_plugins import find_source_conflicts, list_configured_sources
 from detector.collectors.source_threads import SourceResult, collect_in_parallel

@@ -121,11 +121,16 @@ def get_clock(app: AppContext, text: str | None) -> Clock:
     """Return the clock at the door, or one that stands still at what `--now` says; raises Refused."""
     if text is None:
         return app.clock
-    try:
-        moment = parse_run_time(text)
-    except TimeError as error:
-        raise InputError(f"--now: {redact_excerpt(text)!r} {error}") from None
+    moment = parse_time_option(text, "--now")
     return lambda: moment
+
+
+def parse_time_option(text: str, option: str) -> datetime:
+    """Read a time that was given by hand, RFC 3339 with an offset; raises Refused."""
+    try:
+        return parse_run_time(text)
+    except TimeError as error:
+        raise InputError(f"{option}: {redact_excerpt(text)!r} {error}") from None
 
 
 def _is_ours(name: str) -> bool:

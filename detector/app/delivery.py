@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from detector import ledger
 from detector.app.context import AppContext, InputError
-from detector.app.runbook_file import list_next_steps
+from detector.app.input_documents import list_next_steps
 from detector.channels.channel import Channel, ChannelEnvironment, DeliveryResult
 from detector.channels.channel_plugins import build_configured_channels, find_channel_conflicts
 from detector.channels.fan_out import deliver_all

@@ -1,21 +1,25 @@
-"""GitHub as a command asks it: the repository and the token that its environment names."""
+"""GitHub and its schedule for the commands: network limits, repository, token, API client and schedule files."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from detector.app.context import AppContext, InputError
-from detector.app.network import build_network_policy
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED
 from detector.formats.strict_json import redact_excerpt
 from detector.settings import Settings
 from detector.settings.setting import find_url_fault
 
 if TYPE_CHECKING:
+    from detector.clients.connection import NetworkPolicy
     from detector.clients.github_api import GitHub
+    from detector.domain.schedule_windows import Lane
 
+T = TypeVar("T")
 WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"
 WORKER: Final = "scheduler/wrangler.jsonc"
 TOKENS: Final = ("GH_TOKEN", "GITHUB_TOKEN")
@@ -28,6 +32,29 @@ RUNS_ADVICE: Final = {  # what a refusal to read the runs asks of a person, by i
     THROTTLED: "The token's account asked too often: wait until then, or ask less often.",
 }
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)
+_PROXIES = ("https_proxy", "all_proxy", "no_proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSchedule:
+    """The lanes, and the files that they were read from; `worker` is None where there is none.
+
+    `title` is how the titles of the workflow's runs begin, `name` the workflow's own.
+    """
+
+    lanes: tuple[Lane, ...]
+    workflow: Path
+    worker: Path | None
+    title: str
+    name: str
+
+
+def build_network_policy(app: AppContext, settings: Settings, seconds: float) -> NetworkPolicy:
+    """Return the reach of one errand; its deadline begins now."""
+    from detector.clients.connection import Deadline, NetworkPolicy
+
+    proxies = {name: text for name, text in app.environ.items() if name.lower() in _PROXIES}
+    return NetworkPolicy(Deadline(seconds), settings[CA_FILE], proxies)
 
 
 def find_repository(app: AppContext, repo: str | None) -> str:
@@ -70,3 +97,47 @@ def build_github_client(app: AppContext, settings: Settings, repository: str, se
     if fault:
         raise InputError(f"GITHUB_API_URL {fault}")
     return GitHub(repository, build_network_policy(app, settings, seconds), app.clock, get_token(app), api)
+
+
+def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
+    """Read the lanes out of the files named, or of those in this checkout; raises Refused.
+
+    The Worker's file of the checkout belongs to the workflow of the checkout: beside another workflow it is read
+    only where it is named.
+    """
+    from detector.schedule import get_title_prefix, parse_workflow_lanes, parse_yaml
+
+    path = Path(workflow or WORKFLOW)
+    if workflow is None and not path.is_file():
+        raise InputError(
+            f"there is no {WORKFLOW} here: run it in the repository's checkout, or name the file with --workflow"
+        )
+    document = _parse_file(path, "--workflow", parse_yaml)
+    lanes = _parse_file(path, "--workflow", lambda _: parse_workflow_lanes(document))
+    worker_path = (
+        Path(worker) if worker else Path(WORKER) if workflow is None and Path(WORKER).is_file() else None
+    )
+    if worker_path is not None:
+        lanes += load_worker_lanes(worker_path)
+    name = str(document.get("name") or f".github/workflows/{path.name}")
+    return LoadedSchedule(lanes, path, worker_path, get_title_prefix(document), name)
+
+
+def load_worker_lanes(worker: Path) -> tuple[Lane, ...]:
+    """Read the Worker's lanes out of its configuration; raises Refused."""
+    from detector.schedule import parse_jsonc, parse_worker_lanes
+
+    return _parse_file(worker, "--worker", lambda text: parse_worker_lanes(parse_jsonc(text)))
+
+
+def _parse_file(path: Path, option: str, parse: Callable[[str], T]) -> T:
+    from detector.schedule import ScheduleFileError
+
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{option}: {path}: {error.strerror or type(error).__name__}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{option}: {path}: is not UTF-8 text") from None
+    except ScheduleFileError as error:
+        raise InputError(f"{option}: {path}: {error}") from None

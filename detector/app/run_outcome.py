@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from detector.app.context import AppContext
-from detector.app.network import build_network_policy
+from detector.app.github_access import build_network_policy
 from detector.app.run_job import Job, RunResult
 from detector.channels.channel import ChannelEnvironment
 from detector.channels.channel_plugins import list_unused_options

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from detector.app.context import AppContext
-from detector.app.github_access import build_github_client
-from detector.app.network import build_network_policy
+from detector.app.github_access import build_github_client, build_network_policy
 from detector.domain.schedule_windows import WorkflowRun
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, UNREADABLE, ExternalError
 from detector.formats.strict_json import DocumentError, parse_document, redact_excerpt

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from detector.app.context import AppContext, InputError, get_clock
-from detector.app.redacted_snapshot import parse_snapshot
+from detector.app.input_documents import parse_snapshot
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
 from detector.domain.rule import RANK

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 import click
 
 from detector.app.context import AppContext, InputError
+from detector.app.input_documents import read_runbook
 from detector.app.print_output import print_lines
-from detector.app.runbook_file import read_runbook
 from detector.engine.catalog import find_rule, load_rules
 from detector.formats.strict_json import redact_excerpt
 from detector.ledger.transitions import OCCURRENCE_LOOKBACK_SEC

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detector.app.context import AppContext, InputError, get_clock
-from detector.app.github_access import RUNS_ADVICE, build_github_client, find_repository
+from detector.app.context import AppContext, InputError, get_clock, parse_time_option
+from detector.app.github_access import (
+    RUNS_ADVICE,
+    LoadedSchedule,
+    build_github_client,
+    find_repository,
+    load_schedule,
+)
 from detector.app.print_output import print_json, print_lines
-from detector.app.schedule_loading import LoadedSchedule, load_schedule, parse_time_option
 from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
 from detector.formats.errors import ExternalError
 from detector.formats.numbers import format_count

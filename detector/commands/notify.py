@@ -11,8 +11,8 @@ import click
 from detector import ledger
 from detector.app.context import AppContext, InputError, get_clock
 from detector.app.delivery import Delivery, deliver, get_min_severities, load_channels
+from detector.app.input_documents import add_receipts, load_report
 from detector.app.print_output import print_lines
-from detector.app.stored_report import add_receipts, load_report
 from detector.channels.channel import Channel
 from detector.formats.serialize import format_document
 from detector.settings import MUTES, Settings

@@ -11,7 +11,7 @@ import click
 from detector.app.collection import CollectOptions, add_missing_sections
 from detector.app.context import AppContext, InputError, get_clock
 from detector.app.delivery import get_min_severities, load_channels
-from detector.app.redacted_snapshot import parse_snapshot
+from detector.app.input_documents import parse_snapshot
 from detector.app.run_job import (
     UNDELIVERED,
     Job,

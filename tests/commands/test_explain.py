@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.app import runbook_file as _runbook
+from detector.app import input_documents
 from detector.engine.catalog import load_rules
 from detector.logs.codes import CODES
 from tests.support.command_output import epilog_example, told
@@ -137,7 +137,7 @@ def test_a_setting_that_cannot_be_used_does_not_matter_to_a_code():
 
 
 def test_without_the_runbook_beside_the_package_the_link_remains(tmp_path, monkeypatch):
-    monkeypatch.setattr(_runbook, "PATHS", (tmp_path / "RUNBOOK.md",))
+    monkeypatch.setattr(input_documents, "RUNBOOK_PATHS", (tmp_path / "RUNBOOK.md",))
     answer = told("explain", "stuck_exits")
     assert answer.code == 0
     assert answer.lines[-1].endswith("RUNBOOK.md#stuck_exits")
