@@ -1,4 +1,4 @@
-"""The door: argv, environment, clock, streams and exit codes; everything else is handed down from here."""
+"""The entry point: argv, environment, clock, streams and exit codes, as arguments for everything below."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def commands() -> None:
 
     Without a command it is `detect`. Exit: 0 evaluated, events or not; 1 events as severe as --fail-on, a
     source that doctor could not read, a close order that is refused, a plan that finds a difference, a window
-    that gaps was to fail on, or a scheduler that readiness or prove does not find proven; 2 bad input, usage or
-    settings; 3 something owed could not be delivered or stored, a dispatch was not taken, or can-close, plan,
-    gaps or prove cannot tell; 4 the detector itself failed.
+    that gaps was to fail on, or a scheduler that readiness or prove does not find proven; 2 bad input, usage
+    or settings; 3 something owed could not be delivered or stored, a dispatch was not taken, or can-close,
+    plan, gaps or prove cannot tell; 4 the detector itself failed.
     """
 
 
@@ -82,17 +82,17 @@ def main(
 
 
 def run(app: AppContext, args: Sequence[str]) -> int:
-    """Run one command at this door and return its exit code; whatever happens, nothing is raised."""
+    """Run one command in this context and return its exit code; raises nothing."""
     try:
         code = commands.main(args=list(args), prog_name="detector", standalone_mode=False, obj=app)
-    except InputError as refused:
-        return _print_refusal(app, refused.lines, args)
+    except InputError as error:
+        return _print_refusal(app, error.lines, args)
     except click.ClickException as error:
         return _print_refusal(app, [error.format_message()], args)
     except (click.Abort, KeyboardInterrupt):
         app.print_stderr("detector: interrupted")
         return BROKEN
-    except SystemExit:  # click's way to say that nobody reads its help any more
+    except SystemExit:  # click raises it where nobody reads its help any more
         return UNDELIVERED
     except Exception as error:  # noqa: BLE001 - the last line of defence: still a valid document
         return _print_failure(app, error, args)
@@ -100,14 +100,14 @@ def run(app: AppContext, args: Sequence[str]) -> int:
 
 
 def _open_unwritable() -> BinaryIO:
-    """Return a stream in the place of a closed standard output: it takes no byte, and says so."""
+    """Return a stream in place of a closed standard output: every write to it raises OSError."""
     return os.fdopen(os.open(os.devnull, os.O_RDONLY), "wb", buffering=0)
 
 
 def _write_remaining() -> None:
-    """Flush for the last time; what a stream does not take then, goes nowhere.
+    """Flush for the last time; text that a stream does not take then is dropped.
 
-    Otherwise the interpreter would try once more on its way out, and end with a code of its own.
+    Otherwise the interpreter would try once more at its exit, and end with its own exit code.
     """
     for stream in (sys.stdout, sys.stderr):
         try:

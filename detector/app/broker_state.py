@@ -1,4 +1,4 @@
-"""What `can-close` and `plan` look at: a snapshot on standard input, or the few sources that they need, as facts of now."""
+"""The broker's state for `can-close` and `plan`: facts of a piped snapshot or of a few sources."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from detector.app.context import AppContext, InputError
-from detector.app.input_documents import redact_document
+from detector.app.context import AppContext, InputError, get_clock
+from detector.app.input_documents import parse_input, read_stdin, redact_document
 from detector.domain.facts import Facts
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile, ReadContext
 from detector.domain.snapshot import SECTIONS, Snapshot, build_snapshot
 from detector.engine.gather import gather_facts
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document, redact_excerpt
-from detector.formats.times import TimeError, parse_run_time
+from detector.formats.strict_json import DocumentError
 from detector.reconciliation.freshness import DataAge, compute_data_age, find_inconsistency
 from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
 
 STATUS = ("status_v3", "bot_status")
-_IDS_KEY = "\0words"  # no section can have that name
+_IDS_KEY = "\0ids"  # no section can have that name
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerQuery:
-    """How it is looked: at which sections where none was piped, at what time, and with which words to be redacted alike.
+    """The sections to collect where no snapshot is piped, the time, and ids to redact as the snapshot is.
 
-    `at_its_own_time` judges a piped snapshot as of when it was taken, and not as of now.
+    `at_own_time` evaluates a piped snapshot at its `taken_at` in place of now.
     """
 
     sections: tuple[str, ...]
@@ -39,7 +38,7 @@ class BrokerQuery:
 
 @dataclass(frozen=True, slots=True)
 class BrokerState:
-    """What was seen: facts as of `at`, how old the broker's word is now, and the given words as they are redacted."""
+    """Facts as of `at`, the age of the broker's data now, and the redacted ids of the query."""
 
     facts: Facts
     age: DataAge
@@ -57,16 +56,16 @@ def load_broker_state(
     query: BrokerQuery,
     load_previous: Callable[[Any], PreviousRun] | None = None,
 ) -> BrokerState:
-    """Return what is known now; raises Refused for a document that cannot be read.
+    """Return the broker's state; raises InputError for a document that cannot be read.
 
-    A piped snapshot is judged as it is, and nothing is collected for it. A terminal, or nothing, on standard
-    input, or `collect`, means that the sources are asked. `before` reads the `previous` section.
+    A piped snapshot is evaluated as it is, and nothing is collected for it. The sources are read where
+    standard input is a terminal or empty, or with `collect`. `load_previous` parses the `previous` section.
     """
     document = None if query.collect else _read_piped(app)
     collected = document is None
     if document is None:
         document = _collect_sections(app, settings, query)
-    now = _get_now(app, query.now)
+    now = get_clock(app, query.now)()
     redacted, settings = redact_document(
         {**{k: v for k, v in document.items() if k != "previous"}, _IDS_KEY: dict(query.ids)}, settings
     )
@@ -97,7 +96,7 @@ def load_broker_state(
 
 
 def _should_have_runtime_orders(facts: Facts, profile: Profile) -> bool:
-    """Whether the runtime's own orders should be seen: something is there, or was asked, that could say them."""
+    """Whether the runtime's own orders are expected: a source that lists them is present or was read."""
     order_facts = {"orders", "pending_exits"} & profile.extractors.keys()
     present = {name for name in STATUS if name in facts.sections}
     queried = {name for name in STATUS if name in facts.sources and facts.sources[name].state != "off"}
@@ -105,31 +104,13 @@ def _should_have_runtime_orders(facts: Facts, profile: Profile) -> bool:
 
 
 def _read_piped(app: AppContext) -> dict[str, Any] | None:
-    try:
-        data = b"" if app.stdin.isatty() else app.stdin.read(MAX_BYTES + 1) or b""
-        return parse_document(data) if data.strip() else None
-    except DocumentError as error:
-        raise InputError(str(error)) from None
-    except OSError as error:
-        raise InputError(
-            f"standard input could not be read ({error.strerror or type(error).__name__})"
-        ) from None
+    data = b"" if app.stdin.isatty() else read_stdin(app)
+    return parse_input(data) if data.strip() else None
 
 
 def _collect_sections(app: AppContext, settings: Settings, query: BrokerQuery) -> dict[str, Any]:
     from detector.app.collection import CollectOptions, collect_sources
 
     skip = frozenset(SECTIONS) - set(query.sections)
-    result = collect_sources(
-        app, settings, CollectOptions(lambda: _get_now(app, query.now), skip=skip, quiet=True)
-    )
+    result = collect_sources(app, settings, CollectOptions(get_clock(app, query.now), skip=skip, quiet=True))
     return {**result.sections, "sources": result.entries}
-
-
-def _get_now(app: AppContext, text: str | None) -> datetime:
-    if text is None:
-        return app.clock()
-    try:
-        return parse_run_time(text)
-    except TimeError as error:
-        raise InputError(f"--now: {redact_excerpt(text)!r} {error}") from None

@@ -1,4 +1,4 @@
-"""What the commands that look at the world share: the sources looked at, told as they answer, made a document."""
+"""Collecting: the configured sources are read in parallel and become the sections of a snapshot."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from detector.app.context import AppContext, InputError
-from detector.app.input_documents import redact_document
+from detector.app.input_documents import parse_snapshot, redact_document
 from detector.collectors.source_context import SourceEnvironment
 from detector.collectors.source_plugins import find_source_conflicts, list_configured_sources
 from detector.collectors.source_threads import SourceResult, collect_in_parallel
-from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
+from detector.domain.snapshot import KEYS, SECTIONS
 from detector.formats.errors import TOO_LARGE
 from detector.formats.serialize import format_canonical
 from detector.formats.strict_json import MAX_BYTES, DocumentError
@@ -22,16 +22,14 @@ from detector.formats.times import TimeError, compute_seconds, format_duration, 
 from detector.settings import RUNTIME, SOURCE_STALE_SEC, SOURCES_OFF, Settings
 from detector.storage import artifact_file
 
-_MAX_SECTIONS_BYTES = (
-    MAX_BYTES - 1024 * 1024
-)  # for the sections together; the rest is for what stands around them
+_MAX_SECTIONS_BYTES = MAX_BYTES - 1024 * 1024  # all sections together; the rest is for the other keys
 
 
 @dataclass(frozen=True, slots=True)
 class CollectOptions:
-    """How a command looks: by which clock, with what memory, at which sections not, and whether it tells.
+    """The clock, the previous artifact, the sections to skip, and whether progress is printed.
 
-    `previous` is the previous artifact as it was given, whatever it is.
+    `previous` is the previous artifact as it was read; it may be anything.
     """
 
     clock: Callable[[], datetime]
@@ -42,7 +40,7 @@ class CollectOptions:
 
 @dataclass(slots=True)
 class CollectResult:
-    """What was looked at: every source with its answer, and what goes into the snapshot."""
+    """The result of each source, and the sections and `sources` entries for the snapshot."""
 
     collected: list[SourceResult] = field(default_factory=list)
     sections: dict[str, Any] = field(default_factory=dict)
@@ -50,7 +48,7 @@ class CollectResult:
 
 
 def collect_sources(app: AppContext, settings: Settings, options: CollectOptions) -> CollectResult:
-    """Look at every configured source side by side; raises Refused where settings contradict each other."""
+    """Read every configured source in parallel; raises InputError where settings contradict each other."""
     contradictions = list(find_source_conflicts(settings))
     if contradictions:
         raise InputError(*contradictions)
@@ -71,14 +69,14 @@ def collect_sources(app: AppContext, settings: Settings, options: CollectOptions
 
 
 def format_progress(outcome: SourceResult) -> str:
-    """Return the line of one source for a person: its state, its time, and why not."""
+    """Return one source's progress line: its name, its seconds, its state and why it failed."""
     state = "ok" if outcome.answer is not None else f"failed ({outcome.reason})"
     detail = f": {outcome.detail}" if outcome.detail else ""
     return f"{outcome.source.name:<12}{outcome.elapsed_ms / 1000:6.2f} s  {state}{detail}"
 
 
 def _add_sections(result: CollectResult) -> None:
-    """Put the answers into sections and entries; what is too much for one document is left out, largest first."""
+    """Fill sections and entries; where the document would be too large, the largest sections are left out."""
     sizes = {
         outcome.source.name: len(format_canonical(outcome.answer.section))
         for outcome in result.collected
@@ -103,7 +101,7 @@ def _mark_too_large(outcome: SourceResult) -> SourceResult:
 
 
 def _read_logs_state(previous: Any) -> tuple[datetime | None, bool]:
-    """Return when an earlier run last saw the logs, and whether it asked for them in vain."""
+    """Return when an earlier run last read the logs, and whether its last attempt failed."""
     document = previous if isinstance(previous, dict) else {}
     sources = document.get("sources")
     entry = sources.get("logs") if isinstance(sources, dict) else None
@@ -115,23 +113,19 @@ def _read_logs_state(previous: Any) -> tuple[datetime | None, bool]:
 
 
 def load_previous(path: str | None, section: Any) -> Any:
-    """Return the previous artifact out of its file, where one is named, else the section of that name."""
+    """Return the previous artifact from its file, or the `previous` section where no file is named."""
     return section if path is None else artifact_file.read_document(Path(path))
 
 
 def add_missing_sections(
     app: AppContext, settings: Settings, document: Mapping[str, Any], options: CollectOptions
 ) -> dict[str, Any] | None:
-    """Return the document with every section that it lacks and a source has; None where nothing was looked at.
+    """Return the document with the missing sections that sources can fill; None where nothing was read.
 
-    Nothing is collected for a snapshot of another time: what is true now says nothing of then. A document
-    that is to be refused is refused before anything is asked.
+    Nothing is collected for a snapshot of another time: the present proves nothing about the past. An invalid
+    document raises InputError before a source is read.
     """
-    try:
-        redacted, _ = redact_document({k: v for k, v in document.items() if k != "previous"}, settings)
-        snapshot = build_snapshot(redacted, now=options.clock(), runtime=settings[RUNTIME])
-    except DocumentError as error:
-        raise InputError(str(error)) from None
+    snapshot, _ = parse_snapshot(document, options.clock(), settings)
     now = options.clock()
     apart_sec = max(compute_seconds(snapshot.taken_at, now), compute_seconds(now, snapshot.taken_at))
     if apart_sec > settings[SOURCE_STALE_SEC]:
@@ -149,7 +143,7 @@ def add_missing_sections(
 
 
 def build_snapshot_document(settings: Settings, result: CollectResult, taken_at: datetime) -> dict[str, Any]:
-    """Return what was collected as a snapshot, redacted, its keys in the contract's order."""
+    """Return the collected sections as a redacted snapshot, its keys in the order of the schema."""
     document = {
         "taken_at": format_time(taken_at),
         "runtime": settings[RUNTIME],

@@ -1,4 +1,4 @@
-"""What every command is handed by the door: environment, clock, streams; and the settings in force."""
+"""What every command gets from the command line: environment, clock, streams and the settings in force."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _NO_MUTES: tuple[Mute, ...] = ()
 
 
 class InputError(Exception):
-    """Bad input, usage or settings: exit 2; each line is said on stderr."""
+    """Bad input, usage or settings: exit 2; each line is printed on stderr."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__("; ".join(lines))
@@ -56,7 +56,7 @@ class InputError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """The outside world as the command line got it; nothing below asks for it anywhere else."""
+    """The environment, the clock and the streams; no module below reads them from anywhere else."""
 
     environ: Mapping[str, str]
     clock: Clock
@@ -66,23 +66,23 @@ class AppContext:
     printed: list[bool] = field(default_factory=list)
 
     def print_stderr(self, line: str) -> None:
-        """Print one line for people on stderr, redacted, and no command to a workflow's runner.
+        """Print one line on stderr, redacted, with workflow commands escaped.
 
-        Where nobody can read it, nothing fails for that.
+        A stream that takes nothing is no failure.
         """
         with suppress(OSError, ValueError):
             self.stderr.write(escape_commands(to_one_line(redact_text(line))) + "\n")
             self.stderr.flush()
 
     def print_stdout(self, text: str) -> bool:
-        """Print text on stdout and return whether stdout took it; where not, stderr says so.
+        """Print text on stdout; return whether stdout took it, and print on stderr why not.
 
-        `shown` keeps that something was printed: a second document on one stdout would be none.
+        `printed` records it: two documents on one stdout would be no document.
         """
         self.printed.append(True)
         try:
             left = memoryview(text.encode("utf-8", "replace"))
-            while left:  # an unbuffered stream may take a part
+            while left:  # an unbuffered stream may take only a part
                 left = left[self.stdout.write(left) :]
             self.stdout.flush()
         except (OSError, ValueError) as error:
@@ -94,12 +94,14 @@ class AppContext:
     def load_settings(
         self, env_file: str | None = None, changes: Mapping[str, str] | None = None
     ) -> Settings:
-        """Return the settings in force, files included; raises Refused with every fault at once.
+        """Return the settings in force with their files; raises InputError with every fault at once.
 
         The environment wins over the file, and `changes` (of `--set`) over both.
         """
         # Bytes in the environment that are not UTF-8 arrive as lone surrogates, which no output can carry.
-        texts = {name: replace_surrogates(text) for name, text in self.environ.items() if _is_ours(name)}
+        # A name that is near enough to be meant as a setting is read too, so that it can be refused.
+        names = [name for name in self.environ if name.startswith("AEGIS") or "_PT_" in name]
+        texts = {name: replace_surrogates(self.environ[name]) for name in names}
         layers = [("environment", texts)]
         faults: list[str] = []
         path = env_file or texts.get(ENV_FILE.name)
@@ -118,56 +120,47 @@ class AppContext:
 
 
 def get_clock(app: AppContext, text: str | None) -> Clock:
-    """Return the clock at the door, or one that stands still at what `--now` says; raises Refused."""
+    """Return the real clock, or one that stands still at the time of `--now`; raises InputError."""
     if text is None:
         return app.clock
-    moment = parse_time_option(text, "--now")
-    return lambda: moment
+    now = parse_time_option(text, "--now")
+    return lambda: now
 
 
 def parse_time_option(text: str, option: str) -> datetime:
-    """Read a time that was given by hand, RFC 3339 with an offset; raises Refused."""
+    """Return the time of an option, RFC 3339 with an offset; raises InputError."""
     try:
         return parse_run_time(text)
     except TimeError as error:
         raise InputError(f"{option}: {redact_excerpt(text)!r} {error}") from None
 
 
-def _is_ours(name: str) -> bool:
-    """Whether a name of the environment is one of ours, or near enough to be meant as one."""
-    return name.startswith("AEGIS") or "_PT_" in name
-
-
 def _load_files(settings: Settings) -> dict[str, Any]:
-    """Return what the files say that settings name; raises Refused with the faults of all of them."""
+    """Return by setting the parsed file that it names; raises InputError with all their faults."""
     money = [rule.name for rule in load_rules() if rule.declaration.money]
+    closures, mutes = settings[MARKET_CLOSURES], settings[MUTES]
     loaders: dict[str, Callable[[], Any]] = {
         PROFILE.name: lambda: _load_profile(settings[PROFILE]),
-        MARKET_CLOSURES.name: lambda: _load_toml(
-            MARKET_CLOSURES.name, settings[MARKET_CLOSURES], parse_closures, NO_CLOSURES
-        ),
-        MUTES.name: lambda: _load_toml(
-            MUTES.name, settings[MUTES], lambda document: parse_mutes(document, money), _NO_MUTES
-        ),
+        MARKET_CLOSURES.name: lambda: _load_toml(MARKET_CLOSURES.name, closures, parse_closures, NO_CLOSURES),
+        MUTES.name: lambda: _load_toml(MUTES.name, mutes, lambda raw: parse_mutes(raw, money), _NO_MUTES),
     }
     if settings[SCHEDULE]:
         loaders[SCHEDULE.name] = lambda: _load_timetable(settings[SCHEDULE])
-    faults = [*_check_required_facts(settings), *_check_zones(settings), *_check_section_names(settings)]
+    faults = [*_check_fact_names(settings), *_check_zones(settings), *_check_section_names(settings)]
     files: dict[str, Any] = {}
     for name, load in loaders.items():
         try:
             files[name] = load()
-        except InputError as refused:
-            faults += refused.lines
+        except InputError as error:
+            faults += error.lines
     if faults:
         raise InputError(*faults)
     return files
 
 
-def _check_required_facts(settings: Settings) -> Iterator[str]:
-    for name in settings[REQUIRED]:
-        if name not in FACT_NAMES:
-            yield f"{REQUIRED.name}: no fact is named {name!r}"
+def _check_fact_names(settings: Settings) -> list[str]:
+    unknown = [name for name in settings[REQUIRED] if name not in FACT_NAMES]
+    return [f"{REQUIRED.name}: no fact is named {name!r}" for name in unknown]
 
 
 def _check_zones(settings: Settings) -> Iterator[str]:
@@ -192,7 +185,8 @@ def _load_profile(name: str) -> Profile:
         return parse_profile(document)
     if "/" not in name and not name.endswith(".toml"):
         raise InputError(
-            f"{PROFILE.name}: no built-in profile {name!r} (there are: {', '.join(list_builtin_profiles())}) and no path"
+            f"{PROFILE.name}: no built-in profile {name!r}"
+            f" (there are: {', '.join(list_builtin_profiles())}) and no path"
         )
     return _load_toml(PROFILE.name, name, parse_profile, parse_profile({}))
 

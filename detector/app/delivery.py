@@ -1,15 +1,19 @@
-"""Delivery: every channel is told what it is owed, side by side, and what it took is written into the report."""
+"""Delivery: every channel gets its due notices, in parallel, and the receipts are written into the report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from detector import ledger
 from detector.app.context import AppContext, InputError
 from detector.app.input_documents import list_next_steps
 from detector.channels.channel import Channel, ChannelEnvironment, DeliveryResult
-from detector.channels.channel_plugins import build_configured_channels, find_channel_conflicts
+from detector.channels.channel_plugins import (
+    build_configured_channels,
+    find_channel_conflicts,
+    list_unused_options,
+)
 from detector.channels.fan_out import deliver_all
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
@@ -35,11 +39,11 @@ _LONGEST_ERROR, _MOST_CHANNELS = 240, 30
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What came of a delivery.
+    """The result of a delivery.
 
-    `report` holds the receipts and the channels' health. `failed` is by channel why it did not take all that it
-    was owed, `said` what went wrong beside that, `owed` who was owed anything. `undelivered` says that something
-    owed was not taken. `shown` is by channel what a dry run would have sent.
+    `report` holds the receipts and the channels' health. `failed` is by channel the error of a notice that
+    was not delivered, `undelivered` whether there is any; `notes` are the channels' warnings, `due` the names
+    of the channels with a due notice, `previews` by channel the message that a dry run would have sent.
     """
 
     report: Report
@@ -51,25 +55,46 @@ class Delivery:
 
 
 def load_channels(app: AppContext, settings: Settings) -> tuple[Channel, ...]:
-    """Return the configured channels; raises Refused with every contradiction of their settings at once."""
+    """Return the configured channels; raises InputError with every contradiction of their settings."""
     contradictions = list(find_channel_conflicts(settings))
     if contradictions:
         raise InputError(*contradictions)
     return build_configured_channels(settings, ChannelEnvironment(app.environ, app.clock))
 
 
+def load_required_channels(app: AppContext, settings: Settings) -> tuple[Channel, ...]:
+    """Return the configured channels; raises InputError where there is none."""
+    channels = load_channels(app, settings)
+    if not channels:
+        raise InputError(f"no channel is configured: set {list_channel_settings(app, settings)}")
+    return channels
+
+
+def list_channel_settings(app: AppContext, settings: Settings) -> str:
+    """Return as text the settings that would add a channel of a kind that is not configured yet."""
+    options = list_unused_options(settings, ChannelEnvironment(app.environ, app.clock))
+    return " or ".join(", ".join(setting.name for setting in option.settings) for option in options)
+
+
+def render_previews(channels: Sequence[Channel], previews: Mapping[str, str]) -> Iterator[str]:
+    """Yield for each channel exactly what would be sent."""
+    for channel in channels:
+        yield f"=== {channel.name}: {channel.display_name}"
+        yield previews.get(channel.name, "nothing is owed")
+
+
 def get_min_severities(channels: tuple[Channel, ...]) -> dict[str, Severity]:
-    """Return by name the lowest severity of each channel: what `evaluate` owes to."""
+    """Return by channel the lowest severity that it wants, for `evaluate`."""
     return {channel.name: channel.min_severity for channel in channels}
 
 
 def deliver(
     app: AppContext, settings: Settings, report: Report, link: str | None = None, dry_run: bool = False
 ) -> Delivery:
-    """Tell every configured channel what the report owes it, and return the report with the receipts in it.
+    """Deliver the report's due notices to every configured channel; return the report with the receipts.
 
-    `link` leads to the run. With `dry_run` nothing is sent and the report is as it was; `shown` holds what
-    would be sent. Nothing that a channel raises comes out; raises Refused where settings contradict each other.
+    `link` is the address of the run. With `dry_run` nothing is sent, the report is unchanged and `previews`
+    holds the messages. A channel's error is data; raises InputError where settings contradict each other.
     """
     pending = _PendingDelivery(app, settings, report, link or "")
     names = frozenset(channel.name for channel in pending.messages)
@@ -93,7 +118,7 @@ def deliver(
 
 
 class _PendingDelivery:
-    """What is owed to whom by one report, and the report as the receipts come in."""
+    """One report's due notices and messages by channel, and the report as the receipts come in."""
 
     def __init__(self, app: AppContext, settings: Settings, report: Report, link: str) -> None:
         self._clock = app.clock
@@ -129,7 +154,7 @@ class _PendingDelivery:
         return redact_text(text, self._secrets)
 
     def record_receipts(self, name: str, result: DeliveryResult) -> None:
-        """Write the receipts of what the channel took."""
+        """Write the receipts of the notices that the channel took."""
         conditions: Mapping[str, Condition] = self.report.conditions
         for notice in self._notices[name]:
             if result.accepted is None or notice.delivery_id in result.accepted:
@@ -143,7 +168,7 @@ class _PendingDelivery:
         self.report = replace(self.report, conditions=conditions, sessions=sessions)
 
     def record_health(self, name: str, result: DeliveryResult | None, error: ExternalError | None) -> None:
-        """Write how the channel fared."""
+        """Write the channel's health after this delivery."""
         now = self._clock()
         health = self.report.channels.get(name, ChannelHealth())
         if result is not None:
@@ -154,7 +179,7 @@ class _PendingDelivery:
             health = replace(health, last_error=failure, failures=health.failures + 1)
         else:
             health = replace(health, failures=0)
-        # Of channels that are configured no more the newest are remembered: they may come back.
+        # The newest of the channels that are no longer configured are remembered: they may come back.
         remembered = [entry for entry in self.report.channels.items() if entry[0] != name][-_MOST_CHANNELS:]
         self.report = replace(self.report, channels={**dict(remembered), name: health})
 
@@ -162,7 +187,7 @@ class _PendingDelivery:
 def _list_notices(
     settings: Settings, report: Report, min_severities: Mapping[str, Severity]
 ) -> dict[str, tuple[Notice, ...]]:
-    """Return what is owed to each channel; what the report itself does not say is asked of the ledger."""
+    """Return by channel its due notices: those of the report, else computed by the ledger."""
     missing = [name for name in min_severities if name not in report.owed]
     run = ledger.RunContext(
         report.taken_at, settings, generation=report.generation, min_severities=min_severities

@@ -1,4 +1,4 @@
-"""GitHub and its schedule for the commands: network limits, repository, token, API client and schedule files."""
+"""GitHub for the commands: network limits, repository, token, API client and schedule files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ T = TypeVar("T")
 WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"
 WORKER: Final = "scheduler/wrangler.jsonc"
 TOKENS: Final = ("GH_TOKEN", "GITHUB_TOKEN")
-RUNS_ADVICE: Final = {  # what a refusal to read the runs asks of a person, by its reason
+RUNS_ADVICE: Final = {  # what a person can do, by the reason of the error
     CREDENTIALS: "GH_TOKEN is not accepted: it is mistyped, expired or revoked. Make a new one.",
-    DENIED: "GH_TOKEN may not do this: it needs Actions: read on this repository, and an organisation may have to "
-    "approve it.",
-    MISSING: "There is no such repository or workflow there, or GH_TOKEN cannot see it: are --repo and --workflow "
-    "right, and does the token cover the repository?",
+    DENIED: "GH_TOKEN may not do this: it needs Actions: read on this repository,"
+    " and an organisation may have to approve it.",
+    MISSING: "There is no such repository or workflow there, or GH_TOKEN cannot see it:"
+    " are --repo and --workflow right, and does the token cover the repository?",
     THROTTLED: "The token's account asked too often: wait until then, or ask less often.",
 }
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)
@@ -37,9 +37,9 @@ _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 @dataclass(frozen=True, slots=True)
 class LoadedSchedule:
-    """The lanes, and the files that they were read from; `worker` is None where there is none.
+    """The lanes, and the files that they were read from; `worker` is None where there is no such file.
 
-    `title` is how the titles of the workflow's runs begin, `name` the workflow's own.
+    `title` is the prefix of the titles of the workflow's runs, `name` the workflow's name.
     """
 
     lanes: tuple[Lane, ...]
@@ -50,7 +50,7 @@ class LoadedSchedule:
 
 
 def build_network_policy(app: AppContext, settings: Settings, seconds: float) -> NetworkPolicy:
-    """Return the reach of one errand; its deadline begins now."""
+    """Return deadline (in seconds from now), CA file and proxies for one task's connections."""
     from detector.clients.connection import Deadline, NetworkPolicy
 
     proxies = {name: text for name, text in app.environ.items() if name.lower() in _PROXIES}
@@ -58,9 +58,9 @@ def build_network_policy(app: AppContext, settings: Settings, seconds: float) ->
 
 
 def find_repository(app: AppContext, repo: str | None) -> str:
-    """Return the repository: as it is named, of GITHUB_REPOSITORY, or that which the checkout's Worker triggers.
+    """Return OWNER/NAME: of `repo`, of GITHUB_REPOSITORY, or of the Worker's file in this checkout.
 
-    Raises Refused where nothing says one, or what does says none.
+    Raises InputError where none of them names a repository, or the name is invalid.
     """
     name = repo or app.environ.get("GITHUB_REPOSITORY") or _read_worker_repository()
     if not name:
@@ -81,7 +81,7 @@ def _read_worker_repository() -> str:
 
 
 def get_token(app: AppContext) -> str:
-    """Return the token of GH_TOKEN or GITHUB_TOKEN, empty where there is none; raises Refused for what is none."""
+    """Return the token of GH_TOKEN or GITHUB_TOKEN, or ""; raises InputError for impossible characters."""
     token = next((app.environ[name].strip() for name in TOKENS if app.environ.get(name, "").strip()), "")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise InputError("GH_TOKEN has a character that a token cannot have")
@@ -89,7 +89,7 @@ def get_token(app: AppContext) -> str:
 
 
 def build_github_client(app: AppContext, settings: Settings, repository: str, seconds: float) -> GitHub:
-    """Return the client of one errand, whose time begins now; GITHUB_API_URL names another API than github.com's."""
+    """Return a GitHub client whose deadline begins now; GITHUB_API_URL replaces github.com's API."""
     from detector.clients.github_api import API, GitHub
 
     api = app.environ.get("GITHUB_API_URL") or API
@@ -100,9 +100,9 @@ def build_github_client(app: AppContext, settings: Settings, repository: str, se
 
 
 def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
-    """Read the lanes out of the files named, or of those in this checkout; raises Refused.
+    """Read the lanes from the named files, or from those of this checkout; raises InputError.
 
-    The Worker's file of the checkout belongs to the workflow of the checkout: beside another workflow it is read
+    The Worker's file of the checkout belongs to the workflow of the checkout: for another workflow it is read
     only where it is named.
     """
     from detector.schedule import get_title_prefix, parse_workflow_lanes, parse_yaml
@@ -110,7 +110,8 @@ def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
     path = Path(workflow or WORKFLOW)
     if workflow is None and not path.is_file():
         raise InputError(
-            f"there is no {WORKFLOW} here: run it in the repository's checkout, or name the file with --workflow"
+            f"there is no {WORKFLOW} here: run it in the repository's checkout,"
+            " or name the file with --workflow"
         )
     document = _parse_file(path, "--workflow", parse_yaml)
     lanes = _parse_file(path, "--workflow", lambda _: parse_workflow_lanes(document))
@@ -124,7 +125,7 @@ def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
 
 
 def load_worker_lanes(worker: Path) -> tuple[Lane, ...]:
-    """Read the Worker's lanes out of its configuration; raises Refused."""
+    """Read the Worker's lanes from its configuration; raises InputError."""
     from detector.schedule import parse_jsonc, parse_worker_lanes
 
     return _parse_file(worker, "--worker", lambda text: parse_worker_lanes(parse_jsonc(text)))

@@ -50,7 +50,7 @@ def parse_input(data: bytes) -> dict[str, Any]:
 
 
 def redact_document(document: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], Settings]:
-    """Return both, redacted, so that a name that stands in both is still the same name."""
+    """Return both, redacted together: a name that stands in both stays one name."""
     texts = {name: value for name, value in settings.values.items() if isinstance(value, str)}
     # Without the names of sections and settings: a secret may be an ordinary word.
     redacted_lists = redact([list(document.values()), list(texts.values())], list_secrets(settings))
@@ -61,10 +61,7 @@ def redact_document(document: Mapping[str, Any], settings: Settings) -> tuple[di
 def parse_snapshot(
     document: Mapping[str, Any], now: datetime, settings: Settings
 ) -> tuple[Snapshot, Settings]:
-    """Return the snapshot without its `previous`, redacted before anything is compared; raises Refused.
-
-    What settings say is redacted with it, so that a name in both is still the same name.
-    """
+    """Return the snapshot without its `previous`, and the settings, both redacted; raises InputError."""
     redacted_document, settings = redact_document(
         {k: v for k, v in document.items() if k != "previous"}, settings
     )
@@ -75,12 +72,12 @@ def parse_snapshot(
 
 
 def build_expected_memory(runtime: str, at: datetime) -> ExpectedMemory:
-    """Return what a previous artifact has to match: this runtime, this time, the kinds of the rules of today."""
+    """Return what a previous artifact has to match: runtime, time, and the kinds of today's rules."""
     return ExpectedMemory(runtime, at, {rule.name: rule.declaration.kind for rule in load_rules()})
 
 
 def load_report(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
-    """Return an artifact and the report that it holds; raises Refused where it is no artifact of this version."""
+    """Return an artifact and its report; raises InputError where it is no artifact of this version."""
     raw = artifact_file.read_document(path)
     if raw is artifact_file.ABSENT:
         raise InputError(f"--artifact: {path}: there is no such file")
@@ -124,7 +121,7 @@ def _parse_events(entries: list[Any]) -> tuple[Event, ...]:
 
 
 def add_receipts(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Return the artifact with the receipts, the sessions and the channels' health of the report, and nothing else new."""
+    """Return the artifact with the report's receipts, sessions and channel health; the rest is unchanged."""
     body = {
         **raw,
         "channels": to_json(report.channels),
@@ -135,12 +132,12 @@ def add_receipts(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
 
 
 def read_runbook() -> str:
-    """Return the text of the runbook, or nothing where the package came without one."""
+    """Return the text of the runbook, or "" where the package has none."""
     file = next((path for path in RUNBOOK_PATHS if path.is_file()), None)
     return file.read_text(encoding="utf-8") if file else ""
 
 
 def list_next_steps() -> dict[str, str]:
-    """Return by event type what its section says to do; where there is none, the rule's own first line."""
+    """Return by event type the first step of its runbook section, or the rule's first docstring line."""
     text = read_runbook()
     return {rule.name: find_next_step(text, rule.name) or rule.doc for rule in load_rules()}

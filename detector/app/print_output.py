@@ -1,4 +1,4 @@
-"""What a command that only tells something does with its text: standard output, and an exit code."""
+"""Printing for commands that only print: text, lines or JSON on standard output, and the exit code."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from detector.formats.serialize import format_document
 
 
 def print_text(app: AppContext, text: str) -> int:
-    """Print the text; return 0, or 3 where standard output did not take it, which is said on stderr."""
+    """Print the text; return 0, or 3 where standard output did not take it (stderr names the reason)."""
     return 0 if app.print_stdout(text) else 3
 
 
 def print_lines(app: AppContext, lines: Iterable[str]) -> int:
-    """Print the lines, each with its end, as `show` does."""
+    """Print each line with a newline; return the exit code of `print_text`."""
     return print_text(app, "".join(f"{line}\n" for line in lines))
 
 
 def print_json(app: AppContext, value: Any) -> int:
-    """Print the value as JSON, as `show` does."""
+    """Print the value as JSON; return the exit code of `print_text`."""
     return print_text(app, format_document(value))

@@ -1,13 +1,13 @@
-"""One scheduled run at work: what it owes told first, then printed, then stored; and what of it failed."""
+"""One scheduled run after its evaluation: deliver first, then print, then store; each failure is recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.app.context import AppContext, Clock
-from detector.app.delivery import deliver
+from detector.app.delivery import deliver, render_previews
 from detector.app.state_backend import StateBackend
 from detector.channels.channel import Channel
 from detector.domain.condition import STDOUT
@@ -28,7 +28,7 @@ UNDELIVERED, BROKEN = 3, 4
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line of `run` says."""
+    """The options of `run`."""
 
     state: str | None
     artifact: str | None
@@ -43,10 +43,10 @@ class RunOptions:
 
 @dataclass(slots=True)
 class RunResult:
-    """How a run ended: its report with the receipts, and what of its work could not be done.
+    """The result of a run: its report with the receipts, and its failures.
 
-    `faults` make the exit code; `remarks` are no fault of this run, and must be said all the same. `kept` says that
-    everything was stored.
+    `faults` decide the exit code; `notes` are printed and do not. `advances` is whether this run may become
+    the new memory, `stored` whether everything was stored.
     """
 
     report: Report
@@ -58,7 +58,7 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """The exit code: 3 where something owed was not told or stored, 4 where the detector itself failed."""
+        """3 where something was not delivered or not stored, 4 where the detector itself failed."""
         if self.faults:
             return UNDELIVERED
         broken = any(event.type == ERRORS_RULE and not event.held for event in self.report.events)
@@ -66,14 +66,14 @@ class RunResult:
 
     @property
     def notified(self) -> bool:
-        """Whether somebody heard all that is wrong with this run: a channel is well, and nothing was lost."""
+        """Whether a person was notified of this run: a channel works, and everything was stored."""
         health = self.report.channels.values()
         return self.stored and any(channel.since is not None and not channel.failures for channel in health)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run with all that it needs: the door, its words and settings, its clock, its channels and its memory."""
+    """One run: context, options, settings, clock, channels and state backend."""
 
     app: AppContext
     options: RunOptions
@@ -84,7 +84,7 @@ class Job:
 
 
 def deliver_report(job: Job, result: RunResult) -> None:
-    """Tell the channels what they are owed; the report takes their receipts. With nobody to tell it is a fault."""
+    """Deliver the due notices; the report gets the receipts. A due notice without a channel is a fault."""
     if not job.channels:
         due = len(result.report.owed[STDOUT])
         if due and not (job.options.stdout or job.options.dry_run):
@@ -99,9 +99,9 @@ def deliver_report(job: Job, result: RunResult) -> None:
 
 
 def print_output(job: Job, result: RunResult) -> None:
-    """Print the lines for people, then the document; or in a dry run exactly what would be sent.
+    """Print the lines on stderr, then the document; in a dry run with channels exactly what would be sent.
 
-    Where somebody reads standard output and no channel is configured, printing is the receipt.
+    With `--stdout` and no channel, printing is the delivery and writes the receipts.
     """
     report = result.report
     if not job.options.quiet:
@@ -109,7 +109,8 @@ def print_output(job: Job, result: RunResult) -> None:
             job.app.print_stderr(line)
     if job.options.dry_run and job.channels:
         text = "".join(
-            f"{escape_commands(line)}\n" for line in "\n".join(_render_previews(job, result)).splitlines()
+            f"{escape_commands(line)}\n"
+            for line in "\n".join(render_previews(job.channels, result.previews)).splitlines()
         )
     else:
         text = escape_commands_in_json(format_document(build_stdout_document(report)))
@@ -120,28 +121,19 @@ def print_output(job: Job, result: RunResult) -> None:
         result.report = replace(report, conditions=conditions)
 
 
-def _render_previews(job: Job, result: RunResult) -> Iterator[str]:
-    for channel in job.channels:
-        yield f"=== {channel.name}: {channel.display_name}"
-        yield result.previews.get(channel.name, "nothing is owed")
-
-
 def store_report(job: Job, result: RunResult, unread: str | None) -> None:
-    """Write the artifact wherever it is remembered; a place that does not take it costs the other nothing.
+    """Write the artifact to its file and to the state backend; one failure does not stop the other.
 
-    `unread` is why a newer memory could not be had. Then nothing is written: what this run told is told again,
-    and what that memory owes is not hidden.
+    `unread` is why the newest memory could not be read. Then nothing is written, so that the notices that
+    this memory still owes stay visible; what this run delivered is delivered again.
     """
     if unread:
         result.faults.append(
             f"nothing was stored, so that the memory that was not read is not hidden: {unread}"
         )
         return
-    document, report, path = (
-        limit_size(result.report, _should_store_snapshot(job)),
-        result.report,
-        job.options.artifact,
-    )
+    report, path = result.report, job.options.artifact
+    document = limit_size(report, _should_store_snapshot(job))
     faults = [_describe_left_out(document.left_out)] if document.left_out else []
     if path is not None:
         faults += _write_or_describe(
@@ -156,11 +148,14 @@ def store_report(job: Job, result: RunResult, unread: str | None) -> None:
 
 def _describe_left_out(count: int) -> str:
     limit_mib = MOST_STORED // (1024 * 1024)
-    return f"{format_count(count, 'condition')} of least worth left out of the memory, which holds at most {limit_mib} MiB"
+    return (
+        f"{format_count(count, 'condition')} of least worth left out of the memory,"
+        f" which holds at most {limit_mib} MiB"
+    )
 
 
 def _write_or_describe(target: str, write: Callable[[], None]) -> list[str]:
-    """Return the fault of one place that does not take it, or nothing."""
+    """Write; return the fault where the target cannot be written."""
     try:
         write()
     except OSError as error:
@@ -169,13 +164,13 @@ def _write_or_describe(target: str, write: Callable[[], None]) -> list[str]:
 
 
 def _should_store_snapshot(job: Job) -> bool:
-    """Whether the artifact holds the snapshot: not where anyone could download it, unless a setting says so."""
+    """Whether the artifact holds the snapshot: in a public place only where the setting is explicit."""
     if job.settings.origins[ARTIFACT.name] == "default" and job.backend.public:
         return False
     return job.settings[ARTIFACT] == "full"
 
 
 def _build_link(job: Job) -> str | None:
-    """Return where this run can be looked at, where a workflow says so."""
+    """Return the address of this run's page, None outside of a workflow."""
     parts = [job.app.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
     return None if None in parts or "" in parts else "{}/{}/actions/runs/{}".format(*parts)

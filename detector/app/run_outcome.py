@@ -1,4 +1,4 @@
-"""The word that a scheduled run leaves: on stderr, on its page, at the dead-man's ping_client. None of it fails the run."""
+"""A run's outcome: stderr, job summary, step output, dead-man's switch; no failure here fails the run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from detector.app.context import AppContext
+from detector.app.delivery import list_channel_settings
 from detector.app.github_access import build_network_policy
 from detector.app.run_job import Job, RunResult
-from detector.channels.channel import ChannelEnvironment
-from detector.channels.channel_plugins import list_unused_options
 from detector.domain.report import Report
 from detector.formats.errors import ExternalError
 from detector.formats.redaction import redact_text
@@ -38,17 +37,14 @@ _TITLE = "PT health"
 
 
 def list_configuration_warnings(job: Job, report: Report) -> Iterator[str]:
-    """Yield what every run of these settings must say: that nothing was looked at, that there is nobody to tell."""
+    """Yield the warnings of every run of these settings: nothing was read, or no channel is configured."""
     if not _has_observations(report):
         if has_any_source(job.settings) or job.options.snapshot is not None:
             yield "NOTHING WAS SEEN: no source said anything that is watched."
         else:
             yield "NOTHING WAS CHECKED: no source is configured."
     if not _has_recipient(job):
-        options = list_unused_options(job.settings, ChannelEnvironment(job.app.environ, job.clock))
-        alternatives = " or ".join(
-            ", ".join(setting.name for setting in option.settings) for option in options
-        )
+        alternatives = list_channel_settings(job.app, job.settings)
         yield (
             f"NOBODY IS TOLD: no channel is configured. Set {alternatives}; "
             "or say --stdout, where somebody reads standard output."
@@ -64,7 +60,7 @@ def _has_recipient(job: Job) -> bool:
 
 
 def publish_outcome(job: Job, result: RunResult) -> None:
-    """Say how it ended: on stderr, on the run's page, to the steps after it, to the dead-man's ping_client."""
+    """Publish the outcome: on stderr, in the job summary and step output, and to the dead-man's switch."""
     for note in result.notes:
         job.app.print_stderr(note)
     for fault in result.faults:
@@ -95,7 +91,7 @@ def _write_job_summary(job: Job, result: RunResult) -> None:
 
 
 def _write_step_output(job: Job, result: RunResult) -> None:
-    """Say to the steps after this one whether somebody heard of all that is wrong; otherwise they must say it."""
+    """Write for the next steps that a person was notified; where it is missing, they must notify."""
     path = job.app.environ.get("GITHUB_OUTPUT")
     if path and result.notified:
         with suppress(OSError), Path(path).open("a", encoding="utf-8") as file:
@@ -103,19 +99,19 @@ def _write_step_output(job: Job, result: RunResult) -> None:
 
 
 def send_ping(job: Job, success: bool, text: str) -> None:
-    """Tell the dead-man's switch how the run ended; where it is not reached, stderr says so."""
+    """Send the run's outcome to the dead-man's switch; a failure is printed on stderr."""
     _send(job.app, job.settings, success, text)
 
 
 def send_refusal_ping(app: AppContext, env_file: str | None) -> None:
-    """Tell the dead-man's switch of a run that did not begin: its settings are refused, all but the switch's own."""
+    """Send to the dead-man's switch that the run did not begin because its settings are refused."""
     settings = _resolve_ping_settings(app, env_file)
     if settings is not None:
         _send(app, settings, False, "nothing was looked at: what the run was given is refused")
 
 
 def _resolve_ping_settings(app: AppContext, env_file: str | None) -> Settings | None:
-    """Return the settings that lead to the switch, whatever else is wrong; None where they are wrong too."""
+    """Return the switch's own settings, whatever else is wrong; None where they are wrong too."""
     texts: dict[str, str] = {}
     path = env_file or app.environ.get(ENV_FILE.name)
     if path:

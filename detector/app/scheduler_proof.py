@@ -1,4 +1,4 @@
-"""Looking for the proof of a deployment: the Worker and the list of runs are asked until it is there, or too late."""
+"""The search for a deployment's proof: the Worker and the runs are read until one proves it or time is up."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ if TYPE_CHECKING:
     from detector.schedule.worker_proof import Proof
 
 LOOKBACK: Final = timedelta(days=1)
-_HEALTHZ_SEC = 60.0  # a new address takes a moment to be known
+_HEALTHZ_SEC = 60.0  # a new address takes a moment to resolve
 _QUERY_SEC = 30.0
-_PROGRESS_SEC = 300.0  # how often it says in a log that it still waits
+_PROGRESS_SEC = 300.0  # between two progress lines in a log
 _HOPELESS = (CREDENTIALS, DENIED, MISSING)
 _DEGRADED = 503
 
 
 @dataclass(slots=True)
 class ProofSearch:
-    """What is looked for, and what was seen so far.
+    """The criteria of the search, and the results so far.
 
-    `why` is the last look's fault, `against` what the Worker's own answer had against the run that was found,
-    `silent` that answer's fault. `said_at` is when it last said that it waits.
+    `runs_error` is the last error of the list of runs, `objection` what the Worker's answer holds against the
+    run, `health_error` the error of that answer. `pause_sec` is in seconds; `deadline` and `printed_at` (the
+    last progress line) are `time.monotonic()` values.
     """
 
     app: AppContext
@@ -52,17 +53,17 @@ class ProofSearch:
 
     @property
     def run(self) -> WorkflowRun | None:
-        """The run that would prove it."""
+        """The run that would prove the deployment."""
         return self.proof.run if self.proof else None
 
     @property
     def proven(self) -> bool:
-        """Whether there is such a run, and the Worker bears it out."""
+        """Whether there is such a run and the Worker's answer confirms it."""
         return self.run is not None and not self.objection and self.health_error is None
 
 
 def fetch_health(search: ProofSearch, retry_sec: float = _HEALTHZ_SEC) -> dict[str, Any]:
-    """Return what the Worker says of itself, healthy or not; raises EdgeError."""
+    """Return the Worker's `/healthz`, healthy or not, with retries for `retry_sec`; raises ExternalError."""
     from detector.clients.http_client import HttpClient
 
     retry_until = min(search.deadline, time.monotonic() + retry_sec)
@@ -82,7 +83,7 @@ def fetch_health(search: ProofSearch, retry_sec: float = _HEALTHZ_SEC) -> dict[s
 
 
 def wait_for_proof(search: ProofSearch) -> None:
-    """Look until it is proven, hopeless, or over."""
+    """Search until the deployment is proven, an error is permanent, or time is up."""
     while True:
         _update_proof(search)
         if search.run:
@@ -119,21 +120,19 @@ def _update_proof(search: ProofSearch) -> None:
 
 
 def _check_worker(search: ProofSearch) -> None:
-    """Hold the Worker's own answer against the run that was found; it is half a minute old at most."""
+    """Compare the Worker's own answer, at most half a minute old, with the run."""
     from detector.schedule.health import find_objection
 
     assert search.run is not None
     try:
-        search.objection, search.health_error = (
-            find_objection(fetch_health(search, 0), search.run, search.started_at),
-            None,
-        )
+        objection = find_objection(fetch_health(search, 0), search.run, search.started_at)
+        search.objection, search.health_error = objection, None
     except ExternalError as error:
         search.objection, search.health_error = "", error
 
 
 def _print_progress(search: ProofSearch, left: float) -> None:
-    """Say what is waited for: over and over on one line of a terminal, every few minutes in a log."""
+    """Print what is missing: on one line of a terminal again and again, every few minutes in a log."""
     line = f"waiting, {format_duration(left)} left; {redact_excerpt(_describe_state(search))}"
     if search.app.stderr.isatty():
         search.app.stderr.write(f"\r{line[:78]:<78}")

@@ -24,35 +24,35 @@ if TYPE_CHECKING:
 
     MemoryLock = AbstractContextManager[str | None]
 
-_ARTIFACT = "pt-health.json"  # what a workflow calls it; a dry run reads it without naming it
+_ARTIFACT = "pt-health.json"  # its name in a workflow; a dry run reads it without --artifact
 _GITHUB_SEC = 45.0
 _GITHUB_NEEDS = ("GITHUB_WORKFLOW_REF", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")
 
 
 class StateBackend(Protocol):
-    """A place that remembers. `public` says whether anyone can read what is kept there."""
+    """A place that stores the memory; `public` is whether anyone can read it."""
 
     @property
     def public(self) -> bool:
-        """Known once `find` was called."""
+        """Valid once `find` was called."""
 
     def lock(self) -> MemoryLock:
-        """Hold it for one run; raises EdgeError where another run does not let go of it.
+        """Lock the memory for one run; raises ExternalError where another run keeps the lock.
 
-        Yields why it cannot be held, or None.
+        Yields why it cannot be locked, or None.
         """
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
-        """Return what is remembered; nothing is raised."""
+        """Return the memory; raises nothing."""
 
     def store(self, text: str, runtime: str, generation: int) -> None:
-        """Keep this generation of the runtime's memory; raises OSError."""
+        """Store this generation of the runtime's memory; raises OSError."""
 
 
 def open_backend(
     app: AppContext, settings: Settings, state: str | None, artifact: str | None
 ) -> StateBackend:
-    """Return where this run keeps its memory: `--state` wins over the workflow it may run in."""
+    """Return the backend of this run: `--state` wins over the workflow's artifacts."""
     if state is not None:
         return _FolderBackend(StateDir(Path(state)), settings[COLLECT_TIMEOUT_SEC])
     if app.environ.get("GITHUB_REPOSITORY"):
@@ -72,7 +72,7 @@ class _NoBackend:
     def lock(self) -> MemoryLock:
         return _lock_nothing()
 
-    def find(self, expected: ExpectedMemory) -> LoadedMemory:  # noqa: ARG002 - as every place
+    def find(self, expected: ExpectedMemory) -> LoadedMemory:  # noqa: ARG002 - as every backend
         return LoadedMemory(
             note="Nothing is remembered, so that every run tells everything: name a folder with --state."
         )
@@ -99,12 +99,12 @@ class _FolderBackend:
 
 @dataclass(slots=True)
 class _GitHubBackend:
-    """The workflow uploads what `--artifact` names; its concurrency group lets one run pass at a time."""
+    """The workflow uploads the file of `--artifact`; its concurrency group admits one run at a time."""
 
     app: AppContext
     settings: Settings
     artifact: str | None
-    public: bool = field(default=True, init=False)  # until GitHub says that it is not
+    public: bool = field(default=True, init=False)  # until GitHub reports that it is private
 
     def lock(self) -> MemoryLock:
         if self.artifact is None:
@@ -138,7 +138,7 @@ class _GitHubBackend:
 
         environ = self.app.environ
         return OwnRun(
-            # owner/repo/.github/workflows/FILE@refs/heads/BRANCH; of the calling workflow, where this one is called
+            # owner/repo/.github/workflows/FILE@refs/heads/BRANCH; of a called workflow, its caller's
             workflow=environ["GITHUB_WORKFLOW_REF"].partition("@")[0].rpartition("/")[2],
             run_id=_parse_id(environ["GITHUB_RUN_ID"]),
             attempt=_parse_id(environ["GITHUB_RUN_ATTEMPT"]),

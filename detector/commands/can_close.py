@@ -38,7 +38,7 @@ _DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 
 
 def _parse_number(_: click.Context, __: click.Parameter, value: str | None) -> Decimal | None:
-    """Read a number above 0 as people write it, exactly: no exponent, no sign."""
+    """Return a number above 0 exactly; an exponent or a sign is refused."""
     if value is None:
         return None
     number = Decimal(value) if _DECIMAL.fullmatch(value) else None
@@ -48,7 +48,7 @@ def _parse_number(_: click.Context, __: click.Parameter, value: str | None) -> D
 
 
 def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Read a day, 2026-05-06 or 20260506."""
+    """Return a day as 2026-05-06; 20260506 is accepted too."""
     if value is None:
         return None
     match = _DAY.fullmatch(value)
@@ -92,10 +92,10 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
 def command(app: AppContext, /, **options: Any) -> int:
     """Say whether a close order may be sent: allow, refuse, or cannot tell.
 
-    It refuses what the broker's own rows would turn into an opening order: flat, the other side, less than that,
-    or with an exit working already. Where the broker was not read, in full and within AEGIS_PT_TRUTH_MAX_AGE_SEC,
-    it cannot tell. Exit 0 allow, 1 refuse, 3 cannot tell. With nothing piped in, only the sources that it needs
-    are asked.
+    It refuses what the broker's own rows would turn into an opening order: flat, the other side, less than
+    that, or with an exit working already. Where the broker was not read, in full and within
+    AEGIS_PT_TRUTH_MAX_AGE_SEC, it cannot tell. Exit 0 allow, 1 refuse, 3 cannot tell. With nothing piped in,
+    only the sources that it needs are asked.
     """
     settings = app.load_settings(options["env_file"])
     stores = ("stores",) if options["trade"] else ()
@@ -129,7 +129,7 @@ def _build_instrument(options: dict[str, Any]) -> Instrument:
 
 
 def _decide(order: CloseOrder, state: BrokerState) -> CloseVerdict:
-    """Return the verdict: nothing is judged by what was not read in full, or is too old."""
+    """Return the verdict; it is unknown where the broker's data is incomplete or too old."""
     doubt = explain_unreliable(state.facts)
     if doubt is not None:
         unset = state.collected and "broker" not in state.facts.sources

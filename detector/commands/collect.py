@@ -1,4 +1,4 @@
-"""`collect`: the configured sources side by side, as a snapshot on standard output or in a file."""
+"""`collect`: the configured sources, read in parallel, as a snapshot on standard output or in a file."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _NO_SOURCES = "collect: no source is configured; `python -m detector doctor` lis
 
 
 def _format_snapshot(document: dict[str, object]) -> str:
-    """Return the snapshot for people, or without any space where `detect` could not read it otherwise."""
+    """Return the snapshot indented, or compact where it would be too large for `detect`."""
     text = format_document(document)
     return text if len(text.encode()) <= MAX_BYTES else format_canonical(document) + "\n"
 
@@ -74,4 +74,5 @@ def _summarize(result: CollectResult) -> str:
         f"{outcome.source.name}: {outcome.reason}" for outcome in result.collected if outcome.answer is None
     ]
     failures = f" ({', '.join(failed)})" if failed else ""
-    return f"collect: {len(result.collected) - len(failed)} of {len(result.collected)} sources answered{failures}"
+    count = len(result.collected)
+    return f"collect: {count - len(failed)} of {count} sources answered{failures}"

@@ -10,13 +10,12 @@ from typing import Any
 import click
 
 from detector.app.context import AppContext, InputError, get_clock
-from detector.app.input_documents import parse_snapshot
+from detector.app.input_documents import build_expected_memory, parse_input, parse_snapshot, read_stdin
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.run_memory import CheckedMemory, Memory, build_lost_memory, check_memory_time
 from detector.domain.snapshot import Snapshot
-from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.engine.run_rules import ERRORS_RULE
 from detector.formats.serialize import format_document
@@ -31,7 +30,7 @@ from detector.storage import artifact_file
 
 @dataclass(frozen=True, slots=True)
 class DetectOptions:
-    """What the command line of `detect` says."""
+    """The options of `detect`."""
 
     previous: str | None
     artifact: str | None
@@ -45,7 +44,8 @@ class DetectOptions:
 
 
 @click.command(
-    epilog="Example: python -m detector <<<'{}'  ·  python -m detector --previous last.json --artifact last.json < s.json"
+    epilog="Example: python -m detector <<<'{}'"
+    "  ·  python -m detector --previous last.json --artifact last.json < s.json"
 )
 @click.option("--previous", metavar="FILE", help="The previous artifact, or any earlier stdout.")
 @click.option("--artifact", metavar="FILE", help="Write this run's artifact here, atomically.")
@@ -93,22 +93,15 @@ def run_detect(app: AppContext, options: DetectOptions) -> int:
 
 
 def _read_document(app: AppContext) -> dict[str, Any]:
-    try:
-        if app.stdin.isatty():
-            app.print_stderr("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
-        return parse_document(app.stdin.read(MAX_BYTES + 1) or b"")
-    except DocumentError as error:
-        raise InputError(str(error)) from None
-    except OSError as error:
-        raise InputError(
-            f"standard input could not be read ({error.strerror or type(error).__name__})"
-        ) from None
+    if app.stdin.isatty():
+        app.print_stderr("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
+    return parse_input(read_stdin(app))
 
 
 def _add_missing_sections(
     app: AppContext, options: DetectOptions, settings: Settings, document: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the document with what it lacks and the configured sources have."""
+    """Return the document with the missing sections that sources can fill."""
     from detector.app.collection import CollectOptions, add_missing_sections, load_previous
 
     collect_options = CollectOptions(
@@ -122,9 +115,8 @@ def _add_missing_sections(
 def _load_memory(
     app: AppContext, options: DetectOptions, section: Any, snapshot: Snapshot, now: datetime
 ) -> CheckedMemory:
-    """Return what is remembered, and whether this run may become the new memory."""
-    kinds = {rule.name: rule.declaration.kind for rule in load_rules()}
-    expected = ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds)
+    """Return the memory, and whether this run may become the new memory."""
+    expected = build_expected_memory(snapshot.runtime, snapshot.taken_at)
     if options.previous is None:
         memory = read_previous(section, expected)
     else:
@@ -169,7 +161,7 @@ def _add_receipts(report: Report) -> Report:
 
 
 def _store_artifact(app: AppContext, report: Report, path: str, delivered: bool, settings: Settings) -> bool:
-    """Write the artifact, with a receipt only where all was told: a plugin's one line shows the worst three."""
+    """Write the artifact, with receipts only where all was printed: --nagios prints the worst three only."""
     kept = _add_receipts(report) if delivered else report
     try:
         artifact_file.write_atomically(

@@ -1,4 +1,4 @@
-"""`dispatch`: create the event that begins a run, from any scheduler outside GitHub."""
+"""`dispatch`: create the event that starts a run, from any scheduler outside of GitHub."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ from detector.formats.strict_json import redact_excerpt
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
 _UNDELIVERED = 3
 _TIMEOUT_SEC = 40.0
-# No space, comma, star or bar: no name can end a title as a lane does, or begin one as the Worker does.
+# No space, comma, star or bar: no name can end a title as a lane does, or begin it as the Worker does.
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}", re.ASCII)
 _ADVICE: Final = {
     **RUNS_ADVICE,
-    DENIED: "GH_TOKEN may not do this: a fine-grained token needs Contents: read and write on this repository, and "
-    "an organisation may have to approve it.",
-    MISSING: "There is no such repository, or GH_TOKEN cannot see it: is --repo right, and does the token cover it?",
+    DENIED: "GH_TOKEN may not do this: a fine-grained token needs Contents: read and write on"
+    " this repository, and an organisation may have to approve it.",
+    MISSING: "There is no such repository, or GH_TOKEN cannot see it:"
+    " is --repo right, and does the token cover it?",
     UNREADABLE: "GitHub refused the event itself: is the token's account blocked from sending so many?",
 }
 _TWICE: Final = (
-    "An attempt that broke off may have been taken all the same. If it was, one check more runs, after the other: "
-    "they queue, and what was told once is not told again."
+    "An attempt that broke off may have been taken all the same. If it was, one check more runs,"
+    " after the other: they queue, and what was told once is not told again."
 )
 
 
@@ -78,12 +79,8 @@ def command(
         github.dispatch(EVENT_TYPE, payload)
     except ExternalError as error:
         return _print_failure(app, error)
-    return print_lines(
-        app,
-        [
-            f"dispatched {EVENT_TYPE} to {repository} as {source_name}, correlation id {payload['correlation_id']}"
-        ],
-    )
+    line = f"dispatched {EVENT_TYPE} to {repository} as {source_name}"
+    return print_lines(app, [f"{line}, correlation id {payload['correlation_id']}"])
 
 
 def _resolve_source(source: str | None) -> str:
@@ -92,11 +89,13 @@ def _resolve_source(source: str | None) -> str:
     name = source or f"cli:{_get_host()}"
     if name.lower().startswith(WORKER_SOURCE):
         raise InputError(
-            f"--source: {redact_excerpt(name)!r} is the Worker's: what begins with {WORKER_SOURCE} proves a deployment"
+            f"--source: {redact_excerpt(name)!r} is the Worker's:"
+            f" what begins with {WORKER_SOURCE} proves a deployment"
         )
     if not _SOURCE.fullmatch(name):
         raise InputError(
-            f"--source: {redact_excerpt(name)!r} is not a name (letters, digits and . _ : / @ + -, at most 100)"
+            f"--source: {redact_excerpt(name)!r} is not a name"
+            " (letters, digits and . _ : / @ + -, at most 100)"
         )
     return name
 

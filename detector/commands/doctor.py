@@ -1,4 +1,4 @@
-"""`doctor`: every configured source tried once; what fails with what mends it, and what is not configured."""
+"""`doctor`: tries every configured source once; lists failures with advice, and what is not configured."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _CLEARTEXT = "Its credentials travel in clear text: use https://, or a network t
 
 
 def _list_cleartext_settings(settings: Settings) -> list[Setting[str]]:
-    """Return the settings of addresses to which credentials go without TLS, beyond this machine."""
+    """Return the settings of addresses beyond this machine that get credentials without TLS."""
     addresses = []
     for address, credentials in _CREDENTIALS:
         parts = urlsplit(settings[address])
@@ -106,7 +106,7 @@ def _list_cleartext_settings(settings: Settings) -> list[Setting[str]]:
 
 
 def _list_source_options(settings: Settings) -> list[SourceOption]:
-    """Return what is not configured and would be judged, in the order of the snapshot."""
+    """Return the options of sections that are not configured and are read, in the snapshot's order."""
     options = [option for option in list_unused_source_options(settings) if option.section in load_readers()]
     return sorted(options, key=lambda option: KEYS.index(option.section))
 
@@ -151,7 +151,8 @@ def _render_lines(document: dict[str, Any]) -> Iterator[str]:
     yield "Tried:" if document["sources"] else "No source is configured."
     for source in document["sources"]:
         state = source["state"].upper() if source["state"] != "ok" else "ok"
-        yield f"  {source['name']:<{_COLUMN}}{state:<8}{source['elapsed_ms'] / 1000:6.2f} s  {source['place']}"
+        seconds = source["elapsed_ms"] / 1000
+        yield f"  {source['name']:<{_COLUMN}}{state:<8}{seconds:6.2f} s  {source['place']}"
         if "reason" in source:
             yield f"  {'':<{_COLUMN}}{source['reason']}: {source['detail']}"
         elif "detail" in source:

@@ -1,4 +1,4 @@
-"""`explain`: one event or one IBKR code in words: what it means, how it ends, what to do."""
+"""`explain`: one event or one IBKR code: its meaning, its end and the steps to take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gaps`: the windows that the schedule expects against the runs that happened."""
+"""`gaps`: compares the windows of the schedule with the runs that happened."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ _TIMEOUT_SEC = 300.0
 
 
 @click.command(
-    epilog="Example: python -m detector gaps --created-after 2026-06-01T17:45:00Z --grace-minutes 8 --repo OWNER/NAME"
+    epilog="Example: python -m detector gaps --created-after 2026-06-01T17:45:00Z --grace-minutes 8"
+    " --repo OWNER/NAME"
 )
 @click.option(
     "--created-after", required=True, metavar="TIME", help="The first window, RFC 3339 with an offset."
@@ -57,9 +58,13 @@ _TIMEOUT_SEC = 300.0
     "--worker", metavar="FILE", help="The Worker's wrangler.jsonc; default: the one of this checkout."
 )
 @click.option(
-    "--fail-on-missing", is_flag=False, flag_value="any", type=click.Choice(["any", "union"]), metavar="[any|union]",
+    "--fail-on-missing",
+    is_flag=False,
+    flag_value="any",
+    type=click.Choice(["any", "union"]),
+    metavar="[any|union]",
     help="Exit 1 where a window of any lane, or of all lanes together, was not covered.",
-)  # fmt: skip
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
@@ -87,7 +92,7 @@ def command(app: AppContext, /, **options: Any) -> int:
 
 
 def _get_now(app: AppContext, options: dict[str, Any]) -> datetime:
-    """Return the time as of which is judged: for a file, when it was listed."""
+    """Return the time of the evaluation: for a file, when it was listed."""
     if options["listed_at"] is not None:
         if options["runs"] is None:
             raise InputError("--listed-at says when a file was listed: give --runs with it")
@@ -115,7 +120,7 @@ GapsRequest = tuple[tuple[datetime, datetime], datetime, LoadedSchedule]
 def _list_runs(
     app: AppContext, settings: Settings, options: dict[str, Any], request: GapsRequest
 ) -> tuple[Listing, dict[str, Any]]:
-    """Return the runs, from a file or from GitHub, and what the report says of where they are from."""
+    """Return the runs, from a file or from GitHub, and their origin for the report."""
     if options["runs"] is not None:
         if options["repo"]:
             raise InputError("give --runs or --repo, not both")
@@ -137,10 +142,8 @@ def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedul
     except (DocumentError, ListError) as error:
         raise InputError(f"--runs: {name}: {error}") from None
     if listing.left_out:
-        left_out, workflows = (
-            format_count(len(listing.left_out), "run"),
-            ", ".join(sorted(set(listing.left_out))),
-        )
+        left_out = format_count(len(listing.left_out), "run")
+        workflows = ", ".join(sorted(set(listing.left_out)))
         app.print_stderr(f"gaps: {left_out} of other workflows were left out ({workflows})")
     return listing
 

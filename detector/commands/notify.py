@@ -1,16 +1,22 @@
-"""`notify`: what an artifact owes is delivered, and the receipts are written into it."""
+"""`notify`: delivers an artifact's due notices, and writes the receipts into it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from detector import ledger
-from detector.app.context import AppContext, InputError, get_clock
-from detector.app.delivery import Delivery, deliver, get_min_severities, load_channels
+from detector.app.context import AppContext, get_clock
+from detector.app.delivery import (
+    Delivery,
+    deliver,
+    get_min_severities,
+    load_required_channels,
+    render_previews,
+)
 from detector.app.input_documents import add_receipts, load_report
 from detector.app.print_output import print_lines
 from detector.channels.channel import Channel
@@ -40,7 +46,7 @@ def command(
     """
     app = replace(app, clock=get_clock(app, now))
     settings = app.load_settings(env_file)
-    channels = get_required_channels(app, settings)
+    channels = load_required_channels(app, settings)
     path = Path(artifact)
     raw, report = load_report(path, app.clock())
     min_severities = get_min_severities(channels)
@@ -61,30 +67,8 @@ def command(
     return UNDELIVERED if delivery.undelivered or not stored else printed
 
 
-def get_required_channels(app: AppContext, settings: Settings) -> tuple[Channel, ...]:
-    """Return the configured channels; raises Refused where there is none."""
-    from detector.channels.channel import ChannelEnvironment
-    from detector.channels.channel_plugins import list_unused_options
-
-    channels = load_channels(app, settings)
-    if not channels:
-        options = list_unused_options(settings, ChannelEnvironment(app.environ, app.clock))
-        alternatives = " or ".join(
-            ", ".join(setting.name for setting in option.settings) for option in options
-        )
-        raise InputError(f"no channel is configured: set {alternatives}")
-    return channels
-
-
-def render_previews(channels: Sequence[Channel], previews: Mapping[str, str]) -> Iterator[str]:
-    """Yield by channel exactly what would be sent."""
-    for channel in channels:
-        yield f"=== {channel.name}: {channel.display_name}"
-        yield previews.get(channel.name, "nothing is owed")
-
-
 def render_results(channels: Sequence[Channel], delivery: Delivery) -> Iterator[str]:
-    """Yield by channel what came of it, with what a person can do about a failure."""
+    """Yield the result of each channel, with advice for a failure."""
     for channel in channels:
         error = delivery.failed.get(channel.name)
         if error is not None:

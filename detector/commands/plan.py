@@ -1,4 +1,4 @@
-"""`plan`: what would have to change where for the stores and the broker to agree; it changes nothing."""
+"""`plan`: the changes that would make the stores and the broker agree; it changes nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import click
 
 from detector.app.broker_state import STATUS, BrokerQuery, BrokerState, load_broker_state
 from detector.app.context import AppContext, InputError
+from detector.app.input_documents import build_expected_memory
 from detector.app.print_output import print_json, print_lines
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile
-from detector.engine.catalog import load_rules
 from detector.formats.strict_json import DocumentError
-from detector.readers.previous import ExpectedMemory, read_previous
+from detector.readers.previous import read_previous
 from detector.reconciliation.freshness import describe_age, explain_unreliable
 from detector.reconciliation.repair_plan.runtime_stop import explain_stop, list_exposed
 from detector.reconciliation.repair_plan.trade_cases import build_items
@@ -48,9 +48,9 @@ def command(
     """Say what would have to change where for the stores and the broker to agree, and in which order.
 
     For each difference: what each store says, what the broker says with its fills and what it realized, which
-    row is wrong and what would agree, what has to stand still first so that a cache does not undo it, and what
-    cannot be decided. It changes nothing, and prints nothing that could be run. Exit 0 all agree, 1 something
-    differs, 3 the broker or the stores were not read, or not in full.
+    row is wrong and what would agree, what has to stand still first so that a cache does not undo it, and
+    what cannot be decided. It changes nothing, and prints nothing that could be run. Exit 0 all agree, 1
+    something differs, 3 the broker or the stores were not read, or not in full.
     """
     settings = app.load_settings(env_file)
     query = BrokerQuery(("broker", "stores", *STATUS, "ecs"), now, collect, at_own_time=True)
@@ -74,7 +74,7 @@ def _build_plan(state: BrokerState) -> Plan:
     facts, settings = state.facts, state.settings
     doubt = explain_unreliable(facts)
     if doubt is not None:
-        facts = replace(facts, broker_positions=None)  # what is not believed is not seen
+        facts = replace(facts, broker_positions=None)  # unreliable positions count as missing
     plan_items = build_items(facts)
     return Plan(
         facts.runtime,
@@ -91,7 +91,7 @@ def _build_plan(state: BrokerState) -> Plan:
 
 
 def _explain_age(state: BrokerState) -> str | None:
-    """Return why the broker's word is too old to change a row by, None where it is not."""
+    """Return why the broker's data is too old to change a row by, None where it is not."""
     limit = state.settings[TRUTH_MAX_AGE_SEC]
     if state.age.seconds is None:
         return f"when its word was true is not known ({state.age.fault})."
@@ -101,7 +101,7 @@ def _explain_age(state: BrokerState) -> str | None:
 
 
 def _get_own_names(profile: Profile) -> dict[str, dict[str, str]]:
-    """Return by store the one name that a column of ours has there; of several nobody knows which."""
+    """Return by store the profile's name of each column, where it has exactly one."""
     return {
         store: {column: names[0] for column, names in columns.items() if len(names) == 1}
         for store, columns in profile.stores.items()
@@ -109,7 +109,7 @@ def _get_own_names(profile: Profile) -> dict[str, dict[str, str]]:
 
 
 def _load_previous_run(app: AppContext, path: str | None, section: Any) -> PreviousRun:
-    """Return what the previous run saw, out of the named file or the `previous` section."""
+    """Return the previous run, from the named file or the `previous` section."""
     if path is not None and section is not None:
         raise InputError("--previous and a `previous` section are given together; leave one out")
     raw = section if path is None else artifact_file.read_document(Path(path))
@@ -118,9 +118,8 @@ def _load_previous_run(app: AppContext, path: str | None, section: Any) -> Previ
     if isinstance(raw, DocumentError):
         app.print_stderr(f"plan: the previous artifact cannot be read ({raw})")
         return NO_PREVIOUS_RUN
-    kinds = {rule.name: rule.declaration.kind for rule in load_rules()}
     runtime = raw.get("runtime") if isinstance(raw, dict) else None
-    memory = read_previous(raw, ExpectedMemory(str(runtime), app.clock(), kinds))
+    memory = read_previous(raw, build_expected_memory(str(runtime), app.clock()))
     if memory.before.lost:
         app.print_stderr(f"plan: {memory.before.lost}")
     return memory.before

@@ -1,4 +1,4 @@
-"""`prove`: that a fresh run came from the external scheduler, after a given time; an older one is no proof."""
+"""`prove`: proves that the external scheduler started a successful run after a given time."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _NOT_PROVEN, _UNDECIDED = 1, 3
 _TIMEOUT_SEC = 1800  # 15 min until new triggers are everywhere, a period of 10 min, and 5 min for the run
 _BEFORE_THE_DEPLOY: Final = "export STARTED_AT=$(date -u +%Y-%m-%dT%H:%M:%SZ), before the deployment"
 _NEEDED: Final = (
-    "Needed is a run of repository_dispatch, successful, created more than a minute after STARTED_AT, whose title "
-    "names cloudflare-cron: and a cron of the Worker's. Nothing else proves the deployment."
+    "Needed is a run of repository_dispatch, successful, created more than a minute after STARTED_AT,"
+    " whose title names cloudflare-cron: and a cron of the Worker's. Nothing else proves the deployment."
 )
 
 
@@ -56,10 +56,10 @@ _NEEDED: Final = (
 def command(app: AppContext, /, **options: Any) -> int:
     """Prove a fresh successful run that the Worker dispatched after STARTED_AT; wait for it.
 
-    WORKER_URL/healthz has to be the Worker's, and well configured. Then the workflow's runs are listed until one
-    proves it and /healthz bears it out: an older proof, a recovered GitHub schedule, another source's dispatch or
-    a cron that is not in the Worker's file is said, and is not enough. GH_TOKEN (Actions: read) is needed for a
-    private repository. STARTED_AT is taken just before the deployment, at most a day ago.
+    WORKER_URL/healthz has to be the Worker's, and well configured. Then the workflow's runs are listed until
+    one proves it and /healthz bears it out: an older proof, a recovered GitHub schedule, another source's
+    dispatch or a cron that is not in the Worker's file is said, and is not enough. GH_TOKEN (Actions: read)
+    is needed for a private repository. STARTED_AT is taken just before the deployment, at most a day ago.
     Exit 0: proven. 1: not proven in time. 3: could not tell (the Worker or GitHub did not answer).
     """
     settings = app.load_settings(options["env_file"])
@@ -79,7 +79,7 @@ def command(app: AppContext, /, **options: Any) -> int:
 
 
 def _run_search(search: ProofSearch) -> int:
-    """Ask the Worker, then wait for the run; return an exit code where there is nothing to wait for."""
+    """Read the Worker's health, then wait for the run; return an exit code where waiting is useless."""
     from detector.schedule.health import format_problems, is_misconfigured, is_worker_answer
 
     app = search.app
@@ -102,7 +102,7 @@ def _run_search(search: ProofSearch) -> int:
 
 
 def _load_crons(worker: str | None) -> Collection[str] | None:
-    """Return the crons of the Worker's file, where that is known; raises Refused."""
+    """Return the crons of the Worker's file, None where there is none; raises InputError."""
     if worker is None and not Path(WORKER).is_file():
         return None
     return {lane.cron for lane in load_worker_lanes(Path(worker or WORKER))}
@@ -117,8 +117,8 @@ def _parse_started_at(app: AppContext, option: str | None) -> datetime:
         raise InputError(f"STARTED_AT: {format_time(moment)} has not come yet")
     if moment < app.clock() - LOOKBACK:
         raise InputError(
-            f"STARTED_AT: {format_time(moment)} is more than a day ago, so a run since then may be of an earlier "
-            f"deployment: {_BEFORE_THE_DEPLOY}"
+            f"STARTED_AT: {format_time(moment)} is more than a day ago, so a run since then may be of"
+            f" an earlier deployment: {_BEFORE_THE_DEPLOY}"
         )
     return moment
 
@@ -155,9 +155,12 @@ def _print_conclusion(search: ProofSearch) -> int:
 
 
 def _explain_failure(search: ProofSearch) -> Iterator[str]:
-    """Yield what is missing, and what the Worker says: its last tick says whether it had anything to do."""
+    """Yield what is missing, and the Worker's health: its last tick shows whether it had anything to do."""
     if search.run:
-        yield f"not proven: {format_run(search.run)} is there, but /healthz does not bear it out: {search.objection}"
+        yield (
+            f"not proven: {format_run(search.run)} is there, but /healthz does not bear it out:"
+            f" {search.objection}"
+        )
         return
     yield f"not proven: no such run since {format_time(search.started_at)}"
     yield _NEEDED
@@ -168,6 +171,6 @@ def _explain_failure(search: ProofSearch) -> Iterator[str]:
     yield from render_health(health)
     if health.get("mode") == "absent":
         yield (
-            "In absent mode the Worker dispatches only where no run succeeded: prove it over the first tick of a day or "
-            "its very last one, or deploy with MODE=always for the proof."
+            "In absent mode the Worker dispatches only where no run succeeded: prove it over the first"
+            " tick of a day or its very last one, or deploy with MODE=always for the proof."
         )

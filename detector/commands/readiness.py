@@ -1,4 +1,4 @@
-"""`readiness`: the offline proof of the scheduler before a deploy; it deploys nothing and touches no runtime."""
+"""`readiness`: proves offline that the scheduler can be deployed; it deploys nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _COLUMN = 24
 
 @dataclass(frozen=True, slots=True)
 class ReadinessRow:
-    """One row of the table: what, whether it is proven, and what was seen or why not; `output` is a program's own."""
+    """One row of the table: the check, its state, and the result or the fault; `output` is a program's."""
 
     what: str
     state: str
@@ -57,9 +57,8 @@ def command(app: AppContext, /, as_json: bool) -> int:
     In the repository's checkout: the program compiles; the Worker's types, its test in its real runtime and
     its bundle hold (npm run check in scheduler/); workflow, Worker and documents mean the same days, hours,
     event and file; the scheduler's tests pass. It sets no secret, deploys nothing, and the programs that it
-    starts are given no token.
-    Exit 0: ready, all of it is proven. 1: not ready, something failed or could not be tried here (SKIPPED), and
-    the last line names it.
+    starts are given no token. Exit 0: ready, all of it is proven. 1: not ready, something failed or could not
+    be tried here (SKIPPED), and the last line names it.
     """
     root = Path.cwd()
     if not (root / "detector" / "__init__.py").is_file():
@@ -81,13 +80,13 @@ def command(app: AppContext, /, as_json: bool) -> int:
 
 
 def _explain_not_ready(rows: Iterable[ReadinessRow]) -> str:
-    """Return what failed and what was not tried, empty where all is proven: what was not tried is not proven."""
+    """Return the checks that failed or were not tried, empty where all is proven."""
     labels = {FAILED: "failed", SKIPPED: "could not be tried here"}
     return ", ".join(f"{row.what} {labels[row.state]}" for row in rows if row.state in labels)
 
 
 def _replace_skipped(row: ReadinessRow, environ: Mapping[str, str]) -> ReadinessRow:
-    """In CI everything that is needed has to be there: what is skipped is not proven."""
+    """Return a skipped row as failed in CI, where nothing may be skipped."""
     if row.state == SKIPPED and environ.get("CI"):
         return ReadinessRow(row.what, FAILED, f"{row.detail} (in CI this may not be skipped)")
     return row
@@ -136,7 +135,7 @@ def _run_tests(app: AppContext, root: Path) -> ReadinessRow:
 def _run_program(
     app: AppContext, what: str, args: Sequence[str], where: tuple[Path, float], **variables: str
 ) -> ReadinessRow:
-    """Run one program and return its row; a terminal is told what is being waited for."""
+    """Run one program and return its row; on a terminal print its command first."""
     from detector.clients.process import run_program
 
     folder, seconds = where
@@ -153,7 +152,7 @@ def _run_program(
 
 
 def _check_test_output(row: ReadinessRow) -> ReadinessRow:
-    """Return the row of a test run; one that tried nothing has proven nothing."""
+    """Return the row of a test run; a run without any test has failed."""
     if row.state != PROVEN:
         return row
     dots = sum(len(line) for line in _DOTS.findall(row.output))

@@ -1,4 +1,4 @@
-"""`run`: the scheduled job; remember, look, evaluate, tell, and only then store what was told."""
+"""`run`: the scheduled job; load the memory, collect, evaluate, deliver, and only then store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from detector.app.collection import CollectOptions, add_missing_sections
 from detector.app.context import AppContext, InputError, get_clock
 from detector.app.delivery import get_min_severities, load_channels
-from detector.app.input_documents import parse_snapshot
+from detector.app.input_documents import build_expected_memory, parse_snapshot
 from detector.app.run_job import (
     UNDELIVERED,
     Job,
@@ -31,11 +31,9 @@ from detector.app.state_backend import open_backend
 from detector.domain.condition import STDOUT
 from detector.domain.report import RunInfo
 from detector.domain.run_memory import check_memory_time
-from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.errors import ExternalError
 from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document, redact_excerpt
-from detector.readers.previous import ExpectedMemory
 from detector.settings import RUN_LANE, RUN_SOURCE, has_any_source
 from detector.storage.newest import LoadedMemory
 
@@ -62,14 +60,14 @@ from detector.storage.newest import LoadedMemory
 def command(app: AppContext, /, **options: Any) -> int:
     """Do the scheduled job: find the memory, collect, evaluate, tell the channels, then store and ping.
 
-    What is owed is told first and stored after. Exit 3 when something owed was not told, or not stored, or when
-    there is no channel to tell it; a source that fails is an event, and changes no exit code.
+    What is owed is told first and stored after. Exit 3 when something owed was not told, or not stored, or
+    when there is no channel to tell it; a source that fails is an event, and changes no exit code.
     """
     return run(app, RunOptions(**options))
 
 
 def run(app: AppContext, options: RunOptions) -> int:
-    """Run the whole job and return its exit code; the dead-man's switch hears of every ending but a kill."""
+    """Run the whole job and return its exit code; the dead-man's switch gets every outcome but a kill."""
     try:
         job = _build_job(app, options)
     except InputError:
@@ -86,7 +84,7 @@ def run(app: AppContext, options: RunOptions) -> int:
         app.print_stderr(f"detector: nothing was looked at: {error}")
         send_ping(job, success=False, text="nothing was looked at")
         return UNDELIVERED
-    except Exception:  # whatever it was goes on to the door; the switch hears of it first
+    except Exception:  # the command line handles it; the switch gets its ping first
         send_ping(job, success=False, text="the run broke off")
         raise
     publish_outcome(job, result)
@@ -94,14 +92,14 @@ def run(app: AppContext, options: RunOptions) -> int:
 
 
 def _build_job(app: AppContext, options: RunOptions) -> Job:
-    """Return the run with all that it needs; raises Refused."""
+    """Return the job of these options; raises InputError."""
     settings = app.load_settings(options.env_file)
     backend = open_backend(app, settings, options.state, options.artifact)
     return Job(app, options, settings, get_clock(app, options.now), load_channels(app, settings), backend)
 
 
 def _run_dry(job: Job) -> int:
-    """Show what a run would send, and leave nothing."""
+    """Print what a run would send, and store nothing."""
     job.app.print_stderr("Dry run: nothing is sent, stored or pinged.")
     result = _run_job(job)
     for note in (*result.notes, *result.faults):
@@ -110,11 +108,10 @@ def _run_dry(job: Job) -> int:
 
 
 def _run_job(job: Job) -> RunResult:
-    """Remember, look, evaluate, tell; then print and store."""
+    """Load the memory, collect, evaluate, deliver; then print and store."""
     document = _read_snapshot(job)
     input_snapshot, _ = parse_snapshot(document, job.clock(), job.settings)
-    kinds = {rule.name: rule.declaration.kind for rule in load_rules()}
-    loaded = job.backend.find(ExpectedMemory(input_snapshot.runtime, input_snapshot.taken_at, kinds))
+    loaded = job.backend.find(build_expected_memory(input_snapshot.runtime, input_snapshot.taken_at))
     snapshot, settings = parse_snapshot(_collect_missing(job, document, loaded), job.clock(), job.settings)
     memory = check_memory_time(loaded.memory, snapshot.taken_at, job.clock())
     report = evaluate(snapshot, memory.memory, settings, get_min_severities(job.channels) or (STDOUT,))
@@ -131,7 +128,7 @@ def _run_job(job: Job) -> RunResult:
 
 
 def _read_snapshot(job: Job) -> dict[str, Any]:
-    """Return the snapshot that the command line names, or an empty one; raises Refused."""
+    """Return the snapshot of `--snapshot`, or an empty one; raises InputError."""
     path = job.options.snapshot
     if path is None:
         return {}
@@ -155,7 +152,7 @@ def _read_bytes(app: AppContext, path: str) -> bytes:
 
 
 def _collect_missing(job: Job, document: dict[str, Any], loaded: LoadedMemory) -> dict[str, Any]:
-    """Return the document with what the configured sources say."""
+    """Return the document with the missing sections that sources can fill."""
     if not has_any_source(job.settings):
         return document
     options = CollectOptions(job.clock, loaded.document, quiet=job.options.quiet)

@@ -26,5 +26,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
 @click.argument("name", required=False, type=click.Choice(list(SCHEMAS)))
 @click.pass_obj
 def command(app: AppContext, /, name: str | None) -> int:
-    """Print a JSON Schema (2020-12): of the snapshot, the output or the artifact; without a name, the names."""
+    """
+    Print a JSON Schema (2020-12): of the snapshot, the output or the artifact; without a name, the names.
+    """
     return print_lines(app, SCHEMAS) if name is None else print_json(app, SCHEMAS[name]())

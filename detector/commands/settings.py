@@ -1,4 +1,4 @@
-"""`settings`: every setting with its value in force and where that came from."""
+"""`settings`: every setting with its value in force and the origin of that value."""
 
 from __future__ import annotations
 

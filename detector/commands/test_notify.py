@@ -1,4 +1,4 @@
-"""`test-notify`: a message marked TEST through every configured channel, and what came of it."""
+"""`test-notify`: sends a message marked TEST through every configured channel and prints the results."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from hashlib import sha256
 import click
 
 from detector.app.context import AppContext, InputError, get_clock
+from detector.app.delivery import load_required_channels, render_previews
 from detector.app.print_output import print_lines
 from detector.channels.channel import Channel
 from detector.channels.fan_out import ChannelOutcome, deliver_all
-from detector.commands.notify import UNDELIVERED, get_required_channels, render_previews
+from detector.commands.notify import UNDELIVERED
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, to_one_line
 from detector.formats.times import format_time
@@ -36,7 +37,7 @@ def command(
     """
     app = replace(app, clock=get_clock(app, now))
     settings = app.load_settings(env_file)
-    channels = _choose_channels(get_required_channels(app, settings), channel_name)
+    channels = _choose_channels(load_required_channels(app, settings), channel_name)
     messages = {channel: _build_message(app, settings, channel) for channel in channels}
     if dry_run:
         previews = {channel.name: channel.render_preview(message) for channel, message in messages.items()}
