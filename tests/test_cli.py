@@ -50,7 +50,7 @@ def refusal(given: Answer) -> str:
     return line.removeprefix("detector: ")
 
 
-# ---- the runbook's expected healthy result --------------------------------------------------------------------------
+# ---- the runbook's expected healthy result -----------------------------------------------------------------
 
 
 def test_an_empty_snapshot_gives_the_two_keys_to_the_letter():
@@ -99,46 +99,90 @@ def test_an_event_has_the_fields_of_the_contract_in_both_lists():
     }
 
 
-# ---- documents that are refused -------------------------------------------------------------------------------------
+# ---- documents that are refused ----------------------------------------------------------------------------
 
 REFUSED = [
     pytest.param(b"", "the document is empty", id="empty"),
     pytest.param(b" \n", "the document is empty", id="blank"),
     pytest.param(b"nonsense", "line 1 column 1: expecting value", id="not JSON"),
-    pytest.param(b"<!doctype html><title>Sign in</title>", "line 1 column 1: expecting value", id="a login page"),
+    pytest.param(
+        b"<!doctype html><title>Sign in</title>", "line 1 column 1: expecting value", id="a login page"
+    ),
     pytest.param(b"{} x", "line 1 column 4: text after the end of the document", id="trailing text"),
     pytest.param(b"{}{}", "line 1 column 3: text after the end of the document", id="two documents"),
     pytest.param(b"[]", "the document is an array, not an object", id="an array"),
     pytest.param(b"null", "the document is null, not an object", id="null"),
-    pytest.param(b'{"status_v2": {}}', "unknown section 'status_v2'; the nearest known one is 'status_v3'", id="a mistyped section"),
-    pytest.param(b'{"ECS": {}}', "unknown section 'ECS'; the nearest known one is 'ecs'", id="a section in capitals"),
+    pytest.param(
+        b'{"status_v2": {}}',
+        "unknown section 'status_v2'; the nearest known one is 'status_v3'",
+        id="a mistyped section",
+    ),
+    pytest.param(
+        b'{"ECS": {}}', "unknown section 'ECS'; the nearest known one is 'ecs'", id="a section in capitals"
+    ),
     pytest.param(b'{"ecs": []}', "ecs is an array, not an object", id="a section of the wrong kind"),
     pytest.param(b'{"containers": {}}', "containers is an object, not an array", id="another"),
     pytest.param(b'{"logs": "x"}', "logs is text, not an array or an object", id="a third"),
     pytest.param(b'{"sources": 3}', "sources is a number, not an object", id="a fourth"),
     pytest.param(b'{"status_v3": false}', "status_v3 is true or false, not an object", id="a fifth"),
-    pytest.param(b'{"taken_at": "2026-06-02T15:00:00"}', "taken_at '2026-06-02T15:00:00' names no offset from UTC", id="a naive time"),
-    pytest.param(b'{"taken_at": 1780412400}', "taken_at is a number, not an RFC 3339 time with an offset", id="an epoch"),
-    pytest.param(b'{"runtime": ""}', "runtime is not a name", id="a runtime without a name"),
-    pytest.param(b'{"ecs": {}, "ecs": {}}', "the key 'ecs' stands twice at the top level", id="a section twice"),
     pytest.param(
-        b'{"status_v3": {"orders": [{"a": {"b": 1, "b": 1}}]}}', "the key 'b' stands twice in status_v3.orders[0].a", id="a key twice, deep"
+        b'{"taken_at": "2026-06-02T15:00:00"}',
+        "taken_at '2026-06-02T15:00:00' names no offset from UTC",
+        id="a naive time",
     ),
-    pytest.param(b'{"status_v3": {"pending_orders": NaN}}', "line 1 column 34: NaN is not a finite number", id="NaN"),
+    pytest.param(
+        b'{"taken_at": 1780412400}',
+        "taken_at is a number, not an RFC 3339 time with an offset",
+        id="an epoch",
+    ),
+    pytest.param(b'{"runtime": ""}', "runtime is not a name", id="a runtime without a name"),
+    pytest.param(
+        b'{"ecs": {}, "ecs": {}}', "the key 'ecs' stands twice at the top level", id="a section twice"
+    ),
+    pytest.param(
+        b'{"status_v3": {"orders": [{"a": {"b": 1, "b": 1}}]}}',
+        "the key 'b' stands twice in status_v3.orders[0].a",
+        id="a key twice, deep",
+    ),
+    pytest.param(
+        b'{"status_v3": {"pending_orders": NaN}}', "line 1 column 34: NaN is not a finite number", id="NaN"
+    ),
     pytest.param(b'{"a": [Infinity]}', "line 1 column 8: Infinity is not a finite number", id="Infinity"),
     pytest.param(b'{"a": -Infinity}', "line 1 column 7: -Infinity is not a finite number", id="-Infinity"),
     pytest.param(b'{"a": 1e400}', "line 1 column 7: 1e400 is not a finite number", id="1e400"),
-    pytest.param(b'{"a": ' + b"1" * 5000 + b"}", "line 1 column 7: a number of 5000 digits is not a finite number", id="5,000 digits"),
+    pytest.param(
+        b'{"a": ' + b"1" * 5000 + b"}",
+        "line 1 column 7: a number of 5000 digits is not a finite number",
+        id="5,000 digits",
+    ),
     pytest.param(b'{"a": ' * 100_000, "the document is nested over 64 deep", id="100,000 objects deep"),
-    pytest.param(b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "the document is nested over 64 deep", id="100,000 arrays deep"),
-    pytest.param(b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "the document is nested over 64 deep", id="65 deep"),
+    pytest.param(
+        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        "the document is nested over 64 deep",
+        id="100,000 arrays deep",
+    ),
+    pytest.param(
+        b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "the document is nested over 64 deep", id="65 deep"
+    ),
     pytest.param(b'{"a": "\xff\xfe"}', "the document is not UTF-8 (byte 7)", id="invalid UTF-8"),
     pytest.param(b'{"a": "\xed\xa0\x80"}', "the document is not UTF-8 (byte 7)", id="a surrogate in UTF-8"),
-    pytest.param("{}".encode("utf-16"), "the document is not UTF-8 (it looks like UTF-16 or UTF-32)", id="UTF-16 with a mark"),
-    pytest.param("{}".encode("utf-16-le"), "the document is not UTF-8 (it looks like UTF-16 or UTF-32)", id="UTF-16 without"),
-    pytest.param("{}".encode("utf-16-be"), "the document is not UTF-8 (it looks like UTF-16 or UTF-32)", id="UTF-16, big end first"),
+    pytest.param(
+        "{}".encode("utf-16"),
+        "the document is not UTF-8 (it looks like UTF-16 or UTF-32)",
+        id="UTF-16 with a mark",
+    ),
+    pytest.param(
+        "{}".encode("utf-16-le"),
+        "the document is not UTF-8 (it looks like UTF-16 or UTF-32)",
+        id="UTF-16 without",
+    ),
+    pytest.param(
+        "{}".encode("utf-16-be"),
+        "the document is not UTF-8 (it looks like UTF-16 or UTF-32)",
+        id="UTF-16, big end first",
+    ),
     pytest.param(b"{}" + b" " * (MAX_BYTES - 1), "the document is over 16 MiB", id="a byte over 16 MiB"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("data", "says"), REFUSED)
@@ -172,7 +216,7 @@ def test_no_traceback_ever_reaches_the_terminal(data):
     assert ran.stderr.startswith(b"detector: ")
 
 
-# ---- documents that are taken ---------------------------------------------------------------------------------------
+# ---- documents that are taken ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -182,9 +226,12 @@ def test_no_traceback_ever_reaches_the_terminal(data):
         pytest.param(b"{}" + b" " * (MAX_BYTES - 2), id="exactly 16 MiB"),
         pytest.param(b'{"status_v3": {"a":' + b"[" * 62 + b"]" * 62 + b"}}", id="exactly 64 deep"),
         pytest.param(b'{"status_v3": {"a": "\\ud800"}}', id="a lone surrogate"),
-        pytest.param(b'{"logs": [], "containers": [], "previous": null, "taken_at": null}', id="lists of nothing, and null"),
+        pytest.param(
+            b'{"logs": [], "containers": [], "previous": null, "taken_at": null}',
+            id="lists of nothing, and null",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_document_is_taken(data):
     assert answer("--quiet", stdin=data) == Answer(0, EMPTY, "")
 
@@ -202,7 +249,7 @@ def test_letters_of_every_script_come_out_as_they_went_in():
     assert "aegis-lt-ibkr-é漢😀".encode() in given.out
 
 
-# ---- options --------------------------------------------------------------------------------------------------------
+# ---- options -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -211,10 +258,13 @@ def test_letters_of_every_script_come_out_as_they_went_in():
         pytest.param([], STANDBY, "2026-06-02T15:00:00Z", id="the clock at the door"),
         pytest.param(["--now", "2026-06-02T12:00:00-04:00"], STANDBY, "2026-06-02T16:00:00Z", id="--now"),
         pytest.param(
-            ["--now", "2026-06-02T12:00:00Z"], {**STANDBY, "taken_at": "2026-06-02T13:00:00Z"}, "2026-06-02T13:00:00Z", id="taken_at wins"
+            ["--now", "2026-06-02T12:00:00Z"],
+            {**STANDBY, "taken_at": "2026-06-02T13:00:00Z"},
+            "2026-06-02T13:00:00Z",
+            id="taken_at wins",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_time_it_is(words, stdin, since):
     assert answer(*words, stdin=stdin).document["events"][0]["since"] == since
 
@@ -241,7 +291,10 @@ def test_a_run_may_be_at_any_time_and_the_data_of_any_other(moment, other):
 def test_with_all_times_given_the_clock_is_of_no_consequence():
     words = ["--report", "--now", "2026-06-02T15:00:00Z"]
     stdin = json.dumps({**STANDBY, "taken_at": "2026-06-02T15:00:00Z"}).encode()
-    first, second = (shell(f"detector {' '.join(words)}", stdin, PYTHONHASHSEED=seed, TZ=zone) for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo")))  # fmt: skip
+    first, second = (
+        shell(f"detector {' '.join(words)}", stdin, PYTHONHASHSEED=seed, TZ=zone)
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    )
     assert first.stdout == second.stdout == answer(*words, stdin=stdin).out
 
 
@@ -280,7 +333,7 @@ def test_offline_collects_nothing_which_is_all_there_is_to_collect():
     assert answer("--offline", stdin=STANDBY) == answer(stdin=STANDBY)
 
 
-# ---- the plugin line ------------------------------------------------------------------------------------------------
+# ---- the plugin line ---------------------------------------------------------------------------------------
 
 PERFDATA = re.compile(r"^[^|\n]+ \| (?:[a-z_]+=\d+(?:;\d*){0,4}(?: |\n$))+\Z")
 """Monitoring plugins guidelines: 'label'=value[UOM];[warn];[crit];[min];[max], one line, one bar."""
@@ -304,14 +357,50 @@ HELD = {
 @pytest.mark.parametrize(
     ("stdin", "code", "begins", "counts"),
     [
-        pytest.param(healthy(), 0, "PT HEALTH OK - no events; ", "events_critical=0;;0;0 events_warning=0;0;;0 held=0", id="healthy"),
-        pytest.param(TWO_ORDERS, 1, "PT HEALTH WARNING - ", "events_critical=0;;0;0 events_warning=1;0;;0 held=0", id="a warning"),
-        pytest.param(STANDBY, 2, "PT HEALTH CRITICAL - ", "events_critical=1;;0;0 events_warning=0;0;;0 held=0", id="a critical one"),
-        pytest.param({**TWO_ORDERS, **STANDBY}, 2, "PT HEALTH CRITICAL - ", "events_critical=1;;0;0 events_warning=1;0;;0 held=0", id="both"),
-        pytest.param(HELD, 2, "PT HEALTH CRITICAL - ", "events_critical=1;;0;0 events_warning=0;0;;0 held=1", id="held counts as firing"),
-        pytest.param({}, 3, "PT HEALTH UNKNOWN - no events; 0 of 11", "events_critical=0;;0;0 events_warning=0;0;;0 held=0", id="nothing seen"),
+        pytest.param(
+            healthy(),
+            0,
+            "PT HEALTH OK - no events; ",
+            "events_critical=0;;0;0 events_warning=0;0;;0 held=0",
+            id="healthy",
+        ),
+        pytest.param(
+            TWO_ORDERS,
+            1,
+            "PT HEALTH WARNING - ",
+            "events_critical=0;;0;0 events_warning=1;0;;0 held=0",
+            id="a warning",
+        ),
+        pytest.param(
+            STANDBY,
+            2,
+            "PT HEALTH CRITICAL - ",
+            "events_critical=1;;0;0 events_warning=0;0;;0 held=0",
+            id="a critical one",
+        ),
+        pytest.param(
+            {**TWO_ORDERS, **STANDBY},
+            2,
+            "PT HEALTH CRITICAL - ",
+            "events_critical=1;;0;0 events_warning=1;0;;0 held=0",
+            id="both",
+        ),
+        pytest.param(
+            HELD,
+            2,
+            "PT HEALTH CRITICAL - ",
+            "events_critical=1;;0;0 events_warning=0;0;;0 held=1",
+            id="held counts as firing",
+        ),
+        pytest.param(
+            {},
+            3,
+            "PT HEALTH UNKNOWN - no events; 0 of 11",
+            "events_critical=0;;0;0 events_warning=0;0;;0 held=0",
+            id="nothing seen",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_line_with_perfdata(stdin, code, begins, counts):
     given = answer("--nagios", stdin=stdin)
     text = given.out.decode()
@@ -359,7 +448,7 @@ def test_what_is_refused_is_unknown_to_the_plugin():
         assert given.out.count(b"\n") == given.err.count("\n") == 1
 
 
-# ---- the whole report -----------------------------------------------------------------------------------------------
+# ---- the whole report --------------------------------------------------------------------------------------
 
 
 def test_the_report_holds_what_the_design_names():
@@ -367,10 +456,25 @@ def test_the_report_holds_what_the_design_names():
     report = given.document
     assert given.code == 0
     assert set(report) >= {
-        "schema_version", "generation", "taken_at", "runtime", "run", "decision", "events", "new_events",
-        "resolved_events", "held", "coverage", "sources", "conditions", "carried", "channels", "gap", "snapshot",
+        "schema_version",
+        "generation",
+        "taken_at",
+        "runtime",
+        "run",
+        "decision",
+        "events",
+        "new_events",
+        "resolved_events",
+        "held",
+        "coverage",
+        "sources",
+        "conditions",
+        "carried",
+        "channels",
+        "gap",
+        "snapshot",
         "checksum",
-    }  # fmt: skip
+    }
     assert report["checksum"] == compute_checksum(report)
     assert report["decision"]["action"] == "escalate"
     assert report["decision"]["note"] == "Stopping or scaling the runtime needs explicit approval."
@@ -388,7 +492,7 @@ def test_its_events_are_those_of_the_document():
     assert {key: report[key] for key in document} == document
 
 
-# ---- settings -------------------------------------------------------------------------------------------------------
+# ---- settings ----------------------------------------------------------------------------------------------
 
 
 def test_a_setting_of_the_environment_is_in_force():
@@ -399,8 +503,10 @@ def test_all_faults_of_the_settings_are_told_at_once(tmp_path):
     file = tmp_path / "x.env"
     file.write_text("AEGIS_PT_GAP_SEC=soon\n\nnonsense\nAEGIS_PT_GAP_SEC=1\n")
     given = answer(
-        "--env-file", str(file), environ={"AEGIS_PT_PENDING_ORDER_WARN": "4", "AEGI_PT_RUNTIME": "x", "AEGIS_PT_EXPECTED_TASKS": "-1"}
-    )  # fmt: skip
+        "--env-file",
+        str(file),
+        environ={"AEGIS_PT_PENDING_ORDER_WARN": "4", "AEGI_PT_RUNTIME": "x", "AEGIS_PT_EXPECTED_TASKS": "-1"},
+    )
     assert (given.code, given.out) == (2, b"")
     assert given.err.splitlines() == [
         f"detector: {file} line 3: expected NAME=value",
@@ -481,7 +587,7 @@ def test_bytes_in_the_environment_that_are_no_text_come_out_as_valid_utf_8():
     )
 
 
-# ---- usage ----------------------------------------------------------------------------------------------------------
+# ---- usage -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -544,7 +650,7 @@ def test_every_command_has_its_line_and_its_example(name):
     assert b"Example: " in given.out
 
 
-# ---- streams that are closed, full or broken ------------------------------------------------------------------------
+# ---- streams that are closed, full or broken ---------------------------------------------------------------
 
 
 def receipts(path: Path) -> list[Any]:
@@ -665,7 +771,7 @@ def test_the_plugin_says_unknown_even_where_nobody_hears_it():
     assert shell("detector --nagios >&-", b"[]").returncode == 3
 
 
-# ---- when a part of the detector itself raises ----------------------------------------------------------------------
+# ---- when a part of the detector itself raises -------------------------------------------------------------
 
 
 class Broken(io.BytesIO):
@@ -744,7 +850,7 @@ sys.exit(main([]))
     assert b"Traceback" not in ran.stderr
 
 
-# ---- what the stdin path loads --------------------------------------------------------------------------------------
+# ---- what the stdin path loads -----------------------------------------------------------------------------
 
 HEAVY = (
     "httpx",

@@ -96,7 +96,9 @@ def why(document, *words, quantity="39", base=WORDS):
         pytest.param([holding(39)], "39", "allow", "closes", id="all of it"),
         pytest.param([holding(39)], "1", "allow", "closes", id="a part of it"),
         pytest.param([holding(39)], "40", "refuse", "too_much", id="one more than there is"),
-        pytest.param([holding(39)], "39.000000000001", "refuse", "too_much", id="a trillionth more than there is"),
+        pytest.param(
+            [holding(39)], "39.000000000001", "refuse", "too_much", id="a trillionth more than there is"
+        ),
         pytest.param([holding(-39)], "39", "allow", "closes", id="a short position"),
         pytest.param([holding(-39)], "40", "refuse", "too_much", id="one more than is short"),
         pytest.param([holding(0)], "39", "refuse", "flat", id="a row that says flat"),
@@ -105,8 +107,16 @@ def why(document, *words, quantity="39", base=WORDS):
         pytest.param([holding(39, right="P")], "39", "refuse", "flat", id="the put"),
         pytest.param([holding(39, expiry="20260507")], "39", "refuse", "flat", id="another day"),
         pytest.param([holding(39, symbol="QQQ")], "39", "refuse", "flat", id="another symbol"),
-        pytest.param([holding(39, sec_type="FOP")], "39", "cannot_tell", "instrument", id="an option on a future"),
-        pytest.param([holding(39, sec_type="of some kind")], "39", "cannot_tell", "instrument", id="a kind that nobody knows"),
+        pytest.param(
+            [holding(39, sec_type="FOP")], "39", "cannot_tell", "instrument", id="an option on a future"
+        ),
+        pytest.param(
+            [holding(39, sec_type="of some kind")],
+            "39",
+            "cannot_tell",
+            "instrument",
+            id="a kind that nobody knows",
+        ),
         pytest.param([holding(39, sec_type="FUT")], "39", "refuse", "flat", id="a future"),
         pytest.param([holding(20), holding(19)], "39", "allow", "closes", id="two lots"),
         pytest.param([holding(20), holding(18)], "39", "refuse", "too_much", id="two lots, one too few"),
@@ -122,7 +132,7 @@ def why(document, *words, quantity="39", base=WORDS):
         pytest.param([holding(39), "row"], "39", "cannot_tell", "unread", id="a row that is no row"),
         pytest.param([holding(39), {"quantity": 5}], "39", "cannot_tell", "unread", id="a row of nothing"),
     ],
-)  # fmt: skip
+)
 def test_what_the_broker_holds_decides(rows, quantity, verdict, reason):
     assert asked(seen(*rows), quantity=quantity) == (verdict, reason)
 
@@ -153,13 +163,28 @@ def test_the_side_that_closes_is_named():
 @pytest.mark.parametrize(
     ("rows", "more", "line"),
     [
-        ([holding(0)], ("--side", "SELL"), "refuse: The broker shows SPY 2026-05-06 727C flat: SELL 39 would open a short position of 39."),
-        ([holding(20)], (), "refuse: The broker is long only 20 SPY 2026-05-06 727C: SELL 39 would go through flat and open a short position of 19."),
-        ([holding(-39)], ("--side", "SELL"), "refuse: The broker is short 39 SPY 2026-05-06 727C: SELL 39 would add to it."),
+        (
+            [holding(0)],
+            ("--side", "SELL"),
+            "refuse: The broker shows SPY 2026-05-06 727C flat: SELL 39 would open a short position of 39.",
+        ),
+        (
+            [holding(20)],
+            (),
+            (
+                "refuse: The broker is long only 20 SPY 2026-05-06 727C: SELL 39"
+                " would go through flat and open a short position of 19."
+            ),
+        ),
+        (
+            [holding(-39)],
+            ("--side", "SELL"),
+            "refuse: The broker is short 39 SPY 2026-05-06 727C: SELL 39 would add to it.",
+        ),
         ([holding(39)], (), "allow: SELL 39 closes, of 39 SPY 2026-05-06 727C at the broker."),
     ],
     ids=["flat", "less", "other side", "allowed"],
-)  # fmt: skip
+)
 def test_the_answer_is_one_sentence_for_a_person(rows, more, line):
     assert why(seen(*rows), *more) == line
 
@@ -176,33 +201,141 @@ SHARE = {"symbol": "SPY", "sec_type": "STK", "quantity": 100}
         pytest.param([{"symbol": "SPY", "quantity": 100}], (), "allow", "closes", id="in two bare words"),
         pytest.param([holding(39)], (), "cannot_tell", "instrument", id="a symbol is no option"),
         pytest.param([SHARE, holding(39)], (), "cannot_tell", "instrument", id="a symbol is several"),
-        pytest.param([SHARE, holding(39)], ("--sec-type", "STK"), "allow", "closes", id="the share, as is said"),
+        pytest.param(
+            [SHARE, holding(39)], ("--sec-type", "STK"), "allow", "closes", id="the share, as is said"
+        ),
         pytest.param([holding(39)], WORDS[2:4], "cannot_tell", "instrument", id="a day is not enough"),
         pytest.param([holding(39)], WORDS[2:6], "cannot_tell", "instrument", id="nor a day and a strike"),
         pytest.param([holding(39)], WORDS[4:], "cannot_tell", "instrument", id="nor a strike and a right"),
-        pytest.param([holding(39, expiry=None)], WORDS[2:], "cannot_tell", "instrument", id="a row without its day"),
-        pytest.param([holding(0, expiry=None)], WORDS[2:], "refuse", "flat", id="a row without its day, and flat"),
-        pytest.param([holding(0, expiry=None), holding(39)], WORDS[2:], "cannot_tell", "instrument", id="flat without its day, and open"),
-        pytest.param([holding(39, expiry="202605")], WORDS[2:], "cannot_tell", "instrument", id="a row with its month"),
-        pytest.param([holding(39, strike="?")], WORDS[2:], "cannot_tell", "unread", id="a row without its strike"),
-        pytest.param([{"con_id": 5, "quantity": 39}], WORDS[2:], "cannot_tell", "instrument", id="a row of a mere id"),
-        pytest.param([holding(39, con_id=5), holding(39, con_id=6)], WORDS[2:], "cannot_tell", "instrument", id="two contracts of one name"),
-        pytest.param([holding(39, con_id=5), holding(39)], WORDS[2:], "cannot_tell", "instrument", id="perhaps two contracts"),
-        pytest.param([holding(39, multiplier=10), holding(39)], WORDS[2:], "cannot_tell", "instrument", id="a mini option and another"),
-        pytest.param([holding(39, con_id=5), holding(39, con_id=6)], (*WORDS[2:], "--con-id", "5"), "allow", "closes", id="told apart by its id"),
-        pytest.param([holding(39)], (*WORDS[2:], "--con-id", "5"), "cannot_tell", "instrument", id="an id that no row has"),
-        pytest.param([holding(39, con_id=5, strike=1)], (*WORDS[2:], "--con-id", "5"), "cannot_tell", "instrument", id="an id with another name"),
-        pytest.param([holding(39, expiry="2026-05-06", right="CALL", strike=727.0)], WORDS[2:], "allow", "closes", id="written in another way"),
-        pytest.param([{"symbol": "SPY   260506C00727000", "quantity": 39}], WORDS[2:], "allow", "closes", id="all in its symbol"),
-        pytest.param([holding(20), {**holding(19), "sec_type": None}], WORDS[2:], "cannot_tell", "instrument", id="one says its kind and one does not"),
-        pytest.param([holding(39, sec_type="FOP")], (*WORDS[2:], "--sec-type", "FOP"), "allow", "closes", id="on a future, as is said"),
-        pytest.param([{"symbol": "SPY", "sec_type": "BAG", "quantity": 39}], WORDS[2:], "cannot_tell", "instrument", id="a combo"),
-        pytest.param([holding(20, currency="USD"), holding(19, currency="CAD")], WORDS[2:], "cannot_tell", "instrument", id="two currencies"),
-        pytest.param([holding(20, currency="USD"), holding(19)], WORDS[2:], "cannot_tell", "instrument", id="a currency and none"),
-        pytest.param([holding(20, currency="USD"), holding(19, currency="USD")], WORDS[2:], "allow", "closes", id="one currency"),
-        pytest.param([holding(20, tradingClass="SPY"), holding(19, tradingClass="2SPY")], WORDS[2:], "cannot_tell", "instrument", id="two trading classes"),
+        pytest.param(
+            [holding(39, expiry=None)], WORDS[2:], "cannot_tell", "instrument", id="a row without its day"
+        ),
+        pytest.param(
+            [holding(0, expiry=None)], WORDS[2:], "refuse", "flat", id="a row without its day, and flat"
+        ),
+        pytest.param(
+            [holding(0, expiry=None), holding(39)],
+            WORDS[2:],
+            "cannot_tell",
+            "instrument",
+            id="flat without its day, and open",
+        ),
+        pytest.param(
+            [holding(39, expiry="202605")], WORDS[2:], "cannot_tell", "instrument", id="a row with its month"
+        ),
+        pytest.param(
+            [holding(39, strike="?")], WORDS[2:], "cannot_tell", "unread", id="a row without its strike"
+        ),
+        pytest.param(
+            [{"con_id": 5, "quantity": 39}], WORDS[2:], "cannot_tell", "instrument", id="a row of a mere id"
+        ),
+        pytest.param(
+            [holding(39, con_id=5), holding(39, con_id=6)],
+            WORDS[2:],
+            "cannot_tell",
+            "instrument",
+            id="two contracts of one name",
+        ),
+        pytest.param(
+            [holding(39, con_id=5), holding(39)],
+            WORDS[2:],
+            "cannot_tell",
+            "instrument",
+            id="perhaps two contracts",
+        ),
+        pytest.param(
+            [holding(39, multiplier=10), holding(39)],
+            WORDS[2:],
+            "cannot_tell",
+            "instrument",
+            id="a mini option and another",
+        ),
+        pytest.param(
+            [holding(39, con_id=5), holding(39, con_id=6)],
+            (*WORDS[2:], "--con-id", "5"),
+            "allow",
+            "closes",
+            id="told apart by its id",
+        ),
+        pytest.param(
+            [holding(39)],
+            (*WORDS[2:], "--con-id", "5"),
+            "cannot_tell",
+            "instrument",
+            id="an id that no row has",
+        ),
+        pytest.param(
+            [holding(39, con_id=5, strike=1)],
+            (*WORDS[2:], "--con-id", "5"),
+            "cannot_tell",
+            "instrument",
+            id="an id with another name",
+        ),
+        pytest.param(
+            [holding(39, expiry="2026-05-06", right="CALL", strike=727.0)],
+            WORDS[2:],
+            "allow",
+            "closes",
+            id="written in another way",
+        ),
+        pytest.param(
+            [{"symbol": "SPY   260506C00727000", "quantity": 39}],
+            WORDS[2:],
+            "allow",
+            "closes",
+            id="all in its symbol",
+        ),
+        pytest.param(
+            [holding(20), {**holding(19), "sec_type": None}],
+            WORDS[2:],
+            "cannot_tell",
+            "instrument",
+            id="one says its kind and one does not",
+        ),
+        pytest.param(
+            [holding(39, sec_type="FOP")],
+            (*WORDS[2:], "--sec-type", "FOP"),
+            "allow",
+            "closes",
+            id="on a future, as is said",
+        ),
+        pytest.param(
+            [{"symbol": "SPY", "sec_type": "BAG", "quantity": 39}],
+            WORDS[2:],
+            "cannot_tell",
+            "instrument",
+            id="a combo",
+        ),
+        pytest.param(
+            [holding(20, currency="USD"), holding(19, currency="CAD")],
+            WORDS[2:],
+            "cannot_tell",
+            "instrument",
+            id="two currencies",
+        ),
+        pytest.param(
+            [holding(20, currency="USD"), holding(19)],
+            WORDS[2:],
+            "cannot_tell",
+            "instrument",
+            id="a currency and none",
+        ),
+        pytest.param(
+            [holding(20, currency="USD"), holding(19, currency="USD")],
+            WORDS[2:],
+            "allow",
+            "closes",
+            id="one currency",
+        ),
+        pytest.param(
+            [holding(20, tradingClass="SPY"), holding(19, tradingClass="2SPY")],
+            WORDS[2:],
+            "cannot_tell",
+            "instrument",
+            id="two trading classes",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_instrument_that_is_not_told_apart_is_not_closed(rows, words, verdict, reason):
     assert asked(seen(*rows), quantity="39", base=("--symbol", "spy", *words)) == (verdict, reason)
 
@@ -211,17 +344,75 @@ def test_an_instrument_that_is_not_told_apart_is_not_closed(rows, words, verdict
     ("rows", "section", "words", "verdict", "reason"),
     [
         pytest.param([holding(39, account="DU1111111")], {}, (), "allow", "closes", id="one account"),
-        pytest.param([holding(39)], {"account": "DU1111111"}, (), "allow", "closes", id="the section's account"),
-        pytest.param([holding(39, account="DU1111111"), holding(39, account="DU2222222")], {}, (), "cannot_tell", "account", id="two accounts"),
-        pytest.param([holding(39, account="DU1111111"), holding(5, account="DU2222222", symbol="QQQ")], {}, (), "cannot_tell", "account", id="two accounts, the other one elsewhere"),
-        pytest.param([holding(39, account="DU2222222")], {"account": "DU1111111"}, (), "cannot_tell", "account", id="another than the section's"),
-        pytest.param([holding(39, account="DU1111111"), holding(9, account="DU2222222")], {}, ("--account", "DU1111111"), "allow", "closes", id="two accounts, and which"),
-        pytest.param([holding(39, account="DU1111111"), holding(9, account="DU2222222")], {}, ("--account", "DU2222222"), "refuse", "too_much", id="two accounts, and the other"),
-        pytest.param([holding(39, account="DU1111111")], {}, ("--account", "DU2222222"), "cannot_tell", "account", id="an account that nobody speaks of"),
-        pytest.param([holding(39)], {}, ("--account", "DU1111111"), "cannot_tell", "account", id="rows that name no account"),
-        pytest.param([holding(20, account="DU1111111"), holding(19)], {"account": "DU1111111"}, (), "cannot_tell", "contradiction", id="rows of which some name none"),
+        pytest.param(
+            [holding(39)], {"account": "DU1111111"}, (), "allow", "closes", id="the section's account"
+        ),
+        pytest.param(
+            [holding(39, account="DU1111111"), holding(39, account="DU2222222")],
+            {},
+            (),
+            "cannot_tell",
+            "account",
+            id="two accounts",
+        ),
+        pytest.param(
+            [holding(39, account="DU1111111"), holding(5, account="DU2222222", symbol="QQQ")],
+            {},
+            (),
+            "cannot_tell",
+            "account",
+            id="two accounts, the other one elsewhere",
+        ),
+        pytest.param(
+            [holding(39, account="DU2222222")],
+            {"account": "DU1111111"},
+            (),
+            "cannot_tell",
+            "account",
+            id="another than the section's",
+        ),
+        pytest.param(
+            [holding(39, account="DU1111111"), holding(9, account="DU2222222")],
+            {},
+            ("--account", "DU1111111"),
+            "allow",
+            "closes",
+            id="two accounts, and which",
+        ),
+        pytest.param(
+            [holding(39, account="DU1111111"), holding(9, account="DU2222222")],
+            {},
+            ("--account", "DU2222222"),
+            "refuse",
+            "too_much",
+            id="two accounts, and the other",
+        ),
+        pytest.param(
+            [holding(39, account="DU1111111")],
+            {},
+            ("--account", "DU2222222"),
+            "cannot_tell",
+            "account",
+            id="an account that nobody speaks of",
+        ),
+        pytest.param(
+            [holding(39)],
+            {},
+            ("--account", "DU1111111"),
+            "cannot_tell",
+            "account",
+            id="rows that name no account",
+        ),
+        pytest.param(
+            [holding(20, account="DU1111111"), holding(19)],
+            {"account": "DU1111111"},
+            (),
+            "cannot_tell",
+            "contradiction",
+            id="rows of which some name none",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_account_that_is_not_told_apart_is_not_touched(rows, section, words, verdict, reason):
     document = seen(*rows, broker=section)
     assert asked(document, *words) == (verdict, reason)
@@ -235,38 +426,122 @@ def test_an_account_that_is_not_told_apart_is_not_touched(rows, section, words, 
     ("orders", "quantity", "verdict", "reason"),
     [
         pytest.param([EXIT], "39", "refuse", "exit_working", id="an exit for all of it"),
-        pytest.param([{**EXIT, "status": "PreSubmitted", "order_type": "STP"}], "39", "refuse", "exit_working", id="a stop that rests"),
-        pytest.param([{**EXIT, "status": "PendingCancel"}], "39", "refuse", "exit_working", id="a cancel that is not through"),
+        pytest.param(
+            [{**EXIT, "status": "PreSubmitted", "order_type": "STP"}],
+            "39",
+            "refuse",
+            "exit_working",
+            id="a stop that rests",
+        ),
+        pytest.param(
+            [{**EXIT, "status": "PendingCancel"}],
+            "39",
+            "refuse",
+            "exit_working",
+            id="a cancel that is not through",
+        ),
         pytest.param([{**EXIT, "status": "Inactive"}], "39", "refuse", "exit_working", id="an inactive one"),
-        pytest.param([{**EXIT, "status": None}], "39", "refuse", "exit_working", id="one that says nothing of its state"),
+        pytest.param(
+            [{**EXIT, "status": None}],
+            "39",
+            "refuse",
+            "exit_working",
+            id="one that says nothing of its state",
+        ),
         pytest.param([{**EXIT, "status": "Filled"}], "39", "allow", "closes", id="a filled one"),
         pytest.param([{**EXIT, "status": "Cancelled"}], "39", "allow", "closes", id="a cancelled one"),
         pytest.param([{**EXIT, "quantity": 9}], "30", "allow", "closes", id="exactly what is left"),
         pytest.param([{**EXIT, "quantity": 10}], "30", "refuse", "exit_working", id="one more than is left"),
-        pytest.param([{**EXIT, "quantity": 19, "filled": 10}], "30", "allow", "closes", id="what it has filled is gone"),
-        pytest.param([{**EXIT, "quantity": 5}, {**EXIT, "quantity": 5, "perm_id": 71}], "30", "refuse", "exit_working", id="two of them"),
-        pytest.param([{**EXIT, "quantity": 9}, {**EXIT, "quantity": 9}], "30", "allow", "closes", id="one, listed twice"),
+        pytest.param(
+            [{**EXIT, "quantity": 19, "filled": 10}], "30", "allow", "closes", id="what it has filled is gone"
+        ),
+        pytest.param(
+            [{**EXIT, "quantity": 5}, {**EXIT, "quantity": 5, "perm_id": 71}],
+            "30",
+            "refuse",
+            "exit_working",
+            id="two of them",
+        ),
+        pytest.param(
+            [{**EXIT, "quantity": 9}, {**EXIT, "quantity": 9}],
+            "30",
+            "allow",
+            "closes",
+            id="one, listed twice",
+        ),
         pytest.param([{**EXIT, "side": "BUY"}], "39", "allow", "closes", id="an order that adds to it"),
         pytest.param([{**EXIT, "strike": 728}], "39", "allow", "closes", id="an exit of another strike"),
         pytest.param([{**EXIT, "strike": None}], "39", "cannot_tell", "orders", id="an exit of some strike"),
         pytest.param([{**EXIT, "side": None}], "39", "cannot_tell", "orders", id="an order of some side"),
-        pytest.param([{**EXIT, "quantity": None}], "39", "cannot_tell", "orders", id="an exit of some quantity"),
+        pytest.param(
+            [{**EXIT, "quantity": None}], "39", "cannot_tell", "orders", id="an exit of some quantity"
+        ),
         pytest.param([{**EXIT, "filled": 50}], "39", "cannot_tell", "orders", id="more filled than ordered"),
         pytest.param([{**EXIT, "filled": 39}], "39", "allow", "closes", id="all of it filled"),
-        pytest.param([{**EXIT, "filled": 39, "remaining": 0}], "39", "allow", "closes", id="all of it filled, and nothing remains"),
-        pytest.param([{**EXIT, "filled": 39, "remaining": 39}], "39", "cannot_tell", "orders", id="all of it filled, and all of it remains"),
-        pytest.param([{**EXIT, "quantity": 19, "filled": 10, "remaining": 10}], "30", "cannot_tell", "orders", id="more remains than is left"),
-        pytest.param([{**EXIT, "quantity": 0, "cashQty": 20000}], "39", "cannot_tell", "orders", id="an order for cash"),
-        pytest.param([{**EXIT, "quantity": 0, "status": "Cancelled"}], "39", "allow", "closes", id="an order for nothing that is over"),
-        pytest.param([{**EXIT, "sec_type": "of some kind"}], "39", "cannot_tell", "orders", id="an exit of a kind that nobody knows"),
+        pytest.param(
+            [{**EXIT, "filled": 39, "remaining": 0}],
+            "39",
+            "allow",
+            "closes",
+            id="all of it filled, and nothing remains",
+        ),
+        pytest.param(
+            [{**EXIT, "filled": 39, "remaining": 39}],
+            "39",
+            "cannot_tell",
+            "orders",
+            id="all of it filled, and all of it remains",
+        ),
+        pytest.param(
+            [{**EXIT, "quantity": 19, "filled": 10, "remaining": 10}],
+            "30",
+            "cannot_tell",
+            "orders",
+            id="more remains than is left",
+        ),
+        pytest.param(
+            [{**EXIT, "quantity": 0, "cashQty": 20000}], "39", "cannot_tell", "orders", id="an order for cash"
+        ),
+        pytest.param(
+            [{**EXIT, "quantity": 0, "status": "Cancelled"}],
+            "39",
+            "allow",
+            "closes",
+            id="an order for nothing that is over",
+        ),
+        pytest.param(
+            [{**EXIT, "sec_type": "of some kind"}],
+            "39",
+            "cannot_tell",
+            "orders",
+            id="an exit of a kind that nobody knows",
+        ),
         pytest.param([{**EXIT, "sec_type": "FOP"}], "39", "cannot_tell", "orders", id="an exit on a future"),
         pytest.param([COMBO], "39", "cannot_tell", "orders", id="a combo of its symbol"),
-        pytest.param([{**COMBO, "order": {**COMBO["order"], "action": "BUY"}}], "39", "cannot_tell", "orders", id="a combo that is bought may sell a leg"),
-        pytest.param([{**COMBO, "orderStatus": {"status": "Cancelled"}}], "39", "allow", "closes", id="a combo that is over"),
-        pytest.param([{**COMBO, "contract": {"symbol": "QQQ", "secType": "BAG", "comboLegs": [{"conId": 6}]}}], "39", "allow", "closes", id="a combo of another symbol"),
+        pytest.param(
+            [{**COMBO, "order": {**COMBO["order"], "action": "BUY"}}],
+            "39",
+            "cannot_tell",
+            "orders",
+            id="a combo that is bought may sell a leg",
+        ),
+        pytest.param(
+            [{**COMBO, "orderStatus": {"status": "Cancelled"}}],
+            "39",
+            "allow",
+            "closes",
+            id="a combo that is over",
+        ),
+        pytest.param(
+            [{**COMBO, "contract": {"symbol": "QQQ", "secType": "BAG", "comboLegs": [{"conId": 6}]}}],
+            "39",
+            "allow",
+            "closes",
+            id="a combo of another symbol",
+        ),
         pytest.param(["order"], "39", "cannot_tell", "unread", id="an order that is none"),
     ],
-)  # fmt: skip
+)
 def test_an_exit_that_works_already_counts(orders, quantity, verdict, reason):
     assert asked(seen(holding(39), orders=orders), quantity=quantity) == (verdict, reason)
 
@@ -283,29 +558,85 @@ def test_the_exit_that_works_is_named():
     ("status", "verdict", "reason"),
     [
         pytest.param({"orders": [], "pending_exits": 0}, "allow", "closes", id="none"),
-        pytest.param({"orders": [EXIT]}, "refuse", "exit_working", id="one that the broker does not show yet"),
+        pytest.param(
+            {"orders": [EXIT]}, "refuse", "exit_working", id="one that the broker does not show yet"
+        ),
         pytest.param({"orders": [{**EXIT, "status": "Cancelled"}]}, "allow", "closes", id="one that is over"),
         pytest.param({"pending_exits": 0}, "allow", "closes", id="counted: none"),
         pytest.param({"pending_exits": 1}, "cannot_tell", "orders", id="counted: one, of what is not said"),
-        pytest.param({"pending_exits": 1, "orders": []}, "cannot_tell", "orders", id="counted, and not listed"),
-        pytest.param({"pending_exits": 1, "orders": [{**OTHER, "kind": "entry"}]}, "cannot_tell", "orders", id="counted, and an entry is listed"),
-        pytest.param({"pending_exits": 1, "orders": [OTHER]}, "cannot_tell", "orders", id="counted, and an order for nobody knows what"),
-        pytest.param({"pending_exits": 1, "orders": [{**OTHER, "kind": "EXIT"}]}, "allow", "closes", id="counted, and it is another's exit"),
-        pytest.param({"pending_exits": 2, "orders": [{**OTHER, "kind": "exit"}] * 2}, "cannot_tell", "orders", id="two counted, and one listed twice"),
-        pytest.param({"pending_exits": 0, "stuck_exits": 1, "orders": []}, "cannot_tell", "orders", id="one that is stuck"),
-        pytest.param({"pending_exits": 0, "stuck_exits": 0, "orders": []}, "allow", "closes", id="none is stuck"),
+        pytest.param(
+            {"pending_exits": 1, "orders": []}, "cannot_tell", "orders", id="counted, and not listed"
+        ),
+        pytest.param(
+            {"pending_exits": 1, "orders": [{**OTHER, "kind": "entry"}]},
+            "cannot_tell",
+            "orders",
+            id="counted, and an entry is listed",
+        ),
+        pytest.param(
+            {"pending_exits": 1, "orders": [OTHER]},
+            "cannot_tell",
+            "orders",
+            id="counted, and an order for nobody knows what",
+        ),
+        pytest.param(
+            {"pending_exits": 1, "orders": [{**OTHER, "kind": "EXIT"}]},
+            "allow",
+            "closes",
+            id="counted, and it is another's exit",
+        ),
+        pytest.param(
+            {"pending_exits": 2, "orders": [{**OTHER, "kind": "exit"}] * 2},
+            "cannot_tell",
+            "orders",
+            id="two counted, and one listed twice",
+        ),
+        pytest.param(
+            {"pending_exits": 0, "stuck_exits": 1, "orders": []},
+            "cannot_tell",
+            "orders",
+            id="one that is stuck",
+        ),
+        pytest.param(
+            {"pending_exits": 0, "stuck_exits": 0, "orders": []}, "allow", "closes", id="none is stuck"
+        ),
         pytest.param({"stuck_exits": 0}, "cannot_tell", "orders", id="none is stuck, and no more is said"),
-        pytest.param({"orders": [], "pending_exits": 0, "stuck_exits": "x"}, "cannot_tell", "orders", id="how many are stuck is not read"),
-        pytest.param({"pending_exits": 1, "orders": [{**EXIT, "kind": "exit", "sec_type": "of some kind"}]}, "cannot_tell", "orders", id="one of a kind that nobody knows"),
-        pytest.param({"orders": [{**EXIT, "kind": "exit", "sec_type": "Options, of all kinds"}]}, "cannot_tell", "orders", id="one of a kind in other words"),
+        pytest.param(
+            {"orders": [], "pending_exits": 0, "stuck_exits": "x"},
+            "cannot_tell",
+            "orders",
+            id="how many are stuck is not read",
+        ),
+        pytest.param(
+            {"pending_exits": 1, "orders": [{**EXIT, "kind": "exit", "sec_type": "of some kind"}]},
+            "cannot_tell",
+            "orders",
+            id="one of a kind that nobody knows",
+        ),
+        pytest.param(
+            {"orders": [{**EXIT, "kind": "exit", "sec_type": "Options, of all kinds"}]},
+            "cannot_tell",
+            "orders",
+            id="one of a kind in other words",
+        ),
         pytest.param({"orders": [{**EXIT, "quantity": 0}]}, "cannot_tell", "orders", id="one for nothing"),
-        pytest.param({"orders": [{"symbol": "SPY", "sec_type": "BAG", "order_id": 9, "side": "BUY", "quantity": 1}]}, "cannot_tell", "orders", id="a combo"),
+        pytest.param(
+            {"orders": [{"symbol": "SPY", "sec_type": "BAG", "order_id": 9, "side": "BUY", "quantity": 1}]},
+            "cannot_tell",
+            "orders",
+            id="a combo",
+        ),
         pytest.param({"pending_orders": 0}, "cannot_tell", "orders", id="a runtime that does not say"),
         pytest.param({"orders": "none"}, "cannot_tell", "orders", id="a list that is none"),
         pytest.param({"orders": ["x"]}, "cannot_tell", "orders", id="a list of something else"),
-        pytest.param({"orders": [], "send_outcome_unknown": True}, "cannot_tell", "orders", id="an order sent into the dark"),
+        pytest.param(
+            {"orders": [], "send_outcome_unknown": True},
+            "cannot_tell",
+            "orders",
+            id="an order sent into the dark",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_runtimes_own_exits_count_too(status, verdict, reason):
     assert asked(seen(holding(39), status_v3=status)) == (verdict, reason)
 
@@ -386,16 +717,24 @@ def test_the_brokers_word_is_old_from_its_limit_on(seconds, verdict):
     ("change", "verdict"),
     [
         pytest.param({"broker": {"as_of": None}}, "cannot_tell", id="no time at all"),
-        pytest.param({"broker": {"as_of": None}, "sources": {"broker": {"state": "ok", "as_of": ago(10)}}}, "allow", id="the source's time"),
-        pytest.param({"sources": {"broker": {"state": "ok", "as_of": ago(61)}}}, "cannot_tell", id="the older of two"),
+        pytest.param(
+            {"broker": {"as_of": None}, "sources": {"broker": {"state": "ok", "as_of": ago(10)}}},
+            "allow",
+            id="the source's time",
+        ),
+        pytest.param(
+            {"sources": {"broker": {"state": "ok", "as_of": ago(61)}}}, "cannot_tell", id="the older of two"
+        ),
         pytest.param({"broker": {"as_of": ago(-121)}}, "cannot_tell", id="a time in the future"),
-        pytest.param({"broker": {"as_of": ago(-120)}}, "allow", id="a time as far ahead as clocks may differ"),
+        pytest.param(
+            {"broker": {"as_of": ago(-120)}}, "allow", id="a time as far ahead as clocks may differ"
+        ),
         pytest.param({"broker": {"as_of": "2026-06-02T14:59:55"}}, "cannot_tell", id="a time without a zone"),
         pytest.param({"broker": {"as_of": "just now"}}, "cannot_tell", id="a time that is none"),
         pytest.param({"taken_at": ago(61)}, "cannot_tell", id="a snapshot of an earlier time"),
         pytest.param({"taken_at": ago(-121)}, "cannot_tell", id="a snapshot of the future"),
     ],
-)  # fmt: skip
+)
 def test_a_word_of_which_nobody_knows_when_is_none(change, verdict):
     document = seen(holding(39), broker=change.pop("broker", {})) | change
     assert asked(document)[0] == verdict
@@ -463,9 +802,19 @@ def test_without_the_brokers_word_nothing_can_be_told(document):
 
 STORES = {
     "as_of": ago(10),
-    "position_state": [{"trade_id": 162, "signal_id": 238, "position_id": 301, **CALL, "is_open": 1, "quantity": 39}],
-    "trades": [{"id": 162, "status": "CLOSED", "exit_price": 5.5, "realized_pnl": 1857.7, "exit_reason": "TAKE_PROFIT"}],
-}  # fmt: skip
+    "position_state": [
+        {"trade_id": 162, "signal_id": 238, "position_id": 301, **CALL, "is_open": 1, "quantity": 39}
+    ],
+    "trades": [
+        {
+            "id": 162,
+            "status": "CLOSED",
+            "exit_price": 5.5,
+            "realized_pnl": 1857.7,
+            "exit_reason": "TAKE_PROFIT",
+        }
+    ],
+}
 
 
 def test_a_trade_is_named_once_with_its_other_ids_behind_and_what_each_place_says_of_it():
@@ -474,7 +823,10 @@ def test_a_trade_is_named_once_with_its_other_ids_behind_and_what_each_place_say
     )
     assert ran.code == 1
     assert ran.out.decode().splitlines()[2:] == [
-        "  trade #162 (signal #238, position #301): position_state: open, 39; trades: closed, exit 5.5, P&L 1,857.70 (TAKE_PROFIT)",
+        (
+            "  trade #162 (signal #238, position #301): position_state: open, 39;"
+            " trades: closed, exit 5.5, P&L 1,857.70 (TAKE_PROFIT)"
+        ),
         "  position_state calls it open and the broker shows flat: the broker decides.",
     ]
 
@@ -601,7 +953,8 @@ def test_it_is_fast_enough_to_stand_behind_a_button(tmp_path):
 def test_it_loads_no_more_than_it_needs():
     code = (
         "import sys\nfrom detector.cli import main\nmain(sys.argv[1:])\n"
-        "print(*[name for name in ('httpx', 'boto3', 'sqlite3', 'pydantic', 'jmespath') if name in sys.modules], file=sys.stderr)"
+        "print(*[name for name in ('httpx', 'boto3', 'sqlite3', 'pydantic', 'jmespath')"
+        " if name in sys.modules], file=sys.stderr)"
     )
     words = [sys.executable, "-c", code, "can-close", *WORDS, "--quantity", "39"]
     ran = subprocess.run(words, input=b'{"broker": {}}', cwd=ROOT, capture_output=True, check=False)
@@ -714,7 +1067,7 @@ def odd_rows(draw):
 
 @st.composite
 def odd_orders(draw):
-    """An order as it should not be: a combo, one that contradicts itself, one whose number another client has too."""
+    """An invalid order: a combo, a contradictory order, or an order number that two clients use."""
     order_id = draw(st.integers(1, 2))
     order = {
         **INSTRUMENTS[draw(st.sampled_from([0, 2, 2, 2, 4]))],
@@ -821,7 +1174,7 @@ def may_be(row, target):
 
 
 def contracts(document, target):
-    """The quantities of the rows that may be asked for, each by what may tell its contract from the others."""
+    """The quantities of the rows that may match, by the fields that distinguish their contracts."""
     parts = ("account", "con_id", "currency", "tradingClass", "multiplier")
     found: dict[Any, Fraction] = {}
     for row in document["broker"]["positions"]:
@@ -832,7 +1185,7 @@ def contracts(document, target):
 
 
 def opens(document, target, order):
-    """The oracle, by fractions over the raw rows: would a signed order leave more open than there was, or the other side?
+    """The oracle, in fractions of the raw rows: would a signed order enlarge or reverse the position?
 
     Whichever of several contracts it went to, it has to close that one.
     """
@@ -878,7 +1231,7 @@ def working(document, target, sign):
 
 
 def is_listed(order, others):
-    """Whether the broker lists it too, under its number and with its quantity, and no other order is meant by that."""
+    """Whether the broker lists the order under its number and quantity, and lists no second such order."""
     return any(
         None in (order.get("perm_id"), one.get("perm_id"))
         and None not in (order.get("order_id"), one.get("order_id"))
@@ -953,10 +1306,19 @@ def test_the_odd_rows_are_sometimes_allowed():
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*CALL, "quantity", "account", "contract", "side", "x"]), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from([*CALL, "quantity", "account", "contract", "side", "x"]), inner, max_size=4
+        )
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 KEYS = (
     "as_of",
     "connected",
@@ -1012,9 +1374,13 @@ def test_splitting_and_reordering_and_rewriting_change_nothing(quantity, cuts, w
             left -= cut
     ways = [lambda n: n, float, str, lambda n: f"{n}.000"]
     lots = [
-        holding(random.choice(ways)(sign * part), expiry=random.choice(["20260506", "2026-05-06"]), right=random.choice("Cc"))
+        holding(
+            random.choice(ways)(sign * part),
+            expiry=random.choice(["20260506", "2026-05-06"]),
+            right=random.choice("Cc"),
+        )
         for part in (*parts, left)
-    ]  # fmt: skip
+    ]
     split = [*lots, {"symbol": "QQQ", "quantity": 7}]
     random.shuffle(split)
     code, told = verdict_of(seen(*split), 2, str(wanted))
@@ -1032,12 +1398,12 @@ def keys_of(value, path=()):
             yield from keys_of(item, (*path, index))
 
 
-# Without these nobody claims to know the runtime's orders, or that the link is down; the time is in `as_of` too.
+# Without these no section lists the runtime's orders or reports the link as down; `as_of` has the time too.
 NO_EVIDENCE = (("status_v3",), ("status_v3", "orders"), ("taken_at",), ("broker", "connected"))
 
 
 def even(positions):
-    """Whether the rows say equally much: what only one of them says may be the one thing that told it apart."""
+    """Whether the rows have the same fields: a field that only one row has may distinguish its contract."""
     told = {"account", "con_id"}
     return len({frozenset(told & set(row)) for row in positions}) <= 1 and all(
         {"symbol", "sec_type"} <= set(row) for row in positions
@@ -1045,7 +1411,7 @@ def even(positions):
 
 
 def is_the_account_of_a_row(path, document):
-    """A row that names no account is of the section's: without its own it says something else, and not less."""
+    """A row without an account belongs to the section's account, so removing the account changes it."""
     return path[-1] == "account" and len(path) > 2 and "account" in document["broker"]
 
 

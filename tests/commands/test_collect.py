@@ -38,8 +38,13 @@ def test_every_source_fills_its_section_in_the_contracts_order(live):
     assert document["taken_at"] == "2026-06-02T15:00:00Z"
     states = {name: entry["state"] for name, entry in document["sources"].items()}
     assert states == {
-        "status_v3": "ok", "bot_status": "failed", "ecs": "ok", "containers": "ok", "logs": "ok", "broker": "ok",
-    }  # fmt: skip
+        "status_v3": "ok",
+        "bot_status": "failed",
+        "ecs": "ok",
+        "containers": "ok",
+        "logs": "ok",
+        "broker": "ok",
+    }
 
 
 @pytest.mark.parametrize("words", [["collect"], ["detect", "--report"]])
@@ -72,8 +77,10 @@ def test_sections_that_are_together_too_large_are_left_out_largest_first(tmp_pat
     environ = {"AEGIS_PT_SECTIONS": ",".join(sections)}
     ran = answer("collect", environ=environ)
     assert {name: one.get("reason") for name, one in ran.document["sources"].items()} == {
-        "broker": None, "stores": "too_large", "gateway": None,
-    }  # fmt: skip
+        "broker": None,
+        "stores": "too_large",
+        "gateway": None,
+    }
     assert answer("detect", "--offline", stdin=ran.out).code == 0
 
 
@@ -147,7 +154,11 @@ class Terminal(io.StringIO):
 def test_on_a_terminal_each_source_is_a_line_as_it_answers(words):
     said = Terminal()
     with serving(says(STATUS, after=0.3)) as slow:
-        environ = {"AEGIS_PT_STATUS_URL": slow.url, "AEGIS_PT_BOT_STATUS_URL": f"http://127.0.0.1:{closed_port()}/", "AEGIS_PT_SECTIONS": "broker=/none"}  # fmt: skip
+        environ = {
+            "AEGIS_PT_STATUS_URL": slow.url,
+            "AEGIS_PT_BOT_STATUS_URL": f"http://127.0.0.1:{closed_port()}/",
+            "AEGIS_PT_SECTIONS": "broker=/none",
+        }
         run(AppContext(environ, lambda: NOW, io.BytesIO(b"{}"), io.BytesIO(), said), words)
     lines = said.getvalue().splitlines()[:3]
     assert [line.split()[0] for line in lines] == ["broker", "status_v3", "bot_status"]

@@ -1,4 +1,4 @@
-"""Delivery: receipts after the channel's yes, what stays owed stays loud, and every run tells each channel once."""
+"""Delivery: receipts follow the channel's answer, failed notices stay due, one message a channel and run."""
 
 from __future__ import annotations
 

@@ -121,8 +121,13 @@ def process(words: str, environ: dict[str, str], stdin: str = "{}") -> subproces
     clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"}
     return subprocess.run(
         ["bash", "-c", words.replace("python", sys.executable)],
-        env={**clean, **environ}, input=stdin, capture_output=True, text=True, check=False, timeout=30,
-    )  # fmt: skip
+        env={**clean, **environ},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
 
 
 def test_a_real_pipe_gives_what_a_real_process_gives():

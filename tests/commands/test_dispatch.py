@@ -48,7 +48,8 @@ def test_it_sends_the_event_that_the_workflow_waits_for():
     assert (found.code, body["event_type"], payload["source"]) == (0, "aws_ibkr_pt_health", "my-host")
     assert str(uuid.UUID(payload["correlation_id"])) == payload["correlation_id"]
     assert found.out.decode() == (
-        f"dispatched aws_ibkr_pt_health to owner/name as my-host, correlation id {payload['correlation_id']}\n"
+        "dispatched aws_ibkr_pt_health to owner/name as my-host,"
+        f" correlation id {payload['correlation_id']}\n"
     )
     assert github.asked[0].path == "/repos/owner/name/dispatches"
     assert github.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
@@ -94,7 +95,7 @@ def test_the_other_names_of_the_token_and_the_repository_are_those_of_a_workflow
     )
 
 
-# ---- refused by us ---------------------------------------------------------------------------------------------------
+# ---- refused by us -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(autouse=True)
@@ -144,22 +145,41 @@ def test_a_source_is_a_name(source):
     [
         pytest.param([], {"GH_TOKEN": "t"}, "name the repository: --repo OWNER/NAME", id="no repository"),
         pytest.param(["--repo", "a"], {"GH_TOKEN": "t"}, "--repo: 'a' is not OWNER/NAME", id="no owner"),
-        pytest.param(["--repo", "a/.."], {"GH_TOKEN": "t"}, "--repo: 'a/..' is not OWNER/NAME", id="a way up"),
+        pytest.param(
+            ["--repo", "a/.."], {"GH_TOKEN": "t"}, "--repo: 'a/..' is not OWNER/NAME", id="a way up"
+        ),
         pytest.param(["--repo", "a/b"], {}, "set GH_TOKEN to a fine-grained token", id="no token"),
         pytest.param(["--repo", "a/b"], {"GH_TOKEN": " "}, "set GH_TOKEN", id="a blank one"),
-        pytest.param(["--repo", "a/b"], {"GH_TOKEN": "a\nb"}, "GH_TOKEN has a character that a token cannot have", id="two lines"),
-        pytest.param(["--repo", "a/b", "--source", "x\ny"], {"GH_TOKEN": "t"}, "--source: 'x y' is not a name", id="a source of two lines"),
-        pytest.param(["--repo", "a/b", "--source", "x" * 101], {"GH_TOKEN": "t"}, "--source: ", id="a long source"),
-        pytest.param(["--repo", "a/b"], {"GH_TOKEN": "t", "GITHUB_API_URL": "ftp://x"}, "GITHUB_API_URL must begin with http", id="no API"),
+        pytest.param(
+            ["--repo", "a/b"],
+            {"GH_TOKEN": "a\nb"},
+            "GH_TOKEN has a character that a token cannot have",
+            id="two lines",
+        ),
+        pytest.param(
+            ["--repo", "a/b", "--source", "x\ny"],
+            {"GH_TOKEN": "t"},
+            "--source: 'x y' is not a name",
+            id="a source of two lines",
+        ),
+        pytest.param(
+            ["--repo", "a/b", "--source", "x" * 101], {"GH_TOKEN": "t"}, "--source: ", id="a long source"
+        ),
+        pytest.param(
+            ["--repo", "a/b"],
+            {"GH_TOKEN": "t", "GITHUB_API_URL": "ftp://x"},
+            "GITHUB_API_URL must begin with http",
+            id="no API",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_sent_is_refused(words, environ, says_):
     found = answer("dispatch", *words, environ=environ)
     assert (found.code, found.out) == (2, b"")
     assert found.err.startswith(f"detector: {says_}")
 
 
-# ---- refused by GitHub -----------------------------------------------------------------------------------------------
+# ---- refused by GitHub -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -208,7 +228,7 @@ def test_a_redirect_is_not_followed_with_the_token():
     assert other.asked == []
 
 
-# ---- tried again -----------------------------------------------------------------------------------------------------
+# ---- tried again -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,12 @@ def test_with_nothing_configured_it_lists_what_there_is():
     document, code, text = doctor()
     assert (document["sources"], document["off"], code) == ([], [], 0)
     assert [offer["section"] for offer in document["not_configured"]][:5] == [
-        "status_v3", "bot_status", "ecs", "containers", "logs",
-    ]  # fmt: skip
+        "status_v3",
+        "bot_status",
+        "ecs",
+        "containers",
+        "logs",
+    ]
     assert text.startswith("No source is configured.\n")
     assert "AEGIS_PT_STANDBY_DOCKER_URL: the standby guard" in text
 

@@ -30,7 +30,10 @@ def test_every_event_is_explained_with_its_section_of_the_runbook(name):
 
 
 def test_a_state_says_what_it_sees_its_hours_its_limit_and_how_it_ends():
-    ends = "resolved after two runs in a row that saw it good; not seen is not good; the market's close ends nothing"
+    ends = (
+        "resolved after two runs in a row that saw it good; not seen is not good;"
+        " the market's close ends nothing"
+    )
     answer = told("explain", "heartbeat_stale", environ={"AEGIS_PT_HEARTBEAT_STALE_SEC": "90"})
     assert labelled(answer.lines) == {
         "sees": ["heartbeat_at: when the runtime last said that it is alive"],

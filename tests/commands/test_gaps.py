@@ -1,4 +1,4 @@
-"""`gaps`: the windows against the runs, out of a file or from GitHub; what is told, and with which exit code."""
+"""`gaps`: the windows against the runs of a file or of GitHub; the output and the exit code."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def counts(found: Answer, index: int | None = None) -> dict[str, int]:
     return {name: lane[name] for name in ("expected_windows", *STATES) if lane[name]}
 
 
-# ---- what it tells ---------------------------------------------------------------------------------------------------
+# ---- what it tells -----------------------------------------------------------------------------------------
 
 
 def test_every_window_covered():
@@ -112,9 +112,16 @@ def test_a_window_that_is_not_covered_is_told_with_its_reason_its_day_and_its_ru
 
 def test_the_strip_has_one_character_a_window_and_no_line_is_wider_than_a_terminal():
     found = answer(
-        "gaps", "--created-after", "2026-05-25T00:00:00Z", "--until", "2026-06-01T22:00:00Z", "--listed-at", "2026-06-01T22:30:00Z",
-        "--runs", str(AFTERNOON),
-    )  # fmt: skip
+        "gaps",
+        "--created-after",
+        "2026-05-25T00:00:00Z",
+        "--until",
+        "2026-06-01T22:00:00Z",
+        "--listed-at",
+        "2026-06-01T22:30:00Z",
+        "--runs",
+        str(AFTERNOON),
+    )
     lines = found.out.decode().splitlines()
     assert max(map(len, lines)) <= 80
     assert "H Mon 05-25 13h xxxxxx xxxxxx xxxxxx xxxxxx xxxxxx xxxxxx xxxxxx xxxxxx xxxxxx" in lines
@@ -127,7 +134,14 @@ def test_the_strip_has_one_character_a_window_and_no_line_is_wider_than_a_termin
 
 
 def test_the_half_day_is_marked():
-    found = gaps(runs=answered([]), **{"created-after": "2026-11-27T17:00:00Z", "until": "2026-11-27T19:00:00Z", "now": "2026-11-27T20:00:00Z"})  # fmt: skip
+    found = gaps(
+        runs=answered([]),
+        **{
+            "created-after": "2026-11-27T17:00:00Z",
+            "until": "2026-11-27T19:00:00Z",
+            "now": "2026-11-27T20:00:00Z",
+        },
+    )
     assert "h Fri 11-27 17h XXXXXX xxxxxx" in found.out.decode()
 
 
@@ -162,7 +176,7 @@ def test_without_a_worker_it_says_so():
     )
 
 
-# ---- files -----------------------------------------------------------------------------------------------------------
+# ---- files -------------------------------------------------------------------------------------------------
 
 
 def test_what_comes_after_a_files_newest_run_is_unknown_unless_its_owner_says_until_when_it_was_listed():
@@ -183,8 +197,12 @@ def test_an_empty_file_knows_nothing():
 
 
 @pytest.mark.parametrize(
-    ("newest_first", "known"), [pytest.param(True, 3, id="newest first: the older ones"), pytest.param(False, 0, id="in another order: all of them")]
-)  # fmt: skip
+    ("newest_first", "known"),
+    [
+        pytest.param(True, 3, id="newest first: the older ones"),
+        pytest.param(False, 0, id="in another order: all of them"),
+    ],
+)
 def test_a_cut_listing_is_unknown_where_it_was_cut(newest_first, known):
     runs = answered([one for one in healthy() if one["created_at"] >= "2026-06-01T14:27"], total=11)
     if not newest_first:
@@ -295,17 +313,31 @@ def test_a_run_at_the_end_of_time_is_refused(year):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        pytest.param(["--runs", "nowhere.json"], "--runs: nowhere.json: No such file or directory", id="no such file"),
+        pytest.param(
+            ["--runs", "nowhere.json"], "--runs: nowhere.json: No such file or directory", id="no such file"
+        ),
         pytest.param(["--runs", "-", "--repo", "a/b"], "give --runs or --repo, not both", id="both"),
         pytest.param([], "name the repository: --repo OWNER/NAME", id="neither"),
         pytest.param(["--repo", "owner"], "--repo: 'owner' is not OWNER/NAME", id="no repository"),
-        pytest.param(["--repo", "a/b/../../user"], "--repo: 'a/b/../../user' is not OWNER/NAME", id="a way out of it"),
+        pytest.param(
+            ["--repo", "a/b/../../user"], "--repo: 'a/b/../../user' is not OWNER/NAME", id="a way out of it"
+        ),
         pytest.param(["--runs", "-"], "--runs: -: the document is empty", id="nothing on stdin"),
-        pytest.param(["--runs", "-", "--workflow", "x.yml"], "--workflow: x.yml: No such file or directory", id="no workflow"),
-        pytest.param(["--runs", "-", "--worker", "x.jsonc"], "--worker: x.jsonc: No such file or directory", id="no Worker"),
-        pytest.param(["--runs", "-", "--grace-minutes", "0"], "Invalid value for '--grace-minutes'", id="no grace"),
+        pytest.param(
+            ["--runs", "-", "--workflow", "x.yml"],
+            "--workflow: x.yml: No such file or directory",
+            id="no workflow",
+        ),
+        pytest.param(
+            ["--runs", "-", "--worker", "x.jsonc"],
+            "--worker: x.jsonc: No such file or directory",
+            id="no Worker",
+        ),
+        pytest.param(
+            ["--runs", "-", "--grace-minutes", "0"], "Invalid value for '--grace-minutes'", id="no grace"
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_judged_is_refused(words, says):
     found = answer("gaps", "--created-after", "2026-06-01T14:00:00Z", *words, stdin=b"")
     assert (found.code, found.out) == (2, b"")
@@ -357,7 +389,8 @@ def test_outside_of_a_checkout_it_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "elsewhere")
     found = gaps(runs=answered([]))
     assert found.err == (
-        "detector: there is no .github/workflows/notify-aws-ibkr-pt-health.yml here: run it in the repository's "
+        "detector: there is no .github/workflows/notify-aws-ibkr-pt-health.yml here:"
+        " run it in the repository's "
         "checkout, or name the file with --workflow\n"
     )
 
@@ -371,7 +404,7 @@ def test_a_dialect_error_names_the_file_the_field_and_its_value(checkout):
     )
 
 
-# ---- exit codes ------------------------------------------------------------------------------------------------------
+# ---- exit codes --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -395,7 +428,7 @@ def test_the_exit_code(drop, total, words, code):
     assert gaps(*words, runs=listing).code == code
 
 
-# ---- asking GitHub ---------------------------------------------------------------------------------------------------
+# ---- asking GitHub -----------------------------------------------------------------------------------------
 
 
 def asking(github: FakeGitHub, *words: str, **more: str) -> Answer:

@@ -1,4 +1,4 @@
-"""`plan`: which row is wrong, what would agree, what undoes it, and what cannot be decided; it changes nothing."""
+"""`plan`: the wrong row, its correction, what would undo it, what is undecided; it changes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ OUTAGE = incident("2026-05-06-power-outage")
 BOX = OUTAGE.lane("on the machine")
 CUT = ("can-close", "--symbol", "SPY", "--expiry", "2026-05-06", "--strike", "727", "--right", "C")
 COMMANDS = re.compile(
-    r"\b(UPDATE|INSERT|DELETE|SELECT|ALTER|DROP|REPLACE INTO|BEGIN|COMMIT|sqlite3|kubectl|docker|launchctl|systemctl"
+    r"\b(UPDATE|INSERT|DELETE|SELECT|ALTER|DROP|REPLACE INTO|BEGIN|COMMIT|sqlite3|kubectl"
+    r"|docker|launchctl|systemctl"
     r"|kill|pkill|sudo|aws|curl|psql|bash)\b"
 )
 
@@ -157,7 +158,10 @@ def test_the_hand_made_row_is_named_with_what_the_broker_realized_and_what_nobod
     _, plan = of_the_outage("14:54", "plan")
     assert changes(plan) == {"trades, trade #162": [("pnl_dollars", "1,857.70", "3,742.44")]}
     assert undecided(plan) == [
-        "its exit price: no fill that closed it was seen; 3,742.44 would make 6.4596 at a multiplier of 100, before fees"
+        (
+            "its exit price: no fill that closed it was seen; 3,742.44 would make 6.4596"
+            " at a multiplier of 100, before fees"
+        )
     ]
 
 
@@ -198,7 +202,9 @@ def test_in_the_dark_nothing_is_compared():
     ("document", "wanted"),
     [
         pytest.param(snapshot([held(39)], [state()], [trade()]), None, id="all agree"),
-        pytest.param(snapshot([], [state(is_open=0, quantity=0)], [trade(status="CLOSED")]), None, id="all closed"),
+        pytest.param(
+            snapshot([], [state(is_open=0, quantity=0)], [trade(status="CLOSED")]), None, id="all closed"
+        ),
         pytest.param(snapshot(), None, id="nothing anywhere"),
         pytest.param(
             snapshot([], [state()], [trade(status="CLOSED")]),
@@ -216,10 +222,16 @@ def test_in_the_dark_nothing_is_compared():
             id="the broker holds less; what was once opened stays",
         ),
         pytest.param(
-            snapshot([held(-39)], [state(quantity=39, side="SHORT")], [trade(side="SHORT")]), None, id="short, and both say so"
+            snapshot([held(-39)], [state(quantity=39, side="SHORT")], [trade(side="SHORT")]),
+            None,
+            id="short, and both say so",
         ),
         pytest.param(
-            snapshot([held(39), {**CALL, "strike": 728, "quantity": 5}], [state(), state(163, 5, strike=728)], [trade(), trade(163, "CLOSED", strike=728)]),
+            snapshot(
+                [held(39), {**CALL, "strike": 728, "quantity": 5}],
+                [state(), state(163, 5, strike=728)],
+                [trade(), trade(163, "CLOSED", strike=728)],
+            ),
             None,
             id="open at the broker and in one store: whose it is, is a question",
         ),
@@ -229,7 +241,9 @@ def test_in_the_dark_nothing_is_compared():
             id="two trades of one instrument: which one is wrong, is a question",
         ),
         pytest.param(
-            snapshot([held(39)], [state(162, 20), state(163, 19)], [trade(), trade(163)]), None, id="two trades that add up"
+            snapshot([held(39)], [state(162, 20), state(163, 19)], [trade(), trade(163)]),
+            None,
+            id="two trades that add up",
         ),
         pytest.param(
             snapshot([], [{**CALL, "quantity": 39, "is_open": 1}]),
@@ -237,7 +251,7 @@ def test_in_the_dark_nothing_is_compared():
             id="a row that names no trade",
         ),
     ],
-)  # fmt: skip
+)
 def test_the_row_that_is_wrong_is_the_one_that_the_broker_contradicts(document, wanted):
     ran = answer("plan", "--json", stdin=document)
     assert ran.code in (0, 1)
@@ -269,7 +283,16 @@ def test_what_cannot_be_decided_is_said(document, words):
     assert any(words in one for one in undecided(ran.document)), undecided(ran.document)
 
 
-FILL = {**CALL, "exec_id": "1.2.3", "order_id": 7, "side": "SLD", "quantity": 39, "price": 6.46, "at": "2026-06-02T14:00:00Z", "realized_pnl": 3742.44}  # fmt: skip
+FILL = {
+    **CALL,
+    "exec_id": "1.2.3",
+    "order_id": 7,
+    "side": "SLD",
+    "quantity": 39,
+    "price": 6.46,
+    "at": "2026-06-02T14:00:00Z",
+    "realized_pnl": 3742.44,
+}
 
 
 def test_a_position_on_the_other_side_is_never_mended_by_a_row():
@@ -316,16 +339,50 @@ def executed(at, quantity=39, price=6.46, **more):
         pytest.param("2026-06-02T14:00:00Z", [], {}, True, id="as it was opened"),
         pytest.param("2026-06-02T14:00:01Z", [], {}, False, id="just before it was opened"),
         pytest.param(None, [], {}, True, id="the only trade there is"),
-        pytest.param(None, [trade(100, "CLOSED", **EARLIER)], {}, False, id="nobody knows when it was opened, and there is another"),
-        pytest.param("2026-06-02T13:50:00Z", [trade(100, "CLOSED", **EARLIER)], {}, True, id="another trade ended at another time"),
-        pytest.param("2026-06-02T13:50:00Z", [trade(100, "CLOSED", **{**EARLIER, "closed_at": "2026-06-02T14:00:30Z"})], {}, False, id="another trade ended then"),
-        pytest.param("2026-06-02T13:50:00Z", [trade(100, "CLOSED", exit_order_id=7)], {}, False, id="another trade names its order"),
-        pytest.param("2026-06-02T13:50:00Z", [trade(100, "CLOSED", closed_at=None)], {}, False, id="another trade ended nobody knows when"),
-        pytest.param("2026-06-02T13:50:00Z", [trade(100)], {}, False, id="another trade is as open as this one"),
-        pytest.param("2026-06-02T13:50:00Z", [trade(100, strike=728)], {}, True, id="a trade of another strike"),
+        pytest.param(
+            None,
+            [trade(100, "CLOSED", **EARLIER)],
+            {},
+            False,
+            id="nobody knows when it was opened, and there is another",
+        ),
+        pytest.param(
+            "2026-06-02T13:50:00Z",
+            [trade(100, "CLOSED", **EARLIER)],
+            {},
+            True,
+            id="another trade ended at another time",
+        ),
+        pytest.param(
+            "2026-06-02T13:50:00Z",
+            [trade(100, "CLOSED", **{**EARLIER, "closed_at": "2026-06-02T14:00:30Z"})],
+            {},
+            False,
+            id="another trade ended then",
+        ),
+        pytest.param(
+            "2026-06-02T13:50:00Z",
+            [trade(100, "CLOSED", exit_order_id=7)],
+            {},
+            False,
+            id="another trade names its order",
+        ),
+        pytest.param(
+            "2026-06-02T13:50:00Z",
+            [trade(100, "CLOSED", closed_at=None)],
+            {},
+            False,
+            id="another trade ended nobody knows when",
+        ),
+        pytest.param(
+            "2026-06-02T13:50:00Z", [trade(100)], {}, False, id="another trade is as open as this one"
+        ),
+        pytest.param(
+            "2026-06-02T13:50:00Z", [trade(100, strike=728)], {}, True, id="a trade of another strike"
+        ),
         pytest.param("2026-06-02T13:50:00Z", [], {"quantity": 38}, False, id="another quantity"),
     ],
-)  # fmt: skip
+)
 def test_a_fill_is_evidence_of_the_one_trade_that_it_can_have_closed(
     opened_at, others, execution, is_evidence
 ):
@@ -387,9 +444,14 @@ SELL = {**CALL, "order_id": 7, "side": "SELL", "status": "Submitted", "quantity"
         pytest.param([SELL], {**CALL, "quantity": 39, "is_open": 1}, True, id="in a row that names no trade"),
         pytest.param([{**SELL, "status": "Cancelled"}], state(), False, id="an order that is over"),
         pytest.param([{**SELL, "strike": 728}], state(), False, id="an order of another strike"),
-        pytest.param([{"symbol": "SPY", "sec_type": "BAG", "order_id": 8, "quantity": 1}], state(), True, id="a combo of its symbol"),
+        pytest.param(
+            [{"symbol": "SPY", "sec_type": "BAG", "order_id": 8, "quantity": 1}],
+            state(),
+            True,
+            id="a combo of its symbol",
+        ),
     ],
-)  # fmt: skip
+)
 def test_while_an_order_works_in_an_instrument_no_row_of_it_is_corrected(orders, row, waits):
     for broker, status in (({"open_orders": orders}, {}), ({}, {"orders": orders})):
         plan = planned(snapshot([held(20)], [row], broker=broker, status=status))
@@ -448,12 +510,24 @@ def test_a_short_row_is_corrected_as_it_is_written(more):
     [
         pytest.param(None, {"state": "failed", "reason": "locked"}, "could not be read: locked", id="failed"),
         pytest.param({"as_of": ago(400)}, None, "were read 6 min ago", id="stale"),
-        pytest.param({"as_of": ago(5), "error": "no such table"}, None, "in full", id="failed by its own word"),
-        pytest.param({"as_of": ago(5), "position_state": [state(is_open="yes")]}, None, "is_open", id="a row that was not read"),
+        pytest.param(
+            {"as_of": ago(5), "error": "no such table"}, None, "in full", id="failed by its own word"
+        ),
+        pytest.param(
+            {"as_of": ago(5), "position_state": [state(is_open="yes")]},
+            None,
+            "is_open",
+            id="a row that was not read",
+        ),
         pytest.param({"as_of": ago(5), "position_state": ["row"]}, None, "in full", id="a row that is none"),
-        pytest.param({"as_of": ago(5), "position_state": [{"is_open": 1, "quantity": 3}]}, None, "position_state", id="a row of nothing"),
+        pytest.param(
+            {"as_of": ago(5), "position_state": [{"is_open": 1, "quantity": 3}]},
+            None,
+            "position_state",
+            id="a row of nothing",
+        ),
     ],
-)  # fmt: skip
+)
 def test_stores_that_were_not_read_in_full_agree_with_nobody(stores, sources, words):
     document = snapshot([held(39)], status={"open_positions": [{**CALL, "quantity": 39, "trade_id": 162}]})
     document |= {"stores": stores} if stores else {"sources": {"stores": sources}}
@@ -478,11 +552,19 @@ def test_a_row_that_was_not_read_may_be_the_one_that_makes_up_the_difference():
     ("status", "words"),
     [
         pytest.param({}, "its heartbeat is 5 s old, so that it runs", id="alive"),
-        pytest.param({"heartbeat_at": ago(301)}, "its last heartbeat is 5 min old; whatever starts it again", id="stale"),
+        pytest.param(
+            {"heartbeat_at": ago(301)},
+            "its last heartbeat is 5 min old; whatever starts it again",
+            id="stale",
+        ),
         pytest.param({"heartbeat_at": None}, "whether it runs was not seen", id="not seen"),
-        pytest.param({"open_positions": [{**CALL, "quantity": 39, "trade_id": 162}]}, "still holds trade #162 open", id="its memory"),
+        pytest.param(
+            {"open_positions": [{**CALL, "quantity": 39, "trade_id": 162}]},
+            "still holds trade #162 open",
+            id="its memory",
+        ),
     ],
-)  # fmt: skip
+)
 def test_why_the_runtime_must_stand_still_is_said(status, words):
     plan = planned(snapshot([], [state()], [trade()], status=status))
     assert plan["steps"][0]["do"] == "stop"
@@ -569,7 +651,8 @@ def test_with_nothing_piped_in_it_reads_the_broker_and_the_stores(tmp_path):
     for name in ("broker", "stores"):
         (tmp_path / f"{name}.json").write_text(json.dumps(snapshot([], [state()], [trade()])[name]))
     environ = {
-        "AEGIS_PT_SECTIONS": f"broker={tmp_path}/broker.json,stores={tmp_path}/stores.json,logs={tmp_path}/none"
+        "AEGIS_PT_SECTIONS": f"broker={tmp_path}/broker.json,stores={tmp_path}/stores.json"
+        f",logs={tmp_path}/none"
     }
     ran = answer("plan", "--json", stdin=b"", environ=environ)
     assert (ran.code, len(changes(ran.document))) == (1, 2)

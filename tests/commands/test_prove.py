@@ -1,4 +1,4 @@
-"""`prove`: one fresh success that the Worker dispatched, and nothing less; what was seen in its place is said."""
+"""`prove`: only a fresh successful run that the Worker dispatched counts; other runs are listed."""
 
 from __future__ import annotations
 
@@ -87,18 +87,42 @@ def test_a_run_is_fresh_when_no_clock_could_have_made_it_older(worker, created, 
 @pytest.mark.parametrize(
     ("fresh", "said"),
     [
-        pytest.param({"created_at": "2026-06-02T13:30:00Z"}, "1 run from the Worker, older: created before STARTED_AT", id="an older proof"),
-        pytest.param(scheduled(), "1 run of GitHub's own schedule, which has recovered", id="the natural schedule recovered"),
+        pytest.param(
+            {"created_at": "2026-06-02T13:30:00Z"},
+            "1 run from the Worker, older: created before STARTED_AT",
+            id="an older proof",
+        ),
+        pytest.param(
+            scheduled(),
+            "1 run of GitHub's own schedule, which has recovered",
+            id="the natural schedule recovered",
+        ),
         pytest.param(dispatched("cron-host"), "1 run dispatched by another source", id="another source"),
-        pytest.param({"status": "in_progress", "conclusion": None}, "1 run from the Worker, still running", id="still running"),
-        pytest.param({"status": "queued", "conclusion": None}, "1 run from the Worker, still running", id="queued"),
+        pytest.param(
+            {"status": "in_progress", "conclusion": None},
+            "1 run from the Worker, still running",
+            id="still running",
+        ),
+        pytest.param(
+            {"status": "queued", "conclusion": None}, "1 run from the Worker, still running", id="queued"
+        ),
         pytest.param({"conclusion": "failure"}, "1 run from the Worker, not successful", id="failed"),
         pytest.param({"conclusion": "cancelled"}, "1 run from the Worker, not successful", id="cancelled"),
         pytest.param({"event": "workflow_dispatch"}, None, id="by hand, with the Worker's title"),
-        pytest.param({"event": "schedule"}, "1 run of GitHub's own schedule", id="scheduled, with the Worker's title"),
-        pytest.param({"run_attempt": 2, "created_at": "2026-06-02T13:30:00Z", "run_started_at": "2026-06-02T14:30:00Z"}, "1 run from the Worker, older", id="an older proof, run again"),
+        pytest.param(
+            {"event": "schedule"}, "1 run of GitHub's own schedule", id="scheduled, with the Worker's title"
+        ),
+        pytest.param(
+            {
+                "run_attempt": 2,
+                "created_at": "2026-06-02T13:30:00Z",
+                "run_started_at": "2026-06-02T14:30:00Z",
+            },
+            "1 run from the Worker, older",
+            id="an older proof, run again",
+        ),
     ],
-)  # fmt: skip
+)
 def test_anything_less_is_said_and_is_not_enough(worker, fresh, said):
     with github_on_loopback({**FRESH, **fresh}) as github:
         found = prove(github, worker)
@@ -115,14 +139,34 @@ def test_anything_less_is_said_and_is_not_enough(worker, fresh, said):
 @pytest.mark.parametrize(
     ("fresh", "said"),
     [
-        pytest.param(dispatched("cloudflare-cron:by-hand"), "1 run dispatched by another source", id="no cron"),
-        pytest.param(dispatched(f"my dispatch cloudflare-cron:{WORKER}"), "1 run dispatched by another source", id="the Worker's lane at the end of another title"),
-        pytest.param({"display_title": f"dispatch cloudflare-cron:{WORKER}"}, "1 run dispatched by another source", id="without the beginning of the run-name"),
-        pytest.param(dispatched(f"cloudflare-cron:{WORKER} "), "1 run dispatched by another source", id="something behind it"),
-        pytest.param({"created_at": "2026-06-02T15:01:01Z"}, "1 run created in the future", id="created more than a minute from now"),
-        pytest.param({"created_at": "2030-01-01T00:00:00Z"}, "1 run created in the future", id="created in years"),
+        pytest.param(
+            dispatched("cloudflare-cron:by-hand"), "1 run dispatched by another source", id="no cron"
+        ),
+        pytest.param(
+            dispatched(f"my dispatch cloudflare-cron:{WORKER}"),
+            "1 run dispatched by another source",
+            id="the Worker's lane at the end of another title",
+        ),
+        pytest.param(
+            {"display_title": f"dispatch cloudflare-cron:{WORKER}"},
+            "1 run dispatched by another source",
+            id="without the beginning of the run-name",
+        ),
+        pytest.param(
+            dispatched(f"cloudflare-cron:{WORKER} "),
+            "1 run dispatched by another source",
+            id="something behind it",
+        ),
+        pytest.param(
+            {"created_at": "2026-06-02T15:01:01Z"},
+            "1 run created in the future",
+            id="created more than a minute from now",
+        ),
+        pytest.param(
+            {"created_at": "2030-01-01T00:00:00Z"}, "1 run created in the future", id="created in years"
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_only_looks_like_the_worker_proves_nothing(worker, fresh, said):
     with github_on_loopback({**FRESH, **fresh}) as github:
         found = prove(github, worker)
@@ -252,7 +296,7 @@ class Terminal(io.StringIO):
         return True
 
 
-# ---- the Worker ------------------------------------------------------------------------------------------------------
+# ---- the Worker --------------------------------------------------------------------------------------------
 
 
 def test_a_worker_that_said_that_no_check_succeeded_is_proven_once_one_did():
@@ -272,13 +316,33 @@ def test_a_worker_that_said_that_no_check_succeeded_is_proven_once_one_did():
     ("health", "why"),
     [
         pytest.param(QUIET, "it says that it is failing: no check succeeded for 45 min (limit 30)", id="503"),
-        pytest.param({**HEALTH, "last_tick": "none since this was deployed"}, "it never ticked since it was deployed", id="it never ticked: the run is another's"),
-        pytest.param({**HEALTH, "last_tick": {**HEALTH["last_tick"], "fired_at": "2026-06-02T14:00:00Z"}}, "its last tick was at 2026-06-02T14:00:00Z, before STARTED_AT", id="its last tick was before"),
-        pytest.param({**HEALTH, "last_tick": {"fired_at": "soon"}}, "its last tick has no time", id="a tick without a time"),
-        pytest.param({**HEALTH, "newest_own_run": {"created_at": "2026-06-02T14:10:02Z"}}, "the newest run that it knows as its own is that of 2026-06-02T14:10:02Z", id="it knows an older run only"),
-        pytest.param({**HEALTH, "newest_own_run": {}}, "the newest run that it knows as its own has no time", id="a run without a time"),
+        pytest.param(
+            {**HEALTH, "last_tick": "none since this was deployed"},
+            "it never ticked since it was deployed",
+            id="it never ticked: the run is another's",
+        ),
+        pytest.param(
+            {**HEALTH, "last_tick": {**HEALTH["last_tick"], "fired_at": "2026-06-02T14:00:00Z"}},
+            "its last tick was at 2026-06-02T14:00:00Z, before STARTED_AT",
+            id="its last tick was before",
+        ),
+        pytest.param(
+            {**HEALTH, "last_tick": {"fired_at": "soon"}},
+            "its last tick has no time",
+            id="a tick without a time",
+        ),
+        pytest.param(
+            {**HEALTH, "newest_own_run": {"created_at": "2026-06-02T14:10:02Z"}},
+            "the newest run that it knows as its own is that of 2026-06-02T14:10:02Z",
+            id="it knows an older run only",
+        ),
+        pytest.param(
+            {**HEALTH, "newest_own_run": {}},
+            "the newest run that it knows as its own has no time",
+            id="a run without a time",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_run_that_the_worker_itself_does_not_bear_out_proves_nothing(health, why):
     with (
         serving(says(health, 503 if health is QUIET else 200)) as served,
@@ -295,12 +359,15 @@ def test_a_run_that_the_worker_itself_does_not_bear_out_proves_nothing(health, w
 @pytest.mark.parametrize(
     "known",
     [
-        pytest.param({"last_tick": {**HEALTH["last_tick"], "fired_at": "2026-06-02T14:00:01Z"}}, id="a tick after STARTED_AT"),
+        pytest.param(
+            {"last_tick": {**HEALTH["last_tick"], "fired_at": "2026-06-02T14:00:01Z"}},
+            id="a tick after STARTED_AT",
+        ),
         pytest.param({"last_tick": "not known: it has no memory"}, id="without a memory"),
         pytest.param({"newest_own_run": "none among the newest runs"}, id="twenty others came since"),
         pytest.param({"newest_own_run": {"created_at": "2026-06-02T14:30:00Z"}}, id="a newer one of its own"),
     ],
-)  # fmt: skip
+)
 def test_what_the_worker_cannot_know_is_not_held_against_it(known):
     with serving(says({**HEALTH, **known})) as served, github_on_loopback(FRESH) as github:
         assert prove(github, served).code == 0
@@ -396,24 +463,42 @@ def test_what_the_worker_says_is_shown_as_one_line_and_without_secrets():
     assert max(map(len, found.splitlines())) < 520
 
 
-# ---- what it is given ------------------------------------------------------------------------------------------------
+# ---- what it is given --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("environ", "says_"),
     [
-        ({}, "say when the deployment began: export STARTED_AT=$(date -u +%Y-%m-%dT%H:%M:%SZ), before the deployment"),
+        (
+            {},
+            (
+                "say when the deployment began: export STARTED_AT=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+                ", before the deployment"
+            ),
+        ),
         ({"STARTED_AT": "now"}, "STARTED_AT: 'now' is not an RFC 3339 time"),
         ({"STARTED_AT": "2026-06-02T14:00:00"}, "STARTED_AT: '2026-06-02T14:00:00' names no offset from UTC"),
         ({"STARTED_AT": "2026-06-02T15:02:00Z"}, "STARTED_AT: 2026-06-02T15:02:00Z has not come yet"),
-        ({"STARTED_AT": "2026-06-01T14:59:59Z"}, "STARTED_AT: 2026-06-01T14:59:59Z is more than a day ago, so a run since then may be of an earlier deployment"),
+        (
+            {"STARTED_AT": "2026-06-01T14:59:59Z"},
+            (
+                "STARTED_AT: 2026-06-01T14:59:59Z is more than a day ago,"
+                " so a run since then may be of an earlier deployment"
+            ),
+        ),
         ({"STARTED_AT": "2026-06-01T15:00:00Z"}, "say where the Worker answers: WORKER_URL="),
         ({"STARTED_AT": STARTED}, "say where the Worker answers: WORKER_URL="),
         ({"STARTED_AT": STARTED, "WORKER_URL": "worker.example"}, "WORKER_URL must begin with https://"),
-        ({"STARTED_AT": STARTED, "WORKER_URL": "https://u:p@worker.example"}, "WORKER_URL holds a user or a password"),
-        ({"STARTED_AT": STARTED, "WORKER_URL": "https://worker.example"}, "name the repository: --repo OWNER/NAME"),
+        (
+            {"STARTED_AT": STARTED, "WORKER_URL": "https://u:p@worker.example"},
+            "WORKER_URL holds a user or a password",
+        ),
+        (
+            {"STARTED_AT": STARTED, "WORKER_URL": "https://worker.example"},
+            "name the repository: --repo OWNER/NAME",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_missing_is_said(environ, says_):
     found = answer("prove", environ=environ)
     assert (found.code, found.out) == (2, b"")

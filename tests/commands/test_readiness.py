@@ -1,4 +1,4 @@
-"""`readiness`: what is proven offline before a deploy, what is not and why; in small checkouts with real programs."""
+"""`readiness`: the offline proof before a deploy, in small checkouts with real programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ sys.exit({code})
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch) -> Path:
-    """A small checkout: a program of one module, the real schedule, a false npm, and no tests (they take a second)."""
+    """A small checkout: a program of one module, the real schedule, a false npm, and no tests."""
     write(tmp_path / "detector" / "__init__.py", '"""A program."""\n')
     for name in (WORKFLOW, WORKER):
         write(tmp_path / name, (ROOT / name).read_text())
@@ -41,9 +41,11 @@ def checkout(tmp_path, monkeypatch) -> Path:
 
 
 CRONS = [
-    "7,17,27,37,47,57 13-21 * * MON-FRI", "12,22,32,42,52 13-21 * * MON-FRI",
-    "0,10,20,30,40,50 13-21 * * MON-FRI", "0,10 22 * * MON-FRI",
-]  # fmt: skip
+    "7,17,27,37,47,57 13-21 * * MON-FRI",
+    "12,22,32,42,52 13-21 * * MON-FRI",
+    "0,10,20,30,40,50 13-21 * * MON-FRI",
+    "0,10 22 * * MON-FRI",
+]
 
 
 def write(path: Path, text: str) -> None:
@@ -96,8 +98,10 @@ def test_as_json(checkout):
     found = readiness(checkout, "--json")
     assert (found.document["ready"], found.document["why_not"]) == (True, "")
     assert found.document["checks"][0] == {
-        "what": "compiles", "state": "proven", "detail": "every module of detector/",
-    }  # fmt: skip
+        "what": "compiles",
+        "state": "proven",
+        "detail": "every module of detector/",
+    }
 
 
 def test_a_module_that_does_not_compile(checkout):
@@ -152,10 +156,14 @@ def _no_tests(checkout: Path) -> None:
     [
         pytest.param(_no_npm, "the Worker", "npm is not installed here", id="no npm"),
         pytest.param(_no_node, "the Worker", "node is not installed here", id="no node"),
-        pytest.param(_no_modules, "the Worker", "scheduler/node_modules is missing: run npm ci", id="no modules"),
-        pytest.param(_no_tests, "the scheduler's tests", "the repository's tests are not here", id="no tests"),
+        pytest.param(
+            _no_modules, "the Worker", "scheduler/node_modules is missing: run npm ci", id="no modules"
+        ),
+        pytest.param(
+            _no_tests, "the scheduler's tests", "the repository's tests are not here", id="no tests"
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_tried_here_is_skipped_loudly_and_nothing_is_ready(checkout, take, what, why):
     one_test(checkout, "True")
     take(checkout)
@@ -172,12 +180,28 @@ def test_what_cannot_be_tried_here_is_skipped_loudly_and_nothing_is_ready(checko
     ("name", "change", "what", "says"),
     [
         pytest.param(WORKER, ("MON-FRI", "1-5"), "the days", "days 0, 1, 2, 3, 4", id="Cloudflare's 1-5"),
-        pytest.param(WORKER, ('"aws_ibkr_pt_health"', '"health"'), "the event type", "the Worker sends health", id="another event"),
-        pytest.param(WORKFLOW, ("13-21", "14-21"), "the hours", "the Worker ticks at 13 h UTC", id="other hours"),
-        pytest.param("RUNBOOK.md", ("12,22", "13,23"), "the documents", "RUNBOOK.md names `13,23", id="another document"),
-        pytest.param(WORKER, ("{", "["), "the schedule's files", "scheduler/wrangler.jsonc: is not JSON", id="no JSON"),
+        pytest.param(
+            WORKER,
+            ('"aws_ibkr_pt_health"', '"health"'),
+            "the event type",
+            "the Worker sends health",
+            id="another event",
+        ),
+        pytest.param(
+            WORKFLOW, ("13-21", "14-21"), "the hours", "the Worker ticks at 13 h UTC", id="other hours"
+        ),
+        pytest.param(
+            "RUNBOOK.md",
+            ("12,22", "13,23"),
+            "the documents",
+            "RUNBOOK.md names `13,23",
+            id="another document",
+        ),
+        pytest.param(
+            WORKER, ("{", "["), "the schedule's files", "scheduler/wrangler.jsonc: is not JSON", id="no JSON"
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_drifts_is_named(checkout, name, change, what, says):
     write(checkout / name, (checkout / name).read_text().replace(*change))
     found = readiness(checkout, "--json")
@@ -189,8 +213,9 @@ def test_what_was_skipped_stands_in_the_table_and_is_counted(checkout):
     lines = readiness(checkout).out.decode().splitlines()
     assert "SKIPPED  the scheduler's tests   the repository's tests are not here" in lines
     assert lines[-2:] == [
-        "15 checks: 14 proven, 1 skipped", "not ready: the scheduler's tests could not be tried here"
-    ]  # fmt: skip
+        "15 checks: 14 proven, 1 skipped",
+        "not ready: the scheduler's tests could not be tried here",
+    ]
 
 
 def test_what_failed_and_what_was_skipped_are_both_named(checkout):
@@ -207,8 +232,9 @@ def test_a_workflow_of_another_shape_is_named(checkout):
     write(checkout / WORKFLOW, text.replace("    types: [aws_ibkr_pt_health]", "    [x]"))
     found = readiness(checkout, "--json")
     assert (found.code, rows(found)["the event type"]) == (
-        1, "failed: the workflow waits for None, not for aws_ibkr_pt_health",
-    )  # fmt: skip
+        1,
+        "failed: the workflow waits for None, not for aws_ibkr_pt_health",
+    )
 
 
 def test_a_file_that_is_missing_is_named(checkout):

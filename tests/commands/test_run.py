@@ -356,9 +356,14 @@ def test_a_snapshot_on_standard_input():
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("{", "line 1"), ("[]", "not an object"), ('{"ecss": {}}', "unknown section"), ('{"previous": {}}', "finds its memory")],
+    [
+        ("{", "line 1"),
+        ("[]", "not an object"),
+        ('{"ecss": {}}', "unknown section"),
+        ('{"previous": {}}', "finds its memory"),
+    ],
     ids=["no JSON", "a list", "a mistyped section", "a memory of its own"],
-)  # fmt: skip
+)
 def test_a_snapshot_that_cannot_be_used_is_refused(text, why, tmp_path):
     (tmp_path / "x.json").write_text(text)
     done = answer("run", "--state", str(tmp_path / "s"), "--snapshot", str(tmp_path / "x.json"))
@@ -584,8 +589,11 @@ def test_a_run_says_which_lane_it_was_and_links_to_itself(github, slack, snapsho
     )
     in_workflow(github, tmp_path, snapshot, attempt=2, **environ)
     assert json.loads((tmp_path / "pt-health.json").read_text())["run"] == {
-        "lane": "repository_dispatch", "run_id": "9000", "attempt": 2, "source": "cloudflare-cron:x",
-    }  # fmt: skip
+        "lane": "repository_dispatch",
+        "run_id": "9000",
+        "attempt": 2,
+        "source": "cloudflare-cron:x",
+    }
     assert "https://github.com/owner/bot/actions/runs/9000" in everything(slack.posts[0])
 
 
@@ -605,9 +613,13 @@ def test_two_lanes_at_once_tell_at_most_twice_and_the_later_look_is_remembered(
     for run_id, seconds in ((9001, 5), (9002, 0)):  # both read 9000's memory before either has stored its own
         artifact = tmp_path / f"{run_id}.json"
         answer(
-            "run", "--artifact", str(artifact.with_name("pt-health.json")), "--snapshot", snapshot(seconds, **FIRING),
+            "run",
+            "--artifact",
+            str(artifact.with_name("pt-health.json")),
+            "--snapshot",
+            snapshot(seconds, **FIRING),
             environ={**github.environ(run_id), **to_slack(slack)},
-        )  # fmt: skip
+        )
         stored.append((run_id, artifact.with_name("pt-health.json").read_text()))
     for run_id, text in stored:
         github.upload(run_id, text)
@@ -663,7 +675,7 @@ def test_an_api_that_cannot_be_asked_is_lost_memory_and_the_run_goes_on(github, 
 
 
 def test_runs_that_could_not_ask_hide_nothing_that_is_owed(github, slack, snapshot, tmp_path):
-    """A fill while Slack is down; GitHub's API down for longer than artifacts are compared; then all is well."""
+    """A fill while Slack is down; GitHub fails for longer than artifacts are compared; then both work."""
     dead = to_slack(slack, AEGIS_PT_SLACK_WEBHOOK_URL=f"http://127.0.0.1:{closed_port()}/")
 
     def at(number, patch, **environ):
@@ -754,9 +766,14 @@ def test_a_forks_artifact_silences_nothing(github, slack, snapshot, tmp_path):
 
 @pytest.mark.parametrize(
     ("private", "named", "holds"),
-    [(True, {}, True), (False, {}, False), (False, {"AEGIS_PT_ARTIFACT": "full"}, True), (True, {"AEGIS_PT_ARTIFACT": "ledger"}, False)],
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (False, {"AEGIS_PT_ARTIFACT": "full"}, True),
+        (True, {"AEGIS_PT_ARTIFACT": "ledger"}, False),
+    ],
     ids=["private", "public", "public and asked for", "private and not wanted"],
-)  # fmt: skip
+)
 def test_where_anyone_can_download_it_an_artifact_holds_no_snapshot(
     private, named, holds, github, snapshot, tmp_path
 ):
@@ -829,9 +846,15 @@ def test_nothing_on_the_page_that_is_data_is_markdown_or_html(tmp_path):
 
 def test_five_hundred_conditions_are_one_message_a_channel_and_a_page_that_fits(slack, tmp_path):
     orders = [
-        {"order_id": number, "symbol": f"SYM{number}" * 9, "kind": "exit" if number % 2 else "entry", "age_sec": 900, "status": "Submitted"}
+        {
+            "order_id": number,
+            "symbol": f"SYM{number}" * 9,
+            "kind": "exit" if number % 2 else "entry",
+            "age_sec": 900,
+            "status": "Submitted",
+        }
         for number in range(500)
-    ]  # fmt: skip
+    ]
     document = {**healthy(), "status_v3": {**healthy()["status_v3"], "orders": orders, "pending_orders": 500}}
     page = tmp_path / "page.md"
     with mail_on_loopback() as box:

@@ -1,4 +1,4 @@
-"""`test-notify`: a message that nobody can take for an alert, through every channel, and what came of each."""
+"""`test-notify`: a message that cannot be mistaken for an alert, through every channel, and each result."""
 
 from __future__ import annotations
 
