@@ -17,7 +17,7 @@ from detector.collectors.source_threads import SourceResult, collect_in_parallel
 from detector.domain.snapshot import KEYS, SECTIONS
 from detector.formats.errors import TOO_LARGE
 from detector.formats.serialize import format_canonical
-from detector.formats.strict_json import MAX_BYTES, DocumentError
+from detector.formats.strict_json import MAX_BYTES
 from detector.formats.times import TimeError, compute_seconds, format_duration, format_time, parse_rfc3339
 from detector.settings import RUNTIME, SOURCE_STALE_SEC, SOURCES_OFF, Settings
 from detector.storage import artifact_file

@@ -12,6 +12,7 @@ from detector.app.context import AppContext, InputError
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED
 from detector.formats.strict_json import redact_excerpt
 from detector.settings import Settings
+from detector.settings.runtime_settings import CA_FILE
 from detector.settings.setting import find_url_fault
 
 if TYPE_CHECKING:

@@ -11,19 +11,18 @@ from typing import Any
 import detector
 from detector.app.context import AppContext, InputError
 from detector.domain.event import Event
-from detector.domain.facts import SourceStatus
+from detector.domain.provenance import SourceStatus
 from detector.domain.report import Gap, Report
 from detector.domain.run_memory import Memory
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage
-from detector.engine.decision import Decision
-from detector.formats.checksum import compute_checksum
+from detector.engine.evaluate import Decision
 from detector.formats.redaction import redact
-from detector.formats.serialize import from_json, to_json, to_json_without_defaults
+from detector.formats.serialize import compute_checksum, from_json, to_json, to_json_without_defaults
 from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.render.explain import find_next_step
+from detector.render.rules import find_next_step
 from detector.settings import RUNTIME, Settings, list_secrets
 from detector.storage import artifact_file
 

@@ -19,7 +19,7 @@ from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import evaluate
 from detector.engine.run_rules import ERRORS_RULE
 from detector.formats.serialize import format_document
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document
+from detector.formats.strict_json import DocumentError
 from detector.ledger import add_receipts
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document, build_stdout_document

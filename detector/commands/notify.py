@@ -21,7 +21,7 @@ from detector.app.input_documents import add_receipts, load_report
 from detector.app.print_output import print_lines
 from detector.channels.channel import Channel
 from detector.formats.serialize import format_document
-from detector.settings import MUTES, Settings
+from detector.settings import MUTES
 from detector.storage import artifact_file
 
 UNDELIVERED = 3

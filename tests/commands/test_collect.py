@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import pytest
 
-from detector.app import collection
 from detector.app.context import AppContext
 from detector.cli import run
 from detector.commands import collect
@@ -67,7 +66,7 @@ def test_the_time_is_that_of_the_end_of_the_collection(words):
 
 
 def test_sections_that_are_together_too_large_are_left_out_largest_first(tmp_path, monkeypatch):
-    monkeypatch.setattr(_live, "_MAX_SECTIONS_BYTES", 15 * 1024)
+    monkeypatch.setattr(collection, "_MAX_SECTIONS_BYTES", 15 * 1024)
     sections = []
     for name, kilobytes in (("broker", 6), ("stores", 7), ("gateway", 5)):
         path = tmp_path / f"{name}.json"
