@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 
+from detector.app import collection
 from detector.app.context import AppContext
 from detector.cli import run
 from detector.commands import collect
