@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import combinations, pairwise
+from datetime import timedelta
+from itertools import combinations
 from typing import Any, Final
 
 from detector.domain.schedule_windows import SCHEDULE, TITLE_PREFIX, Lane
 from detector.formats.numbers import format_count
 from detector.market.hours import MarketUnknown, get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
-from detector.schedule.document_check import ScheduleFacts, find_document_fault
+from detector.schedule.expected import find_uncovered_time, list_week_windows
+from detector.schedule.schedule_claims import (
+    SUMMER,
+    WINTER,
+    ScheduleFacts,
+    find_document_fault,
+    find_variables_fault,
+)
 from detector.schedule.schedule_files import (
     EVENT_TYPE,
     ScheduleFileError,
@@ -20,10 +27,8 @@ from detector.schedule.schedule_files import (
     parse_worker_lanes,
     parse_workflow_lanes,
 )
-from detector.schedule.tick_check import SUMMER, WINTER, find_variables_fault, list_week_windows
 
 _MOST_TRIGGERS = 5  # of an account on Cloudflare's free plan
-_MAX_GAP = timedelta(minutes=10)  # the rhythm that the runbook promises
 _WEEK = range(7)
 _TITLES: Final = (
     "'schedule {0}', github.event.schedule",
@@ -147,32 +152,11 @@ def _check_session(_: ScheduleDocuments, github: Sequence[Lane], worker: Sequenc
         for monday in (WINTER, SUMMER):
             due = sorted({window for lane in lanes for window in list_week_windows(lane, monday)})
             fault = next(
-                filter(None, (_find_uncovered(due, monday + timedelta(days=day)) for day in _WEEK)), ""
+                filter(None, (find_uncovered_time(due, monday + timedelta(days=day)) for day in _WEEK)), ""
             )
             if fault:
                 return f"{scheduler}: {fault}"
     return ""
-
-
-def _find_uncovered(due: Sequence[datetime], day: date) -> str:
-    try:
-        session = get_session_on(day)
-    except MarketUnknown as unknown:
-        return unknown.reason
-    if session is None:
-        return ""
-    before = max((window for window in due if window <= session.opens), default=None)
-    after = min((window for window in due if window >= session.closes), default=None)
-    if (
-        before is None
-        or after is None
-        or session.opens - before > _MAX_GAP
-        or after - session.closes > _MAX_GAP
-    ):
-        return f"no window around the open or the close of {day} ({session.opens:%H:%M} to {session.closes:%H:%M} UTC)"
-    within = [window for window in due if before <= window <= after]
-    gap_start = next((earlier for earlier, later in pairwise(within) if later - earlier > _MAX_GAP), None)
-    return f"over 10 min without a window after {gap_start:%Y-%m-%d %H:%M} UTC" if gap_start else ""
 
 
 def _check_times(documents: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from statistics import median
 
 from cronsim import CronSim
 
-from detector.domain.schedule_windows import Lane
+from detector.domain.schedule_windows import UNKNOWN, Lane, ScheduleWindow, Scope, WorkflowRun
 from detector.market.closures import CLOSES, NO_CLOSURES, SATURDAY, Closures
 from detector.market.hours import NEW_YORK, MarketUnknown, get_session_on, load_zone, to_new_york_day
 
@@ -17,6 +19,8 @@ GRACE = timedelta(minutes=8)
 
 _BEFORE = timedelta(minutes=1)
 _LONGEST = timedelta(days=31)
+_BREAK = timedelta(hours=2)
+_MAX_GAP = timedelta(minutes=10)  # the interval that the runbook promises
 
 
 def iter_windows(lane: Lane, start: datetime, end: datetime) -> Iterator[datetime]:
@@ -32,6 +36,12 @@ def iter_windows(lane: Lane, start: datetime, end: datetime) -> Iterator[datetim
             return
         if window >= start:
             yield window
+
+
+def list_week_windows(lane: Lane, monday: date) -> list[datetime]:
+    """Return when a lane is due in the week that begins on that Monday."""
+    start = datetime.combine(monday, time(), UTC)
+    return list(iter_windows(lane, start, start + timedelta(days=7)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +73,64 @@ def describe_market_day(window: datetime, closures: Closures = NO_CLOSURES) -> t
         return ("weekend" if day.weekday() >= SATURDAY else "holiday"), False
     full = session.closes.astimezone(load_zone(NEW_YORK)).time() == CLOSES
     return ("session" if full else "half day"), session.is_open_at(window)
+
+
+def find_uncovered_time(due: Sequence[datetime], day: date) -> str:
+    """Return where the session of a day is over 10 min without a window, empty where it is not; `due` is in order."""
+    try:
+        session = get_session_on(day)
+    except MarketUnknown as unknown:
+        return unknown.reason
+    if session is None:
+        return ""
+    before = max((window for window in due if window <= session.opens), default=None)
+    after = min((window for window in due if window >= session.closes), default=None)
+    if (
+        before is None
+        or after is None
+        or session.opens - before > _MAX_GAP
+        or after - session.closes > _MAX_GAP
+    ):
+        return f"no window around the open or the close of {day} ({session.opens:%H:%M} to {session.closes:%H:%M} UTC)"
+    within = [window for window in due if before <= window <= after]
+    gap_start = next((earlier for earlier, later in pairwise(within) if later - earlier > _MAX_GAP), None)
+    return f"over 10 min without a window after {gap_start:%Y-%m-%d %H:%M} UTC" if gap_start else ""
+
+
+def list_check_times(runs: Iterable[WorkflowRun]) -> list[datetime]:
+    """Return when the runs looked that nobody began by hand, in order."""
+    good = (run.attempt_started_at for run in runs if run.is_successful and run.is_unattended)
+    return sorted(checked_at for checked_at in good if checked_at is not None)
+
+
+def measure_longest_gap(
+    windows: Sequence[ScheduleWindow],
+    ticks: Sequence[datetime],
+    check_times: Sequence[datetime],
+    scope: Scope,
+) -> timedelta | None:
+    """Return the longest time between two looks while some were due; nights and weekends without windows are none."""
+    unknown = {window.at for window in windows if window.state == UNKNOWN}
+    gaps: list[timedelta] = []
+    for stretch in _split_ticks(ticks):
+        start, end = stretch[0], min(stretch[-1] + scope.grace, scope.now)
+        if end <= start or not unknown.isdisjoint(stretch):
+            continue
+        points = [start, *(check_time for check_time in check_times if start < check_time < end), end]
+        gaps.append(max(later - earlier for earlier, later in pairwise(points)))
+    return max(gaps, default=None)
+
+
+def _split_ticks(ticks: Sequence[datetime]) -> list[list[datetime]]:
+    """Part the ticks where they pause: for over two hours, and over twice as long as they usually do."""
+    if not ticks:
+        return []
+    intervals = [later - earlier for earlier, later in pairwise(ticks)]
+    usual = timedelta(seconds=median(interval.total_seconds() for interval in intervals) if intervals else 0)
+    pause = max(_BREAK, 2 * usual)
+    stretches = [[ticks[0]]]
+    for earlier, later in pairwise(ticks):
+        if later - earlier > pause:
+            stretches.append([])
+        stretches[-1].append(later)
+    return stretches

@@ -24,10 +24,13 @@ from detector.domain.schedule_windows import (
     WorkflowRun,
 )
 from detector.market.closures import NO_CLOSURES, Closures
-from detector.schedule.expected import describe_market_day, iter_windows
-from detector.schedule.longest_gap import list_check_times, measure_longest_gap
-from detector.schedule.matching import LATE_WITHIN, match_windows
-from detector.schedule.run_lanes import assign_runs
+from detector.schedule.expected import (
+    describe_market_day,
+    iter_windows,
+    list_check_times,
+    measure_longest_gap,
+)
+from detector.schedule.matching import LATE_WITHIN, assign_to_lanes, match_windows
 from detector.schedule.schedule_files import WORKER_SOURCE
 
 UNION: Final = "union"
@@ -54,7 +57,7 @@ def judge(
     """
     start, end = between
     ticks = {lane.name: list(iter_windows(lane, start, end + LATE_WITHIN)) for lane in lanes}
-    runs_by_lane, others = assign_runs(lanes, runs, ticks, scope.title_prefix)
+    runs_by_lane, others = assign_to_lanes(lanes, runs, ticks, scope.title_prefix)
     parts = [
         _cut(_judge_lane(lane, ticks[lane.name], runs_by_lane[lane.name], runs, scope), end) for lane in lanes
     ]

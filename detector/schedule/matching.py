@@ -1,8 +1,11 @@
-"""One lane's windows against its runs, one to one: which run answered which window, and which came too late."""
+"""Which lane a run belongs to, and which of the lane's windows it answers: one run to one window, or a late one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,14 +19,17 @@ from detector.domain.schedule_windows import (
     PENDING,
     RERUN,
     RUNNING,
+    SCHEDULE,
     STUCK,
+    TRIGGER_EVENTS,
     UNKNOWN,
     Lane,
     ScheduleWindow,
     Scope,
     WorkflowRun,
 )
-from detector.formats.times import format_duration
+from detector.formats.strict_json import redact_excerpt
+from detector.formats.times import NEVER, format_duration
 
 LATE_WITHIN: Final = timedelta(hours=24)
 """How far back a late run can reach: the longest delay that was measured in public is 12 h 1 min."""
@@ -37,6 +43,44 @@ It may as well be that window's second run, so that it makes no window late of t
 _NO_TIME: Final = timedelta()
 
 Assigned = dict[datetime, WorkflowRun]
+WindowRange = tuple[datetime, datetime]
+_NAMES_A_CRON: Final = re.compile(rf"(?:^|\| ){SCHEDULE} \S")
+
+
+def assign_to_lanes(
+    lanes: Sequence[Lane], runs: Iterable[WorkflowRun], ticks: Mapping[str, Sequence[datetime]], title: str
+) -> tuple[dict[str, tuple[WorkflowRun, ...]], dict[str, int]]:
+    """Give each run to the lane that its whole title names and that its event begins.
+
+    A scheduled run whose title names no lane, as before there was a run-name, is that of the nearest tick.
+    """
+    runs_by_lane: dict[str, list[WorkflowRun]] = {lane.name: [] for lane in lanes}
+    others: Counter[str] = Counter()
+    for run in runs:
+        lane = next((lane for lane in lanes if _is_from_lane(run, lane, title)), None)
+        if lane is None and run.event == SCHEDULE and not _NAMES_A_CRON.search(run.title):
+            lane = _find_nearest(run, [lane for lane in lanes if lane.trigger == SCHEDULE], ticks)
+        if lane is None:
+            others[redact_excerpt(run.title or run.event)] += 1
+        else:
+            runs_by_lane[lane.name].append(run)
+    return {name: tuple(own) for name, own in runs_by_lane.items()}, dict(others)
+
+
+def _is_from_lane(run: WorkflowRun, lane: Lane, title: str) -> bool:
+    return run.event == TRIGGER_EVENTS[lane.trigger] and run.title == f"{title}{lane.name}"
+
+
+def _find_nearest(
+    run: WorkflowRun, lanes: Sequence[Lane], ticks: Mapping[str, Sequence[datetime]]
+) -> Lane | None:
+    """Return the lane that was due last before the run; where none was, the first one."""
+
+    def get_last_due(lane: Lane) -> datetime:
+        index = bisect_right(ticks[lane.name], run.created_at)
+        return ticks[lane.name][index - 1] if index else NEVER
+
+    return max(lanes, key=get_last_due, default=None)
 
 
 def match_windows(
@@ -49,13 +93,13 @@ def match_windows(
     did not succeed. A success that is left over makes the newest window before it that nothing answered *late*.
     """
     early = scope.get_early_allowance(lane.trigger)
-    good = _assign_runs(windows, runs, lambda run: _get_success_range(run, scope.grace, early))
+    good = _assign_to_windows(windows, runs, lambda run: _get_success_range(run, scope.grace, early))
     rest = [window for window in windows if window not in good]
-    under_way = _assign_runs(rest, runs, lambda run: _get_running_range(run, scope.grace, early))
+    under_way = _assign_to_windows(rest, runs, lambda run: _get_running_range(run, scope.grace, early))
     rest = [window for window in rest if window not in under_way]
     used = {id(run) for run in good.values()}
     others = [run for run in runs if id(run) not in used]
-    failed = _assign_runs(rest, others, lambda run: _get_failed_range(run, scope.grace, early))
+    failed = _assign_to_windows(rest, others, lambda run: _get_failed_range(run, scope.grace, early))
     unanswered = [window for window in rest if window not in failed and scope.is_grace_over(window)]
     used |= {id(run) for run in failed.values()}
     leftover = [run for run in others if run.is_successful and id(run) not in used]
@@ -71,10 +115,7 @@ def match_windows(
     return [judge(window) for window in windows]
 
 
-WindowRange = tuple[datetime, datetime]
-
-
-def _assign_runs(
+def _assign_to_windows(
     windows: Iterable[datetime],
     runs: Iterable[WorkflowRun],
     get_range: Callable[[WorkflowRun], WindowRange | None],

@@ -28,7 +28,7 @@ class ScheduleFileError(ValueError):
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
-    """Return a workflow file's mapping, every scalar as text; raises WrittenError.
+    """Return a workflow file's mapping, every scalar as text; raises ScheduleFileError.
 
     Every scalar as text, because YAML 1.1 reads the key `on` as true.
     """
@@ -42,7 +42,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
 
 
 def parse_jsonc(text: str) -> dict[str, Any]:
-    """Return the object of a JSON file with comments and trailing commas; raises WrittenError.
+    """Return the object of a JSON file with comments and trailing commas; raises ScheduleFileError.
 
     What stands in a string is no comment. A comment becomes blanks, so that a fault keeps its line.
     """
@@ -62,7 +62,7 @@ def get_title_prefix(document: Mapping[str, Any]) -> str:
 
 
 def parse_workflow_lanes(document: Mapping[str, Any]) -> tuple[Lane, ...]:
-    """Return the lanes of a workflow's `on.schedule`, in its order; raises WrittenError."""
+    """Return the lanes of a workflow's `on.schedule`, in its order; raises ScheduleFileError."""
     triggers = document.get("on")
     entries = triggers.get(SCHEDULE) if isinstance(triggers, dict) else None
     if not isinstance(entries, list) or not entries:
@@ -86,7 +86,7 @@ def _parse_entry(entry: Any, number: int) -> Lane:
 
 
 def parse_worker_lanes(document: Mapping[str, Any]) -> tuple[Lane, ...]:
-    """Return the lanes of a Worker's `triggers.crons`, in its order, and how it stands by; raises WrittenError."""
+    """Return the lanes of a Worker's `triggers.crons`, in its order, and how it stands by; raises ScheduleFileError."""
     triggers = document.get("triggers")
     crons = triggers.get("crons") if isinstance(triggers, dict) else None
     if not isinstance(crons, list) or not crons or not all(isinstance(entry, str) for entry in crons):
@@ -126,7 +126,7 @@ def _parse_stand_by(variables: Any) -> StandBy | None:
 
 
 def parse_minutes(variables: Mapping[str, Any], name: str) -> timedelta:
-    """Return a variable that is a number of minutes; raises WrittenError."""
+    """Return a variable that is a number of minutes; raises ScheduleFileError."""
     text = str(variables.get(name, ""))
     if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII):
         raise ScheduleFileError(f"vars.{name}: {text!r} is not a number of minutes")
@@ -134,7 +134,7 @@ def parse_minutes(variables: Mapping[str, Any], name: str) -> timedelta:
 
 
 def parse_time_of_day(variables: Mapping[str, Any], name: str) -> timedelta:
-    """Return a variable such as `22:00` as the time since midnight; raises WrittenError."""
+    """Return a variable such as `22:00` as the time since midnight; raises ScheduleFileError."""
     text = str(variables.get(name, ""))
     if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", text, re.ASCII):
         raise ScheduleFileError(f"vars.{name}: {text!r} is not a time of day")

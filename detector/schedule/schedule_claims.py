@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from detector.domain.schedule_windows import SCHEDULE, Lane
 from detector.market.hours import get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, read_cron
-from detector.schedule.schedule_files import EVENT_TYPE
+from detector.schedule.expected import list_week_windows
+from detector.schedule.schedule_files import EVENT_TYPE, ScheduleFileError, parse_minutes, parse_time_of_day
 
 _CRON: Final = re.compile(r"`([0-9*][0-9*,/-]*(?: [0-9A-Z*,/-]+){4})`", re.ASCII)
 _ELSEWHERE: Final = (
@@ -20,7 +22,9 @@ _ELSEWHERE: Final = (
 _EVENT: Final = re.compile(r"(?:\bevent type|\bof (?:the )?type)\s+`?([a-z0-9]+(?:_[a-z0-9]+)+)", re.ASCII)
 _HOURS: Final = re.compile(r"\b([0-2][0-9]:[0-5][0-9]) (to|and) ([0-2][0-9]:[0-5][0-9]) UTC", re.ASCII)
 _VARIABLE: Final = re.compile(r"^\| `([A-Z][A-Z_]+)` \| `([^`]*)` \|", re.MULTILINE | re.ASCII)
-_WINTER, _SUMMER = date(2027, 1, 12), date(2027, 7, 13)  # a session in each half of New York's year
+# Mondays of full weeks, one in each half of New York's year; the Tuesday after each has a session.
+WINTER: Final = date(2027, 1, 11)
+SUMMER: Final = date(2027, 7, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def _find_other_hours(text: str, facts: ScheduleFacts) -> Iterator[str]:
 
 
 def _list_sessions() -> set[tuple[str, str]]:
-    sessions = (get_session_on(day) for day in (_WINTER, _SUMMER))
+    sessions = (get_session_on(monday + timedelta(days=1)) for monday in (WINTER, SUMMER))
     return {(_format_clock(session.opens), _format_clock(session.closes)) for session in sessions if session}
 
 
@@ -108,3 +112,46 @@ _FINDERS: Final[tuple[Callable[[str, ScheduleFacts], Iterator[str]], ...]] = (
     _find_other_hours,
     _find_other_variables,
 )
+
+
+def find_variables_fault(github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]) -> str:
+    """Return where the Worker's variables and its ticks differ, empty where they do not."""
+    try:
+        return next(_find_faults(github, worker, variables), "")
+    except ScheduleFileError as error:
+        return str(error)
+
+
+def _find_faults(
+    github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]
+) -> Iterator[str]:
+    due, ticks = _list_day_times(github), _list_day_times(worker)
+    period = parse_minutes(variables, "PERIOD_MINUTES")
+    tick_interval = min((later - earlier for earlier, later in pairwise(ticks)), default=period)
+    if period != tick_interval:
+        yield f"PERIOD_MINUTES is {_count_minutes(period)}, and the ticks are {_count_minutes(tick_interval)} min apart"
+    if parse_minutes(variables, "ON_ITS_WAY_MINUTES") >= period:
+        yield "ON_ITS_WAY_MINUTES is not below PERIOD_MINUTES: a run that hangs would stand for the next one too"
+    begins, ends = (parse_time_of_day(variables, name) for name in ("WATCH_FROM_UTC", "WATCH_TO_UTC"))
+    if begins != ticks[0]:
+        yield f"WATCH_FROM_UTC is {_format_time_of_day(begins)}, and the first tick is at {_format_time_of_day(ticks[0])}"
+    last = next((tick for tick in ticks if tick >= due[-1]), None)
+    if last is not None and ends != last:
+        yield f"WATCH_TO_UTC is {_format_time_of_day(ends)}, and the tick for the last window is at {_format_time_of_day(last)}"
+    if ticks[-1] <= ends:
+        yield "no tick follows WATCH_TO_UTC: what is owed then waits for the next day"
+
+
+def _list_day_times(lanes: Sequence[Lane]) -> list[timedelta]:
+    """Return the times of day at which the lanes are due, in order, as the time since midnight."""
+    moments = (moment for lane in lanes for moment in list_week_windows(lane, SUMMER))
+    return sorted({timedelta(hours=due_at.hour, minutes=due_at.minute) for due_at in moments})
+
+
+def _count_minutes(length: timedelta) -> int:
+    return length // timedelta(minutes=1)
+
+
+def _format_time_of_day(since_midnight: timedelta) -> str:
+    hours, rest = divmod(_count_minutes(since_midnight), 60)
+    return f"{hours:02}:{rest:02}"
