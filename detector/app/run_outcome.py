@@ -131,9 +131,9 @@ def _send(app: AppContext, settings: Settings, success: bool, text: str) -> None
     url = settings[PING_URL]
     if not url:
         return
-    from detector.clients import ping as ping_client
+    from detector.clients.http_client import send_ping
 
     try:
-        ping_client.send_ping(build_network_policy(app, settings, _PING_SEC), url, success, redact_text(text))
+        send_ping(build_network_policy(app, settings, _PING_SEC), url, success, redact_text(text))
     except ExternalError as failure:
         app.print_stderr(f"The dead-man's switch was not told: {failure}.")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from detector.channels.channel import DeliveryResult
-from detector.clients.slack_errors import INVALID_FORM_CODES, SlackError
 from detector.domain.condition import MessageRef
 from detector.formats.errors import ExternalError
 from detector.render.message import Message, MessageItem
@@ -36,7 +35,7 @@ class SlackDelivery:
         self._warnings: list[str] = []
 
     def deliver(self, message: Message) -> DeliveryResult:
-        """Tell all of it, the new first; raises EdgeError where nothing was taken."""
+        """Tell all of it, the new first; raises ExternalError where nothing was taken."""
         root, replies = split_replies(message)
         if root is not None:
             self._extras_accepted = self._send_new(root)
@@ -63,7 +62,9 @@ class SlackDelivery:
         return True
 
     def _send_reply(self, message: Message, ref: MessageRef) -> bool:
-        """Answer an earlier message; return False where that one is refused for good."""
+        """Reply to an earlier message; return False where Slack refuses that message for good."""
+        from detector.clients.slack_api import SlackError
+
         try:
             self._send(message, {"channel": ref.channel, "thread_ts": ref.ts})
         except ExternalError as error:
@@ -106,7 +107,9 @@ class SlackDelivery:
 
 
 def send_with_fallback(message: Message, post: Callable[[dict[str, Any]], T]) -> T:
-    """Post the message with its blocks, or where Slack does not take those, once as plain text."""
+    """Post the message with its blocks, or once as plain text where Slack does not accept the blocks."""
+    from detector.clients.slack_api import INVALID_FORM_CODES, SlackError
+
     try:
         return post(build_slack_payload(message))
     except SlackError as error:

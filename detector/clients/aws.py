@@ -81,7 +81,7 @@ class Aws:
         self._clients: dict[str, Any] = {}
 
     def fetch(self, service: str, operation: str, required_key: str, **params: Any) -> dict[str, Any]:
-        """Return AWS's answer to one operation, e.g. `call("ecs", "list_tasks", "taskArns", …)`; raises EdgeError.
+        """Return AWS's answer to one operation, e.g. `call("ecs", "list_tasks", "taskArns", …)`; raises ExternalError.
 
         `holds` is a key that the answer always has: a page that botocore read as an empty answer has none.
         """
@@ -99,7 +99,7 @@ class Aws:
         return retry(fetch_once, self._network.deadline, self._pause)
 
     def check_account(self) -> None:
-        """Raise EdgeError where the credentials belong to another account than the one that is named."""
+        """Raise ExternalError where the credentials belong to another account than the one that is named."""
         if self._identity.account:
             account = self.fetch("sts", "get_caller_identity", "Account")["Account"]
             if account != self._identity.account:
@@ -109,7 +109,7 @@ class Aws:
                 )
 
     def get_client(self, service: str) -> Any:
-        """Return the fenced client of one service; raises EdgeError where there are no credentials."""
+        """Return the fenced client of one service; raises ExternalError where there are no credentials."""
         if service not in self._clients:
             with convert_aws_errors(f"a client of {service}"):
                 self._clients[service] = self._session.client(service, config=_build_config())

@@ -1,4 +1,4 @@
-"""What AWS and its client library raise, as EdgeError: whose fault it is and whether trying again can mend it."""
+"""What AWS and its client library raise, as ExternalError: whose fault it is and whether trying again can mend it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
 
 @contextmanager
 def convert_aws_errors(operation: str) -> Iterator[None]:
-    """Turn whatever is raised while `operation` (`ecs:ListTasks`) is asked into EdgeError.
+    """Turn whatever is raised while `operation` (`ecs:ListTasks`) is asked into ExternalError.
 
     No text of AWS is passed on: it names accounts, roles and requests.
     """

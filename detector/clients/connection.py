@@ -69,7 +69,7 @@ class Deadline:
         return self._end - self._clock()
 
     def check_remaining(self, doing: str) -> float:
-        """Return the seconds that are left; raises EdgeError where none are, with what was being done."""
+        """Return the seconds that are left; raises ExternalError where none are, with what was being done."""
         remaining = self.get_remaining()
         if remaining <= 0:
             raise self.build_timeout_error(doing)
@@ -84,7 +84,7 @@ class Deadline:
 def build_tls_context(ca_file: str) -> ssl.SSLContext:
     """Return the TLS settings of all clients: verified, 1.2 or newer, the system's authorities and certifi's.
 
-    `ca_file` holds more of them, or is empty. Raises EdgeError where it cannot be read.
+    `ca_file` holds more of them, or is empty. Raises ExternalError where it cannot be read.
     """
     import httpx
 
@@ -110,7 +110,7 @@ class NetworkPolicy:
     resolve: Callable[..., list[Any]] = socket.getaddrinfo
 
     def open_connection(self, host: str, port: int) -> Connection:
-        """Return a connection to the first of the host's addresses that answers; raises EdgeError."""
+        """Return a connection to the first of the host's addresses that answers; raises ExternalError."""
         target = f"{host}:{port}"
         doing = f"connecting to {target}"
         with _convert_socket_errors(doing, self.deadline, is_connecting=True):
@@ -137,7 +137,7 @@ class NetworkPolicy:
         raise failure
 
     def open_unix_connection(self, path: str) -> Connection:
-        """Return a connection to the socket at `path`; raises EdgeError."""
+        """Return a connection to the socket at `path`; raises ExternalError."""
         doing = f"connecting to {path}"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -162,14 +162,14 @@ class Connection:
         self._deadline = deadline
 
     def read(self, max_bytes: int) -> bytes:
-        """Return some bytes, none where the other side has ended; raises EdgeError."""
+        """Return some bytes, none where the other side has ended; raises ExternalError."""
         doing = "waiting for its answer"
         with _convert_socket_errors(doing, self._deadline):
             self._sock.settimeout(self._deadline.check_remaining(doing))
             return self._sock.recv(max_bytes)
 
     def write(self, data: bytes) -> None:
-        """Send all of the bytes; raises EdgeError."""
+        """Send all of the bytes; raises ExternalError."""
         doing = "sending the question"
         with _convert_socket_errors(doing, self._deadline):
             self._sock.settimeout(self._deadline.check_remaining(doing))
@@ -195,7 +195,7 @@ class Connection:
 
 @contextmanager
 def _convert_socket_errors(doing: str, deadline: Deadline, *, is_connecting: bool = False) -> Iterator[None]:
-    """Turn what a socket raises into EdgeError; only a failure to connect may be mended by trying again."""
+    """Turn what a socket raises into ExternalError; only a failure to connect may be mended by trying again."""
     try:
         yield
     except OSError as error:

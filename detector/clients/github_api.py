@@ -64,13 +64,13 @@ class GitHub:
     pause: Callable[[float], None] = time.sleep
 
     def get(self, path: str, params: Params | None = None) -> Any:
-        """Return the JSON answer of `/repos/{repository}{path}`; raises EdgeError."""
+        """Return the JSON answer of `/repos/{repository}{path}`; raises ExternalError."""
         return _parse_json(self._fetch_page("GET", self._build_url(path, params)))
 
     def list_pages(
         self, path: str, key: str, params: Params | None = None
     ) -> Iterator[tuple[int, list[Any]]]:
-        """Yield `(total_count, items)` for each page of a list, until all of it was read; raises EdgeError.
+        """Yield `(total_count, items)` for each page of a list, until all of it was read; raises ExternalError.
 
         `total_count` is what GitHub says there is; a list that ends earlier was cut, and its reader must say so.
         """
@@ -84,7 +84,7 @@ class GitHub:
                 return
 
     def fetch_file(self, path: str) -> bytes:
-        """Return what a path's redirect leads to, such as an artifact's zip; raises EdgeError.
+        """Return what a path's redirect leads to, such as an artifact's zip; raises ExternalError.
 
         The second request, to another host, carries no credentials; it must be TLS where the API is.
         """
@@ -95,7 +95,7 @@ class GitHub:
         )
 
     def dispatch(self, event_type: str, payload: Mapping[str, Any]) -> None:
-        """Create a `repository_dispatch` event; raises EdgeError where GitHub did not answer 204.
+        """Create a `repository_dispatch` event; raises ExternalError where GitHub did not answer 204.
 
         Tried again after a network error or a 5xx, and after nothing else. An attempt that broke off may have
         been taken all the same: the event can exist twice.

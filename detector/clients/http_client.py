@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import httpcore
 import httpx
 
+from detector import __version__
 from detector.clients.connection import NetworkPolicy
-from detector.clients.transport import Transport
+from detector.clients.transport import Transport, read_body
 from detector.formats.errors import (
     CREDENTIALS,
     DENIED,
-    ENCODING,
     FORBIDDEN,
     HTTP_STATUS,
     MISSING,
@@ -26,19 +24,16 @@ from detector.formats.errors import (
     REDIRECTED,
     RESET,
     THROTTLED,
-    TOO_LARGE,
     UNREADABLE,
     ExternalError,
     retry,
 )
 from detector.formats.strict_json import redact_excerpt
 
-MAX_BYTES = 8 * 1024 * 1024
-_CHUNK_BYTES = 64 * 1024
 _MAX_REDIRECTS = 3
 _OK, _REDIRECTS, _TOO_MANY, _SERVER_ERROR = range(200, 300), (301, 302, 303, 307, 308), 429, 500
 _REASONS = {401: CREDENTIALS, 403: DENIED, 404: MISSING, 407: DENIED, 410: MISSING, _TOO_MANY: THROTTLED}
-_GZIP_OR_ZLIB = 47  # zlib's window bits: either header is accepted
+_MAX_PING_BYTES = 10_000  # what healthchecks.io keeps of a ping's body
 
 Origin = tuple[str, str, int | None]
 
@@ -57,7 +52,7 @@ def _keep_none(page: Page) -> bool:  # noqa: ARG001 - what is asked of any page
 
 
 def parse_origin(url: str) -> Origin:
-    """Return scheme, host and port: what credentials belong to; raises EdgeError for what is no address."""
+    """Return scheme, host and port: what credentials belong to; raises ExternalError for what is no address."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -77,7 +72,7 @@ class HttpClient:
     def get(
         self, url: str, should_keep: Callable[[Page], bool] = _keep_none, socket_path: str | None = None
     ) -> Page:
-        """Return the page at `url`; raises EdgeError for every other status than 2xx.
+        """Return the page at `url`; raises ExternalError for every other status than 2xx.
 
         `keeps` may say of a page of any status that it is what was asked for. `socket_path` is that of a unix
         socket, where the server listens on one.
@@ -154,7 +149,7 @@ def send_request(
     socket_path: str | None = None,
     methods: tuple[str, ...] = ("GET",),
 ) -> Page:
-    """Return the answer to one request, its body whole and at most MOST_BYTES; raises EdgeError.
+    """Return the answer to one request, its body whole and at most MAX_BYTES; raises ExternalError.
 
     Only `methods` pass: GET, but for the one client that speaks AWS's protocols.
     """
@@ -164,11 +159,30 @@ def send_request(
         with Transport(network, socket_path) as transport:
             response = transport.handle_request(request)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Page(response.status_code, headers, _read_body(response, headers))
+            return Page(response.status_code, headers, read_body(response, headers))
     except httpcore.ProxyError as error:
         raise ExternalError(f"the proxy answered {redact_excerpt(str(error))}", reason=PROXY) from None
     except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
         raise _convert_protocol_error(error) from None
+
+
+def send_ping(network: NetworkPolicy, url: str, succeeded: bool, message: str) -> None:
+    """Tell the switch how the run ended, with a line that it keeps; raises ExternalError."""
+    address = httpx.URL(url)
+    if not succeeded:
+        address = address.copy_with(path=f"{address.path.rstrip('/')}/fail")
+    request = httpx.Request(
+        "POST",
+        address,
+        headers={
+            "user-agent": f"pt-health-detector/{__version__}",
+            "content-type": "text/plain; charset=utf-8",
+        },
+        content=message.encode()[:_MAX_PING_BYTES],
+    )
+    page = send_request(network, request, methods=("POST",))
+    if page.status not in _OK:
+        raise ExternalError(f"it answered {page.status}", reason=HTTP_STATUS)
 
 
 def _convert_protocol_error(error: Exception) -> ExternalError:
@@ -176,44 +190,3 @@ def _convert_protocol_error(error: Exception) -> ExternalError:
     if "closed" in text or "disconnected" in text or "incomplete" in text:
         return ExternalError("the connection broke off in the middle of the answer", reason=RESET)
     return ExternalError("what it answered is not HTTP", reason=UNREADABLE)
-
-
-def _read_body(response: httpx.Response, headers: Mapping[str, str]) -> bytes:
-    length = headers.get("content-length", "")
-    if length.isdigit() and int(length[:12]) > MAX_BYTES:
-        raise _build_too_large_error()
-    body = bytearray()
-    for chunk in _decode_chunks(
-        response.iter_raw(_CHUNK_BYTES), headers.get("content-encoding", "").strip().lower()
-    ):
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise _build_too_large_error()
-    return bytes(body)
-
-
-def _decode_chunks(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Yield the body decompressed, no piece of it larger than a little: a bomb is noticed while it is small."""
-    if encoding in ("", "identity"):
-        yield from raw
-        return
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise ExternalError(
-            f"its content encoding {redact_excerpt(encoding)!r} was not asked for", reason=ENCODING
-        )
-    decompressor: Any = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
-    try:
-        for chunk in raw:
-            rest = chunk
-            while rest and not decompressor.eof:
-                yield decompressor.decompress(rest, _CHUNK_BYTES)
-                rest = decompressor.unconsumed_tail
-        yield decompressor.flush()
-    except zlib.error:
-        raise ExternalError("its compressed body cannot be unpacked", reason=ENCODING) from None
-    if not decompressor.eof:
-        raise ExternalError("its compressed body ends too early", reason=ENCODING)
-
-
-def _build_too_large_error() -> ExternalError:
-    return ExternalError(f"its body is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)

@@ -44,7 +44,7 @@ def run_program(
 ) -> ProcessResult:
     """Run a program in a folder and return what it left; `more` is added to its environment.
 
-    Raises EdgeError where it cannot be started, or does not end within `seconds`: then all that it started ends too.
+    Raises ExternalError where it cannot be started, or does not end within `seconds`: then all that it started ends too.
     """
     inherited = {name: environ[name] for name in INHERITED_ENVIRON if name in environ}
     try:

@@ -55,7 +55,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class SmtpClient:
-    """Hands mail to one server within one deadline; raises EdgeError for everything but the server's yes."""
+    """Hands mail to one server within one deadline; raises ExternalError for everything but the server's yes."""
 
     network: NetworkPolicy
     server: SmtpServer
@@ -119,7 +119,7 @@ def _check_accepted(answer: tuple[int, bytes], step: str, reason: str) -> None:
 
 @contextmanager
 def _convert_smtp_errors(step: str, reason: str = REJECTED, sent: bool = False) -> Iterator[None]:
-    """Turn what smtplib raises into EdgeError; after the text was `sent`, an end without an answer is not repeated."""
+    """Turn what smtplib raises into ExternalError; after the text was `sent`, an end without an answer is not repeated."""
     try:
         yield
     except smtplib.SMTPResponseException as error:

@@ -64,8 +64,8 @@ _ERRORS = {
 def open_store(path: str, seconds: float) -> Iterator[StoreConnection]:
     """Open the database at `path` for one read transaction, all of it from one moment.
 
-    The connection can select and nothing else, and is interrupted after `seconds` or LONGEST_HOLD_SEC. No file is
-    made or left. Raises EdgeError, for what goes wrong inside too.
+    The connection can select and nothing else, and is interrupted after `seconds` or MAX_HOLD_SEC. No file is
+    made or left. Raises ExternalError, for what goes wrong inside too.
     """
     try:
         with open_store_file(path) as file:

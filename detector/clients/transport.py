@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import httpcore
 import httpx
 
 from detector.clients.connection import Connection, NetworkPolicy, build_tls_context
-from detector.formats.errors import PROXY, ExternalError
+from detector.formats.errors import ENCODING, PROXY, TOO_LARGE, ExternalError
+from detector.formats.strict_json import redact_excerpt
+
+MAX_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_GZIP_OR_ZLIB = 47  # zlib's window bits: either header is accepted
 
 
 class Transport(httpx.BaseTransport):
@@ -26,7 +32,7 @@ class Transport(httpx.BaseTransport):
         self._pool: httpcore.ConnectionPool | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request and return the answer, its body still to be read; raises EdgeError."""
+        """Send one request and return the answer, its body still to be read; raises ExternalError."""
         url = request.url
         self._pool = self._build_pool(url)
         answer = self._pool.handle_request(
@@ -75,6 +81,48 @@ def _is_bypassed(host: str, no_proxy: str) -> bool:
     """Whether NO_PROXY names the host or a domain above it."""
     names = [name.strip().lower().lstrip(".") for name in no_proxy.split(",")]
     return any(name and (name == "*" or f".{host}".endswith(f".{name}")) for name in names)
+
+
+def read_body(response: httpx.Response, headers: Mapping[str, str]) -> bytes:
+    """Return the body decompressed, at most MAX_BYTES of it; raises ExternalError."""
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length[:12]) > MAX_BYTES:
+        raise _build_too_large_error()
+    body = bytearray()
+    for chunk in _decode_chunks(
+        response.iter_raw(_CHUNK_BYTES), headers.get("content-encoding", "").strip().lower()
+    ):
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise _build_too_large_error()
+    return bytes(body)
+
+
+def _decode_chunks(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield the body decompressed, no piece of it larger than a little: a bomb is noticed while it is small."""
+    if encoding in ("", "identity"):
+        yield from raw
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise ExternalError(
+            f"its content encoding {redact_excerpt(encoding)!r} was not asked for", reason=ENCODING
+        )
+    decompressor: Any = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+    try:
+        for chunk in raw:
+            rest = chunk
+            while rest and not decompressor.eof:
+                yield decompressor.decompress(rest, _CHUNK_BYTES)
+                rest = decompressor.unconsumed_tail
+        yield decompressor.flush()
+    except zlib.error:
+        raise ExternalError("its compressed body cannot be unpacked", reason=ENCODING) from None
+    if not decompressor.eof:
+        raise ExternalError("its compressed body ends too early", reason=ENCODING)
+
+
+def _build_too_large_error() -> ExternalError:
+    return ExternalError(f"its body is over {MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
 
 
 class _BodyStream(httpx.SyncByteStream):

@@ -46,7 +46,7 @@ class WorkflowRuns:
         return Listing(sort_runs(runs), tuple(sorted(unread, key=lambda span: span.start)))
 
     def get_state(self) -> str:
-        """Return what GitHub says of the workflow: `active`, `disabled_inactivity`, ...; raises EdgeError."""
+        """Return what GitHub says of the workflow: `active`, `disabled_inactivity`, ...; raises ExternalError."""
         return redact_excerpt(str(self.github.get(f"/actions/workflows/{self.workflow}").get("state")))
 
     def _list_span(self, start: datetime, end: datetime) -> Iterator[list[WorkflowRun] | UnreadSpan]:

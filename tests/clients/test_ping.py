@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detector.clients.connection import Deadline, NetworkPolicy
-from detector.clients.ping import send_ping
+from detector.clients.http_client import send_ping
 from detector.formats.errors import ExternalError
 from tests.support.loopback import closed_port, hangs, redirects, says, serving
 

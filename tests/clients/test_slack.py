@@ -11,8 +11,7 @@ from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from detector.clients.connection import Deadline, NetworkPolicy
-from detector.clients.slack_api import Slack
-from detector.clients.slack_errors import build_slack_error
+from detector.clients.slack_api import Slack, build_slack_error
 from detector.formats import errors
 from detector.formats.errors import REASONS, ExternalError
 from tests.support.loopback import closed_port, says, serving, tunnel

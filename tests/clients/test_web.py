@@ -13,7 +13,8 @@ from ipaddress import ip_address
 import pytest
 
 from detector.clients.connection import Deadline, NetworkPolicy, is_forbidden_address
-from detector.clients.http_client import MAX_BYTES, HttpClient, Page, parse_origin, send_request
+from detector.clients.http_client import HttpClient, Page, parse_origin, send_request
+from detector.clients.transport import MAX_BYTES
 from detector.formats import errors
 from detector.formats.errors import ExternalError
 from tests.support.loopback import (
