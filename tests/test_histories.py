@@ -15,7 +15,7 @@ from detector.formats.redaction import redact
 from detector.formats.times import format_time
 from detector.replay import Replay, ReplayedChange
 from detector.settings import RUNTIME, Settings
-from detector.storage.recordings import read_recordings
+from detector.storage.artifact_file import read_recordings
 from tests.support.deliveries import door_of
 from tests.support.histories import FOLDER, build_files, list_differing, write_files
 from tests.support.snapshots import NOW, ROOT

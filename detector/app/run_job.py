@@ -21,7 +21,7 @@ from detector.render.github_output import escape_commands, escape_commands_in_js
 from detector.render.lines import format_decision, render_resolved
 from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings
 from detector.storage import artifact_file
-from detector.storage.size_limit import MOST_STORED, limit_size
+from detector.storage.memory_artifact import MOST_STORED, limit_size
 
 UNDELIVERED, BROKEN = 3, 4
 

@@ -121,7 +121,7 @@ def _update_proof(search: ProofSearch) -> None:
 
 def _check_worker(search: ProofSearch) -> None:
     """Compare the Worker's own answer, at most half a minute old, with the run."""
-    from detector.schedule.health import find_objection
+    from detector.schedule.worker_proof import find_objection
 
     assert search.run is not None
     try:

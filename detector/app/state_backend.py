@@ -13,7 +13,7 @@ from detector.app.github_access import build_github_client, find_repository, get
 from detector.domain.run_memory import build_lost_memory
 from detector.formats.errors import ExternalError
 from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, Settings
-from detector.storage.newest import LoadedMemory
+from detector.storage.memory_artifact import LoadedMemory
 from detector.storage.state_dir import StateDir
 
 if TYPE_CHECKING:

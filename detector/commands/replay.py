@@ -17,7 +17,7 @@ from detector.formats.strict_json import DocumentError
 from detector.render import replay_report
 from detector.replay import Replay, compare_changes
 from detector.settings import DECLARED, RUNTIME, Settings
-from detector.storage.recordings import read_recordings
+from detector.storage.artifact_file import read_recordings
 
 _PROGRESS_EVERY = 200
 

@@ -35,7 +35,7 @@ from detector.engine.evaluate import evaluate
 from detector.formats.errors import ExternalError
 from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document, redact_excerpt
 from detector.settings import RUN_LANE, RUN_SOURCE, has_any_source
-from detector.storage.newest import LoadedMemory
+from detector.storage.memory_artifact import LoadedMemory
 
 
 @click.command(epilog="Example: python -m detector run --state memory --dry-run")

@@ -17,7 +17,7 @@ from detector.formats.errors import TIMEOUT, ExternalError
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory
 from detector.storage import artifact_file
-from detector.storage.newest import MOST_READ, LoadedMemory, pick_newest
+from detector.storage.memory_artifact import MOST_READ, LoadedMemory, pick_newest
 
 KEPT = MOST_READ
 _LOCK = ".lock"
@@ -33,7 +33,7 @@ class StateDir:
 
     @contextmanager
     def lock(self, wait_sec: float) -> Iterator[str | None]:
-        """Hold the folder for one run, made where it is not there yet; raises EdgeError where another run has it.
+        """Hold the folder for one run, made where it is not there yet; raises ExternalError where another run has it.
 
         Another run is waited for so long. The kernel lets go of the lock when its holder ends, however it ends.
         Yields why the folder cannot be held, or None: a disk that takes nothing must not keep an alert back.

@@ -44,7 +44,7 @@ class Repository:
 
 
 def fetch_repository(github: GitHub) -> Repository:
-    """Return what GitHub says of the repository; raises EdgeError."""
+    """Return what GitHub says of the repository; raises ExternalError."""
     answer = github.get("")
     try:
         return Repository(int(answer["id"]), str(answer["default_branch"]), answer["private"] is not True)

@@ -20,7 +20,7 @@ from detector.formats.errors import MISSING, ExternalError
 from detector.formats.strict_json import DocumentError, parse_document
 from detector.readers.previous import ExpectedMemory
 from detector.storage.artifact_file import UnavailableError
-from detector.storage.newest import LoadedMemory, pick_newest
+from detector.storage.memory_artifact import LoadedMemory, pick_newest
 from detector.storage.trusted_runs import ListedRun, OwnRun, Repository, TrustedRuns, list_attempts
 from detector.storage.zip_archive import MOST_COMPRESSED, extract_member
 
@@ -45,7 +45,7 @@ class WorkflowArtifacts:
         return TrustedRuns(self.github, self.repository, self.own.workflow)
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
-        """Return the newest memory that can be used over all lanes; raises EdgeError where GitHub cannot be asked.
+        """Return the newest memory that can be used over all lanes; raises ExternalError where GitHub cannot be asked.
 
         A workflow of which no run has ended well has nothing to remember; otherwise a memory was expected, and
         one that is not found is lost. Runs that left nothing are passed over, however many: the newest runs are

@@ -13,7 +13,7 @@ from detector.domain.report import Report
 from detector.domain.run_memory import Memory
 from detector.formats.strict_json import parse_document
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.storage.size_limit import MOST_STORED, limit_size
+from detector.storage.memory_artifact import MOST_STORED, limit_size
 from detector.storage.zip_archive import MOST_COMPRESSED, MOST_UNPACKED, extract_member
 from tests.support.github_memory import MEMBER, zipped
 from tests.support.snapshots import NOW, evaluated, healthy
