@@ -15,8 +15,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext
-from detector.collectors.source_context import SourceEnvironment
-from detector.collectors.source_threads import collect_in_parallel
+from detector.collectors.run_sources import SourceEnvironment, collect_in_parallel
 from detector.settings import STATUS_URL, resolve_settings
 
 SLOW_SEC, ROUNDS = 1.0, 5

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from detector import channels
 from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
 from detector.formats.errors import REASONS, TIMEOUT, ExternalError
+from detector.formats.plugins import load_modules
 from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Setting, Settings
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class Channel(Protocol):
         """Import what it needs to speak, before any deadline begins."""
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
-        """Send the message and return what was taken; raises EdgeError where nothing was."""
+        """Send the message and return what was taken; raises ExternalError where nothing was."""
 
     def render_preview(self, message: Message) -> str:
         """Return exactly what `notify` would send, as text."""
@@ -141,3 +143,32 @@ def build_network_policy(
 def is_loopback(host: str | None) -> bool:
     """Whether a host is this machine itself, to which a connection needs no encryption."""
     return host in ("localhost", "127.0.0.1", "::1")
+
+
+def load_channel_modules() -> tuple[ChannelModule, ...]:
+    """Return every channel's file in the order of their names."""
+    return cast("tuple[ChannelModule, ...]", load_modules(channels, "KIND"))
+
+
+def build_configured_channels(settings: Settings, environment: ChannelEnvironment) -> tuple[Channel, ...]:
+    """Return the channels that the settings switch on."""
+    return tuple(
+        channel
+        for module in load_channel_modules()
+        for channel in module.build_channels(settings, environment)
+    )
+
+
+def find_channel_conflicts(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for every two settings that contradict each other."""
+    for module in load_channel_modules():
+        yield from module.find_conflicts(settings)
+
+
+def list_unused_options(settings: Settings, environment: ChannelEnvironment) -> tuple[ChannelOption, ...]:
+    """Return what would add a channel of a kind that there is none of."""
+    return tuple(
+        module.OPTION
+        for module in load_channel_modules()
+        if not any(module.build_channels(settings, environment))
+    )

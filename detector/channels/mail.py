@@ -129,7 +129,7 @@ class Mail:
         import detector.clients.smtp  # noqa: F401 - loaded, not used
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
-        """Send the mail; raises EdgeError, which says which recipient it was."""
+        """Send the mail; raises ExternalError, which says which recipient it was."""
         from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
 
         settings = self._settings

@@ -131,7 +131,7 @@ class Webhook(_Slack):
         return _WEBHOOK.get(reason)
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
-        """Post the message; raises EdgeError."""
+        """Post the message; raises ExternalError."""
         client = self._build_client(context)
         url = self._settings[SLACK_WEBHOOK_URL]
         send_with_fallback(message, lambda payload: client.send_webhook(url, payload))
@@ -157,7 +157,7 @@ class Bot(_Slack):
         return _BOT.get(reason)
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
-        """Post what is new, worst first; then answer and edit what has ended. Raises EdgeError where nothing was taken."""
+        """Post what is new, worst first; then answer and edit what has ended. Raises ExternalError where nothing was taken."""
         return SlackDelivery(self._build_client(context), self._settings, context.on_progress).deliver(
             message
         )

@@ -20,12 +20,12 @@ _MAX_AGE_DIGITS = 9  # digits of an Age header
 
 
 def parse_section(data: bytes, name: str, content_type: str = "") -> Any:
-    """Return the JSON value of a body, of a kind that the section may have; raises EdgeError."""
+    """Return the JSON value of a body, of a kind that the section may have; raises ExternalError."""
     return check_section(parse_body(data, content_type), name)
 
 
 def parse_body(data: bytes, content_type: str = "") -> Any:
-    """Return the JSON value of a body; raises EdgeError for what is empty, a page for people, or not JSON."""
+    """Return the JSON value of a body; raises ExternalError for what is empty, a page for people, or not JSON."""
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
         raise ExternalError("its body is empty", reason=EMPTY)
@@ -38,7 +38,7 @@ def parse_body(data: bytes, content_type: str = "") -> Any:
 
 
 def check_section(value: Any, name: str) -> Any:
-    """Return the value where the section may be of its kind and depth; raises EdgeError."""
+    """Return the value where the section may be of its kind and depth; raises ExternalError."""
     kinds, _ = SECTIONS[name]
     if not isinstance(value, kinds):
         raise ExternalError(f"it is {describe_kind(value)}, which {name} never is", reason=UNREADABLE)
@@ -76,7 +76,7 @@ def get_cache_age_sec(page: Page) -> float:
 
 
 def check_fresh(as_of: datetime, now: datetime, settings: Settings, why: str) -> datetime:
-    """Return `as_of` where it is not too old; raises EdgeError with whose word that is."""
+    """Return `as_of` where it is not too old; raises ExternalError with whose word that is."""
     age, limit = now - as_of, settings[SOURCE_STALE_SEC]
     if age > timedelta(seconds=limit):
         raise ExternalError(

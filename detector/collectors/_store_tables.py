@@ -100,7 +100,7 @@ class Store:
         return joined_rows
 
     def _list_actual_columns(self, table: str) -> dict[str, str]:
-        """Return the table's columns by their names without case; raises EdgeError where there is no such table."""
+        """Return the table's columns by their names without case; raises ExternalError where there is no such table."""
         if table not in self._kinds:
             tables = _format_names(sorted(self._kinds)) or "none"
             raise ExternalError(
@@ -110,7 +110,7 @@ class Store:
         return {column[0].casefold(): column[0] for column in description}
 
     def _match_columns(self, table: StoreTable, actual: Mapping[str, str]) -> ColumnNames:
-        """Return our columns with their names in the table; raises EdgeError where a row would say nothing."""
+        """Return our columns with their names in the table; raises ExternalError where a row would say nothing."""
         columns = self._find_columns(table.name, actual)
         for group in _REQUIRED_COLUMNS[table.name]:
             if not columns.keys() & set(group):

@@ -68,7 +68,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
 
 
 def _read_payload(name: str, url: str, context: SourceContext) -> Answer:
-    """Read one payload; raises EdgeError where it is none, is empty of facts, or is too old.
+    """Read one payload; raises ExternalError where it is none, is empty of facts, or is too old.
 
     A runner that has gone stale answers 503 and says so in its payload: that is data.
     """

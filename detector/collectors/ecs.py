@@ -59,7 +59,7 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
 
 
 def _read_cluster(context: SourceContext) -> Answer:
-    """Read the service and all tasks; raises EdgeError, which names every permission that is missing."""
+    """Read the service and all tasks; raises ExternalError, which names every permission that is missing."""
     aws, cluster = context.open_aws(), context.settings[ECS_CLUSTER]
     aws.check_account()
     denied: list[ExternalError] = []

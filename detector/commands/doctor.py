@@ -13,10 +13,9 @@ from detector.app.context import AppContext
 from detector.app.delivery import load_channels
 from detector.app.print_output import print_json, print_lines
 from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
-from detector.channels.channel_plugins import list_unused_options as list_unused_channel_options
-from detector.collectors.collector import SourceOption
-from detector.collectors.source_plugins import list_unused_source_options
-from detector.collectors.source_threads import SourceResult
+from detector.channels.channel import list_unused_options as list_unused_channel_options
+from detector.collectors.collector import SourceOption, list_unused_source_options
+from detector.collectors.run_sources import SourceResult
 from detector.domain.snapshot import KEYS
 from detector.engine.catalog import load_readers
 from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE

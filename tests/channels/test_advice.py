@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from detector.channels.channel import Channel, ChannelEnvironment
-from detector.channels.channel_plugins import build_configured_channels
+from detector.channels.channel import Channel, ChannelEnvironment, build_configured_channels
 from detector.formats import errors
 from detector.formats.errors import REASONS
 from detector.settings import DECLARED

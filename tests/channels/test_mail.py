@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from detector.channels.channel_plugins import find_channel_conflicts
+from detector.channels.channel import find_channel_conflicts
 from detector.formats import errors
 from detector.formats.redaction import redact_text
 from tests.support.deliveries import THREE_ORDERS, TWO_ORDERS, Job

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from detector.channels.channel import Channel, ChannelEnvironment, DeliveryResult
-from detector.channels.channel_plugins import (
+from detector.channels.channel import (
+    Channel,
+    ChannelEnvironment,
+    DeliveryResult,
     build_configured_channels,
     find_channel_conflicts,
     list_unused_options,
     load_channel_modules,
 )
-from detector.channels.fan_out import ChannelOutcome, deliver_all
+from detector.channels.deliver_all import ChannelOutcome, deliver_all
 from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
 from detector.formats.errors import NO_ANSWER, REASONS, REJECTED, ExternalError

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from detector.channels.channel import ChannelEnvironment
-from detector.channels.channel_plugins import build_configured_channels, find_channel_conflicts
+from detector.channels.channel import ChannelEnvironment, build_configured_channels, find_channel_conflicts
 from detector.domain.condition import MessageRef
 from detector.formats import errors
 from detector.settings import list_secrets

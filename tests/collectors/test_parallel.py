@@ -9,14 +9,14 @@ import time
 
 import pytest
 
-from detector.collectors.collector import Answer, ConfiguredSource
-from detector.collectors.source_context import SourceEnvironment
-from detector.collectors.source_plugins import (
+from detector.collectors.collector import (
+    Answer,
+    ConfiguredSource,
     list_collectors,
     list_configured_sources,
     list_unused_source_options,
 )
-from detector.collectors.source_threads import collect_in_parallel
+from detector.collectors.run_sources import SourceEnvironment, collect_in_parallel
 from detector.domain.snapshot import SECTIONS
 from detector.formats.errors import REASONS, ExternalError
 from detector.settings import STATUS_URL

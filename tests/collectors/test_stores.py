@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from detector.collectors._store_tables import MAX_ROWS, NEWEST_ROWS
-from detector.collectors.source_plugins import list_unused_source_options
+from detector.collectors.collector import list_unused_source_options
 from detector.formats import errors
 from detector.settings import STORES_DB
 from tests.support.program import answer

@@ -29,7 +29,7 @@ from typing import Any
 
 time.sleep = lambda seconds: None  # a retry is tried again at once; before anything takes the real one
 
-from detector.channels.channel_plugins import load_channel_modules  # noqa: E402
+from detector.channels.channel import load_channel_modules  # noqa: E402
 from detector.cli import main  # noqa: E402
 from detector.engine.catalog import load_rules  # noqa: E402
 

@@ -1,14 +1,20 @@
-"""With what a source is asked: its clients, built when it asks for them, its deadline and its credentials."""
+"""Reads all configured sources in parallel: each with its clients, its credentials and its own deadline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors.collector import SourceContext
+from detector.clients.fan_out import run_in_parallel
+from detector.collectors.collector import Answer, ConfiguredSource, SourceContext
+from detector.formats.errors import TIMEOUT, UNREADABLE, ExternalError
+from detector.formats.redaction import redact_text
+from detector.formats.strict_json import to_one_line
+from detector.formats.times import format_time
 from detector.settings import (
     AWS_ACCOUNT,
     AWS_AMBIENT,
@@ -24,6 +30,7 @@ from detector.settings import (
     STATUS_USER,
     Settings,
     encode_basic_auth,
+    list_secrets,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from detector.clients.connection import NetworkPolicy
     from detector.clients.http_client import Origin, Page
 
+_MAX_DETAIL = 300
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
@@ -108,3 +116,65 @@ def _build_credentials(settings: Settings) -> dict[Origin, str]:
     elif settings[STATUS_URL] and settings[STATUS_USER]:
         credentials[parse_origin(settings[STATUS_URL])] = f"Basic {encode_basic_auth(settings)}"
     return credentials
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResult:
+    """How one source answered: its section where it did, and its entry in `sources`."""
+
+    source: ConfiguredSource
+    elapsed_ms: int
+    answer: Answer | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The source's entry in the `sources` section."""
+        entry: dict[str, Any] = {"state": "failed" if self.answer is None else "ok"}
+        if self.answer is not None:
+            entry["as_of"] = format_time(self.answer.as_of)
+        if self.reason is not None:
+            entry["reason"] = self.reason
+        if self.detail is not None:
+            entry["detail"] = self.detail
+        return {**entry, "elapsed_ms": self.elapsed_ms}
+
+
+def collect_in_parallel(
+    sources: Sequence[ConfiguredSource], settings: Settings, environment: SourceEnvironment
+) -> Iterator[SourceResult]:
+    """Yield the result of each source as it answers, then a failure for each that did not; raises nothing."""
+    started = time.monotonic()
+    seconds = min(settings[SOURCE_TIMEOUT_SEC], settings[COLLECT_TIMEOUT_SEC])
+    by_name = {source.name: source for source in sources}
+    tasks = {name: partial(_read_source, source, settings, environment) for name, source in by_name.items()}
+    for name, result in run_in_parallel(tasks, lambda: started + seconds - time.monotonic()):
+        late = ExternalError(f"no answer within {seconds:g} s", reason=TIMEOUT)
+        yield result or _build_failure(by_name[name], started, late, settings)
+
+
+def _read_source(
+    source: ConfiguredSource, settings: Settings, environment: SourceEnvironment
+) -> SourceResult:
+    started = time.monotonic()
+    try:
+        answer = source.read(build_source_context(settings, environment))
+        return SourceResult(source, _compute_elapsed_ms(started), answer, detail=answer.note)
+    except ExternalError as error:
+        return _build_failure(source, started, error, settings)
+    except Exception as error:  # noqa: BLE001 - the only place where a broken collector becomes data
+        failure = ExternalError(f"the collector itself failed ({type(error).__name__})", reason=UNREADABLE)
+        return _build_failure(source, started, failure, settings)
+
+
+def _build_failure(
+    source: ConfiguredSource, started: float, error: ExternalError, settings: Settings
+) -> SourceResult:
+    message = to_one_line(redact_text(str(error), list_secrets(settings)))
+    detail = message if len(message) <= _MAX_DETAIL else message[: _MAX_DETAIL - 1] + "…"
+    return SourceResult(source, _compute_elapsed_ms(started), None, error.reason, detail)
+
+
+def _compute_elapsed_ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
