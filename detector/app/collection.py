@@ -11,9 +11,8 @@ from typing import Any
 
 from detector.app.context import AppContext, InputError
 from detector.app.input_documents import parse_snapshot, redact_document
-from detector.collectors.source_context import SourceEnvironment
-from detector.collectors.source_plugins import find_source_conflicts, list_configured_sources
-from detector.collectors.source_threads import SourceResult, collect_in_parallel
+from detector.collectors.collector import find_source_conflicts, list_configured_sources
+from detector.collectors.run_sources import SourceEnvironment, SourceResult, collect_in_parallel
 from detector.domain.snapshot import KEYS, SECTIONS
 from detector.formats.errors import TOO_LARGE
 from detector.formats.serialize import format_canonical

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from detector import ledger
 from detector.app.context import AppContext, InputError
 from detector.app.input_documents import list_next_steps
-from detector.channels.channel import Channel, ChannelEnvironment, DeliveryResult
-from detector.channels.channel_plugins import (
+from detector.channels.channel import (
+    Channel,
+    ChannelEnvironment,
+    DeliveryResult,
     build_configured_channels,
     find_channel_conflicts,
     list_unused_options,
 )
-from detector.channels.fan_out import deliver_all
+from detector.channels.deliver_all import deliver_all
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
 from detector.domain.rule import Severity

@@ -1,1 +1,1 @@
-"""The one room that builds clients which can open a socket: it holds the fence, the deadlines, the caps and the retry."""
+"""The only package that opens sockets: clients with a deadline, size limits and a check of addresses."""

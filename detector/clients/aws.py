@@ -1,4 +1,4 @@
-"""AWS, read-only: every operation passes an allow-list, every byte the program's own wire.
+"""Reads AWS: every operation must be in an allow-list, and every request uses this program's connections.
 
 Formats and error codes: botocore's service models, the Amazon ECS, CloudWatch Logs and STS API references.
 """
@@ -34,7 +34,7 @@ from detector.formats.strict_json import replace_surrogates
 
 Operation = tuple[str, str]
 
-# All that is ever asked of AWS, in the words of IAM; policies/iam-read-only.json grants exactly this.
+# All operations that this program calls, by their IAM names; policies/iam-read-only.json grants exactly these.
 READ_OPERATIONS: frozenset[Operation] = frozenset(
     {
         ("ecs", "DescribeServices"),
@@ -44,7 +44,7 @@ READ_OPERATIONS: frozenset[Operation] = frozenset(
         ("sts", "GetCallerIdentity"),
     }
 )
-# What turns a profile into credentials, in a session of its own that reads nothing else.
+# The operations that turn a profile into credentials, in a session that reads nothing else.
 CREDENTIAL_OPERATIONS: frozenset[Operation] = frozenset(
     {
         ("sts", "AssumeRole"),
@@ -54,14 +54,14 @@ CREDENTIAL_OPERATIONS: frozenset[Operation] = frozenset(
         ("signin", "CreateOAuth2Token"),
     }
 )
-# Providers of botocore that take whatever the machine happens to have; the last asks the metadata address.
+# Providers of botocore that use any credentials of the machine; the last one reads the metadata address.
 _MACHINE_PROVIDERS = ("boto-config", "ec2-credentials-file", "container-role")
 _METADATA_PROVIDER = "iam-role"
 
 
 @dataclass(frozen=True, slots=True)
 class AwsIdentity:
-    """As whom AWS is read: a named profile, or with `ambient` the environment's credentials."""
+    """The credentials that AWS is read with: a named profile, or with `ambient` those of the environment."""
 
     profile: str = ""
     ambient: bool = False
@@ -81,9 +81,10 @@ class Aws:
         self._clients: dict[str, Any] = {}
 
     def fetch(self, service: str, operation: str, required_key: str, **params: Any) -> dict[str, Any]:
-        """Return AWS's answer to one operation, e.g. `call("ecs", "list_tasks", "taskArns", …)`; raises ExternalError.
+        """Return the response of one operation, e.g. `fetch("ecs", "list_tasks", "taskArns", …)`.
 
-        `holds` is a key that the answer always has: a page that botocore read as an empty answer has none.
+        `required_key` is a key that every response has; a foreign page that botocore parses as an empty
+        response lacks it. Raises ExternalError.
         """
         client = self.get_client(service)
         api_name = client.meta.method_to_api_mapping[operation]
@@ -99,7 +100,7 @@ class Aws:
         return retry(fetch_once, self._network.deadline, self._pause)
 
     def check_account(self) -> None:
-        """Raise ExternalError where the credentials belong to another account than the one that is named."""
+        """Raise ExternalError where the credentials belong to another account than the configured one."""
         if self._identity.account:
             account = self.fetch("sts", "get_caller_identity", "Account")["Account"]
             if account != self._identity.account:
@@ -109,7 +110,7 @@ class Aws:
                 )
 
     def get_client(self, service: str) -> Any:
-        """Return the fenced client of one service; raises ExternalError where there are no credentials."""
+        """Return the restricted client of one service; raises ExternalError where there are no credentials."""
         if service not in self._clients:
             with convert_aws_errors(f"a client of {service}"):
                 self._clients[service] = self._session.client(service, config=_build_config())
@@ -117,7 +118,7 @@ class Aws:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        """A session that holds nothing but the credentials and the allow-list of reads."""
+        """A session with the credentials and the allow-list of read operations only."""
         identity = self._identity
         if not identity.profile and not identity.ambient:
             raise ExternalError(
@@ -161,7 +162,7 @@ class Aws:
         return core
 
     def _send(self, request: Any, **_: Any) -> AWSResponse:
-        """Answer botocore in the place of its own HTTP client."""
+        """Send botocore's request, in place of its own HTTP client."""
         headers = {name: _decode_header(value) for name, value in request.headers.items()}
         page = send_request(
             self._network,
@@ -172,7 +173,7 @@ class Aws:
 
 
 def _replace_surrogates(value: Any) -> Any:
-    """Return the value with every lone surrogate replaced: JSON can spell one, and no output can carry it."""
+    """Return the value with every lone surrogate replaced: JSON can contain one, and no output can encode it."""
     if isinstance(value, str):
         return value if value.isascii() else replace_surrogates(value)
     if isinstance(value, dict):
@@ -200,7 +201,7 @@ def _decode_header(value: str | bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _RawBody:
-    """A body that was read, as botocore asks for one that was not."""
+    """A complete body with the streaming interface that botocore expects."""
 
     body: bytes
 

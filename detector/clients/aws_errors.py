@@ -1,4 +1,4 @@
-"""What AWS and its client library raise, as ExternalError: whose fault it is and whether trying again can mend it."""
+"""Converts the exceptions of botocore to ExternalError: with a reason, and whether a retry can help."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ _ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
 
 @contextmanager
 def convert_aws_errors(operation: str) -> Iterator[None]:
-    """Turn whatever is raised while `operation` (`ecs:ListTasks`) is asked into ExternalError.
+    """Convert any exception of botocore during `operation` (`ecs:ListTasks`) to ExternalError.
 
-    No text of AWS is passed on: it names accounts, roles and requests.
+    The message never contains AWS's own text, which names accounts, roles and requests.
     """
     try:
         yield

@@ -1,6 +1,6 @@
-"""The wire: connected sockets with one total deadline, and the fence around addresses that are never read.
+"""Opens all connections of the program, with one total deadline; refuses metadata and link-local addresses.
 
-Every byte to and from the world passes here: httpx, and through it boto3, is given this module's sockets.
+Every byte to and from the outside passes here: httpx, boto3, smtplib and Slack's SDK use these sockets.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from detector.formats.errors import (
 
 Address = IPv4Address | IPv6Address
 
-# Where a cloud hands its machines their credentials: link-local, and what AWS (IPv6), Alibaba, Azure and
-# Oracle use beside it.
+# Addresses at which clouds serve credentials: link-local, and those of AWS (IPv6), Alibaba, Azure and Oracle.
 _FORBIDDEN_NETWORKS = tuple(
     ip_network(text)
     for text in (
@@ -46,7 +45,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 def is_forbidden_address(address: Address) -> bool:
-    """Whether the address is link-local or a cloud's metadata service, however it is written."""
+    """Whether the address is link-local or a cloud's metadata service, in any notation."""
     if isinstance(address, IPv6Address):
         embedded = address.ipv4_mapped or address.sixtofour
         if embedded is None and address in _NAT64:
@@ -57,7 +56,7 @@ def is_forbidden_address(address: Address) -> bool:
 
 
 class Deadline:
-    """The moment by which everything must be done; it has begun when it is made."""
+    """The time by which everything must be done, counted from the creation of this object."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds = seconds
@@ -69,7 +68,7 @@ class Deadline:
         return self._end - self._clock()
 
     def check_remaining(self, doing: str) -> float:
-        """Return the seconds that are left; raises ExternalError where none are, with what was being done."""
+        """Return the seconds that are left; raises ExternalError, which names `doing`, where none are."""
         remaining = self.get_remaining()
         if remaining <= 0:
             raise self.build_timeout_error(doing)
@@ -84,7 +83,7 @@ class Deadline:
 def build_tls_context(ca_file: str) -> ssl.SSLContext:
     """Return the TLS settings of all clients: verified, 1.2 or newer, the system's authorities and certifi's.
 
-    `ca_file` holds more of them, or is empty. Raises ExternalError where it cannot be read.
+    `ca_file` is a PEM file of more authorities, or empty. Raises ExternalError where it cannot be read.
     """
     import httpx
 
@@ -101,7 +100,7 @@ def build_tls_context(ca_file: str) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class NetworkPolicy:
-    """What one source may do at the wire: until when, whom it trusts, through which proxies, and to where not."""
+    """How one source or channel may connect: its deadline, authorities, proxies and forbidden addresses."""
 
     deadline: Deadline
     ca_file: str = ""
@@ -110,7 +109,7 @@ class NetworkPolicy:
     resolve: Callable[..., list[Any]] = socket.getaddrinfo
 
     def open_connection(self, host: str, port: int) -> Connection:
-        """Return a connection to the first of the host's addresses that answers; raises ExternalError."""
+        """Return a connection to the first address of the host that accepts one; raises ExternalError."""
         target = f"{host}:{port}"
         doing = f"connecting to {target}"
         with _convert_socket_errors(doing, self.deadline, is_connecting=True):
@@ -155,14 +154,14 @@ class NetworkPolicy:
 
 
 class Connection:
-    """One connected socket, plain or TLS; whatever it does ends at the deadline."""
+    """One connected socket, plain or TLS; every operation ends at the deadline."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
         self._deadline = deadline
 
     def read(self, max_bytes: int) -> bytes:
-        """Return some bytes, none where the other side has ended; raises ExternalError."""
+        """Return at most `max_bytes`, none at the end of the stream; raises ExternalError."""
         doing = "waiting for its answer"
         with _convert_socket_errors(doing, self._deadline):
             self._sock.settimeout(self._deadline.check_remaining(doing))
@@ -176,7 +175,7 @@ class Connection:
             self._sock.sendall(data)
 
     def start_tls(self, context: ssl.SSLContext, name: str | None) -> Connection:
-        """Return the same connection under TLS, the other side's certificate verified for `name`."""
+        """Return the same connection under TLS, with the peer's certificate verified for `name`."""
         doing = "in the TLS handshake"
         if isinstance(self._sock, ssl.SSLSocket):
             raise ExternalError("TLS inside of TLS is not spoken here", reason=TLS)
@@ -195,7 +194,7 @@ class Connection:
 
 @contextmanager
 def _convert_socket_errors(doing: str, deadline: Deadline, *, is_connecting: bool = False) -> Iterator[None]:
-    """Turn what a socket raises into ExternalError; only a failure to connect may be mended by trying again."""
+    """Convert the exceptions of a socket to ExternalError; only a failed connect is worth a retry."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,6 @@
 """GitHub's REST API: JSON read page by page, an artifact downloaded, one event dispatched.
 
-Paths and shapes: GitHub's OpenAPI description, version 2022-11-28. Nothing but `dispatch` sends anything.
+Paths and shapes: GitHub's OpenAPI description, version 2022-11-28. Only `dispatch` changes anything.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from detector.formats.redaction import redact_text
 from detector.formats.strict_json import DocumentError, parse_document, to_one_line
 
 API = "https://api.github.com"
-_PER_PAGE = 100  # the most that the API gives at once
+_PER_PAGE = 100  # the API's maximum
 _OK, _REDIRECTS = range(200, 300), (301, 302, 303, 307, 308)
 _UNPROCESSABLE, _FORBIDDEN, _TOO_MANY = 422, 403, 429
-_MAX_REDIRECTS = 3
+_MAX_REDIRECTS, _MAX_MESSAGE, _TIME_DIGITS = 3, 200, 11
 _NO_CONTENT, _SERVER_ERROR = 204, 500
-_ATTEMPT_SEC = 10.0  # of one dispatch: what hangs must leave time to try again
+_ATTEMPT_SEC = 10.0  # of one dispatch: one that hangs must leave time for a retry
 _NETWORK_REASONS = (TIMEOUT, REFUSED, UNREACHABLE, RESET, DNS, PROXY)
 
 Params = Mapping[str, str | int]
@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class GitHub:
-    """One repository's API within one deadline; the token goes to the API's own origin and nowhere else.
+    """One repository's API within one deadline; the token is sent to the API's own origin only.
 
     `repository` is `owner/name`. Without a token a public repository can still be read.
     """
@@ -64,15 +64,15 @@ class GitHub:
     pause: Callable[[float], None] = time.sleep
 
     def get(self, path: str, params: Params | None = None) -> Any:
-        """Return the JSON answer of `/repos/{repository}{path}`; raises ExternalError."""
+        """Return the JSON response of `/repos/{repository}{path}`; raises ExternalError."""
         return _parse_json(self._fetch_page("GET", self._build_url(path, params)))
 
     def list_pages(
         self, path: str, key: str, params: Params | None = None
     ) -> Iterator[tuple[int, list[Any]]]:
-        """Yield `(total_count, items)` for each page of a list, until all of it was read; raises ExternalError.
+        """Yield `(total_count, items)` for each page of a list, until all pages are read; raises ExternalError.
 
-        `total_count` is what GitHub says there is; a list that ends earlier was cut, and its reader must say so.
+        A list with fewer items than GitHub's `total_count` was cut, and the caller must report that.
         """
         read, page = 0, 1
         while True:
@@ -84,9 +84,9 @@ class GitHub:
                 return
 
     def fetch_file(self, path: str) -> bytes:
-        """Return what a path's redirect leads to, such as an artifact's zip; raises ExternalError.
+        """Return the file that a path redirects to, such as an artifact's zip; raises ExternalError.
 
-        The second request, to another host, carries no credentials; it must be TLS where the API is.
+        The second request, to another host, carries no credentials, and uses TLS where the API does.
         """
         return retry(
             lambda: _mark_resets_retryable(lambda: self._fetch_following_redirects(self._build_url(path))),
@@ -95,10 +95,10 @@ class GitHub:
         )
 
     def dispatch(self, event_type: str, payload: Mapping[str, Any]) -> None:
-        """Create a `repository_dispatch` event; raises ExternalError where GitHub did not answer 204.
+        """Create a `repository_dispatch` event; raises ExternalError where GitHub does not answer 204.
 
-        Tried again after a network error or a 5xx, and after nothing else. An attempt that broke off may have
-        been taken all the same: the event can exist twice.
+        Retried only after a network error or a 5xx. A failed attempt may have created the event, so that it
+        can exist twice.
         """
         body = json.dumps({"event_type": event_type, "client_payload": dict(payload)}).encode()
 
@@ -165,14 +165,14 @@ class GitHub:
         return str(target)
 
     def _raise_permanent_refusal(self, page: Page) -> NoReturn:
-        """Raise what the refusal means, as one that asking again does not mend."""
+        """Raise the error of a refusal as permanent."""
         try:
             self._raise_refusal(page)
         except ExternalError as error:
             raise ExternalError(str(error), reason=error.reason) from None
 
     def _raise_refusal(self, page: Page) -> NoReturn:
-        """Raise what GitHub's refusal means; a 403 may be a rate limit, which says when it ends."""
+        """Raise the error of GitHub's refusal; a 403 may be a rate limit."""
         error = build_status_error(page, self.clock)
         message = _extract_message(page, self.token)
         if page.status in (_FORBIDDEN, _TOO_MANY) and page.headers.get("x-ratelimit-remaining") == "0":
@@ -191,7 +191,7 @@ class GitHub:
 
 
 def _mark_resets_retryable(read: Callable[[], T]) -> T:
-    """Return what is read; raises a connection that broke off as one that asking again may mend: it only reads."""
+    """Return the result of a read; an interrupted connection is raised as retryable, as reads are safe."""
     try:
         return read()
     except ExternalError as error:
@@ -217,11 +217,8 @@ def _extract_list(answer: Any, key: str) -> tuple[int, list[Any]]:
     return total, items
 
 
-_MAX_MESSAGE = 200
-
-
 def _extract_message(page: Page, token: str) -> str:
-    """Return GitHub's own sentence as one line: redacted, and only then cut, so that no head of a token is left."""
+    """Return GitHub's message as one line: redacted before it is cut, so that no part of a token is left."""
     try:
         message = parse_document(page.body).get("message")
     except DocumentError:
@@ -233,4 +230,4 @@ def _extract_message(page: Page, token: str) -> str:
 
 def _get_rate_limit_reset(page: Page) -> datetime | None:
     text = page.headers.get("x-ratelimit-reset", "")
-    return datetime.fromtimestamp(int(text), UTC) if text.isdigit() and len(text) < 12 else None  # noqa: PLR2004 - seconds since 1970 for the next millennia
+    return datetime.fromtimestamp(int(text), UTC) if text.isdigit() and len(text) <= _TIME_DIGITS else None

@@ -1,4 +1,7 @@
-"""GET over HTTP: one page, whole and bounded; redirects stay at home, credentials never leave theirs."""
+"""Sends HTTP requests: pages of sources, whole and bounded in size, and the dead-man's ping.
+
+A redirect is followed within its origin only, and credentials go to their own origin only.
+"""
 
 from __future__ import annotations
 
@@ -40,19 +43,19 @@ Origin = tuple[str, str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a server answered: its status, its headers by their lower-case names, its body decompressed."""
+    """A response: its status, its headers by lower-case names, its decompressed body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-def _keep_none(page: Page) -> bool:  # noqa: ARG001 - what is asked of any page
+def _keep_none(page: Page) -> bool:  # noqa: ARG001 - the signature of `should_keep`
     return False
 
 
 def parse_origin(url: str) -> Origin:
-    """Return scheme, host and port: what credentials belong to; raises ExternalError for what is no address."""
+    """Return scheme, host and port, to which credentials belong; raises ExternalError for an invalid URL."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -72,10 +75,10 @@ class HttpClient:
     def get(
         self, url: str, should_keep: Callable[[Page], bool] = _keep_none, socket_path: str | None = None
     ) -> Page:
-        """Return the page at `url`; raises ExternalError for every other status than 2xx.
+        """Return the page at `url`; raises ExternalError for every status but 2xx.
 
-        `keeps` may say of a page of any status that it is what was asked for. `socket_path` is that of a unix
-        socket, where the server listens on one.
+        A page for which `should_keep` is true is returned whatever its status. `socket_path` is the unix socket
+        that the server listens on, if it does.
         """
         return retry(
             lambda: self._fetch_following_redirects(url, should_keep, socket_path),
@@ -104,7 +107,7 @@ class HttpClient:
 
 
 def build_status_error(page: Page, clock: Callable[[], datetime]) -> ExternalError:
-    """Return the error of an answer that is no yes; 429 and 5xx may be mended by asking again."""
+    """Return the error of an unsuccessful response; 429 and 5xx are worth a retry."""
     retryable = page.status == _TOO_MANY or page.status >= _SERVER_ERROR
     return ExternalError(
         f"it answered {page.status}",
@@ -115,7 +118,7 @@ def build_status_error(page: Page, clock: Callable[[], datetime]) -> ExternalErr
 
 
 def parse_retry_after(page: Page, clock: Callable[[], datetime]) -> float | None:
-    """Return the seconds of `Retry-After` (RFC 9110 10.2.3), or None where it says nothing readable."""
+    """Return the seconds of `Retry-After` (RFC 9110 10.2.3), or None where it is absent or invalid."""
     text = page.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
@@ -129,7 +132,7 @@ def parse_retry_after(page: Page, clock: Callable[[], datetime]) -> float | None
 
 
 def _resolve_redirect(url: str, page: Page) -> str:
-    """Return where a redirect leads, which must be the same origin: nothing is asked of another host."""
+    """Return the target of a redirect, which must be in the same origin; raises ExternalError."""
     try:
         target = httpx.URL(url).join(page.headers.get("location", ""))
         elsewhere = parse_origin(str(target)) != parse_origin(url)
@@ -149,9 +152,9 @@ def send_request(
     socket_path: str | None = None,
     methods: tuple[str, ...] = ("GET",),
 ) -> Page:
-    """Return the answer to one request, its body whole and at most MAX_BYTES; raises ExternalError.
+    """Return the response to one request, its body whole and at most MAX_BYTES; raises ExternalError.
 
-    Only `methods` pass: GET, but for the one client that speaks AWS's protocols.
+    Only `methods` are allowed.
     """
     if request.method not in methods:
         raise ExternalError(f"{request.method} is never sent to a source", reason=FORBIDDEN)
@@ -167,7 +170,10 @@ def send_request(
 
 
 def send_ping(network: NetworkPolicy, url: str, succeeded: bool, message: str) -> None:
-    """Tell the switch how the run ended, with a line that it keeps; raises ExternalError."""
+    """POST the result of a run to the dead-man's switch at `url` (healthchecks.io); raises ExternalError.
+
+    A failed run goes to the path `/fail`; the switch stores `message`.
+    """
     address = httpx.URL(url)
     if not succeeded:
         address = address.copy_with(path=f"{address.path.rstrip('/')}/fail")

@@ -1,4 +1,4 @@
-"""The one room that starts another program: named words, no shell, no input, no secret, and an end."""
+"""Starts other programs: with fixed arguments, without shell, input or secrets, and with a time limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 from detector.formats.errors import MISSING, TIMEOUT, ExternalError
 
 INHERITED_ENVIRON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CI")
-"""All of the environment that another program is given. No token is among it, so none can be used or shown."""
+"""The environment variables that another program receives; no token is among them."""
 
 _ADDED_ENVIRON: Final = {
     "NO_COLOR": "1",
@@ -28,7 +28,7 @@ _MAX_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """What a program that ended left: its exit code, and the end of what it printed on either stream."""
+    """The result of a program that ended: its exit code, and the end of its output on both streams."""
 
     exit_code: int
     output: str
@@ -42,13 +42,14 @@ def is_installed(name: str, environ: Mapping[str, str]) -> bool:
 def run_program(
     command: Sequence[str], folder: Path, environ: Mapping[str, str], seconds: float, **extra_environ: str
 ) -> ProcessResult:
-    """Run a program in a folder and return what it left; `more` is added to its environment.
+    """Run a program in a folder and return its result; `extra_environ` is added to its environment.
 
-    Raises ExternalError where it cannot be started, or does not end within `seconds`: then all that it started ends too.
+    Raises ExternalError where it cannot be started or does not end within `seconds`; it is then killed, with
+    every process that it started.
     """
     inherited = {name: environ[name] for name in INHERITED_ENVIRON if name in environ}
     try:
-        process = subprocess.Popen(  # noqa: S603 - words of our own, and no shell
+        process = subprocess.Popen(  # noqa: S603 - fixed arguments, and no shell
             [shutil.which(command[0], path=environ.get("PATH")) or command[0], *command[1:]],
             cwd=folder,
             env={**inherited, **_ADDED_ENVIRON, **extra_environ},
@@ -69,7 +70,7 @@ def run_program(
 
 
 def _stop_group(process: subprocess.Popen[bytes]) -> None:
-    """End the program and all that it started: it leads a group of its own."""
+    """Kill the program and every process of its group."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

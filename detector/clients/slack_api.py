@@ -1,7 +1,8 @@
-"""Slack's SDK over the program's own wire: its clients build and read, every byte passes the deadline and the fence.
+"""Slack's SDK over this program's connections: the SDK builds requests and parses responses.
 
 The SDK itself has timeouts per operation only, follows a redirect with its token, and takes proxies from the
-process. Measured with slack_sdk 3.47.0: a webhook never raises for a status, the Web API raises for `ok: false`.
+process. Measured with slack_sdk 3.47.0: a webhook never raises for a status, the Web API raises for
+`ok: false`. Error codes: docs.slack.dev, errors of incoming webhooks, chat.postMessage and chat.update.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from detector.clients.connection import NetworkPolicy
 
 _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
-# The SDK writes what it cannot send to a log of its own, whose last resort is standard error.
+# The SDK logs failed requests, by default to standard error.
 _SILENT_LOGGER = logging.Logger("pt-health-detector.slack", logging.CRITICAL + 1)
 _REDIRECTS = range(300, 400)
 _CODE = re.compile(r"[a-z][a-z_]{1,50}", re.ASCII)
@@ -68,7 +69,7 @@ _REASONS: Mapping[str, str] = {
         NO_PLACE,
     ),
 }  # fmt: skip
-# What another form of the same message may mend.
+# Errors that the same message as plain text may avoid.
 INVALID_FORM_CODES: Final = (
     "invalid_blocks", "invalid_blocks_format", "invalid_attachments", "invalid_payload", "too_many_attachments",
     "msg_too_long", "msg_blocks_too_long", "attachment_payload_limit_exceeded",
@@ -76,21 +77,21 @@ INVALID_FORM_CODES: Final = (
 
 
 class SlackError(ExternalError):
-    """An answer of Slack that is no yes; `code` is Slack's own word for it, or empty."""
+    """An unsuccessful response of Slack; `code` is Slack's error code, or empty."""
 
     code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Slack:
-    """Posts to Slack within one deadline; raises ExternalError for everything but Slack's own yes."""
+    """Posts to Slack within one deadline; raises ExternalError unless Slack confirms success."""
 
     network: NetworkPolicy
     clock: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
 
     def send_webhook(self, url: str, payload: Mapping[str, Any]) -> None:
-        """Post to an incoming webhook; its yes is status 200 and the body `ok`."""
+        """Post to an incoming webhook; success is status 200 with the body `ok`."""
         client = _WebhookSender(url, logger=_SILENT_LOGGER, retry_handlers=[])
         client.network = self.network
 
@@ -106,7 +107,7 @@ class Slack:
     def send_api_call(
         self, api: str, token: str, method: str, payload: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """Call one method of the Web API, such as `chat.postMessage`, and return its answer, which says `ok`."""
+        """Call one method of the Web API, such as `chat.postMessage`, and return its successful response."""
         client = _WebApiSender(token, base_url=api, logger=_SILENT_LOGGER, retry_handlers=[])
         client.network = self.network
 
@@ -129,7 +130,7 @@ class Slack:
 
 
 class _WebhookSender(WebhookClient):
-    """The SDK's client of a webhook; what it sends goes over this wire."""
+    """The SDK's webhook client over this program's connections."""
 
     network: NetworkPolicy
 
@@ -141,7 +142,7 @@ class _WebhookSender(WebhookClient):
 
 
 class _WebApiSender(WebClient):
-    """The SDK's client of the Web API; what it sends goes over this wire."""
+    """The SDK's Web API client over this program's connections."""
 
     network: NetworkPolicy
 
@@ -166,7 +167,7 @@ def _decode_body(page: Page) -> str:
 
 
 def build_slack_error(status: int, answer: str, wait_sec: float | None) -> SlackError:
-    """Return the error of an answer; of what it said only a code is passed on, never its text."""
+    """Return the error of a response; the message contains Slack's error code, never other text of it."""
     code = answer if _CODE.fullmatch(answer) else ""
     message = f"it answered {status}" + (
         f" ({code})" if code else " and not `ok`" if status < _TOO_MANY else ""
@@ -182,7 +183,7 @@ def build_slack_error(status: int, answer: str, wait_sec: float | None) -> Slack
 
 
 def _convert_send_error(error: ExternalError) -> ExternalError:
-    """Return the error of a wire; what broke off after something was sent may have been taken, and is not repeated."""
+    """Return the error of a request; one that may have been delivered is marked so, and is not retried."""
     if error.permanent and error.reason in (TIMEOUT, RESET, UNREADABLE):
         return ExternalError(f"{error}; it may have been taken", reason=NO_ANSWER)
     return error

@@ -1,6 +1,6 @@
-"""smtplib over the program's own wire: one mail to one recipient, within one deadline, over verified TLS.
+"""smtplib over this program's connections: one mail to one recipient, within one deadline, over verified TLS.
 
-smtplib itself has a timeout per operation only, so that a server that drips would never end.
+smtplib itself has a timeout per operation only, so that a slow server could delay it without limit.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 
 _PERMANENT = 500
 _READY, _ACCEPTED = 220, (250, 251)
-_LOCAL_NAME = "[127.0.0.1]"  # RFC 5321 4.1.3: what a client without a public name calls itself; the machine's own stays here
+# RFC 5321 4.1.3: the name of a client without a public name; the machine's own name is not sent.
+_LOCAL_NAME = "[127.0.0.1]"
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """The server that mail is handed to; `user` is empty where it wants no login."""
+    """The server that mail is sent through; `user` is empty where it needs no login."""
 
     host: str
     port: int
@@ -47,7 +48,7 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """From whom and to whom, as the server is told; plain ASCII addresses."""
+    """The sender and the recipient of the SMTP envelope; plain ASCII addresses."""
 
     sender: str
     recipient: str
@@ -55,14 +56,14 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class SmtpClient:
-    """Hands mail to one server within one deadline; raises ExternalError for everything but the server's yes."""
+    """Sends mail through one server within one deadline; raises ExternalError unless the server accepts it."""
 
     network: NetworkPolicy
     server: SmtpServer
     pause: Callable[[float], None] = time.sleep
 
     def send(self, envelope: Envelope, mail: bytes) -> None:
-        """Hand over one mail; what the server refuses for now is tried again where the deadline allows it."""
+        """Send one mail; a temporary refusal is retried where the deadline allows it."""
         retry(lambda: self._send_once(envelope, mail), self.network.deadline, self.pause)
 
     def _send_once(self, envelope: Envelope, mail: bytes) -> None:
@@ -88,9 +89,7 @@ class SmtpClient:
                 "the server offers no STARTTLS, and nothing is sent in clear text", reason=TLS
             )
         with _convert_smtp_errors("STARTTLS"):
-            context: Any = _TlsContext(
-                self.network, self.server.host
-            )  # smtplib asks it for nothing but wrap_socket
+            context: Any = _TlsContext(self.network, self.server.host)  # smtplib calls wrap_socket only
             client.starttls(context=context)
             client.ehlo()
 
@@ -109,7 +108,7 @@ def _send_mail(client: _SmtplibClient, envelope: Envelope, mail: bytes) -> None:
 
 
 def _check_accepted(answer: tuple[int, bytes], step: str, reason: str) -> None:
-    """Raise what an answer that is no yes comes to; its text is not passed on, for it holds addresses."""
+    """Raise ExternalError for a refusal; without the server's text, which contains addresses."""
     code = answer[0]
     if code not in _ACCEPTED:
         raise ExternalError(
@@ -119,7 +118,7 @@ def _check_accepted(answer: tuple[int, bytes], step: str, reason: str) -> None:
 
 @contextmanager
 def _convert_smtp_errors(step: str, reason: str = REJECTED, sent: bool = False) -> Iterator[None]:
-    """Turn what smtplib raises into ExternalError; after the text was `sent`, an end without an answer is not repeated."""
+    """Convert the exceptions of smtplib to ExternalError; once the text was `sent`, none is retried."""
     try:
         yield
     except smtplib.SMTPResponseException as error:
@@ -145,21 +144,21 @@ def _build_disconnect_error(step: str, sent: bool) -> ExternalError:
 
 
 class _SmtplibClient(smtplib.SMTP):
-    """smtplib's client on a connection of this program's."""
+    """smtplib's client on this program's connection."""
 
     def __init__(self, network: NetworkPolicy, server: SmtpServer) -> None:
         self._network = network
         self._server = server
         super().__init__(local_hostname=_LOCAL_NAME)
 
-    def _get_socket(self, host: str, port: int, timeout: float | None) -> Any:  # noqa: ARG002 - smtplib's signature
+    def _get_socket(self, host: str, port: int, timeout: float | None) -> Any:  # noqa: ARG002
         connection = self._network.open_connection(host, port)
         if self._server.tls == "tls":
             connection = connection.start_tls(build_tls_context(self._network.ca_file), host)
         return _SocketAdapter(connection)
 
     def stop(self) -> None:
-        """Say good-bye where somebody listens, and close the connection in any case."""
+        """Send QUIT where a connection is open, and close it in any case."""
         try:
             if self.sock is not None:
                 self.putcmd("quit")
@@ -168,18 +167,18 @@ class _SmtplibClient(smtplib.SMTP):
 
 
 class _TlsContext:
-    """What smtplib asks of an SSL context, answered by the wire."""
+    """The part of an SSL context that smtplib uses, on this program's connection."""
 
     def __init__(self, network: NetworkPolicy, host: str) -> None:
         self._network = network
         self._host = host
 
-    def wrap_socket(self, sock: _SocketAdapter, server_hostname: str = "") -> _SocketAdapter:  # noqa: ARG002 - smtplib's signature
+    def wrap_socket(self, sock: _SocketAdapter, server_hostname: str = "") -> _SocketAdapter:  # noqa: ARG002
         return _SocketAdapter(sock.connection.start_tls(build_tls_context(self._network.ca_file), self._host))
 
 
 class _SocketAdapter:
-    """What smtplib asks of a socket, answered by the wire: every byte under the total deadline."""
+    """The part of a socket that smtplib uses, on this program's connection with its total deadline."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

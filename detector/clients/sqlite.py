@@ -1,13 +1,12 @@
-"""SQLite as a store of somebody else's: the one place that opens one, and it can neither write it nor leave a trace.
+"""Opens the SQLite database of another program for reading, without writing to it or leaving any file.
 
-What SQLite itself does decides how (measured with 3.40): `mode=ro` on a database in WAL mode *makes* the `-wal` and
-`-shm` files where they are missing, and leaves them behind. So it is never opened where they could be made:
+SQLite's own behaviour (measured with 3.40) determines how: `mode=ro` on a database in WAL mode *creates* missing
+`-wal` and `-shm` files and leaves them behind. Therefore it is never opened where they could be created:
 
-- in WAL mode and in use, or left so by a crash: `mode=ro` with `readonly_shm=1`, which reads both files and writes none;
-- in WAL mode and at rest (nobody has it open, the log is empty): as `immutable`, under a shared lock that keeps a
-  writer that comes from ever removing its files again, so that their absence afterwards proves that none came;
-- in WAL mode with a log that lost its index, or with a journal that must be played back: refused, since only a
-  writer may do that;
+- in WAL mode and in use, or left so by a crash: `mode=ro` with `readonly_shm=1` reads both files and writes none;
+- in WAL mode and at rest (no process has it open, the log is empty): as `immutable`, under a shared lock. The
+  lock prevents a new writer from removing its files, so that their absence afterwards proves there was none;
+- in WAL mode with a log without its index, or with a journal to roll back: refused, as only a writer may do that;
 - otherwise: `mode=ro`, whose shared lock lasts as long as the read.
 """
 
@@ -40,8 +39,8 @@ from detector.formats.errors import (
 
 StoreConnection = sqlite3.Connection
 MAX_HOLD_SEC = 2.0
-"""How long one read may last: a writer without a log waits that long (Python's own patience is 5 s)."""
-_STEPS = 1000  # instructions of SQLite's machine between two looks at the clock
+"""The longest time of one read: a writer without a log waits as long (Python's default timeout is 5 s)."""
+_STEPS = 1000  # instructions of SQLite's virtual machine between two checks of the time
 _MAX_VALUE_BYTES = 1024 * 1024
 _TRANSIENT_ERRORS = ("SQLITE_READONLY_CANTINIT", "SQLITE_READONLY_RECOVERY")
 _ALLOWED_ACTIONS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
@@ -62,10 +61,10 @@ _ERRORS = {
 
 @contextmanager
 def open_store(path: str, seconds: float) -> Iterator[StoreConnection]:
-    """Open the database at `path` for one read transaction, all of it from one moment.
+    """Open the database at `path` for one read transaction, a consistent view of one moment.
 
-    The connection can select and nothing else, and is interrupted after `seconds` or MAX_HOLD_SEC. No file is
-    made or left. Raises ExternalError, for what goes wrong inside too.
+    The connection can only select, and is interrupted after `seconds` or MAX_HOLD_SEC. It creates no file.
+    Raises ExternalError, also for errors inside the `with` block.
     """
     try:
         with open_store_file(path) as file:
@@ -100,7 +99,7 @@ def _open_wal(file: StoreFile, seconds: float) -> Iterator[StoreConnection]:
 
 @contextmanager
 def _open_connection(path: str, options: str, seconds: float) -> Iterator[StoreConnection]:
-    """Connect with every fence up, and begin the one transaction."""
+    """Connect with every protection enabled, and begin the only transaction."""
     uri = f"file://{quote(os.fsencode(path))}?{options}"  # percent-encoded: a `?` in a path adds no parameter
     until = time.monotonic() + min(seconds, MAX_HOLD_SEC)
     with closing(
@@ -117,9 +116,9 @@ def _open_connection(path: str, options: str, seconds: float) -> Iterator[StoreC
 
 
 def _start_transaction(connection: StoreConnection) -> None:
-    """Begin the transaction and read, so that its moment is now.
+    """Begin the transaction and read, so that its view is of now.
 
-    For an instant after a checkpoint no mark of the log is free that a reader who writes none could stand on.
+    For an instant after a checkpoint the log has no read mark that a read-only reader could use.
     """
     connection.execute("BEGIN")
     until = time.monotonic() + LOCK_TIMEOUT_SEC
@@ -135,7 +134,7 @@ def _start_transaction(connection: StoreConnection) -> None:
 
 
 def has_row_ids(connection: StoreConnection, quoted_table: str) -> bool:
-    """Whether the rows of a table have SQLite's own order; those of a table that was made without it have none."""
+    """Whether the rows of a table have SQLite's row ids; a table WITHOUT ROWID has none."""
     try:
         connection.execute(f"SELECT rowid FROM {quoted_table} LIMIT 0")  # noqa: S608 - quoted by the caller
     except sqlite3.OperationalError:
@@ -144,7 +143,7 @@ def has_row_ids(connection: StoreConnection, quoted_table: str) -> bool:
 
 
 def _check_action(action: int, _: str | None, name: str | None, *__: str | None) -> int:
-    """Allow to select, to read a column and to call a function that loads nothing."""
+    """Allow SELECT, reading a column, and calling any function but load_extension."""
     is_call = action == sqlite3.SQLITE_FUNCTION and name != "load_extension"
     return sqlite3.SQLITE_OK if is_call or action in _ALLOWED_ACTIONS else sqlite3.SQLITE_DENY
 

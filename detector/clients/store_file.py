@@ -1,7 +1,7 @@
-"""The file of somebody else's SQLite database as it lies there: its header, its log, its index, and a lock as readers have.
+"""The file of another program's SQLite database: its header, its log, its index, and a reader's lock.
 
-A lock of SQLite belongs to a process, and closing any descriptor of the file drops it: one is opened here, and it is
-closed last.
+A lock of SQLite belongs to a process, and closing any descriptor of the file releases it: only one is opened
+here, and it is closed last.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ NO_DATABASE_MESSAGE = "it is no SQLite database, or an encrypted one"
 _SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 _MAGIC = b"SQLite format 3\x00"
 _READ_VERSION, _WAL = 19, 2  # the byte of the header that says how it is read, and its value in WAL mode
-# The lock bytes of SQLite's own protocol (os.h): whoever reads passes PENDING and holds a part of SHARED.
+# The lock bytes of SQLite's own protocol (os.h): a reader passes PENDING and holds a part of SHARED.
 _PENDING, _SHARED_FIRST, _SHARED_SIZE = 0x40000000, 0x40000002, 510
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFile:
-    """The database's file as it lies there: its real path, its header, and a descriptor that may hold a lock."""
+    """The file of a database: its real path, its header, and a descriptor that may hold a lock."""
 
     path: str
     header: bytes
@@ -38,35 +38,35 @@ class StoreFile:
 
     @property
     def in_wal_mode(self) -> bool:
-        """Whether its writers keep a log beside it."""
+        """Whether its writers use a write-ahead log."""
         return self.header[_READ_VERSION] == _WAL
 
     @property
     def has_index(self) -> bool:
-        """Whether the log's index lies beside it: somebody has it open, or was cut off."""
+        """Whether the log's index exists: a process has the database open, or was killed."""
         return os.path.lexists(f"{self.path}-shm")
 
     @property
     def has_log(self) -> bool:
-        """Whether a log with something in it lies beside it."""
+        """Whether a log exists that is not empty."""
         with suppress(FileNotFoundError):
             return Path(f"{self.path}-wal").stat().st_size > 0
         return False
 
     @property
     def fingerprint(self) -> tuple[int, ...]:
-        """Return what changes when the file does."""
+        """Device, inode, size and time of the file, which change when the file does."""
         file_stat = Path(self.path).stat()
         return file_stat.st_dev, file_stat.st_ino, file_stat.st_size, file_stat.st_mtime_ns
 
     def is_at_rest(self, fingerprint: tuple[int, ...]) -> bool:
-        """Whether nobody has it open, and nothing changed since the mark."""
+        """Whether no process has it open, and the file still has that fingerprint."""
         return not self.has_index and not self.has_log and self.fingerprint == fingerprint
 
 
 @contextmanager
 def open_store_file(path: str) -> Iterator[StoreFile]:
-    """Open the file as every reader of SQLite does, under its shared lock; a pipe or a device is none."""
+    """Open the file under SQLite's shared lock; raises ExternalError, also for a pipe or a device."""
     real_path = os.path.realpath(path)
     try:
         descriptor = os.open(real_path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -85,12 +85,12 @@ def open_store_file(path: str) -> Iterator[StoreFile]:
         _check_side_files(real_path)
         yield StoreFile(real_path, header, descriptor)
     finally:
-        # Closing it drops every lock that this process has on the file: never while a connection is open.
+        # Closing it releases every lock of this process on the file: never while a connection is open.
         os.close(descriptor)
 
 
 def _check_side_files(real_path: str) -> None:
-    """Refuse a log or a journal that is no file: SQLite opens it without a word, and a pipe is waited for."""
+    """Refuse a log or a journal that is no regular file: SQLite would open it, and wait for a pipe."""
     for suffix in _SIDE_FILE_SUFFIXES:
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(Path(f"{real_path}{suffix}").stat().st_mode):
@@ -98,7 +98,7 @@ def _check_side_files(real_path: str) -> None:
 
 
 def _lock_shared(descriptor: int) -> None:
-    """Take the shared lock in SQLite's order, so that a writer who waits for readers to go is not starved."""
+    """Take the shared lock in SQLite's order, so that a waiting writer is not starved."""
     until = time.monotonic() + LOCK_TIMEOUT_SEC
     while True:
         try:

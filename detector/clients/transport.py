@@ -1,4 +1,4 @@
-"""httpx over the program's own wire: every connection with the deadline, the fence and verified TLS."""
+"""httpx over this program's connections: with the deadline, the forbidden addresses and verified TLS."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _GZIP_OR_ZLIB = 47  # zlib's window bits: either header is accepted
 
 
 class Transport(httpx.BaseTransport):
-    """One request, one connection; through the environment's proxy where the target speaks TLS.
+    """One request over one connection; through the environment's proxy where the target uses TLS.
 
-    A plain-text source never goes through a proxy: it would read the credentials, and the fence could not see
-    to whom the proxy connects.
+    A plain-text request never uses a proxy: the proxy could read the credentials, and the address that it
+    connects to could not be checked.
     """
 
     def __init__(self, network: NetworkPolicy, socket_path: str | None = None) -> None:
@@ -32,7 +32,7 @@ class Transport(httpx.BaseTransport):
         self._pool: httpcore.ConnectionPool | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request and return the answer, its body still to be read; raises ExternalError."""
+        """Send one request and return the response with an unread body; raises ExternalError."""
         url = request.url
         self._pool = self._build_pool(url)
         answer = self._pool.handle_request(
@@ -99,7 +99,7 @@ def read_body(response: httpx.Response, headers: Mapping[str, str]) -> bytes:
 
 
 def _decode_chunks(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Yield the body decompressed, no piece of it larger than a little: a bomb is noticed while it is small."""
+    """Yield the decompressed body in small chunks, so that a decompression bomb is noticed early."""
     if encoding in ("", "identity"):
         yield from raw
         return
@@ -137,7 +137,7 @@ class _BodyStream(httpx.SyncByteStream):
 
 
 class _Backend(httpcore.NetworkBackend):
-    """The program's wire as httpcore asks for it; the deadline takes the place of every timeout."""
+    """This program's connections as httpcore's backend; the deadline replaces every timeout."""
 
     def __init__(self, network: NetworkPolicy) -> None:
         self._network = network

@@ -1,4 +1,4 @@
-"""The runs of one workflow between two times, listed to the end; what could not be read is said, never left out."""
+"""Lists the runs of one workflow between two times, completely; spans that could not be read are reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _drop_progress(_moment: datetime) -> None:
 
 @dataclass(slots=True)
 class WorkflowRuns:
-    """Lists a workflow's runs; `workflow` is the name of its file, `tell` hears from when on is being read."""
+    """Lists a workflow's runs; `workflow` is its file name, `on_progress` receives the start of each span."""
 
     github: GitHub
     workflow: str
@@ -32,9 +32,9 @@ class WorkflowRuns:
     _failure: tuple[str, str] | None = field(default=None, init=False)
 
     def list_between(self, start: datetime, end: datetime) -> Listing:
-        """Return the runs created in [start, end]; nothing is raised, `unread` says what is missing and why.
+        """Return the runs created in [start, end]; raises nothing, `unread` lists what is missing and why.
 
-        More runs than GitHub lists are asked for day by day, and a day that has more by its halves.
+        A span with more runs than GitHub lists is read day by day, and a day with more in halves.
         """
         runs: list[WorkflowRun] = []
         unread: list[UnreadSpan] = []
@@ -46,7 +46,7 @@ class WorkflowRuns:
         return Listing(sort_runs(runs), tuple(sorted(unread, key=lambda span: span.start)))
 
     def get_state(self) -> str:
-        """Return what GitHub says of the workflow: `active`, `disabled_inactivity`, ...; raises ExternalError."""
+        """Return the state of the workflow: `active`, `disabled_inactivity`, ...; raises ExternalError."""
         return redact_excerpt(str(self.github.get(f"/actions/workflows/{self.workflow}").get("state")))
 
     def _list_span(self, start: datetime, end: datetime) -> Iterator[list[WorkflowRun] | UnreadSpan]:
@@ -57,7 +57,7 @@ class WorkflowRuns:
         try:
             parts = self._fetch_span(start, end)
         except ExternalError as error:
-            # One fault is enough: the next request would meet the same limit, refusal or deadline.
+            # One error is enough: the next request would meet the same limit, refusal or deadline.
             self._failure = f"GitHub's list of runs from {format_time(start)} on: {error}", error.reason
             yield UnreadSpan(start, end, *self._failure)
             return
@@ -75,7 +75,7 @@ class WorkflowRuns:
                 yield from self._list_span(*part)
 
     def _fetch_span(self, start: datetime, end: datetime) -> list[list[WorkflowRun] | UnreadSpan] | None:
-        """Return what was read of a span, or None where it may hold more runs than GitHub lists."""
+        """Return the runs of a span, or None where it may hold more runs than GitHub lists."""
         items: list[Any] = []
         max_total = 0
         params = {"created": f"{format_time(start)}..{format_time(end)}", "exclude_pull_requests": "true"}
@@ -98,7 +98,7 @@ class WorkflowRuns:
 
 
 def _split_span(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Part a span, both ends included, at the midnights of UTC; a day or less in its middle."""
+    """Split a span, both ends included, at the midnights of UTC; a day or less in its middle."""
     if end - start < _DAY:
         middle = start + (end - start) // 2
         middle = middle.replace(microsecond=0)

@@ -80,9 +80,7 @@ def command(app: AppContext, /, **options: Any) -> int:
 
 def _run_search(search: ProofSearch) -> int:
     """Read the Worker's health, then wait for the run; return an exit code where waiting is useless."""
-    from detector.schedule.worker_proof import format_problems
-    from detector.schedule.worker_proof import is_misconfigured
-    from detector.schedule.worker_proof import is_worker_answer
+    from detector.schedule.worker_proof import format_problems, is_misconfigured, is_worker_answer
 
     app = search.app
     try:

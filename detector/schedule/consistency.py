@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from detector.domain.schedule_windows import SCHEDULE, TITLE_PREFIX, Lane
 from detector.formats.numbers import format_count
-from detector.market.hours import MarketUnknown, get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
 from detector.schedule.expected import find_uncovered_time, list_week_windows
 from detector.schedule.schedule_claims import (

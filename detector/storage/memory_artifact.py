@@ -13,8 +13,8 @@ from detector.domain.event import Event
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
-from detector.formats.strict_json import DocumentError
 from detector.formats.serialize import format_document
+from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
 from detector.storage.artifact_file import UnavailableError
