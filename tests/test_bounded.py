@@ -12,7 +12,7 @@ from detector.domain.run_memory import FIRST_RUN, Memory, build_next_memory
 from detector.domain.snapshot import Snapshot
 from detector.ledger.advance import _MAX_ENDED
 from detector.render.document import build_artifact_document
-from detector.replay import Replay
+from detector.replay.snapshot_replay import Replay
 from tests.support.snapshots import DEFAULTS, NOW, evaluated, remembered
 
 LIMIT = 256 * 1024

@@ -13,7 +13,7 @@ from detector.domain.report import Report
 from detector.domain.snapshot import build_snapshot
 from detector.formats.redaction import redact
 from detector.formats.times import format_time
-from detector.replay import Replay, ReplayedChange
+from detector.replay.snapshot_replay import Replay, ReplayedChange
 from detector.settings import RUNTIME, Settings
 from detector.storage.artifact_file import read_recordings
 from tests.support.deliveries import door_of

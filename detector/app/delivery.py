@@ -114,7 +114,7 @@ def deliver(
             pending.record_receipts(name, result)
             notes += [f"{name}: {pending.redact(result.warning)}"] if result.warning else []
         if error is not None:
-            failed[name] = _shorten_error(error, pending.redact(str(error)))
+            failed[name] = _cut_error(error, pending.redact(str(error)))
         pending.record_health(name, result, failed.get(name))
     return Delivery(pending.report, failed, bool(failed), tuple(notes), names)
 
@@ -205,7 +205,7 @@ def _list_unsent_days(settings: Settings, report: Report, name: str) -> tuple[Se
     return ledger.list_due_days(report.sessions, name, health.since, report.taken_at)
 
 
-def _shorten_error(error: ExternalError, text: str) -> ExternalError:
+def _cut_error(error: ExternalError, text: str) -> ExternalError:
     return ExternalError(
         cut(to_one_line(text), _LONGEST_ERROR), reason=error.reason, permanent=error.permanent
     )

@@ -15,7 +15,7 @@ from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.formats.redaction import redact
 from detector.formats.strict_json import DocumentError
 from detector.render import replay_report
-from detector.replay import Replay, compare_changes
+from detector.replay.snapshot_replay import Replay, compare_changes
 from detector.settings import DECLARED, RUNTIME, Settings
 from detector.storage.artifact_file import read_recordings
 

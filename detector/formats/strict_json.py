@@ -157,7 +157,7 @@ def _check_depth(value: Any) -> None:
 
 
 def _describe_duplicate(value: Any, duplicate: _DuplicateKeys) -> str:
-    path = next((path for path, item in _walk(value, "") if item is duplicate), None)
+    path = next((path for path, item in _iter_values(value, "") if item is duplicate), None)
     location = (
         f"in {redact_excerpt(path)}"
         if path
@@ -168,14 +168,14 @@ def _describe_duplicate(value: Any, duplicate: _DuplicateKeys) -> str:
     return f"the key {redact_excerpt(duplicate.key)!r} stands twice {location}"
 
 
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _iter_values(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield path, value
         for key, item in value.items():
-            yield from _walk(item, f"{path}.{key}" if path else str(key))
+            yield from _iter_values(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _walk(item, f"{path}[{index}]")
+            yield from _iter_values(item, f"{path}[{index}]")
 
 
 def _replace_in_value(value: Any) -> Any:
