@@ -1,4 +1,4 @@
-"""Write what is generated: `schemas/`, `.env.example`, and the marked parts of README.md and RUNBOOK.md.
+"""Write what is generated: `schemas/`, `.env.example`, and the marked parts of README.md, RUNBOOK.md and docs/.
 
 `make docs` runs it; with `--check` it writes nothing, names every file that differs and exits 1. A marked
 part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`. What is written depends on the
@@ -30,10 +30,11 @@ from detector.render.rules import KINDS, describe_lasts, describe_severity, list
 from detector.render.schemas import EVENT_FIELDS
 from detector.render.settings import format_default, render_env_example
 from detector.settings import DECLARED, resolve_settings
+from tools.house import layer_table, picture
 from tools.time_to_told import table as time_to_told
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "RUNBOOK.md")
+DOCUMENTS = ("README.md", "RUNBOOK.md", "docs/architecture.md")
 WIDTH = 100
 _BLOCK = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 _MARK = re.compile(r"<!-- /?generated\b")
@@ -176,6 +177,8 @@ BLOCKS: Mapping[str, Callable[[], Iterator[str]]] = {
     "facts": facts,
     "time-to-told": time_to_told,
     "reasons": reasons,
+    "layers": layer_table,
+    "picture": picture,
 }
 
 
