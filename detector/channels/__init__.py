@@ -1,1 +1,1 @@
-"""Where alerts go: one channel a file, one method `notify`, one error; found by a walk over this folder."""
+"""The channels that alerts are delivered to, one a file, each with one method `notify` and one error."""

@@ -1,4 +1,4 @@
-"""One message on its way through a bot: what is new is posted, what has ended is answered and edited."""
+"""Delivers one message by a bot token: posts new events, replies to and edits messages of resolved ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENDED_KINDS = ("resolved", "unwatched")
 
 
 class SlackDelivery:
-    """One message on its way: what was taken so far, and what was not."""
+    """The delivery of one message: the items accepted so far, and the first error."""
 
     def __init__(
         self, client: Slack, settings: Settings, on_progress: Callable[[DeliveryResult], None]
@@ -35,13 +35,13 @@ class SlackDelivery:
         self._warnings: list[str] = []
 
     def deliver(self, message: Message) -> DeliveryResult:
-        """Tell all of it, the new first; raises ExternalError where nothing was taken."""
+        """Deliver the message, new events first; raises ExternalError where nothing was accepted."""
         root, replies = split_replies(message)
         if root is not None:
             self._extras_accepted = self._send_new(root)
         refused = [reply for ref, reply in replies.items() if not self._send_reply(reply, ref)]
         if refused:
-            # What held the earlier messages takes no answer any more: told once, in a message of its own.
+            # The earlier messages accept no reply any more: their items are posted once, as a new message.
             delivery_ids = {item.delivery_id for reply in refused for item in reply.items}
             self._send_new(
                 refused[0].keep_items(item for item in message.items if item.delivery_id in delivery_ids)
@@ -52,7 +52,7 @@ class SlackDelivery:
         return self._build_result()
 
     def _send_new(self, message: Message) -> bool:
-        """Post a part by itself; return whether it was taken."""
+        """Post a part as a new message; return whether it was accepted."""
         try:
             answer = self._send(message, {"channel": self._settings[SLACK_CHANNEL]})
         except ExternalError as error:
@@ -93,7 +93,7 @@ class SlackDelivery:
         )
 
     def _update_earlier(self, message: Message) -> None:
-        """Mark what has ended in the messages that told of it; that was told already, so nothing hangs on it."""
+        """Mark resolved events in their earlier messages; a failure is a warning: no item depends on it."""
         for earlier in message.earlier:
             target = {"channel": earlier.ref.channel, "ts": earlier.ref.ts}
             try:
@@ -119,7 +119,7 @@ def send_with_fallback(message: Message, post: Callable[[dict[str, Any]], T]) ->
 
 
 def split_replies(message: Message) -> tuple[Message | None, dict[MessageRef, Message]]:
-    """Return what is posted by itself, and what answers an earlier message, by that one's place."""
+    """Return the message to post, and the replies by the earlier message that they answer."""
     ended: dict[MessageRef, list[MessageItem]] = {}
     rest: list[MessageItem] = []
     for item in message.items:

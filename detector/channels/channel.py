@@ -1,4 +1,4 @@
-"""What a channel is to the rest: its name, its lowest severity, and one method that tells it something."""
+"""The interface of a channel, and the channels that exist: found by their files, never listed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from detector.clients.connection import Deadline, NetworkPolicy
     from detector.render.message import Message
 
-# Where the reasons of the edge speak of sources.
+# In place of sentences in errors.REASONS that are about sources.
 _SENTENCES = {
     TIMEOUT: f"See what keeps it from answering; {CHANNEL_TIMEOUT_SEC.name} is the time that it has."
 }
@@ -27,7 +27,7 @@ _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 @dataclass(frozen=True, slots=True)
 class ChannelEnvironment:
-    """The outside world as the door hands it over: its environment and its clock."""
+    """The process's environment and clock."""
 
     environ: Mapping[str, str]
     clock: Callable[[], datetime]
@@ -35,11 +35,11 @@ class ChannelEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """A channel's yes: to all of the message, or to the items of these delivery ids.
+    """What a channel accepted: the whole message (`accepted` is None), or the items with these delivery ids.
 
-    `around` says that it took what stands around the items too: the sessions, and what memory starts with.
-    `places` says where an item stands now, by delivery id, where the channel can edit it. `failed` is why the
-    rest was not taken, `said` what went wrong beside the telling.
+    `extras_accepted` covers the parts beside the items: the sessions, and the notes on memory. `message_refs`
+    has, by delivery id, the messages that the channel can edit later. `error` is why the rest was not
+    accepted, `warning` describes a failure that loses no item.
     """
 
     accepted: frozenset[str] | None = None
@@ -51,9 +51,9 @@ class DeliveryResult:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContext:
-    """One telling: by when it must be done, and who hears at once of every part that was taken.
+    """The deadline of one delivery, and the callback for partial results.
 
-    Each `took` says all that was taken so far; what a channel that hangs handed over stays taken.
+    Each call of `on_progress` has everything accepted so far, which counts even if the channel hangs later.
     """
 
     deadline: Deadline
@@ -61,7 +61,7 @@ class DeliveryContext:
 
 
 class Channel(Protocol):
-    """One configured channel. `setting` is the one that leads there, `place` where that is, for people."""
+    """One configured channel."""
 
     @property
     def name(self) -> str:
@@ -69,24 +69,24 @@ class Channel(Protocol):
 
     @property
     def min_severity(self) -> Severity:
-        """The lowest severity that it is told of."""
+        """The lowest severity that it receives."""
 
     @property
     def setting(self) -> Setting[Any]:
-        """The setting that leads there."""
+        """The setting that switches it on."""
 
     @property
     def display_name(self) -> str:
-        """Where it leads, for people; no secret and no address of a person."""
+        """Its destination for people, without any secret or address of a person."""
 
     def get_advice(self, reason: str) -> str:
-        """Return what a person can do where it failed for that reason."""
+        """Return what a person can do about a failure with that reason."""
 
     def load_client(self) -> None:
-        """Import what it needs to speak, before any deadline begins."""
+        """Import its client, before any deadline begins."""
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
-        """Send the message and return what was taken; raises ExternalError where nothing was."""
+        """Send the message and return what was accepted; raises ExternalError where nothing was."""
 
     def render_preview(self, message: Message) -> str:
         """Return exactly what `notify` would send, as text."""
@@ -94,9 +94,9 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What a person can do about a channel's failure, in the words of edge.REASONS or in its own.
+    """What a person can do about a channel's failure: its own sentence for a reason, or errors.REASONS.
 
-    `setting` leads to the channel, `settings` to what a reason is about; `sentences` are its own words by reason.
+    `settings` has the setting that a reason is about, `setting` is that of all other reasons.
     """
 
     setting: Setting[Any]
@@ -104,13 +104,13 @@ class Advice:
     sentences: Mapping[str, str]
 
     def get(self, reason: str) -> str:
-        """Return the advice on a failure of that reason."""
+        """Return the advice for a failure with that reason."""
         sentence = self.sentences.get(reason) or _SENTENCES.get(reason) or REASONS[reason]
         return sentence.format(self.settings.get(reason, self.setting).name)
 
 
 class ChannelModule(Protocol):
-    """A channel's file as the walk finds it."""
+    """The module of a channel."""
 
     KIND: str
     OPTION: ChannelOption
@@ -124,7 +124,7 @@ class ChannelModule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChannelOption:
-    """What switches a channel on: the settings that it takes, the first of them, and what it is."""
+    """How to switch a channel on: the settings that it needs, and its description."""
 
     settings: tuple[Setting[Any], ...]
     description: str
@@ -133,7 +133,7 @@ class ChannelOption:
 def build_network_policy(
     settings: Settings, environment: ChannelEnvironment, deadline: Deadline
 ) -> NetworkPolicy:
-    """Return what one channel may do at the wire until then."""
+    """Return how one channel may connect until the deadline."""
     from detector.clients.connection import NetworkPolicy
 
     proxies = {name: text for name, text in environment.environ.items() if name.lower() in _PROXIES}
@@ -146,7 +146,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def load_channel_modules() -> tuple[ChannelModule, ...]:
-    """Return every channel's file in the order of their names."""
+    """Return the module of every channel, ordered by name."""
     return cast("tuple[ChannelModule, ...]", load_modules(channels, "KIND"))
 
 
@@ -166,7 +166,7 @@ def find_channel_conflicts(settings: Settings) -> Iterator[str]:
 
 
 def list_unused_options(settings: Settings, environment: ChannelEnvironment) -> tuple[ChannelOption, ...]:
-    """Return what would add a channel of a kind that there is none of."""
+    """Return the options of those channel modules that have no configured channel."""
     return tuple(
         module.OPTION
         for module in load_channel_modules()

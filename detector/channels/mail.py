@@ -1,4 +1,4 @@
-"""E-mail: one mail to each recipient, each with receipts of its own, so that only who was refused is tried again."""
+"""E-mail: one channel for each recipient, with its own receipts, so that only failed ones are retried."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ KIND = "email"
 OPTION = ChannelOption((SMTP_HOST, EMAIL_FROM, EMAIL_TO), "alerts by e-mail")
 _MOST_ITEMS = 100
 _MOST_REFERENCES = 20
-# Every header in ASCII and every line short, so that no server has to change the mail on its way.
+# Every header in ASCII and every line short, so that no server has to change the mail.
 _POLICY = SMTP.clone(cte_type="7bit")
 
 _MODE = f"Is {SMTP_TLS.name} what the server speaks on {SMTP_PORT.name} (starttls on 587, tls on 465)?"
@@ -69,9 +69,11 @@ _ADVICE = Advice(
     },
     {
         TIMEOUT: f"{_MODE} If so, {CHANNEL_TIMEOUT_SEC.name} is the time that it has.",
-        TLS: f"{_MODE} If so, its certificate must hold for its name; an authority of your own goes into {CA_FILE.name}.",
+        TLS: f"{_MODE} If so, its certificate must hold for its name;"
+        f" an authority of your own goes into {CA_FILE.name}.",
         RESET: f"{_MODE} If so, look for its own errors.",
-        LOGIN: f"Are {SMTP_USER.name} and {SMTP_PASSWORD.name} right? Many servers want a password made for programs.",
+        LOGIN: f"Are {SMTP_USER.name} and {SMTP_PASSWORD.name} right?"
+        " Many servers want a password made for programs.",
         NOT_ALLOWED: f"May {EMAIL_FROM.name} send through the server in {SMTP_HOST.name}?",
     },
 )
@@ -86,7 +88,7 @@ def build_channels(settings: Settings, environment: ChannelEnvironment) -> Itera
 
 
 def find_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield what contradicts itself: half a channel, half a login, clear text that leaves this machine."""
+    """Yield a sentence for each conflict: a partial channel or login, or clear text to another machine."""
     needed: tuple[Setting[Any], ...] = (SMTP_HOST, EMAIL_FROM, EMAIL_TO)
     missing = [setting.name for setting in needed if not settings[setting]]
     if missing and len(missing) < len(needed):
@@ -94,11 +96,14 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
     if bool(settings[SMTP_USER]) != bool(settings[SMTP_PASSWORD]):
         yield f"{SMTP_USER.name} and {SMTP_PASSWORD.name}: a login needs both"
     if settings[SMTP_HOST] and settings[SMTP_TLS] == "none" and not is_loopback(settings[SMTP_HOST]):
-        yield f"{SMTP_TLS.name}: none is only for a server on this machine itself; nothing is sent in clear text"
+        yield (
+            f"{SMTP_TLS.name}: none is only for a server on this machine itself;"
+            " nothing is sent in clear text"
+        )
 
 
 class Mail:
-    """One recipient. It is named by a hash of its address, which itself is written nowhere."""
+    """One recipient. Its name has a hash of the address; the address itself is never stored or printed."""
 
     setting: Setting[Any] = EMAIL_TO
 
@@ -111,25 +116,25 @@ class Mail:
 
     @property
     def min_severity(self) -> Severity:
-        """The lowest severity that it is told of."""
+        """The lowest severity that it receives."""
         return "critical" if self._settings[EMAIL_MIN] == "critical" else "warning"
 
     @property
     def display_name(self) -> str:
-        """The recipient by its place in the setting, and the server."""
+        """The number of the recipient in the setting, and the server."""
         settings = self._settings
         return f"{self._label}, by {settings[SMTP_HOST]}:{settings[SMTP_PORT]} ({settings[SMTP_TLS]})"
 
     def get_advice(self, reason: str) -> str:
-        """Return what a person can do where it failed for that reason."""
+        """Return what a person can do about a failure with that reason."""
         return _ADVICE.get(reason)
 
     def load_client(self) -> None:
-        """Import what hands mail over."""
+        """Import the SMTP client."""
         import detector.clients.smtp  # noqa: F401 - loaded, not used
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
-        """Send the mail; raises ExternalError, which says which recipient it was."""
+        """Send the mail; raises ExternalError with the number of the recipient."""
         from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
 
         settings = self._settings
@@ -150,14 +155,14 @@ class Mail:
         return DeliveryResult()
 
     def render_preview(self, message: Message) -> str:
-        """Return the mail that would be sent, decoded for people, without the addresses and the sender's domain."""
+        """Return the mail that would be sent, decoded, without addresses and the sender's domain."""
         mail = self._build_mail(message)
         headers = [f"{name}: {self._render_header(name, text)}" for name, text in mail.items()]
         parts = [f"--- {part.get_content_type()}\n{part.get_content()}" for part in mail.iter_parts()]
         return redact_text("\n".join([*headers, "", *parts]), list_secrets(self._settings))
 
     def _render_header(self, name: str, text: str) -> str:
-        """Return a header for people: an id would be taken for an address, and hidden whole."""
+        """Return a header for people; without its domain an id is not redacted as an address."""
         is_id = name in ("Message-ID", "In-Reply-To", "References")
         return text.replace(f"@{self._domain}>", "@[the sender's domain]>") if is_id else text
 
@@ -171,11 +176,11 @@ class Mail:
         return self._sender.rpartition("@")[2]
 
     def _build_mail(self, message: Message) -> EmailMessage:
-        """Return the mail. Its id and those that it refers to come from the delivery, so a repeat is known as one."""
+        """Return the mail; its ids are derived from the delivery, so that a repeat has the same id."""
         mail = EmailMessage(_POLICY)
         mail["From"] = Address("PT health detector", addr_spec=self._sender)
         mail["To"] = Address(addr_spec=self._address)
-        # The library decodes an encoded word of the data, and a line end inside of one would begin a new header.
+        # The library decodes an encoded word in the data; a line end inside it would begin a new header.
         mail["Subject"] = message.headline.replace("=?", "= ?")
         mail["Date"] = format_datetime(message.sent_at)
         mail["Message-ID"] = self._build_message_id(message.delivery_id)
@@ -188,9 +193,7 @@ class Mail:
             mail["Importance"] = "high"
         mail.set_content(render_text(message, _MOST_ITEMS))
         mail.add_alternative(render_html(message, _MOST_ITEMS), subtype="html")
-        mail.set_boundary(
-            f"=_{message.delivery_id}"
-        )  # made of nothing random: the same delivery, the same bytes
+        mail.set_boundary(f"=_{message.delivery_id}")  # not random: the same delivery has the same bytes
         return mail
 
     def _build_message_id(self, name: str) -> str:

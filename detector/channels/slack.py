@@ -1,4 +1,4 @@
-"""Slack, by an incoming webhook or by a bot token; with a token an end edits its message and answers in its thread."""
+"""Slack, by an incoming webhook or a bot token; with a token, resolved events edit their message."""
 
 from __future__ import annotations
 
@@ -54,8 +54,10 @@ _WEBHOOK = Advice(
     {},
     {
         LOGIN: "Make a new webhook, and put it into {}.",
-        NOT_ALLOWED: "Is an app of the workspace allowed to post there? Otherwise make a new webhook, and put it into {}.",
-        NO_PLACE: "Is the webhook's channel there, and not archived? Otherwise make a new one, and put it into {}.",
+        NOT_ALLOWED: "Is an app of the workspace allowed to post there?"
+        " Otherwise make a new webhook, and put it into {}.",
+        NO_PLACE: "Is the webhook's channel there, and not archived?"
+        " Otherwise make a new one, and put it into {}.",
     },
 )
 _BOT = Advice(
@@ -80,10 +82,13 @@ def build_channels(settings: Settings, environment: ChannelEnvironment) -> Itera
 
 
 def find_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield what contradicts itself: two ways to post, half a way, a secret in clear text."""
+    """Yield a sentence for each conflict: both ways to post, a partial one, or a secret in clear text."""
     hook, token, channel = settings[SLACK_WEBHOOK_URL], settings[SLACK_TOKEN], settings[SLACK_CHANNEL]
     if hook and token:
-        yield f"{SLACK_WEBHOOK_URL.name} and {SLACK_TOKEN.name} are both set; Slack is told in one way, so leave one out"
+        yield (
+            f"{SLACK_WEBHOOK_URL.name} and {SLACK_TOKEN.name} are both set;"
+            " Slack is told in one way, so leave one out"
+        )
     if token and not channel:
         yield f"{SLACK_TOKEN.name}: a bot token needs {SLACK_CHANNEL.name}"
     if channel and not token:
@@ -95,7 +100,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
 
 
 class _Slack:
-    """What both ways to post share."""
+    """The common part of both ways to post."""
 
     name = KIND
 
@@ -105,11 +110,11 @@ class _Slack:
 
     @property
     def min_severity(self) -> Severity:
-        """The lowest severity that it is told of."""
+        """The lowest severity that it receives."""
         return "critical" if self._settings[SLACK_MIN] == "critical" else "warning"
 
     def load_client(self) -> None:
-        """Import Slack's SDK and what carries it."""
+        """Import Slack's SDK and its HTTP client."""
         import detector.clients.slack_api  # noqa: F401 - loaded, not used
 
     def _build_client(self, context: DeliveryContext) -> Slack:
@@ -121,7 +126,7 @@ class _Slack:
 
 
 class Webhook(_Slack):
-    """An incoming webhook: it can post, and neither edit nor answer."""
+    """An incoming webhook, which can post, but neither edit nor reply."""
 
     setting: Setting[Any] = SLACK_WEBHOOK_URL
     display_name = "an incoming webhook"
@@ -143,7 +148,7 @@ class Webhook(_Slack):
 
 
 class Bot(_Slack):
-    """A bot token: what was told is edited and answered where it ends."""
+    """A bot token, with which resolved events edit the earlier message and reply in its thread."""
 
     setting: Setting[Any] = SLACK_TOKEN
 
@@ -157,7 +162,7 @@ class Bot(_Slack):
         return _BOT.get(reason)
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
-        """Post what is new, worst first; then answer and edit what has ended. Raises ExternalError where nothing was taken."""
+        """Post new events, worst first, then replies and edits; raises ExternalError if none is accepted."""
         return SlackDelivery(self._build_client(context), self._settings, context.on_progress).deliver(
             message
         )

@@ -34,7 +34,7 @@ from detector.formats.strict_json import replace_surrogates
 
 Operation = tuple[str, str]
 
-# All operations that this program calls, by their IAM names; policies/iam-read-only.json grants exactly these.
+# All operations that this program calls, by IAM name; policies/iam-read-only.json grants exactly these.
 READ_OPERATIONS: frozenset[Operation] = frozenset(
     {
         ("ecs", "DescribeServices"),
@@ -110,7 +110,7 @@ class Aws:
                 )
 
     def get_client(self, service: str) -> Any:
-        """Return the restricted client of one service; raises ExternalError where there are no credentials."""
+        """Return the restricted client of one service; raises ExternalError without credentials."""
         if service not in self._clients:
             with convert_aws_errors(f"a client of {service}"):
                 self._clients[service] = self._session.client(service, config=_build_config())
@@ -173,7 +173,7 @@ class Aws:
 
 
 def _replace_surrogates(value: Any) -> Any:
-    """Return the value with every lone surrogate replaced: JSON can contain one, and no output can encode it."""
+    """Return the value with every lone surrogate replaced: JSON can contain one, no output can encode it."""
     if isinstance(value, str):
         return value if value.isascii() else replace_surrogates(value)
     if isinstance(value, dict):

@@ -31,16 +31,11 @@ Address = IPv4Address | IPv6Address
 
 # Addresses at which clouds serve credentials: link-local, and those of AWS (IPv6), Alibaba, Azure and Oracle.
 _FORBIDDEN_NETWORKS = tuple(
-    ip_network(text)
-    for text in (
-        "169.254.0.0/16",
-        "fe80::/10",
-        "fd00:ec2::/32",
-        "100.100.100.200/32",
-        "168.63.129.16/32",
-        "192.0.0.192/32",
+    ip_network(text) for text in (
+        "169.254.0.0/16", "fe80::/10", "fd00:ec2::/32", "100.100.100.200/32",
+        "168.63.129.16/32", "192.0.0.192/32",
     )
-)
+)  # fmt: skip
 _NAT64 = ip_network("64:ff9b::/96")
 
 
@@ -75,7 +70,6 @@ class Deadline:
         return remaining
 
     def build_timeout_error(self, doing: str) -> ExternalError:
-        """Return the error of a deadline that passed."""
         return ExternalError(f"no complete answer within {self.seconds:g} s (still {doing})", reason=TIMEOUT)
 
 
@@ -188,7 +182,6 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Close the socket."""
         self._sock.close()
 
 
@@ -206,14 +199,11 @@ def _convert_socket_errors(doing: str, deadline: Deadline, *, is_connecting: boo
 def _to_external_error(error: OSError, doing: str, deadline: Deadline, retryable: bool) -> ExternalError:
     if isinstance(error, TimeoutError):
         return deadline.build_timeout_error(doing)
-    template, reason = next(
-        (template, reason) for kind, template, reason in _ERROR_KINDS if isinstance(error, kind)
-    )
+    _, template, reason = next(entry for entry in _ERROR_KINDS if isinstance(error, entry[0]))
     why = getattr(error, "verify_message", None) or error.strerror or type(error).__name__
     final = reason == TLS or (reason == DNS and error.errno != socket.EAI_AGAIN)
-    return ExternalError(
-        template.format(why=why, doing=doing), reason=reason, permanent=final or not retryable
-    )
+    message = template.format(why=why, doing=doing)
+    return ExternalError(message, reason=reason, permanent=final or not retryable)
 
 
 _ERROR_KINDS: tuple[tuple[type[OSError], str, str], ...] = (

@@ -1,7 +1,7 @@
 """Runs the reads of all sources, or the deliveries of all channels, in parallel until one deadline.
 
-Each task ends at its own deadline. A task that cannot, for example a name look-up that hangs, is abandoned: its
-thread ends with the program.
+Each task ends at its own deadline. A task that cannot, for example a name look-up that hangs, is abandoned:
+its thread ends with the program.
 """
 
 from __future__ import annotations

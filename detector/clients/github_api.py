@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, NoReturn, TypeVar
 
 import httpx
@@ -65,21 +66,35 @@ class GitHub:
 
     def get(self, path: str, params: Params | None = None) -> Any:
         """Return the JSON response of `/repos/{repository}{path}`; raises ExternalError."""
-        return _parse_json(self._fetch_page("GET", self._build_url(path, params)))
+        url = self._build_url(path, params)
+
+        def fetch_once() -> Page:
+            page = _mark_resets_retryable(lambda: self._send_once("GET", url))
+            if page.status not in _OK:
+                self._raise_refusal(page)
+            return page
+
+        page = retry(fetch_once, self.network.deadline, self.pause)
+        try:
+            return parse_document(page.body)
+        except DocumentError as error:
+            raise ExternalError(f"its answer cannot be read: {error}", reason=NOT_JSON) from None
 
     def list_pages(
         self, path: str, key: str, params: Params | None = None
     ) -> Iterator[tuple[int, list[Any]]]:
-        """Yield `(total_count, items)` for each page of a list, until all pages are read; raises ExternalError.
+        """Yield `(total_count, items)` for each page of a list, to the end; raises ExternalError.
 
         A list with fewer items than GitHub's `total_count` was cut, and the caller must report that.
         """
-        read, page = 0, 1
-        while True:
+        read = 0
+        for page in count(1):
             answer = self.get(path, {**(params or {}), "per_page": _PER_PAGE, "page": page})
-            total, items = _extract_list(answer, key)
+            items, total = answer.get(key), answer.get("total_count")
+            if not isinstance(items, list) or not isinstance(total, int):
+                raise ExternalError(f"its answer has no list {key!r}", reason=UNREADABLE)
             yield total, items
-            read, page = read + len(items), page + 1
+            read += len(items)
             if not items or read >= total:
                 return
 
@@ -121,15 +136,6 @@ class GitHub:
         url = httpx.URL(f"{self.api.rstrip('/')}/repos/{self.repository}{path}")
         return str(url.copy_merge_params(dict(params)) if params else url)
 
-    def _fetch_page(self, method: str, url: str, body: bytes | None = None) -> Page:
-        def fetch_once() -> Page:
-            page = _mark_resets_retryable(lambda: self._send_once(method, url, body))
-            if page.status not in _OK:
-                self._raise_refusal(page)
-            return page
-
-        return retry(fetch_once, self.network.deadline, self.pause)
-
     def _send_once(
         self, method: str, url: str, body: bytes | None = None, network: NetworkPolicy | None = None
     ) -> Page:
@@ -165,7 +171,6 @@ class GitHub:
         return str(target)
 
     def _raise_permanent_refusal(self, page: Page) -> NoReturn:
-        """Raise the error of a refusal as permanent."""
         try:
             self._raise_refusal(page)
         except ExternalError as error:
@@ -182,9 +187,8 @@ class GitHub:
         if page.status == _FORBIDDEN and "rate limit" in message.lower():
             raise ExternalError("its secondary rate limit was reached", reason=THROTTLED) from None
         if page.status == _UNPROCESSABLE:
-            raise ExternalError(
-                f"it answered 422: {message or 'not processable'}", reason=UNREADABLE
-            ) from None
+            text = f"it answered 422: {message or 'not processable'}"
+            raise ExternalError(text, reason=UNREADABLE) from None
         if error.reason in (CREDENTIALS, DENIED) and message:
             raise ExternalError(f"it answered {page.status}: {message}", reason=error.reason) from None
         raise error from None
@@ -201,20 +205,6 @@ def _mark_resets_retryable(read: Callable[[], T]) -> T:
             permanent=error.permanent and error.reason != RESET,
             wait_sec=error.wait_sec,
         ) from None
-
-
-def _parse_json(page: Page) -> Any:
-    try:
-        return parse_document(page.body)
-    except DocumentError as error:
-        raise ExternalError(f"its answer cannot be read: {error}", reason=NOT_JSON) from None
-
-
-def _extract_list(answer: Any, key: str) -> tuple[int, list[Any]]:
-    items, total = answer.get(key), answer.get("total_count")
-    if not isinstance(items, list) or not isinstance(total, int):
-        raise ExternalError(f"its answer has no list {key!r}", reason=UNREADABLE)
-    return total, items
 
 
 def _extract_message(page: Page, token: str) -> str:

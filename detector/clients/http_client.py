@@ -77,8 +77,8 @@ class HttpClient:
     ) -> Page:
         """Return the page at `url`; raises ExternalError for every status but 2xx.
 
-        A page for which `should_keep` is true is returned whatever its status. `socket_path` is the unix socket
-        that the server listens on, if it does.
+        A page for which `should_keep` is true is returned whatever its status. `socket_path` is that of the
+        unix socket that the server listens on, if it does.
         """
         return retry(
             lambda: self._fetch_following_redirects(url, should_keep, socket_path),

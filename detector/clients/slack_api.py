@@ -49,15 +49,16 @@ _TRANSIENT = ("internal_error", "fatal_error", "service_unavailable", "request_t
 _REASONS: Mapping[str, str] = {
     **dict.fromkeys(
         (
-            "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "invalid_token",
-            "no_service", "no_service_id", "no_team", "no_active_hooks", "team_disabled",
+            "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired",
+            "invalid_token", "no_service", "no_service_id", "no_team", "no_active_hooks", "team_disabled",
         ),
         LOGIN,
     ),
     **dict.fromkeys(
         (
             "missing_scope", "not_allowed_token_type", "access_denied", "no_permission", "action_prohibited",
-            "posting_to_general_channel_denied", "restricted_action", "ekm_access_denied", "org_login_required",
+            "posting_to_general_channel_denied", "restricted_action", "ekm_access_denied",
+            "org_login_required",
         ),
         NOT_ALLOWED,
     ),
@@ -71,8 +72,8 @@ _REASONS: Mapping[str, str] = {
 }  # fmt: skip
 # Errors that the same message as plain text may avoid.
 INVALID_FORM_CODES: Final = (
-    "invalid_blocks", "invalid_blocks_format", "invalid_attachments", "invalid_payload", "too_many_attachments",
-    "msg_too_long", "msg_blocks_too_long", "attachment_payload_limit_exceeded",
+    "invalid_blocks", "invalid_blocks_format", "invalid_attachments", "invalid_payload",
+    "too_many_attachments", "msg_too_long", "msg_blocks_too_long", "attachment_payload_limit_exceeded",
 )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class SmtpClient:
-    """Sends mail through one server within one deadline; raises ExternalError unless the server accepts it."""
+    """Sends mail through one server within one deadline; raises ExternalError unless it is accepted."""
 
     network: NetworkPolicy
     server: SmtpServer

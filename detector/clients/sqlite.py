@@ -1,12 +1,12 @@
 """Opens the SQLite database of another program for reading, without writing to it or leaving any file.
 
-SQLite's own behaviour (measured with 3.40) determines how: `mode=ro` on a database in WAL mode *creates* missing
-`-wal` and `-shm` files and leaves them behind. Therefore it is never opened where they could be created:
+SQLite's own behaviour (measured with 3.40) determines how: `mode=ro` on a database in WAL mode *creates*
+missing `-wal` and `-shm` files and leaves them behind. Therefore it is never opened where it could do that:
 
-- in WAL mode and in use, or left so by a crash: `mode=ro` with `readonly_shm=1` reads both files and writes none;
+- in WAL mode and in use, or left so by a crash: `mode=ro` with `readonly_shm=1` reads both, writes neither;
 - in WAL mode and at rest (no process has it open, the log is empty): as `immutable`, under a shared lock. The
   lock prevents a new writer from removing its files, so that their absence afterwards proves there was none;
-- in WAL mode with a log without its index, or with a journal to roll back: refused, as only a writer may do that;
+- in WAL mode with a log without its index, or with a journal to roll back: refused, a task for writers only;
 - otherwise: `mode=ro`, whose shared lock lasts as long as the read.
 """
 

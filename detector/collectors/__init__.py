@@ -1,1 +1,1 @@
-"""The collectors: one source a file, each from what its settings name to its section, reading only."""
+"""The collectors, one source a file: each reads the configured source and returns its section."""

@@ -1,4 +1,4 @@
-"""From the bytes that a source answered to its section: strict JSON, of the right kind, fresh."""
+"""Parses the response of a source to its section: strict JSON, of the right type, not stale."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MAX_AGE_DIGITS = 9  # digits of an Age header
 
 
 def parse_section(data: bytes, name: str, content_type: str = "") -> Any:
-    """Return the JSON value of a body, of a kind that the section may have; raises ExternalError."""
+    """Return the JSON value of a body, of a type that the section allows; raises ExternalError."""
     return check_section(parse_body(data, content_type), name)
 
 
 def parse_body(data: bytes, content_type: str = "") -> Any:
-    """Return the JSON value of a body; raises ExternalError for what is empty, a page for people, or not JSON."""
+    """Return the JSON value of a body; raises ExternalError for an empty body, HTML, or anything but JSON."""
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
         raise ExternalError("its body is empty", reason=EMPTY)
@@ -38,7 +38,7 @@ def parse_body(data: bytes, content_type: str = "") -> Any:
 
 
 def check_section(value: Any, name: str) -> Any:
-    """Return the value where the section may be of its kind and depth; raises ExternalError."""
+    """Return the value; raises ExternalError where its type or depth is not allowed in the section."""
     kinds, _ = SECTIONS[name]
     if not isinstance(value, kinds):
         raise ExternalError(f"it is {describe_kind(value)}, which {name} never is", reason=UNREADABLE)
@@ -56,7 +56,7 @@ def check_section(value: Any, name: str) -> Any:
 
 
 def extract_time(value: Any, keys: Iterable[str], zone: tzinfo | None = None) -> datetime | None:
-    """Return when the payload says that it was made: the first of the keys that holds a time."""
+    """Return the payload's own time: that of the first key with a valid time."""
     for key in keys if isinstance(value, dict) else ():
         timestamp = value.get(key)
         try:
@@ -70,17 +70,18 @@ def extract_time(value: Any, keys: Iterable[str], zone: tzinfo | None = None) ->
 
 
 def get_cache_age_sec(page: Page) -> float:
-    """Return the seconds that a cache says it kept the page (RFC 9111 5.1, `Age`), 0 where none says so."""
+    """Return the seconds that the page was in a cache (RFC 9111 5.1, `Age`), 0 without the header."""
     text = page.headers.get("age", "").strip()
     return float(text[:_MAX_AGE_DIGITS]) if text.isascii() and text.isdigit() else 0.0
 
 
 def check_fresh(as_of: datetime, now: datetime, settings: Settings, why: str) -> datetime:
-    """Return `as_of` where it is not too old; raises ExternalError with whose word that is."""
+    """Return `as_of`; raises ExternalError, with the source of the time in `why`, where it is too old."""
     age, limit = now - as_of, settings[SOURCE_STALE_SEC]
     if age > timedelta(seconds=limit):
         raise ExternalError(
-            f"what it shows is {format_duration(age.total_seconds())} old by {why} (limit {normalize_number(limit)} s)",
+            f"what it shows is {format_duration(age.total_seconds())} old by {why}"
+            f" (limit {normalize_number(limit)} s)",
             reason=STALE,
         )
     return as_of

@@ -1,4 +1,4 @@
-"""The tables of one open store: the newest rows and all that may be open, with the columns that are judged and no other."""
+"""Reads the tables of one open store: the newest rows and all that may be open, only the needed columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _MAX_NAMED = 12
 _MAX_STATES = 200
 _ROW_CLASSES = {POSITION_STATE: StoredPosition, TRADES: Trade}
-# Of each list the columns without which a row says nothing: one of every group must be there.
+# The columns that each list needs: one of every group must exist.
 _REQUIRED_COLUMNS = {
     POSITION_STATE: (("symbol", "con_id", "trade_id"), ("is_open", "quantity")),
     TRADES: (("trade_id",), ("is_open", "status", "closed_at")),
@@ -31,7 +31,7 @@ ColumnNames = Mapping[str, Sequence[str]]
 
 
 class Store:
-    """One open store: its tables by name, what was read of them so far, and what could not be."""
+    """One open store: its tables by name, the size that was read so far, and the values left out."""
 
     def __init__(self, connection: StoreConnection, columns: StoreColumns) -> None:
         self._connection = connection
@@ -44,17 +44,17 @@ class Store:
 
     @property
     def note(self) -> str | None:
-        """What was left out, as no JSON can hold it or the table has no order; None where nothing was."""
-        unsupported = (
-            f"left out, as no JSON holds it: {_format_names(tuple(self._left_out))}"
-            if self._left_out
-            else None
-        )
-        cut = f"left out, as it has over {MAX_ROWS} and no order: its rows that are closed, of {_format_names(self._cut)}"
-        return "; ".join(part for part in (unsupported, cut if self._cut else None) if part) or None
+        """The values and rows that were left out, with the reason; None where nothing was."""
+        notes: list[str] = []
+        if self._left_out:
+            notes.append(f"left out, as no JSON holds it: {_format_names(tuple(self._left_out))}")
+        if self._cut:
+            rows = f"its rows that are closed, of {_format_names(self._cut)}"
+            notes.append(f"left out, as it has over {MAX_ROWS} and no order: {rows}")
+        return "; ".join(notes) or None
 
     def read_rows(self, table: StoreTable) -> list[TableRow]:
-        """Return the rows of one list, oldest first: the newest, and all that may be open; ends beside their trades."""
+        """Return the newest rows of one list and all that may be open, oldest first, with joined columns."""
         actual = self._list_actual_columns(table.table)
         columns = self._match_columns(table, actual)
         select_list = _format_select_list(columns, actual, (table.joined.key,) if table.joined else ())
@@ -64,7 +64,7 @@ class Store:
         return _merge_joined(rows, self._read_joined(table, table.joined, rows), table.joined)
 
     def _read_newest(self, table: str, select_list: str, columns: ColumnNames) -> list[TableRow]:
-        start = f"SELECT {select_list} FROM {_escape_name(table)}"  # noqa: S608 - names of the profile, quoted
+        start = f"SELECT {select_list} FROM {_escape_name(table)}"  # noqa: S608
         ordered = self._has_row_ids(table)
         if not ordered and not self._is_long(table):
             return self._fetch_rows(table, start, ())
@@ -90,27 +90,25 @@ class Store:
         joined_rows: list[TableRow] = []
         for first in range(0, len(keys), NEWEST_ROWS):
             chunk = keys[first : first + NEWEST_ROWS]
-            statement = f"SELECT {select_list} FROM {_escape_name(joined.table)}"  # noqa: S608 - names of the profile, quoted
-            condition = (
-                f"WHERE {_escape_name(actual[joined.on.casefold()])} IN ({', '.join('?' * len(chunk))})"
-            )
-            joined_rows += self._fetch_rows(
-                joined.table, f"{statement} {condition} LIMIT {MAX_ROWS + 1}", chunk
-            )
+            # The profile's names are quoted, here and below.
+            statement = f"SELECT {select_list} FROM {_escape_name(joined.table)}"  # noqa: S608
+            key_column = _escape_name(actual[joined.on.casefold()])
+            condition = f"WHERE {key_column} IN ({', '.join('?' * len(chunk))}) LIMIT {MAX_ROWS + 1}"
+            joined_rows += self._fetch_rows(joined.table, f"{statement} {condition}", chunk)
         return joined_rows
 
     def _list_actual_columns(self, table: str) -> dict[str, str]:
-        """Return the table's columns by their names without case; raises ExternalError where there is no such table."""
+        """Return the table's columns by case-folded name; raises ExternalError for an unknown table."""
         if table not in self._kinds:
             tables = _format_names(sorted(self._kinds)) or "none"
             raise ExternalError(
                 f"it has no table {redact_excerpt(table)!r} (there are: {tables})", reason=SCHEMA
             )
-        description = self._connection.execute(f"SELECT * FROM {_escape_name(table)} LIMIT 0").description  # noqa: S608 - names of the profile, quoted
-        return {column[0].casefold(): column[0] for column in description}
+        cursor = self._connection.execute(f"SELECT * FROM {_escape_name(table)} LIMIT 0")  # noqa: S608
+        return {column[0].casefold(): column[0] for column in cursor.description}
 
     def _match_columns(self, table: StoreTable, actual: Mapping[str, str]) -> ColumnNames:
-        """Return our columns with their names in the table; raises ExternalError where a row would say nothing."""
+        """Return our columns with their names in the table; raises ExternalError without a needed column."""
         columns = self._find_columns(table.name, actual)
         for group in _REQUIRED_COLUMNS[table.name]:
             if not columns.keys() & set(group):
@@ -130,18 +128,18 @@ class Store:
         return {column: present for column, present in columns.items() if present}
 
     def _has_row_ids(self, table: str) -> bool:
-        """Whether its rows have an order; a view has none, nor a table that was made without."""
+        """Whether its rows have an order; a view has none, nor a table WITHOUT ROWID."""
         from detector.clients.sqlite import has_row_ids
 
         return bool(self._kinds[table] == "table") and has_row_ids(self._connection, _escape_name(table))
 
     def _is_long(self, table: str) -> bool:
-        rows = f"SELECT 1 FROM {_escape_name(table)} LIMIT {MAX_ROWS + 1}"  # noqa: S608 - names of the profile, quoted
-        (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()  # noqa: S608 - names of the profile, quoted
+        rows = f"SELECT 1 FROM {_escape_name(table)} LIMIT {MAX_ROWS + 1}"  # noqa: S608
+        (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()  # noqa: S608
         return bool(count > MAX_ROWS)
 
     def _build_open_filter(self, table: str, columns: ColumnNames) -> tuple[str, list[Any]]:
-        """Return the condition under which a row may be open, and its values: what says nothing may be."""
+        """Return the SQL condition of rows that may be open, and its values; one without a state may be."""
         column = next(name for name in ("is_open", "status", "closed_at", "quantity") if name in columns)
         quoted = [_escape_name(name) for name in columns[column]]
         if column == "closed_at":
@@ -149,7 +147,7 @@ class Store:
         if column != "status":
             return f"coalesce({', '.join([*quoted, 'NULL'])}, 1) NOT IN (0, '0')", []
         states = self._connection.execute(
-            f"SELECT DISTINCT {quoted[0]} FROM {_escape_name(table)}"  # noqa: S608 - names of the profile, quoted
+            f"SELECT DISTINCT {quoted[0]} FROM {_escape_name(table)}"  # noqa: S608
         ).fetchall()
         closed_states = [
             state
@@ -187,14 +185,15 @@ class Store:
 
 
 def _format_select_list(columns: ColumnNames, actual: Mapping[str, str], extra: Sequence[str]) -> str:
-    """Return what is selected, each under the name by which the reader knows it; what nobody judges stays there."""
+    """Return the SELECT list: only the needed columns, each under the name that the reader expects."""
     names = dict.fromkeys([*(name for aliases in columns.values() for name in aliases), *extra])
     return ", ".join(f"{_escape_name(actual[name.casefold()])} AS {_escape_name(name)}" for name in names)
 
 
 def _raise_missing_column(table: str, expected: Sequence[str], actual: Mapping[str, str]) -> NoReturn:
     raise ExternalError(
-        f"its table {redact_excerpt(table)!r} has no column {_format_names(expected)} (there are: {_format_names(list(actual.values()))})",
+        f"its table {redact_excerpt(table)!r} has no column {_format_names(expected)}"
+        f" (there are: {_format_names(list(actual.values()))})",
         reason=SCHEMA,
     )
 
@@ -202,7 +201,7 @@ def _raise_missing_column(table: str, expected: Sequence[str], actual: Mapping[s
 def _merge_joined(
     rows: Sequence[TableRow], joined_rows: Sequence[TableRow], joined: JoinedTable
 ) -> list[TableRow]:
-    """Return each row with what it lacks itself out of its other row, the latest one where there are several."""
+    """Return each row with its missing values taken from its joined row, the latest of several."""
     latest = {joined_row.get(joined.on): joined_row for joined_row in joined_rows}
     merged = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""What a collector's file offers, what it is asked with, and what it answers."""
+"""The interface of a collector, and the collectors that exist: found by their files, never listed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class GetPage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """With what a source is asked: the settings, its clients, the clock, and since when lines are wanted.
+    """What a source is read with: the settings, its clients, the clock, and the start of the log window.
 
-    `logs_since` is the time of the last evaluation that saw the logs, None where there was none.
-    `logs_missed` says that an earlier one asked for them in vain, so that nothing is known of when.
+    `logs_since` is the time of the last evaluation that read the logs, None where there was none.
+    `logs_missed` is true where an earlier evaluation could not read them, at an unknown time.
     """
 
     settings: Settings
@@ -43,7 +43,7 @@ class SourceContext:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a source answered: its section, when that was true, and a note where it is not the whole."""
+    """The response of a source: its section, the time of that state, and a note where it is incomplete."""
 
     section: Any
     as_of: datetime
@@ -52,9 +52,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredSource:
-    """One configured source: the section that it fills, the setting and the place that it is read from.
+    """One configured source: its section `name`, the setting and the location that it is read from.
 
-    `host` is the setting that decides which host is asked, where that is another one.
+    `host` is the setting that determines the host, where that is another one.
     """
 
     name: str
@@ -66,7 +66,7 @@ class ConfiguredSource:
 
 @dataclass(frozen=True, slots=True)
 class SourceOption:
-    """A section that a collector can fill: the settings that it takes, and what it would add.
+    """A section that a collector can fill: the settings that it needs, and what it would add.
 
     The first of `settings` switches it on.
     """
@@ -77,7 +77,7 @@ class SourceOption:
 
 
 class Collector(Protocol):
-    """A collector's file as the walk finds it."""
+    """The module of a collector."""
 
     OPTIONS: tuple[SourceOption, ...]
 
@@ -86,12 +86,12 @@ class Collector(Protocol):
 
 
 def list_collectors() -> tuple[Collector, ...]:
-    """Return every collector's file in the order of their names."""
+    """Return the module of every collector, ordered by name."""
     return cast("tuple[Collector, ...]", load_modules(collectors, "OPTIONS"))
 
 
 def list_configured_sources(settings: Settings) -> tuple[ConfiguredSource, ...]:
-    """Return the sources that the settings switch on, those without that AEGIS_PT_SOURCES_OFF names."""
+    """Return the sources that the settings switch on, without those in AEGIS_PT_SOURCES_OFF."""
     off = settings[SOURCES_OFF]
     return tuple(source for source in _iter_sources(settings) if source.name not in off)
 
@@ -102,7 +102,7 @@ def _iter_sources(settings: Settings) -> Iterator[ConfiguredSource]:
 
 
 def find_source_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield a sentence for every two settings that contradict each other."""
+    """Yield a sentence for each pair of settings that contradict each other."""
     for collector in list_collectors():
         yield from getattr(collector, "find_conflicts", lambda _: ())(settings)
     first_by_section: dict[str, ConfiguredSource] = {}
@@ -114,7 +114,7 @@ def find_source_conflicts(settings: Settings) -> Iterator[str]:
 
 
 def list_unused_source_options(settings: Settings) -> tuple[SourceOption, ...]:
-    """Return what would fill a section that no source fills, the collector's own setting before a file."""
+    """Return the options for sections that no source fills; a collector's own setting precedes a file."""
     off: tuple[str, ...] = settings[SOURCES_OFF]
     filled = {*(source.name for source in _iter_sources(settings)), *off}
     options: dict[str, SourceOption] = {}
@@ -139,5 +139,5 @@ def format_origin(url: str) -> str:
 
 
 def filter_keys(item: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
-    """Return the named keys of an object; what nobody judges is not collected, and cannot leak."""
+    """Return the named keys of an object; nothing else is collected, so that it cannot leak."""
     return {key: item[key] for key in keys if key in item}

@@ -26,12 +26,12 @@ OPTIONS = (
     ),
 )
 _LIST_PATH = "/containers/json?all=1"
-# Labels, mounts, networks and commands stay where they are: they may hold secrets, and nothing judges them.
+# Labels, mounts, networks and commands are left out: they may hold secrets, and no rule needs them.
 _KEPT_KEYS = ("Id", "Names", "Image", "State", "Status", "Created")
 
 
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
-    """Yield the standby host, where its Docker is named."""
+    """Yield the standby host, where its Docker URL is set."""
     if settings[STANDBY_DOCKER_URL]:
         yield ConfiguredSource(
             "containers", STANDBY_DOCKER_URL, strip_query(settings[STANDBY_DOCKER_URL]), _read_containers

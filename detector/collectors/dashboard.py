@@ -55,7 +55,7 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
 
 
 def find_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield what contradicts itself in the credentials: each host has one."""
+    """Yield a sentence for each contradiction in the credentials: each host has only one."""
     credentials = settings[STATUS_TOKEN] or settings[STATUS_USER]
     if settings[STATUS_TOKEN] and settings[STATUS_USER]:
         yield f"{STATUS_TOKEN.name} and {STATUS_USER.name}: a bearer token and basic auth; leave one out"
@@ -68,9 +68,9 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
 
 
 def _read_payload(name: str, url: str, context: SourceContext) -> Answer:
-    """Read one payload; raises ExternalError where it is none, is empty of facts, or is too old.
+    """Read one payload; raises ExternalError where it is invalid, has no known fact, or is too old.
 
-    A runner that has gone stale answers 503 and says so in its payload: that is data.
+    A stale runner answers 503 with a payload that reports it: that payload is valid.
     """
     profile: Profile = context.settings.files[PROFILE.name]
     page = context.get_page(

@@ -1,7 +1,7 @@
 """ECS: the service, and every task of the cluster, running and stopped.
 
 Shapes: Amazon ECS API reference, DescribeServices, ListTasks, DescribeTasks. The tasks of the *cluster* are
-listed, not those of the service: a second runtime that someone ran by hand belongs to no service.
+listed, not those of the service: a second runtime that was started by hand belongs to no service.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ _CONTAINER_KEYS = ("name", "lastStatus", "healthStatus", "exitCode", "reason")
 
 
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
-    """Yield the cluster, where it is named."""
+    """Yield the cluster, where its name is set."""
     if settings[ECS_CLUSTER]:
         location = f"cluster {settings[ECS_CLUSTER]}, service {settings[ECS_SERVICE]}"
         yield ConfiguredSource("ecs", ECS_CLUSTER, location, _read_cluster, AWS_REGION)
 
 
 def _read_cluster(context: SourceContext) -> Answer:
-    """Read the service and all tasks; raises ExternalError, which names every permission that is missing."""
+    """Read the service and all tasks; raises ExternalError, which names every missing permission."""
     aws, cluster = context.open_aws(), context.settings[ECS_CLUSTER]
     aws.check_account()
     denied: list[ExternalError] = []
@@ -80,7 +80,7 @@ def _read_cluster(context: SourceContext) -> Answer:
 
 
 def _run_unless_denied(fetch: Any, denied: list[ExternalError]) -> Any:
-    """Return the answer, or None where it is denied: the other permissions are still tried, to name them all."""
+    """Return the response, or None where it is denied: the other operations are still tried."""
     try:
         return fetch()
     except ExternalError as error:
@@ -104,7 +104,7 @@ def _fetch_service(aws: Aws, cluster: str, name: str) -> dict[str, Any]:
 
 
 def _list_task_arns(aws: Aws, cluster: str) -> list[str]:
-    """Return the ARNs of all tasks of the cluster; one that stops in between is in the second list."""
+    """Return the ARNs of all tasks of the cluster; a task that stops meanwhile is in the second list."""
     arns: dict[str, None] = {}
     for status in ("RUNNING", "STOPPED"):
         next_page: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""The runtime's log lines out of CloudWatch, newest stretch first, bounded in time, lines and bytes.
+"""Reads the runtime's log lines from CloudWatch, newest stretch first, bounded in time, lines and bytes.
 
-Shape: CloudWatch Logs API reference, FilterLogEvents. It answers oldest first and cannot be turned around, so
-that the window is read in stretches, the newest one first: what is cut is the oldest.
+Shape: CloudWatch Logs API reference, FilterLogEvents. It returns the oldest lines first, in no other order.
+Therefore the window is read in stretches, the newest one first, so that a limit cuts the oldest lines.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KEPT_KEYS = ("timestamp", "message", "logStreamName")
 
 
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
-    """Yield the log group, where it is named."""
+    """Yield the log group, where its name is set."""
     if settings[LOG_GROUP]:
         yield ConfiguredSource(
             "logs", LOG_GROUP, f"log group {settings[LOG_GROUP]}", _read_log_group, AWS_REGION
@@ -44,13 +44,13 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
 
 
 def compute_lookback(settings: Settings) -> timedelta:
-    """Return the longest time that a rule looks back in the logs."""
+    """Return the longest time that any rule reads back in the logs."""
     declared = (rule.declaration.reads_back for rule in load_rules())
     return timedelta(seconds=max(settings[back] if isinstance(back, Setting) else back for back in declared))
 
 
 def compute_start(context: SourceContext, now: datetime) -> datetime:
-    """Return from when lines are wanted: since they were last seen, or what the rules look back, at most 6 h."""
+    """Return the start of the window: the last evaluation, or as far as the rules read back, at most 6 h."""
     lookback = compute_lookback(context.settings)
     if context.logs_missed:
         lookback = _MAX_LOOKBACK
@@ -60,14 +60,14 @@ def compute_start(context: SourceContext, now: datetime) -> datetime:
 
 
 def compute_required_start(context: SourceContext, start: datetime) -> datetime:
-    """Return back to when lines must have been read for none to be lost between two runs."""
+    """Return the latest start of the window with which no line is lost between two runs."""
     if context.logs_since is None or context.logs_missed:
         return start
     return max(start, context.logs_since - _INGESTION_DELAY)
 
 
 class _LineBuffer:
-    """The lines of one or more stretches, and whether there is room for more."""
+    """The lines of one or more stretches, up to the limits."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -75,7 +75,7 @@ class _LineBuffer:
 
     @property
     def is_full(self) -> bool:
-        """Whether a bound is reached."""
+        """Whether a limit is reached."""
         return len(self.events) >= _MAX_EVENTS or self._bytes >= _MAX_BYTES
 
     def add(self, event: dict[str, Any]) -> None:
@@ -85,9 +85,9 @@ class _LineBuffer:
 
 
 def _read_log_group(context: SourceContext) -> Answer:
-    """Read the newest stretch, then older ones for as long as there is room and time.
+    """Read the newest stretch, then older ones until a limit or the deadline.
 
-    `truncated` says that lines are missing which no other run has seen or will see.
+    `truncated` is true where lines are missing that no other run has read or will read.
     """
     aws, now = context.open_aws(), context.clock()
     aws.check_account()
@@ -121,7 +121,7 @@ def _read_log_group(context: SourceContext) -> Answer:
 def _read_older_stretch(
     aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], lines: _LineBuffer
 ) -> bool:
-    """Whether an older stretch could be read whole; a part of it would leave a hole behind it."""
+    """Whether an older stretch could be read completely; a part of it would leave a gap after it."""
     try:
         return _read_stretch(aws, context, stretch, lines) is None
     except ExternalError as error:
@@ -133,7 +133,7 @@ def _read_older_stretch(
 def _read_stretch(
     aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], lines: _LineBuffer
 ) -> datetime | None:
-    """Read one stretch into `lines`; return None where it was read whole, else the time of its last line read."""
+    """Read one stretch into `lines`; return None where it is complete, else the time of its last line."""
     next_page: dict[str, str] = {}
     while True:
         answer = aws.fetch(

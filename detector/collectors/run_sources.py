@@ -44,9 +44,9 @@ _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 @dataclass(frozen=True, slots=True)
 class SourceEnvironment:
-    """The outside world as the door hands it over: its environment and its clock.
+    """The process's environment and clock.
 
-    `logs_since` and `logs_missed` are what the previous artifact says of the logs.
+    `logs_since` and `logs_missed` come from the previous artifact (see SourceContext).
     """
 
     environ: Mapping[str, str]
@@ -56,7 +56,7 @@ class SourceEnvironment:
 
 
 def build_source_context(settings: Settings, environment: SourceEnvironment) -> SourceContext:
-    """Return what one source is asked with; its deadline begins now."""
+    """Return the context of one source; its deadline begins at its first request."""
     clients = _Clients(settings, environment)
     return SourceContext(
         settings,
@@ -69,7 +69,7 @@ def build_source_context(settings: Settings, environment: SourceEnvironment) -> 
 
 
 class _Clients:
-    """The clients of one source. A source that needs none, such as a file, loads no library for them."""
+    """The clients of one source, created when they are used: a file source loads no library for them."""
 
     def __init__(self, settings: Settings, environment: SourceEnvironment) -> None:
         self._settings = settings
@@ -91,7 +91,7 @@ class _Clients:
         return client.get(url, *args, **kwargs)
 
     def open_aws(self) -> Aws:
-        """Return AWS as this source may read it."""
+        """Return the AWS client of this source."""
         from detector.clients.aws import Aws, AwsIdentity
 
         settings = self._settings
@@ -105,7 +105,7 @@ class _Clients:
 
 
 def _build_credentials(settings: Settings) -> dict[Origin, str]:
-    """Return the `Authorization` header of each origin that has one; it is sent there and nowhere else."""
+    """Return the `Authorization` header of each origin that has one; it is sent to that origin only."""
     from detector.clients.http_client import parse_origin
 
     credentials: dict[Origin, str] = {}
@@ -120,7 +120,7 @@ def _build_credentials(settings: Settings) -> dict[Origin, str]:
 
 @dataclass(frozen=True, slots=True)
 class SourceResult:
-    """How one source answered: its section where it did, and its entry in `sources`."""
+    """The result of one source: its answer or a failure, and its entry in the section `sources`."""
 
     source: ConfiguredSource
     elapsed_ms: int

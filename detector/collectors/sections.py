@@ -1,6 +1,6 @@
-"""Any section from a file or a URL, as AEGIS_PT_SECTIONS names it: how what only the box can see travels.
+"""Reads any section from a file or a URL of AEGIS_PT_SECTIONS, for sources that another machine collects.
 
-A place holds either the section itself or a whole snapshot, as `collect --to FILE` wrote it on the box.
+The location holds either the section itself or a whole snapshot that `collect --to FILE` wrote there.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
         yield ConfiguredSource(name, SECTIONS_FROM, strip_query(location), partial(read, name, location))
 
 
-def _read_file(name: str, location: str, context: SourceContext) -> Answer:  # noqa: ARG001 - every source is asked alike
+def _read_file(name: str, location: str, context: SourceContext) -> Answer:  # noqa: ARG001
     try:
         # Without waiting: a named pipe that nobody writes into is no file.
         with os.fdopen(os.open(location, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
@@ -65,7 +65,7 @@ def _read_url(name: str, location: str, context: SourceContext) -> Answer:
 
 
 def _get_modified_time(page: Page, now: datetime) -> datetime:
-    """Return when a file server says that the file was last written, else since when a cache has it."""
+    """Return when the file was last written by the server's header, else since when a cache has it."""
     cached = now - timedelta(seconds=get_cache_age_sec(page))
     try:
         modified = parsedate_to_datetime(page.headers.get("last-modified", ""))
@@ -75,7 +75,7 @@ def _get_modified_time(page: Page, now: datetime) -> datetime:
 
 
 def _build_answer(name: str, value: Any, default: datetime) -> Answer:
-    """Return the section, with its own `as_of` or else the file's time; out of a snapshot, where it is one."""
+    """Return the section, or that of a snapshot, with its own `as_of` or else the file's time."""
     if _is_snapshot(value):
         return _extract_section(name, value)
     return Answer(check_section(value, name), extract_time(value, _TIME_KEYS) or default)
@@ -86,7 +86,7 @@ def _is_snapshot(value: Any) -> bool:
 
 
 def _extract_section(name: str, snapshot: dict[str, Any]) -> Answer:
-    """Return one section of what another machine collected; its failure there is a failure here."""
+    """Return one section of another machine's snapshot; raises ExternalError where it failed there."""
     entries = snapshot["sources"]
     entry = entries.get(name) if isinstance(entries, dict) else None
     source_entry = entry if isinstance(entry, dict) else {}

@@ -1,8 +1,8 @@
-"""The runtime's own stores, out of its SQLite file: all tables from one moment, by name, nothing written.
+"""Reads the runtime's own stores from its SQLite file: all tables in one transaction, read-only.
 
-The profile's [store_tables] and [stores] name the tables and their columns. Only columns that are judged leave the
-store. Of a long table the newest rows are read, and every row that may be open however old it is: none of those is
-left out in silence.
+The profile's [store_tables] and [stores] name the tables and their columns; only columns that rules need are
+read. Of a long table the newest rows are read, and every row that may be open, however old: none of those is
+left out without a note.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OPTIONS = (
 
 
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
-    """Yield the store, where its file is named."""
+    """Yield the store, where its file is set."""
     if settings[STORES_DB]:
         yield ConfiguredSource("stores", STORES_DB, settings[STORES_DB], _read_stores)
 

@@ -1,4 +1,4 @@
-"""The schedule: when runs are expected, by the crons as they are written, and which windows the runs covered."""
+"""The schedule: when runs are expected, by the configured crons, and which windows the runs covered."""
 
 from __future__ import annotations
 

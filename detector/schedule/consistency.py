@@ -1,4 +1,4 @@
-"""Workflow, Worker and documents against each other: whether they mean the same days, hours, event and file."""
+"""Compares the workflow, the Worker and the documents: the days, hours, event and file of the schedule."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _TITLES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ScheduleDocuments:
-    """What is compared: the workflow's document and its file's name, the Worker's document, and texts by their name.
+    """The documents to compare: the workflow and its file's name, the Worker's configuration, texts by name.
 
-    `must_name` are the texts that have to name every cron; any other may leave some out, but none may name another.
+    The texts of `must_name` must name every cron; the others may omit some, but none may name another cron.
     """
 
     workflow: Mapping[str, Any]
@@ -51,7 +51,7 @@ class ScheduleDocuments:
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyCheck:
-    """One thing that was compared; `fault` is empty where it is proven, `found` says what was seen."""
+    """The result of one comparison; `fault` is empty where it passed, `detail` describes the agreement."""
 
     subject: str
     fault: str = ""
@@ -59,7 +59,7 @@ class ConsistencyCheck:
 
 
 def check_consistency(documents: ScheduleDocuments) -> Iterator[ConsistencyCheck]:
-    """Yield what was compared. Where a schedule cannot be read at all, that is all that is said."""
+    """Yield every comparison; a schedule that cannot be read ends them."""
     try:
         github = parse_workflow_lanes(documents.workflow)
     except ScheduleFileError as error:
@@ -146,7 +146,7 @@ def _find_collision(_: ScheduleDocuments, github: Sequence[Lane], worker: Sequen
 
 
 def _check_session(_: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
-    """Both sides have to cover it: either may be the only one that runs."""
+    """Each side must cover the session: either may be the only one that runs."""
     for scheduler, lanes in (("GitHub's schedule", github), ("the Worker", worker)):
         for monday in (WINTER, SUMMER):
             due = sorted({window for lane in lanes for window in list_week_windows(lane, monday)})

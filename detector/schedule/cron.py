@@ -1,9 +1,9 @@
-"""Cron expressions in the dialects of GitHub and Cloudflare, read strictly and made one.
+"""Cron expressions in the dialects of GitHub and Cloudflare, parsed strictly to one form.
 
-The same five fields mean different days: `1-5` is Monday to Friday on GitHub and Sunday to Thursday on Cloudflare.
-GitHub: POSIX cron, shortest interval five minutes (docs.github.com, "Events that trigger workflows", `schedule`).
-Cloudflare: weekdays 1-7 from Sunday (developers.cloudflare.com/workers/configuration/cron-triggers); its `L`, `W`
-and `#` are left out here, because nothing on GitHub's side could mean the same.
+The same fields mean different days: `1-5` is Monday to Friday on GitHub, Sunday to Thursday on Cloudflare.
+GitHub: POSIX cron, at least five minutes apart (docs.github.com, "Events that trigger workflows").
+Cloudflare: weekdays 1-7 from Sunday (developers.cloudflare.com/workers/configuration/cron-triggers); its `L`,
+`W` and `#` are not supported here, because GitHub has no equivalent.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 from detector.formats.strict_json import redact_excerpt
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _ITEM = re.compile(r"(?P<first>\*|[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?(?:/(?P<step>[0-9]+))?", re.ASCII)
 _STAR = re.compile(r"\*(?:/[0-9]+)?", re.ASCII)
@@ -24,12 +25,12 @@ _MINUTES_PER_HOUR = 60
 
 
 class CronError(ValueError):
-    """An expression that its dialect does not know; the message names the field and its value."""
+    """An expression that is invalid in its dialect; the message names the field and its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Whose cron it is: what number Sunday has, and how many minutes apart two ticks must be."""
+    """A dialect of cron: the number of Sunday, and the least minutes between two ticks."""
 
     name: str
     sunday: int
@@ -60,7 +61,7 @@ def _list_fields(dialect: Dialect) -> tuple[_Field, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """An expression that was read: the values of each field, weekdays counted from Sunday as 0."""
+    """A parsed expression: the values of each field, weekdays counted from Sunday as 0."""
 
     text: str
     minutes: tuple[int, ...]
@@ -71,9 +72,9 @@ class Cron:
 
     @property
     def fires(self) -> str:
-        """Return the expression for cronsim: every value by itself, a star as it stands.
+        """The expression for cronsim: every value listed, a star unchanged.
 
-        A star and all values are not the same: beside a weekday, `*` and `*/2` want both, `1-31` wants either.
+        A star and all values differ: beside a weekday, `*` and `*/2` require both, `1-31` requires either.
         """
         columns = (self.minutes, self.hours, self.days, self.months, self.weekdays)
         return " ".join(
@@ -83,7 +84,7 @@ class Cron:
 
 
 def read_cron(text: str, dialect: Dialect) -> Cron:
-    """Read an expression as its dialect means it; raises CronError with the field and its value."""
+    """Return the parsed expression of a dialect; raises CronError with the field and its value."""
     parts = text.split()
     if text.startswith("@"):
         raise CronError(
@@ -149,7 +150,7 @@ def _parse_number(field: _Field, part: str, value: str, dialect: Dialect) -> int
 
 
 def _check_days_exist(part: str, days: tuple[int, ...], months: tuple[int, ...]) -> None:
-    longest = max(29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for month in months)  # noqa: PLR2004 - months by their number
+    longest = max(_MONTH_DAYS[month - 1] for month in months)
     if min(days) > longest:
         raise CronError(
             f"the day of the month field {redact_excerpt(part)!r}: none of its months has such a day"
@@ -162,7 +163,8 @@ def _check_shortest(part: str, minutes: tuple[int, ...], hours: tuple[int, ...],
         intervals.append(minutes[0] + _MINUTES_PER_HOUR - minutes[-1])
     if intervals and min(intervals) < dialect.shortest_min:
         raise CronError(
-            f"the minute field {redact_excerpt(part)!r}: {dialect.name} runs nothing more often than every {dialect.shortest_min} minutes"
+            f"the minute field {redact_excerpt(part)!r}:"
+            f" {dialect.name} runs nothing more often than every {dialect.shortest_min} minutes"
         )
 
 

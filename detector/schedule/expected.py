@@ -1,4 +1,4 @@
-"""The windows at which a lane is expected to begin a run, and what kind of day they fall on."""
+"""The windows at which lanes are expected to begin runs, their market days, and the gaps between checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.market.closures import CLOSES, NO_CLOSURES, SATURDAY, Closures
 from detector.market.hours import NEW_YORK, MarketUnknown, get_session_on, load_zone, to_new_york_day
 
 GRACE = timedelta(minutes=8)
-"""How long after its window a run may begin, where nobody says otherwise."""
+"""The default time after its window in which a run may begin."""
 
 _BEFORE = timedelta(minutes=1)
 _LONGEST = timedelta(days=31)
@@ -26,8 +26,8 @@ _MAX_GAP = timedelta(minutes=10)  # the interval that the runbook promises
 def iter_windows(lane: Lane, start: datetime, end: datetime) -> Iterator[datetime]:
     """Yield the lane's windows in [start, end), in UTC.
 
-    A lane in UTC knows no daylight saving. In another zone an hour that is skipped or doubled is handled as
-    Debian's cron does.
+    A lane in UTC has no daylight saving. In another zone a skipped or doubled hour is handled as in Debian's
+    cron.
     """
     lane_zone = UTC if lane.zone == "UTC" else load_zone(lane.zone)
     for moment in CronSim(lane.fires, start.astimezone(lane_zone) - _BEFORE):
@@ -39,22 +39,22 @@ def iter_windows(lane: Lane, start: datetime, end: datetime) -> Iterator[datetim
 
 
 def list_week_windows(lane: Lane, monday: date) -> list[datetime]:
-    """Return when a lane is due in the week that begins on that Monday."""
+    """Return the windows of a lane in the week that begins on that Monday."""
     start = datetime.combine(monday, time(), UTC)
     return list(iter_windows(lane, start, start + timedelta(days=7)))
 
 
 @dataclass(frozen=True, slots=True)
 class LaneTimetable:
-    """The `Timetable` of these lanes together; two that are due at once are one window."""
+    """The `Timetable` of these lanes together; two that are due at the same time are one window."""
 
     lanes: tuple[Lane, ...]
 
     def count_missed(self, since: datetime, until: datetime) -> int | None:
-        """Return how many windows began after the run at `since` and were given up before the one at `until`.
+        """Return how many windows between the runs at `since` and `until` were missed.
 
-        A window of which the grace is not over may be the one that the run at `until` answers: it does not
-        count. None over longer than a month, in which nobody ran at all.
+        A window whose grace is not over at `until` does not count, as the run at `until` may answer it. None
+        for more than a month without runs.
         """
         if until - since > _LONGEST:
             return None
@@ -63,7 +63,7 @@ class LaneTimetable:
 
 
 def describe_market_day(window: datetime, closures: Closures = NO_CLOSURES) -> tuple[str | None, bool | None]:
-    """Return the market's day at a window, as `Judged.day` has it, and whether its session was open then."""
+    """Return the kind of the market's day at a window, and whether its session was open then."""
     try:
         day = to_new_york_day(window)
         session = get_session_on(day, closures)
@@ -76,7 +76,7 @@ def describe_market_day(window: datetime, closures: Closures = NO_CLOSURES) -> t
 
 
 def find_uncovered_time(due: Sequence[datetime], day: date) -> str:
-    """Return where the session of a day is over 10 min without a window, empty where it is not; `due` is in order."""
+    """Return where a day's session is over 10 min without a window, empty for none; `due` is sorted."""
     try:
         session = get_session_on(day)
     except MarketUnknown as unknown:
@@ -91,14 +91,15 @@ def find_uncovered_time(due: Sequence[datetime], day: date) -> str:
         or session.opens - before > _MAX_GAP
         or after - session.closes > _MAX_GAP
     ):
-        return f"no window around the open or the close of {day} ({session.opens:%H:%M} to {session.closes:%H:%M} UTC)"
+        hours = f"{session.opens:%H:%M} to {session.closes:%H:%M} UTC"
+        return f"no window around the open or the close of {day} ({hours})"
     within = [window for window in due if before <= window <= after]
     gap_start = next((earlier for earlier, later in pairwise(within) if later - earlier > _MAX_GAP), None)
     return f"over 10 min without a window after {gap_start:%Y-%m-%d %H:%M} UTC" if gap_start else ""
 
 
 def list_check_times(runs: Iterable[WorkflowRun]) -> list[datetime]:
-    """Return when the runs looked that nobody began by hand, in order."""
+    """Return the start times of the successful runs that were not started by hand, in order."""
     good = (run.attempt_started_at for run in runs if run.is_successful and run.is_unattended)
     return sorted(checked_at for checked_at in good if checked_at is not None)
 
@@ -109,7 +110,7 @@ def measure_longest_gap(
     check_times: Sequence[datetime],
     scope: Scope,
 ) -> timedelta | None:
-    """Return the longest time between two looks while some were due; nights and weekends without windows are none."""
+    """Return the longest time between two checks while some were due; pauses without windows do not count."""
     unknown = {window.at for window in windows if window.state == UNKNOWN}
     gaps: list[timedelta] = []
     for stretch in _split_ticks(ticks):
@@ -122,7 +123,7 @@ def measure_longest_gap(
 
 
 def _split_ticks(ticks: Sequence[datetime]) -> list[list[datetime]]:
-    """Part the ticks where they pause: for over two hours, and over twice as long as they usually do."""
+    """Split the ticks at pauses of over two hours that are over twice as long as the median interval."""
     if not ticks:
         return []
     intervals = [later - earlier for earlier, later in pairwise(ticks)]

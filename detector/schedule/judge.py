@@ -1,4 +1,4 @@
-"""All lanes and their union over a range of time: what was covered, and how long nobody looked."""
+"""Judges all lanes and their union over a range of time: the covered windows, and the longest gap."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def judge(
 ) -> GapReport:
     """Judge every window of the lanes in `between` = [start, end) by the runs, ordered by their creation.
 
-    The windows of the day after it take their own runs first, so that these are no late ones of the range's end.
+    The windows of the day after the range are assigned their own runs first, so that none of these counts
+    as a late run of the range's end.
     """
     start, end = between
     ticks = {lane.name: list(iter_windows(lane, start, end + LATE_WITHIN)) for lane in lanes}
@@ -84,7 +85,7 @@ def judge(
 def _judge_lane(
     lane: Lane, ticks: list[datetime], own: tuple[WorkflowRun, ...], runs: Sequence[WorkflowRun], scope: Scope
 ) -> _JudgedLane:
-    """Judge one lane; a tick at which an external scheduler had nothing to do is no window of it."""
+    """Judge one lane; a tick at which an external scheduler rightly stood by is no window."""
     windows = match_windows(lane, ticks, own, scope)
     if lane.stand_by is not None:
         windows = [
@@ -104,9 +105,9 @@ def _cut(part: _JudgedLane, end: datetime) -> _JudgedLane:
 
 
 def _is_idle(lane: Lane, tick: datetime, runs: Sequence[WorkflowRun], title: str) -> bool:
-    """Whether another's run let the external scheduler stand by: a success of late, or one that was on its way.
+    """Whether another run let the external scheduler stand by: a recent success, or a recent run under way.
 
-    A re-run says nothing of its earlier attempts, and it counts only where it had begun by then.
+    A re-run gives no information on its earlier attempts, and counts only where it had begun by then.
     """
     assert lane.stand_by is not None
     under_way_since = tick - lane.stand_by.max_running_age
@@ -131,7 +132,7 @@ def _filter_created(runs: Sequence[WorkflowRun], start: datetime, end: datetime)
 
 
 def _mark_unread(lane: Lane, window: ScheduleWindow, scope: Scope) -> ScheduleWindow:
-    """A tick is *unknown* where the runs before it, which decide whether it was owed, were not all read."""
+    """Mark a tick *unknown* where the runs before it, which decide whether it was due, were not all read."""
     assert lane.stand_by is not None
     unread = scope.find_unread(window.at - lane.stand_by.period, window.at)
     return ScheduleWindow(window.at, UNKNOWN, unread.why) if unread else window
@@ -148,9 +149,9 @@ def _mark_days(windows: Iterable[ScheduleWindow], closures: Closures) -> tuple[S
 def _judge_union(
     parts: Iterable[_JudgedLane], runs: Sequence[WorkflowRun], scope: Scope
 ) -> tuple[ScheduleWindow, ...]:
-    """Judge every time at which any lane was due: did anybody look within the grace, whoever began the run?
+    """Judge every time at which any lane was due: whether any run began within the grace.
 
-    Unlike in a lane, one look may be the answer to two times: the question is how long nobody looked.
+    Unlike in a lane, one run may answer two times: the union measures the time without any check.
     """
     by_time: dict[datetime, list[ScheduleWindow]] = {}
     for part in parts:

@@ -1,4 +1,4 @@
-"""Which lane a run belongs to, and which of the lane's windows it answers: one run to one window, or a late one."""
+"""Assigns each run to its lane, and to the window of the lane that it answers: one run to a window."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import NEVER, format_duration
 
 LATE_WITHIN: Final = timedelta(hours=24)
-"""How far back a late run can reach: the longest delay that was measured in public is 12 h 1 min."""
+"""The longest delay of a late run; the longest that was measured in public is 12 h 1 min."""
 
 _SECOND_WITHIN: Final = timedelta(hours=2)
-"""How far back a late run can reach that came within the grace of a window which another run answered.
+"""The longest delay of a late run within the grace of a window that another run answered.
 
-It may as well be that window's second run, so that it makes no window late of the evening before.
+It may be the second run of that window; therefore it makes no window of the evening before late.
 """
 
 _NO_TIME: Final = timedelta()
@@ -50,9 +50,9 @@ _NAMES_A_CRON: Final = re.compile(rf"(?:^|\| ){SCHEDULE} \S")
 def assign_to_lanes(
     lanes: Sequence[Lane], runs: Iterable[WorkflowRun], ticks: Mapping[str, Sequence[datetime]], title: str
 ) -> tuple[dict[str, tuple[WorkflowRun, ...]], dict[str, int]]:
-    """Give each run to the lane that its whole title names and that its event begins.
+    """Return the runs by lane, and the number of others by title: title and event must be the lane's.
 
-    A scheduled run whose title names no lane, as before there was a run-name, is that of the nearest tick.
+    A scheduled run whose title names no cron, from before run-name was set, belongs to the lane due last.
     """
     runs_by_lane: dict[str, list[WorkflowRun]] = {lane.name: [] for lane in lanes}
     others: Counter[str] = Counter()
@@ -74,7 +74,7 @@ def _is_from_lane(run: WorkflowRun, lane: Lane, title: str) -> bool:
 def _find_nearest(
     run: WorkflowRun, lanes: Sequence[Lane], ticks: Mapping[str, Sequence[datetime]]
 ) -> Lane | None:
-    """Return the lane that was due last before the run; where none was, the first one."""
+    """Return the lane that was due last before the run, or the first lane."""
 
     def get_last_due(lane: Lane) -> datetime:
         index = bisect_right(ticks[lane.name], run.created_at)
@@ -86,11 +86,11 @@ def _find_nearest(
 def match_windows(
     lane: Lane, windows: Sequence[datetime], runs: Sequence[WorkflowRun], scope: Scope
 ) -> list[ScheduleWindow]:
-    """Return what each window of a lane is, given the lane's own runs.
+    """Return the state of each window of a lane, given the lane's own runs.
 
-    A run answers at most one window, whose [w, w + grace] contains its creation. Successes are given their
-    windows first, so that no other run can take one from them; then those under way, then those that ran and
-    did not succeed. A success that is left over makes the newest window before it that nothing answered *late*.
+    A run answers at most one window, whose [w, w + grace] contains its creation. Successes are assigned
+    first, then runs under way, then unsuccessful runs. A success that is left over makes the newest
+    unanswered window before it *late*.
     """
     early = scope.get_early_allowance(lane.trigger)
     good = _assign_to_windows(windows, runs, lambda run: _get_success_range(run, scope.grace, early))
@@ -120,9 +120,9 @@ def _assign_to_windows(
     runs: Iterable[WorkflowRun],
     get_range: Callable[[WorkflowRun], WindowRange | None],
 ) -> Assigned:
-    """Give each window, in order, the run that can wait least; `reach` is the first and last window of a run.
+    """Assign to each window the run whose range ends first; `get_range` returns the range of a run.
 
-    With windows in order this covers as many as can be, and one run more never uncovers a window.
+    With windows in order this covers as many as possible, and one more run never uncovers a window.
     """
     waiting = [(window_range[1], window_range[0], run) for run in runs if (window_range := get_range(run))]
     waiting = sorted((entry for entry in waiting if entry[1] <= entry[0]), key=lambda entry: entry[:2])
@@ -142,7 +142,7 @@ def _assign_to_windows(
 
 
 def _get_success_range(run: WorkflowRun, grace: timedelta, early: timedelta) -> WindowRange | None:
-    """A success; a re-run's last attempt must have begun within the grace as well."""
+    """Return the range of a success; a re-run's last attempt must have begun within the grace as well."""
     checked_at = run.attempt_started_at
     return (
         (checked_at - grace, run.created_at + early) if run.is_successful and checked_at is not None else None
@@ -162,7 +162,7 @@ def _get_failed_range(run: WorkflowRun, grace: timedelta, early: timedelta) -> W
 
 
 def _get_late_limit(run: WorkflowRun, good: Assigned, grace: timedelta) -> timedelta:
-    """Return how far back a success that is left over can reach."""
+    """Return the longest delay of a success that is left over."""
     is_second = any(window <= run.created_at <= window + grace for window in good)
     return _SECOND_WITHIN if is_second else LATE_WITHIN
 
@@ -170,7 +170,7 @@ def _get_late_limit(run: WorkflowRun, good: Assigned, grace: timedelta) -> timed
 def _assign_late(
     unanswered: Iterable[datetime], runs: Iterable[WorkflowRun], get_limit: Callable[[WorkflowRun], timedelta]
 ) -> Assigned:
-    """Give each success that is left over the newest silent window before it; within its grace it would have answered."""
+    """Assign to each success that is left over the newest unanswered window before it, within its limit."""
     remaining = list(unanswered)
     assigned: Assigned = {}
     for run in runs:

@@ -1,4 +1,4 @@
-"""The runs as GitHub lists them: single runs out of its JSON, and a listing that knows what it lacks."""
+"""Parses the runs that GitHub lists: single runs, and a listing with the spans that it lacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, format_time, parse_run_time
 
 MOST_LISTED: Final = 1000
-"""GitHub lists no more runs than this under a filter, and may say that there are no more."""
+"""GitHub lists at most this many runs under a filter, and may report no higher total."""
 
 _IN_GH: Final = {  # the names that `gh run list --json` gives the same fields
     "created_at": "createdAt",
@@ -25,18 +25,16 @@ _IN_GH: Final = {  # the names that `gh run list --json` gives the same fields
     "run_attempt": "attempt",
     "id": "databaseId",
 }
-_BEGINS_WITHIN = timedelta(
-    minutes=1
-)  # a first attempt begins with its run; a later one keeps the run's creation
+_BEGINS_WITHIN = timedelta(minutes=1)  # of its run's creation: only a first attempt
 
 
 class ListError(ValueError):
-    """A run or a list of runs that cannot be read; the message says which and why."""
+    """A run or a list of runs that cannot be parsed; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowFile:
-    """Whose runs are wanted: the name of the workflow's file, and the name that the file gives itself."""
+    """A workflow: the name of its file, and the name inside it."""
 
     file: str
     name: str
@@ -44,9 +42,9 @@ class WorkflowFile:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The runs that were listed, each once, in the order of their creation, and the spans that were not read.
+    """The listed runs, each once, in the order of their creation, and the spans that were not read.
 
-    `left_out` names the workflow of each run that was another's.
+    `left_out` has the workflow of each run that belongs to another one.
     """
 
     runs: tuple[WorkflowRun, ...]
@@ -57,7 +55,7 @@ class Listing:
 def parse_run(item: Any) -> WorkflowRun:
     """Return one item of "list workflow runs", or of `gh run list --json`; raises ListError.
 
-    What a run leaves out is not guessed. GitHub's description lets `status` be null: such a run is not completed,
+    Missing fields are not guessed. `status` may be null by GitHub's description: such a run is not completed,
     unless it has a conclusion.
     """
     if not isinstance(item, Mapping):
@@ -83,7 +81,7 @@ def parse_run(item: Any) -> WorkflowRun:
 
 
 def _parse_attempt(item: Mapping[str, Any], created: datetime, started: datetime | None) -> int:
-    """Return which attempt it was; where that is not said, one that began long after the creation is a re-run."""
+    """Return the number of the attempt; without it, 2 for a run that began long after its creation."""
     attempt = _get_field(item, "run_attempt")
     if attempt is None:
         if started is None:
@@ -95,7 +93,7 @@ def _parse_attempt(item: Mapping[str, Any], created: datetime, started: datetime
 
 
 def sort_runs(runs: Iterable[WorkflowRun]) -> tuple[WorkflowRun, ...]:
-    """Return the runs by their creation, each once: a page that moved while it was read repeats some."""
+    """Return the runs by creation, each once: pages that change while they are read repeat some."""
     unique = {
         ("id", run.number) if run.number is not None else ("index", i): run for i, run in enumerate(runs)
     }
@@ -105,10 +103,9 @@ def sort_runs(runs: Iterable[WorkflowRun]) -> tuple[WorkflowRun, ...]:
 def parse_listing(document: Any, listed_at: datetime | None, workflow: WorkflowFile | None = None) -> Listing:
     """Return the listing that a file holds: one answer of the API, a list of them, or a list of runs.
 
-    A file knows nothing of the time after it was listed. Where its owner does not say when that was, all that
-    comes after its newest run is unread. So is the rest of a list of which GitHub says that it is longer, and
-    what comes before the oldest run of a bare list, which does not say how many there are. Runs that say that
-    they are not `of` this workflow are left out; raises ListError, also where that leaves none.
+    Where `listed_at` is None, the time after the newest run is unread. So are the missing part of a list
+    whose total is higher, and the time before the oldest run of a bare list, which has no total. Runs of
+    another workflow are left out. Raises ListError, also where that leaves none.
     """
     items, total = _read_items(document)
     runs = sort_runs(parse_run(item) for item in items)
@@ -122,7 +119,7 @@ def parse_listing(document: Any, listed_at: datetime | None, workflow: WorkflowF
 
 
 def _find_unread(items: list[Any], runs: tuple[WorkflowRun, ...], total: int | None) -> Iterator[UnreadSpan]:
-    """Yield what a list lacks of the time before it was listed; raises ListError for one that contradicts itself."""
+    """Yield the unread spans before the listing; raises ListError for a list that contradicts itself."""
     if total is not None and len(runs) > total:
         raise ListError(f"it holds {len(runs)} runs and says that there are {total} (total_count)")
     if total is not None and len(runs) == total != MOST_LISTED:
@@ -142,7 +139,7 @@ def _find_unread(items: list[Any], runs: tuple[WorkflowRun, ...], total: int | N
 
 
 def _read_items(document: Any) -> tuple[list[Any], int | None]:
-    """Return the items, and how many GitHub says that there are; None where nobody says."""
+    """Return the items, and GitHub's total; None in a bare list."""
     pages = document if isinstance(document, list) else [document]
     if any(isinstance(page, Mapping) and "workflow_runs" in page for page in pages):
         items = [item for page in pages for item in _get_page_items(page)]
@@ -161,7 +158,7 @@ def _get_page_items(page: Any) -> list[Any]:
 
 
 def _split_by_workflow(items: list[Any], workflow: WorkflowFile | None) -> tuple[list[Any], tuple[str, ...]]:
-    """Part the runs that may be of the workflow from those that say that they are another's."""
+    """Return the runs that may be of the workflow, and the workflows of the others."""
     if workflow is None:
         return items, ()
     foreign_names = [_find_other_workflow(item, workflow) for item in items]
@@ -175,7 +172,7 @@ def _split_by_workflow(items: list[Any], workflow: WorkflowFile | None) -> tuple
 
 
 def _find_other_workflow(item: Mapping[str, Any], workflow: WorkflowFile) -> str:
-    """Return the workflow that a run says it is of, where that is another; a path says it better than a name."""
+    """Return the workflow of a run where it is another one, else empty; a path is preferred to a name."""
     path, name = item.get("path"), item.get("workflowName")
     if isinstance(path, str) and path:
         return "" if PurePosixPath(path.partition("@")[0]).name == workflow.file else path
@@ -183,7 +180,7 @@ def _find_other_workflow(item: Mapping[str, Any], workflow: WorkflowFile) -> str
 
 
 def _find_complete_from(items: list[Any], runs: tuple[WorkflowRun, ...]) -> datetime:
-    """Return from when on a cut list is complete: its oldest run where the newest stand first, else never."""
+    """Return from when on a cut list is complete: its oldest run if the newest is first, else never."""
     times = [parse_run(item).created_at for item in items]
     newest_first = all(later >= earlier for later, earlier in pairwise(times))
     return runs[0].created_at if runs and newest_first else RUNS_UNTIL

@@ -1,4 +1,4 @@
-"""What the documents say of the schedule: the crons, the hours, the event type and the Worker's variables."""
+"""Checks what the documents and the Worker's variables state about the schedule against the lanes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SUMMER: Final = date(2027, 7, 12)
 
 @dataclass(frozen=True, slots=True)
 class ScheduleFacts:
-    """What the documents are held against: the lanes of both sides, and the Worker's variables."""
+    """The facts that the documents are checked against: the lanes of both sides, the Worker's variables."""
 
     lanes: Sequence[Lane]
     variables: Mapping[str, Any]
 
 
 def find_document_fault(texts: Mapping[str, str], must_name: Sequence[str], facts: ScheduleFacts) -> str:
-    """Return the first thing that a text says and that is not so, or the cron that it should name; empty for none."""
+    """Return the first false statement of a text, or a cron that it must name; empty where there is none."""
     crons = {lane.cron for lane in facts.lanes}
     for name, text in texts.items():
         fault = next((message for finder in _FINDERS for message in finder(text, facts)), "")
@@ -49,7 +49,7 @@ def find_document_fault(texts: Mapping[str, str], must_name: Sequence[str], fact
 
 
 def _find_crons(text: str) -> set[str]:
-    """Return the crons that a text names, but for those that are said to be another program's on their line."""
+    """Return the crons that a text names, except on lines about another program's schedule."""
     return {
         match[1]
         for line in text.splitlines()
@@ -72,7 +72,7 @@ def _find_other_events(text: str, _: ScheduleFacts) -> Iterator[str]:
 
 
 def _find_other_hours(text: str, facts: ScheduleFacts) -> Iterator[str]:
-    """Yield the hours that meet the schedule's and are neither its own, nor a lane's, nor the session's."""
+    """Yield the hours that overlap the schedule's and are not its own, a lane's or the session's."""
     crons = [read_cron(lane.cron, GITHUB if lane.trigger == SCHEDULE else CLOUDFLARE) for lane in facts.lanes]
     hours = {
         hour
@@ -115,7 +115,7 @@ _FINDERS: Final[tuple[Callable[[str, ScheduleFacts], Iterator[str]], ...]] = (
 
 
 def find_variables_fault(github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]) -> str:
-    """Return where the Worker's variables and its ticks differ, empty where they do not."""
+    """Return the first difference between the Worker's variables and its ticks, empty for none."""
     try:
         return next(_find_faults(github, worker, variables), "")
     except ScheduleFileError as error:
@@ -129,15 +129,23 @@ def _find_faults(
     period = parse_minutes(variables, "PERIOD_MINUTES")
     tick_interval = min((later - earlier for earlier, later in pairwise(ticks)), default=period)
     if period != tick_interval:
-        yield f"PERIOD_MINUTES is {_count_minutes(period)}, and the ticks are {_count_minutes(tick_interval)} min apart"
+        yield (
+            f"PERIOD_MINUTES is {_count_minutes(period)},"
+            f" and the ticks are {_count_minutes(tick_interval)} min apart"
+        )
     if parse_minutes(variables, "ON_ITS_WAY_MINUTES") >= period:
-        yield "ON_ITS_WAY_MINUTES is not below PERIOD_MINUTES: a run that hangs would stand for the next one too"
+        yield (
+            "ON_ITS_WAY_MINUTES is not below PERIOD_MINUTES:"
+            " a run that hangs would stand for the next one too"
+        )
     begins, ends = (parse_time_of_day(variables, name) for name in ("WATCH_FROM_UTC", "WATCH_TO_UTC"))
     if begins != ticks[0]:
-        yield f"WATCH_FROM_UTC is {_format_time_of_day(begins)}, and the first tick is at {_format_time_of_day(ticks[0])}"
+        first_tick = _format_time_of_day(ticks[0])
+        yield f"WATCH_FROM_UTC is {_format_time_of_day(begins)}, and the first tick is at {first_tick}"
     last = next((tick for tick in ticks if tick >= due[-1]), None)
     if last is not None and ends != last:
-        yield f"WATCH_TO_UTC is {_format_time_of_day(ends)}, and the tick for the last window is at {_format_time_of_day(last)}"
+        end, last_tick = _format_time_of_day(ends), _format_time_of_day(last)
+        yield f"WATCH_TO_UTC is {end}, and the tick for the last window is at {last_tick}"
     if ticks[-1] <= ends:
         yield "no tick follows WATCH_TO_UTC: what is owed then waits for the next day"
 

@@ -1,4 +1,4 @@
-"""The lanes as they are written: in the workflow's YAML and in the Worker's configuration, so that neither drifts."""
+"""Parses the lanes from the workflow's YAML and from the Worker's configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from detector.schedule.cron import CLOUDFLARE, GITHUB, CronError, Dialect, read_
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
 WORKER_SOURCE: Final = "cloudflare-cron:"
-"""What the source of a run that the Worker dispatched begins with; its cron follows."""
+"""The prefix of the source in a run that the Worker dispatched; its cron follows."""
 
 _ABSENT, _ALWAYS = "absent", "always"
 _JSONC: Final = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -24,7 +24,7 @@ _COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 
 
 class ScheduleFileError(ValueError):
-    """A file of which the schedule cannot be read; the message says what is wrong, not which file."""
+    """A file whose schedule cannot be parsed; the message has the fault, not the file."""
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
     Every scalar as text, because YAML 1.1 reads the key `on` as true.
     """
     try:
-        document = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts, lists and mappings, nothing else
+        document = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - texts, lists, mappings only
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         position = f" (line {mark.line + 1})" if mark else ""
@@ -44,7 +44,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
 def parse_jsonc(text: str) -> dict[str, Any]:
     """Return the object of a JSON file with comments and trailing commas; raises ScheduleFileError.
 
-    What stands in a string is no comment. A comment becomes blanks, so that a fault keeps its line.
+    A comment is replaced by blanks, so that the lines of errors stay correct.
     """
     bare = _JSONC.sub(lambda match: match[1] or re.sub(r"[^\n]", " ", match[0]), text)
     bare = _COMMA.sub(lambda match: match[1] or " ", bare)
@@ -57,7 +57,7 @@ def parse_jsonc(text: str) -> dict[str, Any]:
 
 
 def get_title_prefix(document: Mapping[str, Any]) -> str:
-    """Return what its run-name says before its first expression: so the titles of its runs begin."""
+    """Return the text of run-name before its first expression, with which the titles of its runs begin."""
     return str(document.get("run-name") or "").partition("${{")[0]
 
 
@@ -86,7 +86,7 @@ def _parse_entry(entry: Any, number: int) -> Lane:
 
 
 def parse_worker_lanes(document: Mapping[str, Any]) -> tuple[Lane, ...]:
-    """Return the lanes of a Worker's `triggers.crons`, in its order, and how it stands by; raises ScheduleFileError."""
+    """Return the lanes of a Worker's `triggers.crons`, in order; raises ScheduleFileError."""
     triggers = document.get("triggers")
     crons = triggers.get("crons") if isinstance(triggers, dict) else None
     if not isinstance(crons, list) or not crons or not all(isinstance(entry, str) for entry in crons):
@@ -112,7 +112,7 @@ def _convert_cron(cron: str, dialect: Dialect, location: str) -> str:
 
 
 def _parse_stand_by(variables: Any) -> StandBy | None:
-    """Return how the Worker holds back, out of its `vars`: MODE, two numbers of minutes and WATCH_TO_UTC."""
+    """Return the Worker's stand-by from its `vars`: MODE, two numbers of minutes and WATCH_TO_UTC."""
     mode = _check_mapping(variables, "vars").get("MODE", _ALWAYS)
     if mode not in {_ABSENT, _ALWAYS}:
         raise ScheduleFileError(f"vars.MODE: {mode!r} is neither {_ABSENT!r} nor {_ALWAYS!r}")

@@ -1,4 +1,7 @@
-"""What the runs prove of the external scheduler: one fresh success of its own, and nothing less."""
+"""Proves the external scheduler by a recent successful run of its own, and by its own /healthz.
+
+Shape of /healthz: scheduler/src/healthz.ts.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from detector.schedule.cron import CLOUDFLARE, CronError, read_cron
 from detector.schedule.schedule_files import WORKER_SOURCE
 
 SKEW: Final = timedelta(seconds=60)
-"""How far the clock that said when it began may be from GitHub's: no run is fresh before that has passed."""
+"""The tolerated difference between our clock and GitHub's: runs within it are not recent."""
 
 _OWN_TITLE: Final = f"{TITLE_PREFIX}{DISPATCH} {WORKER_SOURCE}"
 _OLDER: Final = "from the Worker, older: created before STARTED_AT, or within a minute of it"
@@ -36,9 +39,9 @@ _LESSER: Final = (_RUNNING, _IN_VAIN, _OLDER, _FUTURE, _OLD_DEPLOYMENT, _RECOVER
 
 @dataclass(frozen=True, slots=True)
 class ProofCriteria:
-    """What is looked for: a run created after `started_at` and not after `now`, of one of the Worker's `crons`.
+    """The wanted run: created after `started_at` and not after `now`, by one of the Worker's `crons`.
 
-    Where the Worker's configuration is not at hand, `crons` is None: any cron that Cloudflare could run is one.
+    Without the Worker's configuration `crons` is None, and any cron that is valid on Cloudflare counts.
     """
 
     started_at: datetime
@@ -48,14 +51,14 @@ class ProofCriteria:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The run that proves it, if there is one, and how many of each lesser thing were seen, newest first."""
+    """The run that proves it, or None, and the other runs by label, newest first."""
 
     run: WorkflowRun | None
     lesser: tuple[tuple[str, tuple[WorkflowRun, ...]], ...]
 
 
 def find_proof(runs: Iterable[WorkflowRun], criteria: ProofCriteria) -> Proof:
-    """Return what the runs prove: the oldest success of the Worker's that is more than SKEW newer than `started_at`."""
+    """Return the proof: the oldest success of the Worker that is more than SKEW newer than `started_at`."""
     newest_first = sorted(runs, key=lambda run: run.created_at, reverse=True)
     proven: WorkflowRun | None = None
     lesser: dict[str, list[WorkflowRun]] = {label: [] for label in _LESSER}
@@ -71,7 +74,7 @@ def find_proof(runs: Iterable[WorkflowRun], criteria: ProofCriteria) -> Proof:
 
 
 def _classify(run: WorkflowRun, criteria: ProofCriteria) -> str | None:
-    """Return why a run is less than a proof, empty where it has nothing to do with one, None where it is one."""
+    """Return the label of a run that is no proof, empty for an unrelated run, None for a proof."""
     dispatched = run.event == TRIGGER_EVENTS[DISPATCH]
     cron = run.title.removeprefix(_OWN_TITLE) if dispatched and run.title.startswith(_OWN_TITLE) else ""
     own = cron in criteria.crons if criteria.crons is not None else _is_cron(cron)
@@ -101,7 +104,7 @@ _LONGEST = 300
 
 
 def is_worker_answer(health: Mapping[str, Any]) -> bool:
-    """Whether an answer has the Worker's shape; with wrong variables it knows its problems and nothing else."""
+    """Whether a response has the Worker's shape; with wrong variables it has only its problems."""
     problems = health.get("problems")
     if health.get("status") not in {_OK, _FAILING} or not isinstance(problems, list):
         return False
@@ -111,7 +114,7 @@ def is_worker_answer(health: Mapping[str, Any]) -> bool:
 
 
 def is_misconfigured(health: Mapping[str, Any]) -> bool:
-    """Whether it is the Worker's answer while a variable or a secret is missing or wrong."""
+    """Whether it is the Worker's response while a variable or a secret is missing or wrong."""
     return health.get("status") == _FAILING and bool(health.get("problems")) and "mode" not in health
 
 
@@ -122,10 +125,9 @@ def format_problems(health: Mapping[str, Any]) -> str:
 
 
 def find_objection(health: Mapping[str, Any], run: WorkflowRun, started_at: datetime) -> str:
-    """Return what the Worker's own answer has against a run as its proof, empty where it has nothing.
+    """Return why the Worker's own response contradicts a run as its proof, empty where it does not.
 
-    What it does not know is not held against it: without its memory the last tick, and the newest run of its own
-    where twenty others came since.
+    Missing values are no objection: the last tick without its memory, and its newest run after twenty others.
     """
     if not is_worker_answer(health):
         return "that is not the Worker's answer any more"

@@ -1,1 +1,1 @@
-"""Where artifacts are found, read and written: a file, a folder of generations, a workflow's artifacts."""
+"""Finds, reads and writes artifacts: a file, a folder of generations, a workflow's artifacts."""

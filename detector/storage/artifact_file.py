@@ -1,4 +1,4 @@
-"""An artifact as a file: read as it is, written so that it is the old one or the new one at any instant."""
+"""Documents in files: artifacts, written atomically, and recorded snapshots of a folder, NDJSON or files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LINE_SUFFIXES = (".ndjson", ".jsonl")
 
 
 class UnavailableError(DocumentError):
-    """The document could not be had this time; it may be there and good the next time."""
+    """The document could not be read this time, but may be readable the next time."""
 
 
 class Absent:
-    """Marks a file that does not exist, which is a first run."""
+    """Marks a file that does not exist: a first run."""
 
 
 ABSENT = Absent()
@@ -28,7 +28,7 @@ ABSENT = Absent()
 def read_document(path: Path) -> Any:
     """Return the parsed document, ABSENT where there is no such file, or the reason as a DocumentError value.
 
-    A file that is there and that cannot be read is UnavailableError.
+    For a file that exists and cannot be read the value is an UnavailableError.
     """
     try:
         with path.open("rb") as file:
@@ -42,7 +42,7 @@ def read_document(path: Path) -> Any:
 
 
 def keep_bad(path: Path) -> None:
-    """Keep a file that could not be used beside itself as `.bad`; best effort, never over another one."""
+    """Copy an unusable file to `.bad` beside it; best effort, never over an existing copy."""
     bad = path.with_name(path.name + ".bad")
     with suppress(OSError):
         if path.is_file() and not bad.exists():
@@ -55,8 +55,8 @@ def keep_bad(path: Path) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Write the file atomically: a temporary file in the same folder, fsync, rename, fsync of the folder.
 
-    Raises OSError; the old file is then untouched. What is no file, such as a pipe or /dev/null, is written
-    into as it stands: a rename would put a file in its place.
+    Raises OSError; the old file is then unchanged. A pipe or device such as /dev/null is written directly: a
+    rename would replace it with a file.
     """
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")
@@ -85,10 +85,10 @@ def _write_folder_to_disk(folder: Path) -> None:
 
 
 def read_recordings(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, snapshot) for every document, in the order given; a folder's files by their names.
+    """Yield (location, snapshot) for every document, in the given order; a folder's files by name.
 
-    An artifact yields the snapshot that is stored in it. Raises DocumentError that names the place, and
-    OSError where a file cannot be read.
+    For an artifact that is its stored snapshot. Raises DocumentError with the location, and OSError where a
+    file cannot be read.
     """
     for path in paths:
         for file in _list_files(path):

@@ -1,4 +1,4 @@
-"""Which of the artifacts that are there is remembered: the newest that can be used, by what it says of itself."""
+"""The memory as an artifact: which one is loaded, the newest usable, and what fits into the one to store."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from detector.storage.artifact_file import UnavailableError
 
 MOST_READ = 5
 MOST_STORED = 6 * 1024 * 1024  # some 3,000 conditions; readers take 8 MiB packed and 16 MiB unpacked
-_SHRINK_FACTOR = 0.9  # what is left out by length is left out a little too much, so that few turns are enough
+_SHRINK_FACTOR = 0.9  # cuts a little more than needed, so that few rounds are enough
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedMemory:
-    """What a place of artifacts gave: the memory, the document it was read from, and what to say of it.
+    """The loaded memory, the document that it was read from, and a note for people.
 
-    `unread` says why a newer memory than this one could not be had, which may be there and good the next time: a
-    run that stored its own then would hide it, with what it owes.
+    `unavailable` is why a newer memory could not be read, which may be readable the next time: a run that
+    stored its own memory now would hide it, with its undelivered alerts.
     """
 
     memory: Memory = FIRST_RUN
@@ -40,12 +40,11 @@ class LoadedMemory:
 
 
 def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory) -> LoadedMemory | None:
-    """Return what is remembered out of `(place, document)`, newest first; None where nothing was offered.
+    """Return the memory to use of `(location, document)`, newest first; None where there are none.
 
-    A document that could not be had is a DocumentError, as data. The first MOST_READ are read, one by one, and of
-    those that can be used the highest generation, then the latest `taken_at`, is remembered: a run that was late
-    may have stored last. A newer one that is broken is lost all the same, with what only it knew; where none can be
-    used everything is.
+    A document that could not be read is a DocumentError as data. The first MOST_READ are read, and of the
+    usable ones that with the highest generation, then the latest `taken_at`, is returned: a late run may have
+    stored last. A newer one that is broken makes the memory `lost`; where none is usable, all of it is.
     """
     usable: list[LoadedMemory] = []
     broken: list[str] = []
@@ -54,7 +53,7 @@ def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory)
         memory = _read_memory(document, expected)
         if memory.kept:
             usable.append(LoadedMemory(memory, document))
-        elif not usable:  # what is older than one that can be used would not be missed
+        elif not usable:  # a document older than a usable one is no loss
             faults = unavailable if isinstance(document, UnavailableError) else broken
             faults.append(f"{name}: {memory.before.lost}")
     if not usable:
@@ -78,7 +77,7 @@ def _read_memory(document: Any, expected: ExpectedMemory) -> Memory:
 
 
 def _mark_lost(memory: Memory, broken: list[str]) -> Memory:
-    """Return the memory that takes the place of newer ones that are broken, and that says so."""
+    """Return the memory, marked as lost where newer ones are broken."""
     if not broken:
         return memory
     return replace(memory, before=replace(memory.before, lost=_describe_faults(broken)))
@@ -95,7 +94,7 @@ def _get_first(faults: list[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class LimitedArtifact:
-    """The text of an artifact, and how many conditions were left out of it; `whole` without any loss."""
+    """The text of an artifact, and the number of conditions left out; `whole` where nothing is left out."""
 
     text: str
     left_out: int = 0
@@ -105,8 +104,8 @@ class LimitedArtifact:
 def limit_size(report: Report, with_snapshot: bool = True) -> LimitedArtifact:
     """Return the artifact's text, at most MOST_STORED bytes long.
 
-    Left out first is the snapshot; then the conditions that are worth least: a warning before a critical one, what
-    ended before what holds, the older before the newer.
+    Left out are first the snapshot, then the least valuable conditions: warnings before critical ones, ended
+    before active ones, older before newer ones.
     """
     text = format_document(build_artifact_document(report, with_snapshot))
     size = len(text.encode())
@@ -127,13 +126,13 @@ def limit_size(report: Report, with_snapshot: bool = True) -> LimitedArtifact:
 
 
 def _compute_sort_key(condition: Condition) -> tuple[int, bool, float, str]:
-    """Return what sorts the conditions that are worth most first."""
+    """Return the sort key that puts the most valuable conditions first."""
     last = -condition.last_seen.timestamp()
     return -RANK[condition.peak], condition.phase == "ended", last, condition.signature
 
 
 def _filter_report(report: Report, kept: Collection[str]) -> Report:
-    """Return the report as far as it speaks of these conditions."""
+    """Return the report with these conditions only."""
     because = tuple(signature for signature in report.decision.because if signature in kept)
     return replace(
         report,

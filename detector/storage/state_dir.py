@@ -1,4 +1,4 @@
-"""The memory as plain files in one folder: a few generations, each written whole, and one run at a time."""
+"""The memory as files in one folder: a few generations, each written atomically, by one run at a time."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ class StateDir:
 
     @contextmanager
     def lock(self, wait_sec: float) -> Iterator[str | None]:
-        """Hold the folder for one run, made where it is not there yet; raises ExternalError where another run has it.
+        """Create the folder and lock it for one run.
 
-        Another run is waited for so long. The kernel lets go of the lock when its holder ends, however it ends.
-        Yields why the folder cannot be held, or None: a disk that takes nothing must not keep an alert back.
+        Raises ExternalError where another run still has it after `wait_sec`; the kernel releases the lock
+        when its holder ends. Yields why the folder cannot be locked, or None: a disk that cannot be written
+        must not stop an alert.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ class StateDir:
                 return None
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
-        """Return the newest memory of this runtime that can be used; no file at all is a first run."""
+        """Return the newest usable memory of this runtime; a first run where there is no file."""
         try:
             files = self._list_files(expected.runtime)
         except FileNotFoundError:
@@ -83,7 +84,7 @@ class StateDir:
         if path.exists():
             artifact_file.keep_bad(path)
         artifact_file.write_atomically(path, text)
-        with suppress(OSError):  # what is left too much is read past, and tried again
+        with suppress(OSError):  # surplus files are ignored by find(), and removed by a later run
             files = self._list_files(runtime)
             index = files.index(path)
             for file in files[:index]:

@@ -1,7 +1,7 @@
-"""The runs of this program's own workflow that may be believed, and the attempts of them that left something.
+"""Lists the trusted runs of this program's own workflow, and their attempts that can have artifacts.
 
-Anybody who can open a pull request can run a workflow, and forks share the ids: believed is what ran on the default
-branch of this repository, started by what starts this workflow.
+Anybody who can open a pull request can run a workflow, and forks share the ids. Trusted are only runs on the
+default branch of this repository that were started by the events that start this workflow.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ListedRun = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OwnRun:
-    """The run that asks: its workflow's file, its id and attempt; and what its artifacts are called.
+    """The current run: its workflow's file, its id and attempt, and the naming of its artifacts.
 
-    An artifact's name is `name`, the run's id and the attempt, by hyphens; `member` is the one file in it.
+    An artifact's name is `name`, the run's id and the attempt, joined by hyphens; `member` is its only file.
     """
 
     workflow: str
@@ -36,7 +36,7 @@ class OwnRun:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What GitHub says of the repository: its id, its default branch, and whether anyone can read it."""
+    """The repository on GitHub: its id, its default branch, and whether it is public."""
 
     id: int
     branch: str
@@ -44,7 +44,7 @@ class Repository:
 
 
 def fetch_repository(github: GitHub) -> Repository:
-    """Return what GitHub says of the repository; raises ExternalError."""
+    """Return the repository's data from GitHub; raises ExternalError."""
     answer = github.get("")
     try:
         return Repository(int(answer["id"]), str(answer["default_branch"]), answer["private"] is not True)
@@ -54,17 +54,16 @@ def fetch_repository(github: GitHub) -> Repository:
 
 @dataclass(frozen=True, slots=True)
 class TrustedRuns:
-    """The runs of one workflow, as GitHub lists them."""
+    """The trusted runs of one workflow."""
 
     github: GitHub
     repository: Repository
     workflow: str
 
     def fetch_newest(self, **filters: str) -> list[ListedRun]:
-        """Return the newest runs of this workflow that may be believed, the one that began last first.
+        """Return the newest trusted runs of this workflow, ordered by their start, the latest first.
 
-        One page of 100: the runs of a whole weekday of both schedules. A re-run begins anew, so that it counts
-        from then.
+        One page of 100: the runs of a whole weekday of both schedules. A re-run counts from its own start.
         """
         params = {"branch": self.repository.branch, "exclude_pull_requests": "true", **filters}
         path = f"/actions/workflows/{self.workflow}/runs"
@@ -86,7 +85,7 @@ class TrustedRuns:
 
 
 def list_attempts(run: ListedRun, own: OwnRun) -> Iterator[int]:
-    """Yield the attempts of a run that can have left something, the latest first; never the one that asks."""
+    """Yield the attempts of a run that can have artifacts, the latest first; never the current one."""
     latest = run.get("run_attempt")
     latest = latest if isinstance(latest, int) and latest > 0 else 1
     if run["id"] == own.run_id:

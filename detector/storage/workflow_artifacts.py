@@ -1,8 +1,7 @@
-"""The memory as a workflow's artifact: found over GitHub's REST API, trusted only where this workflow made it.
+"""The memory as a workflow's artifact: found by GitHub's REST API, trusted only from this workflow's runs.
 
-Anybody who can open a pull request can upload an artifact of any name, and forks share the ids. So the way goes
-from the runs to the artifacts: the workflow's own runs, on the default branch of this repository, started by
-what starts this workflow, and of each the artifact that bears the run's own id and attempt.
+Anybody who can open a pull request can upload an artifact of any name, and forks share the ids. Therefore the
+trusted runs are listed first, and of each only the artifact with its own id and attempt is read.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from detector.storage.memory_artifact import LoadedMemory, pick_newest
 from detector.storage.trusted_runs import ListedRun, OwnRun, Repository, TrustedRuns, list_attempts
 from detector.storage.zip_archive import MOST_COMPRESSED, extract_member
 
-# How often GitHub is asked at most, so that a day of runs that left nothing cannot use up the token's hour.
+# Limits of requests, so that a day of runs without artifacts cannot use up the token's hourly quota.
 _MOST_REQUESTED = 8  # artifacts of one name, of each list of runs
 _MOST_PAGES = 3  # of all artifacts that the repository has
 _MOST_LOOKUPS = 2
@@ -45,11 +44,11 @@ class WorkflowArtifacts:
         return TrustedRuns(self.github, self.repository, self.own.workflow)
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
-        """Return the newest memory that can be used over all lanes; raises ExternalError where GitHub cannot be asked.
+        """Return the newest usable memory of all lanes; raises ExternalError where GitHub cannot be read.
 
-        A workflow of which no run has ended well has nothing to remember; otherwise a memory was expected, and
-        one that is not found is lost. Runs that left nothing are passed over, however many: the newest runs are
-        asked, then all artifacts of the repository, then the newest runs that ended well.
+        Without a successful run it is a first run; otherwise a memory is expected, and a missing one is lost.
+        Runs without an artifact are skipped, however many: the search covers the newest runs, then all
+        artifacts of the repository, then the newest successful runs.
         """
         runs = self._runs.fetch_newest()
         successes: list[ListedRun] = []
@@ -67,7 +66,7 @@ class WorkflowArtifacts:
     def _iter_candidates(
         self, runs: Iterable[ListedRun], successes: list[ListedRun]
     ) -> Iterator[tuple[str, Any]]:
-        """Yield the artifacts, the newest first; the runs that ended well are added to `well` when they are asked."""
+        """Yield the artifacts, the newest first; adds the successful runs to `successes`."""
         tried: set[str] = set()
         yield from self._iter_run_artifacts(runs, tried)
         try:
@@ -78,7 +77,7 @@ class WorkflowArtifacts:
         yield from self._iter_run_artifacts(successes, tried)
 
     def _iter_run_artifacts(self, runs: Iterable[ListedRun], tried: set[str]) -> Iterator[tuple[str, Any]]:
-        """Yield what the newest of these runs left, asked for by its name."""
+        """Yield the artifacts of the newest of these runs, requested by name."""
         names = (
             (self._build_name(run, attempt), run) for run in runs for attempt in list_attempts(run, self.own)
         )
@@ -92,7 +91,7 @@ class WorkflowArtifacts:
                 yield from ((name, self._fetch_document(artifact)) for artifact in artifacts)
 
     def _iter_all_artifacts(self, runs: Iterable[ListedRun], tried: set[str]) -> Iterator[tuple[str, Any]]:
-        """Yield the newest artifacts of all that the repository has, as far as runs that may be believed left them."""
+        """Yield the newest of all artifacts of the repository, those of trusted runs only."""
         runs_by_id, lookups = {run["id"]: run for run in runs}, 0
         for artifact, run_id, attempt in self._iter_claimed():
             if run_id not in runs_by_id and lookups < _MOST_LOOKUPS:
@@ -105,7 +104,7 @@ class WorkflowArtifacts:
                 yield name, self._fetch_document(artifact)
 
     def _iter_claimed(self) -> Iterator[tuple[Artifact, int, int]]:
-        """Yield `(artifact, run, attempt)` for each of the newest artifacts that says to be of a run of ours."""
+        """Yield `(artifact, run id, attempt)` of the newest artifacts with a name of this workflow."""
         pattern = re.compile(rf"{re.escape(self.own.name)}-([0-9]{{1,18}})-([0-9]{{1,4}})")
         for _, page in islice(self.github.list_pages("/actions/artifacts", "artifacts"), _MOST_PAGES):
             for artifact in page:
@@ -117,7 +116,7 @@ class WorkflowArtifacts:
         return f"{self.own.name}-{run['id']}-{attempt}"
 
     def _fetch_artifacts(self, name: str, run_id: int) -> list[Artifact]:
-        """Return the artifacts of exactly that name that exactly that run uploaded, in this repository."""
+        """Return the artifacts with exactly that name of exactly that run, in this repository."""
         _, page = next(self.github.list_pages("/actions/artifacts", "artifacts", {"name": name}))
         return [
             artifact
@@ -137,7 +136,7 @@ class WorkflowArtifacts:
         )
 
     def _fetch_document(self, artifact: Artifact) -> Any:
-        """Return what the artifact holds, or why it cannot be had, as a DocumentError."""
+        """Return the artifact's document, or why it cannot be read, as a DocumentError."""
         size, digest = artifact.get("size_in_bytes"), artifact.get("digest")
         if not isinstance(size, int) or size > MOST_COMPRESSED:
             return DocumentError(f"the archive is larger than {MOST_COMPRESSED} bytes")

@@ -1,6 +1,6 @@
-"""A workflow's artifact as it travels: a zip with exactly one named member, read in memory under caps.
+"""Reads the zip of a workflow's artifact, with exactly one named member, in memory and within limits.
 
-Nothing is extracted: no name out of the archive ever becomes a path.
+Nothing is extracted to disk: no name from the archive becomes a path.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from io import BytesIO
 
 from detector.formats.strict_json import MAX_BYTES, DocumentError
 
-# Both lie well above what is ever stored (MOST_STORED), even where it cannot be packed at all.
+# Both are well above MOST_STORED, even for a document that cannot be compressed.
 MOST_COMPRESSED = 8 * 1024 * 1024  # also the most that is downloaded
 MOST_UNPACKED = MAX_BYTES
-MOST_RATIO = 200  # a memory of 500 conditions that are all alike packs 40 to 1; zeros pack 1,000 to 1
+MOST_RATIO = 200  # a memory of 500 equal conditions compresses 40 to 1; zeros compress 1,000 to 1
 _PACKED_BY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError)
@@ -53,7 +53,7 @@ def _get_only_member(members: list[zipfile.ZipInfo], name: str) -> zipfile.ZipIn
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
-    """Refuse what no run of this program ever stored; raises DocumentError."""
+    """Refuse a member that no run of this program can have stored; raises DocumentError."""
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         raise DocumentError("the archive's member is not a plain file")
