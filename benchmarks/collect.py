@@ -1,4 +1,4 @@
-"""The collection: slow sources side by side, as whole processes and as more sources than there are sections."""
+"""The collection: slow sources side by side, as whole processes and as very many sources."""
 
 from __future__ import annotations
 

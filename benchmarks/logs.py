@@ -22,7 +22,10 @@ NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 SESSION = (
     *["lt_ibkr_trader.scan INFO scan cycle {0} symbols=22 latency_ms={0}"] * 50,
     *[
-        "ib_async.wrapper INFO updatePortfolio: PortfolioItem(contract=Stock(conId={0}, symbol='COIN'), position=10.0)"
+        (
+            "ib_async.wrapper INFO updatePortfolio: "
+            "PortfolioItem(contract=Stock(conId={0}, symbol='COIN'), position=10.0)"
+        )
     ]
     * 40,
     *["ib_async.wrapper ERROR Error 202, reqId {0}: Order Canceled - reason:"] * 6,
@@ -51,7 +54,7 @@ def events(count: int, kinds: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def run() -> None:
-    """Print lines a second and growth ratios; the goal is 100,000 lines in under 2 s, and growth as the input's."""
+    """Print lines a second and growth ratios; the goal: 100,000 lines in under 2 s, growth as the input's."""
     for name, kinds in (("a session's lines", SESSION), ("only lines that say something", WORST)):
         few, many = (_best(partial(_hear, events(n, kinds))) for n in (COUNT // 4, COUNT))
         print(

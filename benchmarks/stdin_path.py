@@ -28,7 +28,8 @@ def run() -> None:
     median = {name: statistics.median(found) for name, found in times.items()}
     ratio = median["detect"] / median["baseline"]
     print(
-        f"stdin path {median['detect'] * 1000:.0f} ms, click and pydantic {median['baseline'] * 1000:.0f} ms, "
+        f"stdin path {median['detect'] * 1000:.0f} ms,"
+        f" click and pydantic {median['baseline'] * 1000:.0f} ms, "
         f"bare interpreter {median['bare'] * 1000:.0f} ms ({len(snapshot)} bytes, median of {ROUNDS})"
     )
     print(f"ratio {ratio:.2f} (goal: at most {GOAL})")

@@ -169,7 +169,7 @@ CEILINGS = [
     pytest.param(lambda: sorted(without_a_verb()), 0, id="functions that begin with no verb"),
     pytest.param(lambda: sorted(names_of_speech()), 0, id="names of speech or metaphor"),
     pytest.param(vague_names, 0, id="uses of one, found and made"),
-    pytest.param(wide_lines, 135, id="lines over 110 columns"),
+    pytest.param(wide_lines, 0, id="lines over 110 columns"),
     pytest.param(
         lambda: [
             f"{path}: {node.name}" for path, node in functions() if (node.end_lineno or 0) - node.lineno >= 45

@@ -1,4 +1,4 @@
-"""Write what is generated: `schemas/`, `.env.example`, and the marked parts of README.md, RUNBOOK.md and docs/.
+"""Write what is generated: `schemas/`, `.env.example`, and the marked parts of the documents.
 
 `make docs` runs it; with `--check` it writes nothing, names every file that differs and exits 1. A marked
 part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`. What is written depends on the
@@ -223,7 +223,7 @@ def _text_of(path: Path) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or with `--check` compare them; the exit code is 1 when `--check` finds a difference."""
+    """Write the files, or compare them with `--check`; exit code 1 where `--check` finds a difference."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file differs")
     parser.add_argument(

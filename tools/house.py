@@ -40,7 +40,7 @@ def imports() -> dict[str, set[str]]:
 
 
 def direct_imports() -> Iterator[tuple[str, str]]:
-    """Yield the imports that no longer path explains: A to C is left out where A imports B and B leads to C."""
+    """Yield the imports that no longer path explains: not A to C where A imports B and B leads to C."""
     graph = imports()
 
     def reach(room: str, seen: frozenset[str] = frozenset()) -> set[str]:

@@ -1,8 +1,9 @@
-"""The incidents of the founding documents: what each source could have seen at any minute, and runs along any times.
+"""The incidents of the founding documents: what each source could show at any minute, and runs along times.
 
-A file of `tests/fixtures/incidents/` is a world that changes at documented moments. A run at a time sees the world as
-it was then, through a lane: one on the machine itself does not run while the machine is off, one elsewhere runs and
-finds the machine's sections gone. `"@now-5"` in a value is five seconds before the run.
+A file of `tests/fixtures/incidents/` is a world that changes at documented moments. A run at a time sees
+the world as it was then, through a lane: one on the machine itself does not run while the machine is off,
+one elsewhere runs and finds the machine's sections gone. `"@now-5"` in a value is five seconds before the
+run.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _NOW = re.compile(r"@now(?:-(\d+))?")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A change of the world: when (UTC, and the document's own clock), in its words, as a merge patch of sections.
+    """A change of the world: when (UTC, and the document's own clock), as a merge patch of sections.
 
     `documented` is how many of its facts the document states, `inferred` names those that it does not.
     """
@@ -63,8 +64,8 @@ class Lane:
 class Incident:
     """One incident: its world, its lanes, when people found out, and what an operator had to be told.
 
-    `dark` are the spans in which the machine was off, `sections` the sources that are configured, `environ` the
-    texts that `settings` are resolved from. `found_out` maps what there was to see (an event, `type` or
+    `dark` are the spans in which the machine was off, `sections` the sources that are configured, `environ`
+    the texts that `settings` are resolved from. `found_out` maps what there was to see (an event, `type` or
     `type:subject`) to when people saw it.
     """
 
@@ -148,7 +149,7 @@ def _time(value: Any) -> datetime:
 
 
 def seen(one: Incident, lane: Lane, at: datetime) -> dict[str, Any] | None:
-    """Return the snapshot of a run at that time; None where the lane's machine is off, or before the first moment."""
+    """Return the snapshot of a run at that time; None while the machine is off or before the first moment."""
     if one.moments[0].at > at or (lane.on_the_machine and one.is_dark(at)):
         return None
     world: dict[str, Any] = {}
@@ -187,7 +188,7 @@ def every(one: Incident, minutes: float) -> Iterator[datetime]:
 
 
 def looked(one: Incident, lane: Lane, times: Iterable[datetime]) -> Iterator[Looked]:
-    """Yield the runs of a lane at those times, each with the memory of the one before, stdout as its channel."""
+    """Yield the runs of a lane at those times, each with the memory of the one before it."""
     artifact: str | None = None
     kinds = {rule.name: rule.declaration.kind for rule in load_rules()}
     for at in times:

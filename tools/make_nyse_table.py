@@ -44,7 +44,7 @@ def full_closures() -> list[date]:
 
 
 def early_closes() -> list[date]:
-    """The weekdays of `YEARS` whose session ends at 13:00 ET; raises `ValueError` on a half day of another hour."""
+    """The weekdays of `YEARS` that end at 13:00 ET; raises ValueError on a half day of another hour."""
     days = financial_holidays("NYSE", years=YEARS, categories=("half_day",))
     strange = {day: label for day, label in days.items() if EARLY_LABEL not in label}
     if strange:
@@ -53,7 +53,7 @@ def early_closes() -> list[date]:
 
 
 def column(name: str, comment: str, days: Iterable[date]) -> str:
-    """One dictionary of the table: year to its days as "MM-DD MM-DD"; a year without any has an empty text."""
+    """One dictionary of the table: year to its days as "MM-DD MM-DD"; an empty text for none."""
     rows: dict[int, list[str]] = {year: [] for year in YEARS}
     for day in days:
         rows[day.year].append(f"{day:%m-%d}")

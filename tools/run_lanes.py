@@ -1,7 +1,7 @@
 """The lanes in which runs come about: GitHub's schedule as it was measured, an external trigger, both.
 
-Each gives run times for a shift: the lane is laid over a stretch of time at many shifts, evenly spread and the same
-every time.
+Each gives run times for a shift: the lane is laid over a stretch of time at many shifts, evenly spread and
+the same every time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Times = Callable[[int, datetime, datetime], Iterator[datetime]]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One lane: its name in the table, from where it looks, and its run times for a shift between two times."""
+    """One lane: its name in the table, its point of view, and its run times for a shift between two times."""
 
     title: str
     looks_from: str

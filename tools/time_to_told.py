@@ -4,8 +4,9 @@
     python -m tools.time_to_told --write    # replay everything and write the figures anew
     python -m tools.time_to_told --check    # replay everything; exit 1 when the figures differ
 
-A lane is a way in which runs come about. Each is laid over an incident at many shifts, evenly spread and the same
-every time; of each shift the minutes are kept from when there was something to see to the first run that told it.
+A lane is a way in which runs come about. Each is laid over an incident at many shifts, evenly spread and
+the same every time; of each shift the minutes are kept from when there was something to see to the first
+run that told it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def _documented(one: Incident) -> Times:
 
 
 def replayed(one: Incident, way: Way, shift: int) -> dict[str, Minutes]:
-    """Return for each event of the incident the minutes until it was told at that shift, None where it never was."""
+    """Return for each event the minutes until it was told at that shift, None where it never was."""
     found: dict[str, Minutes] = dict.fromkeys(one.began)
     for run in looked(one, one.lane(way.looks_from), way.times(shift, _start(one), one.ends)):
         for named in _told(run):
@@ -63,7 +64,7 @@ def _told(run: Looked) -> Iterator[str]:
 
 
 def measured(shifts: Sequence[int] = range(SHIFTS), only: str | None = None) -> Figures:
-    """Return the minutes by incident, event and lane, one for each shift; of a quiet incident what was told at all."""
+    """Return the minutes by incident, event and lane, one a shift; of a quiet incident what was told."""
     figures: Figures = {}
     for name in incidents() if only is None else [only]:
         one = incident(name)
@@ -82,7 +83,7 @@ def measured(shifts: Sequence[int] = range(SHIFTS), only: str | None = None) -> 
 
 
 def _anything(one: Incident, way: Way, shift: int) -> dict[str, Minutes]:
-    """Return everything that was told of an incident of which there was nothing to tell, with when after its begin."""
+    """Return everything that was told of a quiet incident, with the minutes after its begin."""
     found: dict[str, Minutes] = {}
     for run in looked(one, one.lane(way.looks_from), way.times(shift, _start(one), one.ends)):
         for named in _told(run):
@@ -91,13 +92,13 @@ def _anything(one: Incident, way: Way, shift: int) -> dict[str, Minutes]:
 
 
 def percentile(minutes: Sequence[Minutes], share: float) -> Minutes:
-    """Return the value below which that share of the shifts lies; what was never told is later than everything."""
+    """Return the value below which that share of the shifts lies; never told is later than everything."""
     ordered = sorted(minutes, key=lambda one: (one is None, one or 0))
     return ordered[min(len(ordered) - 1, ceil(share * len(ordered)) - 1)]
 
 
 def table(figures: Figures | None = None) -> Iterator[str]:
-    """Yield the Markdown tables: when people knew and when each lane told it, and what was told of a quiet session."""
+    """Yield the Markdown tables: when people knew, when each lane told it, and a quiet session."""
     figures = json.loads(FIGURES.read_text(encoding="utf-8")) if figures is None else figures
     loud = {name: events for name, events in figures.items() if incident(name).began}
     heads = ["what there was to be told", "people knew after", *(way.title for way in WAYS.values())]

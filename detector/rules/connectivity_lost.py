@@ -23,7 +23,7 @@ _OPEN = lasts(900)  # EVENTS: open for 900 s in the regular session
     escalates=_OPEN,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
-    """TWS said that its link to IBKR's servers was lost (1100, 1300, 2110), or that it is back (1101, 1102)."""
+    """TWS lost its link to IBKR's servers (1100, 1300, 2110), or has it back (1101, 1102)."""
     history = known(facts.logs)
     outages = (
         outage

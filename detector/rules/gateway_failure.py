@@ -21,7 +21,7 @@ from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
     escalates=lasts(ESCALATE_AFTER_SEC),
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
-    """IBC ended with an error, a login or second factor failed, or the gateway could not be reached three times."""
+    """IBC ended with an error, a login or second factor failed, or three connections were refused."""
     history = known(facts.logs)
     failures = find_gateway_failures(history, collect_starts(facts, limits[START_GRACE_SEC]))
     for newest in [

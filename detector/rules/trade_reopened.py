@@ -18,7 +18,7 @@ from detector.reconciliation.comparison import build_broker_book, find_broker_po
     escalates=NOW,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
-    """A trade that was seen closed is open again, and the broker does not hold it: a cache undoes a repair."""
+    """A trade that was seen closed is open again, not held by the broker: a cache undoes a repair."""
     incomplete = [name for name in STORES if facts.before.closed.get(name) and not _is_complete(name, facts)]
     if incomplete:
         yield Undecided("a store in which trades were seen closed was not read")

@@ -28,7 +28,7 @@ _DOWN_FACTS = {
     escalates=NOW,
 )
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
-    """A broker position has no stops and targets for all of it, while the engine or its broker link is down."""
+    """A broker position lacks stops and targets for all of it, while the engine or its link is down."""
     down = [name for name in _DOWN_RULES if findings[name]]
     if not down and any(_is_missing(name, facts) for name in _DOWN_FACTS):
         yield Undecided("whether the engine and its broker link are up was not seen")
