@@ -163,14 +163,20 @@ def _find_misspelt(origin: str, texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def measure_edit_distance(left: str, right: str, limit: int) -> int:
-    """Return the Levenshtein distance of two names, or `limit + 1` as soon as it must be larger."""
-    if abs(len(left) - len(right)) > limit:
+    """Return the edits between two names, or `limit + 1` as soon as there must be more.
+
+    An edit inserts, deletes or replaces a letter, or swaps two neighbours (optimal string alignment).
+    """
+    if abs(len(left) - len(right)) > limit or len(set(left) ^ set(right)) > 2 * limit:
         return limit + 1
+    above: list[int] = []
     row = list(range(len(right) + 1))
     for index, letter in enumerate(left, 1):
-        above, row = row, [index]
-        for column, right_letter in enumerate(right, 1):
-            row.append(min(above[column] + 1, row[-1] + 1, above[column - 1] + (letter != right_letter)))
-        if min(row) > limit:
+        older, above, row = above, row, [index]
+        for column, other in enumerate(right, 1):
+            edits = min(above[column] + 1, row[-1] + 1, above[column - 1] + (letter != other))
+            is_swap = index > 1 and column > 1 and letter == right[column - 2] and left[index - 2] == other
+            row.append(min(edits, older[column - 2] + 1) if is_swap else edits)
+        if min(row) > limit + 1:
             return limit + 1
     return min(row[-1], limit + 1)

@@ -1,0 +1,65 @@
+"""Which key is nearly another one: a misspelt name, and never merely a neighbour in the dictionary."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from detector.settings import measure_edit_distance
+
+_LONG, _MOST_EDITS = 8, 2  # from so many letters on, so many edits are still the same name
+_LONGEST_COMPARED = 60
+_SHORTEST = 3  # letters of a name that one edit does not make another one, as with `to`
+_SHORT_PART = 4  # two edits in so short a part make another word of it: `ask_price` is no `avg_price`
+_NEGATIONS = ("un", "not", "no", "non", "dis")
+_PARTS = re.compile(r"[^a-z0-9]+")
+
+
+@lru_cache(maxsize=8192)
+def is_nearly(key: str, known: str, *, strict: bool = True) -> bool:
+    """Return whether `key` is probably a misspelling of the known name.
+
+    From 8 letters on two edits are allowed (a swap of neighbours is one edit), below only case,
+    separators, a plural s and a swap. A name that differs in a digit or by a negating prefix is another
+    name. Where nobody else writes keys, `strict=False` allows one edit from 3 letters on.
+    """
+    if key == known or max(len(key), len(known)) > _LONGEST_COMPARED:
+        return False
+    mine, theirs = key.lower(), known.lower()
+    plain_mine, plain_theirs = _PARTS.sub("", mine), _PARTS.sub("", theirs)
+    if plain_mine == plain_theirs:
+        return True
+    if _get_digits(mine) != _get_digits(theirs) or _is_negation(plain_mine, plain_theirs):
+        return False
+    edits = measure_edit_distance(mine, theirs, _MOST_EDITS)
+    if measure_edit_distance(plain_mine, plain_theirs, 1) <= 1:
+        edits = 1
+    if len(known) >= _LONG:
+        return edits <= _MOST_EDITS and not (edits > 1 and _has_other_part(mine, theirs))
+    if f"{plain_mine}s" == plain_theirs or f"{plain_theirs}s" == plain_mine:
+        return True
+    is_swap = edits == 1 and sorted(plain_mine) == sorted(plain_theirs)
+    return is_swap or (not strict and edits == 1 and len(known) >= _SHORTEST)
+
+
+def _get_digits(name: str) -> str:
+    return "".join(letter for letter in name if letter.isdigit())
+
+
+def _is_negation(first: str, second: str) -> bool:
+    long, short = (first, second) if len(first) > len(second) else (second, first)
+    return any(
+        long.startswith(prefix) and measure_edit_distance(long.removeprefix(prefix), short, 0) == 0
+        for prefix in _NEGATIONS
+    )
+
+
+def _has_other_part(first: str, second: str) -> bool:
+    """Return whether a short part of the name is another word in the two: `_id` and `_ts`."""
+    mine, theirs = _PARTS.split(first), _PARTS.split(second)
+    if len(mine) != len(theirs):
+        return False
+    return any(
+        max(len(left), len(right)) <= _SHORT_PART and measure_edit_distance(left, right, 2) > 1
+        for left, right in zip(mine, theirs, strict=True)
+    )

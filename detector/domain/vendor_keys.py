@@ -1,0 +1,175 @@
+"""Known keys that are not read: of vendors' own answers, and of other people's payloads.
+
+Amazon's are the members of its service models (`botocore`, checked by a test); Docker's and Podman's those of
+their API references; Interactive Brokers' those of TWS API, ib_async, the Client Portal and Flex.
+"""
+
+from __future__ import annotations
+
+
+def _split_names(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+DESCRIBE_ANSWER = _split_names(
+    "ResponseMetadata nextToken NextToken taskArns serviceArns clusterArns clusters cluster region account"
+)
+ECS_SERVICE_KEYS = _split_names(
+    """
+    serviceArn serviceName clusterArn loadBalancers serviceRegistries status desiredCount runningCount
+    pendingCount launchType capacityProviderStrategy platformVersion platformFamily taskDefinition
+    deploymentConfiguration taskSets deployments roleArn events createdAt currentServiceDeployment
+    currentServiceRevisions placementConstraints placementStrategy networkConfiguration
+    healthCheckGracePeriodSeconds schedulingStrategy deploymentController tags createdBy
+    enableECSManagedTags propagateTags enableExecuteCommand availabilityZoneRebalancing
+    resourceManagementType
+    """
+)
+ECS_DEPLOYMENT_KEYS = _split_names(
+    """
+    id status taskDefinition desiredCount pendingCount runningCount failedTasks createdAt updatedAt
+    capacityProviderStrategy launchType platformVersion platformFamily networkConfiguration rolloutState
+    rolloutStateReason serviceConnectConfiguration serviceConnectResources volumeConfigurations
+    fargateEphemeralStorage vpcLatticeConfigurations
+    """
+)
+ECS_EVENT_KEYS = _split_names("id createdAt message")
+ECS_TASK_KEYS = _split_names(
+    """
+    attachments attributes availabilityZone capacityProviderName clusterArn connectivity connectivityAt
+    containerInstanceArn containers cpu createdAt desiredStatus enableExecuteCommand executionStoppedAt
+    group healthStatus inferenceAccelerators lastStatus launchType memory overrides platformVersion
+    platformFamily pullStartedAt pullStoppedAt startedAt startedBy stopCode stoppedAt stoppedReason
+    stoppingAt tags taskArn taskDefinitionArn version ephemeralStorage fargateEphemeralStorage
+    trustedExecutionSummary
+    """
+)
+ECS_CONTAINER_KEYS = _split_names(
+    """
+    containerArn taskArn name image imageDigest runtimeId lastStatus exitCode reason networkBindings
+    networkInterfaces healthStatus managedAgents cpu memory memoryReservation gpuIds neuronDeviceIds
+    gpuSharingStrategy
+    """
+)
+ECS_FAILURE_KEYS = _split_names("arn reason detail")
+# The envelope of an EventBridge event and what its `detail` has beyond a task.
+EVENTBRIDGE_KEYS = _split_names(
+    "version id detail-type source account time region resources detail updatedAt"
+)
+FILTER_LOG_EVENTS_ANSWER = _split_names(
+    "events searchedLogStreams nextToken ResponseMetadata logGroupName logGroup logStreamName region"
+)
+LOG_EVENT_KEYS = _split_names("logStreamName timestamp message ingestionTime eventId")
+# GET /containers/json of Docker and Podman, `docker ps` and `docker compose ps` as JSON, `docker inspect`.
+CONTAINER_KEYS = _split_names(
+    """
+    Id ID Names Name Image ImageID ImageManifestDescriptor Command Created CreatedAt Ports SizeRw
+    SizeRootFs Labels State Status Health HostConfig NetworkSettings Mounts AutoRemove CIDFile Exited
+    ExitedAt ExitCode Pid IsInfra Namespaces Networks Pod PodName Restarts RestartCount Size StartedAt
+    RunningFor LocalVolumes Platform Project Service Publishers Config Path Args ResolvConfPath
+    HostnamePath HostsPath LogPath Driver MountLabel ProcessLabel AppArmorProfile ExecIDs GraphDriver
+    Storage
+    """
+)
+CONTAINER_STATE_KEYS = _split_names(
+    """
+    Status Running Paused Restarting OOMKilled Dead Pid ExitCode Error StartedAt FinishedAt Health
+    Healthcheck OciVersion ConmonPid CgroupPath StoppedByUser CheckpointedAt RestoredAt
+    """
+)
+CONTAINER_CONFIG_KEYS = _split_names(
+    """
+    Hostname Domainname User AttachStdin AttachStdout AttachStderr ExposedPorts Tty OpenStdin StdinOnce
+    Env Cmd Healthcheck ArgsEscaped Image Volumes WorkingDir Entrypoint NetworkDisabled MacAddress OnBuild
+    Labels StopSignal StopTimeout Shell
+    """
+)
+# Interactive Brokers: names in lower case without punctuation, as the broker's rows are compared.
+IB_KEYS = _split_names(
+    """
+    account accountid acctid acct acctcode acctnumber accountname accountalias clientaccountid model
+    modelcode contract order orderstatus orderstate execution commissionreport log advancederror time
+    contractdesc conid symbol sectype lasttradedateorcontractmonth lasttradedate strike right multiplier
+    exchange primaryexchange currency localsymbol tradingclass includeexpired secidtype secid description
+    issuerid combolegsdescrip combolegs deltaneutralcontract orderid clientid permid action totalquantity
+    ordertype lmtprice auxprice tif activestarttime activestoptime ocagroup ocatype orderref transmit
+    parentid parentpermid blockorder sweeptofill displaysize triggermethod outsiderth hidden goodaftertime
+    goodtilldate rule80a allornone minqty percentoffset overridepercentageconstraints trailstopprice
+    trailingpercent fagroup faprofile famethod fapercentage designatedlocation openclose origin
+    shortsaleslot exemptcode discretionaryamt etradeonly firmquoteonly nbbopricecap optoutsmartrouting
+    auctionstrategy startingprice stockrefprice delta stockrangelower stockrangeupper randomizeprice
+    randomizesize volatility volatilitytype deltaneutralordertype deltaneutralauxprice deltaneutralconid
+    deltaneutralsettlingfirm deltaneutralclearingaccount deltaneutralclearingintent deltaneutralopenclose
+    deltaneutralshortsale deltaneutralshortsaleslot deltaneutraldesignatedlocation continuousupdate
+    referencepricetype basispoints basispointstype scaleinitlevelsize scalesubslevelsize
+    scalepriceincrement scalepriceadjustvalue scalepriceadjustinterval scaleprofitoffset scaleautoreset
+    scaleinitposition scaleinitfillqty scalerandompercent scaletable hedgetype hedgeparam settlingfirm
+    clearingaccount clearingintent algostrategy algoparams smartcomboroutingparams algoid whatif nothold
+    solicited ordercombolegs ordermiscoptions referencecontractid peggedchangeamount
+    ispeggedchangeamountdecrease referencechangeamount referenceexchangeid adjustedordertype triggerprice
+    adjustedstopprice adjustedstoplimitprice adjustedtrailingamount adjustabletrailingunit lmtpriceoffset
+    conditions conditionscancelorder conditionsignorerth extoperator softdollartier cashqty
+    mifid2decisionmaker mifid2decisionalgo mifid2executiontrader mifid2executionalgo
+    dontuseautopriceforhedge isomscontainer discretionaryuptolimitprice autocanceldate filledquantity
+    reffuturesconid autocancelparent shareholder imbalanceonly routemarketabletobbo usepricemgmtalgo
+    duration posttoats advancederroroverride manualordertime mintradeqty mincompetesize
+    competeagainstbestoffset midoffsetatwhole midoffsetathalf customeraccount professionalcustomer
+    bondaccruedinterest includeovernight manualorderindicator submitter deactivate postonly allowpreopen
+    ignoreopenauction sllimitprice slordertype slorderid ptorderid ptorderlimitprice ptordertype
+    whatiftype status filled remaining avgfillprice lastfillprice whyheld mktcapprice warningtext
+    completedtime completedstatus rejectreason initmarginbefore maintmarginbefore equitywithloanbefore
+    initmarginchange maintmarginchange equitywithloanchange initmarginafter maintmarginafter
+    equitywithloanafter commission mincommission maxcommission commissioncurrency commissionandfees
+    mincommissionandfees maxcommissionandfees commissionandfeescurrency marginscurrency execid shares
+    price side cumqty avgprice evrule evmultiplier liquidation lastliquidity pendingpricerevision
+    realizedpnl yield yieldredemptiondate executionid tradeid marketprice marketvalue averagecost
+    unrealizedpnl position avgcost mktprice mktvalue exchs expiry putorcall putcall exercisestyle
+    conexchmap assetclass undconid undsym undcomp chinesename allexchanges listingexchange countrycode
+    name lasttradingday group sector sectorgroup ticker type haslotoptions fullname isus islastclose
+    incrementrules displayrule crosscurrency baseavgcost baseavgprice baserealizedpnl baseunrealizedpnl
+    basemktvalue basemktprice pagesize isevencontract ueid conidex orderdesc description1 description2
+    sizeandfills sizefilled remainingquantity orderccpstatus origordertype supportstaxopt
+    lastexecutiontime lastexecutiontimer bgcolor fgcolor timeinforce iseventtrading stopprice limitprice
+    cashccy ordercancellationbyunderlier taxoptimizerid companyname clearingid clearingname
+    accountallocationname liquidationtrade submittedby netamount orderdescription tradetime tradetimer
+    sizeandprice currencyprimary fxratetobase assetcategory securityid securityidtype cusip isin figi
+    underlyingconid underlyingsymbol underlyingsecurityid underlyinglistingexchange subcategory reportdate
+    quantity markprice positionvalue positionvalueinbase openprice costbasisprice costbasismoney
+    percentofnav fifopnlunrealized unrealizedcapitalgainspnl unrealizedfxpnl levelofdetail
+    holdingperioddatetime opendatetime code originatingorderid originatingtransactionid accruedint
+    vestingdate tradedate datetime settledatetarget transactiontype tradeprice trademoney proceeds taxes
+    ibcommission ibcommissioncurrency netcash closeprice openclosesindicator openCloseindicator notes cost
+    fifopnlrealized fxpnl mtmpnl origtradeprice origtradedate origtradeid origorderid clearingfirmid
+    transactionid iborderid ibexecid brokerageorderid orderreference volatilityorderlink exchorderid
+    extexecid ordertime holdingperiod whenrealized whenreopened changeinprice changeinquantity traderid
+    isapiorder initialinvestment relatedtradeid origtransactionid relatedtransactionid rtn serialnumber
+    deliverytype commoditytype fineness weight positionactioncode actiondescription principaladjustfactor
+    """.lower()
+)
+BROKER_ENVELOPE_KEYS = _split_names(
+    """
+    ResponseMetadata host client_id clientId server_version serverVersion source version node model
+    runtime exported_at elapsed_ms accounts managed_accounts managedAccounts currency timezone
+    """
+)
+# Keys of other people's payloads that stand near ours and mean something else.
+FOREIGN = _split_names(
+    """
+    model node code ticker tickers tick_at tick_count tick_size mod order_count orders_total order_ref
+    order_refs order_tag order_seq position_id position_ids position position_ts unrealized_pnl
+    unrealised_pnl unrealizedPnl realized_pct realized_r trader_id trader trade_idx trade_type trade_day
+    tradeable size sizes side_id startedBy startedby created_at updated_at modified_at polled_at
+    checked_at signal_ts signal_tag signals ask_price bid_price max_price min_price mid_price last_price
+    quality quantile quantiles quantum entity entry exit exits exit_rule exit_type exit_size edit_reason
+    permission permissions parent_id parked_at filled_at filler fill_id fills fill_qty heartbeat
+    heartbeats heartbeat_ts heartbeat_seq heartbeat_count heartbeat_interval_sec heartbeat_ok
+    broker_connection broker_connect connection_type open_position open_positions_total engine_status
+    engine_started engine_start_count last_reconcile last_reconcile_id market_data_stats market_data_type
+    market_data_states trading_date trading_days trading_hours trading_halt_count known_fills
+    unknown_fill_ids pending_order_ids pending_exit_ids pending_entries stuck_exit_ids stuck_entries
+    exit_attempts recent_trade recent_trade_ids currency expiries expiry_days symbol_id kind_id
+    status_code status_id statuses status_at filled_pct quantity_pct remaining_qty avg_volume avg_size
+    opened_by closed_by opened_on closed_on entry_type entry_size fee_rate fee_ccy mode_id host_id
+    timestamp ts time now date uptime uptime_sec version build name id uuid runtime hostname host pid env
+    """
+)
