@@ -71,12 +71,19 @@ def shuffled(value: Any, chance: random.Random) -> Any:
 
 def with_strangers(value: Any) -> Any:
     """The same value with a key of other people in every object below the sections."""
-    if isinstance(value, dict):
+    if (
+        isinstance(value, dict) and value
+    ):  # with nothing else in it, it would be content of which nothing is known
         return {
             "zz_unknown": {"x": [1, None, "é"]},
             **{key: with_strangers(item) for key, item in value.items()},
         }
     return [with_strangers(item) for item in value] if isinstance(value, list) else value
+
+
+def without_rows(section: Any, name: str) -> Any:
+    """The section with plain text under the stranger's key where it is an envelope, in which rows are a fault."""
+    return section if name in PAYLOADS or isinstance(section, list) else {**section, "zz_unknown": "é"}
 
 
 def test_the_eventful_document_is():
@@ -94,7 +101,7 @@ def test_the_order_of_keys_says_nothing(name, seed):
 def test_an_unknown_field_says_nothing(name):
     document = DOCUMENTS[name]
     strange = {
-        key: with_strangers(value)
+        key: without_rows(with_strangers(value), key)
         if key not in ("taken_at", "runtime", "sources", "previous", "logs")
         else value
         for key, value in document.items()

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.domain.facts import FACT_NAMES
 from detector.domain.mute import Mute, MuteError, parse_mutes
-from detector.domain.profile import Profile, ProfileError, parse_profile
+from detector.domain.payload_path import ProfileError
+from detector.domain.profile import Profile, parse_profile
 from detector.domain.snapshot import SECTIONS
 from detector.engine.catalog import load_rules
+from detector.engine.coverage import SIGNALS
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, replace_surrogates, to_one_line
 from detector.formats.times import TimeError, parse_run_time
@@ -31,6 +33,7 @@ from detector.settings import (
     REQUIRED,
     SCHEDULE,
     SECTIONS_FROM,
+    SIGNALS_OFF,
     SOURCES_OFF,
     Settings,
     SettingsError,
@@ -146,7 +149,12 @@ def _load_files(settings: Settings) -> dict[str, Any]:
     }
     if settings[SCHEDULE]:
         loaders[SCHEDULE.name] = lambda: _load_timetable(settings[SCHEDULE])
-    faults = [*_check_fact_names(settings), *_check_zones(settings), *_check_section_names(settings)]
+    faults = [
+        *_check_fact_names(settings),
+        *_check_signal_names(settings),
+        *_check_zones(settings),
+        *_check_section_names(settings),
+    ]
     files: dict[str, Any] = {}
     for name, load in loaders.items():
         try:
@@ -161,6 +169,15 @@ def _load_files(settings: Settings) -> dict[str, Any]:
 def _check_fact_names(settings: Settings) -> list[str]:
     unknown = [name for name in settings[REQUIRED] if name not in FACT_NAMES]
     return [f"{REQUIRED.name}: no fact is named {name!r}" for name in unknown]
+
+
+def _check_signal_names(settings: Settings) -> list[str]:
+    known = [signal.name for signal in SIGNALS]
+    unknown = [name for name in settings[SIGNALS_OFF] if name not in known]
+    return [
+        f"{SIGNALS_OFF.name}: no golden signal is named {name!r} (there are: {', '.join(known)})"
+        for name in unknown
+    ]
 
 
 def _check_zones(settings: Settings) -> Iterator[str]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from detector.domain.snapshot import SECTIONS
-from detector.formats.errors import EMPTY, HTML, NOT_JSON, STALE, UNREADABLE, ExternalError
-from detector.formats.numbers import normalize_number
+from detector.formats.errors import EMPTY, HTML, NOT_JSON, UNREADABLE, ExternalError
 from detector.formats.strict_json import MAX_DEPTH, DocumentError, describe_kind, parse_value
-from detector.formats.times import TimeError, format_duration, parse_epoch, parse_rfc3339
-from detector.settings import SOURCE_STALE_SEC, Settings
+from detector.formats.times import TimeError, parse_epoch, parse_rfc3339
 
 if TYPE_CHECKING:
     from detector.clients.http_client import Page
 
 _MAX_AGE_DIGITS = 9  # digits of an Age header
+_ANSWER_DELAY = timedelta(seconds=60)  # between the answer and its arrival, two clocks apart
 
 
 def parse_section(data: bytes, name: str, content_type: str = "") -> Any:
@@ -69,19 +69,24 @@ def extract_time(value: Any, keys: Iterable[str], zone: tzinfo | None = None) ->
     return None
 
 
-def get_cache_age_sec(page: Page) -> float:
-    """Return the seconds that the page was in a cache (RFC 9111 5.1, `Age`), 0 without the header."""
+def find_page_time(page: Page, now: datetime) -> datetime | None:
+    """Return when the content of a page was true by its headers; None where they name no time.
+
+    The older of `Date` less `Age` (the seconds in a cache, RFC 9111 5.1) and `Last-Modified`. A `Date` of
+    just now, without the others, is the time of the answer and says nothing of its content.
+    """
+    modified = _parse_header_time(page, "last-modified")
     text = page.headers.get("age", "").strip()
-    return float(text[:_MAX_AGE_DIGITS]) if text.isascii() and text.isdigit() else 0.0
+    cached_sec = float(text[:_MAX_AGE_DIGITS]) if text.isascii() and text.isdigit() else 0.0
+    sent = min(_parse_header_time(page, "date") or now, now) - timedelta(seconds=cached_sec)
+    if modified is None and now - sent <= _ANSWER_DELAY:
+        return None
+    return sent if modified is None else min(sent, modified)
 
 
-def check_fresh(as_of: datetime, now: datetime, settings: Settings, why: str) -> datetime:
-    """Return `as_of`; raises ExternalError, with the source of the time in `why`, where it is too old."""
-    age, limit = now - as_of, settings[SOURCE_STALE_SEC]
-    if age > timedelta(seconds=limit):
-        raise ExternalError(
-            f"what it shows is {format_duration(age.total_seconds())} old by {why}"
-            f" (limit {normalize_number(limit)} s)",
-            reason=STALE,
-        )
-    return as_of
+def _parse_header_time(page: Page, name: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(page.headers.get(name, ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return None if moment.tzinfo is None else moment

@@ -43,10 +43,14 @@ class SourceContext:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The response of a source: its section, the time of that state, and a note where it is incomplete."""
+    """The response of a source: its section, and a note where it is incomplete.
+
+    `as_of` is when its content was true, None where the source names no time; a time within the section
+    itself precedes it.
+    """
 
     section: Any
-    as_of: datetime
+    as_of: datetime | None
     note: str | None = None
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._payload import check_fresh, extract_time, get_cache_age_sec, parse_section
+from detector.collectors._payload import extract_time, find_page_time, parse_section
 from detector.collectors.collector import (
     Answer,
     ConfiguredSource,
@@ -16,7 +15,8 @@ from detector.collectors.collector import (
     format_origin,
     strip_query,
 )
-from detector.domain.profile import MISSING, Profile
+from detector.domain.payload_path import MISSING, Extractor, PathError
+from detector.domain.profile import Profile
 from detector.formats.errors import NO_FACTS, ExternalError
 from detector.settings import (
     BOT_STATUS_TOKEN,
@@ -68,7 +68,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
 
 
 def _read_payload(name: str, url: str, context: SourceContext) -> Answer:
-    """Read one payload; raises ExternalError where it is invalid, has no known fact, or is too old.
+    """Read one payload; raises ExternalError where it is invalid or has no known fact.
 
     A stale runner answers 503 with a payload that reports it: that payload is valid.
     """
@@ -81,14 +81,9 @@ def _read_payload(name: str, url: str, context: SourceContext) -> Answer:
         raise ExternalError(
             f"its JSON holds none of the facts that the profile {profile.name!r} knows", reason=NO_FACTS
         )
-    now = context.clock()
-    as_of = check_fresh(
-        now - timedelta(seconds=get_cache_age_sec(page)), now, context.settings, "its Age header"
-    )
     keys: tuple[str, ...] = context.settings[STATUS_AS_OF]
-    payload_time = extract_time(payload, keys, profile.zone)
-    if payload_time is not None:
-        as_of = min(as_of, check_fresh(payload_time, now, context.settings, "its own time"))
+    own_time = extract_time(payload, keys, profile.zone)
+    as_of = own_time or find_page_time(page, context.clock())
     return Answer(payload, as_of, f"it answered {page.status}" if page.status == _STALE_RUNNER else None)
 
 
@@ -100,4 +95,12 @@ def _has_page_facts(page: Page, name: str, profile: Profile) -> bool:
 
 
 def _has_facts(payload: Any, profile: Profile) -> bool:
-    return any(extract(payload) is not MISSING for extract in profile.extractors.values())
+    return any(_has_value(extract, payload) for extract in profile.extractors.values())
+
+
+def _has_value(extract: Extractor, payload: Any) -> bool:
+    """Return whether the path leads to something in the payload; one that fails on it does."""
+    try:
+        return extract(payload) is not MISSING
+    except PathError:
+        return True

@@ -132,7 +132,7 @@ class SourceResult:
     def entry(self) -> dict[str, Any]:
         """The source's entry in the `sources` section."""
         entry: dict[str, Any] = {"state": "failed" if self.answer is None else "ok"}
-        if self.answer is not None:
+        if self.answer is not None and self.answer.as_of is not None:
             entry["as_of"] = format_time(self.answer.as_of)
         if self.reason is not None:
             entry["reason"] = self.reason

@@ -8,20 +8,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from detector.collectors._payload import check_section, extract_time, get_cache_age_sec, parse_body
+from detector.collectors._payload import check_section, extract_time, find_page_time, parse_body
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.domain.snapshot import KEYS, SECTIONS
 from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError
 from detector.formats.times import TimeError, parse_rfc3339
 from detector.settings import SECTIONS_FROM, Settings
-
-if TYPE_CHECKING:
-    from detector.clients.http_client import Page
 
 OPTIONS = tuple(
     SourceOption(name, (SECTIONS_FROM,), meaning)
@@ -55,30 +51,25 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:  # n
         raise ExternalError(f"the file cannot be read: {why}", reason=UNREADABLE) from None
     if len(data) > _MAX_BYTES:
         raise ExternalError(f"the file is over {_MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
-    return _build_answer(name, parse_body(data), datetime.fromtimestamp(file_stat.st_mtime, UTC))
+    value = parse_body(data)
+    # A log file in which nothing is written reaches to the moment of its reading.
+    is_quiet_log = name == "logs" and isinstance(value, list)
+    return _build_answer(
+        name, value, None if is_quiet_log else datetime.fromtimestamp(file_stat.st_mtime, UTC)
+    )
 
 
 def _read_url(name: str, location: str, context: SourceContext) -> Answer:
     page = context.get_page(location)
     value = parse_body(page.body, page.headers.get("content-type", ""))
-    return _build_answer(name, value, _get_modified_time(page, context.clock()))
+    return _build_answer(name, value, find_page_time(page, context.clock()))
 
 
-def _get_modified_time(page: Page, now: datetime) -> datetime:
-    """Return when the file was last written by the server's header, else since when a cache has it."""
-    cached = now - timedelta(seconds=get_cache_age_sec(page))
-    try:
-        modified = parsedate_to_datetime(page.headers.get("last-modified", ""))
-    except (ValueError, TypeError, OverflowError):
-        return cached
-    return cached if modified.tzinfo is None else min(cached, modified)
-
-
-def _build_answer(name: str, value: Any, default: datetime) -> Answer:
-    """Return the section, or that of a snapshot, with its own `as_of` or else the file's time."""
+def _build_answer(name: str, value: Any, as_of: datetime | None) -> Answer:
+    """Return the section, or that of a snapshot, with the time of its file or page."""
     if _is_snapshot(value):
         return _extract_section(name, value)
-    return Answer(check_section(value, name), extract_time(value, _TIME_KEYS) or default)
+    return Answer(check_section(value, name), extract_time(value, _TIME_KEYS) or as_of)
 
 
 def _is_snapshot(value: Any) -> bool:

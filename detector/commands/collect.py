@@ -15,8 +15,10 @@ from detector.app.collection import (
 )
 from detector.app.context import AppContext, get_clock
 from detector.app.print_output import print_text
+from detector.app.reading_check import read_collected
 from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import MAX_BYTES
+from detector.render.reading import render_accounts
 from detector.settings import has_any_source
 from detector.storage import artifact_file
 
@@ -47,9 +49,12 @@ def command(
     settings = app.load_settings(env_file)
     clock = get_clock(app, now)
     result = collect_sources(app, settings, CollectOptions(clock, load_previous(previous, None), quiet=quiet))
-    text = _format_snapshot(build_snapshot_document(settings, result, clock()))
+    document = build_snapshot_document(settings, result, clock())
+    text = _format_snapshot(document)
     if not quiet:
         app.print_stderr(_summarize(result) if has_any_source(settings) else _NO_SOURCES)
+        for name, line in render_accounts(read_collected(document, clock(), settings)):
+            app.print_stderr(f"collect: {name}: {line}")
     if to is None:
         return print_text(app, text)
     try:

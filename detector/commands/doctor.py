@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-from detector.app.collection import CollectOptions, collect_sources
+from detector.app.collection import CollectOptions, build_snapshot_document, collect_sources
 from detector.app.context import AppContext
 from detector.app.delivery import load_channels
 from detector.app.print_output import print_json, print_lines
+from detector.app.reading_check import read_collected
 from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
 from detector.channels.channel import list_unused_options as list_unused_channel_options
 from detector.collectors.collector import SourceOption, list_unused_source_options
@@ -20,6 +21,7 @@ from detector.domain.snapshot import KEYS
 from detector.engine.catalog import load_readers
 from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE
 from detector.formats.redaction import redact
+from detector.render.reading import render_accounts
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,
@@ -56,9 +58,14 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     channels = load_channels(app, settings)
     environment = ChannelEnvironment(app.environ, app.clock)
     result = collect_sources(app, settings, CollectOptions(app.clock, quiet=as_json))
+    facts = read_collected(build_snapshot_document(settings, result, app.clock()), app.clock(), settings)
+    readings = dict(render_accounts(facts))
     document = redact(
         {
-            "sources": [_describe_source(outcome, settings) for outcome in result.collected],
+            "sources": [
+                {**_describe_source(outcome, settings), **_describe_reading(outcome.source.name, readings)}
+                for outcome in result.collected
+            ],
             "off": [name for name, entry in result.entries.items() if entry["state"] == "off"],
             "not_configured": [_describe_source_option(option) for option in _list_source_options(settings)],
             "channels": [_describe_channel(channel) for channel in channels],
@@ -71,6 +78,10 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     )
     output_code = print_json(app, document) if as_json else print_lines(app, _render_lines(document))
     return output_code or (_FAILED if any(outcome.answer is None for outcome in result.collected) else 0)
+
+
+def _describe_reading(name: str, readings: Mapping[str, str]) -> dict[str, str]:
+    return {"reading": readings[name]} if name in readings else {}
 
 
 def _describe_source(outcome: SourceResult, settings: Settings) -> dict[str, Any]:
@@ -156,7 +167,9 @@ def _render_lines(document: dict[str, Any]) -> Iterator[str]:
             yield f"  {'':<{_COLUMN}}{source['reason']}: {source['detail']}"
         elif "detail" in source:
             yield f"  {'':<{_COLUMN}}{source['detail']}"
-        yield from (f"  {'':<{_COLUMN}}{source[key]}" for key in ("advice", "warning") if key in source)
+        yield from (
+            f"  {'':<{_COLUMN}}{source[key]}" for key in ("reading", "advice", "warning") if key in source
+        )
     if document["off"]:
         yield f"Switched off for good ({SOURCES_OFF.name}): {', '.join(document['off'])}"
     if document["not_configured"]:

@@ -39,6 +39,12 @@ class ValueReader:
         self.is_export = False
         self.has_integer_flags = False
 
+    def build_trial(self) -> ValueReader:
+        """Return a reader of the same kind that has noted nothing."""
+        trial = ValueReader(self.taken_at, self._skew.total_seconds(), self._zone)
+        trial.is_export, trial.has_integer_flags = self.is_export, self.has_integer_flags
+        return trial
+
     def add_fault(self, path: str, problem: str) -> None:
         """Note that the value at `path` was there and could not be read."""
         self.invalid.append(Fault(path, problem))

@@ -33,6 +33,7 @@ from detector.domain.columns import (
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
+from detector.domain.section_account import SectionAccount
 from detector.domain.task_rows import Container, Service, Task
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
@@ -77,6 +78,9 @@ class Facts:
     invalid: tuple[Fault, ...] = ()
     skewed: tuple[tuple[str, float], ...] = ()
     stale: Mapping[str, float] = field(default_factory=dict)
+    mismatched: Mapping[str, str] = field(default_factory=dict)
+    accounts: tuple[SectionAccount, ...] = ()
+    hidden_money: frozenset[str] = frozenset()
     sources: Mapping[str, SourceStatus] = field(default_factory=dict)
     sections: frozenset[str] = frozenset()
     carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -134,6 +138,10 @@ class Facts:
     broker_mode: str | None = _build_section_fact("paper or live, as the broker section says")
     broker_port: int | None = _build_section_fact("the API port that the broker section was read through")
     gateway_port: int | None = _build_section_fact("the API port of the gateway that is watched")
+    gateway_listening: bool | None = _build_section_fact("whether a process listens on the API port")
+    gateway_handshake: str | None = _build_section_fact(
+        "how the gateway answered the API handshake: ok, silent or refused"
+    )
     broker_positions: tuple[BrokerPosition, ...] | None = _build_section_fact(
         "what the broker holds; a missing row is flat"
     )
@@ -206,5 +214,13 @@ class Facts:
 
 STATUS_FACTS: Mapping[str, Mapping[str, Any]] = {
     spec.name: spec.metadata for spec in fields(Facts) if "kind" in spec.metadata
+}
+SECTION_FACTS: Mapping[str, tuple[str, ...]] = {
+    "ecs": ("service", "tasks", "stopped_tasks"),
+    "containers": ("containers",),
+    "logs": ("logs",),
+    "broker": ("broker_positions", "broker_orders", "broker_executions", "broker_link", "broker_account"),
+    "stores": ("store_positions", "store_trades"),
+    "gateway": ("gateway_port", "gateway_listening", "gateway_handshake"),
 }
 FACT_NAMES = frozenset(spec.name for spec in fields(Facts) if "doc" in spec.metadata)

@@ -1,13 +1,8 @@
-"""A profile: where each fact is found in the payloads of one kind of bot.
-
-Paths are JMESPath. Plain dotted paths are compiled to plain look-ups, so that the library is loaded only
-where a profile needs it.
-"""
+"""A profile: where each fact is found in the payloads of one kind of bot."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -15,6 +10,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
+from detector.domain.payload_path import (
+    Extractor,
+    KeyPath,
+    ProfileError,
+    build_extractor,
+    is_plain_path,
+    list_key_paths,
+)
 from detector.domain.previous_run import PreviousRun
 from detector.domain.store_layout import (
     StoreColumns,
@@ -25,27 +28,20 @@ from detector.domain.store_layout import (
 )
 from detector.settings import Settings
 
-Extractor = Callable[[Any], Any]
-_PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 HEARTBEAT_AGE = "heartbeat_age_sec"
 ORDER_AGE = "age_sec"
-_TABLES = ("profile", "status", "rows", "store_tables", "stores")
+_TABLES = ("profile", "status", "rows", "store_tables", "stores", "time", "foreign", "identity", "signals")
+IDENTITIES = ("runtime", "account")
 
 
-class ProfileError(ValueError):
-    """A profile that cannot be used; the message names the entry and what is wrong."""
-
-
-class _Missing:
-    """Marks a path that does not exist in the payload, which differs from null."""
-
-
-MISSING = _Missing()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
     """Where each fact of a status payload is found: a look-up by fact, and by column for rows.
+
+    `key_paths` are the keys that each fact's path needs, `column_paths` the plain names of mapped columns.
+    `time_paths` find the payload's own time ([time]); `foreign` are keys of other people ([foreign]);
+    `identity` finds the runtime and the account that a payload names ([identity]); `signals_off` are golden
+    signals that this runtime does not have ([signals]).
 
     `tables` are the tables of the runtime's own store ([store_tables]; none means the default ones), `stores`
     the names of their columns ([stores]).
@@ -58,6 +54,17 @@ class Profile:
     zone: tzinfo | None = None
     tables: tuple[StoreTable, ...] = ()
     stores: StoreColumns = field(default_factory=dict)
+    key_paths: Mapping[str, tuple[KeyPath, ...]] = field(default_factory=dict)
+    column_paths: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    time_paths: Mapping[str, Extractor] = field(default_factory=dict)
+    foreign: frozenset[str] = frozenset()
+    identity: Mapping[str, Extractor] = field(default_factory=dict)
+    signals_off: tuple[str, ...] = ()
+
+    def describe_path(self, fact: str) -> str:
+        """Return the fact's place in a payload: its path, or its own name where that is an expression."""
+        path = self.paths[fact]
+        return path if is_plain_path(path) else fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +81,59 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
     unknown = document.keys() - set(_TABLES)
     if unknown:
         raise ProfileError(f"unknown table [{min(unknown)}]")
-    header, status, rows, tables, stores = (_check_table(document.get(name, {}), name) for name in _TABLES)
+    tables = {name: _check_table(document.get(name, {}), name) for name in _TABLES}
+    header, status, rows = tables["profile"], tables["status"], tables["rows"]
     for fact in status:
         if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
             raise ProfileError(f"[status] {fact}: no such fact")
-    extractors = {fact: build_extractor(path, f"[status] {fact}") for fact, path in status.items()}
-    columns = {
-        fact: _parse_column_paths(fact, _check_table(table, f"rows.{fact}")) for fact, table in rows.items()
-    }
-    zone = _parse_zone(header.get("zone"))
+    row_tables = {fact: _check_table(table, f"rows.{fact}") for fact, table in rows.items()}
     try:
-        store_config = parse_store_tables(tables), parse_store_columns(stores)
+        store_tables = parse_store_tables(tables["store_tables"])
+        store_columns = parse_store_columns(tables["stores"])
     except StoreLayoutError as error:
         raise ProfileError(str(error)) from None
-    return Profile(str(header.get("name", "unnamed")), status, extractors, columns, zone, *store_config)
+    return Profile(
+        name=str(header.get("name", "unnamed")),
+        paths=status,
+        extractors={fact: build_extractor(path, f"[status] {fact}") for fact, path in status.items()},
+        column_extractors={fact: _parse_column_paths(fact, table) for fact, table in row_tables.items()},
+        zone=_parse_zone(header.get("zone")),
+        tables=store_tables,
+        stores=store_columns,
+        key_paths={fact: list_key_paths(path) for fact, path in status.items()},
+        column_paths={
+            fact: {column: path for column, path in table.items() if is_plain_path(path)}
+            for fact, table in row_tables.items()
+        },
+        time_paths=_parse_time_paths(tables["time"]),
+        foreign=frozenset(_parse_names(tables["foreign"], "foreign", "keys")),
+        identity=_parse_identity(tables["identity"]),
+        signals_off=_parse_names(tables["signals"], "signals", "off"),
+    )
+
+
+def _parse_time_paths(table: Mapping[str, Any]) -> Mapping[str, Extractor]:
+    paths = _parse_names(table, "time", "as_of")
+    return {path: build_extractor(path, "[time] as_of") for path in paths}
+
+
+def _parse_names(table: Mapping[str, Any], name: str, entry: str) -> tuple[str, ...]:
+    """Return the texts of a table's only entry, which is one text or a list of them."""
+    unknown = table.keys() - {entry}
+    if unknown:
+        raise ProfileError(f"[{name}] {min(unknown)}: no such entry (there is: {entry})")
+    value = table.get(entry, [])
+    names = value if isinstance(value, list) else [value]
+    if not all(isinstance(text, str) and text for text in names):
+        raise ProfileError(f"[{name}] {entry}: must be a text, or a list of texts")
+    return tuple(names)
+
+
+def _parse_identity(table: Mapping[str, Any]) -> Mapping[str, Extractor]:
+    unknown = table.keys() - set(IDENTITIES)
+    if unknown:
+        raise ProfileError(f"[identity] {min(unknown)}: no such entry (there are: {', '.join(IDENTITIES)})")
+    return {name: build_extractor(path, f"[identity] {name}") for name, path in table.items()}
 
 
 def _check_table(value: object, name: str) -> Mapping[str, Any]:
@@ -114,45 +160,3 @@ def _parse_zone(name: object) -> tzinfo | None:
         return ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones, or a name too long for a file
         raise ProfileError(f"[profile] zone: {name!r} is not a known time zone") from None
-
-
-def build_extractor(path: object, location: str) -> Extractor:
-    """Return the extractor of one path; it returns MISSING where the path does not exist.
-
-    JMESPath cannot distinguish null from a missing value, so both are MISSING.
-    """
-    if not isinstance(path, str) or not path:
-        raise ProfileError(f"{location}: a path is text")
-    if _PLAIN.fullmatch(path):
-        return _build_key_extractor(path) if "." not in path else _build_dotted_extractor(path.split("."))
-    import jmespath  # noqa: PLC0415 - only a profile with such a path pays for it
-    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
-
-    try:
-        expression = jmespath.compile(path)
-    except JMESPathError as error:
-        raise ProfileError(f"{location}: {str(error).splitlines()[0]}") from None
-
-    def extract(payload: Any) -> Any:
-        try:
-            value = expression.search(payload)
-        except JMESPathError:
-            return MISSING
-        return MISSING if value is None else value
-
-    return extract
-
-
-def _build_key_extractor(key: str) -> Extractor:
-    return lambda payload: payload.get(key, MISSING)
-
-
-def _build_dotted_extractor(keys: list[str]) -> Extractor:
-    def extract(payload: Any) -> Any:
-        for key in keys:
-            if not isinstance(payload, dict) or key not in payload:
-                return MISSING
-            payload = payload[key]
-        return payload
-
-    return extract

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from detector.domain.shape import Shape
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A value that could not be read: its path (without list indices) and why."""
+    """What could not be read: its path (without list indices), why, and the key that it nearly is."""
 
     path: str
     problem: str
+    meant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Provenance:
     """Where facts came from.
 
     `seen` maps a fact to the sections that carried it, `raised` to those that carried its worse value,
-    `alone` a section to its own values; `read` holds every path that was read without fault.
+    `alone` a section to its own values; `read` holds every path that was read without fault, `known` the
+    paths that are recognised; `shapes` the known keys of each section that was read.
     """
 
     seen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -40,6 +44,8 @@ class Provenance:
     partial: frozenset[str] = frozenset()
     alone: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     read: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
 
     def has_read(self, path: str | None) -> bool:
         """Whether the value at `path`, or the list that it belongs to, was read without fault."""

@@ -11,6 +11,7 @@ from detector.domain.condition import Condition, Notice
 from detector.domain.event import Event
 from detector.domain.previous_run import PreviousRun
 from detector.domain.rule import Severity
+from detector.domain.section_account import SectionAccount
 from detector.formats.times import compute_seconds
 
 
@@ -93,7 +94,10 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one evaluation; `owed` (notices that are due, by channel) is not part of the artifact."""
+    """The result of one evaluation; `owed` (notices that are due, by channel) is not part of the artifact.
+
+    `reading` is what was made of each section; `checked` counts the rules that were judged on its facts.
+    """
 
     generation: int
     taken_at: datetime
@@ -112,6 +116,8 @@ class Report:
     gap: Gap
     sessions: tuple[SessionDay, ...] = ()
     unread: tuple[str, ...] = ()
+    reading: tuple[SectionAccount, ...] = ()
+    checked: int = 0
     run: RunInfo = RunInfo()
     snapshot: Mapping[str, Any] | None = None
     owed: Mapping[str, tuple[Notice, ...]] = field(default_factory=dict)

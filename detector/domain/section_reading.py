@@ -89,12 +89,13 @@ class Reading(ValueReader):
         get: Callable[[Mapping[str, Any], str], object],
     ) -> R:
         """Read one row of a declared type, column by column through `get`."""
-        kinds = _list_kinds(row_type)
+        kinds = list_kinds(row_type)
         return row_type(
             **{name: self.read_value(kind, f"{path}.{name}", get(item, name)) for name, kind in kinds}
         )
 
 
 @cache
-def _list_kinds(row_type: type[Any]) -> tuple[tuple[str, str], ...]:
+def list_kinds(row_type: type[Any]) -> tuple[tuple[str, str], ...]:
+    """Return the declared columns of a row type: name and kind."""
     return tuple((name, spec["kind"]) for name, spec in get_columns(row_type).items())

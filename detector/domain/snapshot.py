@@ -34,11 +34,15 @@ _LONGEST_COMPARED = 40
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The sections of one moment, by name; a section that was not seen is absent."""
+    """The sections of one moment, by name; a section that was not seen is absent.
+
+    `written_at` is the time of sections that name none, where the snapshot is older than `taken_at`.
+    """
 
     taken_at: datetime
     runtime: str
     sections: Mapping[str, Any]
+    written_at: datetime | None = None
 
 
 def build_snapshot(document: Mapping[str, Any], *, now: datetime, runtime: str) -> Snapshot:

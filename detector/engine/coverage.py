@@ -146,9 +146,23 @@ SIGNALS = (
 )
 
 
-def compute_coverage(judgement: Judgement, firing: Collection[str]) -> tuple[SignalCoverage, ...]:
-    """Return the state of every golden signal; `firing` are the rules with an active condition."""
-    return tuple(_evaluate_signal(signal, judgement, firing) for signal in SIGNALS)
+def compute_coverage(
+    judgement: Judgement, firing: Collection[str], off: Collection[str] = ()
+) -> tuple[SignalCoverage, ...]:
+    """Return the state of every golden signal but those that are `off`.
+
+    `firing` are the rules with an active condition.
+    """
+    return tuple(_evaluate_signal(signal, judgement, firing) for signal in SIGNALS if signal.name not in off)
+
+
+def count_checked(judgement: Judgement) -> int:
+    """Return how many rules were judged on facts of this run; a held condition is no check."""
+    return sum(
+        outcome.verdict in ("firing", "good", "off hours")
+        for outcome in judgement.outcomes.values()
+        if outcome.rule.declaration.sees or outcome.rule.declaration.any_of
+    )
 
 
 def _evaluate_signal(signal: Signal, judgement: Judgement, firing: Collection[str]) -> SignalCoverage:

@@ -13,7 +13,7 @@ from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
 from detector.domain.log_evidence import build_log_memory
 from detector.domain.mute import Mute
-from detector.domain.previous_run import PreviousRun
+from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Gap, Report, SessionDay
 from detector.domain.rule import RANK, Rule, Severity
@@ -21,12 +21,12 @@ from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
-from detector.engine.coverage import SignalCoverage, compute_coverage
+from detector.engine.coverage import SignalCoverage, compute_coverage, count_checked
 from detector.engine.gather import gather_facts, list_unread_sections
 from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.reconciliation.between_runs import build_closed_memory, build_price_memory
-from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, Settings
+from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, SIGNALS_OFF, Settings
 
 if TYPE_CHECKING:
     from detector.domain.schedule_windows import Timetable
@@ -72,18 +72,20 @@ def evaluate(
 ) -> Report:
     """Return what is wrong, what is newly wrong and what to do, for one snapshot.
 
-    `previous` is FIRST_RUN or the result of `read_previous`. `settings.files` holds the profile, the
-    closures and the mutes. `channels` are the channels to notify; a mapping gives each its lowest severity.
-    Printing is stdout's receipt. `rules` replaces the catalog's rules. The same arguments give the same
-    report: the only clock is `taken_at`.
+    `previous` is FIRST_RUN or the result of `read_previous`; `settings.files` holds profile, closures and
+    mutes. `channels` are the channels to notify; a mapping gives each its lowest severity. Printing is
+    stdout's receipt. `rules` replaces the catalog's. The only clock is `taken_at`.
     """
-    files = _get_files(settings)
-    facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous.before), files.closures)
+    facts = gather(snapshot, settings, previous.before)
     judgement = engine.run_rules(load_rules() if rules is None else rules, facts, settings)
     run_context = _build_run_context(snapshot, previous, settings, channels)
-    step = ledger.advance(previous.conditions, judgement, run_context, tuple(channels), files.mutes)
+    step = ledger.advance(
+        previous.conditions, judgement, run_context, tuple(channels), _get_files(settings).mutes
+    )
     active = _sort_by_severity(condition for condition in step.conditions.values() if condition.is_active)
-    coverage = compute_coverage(judgement, {condition.type for condition in active})
+    coverage = compute_coverage(
+        judgement, {condition.type for condition in active}, _list_signals_off(settings)
+    )
     notices = [notice for channel in channels for notice in step.due_notices[channel]]
     return Report(
         generation=previous.generation + 1,
@@ -103,9 +105,22 @@ def evaluate(
         channels=previous.channels,
         gap=_measure_gap(previous, facts, settings),
         unread=list_unread_sections(snapshot),
+        reading=facts.accounts,
+        checked=count_checked(judgement),
         snapshot=_build_snapshot_copy(snapshot),
         owed=step.due_notices,
     )
+
+
+def _list_signals_off(settings: Settings) -> frozenset[str]:
+    """Return the golden signals that this runtime does not have, by its settings and its profile."""
+    return frozenset((*settings[SIGNALS_OFF], *_get_files(settings).profile.signals_off))
+
+
+def gather(snapshot: Snapshot, settings: Settings, previous_run: PreviousRun = NO_PREVIOUS_RUN) -> Facts:
+    """Return the facts of a snapshot as `evaluate` judges them."""
+    files = _get_files(settings)
+    return gather_facts(snapshot, ReadContext(settings, files.profile, previous_run), files.closures)
 
 
 def _build_run_context(

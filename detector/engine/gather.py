@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from detector.domain.facts import Facts
+from detector.domain.facts import SECTION_FACTS, STATUS_FACTS, Facts
 from detector.domain.merge import merge_readings
-from detector.domain.profile import ReadContext
-from detector.domain.provenance import SourceStatus
+from detector.domain.profile import HEARTBEAT_AGE, ReadContext
+from detector.domain.provenance import Fault, SourceStatus
+from detector.domain.section_account import MOST_NAMES, KeyComparison, SectionAccount
 from detector.domain.section_reading import Reading
+from detector.domain.shape import Shape
 from detector.domain.snapshot import SECTIONS, Snapshot
-from detector.engine.catalog import load_readers
+from detector.engine.catalog import load_money_facts, load_readers, load_shape_builders
+from detector.engine.section_owner import describe_mismatch, find_mismatch
+from detector.engine.section_time import STATUS_SECTIONS, find_section_time
+from detector.formats.strict_json import redact_excerpt
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
 from detector.market.maintenance import is_in_maintenance
@@ -21,7 +27,6 @@ from detector.readers.source_states import read_sources
 from detector.settings import CLOCK_SKEW_SEC, IBKR_REGION, OPEN_GRACE_MINUTE, SOURCE_STALE_SEC
 
 _NOT_READ = ("sources", "previous")
-_OWN_AS_OF = ("broker", "stores")
 PARTLY_READ = {"gateway": "its port"}  # the rest of the section is reported as unread
 
 
@@ -29,30 +34,57 @@ PARTLY_READ = {"gateway": "its port"}  # the rest of the section is reported as 
 class _GatheredSections:
     readings: list[Reading] = field(default_factory=list)
     stale: dict[str, float] = field(default_factory=dict)
+    mismatched: dict[str, str] = field(default_factory=dict)
+    accounts: list[SectionAccount] = field(default_factory=list)
+    comparisons: dict[str, KeyComparison] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
     ran: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """What every section is read with."""
+
+    snapshot: Snapshot
+    sources: Mapping[str, SourceStatus]
+    context: ReadContext
+    closures: Closures
+
+
 def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Facts:
-    """Return every fact of the snapshot; the facts of a stale or failed section are unknown."""
+    """Return every fact of the snapshot, and the account of the reading of each section.
+
+    The facts of a section that is stale, dated in the future, failed, or of another runtime are unknown.
+    """
     settings, taken_at = context.settings, snapshot.taken_at
     sources_reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
     sources = read_sources(snapshot.sections.get("sources", {}), sources_reading)
     gathered = _GatheredSections()
+    given = _Input(snapshot, sources, context, closures)
     for section in SECTIONS:
         if section in snapshot.sections and section not in _NOT_READ:
-            _read_section(section, snapshot, sources, context, gathered)
+            _read_section(section, given, gathered)
     readings = [sources_reading, *gathered.readings]
     values, provenance = merge_readings(readings)
+    faults = [fault for reading in readings for fault in reading.invalid]
+    faults += [fault for part in gathered.comparisons.values() for fault in part.faults.values()]
     return Facts(
         taken_at=taken_at,
         runtime=snapshot.runtime,
         market=get_market_at(taken_at, closures, settings[OPEN_GRACE_MINUTE]),
         before=context.previous_run,
-        provenance=provenance,
-        invalid=tuple(dict.fromkeys(fault for reading in readings for fault in reading.invalid)),
+        provenance=replace(
+            provenance,
+            known=frozenset().union(*(part.recognised for part in gathered.comparisons.values())),
+            shapes=gathered.shapes,
+        ),
+        invalid=tuple(dict.fromkeys(faults)),
+        hidden_money=_find_hidden_money(faults, values, gathered.shapes),
         skewed=tuple(skew for reading in readings for skew in reading.skewed),
         stale=gathered.stale,
+        mismatched=gathered.mismatched,
+        accounts=tuple(gathered.accounts),
         sources=sources,
         sections=frozenset(snapshot.sections),
         carriers=_find_carriers(context),
@@ -65,45 +97,116 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
     )
 
 
+def _find_hidden_money(
+    faults: Iterable[Fault], values: Mapping[str, Any], shapes: Mapping[str, Shape]
+) -> frozenset[str]:
+    """Return the paths of faults that hide a fact about money; a section as a whole hides what it has."""
+    return frozenset(
+        fault.path for fault in faults if _is_about_money(fault.meant or fault.path, values, shapes)
+    )
+
+
+def _is_about_money(path: str, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> bool:
+    section, *keys = path.split(".")
+    if section not in shapes:
+        return False
+    fact = shapes[section].find_fact(keys)
+    if not keys:
+        return any(name not in values for name in (*load_money_facts(),) if name in _list_facts(section))
+    return fact in load_money_facts()
+
+
+def _list_facts(section: str) -> Collection[str]:
+    return STATUS_FACTS if section in STATUS_SECTIONS else SECTION_FACTS.get(section, ())
+
+
 def _measure_unwatched_sec(context: ReadContext, taken_at: datetime, closures: Closures) -> float | None:
     """Return the seconds of regular session since the previous run; None without one."""
     since = context.previous_run.taken_at
     return None if since is None else count_open_seconds(since, taken_at, closures)
 
 
-def _read_section(
-    section: str,
-    snapshot: Snapshot,
-    sources: Mapping[str, SourceStatus],
-    context: ReadContext,
-    gathered: _GatheredSections,
-) -> None:
-    raw = snapshot.sections[section]
-    reading = Reading(section, snapshot.taken_at, context.settings[CLOCK_SKEW_SEC], context.profile.zone)
-    as_of = _find_as_of(section, raw, sources, reading)
-    age = 0.0 if as_of is None else (snapshot.taken_at - as_of).total_seconds()
-    source = sources.get(section)
+def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> None:
+    """Read one section: whether it counts at all, then its facts, then the account of its keys."""
+    raw, context, taken_at = given.snapshot.sections[section], given.context, given.snapshot.taken_at
+    reading = Reading(section, taken_at, context.settings[CLOCK_SKEW_SEC], context.profile.zone)
+    source = given.sources.get(section)
+    as_of = find_section_time(raw, source, reading, context) or given.snapshot.written_at
+    age = None if as_of is None else (taken_at - as_of).total_seconds()
     gathered.readings.append(reading)
-    if age > context.settings[SOURCE_STALE_SEC]:
+    mismatch = find_mismatch(section, raw, context)
+    if mismatch is not None:
+        gathered.mismatched[section] = describe_mismatch(mismatch)
+    elif age is not None and age > context.settings[SOURCE_STALE_SEC]:
         gathered.stale[section] = age
-    elif section in load_readers() and (source is None or source.state != "failed"):
-        reading.as_of = as_of or snapshot.taken_at
-        try:
-            load_readers()[section](raw, reading, context)
-            gathered.ran.add(f"reader of {section}")
-        except Exception as error:  # noqa: BLE001 - the one place where a broken reader becomes data
-            gathered.errors.append((f"reader of {section}", type(error).__name__))
-            reading.values.clear()
+    elif reading.skewed:
+        pass  # a section from the future is never fresh
+    elif source is None or source.state != "failed":
+        reading.as_of = as_of or taken_at
+        _run_reader(section, raw, reading, context, gathered)
+    gathered.accounts.append(_build_account(reading, age, context, gathered))
 
 
-def _find_as_of(
-    section: str, raw: Any, sources: Mapping[str, SourceStatus], reading: Reading
-) -> datetime | None:
-    own_as_of = raw.get("as_of") if section in _OWN_AS_OF else None
-    times = [reading.read_value("time", f"{section}.as_of", own_as_of)]
-    if section in sources:
-        times.append(sources[section].as_of)
-    return min((moment for moment in times if moment is not None), default=None)
+def _run_reader(
+    section: str, raw: Any, reading: Reading, context: ReadContext, gathered: _GatheredSections
+) -> None:
+    read, build_shape = load_readers().get(section), load_shape_builders().get(section)
+    if read is None:
+        return
+    try:
+        read(raw, reading, context)
+        if build_shape is not None:
+            _compare_keys(raw, build_shape(context, raw), reading, gathered)
+        gathered.ran.add(f"reader of {section}")
+    except Exception as error:  # noqa: BLE001 - the one place where a broken reader becomes data
+        gathered.errors.append((f"reader of {section}", type(error).__name__))
+        reading.values.clear()
+
+
+def _compare_keys(raw: Any, shape: Shape, reading: Reading, gathered: _GatheredSections) -> None:
+    comparison = KeyComparison(reading.section, partial(_can_read, reading))
+    comparison.compare(raw, shape)
+    reading.partial |= comparison.partial
+    gathered.comparisons[reading.section] = comparison
+    gathered.shapes[reading.section] = shape
+
+
+def _can_read(reading: Reading, kind: str, value: object) -> bool:
+    """Return whether a fact of that kind could take the value."""
+    trial = reading.build_trial()
+    trial.read_value(kind, reading.section, value)
+    return not trial.invalid
+
+
+def _build_account(
+    reading: Reading, age: float | None, context: ReadContext, gathered: _GatheredSections
+) -> SectionAccount:
+    comparison = gathered.comparisons.get(reading.section)
+    facts = tuple(sorted(name for name, value in reading.values.items() if value is not None))
+    mapped = _list_mapped_facts(reading.section, context)
+    account = SectionAccount(
+        reading.section,
+        facts=facts,
+        missing=tuple(sorted(mapped - set(facts))),
+        age_sec=age,
+    )
+    if comparison is None:
+        return account
+    return replace(
+        account,
+        recognised=len(comparison.recognised),
+        foreign=len(comparison.foreign),
+        unknown=len(comparison.unknown) + len(comparison.faults),
+        unnamed=comparison.unnamed,
+        unread=tuple(sorted(map(redact_excerpt, comparison.unknown)))[:MOST_NAMES],
+    )
+
+
+def _list_mapped_facts(section: str, context: ReadContext) -> set[str]:
+    """Return the facts that the section could show: of a payload those that the profile maps."""
+    if section not in STATUS_SECTIONS:
+        return set(SECTION_FACTS.get(section, ()))
+    return {"heartbeat_at" if name == HEARTBEAT_AGE else name for name in context.profile.extractors}
 
 
 def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:

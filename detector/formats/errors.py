@@ -16,8 +16,8 @@ TIMEOUT, REFUSED, UNREACHABLE, DNS, TLS, RESET, PROXY = (
 FORBIDDEN, REDIRECTED, HTTP_STATUS, THROTTLED, MISSING = (
     "forbidden", "redirected", "http_status", "throttled", "missing"
 )  # fmt: skip
-EMPTY, HTML, NOT_JSON, NO_FACTS, TOO_LARGE, ENCODING, STALE, UNREADABLE = (
-    "empty", "html", "not_json", "no_facts", "too_large", "encoding", "stale", "unreadable"
+EMPTY, HTML, NOT_JSON, NO_FACTS, TOO_LARGE, ENCODING, UNREADABLE = (
+    "empty", "html", "not_json", "no_facts", "too_large", "encoding", "unreadable"
 )  # fmt: skip
 CREDENTIALS, PROFILE_MISSING, EXPIRED, DENIED, WRONG_ACCOUNT = (
     "credentials", "profile", "expired", "denied", "wrong_account"
@@ -47,7 +47,6 @@ REASONS: Final[Mapping[str, str]] = {
     NO_FACTS: "Is the path in {} right, and does AEGIS_PT_PROFILE know this payload?",
     TOO_LARGE: "Ask it for less, or let it keep less.",
     ENCODING: "It must answer as it is, or with gzip or deflate.",
-    STALE: "Restart what makes it, and switch off what keeps an old copy of it.",
     UNREADABLE: "Is what {} names really of this section's shape?",
     CREDENTIALS: "Set AEGIS_PT_AWS_PROFILE or AEGIS_PT_AWS_AMBIENT=1 for AWS, "
     "AEGIS_PT_STATUS_TOKEN for a dashboard.",

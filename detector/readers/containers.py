@@ -10,9 +10,37 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
+from detector.domain.shape import OBJECT, Key, Shape
 from detector.domain.task_rows import Container
+from detector.domain.vendor_keys import CONTAINER_CONFIG_KEYS, CONTAINER_KEYS, CONTAINER_STATE_KEYS
 
 SECTIONS = ("containers",)
+_LABELS = Shape({"com.docker.compose.project": Key("text"), "com.docker.compose.service": Key("text")})
+_INSPECTED_STATE = Shape({"Status": Key("text")}, CONTAINER_STATE_KEYS, vendor=True)
+_INSPECTED_CONFIG = Shape({"Labels": Key(inner=None)}, CONTAINER_CONFIG_KEYS, vendor=True)
+_SHAPE = Shape(
+    {
+        "Id": Key("text", "name"),
+        "ID": Key("text", "name"),
+        "Names": Key(group="name"),
+        "Name": Key("text", "name"),
+        "State": Key(OBJECT, inner=_INSPECTED_STATE),
+        "Labels": Key(),
+        "Config": Key(OBJECT, inner=_INSPECTED_CONFIG),
+        "Project": Key("text"),
+        "Service": Key("text"),
+    },
+    CONTAINER_KEYS,
+    vendor=True,
+    named_by=("name",),
+)
+
+
+def build_shape(context: ReadContext, raw: object) -> Shape:
+    """Return the known keys of one container in the list, as Docker and Podman write them."""
+    return _SHAPE
+
+
 _SHORT_ID, _LONGEST_NAME = 12, 255
 
 

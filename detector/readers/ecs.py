@@ -12,11 +12,94 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
+from detector.domain.shape import LIST, OBJECT, Key, Shape, build_keys
 from detector.domain.task_rows import Service, Task, TaskContainer
+from detector.domain.vendor_keys import (
+    DESCRIBE_ANSWER,
+    ECS_CONTAINER_KEYS,
+    ECS_DEPLOYMENT_KEYS,
+    ECS_EVENT_KEYS,
+    ECS_FAILURE_KEYS,
+    ECS_SERVICE_KEYS,
+    ECS_TASK_KEYS,
+    EVENTBRIDGE_KEYS,
+)
 from detector.settings import ECS_SERVICE
 
 SECTIONS = ("ecs",)
+_DEPLOYMENT = Shape(
+    build_keys({"rolloutState": "text", "createdAt": "time"}), ECS_DEPLOYMENT_KEYS, vendor=True
+)
+_EVENT = Shape(build_keys({"message": "text", "createdAt": "time"}), ECS_EVENT_KEYS, vendor=True)
+_SERVICE = Shape(
+    {
+        **build_keys(dict.fromkeys(("desiredCount", "runningCount", "pendingCount"), "count")),
+        "status": Key("text"),
+        "serviceName": Key("text", "name"),
+        "serviceArn": Key("text", "name"),
+        "clusterArn": Key("text"),
+        "deployments": Key(LIST, inner=_DEPLOYMENT),
+        "events": Key(LIST, inner=_EVENT),
+    },
+    ECS_SERVICE_KEYS,
+    vendor=True,
+    named_by=("name",),
+)
+_CONTAINER = Shape(
+    build_keys(
+        {
+            "name": "id",
+            "lastStatus": "text",
+            "healthStatus": "text",
+            "exitCode": "exit code",
+            "reason": "text",
+        }
+    ),
+    ECS_CONTAINER_KEYS,
+    vendor=True,
+)
+_TASK_KEYS: dict[str, Key] = {
+    **build_keys(
+        dict.fromkeys(
+            ("taskArn", "clusterArn", "group", "lastStatus", "desiredStatus", "stopCode", "stoppedReason"),
+            "text",
+        )
+    ),
+    **build_keys(dict.fromkeys(("createdAt", "startedAt", "stoppingAt", "stoppedAt"), "time")),
+    "containers": Key(LIST, inner=_CONTAINER),
+}
+_TASK = Shape(_TASK_KEYS, ECS_TASK_KEYS, vendor=True, named_by=("taskArn", "group", "containers"))
+_STOPPED_TASK = Shape(
+    {
+        **_TASK_KEYS,
+        "detail": Key(OBJECT, inner=Shape(_TASK_KEYS, ECS_TASK_KEYS | EVENTBRIDGE_KEYS, vendor=True)),
+        "detail-type": Key("text"),
+    },
+    ECS_TASK_KEYS | EVENTBRIDGE_KEYS,
+    vendor=True,
+    named_by=("taskArn", "group", "containers", "detail"),
+)
+_FAILURE = Shape(
+    build_keys({"arn": "text", "reason": "text"}), ECS_FAILURE_KEYS, vendor=True, named_by=("arn",)
+)
+_SHAPE = Shape(
+    {
+        "as_of": Key("time"),
+        "services": Key(LIST, inner=_SERVICE, fact="service"),
+        "tasks": Key(LIST, inner=_TASK, fact="tasks"),
+        "stopped_tasks": Key(LIST, inner=_STOPPED_TASK, fact="stopped_tasks"),
+        "failures": Key(LIST, inner=_FAILURE, fact="service"),
+    },
+    DESCRIBE_ANSWER,
+    envelope=True,
+    times=("as_of",),
+)
 _CANNOT_START = "unable to consistently start tasks"  # wording of the ECS service event
+
+
+def build_shape(context: ReadContext, raw: object) -> Shape:
+    """Return the known keys of the section and of Amazon's rows in it."""
+    return _SHAPE
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
+from detector.domain.shape import LIST, Key, Shape, build_keys
+from detector.domain.vendor_keys import FILTER_LOG_EVENTS_ANSWER, LOG_EVENT_KEYS
 from detector.formats.strict_json import describe_kind
 from detector.market.closures import NO_CLOSURES
 from detector.market.maintenance import is_in_maintenance
@@ -24,6 +26,26 @@ if TYPE_CHECKING:
 SECTIONS = ("logs",)
 _FACT = "logs"
 _MILLISECONDS_FROM = 100_000_000_000
+_EVENT_SHAPE = Shape(
+    build_keys({"message": "any", "timestamp": "time", "logStreamName": "any"}),
+    LOG_EVENT_KEYS,
+    vendor=True,
+    named_by=("message",),
+)
+_SHAPE = Shape(
+    {
+        **build_keys({"from": "time", "to": "time", "truncated": "flag", "as_of": "time"}),
+        "events": Key(LIST, inner=_EVENT_SHAPE, fact=_FACT),
+    },
+    FILTER_LOG_EVENTS_ANSWER,
+    envelope=True,
+    times=("as_of",),
+)
+
+
+def build_shape(context: ReadContext, raw: object) -> Shape:
+    """Return the known keys of the section, which is an object or a list of events."""
+    return _SHAPE if isinstance(raw, dict) else _EVENT_SHAPE
 
 
 def read(raw: Any, reading: Reading, context: ReadContext) -> None:

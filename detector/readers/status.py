@@ -3,30 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from detector.domain.columns import ROWS
 from detector.domain.facts import STATUS_FACTS
-from detector.domain.profile import HEARTBEAT_AGE, MISSING, ORDER_AGE, Extractor, Profile, ReadContext
+from detector.domain.payload_path import MISSING, Extractor, PathError
+from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, Profile, ReadContext
 from detector.domain.runtime_rows import Order
-from detector.domain.section_reading import Reading
+from detector.domain.section_reading import Reading, list_kinds
+from detector.domain.shape import LIST, OBJECT, Key, Shape, build_columns
+from detector.domain.vendor_keys import FOREIGN
 from detector.formats.times import NEVER
 
 SECTIONS = ("status_v3", "bot_status")
+TIME_KEYS = ("as_of", "generated_at")
+_NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "trade_id", "signal_id", "position_id")
+
+
+def build_shape(context: ReadContext, raw: object) -> Shape:
+    """Return the known keys of a payload by the profile: each segment of a dotted path in its own object."""
+    return _build_profile_shape(context.profile)
+
+
+@lru_cache(maxsize=8)
+def _build_profile_shape(profile: Profile) -> Shape:
+    tree: dict[str, Any] = {}
+    for fact in profile.paths:
+        group = "heartbeat_at" if fact == HEARTBEAT_AGE else fact
+        for keys in profile.key_paths[fact]:
+            place = tree
+            for key in keys[:-1]:
+                place = place.setdefault(key, {})
+            place.setdefault(keys[-1], _build_fact_key(fact, group, profile))
+    for path in (*TIME_KEYS, *(path for path in profile.time_paths if "." not in path)):
+        tree.setdefault(path, Key("time"))
+    return _build_tree_shape(tree, profile)
+
+
+def _build_tree_shape(tree: Mapping[str, Any], profile: Profile) -> Shape:
+    reads = {
+        key: Key(OBJECT, inner=_build_tree_shape(node, profile)) if isinstance(node, dict) else node
+        for key, node in tree.items()
+    }
+    return Shape(reads, FOREIGN | profile.foreign, times=(*TIME_KEYS, *profile.time_paths))
+
+
+def _build_fact_key(fact: str, group: str, profile: Profile) -> Key:
+    if fact == HEARTBEAT_AGE:
+        return Key("age", group, fact=group)
+    spec = STATUS_FACTS[fact]
+    if spec["kind"] != ROWS:
+        return Key(spec["kind"], group, fact=group)
+    mapped = profile.column_paths.get(fact, {})
+    names = {column: (path,) for column, path in mapped.items()}
+    columns = build_columns(list_kinds(spec["row"]), names)
+    if fact == "orders":
+        columns |= {mapped.get(ORDER_AGE, ORDER_AGE): Key("age", "submitted_at")}
+    shape = Shape(columns, FOREIGN | profile.foreign, named_by=_NAMED_BY)
+    return Key(LIST, group, shape, fact)
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read every fact that the profile can find in one payload into `reading.values`."""
     profile = context.profile
-    for name, get_value in profile.extractors.items():
-        value = get_value(raw)
+    values = {name: _extract_value(name, raw, reading, profile) for name in profile.extractors}
+    for name, value in values.items():
         if value is not MISSING and value is not None:
-            _read_fact(name, value, f"{reading.section}.{profile.paths[name]}", reading, profile)
-    is_never = (
-        "last_reconcile_at" in profile.extractors and profile.extractors["last_reconcile_at"](raw) is None
-    )
-    if is_never and "engine_started_at" in reading.values:
+            _read_fact(name, value, f"{reading.section}.{profile.describe_path(name)}", reading, profile)
+    if values.get("last_reconcile_at", MISSING) is None and "engine_started_at" in reading.values:
         reading.values["last_reconcile_at"] = NEVER
+
+
+def _extract_value(name: str, raw: Mapping[str, Any], reading: Reading, profile: Profile) -> Any:
+    try:
+        return profile.extractors[name](raw)
+    except PathError as failure:
+        reading.add_fault(f"{reading.section}.{name}", f"cannot be read: {failure}")
+        return MISSING
 
 
 def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Profile) -> None:

@@ -14,14 +14,35 @@ from typing import Any, TypeVar
 from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
 from detector.domain.profile import ReadContext
-from detector.domain.section_reading import Reading
+from detector.domain.section_reading import Reading, list_kinds
+from detector.domain.shape import LIST, Key, Shape, build_columns
 from detector.domain.store_layout import POSITION_STATE, TRADES, StoreColumns
 from detector.domain.trade_rows import StoredPosition, Trade
+from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
 from detector.formats.strict_json import redact_excerpt
 
 SECTIONS = ("stores",)
+_LISTS = ((POSITION_STATE, StoredPosition, "store_positions"), (TRADES, Trade, "store_trades"))
+_NAMED_BY = ("trade_id", "signal_id", "position_id", "symbol", "con_id")
 _NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")
 R = TypeVar("R", StoredPosition, Trade)
+
+
+def build_shape(context: ReadContext, raw: object) -> Shape:
+    """Return the known keys of the section; the profile names the columns."""
+    lists = {
+        name: Key(
+            LIST,
+            inner=Shape(
+                build_columns(list_kinds(row), context.profile.stores.get(name)), FOREIGN, named_by=_NAMED_BY
+            ),
+            fact=fact,
+        )
+        for name, row, fact in _LISTS
+    }
+    return Shape(
+        {"as_of": Key("time"), "error": Key(), **lists}, DESCRIBE_ANSWER, envelope=True, times=("as_of",)
+    )
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:

@@ -10,6 +10,7 @@ from detector.domain.event import Event
 from detector.domain.previous_run import PreviousRun
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
+from detector.domain.section_account import SectionAccount
 from detector.render.snapshot_schema import Schema, build_snapshot_body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -47,6 +48,9 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
     "coverage": "each golden signal of the runbook: ok, firing or not seen, and why",
     "sources": "how each source answered",
     "unread": "sections that were given and that this version does not read",
+    "reading": "what was made of each section: its age, the facts that were seen, mapped facts that were not,"
+    " and how many keys were recognised, are foreign, or are not understood",
+    "checked": "how many rules were judged on facts of this run; 0 means that nothing was checked",
     "gap": "the time since the previous run",
     "channels": "when each channel took its first and its latest message, and its latest error",
     "sessions": "the latest sessions as the runs saw them, and which channels took their summary",
@@ -70,14 +74,17 @@ def build_output_schema() -> Schema:
     return {**_build_head("output", title), **_build_object(lists), "$defs": _build_definitions(Event)}
 
 
+_RECORDS = (
+    Event, Condition, SourceStatus, Gap, RunInfo, PreviousRun, ChannelHealth, SessionDay, SectionAccount
+)  # fmt: skip
+
+
 def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
     """Return the schema of the artifact, which is also the report.
 
     `parts` are the types of the report's `decision` and of an entry of its `coverage`.
     """
-    definitions = _build_definitions(
-        Event, Condition, SourceStatus, Gap, RunInfo, PreviousRun, ChannelHealth, SessionDay, *parts.values()
-    )
+    definitions = _build_definitions(*_RECORDS, *parts.values())
     previous_run = definitions.pop(PreviousRun.__name__)["properties"]
     carried = {name: schema for name, schema in previous_run.items() if name not in _NOT_CARRIED}
     properties: Schema = {
@@ -93,6 +100,8 @@ def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
         "coverage": _build_list(_build_ref(parts["coverage"])),
         "sources": {"type": "object", "additionalProperties": _build_ref(SourceStatus)},
         "unread": _build_list({"type": "string"}),
+        "reading": _build_list(_build_ref(SectionAccount)),
+        "checked": {"type": "integer", "minimum": 0},
         "gap": _build_ref(Gap),
         "channels": {"type": "object", "additionalProperties": _build_ref(ChannelHealth)},
         "sessions": _build_list(_build_ref(SessionDay)),

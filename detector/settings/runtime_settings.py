@@ -109,12 +109,26 @@ BOT_STATUS_TOKEN = add_setting(
     parse_token,
     secret=True,
 )
+ACCOUNT = add_setting(
+    "ACCOUNT",
+    "",
+    "account id",
+    "The runtime's account at the broker; what is read of another one is not about this runtime.",
+    parse_optional,
+)
+SIGNALS_OFF: Setting[tuple[str, ...]] = add_setting(
+    "SIGNALS_OFF",
+    (),
+    "golden signals",
+    "Golden signals that this runtime does not have, by comma: they leave the count of the coverage.",
+    parse_names,
+)
 STATUS_AS_OF: Setting[tuple[str, ...]] = add_setting(
     "STATUS_AS_OF",
-    ("as_of", "generated_at", "ts", "timestamp"),
+    ("as_of", "generated_at"),
     "keys",
     "Keys at the top of a status payload that say when it was made, by comma; "
-    "the first that is there counts.",
+    "the first that is there counts. A profile's [time] adds its own.",
     parse_names,
 )
 ECS_CLUSTER = add_setting(

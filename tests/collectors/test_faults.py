@@ -101,9 +101,6 @@ FAULTS = [
     pytest.param([says(DEEP)], errors.NOT_JSON, id="10,000 deep"),
     pytest.param([says('{"mode": "ä"}'.encode("latin-1"))], errors.NOT_JSON, id="latin-1"),
     pytest.param([says('{"mode": "a"}'.encode("utf-16"))], errors.NOT_JSON, id="UTF-16"),
-    pytest.param([says(STATUS, headers=OLD)], errors.STALE, id="kept too long by a cache"),
-    pytest.param([says({**STATUS, "as_of": "2026-06-02T14:54:59Z"})], errors.STALE, id="made too long ago"),
-    pytest.param([says({**STATUS, "ts": NOW.timestamp() - 2400})], errors.STALE, id="rendered 40 min ago"),
     pytest.param([says(STATUS, 401)], errors.CREDENTIALS, id="401"),
     pytest.param([says(STATUS, 403)], errors.DENIED, id="403"),
     pytest.param([says(STATUS, 404)], errors.MISSING, id="404"),
@@ -160,6 +157,26 @@ def test_a_fault_costs_nothing_but_its_source(behaviour, reason, broker_file):
     assert "status_v3" not in document
     others_are_intact(document, judged)
     assert "source_unavailable" in judged.types
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(says(STATUS, headers=OLD), id="kept too long by a cache"),
+        pytest.param(says({**STATUS, "as_of": "2026-06-02T14:54:59Z"}), id="made too long ago"),
+        pytest.param(says({**STATUS, "generated_at": NOW.timestamp() - 2400}), id="rendered 40 min ago"),
+        pytest.param(
+            says(STATUS, headers={"last-modified": "Tue, 02 Jun 2026 14:20:00 GMT"}), id="written 40 min ago"
+        ),
+    ],
+)
+def test_what_is_too_old_is_read_and_ignored_as_on_every_other_route(behaviour, broker_file):
+    with place([behaviour]) as url:
+        document, _, judged = collected(url, broker_file)
+    assert document["sources"]["status_v3"]["state"] == "ok"
+    assert "source_stale" in judged.types
+    assert "source_unavailable" not in judged.types
+    others_are_intact(document, judged)
 
 
 @pytest.mark.parametrize(

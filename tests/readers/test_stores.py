@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from detector.domain.instrument import get_instrument_name
+from detector.domain.payload_path import ProfileError
 from detector.domain.previous_run import NO_PREVIOUS_RUN
-from detector.domain.profile import ProfileError, ReadContext, parse_profile
+from detector.domain.profile import ReadContext, parse_profile
 from detector.domain.section_reading import Reading
 from detector.profiles import load_builtin_profile
 from detector.readers.stores import read

@@ -173,13 +173,16 @@ def test_a_source_that_failed_is_not_flat():
 
 def test_a_row_that_cannot_be_read_leaves_the_rest_undecided():
     nameless = {"quantity": 5}
-    assert truth([row(39)], [nameless]) == []
-    assert truth([row(39)], [{"quantity": 0}]) == [f"critical open_positions_drift:{NAME}"]
+    assert truth([row(39)], [nameless]) == ["critical reading_invalid:broker.positions"]
+    assert truth([row(39)], [{"quantity": 0}]) == [
+        f"critical open_positions_drift:{NAME}",
+        "critical reading_invalid:broker.positions",
+    ]
     assert truth([row(39)], [row(None)]) == []
     report = evaluated(
         apply_patch(healthy(), {"status_v3": internal(row(39)), "broker": broker(row("many"))})
     )
-    assert named(report) == ["warning reading_invalid:broker.positions.quantity"]
+    assert named(report) == ["critical reading_invalid:broker.positions.quantity"]
 
 
 def test_the_internal_side_is_the_store_where_it_was_read():

@@ -17,9 +17,17 @@ from typing import Any
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
+from detector.domain.shape import LIST, OBJECT, Key, Shape
+from detector.domain.vendor_keys import BROKER_ENVELOPE_KEYS
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.flex import filter_executions, filter_held_now, read_open_positions, read_trades
-from detector.readers.broker.rows import keep_latest_versions, read_execution, read_order, read_position
+from detector.readers.broker.rows import (
+    build_row_shape,
+    keep_latest_versions,
+    read_execution,
+    read_order,
+    read_position,
+)
 
 SECTIONS = ("broker",)
 _LISTS: Mapping[str, tuple[str, ...]] = {
@@ -35,6 +43,32 @@ _NAMES = {
 }
 _KINDS = {"connected": "flag", "account": "id", "mode": "text", "port": "count"}
 Rows = list[Mapping[str, Any]]
+_ROW_SHAPES = {
+    "broker_positions": build_row_shape("position"),
+    "broker_orders": build_row_shape("order"),
+    "broker_executions": build_row_shape("execution"),
+}
+_SHAPE = Shape(
+    {
+        **{key: Key(kind) for key, kind in _KINDS.items()},
+        **{
+            name: Key(LIST, fact, inner=_ROW_SHAPES[fact], fact=fact)
+            for fact, names in _LISTS.items()
+            for name in names
+        },
+        "as_of": Key("time"),
+        "error": Key(),
+        "flex": Key(OBJECT, inner=Shape({"positions_csv": Key("csv"), "trades_csv": Key("csv")})),
+    },
+    BROKER_ENVELOPE_KEYS,
+    envelope=True,
+    times=("as_of",),
+)
+
+
+def build_shape(context: ReadContext, raw: object) -> Shape:
+    """Return the known keys of the section and of the broker's rows in it."""
+    return _SHAPE
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.instrument_names import get_sign
 from detector.domain.section_reading import Reading
+from detector.domain.shape import ANY, OBJECT, Key, Shape
+from detector.domain.vendor_keys import IB_KEYS
 from detector.formats.numbers import format_quantity, parse_decimal, to_exact_decimal
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.cells import normalize_broker_time, normalize_name
@@ -72,8 +74,23 @@ _EXECUTION = {
 }
 _SIDES = ("side", "longshort", "positionside", "positiontype")
 _TIMES = ("submitted_at", "at")
+_NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "exec_id", "leg_con_ids")
 _ZERO_IS_NONE = ("order_id", "perm_id", "parent_id", "con_id")  # TWS writes 0 for a missing id
 _CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
+
+
+def build_row_shape(kind: str) -> Shape:
+    """Return the known keys of a row (`position`, `order` or `execution`) and of the objects in it."""
+    columns: Mapping[str, tuple[str, ...]] = {
+        "position": _POSITION,
+        "order": _ORDER,
+        "execution": _EXECUTION,
+    }[kind]
+    plain = {name: Key(ANY, column) for column, names in columns.items() for name in names}
+    plain |= {"underlyingsymbol": Key(ANY, "symbol"), **{name: Key() for name in _SIDES}}
+    inner = Shape(plain, IB_KEYS, vendor=True, normalize=normalize_name)
+    nested = {normalize_name(name): Key(OBJECT, inner=inner) for name in _NESTED}
+    return Shape({**nested, **plain}, IB_KEYS, vendor=True, named_by=_NAMED_BY, normalize=normalize_name)
 
 
 def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:

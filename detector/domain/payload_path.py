@@ -1,0 +1,141 @@
+"""A path of a profile: how a value is found in a payload, and the keys that it needs there.
+
+Paths are JMESPath. Plain dotted paths are compiled to plain look-ups, so that the library is loaded only
+where a profile needs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Extractor = Callable[[Any], Any]
+KeyPath = tuple[str, ...]
+# Nodes of which only the first child is found at the root.
+_ROOTED = (
+    "projection",
+    "filter_projection",
+    "value_projection",
+    "flatten",
+    "index_expression",
+    "pipe",
+    "subexpression",
+)
+_PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be used; the message names the entry and what is wrong."""
+
+
+class PathError(ValueError):
+    """A path that failed on a payload; the message names the profile's line and what went wrong."""
+
+
+class _Missing:
+    """Marks a path that does not exist in the payload, which differs from null."""
+
+
+MISSING = _Missing()
+
+
+def is_plain_path(path: str) -> bool:
+    """Return whether the path is a dotted name."""
+    return bool(_PLAIN.fullmatch(path))
+
+
+def build_extractor(path: object, location: str) -> Extractor:
+    """Return the extractor of one path; it returns MISSING where the path does not exist.
+
+    JMESPath cannot distinguish null from a missing value, so both are MISSING. Raises ProfileError for a path
+    that no payload can satisfy: its grammar, an unknown function, a wrong number of arguments. The extractor
+    raises PathError where the path fails on a payload.
+    """
+    if not isinstance(path, str) or not path:
+        raise ProfileError(f"{location}: a path is text")
+    if is_plain_path(path):
+        return _build_key_extractor(path) if "." not in path else _build_dotted_extractor(path.split("."))
+    expression = _parse_expression(path, location)
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
+
+    def extract(payload: Any) -> Any:
+        try:
+            value = expression.search(payload)
+        except (JMESPathError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise PathError(f"the path {location} = {path!r} fails on it ({problem})") from None
+        return MISSING if value is None else value
+
+    return extract
+
+
+def _parse_expression(path: str, location: str) -> Any:
+    import jmespath  # noqa: PLC0415 - only a profile with such a path pays for it
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
+    from jmespath.functions import Functions  # noqa: PLC0415
+
+    try:
+        expression = jmespath.compile(path)
+    except JMESPathError as error:
+        raise ProfileError(f"{location}: {str(error).splitlines()[0]}") from None
+    for node in _iter_nodes(expression.parsed):
+        if node["type"] == "function_expression":
+            declared = Functions.FUNCTION_TABLE.get(node["value"])
+            if declared is None:
+                raise ProfileError(f"{location}: there is no function {node['value']}()")
+            _check_arguments(node, declared["signature"], location)
+    return expression
+
+
+def _check_arguments(node: Mapping[str, Any], signature: tuple[Any, ...], location: str) -> None:
+    is_variadic = bool(signature) and signature[-1].get("variadic", False)
+    count, expected = len(node["children"]), len(signature)
+    if count < expected or (count > expected and not is_variadic):
+        raise ProfileError(f"{location}: {node['value']}() takes {expected} arguments, not {count}")
+
+
+def _iter_nodes(node: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for child in node.get("children", ()):
+            yield from _iter_nodes(child)
+
+
+def _build_key_extractor(key: str) -> Extractor:
+    return lambda payload: payload.get(key, MISSING)
+
+
+def _build_dotted_extractor(keys: list[str]) -> Extractor:
+    def extract(payload: Any) -> Any:
+        for key in keys:
+            if not isinstance(payload, dict) or key not in payload:
+                return MISSING
+            payload = payload[key]
+        return payload
+
+    return extract
+
+
+def list_key_paths(path: str) -> tuple[KeyPath, ...]:
+    """Return the keys, each in the object of the one before, that a path needs from the payload's root."""
+    if is_plain_path(path):
+        return (tuple(path.split(".")),)
+    import jmespath  # noqa: PLC0415 - only a profile with such a path pays for it
+
+    return tuple(dict.fromkeys(_iter_root_keys(jmespath.compile(path).parsed)))
+
+
+def _iter_root_keys(node: Mapping[str, Any]) -> Iterator[KeyPath]:
+    """Yield the chains of fields that begin at the root; a filter's and a projection's are of its rows."""
+    kind, children = node["type"], node.get("children", ())
+    if kind == "field":
+        yield (node["value"],)
+    elif kind == "subexpression" and all(child["type"] == "field" for child in children):
+        yield tuple(child["value"] for child in children)
+    elif kind in _ROOTED:
+        yield from _iter_root_keys(children[0])
+    else:
+        for child in children:
+            if isinstance(child, dict):
+                yield from _iter_root_keys(child)

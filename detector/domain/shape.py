@@ -1,0 +1,83 @@
+"""The known keys of a section's objects: those that are read, and those of its vendor that are not.
+
+Readers declare the shape of their section; the account of the reading compares every key with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+OBJECT, LIST, ANY = "object", "list", "any"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Key:
+    """A key that is read: the kind of its value, and the shape of the objects in it.
+
+    Keys of one `group` give the same thing, so that one of them is enough; `fact` is the fact that a list
+    fills.
+    """
+
+    kind: str = ANY
+    group: str = ""
+    inner: Shape | None = None
+    fact: str | None = None
+
+
+def _keep_name(name: str) -> str:
+    return name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """The keys of one object.
+
+    `foreign` are known keys that are not read. In an `envelope`, which is this program's own, an unknown key
+    with rows is a fault. `named_by` are the groups of which a row needs one to say what it is about.
+    `normalize` is how names are compared (a broker's rows: without case and punctuation). `vendor`: the keys
+    are those of one vendor's model, so that one edit of a missing short key is a misspelling too.
+    """
+
+    reads: Mapping[str, Key]
+    foreign: frozenset[str] = frozenset()
+    envelope: bool = False
+    vendor: bool = False
+    named_by: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+    normalize: Callable[[str], str] = field(default=_keep_name)
+
+    def get_group(self, name: str) -> str:
+        """Return the group of a key that is read."""
+        return self.reads[name].group or name
+
+    def find_shape(self, keys: Iterable[str]) -> Shape | None:
+        """Return the shape of the object at a path of keys; None where there is none."""
+        shape: Shape | None = self
+        for key in keys:
+            spec = None if shape is None else shape.reads.get(shape.normalize(key))
+            shape = None if spec is None else spec.inner
+        return shape
+
+    def find_fact(self, keys: Sequence[str]) -> str | None:
+        """Return the fact that the value at a path of keys feeds; None where it feeds none."""
+        shape: Shape | None = self
+        for key in keys:
+            spec = None if shape is None else shape.reads.get(shape.normalize(key))
+            if spec is None or spec.fact:
+                return None if spec is None else spec.fact
+            shape = spec.inner
+        return None
+
+
+def build_keys(kinds: Mapping[str, str]) -> dict[str, Key]:
+    """Return the keys of plain values: name to kind."""
+    return {name: Key(kind) for name, kind in kinds.items()}
+
+
+def build_columns(
+    kinds: Iterable[tuple[str, str]], names: Mapping[str, Iterable[str]] | None = None
+) -> dict[str, Key]:
+    """Return the keys of a row's declared columns, each under all the names that it may have."""
+    aliases = names or {}
+    return {name: Key(kind, column) for column, kind in kinds for name in aliases.get(column, (column,))}

@@ -1,0 +1,144 @@
+"""Whose a section is: the runtime, account, cluster, service, region and AWS account that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from detector.domain.payload_path import MISSING, PathError
+from detector.domain.profile import ReadContext
+from detector.engine.section_time import STATUS_SECTIONS
+from detector.formats.strict_json import redact_excerpt
+from detector.settings import (
+    ACCOUNT,
+    AWS_ACCOUNT,
+    AWS_REGION,
+    ECS_CLUSTER,
+    ECS_SERVICE,
+    RUNTIME,
+    Setting,
+    Settings,
+)
+
+_ARN_PARTS = 6  # arn:partition:service:region:account:resource
+_HIDDEN_ACCOUNT = "[aws-account]"  # what redaction leaves of an AWS account number
+
+
+class Mismatch(NamedTuple):
+    """What a section names, and what the setting names instead."""
+
+    what: str
+    named: str
+    expected: str
+    setting: Setting[Any]
+
+
+def find_mismatch(section: str, raw: Any, context: ReadContext) -> Mismatch | None:
+    """Return how a section is about something else than the settings name; None where it is not.
+
+    Only a setting that the operator set is compared; of a list, one row that fits is enough.
+    """
+    if section in STATUS_SECTIONS:
+        return _find_payload_mismatch(raw, context)
+    if section == "ecs":
+        return next(_iter_ecs_mismatches(raw, context.settings), None)
+    if section == "broker":
+        return _compare("account", raw.get("account"), ACCOUNT, context.settings)
+    return None
+
+
+def describe_mismatch(mismatch: Mismatch) -> str:
+    """Return the mismatch as a part of a sentence: what the section names, and what is configured."""
+    expected = mismatch.expected if mismatch.setting is not AWS_ACCOUNT else "another one"
+    named = "" if mismatch.setting is AWS_ACCOUNT else f" {mismatch.named}"
+    return f"{mismatch.what}{named}, and {mismatch.setting.name} is {expected}"
+
+
+def _is_set(setting: Setting[Any], settings: Settings) -> bool:
+    return settings.origins[setting.name] != "default" and bool(settings[setting])
+
+
+def _compare(what: str, named: object, setting: Setting[Any], settings: Settings) -> Mismatch | None:
+    if named is None or named is MISSING or isinstance(named, dict | list) or not _is_set(setting, settings):
+        return None
+    expected, text = str(settings[setting]), str(named).strip()
+    is_hidden = text == _HIDDEN_ACCOUNT and expected.isdigit()
+    if not text or is_hidden or text.lower() == expected.strip().lower():
+        return None
+    return Mismatch(what, redact_excerpt(text), expected, setting)
+
+
+def _find_payload_mismatch(raw: Mapping[str, Any], context: ReadContext) -> Mismatch | None:
+    settings = {"runtime": RUNTIME, "account": ACCOUNT}
+    for name, extract in context.profile.identity.items():
+        try:
+            mismatch = _compare(name, extract(raw), settings[name], context.settings)
+        except PathError:
+            continue
+        if mismatch is not None:
+            return mismatch
+    return None
+
+
+def _iter_ecs_mismatches(raw: Mapping[str, Any], settings: Settings) -> Iterator[Mismatch]:
+    """Yield what no row of a list of services, or of tasks, has as the settings name it."""
+    for key in ("services", "tasks", "stopped_tasks"):
+        arns = list(_iter_arns(raw.get(key)))
+        for what, setting, get_part in _PARTS:
+            parts = [part for part in map(get_part, arns) if part]
+            yield from _list_misfits(what, parts, setting, settings)
+    names = [row.get("serviceName") for row in _iter_rows(raw.get("services"))]
+    names += [_get_name(arn) for arn in _iter_arns(raw.get("services")) if ":service/" in arn]
+    yield from _list_misfits("service", [name for name in names if name], ECS_SERVICE, settings)
+
+
+def _list_misfits(
+    what: str, named: Iterable[Any], setting: Setting[Any], settings: Settings
+) -> Iterator[Mismatch]:
+    mismatches = [_compare(what, name, setting, settings) for name in named]
+    if mismatches and all(mismatches) and mismatches[0] is not None:
+        yield mismatches[0]
+
+
+def _iter_rows(rows: object) -> Iterator[Mapping[str, Any]]:
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict):
+            detail = row.get("detail")
+            yield detail if isinstance(detail, dict) else row
+
+
+def _iter_arns(rows: object) -> Iterator[str]:
+    for row in _iter_rows(rows):
+        for key in ("clusterArn", "serviceArn", "taskArn"):
+            arn = row.get(key)
+            if isinstance(arn, str) and arn.startswith("arn:") and arn.count(":") >= _ARN_PARTS - 1:
+                yield arn
+
+
+def _get_name(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def _get_cluster(arn: str) -> str:
+    """Return the cluster of an ARN; the short forms of services and tasks have none."""
+    kind, _, rest = arn.split(":", _ARN_PARTS - 1)[-1].partition("/")
+    if kind == "cluster":
+        return rest
+    cluster, slash, _ = rest.partition("/")
+    return cluster if slash else ""
+
+
+def _get_region(arn: str) -> str:
+    return arn.split(":")[3]
+
+
+def _get_account(arn: str) -> str:
+    """Return the account of an ARN, or its alias."""
+    return arn.split(":")[4]
+
+
+_PARTS: tuple[tuple[str, Setting[Any], Callable[[str], str]], ...] = (
+    ("AWS account", AWS_ACCOUNT, _get_account),
+    ("region", AWS_REGION, _get_region),
+    ("cluster", ECS_CLUSTER, _get_cluster),
+)

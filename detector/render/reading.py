@@ -1,0 +1,55 @@
+"""The account of each section's reading as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from detector.domain.facts import Facts
+from detector.domain.section_account import SectionAccount
+from detector.formats.numbers import format_count
+from detector.formats.times import format_duration
+
+_MOST_MISSING = 12
+
+
+def render_accounts(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Yield the name of each section and what was made of it: its age, its facts, what was not understood."""
+    for account in facts.accounts:
+        yield account.section, "; ".join(_iter_parts(account, facts))
+
+
+def _iter_parts(account: SectionAccount, facts: Facts) -> Iterator[str]:
+    section = account.section
+    if section in facts.mismatched:
+        yield f"ignored: it names {facts.mismatched[section]}"
+    elif section in facts.stale:
+        yield f"ignored: {format_duration(facts.stale[section])} old"
+    elif account.age_sec is not None:
+        yield f"{format_duration(max(0.0, account.age_sec))} old"
+    yield format_count(len(account.facts), "fact")
+    if account.facts and account.missing:
+        yield f"not there: {_join(account.missing)}"
+    if account.unnamed:
+        yield f"{format_count(account.unnamed, 'row')} without a name"
+    if account.foreign:
+        yield f"{format_count(account.foreign, 'foreign key')}"
+    if account.unknown:
+        names = _join([*account.unread, *_list_fault_paths(section, facts)])
+        yield f"{format_count(account.unknown, 'unknown key')}: {names}"
+    yield from _iter_skews(section, facts)
+
+
+def _iter_skews(section: str, facts: Facts) -> Iterator[str]:
+    for path, ahead in facts.skewed:
+        if path.partition(".")[0] == section:
+            yield f"{path} lies {format_duration(ahead)} in the future"
+
+
+def _list_fault_paths(section: str, facts: Facts) -> list[str]:
+    return [fault.path for fault in facts.invalid if fault.path.partition(".")[0] == section]
+
+
+def _join(names: Iterable[str]) -> str:
+    listed = list(dict.fromkeys(names))
+    more = len(listed) - _MOST_MISSING
+    return ", ".join(listed[:_MOST_MISSING]) + (f" and {more} more" if more > 0 else "")
