@@ -26,8 +26,9 @@ OPTIONS = (
     ),
 )
 _LIST_PATH = "/containers/json?all=1"
-# Labels, mounts, networks and commands are left out: they may hold secrets, and no rule needs them.
+# Other labels, mounts, networks and commands are left out: they may hold secrets, and no rule needs them.
 _KEPT_KEYS = ("Id", "Names", "Image", "State", "Status", "Created")
+_KEPT_LABELS = ("com.docker.compose.project", "com.docker.compose.service")
 
 
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
@@ -52,4 +53,6 @@ def _read_containers(context: SourceContext) -> Answer:
 def _filter_container(item: Any) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise ExternalError("its list has an entry that is no container", reason=UNREADABLE)
-    return filter_keys(item, _KEPT_KEYS)
+    labels = item.get("Labels")
+    kept = filter_keys(labels, _KEPT_LABELS) if isinstance(labels, dict) else {}
+    return {**filter_keys(item, _KEPT_KEYS), **({"Labels": kept} if kept else {})}

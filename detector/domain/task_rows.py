@@ -28,6 +28,8 @@ class TaskContainer:
     name: str | None
     last_status: str | None = None
     health: str | None = None
+    exit_code: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of the standby host, by its Docker name and state."""
+    """One container of the standby host, by its Docker name and state.
+
+    `aliases` are what Compose calls it: its name before a failed recreate, its service, project and service.
+    """
 
     name: str
     state: str | None = None
+    aliases: tuple[str, ...] = ()

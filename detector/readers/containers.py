@@ -5,7 +5,8 @@ Shape: Docker Engine API, `GET /containers/json?all=1` (`Names` with a leading s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detector.domain.profile import ReadContext
@@ -15,9 +16,8 @@ from detector.domain.task_rows import Container
 from detector.domain.vendor_keys import CONTAINER_CONFIG_KEYS, CONTAINER_KEYS, CONTAINER_STATE_KEYS
 
 SECTIONS = ("containers",)
-_LABELS = Shape({"com.docker.compose.project": Key("text"), "com.docker.compose.service": Key("text")})
 _INSPECTED_STATE = Shape({"Status": Key("text")}, CONTAINER_STATE_KEYS, vendor=True)
-_INSPECTED_CONFIG = Shape({"Labels": Key(inner=None)}, CONTAINER_CONFIG_KEYS, vendor=True)
+_INSPECTED_CONFIG = Shape({"Labels": Key()}, CONTAINER_CONFIG_KEYS, vendor=True)
 _SHAPE = Shape(
     {
         "Id": Key("text", "name"),
@@ -42,27 +42,66 @@ def build_shape(context: ReadContext, raw: object) -> Shape:
 
 
 _SHORT_ID, _LONGEST_NAME = 12, 255
+_LABEL = "com.docker.compose."
+# A failed recreate leaves the old container under its id and its name, at times several times over.
+_RECREATED = re.compile(r"(?:[0-9a-f]{12}_)+(?=.)")
 
 
 def read(raw: list[Any], reading: Reading, context: ReadContext) -> None:
-    """Read the containers by name and state; an empty list means that there are none."""
+    """Read the containers by names and state; an empty list means that there are none."""
     items = reading.read_objects("containers", raw, "containers") or []
     containers = [_read_container(item, reading) for item in items]
     reading.values["containers"] = tuple(container for container in containers if container is not None)
 
 
 def _read_container(item: Mapping[str, Any], reading: Reading) -> Container | None:
-    names = reading.read_value("texts", "containers.Names", item.get("Names"))
-    name = _choose_name(names) if names else str(item.get("Id") or "")[:_SHORT_ID]
+    names = _read_names(item, reading)
+    name = _choose_name(names) if names else str(item.get("Id") or item.get("ID") or "")[:_SHORT_ID]
     if not name:
         reading.add_fault("containers.Names", "names no container")
         reading.partial.add("containers")
         return None
-    state = reading.read_value("text", "containers.State", item.get("State"))
-    return Container(name, None if state is None else state.lower())
+    state = item.get("State")
+    if isinstance(state, dict):  # docker inspect
+        state = reading.read_value("text", "containers.State.Status", state.get("Status"))
+    else:
+        state = reading.read_value("text", "containers.State", state)
+    aliases = tuple(dict.fromkeys(_iter_aliases(name, _read_labels(item), item)))
+    return Container(name, None if state is None else state.lower(), aliases)
+
+
+def _read_names(item: Mapping[str, Any], reading: Reading) -> tuple[str, ...] | None:
+    """Read the names: a list of the Engine API, a text of `docker ps`, one name of `docker inspect`."""
+    names = item.get("Names", item.get("Name"))
+    if isinstance(names, str):
+        return tuple(name.strip() for name in names.split(",") if name.strip()) or None
+    texts: tuple[str, ...] | None = reading.read_value("texts", "containers.Names", names)
+    return texts
 
 
 def _choose_name(names: tuple[str, ...]) -> str:
     """Return the container's own name; a name with a further slash is an alias from a link."""
     plain_names = [name.removeprefix("/") for name in names]
     return next((name for name in plain_names if "/" not in name), plain_names[0])[:_LONGEST_NAME]
+
+
+def _read_labels(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the labels: an object, or `docker ps`'s text of pairs."""
+    config = item.get("Config")
+    labels = item.get("Labels") or (config.get("Labels") if isinstance(config, dict) else None)
+    if isinstance(labels, str):
+        pairs = (pair.partition("=") for pair in labels.split(","))
+        return {key.strip(): value.strip() for key, _, value in pairs}
+    return labels if isinstance(labels, dict) else {}
+
+
+def _iter_aliases(name: str, labels: Mapping[str, Any], item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what else Compose calls the container: its name before a recreate, and its service."""
+    if _RECREATED.match(name):
+        yield _RECREATED.sub("", name, count=1)
+    service = labels.get(f"{_LABEL}service") or item.get("Service")
+    project = labels.get(f"{_LABEL}project") or item.get("Project")
+    if isinstance(service, str) and service:
+        yield service[:_LONGEST_NAME]
+        if isinstance(project, str) and project:
+            yield f"{project}-{service}"[:_LONGEST_NAME]

@@ -109,11 +109,17 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         items = reading.read_objects(f"ecs.{key}", raw.get(key), fact)
         if items is not None:
             reading.values[fact] = tuple(
-                _read_task(item, f"ecs.{key}", reading, name, fact) for item in items
+                _read_task(_get_event_task(item), f"ecs.{key}", reading, name, fact) for item in items
             )
     service = _read_service(raw, reading, name)
     if service is not None:
         reading.values["service"] = service
+
+
+def _get_event_task(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the task of an EventBridge event (`ECS Task State Change`), any other row as it is."""
+    detail = item.get("detail")
+    return detail if isinstance(detail, dict) and "taskArn" not in item else item
 
 
 def _read_service(raw: Mapping[str, Any], reading: Reading, name: str) -> Service | None:
@@ -213,6 +219,8 @@ def _read_containers(
             name=reading.read_value("id", f"{path}.name", container.get("name")),
             last_status=reading.read_value("text", f"{path}.lastStatus", container.get("lastStatus")),
             health=reading.read_value("text", f"{path}.healthStatus", container.get("healthStatus")),
+            exit_code=reading.read_value("exit code", f"{path}.exitCode", container.get("exitCode")),
+            reason=reading.read_value("text", f"{path}.reason", container.get("reason")),
         )
         for container in containers
     )

@@ -8,7 +8,7 @@ from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.settings import STANDBY_PATTERN
 
-_AT_REST = ("exited", "created", "dead")
+_AT_REST = ("exited", "created", "stopped", "dead")  # `stopped` is Podman's
 
 
 @rule(
@@ -24,7 +24,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     standby = [
         container
         for container in known(facts.containers)
-        if fnmatchcase(container.name, limits[STANDBY_PATTERN])
+        if any(fnmatchcase(name, limits[STANDBY_PATTERN]) for name in (container.name, *container.aliases))
     ]
     if not standby:
         yield Undecided(f"no container is named like {limits[STANDBY_PATTERN]}")

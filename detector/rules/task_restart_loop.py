@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable
 
-from detector.domain.facts import Facts
+from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.task_rows import Task
 from detector.formats.times import format_duration
 from detector.settings import RESTART_CRITICAL, RESTART_WINDOW_SEC
 
 # Amazon ECS API reference, Task.stopCode.
-_BY_ITSELF_CODES = ("EssentialContainerExited", "TaskFailedToStart", "SpotInterruption")
+_BY_ITSELF_CODES = (
+    "EssentialContainerExited",
+    "TaskFailedToStart",
+    "SpotInterruption",
+    "TerminationNotice",
+    "InfrastructureHealth",
+)
+_MOST_ENDS = 3
+# A stop without a code, by its reason: Amazon ECS developer guide, stopped task error messages.
+_BY_ITSELF_REASONS = (
+    "essential container",
+    "outofmemory",
+    "resourceinitializationerror",
+    "cannotpull",
+    "cannotstart",
+)
+_ON_PURPOSE_REASONS = (
+    "deployment",
+    "scaling activity",
+    "scale",
+    "by user",
+    "user initiated",
+    "task stopped by",
+)
 
 
 @rule(
@@ -26,15 +48,15 @@ _BY_ITSELF_CODES = ("EssentialContainerExited", "TaskFailedToStart", "SpotInterr
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Tasks stopped by themselves too often within the window, or ECS says that it cannot start them."""
     window_sec = limits[RESTART_WINDOW_SEC]
-    stops = sorted(at for at in _iter_stops(facts) if facts.age_of(at) <= window_sec)
+    stops = [task for task in _list_stops(facts) if facts.age_of(known(task.stopped_at)) <= window_sec]
     if limits.is_broken(RESTART_CRITICAL, len(stops)):
         yield Finding(
             CRITICAL,
             f"{len(stops)} tasks stopped by themselves within {format_duration(window_sec)}"
-            f" (limit {limits[RESTART_CRITICAL]}).",
+            f"{_describe_ends(stops)} (limit {limits[RESTART_CRITICAL]}).",
             observed=len(stops),
             limit=RESTART_CRITICAL,
-            at=stops[-1],
+            at=max(known(task.stopped_at) for task in stops),
         )
     elif facts.service and facts.service.start_failures_at:
         at = facts.service.start_failures_at
@@ -47,18 +69,37 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             )
 
 
-def _iter_stops(facts: Facts) -> Iterator[datetime]:
+def _list_stops(facts: Facts) -> list[Task]:
     tasks = (*(facts.tasks or ()), *(facts.stopped_tasks or ()))
     tasks_by_id = {task.task_id or str(index): task for index, task in enumerate(tasks)}
-    for task in tasks_by_id.values():
-        if task.stopped_at is not None and task.of_service is not False and _has_stopped_by_itself(task):
-            yield task.stopped_at
+    return [
+        task
+        for task in tasks_by_id.values()
+        if task.stopped_at is not None and task.of_service is not False and _has_stopped_by_itself(task)
+    ]
 
 
 def _has_stopped_by_itself(task: Task) -> bool:
     reason = (task.stopped_reason or "").lower()
-    if task.stop_code is None:
-        return "essential container" in reason
-    return task.stop_code in _BY_ITSELF_CODES or (
-        task.stop_code == "ServiceSchedulerInitiated" and "health check" in reason
+    if task.stop_code is not None:
+        return task.stop_code in _BY_ITSELF_CODES or (
+            task.stop_code == "ServiceSchedulerInitiated" and "health check" in reason
+        )
+    if any(words in reason for words in _ON_PURPOSE_REASONS):
+        return False
+    reasons = (reason, *((container.reason or "").lower() for container in task.containers or ()))
+    has_exit_code = any(container.exit_code is not None for container in task.containers or ())
+    return has_exit_code or any(words in text for words in _BY_ITSELF_REASONS for text in reasons)
+
+
+def _describe_ends(stops: Iterable[Task]) -> str:
+    """Return how their containers ended, as a part of the sentence."""
+    ends = dict.fromkeys(
+        " ".join(
+            part for part in (f"exit {container.exit_code}", (container.reason or "").split(":")[0]) if part
+        )
+        for task in stops
+        for container in task.containers or ()
+        if container.exit_code is not None
     )
+    return f" ({', '.join(list(ends)[:_MOST_ENDS])})" if ends else ""

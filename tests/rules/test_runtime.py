@@ -346,3 +346,62 @@ def test_a_standby_host_without_its_containers_is_not_proven(rows):
     assert named(report) == []
     assert standby.state == "not seen"
     assert "aegis-lt-ibkr-*" in standby.why
+
+
+def stopped_task(number: int, **more: Any) -> dict[str, Any]:
+    arn = f"arn:aws:ecs:us-east-1:123456789012:task/aegis/{number:016x}"
+    return {
+        "taskArn": arn,
+        "group": "service:aegis-pt-core",
+        "lastStatus": "STOPPED",
+        "stoppedAt": f"2026-06-02T14:{20 + number}:00Z",
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "fires"),
+    [
+        pytest.param({"stopCode": "TerminationNotice"}, True, id="a termination notice"),
+        pytest.param({"stopCode": "InfrastructureHealth"}, True, id="the infrastructure's health"),
+        pytest.param({"containers": [{"name": "a", "exitCode": 137}]}, True, id="no code, an exit code"),
+        pytest.param(
+            {"containers": [{"name": "a", "reason": "OutOfMemoryError: killed"}]},
+            True,
+            id="no code, a reason",
+        ),
+        pytest.param(
+            {"stoppedReason": "ResourceInitializationError: no image"}, True, id="no code, a stop reason"
+        ),
+        pytest.param(
+            {
+                "stoppedReason": "Scaling activity initiated by (deployment ecs-svc/1)",
+                "containers": [{"name": "a", "exitCode": 143}],
+            },
+            False,
+            id="a deployment outranks the exit code",
+        ),
+        pytest.param({}, False, id="nothing that says why"),
+    ],
+)
+def test_tasks_that_stop_by_themselves(more, fires):
+    stops = [stopped_task(number, **more) for number in range(3)]
+    assert any("task_restart_loop" in event for event in given({"ecs": {"stopped_tasks": stops}})) is fires
+
+
+def test_an_event_of_eventbridge_is_a_stopped_task():
+    events = [
+        {
+            "version": "0",
+            "id": str(number),
+            "detail-type": "ECS Task State Change",
+            "source": "aws.ecs",
+            "account": "123456789012",
+            "time": "2026-06-02T14:30:00Z",
+            "region": "us-east-1",
+            "resources": [],
+            "detail": stopped_task(number, stopCode="EssentialContainerExited", version=3, eventNote="x"),
+        }
+        for number in range(3)
+    ]
+    assert given({"ecs": {"stopped_tasks": events}}) == ["critical task_restart_loop"]
