@@ -216,7 +216,6 @@ SERIALISED = frozenset({"Condition", "SessionDay", "Gap"})
 
 UNREAD = [
     "domain/facts.py: Facts.trading_halted",
-    "market/hours.py: Market.opens_at",
     "market/hours.py: Market.closes_at",
 ]
 

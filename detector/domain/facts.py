@@ -34,6 +34,7 @@ from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_account import SectionAccount
+from detector.domain.seen_facts import LostFact
 from detector.domain.task_rows import Container, Service, Task
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
@@ -79,8 +80,10 @@ class Facts:
     skewed: tuple[tuple[str, float], ...] = ()
     stale: Mapping[str, float] = field(default_factory=dict)
     mismatched: Mapping[str, str] = field(default_factory=dict)
+    unproven: frozenset[str] = frozenset()
     accounts: tuple[SectionAccount, ...] = ()
     hidden_money: frozenset[str] = frozenset()
+    lost: tuple[LostFact, ...] = ()
     sources: Mapping[str, SourceStatus] = field(default_factory=dict)
     sections: frozenset[str] = frozenset()
     carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -172,6 +175,12 @@ class Facts:
         """Return whether `collect` read the section; a person may also have written it."""
         source = self.sources.get(section)
         return source is not None and source.state == "ok" and section in self.sections
+
+    def is_readable(self, section: str) -> bool:
+        """Return whether nothing else explains that a section shows less: it failed, is old or another's."""
+        source = self.sources.get(section)
+        has_failed = source is not None and source.state == "failed"
+        return not (has_failed or section in self.stale or section in self.mismatched)
 
     def is_blind_without(self, section: str) -> bool:
         """Return whether this section's heartbeat or positions are missing in the regular session."""

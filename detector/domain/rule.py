@@ -16,6 +16,7 @@ CRITICAL: Final[Severity] = "critical"
 RANK: Mapping[str, int] = {WARNING: 1, CRITICAL: 2}
 
 Kind = Literal["state", "occurrence"]
+SECTION_CAUSE: Final = "source of "  # a cause: what a section carried is lost with it
 STATE: Final[Kind] = "state"
 OCCURRENCE: Final[Kind] = "occurrence"
 T = TypeVar("T")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 OBJECT, LIST, ANY = "object", "list", "any"
 
@@ -29,14 +30,19 @@ def _keep_name(name: str) -> str:
     return name
 
 
+def _keep_object(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    return item
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """The keys of one object.
 
     `foreign` are known keys that are not read. In an `envelope`, which is this program's own, an unknown key
     with rows is a fault. `named_by` are the groups of which a row needs one to say what it is about.
-    `normalize` is how names are compared (a broker's rows: without case and punctuation). `vendor`: the keys
-    are those of one vendor's model, so that one edit of a missing short key is a misspelling too.
+    `unwrap` returns the object in an object that only names its class. `normalize` is how names are compared
+    (a broker's rows: without case and punctuation). `vendor`: the keys are those of one vendor's model, so
+    that one edit of a missing short key is a misspelling too. `times` are keys that only date the object.
     """
 
     reads: Mapping[str, Key]
@@ -46,6 +52,7 @@ class Shape:
     named_by: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
     normalize: Callable[[str], str] = field(default=_keep_name)
+    unwrap: Callable[[Mapping[str, Any]], Mapping[str, Any]] = field(default=_keep_object)
 
     def get_group(self, name: str) -> str:
         """Return the group of a key that is read."""

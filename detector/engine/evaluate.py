@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +11,7 @@ from detector import ledger
 from detector.domain.condition import STDOUT, Condition, Notice
 from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
+from detector.domain.judgement import Judgement
 from detector.domain.log_evidence import build_log_memory
 from detector.domain.mute import Mute
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
@@ -23,6 +24,7 @@ from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage, compute_coverage, count_checked
 from detector.engine.gather import gather_facts, list_unread_sections
+from detector.engine.lost_facts import find_lost_facts, update_lane_memory
 from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.reconciliation.between_runs import build_closed_memory, build_price_memory
@@ -78,10 +80,7 @@ def evaluate(
     """
     facts = gather(snapshot, settings, previous.before)
     judgement = engine.run_rules(load_rules() if rules is None else rules, facts, settings)
-    run_context = _build_run_context(snapshot, previous, settings, channels)
-    step = ledger.advance(
-        previous.conditions, judgement, run_context, tuple(channels), _get_files(settings).mutes
-    )
+    step = _advance_ledger(snapshot, previous, settings, channels, judgement)
     active = _sort_by_severity(condition for condition in step.conditions.values() if condition.is_active)
     coverage = compute_coverage(
         judgement, {condition.type for condition in active}, _list_signals_off(settings)
@@ -120,16 +119,19 @@ def _list_signals_off(settings: Settings) -> frozenset[str]:
 def gather(snapshot: Snapshot, settings: Settings, previous_run: PreviousRun = NO_PREVIOUS_RUN) -> Facts:
     """Return the facts of a snapshot as `evaluate` judges them."""
     files = _get_files(settings)
-    return gather_facts(snapshot, ReadContext(settings, files.profile, previous_run), files.closures)
+    facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous_run), files.closures)
+    lost = find_lost_facts(facts, settings, _list_signals_off(settings))
+    return replace(facts, lost=lost) if lost else facts
 
 
-def _build_run_context(
+def _advance_ledger(
     snapshot: Snapshot,
     previous: Memory,
     settings: Settings,
     channels: Collection[str] | Mapping[str, Severity],
-) -> ledger.RunContext:
-    return ledger.RunContext(
+    judgement: Judgement,
+) -> ledger.LedgerState:
+    run_context = ledger.RunContext(
         snapshot.taken_at,
         settings,
         generation=previous.generation + 1,
@@ -137,6 +139,8 @@ def _build_run_context(
         has_memory=previous.kept,
         min_severities=channels if isinstance(channels, Mapping) else {},
     )
+    mutes = _get_files(settings).mutes
+    return ledger.advance(previous.conditions, judgement, run_context, tuple(channels), mutes)
 
 
 def decide(conditions: Iterable[Condition]) -> Decision:
@@ -200,6 +204,8 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
         prices_at=prices_at,
         closed=build_closed_memory(facts),
         logs=build_log_memory(facts, settings),
+        lanes=update_lane_memory(facts, settings),
+        sections=tuple(sorted({*facts.sections, *facts.sources})),
     )
 
 

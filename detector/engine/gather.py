@@ -17,7 +17,7 @@ from detector.domain.section_reading import Reading
 from detector.domain.shape import Shape
 from detector.domain.snapshot import SECTIONS, Snapshot
 from detector.engine.catalog import load_money_facts, load_readers, load_shape_builders
-from detector.engine.section_owner import describe_mismatch, find_mismatch
+from detector.engine.section_owner import describe_mismatch, find_mismatch, is_owner_unproven
 from detector.engine.section_time import STATUS_SECTIONS, find_section_time
 from detector.formats.strict_json import redact_excerpt
 from detector.market.closures import Closures
@@ -35,6 +35,7 @@ class _GatheredSections:
     readings: list[Reading] = field(default_factory=list)
     stale: dict[str, float] = field(default_factory=dict)
     mismatched: dict[str, str] = field(default_factory=dict)
+    unproven: set[str] = field(default_factory=set)
     accounts: list[SectionAccount] = field(default_factory=list)
     comparisons: dict[str, KeyComparison] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
@@ -84,6 +85,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         skewed=tuple(skew for reading in readings for skew in reading.skewed),
         stale=gathered.stale,
         mismatched=gathered.mismatched,
+        unproven=frozenset(gathered.unproven),
         accounts=tuple(gathered.accounts),
         sources=sources,
         sections=frozenset(snapshot.sections),
@@ -135,6 +137,8 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
     age = None if as_of is None else (taken_at - as_of).total_seconds()
     gathered.readings.append(reading)
     mismatch = find_mismatch(section, raw, context)
+    if is_owner_unproven(section, raw, context):
+        gathered.unproven.add(section)
     if mismatch is not None:
         gathered.mismatched[section] = describe_mismatch(mismatch)
     elif age is not None and age > context.settings[SOURCE_STALE_SEC]:

@@ -20,6 +20,7 @@ from detector.settings import (
     Settings,
 )
 
+_LISTS = ("services", "tasks", "stopped_tasks")
 _ARN_PARTS = 6  # arn:partition:service:region:account:resource
 _HIDDEN_ACCOUNT = "[aws-account]"  # what redaction leaves of an AWS account number
 
@@ -31,6 +32,16 @@ class Mismatch(NamedTuple):
     named: str
     expected: str
     setting: Setting[Any]
+
+
+def is_owner_unproven(section: str, raw: Any, context: ReadContext) -> bool:
+    """Return whether a setting says whose the section must be and the section names nobody."""
+    if section == "broker":
+        return _is_set(ACCOUNT, context.settings) and raw.get("account") is None
+    if section == "ecs":
+        is_any_set = any(_is_set(setting, context.settings) for _, setting, _ in _PARTS)
+        return is_any_set and not any(arn for key in _LISTS for arn in _iter_arns(raw.get(key)))
+    return False
 
 
 def find_mismatch(section: str, raw: Any, context: ReadContext) -> Mismatch | None:
@@ -82,7 +93,7 @@ def _find_payload_mismatch(raw: Mapping[str, Any], context: ReadContext) -> Mism
 
 def _iter_ecs_mismatches(raw: Mapping[str, Any], settings: Settings) -> Iterator[Mismatch]:
     """Yield what no row of a list of services, or of tasks, has as the settings name it."""
-    for key in ("services", "tasks", "stopped_tasks"):
+    for key in _LISTS:
         arns = list(_iter_arns(raw.get(key)))
         for what, setting, get_part in _PARTS:
             parts = [part for part in map(get_part, arns) if part]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from detector.domain.condition import Condition, Notice
 from detector.domain.judgement import Judgement, SignedFinding
 from detector.domain.mute import Mute, is_muted
-from detector.domain.rule import RANK
+from detector.domain.rule import RANK, SECTION_CAUSE
 from detector.ledger.delivery_due import build_notice, find_due_reason
 from detector.ledger.firing import advance_firing
 from detector.ledger.transitions import KEEP_FOR, RunContext, advance_not_firing, close_condition
@@ -142,9 +142,17 @@ def _find_cause(condition: Condition, causes: Iterable[tuple[str, Condition]]) -
         return None
     for name, cause in causes:
         strong = RANK[cause.severity] >= RANK[condition.severity]
-        if strong and (condition.type, condition.subject) in SYMPTOMS[name]:
+        if strong and _is_symptom(condition, name):
             return cause.signature
     return None
+
+
+def _is_symptom(condition: Condition, cause: str) -> bool:
+    """Return whether the condition follows from the cause: a lost signal from its section's source."""
+    if cause.startswith(SECTION_CAUSE):
+        section = cause.removeprefix(SECTION_CAUSE)
+        return condition.type == "signal_lost" and f"{section}:" in condition.evidence
+    return (condition.type, condition.subject) in SYMPTOMS[cause]
 
 
 def _list_notices(

@@ -26,7 +26,7 @@ _MAX_REASON_CHARS = 120
 @rule(
     STATE,
     "warning; critical with positions open or unknown",
-    any_of=["broker_connected", "connection_error", "broker_link"],
+    any_of=["broker_connected", "connection_error", "broker_link", "gateway_listening", "gateway_handshake"],
     severity_inputs=[
         "open_positions",
         "open_position_count",
@@ -61,5 +61,9 @@ def _iter_evidence(facts: Facts) -> Iterator[str]:
         yield "broker_connected"
     if facts.broker_link is False:
         yield "broker_link"
+    if facts.gateway_listening is False:
+        yield "gateway_listening"
+    if facts.gateway_handshake == "refused":
+        yield "gateway_handshake"
     if (facts.connection_error or "").strip():
         yield "connection_error"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts
 from detector.domain.rule import (
     DECLARED,
+    SECTION_CAUSE,
     STATE,
     WARNING,
     Finding,
@@ -35,7 +36,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             observed=age,
             limit=SOURCE_STALE_SEC,
             source=name,
-            proven_sec=None,
+            cause=f"{SECTION_CAUSE}{name}",
             critical_after=lasts(observations=2) if facts.is_blind_without(name) else DECLARED,
         )
     yield Healthy(lambda name: name in facts.sections and name not in facts.stale)

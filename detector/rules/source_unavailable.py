@@ -6,6 +6,7 @@ from detector.domain.facts import Facts
 from detector.domain.provenance import SourceStatus
 from detector.domain.rule import (
     DECLARED,
+    SECTION_CAUSE,
     STATE,
     WARNING,
     Finding,
@@ -35,6 +36,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                 _summarize_failure(source),
                 subject=source.name,
                 source=source.name,
+                cause=f"{SECTION_CAUSE}{source.name}",
                 critical_after=lasts(observations=2) if facts.is_blind_without(source.name) else DECLARED,
             )
     answered = {source.name for source in facts.sources.values() if source.state == "ok"}

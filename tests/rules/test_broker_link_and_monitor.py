@@ -137,7 +137,7 @@ def test_a_broken_rule_is_not_good_again_before_it_ran_again():
     for clock in ("15:05", "15:10", "15:15"):
         report = evaluated(healthy_at(f"2026-06-02T{clock}:00Z", status(stuck_exits=None)), memory)
         memory = remembered(report)
-        assert named(report) == ["critical detector_error:stuck_exits"]
+        assert named(report) == ["critical detector_error:stuck_exits", "warning signal_lost:exit_safety"]
         assert report.events[0].held
 
 
@@ -307,19 +307,21 @@ def seen_at(clock: str, positions: int | None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("positions", "fires"),
     [
-        pytest.param(2, True, id="two positions open"),
-        pytest.param(0, False, id="flat when last seen"),
-        pytest.param(None, True, id="never known"),
+        pytest.param(2, "critical", id="two positions open"),
+        pytest.param(0, None, id="flat when last seen"),
+        pytest.param(None, "warning", id="never known"),
     ],
 )
 def test_dark_with_money_at_risk(positions, fires):
+    """What else the payload carried is lost with it, which is an event beside it."""
     memory = remembered(evaluated(seen_at("14:50", positions)))
     first = evaluated(dark_at("15:00"), memory)
     second = evaluated(dark_at("15:10"), remembered(first))
-    found = ["critical exposure_unwatched"] if fires else []
+    lost = f"{fires or 'warning'} signal_lost:status_v3"
+    found = ["critical exposure_unwatched", lost] if fires else [lost]
     assert (named(first), named(second)) == (found, found)
     assert [first.decision.action, second.decision.action] == (
-        ["notify", "escalate"] if fires else ["observe"] * 2
+        ["notify", "escalate"] if fires else ["notify"] * 2
     )
 
 
@@ -335,7 +337,13 @@ def test_dark_is_told_once_and_ends_when_it_is_seen_again():
         report = evaluated(document, memory)
         memory = remembered(report)
         told.append(owed(report))
-    assert told == [["new exposure_unwatched"], [], [], [], ["resolved exposure_unwatched"]]
+    assert told == [
+        ["new exposure_unwatched"],
+        ["new signal_lost:status_v3"],
+        [],
+        [],
+        ["resolved exposure_unwatched", "resolved signal_lost:status_v3"],
+    ]
 
 
 def test_dark_ends_when_the_positions_are_seen_to_be_none():
@@ -349,7 +357,11 @@ def test_dark_ends_when_the_positions_are_seen_to_be_none():
         report = evaluated(document, memory)
         memory = remembered(report)
         told.append(owed(report))
-    assert told == [["new exposure_unwatched"], [], ["resolved exposure_unwatched"]]
+    assert [[text for text in texts if "exposure" in text] for texts in told] == [
+        ["new exposure_unwatched"],
+        [],
+        ["resolved exposure_unwatched"],
+    ]
 
 
 @pytest.mark.parametrize(

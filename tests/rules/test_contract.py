@@ -19,6 +19,8 @@ ALWAYS, RTH, GRACE, QUIET = (
 )
 # type: kind, money, escalates, confirm, hours
 CONTRACT = {
+    "signal_lost": ("state", False, "never", True, "always"),
+    "source_mismatch": ("state", True, "now", False, "always"),
     "ecs_service_count_mismatch": (STATE, False, "480 s", False, ALWAYS),
     "ecs_task_count_mismatch": (STATE, True, "now", False, ALWAYS),
     "gateway_unhealthy": (STATE, False, "480 s", False, ALWAYS),

@@ -88,9 +88,16 @@ def build_row_shape(kind: str) -> Shape:
     }[kind]
     plain = {name: Key(ANY, column) for column, names in columns.items() for name in names}
     plain |= {"underlyingsymbol": Key(ANY, "symbol"), **{name: Key() for name in _SIDES}}
-    inner = Shape(plain, IB_KEYS, vendor=True, normalize=normalize_name)
+    inner = Shape(plain, IB_KEYS, vendor=True, normalize=normalize_name, unwrap=strip_class)
     nested = {normalize_name(name): Key(OBJECT, inner=inner) for name in _NESTED}
-    return Shape({**nested, **plain}, IB_KEYS, vendor=True, named_by=_NAMED_BY, normalize=normalize_name)
+    return Shape(
+        {**nested, **plain},
+        IB_KEYS,
+        vendor=True,
+        named_by=_NAMED_BY,
+        normalize=normalize_name,
+        unwrap=strip_class,
+    )
 
 
 def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
@@ -184,9 +191,20 @@ def _parse_legs(listed: Any) -> Any:
     ]
 
 
+def strip_class(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the object that ib_async's `util.tree` wraps in the name of its class: `{"Stock": {...}}`."""
+    if len(item) == 1:
+        name, inner = next(iter(item.items()))
+        if name[:1].isupper() and isinstance(inner, dict):
+            return inner
+    return item
+
+
 def _merge_nested(item: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for part in (item, *(item[key] for key in _NESTED if isinstance(item.get(key), dict))):
+    item = strip_class(item)
+    parts = (strip_class(item[key]) for key in _NESTED if isinstance(item.get(key), dict))
+    for part in (item, *parts):
         for key, value in part.items():
             if value is not None and not isinstance(value, dict):
                 flat.setdefault(normalize_name(key), value)

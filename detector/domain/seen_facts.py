@@ -1,0 +1,71 @@
+"""Which facts earlier runs of a lane saw, and which of them are lost now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+KEPT_FOR = timedelta(days=7)
+_MOST_LANES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFact:
+    """When a fact was last seen, and the section that showed it."""
+
+    at: datetime
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneMemory:
+    """The facts that the runs of one lane and profile saw, by name, each with its last time."""
+
+    facts: Mapping[str, SeenFact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LostFact:
+    """A fact that an earlier run saw and this one does not.
+
+    `subject` is what a person misses: the golden signal of the fact, else the fact.
+    """
+
+    name: str
+    section: str
+    seen_at: datetime
+    signal: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """Return the golden signal of the fact, else its name."""
+        return self.signal or self.name
+
+
+def update_lanes(
+    lanes: Mapping[str, LaneMemory], lane: str, seen: Mapping[str, tuple[str, ...]], at: datetime
+) -> dict[str, LaneMemory]:
+    """Return the memory with what this run saw; a fact that was not seen for a week is forgotten.
+
+    `seen` are the sections that showed each fact.
+    """
+    known = dict(_iter_recent(lanes.get(lane), at))
+    facts = {**known, **{name: SeenFact(at, sections[0]) for name, sections in seen.items() if sections}}
+    recent = {
+        name: memory for name, memory in lanes.items() if name != lane and any(_iter_recent(memory, at))
+    }
+    newest = sorted(recent, key=lambda name: max(fact.at for fact in recent[name].facts.values()))
+    kept = {name: recent[name] for name in newest[-(_MOST_LANES - 1) :]}
+    return {**kept, lane: LaneMemory(facts)} if facts else kept
+
+
+def _iter_recent(memory: LaneMemory | None, at: datetime) -> Iterator[tuple[str, SeenFact]]:
+    for name, fact in memory.facts.items() if memory else ():
+        if at - fact.at <= KEPT_FOR:
+            yield name, fact
+
+
+def list_seen_before(lanes: Mapping[str, LaneMemory], lane: str, at: datetime) -> dict[str, SeenFact]:
+    """Return the facts that earlier runs of the lane saw within the last week."""
+    return dict(_iter_recent(lanes.get(lane), at))

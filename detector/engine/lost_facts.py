@@ -1,0 +1,83 @@
+"""The facts that an earlier run of the lane and profile saw, that are needed, and that are not seen now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from detector.domain.facts import Facts
+from detector.domain.rule import Rule
+from detector.domain.seen_facts import LaneMemory, LostFact, list_seen_before, update_lanes
+from detector.engine.catalog import load_rules
+from detector.engine.coverage import SIGNALS
+from detector.settings import PROFILE, RUN_LANE, Settings
+
+
+def get_lane_key(settings: Settings) -> str:
+    """Return the key of a lane's memory: two lanes and two profiles expect different facts."""
+    return f"{settings[RUN_LANE]}|{settings[PROFILE]}"
+
+
+def find_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[str]) -> tuple[LostFact, ...]:
+    """Return the facts that are lost, in the order of their names; signals that are off lose nothing."""
+    before = list_seen_before(facts.before.lanes, get_lane_key(settings), facts.taken_at)
+    seen = list_seen_facts(facts)
+    gone = {name for name in before if name not in seen}
+    if not gone:
+        return ()
+    signals = _find_signals(signals_off)
+    needed = set(_iter_needed(gone, seen))
+    return tuple(
+        LostFact(name, before[name].section, before[name].at, signals.get(name))
+        for name in sorted(gone & (needed | signals.keys()))
+        if not _is_off(name, signals_off) and not _is_source_off(before[name].section, facts)
+    )
+
+
+def list_seen_facts(facts: Facts) -> Mapping[str, tuple[str, ...]]:
+    """Return the facts of this run with the sections that showed them."""
+    return {
+        name: sections
+        for name, sections in facts.provenance.seen.items()
+        if getattr(facts, name, None) is not None
+    }
+
+
+def update_lane_memory(facts: Facts, settings: Settings) -> dict[str, LaneMemory]:
+    """Return the memory of all lanes after this run."""
+    return update_lanes(facts.before.lanes, get_lane_key(settings), list_seen_facts(facts), facts.taken_at)
+
+
+def _find_signals(off: Collection[str]) -> dict[str, str]:
+    """Return by fact the golden signal that needs it."""
+    mapped: dict[str, str] = {}
+    for signal in SIGNALS:
+        if signal.name not in off:
+            for name in signal.facts:
+                mapped.setdefault(name, signal.name)
+    return mapped
+
+
+def _is_off(name: str, off: Collection[str]) -> bool:
+    """Return whether only signals that are switched off need the fact."""
+    signals = [signal.name for signal in SIGNALS if name in signal.facts]
+    return bool(signals) and all(signal in off for signal in signals)
+
+
+def _is_source_off(section: str, facts: Facts) -> bool:
+    source = facts.sources.get(section)
+    return source is not None and source.state == "off"
+
+
+def _iter_needed(gone: Collection[str], seen: Collection[str]) -> Iterator[str]:
+    """Yield the facts without which a critical rule that could decide before cannot decide now."""
+    for rule in load_rules():
+        if not _is_critical(rule):
+            continue
+        declared = rule.declaration
+        yield from (name for name in declared.sees if name in gone)
+        if not any(name in seen for name in declared.any_of):
+            yield from (name for name in declared.any_of if name in gone)
+
+
+def _is_critical(rule: Rule) -> bool:
+    return "critical" in rule.declaration.severity and not rule.declaration.monitor

@@ -1,0 +1,86 @@
+"""The monitor: what an earlier run saw is still seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from detector.domain.facts import STATUS_FACTS, Facts
+from detector.domain.rule import (
+    CRITICAL,
+    STATE,
+    WARNING,
+    Finding,
+    Healthy,
+    Limits,
+    RuleResults,
+    Severity,
+    rule,
+)
+from detector.domain.seen_facts import LostFact
+from detector.formats.times import format_time
+
+_BEFORE_FIRST_SIGHT_SEC = 3600  # of a session; a runtime may show a fact only once it trades
+_WATCHED = ("heartbeat_at", "open_positions", "open_position_count")
+_SAFETY = ("exit_safety", "reconciliation")
+_NAMED = 4
+
+
+@rule(
+    STATE,
+    "warning; critical for exit safety and reconciliation with positions open or unknown",
+    monitor=True,
+    explicit_good=True,
+    confirm=True,
+    given=["exposure_unwatched"],
+)
+def check(facts: Facts, limits: Limits, given: Mapping[str, Sequence[Finding]]) -> RuleResults:
+    """A golden signal, or a fact that a critical rule needs, was seen by an earlier run and is not now."""
+    is_unwatched = bool(given["exposure_unwatched"])
+    lost = [fact for fact in facts.lost if _is_due(fact, facts, is_unwatched)]
+    by_section: dict[str, list[LostFact]] = {}
+    for fact in lost:
+        by_section.setdefault(fact.section, []).append(fact)
+    for section, group in by_section.items():
+        subjects = sorted({fact.subject for fact in group})
+        yield Finding(
+            _choose_severity(group, facts),
+            _summarize(section, group),
+            subject=subjects[0] if len(subjects) == 1 else section,
+            source=section,
+        )
+    yield Healthy(lambda subject: subject is not None and _is_seen(subject, facts))
+
+
+def _is_due(fact: LostFact, facts: Facts, is_unwatched: bool) -> bool:
+    """Return whether it is time to miss the fact; a runtime's own facts are expected in its session."""
+    if is_unwatched and fact.name in _WATCHED:
+        return False
+    if fact.name not in STATUS_FACTS:
+        return True
+    market = facts.market
+    if not market.past_grace or market.open_for is None:
+        return False
+    was_seen_today = market.opens_at is not None and fact.seen_at >= market.opens_at
+    return was_seen_today or market.open_for >= _BEFORE_FIRST_SIGHT_SEC
+
+
+def _choose_severity(group: Sequence[LostFact], facts: Facts) -> Severity:
+    exposure = facts.exposure
+    before = facts.before.open_positions
+    may_be_open = exposure > 0 if exposure is not None else before != 0 and facts.is_watched("open_positions")
+    is_safety = any(fact.signal in _SAFETY for fact in group)
+    is_symptom = not facts.is_readable(group[0].section)
+    return CRITICAL if is_safety and may_be_open and not is_symptom else WARNING
+
+
+def _summarize(section: str, group: Sequence[LostFact]) -> str:
+    names = [fact.name for fact in group]
+    more = len(names) - _NAMED
+    named = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    last = max(fact.seen_at for fact in group)
+    return f"{section} no longer shows {named}; last seen {format_time(last)}."
+
+
+def _is_seen(subject: str, facts: Facts) -> bool:
+    """Return whether nothing of the subject (a section, a signal or a fact) is lost any more."""
+    return all(subject not in (fact.section, fact.subject, fact.name) for fact in facts.lost)
