@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from detector.app.collection import (
-    CollectOptions,
-    CollectResult,
-    build_snapshot_document,
-    collect_sources,
-    load_previous,
-)
-from detector.app.context import AppContext, get_clock
+from detector.app.collection import build_snapshot_document
+from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.pipeline import Job, PipelinePlan, collect, read
+from detector.app.previous_artifact import load_previous
 from detector.app.print_output import print_text
+from detector.collectors.run_sources import SourceResult
 from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import MAX_BYTES
 from detector.settings import has_any_source
 from detector.storage import artifact_file
-
-_UNDELIVERED = 3
 
 
 @click.command(epilog="Example: python -m detector collect | python -m detector --offline")
@@ -45,19 +41,20 @@ def command(
     code stays 0.
     """
     settings = app.load_settings(env_file)
-    clock = get_clock(app, now)
-    result = collect_sources(app, settings, CollectOptions(clock, load_previous(previous, None), quiet=quiet))
-    text = _format_snapshot(build_snapshot_document(settings, result, clock()))
+    plan = PipelinePlan(source=None, collect="always", quiet=quiet)
+    job = Job(app, settings, get_clock(app, now), plan)
+    collected = collect(job, read(job), load_previous(previous).document)
+    text = _format_snapshot(build_snapshot_document(settings, collected.document, job.clock()))
     if not quiet:
-        app.print_stderr(_summarize(result) if has_any_source(settings) else _NO_SOURCES)
+        app.print_stderr(_summarize(collected.results) if has_any_source(settings) else _NO_SOURCES)
     if to is None:
         return print_text(app, text)
     try:
         artifact_file.write_atomically(Path(to), text)
     except OSError as error:
         app.print_stderr(f"detector: the snapshot {to} could not be written ({error.strerror or error})")
-        return _UNDELIVERED
-    return 0
+        return ExitCode.UNDELIVERED
+    return ExitCode.OK
 
 
 _NO_SOURCES = "collect: no source is configured; `python -m detector doctor` lists what there is"
@@ -69,10 +66,8 @@ def _format_snapshot(document: dict[str, object]) -> str:
     return text if len(text.encode()) <= MAX_BYTES else format_canonical(document) + "\n"
 
 
-def _summarize(result: CollectResult) -> str:
-    failed = [
-        f"{outcome.source.name}: {outcome.reason}" for outcome in result.collected if outcome.answer is None
-    ]
+def _summarize(results: Sequence[SourceResult]) -> str:
+    failed = [f"{result.source.name}: {result.reason}" for result in results if result.answer is None]
     failures = f" ({', '.join(failed)})" if failed else ""
-    count = len(result.collected)
+    count = len(results)
     return f"collect: {count - len(failed)} of {count} sources answered{failures}"

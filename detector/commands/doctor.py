@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from detector.app.collection import CollectOptions, collect_sources
+from detector.app.collection import collect_sources
 from detector.app.context import AppContext
 from detector.app.delivery import load_channels
+from detector.app.pipeline import Job, PipelinePlan
 from detector.app.print_output import print_json, print_lines
 from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
 from detector.channels.channel import list_unused_options as list_unused_channel_options
@@ -55,7 +56,7 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     settings = app.load_settings(env_file)
     channels = load_channels(app, settings)
     environment = ChannelEnvironment(app.environ, app.clock)
-    result = collect_sources(app, settings, CollectOptions(app.clock, quiet=as_json))
+    result = collect_sources(Job(app, settings, app.clock, PipelinePlan(quiet=as_json)))
     document = redact(
         {
             "sources": [_describe_source(outcome, settings) for outcome in result.collected],

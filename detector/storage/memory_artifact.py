@@ -13,6 +13,7 @@ from detector.domain.event import Event
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
+from detector.formats.numbers import format_count
 from detector.formats.serialize import format_document
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
@@ -123,6 +124,14 @@ def limit_size(report: Report, with_snapshot: bool = True) -> LimitedArtifact:
         )
         size = len(text.encode())
     return LimitedArtifact(text, len(report.conditions) - len(kept), whole=False)
+
+
+def format_left_out(count: int) -> str:
+    """Return the sentence on conditions that an artifact had no room for."""
+    return (
+        f"{format_count(count, 'condition')} of least worth left out of the memory,"
+        f" which holds at most {MOST_STORED // (1024 * 1024)} MiB"
+    )
 
 
 def _compute_sort_key(condition: Condition) -> tuple[int, bool, float, str]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from detector.commands import run as run_module
+from detector.app import pipeline
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from tests.support.command_output import epilog_example
@@ -122,7 +122,7 @@ def test_a_run_that_breaks_leaves_the_memory_of_the_one_before(slack, snapshot, 
     answer(*words, snapshot(0, **FIRING), environ=to_slack(slack))
     before = sorted(path.name for path in (tmp_path / "s").iterdir())
     with monkeypatch.context() as broken:
-        broken.setattr(run_module, "evaluate", lambda *given: 1 / 0)
+        broken.setattr(pipeline, "evaluate_snapshot", lambda *given: 1 / 0)
         done = answer(*words, snapshot(600, **FIRING), environ=to_slack(slack))
     assert (done.code, done.types) == (4, ["detector_error"])
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == before
@@ -433,7 +433,7 @@ def test_the_switch_hears_of_success_only_where_it_looked_told_and_stored(
         (state / "memory-aegis-pt-core-00000001.json").mkdir()
         monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(30, "Read-only")))
     if broken == "program":
-        monkeypatch.setattr(run_module, "evaluate", lambda *given: 1 / 0)
+        monkeypatch.setattr(pipeline, "evaluate_snapshot", lambda *given: 1 / 0)
     done = answer(
         "run",
         "--state",
@@ -519,12 +519,12 @@ def test_it_says_to_the_next_steps_whether_somebody_heard_what_is_wrong(
         if broken == "no channel":
             del environ["AEGIS_PT_SLACK_WEBHOOK_URL"]
         if broken.startswith("a rule"):
-            monkeypatch.setattr(run_module, "evaluate", with_a_broken_rule)
+            monkeypatch.setattr(pipeline, "evaluate_snapshot", with_a_broken_rule)
         if broken == "a rule, later":
             answer(*words, snapshot(0), environ=environ)
             outputs.unlink()
         if broken == "the program":
-            monkeypatch.setattr(run_module, "evaluate", lambda *given: 1 / 0)
+            monkeypatch.setattr(pipeline, "evaluate_snapshot", lambda *given: 1 / 0)
         done = answer(*words, snapshot(600, **FIRING), environ=environ)
     assert done.code == code
     assert (outputs.exists() and outputs.read_text() == "told=yes\n") is told
@@ -631,7 +631,7 @@ def test_two_lanes_at_once_tell_at_most_twice_and_the_later_look_is_remembered(
 def test_a_run_that_left_no_artifact_hides_no_older_one(github, slack, snapshot, tmp_path, monkeypatch):
     in_workflow(github, tmp_path, snapshot, 9000, **to_slack(slack))
     with monkeypatch.context() as broken:
-        broken.setattr(run_module, "evaluate", lambda *given: 1 / 0)
+        broken.setattr(pipeline, "evaluate_snapshot", lambda *given: 1 / 0)
         assert in_workflow(github, tmp_path, snapshot, 9001, seconds=600, **to_slack(slack)).code == 4
     done = in_workflow(github, tmp_path, snapshot, 9002, seconds=1200, **to_slack(slack))
     assert (done.code, owed(done)) == (0, [])
@@ -934,7 +934,7 @@ def test_no_secret_is_in_anything_that_a_failing_run_leaves(crashes, snapshot, t
         raise KeyError(CANARIES["AEGIS_PT_STATUS_TOKEN"])
 
     if crashes:
-        monkeypatch.setattr(run_module, "evaluate", breaks)
+        monkeypatch.setattr(pipeline, "evaluate_snapshot", breaks)
     page, artifact = tmp_path / "page.md", tmp_path / "pt-health.json"
     with serving(echoes) as mirror:
         environ = {
