@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from detector.app.context import AppContext, get_clock
-from detector.app.pipeline import CollectMode, GatheredFacts, Job, PipelinePlan
+from detector.app.job import CollectMode, Job, PipelinePlan
+from detector.app.pipeline import GatheredFacts
 from detector.domain.facts import Facts
 from detector.domain.profile import Profile
 from detector.reconciliation.freshness import DataAge, compute_data_age, find_inconsistency

@@ -20,7 +20,7 @@ from detector.formats.times import TimeError, compute_seconds, format_duration, 
 from detector.settings import RUNTIME, SOURCE_STALE_SEC, SOURCES_OFF, Settings
 
 if TYPE_CHECKING:
-    from detector.app.pipeline import Job
+    from detector.app.job import Job
 
 _MAX_SECTIONS_BYTES = MAX_BYTES - 1024 * 1024  # all sections together; the rest is for the other keys
 

@@ -67,10 +67,10 @@ def redact_document(
 ) -> tuple[dict[str, Any], Settings, dict[str, str | None]]:
     """Return the three, redacted together: an account that stands in several of them has one alias."""
     texts = {name: value for name, value in settings.values.items() if isinstance(value, str)}
-    # Without the names of sections and settings: a secret may be an ordinary word.
-    sections, redacted_texts, redacted_ids = redact(
-        [list(document.values()), list(texts.values()), dict(ids)], list_secrets(settings)
-    )
+    # Numbers in place of the names of sections and settings: a secret may be an ordinary word.
+    parts = [*document.values(), list(texts.values()), dict(ids)]
+    redacted = redact({str(number): part for number, part in enumerate(parts)}, list_secrets(settings))
+    *sections, redacted_texts, redacted_ids = (redacted[str(number)] for number in range(len(parts)))
     values = {**settings.values, **dict(zip(texts, redacted_texts, strict=True))}
     return dict(zip(document, sections, strict=True)), replace(settings, values=values), redacted_ids
 

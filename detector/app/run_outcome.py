@@ -9,7 +9,7 @@ from pathlib import Path
 from detector.app.context import AppContext
 from detector.app.delivery import list_channel_settings
 from detector.app.github_access import build_network_policy
-from detector.app.pipeline import Job
+from detector.app.job import Job
 from detector.app.run_result import RunResult
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from detector.app.context import AppContext, ExitCode, get_clock
-from detector.app.pipeline import Job, PipelinePlan, collect, deliver, evaluate, read, store
+from detector.app.job import Job, PipelinePlan
+from detector.app.pipeline import collect, deliver, evaluate, read, store
 from detector.app.previous_artifact import PreviousArtifact, load_previous
 from detector.app.run_result import RunResult, add_stdout_receipts
 from detector.domain.report import Report

@@ -11,7 +11,7 @@ import click
 from detector.app.collection import collect_sources
 from detector.app.context import AppContext
 from detector.app.delivery import load_channels
-from detector.app.pipeline import Job, PipelinePlan
+from detector.app.job import Job, PipelinePlan
 from detector.app.print_output import print_json, print_lines
 from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
 from detector.channels.channel import list_unused_options as list_unused_channel_options

@@ -10,7 +10,8 @@ import click
 from detector.app.context import AppContext, ExitCode, InputError, get_clock
 from detector.app.delivery import load_channels, render_previews
 from detector.app.input_documents import build_expected_memory, parse_snapshot
-from detector.app.pipeline import InputDocument, Job, PipelinePlan, collect, deliver, evaluate, read, store
+from detector.app.job import InputDocument, Job, PipelinePlan
+from detector.app.pipeline import collect, deliver, evaluate, read, store
 from detector.app.run_outcome import (
     list_configuration_warnings,
     list_missing_recipients,
