@@ -14,6 +14,7 @@ from tests.support.snapshots import ROOT
 
 CORPUS = ROOT / "tests" / "fixtures" / "logs"
 HELD_OUT = CORPUS / "held_out"
+BLIND = tuple(sorted(CORPUS.glob("blind_*")))  # made by somebody who had not seen the reader
 ADVERSARIAL = "!"
 PROGRAM = "## "  # a heading that names the program of the lines after it
 NAMES = {
