@@ -96,7 +96,9 @@ format: $(INSTALLED) ## format, and repair what ruff can repair
 
 lock: $(LOCK_VENV)/bin/uv ## write requirements/ anew; pins stay where they fit, UPGRADE=1 lifts them
 	@$(UV_COMPILE) --output-file requirements/runtime.txt
-	@$(UV_COMPILE) --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+	@cp requirements/runtime.txt requirements/ibkr.txt
+	@$(UV_COMPILE) --extra ibkr --output-file requirements/ibkr.txt
+	@$(UV_COMPILE) --group dev --constraints requirements/ibkr.txt --output-file requirements/dev.txt
 
 clean: ## remove all that is made: the environments, caches and builds
 	@rm -rf $(VENV) $(LOCK_VENV) $(WORKFLOW_CHECK)/node_modules $(WORKER)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks

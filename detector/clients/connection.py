@@ -104,6 +104,10 @@ class NetworkPolicy:
 
     def open_connection(self, host: str, port: int) -> Connection:
         """Return a connection to the first address of the host that accepts one; raises ExternalError."""
+        return Connection(self.open_socket(host, port), self.deadline)
+
+    def open_socket(self, host: str, port: int) -> socket.socket:
+        """Return it as a bare socket, for a library that waits by itself; raises ExternalError."""
         target = f"{host}:{port}"
         doing = f"connecting to {target}"
         with _convert_socket_errors(doing, self.deadline, is_connecting=True):
@@ -126,7 +130,7 @@ class NetworkPolicy:
                     raise
                 failure = error
             else:
-                return Connection(sock, self.deadline)
+                return sock
         raise failure
 
     def open_unix_connection(self, path: str) -> Connection:

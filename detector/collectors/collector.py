@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -15,6 +16,7 @@ from detector.settings import SECTIONS_FROM, SOURCES_OFF, Setting, Settings
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
     from detector.clients.http_client import Page
+    from detector.clients.tws_api import Tws
 
 
 class GetPage(Protocol):
@@ -23,6 +25,12 @@ class GetPage(Protocol):
     def __call__(
         self, url: str, should_keep: Callable[[Page], bool] = ..., socket_path: str | None = ...
     ) -> Page: ...
+
+
+class LockTurn(Protocol):
+    """Holds the turn at what may not be read too often; raises ExternalError."""
+
+    def __call__(self, subject: str, pause_sec: float) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,8 @@ class SourceContext:
     clock: Callable[[], datetime]
     get_page: GetPage
     open_aws: Callable[[], Aws]
+    open_tws: Callable[[], Tws]
+    lock_turn: LockTurn
     logs_since: datetime | None = None
     logs_missed: bool = False
 

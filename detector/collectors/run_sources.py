@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
@@ -28,6 +29,8 @@ from detector.settings import (
     STATUS_TOKEN,
     STATUS_URL,
     STATUS_USER,
+    TWS_ADDRESS,
+    TWS_CLIENT_ID,
     Settings,
     encode_basic_auth,
     list_secrets,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from detector.clients.aws import Aws
     from detector.clients.connection import NetworkPolicy
     from detector.clients.http_client import Origin, Page
+    from detector.clients.tws_api import Tws
 
 _MAX_DETAIL = 300
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
@@ -63,6 +67,8 @@ def build_source_context(settings: Settings, environment: SourceEnvironment) -> 
         environment.clock,
         clients.get,
         clients.open_aws,
+        clients.open_tws,
+        clients.lock_turn,
         environment.logs_since,
         environment.logs_missed,
     )
@@ -102,6 +108,20 @@ class _Clients:
             account=settings[AWS_ACCOUNT],
         )
         return Aws(self._network, identity)
+
+    def open_tws(self) -> Tws:
+        """Return TWS as this source may read it."""
+        from detector.clients.tws_api import Tws
+
+        host, _, port = self._settings[TWS_ADDRESS].rpartition(":")
+        return Tws(self._network, host.strip("[]"), int(port), self._settings[TWS_CLIENT_ID])
+
+    def lock_turn(self, subject: str, pause_sec: float) -> AbstractContextManager[None]:
+        """Return the turn at `subject`, which this and other processes take one after the other."""
+        from detector.clients.turn import lock_turn
+
+        environment = self._environment
+        return lock_turn(subject, pause_sec, environment.environ, environment.clock, self._network.deadline)
 
 
 def _build_credentials(settings: Settings) -> dict[Origin, str]:

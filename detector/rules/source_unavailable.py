@@ -15,6 +15,7 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
+from detector.formats.errors import MAINTENANCE
 
 _ENVIRONMENT_MARKERS = ("credential", "profile", "expired", "denied", "token", "unauthorized", "forbidden")
 _AWS_SOURCES = ("ecs", "logs")
@@ -28,8 +29,9 @@ _AWS_SOURCES = ("ecs", "logs")
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A configured source failed; that says nothing about the runtime itself."""
+    # A source that is left alone during IBKR's reset did not fail: its facts are not seen, and are held.
     for source in facts.sources.values():
-        if source.state == "failed":
+        if source.state == "failed" and source.reason != MAINTENANCE:
             yield Finding(
                 WARNING,
                 _summarize_failure(source),

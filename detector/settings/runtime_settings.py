@@ -10,6 +10,7 @@ from detector.settings.setting import (
     build_choice_parser,
     build_int_parser,
     build_url_parser,
+    parse_address,
     parse_aws_account,
     parse_name,
     parse_names,
@@ -182,4 +183,18 @@ STORES_DB = add_setting(
     "The runtime's own SQLite file; it is read and never written, not even locked where it has a log.",
     parse_optional,
     source=True,
+)
+TWS_ADDRESS = add_setting(
+    "TWS_ADDRESS",
+    "",
+    "host:port",
+    "The API socket of TWS or IB Gateway, read through ib_async (the extra [ibkr]).",
+    parse_address,
+    source=True,
+)
+TWS_CLIENT_ID = add_count(
+    "TWS_CLIENT_ID",
+    7417,
+    "The API client id of this program: its own, never 0 and never the bot's.",
+    maximum=2**31 - 1,
 )

@@ -137,6 +137,15 @@ def parse_aws_account(text: str) -> str:
     return text
 
 
+def parse_address(text: str) -> str:
+    """Read host:port, an IPv6 address in brackets; empty is off."""
+    if text:
+        fault = find_url_fault(f"tcp://{text}", ("tcp",))
+        if fault or "/" in text or urlsplit(f"tcp://{text}").port is None:
+            raise ValueError("is not host:port")
+    return text
+
+
 def parse_timeout(text: str) -> int | float:
     """Read a number of seconds that something may take."""
     value = parse_seconds(text)
