@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
-from detector.formats.errors import LINK_DOWN, MAINTENANCE, ExternalError
+from detector.formats.errors import LINK_DOWN, MAINTENANCE, UNREADABLE, ExternalError
+from detector.formats.numbers import parse_decimal
 from detector.market.maintenance import is_in_maintenance
 from detector.settings import IBKR_REGION, TWS_ADDRESS, TWS_CLIENT_ID, Settings
 
@@ -69,7 +70,11 @@ def _read_broker(context: SourceContext) -> Answer:
 
 
 def build_section(answer: TwsAnswer) -> dict[str, Any]:
-    """Return the section's content: an account only where there is one, executions of which clients."""
+    """Return the section's content: an account only where there is one, executions of which clients.
+
+    Raises ExternalError where the positions contradict the account values.
+    """
+    _check_account_values(answer)
     kinds = {account.upper().startswith("D") for account in answer.accounts}
     others_are_listed = any(
         fill.execution.clientId != answer.client_id for fill in answer.fills if fill.execution.clientId
@@ -83,12 +88,22 @@ def build_section(answer: TwsAnswer) -> dict[str, Any]:
         "open_orders_scope": "all",
         "executions": [_build_execution(fill, answer.execution_times) for fill in answer.fills],
         "executions_scope": "all" if others_are_listed else "client",
-        "account_values": [
-            {"account": row.account, "tag": row.tag, "value": row.value, "currency": row.currency}
-            for row in answer.account_values
-            if row.tag == _VALUE_TAG and not row.modelCode
-        ],
     }
+
+
+def _check_account_values(answer: TwsAnswer) -> None:
+    """Raise ExternalError where an account has a position value and no position: the list is not whole."""
+    held = {row.account for row in answer.positions if row.position}
+    for row in answer.account_values:
+        if row.tag == _VALUE_TAG and not row.modelCode and row.account not in held and _is_nonzero(row.value):
+            raise ExternalError(
+                f"it lists no position of {row.account}, whose {_VALUE_TAG} is {row.value}", reason=UNREADABLE
+            )
+
+
+def _is_nonzero(text: str) -> bool:
+    number = parse_decimal(text)
+    return number is None or number != 0
 
 
 def _build_position(row: Any) -> dict[str, Any]:

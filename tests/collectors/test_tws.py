@@ -208,6 +208,16 @@ def test_a_link_that_is_lost_in_the_middle_makes_the_lists_unknown(step, code, e
     assert "broker_disconnected" in ran.types
 
 
+@pytest.mark.parametrize(
+    ("value", "reason"), [("2200.00", errors.UNREADABLE), ("0.00", None), ("x", errors.UNREADABLE)]
+)
+def test_an_empty_list_beside_a_position_value_is_not_flat(value, reason, environ):
+    gateway = Gateway(values=[account_value("DU1234567", "GrossPositionValue", value)])
+    document, _ = collected(gateway, environ)
+    assert document["sources"]["broker"].get("reason") == reason
+    assert ("broker" in document) == (reason is None)
+
+
 def test_the_notices_of_farms_are_no_failure_and_a_restored_link_asks_nothing(environ):
     gateway = full(
         before={71: [[4, 2, -1, 2104, "Market data farm OK:usfarm", ""], [4, 2, -1, 1102, "restored", ""]]}
