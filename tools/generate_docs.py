@@ -23,7 +23,6 @@ from detector.domain.rule import Rule
 from detector.domain.snapshot import SECTIONS
 from detector.engine.catalog import load_readers, load_rules
 from detector.engine.coverage import SIGNALS
-from detector.engine.gather import PARTLY_READ
 from detector.formats.errors import REASONS
 from detector.formats.serialize import format_document
 from detector.render.rules import KINDS, describe_lasts, describe_severity, list_limits
@@ -145,10 +144,7 @@ def sections() -> Iterator[str]:
     read = {*load_readers(), *READ_BY_APP}
     yield from _table(
         ("section", "holds", "read by this version"),
-        (
-            (f"`{name}`", words, PARTLY_READ.get(name, "yes") if name in read else "**no**")
-            for name, (_, words) in SECTIONS.items()
-        ),
+        ((f"`{name}`", words, "yes" if name in read else "**no**") for name, (_, words) in SECTIONS.items()),
     )
 
 

@@ -73,6 +73,12 @@ class ValueReader:
             return int(raw)
         return self.record_mismatch(path, raw, "a count")
 
+    def read_exit_code(self, path: str, raw: object) -> int | None:
+        """Read a whole number; the exit code of a program that a signal ended is negative."""
+        if isinstance(raw, int) and not isinstance(raw, bool):
+            return raw
+        return self.record_mismatch(path, raw, "an exit code")
+
     def read_number(self, path: str, raw: object) -> float | None:
         """Read any finite number; in an export also as text."""
         if isinstance(raw, int | float) and not isinstance(raw, bool):
@@ -162,6 +168,7 @@ class ValueReader:
 _COERCE: Mapping[str, Callable[[ValueReader, str, Any], Any]] = {
     "flag": ValueReader.read_flag,
     "count": ValueReader.read_count,
+    "exit code": ValueReader.read_exit_code,
     "number": ValueReader.read_number,
     "quantity": ValueReader.read_quantity,
     "text": ValueReader.read_text,

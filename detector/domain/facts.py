@@ -30,6 +30,7 @@ from detector.domain.columns import (
     TRUE,
     UNITED,
 )
+from detector.domain.local_rows import LocalProcess
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
@@ -85,6 +86,8 @@ class Facts:
     quiet: bool | None = None
     open_unwatched: float | None = None
     closures: Closures = NO_CLOSURES
+    is_restarting: bool = False
+    expected_processes: tuple[str, ...] = ()
 
     heartbeat_at: datetime | None = _build_fact(TIME, OLDER, "when the runtime last said that it is alive")
     pending_orders: int | None = _build_fact(COUNT, LARGER, "working orders of the runtime")
@@ -134,6 +137,17 @@ class Facts:
     broker_mode: str | None = _build_section_fact("paper or live, as the broker section says")
     broker_port: int | None = _build_section_fact("the API port that the broker section was read through")
     gateway_port: int | None = _build_section_fact("the API port of the gateway that is watched")
+    gateway_listening: bool | None = _build_section_fact("whether a process listens on the API port")
+    gateway_handshake: str | None = _build_section_fact(
+        "how the gateway answered the API handshake: ok, silent or refused"
+    )
+    gateway_close_wait: int | None = _build_section_fact(
+        "connections that the other end closed and the gateway did not"
+    )
+    processes: tuple[LocalProcess, ...] | None = _build_section_fact("local processes, by their supervisor")
+    power_status: tuple[str, ...] | None = _build_section_fact("the state of the UPS, in NUT's words")
+    battery_charge: float | None = _build_section_fact("what the UPS's battery holds, in per cent")
+    battery_runtime_sec: float | None = _build_section_fact("how long the UPS can still run, in seconds")
     broker_positions: tuple[BrokerPosition, ...] | None = _build_section_fact(
         "what the broker holds; a missing row is flat"
     )

@@ -58,6 +58,7 @@ class Profile:
     zone: tzinfo | None = None
     tables: tuple[StoreTable, ...] = ()
     stores: StoreColumns = field(default_factory=dict)
+    processes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ _BEFORE_OPEN_SEC = 3600
 
 
 def _is_outside_maintenance(facts: Facts) -> bool | None:
+    if facts.is_restarting:
+        return False
     opens_in = facts.market.opens_in
     if facts.market.is_open or (opens_in is not None and opens_in <= _BEFORE_OPEN_SEC):
         return True
@@ -100,6 +102,7 @@ def _is_outside_maintenance(facts: Facts) -> bool | None:
 
 
 OUTSIDE_MAINTENANCE = Hours("outside IBKR's quiet windows", _is_outside_maintenance)
+OUTSIDE_RESTART = Hours("outside the gateway's planned restart", lambda facts: not facts.is_restarting)
 
 
 @dataclass(frozen=True, slots=True)

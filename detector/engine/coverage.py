@@ -46,7 +46,7 @@ SIGNALS = (
         "gateway",
         "gateway",
         ("tasks",),
-        ("gateway_unhealthy", "trader_not_running", "gateway_failure"),
+        ("gateway_unhealthy", "trader_not_running", "gateway_failure", "gateway_unresponsive"),
         "`ibkr-gateway` is RUNNING/HEALTHY and `lt-ibkr-trader` is RUNNING",
     ),
     Signal(

@@ -17,12 +17,19 @@ from detector.engine.catalog import load_readers
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
 from detector.market.maintenance import is_in_maintenance
+from detector.market.planned_restart import is_in_planned_restart, parse_planned_restarts
 from detector.readers.source_states import read_sources
-from detector.settings import CLOCK_SKEW_SEC, IBKR_REGION, OPEN_GRACE_MINUTE, SOURCE_STALE_SEC
+from detector.settings import (
+    CLOCK_SKEW_SEC,
+    IBKR_REGION,
+    OPEN_GRACE_MINUTE,
+    PROCESSES,
+    RESTART_AT,
+    SOURCE_STALE_SEC,
+)
 
 _NOT_READ = ("sources", "previous")
 _OWN_AS_OF = ("broker", "stores")
-PARTLY_READ = {"gateway": "its port"}  # the rest of the section is reported as unread
 
 
 @dataclass(slots=True)
@@ -61,8 +68,16 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         open_unwatched=_measure_unwatched_sec(context, taken_at, closures),
         quiet=is_in_maintenance(taken_at, settings[IBKR_REGION], closures),
         closures=closures,
+        is_restarting=is_in_planned_restart(taken_at, parse_planned_restarts(settings[RESTART_AT])),
+        expected_processes=_list_expected_processes(context),
         **values,
     )
+
+
+def _list_expected_processes(context: ReadContext) -> tuple[str, ...]:
+    """Return the processes that must run, by the profile or by their setting; empty is every listed one."""
+    named = (entry.partition("=")[0].strip() for entry in context.settings[PROCESSES])
+    return tuple(dict.fromkeys((*context.profile.processes, *named)))
 
 
 def _measure_unwatched_sec(context: ReadContext, taken_at: datetime, closures: Closures) -> float | None:
@@ -119,6 +134,6 @@ def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
 
 
 def list_unread_sections(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the sections of the snapshot that this version does not read, or reads in part."""
-    readable = {*load_readers(), *_NOT_READ} - {*PARTLY_READ}
+    """Return the sections of the snapshot that this version does not read."""
+    readable = {*load_readers(), *_NOT_READ}
     return tuple(section for section in snapshot.sections if section not in readable)

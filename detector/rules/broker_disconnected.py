@@ -26,7 +26,7 @@ _MAX_REASON_CHARS = 120
 @rule(
     STATE,
     "warning; critical with positions open or unknown",
-    any_of=["broker_connected", "connection_error", "broker_link"],
+    any_of=["broker_connected", "connection_error", "broker_link", "gateway_listening", "gateway_handshake"],
     severity_inputs=[
         "open_positions",
         "open_position_count",
@@ -63,3 +63,7 @@ def _iter_evidence(facts: Facts) -> Iterator[str]:
         yield "broker_link"
     if (facts.connection_error or "").strip():
         yield "connection_error"
+    if facts.gateway_listening is False:
+        yield "gateway_listening"
+    if facts.gateway_handshake == "refused":
+        yield "gateway_handshake"

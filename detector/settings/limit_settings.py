@@ -55,6 +55,12 @@ ENTRY_BURST_CRITICAL = add_count(
     "Filled entries of distinct orders within the window that make a burst.",
     minimum=2,
 )
+CLOSE_WAIT_CRITICAL = add_count(
+    "CLOSE_WAIT_CRITICAL", 3, "Half-closed connections at which the gateway's API counts as blocked."
+)
+UPS_RUNTIME_SEC = add_seconds(
+    "UPS_RUNTIME_SEC", 300, "On battery with less than this left, the machine is about to go dark."
+)
 FEED_FROZEN_SEC = add_seconds(
     "FEED_FROZEN_SEC",
     300,

@@ -11,11 +11,12 @@ from detector.settings import Setting
 from tests.support.snapshots import evaluated, healthy, healthy_at, named, owed, remembered
 
 STATE, OCC = "state", "occurrence"
-ALWAYS, RTH, GRACE, QUIET = (
+ALWAYS, RTH, GRACE, QUIET, RESTART = (
     "always",
     "regular session",
     "regular session, past the open grace",
     "outside IBKR's quiet windows",
+    "outside the gateway's planned restart",
 )
 # type: kind, money, escalates, confirm, hours
 CONTRACT = {
@@ -67,6 +68,11 @@ CONTRACT = {
     "exit_would_open_position": (STATE, True, "now", False, ALWAYS),
     "unprotected_position": (STATE, True, "now", False, RTH),
     "feed_frozen": (STATE, False, "never", False, GRACE),
+    "gateway_unresponsive": (STATE, False, "480 s", False, RESTART),
+    "process_down": (STATE, False, "480 s", False, RESTART),
+    "process_restart_loop": (OCC, False, "now", False, ALWAYS),
+    "halted_but_running": (STATE, False, "1800 s", False, RTH),
+    "power_on_battery": (STATE, False, "critical: now", False, ALWAYS),
     "wrong_environment": (STATE, True, "now", False, ALWAYS),
 }
 BY_NAME = {one.name: one.declaration for one in load_rules()}

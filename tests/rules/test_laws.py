@@ -308,6 +308,11 @@ _CLOSED = {
     }
 }
 SEEN_GOOD: dict[str, dict[str, Any]] = {
+    "gateway_unresponsive": {"gateway": {"port": 4002, "listening": True, "close_wait": 0}},
+    "process_down": {"processes": [{"name": "gateway", "running": True}]},
+    "process_restart_loop": {"processes": [{"name": "trader", "running": True, "starts_recent": 1}]},
+    "halted_but_running": {"status_v3": {"trading_halted": False}},
+    "power_on_battery": {"power": {"status": "OL CHRG"}},
     "open_positions_drift": _FLAT,
     "exit_would_open_position": _FLAT,
     "unprotected_position": _FLAT,
