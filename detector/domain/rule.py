@@ -15,6 +15,8 @@ WARNING: Final[Severity] = "warning"
 CRITICAL: Final[Severity] = "critical"
 RANK: Mapping[str, int] = {WARNING: 1, CRITICAL: 2}
 
+Floor = Literal["warning", "critical", "escalated"]  # the least that a channel receives
+
 Kind = Literal["state", "occurrence"]
 STATE: Final[Kind] = "state"
 OCCURRENCE: Final[Kind] = "occurrence"
@@ -122,7 +124,9 @@ class Finding:
     names its source. `proven_sec` is how long it has held already by the data itself; `confirmed`: the data's
     own age proves it. `cause` is an entry of the table of causes. `ongoing`: an occurrence that stays listed
     until it is over; `over`: one that its counterpart ended: it leaves the list, and is reported as missed
-    where it was not delivered. The other fields replace the declaration's values where they are given.
+    where it was not delivered. `again`: an occurrence that is
+    news although it goes on. `deferred`: it is listed, and due to nobody yet. The other fields replace the
+    declaration's values where they are given.
     """
 
     severity: Severity
@@ -138,6 +142,8 @@ class Finding:
     cause: str | None = None
     ongoing: bool = False
     over: bool = False
+    again: bool = False
+    deferred: bool = False
     kind: Kind | None = None
     money: bool | None = None
     escalates: Lasts | _Declared | None = DECLARED

@@ -16,9 +16,10 @@ from detector.domain.mute import Mute
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Gap, Report, SessionDay
-from detector.domain.rule import RANK, Rule, Severity
+from detector.domain.rule import RANK, Floor, Rule
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import Snapshot
+from detector.domain.watch_gaps import measure_gap
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage, compute_coverage
@@ -67,15 +68,15 @@ def evaluate(
     snapshot: Snapshot,
     previous: Memory,
     settings: Settings,
-    channels: Collection[str] | Mapping[str, Severity] = (STDOUT,),
+    channels: Collection[str] | Mapping[str, Floor] = (STDOUT,),
     rules: Sequence[Rule] | None = None,
 ) -> Report:
     """Return what is wrong, what is newly wrong and what to do, for one snapshot.
 
     `previous` is FIRST_RUN or the result of `read_previous`. `settings.files` holds the profile, the
-    closures and the mutes. `channels` are the channels to notify; a mapping gives each its lowest severity.
-    Printing is stdout's receipt. `rules` replaces the catalog's rules. The same arguments give the same
-    report: the only clock is `taken_at`.
+    closures and the mutes. `channels` are the channels to notify; a mapping gives each the least that it
+    receives. Printing is stdout's receipt. `rules` replaces the catalog's rules. The same arguments give the
+    same report: the only clock is `taken_at`.
     """
     files = _get_files(settings)
     facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous.before), files.closures)
@@ -90,7 +91,7 @@ def evaluate(
         taken_at=snapshot.taken_at,
         runtime=snapshot.runtime,
         decision=decide(active),
-        sessions=_update_sessions(previous, coverage, active, facts),
+        sessions=_update_sessions(previous, coverage, active, (facts, settings)),
         events=tuple(build_event(condition) for condition in active),
         new_events=_list_events(notices, resolved=False),
         resolved_events=_list_events(notices, resolved=True),
@@ -112,7 +113,7 @@ def _build_run_context(
     snapshot: Snapshot,
     previous: Memory,
     settings: Settings,
-    channels: Collection[str] | Mapping[str, Severity],
+    channels: Collection[str] | Mapping[str, Floor],
 ) -> ledger.RunContext:
     return ledger.RunContext(
         snapshot.taken_at,
@@ -166,10 +167,16 @@ def _measure_gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
 
 
 def _update_sessions(
-    previous: Memory, coverage: Sequence[SignalCoverage], active: Sequence[Condition], facts: Facts
+    previous: Memory,
+    coverage: Sequence[SignalCoverage],
+    active: Sequence[Condition],
+    run: tuple[Facts, Settings],
 ) -> tuple[SessionDay, ...]:
+    facts, settings = run
     unknown = tuple(entry.title for entry in coverage if entry.state == "not seen")
-    observation = ledger.ObservedRun(facts.taken_at, previous.taken_at, len(coverage), unknown, tuple(active))
+    observation = ledger.ObservedRun(
+        facts.taken_at, previous.taken_at, len(coverage), unknown, tuple(active), settings[GAP_SEC]
+    )
     return ledger.count_run(previous.sessions, observation, facts.closures)
 
 
@@ -181,6 +188,7 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
     return PreviousRun(
         seen=previous.seen | {name for name in ("heartbeat_at", "open_positions") if _has_value(name, facts)},
         open_positions=previous.open_positions if open_now is None else open_now,
+        noticed_gap=measure_gap(facts, settings[GAP_SEC]) or previous.noticed_gap,
         prices=prices,
         prices_at=prices_at,
         closed=build_closed_memory(facts),

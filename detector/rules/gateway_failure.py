@@ -32,5 +32,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             CRITICAL,
             f"The gateway failed at {format_time(newest.at)} ({newest.note}){recovery_note}.",
             at=newest.at,
+            ongoing=newest.until is None,
             proven_sec=compute_seconds(newest.since, newest.until or facts.taken_at),
         )

@@ -16,7 +16,7 @@ from detector.settings.setting import (
     parse_token,
 )
 
-_SEVERITIES = ("warning", "critical")
+_FLOORS = ("warning", "critical", "escalated")
 
 SLACK_WEBHOOK_URL = add_setting(
     "SLACK_WEBHOOK_URL",
@@ -49,8 +49,8 @@ SLACK_MIN = add_setting(
     "SLACK_MIN",
     "warning",
     "severity",
-    "Slack is told of what is at least this severe: warning or critical.",
-    build_choice_parser(*_SEVERITIES),
+    "The least that Slack receives: warning, critical or escalated.",
+    build_choice_parser(*_FLOORS),
 )
 EMAIL_TO: Setting[tuple[str, ...]] = add_setting(
     "EMAIL_TO",
@@ -67,8 +67,8 @@ EMAIL_MIN = add_setting(
     "EMAIL_MIN",
     "warning",
     "severity",
-    "E-mail is sent for what is at least this severe: warning or critical.",
-    build_choice_parser(*_SEVERITIES),
+    "The least that is sent by e-mail: warning, critical or escalated.",
+    build_choice_parser(*_FLOORS),
 )
 SMTP_HOST = add_setting("SMTP_HOST", "", "host", "E-mail: the server that mail is handed to.", parse_optional)
 SMTP_PORT = add_setting(

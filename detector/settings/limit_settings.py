@@ -16,6 +16,11 @@ CLOCK_SKEW_SEC = add_seconds("CLOCK_SKEW_SEC", 120, "A time further in the futur
 PENDING_ORDER_STALE_SEC = add_seconds(
     "PENDING_ORDER_STALE_SEC", 300, "A working order older than this is stale."
 )
+PENDING_ORDER_PERSIST_SEC = add_seconds(
+    "PENDING_ORDER_PERSIST_SEC",
+    1800,
+    "Pending orders that reach their warning limit for this long escalate.",
+)
 PENDING_EXIT_PERSIST_SEC = add_seconds(
     "PENDING_EXIT_PERSIST_SEC", 480, "Pending exits become critical once they lasted this long."
 )
@@ -72,6 +77,9 @@ TRUTH_MAX_AGE_SEC = add_seconds(
 
 
 GAP_SEC = add_seconds("GAP_SEC", 1500, "A longer time between two runs is a gap: nobody looked.")
+OBSERVATION_SEC = add_seconds(
+    "OBSERVATION_SEC", 240, "Verdicts closer together than this are one observation."
+)
 REOPEN_WITHIN_SEC = add_seconds(
     "REOPEN_WITHIN_SEC", 7200, "A condition that returns within this time continues its episode."
 )

@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,13 +20,20 @@ from detector.engine.evaluate import evaluate
 from tests.support.command_output import epilog_example
 from tests.support.github_memory import FORK_ID, NAME, TOKEN, github_with_memory
 from tests.support.loopback import closed_port, reply, says, serving
-from tests.support.program import answer
+from tests.support.program import Answer
+from tests.support.program import answer as run_program
 from tests.support.slack_server import everything, slack_on_loopback
 from tests.support.smtp_server import mail_on_loopback
 from tests.support.snapshots import NOW, ROOT, healthy, later
 
 FIRING = {"status_v3": {"pending_orders": 3, "unknown_fills": 1}}
 TYPES = ["pending_orders_high", "unknown_fill"]
+LASTS_LONG = {"AEGIS_PT_ESCALATE_AFTER_SEC": "999999"}  # escalation has its own tests
+
+
+def answer(*words: str, environ: Mapping[str, str] | None = None, **more: Any) -> Answer:
+    """Run one command in whose time nothing lasts long enough to escalate."""
+    return run_program(*words, environ={**LASTS_LONG, **(environ or {})}, **more)
 
 
 @pytest.fixture

@@ -335,7 +335,13 @@ def test_dark_is_told_once_and_ends_when_it_is_seen_again():
         report = evaluated(document, memory)
         memory = remembered(report)
         told.append(owed(report))
-    assert told == [["new exposure_unwatched"], [], [], [], ["resolved exposure_unwatched"]]
+    assert told == [
+        ["new exposure_unwatched"],
+        ["escalated exposure_unwatched"],
+        [],
+        [],
+        ["resolved exposure_unwatched"],
+    ]
 
 
 def test_dark_ends_when_the_positions_are_seen_to_be_none():
