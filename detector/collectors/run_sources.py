@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.clients.fan_out import run_in_parallel
@@ -38,11 +41,13 @@ from detector.settings import (
 
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
-    from detector.clients.connection import NetworkPolicy
+    from detector.clients.connection import Connection, NetworkPolicy
     from detector.clients.http_client import Origin, Page
     from detector.clients.tws_api import Tws
+    from detector.clients.process import ProcessResult
 
 _MAX_DETAIL = 300
+_TOOL_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
@@ -69,6 +74,9 @@ def build_source_context(settings: Settings, environment: SourceEnvironment) -> 
         clients.open_aws,
         clients.open_tws,
         clients.lock_turn,
+        clients.open_connection,
+        clients.run_tool,
+        environment.environ,
         environment.logs_since,
         environment.logs_missed,
     )
@@ -95,6 +103,22 @@ class _Clients:
 
         client = HttpClient(self._network, self._environment.clock, _build_credentials(self._settings))
         return client.get(url, *args, **kwargs)
+
+    def open_connection(self, host: str, port: int, seconds: float = math.inf) -> Connection:
+        """Return a connection; its deadline is the source's, or `seconds` where that is sooner."""
+        from detector.clients.connection import Deadline
+
+        deadline = Deadline(min(seconds, self._network.deadline.get_remaining()))
+        return replace(self._network, deadline=deadline).open_connection(host, port)
+
+    def run_tool(self, *command: str) -> ProcessResult:
+        """Run a tool of this machine; launchd and cron have a PATH without the folders of such tools."""
+        from detector.clients.process import run_program
+
+        folders = [self._environment.environ.get("PATH", ""), *_TOOL_FOLDERS]
+        environ = {**self._environment.environ, "PATH": ":".join(filter(None, folders))}
+        seconds = max(0.1, self._network.deadline.get_remaining())
+        return run_program(command, Path("/"), environ, seconds, LC_ALL="C", LANG="C", TZ="UTC")
 
     def open_aws(self) -> Aws:
         """Return the AWS client of this source."""
