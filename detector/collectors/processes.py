@@ -20,7 +20,8 @@ OPTIONS = (SourceOption("processes", (PROCESSES,), "whether the processes of thi
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
     """Yield the processes, where some are named."""
     if settings[PROCESSES]:
-        location = ", ".join(settings[PROCESSES])
+        entries: tuple[str, ...] = settings[PROCESSES]
+        location = ", ".join(entries)
         if "=launchd:" in location:
             location += " (launchd: not tried on a Mac)"
         yield ConfiguredSource("processes", PROCESSES, location, _read_processes)
