@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from detector.clients.aws import Aws
     from detector.clients.connection import Connection
     from detector.clients.http_client import Page
-    from detector.clients.tws_api import Tws
     from detector.clients.process import ProcessResult
+    from detector.clients.tws_api import Tws
 
 
 class GetPage(Protocol):
@@ -33,6 +33,8 @@ class LockTurn(Protocol):
     """Holds the turn at what may not be read too often; raises ExternalError."""
 
     def __call__(self, subject: str, pause_sec: float) -> AbstractContextManager[None]: ...
+
+
 class OpenConnection(Protocol):
     """Opens a TCP connection within the source's deadline, or within `seconds`; raises ExternalError."""
 

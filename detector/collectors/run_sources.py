@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -43,8 +42,8 @@ if TYPE_CHECKING:
     from detector.clients.aws import Aws
     from detector.clients.connection import Connection, NetworkPolicy
     from detector.clients.http_client import Origin, Page
-    from detector.clients.tws_api import Tws
     from detector.clients.process import ProcessResult
+    from detector.clients.tws_api import Tws
 
 _MAX_DETAIL = 300
 _TOOL_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")

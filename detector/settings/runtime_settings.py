@@ -208,37 +208,6 @@ TWS_CLIENT_ID = add_count(
     7417,
     "The API client id of this program: its own, never 0 and never the bot's.",
     maximum=2**31 - 1,
-GATEWAY_PORT = add_setting(
-    "GATEWAY_PORT",
-    "",
-    "port",
-    "The gateway's API port on this machine; the kernel's tables are read, and no socket is opened.",
-    parse_port,
-    source=True,
-)
-GATEWAY_HANDSHAKE = add_setting(
-    "GATEWAY_HANDSHAKE",
-    "0",
-    "0 or 1",
-    "1 asks the gateway's API for its version too, at most every five minutes, without a client id.",
-    build_choice_parser("0", "1"),
-)
-PROCESSES: Setting[tuple[str, ...]] = add_setting(
-    "PROCESSES",
-    (),
-    "name=supervisor:id",
-    "Processes that must run on this machine, by comma: gateway=systemd:ibgateway.service, "
-    "bot=launchd:com.example.bot, trader=pidfile:/run/trader.pid, tws=command:java.",
-    parse_processes,
-    source=True,
-)
-UPS = add_setting(
-    "UPS",
-    "",
-    "ups@host:port",
-    "The UPS as NUT's upsd names it (ups@localhost); `pmset` reads macOS's own power supply.",
-    parse_ups,
-    source=True,
 )
 GATEWAY_PORT = add_setting(
     "GATEWAY_PORT",
