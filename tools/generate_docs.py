@@ -48,13 +48,15 @@ def events() -> Iterator[str]:
     """The table of all events, from the rules."""
     defaults = resolve_settings()
     yield from _table(
-        ("event", "kind", "severity", "fires when", "settings", "escalates"),
+        ("event", "kind", "severity", "fires when", "judged", "settings", "escalates"),
         (
             (
                 f"[`{one.name}`](RUNBOOK.md#{one.name})",
                 KINDS[one.declaration.kind],
                 describe_severity(one.declaration),
                 one.doc,
+                one.declaration.during.name
+                + (", notified at the second observation" if one.declaration.confirm else ""),
                 _limits(one),
                 describe_lasts(one.declaration.escalates, defaults, with_setting=False),
             )

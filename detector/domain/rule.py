@@ -177,6 +177,7 @@ class Declaration:
     `sees`: facts that must all be seen. `any_of`: facts of which one is enough. `severity_inputs`: facts that
     only change the severity. `explicit_good`: only subjects that the rule yields as Healthy are good.
     `monitor`: the rule reports that something was not seen. `reads_back`: seconds of log lines that it needs.
+    `signal`: the golden signal that it evaluates.
     """
 
     kind: Kind
@@ -196,6 +197,7 @@ class Declaration:
     money: bool = False
     monitor: bool = False
     explicit_good: bool = False
+    signal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ _MAX_REASON_CHARS = 120
     limits=[IBKR_REGION],
     during=OUTSIDE_MAINTENANCE,
     escalates=Lasts(observations=NOW.observations, at=CRITICAL),
+    signal="severe_signals",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The link to the broker is down, however fresh the heartbeat."""

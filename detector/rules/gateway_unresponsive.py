@@ -37,6 +37,7 @@ _ANSWERS = {
     limits=[reaches(CLOSE_WAIT_CRITICAL)],
     during=OUTSIDE_RESTART,
     escalates=lasts(ESCALATE_AFTER_SEC),
+    signal="gateway",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The gateway's API port does not listen, does not answer, or holds connections half closed."""

@@ -33,6 +33,7 @@ _BUILDUP = lasts(PENDING_ORDER_PERSIST_SEC)
     sees=["pending_orders"],
     limits=[reaches(PENDING_ORDER_WARN), reaches(PENDING_ORDER_CRITICAL)],
     escalates=lasts(ESCALATE_AFTER_SEC, at=CRITICAL),
+    signal="pending_orders",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """More orders are pending than the normal single entry order."""

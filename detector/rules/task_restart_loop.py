@@ -22,6 +22,7 @@ _BY_ITSELF_CODES = ("EssentialContainerExited", "TaskFailedToStart", "SpotInterr
     limits=[reaches(RESTART_CRITICAL), RESTART_WINDOW_SEC],
     lookback=RESTART_WINDOW_SEC,
     escalates=NOW,
+    signal="runtime_primary",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Tasks stopped by themselves too often within the window, or ECS says that it cannot start them."""
