@@ -26,7 +26,7 @@ from detector.domain.condition import STDOUT
 from detector.domain.facts import Facts
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import ReadContext
-from detector.domain.run_memory import FIRST_RUN, Memory, check_memory_time
+from detector.domain.run_memory import FIRST_RUN, Memory, check_memory_time, limit_clock_difference
 from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import evaluate as evaluate_snapshot
 from detector.engine.gather import gather_facts
@@ -125,6 +125,8 @@ def evaluate(job: Job, source: InputDocument, load_memory: LoadMemory) -> RunRes
     parsed = parse_snapshot(source.document, now, job.settings)
     snapshot = parsed.snapshot
     memory = load_memory(build_expected_memory(snapshot.runtime, snapshot.taken_at))
+    if job.backend is not None:  # the runners of two runs may have different clocks
+        snapshot = replace(snapshot, taken_at=limit_clock_difference(memory, snapshot.taken_at))
     checked = check_memory_time(memory, snapshot.taken_at, now)
     channels = {channel.name: channel.min_severity for channel in job.channels}
     report = evaluate_snapshot(snapshot, checked.memory, parsed.settings, channels or (STDOUT,))

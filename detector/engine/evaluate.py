@@ -13,13 +13,12 @@ from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
 from detector.domain.log_evidence import build_log_memory
 from detector.domain.mute import Mute
-from detector.domain.previous_run import PreviousRun
+from detector.domain.previous_run import PreviousRun, measure_gap
 from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Gap, Report, SessionDay
 from detector.domain.rule import RANK, Floor, Rule
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import Snapshot
-from detector.domain.watch_gaps import measure_gap
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage, compute_coverage

@@ -81,8 +81,9 @@ def _list_expected_processes(context: ReadContext) -> tuple[str, ...]:
 
 
 def _measure_unwatched_sec(context: ReadContext, taken_at: datetime, closures: Closures) -> float | None:
-    """Return the seconds of regular session since the previous run; None without one."""
-    since = context.previous_run.taken_at
+    """Return the seconds of regular session since a run looked; None where none did."""
+    previous = context.previous_run
+    since = max(filter(None, (previous.taken_at, previous.looked_at)), default=None)
     return None if since is None else count_open_seconds(since, taken_at, closures)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
+from detector.domain.previous_run import measure_gap
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, exceeds, rule
-from detector.domain.watch_gaps import measure_gap
 from detector.formats.numbers import format_count
 from detector.formats.times import format_duration, format_time
 from detector.settings import GAP_SEC

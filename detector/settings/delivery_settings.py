@@ -9,7 +9,6 @@ from detector.settings.setting import (
     build_choice_parser,
     build_int_parser,
     build_url_parser,
-    parse_name,
     parse_names,
     parse_optional,
     parse_timeout,
@@ -106,10 +105,10 @@ RUNBOOK_URL = add_setting(
 
 ARTIFACT_NAME = add_setting(
     "ARTIFACT_NAME",
-    "pt-health-memory",
+    "",
     "name",
-    "What the artifacts of a workflow are called; its run's id and attempt follow.",
-    parse_name,
+    "What a workflow's artifacts are called, before run id and attempt; empty: pt-health-memory-RUNTIME.",
+    parse_optional,
 )
 PING_URL = add_setting(
     "PING_URL",

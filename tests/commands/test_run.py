@@ -711,21 +711,17 @@ def test_runs_that_could_not_ask_hide_nothing_that_is_owed(github, slack, snapsh
     assert "pending_orders_high" in everything(slack.posts[-1])
 
 
-def test_a_newest_artifact_that_is_broken_is_told_and_the_older_one_remembered(
-    github, slack, snapshot, tmp_path
-):
+def test_a_newest_artifact_that_is_damaged_is_unread_and_hidden_by_nothing(github, slack, snapshot, tmp_path):
     page = tmp_path / "page.md"
     for number in (0, 1):
         in_workflow(github, tmp_path, snapshot, 9000 + number, seconds=600 * number, **to_slack(slack))
     github.archives[github.artifacts[-1]["id"]] = b"broken"
     environ = to_slack(slack, GITHUB_STEP_SUMMARY=str(page))
     done = in_workflow(github, tmp_path, snapshot, 9002, seconds=1200, **environ)
-    assert (done.code, owed(done)) == (0, ["memory_lost"])
-    assert "an older one takes its place" in everything(slack.posts[-1])
-    assert "::warning title=PT health::Passed over: pt-health-memory-9001-1" in done.err
+    assert (done.code, owed(done)) == (3, [])
+    assert "nothing was stored, so that the memory that was not read is not hidden" in done.err
+    assert "::warning title=PT health::Passed over: pt-health-memory-aegis-pt-core-9001-1" in done.err
     assert "Passed over" in page.read_text()
-    again = in_workflow(github, tmp_path, snapshot, 9003, seconds=1800, **to_slack(slack))
-    assert (again.code, owed(again), "Passed over" in again.err) == (0, [], False)
 
 
 def test_a_flood_that_was_not_told_is_stored_so_that_it_can_be_read_and_told(github, slack, tmp_path):
