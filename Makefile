@@ -65,6 +65,7 @@ docs-check: $(INSTALLED) ## the generated tables, schemas and help are as the co
 calendar-check: $(INSTALLED) ## the market calendar is as the calendar library makes it
 	@echo "calendar: shipped table against the library"
 	@$(PY) tools/make_nyse_table.py --check
+	@$(PY) -m tools.make_globex_table --check
 
 workflows: $(INSTALLED) $(WORKFLOW_CHECK)/node_modules/.installed ## the workflows: their schema, their security, GitHub's own parser
 	@echo "workflows: check-jsonschema, zizmor, GitHub's parser"
@@ -89,6 +90,7 @@ docs: $(INSTALLED) ## write the generated tables, schemas and help anew
 
 calendar: $(INSTALLED) ## write the market calendar anew
 	@$(PY) tools/make_nyse_table.py
+	@$(PY) -m tools.make_globex_table
 
 format: $(INSTALLED) ## format, and repair what ruff can repair
 	@$(PY) -m ruff check --quiet --fix-only

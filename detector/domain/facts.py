@@ -39,6 +39,7 @@ from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import Market
+from detector.market.session_plan import US_EQUITY
 
 T = TypeVar("T")
 
@@ -185,6 +186,11 @@ class Facts:
             return False
         heartbeat = section in self.carriers.get("heartbeat_at", ()) and self.heartbeat_at is None
         return heartbeat or (section in self.carriers.get("open_positions", ()) and self.exposure is None)
+
+    @property
+    def has_long_session(self) -> bool:
+        """Whether the profile's session is another one than the regular US session."""
+        return self.closures.plan is not US_EQUITY
 
     @property
     def runtime_open_count(self) -> int | None:

@@ -23,13 +23,14 @@ from detector.domain.store_layout import (
     parse_store_columns,
     parse_store_tables,
 )
+from detector.market.session_plan import US_EQUITY, SessionPlan, parse_session_plan
 from detector.settings import Settings
 
 Extractor = Callable[[Any], Any]
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 HEARTBEAT_AGE = "heartbeat_age_sec"
 ORDER_AGE = "age_sec"
-_TABLES = ("profile", "status", "rows", "store_tables", "stores")
+_TABLES = ("profile", "status", "rows", "store_tables", "stores", "market", "processes")
 
 
 class ProfileError(ValueError):
@@ -48,7 +49,9 @@ class Profile:
     """Where each fact of a status payload is found: a look-up by fact, and by column for rows.
 
     `tables` are the tables of the runtime's own store ([store_tables]; none means the default ones), `stores`
-    the names of their columns ([stores]).
+    the names of their columns ([stores]). `processes` must run, `session_plan` are the hours ([market]).
+    `constants` are facts that are the same in every payload of this runtime; `row_keys` names the column of a
+    list's rows that is the key where the payload keeps them in an object.
     """
 
     name: str
@@ -59,6 +62,10 @@ class Profile:
     tables: tuple[StoreTable, ...] = ()
     stores: StoreColumns = field(default_factory=dict)
     processes: tuple[str, ...] = ()
+    session_plan: SessionPlan = US_EQUITY
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    row_keys: Mapping[str, str] = field(default_factory=dict)
+    numbers_as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +82,71 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
     unknown = document.keys() - set(_TABLES)
     if unknown:
         raise ProfileError(f"unknown table [{min(unknown)}]")
-    header, status, rows, tables, stores = (_check_table(document.get(name, {}), name) for name in _TABLES)
-    for fact in status:
-        if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
-            raise ProfileError(f"[status] {fact}: no such fact")
-    extractors = {fact: build_extractor(path, f"[status] {fact}") for fact, path in status.items()}
-    columns = {
-        fact: _parse_column_paths(fact, _check_table(table, f"rows.{fact}")) for fact, table in rows.items()
+    tables = {name: _check_table(document.get(name, {}), name) for name in _TABLES}
+    header, rows = tables["profile"], _parse_row_tables(tables["rows"])
+    paths, constants = _split_status(tables["status"])
+    row_keys = {
+        fact: _check_text(table.pop("key"), f"[rows.{fact}] key")
+        for fact, table in rows.items()
+        if "key" in table
     }
-    zone = _parse_zone(header.get("zone"))
     try:
-        store_config = parse_store_tables(tables), parse_store_columns(stores)
+        return Profile(
+            str(header.get("name", "unnamed")),
+            paths,
+            {fact: build_extractor(path, f"[status] {fact}") for fact, path in paths.items()},
+            {fact: _parse_column_paths(fact, table) for fact, table in rows.items()},
+            _parse_zone(header.get("zone")),
+            parse_store_tables(tables["store_tables"]),
+            parse_store_columns(tables["stores"]),
+            _parse_names(tables["processes"]),
+            _parse_market(tables["market"]),
+            constants,
+            row_keys,
+            bool(header.get("numbers_as_text", False)),
+        )
     except StoreLayoutError as error:
         raise ProfileError(str(error)) from None
-    return Profile(str(header.get("name", "unnamed")), status, extractors, columns, zone, *store_config)
+
+
+def _parse_row_tables(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: dict(_check_table(entry, f"rows.{name}")) for name, entry in table.items()}
+
+
+def _split_status(table: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the paths by fact, and the constants: `{ value = … }` in place of a path."""
+    paths: dict[str, Any] = {}
+    constants: dict[str, Any] = {}
+    for fact, entry in table.items():
+        if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
+            raise ProfileError(f"[status] {fact}: no such fact")
+        if not isinstance(entry, dict):
+            paths[fact] = entry
+        elif entry.keys() != {"value"} or fact == HEARTBEAT_AGE or STATUS_FACTS[fact]["kind"] == ROWS:
+            raise ProfileError(f"[status] {fact}: is neither a path nor {{ value = … }}")
+        else:
+            constants[fact] = entry["value"]
+    return paths, constants
+
+
+def _parse_market(table: Mapping[str, Any]) -> SessionPlan:
+    try:
+        return parse_session_plan(table) if table else US_EQUITY
+    except ValueError as error:
+        raise ProfileError(f"[market] {error}") from None
+
+
+def _parse_names(table: Mapping[str, Any]) -> tuple[str, ...]:
+    names = table.get("expected", [])
+    if table.keys() - {"expected"} or not isinstance(names, list):
+        raise ProfileError("[processes]: holds `expected`, a list of names, and nothing else")
+    return tuple(_check_text(name, "[processes] expected") for name in names)
+
+
+def _check_text(value: object, location: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ProfileError(f"{location}: must be a text")
+    return value
 
 
 def _check_table(value: object, name: str) -> Mapping[str, Any]:

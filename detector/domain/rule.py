@@ -97,6 +97,9 @@ _BEFORE_OPEN_SEC = 3600
 def _is_outside_maintenance(facts: Facts) -> bool | None:
     if facts.is_restarting:
         return False
+    if facts.has_long_session:
+        # It meets the resets in its session: with positions open the rule itself waits, without it is quiet.
+        return None if facts.quiet is None else not facts.quiet or facts.exposure != 0
     opens_in = facts.market.opens_in
     if facts.market.is_open or (opens_in is not None and opens_in <= _BEFORE_OPEN_SEC):
         return True

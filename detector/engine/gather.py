@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +43,7 @@ class _GatheredSections:
 def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Facts:
     """Return every fact of the snapshot; the facts of a stale or failed section are unknown."""
     settings, taken_at = context.settings, snapshot.taken_at
+    closures = replace(closures, plan=context.profile.session_plan)
     sources_reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
     sources = read_sources(snapshot.sections.get("sources", {}), sources_reading)
     gathered = _GatheredSections()

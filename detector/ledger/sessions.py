@@ -54,7 +54,7 @@ def count_run(days: Sequence[SessionDay], run: ObservedRun, closures: Closures) 
 def _iter_begun_sessions(run: ObservedRun, closures: Closures) -> Iterable[tuple[str, Session]]:
     """Yield the sessions of the last days that have begun, oldest first."""
     today = to_new_york_day(run.taken_at)
-    for back in range(_LOOKBACK_DAYS, -1, -1):
+    for back in range(_LOOKBACK_DAYS, -2, -1):  # a session may begin the evening before its day
         day: date = today - timedelta(days=back)
         session = get_session_on(day, closures)
         if session is not None and session.opens <= run.taken_at:

@@ -18,6 +18,9 @@ SECTIONS = ("status_v3", "bot_status")
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read every fact that the profile can find in one payload into `reading.values`."""
     profile = context.profile
+    reading.has_text_numbers = profile.numbers_as_text
+    for name, constant in profile.constants.items():
+        _read_fact(name, constant, f"profile.{name}", reading, profile)
     for name, get_value in profile.extractors.items():
         value = get_value(raw)
         if value is not MISSING and value is not None:
@@ -35,6 +38,7 @@ def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Pro
         return
     spec = STATUS_FACTS[name]
     if spec["kind"] == ROWS:
+        raw = _list_rows(raw, profile.row_keys.get(name))
         rows = reading.read_rows(
             path, raw, name, spec["row"], _build_getter(profile.column_extractors.get(name, {}))
         )
@@ -45,6 +49,13 @@ def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Pro
         _keep_older(reading, name, value)
     elif value is not None:
         reading.values[name] = value
+
+
+def _list_rows(raw: object, key: str | None) -> object:
+    """Return the rows as a list where the payload keeps them in an object: `key` is their column."""
+    if key is None or not isinstance(raw, dict):
+        return raw
+    return [{key: name, **row} if isinstance(row, dict) else row for name, row in raw.items()]
 
 
 def _keep_older(reading: Reading, name: str, moment: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from detector.domain.facts import Facts
 from detector.domain.rule import (
     CRITICAL,
+    DECLARED,
     NOW,
     OUTSIDE_MAINTENANCE,
     STATE,
@@ -21,6 +22,7 @@ from detector.formats.numbers import format_count
 from detector.settings import IBKR_REGION
 
 _MAX_REASON_CHARS = 120
+_IN_RESET = Lasts(seconds=900)  # in a session that never pauses, a reset of IBKR's servers is over by then
 
 
 @rule(
@@ -54,6 +56,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         f"The broker link is down with {exposure}{f' ({reason})' if reason else ''}.",
         observed=count,
         facts=evidence,
+        listed_after=_IN_RESET if facts.quiet and facts.has_long_session else DECLARED,
     )
 
 
