@@ -4,6 +4,7 @@
 PYTHON    ?= python3
 VENV      := .venv
 PY        := $(VENV)/bin/python
+RUNTIME   := $(VENV)/.runtime
 INSTALLED := $(VENV)/.installed
 LOCK_VENV := .lock-venv
 WORKFLOW_CHECK := tools/workflow_check
@@ -18,6 +19,13 @@ UV_COMPILE  := UV_PYTHON_DOWNLOADS=never $(LOCK_VENV)/bin/uv pip compile --quiet
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	$(if $(UPGRADE),--upgrade) pyproject.toml
 
+define CHECK_PYTHON
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+  echo "make: needs Python 3.11 or newer, and '$(PYTHON)' is not; install one, or name it: make PYTHON=python3.12 ..." >&2; exit 1; }; \
+$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+  echo "make: '$(PYTHON)' came without its venv module; install it, e.g. apt-get install python3-venv" >&2; exit 1; }
+endef
+
 # What the caller's shell has on its path must not be found before what the lock names.
 unexport PYTHONPATH PYTHONHOME
 
@@ -31,7 +39,7 @@ MAKEFLAGS += --no-print-directory
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## the main job, on a shipped snapshot of a regular session
+run: $(RUNTIME) ## the main job, on a shipped snapshot of a regular session
 	@$(PY) -m detector < $(SNAPSHOT)
 
 check: lint types floors docs-check calendar-check workflows worker test ## everything that CI checks, in CI's order
@@ -57,6 +65,7 @@ docs-check: $(INSTALLED) ## the generated tables, schemas and help are as the co
 calendar-check: $(INSTALLED) ## the market calendar is as the calendar library makes it
 	@echo "calendar: shipped table against the library"
 	@$(PY) tools/make_nyse_table.py --check
+	@$(PY) -m tools.make_globex_table --check
 
 workflows: $(INSTALLED) $(WORKFLOW_CHECK)/node_modules/.installed ## the workflows: their schema, their security, GitHub's own parser
 	@echo "workflows: check-jsonschema, zizmor, GitHub's parser"
@@ -81,6 +90,7 @@ docs: $(INSTALLED) ## write the generated tables, schemas and help anew
 
 calendar: $(INSTALLED) ## write the market calendar anew
 	@$(PY) tools/make_nyse_table.py
+	@$(PY) -m tools.make_globex_table
 
 format: $(INSTALLED) ## format, and repair what ruff can repair
 	@$(PY) -m ruff check --quiet --fix-only
@@ -88,25 +98,32 @@ format: $(INSTALLED) ## format, and repair what ruff can repair
 
 lock: $(LOCK_VENV)/bin/uv ## write requirements/ anew; pins stay where they fit, UPGRADE=1 lifts them
 	@$(UV_COMPILE) --output-file requirements/runtime.txt
-	@$(UV_COMPILE) --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+	@cp requirements/runtime.txt requirements/ibkr.txt
+	@$(UV_COMPILE) --extra ibkr --output-file requirements/ibkr.txt
+	@$(UV_COMPILE) --group dev --constraints requirements/ibkr.txt --output-file requirements/dev.txt
 
 clean: ## remove all that is made: the environments, caches and builds
 	@rm -rf $(VENV) $(LOCK_VENV) $(WORKFLOW_CHECK)/node_modules $(WORKER)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Begun anew whenever the lock changes, so that what it no longer names is gone too. `pip check` at the end: the
-# package asks for nothing that the lock does not hold.
+# What a run needs, and no more: a third of what a developer installs. Begun again whenever the lock changes, so that
+# what it no longer names is gone too.
+$(RUNTIME): requirements/runtime.txt
+	@$(CHECK_PYTHON)
+	@echo "setup: $(VENV) from requirements/runtime.txt (once; seconds)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) $(PIP_INSTALL) $(FROM_LOCK) -r requirements/runtime.txt
+	@touch $@
+
+# `pip check` at the end: the package asks for nothing that the lock does not hold.
 $(INSTALLED): requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "make: needs Python 3.11 or newer, and '$(PYTHON)' is not; install one, or name it: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-	  echo "make: '$(PYTHON)' came without its venv module; install it, e.g. apt-get install python3-venv" >&2; exit 1; }
+	@$(CHECK_PYTHON)
 	@echo "setup: $(VENV) from requirements/dev.txt (once; under a minute)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PY) $(PIP_INSTALL) $(FROM_LOCK) -r requirements/dev.txt
 	@$(PY) $(PIP_INSTALL) --no-index --no-deps --no-build-isolation -e .
 	@$(PY) -m pip --disable-pip-version-check check >$(VENV)/pip-check.txt || { cat $(VENV)/pip-check.txt >&2; exit 1; }
-	@touch $@
+	@touch $(RUNTIME) $@
 
 # GitHub's parser and seven packages under it, none of them with a script of its own.
 $(WORKFLOW_CHECK)/node_modules/.installed: $(WORKFLOW_CHECK)/package-lock.json

@@ -73,6 +73,7 @@ class World:
             "AEGIS_PT_STATUS_URL": f"{self.dashboard.url}/status",
             "AEGIS_PT_SLACK_WEBHOOK_URL": self.slack.hook,
             "AEGIS_PT_PING_URL": f"{self.switch.url}/u",
+            "AEGIS_PT_ESCALATE_AFTER_SEC": "999999",  # no escalation is one more message
             **settings,
         }
         plan = {

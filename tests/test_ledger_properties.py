@@ -16,7 +16,7 @@ from tests.support.ledger_oracle import Oracle
 from tests.support.snapshots import DEFAULTS, NOW, evaluated, remembered
 
 VERDICTS = st.sampled_from(["warning", "critical", "good", "good", "unseen"])
-GAPS = st.sampled_from([300, 840, 1500, 1501, 2820, 7200, 7201, 13200])
+GAPS = st.sampled_from([60, 120, 239, 240, 300, 840, 1500, 1501, 2820, 7200, 7201, 13200])
 HISTORIES = st.lists(st.tuples(GAPS, VERDICTS), min_size=1, max_size=40)
 
 ORDERS = {"warning": 2, "critical": 3, "good": 0, "unseen": None}
@@ -94,9 +94,13 @@ def test_an_end_is_told_only_after_two_good_looks_in_a_row(history):
 def test_nothing_is_told_twice_for_the_same_severity_within_an_episode(history):
     reasons = [reason for _, reason in run(within_a_weekend(history), "pending_orders", ORDERS)]
     episodes = "".join(
-        {"new": "n", "worse": "w", "again": "a", "resolved": "r"}[reason] for reason in reasons
+        {"new": "n", "worse": "w", "escalated": "e", "again": "a", "resolved": "r"}[reason]
+        for reason in reasons
+        if reason != "reminder"
     )
-    assert re.fullmatch(r"(nw?(r(aw?)?|w)*r?)*", episodes), episodes
+    for episode in re.findall("n[^n]*", episodes):
+        assert max(episode.count("w"), episode.count("e")) <= 1, episodes
+    assert re.fullmatch(r"(n[we]*(r(a?[we]*))*)*", episodes), episodes
 
 
 @settings(max_examples=40, deadline=None)

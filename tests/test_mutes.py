@@ -54,9 +54,9 @@ def test_a_condition_that_begins_inside(steps, expected):
 def before_the_mute(steps):
     """Tell it first without the mute, then go on with it."""
     memory = remembered(evaluated(healthy_at("2026-06-06T05:00:00Z", HIGH)))
-    seen = []
+    settings, seen = settings_of({"PENDING_ORDER_PERSIST_SEC": "99999", "GAP_SEC": "99999"}, mutes=MUTED), []
     for clock, patch in steps:
-        report = evaluated(healthy_at(f"2026-06-06T{clock}:00Z", patch), memory, settings_of(mutes=MUTED))
+        report = evaluated(healthy_at(f"2026-06-06T{clock}:00Z", patch), memory, settings)
         memory = remembered(report)
         seen.append(owed(report))
     return seen
@@ -72,7 +72,9 @@ def before_the_mute(steps):
             id="recovers inside",
         ),
         pytest.param(
-            [("05:30", WORSE), ("06:10", WORSE)], [[], ["worse pending_orders_high"]], id="worse inside"
+            [("05:30", WORSE), ("06:10", WORSE)],
+            [[], ["escalated pending_orders_high"]],
+            id="escalates inside",
         ),
     ],
 )

@@ -22,7 +22,8 @@ from detector.market.closures import parse_closures
 from detector.settings import DECLARED
 from tests.support.snapshots import ROOT
 
-DOCUMENTS = ("README.md", "RUNBOOK.md", "CONTRIBUTING.md")
+PAGES = tuple(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))
+DOCUMENTS = ("README.md", "RUNBOOK.md", "CONTRIBUTING.md", *PAGES)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 
@@ -97,30 +98,23 @@ def test_every_console_block_is_a_transcript_of_the_detector():
         assert all("python -m detector" in command for command, _ in steps(block)), (name, block)
 
 
-def test_the_first_screen_has_the_pipe_the_promises_and_the_events_in_that_order():
+def test_the_first_screen_says_what_it_is_shows_an_event_and_leads_every_reader_on():
     text = TEXTS["README.md"]
-    places = [text.index(part) for part in ("```console", "**Three promises", "<!-- generated: events -->")]
+    places = [
+        text.index(part)
+        for part in ("**read-only", "```console", "## Which reader are you?", "## Three promises")
+    ]
     assert places == sorted(places)
-    assert text[: places[0]].count(". ") == 0, "one sentence before the pipe"
+    assert len(text.encode()) <= 15_000
 
 
-@pytest.mark.parametrize(
-    ("claim", "what"),
-    [
-        ("It collects nothing by itself", "detector/commands/collect.py"),
-        ("It sends nothing", "detector/commands/notify.py"),
-        ("There is no workflow and no scheduler yet", ".github/workflows"),
-        ("One built-in profile", "detector/profiles/cortana.toml"),
-    ],
-)
-def test_what_is_called_missing_is_missing(claim, what):
-    """When one of them comes, its line under "What is not there yet" has to go."""
-    assert not (claim in TEXTS["README.md"] and (ROOT / what).exists())
+def test_every_page_is_linked_from_the_first_one():
+    assert [name for name in PAGES if f"({name})" not in TEXTS["README.md"]] == []
 
 
 def toml(title: str) -> dict[str, object]:
-    """The one TOML example of the README that begins with that comment."""
-    (found,) = [block for _, block in blocks("toml", "README.md") if block.startswith(f"# {title}\n")]
+    """The one TOML example of the documents that begins with that comment."""
+    (found,) = [block for _, block in blocks("toml") if block.startswith(f"# {title}\n")]
     return tomllib.loads(found)
 
 
@@ -171,9 +165,10 @@ def test_every_setting_that_is_named_exists(name):
 def test_every_link_leads_somewhere(name):
     for target in re.findall(r"\]\((?!https?:)([^)]*)\)", TEXTS[name]):
         path, _, anchor = target.partition("#")
-        assert not path or (ROOT / path).exists(), target
+        file = ((ROOT / name).parent / path).resolve() if path else ROOT / name
+        assert file.exists(), target
         if anchor:
-            assert anchor in anchors(TEXTS[path or name]), target
+            assert anchor in anchors(file.read_text("utf-8")), target
 
 
 def anchors(text: str) -> set[str]:
@@ -187,5 +182,9 @@ def test_every_option_that_is_named_exists():
     found = [commands.get_command(context, name) for name in commands.list_commands(context)]
     every = [commands, *(one for one in found if one is not None)]
     options = {text for one in every for option in one.get_params(context) for text in option.opts}
-    named = set(re.findall(r"`(?:python -m detector )?(--[a-z-]+)", TEXTS["README.md"]))
+    named = {
+        option
+        for name in ("README.md", *PAGES)
+        for option in re.findall(r"`(?:python -m detector )?(--[a-z-]+)", TEXTS[name])
+    }
     assert named - options == set()

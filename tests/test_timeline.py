@@ -123,9 +123,9 @@ def test_a_timeline_runs_as_written(capsys):
     assert code == 0
     assert lines == [
         "ok    step   1  2026-06-06T05:00:00Z  notify    told: new pending_orders_high",
-        "ok    step   2  2026-06-06T05:10:00Z  escalate  told: worse pending_orders_high",
+        "ok    step   2  2026-06-06T05:10:00Z  notify    told: worse pending_orders_high",
         "ok    step   3  2026-06-06T05:20:00Z  notify    told: nothing",
-        "ok    step   4  2026-06-06T05:30:00Z  escalate  told: nothing",
+        "ok    step   4  2026-06-06T05:30:00Z  notify    told: nothing",
         "ok    step   5  2026-06-06T05:40:00Z  observe   told: nothing",
         "ok    step   6  2026-06-06T05:50:00Z  observe   told: resolved pending_orders_high",
         "Warning, critical, warning, ok: told, told, quiet, resolved once.  as written",

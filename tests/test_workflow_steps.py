@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.aws_server import CLUSTER, GROUP, REGION, Aws, aws_on_loopback
-from tests.support.github_memory import TOKEN, WORKFLOW, GitHub, github_with_memory
+from tests.support.github_memory import NAME, TOKEN, WORKFLOW, GitHub, github_with_memory
 from tests.support.loopback import Served, closed_port, says, serving
 from tests.support.slack_server import Slack, everything, slack_on_loopback
 from tests.support.smtp_server import Mailbox, mail_on_loopback
@@ -110,7 +110,8 @@ class Deployment:
             "inputs.env_file && 'caller' || '.'": "caller" if self.env_file else ".",
             "inputs.env_file || '.github/aws-ibkr-pt-health.env'": self.env_file
             or ".github/aws-ibkr-pt-health.env",
-            "inputs.artifact_name || 'pt-health-memory'": "pt-health-memory",
+            "inputs.artifact_name": "",
+            "steps.job.outputs.artifact_name || 'pt-health-memory'": NAME,
             "vars.TAILSCALE_OAUTH_CLIENT_ID": "",
             "vars.TAILSCALE_AUDIENCE": "",
             "vars.TAILSCALE_PING": "",
@@ -137,7 +138,7 @@ class Deployment:
         return True
 
     def _upload(self, workspace: Path, run_id: int, attempt: int, given: dict[str, str]) -> bool:
-        assert given["name"] == f"pt-health-memory-{run_id}-{attempt}"
+        assert given["name"] == f"{NAME}-{run_id}-{attempt}"
         path = workspace / given["path"]
         if path.exists() and self.uploads:
             self.github.upload(run_id, path.read_text(), attempt)
@@ -407,4 +408,4 @@ def test_every_expression_of_the_job_has_a_value_here(deployment):
         "always()",
         "(failure() || cancelled()) && (steps.job.outputs.told != 'yes' || steps.memory.outcome != 'success')",
     }
-    assert expressions(JOB) - known - conditions == {"env.AEGIS_PT_ARTIFACT_NAME"}
+    assert expressions(JOB) - known - conditions == set()

@@ -116,7 +116,7 @@ def main(names: list[str]) -> int:
 
         def work(name: str) -> list[str]:
             copy = Path(folder) / name
-            for part in ("detector", "tests", "pyproject.toml"):
+            for part in ("detector", "docs", "tests", "tools", "pyproject.toml"):
                 source = ROOT / part
                 if source.is_dir():
                     shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))

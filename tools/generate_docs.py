@@ -1,4 +1,4 @@
-"""Write what is generated: `schemas/`, `.env.example`, and the marked parts of the documents.
+"""Write what is generated: `schemas/`, `.env.example`, and the marked parts of RUNBOOK.md and docs/.
 
 `make docs` runs it; with `--check` it writes nothing, names every file that differs and exits 1. A marked
 part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`. What is written depends on the
@@ -23,7 +23,6 @@ from detector.domain.rule import Rule
 from detector.domain.snapshot import SECTIONS
 from detector.engine.catalog import load_readers, load_rules
 from detector.engine.coverage import SIGNALS
-from detector.engine.gather import PARTLY_READ
 from detector.formats.errors import REASONS
 from detector.formats.serialize import format_document
 from detector.render.rules import KINDS, describe_lasts, describe_severity, list_limits
@@ -34,7 +33,7 @@ from tools.house import layer_table, picture
 from tools.time_to_told import table as time_to_told
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "RUNBOOK.md", "docs/architecture.md")
+DOCUMENTS = ("RUNBOOK.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 WIDTH = 100
 _BLOCK = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 _MARK = re.compile(r"<!-- /?generated\b")
@@ -49,13 +48,15 @@ def events() -> Iterator[str]:
     """The table of all events, from the rules."""
     defaults = resolve_settings()
     yield from _table(
-        ("event", "kind", "severity", "fires when", "settings", "escalates"),
+        ("event", "kind", "severity", "fires when", "judged", "settings", "escalates"),
         (
             (
                 f"[`{one.name}`](RUNBOOK.md#{one.name})",
                 KINDS[one.declaration.kind],
                 describe_severity(one.declaration),
                 one.doc,
+                one.declaration.during.name
+                + (", notified at the second observation" if one.declaration.confirm else ""),
                 _limits(one),
                 describe_lasts(one.declaration.escalates, defaults, with_setting=False),
             )
@@ -145,10 +146,7 @@ def sections() -> Iterator[str]:
     read = {*load_readers(), *READ_BY_APP}
     yield from _table(
         ("section", "holds", "read by this version"),
-        (
-            (f"`{name}`", words, PARTLY_READ.get(name, "yes") if name in read else "**no**")
-            for name, (_, words) in SECTIONS.items()
-        ),
+        ((f"`{name}`", words, "yes" if name in read else "**no**") for name, (_, words) in SECTIONS.items()),
     )
 
 
@@ -197,6 +195,8 @@ def generated(text: str, name: str) -> str:
         if match[2] not in BLOCKS:
             raise DocumentationError(f"{name}: nothing generates {match[2]!r}; known are {', '.join(BLOCKS)}")
         lines = "\n".join(BLOCKS[match[2]]()).rstrip("\n")
+        if name.startswith("docs/"):
+            lines = lines.replace("](RUNBOOK.md", "](../RUNBOOK.md")
         return f"{match[1]}{lines}\n{match[3]}"
 
     if len(_MARK.findall(text)) != 2 * len(_BLOCK.findall(text)):
@@ -209,7 +209,9 @@ def files(root: Path) -> dict[str, str]:
     made = {f"schemas/{name}.schema.json": format_document(schema()) for name, schema in SCHEMAS.items()}
     made[".env.example"] = "".join(f"{line}\n" for line in render_env_example())
     for name in DOCUMENTS:
-        made[name] = generated((root / name).read_text(encoding="utf-8"), name)
+        text = (root / name).read_text(encoding="utf-8")
+        if _MARK.search(text):
+            made[name] = generated(text, name)
     return made
 
 

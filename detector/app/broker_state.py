@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from detector.app.context import AppContext, InputError, get_clock
-from detector.app.input_documents import parse_input, read_stdin, redact_document
+from detector.app.context import AppContext, get_clock
+from detector.app.job import CollectMode, Job, PipelinePlan
+from detector.app.pipeline import GatheredFacts
 from detector.domain.facts import Facts
-from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
-from detector.domain.profile import Profile, ReadContext
-from detector.domain.snapshot import SECTIONS, Snapshot, build_snapshot
-from detector.engine.gather import gather_facts
-from detector.formats.strict_json import DocumentError
+from detector.domain.profile import Profile
 from detector.reconciliation.freshness import DataAge, compute_data_age, find_inconsistency
-from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
+from detector.settings import CLOCK_SKEW_SEC, PROFILE, Settings
 
 STATUS = ("status_v3", "bot_status")
-_IDS_KEY = "\0ids"  # no section can have that name
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerQuery:
-    """The sections to collect where no snapshot is piped, the time, and ids to redact as the snapshot is.
-
-    `at_own_time` evaluates a piped snapshot at its `taken_at` in place of now.
-    """
-
-    sections: tuple[str, ...]
-    now: str | None = None
-    collect: bool = False
-    ids: Mapping[str, str | None] = field(default_factory=dict)
-    at_own_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +31,36 @@ class BrokerState:
     inconsistency: str | None
 
 
-def load_broker_state(
+def build_broker_job(
     app: AppContext,
     settings: Settings,
-    query: BrokerQuery,
-    load_previous: Callable[[Any], PreviousRun] | None = None,
-) -> BrokerState:
-    """Return the broker's state; raises InputError for a document that cannot be read.
+    sections: Iterable[str],
+    now: str | None,
+    collect: bool,
+    at_taken_at: bool,
+) -> Job:
+    """Return the job of a question about the broker; only these sections are collected for it.
 
     A piped snapshot is evaluated as it is, and nothing is collected for it. The sources are read where
-    standard input is a terminal or empty, or with `collect`. `load_previous` parses the `previous` section.
+    standard input is a terminal or empty, or with `collect`.
     """
-    document = None if query.collect else _read_piped(app)
-    collected = document is None
-    if document is None:
-        document = _collect_sections(app, settings, query)
-    now = get_clock(app, query.now)()
-    redacted, settings = redact_document(
-        {**{k: v for k, v in document.items() if k != "previous"}, _IDS_KEY: dict(query.ids)}, settings
-    )
-    ids = redacted.pop(_IDS_KEY)
-    try:
-        snapshot = build_snapshot(redacted, now=now, runtime=settings[RUNTIME])
-    except DocumentError as error:
-        raise InputError(str(error)) from None
-    taken_at = snapshot.taken_at if document.get("taken_at") is not None and not collected else None
-    at = taken_at if taken_at is not None and query.at_own_time else now
-    profile: Profile = settings.files[PROFILE.name]
-    read_context = ReadContext(
-        settings, profile, load_previous(document.get("previous")) if load_previous else NO_PREVIOUS_RUN
-    )
-    facts = gather_facts(
-        Snapshot(at, snapshot.runtime, snapshot.sections), read_context, settings.files[MARKET_CLOSURES.name]
-    )
+    mode: CollectMode = "always" if collect else "if_empty"
+    plan = PipelinePlan(collect=mode, sections=frozenset(sections), at_taken_at=at_taken_at, quiet=True)
+    return Job(app, settings, get_clock(app, now), plan)
+
+
+def build_broker_state(gathered: GatheredFacts) -> BrokerState:
+    """Return the state of the broker that the gathered facts show."""
+    facts, settings, sections = gathered.facts, gathered.settings, gathered.snapshot.sections
     return BrokerState(
         facts,
-        compute_data_age(snapshot.sections, taken_at, now, settings[CLOCK_SKEW_SEC]),
+        compute_data_age(sections, gathered.taken_at, gathered.now, settings[CLOCK_SKEW_SEC]),
         settings,
-        at,
-        collected,
-        ids,
-        _should_have_runtime_orders(facts, profile),
-        find_inconsistency(snapshot.sections.get("broker")),
+        facts.taken_at,
+        gathered.is_collected,
+        gathered.ids,
+        _should_have_runtime_orders(facts, settings.files[PROFILE.name]),
+        find_inconsistency(sections.get("broker")),
     )
 
 
@@ -101,16 +70,3 @@ def _should_have_runtime_orders(facts: Facts, profile: Profile) -> bool:
     present = {name for name in STATUS if name in facts.sections}
     queried = {name for name in STATUS if name in facts.sources and facts.sources[name].state != "off"}
     return bool(order_facts and (present or queried))
-
-
-def _read_piped(app: AppContext) -> dict[str, Any] | None:
-    data = b"" if app.stdin.isatty() else read_stdin(app)
-    return parse_input(data) if data.strip() else None
-
-
-def _collect_sections(app: AppContext, settings: Settings, query: BrokerQuery) -> dict[str, Any]:
-    from detector.app.collection import CollectOptions, collect_sources
-
-    skip = frozenset(SECTIONS) - set(query.sections)
-    result = collect_sources(app, settings, CollectOptions(get_clock(app, query.now), skip=skip, quiet=True))
-    return {**result.sections, "sources": result.entries}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from detector.app.context import AppContext, InputError
-from detector.app.input_documents import parse_snapshot, redact_document
+from detector.app.context import InputError
+from detector.app.input_documents import redact_document
 from detector.collectors.collector import find_source_conflicts, list_configured_sources
 from detector.collectors.run_sources import SourceEnvironment, SourceResult, collect_in_parallel
 from detector.domain.snapshot import KEYS, SECTIONS
@@ -19,22 +18,11 @@ from detector.formats.serialize import format_canonical
 from detector.formats.strict_json import MAX_BYTES
 from detector.formats.times import TimeError, compute_seconds, format_duration, format_time, parse_rfc3339
 from detector.settings import RUNTIME, SOURCE_STALE_SEC, SOURCES_OFF, Settings
-from detector.storage import artifact_file
+
+if TYPE_CHECKING:
+    from detector.app.job import Job
 
 _MAX_SECTIONS_BYTES = MAX_BYTES - 1024 * 1024  # all sections together; the rest is for the other keys
-
-
-@dataclass(frozen=True, slots=True)
-class CollectOptions:
-    """The clock, the previous artifact, the sections to skip, and whether progress is printed.
-
-    `previous` is the previous artifact as it was read; it may be anything.
-    """
-
-    clock: Callable[[], datetime]
-    previous: Any = None
-    skip: frozenset[str] = frozenset()
-    quiet: bool = False
 
 
 @dataclass(slots=True)
@@ -46,15 +34,20 @@ class CollectResult:
     entries: dict[str, Any] = field(default_factory=dict)
 
 
-def collect_sources(app: AppContext, settings: Settings, options: CollectOptions) -> CollectResult:
-    """Read every configured source in parallel; raises InputError where settings contradict each other."""
+def collect_sources(job: Job, previous: Any = None, skip: frozenset[str] = frozenset()) -> CollectResult:
+    """Read every configured source in parallel, those of the sections in `skip` excepted.
+
+    `previous` is the previous artifact as it was read; it may be anything. Raises InputError where settings
+    contradict each other.
+    """
+    app, settings = job.app, job.settings
     contradictions = list(find_source_conflicts(settings))
     if contradictions:
         raise InputError(*contradictions)
-    sources = [source for source in list_configured_sources(settings) if source.name not in options.skip]
-    since, missed = _read_logs_state(options.previous)
-    environment = SourceEnvironment(app.environ, options.clock, since, missed)
-    prints_progress = not options.quiet and app.stderr.isatty()
+    sources = [source for source in list_configured_sources(settings) if source.name not in skip]
+    since, missed = _read_logs_state(previous)
+    environment = SourceEnvironment(app.environ, job.clock, since, missed)
+    prints_progress = not job.plan.quiet and app.stderr.isatty()
     result = CollectResult()
     for outcome in collect_in_parallel(sources, settings, environment):
         result.collected.append(outcome)
@@ -63,7 +56,7 @@ def collect_sources(app: AppContext, settings: Settings, options: CollectOptions
     result.collected.sort(key=lambda outcome: KEYS.index(outcome.source.name))
     _add_sections(result)
     off: tuple[str, ...] = settings[SOURCES_OFF]
-    result.entries |= {name: {"state": "off"} for name in off if name not in options.skip}
+    result.entries |= {name: {"state": "off"} for name in off if name not in skip}
     return result
 
 
@@ -111,43 +104,30 @@ def _read_logs_state(previous: Any) -> tuple[datetime | None, bool]:
     return None, state == "failed"
 
 
-def load_previous(path: str | None, section: Any) -> Any:
-    """Return the previous artifact from its file, or the `previous` section where no file is named."""
-    return section if path is None else artifact_file.read_document(Path(path))
+def collect_missing(
+    job: Job, document: Mapping[str, Any], taken_at: datetime, previous: Any
+) -> CollectResult:
+    """Collect the sections of the plan that the document lacks and does not declare as switched off.
 
-
-def add_missing_sections(
-    app: AppContext, settings: Settings, document: Mapping[str, Any], options: CollectOptions
-) -> dict[str, Any] | None:
-    """Return the document with the missing sections that sources can fill; None where nothing was read.
-
-    Nothing is collected for a snapshot of another time: the present proves nothing about the past. An invalid
-    document raises InputError before a source is read.
+    Nothing is collected for a snapshot of another time: the present proves nothing about the past.
     """
-    snapshot, _ = parse_snapshot(document, options.clock(), settings)
-    now = options.clock()
-    apart_sec = max(compute_seconds(snapshot.taken_at, now), compute_seconds(now, snapshot.taken_at))
-    if apart_sec > settings[SOURCE_STALE_SEC]:
-        app.print_stderr(
+    now = job.clock()
+    apart_sec = max(compute_seconds(taken_at, now), compute_seconds(now, taken_at))
+    if apart_sec > job.settings[SOURCE_STALE_SEC]:
+        job.app.print_stderr(
             f"The snapshot was taken {format_duration(apart_sec)} away from now: nothing is collected for it."
         )
-        return None
-    provided = frozenset(name for name in SECTIONS if document.get(name) is not None)
+        return CollectResult()
+    provided = {name for name in SECTIONS if document.get(name) is not None}
     sources = document.get("sources") or {}
     off = {name for name, entry in sources.items() if isinstance(entry, dict) and entry.get("state") == "off"}
-    result = collect_sources(app, settings, replace(options, skip=provided | off))
-    if not result.entries:
-        return None
-    return {**document, **result.sections, "sources": {**sources, **result.entries}}
+    return collect_sources(job, previous, frozenset(provided | off | (SECTIONS.keys() - job.plan.sections)))
 
 
-def build_snapshot_document(settings: Settings, result: CollectResult, taken_at: datetime) -> dict[str, Any]:
+def build_snapshot_document(
+    settings: Settings, sections: Mapping[str, Any], taken_at: datetime
+) -> dict[str, Any]:
     """Return the collected sections as a redacted snapshot, its keys in the order of the schema."""
-    document = {
-        "taken_at": format_time(taken_at),
-        "runtime": settings[RUNTIME],
-        **result.sections,
-        "sources": result.entries,
-    }
-    redacted, _ = redact_document(document, settings)
+    document = {"taken_at": format_time(taken_at), "runtime": settings[RUNTIME], "sources": {}, **sections}
+    redacted, _, _ = redact_document(document, settings, {})
     return {key: redacted[key] for key in KEYS if key in redacted}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -47,6 +48,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Clock = Callable[[], datetime]
 _NO_MUTES: tuple[Mute, ...] = ()
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command; `--help` of the program has the same list.
+
+    FINDING is what a command was asked to look for (a severe event, a refused order, a difference).
+    UNDELIVERED is also "cannot tell" of the commands that answer a question, and a plugin's UNKNOWN.
+    """
+
+    OK = 0
+    FINDING = 1
+    BAD_INPUT = 2
+    UNDELIVERED = 3
+    UNDECIDED = 3
+    BROKEN = 4
 
 
 class InputError(Exception):

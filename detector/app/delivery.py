@@ -19,7 +19,7 @@ from detector.channels.channel import (
 from detector.channels.deliver_all import deliver_all
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
-from detector.domain.rule import Severity
+from detector.domain.rule import Floor
 from detector.formats.errors import ExternalError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
@@ -85,8 +85,8 @@ def render_previews(channels: Sequence[Channel], previews: Mapping[str, str]) ->
         yield previews.get(channel.name, "nothing is owed")
 
 
-def get_min_severities(channels: tuple[Channel, ...]) -> dict[str, Severity]:
-    """Return by channel the lowest severity that it wants, for `evaluate`."""
+def get_min_severities(channels: tuple[Channel, ...]) -> dict[str, Floor]:
+    """Return by channel the least that it receives, for `evaluate`."""
     return {channel.name: channel.min_severity for channel in channels}
 
 
@@ -187,7 +187,7 @@ class _PendingDelivery:
 
 
 def _list_notices(
-    settings: Settings, report: Report, min_severities: Mapping[str, Severity]
+    settings: Settings, report: Report, min_severities: Mapping[str, Floor]
 ) -> dict[str, tuple[Notice, ...]]:
     """Return by channel its due notices: those of the report, else computed by the ledger."""
     missing = [name for name in min_severities if name not in report.owed]

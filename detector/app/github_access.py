@@ -58,6 +58,12 @@ def build_network_policy(app: AppContext, settings: Settings, seconds: float) ->
     return NetworkPolicy(Deadline(seconds), settings[CA_FILE], proxies)
 
 
+def build_run_link(app: AppContext) -> str | None:
+    """Return the address of this run's page, None outside of a workflow."""
+    parts = [app.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    return None if None in parts or "" in parts else "{}/{}/actions/runs/{}".format(*parts)
+
+
 def find_repository(app: AppContext, repo: str | None) -> str:
     """Return OWNER/NAME: of `repo`, of GITHUB_REPOSITORY, or of the Worker's file in this checkout.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import detector
 from detector.app.context import AppContext, InputError
@@ -26,48 +27,71 @@ from detector.render.rules import find_next_step
 from detector.settings import RUNTIME, Settings, list_secrets
 from detector.storage import artifact_file
 
+STDIN: Final = "-"
 _PACKAGE = Path(detector.__file__).resolve().parent
 RUNBOOK_PATHS = (_PACKAGE / "RUNBOOK.md", _PACKAGE.parent / "RUNBOOK.md")  # installed, or in a checkout
 
 
-def read_stdin(app: AppContext) -> bytes:
-    """Return standard input, at most one byte more than a document may have; raises InputError."""
+@dataclass(frozen=True, slots=True)
+class ParsedSnapshot:
+    """A snapshot, the settings and the identifiers of a query, redacted together."""
+
+    snapshot: Snapshot
+    settings: Settings
+    ids: Mapping[str, str | None]
+
+
+def read_source(app: AppContext, source: str) -> bytes:
+    """Return standard input or a file, at most one byte more than a document may have; raises InputError."""
     try:
-        return app.stdin.read(MAX_BYTES + 1) or b""
+        if source == STDIN:
+            return app.stdin.read(MAX_BYTES + 1) or b""
+        with Path(source).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(
-            f"standard input could not be read ({error.strerror or type(error).__name__})"
-        ) from None
+        reason = error.strerror or type(error).__name__
+        text = f"standard input could not be read ({reason})" if source == STDIN else f"{source}: {reason}"
+        raise InputError(text) from None
 
 
-def parse_input(data: bytes) -> dict[str, Any]:
-    """Return the JSON object of a snapshot; raises InputError."""
+def parse_source(data: bytes, source: str) -> dict[str, Any]:
+    """Return the JSON object of a snapshot; raises InputError that names the file."""
     try:
         return parse_document(data)
     except DocumentError as error:
-        raise InputError(str(error)) from None
+        raise InputError(str(error) if source == STDIN else f"{source}: {error}") from None
 
 
-def redact_document(document: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], Settings]:
-    """Return both, redacted together: a name that stands in both stays one name."""
+def redact_document(
+    document: Mapping[str, Any], settings: Settings, ids: Mapping[str, str | None]
+) -> tuple[dict[str, Any], Settings, dict[str, str | None]]:
+    """Return the three, redacted together: an account that stands in several of them has one alias."""
     texts = {name: value for name, value in settings.values.items() if isinstance(value, str)}
-    # Without the names of sections and settings: a secret may be an ordinary word.
-    redacted_lists = redact([list(document.values()), list(texts.values())], list_secrets(settings))
-    values = {**settings.values, **dict(zip(texts, redacted_lists[1], strict=True))}
-    return dict(zip(document, redacted_lists[0], strict=True)), replace(settings, values=values)
+    # Numbers in place of the names of sections and settings: a secret may be an ordinary word.
+    parts = [*document.values(), list(texts.values()), dict(ids)]
+    redacted = redact({str(number): part for number, part in enumerate(parts)}, list_secrets(settings))
+    *sections, redacted_texts, redacted_ids = (redacted[str(number)] for number in range(len(parts)))
+    values = {**settings.values, **dict(zip(texts, redacted_texts, strict=True))}
+    return dict(zip(document, sections, strict=True)), replace(settings, values=values), redacted_ids
+
+
+def check_document(document: Mapping[str, Any], now: datetime, settings: Settings) -> Snapshot:
+    """Return the snapshot as it stands in the document, not redacted; raises InputError."""
+    try:
+        return build_snapshot(document, now=now, runtime=settings[RUNTIME])
+    except DocumentError as error:
+        raise InputError(str(error)) from None
 
 
 def parse_snapshot(
-    document: Mapping[str, Any], now: datetime, settings: Settings
-) -> tuple[Snapshot, Settings]:
-    """Return the snapshot without its `previous`, and the settings, both redacted; raises InputError."""
-    redacted_document, settings = redact_document(
-        {k: v for k, v in document.items() if k != "previous"}, settings
-    )
-    try:
-        return build_snapshot(redacted_document, now=now, runtime=settings[RUNTIME]), settings
-    except DocumentError as error:
-        raise InputError(str(error)) from None
+    document: Mapping[str, Any],
+    now: datetime,
+    settings: Settings,
+    ids: Mapping[str, str | None] = MappingProxyType({}),
+) -> ParsedSnapshot:
+    """Return the snapshot of a document without `previous`, redacted with the rest; raises InputError."""
+    redacted, settings, redacted_ids = redact_document(document, settings, ids)
+    return ParsedSnapshot(check_document(redacted, now, settings), settings, redacted_ids)
 
 
 def build_expected_memory(runtime: str, at: datetime) -> ExpectedMemory:

@@ -14,5 +14,5 @@ from detector.settings import Settings
 
 def read_collected(document: Mapping[str, Any], now: datetime, settings: Settings) -> Facts:
     """Return the facts of a collected snapshot, with the account of each section's reading."""
-    snapshot, redacted = parse_snapshot(document, now, settings)
-    return gather(snapshot, redacted)
+    parsed = parse_snapshot(document, now, settings)
+    return gather(parsed.snapshot, parsed.settings)

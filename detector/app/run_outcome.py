@@ -9,9 +9,12 @@ from pathlib import Path
 from detector.app.context import AppContext
 from detector.app.delivery import list_channel_settings
 from detector.app.github_access import build_network_policy
-from detector.app.run_job import Job, RunResult
+from detector.app.job import Job
+from detector.app.run_result import RunResult
+from detector.domain.condition import STDOUT
 from detector.domain.report import Report
 from detector.formats.errors import ExternalError
+from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.render.github_output import (
@@ -39,7 +42,7 @@ _TITLE = "PT health"
 def list_configuration_warnings(job: Job, report: Report) -> Iterator[str]:
     """Yield the warnings of every run of these settings: nothing was read, or no channel is configured."""
     if not _has_observations(report):
-        if has_any_source(job.settings) or job.options.snapshot is not None:
+        if has_any_source(job.settings) or job.plan.source is not None:
             yield "NOTHING WAS SEEN: no source said anything that is watched."
         else:
             yield "NOTHING WAS CHECKED: no source is configured."
@@ -56,11 +59,21 @@ def _has_observations(report: Report) -> bool:
 
 
 def _has_recipient(job: Job) -> bool:
-    return bool(job.channels) or job.options.stdout
+    return bool(job.channels) or job.plan.stdout_delivers
 
 
-def publish_outcome(job: Job, result: RunResult) -> None:
-    """Publish the outcome: on stderr, in the job summary and step output, and to the dead-man's switch."""
+def list_missing_recipients(job: Job, result: RunResult) -> Iterator[str]:
+    """Yield the fault of a run that owes notices and has no channel to deliver them."""
+    due = len(result.report.owed.get(STDOUT, ())) if result.advances and not _has_recipient(job) else 0
+    if due and not job.plan.dry_run:
+        yield f"{format_count(due, 'alert')} owed, and there is no channel to tell it"
+
+
+def publish_outcome(job: Job, result: RunResult, summary: str | None) -> None:
+    """Publish the outcome: on stderr, in the job summary and step output, and to the dead-man's switch.
+
+    `summary` is the file of `--summary`.
+    """
     for note in result.notes:
         job.app.print_stderr(note)
     for fault in result.faults:
@@ -70,7 +83,7 @@ def publish_outcome(job: Job, result: RunResult) -> None:
         lines += [format_warning_annotation(_TITLE, to_one_line(text)) for text in result.notes]
         with suppress(OSError, ValueError):
             job.app.stderr.writelines(f"{line}\n" for line in lines)
-    _write_job_summary(job, result)
+    _write_job_summary(job, result, summary or job.app.environ.get("GITHUB_STEP_SUMMARY"))
     _write_step_output(job, result)
     if result.advances:
         success = result.exit_code == 0 and _has_observations(result.report) and _has_recipient(job)
@@ -78,8 +91,7 @@ def publish_outcome(job: Job, result: RunResult) -> None:
         send_ping(job, success, "\n".join((decision, *result.faults, *result.notes)))
 
 
-def _write_job_summary(job: Job, result: RunResult) -> None:
-    path = job.options.summary or job.app.environ.get("GITHUB_STEP_SUMMARY")
+def _write_job_summary(job: Job, result: RunResult, path: str | None) -> None:
     if not path:
         return
     page = render_job_summary(result.report, job.settings[DISPLAY_ZONES], (*result.faults, *result.notes))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
 
 from detector.app.context import AppContext, InputError
 from detector.app.github_access import build_github_client, find_repository, get_token
 from detector.domain.run_memory import build_lost_memory
 from detector.formats.errors import ExternalError
-from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, Settings
+from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, RUNTIME, Settings
 from detector.storage.memory_artifact import LoadedMemory
 from detector.storage.state_dir import StateDir
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     MemoryLock = AbstractContextManager[str | None]
 
 _ARTIFACT = "pt-health.json"  # its name in a workflow; a dry run reads it without --artifact
+_ARTIFACT_NAME = "pt-health-memory"
+_MAX_NAME_LENGTH = 100  # of a runtime in an artifact's name
 _GITHUB_SEC = 45.0
 _GITHUB_NEEDS = ("GITHUB_WORKFLOW_REF", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")
 
@@ -111,6 +114,10 @@ class _GitHubBackend:
             raise InputError(
                 "in a workflow, name with --artifact the file that it uploads: that is the memory"
             )
+        output = self.app.environ.get("GITHUB_OUTPUT")
+        if output:  # at the beginning: the workflow uploads under this name whatever becomes of the run
+            with suppress(OSError), Path(output).open("a", encoding="utf-8") as file:
+                file.write(f"artifact_name={get_artifact_name(self.settings)}\n")
         return _lock_nothing()
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
@@ -142,12 +149,19 @@ class _GitHubBackend:
             workflow=environ["GITHUB_WORKFLOW_REF"].partition("@")[0].rpartition("/")[2],
             run_id=_parse_id(environ["GITHUB_RUN_ID"]),
             attempt=_parse_id(environ["GITHUB_RUN_ATTEMPT"]),
-            name=self.settings[ARTIFACT_NAME],
+            name=get_artifact_name(self.settings),
             member=Path(self.artifact or _ARTIFACT).name,
+            earlier_name="" if self.settings[ARTIFACT_NAME] else _ARTIFACT_NAME,
         )
 
     def store(self, text: str, runtime: str, generation: int) -> None:
         pass
+
+
+def get_artifact_name(settings: Settings) -> str:
+    """Return the name of the workflow's artifacts: that of the setting, else one that holds the runtime."""
+    own: str = settings[ARTIFACT_NAME]
+    return own or f"{_ARTIFACT_NAME}-{quote(settings[RUNTIME], safe='')[:_MAX_NAME_LENGTH]}"
 
 
 def _build_unread(why: str) -> LoadedMemory:

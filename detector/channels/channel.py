@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from detector import channels
 from detector.domain.condition import MessageRef
-from detector.domain.rule import Severity
+from detector.domain.rule import Floor
 from detector.formats.errors import REASONS, TIMEOUT, ExternalError
 from detector.formats.plugins import load_modules
 from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Setting, Settings
@@ -68,8 +68,8 @@ class Channel(Protocol):
         """Its name in receipts: `slack`, `email:1f2e3d4c`; never an address."""
 
     @property
-    def min_severity(self) -> Severity:
-        """The lowest severity that it receives."""
+    def min_severity(self) -> Floor:
+        """The least that it receives: `warning`, `critical` or `escalated`."""
 
     @property
     def setting(self) -> Setting[Any]:

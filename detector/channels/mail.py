@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 from detector.channels.channel import (
     Advice,
@@ -20,7 +20,7 @@ from detector.channels.channel import (
     build_network_policy,
     is_loopback,
 )
-from detector.domain.rule import Severity
+from detector.domain.rule import Floor
 from detector.formats.errors import (
     DNS,
     FORBIDDEN,
@@ -115,9 +115,9 @@ class Mail:
         self.name = f"{KIND}:{sha256(address.lower().encode()).hexdigest()[:8]}"
 
     @property
-    def min_severity(self) -> Severity:
-        """The lowest severity that it receives."""
-        return "critical" if self._settings[EMAIL_MIN] == "critical" else "warning"
+    def min_severity(self) -> Floor:
+        """The least that it receives."""
+        return cast("Floor", self._settings[EMAIL_MIN])
 
     @property
     def display_name(self) -> str:

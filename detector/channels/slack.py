@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from detector.channels._slack_thread import POST, UPDATE, SlackDelivery, send_with_fallback, split_replies
@@ -18,7 +18,7 @@ from detector.channels.channel import (
     build_network_policy,
     is_loopback,
 )
-from detector.domain.rule import Severity
+from detector.domain.rule import Floor
 from detector.formats.errors import (
     DNS,
     FORBIDDEN,
@@ -109,9 +109,9 @@ class _Slack:
         self._environment = environment
 
     @property
-    def min_severity(self) -> Severity:
-        """The lowest severity that it receives."""
-        return "critical" if self._settings[SLACK_MIN] == "critical" else "warning"
+    def min_severity(self) -> Floor:
+        """The least that it receives."""
+        return cast("Floor", self._settings[SLACK_MIN])
 
     def load_client(self) -> None:
         """Import Slack's SDK and its HTTP client."""

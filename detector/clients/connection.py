@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -36,6 +37,7 @@ _FORBIDDEN_NETWORKS = tuple(
         "168.63.129.16/32", "192.0.0.192/32",
     )
 )  # fmt: skip
+_CLOSE_SEC = 1.0
 _NAT64 = ip_network("64:ff9b::/96")
 
 
@@ -104,6 +106,10 @@ class NetworkPolicy:
 
     def open_connection(self, host: str, port: int) -> Connection:
         """Return a connection to the first address of the host that accepts one; raises ExternalError."""
+        return Connection(self.open_socket(host, port), self.deadline)
+
+    def open_socket(self, host: str, port: int) -> socket.socket:
+        """Return it as a bare socket, for a library that waits by itself; raises ExternalError."""
         target = f"{host}:{port}"
         doing = f"connecting to {target}"
         with _convert_socket_errors(doing, self.deadline, is_connecting=True):
@@ -126,7 +132,7 @@ class NetworkPolicy:
                     raise
                 failure = error
             else:
-                return Connection(sock, self.deadline)
+                return sock
         raise failure
 
     def open_unix_connection(self, path: str) -> Connection:
@@ -182,6 +188,22 @@ class Connection:
             raise
 
     def close(self) -> None:
+        self._sock.close()
+
+    def close_both_ways(self) -> None:
+        """Close so that the peer keeps nothing: wait for its end, and reset it where it does not come.
+
+        A peer that never closes would keep the connection half closed (CLOSE_WAIT) for as long as it runs.
+        """
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+            self._sock.settimeout(_CLOSE_SEC)
+            while self._sock.recv(4096):
+                pass
+            self._sock.close()
+            return
+        with suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
 

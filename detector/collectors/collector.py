@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -14,7 +15,10 @@ from detector.settings import SECTIONS_FROM, SOURCES_OFF, Setting, Settings
 
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
+    from detector.clients.connection import Connection
     from detector.clients.http_client import Page
+    from detector.clients.process import ProcessResult
+    from detector.clients.tws_api import Tws
 
 
 class GetPage(Protocol):
@@ -23,6 +27,24 @@ class GetPage(Protocol):
     def __call__(
         self, url: str, should_keep: Callable[[Page], bool] = ..., socket_path: str | None = ...
     ) -> Page: ...
+
+
+class LockTurn(Protocol):
+    """Holds the turn at what may not be read too often; raises ExternalError."""
+
+    def __call__(self, subject: str, pause_sec: float) -> AbstractContextManager[None]: ...
+
+
+class OpenConnection(Protocol):
+    """Opens a TCP connection within the source's deadline, or within `seconds`; raises ExternalError."""
+
+    def __call__(self, host: str, port: int, seconds: float = ...) -> Connection: ...
+
+
+class RunTool(Protocol):
+    """Runs a tool of this machine in the C locale and UTC; raises ExternalError where it cannot start."""
+
+    def __call__(self, *command: str) -> ProcessResult: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +59,11 @@ class SourceContext:
     clock: Callable[[], datetime]
     get_page: GetPage
     open_aws: Callable[[], Aws]
+    open_tws: Callable[[], Tws]
+    lock_turn: LockTurn
+    open_connection: OpenConnection
+    run_tool: RunTool
+    environ: Mapping[str, str]
     logs_since: datetime | None = None
     logs_missed: bool = False
 

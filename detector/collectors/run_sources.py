@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.clients.fan_out import run_in_parallel
@@ -28,6 +31,8 @@ from detector.settings import (
     STATUS_TOKEN,
     STATUS_URL,
     STATUS_USER,
+    TWS_ADDRESS,
+    TWS_CLIENT_ID,
     Settings,
     encode_basic_auth,
     list_secrets,
@@ -35,10 +40,13 @@ from detector.settings import (
 
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
-    from detector.clients.connection import NetworkPolicy
+    from detector.clients.connection import Connection, NetworkPolicy
     from detector.clients.http_client import Origin, Page
+    from detector.clients.process import ProcessResult
+    from detector.clients.tws_api import Tws
 
 _MAX_DETAIL = 300
+_TOOL_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
@@ -63,6 +71,11 @@ def build_source_context(settings: Settings, environment: SourceEnvironment) -> 
         environment.clock,
         clients.get,
         clients.open_aws,
+        clients.open_tws,
+        clients.lock_turn,
+        clients.open_connection,
+        clients.run_tool,
+        environment.environ,
         environment.logs_since,
         environment.logs_missed,
     )
@@ -90,6 +103,22 @@ class _Clients:
         client = HttpClient(self._network, self._environment.clock, _build_credentials(self._settings))
         return client.get(url, *args, **kwargs)
 
+    def open_connection(self, host: str, port: int, seconds: float = math.inf) -> Connection:
+        """Return a connection; its deadline is the source's, or `seconds` where that is sooner."""
+        from detector.clients.connection import Deadline
+
+        deadline = Deadline(min(seconds, self._network.deadline.get_remaining()))
+        return replace(self._network, deadline=deadline).open_connection(host, port)
+
+    def run_tool(self, *command: str) -> ProcessResult:
+        """Run a tool of this machine; launchd and cron have a PATH without the folders of such tools."""
+        from detector.clients.process import run_program
+
+        folders = [self._environment.environ.get("PATH", ""), *_TOOL_FOLDERS]
+        environ = {**self._environment.environ, "PATH": ":".join(filter(None, folders))}
+        seconds = max(0.1, self._network.deadline.get_remaining())
+        return run_program(command, Path("/"), environ, seconds, LC_ALL="C", LANG="C", TZ="UTC")
+
     def open_aws(self) -> Aws:
         """Return the AWS client of this source."""
         from detector.clients.aws import Aws, AwsIdentity
@@ -102,6 +131,20 @@ class _Clients:
             account=settings[AWS_ACCOUNT],
         )
         return Aws(self._network, identity)
+
+    def open_tws(self) -> Tws:
+        """Return TWS as this source may read it."""
+        from detector.clients.tws_api import Tws
+
+        host, _, port = self._settings[TWS_ADDRESS].rpartition(":")
+        return Tws(self._network, host.strip("[]"), int(port), self._settings[TWS_CLIENT_ID])
+
+    def lock_turn(self, subject: str, pause_sec: float) -> AbstractContextManager[None]:
+        """Return the turn at `subject`, which this and other processes take one after the other."""
+        from detector.clients.turn import lock_turn
+
+        environment = self._environment
+        return lock_turn(subject, pause_sec, environment.environ, environment.clock, self._network.deadline)
 
 
 def _build_credentials(settings: Settings) -> dict[Origin, str]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from detector.app.broker_state import STATUS, BrokerQuery, BrokerState, load_broker_state
-from detector.app.context import AppContext, InputError
+from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
+from detector.app.context import AppContext, ExitCode, InputError
+from detector.app.pipeline import gather
 from detector.app.print_output import print_json, print_lines
 from detector.domain.instrument import Instrument
 from detector.formats.numbers import to_exact_decimal
@@ -31,8 +32,7 @@ from detector.reconciliation.repair_plan.trade_claims import build_trade_title, 
 from detector.render.close_verdict import CloseRequest, build_verdict_document, render_verdict
 from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
 
-_CODES = {ALLOW: 0, REFUSE: 1}
-_UNDECIDED = 3
+_CODES = {ALLOW: ExitCode.OK, REFUSE: ExitCode.FINDING}
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
 _DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 
@@ -100,8 +100,9 @@ def command(app: AppContext, /, **options: Any) -> int:
     settings = app.load_settings(options["env_file"])
     stores = ("stores",) if options["trade"] else ()
     ids = {"account": options["account"], "trade": options["trade"]}
-    query = BrokerQuery(("broker", *STATUS, *stores), options["now"], options["collect"], ids)
-    state = load_broker_state(app, settings, query)
+    sections = ("broker", *STATUS, *stores)
+    job = build_broker_job(app, settings, sections, options["now"], options["collect"], at_taken_at=False)
+    state = build_broker_state(gather(job, ids=ids))
     order = CloseOrder(_build_instrument(options), options["quantity"], options["side"], state.ids["account"])
     verdict = _decide(order, state)
     request = _build_request(order, state)
@@ -110,7 +111,7 @@ def command(app: AppContext, /, **options: Any) -> int:
         if options["as_json"]
         else print_lines(app, render_verdict(verdict, request))
     )
-    return output_code or _CODES.get(verdict.decision, _UNDECIDED)
+    return output_code or _CODES.get(verdict.decision, ExitCode.UNDECIDED)
 
 
 def _build_instrument(options: dict[str, Any]) -> Instrument:

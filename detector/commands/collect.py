@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from detector.app.collection import (
-    CollectOptions,
-    CollectResult,
-    build_snapshot_document,
-    collect_sources,
-    load_previous,
-)
-from detector.app.context import AppContext, get_clock
+from detector.app.collection import build_snapshot_document
+from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.job import Job, PipelinePlan
+from detector.app.pipeline import collect, read
+from detector.app.previous_artifact import load_previous
 from detector.app.print_output import print_text
 from detector.app.reading_check import read_collected
+from detector.collectors.run_sources import SourceResult
 from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import MAX_BYTES
 from detector.render.reading import render_accounts
 from detector.settings import has_any_source
 from detector.storage import artifact_file
-
-_UNDELIVERED = 3
 
 
 @click.command(epilog="Example: python -m detector collect | python -m detector --offline")
@@ -47,13 +44,14 @@ def command(
     code stays 0.
     """
     settings = app.load_settings(env_file)
-    clock = get_clock(app, now)
-    result = collect_sources(app, settings, CollectOptions(clock, load_previous(previous, None), quiet=quiet))
-    document = build_snapshot_document(settings, result, clock())
+    plan = PipelinePlan(source=None, collect="always", quiet=quiet)
+    job = Job(app, settings, get_clock(app, now), plan)
+    collected = collect(job, read(job), load_previous(previous).document)
+    document = build_snapshot_document(settings, collected.document, job.clock())
     text = _format_snapshot(document)
     if not quiet:
-        app.print_stderr(_summarize(result) if has_any_source(settings) else _NO_SOURCES)
-        for name, line in render_accounts(read_collected(document, clock(), settings)):
+        app.print_stderr(_summarize(collected.results) if has_any_source(settings) else _NO_SOURCES)
+        for name, line in render_accounts(read_collected(document, job.clock(), settings)):
             app.print_stderr(f"collect: {name}: {line}")
     if to is None:
         return print_text(app, text)
@@ -61,8 +59,8 @@ def command(
         artifact_file.write_atomically(Path(to), text)
     except OSError as error:
         app.print_stderr(f"detector: the snapshot {to} could not be written ({error.strerror or error})")
-        return _UNDELIVERED
-    return 0
+        return ExitCode.UNDELIVERED
+    return ExitCode.OK
 
 
 _NO_SOURCES = "collect: no source is configured; `python -m detector doctor` lists what there is"
@@ -74,10 +72,8 @@ def _format_snapshot(document: dict[str, object]) -> str:
     return text if len(text.encode()) <= MAX_BYTES else format_canonical(document) + "\n"
 
 
-def _summarize(result: CollectResult) -> str:
-    failed = [
-        f"{outcome.source.name}: {outcome.reason}" for outcome in result.collected if outcome.answer is None
-    ]
+def _summarize(results: Sequence[SourceResult]) -> str:
+    failed = [f"{result.source.name}: {result.reason}" for result in results if result.answer is None]
     failures = f" ({', '.join(failed)})" if failed else ""
-    count = len(result.collected)
+    count = len(results)
     return f"collect: {count - len(failed)} of {count} sources answered{failures}"

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from detector.app.context import AppContext, InputError, get_clock
-from detector.app.input_documents import build_expected_memory, parse_input, parse_snapshot, read_stdin
-from detector.domain.condition import STDOUT
+from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.job import Job, PipelinePlan
+from detector.app.pipeline import collect, deliver, evaluate, read, store
+from detector.app.previous_artifact import PreviousArtifact, load_previous
+from detector.app.run_result import RunResult, add_stdout_receipts
 from detector.domain.report import Report
 from detector.domain.rule import RANK
-from detector.domain.run_memory import CheckedMemory, Memory, build_lost_memory, check_memory_time
-from detector.domain.snapshot import Snapshot
-from detector.engine.evaluate import evaluate
-from detector.engine.run_rules import ERRORS_RULE
+from detector.domain.run_memory import Memory
 from detector.formats.serialize import format_document
-from detector.formats.strict_json import DocumentError
-from detector.ledger import add_receipts
-from detector.readers.previous import ExpectedMemory, read_previous
+from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document, build_stdout_document
-from detector.render.lines import format_decision, render_resolved
-from detector.settings import ARTIFACT, DISPLAY_ZONES, Settings, has_any_source
+from detector.settings import ARTIFACT, Settings
 from detector.storage import artifact_file
 
 
@@ -67,121 +61,54 @@ def command(app: AppContext, /, **options: Any) -> int:
 def run_detect(app: AppContext, options: DetectOptions) -> int:
     """Run the whole of `detect` and return its exit code."""
     settings = app.load_settings(options.env_file)
-    clock = get_clock(app, options.now)
-    now = clock()
-    document = _read_document(app)
-    if options.previous is not None and document.get("previous") is not None:
-        raise InputError("--previous and a `previous` section are given together; leave one out")
-    if not options.offline and has_any_source(settings):
-        document = _add_missing_sections(app, options, settings, document)
-        now = clock()
-    snapshot, settings = parse_snapshot(document, now, settings)
-    checked = _load_memory(app, options, document.get("previous"), snapshot, now)
-    if checked.message:
-        app.print_stderr(checked.message)
-    report = evaluate(snapshot, checked.memory, settings)
-    printed = _print_document(app, report, options, settings)
-    if not options.quiet:
-        for line in (*render_resolved(report), format_decision(report, settings[DISPLAY_ZONES])):
-            app.print_stderr(line)
-    stored = (
-        not options.artifact
-        or not checked.can_advance
-        or _store_artifact(app, report, options.artifact, printed and not options.nagios, settings)
-    )
-    return _compute_exit_code(report, options, printed and stored)
-
-
-def _read_document(app: AppContext) -> dict[str, Any]:
-    if app.stdin.isatty():
-        app.print_stderr("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
-    return parse_input(read_stdin(app))
-
-
-def _add_missing_sections(
-    app: AppContext, options: DetectOptions, settings: Settings, document: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the document with the missing sections that sources can fill."""
-    from detector.app.collection import CollectOptions, add_missing_sections, load_previous
-
-    collect_options = CollectOptions(
-        clock=get_clock(app, options.now),
-        previous=load_previous(options.previous, document.get("previous")),
+    plan = PipelinePlan(
+        collect="never" if options.offline else "missing",
+        stdout_delivers=not options.nagios,  # the plugin's line names the worst three only
+        artifact=options.artifact,
         quiet=options.quiet,
     )
-    return add_missing_sections(app, settings, document, collect_options) or document
+    job = Job(app, settings, get_clock(app, options.now), plan)
+    source = read(job)
+    previous = load_previous(options.previous, source.previous)
+    document = collect(job, source, previous.document)
+    result = evaluate(job, document, lambda expected: _load_memory(app, previous, expected))
+    for note in result.notes:
+        app.print_stderr(note)
+    deliver(job, result, lambda result: _format_output(result.report, options, settings))
+    delivery_faults = len(result.faults)  # printed where they occurred
+    store(job, result)
+    for fault in result.faults[delivery_faults:]:
+        app.print_stderr(f"detector: {fault}")
+    return _compute_exit_code(result, options)
 
 
-def _load_memory(
-    app: AppContext, options: DetectOptions, section: Any, snapshot: Snapshot, now: datetime
-) -> CheckedMemory:
-    """Return the memory, and whether this run may become the new memory."""
-    expected = build_expected_memory(snapshot.runtime, snapshot.taken_at)
-    if options.previous is None:
-        memory = read_previous(section, expected)
-    else:
-        memory = _read_artifact(app, Path(options.previous), expected)
-    return check_memory_time(memory, snapshot.taken_at, now)
-
-
-def _read_artifact(app: AppContext, path: Path, expected: ExpectedMemory) -> Memory:
-    raw = artifact_file.read_document(path)
-    if raw is artifact_file.ABSENT:
-        app.print_stderr(f"No previous artifact at {path}: this is a first run.")
-        return read_previous(None, expected)
-    memory = (
-        build_lost_memory(f"the previous artifact: {raw}")
-        if isinstance(raw, DocumentError)
-        else read_previous(raw, expected)
-    )
-    if memory.before.lost:
-        artifact_file.keep_bad(path)
+def _load_memory(app: AppContext, previous: PreviousArtifact, expected: ExpectedMemory) -> Memory:
+    if previous.is_absent:
+        app.print_stderr(f"No previous artifact at {previous.path}: this is a first run.")
+    memory = previous.read(expected)
+    if memory.before.lost and previous.path is not None:
+        artifact_file.keep_bad(previous.path)
     return memory
 
 
-def _print_document(app: AppContext, report: Report, options: DetectOptions, settings: Settings) -> bool:
-    """Print the document; return whether stdout took it, which is the receipt of this channel."""
+def _format_output(report: Report, options: DetectOptions, settings: Settings) -> str:
     if options.nagios:
         from detector.render.lines import format_plugin_line
 
-        text = format_plugin_line(report) + "\n"
-    elif options.report:
-        text = format_document(build_artifact_document(_add_receipts(report), settings[ARTIFACT] == "full"))
-    else:
-        text = format_document(build_stdout_document(report))
-    printed = app.print_stdout(text)
-    if not printed:
-        app.print_stderr("detector: what is owed stays owed")
-    return printed
+        return format_plugin_line(report) + "\n"
+    if options.report:
+        with_receipts = add_stdout_receipts(report)
+        return format_document(build_artifact_document(with_receipts, settings[ARTIFACT] == "full"))
+    return format_document(build_stdout_document(report))
 
 
-def _add_receipts(report: Report) -> Report:
-    conditions = add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
-    return replace(report, conditions=conditions)
-
-
-def _store_artifact(app: AppContext, report: Report, path: str, delivered: bool, settings: Settings) -> bool:
-    """Write the artifact, with receipts only where all was printed: --nagios prints the worst three only."""
-    kept = _add_receipts(report) if delivered else report
-    try:
-        artifact_file.write_atomically(
-            Path(path), format_document(build_artifact_document(kept, settings[ARTIFACT] == "full"))
-        )
-    except OSError as error:
-        app.print_stderr(f"detector: the artifact {path} could not be written ({error.strerror or error})")
-        return False
-    return True
-
-
-def _compute_exit_code(report: Report, options: DetectOptions, delivered: bool) -> int:
+def _compute_exit_code(result: RunResult, options: DetectOptions) -> int:
     if options.nagios:
         from detector.render.lines import get_exit_code
 
-        return get_exit_code(report)
-    if not delivered:
-        return 3
-    if any(event.type == ERRORS_RULE and not event.held for event in report.events):
-        return 4
-    if options.fail_on and any(RANK[event.severity] >= RANK[options.fail_on] for event in report.events):
-        return 1
-    return 0
+        return get_exit_code(result.report)
+    events = result.report.events
+    if result.exit_code == ExitCode.OK and options.fail_on:
+        severe = any(RANK[event.severity] >= RANK[options.fail_on] for event in events)
+        return ExitCode.FINDING if severe else ExitCode.OK
+    return result.exit_code

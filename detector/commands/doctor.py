@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from detector.app.collection import CollectOptions, build_snapshot_document, collect_sources
+from detector.app.collection import build_snapshot_document, collect_sources
 from detector.app.context import AppContext
 from detector.app.delivery import load_channels
+from detector.app.job import Job, PipelinePlan
 from detector.app.print_output import print_json, print_lines
 from detector.app.reading_check import read_collected
 from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
@@ -57,8 +58,9 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     settings = app.load_settings(env_file)
     channels = load_channels(app, settings)
     environment = ChannelEnvironment(app.environ, app.clock)
-    result = collect_sources(app, settings, CollectOptions(app.clock, quiet=as_json))
-    facts = read_collected(build_snapshot_document(settings, result, app.clock()), app.clock(), settings)
+    result = collect_sources(Job(app, settings, app.clock, PipelinePlan(quiet=as_json)))
+    collected = {**result.sections, "sources": result.entries}
+    facts = read_collected(build_snapshot_document(settings, collected, app.clock()), app.clock(), settings)
     readings = dict(render_accounts(facts))
     document = redact(
         {

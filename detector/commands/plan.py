@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
 
-from detector.app.broker_state import STATUS, BrokerQuery, BrokerState, load_broker_state
-from detector.app.context import AppContext, InputError
-from detector.app.input_documents import build_expected_memory
+from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
+from detector.app.context import AppContext, ExitCode
+from detector.app.pipeline import gather
+from detector.app.previous_artifact import load_previous
 from detector.app.print_output import print_json, print_lines
-from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
+from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile
-from detector.formats.strict_json import DocumentError
-from detector.readers.previous import read_previous
+from detector.readers.previous import ExpectedMemory
 from detector.reconciliation.freshness import describe_age, explain_unreliable
 from detector.reconciliation.repair_plan.runtime_stop import explain_stop, list_exposed
 from detector.reconciliation.repair_plan.trade_cases import build_items
 from detector.reconciliation.repair_plan.trade_claims import explain_incomplete_stores
 from detector.render.plan import Plan, build_plan_document, render_plan
 from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
-from detector.storage import artifact_file
-
-_AGREE, _DIFFER, _UNDECIDED = 0, 1, 3
 
 
 @click.command(epilog="Example: python -m detector plan --previous last.json < snapshot.json")
@@ -53,21 +49,23 @@ def command(
     something differs, 3 the broker or the stores were not read, or not in full.
     """
     settings = app.load_settings(env_file)
-    query = BrokerQuery(("broker", "stores", *STATUS, "ecs"), now, collect, at_own_time=True)
-    state = load_broker_state(
-        app, settings, query, lambda section: _load_previous_run(app, previous, section)
+    sections = ("broker", "stores", *STATUS, "ecs")
+    job = build_broker_job(app, settings, sections, now, collect, at_taken_at=True)
+    plan = _build_plan(
+        build_broker_state(
+            gather(job, lambda section, expected: _load_previous_run(app, previous, section, expected))
+        )
     )
-    plan = _build_plan(state)
     output_code = (
         print_json(app, build_plan_document(plan)) if as_json else print_lines(app, render_plan(plan))
     )
     return output_code or _compute_exit_code(plan)
 
 
-def _compute_exit_code(plan: Plan) -> int:
+def _compute_exit_code(plan: Plan) -> ExitCode:
     if plan.doubt is not None or plan.stores_doubt is not None:
-        return _UNDECIDED
-    return _DIFFER if plan.items else _AGREE
+        return ExitCode.UNDECIDED
+    return ExitCode.FINDING if plan.items else ExitCode.OK
 
 
 def _build_plan(state: BrokerState) -> Plan:
@@ -108,18 +106,11 @@ def _get_own_names(profile: Profile) -> dict[str, dict[str, str]]:
     }
 
 
-def _load_previous_run(app: AppContext, path: str | None, section: Any) -> PreviousRun:
+def _load_previous_run(
+    app: AppContext, path: str | None, section: Any, expected: ExpectedMemory
+) -> PreviousRun:
     """Return the previous run, from the named file or the `previous` section."""
-    if path is not None and section is not None:
-        raise InputError("--previous and a `previous` section are given together; leave one out")
-    raw = section if path is None else artifact_file.read_document(Path(path))
-    if raw is None or raw is artifact_file.ABSENT:
-        return NO_PREVIOUS_RUN
-    if isinstance(raw, DocumentError):
-        app.print_stderr(f"plan: the previous artifact cannot be read ({raw})")
-        return NO_PREVIOUS_RUN
-    runtime = raw.get("runtime") if isinstance(raw, dict) else None
-    memory = read_previous(raw, build_expected_memory(str(runtime), app.clock()))
+    memory = load_previous(path, section).read(expected)
     if memory.before.lost:
         app.print_stderr(f"plan: {memory.before.lost}")
     return memory.before

@@ -20,7 +20,7 @@ from detector.formats.numbers import format_count
 
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"
 _NOT_READY = 1
-_MUST_NAME: Final = ("README.md", "RUNBOOK.md")
+_MUST_NAME: Final = ("docs/schedule.md", "RUNBOOK.md")
 _DOCUMENTS: Final = (*_MUST_NAME, "scheduler/README.md")
 _TESTS: Final = (
     "tests/schedule",

@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from detector.app.context import AppContext, InputError
+from detector.app.input_documents import parse_snapshot
 from detector.app.print_output import print_lines, print_text
-from detector.domain.snapshot import Snapshot, build_snapshot
-from detector.formats.redaction import redact
+from detector.domain.snapshot import Snapshot
 from detector.formats.strict_json import DocumentError
 from detector.render import replay_report
 from detector.replay.snapshot_replay import Replay, compare_changes
-from detector.settings import DECLARED, RUNTIME, Settings
+from detector.settings import DECLARED, Settings
 from detector.storage.artifact_file import read_recordings
 
 _PROGRESS_EVERY = 200
@@ -69,11 +69,11 @@ def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings
     for count, (location, document) in enumerate(read_recordings(paths), 1):
         if document.get("taken_at") is None:
             raise DocumentError(f"{location}: a snapshot without taken_at cannot be replayed")
-        bare = {key: value for key, value in document.items() if key != "previous"}
+        document.pop("previous", None)
         try:
-            yield build_snapshot(redact(bare), now=app.clock(), runtime=settings[RUNTIME])
-        except DocumentError as error:
-            raise DocumentError(f"{location}: {error}") from None
+            yield parse_snapshot(document, app.clock(), settings).snapshot
+        except InputError as error:
+            raise InputError(f"{location}: {error}") from None
         if prints_progress and count % _PROGRESS_EVERY == 0:
             app.stderr.write(f"\r{count} snapshots, {document['taken_at']} ")
             app.stderr.flush()

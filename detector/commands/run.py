@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
-from detector.app.collection import CollectOptions, add_missing_sections
-from detector.app.context import AppContext, InputError, get_clock
-from detector.app.delivery import get_min_severities, load_channels
+from detector.app.context import AppContext, ExitCode, InputError, get_clock
+from detector.app.delivery import load_channels, render_previews
 from detector.app.input_documents import build_expected_memory, parse_snapshot
-from detector.app.run_job import (
-    UNDELIVERED,
-    Job,
-    RunOptions,
-    RunResult,
-    deliver_report,
-    print_output,
-    store_report,
-)
+from detector.app.job import InputDocument, Job, PipelinePlan
+from detector.app.pipeline import collect, deliver, evaluate, read, store
 from detector.app.run_outcome import (
     list_configuration_warnings,
+    list_missing_recipients,
     publish_outcome,
     send_ping,
     send_refusal_ping,
 )
-from detector.app.state_backend import open_backend
-from detector.domain.condition import STDOUT
+from detector.app.run_result import RunResult
+from detector.app.state_backend import StateBackend, open_backend
 from detector.domain.report import RunInfo
-from detector.domain.run_memory import check_memory_time
-from detector.engine.evaluate import evaluate
 from detector.formats.errors import ExternalError
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document, redact_excerpt
-from detector.settings import RUN_LANE, RUN_SOURCE, has_any_source
+from detector.formats.serialize import format_document
+from detector.formats.strict_json import redact_excerpt
+from detector.render.document import build_stdout_document
+from detector.render.github_output import escape_commands, escape_commands_in_json
+from detector.settings import RUN_LANE, RUN_SOURCE
 from detector.storage.memory_artifact import LoadedMemory
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of `run`."""
+
+    state: str | None
+    artifact: str | None
+    snapshot: str | None
+    summary: str | None
+    stdout: bool
+    dry_run: bool
+    quiet: bool
+    now: str | None
+    env_file: str | None
 
 
 @click.command(epilog="Example: python -m detector run --state memory --dry-run")
@@ -69,94 +77,83 @@ def command(app: AppContext, /, **options: Any) -> int:
 def run(app: AppContext, options: RunOptions) -> int:
     """Run the whole job and return its exit code; the dead-man's switch gets every outcome but a kill."""
     try:
-        job = _build_job(app, options)
+        job, backend = _build_job(app, options)
     except InputError:
         if not options.dry_run:
             send_refusal_ping(app, options.env_file)
         raise
     if options.dry_run:
-        return _run_dry(job)
+        return _run_dry(job, backend)
     try:
-        with job.backend.lock() as fault:
-            result = _run_job(job)
+        with backend.lock() as fault:
+            result = _run_steps(job, backend)
         result.faults += [fault] if fault else []
     except ExternalError as error:
         app.print_stderr(f"detector: nothing was looked at: {error}")
         send_ping(job, success=False, text="nothing was looked at")
-        return UNDELIVERED
+        return ExitCode.UNDELIVERED
     except Exception:  # the command line handles it; the switch gets its ping first
         send_ping(job, success=False, text="the run broke off")
         raise
-    publish_outcome(job, result)
+    publish_outcome(job, result, options.summary)
     return result.exit_code
 
 
-def _build_job(app: AppContext, options: RunOptions) -> Job:
-    """Return the job of these options; raises InputError."""
+def _build_job(app: AppContext, options: RunOptions) -> tuple[Job, StateBackend]:
+    """Return the job of these options and the place of its memory; raises InputError."""
     settings = app.load_settings(options.env_file)
     backend = open_backend(app, settings, options.state, options.artifact)
-    return Job(app, options, settings, get_clock(app, options.now), load_channels(app, settings), backend)
+    plan = PipelinePlan(
+        source=options.snapshot,
+        stdout_delivers=options.stdout,
+        artifact=options.artifact,
+        dry_run=options.dry_run,
+        quiet=options.quiet,
+    )
+    channels = load_channels(app, settings)
+    return Job(app, settings, get_clock(app, options.now), plan, channels, backend), backend
 
 
-def _run_dry(job: Job) -> int:
+def _run_dry(job: Job, backend: StateBackend) -> int:
     """Print what a run would send, and store nothing."""
     job.app.print_stderr("Dry run: nothing is sent, stored or pinged.")
-    result = _run_job(job)
+    result = _run_steps(job, backend)
     for note in (*result.notes, *result.faults):
         job.app.print_stderr(note)
     return result.exit_code
 
 
-def _run_job(job: Job) -> RunResult:
-    """Load the memory, collect, evaluate, deliver; then print and store."""
-    document = _read_snapshot(job)
-    input_snapshot, _ = parse_snapshot(document, job.clock(), job.settings)
-    loaded = job.backend.find(build_expected_memory(input_snapshot.runtime, input_snapshot.taken_at))
-    snapshot, settings = parse_snapshot(_collect_missing(job, document, loaded), job.clock(), job.settings)
-    memory = check_memory_time(loaded.memory, snapshot.taken_at, job.clock())
-    report = evaluate(snapshot, memory.memory, settings, get_min_severities(job.channels) or (STDOUT,))
-    result = RunResult(replace(report, run=_build_run_info(job)), advances=memory.can_advance)
-    result.notes += [
-        note for note in (loaded.note, memory.message, *list_configuration_warnings(job, report)) if note
-    ]
-    if result.advances:
-        deliver_report(job, result)
-    print_output(job, result)
-    if result.advances and not job.options.dry_run:
-        store_report(job, result, loaded.unavailable)
+def _run_steps(job: Job, backend: StateBackend) -> RunResult:
+    """Read, load the memory, collect, evaluate, deliver and print; and only then store."""
+    source = read(job)
+    if source.previous is not None:
+        raise InputError(
+            f"{job.plan.source}: `run` finds its memory itself; leave the `previous` section out"
+        )
+    loaded = _load_memory(job, source, backend)
+    result = evaluate(job, collect(job, source, loaded.document), lambda _: loaded.memory)
+    result.report = replace(result.report, run=_build_run_info(job))
+    result.unavailable = loaded.unavailable
+    warnings = list_configuration_warnings(job, result.report)
+    result.notes = [*([loaded.note] if loaded.note else []), *result.notes, *warnings]
+    result.faults += list_missing_recipients(job, result)
+    deliver(job, result, lambda result: _format_output(job, result))
+    store(job, result)
     return result
 
 
-def _read_snapshot(job: Job) -> dict[str, Any]:
-    """Return the snapshot of `--snapshot`, or an empty one; raises InputError."""
-    path = job.options.snapshot
-    if path is None:
-        return {}
-    try:
-        document = parse_document(_read_bytes(job.app, path))
-    except DocumentError as error:
-        raise InputError(f"{path}: {error}") from None
-    if document.get("previous") is not None:
-        raise InputError(f"{path}: `run` finds its memory itself; leave the `previous` section out")
-    return document
+def _load_memory(job: Job, source: InputDocument, backend: StateBackend) -> LoadedMemory:
+    """Return the memory of the backend, before anything is collected: the logs are read since then."""
+    snapshot = parse_snapshot(source.document, job.clock(), job.settings).snapshot
+    return backend.find(build_expected_memory(snapshot.runtime, snapshot.taken_at))
 
 
-def _read_bytes(app: AppContext, path: str) -> bytes:
-    try:
-        if path == "-":
-            return app.stdin.read(MAX_BYTES + 1) or b""
-        with Path(path).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or type(error).__name__}") from None
-
-
-def _collect_missing(job: Job, document: dict[str, Any], loaded: LoadedMemory) -> dict[str, Any]:
-    """Return the document with the missing sections that sources can fill."""
-    if not has_any_source(job.settings):
-        return document
-    options = CollectOptions(job.clock, loaded.document, quiet=job.options.quiet)
-    return add_missing_sections(job.app, job.settings, document, options) or document
+def _format_output(job: Job, result: RunResult) -> str:
+    """Return the document; in a dry run with channels exactly what would be sent."""
+    if job.plan.dry_run and job.channels:
+        previews = "\n".join(render_previews(job.channels, result.previews))
+        return "".join(f"{escape_commands(line)}\n" for line in previews.splitlines())
+    return escape_commands_in_json(format_document(build_stdout_document(result.report)))
 
 
 def _build_run_info(job: Job) -> RunInfo:

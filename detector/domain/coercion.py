@@ -25,7 +25,8 @@ class ValueReader:
     """Reads one section's values: `invalid` paths, `skewed` times, and `read_paths` without a fault.
 
     In an export (`is_export`) numbers may be text, empty text is not seen and IBKR's largest double is unset;
-    with `has_integer_flags`, as in SQLite, 0 and 1 are flags.
+    with `has_integer_flags`, as in SQLite, 0 and 1 are flags; with `has_text_numbers` a payload writes its
+    numbers as text.
     """
 
     def __init__(self, taken_at: datetime, skew_sec: float, zone: tzinfo | None = None) -> None:
@@ -38,11 +39,13 @@ class ValueReader:
         self._zone = zone
         self.is_export = False
         self.has_integer_flags = False
+        self.has_text_numbers = False
 
     def build_trial(self) -> ValueReader:
         """Return a reader of the same kind that has noted nothing."""
         trial = ValueReader(self.taken_at, self._skew.total_seconds(), self._zone)
         trial.is_export, trial.has_integer_flags = self.is_export, self.has_integer_flags
+        trial.has_text_numbers = self.has_text_numbers
         return trial
 
     def add_fault(self, path: str, problem: str) -> None:
@@ -53,6 +56,9 @@ class ValueReader:
         """Return the value of that kind, or None where it is null or cannot be read."""
         if raw is None or (self.is_export and is_unset(raw)):
             return None
+        if self.has_text_numbers and kind in _NUMBERS and isinstance(raw, str):
+            decimal = parse_decimal(raw)
+            raw = raw if decimal is None else int(decimal) if decimal == int(decimal) else float(decimal)
         faults = len(self.invalid) + len(self.skewed)
         value = _COERCE[kind](self, path, raw)
         if len(self.invalid) + len(self.skewed) == faults:
@@ -171,6 +177,7 @@ class ValueReader:
         return None
 
 
+_NUMBERS = ("count", "number", "quantity", "age", "count or list", "flag or count")
 _COERCE: Mapping[str, Callable[[ValueReader, str, Any], Any]] = {
     "flag": ValueReader.read_flag,
     "count": ValueReader.read_count,

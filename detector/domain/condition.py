@@ -12,8 +12,9 @@ from detector.domain.rule import Kind, Severity
 Phase = Literal["firing", "held", "recovering", "ended"]
 Ending = Literal["resolved", "retired", "unwatched", "passed"]
 Reason = Literal[
-    "new", "worse", "again", "reminder", "owed", "missed", "resolved", "retired", "no longer watched"
-]
+    "new", "escalated", "worse", "again", "reminder", "owed", "missed", "resolved", "retired",
+    "no longer watched",
+]  # fmt: skip
 ANY_CHANNEL = "*"
 STDOUT = "stdout"
 
@@ -31,6 +32,7 @@ class Receipt:
     """What was delivered to one channel in this episode, written only after the channel accepted it.
 
     `severity` is the highest that was delivered; `at` is null where the time is unknown (an older memory).
+    `escalated` is whether the channel was notified that the episode escalates; null in an older memory.
     `places` are the newest messages about it, the latest first.
     """
 
@@ -41,6 +43,7 @@ class Receipt:
     occurred_at: datetime | None = None
     reminders: int = 0
     ended: bool = False
+    escalated: bool | None = None
     places: tuple[MessageRef, ...] = ()
 
 
@@ -59,6 +62,11 @@ class Condition:
     `observations` and `lasted_sec` count the current run of firing verdicts, `goods` the current run of
     good ones. `generation` is that of the artifact in which the episode began. `owing` is, by channel, since
     when a delivery is due. `evidence` are the facts that raised it, as `section:fact`.
+
+    `counted_at` is the time of the last counted observation, `verdicts` the firing verdicts in a row however
+    close together. `escalated_at` is when the episode first escalated, `returned_at` when it last returned.
+    `quiet`: an occurrence that did not happen anew since the previous run. `deferred`: it is listed, and due
+    to nobody for now.
     """
 
     signature: str
@@ -77,18 +85,24 @@ class Condition:
     limit: int | float | str | None = None
     setting: str | None = None
     observations: int = 1
+    verdicts: int = 1
+    counted_at: datetime | None = None
     lasted_sec: float = 0
     gapped: bool = False
     ongoing: bool = False
+    quiet: bool = False
     confirmed: bool = False
     listed: bool = True
+    deferred: bool = False
     escalated: bool = False
+    escalated_at: datetime | None = None
     held_since: datetime | None = None
     held_why: str | None = None
     last_good: datetime | None = None
     good_since: datetime | None = None
     goods: int = 0
     returns: int = 0
+    returned_at: datetime | None = None
     occurred_at: datetime | None = None
     noticed_at: datetime | None = None
     ended_at: datetime | None = None

@@ -30,6 +30,7 @@ from detector.domain.columns import (
     TRUE,
     UNITED,
 )
+from detector.domain.local_rows import LocalProcess
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
@@ -40,6 +41,7 @@ from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import Market
+from detector.market.session_plan import US_EQUITY
 
 T = TypeVar("T")
 
@@ -92,6 +94,8 @@ class Facts:
     quiet: bool | None = None
     open_unwatched: float | None = None
     closures: Closures = NO_CLOSURES
+    is_restarting: bool = False
+    expected_processes: tuple[str, ...] = ()
 
     heartbeat_at: datetime | None = _build_fact(TIME, OLDER, "when the runtime last said that it is alive")
     pending_orders: int | None = _build_fact(COUNT, LARGER, "working orders of the runtime")
@@ -145,6 +149,13 @@ class Facts:
     gateway_handshake: str | None = _build_section_fact(
         "how the gateway answered the API handshake: ok, silent or refused"
     )
+    gateway_close_wait: int | None = _build_section_fact(
+        "connections that the other end closed and the gateway did not"
+    )
+    processes: tuple[LocalProcess, ...] | None = _build_section_fact("local processes, by their supervisor")
+    power_status: tuple[str, ...] | None = _build_section_fact("the state of the UPS, in NUT's words")
+    battery_charge: float | None = _build_section_fact("what the UPS's battery holds, in per cent")
+    battery_runtime_sec: float | None = _build_section_fact("how long the UPS can still run, in seconds")
     broker_positions: tuple[BrokerPosition, ...] | None = _build_section_fact(
         "what the broker holds; a missing row is flat"
     )
@@ -190,6 +201,11 @@ class Facts:
         return heartbeat or (section in self.carriers.get("open_positions", ()) and self.exposure is None)
 
     @property
+    def has_long_session(self) -> bool:
+        """Whether the profile's session is another one than the regular US session."""
+        return self.closures.plan is not US_EQUITY
+
+    @property
     def runtime_open_count(self) -> int | None:
         """Return the larger of the list's and the count's open positions; None where neither was seen."""
         list_count = (
@@ -230,6 +246,8 @@ SECTION_FACTS: Mapping[str, tuple[str, ...]] = {
     "logs": ("logs",),
     "broker": ("broker_positions", "broker_orders", "broker_executions", "broker_link", "broker_account"),
     "stores": ("store_positions", "store_trades"),
-    "gateway": ("gateway_port", "gateway_listening", "gateway_handshake"),
+    "gateway": ("gateway_port", "gateway_listening", "gateway_handshake", "gateway_close_wait"),
+    "processes": ("processes",),
+    "power": ("power_status", "battery_charge", "battery_runtime_sec"),
 }
 FACT_NAMES = frozenset(spec.name for spec in fields(Facts) if "doc" in spec.metadata)

@@ -4,29 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from detector.domain.seen_facts import LaneMemory
 from detector.logs.events import LogMemory
+from detector.market.hours import MarketUnknown, get_session_on, to_new_york_day
+
+if TYPE_CHECKING:
+    from detector.domain.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class NoticedGap:
+    """The longest time without a run that was noticed in a session, and whether positions were open.
+
+    `at` is when it was noticed, `session` the day of the session in New York.
+    """
+
+    at: datetime
+    session: str
+    seconds: float
+    with_positions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousRun:
     """The previous run, as far as rules may compare with it.
 
-    `taken_at` is None on a first run. `lost` says why an expected memory could not be used.
+    `taken_at` is None on a first run. `looked_at` is when a later run looked whose
+    memory is missing. `lost` says why an expected memory could not be used.
     `open_positions` is the last known number of open positions, over any number of runs. `logs` is the log
-    memory: open outages, proofs, proofs that are due. `prices` are the last prices by symbol, unchanged
-    since `prices_at`. `lanes` are the facts that were seen, by lane and profile; `sections` those that were
-    given or configured. `closed` are, by store, the trades that were seen closed there.
+    memory: open outages, proofs, proofs that are due. `noticed_gap` is the last noticed time without a run.
+    `prices` are the last prices by symbol, unchanged since `prices_at`. `lanes` are the facts that were
+    seen, by lane and profile; `sections` those that were given or configured. `closed` are, by store, the
+    trades that were seen closed there.
     """
 
     taken_at: datetime | None = None
+    looked_at: datetime | None = None
     lost: str | None = None
     seen: frozenset[str] = frozenset()
     open_positions: int | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
     prices_at: datetime | None = None
+    noticed_gap: NoticedGap | None = None
     closed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     logs: LogMemory | None = None
     lanes: Mapping[str, LaneMemory] = field(default_factory=dict)
@@ -34,3 +56,37 @@ class PreviousRun:
 
 
 NO_PREVIOUS_RUN = PreviousRun()
+
+
+_TIMES_LONGER = 2  # EVENTS: a further gap of a session is news from twice the longest noticed one on
+
+
+def measure_gap(facts: Facts, limit_sec: float) -> NoticedGap | None:
+    """Return the gap before this run as the session's noticed one, where it is longer than the limit.
+
+    It is news, and its `at` this run's time, where it is the first of its session, at least twice as long as
+    the longest noticed one, or the first with positions open; otherwise `at` is that of the noticed one.
+    """
+    seconds, before = facts.open_unwatched, facts.before
+    if seconds is None or seconds <= limit_sec:
+        return None
+    noticed = before.noticed_gap
+    gap = NoticedGap(
+        facts.taken_at, _get_session_day(facts).isoformat(), seconds, bool(before.open_positions)
+    )
+    if noticed is None or noticed.session != gap.session:
+        return gap
+    is_news = seconds >= _TIMES_LONGER * noticed.seconds or gap.with_positions > noticed.with_positions
+    return gap if is_news else noticed
+
+
+def _get_session_day(facts: Facts) -> date:
+    """Return the day of the session that the gap ended in: today's once it has begun."""
+    today = to_new_york_day(facts.taken_at)
+    try:
+        session = get_session_on(today, facts.closures)
+    except MarketUnknown:
+        return today
+    has_begun = session is not None and session.opens < facts.taken_at
+    before = facts.before.taken_at
+    return today if has_begun or before is None else to_new_york_day(before)

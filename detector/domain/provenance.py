@@ -35,8 +35,8 @@ class Provenance:
     """Where facts came from.
 
     `seen` maps a fact to the sections that carried it, `raised` to those that carried its worse value,
-    `alone` a section to its own values; `read` holds every path that was read without fault, `known` the
-    paths that are recognised; `shapes` the known keys of each section that was read.
+    `alone` a section to its own values; `read` holds every path that was read without fault, `shapes`
+    the known keys of each section that was read.
     """
 
     seen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -44,7 +44,6 @@ class Provenance:
     partial: frozenset[str] = frozenset()
     alone: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     read: frozenset[str] = frozenset()
-    known: frozenset[str] = frozenset()
     shapes: Mapping[str, Shape] = field(default_factory=dict)
 
     def has_read(self, path: str | None) -> bool:

@@ -42,7 +42,8 @@ class SessionDay:
     """One New York trading day: how many runs it had, what was not seen, what was wrong.
 
     `day` is its date in New York. `gap_sec` is the longest time between two runs so far; the open counts as
-    a run. `unseen` are the golden signals that were not seen, by title, with the number of runs;
+    a run; `gaps` counts those longer than `AEGIS_PT_GAP_SEC`, `gaps_sec` is their sum.
+    `unseen` are the golden signals that were not seen, by title, with the number of runs;
     `conditions` the highest severity of each signature that held, `more` the number of further ones. `told`
     are the channels that accepted its summary.
     """
@@ -53,6 +54,8 @@ class SessionDay:
     runs: int = 0
     last_run: datetime | None = None
     gap_sec: float = 0
+    gaps: int = 0
+    gaps_sec: float = 0
     signals: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
     conditions: dict[str, Severity] = field(default_factory=dict)

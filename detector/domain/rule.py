@@ -15,6 +15,8 @@ WARNING: Final[Severity] = "warning"
 CRITICAL: Final[Severity] = "critical"
 RANK: Mapping[str, int] = {WARNING: 1, CRITICAL: 2}
 
+Floor = Literal["warning", "critical", "escalated"]  # the least that a channel receives
+
 Kind = Literal["state", "occurrence"]
 SECTION_CAUSE: Final = "source of "  # a cause: what a section carried is lost with it
 STATE: Final[Kind] = "state"
@@ -94,6 +96,11 @@ _BEFORE_OPEN_SEC = 3600
 
 
 def _is_outside_maintenance(facts: Facts) -> bool | None:
+    if facts.is_restarting:
+        return False
+    if facts.has_long_session:
+        # It meets the resets in its session: with positions open the rule itself waits, without it is quiet.
+        return None if facts.quiet is None else not facts.quiet or facts.exposure != 0
     opens_in = facts.market.opens_in
     if facts.market.is_open or (opens_in is not None and opens_in <= _BEFORE_OPEN_SEC):
         return True
@@ -101,6 +108,7 @@ def _is_outside_maintenance(facts: Facts) -> bool | None:
 
 
 OUTSIDE_MAINTENANCE = Hours("outside IBKR's quiet windows", _is_outside_maintenance)
+OUTSIDE_RESTART = Hours("outside the gateway's planned restart", lambda facts: not facts.is_restarting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,9 @@ class Finding:
     names its source. `proven_sec` is how long it has held already by the data itself; `confirmed`: the data's
     own age proves it. `cause` is an entry of the table of causes. `ongoing`: an occurrence that stays listed
     until it is over; `over`: one that its counterpart ended: it leaves the list, and is reported as missed
-    where it was not delivered. The other fields replace the declaration's values where they are given.
+    where it was not delivered. `again`: an occurrence that is
+    news although it goes on. `deferred`: it is listed, and due to nobody yet. The other fields replace the
+    declaration's values where they are given.
     """
 
     severity: Severity
@@ -136,6 +146,8 @@ class Finding:
     cause: str | None = None
     ongoing: bool = False
     over: bool = False
+    again: bool = False
+    deferred: bool = False
     kind: Kind | None = None
     money: bool | None = None
     escalates: Lasts | _Declared | None = DECLARED
@@ -169,6 +181,7 @@ class Declaration:
     `sees`: facts that must all be seen. `any_of`: facts of which one is enough. `severity_inputs`: facts that
     only change the severity. `explicit_good`: only subjects that the rule yields as Healthy are good.
     `monitor`: the rule reports that something was not seen. `reads_back`: seconds of log lines that it needs.
+    `signal`: the golden signal that it evaluates.
     """
 
     kind: Kind
@@ -188,6 +201,7 @@ class Declaration:
     money: bool = False
     monitor: bool = False
     explicit_good: bool = False
+    signal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement, RuleOutcome
+from detector.engine.catalog import load_rules
 from detector.engine.run_rules import list_missing_facts
 
 SignalState = Literal["ok", "firing", "not seen"]
@@ -15,13 +17,17 @@ SignalState = Literal["ok", "firing", "not seen"]
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A golden signal: the facts that it needs, and the rules that evaluate it."""
+    """A golden signal and the facts that it needs; the rules that evaluate it name it in their decorator."""
 
     name: str
     title: str
     facts: tuple[str, ...]
-    rules: tuple[str, ...]
     healthy: str
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules that evaluate it."""
+        return group_rules()[self.name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +45,24 @@ SIGNALS = (
         "runtime_primary",
         "runtime primary",
         ("service", "tasks"),
-        ("ecs_service_count_mismatch", "ecs_task_count_mismatch", "task_restart_loop"),
         "the ECS service has desired=1, running=1, pending=0, and exactly one IBKR runtime task",
     ),
     Signal(
         "gateway",
         "gateway",
         ("tasks",),
-        ("gateway_unhealthy", "trader_not_running", "gateway_failure"),
         "`ibkr-gateway` is RUNNING/HEALTHY and `lt-ibkr-trader` is RUNNING",
     ),
     Signal(
         "standby_guard",
         "standby guard",
         ("containers",),
-        ("standby_running",),
         "the standby host's `aegis-lt-ibkr-*` containers are exited",
     ),
     Signal(
         "heartbeat",
         "heartbeat",
         ("heartbeat_at",),
-        ("heartbeat_stale",),
         "the heartbeat is fresh in market hours, normally under 5 minutes",
     ),
     Signal(
@@ -72,78 +74,58 @@ SIGNALS = (
             "entry_blocking_reconcile_pending",
             "logs",
         ),
-        (
-            "reconcile_pending",
-            "reconcile_unproven",
-            "startup_reconcile_missing",
-            "open_positions_drift",
-            "state_stores_disagree",
-            "trade_reopened",
-            "missed_fill",
-        ),
         "all three reconciliation flags are false and the logs prove it",
     ),
     Signal(
         "pending_orders",
         "pending orders",
         ("pending_orders",),
-        ("pending_orders_high", "pending_order_stale"),
         "no order is pending, or one entry order of normal age",
     ),
     Signal(
         "exit_safety",
         "exit safety",
         ("pending_exits", "stuck_exits", "unknown_fills", "broker_confirmation_required"),
-        (
-            "pending_exits",
-            "stuck_exits",
-            "unknown_fill",
-            "broker_confirmation_required",
-            "high_exit_attempts",
-            "impossible_state",
-            "exit_would_open_position",
-            "unprotected_position",
-        ),
         "no exit is pending or stuck, no fill is unknown, no confirmation is required",
     ),
     Signal(
         "exit_attribution",
         "exit attribution",
         ("recent_trades",),
-        ("pnl_unknown", "trade_record_inconsistent"),
         "recent trades have a known P&L",
     ),
     Signal(
         "broker_imports",
         "broker imports",
         ("open_positions",),
-        ("broker_import_position",),
         "no open position carries a `Broker` or `reconcile-import-*` tag",
     ),
     Signal(
         "market_data",
         "market data",
         ("market_data_status", "market_data_10197_recent"),
-        ("market_data_10197", "market_data_degraded", "farm_unhealed", "feed_frozen"),
         "`market_data_status=ok` and no sustained 10197",
     ),
     Signal(
         "severe_signals",
         "severe signals",
         ("send_outcome_unknown", "logs"),
-        (
-            "send_outcome_unknown",
-            "broker_disconnected",
-            "session_conflict",
-            "connectivity_lost",
-            "severe_log_burst",
-            "margin_notice",
-            "duplicate_entry_burst",
-            "wrong_environment",
-        ),
         "no session conflict, no lost connectivity, no severe burst, no unknown send outcome",
     ),
 )
+
+
+@cache
+def group_rules() -> dict[str, tuple[str, ...]]:
+    """Return the rules by golden signal; raises LookupError where a rule names one that does not exist."""
+    grouped: dict[str, tuple[str, ...]] = {signal.name: () for signal in SIGNALS}
+    for rule in load_rules():
+        signal = rule.declaration.signal
+        if signal is not None and signal not in grouped:
+            raise LookupError(f"{rule.name} evaluates {signal}, which is no golden signal")
+        if signal is not None:
+            grouped[signal] += (rule.name,)
+    return grouped
 
 
 def compute_coverage(

@@ -14,10 +14,10 @@ from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
 from detector.domain.log_evidence import build_log_memory
 from detector.domain.mute import Mute
-from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
+from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
 from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Gap, Report, SessionDay
-from detector.domain.rule import RANK, Rule, Severity
+from detector.domain.rule import RANK, Floor, Rule
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
@@ -69,14 +69,14 @@ def evaluate(
     snapshot: Snapshot,
     previous: Memory,
     settings: Settings,
-    channels: Collection[str] | Mapping[str, Severity] = (STDOUT,),
+    channels: Collection[str] | Mapping[str, Floor] = (STDOUT,),
     rules: Sequence[Rule] | None = None,
 ) -> Report:
     """Return what is wrong, what is newly wrong and what to do, for one snapshot.
 
     `previous` is FIRST_RUN or the result of `read_previous`; `settings.files` holds profile, closures and
-    mutes. `channels` are the channels to notify; a mapping gives each its lowest severity. Printing is
-    stdout's receipt. `rules` replaces the catalog's. The only clock is `taken_at`.
+    mutes. `channels` are the channels to notify; a mapping gives each the least that it receives. Printing
+    is stdout's receipt. `rules` replaces the catalog's. The only clock is `taken_at`.
     """
     facts = gather(snapshot, settings, previous.before)
     judgement = engine.run_rules(load_rules() if rules is None else rules, facts, settings)
@@ -91,7 +91,7 @@ def evaluate(
         taken_at=snapshot.taken_at,
         runtime=snapshot.runtime,
         decision=decide(active),
-        sessions=_update_sessions(previous, coverage, active, facts),
+        sessions=_update_sessions(previous, coverage, active, (facts, settings)),
         events=tuple(build_event(condition) for condition in active),
         new_events=_list_events(notices, resolved=False),
         resolved_events=_list_events(notices, resolved=True),
@@ -128,7 +128,7 @@ def _advance_ledger(
     snapshot: Snapshot,
     previous: Memory,
     settings: Settings,
-    channels: Collection[str] | Mapping[str, Severity],
+    channels: Collection[str] | Mapping[str, Floor],
     judgement: Judgement,
 ) -> ledger.LedgerState:
     run_context = ledger.RunContext(
@@ -185,10 +185,16 @@ def _measure_gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
 
 
 def _update_sessions(
-    previous: Memory, coverage: Sequence[SignalCoverage], active: Sequence[Condition], facts: Facts
+    previous: Memory,
+    coverage: Sequence[SignalCoverage],
+    active: Sequence[Condition],
+    run: tuple[Facts, Settings],
 ) -> tuple[SessionDay, ...]:
+    facts, settings = run
     unknown = tuple(entry.title for entry in coverage if entry.state == "not seen")
-    observation = ledger.ObservedRun(facts.taken_at, previous.taken_at, len(coverage), unknown, tuple(active))
+    observation = ledger.ObservedRun(
+        facts.taken_at, previous.taken_at, len(coverage), unknown, tuple(active), settings[GAP_SEC]
+    )
     return ledger.count_run(previous.sessions, observation, facts.closures)
 
 
@@ -200,6 +206,7 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
     return PreviousRun(
         seen=previous.seen | {name for name in ("heartbeat_at", "open_positions") if _has_value(name, facts)},
         open_positions=previous.open_positions if open_now is None else open_now,
+        noticed_gap=measure_gap(facts, settings[GAP_SEC]) or previous.noticed_gap,
         prices=prices,
         prices_at=prices_at,
         closed=build_closed_memory(facts),

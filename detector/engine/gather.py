@@ -23,11 +23,18 @@ from detector.formats.strict_json import redact_excerpt
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
 from detector.market.maintenance import is_in_maintenance
+from detector.market.planned_restart import is_in_planned_restart, parse_planned_restarts
 from detector.readers.source_states import read_sources
-from detector.settings import CLOCK_SKEW_SEC, IBKR_REGION, OPEN_GRACE_MINUTE, SOURCE_STALE_SEC
+from detector.settings import (
+    CLOCK_SKEW_SEC,
+    IBKR_REGION,
+    OPEN_GRACE_MINUTE,
+    PROCESSES,
+    RESTART_AT,
+    SOURCE_STALE_SEC,
+)
 
 _NOT_READ = ("sources", "previous")
-PARTLY_READ = {"gateway": "its port"}  # the rest of the section is reported as unread
 
 
 @dataclass(slots=True)
@@ -50,7 +57,6 @@ class _Input:
     snapshot: Snapshot
     sources: Mapping[str, SourceStatus]
     context: ReadContext
-    closures: Closures
 
 
 def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Facts:
@@ -59,13 +65,10 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
     The facts of a section that is stale, dated in the future, failed, or of another runtime are unknown.
     """
     settings, taken_at = context.settings, snapshot.taken_at
+    closures = replace(closures, plan=context.profile.session_plan)
     sources_reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
     sources = read_sources(snapshot.sections.get("sources", {}), sources_reading)
-    gathered = _GatheredSections()
-    given = _Input(snapshot, sources, context, closures)
-    for section in SECTIONS:
-        if section in snapshot.sections and section not in _NOT_READ:
-            _read_section(section, given, gathered)
+    gathered = _read_sections(_Input(snapshot, sources, context))
     readings = [sources_reading, *gathered.readings]
     values, provenance = merge_readings(readings)
     faults = [fault for reading in readings for fault in reading.invalid]
@@ -75,11 +78,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         runtime=snapshot.runtime,
         market=get_market_at(taken_at, closures, settings[OPEN_GRACE_MINUTE]),
         before=context.previous_run,
-        provenance=replace(
-            provenance,
-            known=frozenset().union(*(part.recognised for part in gathered.comparisons.values())),
-            shapes=gathered.shapes,
-        ),
+        provenance=replace(provenance, shapes=gathered.shapes),
         invalid=tuple(dict.fromkeys(faults)),
         hidden_money=_find_hidden_money(faults, values, gathered.shapes),
         skewed=tuple(skew for reading in readings for skew in reading.skewed),
@@ -95,8 +94,18 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         open_unwatched=_measure_unwatched_sec(context, taken_at, closures),
         quiet=is_in_maintenance(taken_at, settings[IBKR_REGION], closures),
         closures=closures,
+        is_restarting=is_in_planned_restart(taken_at, parse_planned_restarts(settings[RESTART_AT])),
+        expected_processes=_list_expected_processes(context),
         **values,
     )
+
+
+def _read_sections(given: _Input) -> _GatheredSections:
+    gathered = _GatheredSections()
+    for section in SECTIONS:
+        if section in given.snapshot.sections and section not in _NOT_READ:
+            _read_section(section, given, gathered)
+    return gathered
 
 
 def _find_hidden_money(
@@ -122,9 +131,16 @@ def _list_facts(section: str) -> Collection[str]:
     return STATUS_FACTS if section in STATUS_SECTIONS else SECTION_FACTS.get(section, ())
 
 
+def _list_expected_processes(context: ReadContext) -> tuple[str, ...]:
+    """Return the processes that must run, by the profile or by their setting; empty is every listed one."""
+    named = (entry.partition("=")[0].strip() for entry in context.settings[PROCESSES])
+    return tuple(dict.fromkeys((*context.profile.processes, *named)))
+
+
 def _measure_unwatched_sec(context: ReadContext, taken_at: datetime, closures: Closures) -> float | None:
-    """Return the seconds of regular session since the previous run; None without one."""
-    since = context.previous_run.taken_at
+    """Return the seconds of regular session since a run looked; None where none did."""
+    previous = context.previous_run
+    since = max(filter(None, (previous.taken_at, previous.looked_at)), default=None)
     return None if since is None else count_open_seconds(since, taken_at, closures)
 
 
@@ -226,6 +242,6 @@ def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
 
 
 def list_unread_sections(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the sections of the snapshot that this version does not read, or reads in part."""
-    readable = {*load_readers(), *_NOT_READ} - {*PARTLY_READ}
+    """Return the sections of the snapshot that this version does not read."""
+    readable = {*load_readers(), *_NOT_READ}
     return tuple(section for section in snapshot.sections if section not in readable)

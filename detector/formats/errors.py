@@ -16,8 +16,8 @@ TIMEOUT, REFUSED, UNREACHABLE, DNS, TLS, RESET, PROXY = (
 FORBIDDEN, REDIRECTED, HTTP_STATUS, THROTTLED, MISSING = (
     "forbidden", "redirected", "http_status", "throttled", "missing"
 )  # fmt: skip
-EMPTY, HTML, NOT_JSON, NO_FACTS, TOO_LARGE, ENCODING, UNREADABLE = (
-    "empty", "html", "not_json", "no_facts", "too_large", "encoding", "unreadable"
+EMPTY, HTML, NOT_JSON, NO_FACTS, TOO_LARGE, ENCODING, STALE, UNREADABLE = (
+    "empty", "html", "not_json", "no_facts", "too_large", "encoding", "stale", "unreadable"
 )  # fmt: skip
 CREDENTIALS, PROFILE_MISSING, EXPIRED, DENIED, WRONG_ACCOUNT = (
     "credentials", "profile", "expired", "denied", "wrong_account"
@@ -26,6 +26,8 @@ LOGIN, NOT_ALLOWED, NO_PLACE, RECIPIENT, REJECTED, NO_ANSWER = (
     "login", "not_allowed", "no_place", "recipient", "rejected", "no_answer"
 )  # fmt: skip
 LOCKED, CORRUPT, UNFINISHED, SCHEMA = "locked", "corrupt", "unfinished", "schema"
+NOT_INSTALLED, CLIENT_ID, CLOSE_WAIT, LINK_DOWN = "not_installed", "client_id", "close_wait", "link_down"
+MAINTENANCE, NO_SESSION, COMPETING, NOT_READY = "maintenance", "no_session", "competing", "not_ready"
 
 # Every reason with what a person can do about it; `{}` is the name of the setting of that source or channel.
 REASONS: Final[Mapping[str, str]] = {
@@ -47,6 +49,7 @@ REASONS: Final[Mapping[str, str]] = {
     NO_FACTS: "Is the path in {} right, and does AEGIS_PT_PROFILE know this payload?",
     TOO_LARGE: "Ask it for less, or let it keep less.",
     ENCODING: "It must answer as it is, or with gzip or deflate.",
+    STALE: "Restart what makes it, and switch off what keeps an old copy of it.",
     UNREADABLE: "Is what {} names really of this section's shape?",
     CREDENTIALS: "Set AEGIS_PT_AWS_PROFILE or AEGIS_PT_AWS_AMBIENT=1 for AWS, "
     "AEGIS_PT_STATUS_TOKEN for a dashboard.",
@@ -66,6 +69,15 @@ REASONS: Final[Mapping[str, str]] = {
     LOCKED: "See which process of the runtime keeps it locked; the next run tries again.",
     CORRUPT: "Is it the right file? Then let its owner check it, on a copy.",
     UNFINISHED: "The runtime itself has to open it once: only a writer may finish what a writer began.",
+    NOT_INSTALLED: "Install the extra on this machine: pip install 'pt-health-detector[ibkr]'.",
+    CLIENT_ID: "Give AEGIS_PT_TWS_CLIENT_ID a number that no other API client of this gateway uses.",
+    CLOSE_WAIT: "The gateway keeps dead API connections and may soon refuse the bot: find who opens and "
+    "drops them, and restart the gateway outside of the session.",
+    LINK_DOWN: "The gateway runs and has no link to IBKR: see its own window or log.",
+    MAINTENANCE: "Nothing is wrong: during IBKR's reset it is left alone, and it is read again after it.",
+    NO_SESSION: "Log in to the gateway in {} by hand, or let ibeam do it: this program never logs in.",
+    COMPETING: "The same username is logged in elsewhere: give the gateway in {} a second username.",
+    NOT_READY: "It has no answer yet: ask again later; AEGIS_PT_SOURCE_TIMEOUT_SEC is the time that it has.",
     SCHEMA: "Name its tables and columns in the profile's [store_tables] and [stores] (AEGIS_PT_PROFILE).",
 }
 

@@ -28,7 +28,7 @@ def find_due_reason(condition: Condition, channel: str, run: RunContext) -> Reas
     receipt = condition.get_receipt(channel)
     if condition.phase == "ended":
         return _find_ended_reason(condition, receipt, channel, run)
-    if not condition.is_active or not condition.confirmed:
+    if not condition.is_active or not condition.confirmed or condition.deferred:
         return None
     return _find_active_reason(condition, receipt, channel, run)
 
@@ -36,12 +36,19 @@ def find_due_reason(condition: Condition, channel: str, run: RunContext) -> Reas
 def _find_active_reason(
     condition: Condition, receipt: Receipt | None, channel: str, run: RunContext
 ) -> Reason | None:
+    """Return the first reason that holds: `escalated`, `worse`, `again`, `owed`, `new`, `reminder`."""
     since = condition.owing.get(channel)
-    if since is None and run.is_below(channel, condition.severity):
-        return None  # what was due at a higher severity stays due when it improves
+    if since is None and run.is_below(channel, condition.severity, condition.escalated):
+        return None  # what was due while it was worse stays due when it improves
     if receipt is None:
         return "owed" if since is not None and since < run.taken_at else "new"
-    if RANK[condition.severity] > RANK[receipt.severity]:
+    is_pending = since is not None
+    escalated = condition.escalated or (is_pending and condition.escalated_at is not None)
+    is_earlier_occurrence = condition.kind == OCCURRENCE and condition.returns > receipt.returns
+    if escalated and receipt.escalated is False and not is_earlier_occurrence:
+        return "escalated"
+    severity = condition.peak if is_pending else condition.severity
+    if RANK[severity] > RANK[receipt.severity]:
         return "worse"
     if condition.returns > receipt.returns:
         return "again"
@@ -53,11 +60,20 @@ def _find_ended_reason(
 ) -> Reason | None:
     if receipt is None:
         return "missed" if channel in condition.owing else None
-    if channel not in condition.receipts and run.is_below(channel, receipt.severity):
+    if channel not in condition.receipts and run.is_below(channel, receipt.severity, receipt.escalated):
         return None  # an older memory's one receipt is for all channels; below its minimum this got nothing
     if condition.kind == OCCURRENCE:
-        return "missed" if condition.returns > receipt.returns and channel in condition.owing else None
+        return "missed" if channel in condition.owing and _is_news(condition, receipt) else None
     return None if receipt.ended else _ENDINGS.get(condition.ending or "")
+
+
+def _is_news(condition: Condition, receipt: Receipt) -> bool:
+    """Return whether an ended occurrence returned, worsened or escalated after the receipt."""
+    return (
+        condition.returns > receipt.returns
+        or RANK[condition.peak] > RANK[receipt.severity]
+        or (receipt.escalated is False and condition.escalated_at is not None)
+    )
 
 
 def _is_reminder_due(condition: Condition, receipt: Receipt, channel: str, run: RunContext) -> bool:
@@ -75,7 +91,7 @@ def build_notice(condition: Condition, reason: Reason, channel: str) -> Notice:
     The id depends on no time: where a run was killed before it stored its memory, the next gives the same id.
     """
     receipt = condition.get_receipt(channel)
-    parts = (
+    parts: tuple[object, ...] = (
         condition.signature,
         condition.generation,
         condition.severity,
@@ -83,6 +99,8 @@ def build_notice(condition: Condition, reason: Reason, channel: str) -> Notice:
         condition.ending if condition.phase == "ended" else "on",
         str(receipt.reminders + 1 if receipt and reason == "reminder" else 0),
     )
+    if reason == "escalated":
+        parts = (*parts, reason)
     return Notice(condition, reason, sha256("|".join(map(str, parts)).encode()).hexdigest()[:16])
 
 
@@ -112,9 +130,10 @@ def add_receipts(
 
 def _build_receipt(condition: Condition, taken: Notice, channel: str, at: datetime) -> Receipt:
     old = condition.get_receipt(channel)
-    severity = condition.severity
+    severity = condition.peak if taken.reason in ("worse", "missed") else condition.severity
     if old is not None and RANK[old.severity] > RANK[severity]:
         severity = old.severity
+    was_notified = old is not None and bool(old.escalated)
     return Receipt(
         severity=severity,
         at=at,
@@ -122,5 +141,6 @@ def _build_receipt(condition: Condition, taken: Notice, channel: str, at: dateti
         returns=taken.condition.returns,
         reminders=old.reminders + 1 if old is not None and taken.reason == "reminder" else 0,
         ended=condition.phase == "ended",
+        escalated=was_notified or taken.condition.escalated or taken.reason in ("escalated", "missed"),
         places=old.places if old is not None else (),
     )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,14 @@ from detector.domain.judgement import SignedFinding
 from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Lasts
 from detector.formats.numbers import normalize_number
 from detector.formats.times import compute_seconds
-from detector.ledger.transitions import RunContext, add_transition, close_if_passed
+from detector.ledger.transitions import RunContext, add_transition, close_if_passed, get_lookback_sec
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
-_GAPPED_OBSERVATIONS = 3
+_GAPPED_VERDICTS = 3
+_FIRST_VERDICT: Mapping[str, Any] = {"observations": 1, "verdicts": 1}
+_NOT_ENDED: Mapping[str, Any] = {
+    "phase": "firing", "ended_at": None, "ending": None, "held_since": None, "held_why": None, "quiet": False
+}  # fmt: skip
 
 
 def advance_firing(
@@ -55,6 +60,7 @@ def _start_episode(signed: SignedFinding, run: RunContext) -> Condition:
         last_seen=run.taken_at,
         generation=run.generation,
         listed=False,
+        counted_at=run.taken_at,
         noticed_at=run.taken_at,
         occurred_at=finding.at,
     )
@@ -65,13 +71,23 @@ def _keep_firing(old: Condition, run: RunContext) -> Condition:
     near = elapsed <= run.settings[GAP_SEC]
     counts = near and old.phase == "firing"
     return replace(
-        old,
+        _count_observation(old, run),
         phase="firing",
-        observations=old.observations + run.is_new_snapshot,
         lasted_sec=old.lasted_sec + (elapsed if counts else 0),
         gapped=old.gapped or not near,
         held_since=None,
         held_why=None,
+    )
+
+
+def _count_observation(old: Condition, run: RunContext) -> Condition:
+    """Return the condition with one more verdict, and one more observation where it is late enough."""
+    counts = run.is_next_observation(old.counted_at or old.last_seen)
+    return replace(
+        old,
+        observations=old.observations + counts,
+        verdicts=max(old.verdicts, old.observations) + run.is_new_snapshot,
+        counted_at=run.taken_at if counts else old.counted_at,
     )
 
 
@@ -81,20 +97,19 @@ def _start_firing_again(old: Condition, signed: SignedFinding, run: RunContext) 
     returns = old.returns + 1 if signed.money else max(old.returns, int(was_resolved))
     return replace(
         old,
-        phase="firing",
-        observations=1,
+        **_FIRST_VERDICT,
+        **_NOT_ENDED,
         lasted_sec=0,
         gapped=False,
         goods=0,
         good_since=None,
-        ended_at=None,
-        ending=None,
-        held_since=None,
-        held_why=None,
+        counted_at=run.taken_at,
         returns=returns,
         receipts={
             # A channel that got the end but does not get this return does not get the next end either.
-            name: replace(receipt, ended=receipt.ended and run.is_below(name, signed.finding.severity))
+            name: replace(
+                receipt, ended=receipt.ended and run.is_below(name, signed.finding.severity, escalated=False)
+            )
             for name, receipt in old.receipts.items()
         },
         transitions=add_transition(old, run, "again" if returns > old.returns else "firing"),
@@ -102,34 +117,57 @@ def _start_firing_again(old: Condition, signed: SignedFinding, run: RunContext) 
 
 
 def _record_occurrence(old: Condition, signed: SignedFinding, run: RunContext) -> Condition:
+    """Return an occurrence that happened again, goes on, or is still listed.
+
+    It goes on while each happening follows the last within its look-back, or soon after its counterpart.
+    After an end it is notified again, at most once per `AEGIS_PT_REOPEN_WITHIN_SEC`; one about money always.
+    """
     at, ended = signed.finding.at, old.phase == "ended"
     is_new = at is not None and (old.occurred_at is None or at > old.occurred_at)
     if not is_new and not (ended and signed.finding.ongoing):
         return _keep_occurrence(old, signed, run)
+    kept = replace(_count_observation(old, run), **_NOT_ENDED, occurred_at=at, noticed_at=run.taken_at)
+    if not _is_return(old, signed, run):
+        return kept
+    kept = replace(
+        kept, returns=old.returns + 1, returned_at=run.taken_at, transitions=add_transition(old, run, "again")
+    )
+    return _start_next_episode(kept, signed, run) if ended else kept
+
+
+def _is_return(old: Condition, signed: SignedFinding, run: RunContext) -> bool:
+    """Return whether an occurrence had ended before it happened again, and that is due to be notified."""
+    if signed.finding.again:
+        return True
+    if signed.money:
+        return old.phase == "ended" or old.quiet
+    lookback = get_lookback_sec(signed.rule.declaration.lookback, run)
+    has_passed = compute_seconds(old.noticed_at or old.first_seen, run.taken_at) > lookback
+    if has_passed and old.returned_at is None:
+        return True
+    since_onset = compute_seconds(old.returned_at or old.first_seen, run.taken_at)
+    return (has_passed or old.phase == "ended") and since_onset >= run.settings[REOPEN_WITHIN_SEC]
+
+
+def _start_next_episode(old: Condition, signed: SignedFinding, run: RunContext) -> Condition:
     return replace(
         old,
-        phase="firing",
-        occurred_at=at,
-        noticed_at=run.taken_at,
-        first_seen=run.taken_at if ended else old.first_seen,
-        generation=run.generation if ended else old.generation,
-        observations=1 if ended else old.observations + run.is_new_snapshot,
-        peak=signed.finding.severity if ended else old.peak,
-        ended_at=None,
-        ending=None,
-        held_since=None,
-        held_why=None,
-        returns=old.returns + 1,
-        transitions=add_transition(old, run, "again"),
+        **_FIRST_VERDICT,
+        counted_at=run.taken_at,
+        first_seen=run.taken_at,
+        generation=run.generation,
+        peak=signed.finding.severity,
+        escalated_at=None,
+        receipts={name: replace(receipt, escalated=False) for name, receipt in old.receipts.items()},
     )
 
 
 def _keep_occurrence(old: Condition, signed: SignedFinding, run: RunContext) -> Condition:
     """Return an occurrence that did not occur again; it stays listed while it goes on or ended only now."""
     kept = replace(
-        old,
+        _count_observation(old, run),
         phase="firing" if old.phase == "held" else old.phase,
-        observations=old.observations + run.is_new_snapshot,
+        quiet=not signed.finding.ongoing,
         held_since=None,
         held_why=None,
     )
@@ -150,6 +188,7 @@ def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext)
         peak=severity if RANK[severity] > RANK[condition.peak] else condition.peak,
         money=signed.money,
         ongoing=finding.ongoing,
+        deferred=finding.deferred and not signed.money,
         summary=finding.summary,
         observed=normalize_number(finding.observed)
         if isinstance(finding.observed, float)
@@ -161,13 +200,19 @@ def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext)
         transitions=add_transition(condition, run, severity) if changed else condition.transitions,
     )
     listed_after = signed.get_duration("listed_after")
+    escalated = _has_lasted(condition, signed.get_duration("escalates"), finding.proven_sec, run.settings)
     return replace(
         condition,
         listed=condition.listed
         or listed_after is None
         or _has_lasted(condition, listed_after, finding.proven_sec, run.settings),
         confirmed=condition.confirmed or _is_confirmed(condition, signed, run),
-        escalated=_has_lasted(condition, signed.get_duration("escalates"), finding.proven_sec, run.settings),
+        escalated=escalated,
+        escalated_at=condition.escalated_at or (run.taken_at if escalated else None),
+        receipts={
+            name: receipt if receipt.escalated is not None else replace(receipt, escalated=escalated)
+            for name, receipt in condition.receipts.items()
+        },
     )
 
 
@@ -187,7 +232,7 @@ def _has_lasted(condition: Condition, need: Lasts | None, proven: float | None, 
     if proven is not None:
         return proven >= min_sec
     return condition.lasted_sec >= min_sec or (
-        condition.gapped and condition.observations >= _GAPPED_OBSERVATIONS
+        condition.gapped and max(condition.verdicts, condition.observations) >= _GAPPED_VERDICTS
     )
 
 

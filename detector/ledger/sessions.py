@@ -20,13 +20,17 @@ _MAX_CONDITIONS = 30
 
 @dataclass(frozen=True, slots=True)
 class ObservedRun:
-    """One run as a session counts it: its time, the previous run's, missing signals, active conditions."""
+    """One run as a session counts it: its time, the previous run's, missing signals, active conditions.
+
+    A time without a run that is longer than `max_gap_sec` counts as a gap.
+    """
 
     taken_at: datetime
     previous_at: datetime | None
     signals: int
     missing: tuple[str, ...]
     active: tuple[Condition, ...]
+    max_gap_sec: float = float("inf")
 
 
 def count_run(days: Sequence[SessionDay], run: ObservedRun, closures: Closures) -> tuple[SessionDay, ...]:
@@ -50,7 +54,7 @@ def count_run(days: Sequence[SessionDay], run: ObservedRun, closures: Closures) 
 def _iter_begun_sessions(run: ObservedRun, closures: Closures) -> Iterable[tuple[str, Session]]:
     """Yield the sessions of the last days that have begun, oldest first."""
     today = to_new_york_day(run.taken_at)
-    for back in range(_LOOKBACK_DAYS, -1, -1):
+    for back in range(_LOOKBACK_DAYS, -2, -1):  # a session may begin the evening before its day
         day: date = today - timedelta(days=back)
         session = get_session_on(day, closures)
         if session is not None and session.opens <= run.taken_at:
@@ -72,11 +76,15 @@ def _add_run(day: SessionDay, run: ObservedRun) -> SessionDay:
             conditions[condition.signature] = worst
         else:
             more = max(more, len(run.active) - _MAX_CONDITIONS)
+    since_last = compute_seconds(day.last_run or day.opens, run.taken_at)
+    is_gap = run.previous_at is not None and since_last > run.max_gap_sec
     return replace(
         day,
         runs=day.runs + 1,
         last_run=run.taken_at,
-        gap_sec=max(day.gap_sec, compute_seconds(day.last_run or day.opens, run.taken_at)),
+        gap_sec=max(day.gap_sec, since_last),
+        gaps=day.gaps + is_gap,
+        gaps_sec=day.gaps_sec + (since_last if is_gap else 0),
         signals=run.signals,
         unseen=_count_names(day.unseen, run.missing),
         conditions=conditions,

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from detector.domain.condition import Condition, Ending, Transition
 from detector.domain.judgement import RuleVerdict
-from detector.domain.rule import OCCURRENCE, RANK, Severity
+from detector.domain.rule import OCCURRENCE, RANK, Floor, Severity
 from detector.formats.times import compute_seconds
-from detector.settings import REOPEN_WITHIN_SEC, Setting, Settings
+from detector.settings import OBSERVATION_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
 OCCURRENCE_LOOKBACK_SEC = 3600.0
 _MAX_TRANSITIONS = 20
@@ -24,7 +24,7 @@ class RunContext:
 
     `is_new_snapshot` is False where the snapshot is not newer than the memory: the same moment confirms
     nothing twice. `generation` is that of the artifact that this run will write. `min_severities` are the
-    lowest severities of the channels that have one.
+    least that the channels receive, where they have a floor.
     """
 
     taken_at: datetime
@@ -32,21 +32,35 @@ class RunContext:
     generation: int = 1
     is_new_snapshot: bool = True
     has_memory: bool = True
-    min_severities: Mapping[str, Severity] = field(default_factory=dict)
+    min_severities: Mapping[str, Floor] = field(default_factory=dict)
 
-    def is_below(self, channel: str, severity: Severity) -> bool:
-        """Return whether the severity is lower than the lowest that this channel receives."""
-        min_severity = self.min_severities.get(channel)
-        return min_severity is not None and RANK[severity] < RANK[min_severity]
+    def is_below(self, channel: str, severity: Severity, escalated: bool | None) -> bool:
+        """Return whether a condition of this severity is less than the least that the channel receives."""
+        floor = self.min_severities.get(channel)
+        if floor == "escalated":
+            return not escalated
+        return floor is not None and RANK[severity] < RANK[floor]
+
+    def is_next_observation(self, counted_at: datetime | None) -> bool:
+        """Return whether a verdict of this run is more than a part of the observation counted last."""
+        near = counted_at is not None and (
+            compute_seconds(counted_at, self.taken_at) < self.settings[OBSERVATION_SEC]
+        )
+        return self.is_new_snapshot and not near
 
 
 def close_if_passed(old: Condition, lookback: Setting[float] | None, run: RunContext) -> Condition:
     """Return an occurrence, ended as `passed` once its look-back is over; it never resolves."""
-    own = run.settings[lookback] if lookback is not None else 0
-    over = compute_seconds(old.noticed_at or old.first_seen, run.taken_at) > max(own, OCCURRENCE_LOOKBACK_SEC)
+    over = compute_seconds(old.noticed_at or old.first_seen, run.taken_at) > get_lookback_sec(lookback, run)
     if old.phase == "ended" or not over:
         return old
     return close_condition(old, "passed", run.taken_at, run)
+
+
+def get_lookback_sec(lookback: Setting[float] | None, run: RunContext) -> float:
+    """Return for how many seconds an occurrence stays listed: its own look-back, at least an hour."""
+    own = run.settings[lookback] if lookback is not None else 0
+    return max(own, OCCURRENCE_LOOKBACK_SEC)
 
 
 def close_condition(old: Condition, ending: Ending, at: datetime, run: RunContext) -> Condition:
@@ -79,7 +93,7 @@ def advance_not_firing(
     if verdict == "retired":
         return close_condition(old, "retired", run.taken_at, run)
     if old.kind == OCCURRENCE and (verdict == "good" or not old.ongoing):
-        return close_if_passed(old, lookback, run)
+        return close_if_passed(replace(old, quiet=True), lookback, run)
     if verdict == "good":
         return _advance_good(old, run)
     return _advance_unknown(old, why, run)
@@ -89,11 +103,13 @@ def _advance_good(old: Condition, run: RunContext) -> Condition | None:
     if not old.receipts and not old.owing:
         return None
     since = old.good_since or run.taken_at
-    good_streak = old.goods + (run.is_new_snapshot or not old.goods)
+    counts = not old.goods or run.is_next_observation(old.counted_at or old.last_good)
+    good_streak = old.goods + counts
     condition = replace(
         old,
         phase="recovering",
         goods=good_streak,
+        counted_at=run.taken_at if counts else old.counted_at,
         good_since=since,
         last_good=run.taken_at,
         escalated=False,

@@ -10,6 +10,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Final
 
 from detector.market._nyse_table import FIRST_YEAR, LAST_YEAR
+from detector.market.session_plan import US_EQUITY, SessionPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,13 +27,17 @@ _KEYS: Final = {"closed": ("date", "reason"), "early_close": ("date", "closes", 
 
 @dataclass(frozen=True, slots=True)
 class Closures:
-    """What the owner announced at short notice: days without a session, and early closes in New York time."""
+    """What the owner announced at short notice: days without a session, and early closes in New York time.
+
+    `plan` are the hours that they change: the profile's session.
+    """
 
     closed: frozenset[date] = frozenset()
     early: Mapping[date, time] = field(default_factory=dict)
+    plan: SessionPlan = US_EQUITY
 
     def __hash__(self) -> int:
-        return hash((self.closed, frozenset(self.early.items())))
+        return hash((self.closed, frozenset(self.early.items()), self.plan))
 
 
 NO_CLOSURES: Final = Closures()

@@ -1,23 +1,30 @@
-"""The regular NYSE session: open, closed or unknown at an instant, and its seconds within a span.
+"""The session of a market: open, closed or unknown at an instant, and its seconds within a span.
 
-Days come from the generated `_nyse_table` and the owner's short-notice `Closures`; hours are 09:30 to 16:00,
-on early closes to 13:00, America/New_York (https://www.nyse.com/markets/hours-calendars). A session is
-half-open, [open, close). Outside the table's years, or without a zone database (slim containers), the market
+Hours are those of the plan of `Closures`, by default the regular NYSE session, 09:30 to 16:00, on early
+closes to 13:00, America/New_York (https://www.nyse.com/markets/hours-calendars); days come from the plan's
+generated table and the owner's short-notice closures. A session is half-open, [open, close), and belongs to
+the day on which it ends. Outside the table's years, or without a zone database (slim containers), the market
 is *unknown*, never "closed".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from detector.market._nyse_table import CLOSED, EARLY, EARLY_CLOSE, FIRST_YEAR, LAST_YEAR
-from detector.market.closures import CLOSES, NO_CLOSURES, OPENS, SATURDAY, Closures, describe_outside_years
+from detector.market._nyse_table import FIRST_YEAR, LAST_YEAR
+from detector.market.closures import NO_CLOSURES, OPENS, Closures, describe_outside_years
+from detector.market.session_plan import NEW_YORK, US_EQUITY, SessionWindow
 
-NEW_YORK: Final = "America/New_York"
+_NEAR_DAYS: Final = (-1, 0, 1)
+"""Whose sessions an instant may lie in, from its day in New York: one may begin the evening before."""
+
+_MAX_RUN: Final = timedelta(days=8)
+"""How far back sessions without a break between them count as one: the market is never closed."""
+
 MAX_CLOSED_DAYS: Final = 10
 """The reach of `opens_in`: the longest closure since 1933 (September 2001) had six days with its weekend."""
 
@@ -72,10 +79,10 @@ def get_market_at(moment: datetime, closures: Closures = NO_CLOSURES, grace_minu
     moment = to_utc(moment)
     try:
         day = to_new_york_day(moment)
-        session = get_session_on(day, closures)
+        session = _find_session(moment, day, closures)
     except MarketUnknown as error:
         return Market(is_open=None, why_unknown=error.reason)
-    if session is None or not session.is_open_at(moment):
+    if session is None:
         return Market(is_open=False, past_grace=False, opens_in=_compute_opens_in(moment, day, closures))
     open_for = (moment - session.opens).total_seconds()
     return Market(
@@ -87,9 +94,33 @@ def get_market_at(moment: datetime, closures: Closures = NO_CLOSURES, grace_minu
     )
 
 
+def _find_session(moment: datetime, day: date, closures: Closures) -> Session | None:
+    """Return the session at the moment, with those before it that end where it begins."""
+    for near in _NEAR_DAYS if closures.plan is not US_EQUITY else (0,):
+        for session in _list_sessions(day + timedelta(days=near), closures):
+            if session.is_open_at(moment):
+                return _merge_adjacent(session, day, closures)
+    return None
+
+
+def _merge_adjacent(session: Session, day: date, closures: Closures) -> Session:
+    opens, earliest = session.opens, session.opens - _MAX_RUN
+    if closures.plan is US_EQUITY:
+        return session
+    for back in range(_MAX_RUN.days):
+        for earlier in reversed(_list_sessions(day - timedelta(days=back), closures)):
+            if earlier.closes == opens and earlier.opens > earliest:
+                opens = earlier.opens
+    return Session(opens, session.closes)
+
+
 def get_session_on(day: date, closures: Closures = NO_CLOSURES) -> Session | None:
-    """The session of a New York calendar day; None on a known non-trading day. Raises `MarketUnknown`."""
-    return _build_session(day, closures)
+    """The session of a day, from its first open to its last close; None on a known non-trading day.
+
+    Raises `MarketUnknown`.
+    """
+    sessions = _list_sessions(day, closures)
+    return Session(sessions[0].opens, sessions[-1].closes) if sessions else None
 
 
 def count_open_seconds(start: datetime, end: datetime, closures: Closures = NO_CLOSURES) -> float | None:
@@ -99,6 +130,8 @@ def count_open_seconds(start: datetime, end: datetime, closures: Closures = NO_C
         return 0.0
     try:
         first, last = to_new_york_day(start), to_new_york_day(end - _INSTANT)
+        if closures.plan is not US_EQUITY:
+            return _add_open_seconds(start, end, (first, last), closures)
         total = _compute_session_time_in_year(last, end, closures) - _compute_session_time_in_year(
             first, start, closures
         )
@@ -132,25 +165,60 @@ def load_zone(name: str) -> ZoneInfo:
         raise MarketUnknown(f"the zone database of this machine lacks {name}; install tzdata") from None
 
 
+def _add_open_seconds(start: datetime, end: datetime, days: tuple[date, date], closures: Closures) -> float:
+    """Add up the sessions of every day near the span, day by day."""
+    first, last = days
+    total = timedelta()
+    for offset in range((last - first).days + len(_NEAR_DAYS)):
+        for session in _list_sessions(first + timedelta(days=offset - 1), closures):
+            total += max(min(session.closes, end) - max(session.opens, start), timedelta())
+    return total.total_seconds()
+
+
 @lru_cache(maxsize=16_384)
-def _build_session(day: date, closures: Closures) -> Session | None:
+def _list_sessions(day: date, closures: Closures) -> tuple[Session, ...]:
+    """Return the sessions of the day in the plan's zone, in their order. Raises `MarketUnknown`."""
     if isinstance(day, datetime):
-        raise TypeError("a session belongs to a date in New York, not to a datetime")
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise MarketUnknown(describe_outside_years(day))
-    new_york, month_day = load_zone(NEW_YORK), f"{day:%m-%d}"
-    if day.weekday() >= SATURDAY or month_day in CLOSED[day.year] or day in closures.closed:
-        return None
-    closes = closures.early.get(day, EARLY_CLOSE if month_day in EARLY[day.year] else CLOSES)
-    return Session(*(datetime.combine(day, hour, new_york).astimezone(UTC) for hour in (OPENS, closes)))
+        raise TypeError("a session belongs to a date, not to a datetime")
+    plan, is_early = closures.plan, False
+    if plan.table is not None:
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise MarketUnknown(describe_outside_years(day))
+        month_day = f"{day:%m-%d}"
+        if month_day in plan.table.closed[day.year] or day in closures.closed:
+            return ()
+        is_early = month_day in plan.table.early[day.year] or day in closures.early
+    windows = plan.exceptions.get(day, plan.windows)
+    zone = load_zone(plan.zone)
+    sessions = (
+        _build_session(window, day, _get_end(window, day, closures) if is_early else window.ends, zone)
+        for window in windows
+        if day.weekday() in window.weekdays
+    )
+    return tuple(sorted(sessions, key=lambda session: session.opens))
+
+
+def _get_end(window: SessionWindow, day: date, closures: Closures) -> time:
+    """Return when the window ends on an early close: by the owner's file, else by the plan."""
+    if closures.plan is US_EQUITY and day in closures.early:
+        return closures.early[day]
+    return window.early_ends or window.ends
+
+
+def _build_session(window: SessionWindow, day: date, ends: time, zone: ZoneInfo) -> Session:
+    """Return the window of that day in UTC; an end not after its start is a day later."""
+    first = day - timedelta(days=window.days_before)
+    last = day if window.days_before or window.begins < ends else day + timedelta(days=1)
+    opens, closes = datetime.combine(first, window.begins, zone), datetime.combine(last, ends, zone)
+    return Session(opens.astimezone(UTC), closes.astimezone(UTC))
 
 
 def _compute_opens_in(moment: datetime, day: date, closures: Closures) -> float | None:
     try:
-        for ahead in range(MAX_CLOSED_DAYS + 1):
-            session = get_session_on(day + timedelta(days=ahead), closures)
-            if session is not None and session.opens > moment:
-                return (session.opens - moment).total_seconds()
+        for ahead in range(-1, MAX_CLOSED_DAYS + 1):
+            for session in _list_sessions(day + timedelta(days=ahead), closures):
+                if session.opens > moment:
+                    return (session.opens - moment).total_seconds()
     except MarketUnknown:
         pass
     return None

@@ -11,14 +11,13 @@ never in maintenance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import (
-    NEW_YORK,
     MarketUnknown,
     get_market_at,
     get_session_on,
@@ -26,6 +25,7 @@ from detector.market.hours import (
     to_new_york_day,
     to_utc,
 )
+from detector.market.session_plan import NEW_YORK, US_EQUITY
 
 RELOGIN_MARGIN: Final = timedelta(seconds=600)
 """How much longer than its row a window lasts: a gateway logs in again after the reset."""
@@ -93,7 +93,8 @@ def _find_end(moment: datetime, region: str, closures: Closures) -> datetime | N
     if region not in MAINTENANCE_WINDOWS:
         raise ValueError(f"unknown region {region!r}; known are {', '.join(REGIONS)}")
     moment = to_utc(moment)
-    session = get_session_on(to_new_york_day(moment), closures)
+    # The regular session only: a runtime that trades around the clock meets every reset in its own session.
+    session = get_session_on(to_new_york_day(moment), replace(closures, plan=US_EQUITY))
     spans = _list_spans(region, moment.date())
     if session is not None and session.is_open_at(moment):
         return None

@@ -1,7 +1,7 @@
-"""The `gateway` section: the state of the API port by the kernel's tables and a probe.
+"""The `gateway` section: the state of the API port by the kernel's tables and by a handshake.
 
 Shape: `{"host", "port", "listening", "handshake", "server_version", "established", "close_wait"}`, DESIGN
-§3.
+§3. A handshake that was not tried is not seen.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import Shape, build_keys
+from detector.domain.shape import Key, Shape, build_keys
 
 SECTIONS = ("gateway",)
 FACTS: Mapping[str, tuple[str, str]] = {
     "port": ("gateway_port", "count"),
     "listening": ("gateway_listening", "flag"),
+    "close_wait": ("gateway_close_wait", "count"),
 }
 HANDSHAKES = ("ok", "silent", "refused")
+_PLAIN = (
+    ("established", "count"),
+    ("server_version", "count"),
+    ("host", "text"),
+    ("handshake_at", "time"),
+)  # for people, and checked all the same
 _NOT_TRIED = "not_tried"
+_HIGHEST_PORT = 65_535
 _SHAPE = Shape(
-    build_keys(
-        {
-            "as_of": "time",
-            "host": "text",
-            "port": "count",
-            "listening": "flag",
-            "handshake": "text",
-            "server_version": "count",
-            "established": "count",
-            "close_wait": "count",
-        }
-    ),
+    {
+        **build_keys({"as_of": "time", "handshake": "text", **dict(_PLAIN)}),
+        **{key: Key(kind, fact=fact) for key, (fact, kind) in FACTS.items()},
+    },
     envelope=True,
     times=("as_of",),
 )
@@ -44,13 +44,17 @@ def build_shape(context: ReadContext, raw: object) -> Shape:
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
-    """Read the port's number and state; a handshake that was not tried is not seen."""
+    """Read the port's number and state; a port beyond 65535 is none."""
     for key, (fact, kind) in FACTS.items():
         value = reading.read_value(kind, f"gateway.{key}", raw.get(key))
-        if value is not None:
+        if key == "port" and value is not None and not 0 < value <= _HIGHEST_PORT:
+            reading.add_fault("gateway.port", f"is {value}, not a port")
+        elif value is not None:
             reading.values[fact] = value
     handshake = reading.read_value("text", "gateway.handshake", raw.get("handshake"))
     if handshake in HANDSHAKES:
         reading.values["gateway_handshake"] = handshake
     elif handshake not in (None, _NOT_TRIED):
         reading.add_fault("gateway.handshake", f"is none of {', '.join((*HANDSHAKES, _NOT_TRIED))}")
+    for key, kind in _PLAIN:
+        reading.read_value(kind, f"gateway.{key}", raw.get(key))

@@ -46,6 +46,15 @@ def read_previous(raw: Any, expected: ExpectedMemory) -> Memory:
         return build_lost_memory(f"the previous artifact cannot be read ({type(error).__name__})")
 
 
+def is_of_another_runtime(raw: Any, runtime: str) -> bool:
+    """Return whether a document is a whole artifact that another runtime's detector wrote."""
+    if not isinstance(raw, dict) or raw.get("schema_version") != SCHEMA_VERSION:
+        return False
+    return (
+        isinstance(raw.get("runtime"), str) and raw["runtime"] != runtime and _explain_unusable(raw) is None
+    )
+
+
 def _explain_unusable(raw: Any) -> str | None:
     """Return why the document cannot be a memory, or None."""
     if not isinstance(raw, dict):

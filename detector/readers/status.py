@@ -8,11 +8,18 @@ from typing import Any
 
 from detector.domain.columns import ROWS
 from detector.domain.facts import STATUS_FACTS
-from detector.domain.payload_path import MISSING, Extractor, PathError
+from detector.domain.payload_path import (
+    MISSING,
+    Extractor,
+    KeyPath,
+    PathError,
+    is_plain_path,
+    list_key_paths,
+)
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, Profile, ReadContext
 from detector.domain.runtime_rows import Order
 from detector.domain.section_reading import Reading, list_kinds
-from detector.domain.shape import LIST, OBJECT, Key, Shape, build_columns
+from detector.domain.shape import ANY, LIST, OBJECT, Key, Shape, build_columns
 from detector.domain.vendor_keys import FOREIGN
 from detector.formats.times import NEVER
 
@@ -28,28 +35,32 @@ def build_shape(context: ReadContext, raw: object) -> Shape:
 
 @lru_cache(maxsize=8)
 def _build_profile_shape(profile: Profile) -> Shape:
-    tree: dict[str, Any] = {}
-    for fact in profile.paths:
-        group = "heartbeat_at" if fact == HEARTBEAT_AGE else fact
-        for keys in profile.key_paths[fact]:
-            place = tree
-            for key in keys[:-1]:
-                place = place.setdefault(key, {})
-            place.setdefault(keys[-1], _build_fact_key(fact, group, profile))
-    for path in (*TIME_KEYS, *(path for path in profile.time_paths if "." not in path)):
-        tree.setdefault(path, Key("time"))
-    return _build_tree_shape(tree, profile)
+    leaves: dict[KeyPath, Key] = {}
+    for fact, key_paths in profile.key_paths.items():
+        is_plain = is_plain_path(profile.paths[fact])
+        for keys in key_paths:
+            leaves.setdefault(keys, _build_fact_key(fact, profile) if is_plain else Key(ANY, ".".join(keys)))
+    for path in (*TIME_KEYS, *profile.time_paths):
+        for keys in list_key_paths(path):
+            leaves.setdefault(keys, Key("time"))
+    return _build_object_shape((), leaves, profile)
 
 
-def _build_tree_shape(tree: Mapping[str, Any], profile: Profile) -> Shape:
-    reads = {
-        key: Key(OBJECT, inner=_build_tree_shape(node, profile)) if isinstance(node, dict) else node
-        for key, node in tree.items()
-    }
+def _build_object_shape(prefix: KeyPath, leaves: Mapping[KeyPath, Key], profile: Profile) -> Shape:
+    """Return the shape of the object at a path: of a key with keys below it, whatever else it gives."""
+    depth = len(prefix)
+    below = [keys for keys in leaves if keys[:depth] == prefix and len(keys) > depth]
+    reads: dict[str, Key] = {}
+    for name in dict.fromkeys(keys[depth] for keys in below):
+        path = (*prefix, name)
+        has_keys = any(keys[: depth + 1] == path and len(keys) > depth + 1 for keys in below)
+        inner = _build_object_shape(path, leaves, profile) if has_keys else None
+        reads[name] = leaves[path] if inner is None else Key(OBJECT, inner=inner)
     return Shape(reads, FOREIGN | profile.foreign, times=(*TIME_KEYS, *profile.time_paths))
 
 
-def _build_fact_key(fact: str, group: str, profile: Profile) -> Key:
+def _build_fact_key(fact: str, profile: Profile) -> Key:
+    group = "heartbeat_at" if fact == HEARTBEAT_AGE else fact
     if fact == HEARTBEAT_AGE:
         return Key("age", group, fact=group)
     spec = STATUS_FACTS[fact]
@@ -67,6 +78,9 @@ def _build_fact_key(fact: str, group: str, profile: Profile) -> Key:
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read every fact that the profile can find in one payload into `reading.values`."""
     profile = context.profile
+    reading.has_text_numbers = profile.numbers_as_text
+    for name, constant in profile.constants.items():
+        _read_fact(name, constant, f"profile.{name}", reading, profile)
     values = {name: _extract_value(name, raw, reading, profile) for name in profile.extractors}
     for name, value in values.items():
         if value is not MISSING and value is not None:
@@ -89,6 +103,7 @@ def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Pro
         return
     spec = STATUS_FACTS[name]
     if spec["kind"] == ROWS:
+        raw = _list_rows(raw, profile.row_keys.get(name))
         rows = reading.read_rows(
             path, raw, name, spec["row"], _build_getter(profile.column_extractors.get(name, {}))
         )
@@ -99,6 +114,13 @@ def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Pro
         _keep_older(reading, name, value)
     elif value is not None:
         reading.values[name] = value
+
+
+def _list_rows(raw: object, key: str | None) -> object:
+    """Return the rows as a list where the payload keeps them in an object: `key` is their column."""
+    if key is None or not isinstance(raw, dict):
+        return raw
+    return [{key: name, **row} if isinstance(row, dict) else row for name, row in raw.items()]
 
 
 def _keep_older(reading: Reading, name: str, moment: Any) -> None:

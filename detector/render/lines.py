@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from detector.domain.report import Report
 from detector.formats.strict_json import to_one_line
 
-_BEYOND_SIGNALS = ("broker", "stores")
-_PARTLY_READ = {"gateway": "gateway (but its port)"}
+_BEYOND_SIGNALS = ("broker", "stores", "gateway", "processes", "power")
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _MAX_EVENTS = 3
@@ -35,8 +34,7 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
         suffix = f" (not seen: {', '.join(missing)})" if missing else ""
         parts.append(f"{total - len(missing)} of {total} golden signals seen{suffix}")
     if report.unread:
-        names = (_PARTLY_READ.get(name, name) for name in report.unread)
-        parts.append(f"not read by this version: {', '.join(names)}")
+        parts.append(f"not read by this version: {', '.join(report.unread)}")
     if report.decision.note:
         parts.append(report.decision.note.rstrip("."))
     return "; ".join([*parts, format_in_zones(report.taken_at, zones)])

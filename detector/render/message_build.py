@@ -22,6 +22,7 @@ _NOTE_MAX = 300
 _LOST = "memory_lost"
 _FAILS_FROM = 3  # in a row: half an hour at the usual schedule; shorter failures mostly end by themselves
 _MAX_DAY_CONDITIONS = 8
+_MANY_GAPS = 2  # of a single one the longest says all
 
 
 def build_message(
@@ -184,9 +185,15 @@ def _describe_day(day: SessionDay) -> str:
     ):
         runs = f"NOTHING WAS CHECKED in {runs}"
     return (
-        f"{day.day}: {runs}, longest gap {format_duration(day.longest_gap_sec)}; "
+        f"{day.day}: {runs}, longest gap {format_duration(day.longest_gap_sec)}{_describe_gaps(day)}; "
         f"{_describe_signals(day)}; {_describe_day_conditions(day)}"
     )
+
+
+def _describe_gaps(day: SessionDay) -> str:
+    if day.gaps < _MANY_GAPS:
+        return ""
+    return f" ({day.gaps} gaps, {format_duration(day.gaps_sec)} in all)"
 
 
 def _describe_signals(day: SessionDay) -> str:

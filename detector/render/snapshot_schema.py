@@ -6,12 +6,13 @@ The schema forbids input that the program rejects: an unknown section, a section
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
+from detector.domain.local_rows import LocalProcess
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE
 from detector.domain.snapshot import SECTIONS
 from detector.domain.store_layout import POSITION_STATE, TRADES
@@ -28,6 +29,7 @@ _EXAMPLES: Mapping[str, list[Any]] = {
     "time": ["2026-06-02T14:59:48Z", 1780412388],
     "age": [12],
     "count": [0],
+    "exit code": [0, -15],
     "number": [5.5],
     "quantity": [39, -39, 0.5],
     "flag": [False],
@@ -71,6 +73,23 @@ _LOGS = {
 }
 
 
+_GATEWAY: Mapping[str, tuple[str, str]] = {
+    "host": ("text", "the machine of the gateway"),
+    "port": ("count", "its API port"),
+    "listening": ("flag", "whether a process listens on it"),
+    "handshake": ("text", "ok, silent, refused or not_tried"),
+    "handshake_at": ("time", "when the handshake was tried"),
+    "server_version": ("count", "the version that the handshake was answered with"),
+    "established": ("count", "established connections of the port"),
+    "close_wait": ("count", "connections that the other end closed and the gateway did not"),
+}
+_POWER: Mapping[str, tuple[str, str]] = {
+    "status": ("text", "the words of NUT: OL, OB, LB, …"),
+    "battery_charge": ("number", "what the battery holds, in per cent"),
+    "battery_runtime_sec": ("number", "how long the battery lasts, in seconds"),
+}
+
+
 def build_snapshot_body(read_sections: Collection[str]) -> Schema:
     """Return the schema's body; `read_sections` are those that this version reads."""
     taken_at = {
@@ -101,26 +120,21 @@ def _build_section(name: str, is_read: bool) -> Schema:
     schema["description"] = description
     if not is_read:
         schema["x-not-read"] = True
-    if name in _STATUS:
-        schema["$ref"] = "#/$defs/status"
-    elif name == "ecs":
-        schema["properties"] = {key: {"description": text} for key, text in _ECS.items()}
-    elif name == "logs":
-        schema["properties"] = {key: {"description": text} for key, text in _LOGS.items()}
-    elif name == "broker":
-        schema["properties"] = _build_broker()
-    elif name == "stores":
-        schema["properties"] = {
-            "as_of": _describe_value("time", "when what it says was true"),
-            POSITION_STATE: _build_rows(
-                "what is open, under the store's own column names or these", StoredPosition
-            ),
-            TRADES: _build_rows("what was traded, under the store's own column names or these", Trade),
-        }
-    elif name == "sources":
-        entry = {key: _describe_value(kind, text) for key, (kind, text) in _SOURCE.items()}
-        schema["additionalProperties"] = {"properties": entry}
-    return schema
+    return schema | (_CONTENTS[name]() if name in _CONTENTS else {})
+
+
+def _build_stores() -> Schema:
+    return {
+        "as_of": _describe_value("time", "when what it says was true"),
+        POSITION_STATE: _build_rows(
+            "what is open, under the store's own column names or these", StoredPosition
+        ),
+        TRADES: _build_rows("what was traded, under the store's own column names or these", Trade),
+    }
+
+
+def _describe_values(values: Mapping[str, tuple[str, str]]) -> Schema:
+    return {key: _describe_value(kind, text) for key, (kind, text) in values.items()}
 
 
 def _build_status() -> Schema:
@@ -150,7 +164,7 @@ def _build_rows(description: str, row: type[Any]) -> Schema:
 
 
 def _build_broker() -> Schema:
-    properties = {key: _describe_value(kind, description) for key, (kind, description) in _BROKER.items()}
+    properties = _describe_values(_BROKER)
     properties["positions"] = _build_rows(
         "what the broker holds, under these names, those of TWS or those of Flex", BrokerPosition
     )
@@ -165,3 +179,16 @@ def _build_broker() -> Schema:
 def _describe_value(kind: str, description: str) -> Schema:
     described = {"description": description} if description else {}
     return {**described, "x-reads-as": kind, "examples": _EXAMPLES[kind]}
+
+
+_CONTENTS: Mapping[str, Callable[[], Schema]] = {
+    **dict.fromkeys(_STATUS, lambda: {"$ref": "#/$defs/status"}),
+    "ecs": lambda: {"properties": {key: {"description": text} for key, text in _ECS.items()}},
+    "logs": lambda: {"properties": {key: {"description": text} for key, text in _LOGS.items()}},
+    "broker": lambda: {"properties": _build_broker()},
+    "stores": lambda: {"properties": _build_stores()},
+    "gateway": lambda: {"properties": _describe_values(_GATEWAY)},
+    "power": lambda: {"properties": _describe_values(_POWER)},
+    "processes": lambda: {"items": _build_rows("", LocalProcess)["items"]},
+    "sources": lambda: {"additionalProperties": {"properties": _describe_values(_SOURCE)}},
+}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from detector.domain.facts import Facts
 from detector.domain.rule import (
     CRITICAL,
+    DECLARED,
     NOW,
     OUTSIDE_MAINTENANCE,
     STATE,
@@ -21,6 +22,7 @@ from detector.formats.numbers import format_count
 from detector.settings import IBKR_REGION
 
 _MAX_REASON_CHARS = 120
+_IN_RESET = Lasts(seconds=900)  # in a session that never pauses, a reset of IBKR's servers is over by then
 
 
 @rule(
@@ -37,6 +39,7 @@ _MAX_REASON_CHARS = 120
     limits=[IBKR_REGION],
     during=OUTSIDE_MAINTENANCE,
     escalates=Lasts(observations=NOW.observations, at=CRITICAL),
+    signal="severe_signals",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The link to the broker is down, however fresh the heartbeat."""
@@ -53,6 +56,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         f"The broker link is down with {exposure}{f' ({reason})' if reason else ''}.",
         observed=count,
         facts=evidence,
+        listed_after=_IN_RESET if facts.quiet and facts.has_long_session else DECLARED,
     )
 
 
@@ -67,3 +71,7 @@ def _iter_evidence(facts: Facts) -> Iterator[str]:
         yield "gateway_handshake"
     if (facts.connection_error or "").strip():
         yield "connection_error"
+    if facts.gateway_listening is False:
+        yield "gateway_listening"
+    if facts.gateway_handshake == "refused":
+        yield "gateway_handshake"

@@ -24,6 +24,7 @@ _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown
     "warning; critical with stuck exits, drift, an unknown fill or an unknown send outcome",
     sees=["open_positions"],
     given=_HARM,
+    signal="broker_imports",
 )
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """An open position was imported from the broker after the fact."""

@@ -21,6 +21,7 @@ _OPEN = lasts(900)  # EVENTS: open for 900 s in the regular session
     limits=[IBKR_REGION],
     reads_back=MAX_NEWS_AGE.total_seconds(),
     escalates=_OPEN,
+    signal="severe_signals",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """TWS lost its link to IBKR's servers (1100, 1300, 2110), or has it back (1101, 1102)."""

@@ -20,6 +20,7 @@ from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
     limits=[reaches(ENTRY_BURST_CRITICAL), ENTRY_BURST_WINDOW_SEC],
     money=True,
     escalates=NOW,
+    signal="severe_signals",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Entries of distinct orders in one instrument were filled one after the other within minutes."""

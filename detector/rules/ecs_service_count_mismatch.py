@@ -25,6 +25,7 @@ from detector.settings import DEPLOY_GRACE_SEC, ESCALATE_AFTER_SEC, EXPECTED_TAS
     sees=["service"],
     limits=[EXPECTED_TASKS, DEPLOY_GRACE_SEC],
     escalates=lasts(ESCALATE_AFTER_SEC),
+    signal="runtime_primary",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The service's desired, running or pending count is not what it should be, or it is gone."""

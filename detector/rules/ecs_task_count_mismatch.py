@@ -16,6 +16,7 @@ from detector.settings import EXPECTED_TASKS, TRADER_CONTAINER
     limits=[EXPECTED_TASKS, TRADER_CONTAINER],
     money=True,
     escalates=NOW,
+    signal="runtime_primary",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """More runtime tasks run in the cluster than expected, or fewer than the service says."""

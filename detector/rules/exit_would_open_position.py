@@ -34,6 +34,7 @@ from detector.reconciliation.working_orders import (
     severity_inputs=["store_positions", "open_positions", "broker_account", *CHANGE_FACTS],
     money=True,
     escalates=NOW,
+    signal="exit_safety",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working exit order would open a position, because the broker does not hold what it closes."""

@@ -23,6 +23,7 @@ _HEALS_WITHIN = timedelta(seconds=300)  # EVENTS; Lean restarts its gateway afte
     limits=[IBKR_REGION],
     reads_back=MAX_NEWS_AGE.total_seconds(),
     explicit_good=True,
+    signal="market_data",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A data farm broke and did not heal within 300 s, or a live stream died and does not resume."""

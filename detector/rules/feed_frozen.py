@@ -36,6 +36,7 @@ _MIN_INSTRUMENTS = 2  # one instrument alone stands still in a trading halt
     ],
     during=PAST_GRACE,
     limits=[exceeds(FEED_FROZEN_SEC)],
+    signal="market_data",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Every tick is old, or every price stands still, while market data is called ok."""

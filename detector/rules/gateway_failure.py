@@ -19,6 +19,7 @@ from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
     limits=[START_GRACE_SEC],
     reads_back=UNREACHED_WITHIN.total_seconds(),
     escalates=lasts(ESCALATE_AFTER_SEC),
+    signal="gateway",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """IBC ended with an error, a login or second factor failed, or three connections were refused."""
@@ -32,5 +33,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             CRITICAL,
             f"The gateway failed at {format_time(newest.at)} ({newest.note}){recovery_note}.",
             at=newest.at,
+            ongoing=newest.until is None,
             proven_sec=compute_seconds(newest.since, newest.until or facts.taken_at),
         )

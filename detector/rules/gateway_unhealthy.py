@@ -25,6 +25,7 @@ from detector.settings import ESCALATE_AFTER_SEC, GATEWAY_CONTAINER, START_GRACE
     sees=["tasks"],
     limits=[exceeds(START_GRACE_SEC), GATEWAY_CONTAINER, TRADER_CONTAINER],
     escalates=lasts(ESCALATE_AFTER_SEC),
+    signal="gateway",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The gateway's container of a running runtime task is absent, not running or not healthy."""

@@ -29,6 +29,7 @@ _ESCALATE_NOW_FACTOR = 3
     during=RTH,
     limits=[exceeds(HEARTBEAT_STALE_SEC)],
     escalates=lasts(observations=2),
+    signal="heartbeat",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime's last heartbeat is older than it may be while the market is open."""

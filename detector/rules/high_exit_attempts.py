@@ -24,6 +24,7 @@ from detector.settings import ESCALATE_AFTER_SEC, HIGH_EXIT_ATTEMPT_CRITICAL, HI
     any_of=["open_positions", "max_exit_attempt_count"],
     limits=[reaches(HIGH_EXIT_ATTEMPT_WARN), reaches(HIGH_EXIT_ATTEMPT_CRITICAL)],
     escalates=lasts(ESCALATE_AFTER_SEC, at=CRITICAL),
+    signal="exit_safety",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An open position's exit was tried many times, whatever the pending and stuck counters say."""

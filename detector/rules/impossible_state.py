@@ -17,6 +17,7 @@ from detector.formats.numbers import format_count
     any_of=["stuck_exits", "pending_exits", "open_positions", "open_position_count", "recent_trades"],
     money=True,
     escalates=NOW,
+    signal="exit_safety",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """What the runtime says of its own positions, exits and trades contradicts itself."""

@@ -10,7 +10,13 @@ from detector.logs.events import MARGIN, MAX_NEWS_AGE
 
 
 @rule(
-    OCCURRENCE, "critical", sees=["logs"], reads_back=MAX_NEWS_AGE.total_seconds(), money=True, escalates=NOW
+    OCCURRENCE,
+    "critical",
+    sees=["logs"],
+    reads_back=MAX_NEWS_AGE.total_seconds(),
+    money=True,
+    escalates=NOW,
+    signal="severe_signals",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The broker sent an urgent notice on margin, or one that speaks of liquidation."""

@@ -21,6 +21,7 @@ _CONFLICT_SEC = 600  # EVENTS: a session conflict within 600 s
     during=RTH,
     limits=[reaches(MARKET_DATA_10197_WARN)],
     given=_HARM,
+    signal="market_data",
 )
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """Notices of a competing session are sustained, or come together with concrete harm."""

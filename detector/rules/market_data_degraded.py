@@ -15,6 +15,7 @@ from detector.settings import MARKET_DATA_DEGRADED_SEC
     during=PAST_GRACE,
     limits=[MARKET_DATA_DEGRADED_SEC],
     listed_after=lasts(MARKET_DATA_DEGRADED_SEC),
+    signal="market_data",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime's own market-data status stays other than ok."""

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
+from detector.formats.times import format_time
+from detector.settings import GAP_SEC
 
 
-@rule(OCCURRENCE, "warning", monitor=True)
+@rule(OCCURRENCE, "warning", limits=[GAP_SEC], monitor=True)
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A previous artifact was expected and could not be used, so that everything active is told again."""
-    if facts.before.lost:
-        has_older = facts.before.taken_at is not None
+    before = facts.before
+    if before.lost:
+        has_older = before.taken_at is not None
         summary = (
             "The newest memory was lost and an older one takes its place,"
             " so that what only it owed may never be told"
             if has_older
             else "The memory was lost, and everything active is told again"
         )
-        yield Finding(WARNING, f"{summary}: {facts.before.lost}.", at=facts.taken_at)
+        yield Finding(WARNING, f"{summary}: {before.lost}.", at=facts.taken_at)
+    elif before.looked_at and before.taken_at and facts.age_of(before.taken_at) > limits[GAP_SEC]:
+        yield Finding(
+            WARNING,
+            f"Runs looked until {format_time(before.looked_at)}, but the newest memory is of"
+            f" {format_time(before.taken_at)}: theirs was not stored, so that some alerts may come twice.",
+            at=before.looked_at,
+        )

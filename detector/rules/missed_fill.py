@@ -29,6 +29,7 @@ _LISTED_FOR = timedelta(hours=24)  # a store of trades is expected to hold at le
     limits=[exceeds(FILL_LAG_SEC)],
     money=True,
     escalates=NOW,
+    signal="reconciliation",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An execution at the broker has no trade in the runtime."""

@@ -46,6 +46,7 @@ _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)
     limits=[SOURCE_STALE_SEC],
     money=True,
     escalates=NOW,
+    signal="reconciliation",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Broker and internal positions differ in an instrument."""

@@ -17,6 +17,7 @@ from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
     limits=[PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC],
     confirm=True,
     critical_after=lasts(PENDING_EXIT_PERSIST_SEC),
+    signal="exit_safety",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Exits were sent and are not done."""

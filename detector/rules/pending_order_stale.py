@@ -28,6 +28,7 @@ _UNLISTED = lasts(1800, observations=3)  # EVENTS: three observations in a row t
     "warning; an exit order critical beyond twice the limit",
     any_of=["orders", "pending_orders"],
     limits=[exceeds(PENDING_ORDER_STALE_SEC)],
+    signal="pending_orders",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working order is older than it may be."""

@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Limits, RuleResults, lasts, reaches, rule
+from detector.domain.rule import (
+    CRITICAL,
+    DECLARED,
+    STATE,
+    WARNING,
+    Finding,
+    Limits,
+    RuleResults,
+    lasts,
+    reaches,
+    rule,
+)
 from detector.formats.numbers import format_count
-from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_CRITICAL, PENDING_ORDER_WARN
+from detector.settings import (
+    ESCALATE_AFTER_SEC,
+    PENDING_ORDER_CRITICAL,
+    PENDING_ORDER_PERSIST_SEC,
+    PENDING_ORDER_WARN,
+)
+
+# EVENTS: a warning escalates too, once the buildup has not cleared for so long.
+_BUILDUP = lasts(PENDING_ORDER_PERSIST_SEC)
 
 
 @rule(
@@ -14,6 +33,7 @@ from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_CRITICAL, PENDIN
     sees=["pending_orders"],
     limits=[reaches(PENDING_ORDER_WARN), reaches(PENDING_ORDER_CRITICAL)],
     escalates=lasts(ESCALATE_AFTER_SEC, at=CRITICAL),
+    signal="pending_orders",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """More orders are pending than the normal single entry order."""
@@ -25,5 +45,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                 f"{format_count(count, 'order is', 'orders are')} pending (limit {limits[setting]}).",
                 observed=count,
                 limit=setting,
+                escalates=_BUILDUP if severity == WARNING else DECLARED,
             )
             return

@@ -15,6 +15,7 @@ _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown
     "warning; critical with stuck exits, drift, an unknown fill or an unknown send outcome",
     sees=["recent_trades"],
     given=_HARM,
+    signal="exit_attribution",
 )
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """A recent trade was closed without a known P&L."""

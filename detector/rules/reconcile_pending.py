@@ -15,6 +15,7 @@ _FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_block
     any_of=_FLAGS,
     money=True,
     escalates=lasts(ESCALATE_AFTER_SEC),
+    signal="reconciliation",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """One of the reconciliation flags is true."""

@@ -30,6 +30,7 @@ from detector.settings import RECONCILE_PROOF_SEC
     severity_inputs=["engine_started_at", "recent_trades"],
     limits=[exceeds(RECONCILE_PROOF_SEC)],
     reads_back=RECONCILE_PROOF_SEC,
+    signal="reconciliation",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A start, a reconnect or a close was not followed by a proof of reconciliation in the log."""

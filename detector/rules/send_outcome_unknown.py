@@ -16,6 +16,7 @@ from detector.logs.events import MAX_NEWS_AGE, OUTCOME_UNKNOWN
     money=True,
     escalates=NOW,
     reads_back=MAX_NEWS_AGE.total_seconds(),
+    signal="severe_signals",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An order was sent and nobody knows what became of it, as the runtime or its log says."""

@@ -9,7 +9,7 @@ from detector.logs.bursts import find_session_conflicts
 from detector.logs.events import MAX_NEWS_AGE
 
 
-@rule(OCCURRENCE, "critical", sees=["logs"], reads_back=MAX_NEWS_AGE.total_seconds())
+@rule(OCCURRENCE, "critical", sees=["logs"], reads_back=MAX_NEWS_AGE.total_seconds(), signal="severe_signals")
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The log names an existing session, a session from a different IP address, or a client id in use."""
     history = known(facts.logs)

@@ -18,6 +18,7 @@ from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC
     severity_inputs=["tasks", "stopped_tasks", "engine_started_at"],
     limits=[reaches(SEVERE_LOG_CRITICAL), START_GRACE_SEC],
     reads_back=SEVERE_WITHIN.total_seconds(),
+    signal="severe_signals",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Fatal, critical or severe lines, or tracebacks that no level introduces, come in a burst."""

@@ -16,9 +16,12 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
+from detector.formats.errors import MAINTENANCE
 
 _ENVIRONMENT_MARKERS = ("credential", "profile", "expired", "denied", "token", "unauthorized", "forbidden")
 _AWS_SOURCES = ("ecs", "logs")
+_PAYLOADS = ("status_v3", "bot_status")  # of the runtime itself, which may be off at night
+_BEFORE_OPEN_SEC = 3600
 
 
 @rule(
@@ -29,18 +32,28 @@ _AWS_SOURCES = ("ecs", "logs")
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A configured source failed; that says nothing about the runtime itself."""
+    # A source that is left alone during IBKR's reset did not fail: its facts are not seen, and are held.
     for source in facts.sources.values():
-        if source.state == "failed":
+        if source.state == "failed" and source.reason != MAINTENANCE:
             yield Finding(
                 WARNING,
                 _summarize_failure(source),
                 subject=source.name,
                 source=source.name,
                 cause=f"{SECTION_CAUSE}{source.name}",
+                deferred=source.name in _PAYLOADS and not _is_near_session(facts),
                 critical_after=lasts(observations=2) if facts.is_blind_without(source.name) else DECLARED,
             )
     answered = {source.name for source in facts.sources.values() if source.state == "ok"}
     yield Healthy(lambda name: name in answered)
+
+
+def _is_near_session(facts: Facts) -> bool:
+    """Return whether the session is open, begins within an hour, or is not known."""
+    market = facts.market
+    return market.is_open is not False or (
+        market.opens_in is not None and market.opens_in <= _BEFORE_OPEN_SEC
+    )
 
 
 def _summarize_failure(source: SourceStatus) -> str:

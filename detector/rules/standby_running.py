@@ -18,6 +18,7 @@ _AT_REST = ("exited", "created", "stopped", "dead")  # `stopped` is Podman's
     limits=[STANDBY_PATTERN],
     money=True,
     escalates=NOW,
+    signal="standby_guard",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A standby container is not at rest, so that two primaries may trade."""

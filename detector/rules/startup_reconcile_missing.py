@@ -15,6 +15,7 @@ from detector.settings import ESCALATE_AFTER_SEC, STARTUP_RECONCILE_SEC
     limits=[exceeds(STARTUP_RECONCILE_SEC)],
     money=True,
     escalates=lasts(ESCALATE_AFTER_SEC),
+    signal="reconciliation",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The engine started, entries are not blocked, and no reconciliation completed since."""

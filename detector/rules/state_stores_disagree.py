@@ -24,6 +24,7 @@ StoreRow = StoredPosition | Trade
     severity_inputs=["broker_positions", "broker_account"],
     money=True,
     escalates=NOW,
+    signal="reconciliation",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The stores `trades` and `position_state` differ about what is open."""

@@ -7,7 +7,7 @@ from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResu
 from detector.formats.numbers import format_count
 
 
-@rule(STATE, "critical", sees=["stuck_exits"], money=True, escalates=NOW)
+@rule(STATE, "critical", sees=["stuck_exits"], money=True, escalates=NOW, signal="exit_safety")
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime itself calls an exit stuck."""
     count = known(facts.stuck_exits)

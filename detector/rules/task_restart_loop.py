@@ -44,6 +44,7 @@ _ON_PURPOSE_REASONS = (
     limits=[reaches(RESTART_CRITICAL), RESTART_WINDOW_SEC],
     lookback=RESTART_WINDOW_SEC,
     escalates=NOW,
+    signal="runtime_primary",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Tasks stopped by themselves too often within the window, or ECS says that it cannot start them."""

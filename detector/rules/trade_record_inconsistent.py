@@ -24,6 +24,7 @@ from detector.reconciliation.position_book import build_position_book
     "warning",
     any_of=["store_trades", "recent_trades"],
     severity_inputs=["broker_executions", "broker_positions", "broker_account"],
+    signal="exit_attribution",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The record of a closed trade contradicts itself or the broker."""

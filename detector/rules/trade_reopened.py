@@ -16,6 +16,7 @@ from detector.reconciliation.comparison import build_broker_book, find_broker_po
     severity_inputs=["broker_positions", "broker_account"],
     money=True,
     escalates=NOW,
+    signal="reconciliation",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A trade that was seen closed is open again, not held by the broker: a cache undoes a repair."""

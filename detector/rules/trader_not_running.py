@@ -13,6 +13,7 @@ from detector.settings import ESCALATE_AFTER_SEC, TRADER_CONTAINER
     sees=["tasks"],
     limits=[TRADER_CONTAINER],
     escalates=lasts(ESCALATE_AFTER_SEC),
+    signal="gateway",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The trader's container of a running task of the service is absent or not running."""

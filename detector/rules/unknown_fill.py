@@ -16,6 +16,7 @@ from detector.logs.events import MAX_NEWS_AGE, UNKNOWN_FILL
     money=True,
     escalates=NOW,
     reads_back=MAX_NEWS_AGE.total_seconds(),
+    signal="exit_safety",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The broker filled something that the runtime does not know, as the runtime or its log says."""

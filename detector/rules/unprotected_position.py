@@ -26,6 +26,7 @@ _DOWN_FACTS = {
     given=list(_DOWN_RULES),
     money=True,
     escalates=NOW,
+    signal="exit_safety",
 )
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """A broker position lacks stops and targets for all of it, while the engine or its link is down."""

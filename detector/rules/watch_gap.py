@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
+from detector.domain.previous_run import measure_gap
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, exceeds, rule
 from detector.formats.numbers import format_count
 from detector.formats.times import format_duration, format_time
@@ -16,10 +17,11 @@ from detector.settings import GAP_SEC
     monitor=True,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
-    """No run looked for longer than the limit while the market was open."""
-    unwatched, open_positions = facts.open_unwatched, facts.before.open_positions
-    if unwatched is None or not limits.is_broken(GAP_SEC, unwatched):
+    """No run looked for longer than the limit while the market was open; notified once a session."""
+    gap = measure_gap(facts, limits[GAP_SEC])
+    if gap is None:
         return
+    unwatched, open_positions = known(facts.open_unwatched), facts.before.open_positions
     since = known(facts.before.taken_at)
     position_note = f", with {format_count(open_positions, 'position')} open" if open_positions else ""
     yield Finding(
@@ -29,5 +31,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         f"in the regular session{position_note} (limit {limits[GAP_SEC]} s).",
         observed=unwatched,
         limit=GAP_SEC,
-        at=facts.taken_at,
+        at=gap.at,
+        again=gap.at == facts.taken_at,
     )

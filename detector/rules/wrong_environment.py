@@ -24,6 +24,7 @@ _KIND_FACTS = ("broker_account", "broker_port", "gateway_port")
     severity_inputs=["broker_account", *_ROWS, "broker_port", "gateway_port"],
     money=True,
     escalates=NOW,
+    signal="severe_signals",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The runtime says paper and its port or account is live, or the reverse."""

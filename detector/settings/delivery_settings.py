@@ -9,14 +9,13 @@ from detector.settings.setting import (
     build_choice_parser,
     build_int_parser,
     build_url_parser,
-    parse_name,
     parse_names,
     parse_optional,
     parse_timeout,
     parse_token,
 )
 
-_SEVERITIES = ("warning", "critical")
+_FLOORS = ("warning", "critical", "escalated")
 
 SLACK_WEBHOOK_URL = add_setting(
     "SLACK_WEBHOOK_URL",
@@ -49,8 +48,8 @@ SLACK_MIN = add_setting(
     "SLACK_MIN",
     "warning",
     "severity",
-    "Slack is told of what is at least this severe: warning or critical.",
-    build_choice_parser(*_SEVERITIES),
+    "The least that Slack receives: warning, critical or escalated.",
+    build_choice_parser(*_FLOORS),
 )
 EMAIL_TO: Setting[tuple[str, ...]] = add_setting(
     "EMAIL_TO",
@@ -67,8 +66,8 @@ EMAIL_MIN = add_setting(
     "EMAIL_MIN",
     "warning",
     "severity",
-    "E-mail is sent for what is at least this severe: warning or critical.",
-    build_choice_parser(*_SEVERITIES),
+    "The least that is sent by e-mail: warning, critical or escalated.",
+    build_choice_parser(*_FLOORS),
 )
 SMTP_HOST = add_setting("SMTP_HOST", "", "host", "E-mail: the server that mail is handed to.", parse_optional)
 SMTP_PORT = add_setting(
@@ -106,10 +105,10 @@ RUNBOOK_URL = add_setting(
 
 ARTIFACT_NAME = add_setting(
     "ARTIFACT_NAME",
-    "pt-health-memory",
+    "",
     "name",
-    "What the artifacts of a workflow are called; its run's id and attempt follow.",
-    parse_name,
+    "What a workflow's artifacts are called, before run id and attempt; empty: pt-health-memory-RUNTIME.",
+    parse_optional,
 )
 PING_URL = add_setting(
     "PING_URL",

@@ -16,6 +16,11 @@ CLOCK_SKEW_SEC = add_seconds("CLOCK_SKEW_SEC", 120, "A time further in the futur
 PENDING_ORDER_STALE_SEC = add_seconds(
     "PENDING_ORDER_STALE_SEC", 300, "A working order older than this is stale."
 )
+PENDING_ORDER_PERSIST_SEC = add_seconds(
+    "PENDING_ORDER_PERSIST_SEC",
+    1800,
+    "Pending orders that reach their warning limit for this long escalate.",
+)
 PENDING_EXIT_PERSIST_SEC = add_seconds(
     "PENDING_EXIT_PERSIST_SEC", 480, "Pending exits become critical once they lasted this long."
 )
@@ -55,6 +60,12 @@ ENTRY_BURST_CRITICAL = add_count(
     "Filled entries of distinct orders within the window that make a burst.",
     minimum=2,
 )
+CLOSE_WAIT_CRITICAL = add_count(
+    "CLOSE_WAIT_CRITICAL", 3, "Half-closed connections at which the gateway's API counts as blocked."
+)
+UPS_RUNTIME_SEC = add_seconds(
+    "UPS_RUNTIME_SEC", 300, "On battery with less than this left, the machine is about to go dark."
+)
 FEED_FROZEN_SEC = add_seconds(
     "FEED_FROZEN_SEC",
     300,
@@ -66,6 +77,9 @@ TRUTH_MAX_AGE_SEC = add_seconds(
 
 
 GAP_SEC = add_seconds("GAP_SEC", 1500, "A longer time between two runs is a gap: nobody looked.")
+OBSERVATION_SEC = add_seconds(
+    "OBSERVATION_SEC", 240, "Verdicts closer together than this are one observation."
+)
 REOPEN_WITHIN_SEC = add_seconds(
     "REOPEN_WITHIN_SEC", 7200, "A condition that returns within this time continues its episode."
 )

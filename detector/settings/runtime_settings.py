@@ -10,13 +10,18 @@ from detector.settings.setting import (
     build_choice_parser,
     build_int_parser,
     build_url_parser,
+    parse_address,
     parse_aws_account,
     parse_name,
     parse_names,
     parse_optional,
+    parse_port,
+    parse_processes,
+    parse_restarts,
     parse_sections,
     parse_timeout,
     parse_token,
+    parse_ups,
 )
 
 # The seven limits of the founding runbook, names and defaults to the letter.
@@ -76,6 +81,13 @@ IBKR_REGION = add_setting(
     "region",
     "Home region of the account: america, europe or asia.",
     build_choice_parser("america", "europe", "asia"),
+)
+RESTART_AT: Setting[tuple[str, ...]] = add_setting(
+    "RESTART_AT",
+    (),
+    "times",
+    "When the gateway restarts by plan, by comma: 23:45 America/New_York. It is quiet for 300 s then.",
+    parse_restarts,
 )
 MARKET_CLOSURES = add_setting(
     "MARKET_CLOSURES", "", "path", "TOML file of market closures announced at short notice.", parse_optional
@@ -195,5 +207,51 @@ STORES_DB = add_setting(
     "path",
     "The runtime's own SQLite file; it is read and never written, not even locked where it has a log.",
     parse_optional,
+    source=True,
+)
+TWS_ADDRESS = add_setting(
+    "TWS_ADDRESS",
+    "",
+    "host:port",
+    "The API socket of TWS or IB Gateway, read through ib_async (the extra [ibkr]).",
+    parse_address,
+    source=True,
+)
+TWS_CLIENT_ID = add_count(
+    "TWS_CLIENT_ID",
+    7417,
+    "The API client id of this program: its own, never 0 and never the bot's.",
+    maximum=2**31 - 1,
+)
+GATEWAY_PORT = add_setting(
+    "GATEWAY_PORT",
+    "",
+    "port",
+    "The gateway's API port on this machine; the kernel's tables are read, and no socket is opened.",
+    parse_port,
+    source=True,
+)
+GATEWAY_HANDSHAKE = add_setting(
+    "GATEWAY_HANDSHAKE",
+    "0",
+    "0 or 1",
+    "1 asks the gateway's API for its version too, at most every five minutes, without a client id.",
+    build_choice_parser("0", "1"),
+)
+PROCESSES: Setting[tuple[str, ...]] = add_setting(
+    "PROCESSES",
+    (),
+    "name=supervisor:id",
+    "Processes that must run on this machine, by comma: gateway=systemd:ibgateway.service, "
+    "bot=launchd:com.example.bot, trader=pidfile:/run/trader.pid, tws=command:java.",
+    parse_processes,
+    source=True,
+)
+UPS = add_setting(
+    "UPS",
+    "",
+    "ups@host:port",
+    "The UPS as NUT's upsd names it (ups@localhost); `pmset` reads macOS's own power supply.",
+    parse_ups,
     source=True,
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
 LARGEST = 1_000_000_000
@@ -130,10 +131,69 @@ def parse_sections(text: str) -> tuple[str, ...]:
     return entries
 
 
+SUPERVISORS = ("systemd", "launchd", "pidfile", "command")
+_HIGHEST_PORT, _LONGEST_PORT = 65_535, 6
+_UPS = re.compile(r"[A-Za-z0-9._-]+@([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?", re.ASCII)
+_RESTART = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9] [A-Za-z0-9_+/-]+", re.ASCII)
+
+
+def parse_port(text: str) -> str:
+    """Read a TCP port; empty is off."""
+    if text and not (
+        _INTEGER.fullmatch(text) and len(text) < _LONGEST_PORT and 0 < int(text) <= _HIGHEST_PORT
+    ):
+        raise ValueError(f"must be a port from 1 to {_HIGHEST_PORT}")
+    return text
+
+
+def parse_processes(text: str) -> tuple[str, ...]:
+    """Read entries of name=supervisor:id, by comma."""
+    entries = parse_names(text)
+    for entry in entries:
+        name, _, place = (part.strip() for part in entry.partition("="))
+        supervisor, _, identifier = place.partition(":")
+        if not name or not identifier.strip() or identifier.lstrip().startswith("-"):
+            raise ValueError("is not a list of name=supervisor:id")
+        if supervisor not in SUPERVISORS:
+            raise ValueError(f"has a supervisor for {name!r} that is none of {', '.join(SUPERVISORS)}")
+    if len({entry.partition("=")[0].strip() for entry in entries}) < len(entries):
+        raise ValueError("names a process twice")
+    return entries
+
+
+def parse_restarts(text: str) -> tuple[str, ...]:
+    """Read entries of a local time and its zone, such as 23:45 America/New_York, by comma."""
+    entries = tuple(" ".join(entry.split()) for entry in parse_names(text))
+    for entry in entries:
+        if not _RESTART.fullmatch(entry):
+            raise ValueError("is not a list of local times with their zone, such as 23:45 America/New_York")
+        try:
+            ZoneInfo(entry.partition(" ")[2])
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"names {entry.partition(' ')[2]!r}, which is not a known time zone") from None
+    return entries
+
+
+def parse_ups(text: str) -> str:
+    """Read ups@host or ups@host:port as NUT writes it, or `pmset`; empty is off."""
+    if text and text != "pmset" and not _UPS.fullmatch(text):
+        raise ValueError("is neither ups@host:port nor pmset")
+    return text
+
+
 def parse_aws_account(text: str) -> str:
     """Read an AWS account number; empty is none."""
     if text and not re.fullmatch(r"[0-9]{12}", text, re.ASCII):
         raise ValueError("is not 12 digits")
+    return text
+
+
+def parse_address(text: str) -> str:
+    """Read host:port, an IPv6 address in brackets; empty is off."""
+    if text:
+        fault = find_url_fault(f"tcp://{text}", ("tcp",))
+        if fault or "/" in text or urlsplit(f"tcp://{text}").port is None:
+            raise ValueError("is not host:port")
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,9 @@ from typing import Any
 from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document
 
 _LINE_SUFFIXES = (".ndjson", ".jsonl")
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OWNER_ONLY = 0o600
+_NEVER_READABLE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO)
 
 
 class UnavailableError(DocumentError):
@@ -28,7 +32,8 @@ ABSENT = Absent()
 def read_document(path: Path) -> Any:
     """Return the parsed document, ABSENT where there is no such file, or the reason as a DocumentError value.
 
-    For a file that exists and cannot be read the value is an UnavailableError.
+    For a file that may be readable the next time the value is an UnavailableError; a folder, a loop of links
+    or another owner's file can never be read.
     """
     try:
         with path.open("rb") as file:
@@ -38,7 +43,8 @@ def read_document(path: Path) -> Any:
     except DocumentError as error:
         return error
     except OSError as error:
-        return UnavailableError(error.strerror or type(error).__name__)
+        kind = DocumentError if error.errno in _NEVER_READABLE else UnavailableError
+        return kind(error.strerror or type(error).__name__)
 
 
 def keep_bad(path: Path) -> None:
@@ -55,15 +61,18 @@ def keep_bad(path: Path) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Write the file atomically: a temporary file in the same folder, fsync, rename, fsync of the folder.
 
-    Raises OSError; the old file is then unchanged. A pipe or device such as /dev/null is written directly: a
-    rename would replace it with a file.
+    The file is created exclusively, follows no link and is readable by its owner alone. Raises OSError; the
+    old file is then unchanged. A pipe or device such as /dev/null is written directly: a rename would replace it
+    with a file.
     """
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with suppress(FileNotFoundError):
+        temporary.unlink()  # of an earlier process with the same id, or put there: never followed
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with os.fdopen(os.open(temporary, _CREATE, _OWNER_ONLY), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

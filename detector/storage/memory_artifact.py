@@ -12,10 +12,11 @@ from detector.domain.condition import Condition
 from detector.domain.event import Event
 from detector.domain.report import Report
 from detector.domain.rule import RANK
-from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
+from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory, join_memories
+from detector.formats.numbers import format_count
 from detector.formats.serialize import format_document
 from detector.formats.strict_json import DocumentError
-from detector.readers.previous import ExpectedMemory, read_previous
+from detector.readers.previous import ExpectedMemory, is_of_another_runtime, read_previous
 from detector.render.document import build_artifact_document
 from detector.storage.artifact_file import UnavailableError
 
@@ -42,14 +43,16 @@ class LoadedMemory:
 def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory) -> LoadedMemory | None:
     """Return the memory to use of `(location, document)`, newest first; None where there are none.
 
-    A document that could not be read is a DocumentError as data. The first MOST_READ are read, and of the
-    usable ones that with the highest generation, then the latest `taken_at`, is returned: a late run may have
-    stored last. A newer one that is broken makes the memory `lost`; where none is usable, all of it is.
+    A document that could not be read is a DocumentError as data, and one of another runtime is passed over.
+    The first MOST_READ are read. Of the usable ones that with the latest `taken_at` is returned, whatever its
+    generation, joined with what the others owe and delivered. A newer one that is broken makes the memory
+    `lost`; where none is usable, all of it is.
     """
     usable: list[LoadedMemory] = []
     broken: list[str] = []
     unavailable: list[str] = []
-    for name, document in islice(candidates, MOST_READ):
+    own = (entry for entry in candidates if not is_of_another_runtime(entry[1], expected.runtime))
+    for name, document in islice(own, MOST_READ):
         memory = _read_memory(document, expected)
         if memory.kept:
             usable.append(LoadedMemory(memory, document))
@@ -63,11 +66,10 @@ def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory)
             if faults
             else None
         )
-    newest = max(usable, key=lambda loaded: (loaded.memory.generation, loaded.memory.taken_at or _BEGINNING))
+    newest = max(usable, key=lambda loaded: (loaded.memory.taken_at or _BEGINNING, loaded.memory.generation))
+    joined = join_memories(newest.memory, [loaded.memory for loaded in usable if loaded is not newest])
     note = f"Passed over: {'; '.join((*broken, *unavailable))}." if broken or unavailable else None
-    return replace(
-        newest, memory=_mark_lost(newest.memory, broken), note=note, unavailable=_get_first(unavailable)
-    )
+    return replace(newest, memory=_mark_lost(joined, broken), note=note, unavailable=_get_first(unavailable))
 
 
 def _read_memory(document: Any, expected: ExpectedMemory) -> Memory:
@@ -123,6 +125,14 @@ def limit_size(report: Report, with_snapshot: bool = True) -> LimitedArtifact:
         )
         size = len(text.encode())
     return LimitedArtifact(text, len(report.conditions) - len(kept), whole=False)
+
+
+def format_left_out(count: int) -> str:
+    """Return the sentence on conditions that an artifact had no room for."""
+    return (
+        f"{format_count(count, 'condition')} of least worth left out of the memory,"
+        f" which holds at most {MOST_STORED // (1024 * 1024)} MiB"
+    )
 
 
 def _compute_sort_key(condition: Condition) -> tuple[int, bool, float, str]:

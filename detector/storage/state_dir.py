@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from detector.domain.run_memory import build_lost_memory
+from detector.domain.run_memory import build_lost_memory, mark_missing_memory
 from detector.formats.errors import TIMEOUT, ExternalError
 from detector.formats.strict_json import DocumentError
+from detector.formats.times import parse_rfc3339
 from detector.readers.previous import ExpectedMemory
 from detector.storage import artifact_file
 from detector.storage.memory_artifact import MOST_READ, LoadedMemory, pick_newest
@@ -41,7 +44,7 @@ class StateDir:
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             yield f"{self.path} cannot be held ({error.strerror})"
             return
@@ -72,7 +75,9 @@ class StateDir:
         except OSError as error:
             why = f"{self.path} cannot be read ({error.strerror})"
             return LoadedMemory(build_lost_memory(why), unavailable=why)
-        return pick_newest(((file.name, _read_document(file)) for file in files), expected) or LoadedMemory()
+        documents = ((file.name, _read_document(file)) for file in files)
+        loaded = pick_newest(documents, expected) or LoadedMemory()
+        return replace(loaded, memory=mark_missing_memory(loaded.memory, self._read_unstored()))
 
     def store(self, text: str, runtime: str, generation: int) -> None:
         """Write this generation and keep the newest few; raises OSError, with every older one untouched.
@@ -81,9 +86,18 @@ class StateDir:
         aside as `.bad`, out of the way of the next run. What is of another runtime stays as it is.
         """
         path = self.path / f"{_build_prefix(runtime)}{generation:08d}.json"
-        if path.exists():
+        if path.is_dir():
+            _mark_bad(path)
+        elif path.exists():
             artifact_file.keep_bad(path)
-        artifact_file.write_atomically(path, text)
+        try:
+            artifact_file.write_atomically(path, text)
+        except OSError:  # a full disk: the next run must not report that nobody looked
+            with suppress(OSError, ValueError, KeyError):
+                self._mark_unstored(parse_rfc3339(json.loads(text)["taken_at"]).timestamp())
+            raise
+        with suppress(OSError):
+            self._mark_unstored(0)
         with suppress(OSError):  # surplus files are ignored by find(), and removed by a later run
             files = self._list_files(runtime)
             index = files.index(path)
@@ -91,6 +105,16 @@ class StateDir:
                 _mark_bad(file)
             for file in (*files[index + KEPT :], *self.path.glob(".memory-*.tmp")):
                 file.unlink()
+
+    def _mark_unstored(self, seconds: float) -> None:
+        """Keep as the lock file's time when the last run looked that could not store its memory; 0: none."""
+        os.utime(self.path / _LOCK, (seconds, seconds), follow_symlinks=False)
+
+    def _read_unstored(self) -> datetime | None:
+        with suppress(OSError):
+            seconds = (self.path / _LOCK).lstat().st_mtime
+            return datetime.fromtimestamp(seconds, UTC) if seconds else None
+        return None
 
     def _list_files(self, runtime: str) -> list[Path]:
         """Return the files of one runtime, the highest generation first."""

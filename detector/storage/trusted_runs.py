@@ -25,6 +25,7 @@ class OwnRun:
     """The current run: its workflow's file, its id and attempt, and the naming of its artifacts.
 
     An artifact's name is `name`, the run's id and the attempt, joined by hyphens; `member` is its only file.
+    `earlier_name` is what an older version called it.
     """
 
     workflow: str
@@ -32,6 +33,7 @@ class OwnRun:
     attempt: int
     name: str
     member: str
+    earlier_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 from typing import Any
 
 from detector.clients.github_api import GitHub
-from detector.domain.run_memory import build_lost_memory
+from detector.domain.run_memory import build_lost_memory, mark_missing_memory
 from detector.formats.errors import MISSING, ExternalError
 from detector.formats.strict_json import DocumentError, parse_document
+from detector.formats.times import TimeError, parse_rfc3339
 from detector.readers.previous import ExpectedMemory
 from detector.storage.artifact_file import UnavailableError
 from detector.storage.memory_artifact import LoadedMemory, pick_newest
@@ -27,6 +29,7 @@ from detector.storage.zip_archive import MOST_COMPRESSED, extract_member
 _MOST_REQUESTED = 8  # artifacts of one name, of each list of runs
 _MOST_PAGES = 3  # of all artifacts that the repository has
 _MOST_LOOKUPS = 2
+_DOWNLOADS = 2  # a damaged download is tried once more
 
 Artifact = Mapping[str, Any]
 
@@ -48,13 +51,19 @@ class WorkflowArtifacts:
 
         Without a successful run it is a first run; otherwise a memory is expected, and a missing one is lost.
         Runs without an artifact are skipped, however many: the search covers the newest runs, then all
-        artifacts of the repository, then the newest successful runs.
+        artifacts of the repository, then the newest successful runs. Where all that finds nothing, it looks
+        under the earlier name.
         """
         runs = self._runs.fetch_newest()
         successes: list[ListedRun] = []
         loaded = pick_newest(self._iter_candidates(runs, successes), expected)
+        if loaded is None and self.own.earlier_name:
+            return replace(self, own=replace(self.own, name=self.own.earlier_name, earlier_name="")).find(
+                expected
+            )
         if loaded is not None:
-            return loaded
+            looked_at = _find_newest_success(runs, self.own)
+            return replace(loaded, memory=mark_missing_memory(loaded.memory, looked_at))
         if not successes:
             return LoadedMemory()
         return LoadedMemory(
@@ -142,13 +151,29 @@ class WorkflowArtifacts:
             return DocumentError(f"the archive is larger than {MOST_COMPRESSED} bytes")
         if not isinstance(digest, str):
             return DocumentError("GitHub knows no digest of it")
-        try:
-            data = self.github.fetch_file(f"/actions/artifacts/{artifact.get('id')}/zip")
-        except ExternalError as error:
-            return DocumentError("it is gone") if error.reason == MISSING else UnavailableError(str(error))
-        if f"sha256:{sha256(data).hexdigest()}" != digest:
-            return DocumentError("what was downloaded is not what was uploaded (its SHA-256 differs)")
+        for _ in range(_DOWNLOADS):
+            try:
+                data = self.github.fetch_file(f"/actions/artifacts/{artifact.get('id')}/zip")
+            except ExternalError as error:
+                return (
+                    DocumentError("it is gone") if error.reason == MISSING else UnavailableError(str(error))
+                )
+            if f"sha256:{sha256(data).hexdigest()}" == digest:
+                break
+        else:
+            return UnavailableError("what was downloaded is not what was uploaded (its SHA-256 differs)")
         try:
             return parse_document(extract_member(data, self.own.member))
         except DocumentError as error:
             return error
+
+
+def _find_newest_success(runs: Iterable[ListedRun], own: OwnRun) -> datetime | None:
+    """Return when the newest other run that ended well was started, None where there is none."""
+    for run in runs:
+        if run["id"] != own.run_id and run.get("conclusion") == "success":
+            try:
+                return parse_rfc3339(str(run.get("run_started_at")))
+            except TimeError:
+                continue
+    return None

@@ -89,7 +89,9 @@ def test_a_run_of_detect_goes_on_from_it(artifact):
         str(artifact),
         stdin=json.dumps(healthy_at("2026-06-02T15:10:00Z", BOTH)).encode(),
     )
-    assert ran.json["new_events"] == []
+    assert [(event["type"], event["reason"]) for event in ran.json["new_events"]] == [
+        ("pending_orders_high", "escalated")
+    ]
 
 
 def test_what_fails_stays_owed_is_said_and_is_exit_3(artifact):

@@ -31,7 +31,7 @@ def checkout(tmp_path, monkeypatch) -> Path:
     for name in (WORKFLOW, WORKER):
         write(tmp_path / name, (ROOT / name).read_text())
     crons = " ".join(f"`{cron}`" for cron in CRONS)
-    for name in ("README.md", "RUNBOOK.md"):
+    for name in ("docs/schedule.md", "RUNBOOK.md"):
         write(tmp_path / name, crons)
     write(tmp_path / "scheduler" / "package.json", "{}")
     (tmp_path / "scheduler" / "node_modules").mkdir()

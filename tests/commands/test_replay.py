@@ -37,7 +37,7 @@ def told(lines: list[str]) -> list[tuple[str, str]]:
 
 EXPECTED = [
     ("2026-06-02T15:10:00Z", "new"),
-    ("2026-06-02T15:30:00Z", "worse"),
+    ("2026-06-02T15:30:00Z", "escalated"),
     ("2026-06-02T15:50:00Z", "resolved"),
 ]
 
@@ -79,7 +79,7 @@ def test_two_settings_side_by_side(capsys, tmp_path):
     assert code == 0
     assert [line.split()[:4] for line in lines[:3]] == [
         ["only", "now", "2026-06-02T15:10:00Z", "new"],
-        ["only", "now", "2026-06-02T15:30:00Z", "worse"],
+        ["only", "now", "2026-06-02T15:30:00Z", "escalated"],
         ["only", "then", "2026-06-02T15:30:00Z", "new"],
     ]
     assert next(line for line in lines if line.startswith("told")).split() == ["told", "3", "2"]

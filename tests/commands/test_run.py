@@ -7,24 +7,33 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from detector.commands import run as run_module
+from detector.app import pipeline
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from tests.support.command_output import epilog_example
 from tests.support.github_memory import FORK_ID, NAME, TOKEN, github_with_memory
 from tests.support.loopback import closed_port, reply, says, serving
-from tests.support.program import answer
+from tests.support.program import Answer
+from tests.support.program import answer as run_program
 from tests.support.slack_server import everything, slack_on_loopback
 from tests.support.smtp_server import mail_on_loopback
 from tests.support.snapshots import NOW, ROOT, healthy, later
 
 FIRING = {"status_v3": {"pending_orders": 3, "unknown_fills": 1}}
 TYPES = ["pending_orders_high", "unknown_fill"]
+LASTS_LONG = {"AEGIS_PT_ESCALATE_AFTER_SEC": "999999"}  # escalation has its own tests
+
+
+def answer(*words: str, environ: Mapping[str, str] | None = None, **more: Any) -> Answer:
+    """Run one command in whose time nothing lasts long enough to escalate."""
+    return run_program(*words, environ={**LASTS_LONG, **(environ or {})}, **more)
 
 
 @pytest.fixture
@@ -122,7 +131,7 @@ def test_a_run_that_breaks_leaves_the_memory_of_the_one_before(slack, snapshot, 
     answer(*words, snapshot(0, **FIRING), environ=to_slack(slack))
     before = sorted(path.name for path in (tmp_path / "s").iterdir())
     with monkeypatch.context() as broken:
-        broken.setattr(run_module, "evaluate", lambda *given: 1 / 0)
+        broken.setattr(pipeline, "evaluate_snapshot", lambda *given: 1 / 0)
         done = answer(*words, snapshot(600, **FIRING), environ=to_slack(slack))
     assert (done.code, done.types) == (4, ["detector_error"])
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == before
@@ -433,7 +442,7 @@ def test_the_switch_hears_of_success_only_where_it_looked_told_and_stored(
         (state / "memory-aegis-pt-core-00000001.json").mkdir()
         monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(30, "Read-only")))
     if broken == "program":
-        monkeypatch.setattr(run_module, "evaluate", lambda *given: 1 / 0)
+        monkeypatch.setattr(pipeline, "evaluate_snapshot", lambda *given: 1 / 0)
     done = answer(
         "run",
         "--state",
@@ -519,12 +528,12 @@ def test_it_says_to_the_next_steps_whether_somebody_heard_what_is_wrong(
         if broken == "no channel":
             del environ["AEGIS_PT_SLACK_WEBHOOK_URL"]
         if broken.startswith("a rule"):
-            monkeypatch.setattr(run_module, "evaluate", with_a_broken_rule)
+            monkeypatch.setattr(pipeline, "evaluate_snapshot", with_a_broken_rule)
         if broken == "a rule, later":
             answer(*words, snapshot(0), environ=environ)
             outputs.unlink()
         if broken == "the program":
-            monkeypatch.setattr(run_module, "evaluate", lambda *given: 1 / 0)
+            monkeypatch.setattr(pipeline, "evaluate_snapshot", lambda *given: 1 / 0)
         done = answer(*words, snapshot(600, **FIRING), environ=environ)
     assert done.code == code
     assert (outputs.exists() and outputs.read_text() == "told=yes\n") is told
@@ -631,7 +640,7 @@ def test_two_lanes_at_once_tell_at_most_twice_and_the_later_look_is_remembered(
 def test_a_run_that_left_no_artifact_hides_no_older_one(github, slack, snapshot, tmp_path, monkeypatch):
     in_workflow(github, tmp_path, snapshot, 9000, **to_slack(slack))
     with monkeypatch.context() as broken:
-        broken.setattr(run_module, "evaluate", lambda *given: 1 / 0)
+        broken.setattr(pipeline, "evaluate_snapshot", lambda *given: 1 / 0)
         assert in_workflow(github, tmp_path, snapshot, 9001, seconds=600, **to_slack(slack)).code == 4
     done = in_workflow(github, tmp_path, snapshot, 9002, seconds=1200, **to_slack(slack))
     assert (done.code, owed(done)) == (0, [])
@@ -702,21 +711,17 @@ def test_runs_that_could_not_ask_hide_nothing_that_is_owed(github, slack, snapsh
     assert "pending_orders_high" in everything(slack.posts[-1])
 
 
-def test_a_newest_artifact_that_is_broken_is_told_and_the_older_one_remembered(
-    github, slack, snapshot, tmp_path
-):
+def test_a_newest_artifact_that_is_damaged_is_unread_and_hidden_by_nothing(github, slack, snapshot, tmp_path):
     page = tmp_path / "page.md"
     for number in (0, 1):
         in_workflow(github, tmp_path, snapshot, 9000 + number, seconds=600 * number, **to_slack(slack))
     github.archives[github.artifacts[-1]["id"]] = b"broken"
     environ = to_slack(slack, GITHUB_STEP_SUMMARY=str(page))
     done = in_workflow(github, tmp_path, snapshot, 9002, seconds=1200, **environ)
-    assert (done.code, owed(done)) == (0, ["memory_lost"])
-    assert "an older one takes its place" in everything(slack.posts[-1])
-    assert "::warning title=PT health::Passed over: pt-health-memory-9001-1" in done.err
+    assert (done.code, owed(done)) == (3, [])
+    assert "nothing was stored, so that the memory that was not read is not hidden" in done.err
+    assert "::warning title=PT health::Passed over: pt-health-memory-aegis-pt-core-9001-1" in done.err
     assert "Passed over" in page.read_text()
-    again = in_workflow(github, tmp_path, snapshot, 9003, seconds=1800, **to_slack(slack))
-    assert (again.code, owed(again), "Passed over" in again.err) == (0, [], False)
 
 
 def test_a_flood_that_was_not_told_is_stored_so_that_it_can_be_read_and_told(github, slack, tmp_path):
@@ -934,7 +939,7 @@ def test_no_secret_is_in_anything_that_a_failing_run_leaves(crashes, snapshot, t
         raise KeyError(CANARIES["AEGIS_PT_STATUS_TOKEN"])
 
     if crashes:
-        monkeypatch.setattr(run_module, "evaluate", breaks)
+        monkeypatch.setattr(pipeline, "evaluate_snapshot", breaks)
     page, artifact = tmp_path / "page.md", tmp_path / "pt-health.json"
     with serving(echoes) as mirror:
         environ = {

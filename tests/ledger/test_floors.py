@@ -10,17 +10,15 @@ import pytest
 from detector import ledger
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
-from detector.domain.rule import Severity
+from detector.domain.rule import Floor
 from detector.domain.run_memory import FIRST_RUN
 from tests.support.snapshots import evaluated, healthy_at, remembered
 
 LEVELS = {"-": 0, "w": 2, "c": 3}
-CRITICAL: Mapping[str, Severity] = {"slack": "critical"}
+CRITICAL: Mapping[str, Floor] = {"slack": "critical"}
 
 
-def told(
-    history: str, floors: Mapping[str, Severity] | tuple[str, ...] = CRITICAL, deaf: str = ""
-) -> list[str]:
+def told(history: str, floors: Mapping[str, Floor] | tuple[str, ...] = CRITICAL, deaf: str = "") -> list[str]:
     """Return the notices to `slack` in a history of `-` good, `w` warning, `c` critical, one letter a run.
 
     An `x` in `deaf` is a run in which the channel refuses.
@@ -47,14 +45,14 @@ def _taken(report: Report) -> Report:
     ("history", "deaf", "wanted"),
     [
         ("ww--", "", []),
-        ("cc--", "", ["new", "resolved"]),
+        ("cc--", "", ["new", "escalated", "resolved"]),
         ("wc--", "", ["new", "resolved"]),
         ("cw--", "", ["new", "resolved"]),
-        ("cwcw--", "", ["new", "resolved"]),
+        ("cwcw--", "", ["new", "escalated", "resolved"]),
         ("c--w" + "-" * 14, "", ["new", "resolved"]),
         ("c--c" + "-" * 14, "", ["new", "resolved", "again", "resolved"]),
         ("c--c", "", ["new", "resolved", "again"]),
-        ("c--wc", "", ["new", "resolved", "again"]),
+        ("c--wc", "", ["new", "resolved", "escalated"]),
         ("w--c", "", ["new"]),
         ("cww", "x", ["owed"]),
         ("cw--", "xxxx", []),
@@ -66,11 +64,11 @@ def _taken(report: Report) -> Report:
         "above the floor",
         "worse: new to this channel",
         "better is quiet, its end is told",
-        "up and down again is told once",
+        "up and down again is told once, and its escalation",
         "a return below the floor is not told, nor its end",
         "a return above the floor is told, and its end",
         "a return above the floor",
-        "a return that gets worse",
+        "a return that escalates",
         "an episode that ended below the floor and returns above",
         "a debt stays one when it gets better",
         "nothing gets through",
@@ -82,8 +80,44 @@ def test_a_channel_from_critical_on(history, deaf, wanted):
     assert told(history, deaf=deaf) == wanted
 
 
+ESCALATED: Mapping[str, Floor] = {"slack": "escalated"}
+
+
+@pytest.mark.parametrize(
+    ("history", "deaf", "wanted"),
+    [
+        ("ww--", "", []),
+        ("c---", "", []),
+        ("cc--", "", ["new", "resolved"]),
+        ("ccw--", "", ["new", "resolved"]),
+        ("wwwww--", "", ["new", "resolved"]),
+        ("ccw", ".xx", []),
+        ("ccwww", ".xx", ["owed"]),
+        ("cc---", ".xxxx", []),
+        ("cc---", ".xxx.", ["missed"]),
+        ("cc--w" + "-" * 14, "", ["new", "resolved"]),
+        ("cc--cc" + "-" * 14, "", ["new", "resolved", "again", "resolved"]),
+    ],
+    ids=[
+        "a warning",
+        "critical, and over before it escalates",
+        "escalates: new to this channel",
+        "better is quiet, its end is told",
+        "a buildup of half an hour",
+        "nothing gets through",
+        "a debt stays one when it no longer escalates",
+        "nothing gets through to the end",
+        "an escalation that is missed",
+        "a return that does not escalate is not told, nor its end",
+        "a return that escalates is told, and its end",
+    ],
+)
+def test_a_channel_for_what_escalates(history, deaf, wanted):
+    assert told(history, ESCALATED, deaf) == wanted
+
+
 def test_from_warning_on_is_no_floor_at_all():
-    assert told("wc--", {"slack": "warning"}) == told("wc--", ("slack",)) == ["new", "worse", "resolved"]
+    assert told("wc--", {"slack": "warning"}) == told("wc--", ("slack",)) == ["new", "escalated", "resolved"]
 
 
 def test_a_channel_without_a_floor_beside_one_that_has_it():

@@ -330,7 +330,7 @@ def test_a_moment_without_a_zone_is_refused(ask: Callable[[datetime], object]) -
 
 
 def test_a_datetime_is_not_taken_for_a_day() -> None:
-    with pytest.raises(TypeError, match="a date in New York"):
+    with pytest.raises(TypeError, match="a session belongs to a date"):
         get_session_on(utc("2026-12-25 00:00"))
 
 

@@ -207,7 +207,12 @@ def test_a_file_that_grows_tells_only_what_is_new():
     for run in range(1, 4):
         file += ["INFO y", CLIENT_ID] if run == 2 else ["INFO z"]
         runs.append((NOON + timedelta(seconds=600 * run), list(file)))
-    assert told_of(runs) == [["new critical session_conflict"], [], ["again critical session_conflict"], []]
+    assert told_of(runs) == [
+        ["new critical session_conflict"],
+        [],
+        ["escalated critical session_conflict"],
+        [],
+    ]
 
 
 def test_a_window_that_moves_on_over_a_file_tells_only_what_is_new():
@@ -224,7 +229,7 @@ def test_one_more_of_the_same_line_is_new():
     later = NOON + timedelta(seconds=600)
     assert told_of([(NOON, [CLIENT_ID]), (later, [CLIENT_ID, CLIENT_ID])]) == [
         ["new critical session_conflict"],
-        ["again critical session_conflict"],
+        ["escalated critical session_conflict"],
     ]
 
 

@@ -279,8 +279,14 @@ class Asked(dict[str, Any]):
 
 @pytest.mark.parametrize(
     ("section", "not_asked"),
-    [("ecs", set()), ("logs", set()), ("sources", {"elapsed_ms"})],
-    ids=["ecs", "logs", "sources"],
+    [
+        ("ecs", set()),
+        ("logs", set()),
+        ("sources", {"elapsed_ms"}),
+        ("gateway", set()),
+        ("power", set()),
+    ],
+    ids=["ecs", "logs", "sources", "gateway", "power"],
 )
 def test_the_keys_that_a_reader_asks_for_are_those_that_are_described(section, not_asked):
     schema = SCHEMAS["snapshot"]()["properties"][section]

@@ -339,7 +339,7 @@ def test_dark_is_told_once_and_ends_when_it_is_seen_again():
         told.append(owed(report))
     assert told == [
         ["new exposure_unwatched"],
-        ["new signal_lost:status_v3"],
+        ["escalated exposure_unwatched", "new signal_lost:status_v3"],
         [],
         [],
         ["resolved exposure_unwatched", "resolved signal_lost:status_v3"],

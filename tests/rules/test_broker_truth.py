@@ -282,7 +282,7 @@ def test_a_difference_that_may_be_lag_escalates_once_it_is_critical():
     later_look = evaluated(healthy_at("2026-06-02T15:10:00Z", patch), remembered(now))
     assert (later_look.decision.action, owed(later_look)) == (
         "escalate",
-        [f"worse open_positions_drift:{NAME}"],
+        [f"escalated open_positions_drift:{NAME}"],
     )
 
 

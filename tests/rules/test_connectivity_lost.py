@@ -83,7 +83,7 @@ def test_the_same_recovery_told_by_every_client_is_one():
 def test_a_recovery_more_than_a_minute_after_another_is_one_of_its_own():
     later = NOON + timedelta(seconds=400)
     runs = [(NOON, [ago(30, BACK)]), (later, [ago(30, BACK), ago(-31, BACK)])]
-    assert told_of(runs) == [["new warning connectivity_lost"], ["again warning connectivity_lost"]]
+    assert told_of(runs) == [["new warning connectivity_lost"], ["escalated warning connectivity_lost"]]
 
 
 def test_a_farm_that_is_well_does_not_end_it_and_a_new_login_does():
@@ -98,7 +98,13 @@ def test_a_farm_that_is_well_does_not_end_it_and_a_new_login_does():
 def test_it_is_not_closed_by_silence():
     quiet = (NOON + timedelta(hours=hours) for hours in (1, 2, 3, 4))
     runs = [(NOON, [ago(30, LOST)]), *((at, [event(at, "INFO scan done")]) for at in quiet)]
-    assert told_of(runs) == [["new critical connectivity_lost"], [], [], [], []]
+    assert told_of(runs) == [
+        ["new critical connectivity_lost"],
+        ["escalated critical connectivity_lost"],
+        [],
+        [],
+        [],
+    ]
 
 
 def test_it_stays_listed_for_as_long_as_it_is_open():

@@ -152,15 +152,15 @@ def test_what_fails_again_and_again_is_told_once():
         (NOON, [ago(30, "IBC returned exit status 78")]),
         (later, [ago(-300, "IBC returned exit status 78")]),
     ]
-    assert told_of(runs) == [["new critical gateway_failure"], []]
+    assert told_of(runs) == [["new critical gateway_failure"], ["escalated critical gateway_failure"]]
 
 
-def test_what_fails_after_a_success_is_told_again():
+def test_what_fails_soon_after_a_success_is_the_same_failure():
     later = NOON + timedelta(seconds=600)
     after = [ago(-100, "IBC: Login has completed"), ago(-300, "IBC returned exit status 78")]
     assert told_of([(NOON, [ago(30, "IBC returned exit status 78")]), (later, after)]) == [
         ["new critical gateway_failure"],
-        ["again critical gateway_failure"],
+        [],
     ]
 
 

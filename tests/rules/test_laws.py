@@ -13,6 +13,7 @@ import pytest
 
 from detector.domain.facts import FACT_NAMES, STATUS_FACTS, Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
+from detector.engine import coverage
 from detector.engine.catalog import find_rule, load_rules
 from detector.formats.merge_patch import apply_patch
 from detector.render.document import build_stdout_document
@@ -31,6 +32,7 @@ from tests.support.snapshots import (
 )
 
 FIXTURES = fixtures()
+BY_NAME = {one.name: one for one in FIXTURES}
 RULES = load_rules()
 DRIFTS = 1000
 by_fixture = pytest.mark.parametrize("one", FIXTURES, ids=lambda one: one.name)
@@ -166,11 +168,6 @@ _WORST: dict[str, Any] = {
     "not ok": "down",
     "not empty": "TimeoutError()",
 }
-# reconcile_pending covers blocked entries; market_data_degraded lists data with another status after a while.
-SPOKEN_FOR: dict[tuple[str, str], str | None] = {
-    ("startup_reconcile_missing", "entry_blocking_reconcile_pending"): "reconcile_pending",
-    ("feed_frozen", "market_data_status"): None,
-}
 MONOTONE = {name: _WORST[spec["worse"]] for name, spec in STATUS_FACTS.items() if spec["worse"] in _WORST}
 
 
@@ -183,7 +180,7 @@ def test_making_a_signal_worse_never_removes_an_event(one, fact):
     worse = apply_patch(one.document, {"status_v3": {fact: MONOTONE[fact]}})
     spoken = types(named(one.run(worse)))
     silenced = {
-        mine for (mine, by), other in SPOKEN_FOR.items() if by == fact and (other is None or other in spoken)
+        rule.name for rule in FIXTURES if fact in rule.yields_to and rule.yields_to[fact] in (None, *spoken)
     }
     assert types(one.events) - {"impossible_state", "reading_invalid"} - silenced <= spoken
 
@@ -220,22 +217,12 @@ def facts_away(one: Fixture) -> Iterator[tuple[str, dict[str, Any]]]:
             yield ".".join(map(str, path)), without(one.document, path)
 
 
-# Facts in whose absence a rule takes the place of another rule or subject.
-STANDS_IN_FOR = {
-    "ecs_task_count_mismatch": ("service",),
-    "pending_order_stale": ("orders",),
-    "trade_reopened": ("broker_positions",),
-}
-
-
 @by_fixture
 def test_taking_a_fact_away_never_makes_a_state_rule_fire(one):
     for path, document in facts_away(one):
         for name in types(named(one.run(document))) - types(one.events):
-            stands_in = any(fact in path or fact == "service" for fact in STANDS_IN_FOR.get(name, ()))
-            # EVENTS: no health is UNKNOWN, which is a warning once the task is old enough.
-            no_health = name == "gateway_unhealthy" and path.endswith("healthStatus")
-            assert declared(name).monitor or stands_in or no_health, (path, name)
+            fires_without = tuple(BY_NAME[name].fires_without)
+            assert declared(name).monitor or path.endswith(fires_without), (path, name)
 
 
 @by_fixture
@@ -289,7 +276,7 @@ def test_a_state_resolves_after_two_good_looks_and_an_occurrence_never_says_so(o
     first = one.run()
     memory, told = remembered(first), []
     for number in (1, 2, 3):
-        good = apply_patch(healthy(), seen_good(one.name, number))
+        good = apply_patch(healthy(), one.good_at(number))
         report = evaluated(later(good, 600 * number), memory)
         told.append([item for item in owed(report) if item.startswith("resolved")])
         memory = remembered(report)
@@ -298,50 +285,6 @@ def test_a_state_resolves_after_two_good_looks_and_an_occurrence_never_says_so(o
         event for event in first.events if declared(event.type).kind == STATE and event.signature in noticed
     ]
     assert [len(items) for items in told] == [0, len(states), 0]
-
-
-# What the healthy snapshot must also show for a rule about the monitor to see that all is well again.
-_ANSWERED = {"sources": {"bot_status": {"state": "ok"}}, "bot_status": {}}
-_READ = {"status_v3": {"trading_halted": False, "engine_started_at": "2026-06-02T12:00:00Z"}}
-_FLAT = {"broker": {"connected": True, "positions": [], "open_orders": [], "executions": []}}
-_CLOSED = {
-    "stores": {
-        "position_state": [{"trade_id": 162, "symbol": "SPY", "is_open": 0, "contracts_remaining": 0}],
-        "trades": [{"id": 162, "symbol": "SPY", "status": "CLOSED"}],
-    }
-}
-SEEN_GOOD: dict[str, dict[str, Any]] = {
-    "open_positions_drift": _FLAT,
-    "exit_would_open_position": _FLAT,
-    "unprotected_position": _FLAT,
-    "state_stores_disagree": _CLOSED,
-    "trade_reopened": _CLOSED,
-    "startup_reconcile_missing": {
-        "status_v3": {
-            "engine_started_at": "2026-06-02T14:00:00Z",
-            "last_reconcile_at": "2026-06-02T14:01:00Z",
-        }
-    },
-    "missed_fill": _FLAT,
-    "wrong_environment": {"broker": {"connected": True, "account": "DU1234567"}},
-    "source_unavailable": _ANSWERED,
-    "source_stale": _ANSWERED,
-    "source_mismatch": _FLAT,
-    "reading_missing": _ANSWERED,
-    "reading_invalid": _READ,
-    "clock_skew": _READ,
-}
-
-
-def seen_good(name: str, look: int) -> dict[str, Any]:
-    """The healthy snapshot with what that rule needs to be good; prices move with each run."""
-    if name != "feed_frozen":
-        return SEEN_GOOD.get(name, {})
-    prices = {"SPY": 724.5 + look, "QQQ": 610.25 - look}
-    ticks = [
-        {"symbol": symbol, "price": price, "at": "2026-06-02T14:59:00Z"} for symbol, price in prices.items()
-    ]
-    return {"status_v3": {"ticks": ticks}}
 
 
 @by_fixture
@@ -370,6 +313,13 @@ def limit_of(name: str, setting: str | None) -> Limit | None:
     return next((limit for limit in limits if limit.setting.name == setting), None)
 
 
+def second_limits(name: str, limit: Limit) -> set[str]:
+    """The rule's other limits that only make the same finding worse: the settings that end in CRITICAL."""
+    names = {other.setting.name for other in declared(name).limits if isinstance(other, Limit)}
+    names = {text.removeprefix(PREFIX) for text in names - {limit.setting.name}}
+    return {text for text in names if text.endswith("CRITICAL")}
+
+
 LIMITED = [
     pytest.param(one, event, limit, id=f"{one.name}-{limit.setting.name.removeprefix(PREFIX)}")
     for one in FIXTURES
@@ -383,7 +333,7 @@ def test_a_limit_is_broken_exactly_as_it_is_declared(one, event, limit):
     """A limit just below the value is broken, just above is not; at it, `reaches` is and `exceeds` not."""
     observed = int(event.observed)
     for value, breaks in ((observed - 1, True), (observed, limit.inclusive), (observed + 1, False)):
-        texts = {"PENDING_ORDER_CRITICAL": "999", "HIGH_EXIT_ATTEMPT_CRITICAL": "999", **one.settings}
+        texts = dict.fromkeys(second_limits(event.type, limit), "999") | one.settings
         texts[limit.setting.name.removeprefix(PREFIX)] = str(value)
         found = {(e.signature, e.setting) for e in one.run(settings=settings_of(texts)).events}
         assert ((event.signature, event.setting) in found) is breaks, value
@@ -397,13 +347,8 @@ def test_every_limit_that_is_compared_by_size_has_a_row():
         for limit in one.declaration.limits
         if isinstance(limit, Limit)
     }
-    # Second limits, and limits on times within a row, have rows of their own in the rule's test.
-    own_rows = {
-        "pending_orders_high-PENDING_ORDER_CRITICAL",
-        "high_exit_attempts-HIGH_EXIT_ATTEMPT_CRITICAL",
-        "gateway_unhealthy-START_GRACE_SEC",
-    }
-    assert wanted - rows <= own_rows
+    own_rows = {f"{one.name}-{setting}" for one in FIXTURES for setting in one.own_rows}
+    assert wanted - rows == own_rows
 
 
 # --- declarations are kept -----------------------------------------------------------------------------
@@ -440,7 +385,7 @@ def test_a_rule_reads_only_the_facts_that_it_declares(one):
 )
 def test_one_broken_rule_never_hides_the_others(broken):
     gone = {broken.name} | {one.name for one in RULES if broken.name in one.declaration.given}
-    shown = seen_good(broken.name, 0)
+    shown = BY_NAME[broken.name].good_at(0)
     assert named(Fixture("", shown, [], broken=broken.name).run()) == [
         f"critical detector_error:{broken.name}"
     ]
@@ -461,3 +406,10 @@ def test_a_rule_that_reads_an_undeclared_fact_is_an_error_of_the_detector():
     careless = Rule("stuck_exits", replace(one.declaration, sees=()), one.check, one.doc)
     report = evaluated({}, rules=[careless, *(r for r in RULES if r.name == "detector_error")])
     assert named(report) == ["critical detector_error:stuck_exits"]
+
+
+def test_a_rule_that_names_an_unknown_golden_signal_is_refused(monkeypatch):
+    lost = replace(RULES[0], declaration=replace(RULES[0].declaration, signal="heart"))
+    monkeypatch.setattr(coverage, "load_rules", lambda: (lost,))
+    with pytest.raises(LookupError, match=f"{lost.name} evaluates heart, which is no golden signal"):
+        coverage.group_rules.__wrapped__()

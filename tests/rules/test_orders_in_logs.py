@@ -68,7 +68,7 @@ def test_the_flag_is_held_while_only_the_logs_are_seen():
     report = seen(
         [], NOON + timedelta(seconds=600), remembered(first), status_v3={"send_outcome_unknown": None}
     )
-    assert named(report) == ["critical send_outcome_unknown"]
+    assert named(report) == ["critical send_outcome_unknown", "warning signal_lost:severe_signals"]
     assert report.events[0].held
 
 

@@ -93,11 +93,11 @@ def test_the_second_within_an_hour_escalates(apart, action):
     assert report.decision.action == action
 
 
-def test_the_second_is_told_again_and_says_how_many():
+def test_the_second_escalates_and_says_how_many():
     later = NOON + timedelta(seconds=600)
     assert told_of([(NOON, [ago(30, CLIENT_ID)]), (later, [ago(-300, CLIENT_ID)])]) == [
         ["new critical session_conflict"],
-        ["again critical session_conflict"],
+        ["escalated critical session_conflict"],
     ]
     assert "2 times within an hour" in summary(
         seen([ago(300, CLIENT_ID), ago(30, CLIENT_ID)]), "session_conflict"

@@ -71,7 +71,7 @@ def test_the_worker_knows_its_runs_by_the_same_beginning_of_their_titles():
     assert TITLE_PREFIX.strip().replace("|", r"\|") in sources
 
 
-@pytest.mark.parametrize("name", ["README.md", "RUNBOOK.md"])
+@pytest.mark.parametrize("name", ["docs/schedule.md", "RUNBOOK.md"])
 def test_the_documents_name_the_crons_of_the_workflow_and_of_the_worker_and_no_others(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "the documents" not in faults(text=text)

@@ -220,11 +220,14 @@ def test_two_runtimes_share_a_folder_and_neither_touches_the_others_memory(used,
 # --- what could not be read this time ----------------------------------------------------------------------
 
 
-def test_a_newest_file_that_cannot_be_read_now_is_not_to_be_hidden(used):
+def test_what_can_never_be_read_is_broken_and_put_aside(used):
     (used.path / "memory-aegis-pt-core-00000004.json").mkdir()
     found = used.find(EXPECTED)
-    assert (found.memory.generation, "Is a directory" in str(found.unavailable)) == (3, True)
-    assert found.memory.before.lost is None
+    assert (found.memory.generation, found.unavailable) == (3, None)
+    assert "Is a directory" in str(found.memory.before.lost)
+    used.store(text(4, 4), "aegis-pt-core", 4)
+    again = used.find(EXPECTED)
+    assert (again.memory.generation, again.memory.before.lost) == (4, None)
 
 
 def test_an_older_file_that_cannot_be_read_hinders_nothing(used):

@@ -15,7 +15,12 @@ from detector.app.delivery import Delivery, deliver, get_min_severities, load_ch
 from detector.domain.run_memory import FIRST_RUN, Memory
 from tests.support.snapshots import NOW, evaluated, healthy_at, remembered
 
-QUICK = {"AEGIS_PT_CHANNEL_TIMEOUT_SEC": "5"}
+QUICK = {
+    "AEGIS_PT_CHANNEL_TIMEOUT_SEC": "5",
+    # Escalation has its own tests: here nothing lasts long enough.
+    "AEGIS_PT_ESCALATE_AFTER_SEC": "999999",
+    "AEGIS_PT_PENDING_ORDER_PERSIST_SEC": "999999",
+}
 TWO_ORDERS: dict[str, Any] = {"status_v3": {"pending_orders": 2}}
 THREE_ORDERS: dict[str, Any] = {"status_v3": {"pending_orders": 3}}
 

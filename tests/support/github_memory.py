@@ -26,7 +26,7 @@ from tests.support.snapshots import NOW
 REPOSITORY, REPOSITORY_ID, FORK_ID = "owner/bot", 1001, 2002
 WORKFLOW = "notify-aws-ibkr-pt-health.yml"
 WORKFLOW_PATH = f".github/workflows/{WORKFLOW}"
-NAME, MEMBER = "pt-health-memory", "pt-health.json"
+NAME, MEMBER = "pt-health-memory-aegis-pt-core", "pt-health.json"
 TOKEN = "ghs_loopbackTokenOfThisRun0123456789abcd"
 _RUNS = "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs"
 _ARTIFACTS = "/repos/{owner}/{repo}/actions/artifacts"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detector.logs import events
@@ -14,7 +14,9 @@ from tests.support.snapshots import ROOT
 
 CORPUS = ROOT / "tests" / "fixtures" / "logs"
 HELD_OUT = CORPUS / "held_out"
+BLIND = tuple(sorted(CORPUS.glob("blind_*")))  # made by somebody who had not seen the reader
 ADVERSARIAL = "!"
+PROGRAM = "## "  # a heading that names the program of the lines after it
 NAMES = {
     events.LINK_LOST: "lost",
     events.LINK_RESTORED: "back",
@@ -54,13 +56,26 @@ def labelled(folder: Path) -> list[Labelled]:
     """Return every line of the folder: a label, a tab, the line with its line breaks written as \\n."""
     found = []
     for path in sorted(folder.glob("*.txt")):
+        dialect = path.stem
         for row in path.read_text(encoding="utf-8").splitlines():
-            if row and not row.startswith("#"):
+            if row.startswith(PROGRAM):
+                dialect = row.removeprefix(PROGRAM)
+            elif row and not row.startswith("#"):
                 label, _, text = row.partition("\t")
                 line = text.replace("\\n", "\n").replace("\\x1b", "\x1b")
                 says = frozenset(_words(label)) if label not in ("-", ADVERSARIAL) else frozenset()
-                found.append(Labelled(path.stem, line, says, label == ADVERSARIAL))
+                found.append(Labelled(dialect, line, says, label == ADVERSARIAL))
     return found
+
+
+def alarms_only(rows: Iterable[Labelled]) -> list[Labelled]:
+    """Return the lines with the labels that are alarms; a blind corpus labels nothing else."""
+    return [replace(row, says=frozenset(word for word in row.says if not is_quiet(word))) for row in rows]
+
+
+def is_quiet(word: str) -> bool:
+    """Whether a label is no alarm."""
+    return word.partition(":")[0] in QUIET
 
 
 def _words(label: str) -> Iterable[str]:

@@ -81,6 +81,10 @@ class Fixture:
     """A rule's fixture: the smallest patch onto the healthy snapshot, and exactly what it must give.
 
     `history` are patches evaluated before it, each remembered by the next. `broken` names a rule that raises.
+    The rule's own exceptions from the laws: `good` is what the healthy snapshot must also show for the rule
+    to see that all is well, or a list of it for each run; `fires_without` are facts whose absence is what the
+    rule reports; `yields_to` are facts that, when worse, are reported by another rule, or by nobody (null);
+    `own_rows` are its second limits, and limits on times within a row, which its own test tries.
     """
 
     name: str
@@ -89,6 +93,14 @@ class Fixture:
     settings: dict[str, str] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     broken: str | None = None
+    good: dict[str, Any] | list[dict[str, Any]] = field(default_factory=dict)
+    fires_without: list[str] = field(default_factory=list)
+    yields_to: dict[str, str | None] = field(default_factory=dict)
+    own_rows: list[str] = field(default_factory=list)
+
+    def good_at(self, number: int) -> dict[str, Any]:
+        """The patch onto the healthy snapshot in which the rule sees at that run that all is well."""
+        return self.good[number] if isinstance(self.good, list) else self.good
 
     @property
     def document(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ _CANDIDATE_TEXTS: Final = (
     "econn", "reconcil", "missing", "absent", "outcome", "unknown", "unmatched", "engine", "started",
     "closed", "filled", "fatal", "crit", "severe", "emerg", "traceback", "exception in thread",
     "unhandled exception", "panic",
-    "synchroni", "unrecogni", "duplicate client", '"level":60', '"level": 60',
+    "synchroni", "unrecogni", "duplicate client", "ftl", "\\u", '":60', '": 60',
     "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
 )  # fmt: skip
 _CANDIDATE_CODES: Final = tuple(str(code) for code in sorted(set(codes.iter_event_codes())))

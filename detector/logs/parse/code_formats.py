@@ -14,7 +14,8 @@ from typing import Final
 
 from detector.logs.codes import CODES, find_code_entry
 from detector.logs.parse.line import ParsedLine, is_quoted
-from detector.logs.parse.vocabulary import BROKER, HYPOTHETICAL, is_confirmed
+from detector.logs.parse.records import BROKER
+from detector.logs.parse.vocabulary import HYPOTHETICAL, is_confirmed
 
 _END = r"(?!\d|[.]\d)"
 _LABELS = (

@@ -12,8 +12,8 @@ from typing import Final
 from detector.logs import events
 from detector.logs.codes import IBC_EXITS, find_ibc_exit
 from detector.logs.parse.line import ParsedLine
+from detector.logs.parse.records import BROKER
 from detector.logs.parse.vocabulary import (
-    BROKER,
     CLIENT_ID_USED,
     HYPOTHETICAL,
     NOT_YET,
@@ -77,7 +77,7 @@ def match_gateway_failure(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield a failure that is logged as such: an error exit of IBC, a failed login or second factor."""
     body = line.body
     exit_hit = _EXIT.search(body)
-    if exit_hit is not None and _EXIT_OF_IBC.search(line.lowered):
+    if exit_hit is not None and _EXIT_OF_IBC.search(body):
         code = find_ibc_exit(int(exit_hit[1]))
         if code is not None and is_asserted(body, exit_hit):
             meaning = IBC_EXITS.get(code)
@@ -85,10 +85,10 @@ def match_gateway_failure(line: ParsedLine) -> Iterator[LineMatch]:
                 events.GATEWAY_FAILED, "exit", f"IBC exit code {code}{f', {meaning}' if meaning else ''}"
             )
     hit = _LOGIN_FAILED.search(body)
-    if hit is not None and not _OTHER_SERVICE.search(line.lowered) and is_asserted(body, hit):
+    if hit is not None and not _OTHER_SERVICE.search(body) and is_asserted(body, hit):
         yield LineMatch(events.GATEWAY_FAILED, "login", "login failed")
     hit = _SECOND_FACTOR.search(body)
-    if hit is not None and not _OTHER_SERVICE.search(line.lowered) and is_asserted(body, hit):
+    if hit is not None and not _OTHER_SERVICE.search(body) and is_asserted(body, hit):
         yield LineMatch(events.GATEWAY_FAILED, "second factor", "second factor timed out")
 
 
@@ -133,11 +133,11 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
         return
     refused, timed_out = _REFUSED.search(body), _TIMED_OUT.search(body)
     hit = refused or timed_out
-    if hit is None or _OTHER_SERVICE.search(line.lowered) or HYPOTHETICAL.search(body, 0, hit.start()):
+    if hit is None or _OTHER_SERVICE.search(body) or HYPOTHETICAL.search(body, 0, hit.start()):
         return
     ports = [int(port) for port in _PORT.findall(body)]
     if (not ports or IB_PORTS.intersection(ports)) and (refused or _is_broker_timeout(body, bool(ports))):
-        tail = line.body_start == 0 and re.match(r"(?:[\w.]{1,80}\.)?\w{1,40}error\b", body)
+        tail = not line.is_wrapped and re.match(r"(?:[\w.]{1,80}\.)?\w{1,40}error\b", body)
         form = "tail" if tail else "refused" if refused else "timeout"
         yield LineMatch(
             events.CONNECT_FAILED, form, "connection refused" if refused else "timeout on connecting"

@@ -171,7 +171,7 @@ def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
 
 def _find_order_id(line: ParsedLine, body: str) -> str | None:
     """Return the id of the order in the line's own case: its order id, else another id; None without one."""
-    message = line.text[line.body_start :]
+    message = line.text
     for pattern in (_ORDER_ID, _OTHER_ID):
         for hit in pattern.finditer(body):
             if any(letter.isdigit() for letter in hit[1]) and not hit[1].startswith("unknown"):

@@ -36,7 +36,7 @@ def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMat
         if is_traceback_start(lowered):
             in_traceback.add(lines.streams[index])
         parsed = parse_line(line)
-        key = parsed.text[parsed.body_start :], parsed.body_start == 0, is_severe(parsed)
+        key = parsed.text, parsed.is_wrapped, is_severe(parsed)
         matches = cached.get(key)
         if matches is None:
             matches = classify_line(parsed)

@@ -13,6 +13,7 @@ from typing import Final
 
 from detector.logs import codes, events
 from detector.logs.parse.line import ParsedLine, is_quoted
+from detector.logs.parse.records import BROKER
 
 LINK: Final = (
     r"(?:connectivit|connection|\blink\b|verbindung|konnektivit|connexion|conexi[oó]n|conectividad"
@@ -40,9 +41,6 @@ DATA_LOST: Final = re.compile(
     r"|datenverlust|daten (?:gingen )?verloren|données perdues|perte de données|datos perdidos|dati persi"
     r"|dados perdidos|данные потеряны"
     r"|データ(?:が|は)?(?:失|消失|損失)|데이터 ?손실"
-)
-BROKER: Final = re.compile(
-    r"(?<![a-z0-9])(?:ib|ibkr|tws)(?![a-z0-9])|interactive brokers|trader workstation|盈透"
 )
 OTHER_ADDRESS: Final = re.compile(
     r"different ip|another ip|other ip address|anderen? ip|andere ip|adresse ip différente|autre adresse ip"

@@ -93,6 +93,8 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     _store_rows(
         reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution
     )
+    if raw.get("executions_scope") == "client":  # a client that is not the master sees its own only
+        reading.partial.add("broker_executions")
     if "broker_executions" in values:
         values["broker_executions"] = keep_latest_versions(values["broker_executions"])
 

@@ -1,0 +1,65 @@
+"""A job for the pipeline: the plan of one command, and the document that it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from detector.app.context import AppContext, Clock
+from detector.app.input_documents import STDIN
+from detector.domain.snapshot import SECTIONS
+from detector.settings import Settings
+
+if TYPE_CHECKING:
+    from detector.app.state_backend import StateBackend
+    from detector.channels.channel import Channel
+    from detector.collectors.run_sources import SourceResult
+
+CollectMode = Literal["never", "missing", "if_empty", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelinePlan:
+    """The switches of one command.
+
+    `source` is the snapshot to read: STDIN, a path, or None for an empty one. `collect` is when sources are
+    read: never, for the `missing` sections, `if_empty` where nothing is piped in, or always and without
+    reading the source; `sections` are those that they may fill. `at_taken_at` gathers the facts as of the
+    snapshot's own time in place of now. `stdout_delivers`: printing the document is its delivery.
+    `artifact` is the file to write. With `dry_run` nothing is sent or stored; `quiet` prints no progress.
+    """
+
+    source: str | None = STDIN
+    collect: CollectMode = "missing"
+    sections: frozenset[str] = frozenset(SECTIONS)
+    at_taken_at: bool = True
+    stdout_delivers: bool = False
+    artifact: str | None = None
+    dry_run: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One execution of the pipeline: context, settings, clock and plan; `run` adds channels and backend."""
+
+    app: AppContext
+    settings: Settings
+    clock: Clock
+    plan: PipelinePlan
+    channels: tuple[Channel, ...] = ()
+    backend: StateBackend | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputDocument:
+    """A snapshot's document and its `previous` section; `is_given` is False where nothing was read.
+
+    `results` are the answers of the sources that were read for it.
+    """
+
+    document: Mapping[str, Any] = field(default_factory=dict)
+    previous: Any = None
+    is_given: bool = False
+    results: tuple[SourceResult, ...] = ()

@@ -1,0 +1,125 @@
+"""The gateway's API port on this machine: the kernel's tables first, a handshake only where it is asked for.
+
+A probe can harm: connections that were opened and dropped stay half closed in the gateway and blocked a
+runtime for a month. So no socket is opened without AEGIS_PT_GATEWAY_HANDSHAKE=1, at most one in five minutes
+by any process of this user, and none while a connection is half closed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from detector.clients.gateway_handshake import HANDSHAKE_SEC, check_handshake
+from detector.clients.observation_file import open_observations
+from detector.collectors._port_tables import (
+    PortState,
+    parse_kernel_tables,
+    parse_lsof,
+    parse_netstat,
+    parse_ss,
+)
+from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
+from detector.formats.errors import MISSING, ExternalError
+from detector.formats.times import TimeError, format_time, parse_rfc3339
+from detector.settings import GATEWAY_HANDSHAKE, GATEWAY_PORT, Settings
+
+OPTIONS = (
+    SourceOption(
+        "gateway",
+        (GATEWAY_PORT, GATEWAY_HANDSHAKE),
+        "whether the gateway of this machine listens, and whether connections block it",
+    ),
+)
+HANDSHAKE_INTERVAL = timedelta(seconds=300)
+_HOST = "127.0.0.1"
+_PROC = Path("/proc/net")
+_TOOLS = (("ss", "-tan"), ("netstat", "-an"))
+_PARSERS = {"ss": parse_ss, "netstat": parse_netstat}
+
+
+def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
+    """Yield the gateway, where its port is set."""
+    port = settings[GATEWAY_PORT]
+    if port:
+        yield ConfiguredSource("gateway", GATEWAY_PORT, f"port {port}", partial(_read_gateway, int(port)))
+
+
+def _read_gateway(port: int, context: SourceContext) -> Answer:
+    state = read_port_state(port, context)
+    section: dict[str, Any] = {
+        "host": _HOST,
+        "port": port,
+        "listening": state.listening,
+        "established": state.established,
+        "close_wait": state.close_wait,
+        "handshake": "not_tried",
+    }
+    note = None if state.listening is not None else "lsof shows this user's processes only"
+    if context.settings[GATEWAY_HANDSHAKE] == "1" and state.listening and not state.close_wait:
+        try:
+            section |= _update_handshake(port, context)
+        except ExternalError as error:
+            note = f"no handshake was tried: {error}"
+    return Answer(section, context.clock(), note)
+
+
+def read_port_state(port: int, context: SourceContext, proc: Path = _PROC) -> PortState:
+    """Return the port's state from the first table that can be read; raises ExternalError where none can."""
+    state = _read_kernel_tables(port, proc)
+    for tool in _TOOLS if state is None else ():
+        state = state or _read_tool(port, context, tool)
+    if state is not None:
+        return state
+    try:
+        result = context.run_tool("lsof", "-nP", f"-iTCP:{port}")
+    except ExternalError:
+        raise ExternalError(
+            f"neither {proc}/tcp nor ss, netstat or lsof can be read here", reason=MISSING
+        ) from None
+    return parse_lsof(result.output, port, sees_all=os.geteuid() == 0)
+
+
+def _read_kernel_tables(port: int, proc: Path) -> PortState | None:
+    texts = []
+    for name in ("tcp", "tcp6"):
+        try:
+            texts.append((proc / name).read_text("ascii", "replace"))
+        except FileNotFoundError:
+            continue  # a kernel without IPv6 has no tcp6
+        except OSError:
+            return None
+    return parse_kernel_tables(texts, port) if texts else None
+
+
+def _read_tool(port: int, context: SourceContext, tool: tuple[str, ...]) -> PortState | None:
+    try:
+        result = context.run_tool(*tool)
+    except ExternalError:
+        return None
+    return _PARSERS[tool[0]](result.output, port) if result.exit_code == 0 else None
+
+
+def _update_handshake(port: int, context: SourceContext) -> dict[str, Any]:
+    """Return the last handshake's outcome, or that of a new one where it is five minutes old."""
+    now = context.clock()
+    with open_observations(context.environ, f"handshake-{port}") as observations:
+        last = observations.values
+        if not _is_recent(last.get("handshake_at"), now):
+            # Before the attempt: a process that is killed in between must not try again at once.
+            observations.values = {"handshake": "not_tried", "handshake_at": format_time(now)}
+            observations.store()
+            outcome = check_handshake(partial(context.open_connection, _HOST, port, HANDSHAKE_SEC))
+            observations.values |= {"handshake": outcome.outcome, "server_version": outcome.server_version}
+        return {key: value for key, value in observations.values.items() if value is not None}
+
+
+def _is_recent(text: Any, now: datetime) -> bool:
+    try:
+        return abs(now - parse_rfc3339(str(text))) < HANDSHAKE_INTERVAL
+    except TimeError:
+        return False

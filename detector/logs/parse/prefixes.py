@@ -1,0 +1,104 @@
+"""The prefix that loggers, containers and syslog put before a message: where it ends, and its level.
+
+A prefix is taken off piece by piece: times, levels, names, process ids, brackets. What follows no known
+order is still understood piece by piece. Every repeat is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+LEVELS: Final = (
+    "TRACE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|WARN(?:ING)?|WRN|ERROR|ERR|ALERT"
+    "|FATAL|FTL|CRITICAL|CRIT|SEVERE|EMERG(?:ENCY)?|PANIC"
+)
+_DATE = (
+    r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ ]\s?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?"
+    r"\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+)
+_CLASS = r"(?:[A-Z]{1,9}[a-z0-9]\w{0,40}[A-Z]\w{0,40}|[A-Z]{2,9}[a-z]\w{0,60}|\w{1,40}[._]\w{1,60})"
+_DENIALS = "no|not|any|zero|without|0|of|for|non"
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_SYSLOG_TAG = r"[A-Za-z_(][\w.@/()+-]{0,80}(?:\[\d{1,7}\])?:"
+_PIECE: Final = re.compile(
+    rf"""\s{{0,40}}(?:
+      (?P<date>\[?{_DATE}\]?(?![\d.]))
+    | <\d{{1,3}}>(?:1(?=\s\d{{4}}-))?
+    | (?:{_MONTHS})\s{{1,2}}\d{{1,2}}\s\d\d:\d\d:\d\d(?:\.\d{{1,6}})?\s(?P<host>[\w.-]{{1,80}})(?=\s\S)
+    | (?:stdout|stderr)\s[FP](?=\s)
+    | \d{{4}}[-/]\d\d[-/]\d\d(?=\s)
+    | \[?\d\d:\d\d:\d\d(?:[.,:]\d{{1,9}})?\]?(?![\d.])
+    | [\[(<{{]?\s?(?P<level>(?:{LEVELS}))\s{{0,3}}(?:[\])>}}]|:{{1,2}}|(?=[\s|:,]|$))
+    | [\[(<{{]\s?(?P<mixed>(?i:{LEVELS}))\s{{0,9}}[\])>}}]:?(?=\s)
+    | (?P<bare>(?i:fatal|critical|crit|severe))\s?(?:[\])>]:?|:)(?=\s)
+    | \|(?P<piped>[DIWECF])\|
+    | (?P<letter>[DIWECF])(?=\s{{1,2}}\d\d:\d\d:\d\d)
+    | (?:level|lvl|severity|levelname)=["']?(?P<keyed>[A-Za-z]{{3,12}})["']?(?=\s)
+    | [A-Za-z][\w.@/-]{{0,60}}\s{{1,3}}\|(?=\s)
+    | \[(?!\s?-?\d{{3,5}}\s?\])(?![^\]\n]{{0,80}}(?:code|err|req))[^\]\n]{{0,80}}\]
+    | (?:ts|time|timestamp)=["']?[\w.:+-]{{1,40}}["']?(?=\s)
+    | \{{'[^{{}}\n]{{0,300}}'\}}(?=\s)
+    | [0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}(?=\s)
+    | (?![\w$./-]{{1,120}}(?:Error|Exception|Warning)\b)
+        [A-Za-z_$][\w$-]*+(?:[./][\w$-]++){{1,8}}(?:\[\d{{1,7}}\])?
+        (?:[:.]\w{{1,40}}:\d{{1,6}}|:\d{{1,6}})?:?(?=\s)
+    | [A-Za-z_$][\w$-]{{0,40}}(?:\[\d{{1,7}}\])?(?=(?:\s{{1,3}}|:|\s[-|]\s)(?:{LEVELS})\b)
+    | {_CLASS}\s{{1,3}}[-|](?=\s)
+    | (?P<glog>[IWEF])\d{{4}}(?=\s\d\d:\d\d)
+    | [A-Za-z_][\w.()-]{{0,60}}\[[\w.]{{1,20}}\]:(?=\s)
+    | (?:root|main|__main__)(?=[:\s])
+    | [-|:>*·•–—]{{1,3}}(?=\s)
+    )""",
+    re.VERBOSE,
+)
+# RFC 5424 and the short form of journald: a host, a name and its process id after the time.
+_AFTER_TIME: Final = re.compile(
+    r"\s(?:[\w.-]{1,80}\s)(?:[\w./-]{1,48}\s(?:\d{1,7}|-)\s[\w-]{1,32}\s(?:-|\[[^\]\n]{0,300}\])(?=\s)"
+    r"|[\w./()@-]{1,80}\[\d{1,7}\]:(?=\s))"
+)
+# The commonest prefix in one step: a date, an optional logger name, a level.
+_COMMON: Final = re.compile(
+    rf"\[?{_DATE}\]?\s{{1,3}}(?:(?!(?:{LEVELS}|{_DENIALS})\b)[\w.$-]{{1,60}}\s{{1,3}})?"
+    rf"\[?(?P<level>{LEVELS})\s?\]?(?:\s{{1,3}}|:{{1,2}})"
+)
+_LAYER_ENDS: Final = ("date", "glog")  # after these another logger's prefix may begin
+_GLOG: Final = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
+_LETTERS: Final = {"D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERROR", "C": "CRITICAL", "F": "FATAL"}
+_WITHIN: Final = 600
+_NO_LEVEL_AFTER: Final = re.compile(rf"(?i)(?:^|\s)(?:{_DENIALS})$")
+
+
+def parse_prefix(text: str) -> tuple[int, str | None]:
+    """Return the offset where the message begins, and the first level before it."""
+    common = _COMMON.match(text)
+    at, level = (common.end(), common["level"]) if common else (0, None)
+    is_new_layer = False
+    while at < _WITHIN:
+        piece = _PIECE.match(text, at)
+        if piece is None or piece.end() == at:
+            break
+        name = _read_level(piece)
+        if name and _NO_LEVEL_AFTER.search(text[:at]):
+            break
+        is_new_layer = is_new_layer or any(piece[kind] for kind in _LAYER_ENDS)
+        if name and level is not None and not piece["keyed"] and not is_new_layer:
+            break
+        is_new_layer = is_new_layer and (not name or piece["glog"] is not None)
+        level, at = (
+            (name.upper() if name and not piece["keyed"] else level or _normalize_level(name)),
+            piece.end(),
+        )
+        after = _AFTER_TIME.match(text, at) if text[at - 1].isdigit() or text[at - 1] == "Z" else None
+        at = after.end() if after else at
+    return at + len(text[at:]) - len(text[at:].lstrip()), level
+
+
+def _normalize_level(name: str | None) -> str | None:
+    return name.upper() if name else None
+
+
+def _read_level(piece: re.Match[str]) -> str | None:
+    if name := piece["level"] or piece["mixed"] or piece["bare"] or piece["keyed"]:
+        return name
+    return _GLOG.get(piece["glog"]) or _LETTERS.get(piece["piped"] or piece["letter"])

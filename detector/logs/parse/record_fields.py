@@ -1,0 +1,128 @@
+"""The fields of one structured record, from JSON or logfmt, whatever its keys are called.
+
+Sources of the keys: the JSON forms of Docker, journald, GELF, ECS, Cloud Logging, Serilog, zap, pino, bunyan,
+structlog and python-json-logger.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+# In the order in which they are preferred; compared in lower case, without punctuation.
+_TEXT_KEYS: Final = (
+    "message", "msg", "m", "renderedmessage", "mt", "messagetemplate", "log", "text", "shortmessage",
+    "fullmessage", "logmessage", "textpayload", "body", "line", "content", "errormessage", "errormsg",
+    "errorstring", "errortext", "error", "err", "detail", "details", "description", "reason", "event",
+)  # fmt: skip
+TEXT_RANK: Final = {key: rank for rank, key in enumerate(_TEXT_KEYS)}
+_TEMPLATES: Final = ("mt", "messagetemplate")
+ERROR_KEYS: Final = frozenset(
+    {"error", "err", "errormessage", "errormsg", "errorstring", "errortext", "exception", "cause"}
+)
+TIME_TEXT: Final = re.compile(
+    r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ ]\s?\d\d:?\d\d:?\d\d(?:[.,:]\d{1,9})?\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+)
+_PUNCTUATION: Final = re.compile(r"[^a-z0-9]")
+_PAIR: Final = re.compile(
+    r"([A-Za-z_@][\w.@-]{0,60})=(\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\{[^{}]*+\}|[^\s\"']*+)(?=\s|$)"
+)
+_ESCAPE: Final = re.compile(r"\\(.)")
+_PLACE: Final = re.compile(r"\{[@$]?([\w.]{1,40})(?:[,:][^{}]{0,20})?\}")
+_MAX_VALUES, _MAX_DEPTH = 400, 8
+
+
+class Field(NamedTuple):
+    """One value of a record: its normalised key, how deep it stands, and whether it belongs to an error."""
+
+    name: str
+    value: Any
+    depth: int = 0
+    in_error: bool = False
+
+
+def parse_json(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that the text is, or None."""
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def parse_pairs(text: str) -> dict[str, Any] | None:
+    """Return the pairs of a logfmt line, or None for other text.
+
+    Such a line is pairs only, or words and then pairs of which one is a quoted message.
+    """
+    first = _PAIR.search(text)
+    if first is None:
+        return None
+    head, pairs, rest = text[: first.start()].strip(), list(_PAIR.finditer(text)), _PAIR.sub("", text)
+    fields: dict[str, Any] = {pair[1]: _parse_value(pair[2]) for pair in pairs}
+    quoted = [pair[1] for pair in pairs if pair[2][:1] in "\"'" and is_human(fields[pair[1]])]
+    if not quoted or (rest.strip() and not any(normalize_key(key) in TEXT_RANK for key in quoted)):
+        return None
+    return {"event": head, **fields} if head else fields
+
+
+def _parse_value(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return _ESCAPE.sub(lambda hit: "\n" if hit[1] == "n" else hit[1], value[1:-1])
+    return value
+
+
+def normalize_key(key: str) -> str:
+    """Return a key in lower case without punctuation, as keys are compared."""
+    return _PUNCTUATION.sub("", key.lower())
+
+
+def iter_fields(fields: Mapping[str, Any]) -> Iterator[Field]:
+    """Yield every field of a record, the outer ones first; templates are filled."""
+    level: list[tuple[int, bool, Mapping[str, Any]]] = [(0, False, fields)]
+    count = 0
+    for depth in range(_MAX_DEPTH):
+        deeper: list[tuple[int, bool, Mapping[str, Any]]] = []
+        for _, in_error, mapping in level:
+            for key, value in list(mapping.items())[: _MAX_VALUES - count]:
+                count += 1
+                name = normalize_key(key)
+                is_error = in_error or name in ERROR_KEYS
+                deeper += [
+                    (TEXT_RANK.get(name, len(TEXT_RANK)), is_error, item) for item in _list_objects(value)
+                ]
+                if name in _TEMPLATES and isinstance(value, str):
+                    value = _format_template(value, mapping)  # noqa: PLW2901
+                if not isinstance(value, dict):
+                    yield Field(name, value, depth, in_error)
+        level = sorted(deeper, key=itemgetter(0))
+
+
+def _list_objects(value: object) -> list[Mapping[str, Any]]:
+    """Return the objects that a value is or lists."""
+    if isinstance(value, dict):
+        return [value]
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _format_template(template: str, fields: Mapping[str, Any]) -> str:
+    return _PLACE.sub(lambda place: str(fields.get(place[1], place[0])), template)
+
+
+def is_human(text: str) -> bool:
+    """Whether a value is a sentence, or a record of its own, and not a name, a time or a number."""
+    text = text.strip()
+    if text[:1] == "{":
+        return len(text) > len("{}")
+    return (" " in text or not text.isascii()) and not TIME_TEXT.fullmatch(text)
+
+
+def has_message(fields: Mapping[str, Any]) -> bool:
+    """Whether a known message key of the record holds a sentence."""
+    return any(
+        field.name in TEXT_RANK and isinstance(field.value, str) and is_human(field.value)
+        for field in iter_fields(fields)
+    )

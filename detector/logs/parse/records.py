@@ -1,0 +1,166 @@
+"""Reads one structured record, whatever its keys are called: its text, level, time, code and known values.
+
+The text is what a known message key holds, and only without such a text the longest human one. Names of
+loggers, containers and hosts are never part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from detector.logs.parse.record_fields import ERROR_KEYS, TEXT_RANK, TIME_TEXT, Field, is_human, iter_fields
+
+BROKER: Final = re.compile(
+    r"(?<![a-z0-9])(?:ib|ibkr|tws)(?![a-z0-9])|interactive brokers|trader workstation|盈透"
+)
+"""The broker's names in lower case."""
+
+_LEVEL_KEY: Final = re.compile(r"level|severity|priority|^lvl$|^sev$|^l$")
+_TIME_KEY: Final = re.compile(r"time|date|^ts$|^t$|^at$|epoch")
+_CODE_KEY: Final = re.compile(r"(?:error|err|ib|ibkr|tws|api|msg|message|notice|warning)?code(?:no|number)?")
+_REQUEST_KEY: Final = re.compile(r"(?:req|request|ticker)id|id")
+_FACT_KEY: Final = re.compile(
+    r"(?:order|perm|exec|execution|trade|signal|clientorder|position)(?:id|ref|no)|orderref"
+    r"|matched|(?:internal|broker|missing|absent)\w{0,20}|\w{0,20}outcome\w{0,20}|unknown\w{0,20}"
+    r"|authenticated|competing|session|connected|established|exitcode|httpstatus|status(?:code)?|event"
+    r"|farm"
+)
+_LEVEL_NAMES: Final = frozenset(
+    {"TRACE", "DEBUG", "DBG", "VERBOSE", "INFO", "INF", "INFORMATION", "NOTICE", "WARN", "WRN", "WARNING",
+     "ERROR", "ERR", "ALERT", "FATAL", "FTL", "CRITICAL", "CRIT", "SEVERE", "EMERG", "EMERGENCY", "PANIC"}
+)  # fmt: skip
+# Sources: pino and bunyan, level numbers; RFC 5424, severities (GELF `level`, journald `PRIORITY`).
+_NUMBERED_LEVELS: Final = {
+    60: "FATAL", 50: "ERROR", 40: "WARN", 30: "INFO", 20: "DEBUG", 10: "TRACE",
+    0: "EMERG", 1: "ALERT", 2: "CRIT", 3: "ERR", 4: "WARNING", 5: "NOTICE", 6: "INFO", 7: "DEBUG",
+}  # fmt: skip
+_LONGEST_FACT, _LONGEST_ERROR, _LONGEST = 60, 400, 8192
+_SECOND, _MICROSECOND = 1_000_000_000, 1_000_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A structured record: its text with its code before it and its known values after it."""
+
+    text: str
+    level: str | None
+    time: str | float | None
+    has_text: bool
+
+
+def build_record(fields: Mapping[str, Any]) -> Record:
+    """Return what a record holds; nested objects and JSON inside text are part of it."""
+    values = list(iter_fields(fields))
+    chosen = _find_text(values)
+    text = chosen.value.strip() if chosen else ""
+    if chosen and chosen.name not in ERROR_KEYS and not text.startswith("{"):
+        text += _find_error_text(values, chosen)
+    text = _add_code(values, text)
+    facts = (
+        f"{_FACT_NAMES.get(field.name, field.name)}={field.value}"
+        for field in values
+        if field is not chosen and _FACT_KEY.fullmatch(field.name) and _is_short(field.value)
+    )
+    if added := " ".join(dict.fromkeys(facts)):
+        text = f"{text} ; {added}"
+    level = next((name for field in values if (name := _read_level(field))), None)
+    time = next((time for field in values if (time := _read_time(field)) is not None), None)
+    return Record(text[:_LONGEST], level or _find_level(values), time, has_text=chosen is not None)
+
+
+def _add_code(values: list[Field], text: str) -> str:
+    """Return the text behind the record's code, in the form that its key deserves."""
+    for field in values:
+        code = _read_code(field.value) if _CODE_KEY.fullmatch(field.name) else None
+        if code is not None:
+            is_request = any(
+                _REQUEST_KEY.fullmatch(other.name) and type(other.value) in (int, str) for other in values
+            )
+            is_proven = field.name != "code" or is_request or BROKER.search(text.lower())
+            return f"error {code}, reqId -1: {text}" if is_proven else f"code {code}: {text}"
+    return text
+
+
+def _find_error_text(values: list[Field], chosen: Field) -> str:
+    """Return the error that Go and Node loggers put beside the message, as `: text`, or nothing."""
+    for field in values:
+        if (
+            (field.name in ERROR_KEYS or (field.in_error and field.name in TEXT_RANK))
+            and field is not chosen
+            and isinstance(field.value, str)
+            and field.value not in chosen.value
+            and is_human(field.value)
+        ):
+            return f": {field.value.strip().partition(chr(10))[0][:_LONGEST_ERROR]}"
+    return ""
+
+
+_FACT_NAMES: Final = {
+    "orderid": "order_id", "permid": "perm_id", "execid": "exec_id", "tradeid": "trade_id",
+    "signalid": "signal_id", "executionid": "execution_id", "clientorderid": "order_id",
+    "orderref": "order_ref", "orderno": "order_no", "internalcount": "internal_count",
+    "brokercount": "broker_count", "internalpositions": "internal_positions",
+    "brokerpositions": "broker_positions", "sendoutcomeunknown": "send_outcome_unknown",
+    "unknownfill": "unknown_fill", "unknownfills": "unknown_fills", "missingbroker": "missing_broker",
+    "missinginternal": "missing_internal", "missingbrokerpositions": "missing broker positions",
+    "missinginternalpositions": "missing internal positions", "statuscode": "status_code",
+}  # fmt: skip
+
+
+def _find_text(values: list[Field]) -> Field | None:
+    """Return the field that holds the record's text, or None where none does."""
+    texts = [field for field in values if isinstance(field.value, str) and field.value.strip()]
+    known = [field for field in texts if field.name in TEXT_RANK]
+    sentences = [field for field in known if is_human(field.value)]
+    if sentences:
+        return min(sentences, key=lambda field: (field.depth, TEXT_RANK[field.name]))
+    human = [field for field in texts if is_human(field.value)]
+    if human:
+        return max(human, key=lambda field: len(field.value))
+    return min(known, key=lambda field: (field.depth, TEXT_RANK[field.name]), default=None)
+
+
+def _find_level(values: list[Field]) -> str | None:
+    """Return the first value that is a level's name, whatever its key."""
+    texts = (field.value for field in values if isinstance(field.value, str))
+    words = (text.strip().upper() for text in texts if len(text) <= len("INFORMATION"))
+    return next((word for word in words if word in _LEVEL_NAMES), None)
+
+
+def _read_level(field: Field) -> str | None:
+    value = field.value
+    if not _LEVEL_KEY.search(field.name):
+        return None
+    if isinstance(value, str):
+        if value.strip().upper() in _LEVEL_NAMES:
+            return value.strip().upper()
+        value = int(value) if value.isdecimal() and len(value) <= len("60") else None
+    return _NUMBERED_LEVELS.get(value) if type(value) is int else None
+
+
+def _read_time(field: Field) -> str | float | None:
+    value = field.value
+    if isinstance(value, str):
+        if TIME_TEXT.fullmatch(value.strip()):
+            return value.strip()
+        value = int(value) if value.isdecimal() and len(value) <= len("1780411291104482000") else None
+    if type(value) not in (int, float) or not _TIME_KEY.search(field.name) or value < _SECOND:
+        return None
+    while value >= _MICROSECOND:
+        value /= 1000  # microseconds (journald) and nanoseconds
+    return float(value)
+
+
+def _read_code(value: object) -> int | None:
+    if type(value) is int:
+        return value
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) <= len("10197") else None
+
+
+def _is_short(value: object) -> bool:
+    if isinstance(value, list):
+        return len(value) <= _LONGEST_FACT and all(isinstance(item, str | int | float) for item in value)
+    return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _LONGEST_FACT)
