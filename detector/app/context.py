@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.domain.facts import FACT_NAMES
-from detector.domain.mute import Mute, MuteError, parse_mutes
-from detector.domain.profile import Profile, ProfileError, parse_profile
+from detector.domain.mute import Mute, parse_mutes
+from detector.domain.profile import Profile, parse_profile
 from detector.domain.snapshot import SECTIONS
 from detector.engine.catalog import load_rules
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, replace_surrogates, to_one_line
 from detector.formats.times import TimeError, parse_run_time
+from detector.formats.toml_lines import find_line
 from detector.market.closures import NO_CLOSURES, parse_closures
 from detector.profiles import list_builtin_profiles, load_builtin_profile
 from detector.render.github_output import escape_commands
@@ -210,12 +211,15 @@ def _load_profile(name: str) -> Profile:
 def _load_toml(setting: str, path: str, parse: Callable[[Mapping[str, Any]], T], default: T) -> T:
     if not path:
         return default
+    text = _read_text(path, setting)
     try:
-        return parse(tomllib.loads(_read_text(path, setting)))
+        return parse(tomllib.loads(text))
     except RecursionError:
         raise InputError(f"{setting}: {path}: is nested too deep") from None
-    except (ProfileError, MuteError, ValueError) as error:
-        raise InputError(f"{setting}: {path}: {error}") from None
+    except ValueError as error:
+        line = find_line(text, str(error))
+        place = f"{path}, line {line}" if line else path
+        raise InputError(f"{setting}: {place}: {error}") from None
 
 
 def _load_timetable(path: str) -> Timetable:
