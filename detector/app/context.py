@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from detector.domain.facts import FACT_NAMES
 from detector.domain.mute import Mute, parse_mutes
 from detector.domain.profile import Profile, parse_profile
-from detector.domain.snapshot import SECTIONS
+from detector.domain.snapshot import PARTS, SECTIONS
 from detector.engine.catalog import load_rules
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, replace_surrogates, to_one_line
@@ -189,7 +189,7 @@ def _check_zones(settings: Settings) -> Iterator[str]:
 
 
 def _check_section_names(settings: Settings) -> Iterator[str]:
-    collected = {name for name in SECTIONS if name not in ("sources", "previous")}
+    collected = {name for name in (*SECTIONS, *PARTS) if name not in ("sources", "previous")}
     named = ((SECTIONS_FROM, entry.partition("=")[0].strip()) for entry in settings[SECTIONS_FROM])
     for setting, name in (*named, *((SOURCES_OFF, name) for name in settings[SOURCES_OFF])):
         if name not in collected:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from detector.app.context import AppContext, Clock
 from detector.app.input_documents import STDIN
-from detector.domain.snapshot import SECTIONS
+from detector.domain.snapshot import PARTS, SECTIONS
 from detector.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class PipelinePlan:
 
     source: str | None = STDIN
     collect: CollectMode = "missing"
-    sections: frozenset[str] = frozenset(SECTIONS)
+    sections: frozenset[str] = frozenset((*SECTIONS, *PARTS))
     at_taken_at: bool = True
     stdout_delivers: bool = False
     artifact: str | None = None

@@ -27,7 +27,7 @@ from detector.domain.facts import Facts
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import ReadContext
 from detector.domain.run_memory import FIRST_RUN, Memory, check_memory_time, limit_clock_difference
-from detector.domain.snapshot import Snapshot
+from detector.domain.snapshot import Snapshot, merge_sections
 from detector.engine.evaluate import evaluate as evaluate_snapshot
 from detector.engine.gather import gather_facts
 from detector.readers.previous import ExpectedMemory
@@ -92,7 +92,7 @@ def collect(job: Job, source: InputDocument, previous: Any = None) -> InputDocum
     from detector.app.collection import collect_missing
 
     result = collect_missing(job, source.document, snapshot.taken_at, previous)
-    sections = {**source.document, **result.sections}
+    sections = merge_sections(source.document, result.sections)
     if result.entries:
         sections["sources"] = {**(source.document.get("sources") or {}), **result.entries}
     return replace(source, document=sections, results=tuple(result.collected))

@@ -16,7 +16,9 @@ from detector.settings import SECTIONS_FROM, SOURCES_OFF, Setting, Settings
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
     from detector.clients.connection import Connection
+    from detector.clients.flex_api import Flex
     from detector.clients.http_client import Page
+    from detector.clients.portal_api import Portal
     from detector.clients.process import ProcessResult
     from detector.clients.tws_api import Tws
 
@@ -25,7 +27,11 @@ class GetPage(Protocol):
     """Reads one page over HTTP within the source's deadline; raises ExternalError."""
 
     def __call__(
-        self, url: str, should_keep: Callable[[Page], bool] = ..., socket_path: str | None = ...
+        self,
+        url: str,
+        should_keep: Callable[[Page], bool] = ...,
+        socket_path: str | None = ...,
+        headers: Mapping[str, str] = ...,
     ) -> Page: ...
 
 
@@ -60,6 +66,8 @@ class SourceContext:
     get_page: GetPage
     open_aws: Callable[[], Aws]
     open_tws: Callable[[], Tws]
+    open_flex: Callable[[], Flex]
+    open_portal: Callable[[], Portal]
     lock_turn: LockTurn
     open_connection: OpenConnection
     run_tool: RunTool
@@ -144,14 +152,16 @@ def list_unused_source_options(settings: Settings) -> tuple[SourceOption, ...]:
     """Return the options for sections that no source fills; a collector's own setting precedes a file."""
     off: tuple[str, ...] = settings[SOURCES_OFF]
     filled = {*(source.name for source in _iter_sources(settings)), *off}
-    options: dict[str, SourceOption] = {}
-    for collector in list_collectors():
-        for option in collector.OPTIONS:
-            if option.section not in filled:
-                earlier = options.get(option.section)
-                if earlier is None or earlier.settings == (SECTIONS_FROM,):
-                    options[option.section] = option
-    return tuple(options.values())
+    options = [
+        option
+        for collector in list_collectors()
+        for option in collector.OPTIONS
+        if option.section not in filled
+    ]
+    own = {option.section for option in options if option.settings != (SECTIONS_FROM,)}
+    return tuple(
+        option for option in options if option.settings != (SECTIONS_FROM,) or option.section not in own
+    )
 
 
 def strip_query(url: str) -> str:

@@ -27,6 +27,9 @@ from detector.settings import (
     BOT_STATUS_URL,
     CA_FILE,
     COLLECT_TIMEOUT_SEC,
+    FLEX_TOKEN,
+    FLEX_URL,
+    PORTAL_URL,
     SOURCE_TIMEOUT_SEC,
     STATUS_TOKEN,
     STATUS_URL,
@@ -41,7 +44,9 @@ from detector.settings import (
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
     from detector.clients.connection import Connection, NetworkPolicy
+    from detector.clients.flex_api import Flex
     from detector.clients.http_client import Origin, Page
+    from detector.clients.portal_api import Portal
     from detector.clients.process import ProcessResult
     from detector.clients.tws_api import Tws
 
@@ -72,6 +77,8 @@ def build_source_context(settings: Settings, environment: SourceEnvironment) -> 
         clients.get,
         clients.open_aws,
         clients.open_tws,
+        clients.open_flex,
+        clients.open_portal,
         clients.lock_turn,
         clients.open_connection,
         clients.run_tool,
@@ -138,6 +145,19 @@ class _Clients:
 
         host, _, port = self._settings[TWS_ADDRESS].rpartition(":")
         return Tws(self._network, host.strip("[]"), int(port), self._settings[TWS_CLIENT_ID])
+
+    def open_flex(self) -> Flex:
+        """Return the Flex Web Service as this source may read it."""
+        from detector.clients.flex_api import Flex
+
+        settings = self._settings
+        return Flex(self.get, self._network.deadline, settings[FLEX_URL], settings[FLEX_TOKEN])
+
+    def open_portal(self) -> Portal:
+        """Return the Client Portal gateway as this source may read it."""
+        from detector.clients.portal_api import Portal
+
+        return Portal(self._network, self._settings[PORTAL_URL])
 
     def lock_turn(self, subject: str, pause_sec: float) -> AbstractContextManager[None]:
         """Return the turn at `subject`, which this and other processes take one after the other."""

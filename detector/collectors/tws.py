@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from detector.collectors._broker_envelope import PAUSE_SEC, check_maintenance, describe_accounts
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
-from detector.formats.errors import LINK_DOWN, MAINTENANCE, UNREADABLE, ExternalError
+from detector.formats.errors import LINK_DOWN, UNREADABLE, ExternalError
 from detector.formats.numbers import parse_decimal
-from detector.market.maintenance import is_in_maintenance
-from detector.settings import IBKR_REGION, TWS_ADDRESS, TWS_CLIENT_ID, Settings
+from detector.settings import TWS_ADDRESS, TWS_CLIENT_ID, Settings
 
 if TYPE_CHECKING:
     from detector.clients.tws_api import TwsAnswer
@@ -26,7 +26,6 @@ OPTIONS = (
         "the broker's positions, all open orders and today's executions, from TWS or IB Gateway",
     ),
 )
-PAUSE_SEC = 60.0
 _UNSET = 1.0e307  # ib_async's UNSET_DOUBLE is 1.797e308
 _UNSET_INTEGER = 2**31 - 1
 _CONTRACT_KEYS = (
@@ -54,9 +53,7 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
 
 def _read_broker(context: SourceContext) -> Answer:
     """Read the gateway; raises ExternalError, and asks nothing during IBKR's reset or within PAUSE_SEC."""
-    as_of = context.clock()
-    if is_in_maintenance(as_of, context.settings[IBKR_REGION]):
-        raise ExternalError("IBKR resets its servers now, and no further login is made", reason=MAINTENANCE)
+    as_of = check_maintenance(context)
     address = context.settings[TWS_ADDRESS]
     envelope = {"as_of": as_of.isoformat(), "port": int(address.rpartition(":")[2])}
     with context.lock_turn(f"tws {address}", PAUSE_SEC):
@@ -75,14 +72,12 @@ def build_section(answer: TwsAnswer) -> dict[str, Any]:
     Raises ExternalError where the positions contradict the account values.
     """
     _check_account_values(answer)
-    kinds = {account.upper().startswith("D") for account in answer.accounts}
     others_are_listed = any(
         fill.execution.clientId != answer.client_id for fill in answer.fills if fill.execution.clientId
     )
     return {
         "connected": True,
-        **({"account": answer.accounts[0]} if len(answer.accounts) == 1 else {}),
-        **({"mode": "paper" if kinds == {True} else "live"} if len(kinds) == 1 else {}),
+        **describe_accounts(answer.accounts),
         "positions": [_build_position(row) for row in answer.positions],
         "open_orders": [_build_order(trade, answer) for trade in answer.orders],
         "open_orders_scope": "all",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +12,8 @@ from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
+
+_CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +112,15 @@ def compute_remaining(order: Order) -> Decimal | None:
         return to_exact_decimal(order.remaining)
     quantity = to_exact_decimal(order.quantity)
     return None if quantity is None else abs(quantity) - abs(to_exact_decimal(order.filled) or Decimal(0))
+
+
+def keep_latest_versions(executions: Iterable[Execution]) -> tuple[Execution, ...]:
+    """Return each execution in its latest version; a correction changes only the last part of the id."""
+    latest: dict[str, Execution] = {}
+    for number, execution in enumerate(executions):
+        root, dot, _ = (execution.exec_id or "").rpartition(".")
+        key = root if dot and root.count(".") >= _CORRECTED_PART - 1 else execution.exec_id or f"row {number}"
+        newest = latest.get(key)
+        if newest is None or (execution.exec_id or "") >= (newest.exec_id or ""):
+            latest[key] = execution
+    return tuple(latest.values())

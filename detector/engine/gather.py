@@ -12,7 +12,7 @@ from detector.domain.merge import merge_readings
 from detector.domain.profile import ReadContext
 from detector.domain.provenance import SourceStatus
 from detector.domain.section_reading import Reading
-from detector.domain.snapshot import SECTIONS, Snapshot
+from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, STATEMENT, Snapshot, split_parts
 from detector.engine.catalog import load_readers
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
@@ -29,7 +29,7 @@ from detector.settings import (
 )
 
 _NOT_READ = ("sources", "previous")
-_OWN_AS_OF = ("broker", "stores")
+_OWN_AS_OF = ("broker", STATEMENT, "stores")
 
 
 @dataclass(slots=True)
@@ -44,10 +44,11 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
     """Return every fact of the snapshot; the facts of a stale or failed section are unknown."""
     settings, taken_at = context.settings, snapshot.taken_at
     closures = replace(closures, plan=context.profile.session_plan)
+    snapshot = replace(snapshot, sections=split_parts(snapshot.sections))
     sources_reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
     sources = read_sources(snapshot.sections.get("sources", {}), sources_reading)
     gathered = _GatheredSections()
-    for section in SECTIONS:
+    for section in (*SECTIONS, *PARTS):
         if section in snapshot.sections and section not in _NOT_READ:
             _read_section(section, snapshot, sources, context, gathered)
     readings = [sources_reading, *gathered.readings]
@@ -101,7 +102,7 @@ def _read_section(
     age = 0.0 if as_of is None else (snapshot.taken_at - as_of).total_seconds()
     source = sources.get(section)
     gathered.readings.append(reading)
-    if age > context.settings[SOURCE_STALE_SEC]:
+    if age > STALE_SEC.get(section, context.settings[SOURCE_STALE_SEC]):
         gathered.stale[section] = age
     elif section in load_readers() and (source is None or source.state != "failed"):
         reading.as_of = as_of or snapshot.taken_at

@@ -197,6 +197,13 @@ def parse_address(text: str) -> str:
     return text
 
 
+def parse_digits(text: str) -> str:
+    """Read a number that is a name, such as a query's; empty is none."""
+    if text and not _INTEGER.fullmatch(text):
+        raise ValueError("is not digits")
+    return text
+
+
 def parse_timeout(text: str) -> int | float:
     """Read a number of seconds that something may take."""
     value = parse_seconds(text)

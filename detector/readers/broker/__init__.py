@@ -14,14 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
+from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution, keep_latest_versions
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
+from detector.domain.snapshot import STATEMENT
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.flex import filter_executions, filter_held_now, read_open_positions, read_trades
-from detector.readers.broker.rows import keep_latest_versions, read_execution, read_order, read_position
+from detector.readers.broker.rows import read_execution, read_order, read_position
+from detector.readers.broker.statement import read_statement
 
-SECTIONS = ("broker",)
+SECTIONS = ("broker", STATEMENT)
 _LISTS: Mapping[str, tuple[str, ...]] = {
     "broker_positions": ("positions", "portfolio"),
     "broker_orders": ("open_orders", "openOrders", "orders"),
@@ -34,11 +36,21 @@ _NAMES = {
     "port": "broker_port",
 }
 _KINDS = {"connected": "flag", "account": "id", "mode": "text", "port": "count"}
+# What a list may be of: one client's rows of those of all, or a cache of unknown age.
+_NARROW_SCOPES = (
+    ("positions_scope", "cache", "broker_positions"),
+    ("open_orders_scope", "client", "broker_orders"),
+    ("executions_scope", "client", "broker_executions"),
+)
 Rows = list[Mapping[str, Any]]
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read the link, the account and the three lists; positions and orders only where the query succeeded."""
+    reading.is_export = True
+    if reading.section == STATEMENT:
+        read_statement(raw, reading)
+        return
     values = reading.values
     dated = reading.has_valid_as_of(raw)
     if dated:
@@ -47,7 +59,6 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         value = reading.read_value(_KINDS[key], f"broker.{key}", raw.get(key))
         if value is not None:
             values[fact] = value
-    reading.is_export = True
     if _has_answer(raw, reading) and dated:
         listed = _find_rows(raw, reading, "broker_positions", _read_flex_positions)
         held = None if listed is None else filter_held_now(listed, reading, "broker.positions")
@@ -59,8 +70,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     _store_rows(
         reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution
     )
-    if raw.get("executions_scope") == "client":  # a client that is not the master sees its own only
-        reading.partial.add("broker_executions")
+    reading.partial |= {fact for key, scope, fact in _NARROW_SCOPES if raw.get(key) == scope}
     if "broker_executions" in values:
         values["broker_executions"] = keep_latest_versions(values["broker_executions"])
 
