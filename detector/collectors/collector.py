@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -15,12 +14,9 @@ from detector.settings import SECTIONS_FROM, SOURCES_OFF, Setting, Settings
 
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
-    from detector.clients.connection import Connection
-    from detector.clients.flex_api import Flex
+    from detector.clients.connection import Connection, NetworkPolicy
     from detector.clients.http_client import Page
-    from detector.clients.portal_api import Portal
     from detector.clients.process import ProcessResult
-    from detector.clients.tws_api import Tws
 
 
 class GetPage(Protocol):
@@ -33,12 +29,6 @@ class GetPage(Protocol):
         socket_path: str | None = ...,
         headers: Mapping[str, str] = ...,
     ) -> Page: ...
-
-
-class LockTurn(Protocol):
-    """Holds the turn at what may not be read too often; raises ExternalError."""
-
-    def __call__(self, subject: str, pause_sec: float) -> AbstractContextManager[None]: ...
 
 
 class OpenConnection(Protocol):
@@ -65,10 +55,7 @@ class SourceContext:
     clock: Callable[[], datetime]
     get_page: GetPage
     open_aws: Callable[[], Aws]
-    open_tws: Callable[[], Tws]
-    open_flex: Callable[[], Flex]
-    open_portal: Callable[[], Portal]
-    lock_turn: LockTurn
+    open_network: Callable[[], NetworkPolicy]
     open_connection: OpenConnection
     run_tool: RunTool
     environ: Mapping[str, str]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from detector.clients.flex_api import Flex
+from detector.collectors._broker_envelope import lock_turn
 from detector.collectors._flex_statement import parse_statement
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.domain.snapshot import STATEMENT
@@ -16,7 +18,6 @@ OPTIONS = (
         "fills and realized P&L of yesterday and, late, of today, from IBKR's Flex Web Service",
     ),
 )
-_PAUSE_SEC = 60.0
 
 
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
@@ -34,8 +35,10 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
 
 def _read_statement(context: SourceContext) -> Answer:
     """Fetch and parse one statement; raises ExternalError."""
-    query = context.settings[FLEX_QUERY]
-    with context.lock_turn(f"flex {query}", _PAUSE_SEC):
-        body = context.open_flex().fetch_statement(query)
+    settings = context.settings
+    deadline = context.open_network().deadline
+    with lock_turn(context, f"flex {settings[FLEX_QUERY]}"):
+        service = Flex(context.get_page, deadline, settings[FLEX_URL], settings[FLEX_TOKEN])
+        body = service.fetch_statement(settings[FLEX_QUERY])
     rows, generated_at = parse_statement(body, context.clock())
     return Answer({"as_of": generated_at.isoformat(), "executions": rows}, generated_at)

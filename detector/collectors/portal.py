@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._broker_envelope import PAUSE_SEC, check_maintenance, describe_accounts
+from detector.collectors._broker_envelope import check_maintenance, describe_accounts, lock_turn
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.formats.errors import LINK_DOWN, UNREADABLE, ExternalError
 from detector.formats.numbers import parse_decimal
@@ -59,9 +59,12 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
 def _read_broker(context: SourceContext) -> Answer:
     """Read the gateway; raises ExternalError."""
     as_of = check_maintenance(context)
-    with context.lock_turn(f"portal {context.settings[PORTAL_URL]}", PAUSE_SEC):
+    from detector.clients.portal_api import Portal
+
+    url = context.settings[PORTAL_URL]
+    with lock_turn(context, f"portal {url}"):
         try:
-            answer = context.open_portal().read()
+            answer = Portal(context.open_network(), url).read()
         except ExternalError as error:
             if error.reason != LINK_DOWN:
                 raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -27,15 +26,10 @@ from detector.settings import (
     BOT_STATUS_URL,
     CA_FILE,
     COLLECT_TIMEOUT_SEC,
-    FLEX_TOKEN,
-    FLEX_URL,
-    PORTAL_URL,
     SOURCE_TIMEOUT_SEC,
     STATUS_TOKEN,
     STATUS_URL,
     STATUS_USER,
-    TWS_ADDRESS,
-    TWS_CLIENT_ID,
     Settings,
     encode_basic_auth,
     list_secrets,
@@ -44,11 +38,8 @@ from detector.settings import (
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
     from detector.clients.connection import Connection, NetworkPolicy
-    from detector.clients.flex_api import Flex
     from detector.clients.http_client import Origin, Page
-    from detector.clients.portal_api import Portal
     from detector.clients.process import ProcessResult
-    from detector.clients.tws_api import Tws
 
 _MAX_DETAIL = 300
 _TOOL_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
@@ -76,10 +67,7 @@ def build_source_context(settings: Settings, environment: SourceEnvironment) -> 
         environment.clock,
         clients.get,
         clients.open_aws,
-        clients.open_tws,
-        clients.open_flex,
-        clients.open_portal,
-        clients.lock_turn,
+        clients.open_network,
         clients.open_connection,
         clients.run_tool,
         environment.environ,
@@ -94,6 +82,10 @@ class _Clients:
     def __init__(self, settings: Settings, environment: SourceEnvironment) -> None:
         self._settings = settings
         self._environment = environment
+
+    def open_network(self) -> NetworkPolicy:
+        """Return how this source may connect; its deadline is the same for all its connections."""
+        return self._network
 
     @cached_property
     def _network(self) -> NetworkPolicy:
@@ -138,33 +130,6 @@ class _Clients:
             account=settings[AWS_ACCOUNT],
         )
         return Aws(self._network, identity)
-
-    def open_tws(self) -> Tws:
-        """Return TWS as this source may read it."""
-        from detector.clients.tws_api import Tws
-
-        host, _, port = self._settings[TWS_ADDRESS].rpartition(":")
-        return Tws(self._network, host.strip("[]"), int(port), self._settings[TWS_CLIENT_ID])
-
-    def open_flex(self) -> Flex:
-        """Return the Flex Web Service as this source may read it."""
-        from detector.clients.flex_api import Flex
-
-        settings = self._settings
-        return Flex(self.get, self._network.deadline, settings[FLEX_URL], settings[FLEX_TOKEN])
-
-    def open_portal(self) -> Portal:
-        """Return the Client Portal gateway as this source may read it."""
-        from detector.clients.portal_api import Portal
-
-        return Portal(self._network, self._settings[PORTAL_URL])
-
-    def lock_turn(self, subject: str, pause_sec: float) -> AbstractContextManager[None]:
-        """Return the turn at `subject`, which this and other processes take one after the other."""
-        from detector.clients.turn import lock_turn
-
-        environment = self._environment
-        return lock_turn(subject, pause_sec, environment.environ, environment.clock, self._network.deadline)
 
 
 def _build_credentials(settings: Settings) -> dict[Origin, str]:

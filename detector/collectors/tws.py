@@ -10,14 +10,15 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._broker_envelope import PAUSE_SEC, check_maintenance, describe_accounts
+from detector.collectors._broker_envelope import check_maintenance, describe_accounts, lock_turn
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
-from detector.formats.errors import LINK_DOWN, UNREADABLE, ExternalError
+from detector.collectors.gateway import read_port_state
+from detector.formats.errors import CLOSE_WAIT, LINK_DOWN, UNREADABLE, ExternalError
 from detector.formats.numbers import parse_decimal
 from detector.settings import TWS_ADDRESS, TWS_CLIENT_ID, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.tws_api import TwsAnswer
+    from detector.clients.tws_api import Tws, TwsAnswer
 
 OPTIONS = (
     SourceOption(
@@ -26,6 +27,7 @@ OPTIONS = (
         "the broker's positions, all open orders and today's executions, from TWS or IB Gateway",
     ),
 )
+_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _UNSET = 1.0e307  # ib_async's UNSET_DOUBLE is 1.797e308
 _UNSET_INTEGER = 2**31 - 1
 _CONTRACT_KEYS = (
@@ -55,15 +57,27 @@ def _read_broker(context: SourceContext) -> Answer:
     """Read the gateway; raises ExternalError, and asks nothing during IBKR's reset or within PAUSE_SEC."""
     as_of = check_maintenance(context)
     address = context.settings[TWS_ADDRESS]
-    envelope = {"as_of": as_of.isoformat(), "port": int(address.rpartition(":")[2])}
-    with context.lock_turn(f"tws {address}", PAUSE_SEC):
+    host, _, port = address.rpartition(":")
+    envelope = {"as_of": as_of.isoformat(), "port": int(port)}
+    with lock_turn(context, f"tws {address}"):
         try:
-            answer = context.open_tws().read()
+            answer = _open_gateway(host.strip("[]"), int(port), context).read()
         except ExternalError as error:
             if error.reason != LINK_DOWN:
                 raise
             return Answer({**envelope, "connected": False}, as_of, str(error))
     return Answer({**envelope, **build_section(answer)}, as_of)
+
+
+def _open_gateway(host: str, port: int, context: SourceContext) -> Tws:
+    """Return the gateway to be read; raises ExternalError where the kernel shows stuck connections to it."""
+    from detector.clients.tws_api import Tws
+
+    if host in _LOOPBACK_HOSTS and (stuck := read_port_state(port, context).close_wait):
+        raise ExternalError(
+            f"the gateway has {stuck} stuck connections (CLOSE_WAIT), so it is not asked", reason=CLOSE_WAIT
+        )
+    return Tws(context.open_network(), host, port, context.settings[TWS_CLIENT_ID])
 
 
 def build_section(answer: TwsAnswer) -> dict[str, Any]:

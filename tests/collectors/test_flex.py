@@ -250,7 +250,7 @@ def environ(tmp_path):
             "AEGIS_PT_FLEX_TOKEN": TOKEN,
             "AEGIS_PT_FLEX_QUERY": "123",
             "AEGIS_PT_SOURCE_TIMEOUT_SEC": "4",
-            "XDG_RUNTIME_DIR": str(tmp_path),
+            "XDG_STATE_HOME": str(tmp_path),
             **more,
         }
 

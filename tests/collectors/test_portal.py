@@ -92,7 +92,7 @@ def environ(url, tmp_path, seconds="2"):
     return {
         "AEGIS_PT_PORTAL_URL": url,
         "AEGIS_PT_SOURCE_TIMEOUT_SEC": seconds,
-        "XDG_RUNTIME_DIR": str(tmp_path),
+        "XDG_STATE_HOME": str(tmp_path),
     }
 
 
