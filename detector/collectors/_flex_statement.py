@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from detector.clients.flex_api import parse_flex_xml
 from detector.formats.errors import QUERY, TOO_LARGE, UNREADABLE, ExternalError
-from detector.market.hours import NEW_YORK
+from detector.market.session_plan import NEW_YORK
 
 _SECTIONS = {"Trades": "Trade", "TradeConfirms": "TradeConfirm"}
 _KEPT = {
