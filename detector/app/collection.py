@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.app.context import InputError
 from detector.app.input_documents import redact_document
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
 _MAX_SECTIONS_BYTES = MAX_BYTES - 1024 * 1024  # all sections together; the rest is for the other keys
 
 
-@dataclass(slots=True)
-class CollectResult:
+class CollectResult(Struct):
     """The result of each source, and the sections and `sources` entries for the snapshot."""
 
     collected: list[SourceResult] = field(default_factory=list)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.facts import FACT_NAMES
 from detector.domain.mute import Mute, parse_mutes
@@ -71,8 +73,7 @@ class InputError(Exception):
         self.lines = lines
 
 
-@dataclass(frozen=True, slots=True)
-class AppContext:
+class AppContext(Struct, frozen=True):
     """The environment, the clock and the streams; no module below reads them from anywhere else."""
 
     environ: Mapping[str, str]

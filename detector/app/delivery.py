@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector import ledger
 from detector.app.context import AppContext, InputError
@@ -39,8 +41,7 @@ from detector.settings import (
 _LONGEST_ERROR, _MOST_CHANNELS = 240, 30
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """The result of a delivery.
 
     `report` holds the receipts and the channels' health. `failed` is by channel the error of a notice that

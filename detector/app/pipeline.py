@@ -7,10 +7,12 @@ read, collect and the facts, without a rule. Only `collect` and `deliver` import
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.app.input_documents import (
     STDIN,
@@ -45,8 +47,7 @@ from detector.storage import artifact_file
 LoadMemory = Callable[[ExpectedMemory], Memory]
 
 
-@dataclass(frozen=True, slots=True)
-class GatheredFacts:
+class GatheredFacts(Struct, frozen=True):
     """The facts as of `facts.taken_at`, which is now or the snapshot's own time, and where they are from.
 
     `taken_at` is the time that a given snapshot states, None where it states none or was collected. `ids`

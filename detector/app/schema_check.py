@@ -7,10 +7,11 @@ not seen, and a person who writes a snapshot wants to know of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from detector.domain.coercion import ValueReader
 from detector.formats.strict_json import describe_kind, redact_excerpt
@@ -24,8 +25,7 @@ _KINDS = {"object": "an object", "array": "an array", "string": "text", "null": 
 _FAR_FUTURE: Final = datetime(9999, 12, 31, tzinfo=UTC)  # no time lies ahead of it: ages are not checked here
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(Struct, frozen=True):
     """One departure: the path of the value, what is wrong with it, and the key that was probably meant."""
 
     path: str

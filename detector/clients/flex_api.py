@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
+
+from msgspec import Struct
 
 from detector.formats.errors import (
     DENIED,
@@ -69,8 +70,7 @@ class GetFlexPage(Protocol):
     ) -> Page: ...
 
 
-@dataclass(slots=True)
-class Flex:
+class Flex(Struct):
     """The service with one token; `pause` waits, and no request is sent within a second of another."""
 
     get_page: GetFlexPage

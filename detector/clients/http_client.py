@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 import httpcore
 import httpx
+from msgspec import Struct, field
 
 from detector import __version__
 from detector.clients.connection import NetworkPolicy
@@ -42,8 +42,7 @@ Origin = tuple[str, str, int | None]
 _NO_HEADERS: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A response: its status, its headers by lower-case names, its decompressed body."""
 
     status: int
@@ -64,8 +63,7 @@ def parse_origin(url: str) -> Origin:
     return parsed.scheme, parsed.host, parsed.port
 
 
-@dataclass(frozen=True, slots=True)
-class HttpClient:
+class HttpClient(Struct, frozen=True):
     """Reads pages within one deadline; `credentials` holds an `Authorization` header by origin."""
 
     network: NetworkPolicy

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
+from msgspec import Struct
 
 from detector.clients.connection import NetworkPolicy
 from detector.clients.http_client import Page, send_request
@@ -55,8 +55,7 @@ _MAX_PAGES = 100
 _MAX_ACCOUNTS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class PortalAnswer:
+class PortalAnswer(Struct, frozen=True):
     """The gateway's rows; `is_cached` where positions come from its cache, whose age it does not tell."""
 
     accounts: tuple[str, ...]
@@ -72,8 +71,7 @@ def check_request(method: str, path: str) -> None:
         raise ExternalError(f"{method} {path[:80]} is never sent to Client Portal", reason=FORBIDDEN)
 
 
-@dataclass(frozen=True, slots=True)
-class Portal:
+class Portal(Struct, frozen=True):
     """A gateway, by the address of its API such as https://localhost:5000/v1/api."""
 
     network: NetworkPolicy

@@ -11,8 +11,9 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from detector.clients.connection import NetworkPolicy
 from detector.formats.errors import NOT_INSTALLED, REJECTED, RESET, UNREADABLE, ExternalError
@@ -26,8 +27,7 @@ _MAX_ACCOUNTS = 50  # ib_async's own limit (MaxSyncedSubAccounts)
 _FARM_NOTICES = range(2100, 2170)
 
 
-@dataclass(frozen=True, slots=True)
-class TwsAnswer:
+class TwsAnswer(Struct, frozen=True):
     """The lists of one collection as objects of ib_async; the raw time of each execution by its id.
 
     `statuses` are (permId, clientId, orderId) of the orders whose status came; of another one, ib_async shows
@@ -44,8 +44,7 @@ class TwsAnswer:
     statuses: frozenset[tuple[str, str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Tws:
+class Tws(Struct, frozen=True):
     """TWS or IB Gateway at an address, as one source may read it."""
 
     network: NetworkPolicy

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from detector import collectors
 from detector.formats.plugins import load_modules
@@ -43,8 +44,7 @@ class RunTool(Protocol):
     def __call__(self, *command: str) -> ProcessResult: ...
 
 
-@dataclass(frozen=True, slots=True)
-class SourceContext:
+class SourceContext(Struct, frozen=True):
     """What a source is read with: the settings, its clients, the clock, and the start of the log window.
 
     `logs_since` is the time of the last evaluation that read the logs, None where there was none.
@@ -63,8 +63,7 @@ class SourceContext:
     logs_missed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The response of a source: its section, the time of that state, and a note where it is incomplete."""
 
     section: Any
@@ -72,8 +71,7 @@ class Answer:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfiguredSource:
+class ConfiguredSource(Struct, frozen=True):
     """One configured source: its section `name`, the setting and the location that it is read from.
 
     `host` is the setting that determines the host, where that is another one.
@@ -86,8 +84,7 @@ class ConfiguredSource:
     host: Setting[Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceOption:
+class SourceOption(Struct, frozen=True):
     """A section that a collector can fill: the settings that it needs, and what it would add.
 
     The first of `settings` switches it on.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.clients.fan_out import run_in_parallel
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext
@@ -46,8 +48,7 @@ _TOOL_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceEnvironment:
+class SourceEnvironment(Struct, frozen=True):
     """The process's environment and clock.
 
     `logs_since` and `logs_missed` come from the previous artifact (see SourceContext).
@@ -146,8 +147,7 @@ def _build_credentials(settings: Settings) -> dict[Origin, str]:
     return credentials
 
 
-@dataclass(frozen=True, slots=True)
-class SourceResult:
+class SourceResult(Struct, frozen=True):
     """The result of one source: its answer or a failure, and its entry in the section `sources`."""
 
     source: ConfiguredSource

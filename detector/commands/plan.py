@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
 from detector.app.context import AppContext, ExitCode

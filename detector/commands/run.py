@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.app.context import AppContext, ExitCode, InputError, get_clock
 from detector.app.delivery import load_channels, render_previews
@@ -31,8 +32,7 @@ from detector.settings import RUN_LANE, RUN_SOURCE
 from detector.storage.memory_artifact import LoadedMemory
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """The options of `run`."""
 
     state: str | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,8 +15,7 @@ from detector.formats.numbers import to_exact_decimal
 _CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerPosition(Instrument):
+class BrokerPosition(Instrument, frozen=True):
     """A position at the broker; `quantity` is signed, 0 is flat.
 
     `avg_price` is the price of one unit; `avg_cost` is IBKR's, which for an option includes the multiplier.
@@ -50,8 +48,7 @@ class BrokerPosition(Instrument):
         return None if self.is_option else self.avg_cost
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerOrder(Order):
+class BrokerOrder(Order, frozen=True):
     """A working order at the broker; a child waits for its parent, a fill in an OCA group cancels the others.
 
     A combo names its legs by their contract ids alone.
@@ -66,8 +63,7 @@ class BrokerOrder(Order):
     leg_con_ids: tuple[str, ...] | None = build_column("texts", "united")
 
 
-@dataclass(frozen=True, slots=True)
-class Execution(Instrument):
+class Execution(Instrument, frozen=True):
     """One execution at the broker; `quantity` is positive, `side` says which way."""
 
     exec_id: str | None = build_column("id")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct, field
 
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
@@ -44,8 +45,7 @@ class _Missing:
 MISSING = _Missing()
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """Where each fact of a status payload is found: a look-up by fact, and by column for rows.
 
     `tables` are the tables of the runtime's own store ([store_tables]; none means the default ones), `stores`
@@ -68,8 +68,7 @@ class Profile:
     numbers_as_text: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReadContext:
+class ReadContext(Struct, frozen=True):
     """The settings, the profile and the previous run, the same for every reader of one evaluation."""
 
     settings: Settings

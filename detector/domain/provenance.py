@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+
+class Fault(Struct, frozen=True):
     """A value that could not be read: its path (without list indices) and why."""
 
     path: str
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
+class SourceStatus(Struct, frozen=True):
     """The answer of one source: state `ok`, `failed` or `off`; `as_of` is the time of its content."""
 
     name: str
@@ -27,8 +26,7 @@ class SourceStatus:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Struct, frozen=True):
     """Where facts came from.
 
     `seen` maps a fact to the sections that carried it, `raised` to those that carried its worse value,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from detector.formats.strict_json import DocumentError, describe_kind, redact_excerpt
 from detector.formats.times import TimeError, parse_run_time
@@ -41,8 +42,7 @@ KEYS = ("taken_at", "runtime", *SECTIONS)
 _LONGEST_COMPARED = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The sections of one moment, by name; a section that was not seen is absent."""
 
     taken_at: datetime

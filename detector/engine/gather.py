@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.facts import Facts
 from detector.domain.merge import merge_readings
@@ -32,8 +34,7 @@ _NOT_READ = ("sources", "previous")
 _OWN_AS_OF = ("broker", STATEMENT, "stores")
 
 
-@dataclass(slots=True)
-class _GatheredSections:
+class _GatheredSections(Struct):
     readings: list[Reading] = field(default_factory=list)
     stale: dict[str, float] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)

@@ -7,9 +7,11 @@ again changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.logs.events import (
     CONNECT_FAILED,
@@ -35,8 +37,7 @@ _SAME_ATTEMPT: Final = timedelta(seconds=1)
 _AFTER_DISCLAIMER: Final = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Starts:
+class Starts(Struct, frozen=True):
     """When tasks started, and for how long after that their log lines count as part of the start."""
 
     times: Sequence[datetime]

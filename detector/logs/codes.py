@@ -7,8 +7,9 @@ broken farm as information. IBC's exit codes share some of these numbers and hav
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 LINK_LOST, LINK_RESTORED = "link lost", "link restored"
 FARM_BROKEN, FARM_OK, FARM_IDLE = "farm broken", "farm ok", "farm idle"
@@ -31,8 +32,7 @@ _OWN_EVENT: Final[Mapping[str, str]] = {
 _BENIGN: Final = frozenset({FARM_IDLE, NOTICE, WARNED, DISCLAIMER})
 
 
-@dataclass(frozen=True, slots=True)
-class CodeEntry:
+class CodeEntry(Struct, frozen=True):
     """One message code: its class, what it means, and the source of both."""
 
     code: int

@@ -6,9 +6,10 @@ occurrence; a lost link or a broken farm stays open until its recovery is logged
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 # The kinds of LogEvent.
 LINK_LOST, LINK_RESTORED = "link lost", "link back"
@@ -32,8 +33,7 @@ ID_PROBE: Final = "asking"  # a client that only checks whether its id is in use
 UNNAMED: Final = "unnamed"  # the subject where a line names no order and no farm
 
 
-@dataclass(frozen=True, slots=True)
-class LogEvent:
+class LogEvent(Struct, frozen=True):
     """One event that a line reports: its time and kind, the farm, order or form (`key`), a text (`note`).
 
     `line` distinguishes two lines of the same moment; `farms` are those listed as not connected.
@@ -47,8 +47,7 @@ class LogEvent:
     farms: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LogIncident:
+class LogIncident(Struct, frozen=True):
     """One occurrence: the times of its first line, of the line that completed it (`at`), of its latest line.
 
     `until` is the time of the recovery that ended it, None while it is open or where its kind has no
@@ -77,8 +76,7 @@ class LogIncident:
         return self.kind == STREAM_DEAD
 
 
-@dataclass(frozen=True, slots=True)
-class LogMemory:
+class LogMemory(Struct, frozen=True):
     """The facts about this run's lines that the next run needs; small and bounded.
 
     Lines were read without a hole from `since` to `to`; `newest` is the time of the newest line. `tail`
@@ -102,8 +100,7 @@ class LogMemory:
     ending: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LogHistory:
+class LogHistory(Struct, frozen=True):
     """The log events of a run, together with those that earlier runs carried over.
 
     `events` are those of this run and the ungrouped ones of earlier runs, by time. `newest` is the time of

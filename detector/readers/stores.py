@@ -8,8 +8,9 @@ be text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument

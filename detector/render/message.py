@@ -6,9 +6,11 @@ The kinds differ in mark, label, colour and the first 40 characters, the part th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
@@ -21,8 +23,7 @@ HEADLINE_MAX: Final = 150  # the limit of a Slack header block, the lowest of al
 _ELLIPSIS = "…"
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """The mark (an emoji), label and colour of a kind."""
 
     mark: str
@@ -47,8 +48,7 @@ STYLES: Final[Mapping[Kind, Style]] = {
 ORDER: Final[Mapping[Kind, int]] = {kind: rank for rank, kind in enumerate(STYLES)}
 
 
-@dataclass(frozen=True, slots=True)
-class MessageItem:
+class MessageItem(Struct, frozen=True):
     """One condition in a message: a sentence, its number and limit, its start, and the next step.
 
     `episode` identifies the episode in all its messages, `refs` are its earlier messages. `escalates` means
@@ -86,16 +86,14 @@ class MessageItem:
         return f"{label} ({self.severity})" if self.kind == "missed" else label
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierMessage:
+class EarlierMessage(Struct, frozen=True):
     """A message that a channel accepted earlier, with its new content after a condition in it ended."""
 
     ref: MessageRef
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """The message of one run for one channel. `at` is the time of the snapshot in the configured time zones.
 
     `is_first`: the channel accepted none before. `no_signal`: the run observed no golden signal.

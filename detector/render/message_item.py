@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from detector.domain.condition import Condition, MessageRef, Notice, Reason
 from detector.domain.event import build_event, build_runbook_link
@@ -38,8 +39,7 @@ _REASON_TEXTS: Mapping[Reason, str] = {
 _URL = re.compile(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageContext:
+class MessageContext(Struct, frozen=True):
     """What every message of one run shares.
 
     `steps` are the runbook's next steps by event type. `hide` removes the settings' secrets from a text.

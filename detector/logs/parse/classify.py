@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from detector.logs import codes, events
 from detector.logs.codes import CodeEntry, find_code_entry

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from detector.logs.codes import CODES, find_code_entry
 from detector.logs.parse.line import ParsedLine, is_quoted
@@ -69,8 +70,7 @@ _NEIGHBOUR_AFTER: Final = re.compile(rf"\s?{_JOINS}\s?(\d{{3,5}}){_END}")
 _IBC_LINE: Final = re.compile(r"\bibc\s?:")
 
 
-@dataclass(frozen=True, slots=True)
-class CodeMatch:
+class CodeMatch(Struct, frozen=True):
     """One TWS code that a line reports, and the offsets where its format and its number begin.
 
     Where it is not `proven` by its place, the wording must confirm it.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
+
+from msgspec import Struct
 
 from detector.logs.events import (
     CONNECT_FAILED,
@@ -33,8 +34,7 @@ _COUNTED: Final = (SEVERE, CONNECT_FAILED)
 _INTRODUCED: Final = "introduced"
 
 
-@dataclass(frozen=True, slots=True)
-class LogWindow:
+class LogWindow(Struct, frozen=True):
     """The window that was read: `since` is None where it is unknown, `cut` is True where lines are missing.
 
     `zone` is that of naive times. A reconnect while `is_maintenance` is true needs no proof of

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.logs.parse.prefixes import parse_prefix
 from detector.logs.parse.record_fields import has_message, parse_json, parse_pairs
@@ -35,8 +37,7 @@ _WIDE: Final = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedLine:
+class ParsedLine(Struct, frozen=True):
     """The message of a line without its wrappers, in its own case, its level, and its time field.
 
     `body` is the message in lower case. `is_wrapped` is True where a prefix or a record was around it.

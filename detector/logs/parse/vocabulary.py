@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from detector.logs import codes, events
 from detector.logs.parse.line import ParsedLine, is_quoted
@@ -96,8 +97,7 @@ def is_confirmed(kind: str, body: str) -> bool:
     return kind != codes.LINK_RESTORED or RESTORED.search(body) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class LineMatch:
+class LineMatch(Struct, frozen=True):
     """One match of a line: the kind of the event, its farm, order or form (`key`), and a text (`note`)."""
 
     kind: str
