@@ -97,7 +97,7 @@ class AppContext(Struct, frozen=True):
 
         `printed` records it: two documents on one stdout would be no document.
         """
-        self.printed.append(True)
+        self.printed[:] = [True]
         try:
             left = memoryview(text.encode("utf-8", "replace"))
             while left:  # an unbuffered stream may take only a part
