@@ -11,9 +11,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from detector.app.context import InputError
 from detector.formats.times import format_duration
@@ -23,16 +24,14 @@ _JUMP_SEC = 120.0
 _LOCK_NAME = "watch.lock"
 
 
-@dataclass(slots=True)
-class Requests:
+class Requests(Struct):
     """What signals asked for since the last tick."""
 
     ends: bool = False
     reloads: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WatchClocks:
+class WatchClocks(Struct, frozen=True):
     """The wall clock, the monotonic clock, and how to wait; tests replace all three."""
 
     wall: Callable[[], datetime]
@@ -40,8 +39,7 @@ class WatchClocks:
     wait: Callable[[float], None] = time.sleep
 
 
-@dataclass(slots=True)
-class WatchLoop:
+class WatchLoop(Struct):
     """Runs `tick` every `every_sec` seconds; `reload` reads the settings again, `report` prints one line.
 
     `max_ticks` ends the loop after so many ticks; None is never.

@@ -6,12 +6,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from detector.app.context import AppContext, InputError
 from detector.app.job import Job
@@ -26,8 +26,7 @@ _SHORTEST_SEC, _LONGEST_SEC = 5, 3600
 _NO_COLOR = "NO_COLOR"
 
 
-@dataclass(slots=True)
-class _Watch:
+class _Watch(Struct):
     """One process of `watch`: its options, and the job of the settings in force."""
 
     app: AppContext
