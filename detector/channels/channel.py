@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -56,6 +56,26 @@ class DeliveryContext(Struct, frozen=True):
 
     deadline: Deadline
     on_progress: Callable[[DeliveryResult], None]
+
+
+def send_parts(
+    parts: Sequence[Message], send: Callable[[Message], object], context: DeliveryContext
+) -> DeliveryResult:
+    """Send the parts of a message in order; return what was accepted until one failed.
+
+    Raises ExternalError where the first part was not accepted.
+    """
+    accepted: set[str] = set()
+    for part in parts:
+        try:
+            send(part)
+        except ExternalError as error:
+            if not accepted:
+                raise
+            return DeliveryResult(frozenset(accepted), error=error)
+        accepted |= {part.delivery_id, *(item.delivery_id for item in part.items)}
+        context.on_progress(DeliveryResult(frozenset(accepted)))
+    return DeliveryResult()
 
 
 class Channel(Protocol):

@@ -5,8 +5,9 @@ The kinds differ in mark, label, colour and the first 40 characters, the part th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Callable, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -20,7 +21,10 @@ Kind = Literal[
     "unwatched", "unchecked", "failing", "watching", "session",
 ]  # fmt: skip
 HEADLINE_MAX: Final = 150  # the limit of a Slack header block, the lowest of all channels
+MAX_FULL: Final = 3  # conditions in full: eight of them are two screens of a phone
+ESCALATE: Final = "ESCALATE"
 _ELLIPSIS = "…"
+_TWO = 2
 
 
 class Style(Struct, frozen=True):
@@ -75,14 +79,14 @@ class MessageItem(Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """The event's type, its subject if any, and `escalate` where it escalates."""
-        parts = (self.type, self.subject, "escalate" if self.escalates else "")
+        """The event's type, and its subject if any."""
+        parts = (self.type, self.subject)
         return " · ".join(part for part in parts if part)
 
     @property
     def label(self) -> str:
-        """The label of its kind; for a missed condition also its severity."""
-        label = STYLES[self.kind].label
+        """ESCALATE, or the label of its kind; for a missed condition also its severity."""
+        label = ESCALATE if self.escalates else STYLES[self.kind].label
         return f"{label} ({self.severity})" if self.kind == "missed" else label
 
 
@@ -113,12 +117,16 @@ class Message(Struct, frozen=True):
     earlier: tuple[EarlierMessage, ...] = ()
     is_first: bool = False
     no_signal: bool = False
+    page: int = 1
+    pages: int = 1
 
     @property
     def headline(self) -> str:
-        """The line of a notification: kind and type within the first 40 characters, then the sentence."""
+        """The line of a notification: decision or kind, and type within 40 characters, then the sentence."""
         style = STYLES[self.kind]
-        return cut(f"{style.mark} {style.label} {self._headline_text}", HEADLINE_MAX)
+        label = ESCALATE if self.items and self.items[0].escalates else style.label
+        page = f" [{self.page} of {self.pages}]" if self.pages > 1 else ""
+        return cut(f"{style.mark} {label}{page} {self._headline_text}", HEADLINE_MAX)
 
     @property
     def _headline_text(self) -> str:
@@ -135,6 +143,29 @@ class Message(Struct, frozen=True):
         kept = tuple(items)
         return replace(self, items=kept, kind=kept[0].kind if kept else self.kind)
 
+    def split(self, count_fitting: Callable[[Sequence[MessageItem]], int]) -> tuple[Message, ...]:
+        """Return the message in parts that name every item, the worst first.
+
+        `count_fitting` returns how many of the items a message of the channel names. Notes, session summaries
+        and earlier messages stay with the first part; each further one has an id of its own.
+        """
+        items, chunks = self.items, list[tuple[MessageItem, ...]]()
+        while items:
+            count = max(1, count_fitting(items))
+            chunks.append(items[:count])
+            items = items[count:]
+        if len(chunks) < _TWO:
+            return (self,)
+        first, *rest = (
+            replace(self.keep_items(chunk), page=page, pages=len(chunks))
+            for page, chunk in enumerate(chunks, 1)
+        )
+        further = (
+            replace(part.strip_notes(), earlier=(), delivery_id=_compute_part_id(self.delivery_id, part.page))
+            for part in rest
+        )
+        return (first, *further)
+
     def remove_items(self) -> Message:
         """Return the message without its items."""
         return replace(self, items=(), kind=get_kind_without_items(bool(self.days), self.no_signal))
@@ -142,6 +173,10 @@ class Message(Struct, frozen=True):
     def strip_notes(self) -> Message:
         """Return the message without its notes and session summaries."""
         return replace(self, notes=(), days=())
+
+
+def _compute_part_id(delivery_id: str, page: int) -> str:
+    return sha256(f"{delivery_id}|{page}".encode()).hexdigest()[:16]
 
 
 def get_kind_without_items(has_days: bool, no_signal: bool) -> Kind:
