@@ -125,7 +125,7 @@ def join_memories(newest: Memory, others: Iterable[Memory]) -> Memory:
     """Return the newest memory with what the others have beside it.
 
     Added are conditions that it lacks, where a notice about them is due or was delivered; to conditions of
-    the same episode the receipts of other channels; and what another memory still owes to a channel without one.
+    the same episode the receipts of other channels; and what another memory owes to a channel without one.
     """
     conditions, channels = dict(newest.conditions), dict(newest.channels)
     sessions = newest.sessions

@@ -68,7 +68,8 @@ def render_html(message: Message) -> str:
 
 
 def _render_parts(message: Message) -> Iterator[str]:
-    yield '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"></head>'
+    yield '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+    yield '<meta name="viewport" content="width=device-width"></head>'
     yield f'<body style="{_FONT}">'
     colour = STYLES[message.kind].colour
     yield f'<h1 style="font-size:18px;color:{colour};margin:0 0 8px">{escape(message.headline)}</h1>'
