@@ -5,7 +5,7 @@ The kinds differ in mark, label, colour and the first 40 characters, the part th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal
