@@ -19,6 +19,13 @@ SEVERE, GATEWAY_FAILED, CONNECT_FAILED, CONNECTED, LOGGED_IN = (
     "severe", "gateway failed", "not reached", "connected", "logged in"
 )  # fmt: skip
 MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL = "margin", "outcome unknown", "unknown fill"
+TRADING_BLOCKED, TRADING_ALLOWED, ORDER_REJECTED, ORDER_WORKING = (
+    "trading blocked", "trading allowed", "order rejected", "order working"
+)  # fmt: skip
+NOT_ENTITLED, THROTTLED, HOST_EXHAUSTED, UNSUPPORTED = (
+    "data not entitled", "throttled", "host exhausted", "unsupported"
+)  # fmt: skip
+LOGIN_DUE, SECOND_FACTOR_ASKED = "login due", "second factor asked"
 RECONCILED, MISMATCH, PROOF_DUE = "proven", "differs", "owes a proof"
 
 # The kinds of LogIncident that are no kind of LogEvent.
