@@ -21,8 +21,11 @@ from detector.logs.events import (
     GATEWAY_FAILED,
     ID_PROBE,
     LOGGED_IN,
+    ORDER_REJECTED,
     SESSION_CONFLICT,
     SEVERE,
+    THROTTLED,
+    UNNAMED,
     LogEvent,
     LogHistory,
     LogIncident,
@@ -31,6 +34,7 @@ from detector.logs.events import (
 SEVERE_WITHIN: Final = timedelta(seconds=600)
 CONFLICT_WITHIN: Final = timedelta(seconds=60)
 REPEATED_WITHIN: Final = timedelta(seconds=3600)
+THROTTLED_WITHIN, THROTTLED_TIMES = timedelta(seconds=600), 3
 UNREACHED_WITHIN: Final = timedelta(seconds=900)
 UNREACHED_TIMES: Final = 3
 _SAME_ATTEMPT: Final = timedelta(seconds=1)
@@ -105,17 +109,46 @@ def _should_join(incident: LogIncident, event: LogEvent, within: timedelta, chai
 
 def find_severe_bursts(history: LogHistory, limit: int, starts: Starts) -> list[LogIncident]:
     """Return the bursts of severe lines, oldest first: `limit` lines within 600 s and those soon after."""
-    bursts = sorted(history.list_carried(SEVERE), key=lambda burst: burst.since)
+    return _find_bursts(
+        history.list_carried(SEVERE), list_severe_events(history, starts), limit, SEVERE_WITHIN
+    )
+
+
+def find_throttling(history: LogHistory) -> list[LogIncident]:
+    """Return the bursts of pacing and rate answers, oldest first: 3 within 600 s and those soon after."""
+    events = sorted(history.list_events(THROTTLED), key=lambda event: event.at)
+    return _find_bursts(history.list_carried(THROTTLED), events, THROTTLED_TIMES, THROTTLED_WITHIN)
+
+
+def find_rejections(history: LogHistory, limit: int) -> list[LogIncident]:
+    """Return the bursts of rejected orders, oldest first: `limit` within 3600 s and those soon after."""
+    return _find_bursts(
+        history.list_carried(ORDER_REJECTED), list_rejections(history), limit, REPEATED_WITHIN
+    )
+
+
+def list_rejections(history: LogHistory) -> list[LogEvent]:
+    """Return the first rejection of each order, in order of time: several lines on one order are one."""
+    first: dict[str, LogEvent] = {}
+    for event in sorted(history.list_events(ORDER_REJECTED), key=lambda event: event.at):
+        first.setdefault(event.line if event.key == UNNAMED else event.key, event)
+    return list(first.values())
+
+
+def _find_bursts(
+    carried: Iterable[LogIncident], events: Iterable[LogEvent], limit: int, within: timedelta
+) -> list[LogIncident]:
+    bursts = sorted(carried, key=lambda burst: burst.since)
     recent: list[datetime] = []
-    for event in list_severe_events(history, starts):
+    for event in events:
         index = find_latest_begun(bursts, event.at)
-        if index is not None and _is_continued_by(bursts[index], event, SEVERE_WITHIN):
+        if index is not None and _is_continued_by(bursts[index], event, within):
             bursts[index] = replace(bursts[index], last=max(bursts[index].last, event.at))
             recent = []
             continue
-        recent = [at for at in recent if event.at - at <= SEVERE_WITHIN] + [event.at]
+        recent = [at for at in recent if event.at - at <= within] + [event.at]
         if len(recent) >= limit:
-            bursts.append(LogIncident(SEVERE, recent[0], event.at, event.at))
+            bursts.append(LogIncident(event.kind, recent[0], event.at, event.at, note=event.note))
             bursts.sort(key=lambda burst: burst.since)
             recent = []
     return bursts

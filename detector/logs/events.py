@@ -31,12 +31,15 @@ RECONCILED, MISMATCH, PROOF_DUE = "proven", "differs", "owes a proof"
 # The kinds of LogIncident that are no kind of LogEvent.
 LINK, FARM, GATEWAY = "link", "farm", "gateway"
 
+_ENDED_BY_RECOVERY: Final = (LINK, FARM, GATEWAY, TRADING_BLOCKED, LOGIN_DUE)
+
 MAX_NEWS_AGE: Final = timedelta(seconds=3600)
 """The greatest age at which a run without a memory still reports an occurrence as new."""
 
 DATA_LOST: Final = "data lost"
 RECONNECT: Final = "reconnect"
 ID_PROBE: Final = "asking"  # a client that only checks whether its id is in use
+UNSUPPORTED_NOW: Final = "now"  # the key of a version that is unsupported already
 UNNAMED: Final = "unnamed"  # the subject where a line names no order and no farm
 
 
@@ -75,7 +78,7 @@ class LogIncident(Struct, frozen=True):
     @property
     def is_open(self) -> bool:
         """Whether only a recovery can end it and none was logged."""
-        return self.kind in (LINK, FARM) and self.until is None
+        return self.kind in _ENDED_BY_RECOVERY and self.until is None
 
     @property
     def is_stream(self) -> bool:

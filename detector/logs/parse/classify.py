@@ -68,6 +68,7 @@ _FARM_KINDS: Final = {
 }
 _COMMENT: Final = re.compile(r"#{1,3}(?!#)|//")
 _DATA_LOST_CODE, _DATA_KEPT_CODE = 1101, 1102
+_MARGIN_TEXTS: Final = ("margin", "liquidat")
 _URGENT: Final = re.compile(r"urgent|liquidat")
 
 
@@ -83,12 +84,15 @@ def classify_line(line: ParsedLine) -> list[LineMatch]:
         return [*match_connection(line), *match_host(line)]
     if _COMMENT.match(body):
         return []
-    code_matches = find_codes(line) if severe or has_any(_CANDIDATE_CODES, body) else []
+    is_coded = severe or has_any(_CANDIDATE_CODES, body) or has_any(_MARGIN_TEXTS, body)
+    code_matches = find_codes(line) if is_coded else []
     entries = [entry for code_match in code_matches if (entry := find_code_entry(code_match.code))]
     matches = [match for entry in entries for match in _match_code(entry, line)]
-    if not any(code_match.proven for code_match in code_matches):
-        matches += _match_text(line, {match.kind for match in matches})
     kinds = {match.kind for match in matches}
+    if any(code_match.proven for code_match in code_matches):
+        kinds.add(events.MARGIN)  # urgent by its code alone, whatever another code's text speaks of
+    else:
+        matches += _match_text(line, kinds)
     for triggers, matcher in (*ACCOUNT_MATCHERS, *ORDER_MATCHERS, *RUNTIME_MATCHERS):
         if has_any(triggers, body):
             matches += (match for match in matcher(line) if match.kind not in kinds)

@@ -47,7 +47,7 @@ _NATURAL: Final = re.compile(
     r"|\b(?:ib|ibkr|tws)_?code[\"']?\s{0,3}[=:]\s{0,3}[\"']?"
     r"|\b(?:tws|ib|ibkr) [^\n:;.]{1,30}: error code )(\d{3,5})"
     + _END
-    + r"(?!\s?(?:times|ms|rows|shares|handl|codes|handlers?|polic|recover|lines|events))"
+    + r"(?!\s?(?:times|ms|rows|shares|codes|lines|events)\b|\s?(?:handl|polic|recover))"
 )
 _NOT_OURS: Final = re.compile(
     r"(?:exit|exited|status|return|returned|http|zip|postal|country|area|response|result)[ _-]$"

@@ -12,10 +12,12 @@ from msgspec import Struct
 from detector.logs.events import (
     CONNECT_FAILED,
     MISMATCH,
+    ORDER_REJECTED,
     PROOF_DUE,
     RECONCILED,
     RECONNECT,
     SEVERE,
+    THROTTLED,
     LogEvent,
     LogHistory,
     LogMemory,
@@ -30,7 +32,7 @@ from detector.logs.parse.line_times import (
 from detector.logs.parse.scan import is_introduced, scan_lines
 from detector.logs.parse.vocabulary import LineMatch
 
-_COUNTED: Final = (SEVERE, CONNECT_FAILED)
+_COUNTED: Final = (SEVERE, CONNECT_FAILED, THROTTLED, ORDER_REJECTED)
 _INTRODUCED: Final = "introduced"
 
 

@@ -107,7 +107,6 @@ _SOON: Final = re.compile(
 _DAYS: Final = re.compile(r"\b(?:in|within) (\d{1,3}) days?\b")
 _DAY: Final = re.compile(r"\b(?:after|from|on|by|until) (\d{4}-?\d\d-?\d\d)\b")
 _DIGITS: Final = re.compile(r"\d[\d.,:]*")
-NOW_KEY: Final = "now"
 
 
 def match_account(line: ParsedLine) -> Iterator[LineMatch]:
@@ -130,7 +129,9 @@ def build_account_match(kind: str, note: str, body: str) -> LineMatch:
     if kind == events.UNSUPPORTED:
         days, day = _DAYS.search(body), _DAY.search(body)
         left = f"in {days[1]} days" if days else f"after {day[1]}" if day else "soon"
-        return LineMatch(kind, "soon" if _SOON.search(body) else NOW_KEY, left if _SOON.search(body) else "")
+        return LineMatch(
+            kind, "soon" if _SOON.search(body) else events.UNSUPPORTED_NOW, left if _SOON.search(body) else ""
+        )
     return LineMatch(kind, note=note)
 
 
