@@ -114,6 +114,12 @@ def collect_starts(facts: Facts, grace_sec: float) -> Starts:
     return Starts(sorted({*times, engine} if engine else times), timedelta(seconds=grace_sec))
 
 
+def get_connected_at(facts: Facts) -> datetime | None:
+    """Return this run's time where the runtime or a handshake shows that the gateway is reached, or None."""
+    is_reached = facts.broker_connected is True or facts.gateway_handshake == "ok"
+    return facts.taken_at if is_reached else None
+
+
 def _iter_task_starts(facts: Facts) -> Iterable[datetime]:
     for task in (*(facts.tasks or ()), *(facts.stopped_tasks or ())):
         start = task.started_at or task.created_at
@@ -139,7 +145,7 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
         *find_dead_streams(history),
         *find_session_conflicts(history),
         *find_severe_bursts(history, settings[SEVERE_LOG_CRITICAL], starts),
-        *find_gateway_failures(history, starts),
+        *find_gateway_failures(history, starts, get_connected_at(facts)),
         *(
             incident
             for kind in (MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL, NOT_ENTITLED, UNSUPPORTED, HOST_EXHAUSTED)

@@ -172,11 +172,21 @@ def count_most_within(times: Sequence[datetime], within: timedelta) -> int:
     return most
 
 
-def find_gateway_failures(history: LogHistory, starts: Starts) -> list[LogIncident]:
+def find_gateway_failures(
+    history: LogHistory, starts: Starts, connected_at: datetime | None = None
+) -> list[LogIncident]:
     """Return the gateway's failures, oldest first: one logged as such, or three failed attempts within 900 s.
 
-    A success ends a failure. A further failure before that and within the hour is the same one.
+    A success ends a failure, also one that is seen elsewhere than in the log, at `connected_at`. Every
+    further failure before that is the same one, however late it comes.
     """
+    failures = _find_logged_failures(history, starts)
+    if failures and failures[-1].until is None and connected_at and failures[-1].last < connected_at:
+        failures[-1] = replace(failures[-1], until=connected_at)
+    return failures
+
+
+def _find_logged_failures(history: LogHistory, starts: Starts) -> list[LogIncident]:
     failures = sorted(history.list_carried(GATEWAY), key=lambda failure: failure.since)
     handled_until = max((failure.until or failure.last for failure in failures), default=None)
     attempts: list[tuple[datetime, set[str]]] = []
@@ -192,7 +202,7 @@ def find_gateway_failures(history: LogHistory, starts: Starts) -> list[LogIncide
                 failures[-1] = replace(latest, until=event.at)
         elif event.kind == GATEWAY_FAILED or not starts.is_within_grace(event.at):
             recent = _update_attempts(attempts, event)
-            if latest is not None and _is_continued_by(latest, event, REPEATED_WITHIN):
+            if latest is not None:
                 failures[-1] = replace(latest, last=max(latest.last, event.at))
             elif event.kind == GATEWAY_FAILED or len(recent) >= UNREACHED_TIMES:
                 since = recent[0][0] if recent else event.at

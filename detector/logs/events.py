@@ -38,6 +38,7 @@ MAX_NEWS_AGE: Final = timedelta(seconds=3600)
 
 DATA_LOST: Final = "data lost"
 RECONNECT: Final = "reconnect"
+CLIENT_ID_NOTE: Final = "client id in use"
 ID_PROBE: Final = "asking"  # a client that only checks whether its id is in use
 UNSUPPORTED_NOW: Final = "now"  # the key of a version that is unsupported already
 UNNAMED: Final = "unnamed"  # the subject where a line names no order and no farm
