@@ -5,7 +5,7 @@ Trading is blocked until an order is accepted, and a login is due until one comp
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from detector.logs.events import (
     LOGGED_IN,
