@@ -7,6 +7,8 @@ PY        := $(VENV)/bin/python
 RUNTIME   := $(VENV)/.runtime
 INSTALLED := $(VENV)/.installed
 LOCK_VENV := .lock-venv
+BASE      ?= origin/main
+COMMIT_TREE := .commit-tree
 WORKFLOW_CHECK := tools/workflow_check
 WORKER    := scheduler
 SNAPSHOT  := tests/fixtures/snapshots/regular-session.json
@@ -34,7 +36,7 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 # The checks end at the first failure, and the cheap ones come first.
 .NOTPARALLEL:
-.PHONY: help run check lint types floors docs-check calendar-check workflows worker test bench docs calendar format lock clean
+.PHONY: commits help run check lint types floors docs-check calendar-check workflows worker test bench docs calendar format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +79,16 @@ workflows: $(INSTALLED) $(WORKFLOW_CHECK)/node_modules/.installed ## the workflo
 worker: $(WORKER)/node_modules/.package-lock.json ## the Cloudflare Worker: style, types, tests in its own runtime, the bundle
 	@echo "worker: style, types, workerd tests, bundle"
 	@npm --prefix $(WORKER) --silent run check
+
+commits: $(INSTALLED) ## each commit since BASE starts and collects its tests, in a folder of its own
+	@for commit in $$(git rev-list --reverse --no-merges $(BASE)..HEAD); do \
+	  git log -1 --format='commits: %h %s' $$commit; \
+	  git worktree add --quiet --detach $(COMMIT_TREE) $$commit || exit 1; \
+	  (cd $(COMMIT_TREE) && export PYTHONPATH=. && echo '{}' | ../$(PY) -m detector --offline --quiet >/dev/null \
+	    && ../$(PY) -m pytest --collect-only -q -p no:cacheprovider >/dev/null); said=$$?; \
+	  git worktree remove --force $(COMMIT_TREE); \
+	  [ $$said -eq 0 ] || exit 1; \
+	done
 
 test: $(INSTALLED) ## the tests; ARGS="-k heartbeat" hands words to pytest
 	@echo "test: pytest"

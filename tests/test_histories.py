@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from detector.cli import main
@@ -14,7 +15,7 @@ from detector.domain.snapshot import build_snapshot
 from detector.formats.redaction import redact
 from detector.formats.times import format_time
 from detector.replay.snapshot_replay import Replay, ReplayedChange
-from detector.settings import RUNTIME, Settings
+from detector.settings import RUNTIME
 from detector.storage.artifact_file import read_recordings
 from tests.support.deliveries import door_of
 from tests.support.histories import FOLDER, build_files, list_differing, write_files
@@ -41,9 +42,7 @@ def load_expected(name: str) -> dict[str, Any]:
 class ReportingReplay(Replay):
     """A replay that also records the decision of every run."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.decisions: list[str] = []
+    decisions: list[str] = msgspec.field(default_factory=list)
 
     def _count(self, report: Report, changes: list[ReplayedChange], keeps: bool) -> None:
         self.decisions.append(report.decision.action)

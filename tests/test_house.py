@@ -213,8 +213,19 @@ def names_that_are_read() -> set[str]:
 
 
 def is_record(node: ast.ClassDef) -> bool:
-    marks = [ast.unparse(part) for part in (*node.decorator_list, *node.bases)]
-    return any("dataclass" in mark or mark.endswith(("Struct", "Record")) for mark in marks)
+    is_struct = any(ast.unparse(base) == "Struct" for base in node.bases)
+    return is_struct or any(keyword.arg == "frozen" for keyword in node.keywords)
+
+
+def test_every_record_is_a_struct():
+    # Making a dataclass costs a start 1.2 ms, a Struct twenty times less; there is one kind of record.
+    offenders = [
+        path
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+    ]
+    assert offenders == []
 
 
 # Written into the artifact or into standard output as a whole, field by field.
@@ -283,4 +294,4 @@ def test_every_package_that_is_asked_for_is_imported():
             else []
         )
     }
-    assert {name for name in packages if IMPORTED_AS.get(name, name) not in imported} == {"jsonschema"}
+    assert {name for name in packages if IMPORTED_AS.get(name, name) not in imported} == set()

@@ -41,7 +41,7 @@ def test_a_timeline_tells_exactly_what_it_says(name):
     ("name", "gap"), [(name, gap) for name, timeline in TIMELINES.items() for gap in timeline.gaps]
 )
 def test_it_does_at_other_run_gaps(name, gap):
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     assert faults(replace(TIMELINES[name], gap=timedelta(minutes=gap))) == []
 

@@ -12,10 +12,12 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector import ledger
 from detector.domain.condition import STDOUT
@@ -37,8 +39,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "tests" / "fixtures" / "incidents
 _NOW = re.compile(r"@now(?:-(\d+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A change of the world: when (UTC, and the document's own clock), as a merge patch of sections.
 
     `documented` is how many of its facts the document states, `inferred` names those that it does not.
@@ -52,16 +53,14 @@ class Moment:
     inferred: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """From where it is watched; `on_the_machine` does not run while the machine is off."""
 
     name: str
     on_the_machine: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """One incident: its world, its lanes, when people found out, and what an operator had to be told.
 
     `dark` are the spans in which the machine was off, `sections` the sources that are configured, `environ`
@@ -94,8 +93,7 @@ class Incident:
         return any(start <= at < end for start, end in self.dark)
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """One run of a lane: when, what it saw, and what it came to."""
 
     at: datetime

@@ -20,7 +20,7 @@ YEARS = range(2010, 2037)
 HEADER = '''\
 """The days without Globex equity index futures, or with an early close. GENERATED: do not edit.
 
-Source: the calendar CMES of the library `exchange_calendars`, by tools/make_globex_table.py (`make calendar`).
+Source: the calendar CMES of the library `exchange_calendars` (tools/make_globex_table.py, `make calendar`).
 Weekends are not listed. Per year: "MM-DD MM-DD".
 """
 

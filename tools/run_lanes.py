@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
 from math import ceil
 from pathlib import Path
+
+from msgspec import Struct
 
 SERIES = Path(__file__).resolve().parents[1] / "tests" / "fixtures" / "run_times" / "measured.json"
 SHIFTS = 40
@@ -25,8 +26,7 @@ _THROTTLED = ("onkartalekar/fpl-intelligence", "Molecule-AI/molecule-core", "ink
 Times = Callable[[int, datetime, datetime], Iterator[datetime]]
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """One lane: its name in the table, its point of view, and its run times for a shift between two times."""
 
     title: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from detector.app.context import AppContext, get_clock
 from detector.app.job import CollectMode, Job, PipelinePlan
@@ -17,8 +18,7 @@ from detector.settings import CLOCK_SKEW_SEC, PROFILE, Settings
 STATUS = ("status_v3", "bot_status")
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerState:
+class BrokerState(Struct, frozen=True):
     """Facts as of `at`, the age of the broker's data now, and the redacted ids of the query."""
 
     facts: Facts

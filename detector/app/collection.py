@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.app.context import InputError
 from detector.app.input_documents import redact_document
 from detector.collectors.collector import find_source_conflicts, list_configured_sources
 from detector.collectors.run_sources import SourceEnvironment, SourceResult, collect_in_parallel
-from detector.domain.snapshot import KEYS, SECTIONS
+from detector.domain.snapshot import KEYS, PARTS, SECTIONS, add_section, split_parts
 from detector.formats.errors import TOO_LARGE
 from detector.formats.serialize import format_canonical
 from detector.formats.strict_json import MAX_BYTES
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
 _MAX_SECTIONS_BYTES = MAX_BYTES - 1024 * 1024  # all sections together; the rest is for the other keys
 
 
-@dataclass(slots=True)
-class CollectResult:
+class CollectResult(Struct):
     """The result of each source, and the sections and `sources` entries for the snapshot."""
 
     collected: list[SourceResult] = field(default_factory=list)
@@ -53,11 +54,16 @@ def collect_sources(job: Job, previous: Any = None, skip: frozenset[str] = froze
         result.collected.append(outcome)
         if prints_progress:
             app.print_stderr(format_progress(outcome))
-    result.collected.sort(key=lambda outcome: KEYS.index(outcome.source.name))
+    result.collected.sort(key=lambda outcome: get_place(outcome.source.name))
     _add_sections(result)
     off: tuple[str, ...] = settings[SOURCES_OFF]
     result.entries |= {name: {"state": "off"} for name in off if name not in skip}
     return result
+
+
+def get_place(name: str) -> tuple[int, str]:
+    """Return the place of a section in the order of the schema, a part behind its section."""
+    return KEYS.index(name.partition(".")[0]), name
 
 
 def format_progress(outcome: SourceResult) -> str:
@@ -82,7 +88,7 @@ def _add_sections(result: CollectResult) -> None:
     for outcome in result.collected:
         result.entries[outcome.source.name] = outcome.entry
         if outcome.answer is not None:
-            result.sections[outcome.source.name] = outcome.answer.section
+            add_section(result.sections, outcome.source.name, outcome.answer.section)
 
 
 def _mark_too_large(outcome: SourceResult) -> SourceResult:
@@ -118,10 +124,12 @@ def collect_missing(
             f"The snapshot was taken {format_duration(apart_sec)} away from now: nothing is collected for it."
         )
         return CollectResult()
-    provided = {name for name in SECTIONS if document.get(name) is not None}
+    given = split_parts(document)
+    provided = {name for name in (*SECTIONS, *PARTS) if given.get(name) is not None}
     sources = document.get("sources") or {}
     off = {name for name, entry in sources.items() if isinstance(entry, dict) and entry.get("state") == "off"}
-    return collect_sources(job, previous, frozenset(provided | off | (SECTIONS.keys() - job.plan.sections)))
+    unwanted = {*SECTIONS, *PARTS} - set(job.plan.sections)
+    return collect_sources(job, previous, frozenset(provided | off | unwanted))
 
 
 def build_snapshot_document(

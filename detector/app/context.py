@@ -5,23 +5,25 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from detector.domain.facts import FACT_NAMES
-from detector.domain.mute import Mute, MuteError, parse_mutes
-from detector.domain.payload_path import ProfileError
+from detector.domain.mute import Mute, parse_mutes
 from detector.domain.profile import Profile, parse_profile
-from detector.domain.snapshot import SECTIONS
+from detector.domain.snapshot import PARTS, SECTIONS
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, replace_surrogates, to_one_line
 from detector.formats.times import TimeError, parse_run_time
+from detector.formats.toml_lines import find_line
 from detector.market.closures import NO_CLOSURES, parse_closures
 from detector.profiles import list_builtin_profiles, load_builtin_profile
 from detector.render.github_output import escape_commands
@@ -73,8 +75,7 @@ class InputError(Exception):
         self.lines = lines
 
 
-@dataclass(frozen=True, slots=True)
-class AppContext:
+class AppContext(Struct, frozen=True):
     """The environment, the clock and the streams; no module below reads them from anywhere else."""
 
     environ: Mapping[str, str]
@@ -98,7 +99,7 @@ class AppContext:
 
         `printed` records it: two documents on one stdout would be no document.
         """
-        self.printed.append(True)
+        self.printed[:] = [True]
         try:
             left = memoryview(text.encode("utf-8", "replace"))
             while left:  # an unbuffered stream may take only a part
@@ -205,7 +206,7 @@ def _check_zones(settings: Settings) -> Iterator[str]:
 
 
 def _check_section_names(settings: Settings) -> Iterator[str]:
-    collected = {name for name in SECTIONS if name not in ("sources", "previous")}
+    collected = {name for name in (*SECTIONS, *PARTS) if name not in ("sources", "previous")}
     named = ((SECTIONS_FROM, entry.partition("=")[0].strip()) for entry in settings[SECTIONS_FROM])
     for setting, name in (*named, *((SOURCES_OFF, name) for name in settings[SOURCES_OFF])):
         if name not in collected:
@@ -227,12 +228,15 @@ def _load_profile(name: str) -> Profile:
 def _load_toml(setting: str, path: str, parse: Callable[[Mapping[str, Any]], T], default: T) -> T:
     if not path:
         return default
+    text = _read_text(path, setting)
     try:
-        return parse(tomllib.loads(_read_text(path, setting)))
+        return parse(tomllib.loads(text))
     except RecursionError:
         raise InputError(f"{setting}: {path}: is nested too deep") from None
-    except (ProfileError, MuteError, ValueError) as error:
-        raise InputError(f"{setting}: {path}: {error}") from None
+    except ValueError as error:
+        line = find_line(text, str(error))
+        place = f"{path}, line {line}" if line else path
+        raise InputError(f"{setting}: {place}: {error}") from None
 
 
 def _load_timetable(path: str) -> Timetable:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector import ledger
 from detector.app.context import AppContext, InputError
@@ -39,8 +41,7 @@ from detector.settings import (
 _LONGEST_ERROR, _MOST_CHANNELS = 240, 30
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """The result of a delivery.
 
     `report` holds the receipts and the channels' health. `failed` is by channel the error of a notice that
@@ -138,7 +139,7 @@ class _PendingDelivery:
             report=replace(report, owed=self._notices, channels=health),
             zones=settings[DISPLAY_ZONES],
             steps=list_next_steps() if channels else {},
-            runbook_url=settings[RUNBOOK_URL],
+            runbook_url=settings[RUNBOOK_URL] or _build_runbook_url(app),
             link=link,
             hide=self.redact,
             sent_at=app.clock(),
@@ -203,6 +204,13 @@ def _list_unsent_days(settings: Settings, report: Report, name: str) -> tuple[Se
         return ()
     health = report.channels.get(name, ChannelHealth())
     return ledger.list_due_days(report.sessions, name, health.since, report.taken_at)
+
+
+def _build_runbook_url(app: AppContext) -> str:
+    """Return the address of RUNBOOK.md at the commit of this workflow run; empty outside of one."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
+    server, repository, commit = (app.environ.get(name, "") for name in names)
+    return f"{server}/{repository}/blob/{commit}/RUNBOOK.md" if server and repository and commit else ""
 
 
 def _cut_error(error: ExternalError, text: str) -> ExternalError:

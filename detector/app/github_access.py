@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from msgspec import Struct
 
 from detector.app.context import AppContext, InputError
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED
@@ -36,8 +37,7 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+"
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedSchedule:
+class LoadedSchedule(Struct, frozen=True):
     """The lanes, and the files that they were read from; `worker` is None where there is no such file.
 
     `title` is the prefix of the titles of the workflow's runs, `name` the workflow's name.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 import detector
 from detector.app.context import AppContext, InputError
@@ -32,8 +34,7 @@ _PACKAGE = Path(detector.__file__).resolve().parent
 RUNBOOK_PATHS = (_PACKAGE / "RUNBOOK.md", _PACKAGE.parent / "RUNBOOK.md")  # installed, or in a checkout
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedSnapshot:
+class ParsedSnapshot(Struct, frozen=True):
     """A snapshot, the settings and the identifiers of a query, redacted together."""
 
     snapshot: Snapshot

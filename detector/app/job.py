@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
 
 from detector.app.context import AppContext, Clock
 from detector.app.input_documents import STDIN
-from detector.domain.snapshot import SECTIONS
+from detector.domain.snapshot import PARTS, SECTIONS
 from detector.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 CollectMode = Literal["never", "missing", "if_empty", "always"]
 
 
-@dataclass(frozen=True, slots=True)
-class PipelinePlan:
+class PipelinePlan(Struct, frozen=True):
     """The switches of one command.
 
     `source` is the snapshot to read: STDIN, a path, or None for an empty one. `collect` is when sources are
@@ -32,7 +32,7 @@ class PipelinePlan:
 
     source: str | None = STDIN
     collect: CollectMode = "missing"
-    sections: frozenset[str] = frozenset(SECTIONS)
+    sections: frozenset[str] = frozenset((*SECTIONS, *PARTS))
     at_taken_at: bool = True
     stdout_delivers: bool = False
     artifact: str | None = None
@@ -40,8 +40,7 @@ class PipelinePlan:
     quiet: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One execution of the pipeline: context, settings, clock and plan; `run` adds channels and backend."""
 
     app: AppContext
@@ -52,8 +51,7 @@ class Job:
     backend: StateBackend | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InputDocument:
+class InputDocument(Struct, frozen=True):
     """A snapshot's document and its `previous` section; `is_given` is False where nothing was read.
 
     `results` are the answers of the sources that were read for it.

@@ -7,10 +7,12 @@ read, collect and the facts, without a rule. Only `collect` and `deliver` import
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.app.input_documents import (
     STDIN,
@@ -27,7 +29,7 @@ from detector.domain.facts import Facts
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import ReadContext
 from detector.domain.run_memory import FIRST_RUN, Memory, check_memory_time, limit_clock_difference
-from detector.domain.snapshot import Snapshot
+from detector.domain.snapshot import Snapshot, merge_sections
 from detector.engine.evaluate import evaluate as evaluate_snapshot
 from detector.engine.gather import gather_facts
 from detector.readers.previous import ExpectedMemory
@@ -45,8 +47,7 @@ from detector.storage import artifact_file
 LoadMemory = Callable[[ExpectedMemory], Memory]
 
 
-@dataclass(frozen=True, slots=True)
-class GatheredFacts:
+class GatheredFacts(Struct, frozen=True):
     """The facts as of `facts.taken_at`, which is now or the snapshot's own time, and where they are from.
 
     `taken_at` is the time that a given snapshot states, None where it states none or was collected. `ids`
@@ -92,7 +93,7 @@ def collect(job: Job, source: InputDocument, previous: Any = None) -> InputDocum
     from detector.app.collection import collect_missing
 
     result = collect_missing(job, source.document, snapshot.taken_at, previous)
-    sections = {**source.document, **result.sections}
+    sections = merge_sections(source.document, result.sections)
     if result.entries:
         sections["sources"] = {**(source.document.get("sources") or {}), **result.entries}
     return replace(source, document=sections, results=tuple(result.collected))

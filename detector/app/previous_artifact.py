@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from detector.app.context import InputError
 from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
@@ -13,8 +14,7 @@ from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage import artifact_file
 
 
-@dataclass(frozen=True, slots=True)
-class PreviousArtifact:
+class PreviousArtifact(Struct, frozen=True):
     """A previous artifact as it was loaded: any JSON value, ABSENT, or the DocumentError of its file.
 
     `path` is None for a section.

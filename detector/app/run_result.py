@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.app.context import ExitCode
 from detector.domain.condition import STDOUT
@@ -12,8 +14,7 @@ from detector.engine.run_rules import ERRORS_RULE
 from detector.ledger import add_receipts
 
 
-@dataclass(slots=True)
-class RunResult:
+class RunResult(Struct):
     """The result of a run: its report with the receipts, and its failures.
 
     `faults` decide the exit code; `notes` are printed and do not. `advances` is whether this run may become

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from detector.app.context import AppContext
 from detector.app.github_access import build_github_client, build_network_policy
@@ -27,8 +28,7 @@ _HOPELESS = (CREDENTIALS, DENIED, MISSING)
 _DEGRADED = 503
 
 
-@dataclass(slots=True)
-class ProofSearch:
+class ProofSearch(Struct):
     """The criteria of the search, and the results so far.
 
     `runs_error` is the last error of the list of runs, `objection` what the Worker's answer holds against the

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from detector.app.context import AppContext, InputError
 from detector.app.github_access import build_github_client, find_repository, get_token
@@ -68,8 +69,7 @@ def _lock_nothing() -> Iterator[str | None]:
     yield None
 
 
-@dataclass(frozen=True, slots=True)
-class _NoBackend:
+class _NoBackend(Struct, frozen=True):
     public: bool = False
 
     def lock(self) -> MemoryLock:
@@ -84,8 +84,7 @@ class _NoBackend:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class _FolderBackend:
+class _FolderBackend(Struct, frozen=True):
     folder: StateDir
     wait_sec: float
     public: bool = False
@@ -100,14 +99,13 @@ class _FolderBackend:
         self.folder.store(text, runtime, generation)
 
 
-@dataclass(slots=True)
-class _GitHubBackend:
+class _GitHubBackend(Struct):
     """The workflow uploads the file of `--artifact`; its concurrency group admits one run at a time."""
 
     app: AppContext
     settings: Settings
     artifact: str | None
-    public: bool = field(default=True, init=False)  # until GitHub reports that it is private
+    public: bool = True  # until GitHub reports that it is private
 
     def lock(self) -> MemoryLock:
         if self.artifact is None:

@@ -9,7 +9,7 @@ from detector.channels.channel import DeliveryResult
 from detector.domain.condition import MessageRef
 from detector.formats.errors import ExternalError
 from detector.render.message import Message, MessageItem
-from detector.render.message_slack import build_plain_payload, build_slack_payload
+from detector.render.message_slack import build_plain_payload, build_slack_payload, count_fitting
 from detector.settings import SLACK_API_URL, SLACK_CHANNEL, SLACK_TOKEN, Settings
 
 if TYPE_CHECKING:
@@ -38,14 +38,17 @@ class SlackDelivery:
         """Deliver the message, new events first; raises ExternalError where nothing was accepted."""
         root, replies = split_replies(message)
         if root is not None:
-            self._extras_accepted = self._send_new(root)
+            first, *further = root.split(count_fitting)
+            self._extras_accepted = self._send_new(first)
+            for part in further:
+                self._send_new(part)
         refused = [reply for ref, reply in replies.items() if not self._send_reply(reply, ref)]
         if refused:
             # The earlier messages accept no reply any more: their items are posted once, as a new message.
             delivery_ids = {item.delivery_id for reply in refused for item in reply.items}
-            self._send_new(
-                refused[0].keep_items(item for item in message.items if item.delivery_id in delivery_ids)
-            )
+            kept = refused[0].keep_items(item for item in message.items if item.delivery_id in delivery_ids)
+            for part in kept.split(count_fitting):
+                self._send_new(part)
         if self._error is not None and not self._accepted:
             raise self._error
         self._update_earlier(message)

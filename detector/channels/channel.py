@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from msgspec import Struct, field
 
 from detector import channels
 from detector.domain.condition import MessageRef
@@ -25,16 +26,14 @@ _SENTENCES = {
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelEnvironment:
+class ChannelEnvironment(Struct, frozen=True):
     """The process's environment and clock."""
 
     environ: Mapping[str, str]
     clock: Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryResult:
+class DeliveryResult(Struct, frozen=True):
     """What a channel accepted: the whole message (`accepted` is None), or the items with these delivery ids.
 
     `extras_accepted` covers the parts beside the items: the sessions, and the notes on memory. `message_refs`
@@ -49,8 +48,7 @@ class DeliveryResult:
     warning: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryContext:
+class DeliveryContext(Struct, frozen=True):
     """The deadline of one delivery, and the callback for partial results.
 
     Each call of `on_progress` has everything accepted so far, which counts even if the channel hangs later.
@@ -58,6 +56,26 @@ class DeliveryContext:
 
     deadline: Deadline
     on_progress: Callable[[DeliveryResult], None]
+
+
+def send_parts(
+    parts: Sequence[Message], send: Callable[[Message], object], context: DeliveryContext
+) -> DeliveryResult:
+    """Send the parts of a message in order; return what was accepted until one failed.
+
+    Raises ExternalError where the first part was not accepted.
+    """
+    accepted: set[str] = set()
+    for part in parts:
+        try:
+            send(part)
+        except ExternalError as error:
+            if not accepted:
+                raise
+            return DeliveryResult(frozenset(accepted), error=error)
+        accepted |= {part.delivery_id, *(item.delivery_id for item in part.items)}
+        context.on_progress(DeliveryResult(frozenset(accepted)))
+    return DeliveryResult()
 
 
 class Channel(Protocol):
@@ -92,8 +110,7 @@ class Channel(Protocol):
         """Return exactly what `notify` would send, as text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """What a person can do about a channel's failure: its own sentence for a reason, or errors.REASONS.
 
     `settings` has the setting that a reason is about, `setting` is that of all other reasons.
@@ -122,8 +139,7 @@ class ChannelModule(Protocol):
         """Yield a sentence for every two settings that contradict each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelOption:
+class ChannelOption(Struct, frozen=True):
     """How to switch a channel on: the settings that it needs, and its description."""
 
     settings: tuple[Setting[Any], ...]

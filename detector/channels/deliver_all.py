@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.channels.channel import Channel, DeliveryContext, DeliveryResult
 from detector.clients.fan_out import run_in_parallel
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     from detector.render.message import Message
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelOutcome:
+class ChannelOutcome(Struct, frozen=True):
     """How the delivery to one channel ended: with what it accepted, or with an error."""
 
     channel: Channel

@@ -19,6 +19,7 @@ from detector.channels.channel import (
     DeliveryResult,
     build_network_policy,
     is_loopback,
+    send_parts,
 )
 from detector.domain.rule import Floor
 from detector.formats.errors import (
@@ -146,13 +147,16 @@ class Mail:
             settings[SMTP_PASSWORD],
         )
         post = SmtpClient(build_network_policy(settings, self._environment, context.deadline), server)
-        try:
-            post.send(Envelope(self._sender, self._address), self._build_mail(message).as_bytes())
-        except ExternalError as error:
-            raise ExternalError(
-                f"{self._label}: {error}", reason=error.reason, permanent=error.permanent
-            ) from None
-        return DeliveryResult()
+
+        def send(part: Message) -> None:
+            try:
+                post.send(Envelope(self._sender, self._address), self._build_mail(part).as_bytes())
+            except ExternalError as error:
+                raise ExternalError(
+                    f"{self._label}: {error}", reason=error.reason, permanent=error.permanent
+                ) from None
+
+        return send_parts(message.split(lambda items: _MOST_ITEMS), send, context)
 
     def render_preview(self, message: Message) -> str:
         """Return the mail that would be sent, decoded, without addresses and the sender's domain."""
@@ -191,8 +195,8 @@ class Mail:
         mail["Auto-Submitted"] = "auto-generated"
         if message.kind == "critical":
             mail["Importance"] = "high"
-        mail.set_content(render_text(message, _MOST_ITEMS))
-        mail.add_alternative(render_html(message, _MOST_ITEMS), subtype="html")
+        mail.set_content(render_text(message))
+        mail.add_alternative(render_html(message), subtype="html")
         mail.set_boundary(f"=_{message.delivery_id}")  # not random: the same delivery has the same bytes
         return mail
 

@@ -17,6 +17,7 @@ from detector.channels.channel import (
     DeliveryResult,
     build_network_policy,
     is_loopback,
+    send_parts,
 )
 from detector.domain.rule import Floor
 from detector.formats.errors import (
@@ -30,7 +31,7 @@ from detector.formats.errors import (
     UNREACHABLE,
 )
 from detector.render.message import Message
-from detector.render.message_slack import build_slack_payload
+from detector.render.message_slack import build_slack_payload, count_fitting
 from detector.settings import (
     SLACK_API_URL,
     SLACK_CHANNEL,
@@ -139,12 +140,17 @@ class Webhook(_Slack):
         """Post the message; raises ExternalError."""
         client = self._build_client(context)
         url = self._settings[SLACK_WEBHOOK_URL]
-        send_with_fallback(message, lambda payload: client.send_webhook(url, payload))
-        return DeliveryResult()
+        return send_parts(
+            message.split(count_fitting),
+            lambda part: send_with_fallback(part, lambda payload: client.send_webhook(url, payload)),
+            context,
+        )
 
     def render_preview(self, message: Message) -> str:
         """Return the payload that would be posted."""
-        return _render_call("POST", build_slack_payload(message))
+        return "\n".join(
+            _render_call("POST", build_slack_payload(part)) for part in message.split(count_fitting)
+        )
 
 
 class Bot(_Slack):
@@ -170,7 +176,8 @@ class Bot(_Slack):
     def render_preview(self, message: Message) -> str:
         """Return every call that would be made, in its order."""
         root, replies = split_replies(message)
-        calls = [_render_call(POST, build_slack_payload(root))] if root is not None else []
+        parts = root.split(count_fitting) if root is not None else ()
+        calls = [_render_call(POST, build_slack_payload(part)) for part in parts]
         calls += [
             _render_call(f"{POST} in the thread of {ref.ts}", build_slack_payload(reply))
             for ref, reply in replies.items()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
@@ -17,6 +16,7 @@ import botocore.session
 import httpx
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from msgspec import Struct
 
 from detector import __version__
 from detector.clients.aws_errors import convert_aws_errors
@@ -59,8 +59,7 @@ _MACHINE_PROVIDERS = ("boto-config", "ec2-credentials-file", "container-role")
 _METADATA_PROVIDER = "iam-role"
 
 
-@dataclass(frozen=True, slots=True)
-class AwsIdentity:
+class AwsIdentity(Struct, frozen=True):
     """The credentials that AWS is read with: a named profile, or with `ambient` those of the environment."""
 
     profile: str = ""
@@ -199,8 +198,7 @@ def _decode_header(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-@dataclass(frozen=True, slots=True)
-class _RawBody:
+class _RawBody(Struct, frozen=True):
     """A complete body with the streaming interface that botocore expects."""
 
     body: bytes

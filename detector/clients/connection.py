@@ -11,10 +11,11 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
+
+from msgspec import Struct, field
 
 from detector.formats.errors import (
     DNS,
@@ -94,8 +95,7 @@ def build_tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkPolicy:
+class NetworkPolicy(Struct, frozen=True):
     """How one source or channel may connect: its deadline, authorities, proxies and forbidden addresses."""
 
     deadline: Deadline

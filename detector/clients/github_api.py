@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, NoReturn, TypeVar
 
 import httpx
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector import __version__
 from detector.clients.connection import Deadline, NetworkPolicy
@@ -50,8 +51,7 @@ Params = Mapping[str, str | int]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class GitHub:
+class GitHub(Struct, frozen=True):
     """One repository's API within one deadline; the token is sent to the API's own origin only.
 
     `repository` is `owner/name`. Without a token a public repository can still be read.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 import httpcore
 import httpx
+from msgspec import Struct, field
 
 from detector import __version__
 from detector.clients.connection import NetworkPolicy
@@ -39,10 +39,10 @@ _REASONS = {401: CREDENTIALS, 403: DENIED, 404: MISSING, 407: DENIED, 410: MISSI
 _MAX_PING_BYTES = 10_000  # what healthchecks.io keeps of a ping's body
 
 Origin = tuple[str, str, int | None]
+_NO_HEADERS: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A response: its status, its headers by lower-case names, its decompressed body."""
 
     status: int
@@ -63,8 +63,7 @@ def parse_origin(url: str) -> Origin:
     return parsed.scheme, parsed.host, parsed.port
 
 
-@dataclass(frozen=True, slots=True)
-class HttpClient:
+class HttpClient(Struct, frozen=True):
     """Reads pages within one deadline; `credentials` holds an `Authorization` header by origin."""
 
     network: NetworkPolicy
@@ -73,7 +72,11 @@ class HttpClient:
     pause: Callable[[float], None] = time.sleep
 
     def get(
-        self, url: str, should_keep: Callable[[Page], bool] = _keep_none, socket_path: str | None = None
+        self,
+        url: str,
+        should_keep: Callable[[Page], bool] = _keep_none,
+        socket_path: str | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Page:
         """Return the page at `url`; raises ExternalError for every status but 2xx.
 
@@ -81,16 +84,20 @@ class HttpClient:
         unix socket that the server listens on, if it does.
         """
         return retry(
-            lambda: self._fetch_following_redirects(url, should_keep, socket_path),
+            lambda: self._fetch_following_redirects(url, should_keep, socket_path, headers),
             self.network.deadline,
             self.pause,
         )
 
     def _fetch_following_redirects(
-        self, url: str, should_keep: Callable[[Page], bool], socket_path: str | None
+        self,
+        url: str,
+        should_keep: Callable[[Page], bool],
+        socket_path: str | None,
+        own_headers: Mapping[str, str],
     ) -> Page:
         for _ in range(_MAX_REDIRECTS + 1):
-            headers = {"accept": "application/json", "accept-encoding": "gzip, deflate"}
+            headers = {"accept": "application/json", "accept-encoding": "gzip, deflate", **own_headers}
             credential = self.credentials.get(parse_origin(url))
             if credential:
                 headers["authorization"] = credential

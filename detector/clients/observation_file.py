@@ -10,9 +10,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from detector.formats.errors import LOCKED, UNREADABLE, ExternalError
 
@@ -20,8 +21,7 @@ _FOLDER = "pt-health-detector"
 _MAX_BYTES = 1024 * 1024
 
 
-@dataclass(slots=True)
-class Observations:
+class Observations(Struct):
     """The content of the file while it is locked; `values` are written when the lock ends, or by `store`."""
 
     descriptor: int

@@ -8,9 +8,10 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from detector.formats.errors import MISSING, TIMEOUT, ExternalError
 
@@ -26,8 +27,7 @@ _ADDED_ENVIRON: Final = {
 _MAX_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessResult:
+class ProcessResult(Struct, frozen=True):
     """The result of a program that ended: its exit code, and the end of its output on both streams."""
 
     exit_code: int

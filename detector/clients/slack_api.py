@@ -11,12 +11,12 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import Request
 
 import httpx
+from msgspec import Struct
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
@@ -83,8 +83,7 @@ class SlackError(ExternalError):
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Slack:
+class Slack(Struct, frozen=True):
     """Posts to Slack within one deadline; raises ExternalError unless Slack confirms success."""
 
     network: NetworkPolicy

@@ -10,8 +10,9 @@ import smtplib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from detector.clients.connection import build_tls_context
 from detector.formats.errors import (
@@ -35,8 +36,7 @@ _READY, _ACCEPTED = 220, (250, 251)
 _LOCAL_NAME = "[127.0.0.1]"
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpServer:
+class SmtpServer(Struct, frozen=True):
     """The server that mail is sent through; `user` is empty where it needs no login."""
 
     host: str
@@ -46,16 +46,14 @@ class SmtpServer:
     password: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """The sender and the recipient of the SMTP envelope; plain ASCII addresses."""
 
     sender: str
     recipient: str
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpClient:
+class SmtpClient(Struct, frozen=True):
     """Sends mail through one server within one deadline; raises ExternalError unless it is accepted."""
 
     network: NetworkPolicy

@@ -12,8 +12,9 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from detector.formats.errors import CORRUPT, EMPTY, LOCKED, MISSING, UNREADABLE, ExternalError
 
@@ -28,8 +29,7 @@ _READ_VERSION, _WAL = 19, 2  # the byte of the header that says how it is read, 
 _PENDING, _SHARED_FIRST, _SHARED_SIZE = 0x40000000, 0x40000002, 510
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFile:
+class StoreFile(Struct, frozen=True):
     """The file of a database: its real path, its header, and a descriptor that may hold a lock."""
 
     path: str

@@ -1,8 +1,8 @@
 """Reads positions, working orders, executions and account values from TWS or IB Gateway through ib_async.
 
-One connection a collection, with a client id of its own, closed in both directions at the end, and no retry.
-A gateway with connections that it did not close itself (CLOSE_WAIT) is left alone: a further one has blocked
-the API of all clients for days. A list that did not end is not seen, never empty.
+One connection a collection, with a client id of its own, closed in both directions at the end, and no retry:
+connections that were opened and dropped have blocked the API of all clients for days. A list that did not end
+is not seen, never empty.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from detector.clients.connection import NetworkPolicy
-from detector.clients.tcp_table import count_close_wait
-from detector.formats.errors import CLOSE_WAIT, NOT_INSTALLED, REJECTED, RESET, UNREADABLE, ExternalError
+from detector.formats.errors import NOT_INSTALLED, REJECTED, RESET, UNREADABLE, ExternalError
 
 if TYPE_CHECKING:
     from detector.clients.tws_fence import ReadOnlyConnection, ReadOnlyIB
@@ -27,8 +27,7 @@ _MAX_ACCOUNTS = 50  # ib_async's own limit (MaxSyncedSubAccounts)
 _FARM_NOTICES = range(2100, 2170)
 
 
-@dataclass(frozen=True, slots=True)
-class TwsAnswer:
+class TwsAnswer(Struct, frozen=True):
     """The lists of one collection as objects of ib_async; the raw time of each execution by its id.
 
     `statuses` are (permId, clientId, orderId) of the orders whose status came; of another one, ib_async shows
@@ -45,8 +44,7 @@ class TwsAnswer:
     statuses: frozenset[tuple[str, str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Tws:
+class Tws(Struct, frozen=True):
     """TWS or IB Gateway at an address, as one source may read it."""
 
     network: NetworkPolicy
@@ -60,17 +58,6 @@ class Tws:
             import detector.clients.tws_fence  # noqa: F401
         except ModuleNotFoundError as error:
             raise ExternalError(f"the package {error.name} is not installed", reason=NOT_INSTALLED) from None
-        close_wait = count_close_wait(self.host, self.port)
-        if close_wait is None:
-            raise ExternalError(
-                "whether the gateway has stuck connections cannot be seen here, so it is not asked",
-                reason=CLOSE_WAIT,
-            )
-        if close_wait:
-            raise ExternalError(
-                f"the gateway has {close_wait} stuck connections (CLOSE_WAIT), so it is not asked",
-                reason=CLOSE_WAIT,
-            )
         _stop_logging()
         return asyncio.run(self._read())
 

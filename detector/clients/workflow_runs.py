@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from detector.clients.github_api import GitHub
 from detector.domain.schedule_windows import UnreadSpan, WorkflowRun
@@ -22,14 +23,13 @@ def _drop_progress(_moment: datetime) -> None:
     pass
 
 
-@dataclass(slots=True)
-class WorkflowRuns:
+class WorkflowRuns(Struct):
     """Lists a workflow's runs; `workflow` is its file name, `on_progress` receives the start of each span."""
 
     github: GitHub
     workflow: str
     on_progress: Callable[[datetime], None] = _drop_progress
-    _failure: tuple[str, str] | None = field(default=None, init=False)
+    _failure: tuple[str, str] | None = None
 
     def list_between(self, start: datetime, end: datetime) -> Listing:
         """Return the runs created in [start, end]; raises nothing, `unread` lists what is missing and why.

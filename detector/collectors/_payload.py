@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from detector.domain.snapshot import SECTIONS
+from detector.domain.snapshot import get_kinds
 from detector.formats.errors import EMPTY, HTML, NOT_JSON, UNREADABLE, ExternalError
 from detector.formats.strict_json import MAX_DEPTH, DocumentError, describe_kind, parse_value
 from detector.formats.times import TimeError, parse_epoch, parse_rfc3339
@@ -39,8 +39,7 @@ def parse_body(data: bytes, content_type: str = "") -> Any:
 
 def check_section(value: Any, name: str) -> Any:
     """Return the value; raises ExternalError where its type or depth is not allowed in the section."""
-    kinds, _ = SECTIONS[name]
-    if not isinstance(value, kinds):
+    if not isinstance(value, get_kinds(name)):
         raise ExternalError(f"it is {describe_kind(value)}, which {name} never is", reason=UNREADABLE)
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH - 1):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 LISTEN, ESTABLISHED, CLOSE_WAIT = "LISTEN", "ESTABLISHED", "CLOSE_WAIT"
 _KERNEL_STATES = {"01": ESTABLISHED, "08": CLOSE_WAIT, "0A": LISTEN}
@@ -20,8 +21,7 @@ _MIN_COLUMNS = 4
 _SS, _NETSTAT = (0, 3), (5, 3)
 
 
-@dataclass(frozen=True, slots=True)
-class PortState:
+class PortState(Struct, frozen=True):
     """The sockets whose local end is the port; `listening` is None where a listener may be out of sight."""
 
     listening: bool | None

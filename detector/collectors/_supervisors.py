@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct
 
 from detector.collectors.collector import SourceContext
 from detector.formats.errors import MISSING, UNREADABLE, ExternalError
@@ -29,8 +30,7 @@ _PID_FILE_SLACK = timedelta(seconds=60)
 _NO_SUCH_JOB = "could not find"
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessState:
+class ProcessState(Struct, frozen=True):
     """One process: whether it runs, and what its supervisor adds; `starts` counts from any origin."""
 
     running: bool | None
@@ -128,8 +128,7 @@ def _read_command(identifier: str, context: SourceContext) -> ProcessState:
     return ProcessState(running=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _ListedProcess:
+class _ListedProcess(Struct, frozen=True):
     pid: int
     started_at: datetime | None
     arguments: tuple[str, ...]

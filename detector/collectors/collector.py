@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from detector import collectors
 from detector.formats.plugins import load_modules
@@ -15,24 +15,21 @@ from detector.settings import SECTIONS_FROM, SOURCES_OFF, Setting, Settings
 
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
-    from detector.clients.connection import Connection
+    from detector.clients.connection import Connection, NetworkPolicy
     from detector.clients.http_client import Page
     from detector.clients.process import ProcessResult
-    from detector.clients.tws_api import Tws
 
 
 class GetPage(Protocol):
     """Reads one page over HTTP within the source's deadline; raises ExternalError."""
 
     def __call__(
-        self, url: str, should_keep: Callable[[Page], bool] = ..., socket_path: str | None = ...
+        self,
+        url: str,
+        should_keep: Callable[[Page], bool] = ...,
+        socket_path: str | None = ...,
+        headers: Mapping[str, str] = ...,
     ) -> Page: ...
-
-
-class LockTurn(Protocol):
-    """Holds the turn at what may not be read too often; raises ExternalError."""
-
-    def __call__(self, subject: str, pause_sec: float) -> AbstractContextManager[None]: ...
 
 
 class OpenConnection(Protocol):
@@ -47,8 +44,7 @@ class RunTool(Protocol):
     def __call__(self, *command: str) -> ProcessResult: ...
 
 
-@dataclass(frozen=True, slots=True)
-class SourceContext:
+class SourceContext(Struct, frozen=True):
     """What a source is read with: the settings, its clients, the clock, and the start of the log window.
 
     `logs_since` is the time of the last evaluation that read the logs, None where there was none.
@@ -59,8 +55,7 @@ class SourceContext:
     clock: Callable[[], datetime]
     get_page: GetPage
     open_aws: Callable[[], Aws]
-    open_tws: Callable[[], Tws]
-    lock_turn: LockTurn
+    open_network: Callable[[], NetworkPolicy]
     open_connection: OpenConnection
     run_tool: RunTool
     environ: Mapping[str, str]
@@ -68,8 +63,7 @@ class SourceContext:
     logs_missed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The response of a source: its section, and a note where it is incomplete.
 
     `as_of` is when its content was true, None where the source names no time; a time within the section
@@ -81,8 +75,7 @@ class Answer:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfiguredSource:
+class ConfiguredSource(Struct, frozen=True):
     """One configured source: its section `name`, the setting and the location that it is read from.
 
     `host` is the setting that determines the host, where that is another one.
@@ -95,8 +88,7 @@ class ConfiguredSource:
     host: Setting[Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceOption:
+class SourceOption(Struct, frozen=True):
     """A section that a collector can fill: the settings that it needs, and what it would add.
 
     The first of `settings` switches it on.
@@ -148,14 +140,16 @@ def list_unused_source_options(settings: Settings) -> tuple[SourceOption, ...]:
     """Return the options for sections that no source fills; a collector's own setting precedes a file."""
     off: tuple[str, ...] = settings[SOURCES_OFF]
     filled = {*(source.name for source in _iter_sources(settings)), *off}
-    options: dict[str, SourceOption] = {}
-    for collector in list_collectors():
-        for option in collector.OPTIONS:
-            if option.section not in filled:
-                earlier = options.get(option.section)
-                if earlier is None or earlier.settings == (SECTIONS_FROM,):
-                    options[option.section] = option
-    return tuple(options.values())
+    options = [
+        option
+        for collector in list_collectors()
+        for option in collector.OPTIONS
+        if option.section not in filled
+    ]
+    own = {option.section for option in options if option.settings != (SECTIONS_FROM,)}
+    return tuple(
+        option for option in options if option.settings != (SECTIONS_FROM,) or option.section not in own
+    )
 
 
 def strip_query(url: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.clients.fan_out import run_in_parallel
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext
@@ -31,8 +32,6 @@ from detector.settings import (
     STATUS_TOKEN,
     STATUS_URL,
     STATUS_USER,
-    TWS_ADDRESS,
-    TWS_CLIENT_ID,
     Settings,
     encode_basic_auth,
     list_secrets,
@@ -43,15 +42,13 @@ if TYPE_CHECKING:
     from detector.clients.connection import Connection, NetworkPolicy
     from detector.clients.http_client import Origin, Page
     from detector.clients.process import ProcessResult
-    from detector.clients.tws_api import Tws
 
 _MAX_DETAIL = 300
 _TOOL_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceEnvironment:
+class SourceEnvironment(Struct, frozen=True):
     """The process's environment and clock.
 
     `logs_since` and `logs_missed` come from the previous artifact (see SourceContext).
@@ -71,8 +68,7 @@ def build_source_context(settings: Settings, environment: SourceEnvironment) -> 
         environment.clock,
         clients.get,
         clients.open_aws,
-        clients.open_tws,
-        clients.lock_turn,
+        clients.open_network,
         clients.open_connection,
         clients.run_tool,
         environment.environ,
@@ -87,6 +83,10 @@ class _Clients:
     def __init__(self, settings: Settings, environment: SourceEnvironment) -> None:
         self._settings = settings
         self._environment = environment
+
+    def open_network(self) -> NetworkPolicy:
+        """Return how this source may connect; its deadline is the same for all its connections."""
+        return self._network
 
     @cached_property
     def _network(self) -> NetworkPolicy:
@@ -132,20 +132,6 @@ class _Clients:
         )
         return Aws(self._network, identity)
 
-    def open_tws(self) -> Tws:
-        """Return TWS as this source may read it."""
-        from detector.clients.tws_api import Tws
-
-        host, _, port = self._settings[TWS_ADDRESS].rpartition(":")
-        return Tws(self._network, host.strip("[]"), int(port), self._settings[TWS_CLIENT_ID])
-
-    def lock_turn(self, subject: str, pause_sec: float) -> AbstractContextManager[None]:
-        """Return the turn at `subject`, which this and other processes take one after the other."""
-        from detector.clients.turn import lock_turn
-
-        environment = self._environment
-        return lock_turn(subject, pause_sec, environment.environ, environment.clock, self._network.deadline)
-
 
 def _build_credentials(settings: Settings) -> dict[Origin, str]:
     """Return the `Authorization` header of each origin that has one; it is sent to that origin only."""
@@ -161,8 +147,7 @@ def _build_credentials(settings: Settings) -> dict[Origin, str]:
     return credentials
 
 
-@dataclass(frozen=True, slots=True)
-class SourceResult:
+class SourceResult(Struct, frozen=True):
     """The result of one source: its answer or a failure, and its entry in the section `sources`."""
 
     source: ConfiguredSource

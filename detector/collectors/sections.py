@@ -14,7 +14,7 @@ from typing import Any
 
 from detector.collectors._payload import check_section, extract_time, find_page_time, parse_body
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
-from detector.domain.snapshot import KEYS, SECTIONS
+from detector.domain.snapshot import KEYS, SECTIONS, find_section
 from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError
 from detector.formats.times import TimeError, parse_rfc3339
 from detector.settings import SECTIONS_FROM, Settings
@@ -85,9 +85,10 @@ def _extract_section(name: str, snapshot: dict[str, Any]) -> Answer:
         reason = str(source_entry.get("reason"))
         detail = source_entry.get("detail") or "no reason given"
         raise ExternalError(f"where it is read, {detail}", reason=reason if reason in REASONS else UNREADABLE)
-    if snapshot.get(name) is None:
+    value = find_section(snapshot, name)
+    if value is None:
         raise ExternalError("the snapshot that was collected there does not hold it", reason=MISSING)
-    section = check_section(snapshot[name], name)
+    section = check_section(value, name)
     try:
         taken_at = parse_rfc3339(str(snapshot["taken_at"]))
     except TimeError as error:

@@ -10,14 +10,15 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from detector.collectors._broker_envelope import check_maintenance, describe_accounts, lock_turn
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
-from detector.formats.errors import LINK_DOWN, MAINTENANCE, UNREADABLE, ExternalError
+from detector.collectors.gateway import read_port_state
+from detector.formats.errors import CLOSE_WAIT, LINK_DOWN, UNREADABLE, ExternalError
 from detector.formats.numbers import parse_decimal
-from detector.market.maintenance import is_in_maintenance
-from detector.settings import IBKR_REGION, TWS_ADDRESS, TWS_CLIENT_ID, Settings
+from detector.settings import TWS_ADDRESS, TWS_CLIENT_ID, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.tws_api import TwsAnswer
+    from detector.clients.tws_api import Tws, TwsAnswer
 
 OPTIONS = (
     SourceOption(
@@ -26,7 +27,7 @@ OPTIONS = (
         "the broker's positions, all open orders and today's executions, from TWS or IB Gateway",
     ),
 )
-PAUSE_SEC = 60.0
+_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _UNSET = 1.0e307  # ib_async's UNSET_DOUBLE is 1.797e308
 _UNSET_INTEGER = 2**31 - 1
 _CONTRACT_KEYS = (
@@ -54,19 +55,29 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
 
 def _read_broker(context: SourceContext) -> Answer:
     """Read the gateway; raises ExternalError, and asks nothing during IBKR's reset or within PAUSE_SEC."""
-    as_of = context.clock()
-    if is_in_maintenance(as_of, context.settings[IBKR_REGION]):
-        raise ExternalError("IBKR resets its servers now, and no further login is made", reason=MAINTENANCE)
+    as_of = check_maintenance(context)
     address = context.settings[TWS_ADDRESS]
-    envelope = {"as_of": as_of.isoformat(), "port": int(address.rpartition(":")[2])}
-    with context.lock_turn(f"tws {address}", PAUSE_SEC):
+    host, _, port = address.rpartition(":")
+    envelope = {"as_of": as_of.isoformat(), "port": int(port)}
+    with lock_turn(context, f"tws {address}"):
         try:
-            answer = context.open_tws().read()
+            answer = _open_gateway(host.strip("[]"), int(port), context).read()
         except ExternalError as error:
             if error.reason != LINK_DOWN:
                 raise
             return Answer({**envelope, "connected": False}, as_of, str(error))
     return Answer({**envelope, **build_section(answer)}, as_of)
+
+
+def _open_gateway(host: str, port: int, context: SourceContext) -> Tws:
+    """Return the gateway to be read; raises ExternalError where the kernel shows stuck connections to it."""
+    from detector.clients.tws_api import Tws
+
+    if host in _LOOPBACK_HOSTS and (stuck := read_port_state(port, context).close_wait):
+        raise ExternalError(
+            f"the gateway has {stuck} stuck connections (CLOSE_WAIT), so it is not asked", reason=CLOSE_WAIT
+        )
+    return Tws(context.open_network(), host, port, context.settings[TWS_CLIENT_ID])
 
 
 def build_section(answer: TwsAnswer) -> dict[str, Any]:
@@ -75,14 +86,12 @@ def build_section(answer: TwsAnswer) -> dict[str, Any]:
     Raises ExternalError where the positions contradict the account values.
     """
     _check_account_values(answer)
-    kinds = {account.upper().startswith("D") for account in answer.accounts}
     others_are_listed = any(
         fill.execution.clientId != answer.client_id for fill in answer.fills if fill.execution.clientId
     )
     return {
         "connected": True,
-        **({"account": answer.accounts[0]} if len(answer.accounts) == 1 else {}),
-        **({"mode": "paper" if kinds == {True} else "live"} if len(kinds) == 1 else {}),
+        **describe_accounts(answer.accounts),
         "positions": [_build_position(row) for row in answer.positions],
         "open_orders": [_build_order(trade, answer) for trade in answer.orders],
         "open_orders_scope": "all",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.job import Job, PipelinePlan
@@ -22,8 +22,7 @@ from detector.settings import ARTIFACT, Settings
 from detector.storage import artifact_file
 
 
-@dataclass(frozen=True, slots=True)
-class DetectOptions:
+class DetectOptions(Struct, frozen=True):
     """The options of `detect`."""
 
     previous: str | None

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from detector.app.collection import build_snapshot_document, collect_sources
+from detector.app.collection import build_snapshot_document, collect_sources, get_place
 from detector.app.context import AppContext
 from detector.app.delivery import load_channels
 from detector.app.job import Job, PipelinePlan
@@ -18,7 +18,6 @@ from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
 from detector.channels.channel import list_unused_options as list_unused_channel_options
 from detector.collectors.collector import SourceOption, list_unused_source_options
 from detector.collectors.run_sources import SourceResult
-from detector.domain.snapshot import KEYS
 from detector.engine.catalog import load_readers
 from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE
 from detector.formats.redaction import redact
@@ -120,7 +119,7 @@ def _list_cleartext_settings(settings: Settings) -> list[Setting[str]]:
 def _list_source_options(settings: Settings) -> list[SourceOption]:
     """Return the options of sections that are not configured and are read, in the snapshot's order."""
     options = [option for option in list_unused_source_options(settings) if option.section in load_readers()]
-    return sorted(options, key=lambda option: KEYS.index(option.section))
+    return sorted(options, key=lambda option: get_place(option.section))
 
 
 def _describe_source_option(option: SourceOption) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
 from detector.app.context import AppContext, ExitCode
@@ -14,6 +14,7 @@ from detector.app.previous_artifact import load_previous
 from detector.app.print_output import print_json, print_lines
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile
+from detector.domain.snapshot import STATEMENT
 from detector.readers.previous import ExpectedMemory
 from detector.reconciliation.freshness import describe_age, explain_unreliable
 from detector.reconciliation.repair_plan.runtime_stop import explain_stop, list_exposed
@@ -49,7 +50,7 @@ def command(
     something differs, 3 the broker or the stores were not read, or not in full.
     """
     settings = app.load_settings(env_file)
-    sections = ("broker", "stores", *STATUS, "ecs")
+    sections = ("broker", STATEMENT, "stores", *STATUS, "ecs")
     job = build_broker_job(app, settings, sections, now, collect, at_taken_at=True)
     plan = _build_plan(
         build_broker_state(

@@ -6,11 +6,11 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
+from msgspec import Struct
 
 from detector.app.context import AppContext, InputError
 from detector.app.github_access import WORKER, WORKFLOW
@@ -38,8 +38,7 @@ _PASSED = re.compile(r"^([0-9]+) passed", re.MULTILINE)
 _COLUMN = 24
 
 
-@dataclass(frozen=True, slots=True)
-class ReadinessRow:
+class ReadinessRow(Struct, frozen=True):
     """One row of the table: the check, its state, and the result or the fault; `output` is a program's."""
 
     what: str

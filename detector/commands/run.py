@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.app.context import AppContext, ExitCode, InputError, get_clock
 from detector.app.delivery import load_channels, render_previews
@@ -31,8 +33,7 @@ from detector.settings import RUN_LANE, RUN_SOURCE
 from detector.storage.memory_artifact import LoadedMemory
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """The options of `run`."""
 
     state: str | None
@@ -77,29 +78,36 @@ def command(app: AppContext, /, **options: Any) -> int:
 def run(app: AppContext, options: RunOptions) -> int:
     """Run the whole job and return its exit code; the dead-man's switch gets every outcome but a kill."""
     try:
-        job, backend = _build_job(app, options)
+        job, backend = build_job(app, options)
     except InputError:
         if not options.dry_run:
             send_refusal_ping(app, options.env_file)
         raise
     if options.dry_run:
         return _run_dry(job, backend)
+    return run_job(job, backend, lambda result: _format_output(job, result), options.summary)
+
+
+def run_job(
+    job: Job, backend: StateBackend, format_output: Callable[[RunResult], str], summary: str | None
+) -> int:
+    """Run the steps under the memory's lock and publish the outcome; return the exit code."""
     try:
         with backend.lock() as fault:
-            result = _run_steps(job, backend)
+            result = _run_steps(job, backend, format_output)
         result.faults += [fault] if fault else []
     except ExternalError as error:
-        app.print_stderr(f"detector: nothing was looked at: {error}")
+        job.app.print_stderr(f"detector: nothing was looked at: {error}")
         send_ping(job, success=False, text="nothing was looked at")
         return ExitCode.UNDELIVERED
     except Exception:  # the command line handles it; the switch gets its ping first
         send_ping(job, success=False, text="the run broke off")
         raise
-    publish_outcome(job, result, options.summary)
+    publish_outcome(job, result, summary)
     return result.exit_code
 
 
-def _build_job(app: AppContext, options: RunOptions) -> tuple[Job, StateBackend]:
+def build_job(app: AppContext, options: RunOptions) -> tuple[Job, StateBackend]:
     """Return the job of these options and the place of its memory; raises InputError."""
     settings = app.load_settings(options.env_file)
     backend = open_backend(app, settings, options.state, options.artifact)
@@ -117,13 +125,13 @@ def _build_job(app: AppContext, options: RunOptions) -> tuple[Job, StateBackend]
 def _run_dry(job: Job, backend: StateBackend) -> int:
     """Print what a run would send, and store nothing."""
     job.app.print_stderr("Dry run: nothing is sent, stored or pinged.")
-    result = _run_steps(job, backend)
+    result = _run_steps(job, backend, lambda result: _format_output(job, result))
     for note in (*result.notes, *result.faults):
         job.app.print_stderr(note)
     return result.exit_code
 
 
-def _run_steps(job: Job, backend: StateBackend) -> RunResult:
+def _run_steps(job: Job, backend: StateBackend, format_output: Callable[[RunResult], str]) -> RunResult:
     """Read, load the memory, collect, evaluate, deliver and print; and only then store."""
     source = read(job)
     if source.previous is not None:
@@ -137,7 +145,7 @@ def _run_steps(job: Job, backend: StateBackend) -> RunResult:
     warnings = list_configuration_warnings(job, result.report)
     result.notes = [*([loaded.note] if loaded.note else []), *result.notes, *warnings]
     result.faults += list_missing_recipients(job, result)
-    deliver(job, result, lambda result: _format_output(job, result))
+    deliver(job, result, format_output)
     store(job, result)
     return result
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from detector.app.context import AppContext
+from detector.app.context import AppContext, ExitCode, InputError
+from detector.app.input_documents import parse_source, read_source
 from detector.app.print_output import print_json, print_lines
 from detector.engine.catalog import load_readers
 from detector.engine.coverage import SignalCoverage
@@ -22,11 +23,33 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-@click.command(epilog="Example: python -m detector schema output")
+@click.command(
+    epilog="Example: python -m detector schema snapshot --check tests/fixtures/snapshots/regular-session.json"
+)
 @click.argument("name", required=False, type=click.Choice(list(SCHEMAS)))
+@click.option(
+    "--check", metavar="FILE", help="Print where this document (- is stdin) departs from the schema."
+)
 @click.pass_obj
-def command(app: AppContext, /, name: str | None) -> int:
+def command(app: AppContext, /, name: str | None, check: str | None) -> int:
     """
     Print a JSON Schema (2020-12): of the snapshot, the output or the artifact; without a name, the names.
+
+    With --check a line for each departure: its path, the problem, and the key that was probably meant. Exit 0
+    where there is none, 1 where there is one.
     """
+    if check is not None:
+        if name is None:
+            raise InputError(f"--check needs the name of a schema: {', '.join(SCHEMAS)}")
+        return _check_document(app, name, check)
     return print_lines(app, SCHEMAS) if name is None else print_json(app, SCHEMAS[name]())
+
+
+def _check_document(app: AppContext, name: str, source: str) -> int:
+    from detector.app.schema_check import find_departures
+
+    departures = find_departures(SCHEMAS[name](), parse_source(read_source(app, source), source))
+    printed = print_lines(app, (f"{departure}" for departure in departures))
+    if printed:
+        return printed
+    return ExitCode.FINDING if departures else ExitCode.OK

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from hashlib import sha256
 
 import click
+from msgspec.structs import replace
 
 from detector.app.context import AppContext, InputError, get_clock
 from detector.app.delivery import load_required_channels, render_previews

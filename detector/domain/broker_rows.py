@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,9 +12,10 @@ from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 
+_CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
 
-@dataclass(frozen=True, slots=True)
-class BrokerPosition(Instrument):
+
+class BrokerPosition(Instrument, frozen=True):
     """A position at the broker; `quantity` is signed, 0 is flat.
 
     `avg_price` is the price of one unit; `avg_cost` is IBKR's, which for an option includes the multiplier.
@@ -47,8 +48,7 @@ class BrokerPosition(Instrument):
         return None if self.is_option else self.avg_cost
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerOrder(Order):
+class BrokerOrder(Order, frozen=True):
     """A working order at the broker; a child waits for its parent, a fill in an OCA group cancels the others.
 
     A combo names its legs by their contract ids alone.
@@ -63,8 +63,7 @@ class BrokerOrder(Order):
     leg_con_ids: tuple[str, ...] | None = build_column("texts", "united")
 
 
-@dataclass(frozen=True, slots=True)
-class Execution(Instrument):
+class Execution(Instrument, frozen=True):
     """One execution at the broker; `quantity` is positive, `side` says which way."""
 
     exec_id: str | None = build_column("id")
@@ -109,3 +108,15 @@ def compute_remaining(order: Order) -> Decimal | None:
         return to_exact_decimal(order.remaining)
     quantity = to_exact_decimal(order.quantity)
     return None if quantity is None else abs(quantity) - abs(to_exact_decimal(order.filled) or Decimal(0))
+
+
+def keep_latest_versions(executions: Iterable[Execution]) -> tuple[Execution, ...]:
+    """Return each execution in its latest version; a correction changes only the last part of the id."""
+    latest: dict[str, Execution] = {}
+    for number, execution in enumerate(executions):
+        root, dot, _ = (execution.exec_id or "").rpartition(".")
+        key = root if dot and root.count(".") >= _CORRECTED_PART - 1 else execution.exec_id or f"row {number}"
+        newest = latest.get(key)
+        if newest is None or (execution.exec_id or "") >= (newest.exec_id or ""):
+            latest[key] = execution
+    return tuple(latest.values())

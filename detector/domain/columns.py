@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, fields
 from typing import Any
+
+from msgspec import Struct, field
 
 # Kinds of value, as they stand in a payload.
 TIME, COUNT, FLAG, FLAG_OR_COUNT, LENGTH, TEXT, ROWS = (
@@ -16,11 +17,35 @@ OLDER, NEWER, LARGER, TRUE, FALSE, NOT_OK, NOT_EMPTY, FIRST, UNITED = (
 )  # fmt: skip
 
 
+class _Declaration(Struct, frozen=True):
+    """The details of a field; msgspec keeps them as the maker of its default, which is None."""
+
+    details: Mapping[str, Any]
+
+    def __call__(self) -> None:
+        return None
+
+
+def build_field(**details: Any) -> Any:
+    """Declare a field that is None by default, with details that `get_declarations` returns."""
+    return field(default_factory=_Declaration(details))
+
+
+def get_declarations(record: type[Struct]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the details of every field that was declared with them, by name."""
+    defaults = record.__struct_defaults__
+    names = record.__struct_fields__[len(record.__struct_fields__) - len(defaults) :]
+    makers = (
+        (name, getattr(default, "factory", None)) for name, default in zip(names, defaults, strict=True)
+    )
+    return {name: maker.details for name, maker in makers if isinstance(maker, _Declaration)}
+
+
 def build_column(kind: str, worse: str = "first", doc: str = "") -> Any:
     """Declare one column of a row: the kind of its value and, where two payloads list it, which is worse."""
-    return field(default=None, metadata={"kind": kind, "worse": worse, "doc": doc})
+    return build_field(kind=kind, worse=worse, doc=doc)
 
 
 def get_columns(row: type[Any]) -> Mapping[str, Mapping[str, Any]]:
     """Return the declared columns of a row type: name to kind and worse direction."""
-    return {spec.name: spec.metadata for spec in fields(row) if "kind" in spec.metadata}
+    return {name: details for name, details in get_declarations(row).items() if "kind" in details}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal
+
+from msgspec import Struct, field
 
 from detector.domain.rule import Kind, Severity
 
@@ -19,16 +20,14 @@ ANY_CHANNEL = "*"
 STDOUT = "stdout"
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRef:
+class MessageRef(Struct, frozen=True):
     """The place of a delivered message, for later edits and replies: Slack's channel and ts."""
 
     channel: str
     ts: str
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What was delivered to one channel in this episode, written only after the channel accepted it.
 
     `severity` is the highest that was delivered; `at` is null where the time is unknown (an older memory).
@@ -47,16 +46,14 @@ class Receipt:
     places: tuple[MessageRef, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """One change in the life of a condition."""
 
     at: datetime
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """One signature: its present state, since when, how it ended, and what each channel received.
 
     `observations` and `lasted_sec` count the current run of firing verdicts, `goods` the current run of
@@ -128,8 +125,7 @@ class Condition:
         return self.receipts.get(channel) or self.receipts.get(ANY_CHANNEL)
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A delivery that is due to a channel: a condition and the reason."""
 
     condition: Condition

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from detector.domain.condition import Condition, Notice, Reason
 from detector.domain.rule import Severity
 from detector.formats.times import compute_seconds, format_duration, format_time
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One entry of `events`, `new_events` or `resolved_events`.
 
     `reason` is null in `events`. `observed` broke `limit`, which `setting` sets; null where there is none.

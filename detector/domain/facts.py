@@ -7,9 +7,10 @@ readers, the merge of the two payloads, profiles, schemas and documentation all 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.columns import (
@@ -29,6 +30,8 @@ from detector.domain.columns import (
     TIME,
     TRUE,
     UNITED,
+    build_field,
+    get_declarations,
 )
 from detector.domain.local_rows import LocalProcess
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
@@ -47,11 +50,11 @@ T = TypeVar("T")
 
 
 def _build_fact(kind: str, worse: str, doc: str, **more: Any) -> Any:
-    return field(default=None, metadata={"kind": kind, "worse": worse, "doc": doc, **more})
+    return build_field(kind=kind, worse=worse, doc=doc, **more)
 
 
 def _build_section_fact(doc: str) -> Any:
-    return field(default=None, metadata={"doc": doc})
+    return build_field(doc=doc)
 
 
 def is_ok(status: str) -> bool:
@@ -69,8 +72,7 @@ def known(value: T | None) -> T:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Every fact of one snapshot; None means not seen."""
 
     taken_at: datetime
@@ -238,7 +240,7 @@ class Facts:
 
 
 STATUS_FACTS: Mapping[str, Mapping[str, Any]] = {
-    spec.name: spec.metadata for spec in fields(Facts) if "kind" in spec.metadata
+    name: details for name, details in get_declarations(Facts).items() if "kind" in details
 }
 SECTION_FACTS: Mapping[str, tuple[str, ...]] = {
     "ecs": ("service", "tasks", "stopped_tasks"),
@@ -250,4 +252,4 @@ SECTION_FACTS: Mapping[str, tuple[str, ...]] = {
     "processes": ("processes",),
     "power": ("power_status", "battery_charge", "battery_runtime_sec"),
 }
-FACT_NAMES = frozenset(spec.name for spec in fields(Facts) if "doc" in spec.metadata)
+FACT_NAMES = frozenset(get_declarations(Facts))

@@ -8,9 +8,11 @@ TWS, Flex and the runtimes write the same contract in different ways: `20260506`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.columns import build_column
 from detector.domain.instrument_names import (
@@ -35,8 +37,7 @@ _PARTS = ("symbol", "sec_type", "expiry", "strike", "right", "multiplier")
 _DEFAULT_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it never asked for
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
+class Instrument(Struct, frozen=True):
     """The columns that identify an instrument; each may be unseen (None)."""
 
     symbol: str | None = build_column("id")

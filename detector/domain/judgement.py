@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from detector.domain.condition import Condition
 from detector.domain.facts import Facts
@@ -13,8 +14,7 @@ from detector.domain.rule import DECLARED, Finding, Healthy, Kind, Lasts, Rule, 
 RuleVerdict = Literal["firing", "good", "unseen", "off hours", "retired"]
 
 
-@dataclass(frozen=True, slots=True)
-class SignedFinding:
+class SignedFinding(Struct, frozen=True):
     """A finding with its signature, the rule that made it and the facts that raised it."""
 
     signature: str
@@ -40,8 +40,7 @@ class SignedFinding:
         return chosen
 
 
-@dataclass(frozen=True, slots=True)
-class RuleOutcome:
+class RuleOutcome(Struct, frozen=True):
     """What one rule could decide in this run."""
 
     rule: Rule
@@ -52,8 +51,7 @@ class RuleOutcome:
     healthy: tuple[Healthy, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """The outcomes of all rules on one set of facts."""
 
     facts: Facts

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from detector.domain.columns import build_column
 
 
-@dataclass(frozen=True, slots=True)
-class LocalProcess:
+class LocalProcess(Struct, frozen=True):
     """One process by the name that its supervisor gives it; each column may be unseen (None)."""
 
     name: str | None = build_column("id", doc="the name that the supervisor gives it")

@@ -5,41 +5,65 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from detector.domain.facts import Facts
+from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding
 from detector.formats.numbers import format_count
 from detector.formats.times import format_time
 from detector.logs.bursts import (
+    REPEATED_WITHIN,
     UNREACHED_WITHIN,
     Starts,
     find_gateway_failures,
+    find_rejections,
     find_repeated,
     find_session_conflicts,
     find_severe_bursts,
+    find_throttling,
 )
 from detector.logs.events import (
     CONNECT_FAILED,
     CONNECTED,
     DISCLAIMER,
+    HOST_EXHAUSTED,
     LOGGED_IN,
     MARGIN,
     MAX_NEWS_AGE,
+    NOT_ENTITLED,
+    ORDER_REJECTED,
     OUTCOME_UNKNOWN,
     SEVERE,
+    THROTTLED,
     UNKNOWN_FILL,
     UNNAMED,
+    UNSUPPORTED,
     LogEvent,
     LogHistory,
     LogIncident,
     LogMemory,
 )
 from detector.logs.outages import find_dead_streams, find_farm_outages, find_link_outages
-from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
+from detector.logs.spells import find_logins_due, find_trading_blocks
+from detector.settings import ORDER_REJECT_CRITICAL, SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
 
 MOST_ORDERS = 20
 """Orders that are reported one by one; all further ones are one more event."""
 
 OTHERS = "others"
+
+
+def find_latest_incident(facts: Facts, kind: str) -> LogIncident | None:
+    """Return the newest incident of a kind that repetitions within an hour join, or None without news."""
+    history = known(facts.logs)
+    oldest = facts.taken_at - MAX_NEWS_AGE
+    news = [incident for incident in find_repeated(history, kind) if history.is_news(incident.last, oldest)]
+    return max(news, key=lambda incident: (incident.last, incident.key), default=None)
+
+
+def describe_span(incident: LogIncident) -> str:
+    """Return when an incident happened: its time, or its first and latest times."""
+    if incident.last == incident.since:
+        return f"at {format_time(incident.since)}"
+    return f"since {format_time(incident.since)}, last at {format_time(incident.last)}"
 
 
 def find_orders_in_logs(facts: Facts, kind: str, problem: str) -> Iterator[Finding]:
@@ -75,7 +99,9 @@ def _build_finding(subject: str, at: datetime, problem: str, order: str) -> Find
     )
 
 
-_UNLINKED_KINDS = (SEVERE, CONNECT_FAILED, CONNECTED, LOGGED_IN, DISCLAIMER)
+_UNLINKED_KINDS = (
+    SEVERE, CONNECT_FAILED, CONNECTED, LOGGED_IN, DISCLAIMER, THROTTLED, ORDER_REJECTED
+)  # fmt: skip
 _MOST_INCIDENTS, _MOST_EVENTS, _MOST_STARTS = 60, 200, 40
 _STARTS_MAX_AGE = timedelta(hours=2)
 _MAINTENANCE = timedelta(hours=6)  # longer than any maintenance window
@@ -86,6 +112,12 @@ def collect_starts(facts: Facts, grace_sec: float) -> Starts:
     times = {*_iter_task_starts(facts), *(facts.before.logs.starts if facts.before.logs else ())}
     engine = _get_engine_start(facts)
     return Starts(sorted({*times, engine} if engine else times), timedelta(seconds=grace_sec))
+
+
+def get_connected_at(facts: Facts) -> datetime | None:
+    """Return this run's time where the runtime or a handshake shows that the gateway is reached, or None."""
+    is_reached = facts.broker_connected is True or facts.gateway_handshake == "ok"
+    return facts.taken_at if is_reached else None
 
 
 def _iter_task_starts(facts: Facts) -> Iterable[datetime]:
@@ -113,12 +145,16 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
         *find_dead_streams(history),
         *find_session_conflicts(history),
         *find_severe_bursts(history, settings[SEVERE_LOG_CRITICAL], starts),
-        *find_gateway_failures(history, starts),
+        *find_gateway_failures(history, starts, get_connected_at(facts)),
         *(
             incident
-            for kind in (MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL)
+            for kind in (MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL, NOT_ENTITLED, UNSUPPORTED, HOST_EXHAUSTED)
             for incident in find_repeated(history, kind)
         ),
+        *find_throttling(history),
+        *find_rejections(history, settings[ORDER_REJECT_CRITICAL]),
+        *find_trading_blocks(history),
+        *find_logins_due(history),
     ]
     recent_starts = [at for at in sorted(set(starts.times)) if at >= history.to - _STARTS_MAX_AGE]
     return LogMemory(
@@ -126,7 +162,7 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
         since=history.since,
         newest=history.newest,
         spells=_limit_incidents(incidents, latest - MAX_NEWS_AGE),
-        marks=_list_unlinked_events(history, latest - UNREACHED_WITHIN),
+        marks=_list_unlinked_events(history, latest),
         starts=tuple(at for at in recent_starts if at != _get_engine_start(facts))[-_MOST_STARTS:],
         engine_started_at=_get_engine_start(facts),
         verdict=history.verdict,
@@ -156,6 +192,10 @@ def _get_extra_retention(incident: LogIncident) -> timedelta:
     return _MAINTENANCE if incident.is_stream else timedelta()
 
 
-def _list_unlinked_events(history: LogHistory, oldest: datetime) -> tuple[LogEvent, ...]:
-    recent = [event for event in history.list_events(*_UNLINKED_KINDS) if event.at >= oldest]
+def _list_unlinked_events(history: LogHistory, latest: datetime) -> tuple[LogEvent, ...]:
+    recent = [
+        event
+        for event in history.list_events(*_UNLINKED_KINDS)
+        if event.at >= latest - (REPEATED_WITHIN if event.kind == ORDER_REJECTED else UNREACHED_WITHIN)
+    ]
     return tuple(recent[-_MOST_EVENTS:])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
+from detector.domain.broker_rows import keep_latest_versions
 from detector.domain.columns import UNITED, get_columns
 from detector.domain.facts import STATUS_FACTS, is_ok
 from detector.domain.provenance import Provenance
@@ -35,8 +37,7 @@ def merge_readings(readings: Sequence[Reading]) -> tuple[dict[str, Any], Provena
     raised: dict[str, tuple[str, ...]] = {}
     for reading in readings:
         for name, value in reading.values.items():
-            spec = STATUS_FACTS.get(name)
-            values[name] = value if name not in values else _choose_worse(spec, values[name], value)
+            values[name] = value if name not in values else _merge_values(name, values[name], value)
             seen[name] = (*seen.get(name, ()), reading.section)
     for name, sections in seen.items():
         carried = {reading.section: reading.values[name] for reading in readings if name in reading.values}
@@ -56,9 +57,15 @@ def _list_worst_sections(value: Any, carried: Mapping[str, Any]) -> tuple[str, .
     return tuple(section for section, own in carried.items() if own == value)
 
 
-def _choose_worse(spec: Mapping[str, Any] | None, old: Any, new: Any) -> Any:
-    if spec is None:
-        return old
+def _merge_values(name: str, old: Any, new: Any) -> Any:
+    """Return the worse value; of executions, which a statement adds to, each once."""
+    if name == "broker_executions":
+        return keep_latest_versions((*new, *old))
+    spec = STATUS_FACTS.get(name)
+    return old if spec is None else _choose_worse(spec, old, new)
+
+
+def _choose_worse(spec: Mapping[str, Any], old: Any, new: Any) -> Any:
     if spec["worse"] == UNITED:
         return merge_rows(old, new, spec["row"])
     return new if _WORSE[spec["worse"]](new, old) else old

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
+
+from msgspec import Struct
 
 from detector.formats.times import TimeError, parse_rfc3339
 
@@ -17,8 +18,7 @@ class MuteError(ValueError):
     """A mute that cannot be used; the message names its place and what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mute:
+class Mute(Struct, frozen=True):
     """Conditions whose signature matches the pattern are not reported until `until`."""
 
     pattern: str

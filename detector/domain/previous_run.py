@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from detector.domain.seen_facts import LaneMemory
 from detector.logs.events import LogMemory
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from detector.domain.facts import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class NoticedGap:
+class NoticedGap(Struct, frozen=True):
     """The longest time without a run that was noticed in a session, and whether positions were open.
 
     `at` is when it was noticed, `session` the day of the session in New York.
@@ -28,8 +28,7 @@ class NoticedGap:
     with_positions: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PreviousRun:
+class PreviousRun(Struct, frozen=True):
     """The previous run, as far as rules may compare with it.
 
     `taken_at` is None on a first run. `looked_at` is when a later run looked whose

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct, field
 
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
@@ -38,8 +39,7 @@ _TABLES = (
 IDENTITIES = ("runtime", "account")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Profile:
+class Profile(Struct, frozen=True, eq=False):
     """Where each fact of a status payload is found: a look-up by fact, and by column for rows.
 
     `key_paths` are the keys that each fact's path needs, `column_paths` the plain names of mapped columns.
@@ -78,8 +78,7 @@ class Profile:
         return path if is_plain_path(path) else fact
 
 
-@dataclass(frozen=True, slots=True)
-class ReadContext:
+class ReadContext(Struct, frozen=True):
     """The settings, the profile and the previous run, the same for every reader of one evaluation."""
 
     settings: Settings

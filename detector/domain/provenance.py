@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from detector.domain.shape import Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What could not be read: its path (without list indices), why, and the key that it nearly is."""
 
     path: str
@@ -19,8 +19,7 @@ class Fault:
     meant: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
+class SourceStatus(Struct, frozen=True):
     """The answer of one source: state `ok`, `failed` or `off`; `as_of` is the time of its content."""
 
     name: str
@@ -30,8 +29,7 @@ class SourceStatus:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Struct, frozen=True):
     """Where facts came from.
 
     `seen` maps a fact to the sections that carried it, `raised` to those that carried its worse value,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from detector.domain.condition import Condition, Notice
 from detector.domain.event import Event
@@ -15,8 +16,7 @@ from detector.domain.section_account import SectionAccount
 from detector.formats.times import compute_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelError:
+class ChannelError(Struct, frozen=True):
     """Why a delivery failed: when, a reason of errors.REASONS, and a sentence."""
 
     at: datetime
@@ -24,8 +24,7 @@ class ChannelError:
     said: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelHealth:
+class ChannelHealth(Struct, frozen=True):
     """The health of one channel over all runs: `since` is when it accepted its first message.
 
     `failures` counts the deliveries in a row that did not get through whole.
@@ -37,8 +36,7 @@ class ChannelHealth:
     failures: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDay:
+class SessionDay(Struct, frozen=True):
     """One New York trading day: how many runs it had, what was not seen, what was wrong.
 
     `day` is its date in New York. `gap_sec` is the longest time between two runs so far; the open counts as
@@ -71,8 +69,7 @@ class SessionDay:
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """The seconds since the previous run, and those of them in the regular session; null on a first run.
 
     `exceeded`: it was longer than `AEGIS_PT_GAP_SEC`. `windows_missed` counts the scheduled windows without a
@@ -85,8 +82,7 @@ class Gap:
     windows_missed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(Struct, frozen=True):
     """The run's identity: its lane, id and attempt, where a scheduler gives them."""
 
     lane: str | None = None
@@ -95,8 +91,7 @@ class RunInfo:
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The result of one evaluation; `owed` (notices that are due, by channel) is not part of the artifact.
 
     `reading` is what was made of each section; `checked` counts the rules that were judged on its facts.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
+
+from msgspec import Struct
 
 from detector.domain.facts import FACT_NAMES, Facts
 from detector.settings import Setting, Settings
@@ -24,8 +25,7 @@ OCCURRENCE: Final[Kind] = "occurrence"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Lasts:
+class Lasts(Struct, frozen=True):
     """How long a condition must last: seconds (a number or a setting), firing observations, or both.
 
     `at` limits it to the time at which the condition has that severity.
@@ -41,8 +41,7 @@ NOW = Lasts(observations=1)
 NEVER: Final = None
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A limit and how it is broken: a count that `reaches` it (≥), an age that `exceeds` it (>)."""
 
     setting: Setting[Any]
@@ -81,8 +80,7 @@ class Limits:
         return bool(value >= limit if self._inclusive[setting] else value > limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(Struct, frozen=True):
     """When a rule applies: `applies` answers True, False (off hours) or None (not known)."""
 
     name: str
@@ -111,16 +109,14 @@ OUTSIDE_MAINTENANCE = Hours("outside IBKR's quiet windows", _is_outside_maintena
 OUTSIDE_RESTART = Hours("outside the gateway's planned restart", lambda facts: not facts.is_restarting)
 
 
-@dataclass(frozen=True, slots=True)
-class _Declared:
+class _Declared(Struct, frozen=True):
     """Marks a field of a finding that follows the rule's declaration."""
 
 
 DECLARED: Final = _Declared()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that is wrong; the engine signs it with the rule's name, link and signature.
 
     `summary` is one sentence with the number and its limit. `observed` broke `limit`. `at` is when an
@@ -155,16 +151,14 @@ class Finding:
     listed_after: Lasts | _Declared | None = DECLARED
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(Struct, frozen=True):
     """The facts were seen, yet they do not decide about `subjects` (None: about no subject of this rule)."""
 
     why: str
     subjects: Collection[str | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Healthy:
+class Healthy(Struct, frozen=True):
     """The subjects that a rule with `explicit_good` saw to be good; all others stay undecided."""
 
     covers: Callable[[str | None], bool]
@@ -174,8 +168,7 @@ RuleResults = Iterator[Finding | Undecided | Healthy]
 Check = Callable[..., RuleResults]
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """How a rule is evaluated, as data.
 
     `sees`: facts that must all be seen. `any_of`: facts of which one is enough. `severity_inputs`: facts that
@@ -204,8 +197,7 @@ class Declaration:
     signal: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A rule as the catalog knows it: named after its file."""
 
     name: str

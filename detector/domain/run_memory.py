@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.condition import Condition, Receipt
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
@@ -17,8 +19,7 @@ CLOCK_TOLERANCE = timedelta(seconds=120)  # a clock may be off by this much
 _JUST_AFTER = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """The previous artifact as it was read.
 
     `kept` is False on a first run and where the memory was lost; `before.lost` then says why.
@@ -54,8 +55,7 @@ def build_next_memory(report: Report, conditions: Mapping[str, Condition]) -> Me
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedMemory:
+class CheckedMemory(Struct, frozen=True):
     """A memory checked against a snapshot's time: whether this run may replace it, and a message."""
 
     memory: Memory
@@ -107,7 +107,7 @@ def limit_memory_times(memory: Memory, moment: datetime) -> Memory:
 
 
 def _limit_times(record: Any, moment: datetime) -> Any:
-    changes = {spec.name: _limit_value(getattr(record, spec.name), moment) for spec in fields(record)}
+    changes = {name: _limit_value(getattr(record, name), moment) for name in record.__struct_fields__}
     return replace(record, **changes)
 
 
@@ -118,14 +118,14 @@ def _limit_value(value: Any, moment: datetime) -> Any:
         return {key: _limit_value(item, moment) for key, item in value.items()}
     if isinstance(value, tuple):
         return tuple(_limit_value(item, moment) for item in value)
-    return _limit_times(value, moment) if is_dataclass(value) else value
+    return _limit_times(value, moment) if isinstance(value, Struct) else value
 
 
 def join_memories(newest: Memory, others: Iterable[Memory]) -> Memory:
     """Return the newest memory with what the others have beside it.
 
     Added are conditions that it lacks, where a notice about them is due or was delivered; to conditions of
-    the same episode the receipts of other channels; and what another memory still owes to a channel without one.
+    the same episode the receipts of other channels; and what another memory owes to a channel without one.
     """
     conditions, channels = dict(newest.conditions), dict(newest.channels)
     sessions = newest.sessions

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.columns import build_column
 from detector.domain.instrument import Instrument, get_instrument_name
@@ -37,8 +39,7 @@ def is_done(status: str | None) -> bool:
     return _normalize_label(status) in _DONE_STATUSES
 
 
-@dataclass(frozen=True, slots=True)
-class Order(Instrument):
+class Order(Instrument, frozen=True):
     """A working order as the runtime lists it."""
 
     order_id: str | None = build_column("id")
@@ -95,8 +96,7 @@ class Order(Instrument):
         return self if moment == self.submitted_at else replace(self, submitted_at=moment)
 
 
-@dataclass(frozen=True, slots=True)
-class Position(Instrument):
+class Position(Instrument, frozen=True):
     """An open position as the runtime lists it; `quantity` is signed."""
 
     quantity: Decimal | float | None = build_column("quantity", "larger")
@@ -124,8 +124,7 @@ class Position(Instrument):
         return f"#{self.trade_id}{others} in {self.identity}" if self.trade_id else self.identity
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """The last price that the runtime saw of an instrument."""
 
     symbol: str | None = build_column("id")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 SCHEDULE, DISPATCH = "schedule", "dispatch"
 COVERED, LATE, MISSING, PENDING, UNKNOWN = "covered", "late", "missing", "pending", "unknown"
@@ -27,8 +28,7 @@ SUCCESS: Final = "success"
 COMPLETED: Final = "completed"
 
 
-@dataclass(frozen=True, slots=True)
-class StandBy:
+class StandBy(Struct, frozen=True):
     """How an external scheduler holds back: it fires only where nothing else did.
 
     It stands by where another lane's run succeeded within `period` before its tick, or is running and not
@@ -41,8 +41,7 @@ class StandBy:
     until: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """One cron expression that is meant to begin runs.
 
     `name` is the run's title after its prefix, `trigger` SCHEDULE or DISPATCH, `cron` the expression as
@@ -64,8 +63,7 @@ class Timetable(Protocol):
         """Return the number of windows that neither the run at `since` nor the run at `until` can cover."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowRun:
+class WorkflowRun(Struct, frozen=True):
     """One run of the workflow, as GitHub lists it; `conclusion` is None while it is not completed.
 
     `created_at` stays when it is run again; `started_at` and `conclusion` are then those of the last attempt.
@@ -98,8 +96,7 @@ class WorkflowRun:
         return self.created_at if self.attempt == 1 else self.started_at
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadSpan:
+class UnreadSpan(Struct, frozen=True):
     """A span [`start`, `end`] whose runs were not all listed: why, and a reason of errors.REASONS or ''."""
 
     start: datetime
@@ -108,8 +105,7 @@ class UnreadSpan:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleWindow:
+class ScheduleWindow(Struct, frozen=True):
     """One window of a lane: its time, its state, why, and the run that covered it, if any.
 
     `day_kind` is `session`, `half day`, `holiday`, `weekend`, or None where the calendar does not know;
@@ -124,8 +120,7 @@ class ScheduleWindow:
     in_session: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LaneReport:
+class LaneReport(Struct, frozen=True):
     """A lane, or the union of all of them, over a range of time.
 
     `stood_by` are the ticks at which an external scheduler had nothing to do: they are no windows.
@@ -145,8 +140,7 @@ class LaneReport:
         return sum(1 for window in self.windows if window.state == state)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The parameters of an audit: `grace` after a window, `now`, unread spans, the title prefix, allowances.
 
     `skew` is how far another clock may be from GitHub's: a run of a lane outside GitHub may be created so
@@ -179,8 +173,7 @@ class Scope:
         return self.now - run.created_at > self.stuck_after
 
 
-@dataclass(frozen=True, slots=True)
-class GapReport:
+class GapReport(Struct, frozen=True):
     """The audit of a schedule in [start, end): each lane, and all of them together.
 
     `other_runs` counts the runs of no lane, by their title. They count in the union only, and only if no

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from detector.domain.key_names import is_nearly
 from detector.domain.provenance import Fault
@@ -18,8 +19,7 @@ _NEVER = "last_reconcile_at"  # the fact for which null is a value
 Fits = Callable[[str, Any], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class SectionAccount:
+class SectionAccount(Struct, frozen=True):
     """What a run made of one section.
 
     `facts` were seen, `missing` are mapped and were not. `recognised`, `foreign` and `unknown` count keys by
@@ -38,8 +38,7 @@ class SectionAccount:
     age_sec: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
+class _Keys(Struct, frozen=True):
     """The keys of one object: with objects in them, of nobody, and the groups that were read."""
 
     nested: tuple[tuple[str, Key], ...]
@@ -47,8 +46,7 @@ class _Keys:
     groups: frozenset[str]
 
 
-@dataclass(slots=True)
-class KeyComparison:
+class KeyComparison(Struct):
     """The keys of one section against its shape.
 
     `fits` returns whether a value can be of a kind. Of `faults`, each path has one; `partial` are the facts

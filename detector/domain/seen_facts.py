@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 KEPT_FOR = timedelta(days=7)
 _MOST_LANES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class SeenFact:
+class SeenFact(Struct, frozen=True):
     """When a fact was last seen, and the section that showed it."""
 
     at: datetime
     section: str
 
 
-@dataclass(frozen=True, slots=True)
-class LaneMemory:
+class LaneMemory(Struct, frozen=True):
     """The facts that the runs of one lane and profile saw, by name, each with its last time."""
 
     facts: Mapping[str, SeenFact] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class LostFact:
+class LostFact(Struct, frozen=True):
     """A fact that an earlier run saw and this one does not.
 
     `subject` is what a person misses: the golden signal of the fact, else the fact.

@@ -6,14 +6,14 @@ Readers declare the shape of their section; the account of the reading compares 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 OBJECT, LIST, ANY = "object", "list", "any"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Key:
+class Key(Struct, frozen=True, eq=False):
     """A key that is read: the kind of its value, and the shape of the objects in it.
 
     Keys of one `group` give the same thing, so that one of them is enough; `fact` is the fact that a list
@@ -34,8 +34,7 @@ def _keep_object(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return item
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shape:
+class Shape(Struct, frozen=True, eq=False):
     """The keys of one object.
 
     `foreign` are known keys that are not read. In an `envelope`, which is this program's own, an unknown key

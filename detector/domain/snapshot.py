@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from detector.formats.strict_json import DocumentError, describe_kind, redact_excerpt
 from detector.formats.times import TimeError, parse_run_time
@@ -28,12 +29,20 @@ SECTIONS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "sources": (OBJECT, "how each source answered, written by collect"),
     "previous": ((), "the previous artifact, or any earlier stdout of this program"),
 }
+STATEMENT = "broker.statement"
+PARTS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    STATEMENT: (OBJECT, "fills and trade records of a Flex statement, with a time of their own"),
+}
+"""Parts of a section that have a source, a time and a reader of their own; each is a key of its section."""
+
+STALE_SEC: Mapping[str, float] = {STATEMENT: 36 * 3600}
+"""The age from which a part is stale that is made once a day; all else has AEGIS_PT_SOURCE_STALE_SEC."""
+
 KEYS = ("taken_at", "runtime", *SECTIONS)
 _LONGEST_COMPARED = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The sections of one moment, by name; a section that was not seen is absent.
 
     `written_at` is the time of sections that name none, where the snapshot is older than `taken_at`.
@@ -61,6 +70,54 @@ def build_snapshot(document: Mapping[str, Any], *, now: datetime, runtime: str) 
                 raise DocumentError(f"{key} is {describe_kind(value)}, not {_describe_kinds(kinds)}")
             sections[key] = value
     return Snapshot(_parse_taken_at(document, now), _parse_runtime(document, runtime), sections)
+
+
+def get_kinds(name: str) -> tuple[type, ...]:
+    """Return the kinds of value that a section, or a part of one, may have."""
+    return (SECTIONS.get(name) or PARTS[name])[0]
+
+
+def find_section(sections: Mapping[str, Any], name: str) -> Any:
+    """Return a section, or a part of one, by its name; None where it is missing."""
+    section, _, key = name.partition(".")
+    value = sections.get(section)
+    return (value.get(key) if isinstance(value, dict) else None) if key else value
+
+
+def add_section(sections: dict[str, Any], name: str, value: Any) -> None:
+    """Add a section, or a part to its section; a part that came before its section stays in it."""
+    section, _, key = name.partition(".")
+    if key:
+        value = {**sections.get(section, {}), key: value}
+    elif section in sections:
+        value = {**sections[section], **value}
+    sections[section] = value
+
+
+def merge_sections(given: Mapping[str, Any], collected: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sections of both; where one holds a section and the other a part of it, both."""
+    merged = {**given, **collected}
+    for name in {part.partition(".")[0] for part in PARTS} & given.keys() & collected.keys():
+        if isinstance(given[name], dict):
+            merged[name] = {**given[name], **collected[name]}
+    return merged
+
+
+def split_parts(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sections with each part as an entry of its own, taken out of its section.
+
+    A section of which nothing else is there is absent: the part says nothing of it.
+    """
+    split = dict(sections)
+    for name in PARTS:
+        section, _, key = name.partition(".")
+        value = find_section(split, name)
+        if isinstance(value, dict):
+            rest = {other: item for other, item in split[section].items() if other != key}
+            split |= {name: value, section: rest}
+            if not rest:
+                del split[section]
+    return split
 
 
 def _parse_taken_at(document: Mapping[str, Any], now: datetime) -> datetime:

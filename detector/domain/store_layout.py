@@ -14,8 +14,9 @@ A profile holds names only, no SQL.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from detector.domain.columns import get_columns
 from detector.domain.trade_rows import StoredPosition, Trade
@@ -28,8 +29,7 @@ class StoreLayoutError(ValueError):
     """An entry of [store_tables] or [stores] that cannot be used; the message names it and what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class JoinedTable:
+class JoinedTable(Struct, frozen=True):
     """A second table with missing values: its column `on` equals the first table's column `key`."""
 
     table: str
@@ -37,8 +37,7 @@ class JoinedTable:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoreTable:
+class StoreTable(Struct, frozen=True):
     """One list of the `stores` section and the table that it is read from."""
 
     name: str

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Service:
+
+class Service(Struct, frozen=True):
     """The ECS service; `exists` is False where AWS answered and did not know it."""
 
     exists: bool
@@ -21,8 +21,7 @@ class Service:
     start_failures_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskContainer:
+class TaskContainer(Struct, frozen=True):
     """One container of an ECS task; without a name it may be any of them."""
 
     name: str | None
@@ -32,8 +31,7 @@ class TaskContainer:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """One ECS task; `of_service` is None where AWS did not give its group."""
 
     task_id: str
@@ -62,8 +60,7 @@ class Task:
         return next((container for container in self.containers or () if container.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """One container of the standby host, by its Docker name and state.
 
     `aliases` are what Compose calls it: its name before a failed recreate, its service, project and service.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,8 +15,7 @@ _OPEN_STATUSES, _CLOSED_STATUSES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Trade(Instrument):
+class Trade(Instrument, frozen=True):
     """A trade as the runtime lists it among its recent ones, or as its store keeps it.
 
     `quantity` is the opened one, signed. `is_open` and `status` are the store's own statements of its state.
@@ -91,8 +89,7 @@ class Trade(Instrument):
         return apply_sign(self.quantity, self.side)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPosition(Instrument):
+class StoredPosition(Instrument, frozen=True):
     """A row of the store of open positions; `quantity` is signed and 0 where it is closed."""
 
     trade_id: str | None = build_column("id")

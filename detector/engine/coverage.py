@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal
+
+from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement, RuleOutcome
@@ -15,8 +16,7 @@ from detector.engine.run_rules import list_missing_facts
 SignalState = Literal["ok", "firing", "not seen"]
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """A golden signal and the facts that it needs; the rules that evaluate it name it in their decorator."""
 
     name: str
@@ -30,8 +30,7 @@ class Signal:
         return group_rules()[self.name]
 
 
-@dataclass(frozen=True, slots=True)
-class SignalCoverage:
+class SignalCoverage(Struct, frozen=True):
     """The state of one golden signal in this run."""
 
     signal: str

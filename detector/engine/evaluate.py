@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition, Notice
@@ -38,8 +40,7 @@ APPROVAL = "Stopping or scaling the runtime needs explicit approval."
 _RESOLVED_REASONS = ("resolved", "retired", "no longer watched")
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedFiles:
+class LoadedFiles(Struct, frozen=True):
     """The parsed contents of the files that settings name."""
 
     profile: Profile
@@ -47,8 +48,7 @@ class LoadedFiles:
     mutes: tuple[Mute, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What to do, and the signatures of the conditions behind it; `note` ends the text of an escalation."""
 
     action: Action

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.facts import SECTION_FACTS, STATUS_FACTS, Facts
 from detector.domain.merge import merge_readings
@@ -15,7 +17,7 @@ from detector.domain.provenance import Fault, SourceStatus
 from detector.domain.section_account import MOST_NAMES, KeyComparison, SectionAccount
 from detector.domain.section_reading import Reading
 from detector.domain.shape import Shape
-from detector.domain.snapshot import SECTIONS, Snapshot
+from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, Snapshot, split_parts
 from detector.engine.catalog import load_money_facts, load_readers, load_shape_builders
 from detector.engine.section_owner import describe_mismatch, find_mismatch, is_owner_unproven
 from detector.engine.section_time import STATUS_SECTIONS, find_section_time
@@ -37,8 +39,7 @@ from detector.settings import (
 _NOT_READ = ("sources", "previous")
 
 
-@dataclass(slots=True)
-class _GatheredSections:
+class _GatheredSections(Struct):
     readings: list[Reading] = field(default_factory=list)
     stale: dict[str, float] = field(default_factory=dict)
     mismatched: dict[str, str] = field(default_factory=dict)
@@ -50,8 +51,7 @@ class _GatheredSections:
     ran: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class _Input:
+class _Input(Struct, frozen=True):
     """What every section is read with."""
 
     snapshot: Snapshot
@@ -66,6 +66,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
     """
     settings, taken_at = context.settings, snapshot.taken_at
     closures = replace(closures, plan=context.profile.session_plan)
+    snapshot = replace(snapshot, sections=split_parts(snapshot.sections))
     sources_reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
     sources = read_sources(snapshot.sections.get("sources", {}), sources_reading)
     gathered = _read_sections(_Input(snapshot, sources, context))
@@ -102,7 +103,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
 
 def _read_sections(given: _Input) -> _GatheredSections:
     gathered = _GatheredSections()
-    for section in SECTIONS:
+    for section in (*SECTIONS, *PARTS):
         if section in given.snapshot.sections and section not in _NOT_READ:
             _read_section(section, given, gathered)
     return gathered
@@ -157,7 +158,7 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
         gathered.unproven.add(section)
     if mismatch is not None:
         gathered.mismatched[section] = describe_mismatch(mismatch)
-    elif age is not None and age > context.settings[SOURCE_STALE_SEC]:
+    elif age is not None and age > STALE_SEC.get(section, context.settings[SOURCE_STALE_SEC]):
         gathered.stale[section] = age
     elif reading.skewed:
         pass  # a section from the future is never fresh
@@ -176,7 +177,7 @@ def _run_reader(
     try:
         read(raw, reading, context)
         if build_shape is not None:
-            _compare_keys(raw, build_shape(context, raw), reading, gathered)
+            _compare_keys(raw, build_shape(section, context, raw), reading, gathered)
         gathered.ran.add(f"reader of {section}")
     except Exception as error:  # noqa: BLE001 - the one place where a broken reader becomes data
         gathered.errors.append((f"reader of {section}", type(error).__name__))

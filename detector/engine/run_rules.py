@@ -6,7 +6,8 @@ The engine decides by a rule's declaration whether its facts suffice. A broken r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from detector.domain.condition import build_signature
 from detector.domain.facts import Facts

@@ -28,6 +28,7 @@ LOGIN, NOT_ALLOWED, NO_PLACE, RECIPIENT, REJECTED, NO_ANSWER = (
 LOCKED, CORRUPT, UNFINISHED, SCHEMA = "locked", "corrupt", "unfinished", "schema"
 NOT_INSTALLED, CLIENT_ID, CLOSE_WAIT, LINK_DOWN = "not_installed", "client_id", "close_wait", "link_down"
 MAINTENANCE, NO_SESSION, COMPETING, NOT_READY = "maintenance", "no_session", "competing", "not_ready"
+QUERY = "query"
 
 # Every reason with what a person can do about it; `{}` is the name of the setting of that source or channel.
 REASONS: Final[Mapping[str, str]] = {
@@ -78,6 +79,7 @@ REASONS: Final[Mapping[str, str]] = {
     NO_SESSION: "Log in to the gateway in {} by hand, or let ibeam do it: this program never logs in.",
     COMPETING: "The same username is logged in elsewhere: give the gateway in {} a second username.",
     NOT_READY: "It has no answer yet: ask again later; AEGIS_PT_SOURCE_TIMEOUT_SEC is the time that it has.",
+    QUERY: "Correct the Flex query in Client Portal, or name another one in AEGIS_PT_FLEX_QUERY.",
     SCHEMA: "Name its tables and columns in the profile's [store_tables] and [stores] (AEGIS_PT_PROFILE).",
 }
 

@@ -14,14 +14,49 @@ from typing import Any
 # Account ids as seen in public logs: U1234567, DU1234567, DUN264991, F/DF (advisor), I; paper starts with D.
 ACCOUNT = re.compile(r"(?<![A-Za-z0-9])(?:D[UFI][A-Z]?|[UFI])\d{5,9}(?!\d)", re.IGNORECASE)
 _HIDING = (
-    r"passw|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization"
+    r"passw|passphrase|pwd|secret|token|api[_-]?key|routing[_-]?key|integration[_-]?key"
+    r"|user[_-]?key|access[_-]?key|private[_-]?key|credential|authorization"
     r"|x-amz-signature"
 )
 _OWNING = r"account|owner"
 # No pattern may read a character more than a few times, whatever 16 MiB hold: a repeat is bounded, or
 # possessive where its beginning cannot be its middle.
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?i)\b(hooks\.slack\.com/)[\w/+-]+"), r"\1[redacted]"),
+    (
+        re.compile(
+            r"-----BEGIN [A-Z ]{0,40}(?:PRIVATE KEY|CERTIFICATE)(?: BLOCK)?-----[^-]*+"
+            r"(?:-----END [A-Z ]{0,60}-----)?"
+        ),
+        "[redacted]",
+    ),
+    (re.compile(r"(?i)\b(hooks\.slack(?:-gov)?\.com/)[\w/+-]+"), r"\1[redacted]"),
+    (re.compile(r"(?i)\b(discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/)[\w/+-]+"), r"\1[redacted]"),
+    (re.compile(r"(?i)\b(hc-ping\.com/|events\.pagerduty\.com/integration/)[\w/+-]+"), r"\1[redacted]"),
+    (re.compile(r"(?<![\w:])(?:bot)?\d{6,12}:[\w-]{30,60}(?![\w-])"), "[redacted]"),
+    (
+        re.compile(r"(?i)([?&](?:t|sig|key|k|auth|user|signature|code)=)(?!\[redacted)[^\s&\"'<>]+"),
+        r"\1[redacted]",
+    ),
+    (
+        re.compile(
+            r"(?<![A-Za-z0-9])(?:sk-[\w-]{16,}|[srp]k_(?:live|test)_\w{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
+            r"|SG\.[\w-]{16,}\.[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{16,}|do[opr]_v1_\w{32,}"
+            r"|shp(?:at|ca|pa|ss)_\w{20,}"
+            r"|hf_\w{20,}|tk_\w{20,}|AGE-SECRET-KEY-\w{20,}|xkeysib-[\w-]{16,}|dp\.pt\.\w{20,}"
+            r"|key-[0-9a-f]{32}"
+            r"|lin_api_\w{20,}|glsa_\w{20,}|hvs\.[\w-]{20,}|SK[0-9a-f]{32})"
+        ),
+        "[redacted]",
+    ),
+    (
+        # A password may hold spaces and @: it ends where the line, the quote or the next name begins.
+        re.compile(
+            r"(?i)((?<![A-Za-z])(?:passw(?:or)?d|passphrase|passwd|pwd|pass|pw)\s{0,4}+=\s{0,4}+)"
+            r"(?!\[redacted|[\"'\\])"
+            r"(?:(?!\s{1,8}[\w.-]{1,40}\s{0,4}[=:])[^\r\n&\"',;}\]]){1,200}"
+        ),
+        r"\1[redacted]",
+    ),
     (re.compile(r"(?<=://)[^\s/\"'<>]+(?=@)"), "[redacted]"),
     (re.compile(r"\b(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})"), "[redacted]"),
     (re.compile(r"\bxox[a-z]-[\w-]{8,}|\bxapp-[\w-]{8,}|\btskey-[\w-]{8,}"), "[redacted]"),
@@ -58,10 +93,15 @@ _SIGNS = (
     "@", "://", "slack.com", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat", "glpat", "xox", "xapp-",
     "tskey", "akia", "asia", "eyj", "bearer", "basic", "passw", "passphrase", "pwd", "secret", "token",
     "api_key", "api-key", "apikey", "access_key", "access-key", "accesskey", "private_key", "private-key",
-    "privatekey", "credential", "authorization", "x-amz-signature", "account", "owner",
+    "privatekey", "credential", "authorization", "x-amz-signature", "account", "owner", "-----begin",
+    "slack-gov", "discord", "hc-ping", "pagerduty", "routing", "integration", "user_key",
+    "user-key", "userkey",
+    "?", "&", "pass", "pw", "sk-", "k_live_", "k_test_", "aiza", "ya29.", "sg.", "npm_", "pypi-", "_v1_",
+    "shp",
+    "hf_", "tk_", "age-secret", "xkeysib", "dp.pt.", "key-", "lin_api_", "glsa_", "hvs.",
 )  # fmt: skip
 _DIGITS = re.compile(r"\d{5}")
-_NUMBER = re.compile(r"[dufi][a-z]?\d{5}|\d{12}")
+_NUMBER = re.compile(r"[dufi][a-z]?\d{5}|\d{12}|\d{6}:[\w-]{30}|sk[0-9a-f]{32}")
 _SHORTEST_SECRET = 4
 _CACHED_LENGTH = 64
 _SECRET_KEY = re.compile(rf"(?i){_HIDING}")
@@ -70,6 +110,10 @@ _AWS_ACCOUNT = re.compile(r"\d{12}")
 # One cheap search decides whether a string needs the patterns above at all.
 _SUSPECT = re.compile(
     r"(?i)@|slack\.com|gh[pousr]_|github_pat|glpat|xox|xapp-|tskey|AKIA|ASIA|eyJ|bearer|basic|\d{12}"
+    r"|-----BEGIN|slack-gov\.com|discord|hc-ping|pagerduty|\d{6}:[\w-]{30}|[?&]\w{1,9}=|\bpass\s{0,4}="
+    r"|\bpw\s{0,4}="
+    r"|sk-|k_live_|k_test_|AIza|ya29\.|SG\.|npm_|pypi-|_v1_|shp|hf_|tk_|AGE-SECRET|xkeysib|dp\.pt\.|key-"
+    r"|lin_api_|glsa_|hvs\.|SK[0-9a-f]{32}"
     rf"|{_HIDING}|{_OWNING}"
 )
 

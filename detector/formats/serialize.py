@@ -1,37 +1,39 @@
-"""Dataclasses and JSON: values to JSON and back, JSON to text, and the checksum of an artifact."""
+"""Records and JSON: values to JSON and back, JSON to text, and the checksum of an artifact."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any
 
+from msgspec import NODEFAULT, Struct, convert
+from msgspec.structs import fields
+
 from detector.formats.times import format_time
 
 
 def to_json(value: Any) -> Any:
-    """Return the value as JSON knows it: times as RFC 3339, dataclasses as objects, tuples as arrays."""
+    """Return the value as JSON knows it: times as RFC 3339, records as objects, tuples as arrays."""
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, datetime):
         return format_time(value)
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
-    if is_dataclass(value):
-        return {spec.name: to_json(getattr(value, spec.name)) for spec in fields(value)}
+    if isinstance(value, Struct):
+        keys = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+        return {key: to_json(getattr(value, name)) for key, name in keys}
     return [to_json(item) for item in (sorted(value) if isinstance(value, frozenset | set) else value)]
 
 
 def to_json_without_defaults(value: Any) -> dict[str, Any]:
-    """Return a dataclass as a plain object without the fields that still have their defaults."""
-    defaults = _get_defaults(value.__class__)
+    """Return a record as a plain object without the fields that still have their defaults."""
     return {
-        name: _convert_part(part)
-        for name, default in defaults.items()
+        key: _convert_part(part)
+        for key, name, default in _list_defaults(value.__class__)
         if (part := getattr(value, name)) != default
     }
 
@@ -39,30 +41,28 @@ def to_json_without_defaults(value: Any) -> dict[str, Any]:
 def _convert_part(part: Any) -> Any:
     if isinstance(part, dict):
         return {
-            key: to_json_without_defaults(item) if is_dataclass(item) else to_json(item)
+            key: to_json_without_defaults(item) if isinstance(item, Struct) else to_json(item)
             for key, item in part.items()
         }
     return to_json(part)
 
 
 @cache
-def _get_defaults(kind: Any) -> dict[str, Any]:
-    return {
-        spec.name: spec.default_factory() if spec.default_factory is not MISSING else spec.default
+def _list_defaults(kind: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
+    """Return each field's key in JSON, its name and its default; NODEFAULT equals no value."""
+    return tuple(
+        (
+            spec.encode_name,
+            spec.name,
+            spec.default if spec.default_factory is NODEFAULT else spec.default_factory(),
+        )
         for spec in fields(kind)
-    }
+    )
 
 
 def from_json(kind: Any, value: Any) -> Any:
     """Return the plain value as that type; raises ValueError where it does not fit."""
-    return _build_adapter(kind).validate_python(value)
-
-
-@cache
-def _build_adapter(kind: Any) -> Any:
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only a run with a memory pays for it
-
-    return TypeAdapter(kind)
+    return convert(value, kind)
 
 
 def compute_checksum(body: Mapping[str, Any]) -> str:

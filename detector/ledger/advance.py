@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.condition import Condition, Notice
 from detector.domain.judgement import Judgement, SignedFinding
@@ -28,8 +30,7 @@ SYMPTOMS: Mapping[str, frozenset[tuple[str, str | None]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerState:
+class LedgerState(Struct, frozen=True):
     """The ledger after a run: the next conditions, and the due notices of each channel, worst first."""
 
     conditions: Mapping[str, Condition]

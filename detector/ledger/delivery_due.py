@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+
+from msgspec.structs import replace
 
 from detector.domain.condition import STDOUT, Condition, MessageRef, Notice, Reason, Receipt
 from detector.domain.rule import OCCURRENCE, RANK

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.condition import Condition
 from detector.domain.report import SessionDay
@@ -18,8 +20,7 @@ _LOOKBACK_DAYS = 6
 _MAX_CONDITIONS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedRun:
+class ObservedRun(Struct, frozen=True):
     """One run as a session counts it: its time, the previous run's, missing signals, active conditions.
 
     A time without a run that is longer than `max_gap_sec` counts as a gap.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.condition import Condition, Ending, Transition
 from detector.domain.judgement import RuleVerdict
@@ -18,8 +20,7 @@ KEEP_FOR = timedelta(days=7)
 _GOOD_STREAK_TO_RESOLVE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
+class RunContext(Struct, frozen=True):
     """The run that advances the ledger.
 
     `is_new_snapshot` is False where the snapshot is not newer than the memory: the same moment confirms

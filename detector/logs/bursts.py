@@ -7,9 +7,11 @@ again changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.logs.events import (
     CONNECT_FAILED,
@@ -19,8 +21,11 @@ from detector.logs.events import (
     GATEWAY_FAILED,
     ID_PROBE,
     LOGGED_IN,
+    ORDER_REJECTED,
     SESSION_CONFLICT,
     SEVERE,
+    THROTTLED,
+    UNNAMED,
     LogEvent,
     LogHistory,
     LogIncident,
@@ -29,14 +34,14 @@ from detector.logs.events import (
 SEVERE_WITHIN: Final = timedelta(seconds=600)
 CONFLICT_WITHIN: Final = timedelta(seconds=60)
 REPEATED_WITHIN: Final = timedelta(seconds=3600)
+THROTTLED_WITHIN, THROTTLED_TIMES = timedelta(seconds=600), 3
 UNREACHED_WITHIN: Final = timedelta(seconds=900)
 UNREACHED_TIMES: Final = 3
 _SAME_ATTEMPT: Final = timedelta(seconds=1)
 _AFTER_DISCLAIMER: Final = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Starts:
+class Starts(Struct, frozen=True):
     """When tasks started, and for how long after that their log lines count as part of the start."""
 
     times: Sequence[datetime]
@@ -104,17 +109,46 @@ def _should_join(incident: LogIncident, event: LogEvent, within: timedelta, chai
 
 def find_severe_bursts(history: LogHistory, limit: int, starts: Starts) -> list[LogIncident]:
     """Return the bursts of severe lines, oldest first: `limit` lines within 600 s and those soon after."""
-    bursts = sorted(history.list_carried(SEVERE), key=lambda burst: burst.since)
+    return _find_bursts(
+        history.list_carried(SEVERE), list_severe_events(history, starts), limit, SEVERE_WITHIN
+    )
+
+
+def find_throttling(history: LogHistory) -> list[LogIncident]:
+    """Return the bursts of pacing and rate answers, oldest first: 3 within 600 s and those soon after."""
+    events = sorted(history.list_events(THROTTLED), key=lambda event: event.at)
+    return _find_bursts(history.list_carried(THROTTLED), events, THROTTLED_TIMES, THROTTLED_WITHIN)
+
+
+def find_rejections(history: LogHistory, limit: int) -> list[LogIncident]:
+    """Return the bursts of rejected orders, oldest first: `limit` within 3600 s and those soon after."""
+    return _find_bursts(
+        history.list_carried(ORDER_REJECTED), list_rejections(history), limit, REPEATED_WITHIN
+    )
+
+
+def list_rejections(history: LogHistory) -> list[LogEvent]:
+    """Return the first rejection of each order, in order of time: several lines on one order are one."""
+    first: dict[str, LogEvent] = {}
+    for event in sorted(history.list_events(ORDER_REJECTED), key=lambda event: event.at):
+        first.setdefault(event.line if event.key == UNNAMED else event.key, event)
+    return list(first.values())
+
+
+def _find_bursts(
+    carried: Iterable[LogIncident], events: Iterable[LogEvent], limit: int, within: timedelta
+) -> list[LogIncident]:
+    bursts = sorted(carried, key=lambda burst: burst.since)
     recent: list[datetime] = []
-    for event in list_severe_events(history, starts):
+    for event in events:
         index = find_latest_begun(bursts, event.at)
-        if index is not None and _is_continued_by(bursts[index], event, SEVERE_WITHIN):
+        if index is not None and _is_continued_by(bursts[index], event, within):
             bursts[index] = replace(bursts[index], last=max(bursts[index].last, event.at))
             recent = []
             continue
-        recent = [at for at in recent if event.at - at <= SEVERE_WITHIN] + [event.at]
+        recent = [at for at in recent if event.at - at <= within] + [event.at]
         if len(recent) >= limit:
-            bursts.append(LogIncident(SEVERE, recent[0], event.at, event.at))
+            bursts.append(LogIncident(event.kind, recent[0], event.at, event.at, note=event.note))
             bursts.sort(key=lambda burst: burst.since)
             recent = []
     return bursts
@@ -138,11 +172,21 @@ def count_most_within(times: Sequence[datetime], within: timedelta) -> int:
     return most
 
 
-def find_gateway_failures(history: LogHistory, starts: Starts) -> list[LogIncident]:
+def find_gateway_failures(
+    history: LogHistory, starts: Starts, connected_at: datetime | None = None
+) -> list[LogIncident]:
     """Return the gateway's failures, oldest first: one logged as such, or three failed attempts within 900 s.
 
-    A success ends a failure. A further failure before that and within the hour is the same one.
+    A success ends a failure, also one that is seen elsewhere than in the log, at `connected_at`. Every
+    further failure before that is the same one, however late it comes.
     """
+    failures = _find_logged_failures(history, starts)
+    if failures and failures[-1].until is None and connected_at and failures[-1].last < connected_at:
+        failures[-1] = replace(failures[-1], until=connected_at)
+    return failures
+
+
+def _find_logged_failures(history: LogHistory, starts: Starts) -> list[LogIncident]:
     failures = sorted(history.list_carried(GATEWAY), key=lambda failure: failure.since)
     handled_until = max((failure.until or failure.last for failure in failures), default=None)
     attempts: list[tuple[datetime, set[str]]] = []
@@ -158,7 +202,7 @@ def find_gateway_failures(history: LogHistory, starts: Starts) -> list[LogIncide
                 failures[-1] = replace(latest, until=event.at)
         elif event.kind == GATEWAY_FAILED or not starts.is_within_grace(event.at):
             recent = _update_attempts(attempts, event)
-            if latest is not None and _is_continued_by(latest, event, REPEATED_WITHIN):
+            if latest is not None:
                 failures[-1] = replace(latest, last=max(latest.last, event.at))
             elif event.kind == GATEWAY_FAILED or len(recent) >= UNREACHED_TIMES:
                 since = recent[0][0] if recent else event.at

@@ -7,13 +7,15 @@ broken farm as information. IBC's exit codes share some of these numbers and hav
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 LINK_LOST, LINK_RESTORED = "link lost", "link restored"
 FARM_BROKEN, FARM_OK, FARM_IDLE = "farm broken", "farm ok", "farm idle"
 STREAM_DEAD, SESSION_CONFLICT, CANNOT_CONNECT = "stream dead", "session conflict", "cannot connect"
 MARGIN, DISCLAIMER, COMPETING_SESSION = "margin", "disclaimer", "competing session"
+BLOCKED, NOT_ENTITLED, THROTTLED, UNSUPPORTED = "blocked", "not entitled", "throttled", "unsupported"
 NOTICE, WARNED, REFUSED, FAULT = "notice", "warning", "refused", "error"
 
 _IBKR = "IBKR, TWS API message codes"
@@ -27,12 +29,16 @@ _OWN_EVENT: Final[Mapping[str, str]] = {
     CANNOT_CONNECT: "gateway_failure",
     MARGIN: "margin_notice",
     COMPETING_SESSION: "market_data_10197",
+    REFUSED: "orders_rejected",
+    BLOCKED: "trading_blocked",
+    NOT_ENTITLED: "data_not_entitled",
+    THROTTLED: "throttled",
+    UNSUPPORTED: "gateway_unsupported",
 }
 _BENIGN: Final = frozenset({FARM_IDLE, NOTICE, WARNED, DISCLAIMER})
 
 
-@dataclass(frozen=True, slots=True)
-class CodeEntry:
+class CodeEntry(Struct, frozen=True):
     """One message code: its class, what it means, and the source of both."""
 
     code: int
@@ -81,11 +87,11 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (501, NOTICE, "already connected", _IBKR),
     (502, CANNOT_CONNECT, "no connection to TWS or the gateway; made by the client, never in TWS's log",
      _IBKR),
-    (503, FAULT, "TWS is out of date", _IBKR),
+    (503, UNSUPPORTED, "TWS is out of date", _IBKR),
     (504, WARNED, "not connected; follows from another failure and says nothing by itself", _IBKR),
     (507, FAULT, "bad message length: TWS closed the connection, or the client id is in use",
      "ibapi, errors.py"),
-    (100, FAULT, "more than 50 messages a second; TWS will likely disconnect", _IBKR),
+    (100, THROTTLED, "more than 50 messages a second; TWS will likely disconnect", _IBKR),
     (101, FAULT, "the maximum number of market-data lines is reached", _IBKR),
     (10038, FAULT, "the connection was refused by the server", "nautilus_trader, error.py"),
     (10141, DISCLAIMER, "the paper-trading disclaimer must be accepted first", "IBKR Campus, message codes"),
@@ -107,7 +113,7 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (399, NOTICE, "a message on an order, such as that it waits for the exchange to open", _IBKR),
     (404, WARNED, "shares to sell short are being located; the order is held", _IBKR),
     (434, WARNED, "the order size cannot be zero", "ib_async, wrapper.py"),
-    (460, FAULT, "no trading permission", "Lean, InteractiveBrokersBrokerage.cs"),
+    (460, BLOCKED, "no trading permission", "Lean, InteractiveBrokersBrokerage.cs"),
     (2109, NOTICE, "outside regular hours was set and is ignored", _IBKR),
     (2137, WARNED, "the order would turn a long position short or the reverse", "IBKR Campus, message codes"),
     (2148, MARGIN, "a notice on margin; urgent where it says so or speaks of liquidation",
@@ -128,19 +134,19 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (320, FAULT, "the server could not read the request", _IBKR),
     (323, FAULT, "a server error", _IBKR),
     (324, FAULT, "a server error while validating an API request", _IBKR),
-    (354, WARNED, "not subscribed to the requested market data", _IBKR),
+    (354, NOT_ENTITLED, "not subscribed to the requested market data", _IBKR),
     (365, WARNED, "no such scanner subscription", _IBKR),
     (366, WARNED, "no such historical-data query; it has ended", _IBKR),
     (420, WARNED, "an invalid real-time query, often pacing", _IBKR),
     (430, WARNED, "no fundamental data for the security", _IBKR),
     (492, WARNED, "delayed market data is not available", "ib_async, wrapper.py"),
-    (10089, WARNED, "market data needs a further subscription for the API; the request goes on",
+    (10089, NOT_ENTITLED, "market data needs a further subscription for the API; the request goes on",
      "rust-ibapi, messages.rs"),
-    (10090, WARNED, "part of the market data is not subscribed", _IBKR),
-    (10091, WARNED, "part of the market data needs a further subscription for the API", _IBKR),
-    (10167, NOTICE, "delayed market data is shown instead", "ib_async, wrapper.py"),
-    (10168, WARNED, "market data is not subscribed and delayed data is not enabled", _IBKR),
-    (10186, WARNED, "market data is not subscribed and delayed data is not enabled", _IBKR),
+    (10090, NOT_ENTITLED, "part of the market data is not subscribed", _IBKR),
+    (10091, NOT_ENTITLED, "part of the market data needs a further subscription for the API", _IBKR),
+    (10167, NOT_ENTITLED, "delayed market data is shown instead", "ib_async, wrapper.py"),
+    (10168, NOT_ENTITLED, "market data is not subscribed and delayed data is not enabled", _IBKR),
+    (10186, NOT_ENTITLED, "market data is not subscribed and delayed data is not enabled", _IBKR),
     (10190, WARNED, "the maximum number of tick-by-tick requests is reached", _IBKR),
     (10225, NOTICE, "a bust event ended the real-time bars; ask again", _IBKR),
     (2100, NOTICE, "account data is no longer sent to this client", _IBKR),

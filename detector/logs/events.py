@@ -6,9 +6,10 @@ occurrence; a lost link or a broken farm stays open until its recovery is logged
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 # The kinds of LogEvent.
 LINK_LOST, LINK_RESTORED = "link lost", "link back"
@@ -18,22 +19,32 @@ SEVERE, GATEWAY_FAILED, CONNECT_FAILED, CONNECTED, LOGGED_IN = (
     "severe", "gateway failed", "not reached", "connected", "logged in"
 )  # fmt: skip
 MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL = "margin", "outcome unknown", "unknown fill"
+TRADING_BLOCKED, TRADING_ALLOWED, ORDER_REJECTED, ORDER_WORKING = (
+    "trading blocked", "trading allowed", "order rejected", "order working"
+)  # fmt: skip
+NOT_ENTITLED, THROTTLED, HOST_EXHAUSTED, UNSUPPORTED = (
+    "data not entitled", "throttled", "host exhausted", "unsupported"
+)  # fmt: skip
+LOGIN_DUE, SECOND_FACTOR_ASKED = "login due", "second factor asked"
 RECONCILED, MISMATCH, PROOF_DUE = "proven", "differs", "owes a proof"
 
 # The kinds of LogIncident that are no kind of LogEvent.
 LINK, FARM, GATEWAY = "link", "farm", "gateway"
+
+_ENDED_BY_RECOVERY: Final = (LINK, FARM, GATEWAY, TRADING_BLOCKED, LOGIN_DUE)
 
 MAX_NEWS_AGE: Final = timedelta(seconds=3600)
 """The greatest age at which a run without a memory still reports an occurrence as new."""
 
 DATA_LOST: Final = "data lost"
 RECONNECT: Final = "reconnect"
+CLIENT_ID_NOTE: Final = "client id in use"
 ID_PROBE: Final = "asking"  # a client that only checks whether its id is in use
+UNSUPPORTED_NOW: Final = "now"  # the key of a version that is unsupported already
 UNNAMED: Final = "unnamed"  # the subject where a line names no order and no farm
 
 
-@dataclass(frozen=True, slots=True)
-class LogEvent:
+class LogEvent(Struct, frozen=True):
     """One event that a line reports: its time and kind, the farm, order or form (`key`), a text (`note`).
 
     `line` distinguishes two lines of the same moment; `farms` are those listed as not connected.
@@ -47,8 +58,7 @@ class LogEvent:
     farms: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LogIncident:
+class LogIncident(Struct, frozen=True):
     """One occurrence: the times of its first line, of the line that completed it (`at`), of its latest line.
 
     `until` is the time of the recovery that ended it, None while it is open or where its kind has no
@@ -69,7 +79,7 @@ class LogIncident:
     @property
     def is_open(self) -> bool:
         """Whether only a recovery can end it and none was logged."""
-        return self.kind in (LINK, FARM) and self.until is None
+        return self.kind in _ENDED_BY_RECOVERY and self.until is None
 
     @property
     def is_stream(self) -> bool:
@@ -77,8 +87,7 @@ class LogIncident:
         return self.kind == STREAM_DEAD
 
 
-@dataclass(frozen=True, slots=True)
-class LogMemory:
+class LogMemory(Struct, frozen=True):
     """The facts about this run's lines that the next run needs; small and bounded.
 
     Lines were read without a hole from `since` to `to`; `newest` is the time of the newest line. `tail`
@@ -102,8 +111,7 @@ class LogMemory:
     ending: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LogHistory:
+class LogHistory(Struct, frozen=True):
     """The log events of a run, together with those that earlier runs carried over.
 
     `events` are those of this run and the ungrouped ones of earlier runs, by time. `newest` is the time of

@@ -7,9 +7,10 @@ same outages however they are spread over runs. The absence of lines ends no out
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from detector.logs.bursts import find_latest_begun
 from detector.logs.events import (

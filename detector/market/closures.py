@@ -5,9 +5,10 @@ The table is generated from a calendar library and cannot know a mourning day (2
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from detector.market._nyse_table import FIRST_YEAR, LAST_YEAR
 from detector.market.session_plan import US_EQUITY, SessionPlan
@@ -25,8 +26,7 @@ SATURDAY: Final = 5
 _KEYS: Final = {"closed": ("date", "reason"), "early_close": ("date", "closes", "reason")}
 
 
-@dataclass(frozen=True, slots=True)
-class Closures:
+class Closures(Struct, frozen=True):
     """What the owner announced at short notice: days without a session, and early closes in New York time.
 
     `plan` are the hours that they change: the profile's session.

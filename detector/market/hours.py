@@ -9,11 +9,12 @@ is *unknown*, never "closed".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct
 
 from detector.market._nyse_table import FIRST_YEAR, LAST_YEAR
 from detector.market.closures import NO_CLOSURES, OPENS, Closures, describe_outside_years
@@ -42,8 +43,7 @@ class MarketUnknown(Exception):  # noqa: N818  an answer of the calendar, not a 
         self.reason: Final = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """One day's regular session, [opens, closes), in UTC."""
 
     opens: datetime
@@ -54,8 +54,7 @@ class Session:
         return self.opens <= moment < self.closes
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(Struct, frozen=True):
     """The market at one instant; durations in seconds, times in UTC. `is_open` is None when it is unknown."""
 
     is_open: bool | None

@@ -11,10 +11,12 @@ never in maintenance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import (
@@ -33,8 +35,7 @@ RELOGIN_MARGIN: Final = timedelta(seconds=600)
 _FRIDAY: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class MaintenanceWindow:
+class MaintenanceWindow(Struct, frozen=True):
     """One row in its own zone; `ends` not after `starts` is on the next day; no `weekday` means daily."""
 
     zone: str

@@ -6,11 +6,12 @@ TWS and the gateway restart once a day at a time of the owner's choice; a soft r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from detector.market.hours import to_utc
 
@@ -18,8 +19,7 @@ QUIET_FOR: Final = timedelta(seconds=300)
 """How long a planned restart is quiet; one that lasts longer did not come back."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRestart:
+class PlannedRestart(Struct, frozen=True):
     """One restart a day, at a local time of its zone."""
 
     at: time

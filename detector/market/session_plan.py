@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from detector.market import _globex_table, _nyse_table
 
@@ -23,8 +24,7 @@ _WINDOW = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?(\d\d:\d\d)-(\d\d:\d\d)",
 _KEYS: Final = {"session", "zone", "open", "exceptions"}
 
 
-@dataclass(frozen=True, slots=True)
-class TableDays:
+class TableDays(Struct, frozen=True):
     """The days of a generated table: per year "MM-DD MM-DD" without a session, and with an early close."""
 
     closed: Mapping[int, str]
@@ -35,8 +35,7 @@ NYSE: Final = TableDays(_nyse_table.CLOSED, _nyse_table.EARLY)
 GLOBEX: Final = TableDays(_globex_table.CLOSED, _globex_table.EARLY)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionWindow:
+class SessionWindow(Struct, frozen=True):
     """One window of a day, in local time; it begins `days_before` the day, and `ends` at 00:00 is 24:00."""
 
     begins: time
@@ -46,8 +45,7 @@ class SessionWindow:
     weekdays: frozenset[int] = frozenset(range(7))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SessionPlan:
+class SessionPlan(Struct, frozen=True, eq=False):
     """The hours of one market; `table` names its days, `exceptions` replaces the windows of single days."""
 
     name: str

@@ -36,7 +36,7 @@ _SHAPE = Shape(
 )
 
 
-def build_shape(context: ReadContext, raw: object) -> Shape:
+def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
     """Return the known keys of one container in the list, as Docker and Podman write them."""
     return _SHAPE
 

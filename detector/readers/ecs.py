@@ -97,7 +97,7 @@ _SHAPE = Shape(
 _CANNOT_START = "unable to consistently start tasks"  # wording of the ECS service event
 
 
-def build_shape(context: ReadContext, raw: object) -> Shape:
+def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
     """Return the known keys of the section and of Amazon's rows in it."""
     return _SHAPE
 

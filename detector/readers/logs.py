@@ -43,7 +43,7 @@ _SHAPE = Shape(
 )
 
 
-def build_shape(context: ReadContext, raw: object) -> Shape:
+def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
     """Return the known keys of the section, which is an object or a list of events."""
     return _SHAPE if isinstance(raw, dict) else _EVENT_SHAPE
 

@@ -26,7 +26,7 @@ _SHAPE = Shape(
 )
 
 
-def build_shape(context: ReadContext, raw: object) -> Shape:
+def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
     """Return the known keys of the section."""
     return _SHAPE
 

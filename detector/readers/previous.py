@@ -6,11 +6,13 @@ An unusable document becomes a lost memory with its reason, never an error and n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from detector.domain.condition import ANY_CHANNEL, Condition, Receipt, encode_part
+from msgspec import Struct
+from msgspec.structs import replace
+
+from detector.domain.condition import ANY_CHANNEL, Condition, encode_part
 from detector.domain.previous_run import PreviousRun
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, SessionDay
 from detector.domain.rule import STATE, Kind
@@ -22,8 +24,7 @@ from detector.formats.strict_json import describe_kind, redact_excerpt
 _STDOUT_KEYS = {"events", "new_events"}
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedMemory:
+class ExpectedMemory(Struct, frozen=True):
     """The values that the memory must fit: the runtime, this run's time, the kind of each event type."""
 
     runtime: str
@@ -121,7 +122,7 @@ def _build_condition(event: Mapping[str, Any], expected: ExpectedMemory) -> Cond
             "noticed_at": expected.taken_at,
             "occurred_at": None if kind == STATE else expected.taken_at,
             "confirmed": True,
-            "receipts": {ANY_CHANNEL: Receipt(severity=severity)},
+            "receipts": {ANY_CHANNEL: {"severity": severity}},
         },
     )
     return condition

@@ -17,7 +17,7 @@ SECTIONS = ("processes",)
 _SHAPE = Shape(build_columns(list_kinds(LocalProcess)), envelope=True)
 
 
-def build_shape(context: ReadContext, raw: object) -> Shape:
+def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
     """Return the known keys of one process in the list."""
     return _SHAPE
 

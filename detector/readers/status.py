@@ -28,7 +28,7 @@ TIME_KEYS = ("as_of", "generated_at")
 _NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "trade_id", "signal_id", "position_id")
 
 
-def build_shape(context: ReadContext, raw: object) -> Shape:
+def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
     """Return the known keys of a payload by the profile: each segment of a dotted path in its own object."""
     return _build_profile_shape(context.profile)
 

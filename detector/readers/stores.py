@@ -8,8 +8,9 @@ be text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
@@ -28,7 +29,7 @@ _NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")
 R = TypeVar("R", StoredPosition, Trade)
 
 
-def build_shape(context: ReadContext, raw: object) -> Shape:
+def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
     """Return the known keys of the section; the profile names the columns."""
     lists = {
         name: Key(

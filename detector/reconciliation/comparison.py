@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import Instrument
@@ -75,8 +77,7 @@ INTERNAL_FACTS = ("store_positions", "open_positions")
 COMPARED_FACTS = ("broker_positions", *INTERNAL_FACTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """Both sides by instrument; `internal_fact` is the fact that the internal side was read from.
 
     An incomplete side has rows that could not be read: an instrument that it lacks proves nothing.

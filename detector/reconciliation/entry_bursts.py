@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name
@@ -15,8 +16,7 @@ from detector.reconciliation.fills import Fill, group_fills, list_trades
 from detector.reconciliation.working_orders import list_orders
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One order that opened or added to a position, and when it first filled."""
 
     name: str

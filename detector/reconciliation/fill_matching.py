@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import accumulate
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
@@ -110,8 +112,7 @@ def _match_opening(fill: Fill, lot: Lot) -> FillMatch:
     return "yes" if same_side and abs(lot.quantity) >= abs(fill.quantity) else "no"
 
 
-@dataclass(frozen=True, slots=True)
-class _LegPart:
+class _LegPart(Struct, frozen=True):
     """The signed quantity that fills of several orders must add up to between two times; None is no bound."""
 
     quantity: Decimal

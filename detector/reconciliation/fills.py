@@ -7,10 +7,11 @@ instrument, side, quantity and 60 s. Where a row lacks a part that would decide,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
 
 from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
@@ -21,8 +22,7 @@ FillMatch = Literal["yes", "maybe", "no"]
 MATCH_TOLERANCE = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(Struct, frozen=True):
     """The executions of one order, oldest first; at least one."""
 
     executions: tuple[Execution, ...]
@@ -93,8 +93,7 @@ def list_trades(facts: Facts) -> list[Trade]:
     return [*stored, *(trade for trade in facts.recent_trades or () if trade.trade_id not in ids)]
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Struct, frozen=True):
     """One side of a trade as a fill has it: ids, instrument, signed quantity and time; None is unknown."""
 
     ids: frozenset[str]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.section_reading import Reading
@@ -21,8 +22,7 @@ _LIST_KEYS = {
 _IRRELEVANT_PATHS = ("broker.executions", "broker.mode", "broker.port")
 
 
-@dataclass(frozen=True, slots=True)
-class DataAge:
+class DataAge(Struct, frozen=True):
     """The time and age in seconds of the broker section, by the oldest of its times.
 
     `fault` is the reason why the age is unknown; the other fields are None then.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from detector.domain.instrument import normalize
 from detector.domain.trade_rows import Trade
@@ -15,8 +16,7 @@ _FEE_PER_SIDE, _SIDES = Decimal(2), 2  # EVENTS: unknown fees add 2 per contract
 _MULTIPLIERS = (Decimal(1), Decimal(100))  # of a share and of an option; either may hold where none is given
 
 
-@dataclass(frozen=True, slots=True)
-class PnlMismatch:
+class PnlMismatch(Struct, frozen=True):
     """A wrong realized P&L: the expected amount and the tolerance. `flat_price`: exit equals entry price."""
 
     expected: Decimal

@@ -9,7 +9,9 @@ the result.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.instrument import COMBO, Instrument, get_instrument_name, normalize
 from detector.domain.instrument_names import STOCK
@@ -28,8 +30,7 @@ from detector.reconciliation.position_pairs import (
 )
 
 
-@dataclass(slots=True)
-class PositionBook:
+class PositionBook(Struct):
     """The positions of both sides; `ambiguous` are lots that fit several positions, each with its side.
 
     `account` is that of the runtime: rows of another account are another runtime's. `combos` are internal

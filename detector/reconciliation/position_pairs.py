@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument, get_instrument_name, is_same, normalize
 from detector.domain.instrument_names import is_known_expiry, is_known_type
@@ -17,8 +19,7 @@ INTERNAL, BROKER = "internal", "broker"
 DifferenceKind = Literal["phantom", "unmanaged", "quantity", "side"]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Broker and internal positions differ in an instrument.
 
     `phantom`: internal open, broker flat, so that a close would open the other side. `unmanaged`: broker
@@ -50,8 +51,7 @@ def classify_difference(internal: Decimal, broker: Decimal) -> DifferenceKind | 
     return "quantity" if (internal > FLAT) == (broker > FLAT) else "side"
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
+class Lot(Struct, frozen=True):
     """The signed quantity of an instrument in one row; None where it is unknown.
 
     `trade_title` names the row's trade in a message: `trade #162 (signal #238, position #301)`.
@@ -60,7 +60,7 @@ class Lot:
     instrument: Instrument
     quantity: Decimal | None
     account: str | None = None
-    trade_title: str = field(default="", compare=False)
+    trade_title: str = ""
 
     @property
     def detail(self) -> tuple[int, tuple[str, ...]]:
@@ -69,8 +69,7 @@ class Lot:
         return -sum(part is not None for part in values), tuple(str(part) for part in values)
 
 
-@dataclass(slots=True)
-class PositionPair:
+class PositionPair(Struct):
     """One instrument with the lots of each side."""
 
     instrument: Instrument

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from detector.domain.instrument import normalize
 from detector.formats.numbers import format_quantity, normalize_number
@@ -18,8 +19,7 @@ _INSTRUMENT_FIELDS = ("symbol", "con_id", "sec_type", "expiry", "strike", "right
 _INDENT = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class CloseRequest:
+class CloseRequest(Struct, frozen=True):
     """The close order, the age of the broker's data with its limit, and the claims about the trade."""
 
     close: CloseOrder

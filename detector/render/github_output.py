@@ -13,6 +13,7 @@ from datetime import datetime
 from detector.domain.report import ChannelHealth, Report
 from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
+from detector.formats.strict_json import to_one_line
 from detector.formats.times import format_time
 from detector.render.lines import format_decision
 
@@ -80,7 +81,7 @@ def render_job_summary(report: Report, zones: tuple[str, ...], remarks: Sequence
 
 def escape_markdown(text: str) -> str:
     """Return the text, redacted, on one line, and escaped for Markdown and HTML."""
-    line = " ".join(redact_text(text).split())
+    line = " ".join(to_one_line(redact_text(text)).split())
     line = line if len(line) <= _MAX_CELL_CHARS else line[: _MAX_CELL_CHARS - 1] + "…"
     return _SPECIAL.sub(lambda match: f"&#{ord(match[1])};", line)
 

@@ -5,10 +5,13 @@ The kinds differ in mark, label, colour and the first 40 characters, the part th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.condition import MessageRef
 from detector.domain.rule import Severity
@@ -18,11 +21,13 @@ Kind = Literal[
     "unwatched", "unchecked", "failing", "watching", "session",
 ]  # fmt: skip
 HEADLINE_MAX: Final = 150  # the limit of a Slack header block, the lowest of all channels
+MAX_FULL: Final = 3  # conditions in full: eight of them are two screens of a phone
+ESCALATE: Final = "ESCALATE"
 _ELLIPSIS = "…"
+_TWO = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """The mark (an emoji), label and colour of a kind."""
 
     mark: str
@@ -47,8 +52,7 @@ STYLES: Final[Mapping[Kind, Style]] = {
 ORDER: Final[Mapping[Kind, int]] = {kind: rank for rank, kind in enumerate(STYLES)}
 
 
-@dataclass(frozen=True, slots=True)
-class MessageItem:
+class MessageItem(Struct, frozen=True):
     """One condition in a message: a sentence, its number and limit, its start, and the next step.
 
     `episode` identifies the episode in all its messages, `refs` are its earlier messages. `escalates` means
@@ -75,27 +79,25 @@ class MessageItem:
 
     @property
     def title(self) -> str:
-        """The event's type, its subject if any, and `escalate` where it escalates."""
-        parts = (self.type, self.subject, "escalate" if self.escalates else "")
+        """The event's type, and its subject if any."""
+        parts = (self.type, self.subject)
         return " · ".join(part for part in parts if part)
 
     @property
     def label(self) -> str:
-        """The label of its kind; for a missed condition also its severity."""
-        label = STYLES[self.kind].label
+        """ESCALATE, or the label of its kind; for a missed condition also its severity."""
+        label = ESCALATE if self.escalates else STYLES[self.kind].label
         return f"{label} ({self.severity})" if self.kind == "missed" else label
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierMessage:
+class EarlierMessage(Struct, frozen=True):
     """A message that a channel accepted earlier, with its new content after a condition in it ended."""
 
     ref: MessageRef
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """The message of one run for one channel. `at` is the time of the snapshot in the configured time zones.
 
     `is_first`: the channel accepted none before. `no_signal`: the run observed no golden signal.
@@ -115,12 +117,16 @@ class Message:
     earlier: tuple[EarlierMessage, ...] = ()
     is_first: bool = False
     no_signal: bool = False
+    page: int = 1
+    pages: int = 1
 
     @property
     def headline(self) -> str:
-        """The line of a notification: kind and type within the first 40 characters, then the sentence."""
+        """The line of a notification: decision or kind, and type within 40 characters, then the sentence."""
         style = STYLES[self.kind]
-        return cut(f"{style.mark} {style.label} {self._headline_text}", HEADLINE_MAX)
+        label = ESCALATE if self.items and self.items[0].escalates else style.label
+        page = f" [{self.page} of {self.pages}]" if self.pages > 1 else ""
+        return cut(f"{style.mark} {label}{page} {self._headline_text}", HEADLINE_MAX)
 
     @property
     def _headline_text(self) -> str:
@@ -137,6 +143,29 @@ class Message:
         kept = tuple(items)
         return replace(self, items=kept, kind=kept[0].kind if kept else self.kind)
 
+    def split(self, count_fitting: Callable[[Sequence[MessageItem]], int]) -> tuple[Message, ...]:
+        """Return the message in parts that name every item, the worst first.
+
+        `count_fitting` returns how many of the items a message of the channel names. Notes, session summaries
+        and earlier messages stay with the first part; each further one has an id of its own.
+        """
+        items, chunks = self.items, list[tuple[MessageItem, ...]]()
+        while items:
+            count = max(1, count_fitting(items))
+            chunks.append(items[:count])
+            items = items[count:]
+        if len(chunks) < _TWO:
+            return (self,)
+        first, *rest = (
+            replace(self.keep_items(chunk), page=page, pages=len(chunks))
+            for page, chunk in enumerate(chunks, 1)
+        )
+        further = (
+            replace(part.strip_notes(), earlier=(), delivery_id=_compute_part_id(self.delivery_id, part.page))
+            for part in rest
+        )
+        return (first, *further)
+
     def remove_items(self) -> Message:
         """Return the message without its items."""
         return replace(self, items=(), kind=get_kind_without_items(bool(self.days), self.no_signal))
@@ -144,6 +173,10 @@ class Message:
     def strip_notes(self) -> Message:
         """Return the message without its notes and session summaries."""
         return replace(self, notes=(), days=())
+
+
+def _compute_part_id(delivery_id: str, page: int) -> str:
+    return sha256(f"{delivery_id}|{page}".encode()).hexdigest()[:16]
 
 
 def get_kind_without_items(has_days: bool, no_signal: bool) -> Kind:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from detector.domain.condition import Condition, MessageRef, Notice, Reason
 from detector.domain.event import build_event, build_runbook_link
@@ -30,16 +31,27 @@ _KINDS: Mapping[Reason, Kind] = {
     "no longer watched": "unwatched",
 }
 _REASON_TEXTS: Mapping[Reason, str] = {
+    "escalated": "escalates now: told before, when it did not",
     "worse": "worse: told before at a lower severity",
     "again": "again: it had ended",
     "owed": "owed: an earlier message did not get through",
     "missed": "late: it began and ended while nothing got through",
 }
+_LOOK = re.compile(r"look \*([\w -]+)\*", re.IGNORECASE)
+_PLACES = {
+    "broker": "the broker's own positions and orders (Client Portal or TWS)",
+    "status": "the dashboard's status payload",
+    "logs": "the runtime's log",
+    "service": "the ECS service (aws ecs describe-services)",
+    "tasks": "the ECS tasks (aws ecs describe-tasks)",
+    "stopped tasks": "the stopped ECS tasks (aws ecs list-tasks --desired-status STOPPED)",
+    "standby": "the standby host (docker ps -a)",
+    "stores": "the runtime's own stores",
+}
 _URL = re.compile(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageContext:
+class MessageContext(Struct, frozen=True):
     """What every message of one run shares.
 
     `steps` are the runbook's next steps by event type. `hide` removes the settings' secrets from a text.
@@ -114,7 +126,7 @@ def build_item(
         summary=context.to_safe_line(event.summary, _SUMMARY_MAX),
         numbers=context.to_safe_line(_describe_numbers(condition), SHORT_MAX * 2),
         since=_describe_since(context, condition),
-        step=context.to_safe_line(context.steps.get(condition.type, ""), _STEP_MAX),
+        step=context.to_safe_line(_get_first_sentence(context.steps.get(condition.type, "")), _STEP_MAX),
         runbook=build_runbook_link(condition.type),
         runbook_url=context.to_safe_url(f"{context.runbook_url}#{condition.type}"),
         delivery_id=delivery_id,
@@ -123,6 +135,12 @@ def build_item(
         escalates=condition.escalated,
         money=condition.money,
     )
+
+
+def _get_first_sentence(step: str) -> str:
+    """Return the first sentence, with the runbook's short names of commands as words that stand alone."""
+    sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z`*])", step, maxsplit=1)[0]
+    return _LOOK.sub(lambda match: _PLACES.get(match[1], f"the runbook's command for {match[1]}"), sentence)
 
 
 def list_items_at(context: MessageContext, ref: MessageRef, channel: str) -> Iterator[MessageItem]:
@@ -142,9 +160,9 @@ def _get_reason_and_kind(condition: Condition) -> tuple[Reason | None, Kind]:
     return ("no longer watched" if condition.ending == "unwatched" else "retired"), "unwatched"
 
 
-def get_sort_key(item: MessageItem) -> tuple[int, int, bool, bool, str]:
-    """Return the sort key of an item: worst first, then escalated ones, then those about money."""
-    return ORDER[item.kind], -RANK[item.severity], not item.escalates, not item.money, item.signature
+def get_sort_key(item: MessageItem) -> tuple[bool, int, int, bool, str]:
+    """Return the sort key of an item: what escalates first, then the worst, then what is about money."""
+    return not item.escalates, ORDER[item.kind], -RANK[item.severity], not item.money, item.signature
 
 
 def _describe_numbers(condition: Condition) -> str:

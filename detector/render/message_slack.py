@@ -10,17 +10,16 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from detector.render.message import HEADLINE_MAX, STYLES, Message, MessageItem, describe_rest
+from detector.render.message import HEADLINE_MAX, MAX_FULL, STYLES, Message, MessageItem, describe_rest
 from detector.render.message_text import render_header, render_text
 
 SECTION_MAX: Final = 3000
 TEXT_MAX: Final = 300
-MAX_FULL, MAX_SHORT = 8, 24
+MAX_SHORT = 24
 _BUDGET = 8_000  # characters of items; all other parts take at most 5,000 more
 _SHORT_SUMMARY, _PART, _FACT, _DAY = 140, 500, 300, 500
 _MAX_NOTES = 3
-_PLAIN_MAX = 3_500
-_PLAIN_ITEMS = 5
+_PLAIN_MAX = 12_000  # all items of one message are named in it
 _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
 _ELLIPSIS = "…"
 
@@ -62,8 +61,14 @@ def build_slack_payload(message: Message) -> dict[str, Any]:
 
 def build_plain_payload(message: Message) -> dict[str, Any]:
     """Return the message as plain text, for the case that Slack rejects the blocks."""
-    text = escape_mrkdwn(render_text(message, _PLAIN_ITEMS), _PLAIN_MAX)
+    text = escape_mrkdwn(render_text(message), _PLAIN_MAX)
     return {"text": text, "unfurl_links": False, "unfurl_media": False}
+
+
+def count_fitting(items: Sequence[MessageItem]) -> int:
+    """Return how many of the items one message names."""
+    full, short, _ = _split_items(items)
+    return len(full) + len(short)
 
 
 def _split_items(
@@ -88,10 +93,10 @@ def _format_full(item: MessageItem) -> str:
     lines = [
         f"*{item.label}*  *{escape_mrkdwn(item.title, _PART)}*",
         escape_mrkdwn(item.summary, _PART),
-        escape_mrkdwn(facts, _PART),
     ]
     if item.step:
-        lines.append(f"*Do:* {escape_mrkdwn(item.step, _PART)}")
+        lines.append(f"*First:* {escape_mrkdwn(item.step, _PART)}")
+    lines.append(escape_mrkdwn(facts, _PART))
     lines.append(f"{_format_link(item.runbook_url, item.runbook)} · id {item.delivery_id}")
     return "\n".join(lines)
 

@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from detector.render.message import STYLES, Message, MessageItem, describe_rest
+from detector.render.message import MAX_FULL, STYLES, Message, MessageItem, cut
 
 _INDENT = "    "
+_SHORT_MAX = 160
 
 
-def render_text(message: Message, max_items: int) -> str:
-    """Return the whole message as text, at most `max_items` in full, the others counted."""
-    return "\n".join(_render_lines(message, max_items)) + "\n"
+def render_text(message: Message) -> str:
+    """Return the whole message as text: the worst items in full, every other one in a line."""
+    return "\n".join(_render_lines(message)) + "\n"
 
 
-def _render_lines(message: Message, max_items: int) -> Iterator[str]:
+def _render_lines(message: Message) -> Iterator[str]:
     yield message.headline
     yield ""
     yield from render_header(message)
-    for item in message.items[:max_items]:
+    for item in message.items[:MAX_FULL]:
         yield ""
         yield f"{item.label}  {item.title}"
         yield from (f"{_INDENT}{line}" for line in render_item(item))
-    more = describe_rest(message.items[max_items:])
-    if more:
+    if message.items[MAX_FULL:]:
         yield ""
-        yield more
+    for item in message.items[MAX_FULL:]:
+        yield f"{_render_short(item)}  (#{item.type} id {item.delivery_id})"
     for line in (*message.days, *message.notes):
         yield ""
         yield line
@@ -46,34 +47,42 @@ def render_header(message: Message) -> Iterator[str]:
 def render_item(item: MessageItem) -> Iterator[str]:
     """Yield an item without its title: sentence, number and start, reason, next step, link to the runbook."""
     yield item.summary
+    if item.step:
+        yield f"First: {item.step}"
     yield f"{item.numbers}; {item.since}" if item.numbers else item.since
     if item.why:
         yield item.why
-    if item.step:
-        yield f"Do: {item.step}"
     yield f"{item.runbook_url or item.runbook}  (id {item.delivery_id})"
 
 
 _FONT = "font-family:-apple-system,Segoe UI,Helvetica,Arial,sans-serif;font-size:15px;color:#1a1a1a"
 
 
-def render_html(message: Message, max_items: int) -> str:
-    """Return the whole message as one HTML document that loads nothing, at most `max_items` in full."""
-    return "\n".join(_render_parts(message, max_items)) + "\n"
+def _render_short(item: MessageItem) -> str:
+    return f"{item.label}  {item.title}: {cut(item.summary, _SHORT_MAX)}"
 
 
-def _render_parts(message: Message, max_items: int) -> Iterator[str]:
-    yield '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"></head>'
+def render_html(message: Message) -> str:
+    """Return the message as one HTML document that loads nothing: the worst in full, the others in a line."""
+    return "\n".join(_render_parts(message)) + "\n"
+
+
+def _render_parts(message: Message) -> Iterator[str]:
+    yield '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+    yield '<meta name="viewport" content="width=device-width"></head>'
     yield f'<body style="{_FONT}">'
     colour = STYLES[message.kind].colour
     yield f'<h1 style="font-size:18px;color:{colour};margin:0 0 8px">{escape(message.headline)}</h1>'
     yield _render_paragraph("<br>".join(escape(line) for line in render_header(message)))
-    for item in message.items[:max_items]:
+    for item in message.items[:MAX_FULL]:
         yield _render_item_div(item)
-    more = describe_rest(message.items[max_items:])
-    for line in (more, *message.days, *message.notes):
-        if line:
-            yield _render_paragraph(escape(line))
+    for item in message.items[MAX_FULL:]:
+        identity = (
+            f'<small style="color:#868e96">(#{escape(item.type)} id {escape(item.delivery_id)})</small>'
+        )
+        yield _render_paragraph(f"{escape(_render_short(item))} {identity}")
+    for line in (*message.days, *message.notes):
+        yield _render_paragraph(escape(line))
     run = f' · <a href="{escape(message.link)}">the run</a>' if _is_url(message.link) else ""
     yield _render_paragraph(f"delivery {escape(message.delivery_id)}{run}")
     yield "</body>\n</html>"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from detector.formats.numbers import format_count, format_quantity
 from detector.formats.times import format_duration, format_time
@@ -20,8 +21,7 @@ _LAST_STEP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The differences and corrections of one comparison, with the reasons for caution.
 
     `doubt`: why the broker's data is unreliable. `stores_doubt`: why the stores' data is incomplete.

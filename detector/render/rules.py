@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
+from detector.domain.columns import get_declarations
 from detector.domain.event import build_runbook_link
 from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
@@ -14,9 +14,7 @@ from detector.logs.codes import IBC_EXITS, CodeEntry
 from detector.render.settings import format_setting
 from detector.settings import Setting, Settings
 
-FACT_DOCS: Mapping[str, str] = {
-    spec.name: spec.metadata["doc"] for spec in fields(Facts) if "doc" in spec.metadata
-}
+FACT_DOCS: Mapping[str, str] = {name: details["doc"] for name, details in get_declarations(Facts).items()}
 KINDS: Mapping[str, str] = {STATE: "state", OCCURRENCE: "occurrence"}
 _ORDINALS = {2: "second", 3: "third"}
 _UNITS = {"seconds": " s"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
+
+from msgspec import NODEFAULT, Struct, inspect
 
 from detector.domain.condition import Condition
 from detector.domain.event import Event
@@ -11,6 +13,7 @@ from detector.domain.previous_run import PreviousRun
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
 from detector.domain.section_account import SectionAccount
+from detector.formats.serialize import to_json
 from detector.render.snapshot_schema import Schema, build_snapshot_body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -145,42 +148,87 @@ def _build_event_lists(*names: str) -> Schema:
     return {name: without_reason if name == "events" else with_reason for name in names}
 
 
-def _build_definitions(*kinds: type) -> Schema:
-    """Return the closed schemas of the given dataclasses and of all types in them, by name."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - slow to import, and only needed for schemas
-
-    inputs: list[Any] = [(kind, "serialization", TypeAdapter(kind)) for kind in kinds]
-    _, generated = TypeAdapter.json_schemas(inputs, ref_template="#/$defs/{model}")
-    definitions = {
-        name: _close_definition(name, schema) for name, schema in sorted(generated["$defs"].items())
-    }
+def _build_definitions(*kinds: type[Struct]) -> Schema:
+    """Return the closed schemas of the given records and of all records in them, by name."""
+    types: dict[str, inspect.StructType] = {}
+    for info in inspect.multi_type_info(kinds):
+        _add_records(info, types)
+    definitions = {name: _build_record(info) for name, info in sorted(types.items())}
     for field, description in EVENT_FIELDS.items():
         definitions[Event.__name__]["properties"][field]["description"] = description
     return definitions
 
 
-def _close_definition(name: str, schema: Schema) -> Schema:
-    """Return a closed definition without the generator's titles.
+def _add_records(info: Any, types: dict[str, inspect.StructType]) -> None:
+    """Add the record types within a type, itself among them, by name."""
+    if isinstance(info, inspect.StructType) and types.setdefault(info.cls.__name__, info) is info:
+        for field in info.fields:
+            _add_records(field.type, types)
+    for part in (*getattr(info, "types", ()), *_list_item_types(info)):
+        _add_records(part, types)
+
+
+def _list_item_types(info: Any) -> Iterator[inspect.Type]:
+    for name in ("item_type", "value_type"):
+        if hasattr(info, name):
+            yield getattr(info, name)
+
+
+def _build_record(info: inspect.StructType) -> Schema:
+    """Return a closed definition; its description is the docstring.
 
     Where the program writes every field, every field is required and none has a default.
     """
-    is_compact = name in _COMPACT
+    is_compact = info.cls.__name__ in _COMPACT
     properties = {
-        field: _strip_schema(part, keep_default=is_compact) for field, part in schema["properties"].items()
+        field.encode_name: _build_type(field.type) | (_build_default(field) if is_compact else {})
+        for field in info.fields
     }
-    required = (
-        schema.get("required", []) if is_compact else [key for key in properties if key not in OPTIONAL]
-    )
-    description = " ".join(schema.get("description", "").split())
+    required = [
+        field.encode_name
+        for field in info.fields
+        if (field.required if is_compact else field.encode_name not in OPTIONAL)
+    ]
+    description = " ".join((info.cls.__doc__ or "").split())
     return {"description": description, **_build_object(properties), "required": required}
 
 
-def _strip_schema(schema: Schema, keep_default: bool) -> Schema:
-    """Return a field's schema without its title, a choice between simple types as one list of types."""
-    left_out = {"title"} if keep_default else {"title", "default"}
-    stripped = {key: value for key, value in schema.items() if key not in left_out}
-    choices = stripped.get("anyOf", ())
-    if choices and all(choice.keys() == {"type"} for choice in choices):
-        types = [choice["type"] for choice in stripped.pop("anyOf")]
-        stripped["type"] = [name for name in types if name != "integer" or "number" not in types]
-    return stripped
+def _build_default(field: inspect.Field) -> Schema:
+    return {} if field.default is NODEFAULT else {"default": to_json(field.default)}
+
+
+def _build_type(info: Any) -> Schema:
+    """Return the schema of a field's type; raises TypeError for a type that no artifact holds."""
+    build = _BUILDERS.get(type(info))
+    if build is None:
+        raise TypeError(f"no schema for {info}")
+    return build(info)
+
+
+def _build_union(choices: list[Schema]) -> Schema:
+    """Return a choice; of simple types as one list of them, where a number includes the integers."""
+    if any(choice.keys() != {"type"} for choice in choices):
+        return {"anyOf": choices}
+    types = [choice["type"] for choice in choices]
+    return {"type": [name for name in types if name != "integer" or "number" not in types]}
+
+
+def _build_array(info: Any) -> Schema:
+    return _build_list(_build_type(info.item_type))
+
+
+_BUILDERS: Mapping[type[inspect.Type], Callable[[Any], Schema]] = {
+    inspect.BoolType: lambda _: {"type": "boolean"},
+    inspect.DateTimeType: lambda _: {"type": "string", "format": "date-time"},
+    inspect.FloatType: lambda _: {"type": "number"},
+    inspect.IntType: lambda _: {"type": "integer"},
+    inspect.NoneType: lambda _: {"type": "null"},
+    inspect.StrType: lambda _: {"type": "string"},
+    inspect.LiteralType: lambda info: {"type": "string", "enum": list(info.values)},
+    inspect.StructType: lambda info: _build_ref(info.cls),
+    inspect.UnionType: lambda info: _build_union([_build_type(part) for part in info.types]),
+    inspect.ListType: _build_array,
+    inspect.VarTupleType: _build_array,
+    inspect.FrozenSetType: lambda info: {**_build_array(info), "uniqueItems": True},
+    inspect.DictType: lambda info: {"type": "object", "additionalProperties": _build_type(info.value_type)},
+}

@@ -173,6 +173,16 @@ def _build_broker() -> Schema:
     properties["flex"] = {
         "properties": {key: _describe_value("csv", description) for key, description in _FLEX.items()}
     }
+    properties["open_orders_scope"] = {"description": "all, or client where they are one client's only"}
+    properties["executions_scope"] = {"description": "all, or client where they are one client's only"}
+    properties["statement"] = {
+        "description": "a Flex statement: fills as of its own time, never what is held",
+        "properties": {
+            "as_of": _describe_value("time", "when the statement was generated"),
+            "executions": _build_rows("its trades, under Flex's names or these", Execution),
+            "trades_csv": _describe_value("csv", "or its Trades as CSV"),
+        },
+    }
     return properties
 
 

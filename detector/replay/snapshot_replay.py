@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition
@@ -18,8 +19,7 @@ from detector.formats.times import compute_seconds
 from detector.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayedChange:
+class ReplayedChange(Struct, frozen=True):
     """One transition of a condition in one step, and the reason for which it was told, if it was."""
 
     at: datetime
@@ -30,8 +30,7 @@ class ReplayedChange:
     summary: str
 
 
-@dataclass(slots=True)
-class ReplaySummary:
+class ReplaySummary(Struct):
     """What a whole history came to; times in seconds.
 
     `blind_sec` is the regular session in gaps in which nobody looked, `out_of_order` the snapshots that
@@ -49,8 +48,7 @@ class ReplaySummary:
     last: datetime | None = None
 
 
-@dataclass(slots=True)
-class Replay:
+class Replay(Struct):
     """A replay under one set of settings: feed it snapshots in the order of their times."""
 
     settings: Settings

@@ -16,6 +16,7 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
+from detector.domain.snapshot import STALE_SEC
 from detector.settings import SOURCE_STALE_SEC
 
 
@@ -31,10 +32,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for name, age in facts.stale.items():
         yield Finding(
             WARNING,
-            f"Section {name} is {age:.0f} s old and is not believed (limit {limits[SOURCE_STALE_SEC]} s).",
+            f"Section {name} is {age:.0f} s old and is not believed"
+            f" (limit {STALE_SEC.get(name, limits[SOURCE_STALE_SEC])} s).",
             subject=name,
             observed=age,
-            limit=SOURCE_STALE_SEC,
+            limit=None if name in STALE_SEC else SOURCE_STALE_SEC,
             source=name,
             cause=f"{SECTION_CAUSE}{name}",
             critical_after=lasts(observations=2) if facts.is_blind_without(name) else DECLARED,

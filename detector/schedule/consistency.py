@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import combinations
 from typing import Any, Final
+
+from msgspec import Struct
 
 from detector.domain.schedule_windows import SCHEDULE, TITLE_PREFIX, Lane
 from detector.formats.numbers import format_count
@@ -35,8 +36,7 @@ _TITLES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleDocuments:
+class ScheduleDocuments(Struct, frozen=True):
     """The documents to compare: the workflow and its file's name, the Worker's configuration, texts by name.
 
     The texts of `must_name` must name every cron; the others may omit some, but none may name another cron.
@@ -49,8 +49,7 @@ class ScheduleDocuments:
     must_name: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ConsistencyCheck:
+class ConsistencyCheck(Struct, frozen=True):
     """The result of one comparison; `fault` is empty where it passed, `detail` describes the agreement."""
 
     subject: str

@@ -9,9 +9,10 @@ Cloudflare: weekdays 1-7 from Sunday (developers.cloudflare.com/workers/configur
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+from msgspec import Struct
 
 from detector.formats.strict_json import redact_excerpt
 
@@ -28,8 +29,7 @@ class CronError(ValueError):
     """An expression that is invalid in its dialect; the message names the field and its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """A dialect of cron: the number of Sunday, and the least minutes between two ticks."""
 
     name: str
@@ -41,8 +41,7 @@ GITHUB: Final = Dialect("GitHub", sunday=0, shortest_min=5)
 CLOUDFLARE: Final = Dialect("Cloudflare", sunday=1, shortest_min=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     name: str
     lowest: int
     highest: int
@@ -59,8 +58,7 @@ def _list_fields(dialect: Dialect) -> tuple[_Field, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """A parsed expression: the values of each field, weekdays counted from Sunday as 0."""
 
     text: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from statistics import median
 
 from cronsim import CronSim
+from msgspec import Struct
 
 from detector.domain.schedule_windows import UNKNOWN, Lane, ScheduleWindow, Scope, WorkflowRun
 from detector.market.closures import CLOSES, NO_CLOSURES, SATURDAY, Closures
@@ -45,8 +45,7 @@ def list_week_windows(lane: Lane, monday: date) -> list[datetime]:
     return list(iter_windows(lane, start, start + timedelta(days=7)))
 
 
-@dataclass(frozen=True, slots=True)
-class LaneTimetable:
+class LaneTimetable(Struct, frozen=True):
     """The `Timetable` of these lanes together; two that are due at the same time are one window."""
 
     lanes: tuple[Lane, ...]

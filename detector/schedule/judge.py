@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.schedule_windows import (
     COVERED,
@@ -36,8 +38,7 @@ from detector.schedule.schedule_files import WORKER_SOURCE
 UNION: Final = "union"
 
 
-@dataclass(frozen=True, slots=True)
-class _JudgedLane:
+class _JudgedLane(Struct, frozen=True):
     lane: Lane
     runs: tuple[WorkflowRun, ...]
     windows: tuple[ScheduleWindow, ...]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any, Final
+
+from msgspec import Struct
 
 from detector.domain.schedule_windows import COMPLETED, UnreadSpan, WorkflowRun
 from detector.formats.numbers import format_count
@@ -32,16 +33,14 @@ class ListError(ValueError):
     """A run or a list of runs that cannot be parsed; the message has the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowFile:
+class WorkflowFile(Struct, frozen=True):
     """A workflow: the name of its file, and the name inside it."""
 
     file: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """The listed runs, each once, in the order of their creation, and the spans that were not read.
 
     `left_out` has the workflow of each run that belongs to another one.

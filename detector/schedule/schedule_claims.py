@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
+
+from msgspec import Struct
 
 from detector.domain.schedule_windows import SCHEDULE, Lane
 from detector.market.hours import get_session_on
@@ -27,8 +28,7 @@ WINTER: Final = date(2027, 1, 11)
 SUMMER: Final = date(2027, 7, 12)
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleFacts:
+class ScheduleFacts(Struct, frozen=True):
     """The facts that the documents are checked against: the lanes of both sides, the Worker's variables."""
 
     lanes: Sequence[Lane]

@@ -6,9 +6,10 @@ Shape of /healthz: scheduler/src/healthz.ts.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from msgspec import Struct
 
 from detector.domain.schedule_windows import (
     COMPLETED,
@@ -37,8 +38,7 @@ _OTHER_SOURCE: Final = "dispatched by another source"
 _LESSER: Final = (_RUNNING, _IN_VAIN, _OLDER, _FUTURE, _OLD_DEPLOYMENT, _RECOVERED, _OTHER_SOURCE)
 
 
-@dataclass(frozen=True, slots=True)
-class ProofCriteria:
+class ProofCriteria(Struct, frozen=True):
     """The wanted run: created after `started_at` and not after `now`, by one of the Worker's `crons`.
 
     Without the Worker's configuration `crons` is None, and any cron that is valid on Cloudflare counts.
@@ -49,8 +49,7 @@ class ProofCriteria:
     crons: Collection[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """The run that proves it, or None, and the other runs by label, newest first."""
 
     run: WorkflowRun | None

@@ -32,6 +32,9 @@ RECONCILE_PROOF_SEC = add_seconds(
     1800,
     "A start, a reconnect or a close must be followed by a proof of reconciliation within this.",
 )
+ORDER_REJECT_CRITICAL = add_count(
+    "ORDER_REJECT_CRITICAL", 3, "Rejected orders within 3600 s that are critical; a rejected exit always is."
+)
 SEVERE_LOG_CRITICAL = add_count(
     "SEVERE_LOG_CRITICAL", 5, "FATAL, CRITICAL or SEVERE log lines within 600 s that make a burst."
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import unquote_plus
+
+from msgspec import Struct, field
 
 from detector.settings.runtime_settings import (
     HIGH_EXIT_ATTEMPT_CRITICAL,
@@ -32,8 +33,7 @@ _ORDERED_LIMITS = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Settings:
+class Settings(Struct, frozen=True, eq=False):
     """The settings in force: a value per declared setting, and where each came from.
 
     `files` holds the parsed content of the files that settings name, by setting; the app reads them.

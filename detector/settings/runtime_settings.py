@@ -12,6 +12,7 @@ from detector.settings.setting import (
     build_url_parser,
     parse_address,
     parse_aws_account,
+    parse_digits,
     parse_name,
     parse_names,
     parse_optional,
@@ -253,5 +254,32 @@ UPS = add_setting(
     "ups@host:port",
     "The UPS as NUT's upsd names it (ups@localhost); `pmset` reads macOS's own power supply.",
     parse_ups,
+    source=True,
+)
+FLEX_TOKEN = add_setting(
+    "FLEX_TOKEN",
+    "",
+    "token",
+    "Token of IBKR's Flex Web Service, which gives fills and trade records.",
+    parse_token,
+    secret=True,
+    source=True,
+)
+FLEX_QUERY = add_setting(
+    "FLEX_QUERY", "", "number", "The id of the Flex query that is read with the token.", parse_digits
+)
+FLEX_URL = add_setting(
+    "FLEX_URL",
+    "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService",
+    "URL",
+    "Where the Flex Web Service is.",
+    build_url_parser("https", "http"),
+)
+PORTAL_URL = add_setting(
+    "PORTAL_URL",
+    "",
+    "URL",
+    "The API of a Client Portal gateway that is logged in, such as https://localhost:5000/v1/api.",
+    build_url_parser("https", "http"),
     source=True,
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 T = TypeVar("T")
 LARGEST = 1_000_000_000
@@ -197,6 +198,13 @@ def parse_address(text: str) -> str:
     return text
 
 
+def parse_digits(text: str) -> str:
+    """Read a number that is a name, such as a query's; empty is none."""
+    if text and not _INTEGER.fullmatch(text):
+        raise ValueError("is not digits")
+    return text
+
+
 def parse_timeout(text: str) -> int | float:
     """Read a number of seconds that something may take."""
     value = parse_seconds(text)
@@ -227,8 +235,7 @@ class SettingsError(ValueError):
         self.faults = faults
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Setting(Generic[T]):
+class Setting(Struct, Generic[T], frozen=True, eq=False):
     """One declared setting: `parse` turns its text into a value or raises ValueError with what is wrong.
 
     A setting with `source` switches a source on.

@@ -62,8 +62,8 @@ def write_atomically(path: Path, text: str) -> None:
     """Write the file atomically: a temporary file in the same folder, fsync, rename, fsync of the folder.
 
     The file is created exclusively, follows no link and is readable by its owner alone. Raises OSError; the
-    old file is then unchanged. A pipe or device such as /dev/null is written directly: a rename would replace it
-    with a file.
+    old file is then unchanged. A pipe or device such as /dev/null is written directly: a rename would replace
+    it with a file.
     """
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.condition import Condition
 from detector.domain.event import Event
@@ -26,8 +28,7 @@ _SHRINK_FACTOR = 0.9  # cuts a little more than needed, so that few rounds are e
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedMemory:
+class LoadedMemory(Struct, frozen=True):
     """The loaded memory, the document that it was read from, and a note for people.
 
     `unavailable` is why a newer memory could not be read, which may be readable the next time: a run that
@@ -94,8 +95,7 @@ def _get_first(faults: list[str]) -> str | None:
     return faults[0] if faults else None
 
 
-@dataclass(frozen=True, slots=True)
-class LimitedArtifact:
+class LimitedArtifact(Struct, frozen=True):
     """The text of an artifact, and the number of conditions left out; `whole` where nothing is left out."""
 
     text: str

@@ -9,10 +9,12 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.run_memory import build_lost_memory, mark_missing_memory
 from detector.formats.errors import TIMEOUT, ExternalError
@@ -28,8 +30,7 @@ _MAX_NAME_LENGTH = 100  # of a runtime's name in a file's name
 _RETRY_SEC = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class StateDir:
+class StateDir(Struct, frozen=True):
     """The folder of `run --state`: `memory-<runtime>-<generation>.json`, the newest KEPT of each runtime."""
 
     path: Path

@@ -7,8 +7,9 @@ default branch of this repository that were started by the events that start thi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from detector.clients.github_api import GitHub
 from detector.formats.errors import UNREADABLE, ExternalError
@@ -20,8 +21,7 @@ _MOST_ATTEMPTS = 3  # of one run: the latest ones
 ListedRun = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class OwnRun:
+class OwnRun(Struct, frozen=True):
     """The current run: its workflow's file, its id and attempt, and the naming of its artifacts.
 
     An artifact's name is `name`, the run's id and the attempt, joined by hyphens; `member` is its only file.
@@ -36,8 +36,7 @@ class OwnRun:
     earlier_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """The repository on GitHub: its id, its default branch, and whether it is public."""
 
     id: int
@@ -54,8 +53,7 @@ def fetch_repository(github: GitHub) -> Repository:
         raise ExternalError("its answer is no repository", reason=UNREADABLE) from None
 
 
-@dataclass(frozen=True, slots=True)
-class TrustedRuns:
+class TrustedRuns(Struct, frozen=True):
     """The trusted runs of one workflow."""
 
     github: GitHub

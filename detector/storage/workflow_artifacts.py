@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.clients.github_api import GitHub
 from detector.domain.run_memory import build_lost_memory, mark_missing_memory
@@ -34,8 +36,7 @@ _DOWNLOADS = 2  # a damaged download is tried once more
 Artifact = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowArtifacts:
+class WorkflowArtifacts(Struct, frozen=True):
     """The artifacts of one workflow's runs."""
 
     github: GitHub

@@ -233,6 +233,6 @@ def test_a_dry_run_shows_the_mail_without_its_addresses():
         (text,) = shown.values()
         assert box.mails == []
         assert "Subject: 🟡 WARNING pending_orders_high: 2 orders are pending" in text
-        assert "Do: " in text
+        assert "First: " in text
         assert "ann@example.com" not in text
         assert "detector@example.org" not in text

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from detector.app.delivery import deliver, get_min_severities, load_channels
 from detector.render.document import build_artifact_document
@@ -27,10 +28,13 @@ from tests.support.timelines import load_timelines
 
 TIMELINES = load_timelines()
 _ITEM = re.compile(
-    r"^\*(CRITICAL|WARNING|RESOLVED|UNWATCHED|MISSED \(\w+\))\* {2}\*([\w &;·./<>%:-]+?)\*(?::|$)",
+    r"^\*(CRITICAL|WARNING|ESCALATE|RESOLVED|UNWATCHED|MISSED \(\w+\))\* {2}\*([\w &;·./<>%:-]+?)\*(?::|$)",
     re.MULTILINE,
 )
-_MAIL_ITEM = re.compile(r"^(CRITICAL|WARNING|RESOLVED|UNWATCHED|MISSED \(\w+\)) {2}(\S.*)$", re.MULTILINE)
+_MAIL_ITEM = re.compile(
+    r"^(CRITICAL|WARNING|ESCALATE|RESOLVED|UNWATCHED|MISSED \(\w+\)) {2}([^\s:]+(?: · \S.*?)?)(?:: .*)?$",
+    re.MULTILINE,
+)
 _ENDS = {"resolved": "RESOLVED", "missed": "MISSED", "retired": "UNWATCHED", "no longer watched": "UNWATCHED"}
 
 
@@ -66,10 +70,7 @@ class Stage:
             for one in self.box.mails[mails:]
             for found in _MAIL_ITEM.findall(one.part("plain"))
         ]
-        return sorted(
-            _line(place, word, title.removesuffix(" · escalate").replace(" · ", ":"))
-            for place, word, title in arrived
-        )
+        return sorted(_line(place, word, title.replace(" · ", ":")) for place, word, title in arrived)
 
     def wanted(self, step: Step) -> list[str] | None:
         """What the timeline says that must arrive."""
@@ -77,7 +78,7 @@ class Stage:
 
 
 def _line(place: str, word: str, title: str) -> str:
-    return f"{place}: {word.partition(' ')[0].replace('CRITICAL', 'ON').replace('WARNING', 'ON')} {title}"
+    return f"{place}: {word.partition(' ')[0].replace('CRITICAL', 'ON').replace('WARNING', 'ON').replace('ESCALATE', 'ON')} {title}"
 
 
 def _wanted(told: str) -> str:
@@ -100,7 +101,7 @@ def play(timeline: Timeline) -> Iterator[tuple[int, Any, Any]]:
     """Yield for every step its number, what had to arrive, and what did."""
     with slack_on_loopback() as slack, mail_on_loopback() as box:
         environ = {
-            **QUICK,
+            "AEGIS_PT_CHANNEL_TIMEOUT_SEC": QUICK["AEGIS_PT_CHANNEL_TIMEOUT_SEC"],
             "AEGIS_PT_ESCALATION_REMIND_SEC": "0",
             "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook,
             **(box.environ() if "email" in timeline.channels else {}),

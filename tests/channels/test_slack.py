@@ -110,8 +110,8 @@ def test_an_end_answers_in_the_thread_and_marks_the_message_that_told_of_it():
         assert (edit["channel"], edit["ts"]) == (CHANNEL_ID, ts)
         text = everything(edit)
         assert "*RESOLVED*  *pending_orders_high*" in text, "what ended is marked"
-        assert "*CRITICAL*  *stuck_exits · escalate*" in text, "what goes on stays what it was"
-        assert edit["text"].startswith("🔴 CRITICAL impossible_state (+2)"), "and leads"
+        assert "*ESCALATE*  *stuck_exits*" in text, "what goes on stays what it was"
+        assert edit["text"].startswith("🔴 ESCALATE impossible_state (+2)"), "and leads"
         assert root["text"] == told["text"]
 
 
@@ -135,7 +135,7 @@ def test_each_end_answers_the_message_that_told_of_it_and_what_is_new_stands_alo
         first, second, news, *answers = by_method(slack, "chat.postMessage")
         assert [one["text"][:22] for one in (first, second)] == [
             "🔴 CRITICAL pending_ord",
-            "🔴 CRITICAL impossible_",
+            "🔴 ESCALATE impossible_",
         ]
         assert "unknown_fill" in news["text"]
         threads = list(slack.messages)[:2]
@@ -260,7 +260,7 @@ def test_a_new_machine_whose_thread_answer_hangs_tells_what_is_new_once(monkeypa
             slack.then(*[_silent_in_threads(slack)] * 3)
             assert job.run(EXIT, at).undelivered
             slack.answers.clear()
-        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "CRITICAL"]
+        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "ESCALATE"]
 
 
 def test_an_edit_that_fails_costs_nothing_that_was_told():
@@ -305,7 +305,7 @@ def test_what_was_taken_before_the_rest_failed_is_not_told_again():
         again = job.run(EXIT, AT[3])
         assert not again.undelivered
         texts = [one["text"] for one in by_method(slack, "chat.postMessage")]
-        assert [text.split()[1] for text in texts] == ["CRITICAL", "CRITICAL", "RESOLVED"]
+        assert [text.split()[1] for text in texts] == ["CRITICAL", "ESCALATE", "RESOLVED"]
 
 
 def test_a_receipt_knows_its_newest_places_and_no_more_than_three():

@@ -31,7 +31,7 @@ STORED = {"symbol": "SPX", "expiry": "2026-06-02", "strike": 6000, "right": "C",
 @contextmanager
 def tws(tmp_path, gateway):
     with gateway_on_loopback(gateway):
-        yield {"AEGIS_PT_TWS_ADDRESS": gateway.address, "XDG_RUNTIME_DIR": str(tmp_path)}
+        yield {"AEGIS_PT_TWS_ADDRESS": gateway.address, "XDG_STATE_HOME": str(tmp_path)}
 
 
 def held(account: str, quantity: float = 2) -> Gateway:

@@ -124,7 +124,7 @@ def context(**tools: str | None) -> SourceContext:
     def refuse(*args: object, **options: object):
         raise AssertionError("a socket was opened")
 
-    return SourceContext(DEFAULTS, lambda: NOW, refuse, refuse, refuse, refuse, refuse, run_tool, {})
+    return SourceContext(DEFAULTS, lambda: NOW, refuse, refuse, refuse, refuse, run_tool, {})
 
 
 @pytest.mark.parametrize("tools", [{"ss": SS}, {"netstat": NETSTAT_MACOS}, {"lsof": LSOF}], ids=str)

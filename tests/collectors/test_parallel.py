@@ -17,7 +17,7 @@ from detector.collectors.collector import (
     list_unused_source_options,
 )
 from detector.collectors.run_sources import SourceEnvironment, collect_in_parallel
-from detector.domain.snapshot import SECTIONS
+from detector.domain.snapshot import PARTS, SECTIONS
 from detector.formats.errors import REASONS, ExternalError
 from detector.settings import STATUS_URL
 from tests.support.snapshots import NOW, ROOT, settings_of
@@ -144,9 +144,14 @@ def test_the_walk_finds_every_file_and_nothing_else():
     assert len(names) >= 9
 
 
-def test_every_section_that_can_be_collected_is_offered_once():
-    offered = [offer.section for offer in list_unused_source_options(settings_of())]
-    assert sorted(offered) == sorted(set(SECTIONS) - {"sources", "previous"})
+def test_every_section_that_can_be_collected_is_offered_by_each_of_its_collectors():
+    offered = [(offer.section, offer.settings[0].name) for offer in list_unused_source_options(settings_of())]
+    assert len(set(offered)) == len(offered)
+    assert {section for section, _ in offered} == {*SECTIONS, *PARTS} - {"sources", "previous"}
+    assert [setting for section, setting in offered if section == "broker"] == [
+        "AEGIS_PT_PORTAL_URL",
+        "AEGIS_PT_TWS_ADDRESS",
+    ]
 
 
 def test_without_settings_nothing_is_configured():

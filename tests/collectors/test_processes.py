@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from detector.clients.process import ProcessResult
 from detector.collectors._supervisors import (
@@ -146,9 +146,7 @@ def context(tools: dict[str, str], now: datetime = NOW, **environ: str) -> Sourc
     def refuse(*args: object, **options: object):
         raise AssertionError("a socket was opened")
 
-    return SourceContext(
-        settings_of(), lambda: now, refuse, refuse, refuse, refuse, refuse, run_tool, environ
-    )
+    return SourceContext(settings_of(), lambda: now, refuse, refuse, refuse, refuse, run_tool, environ)
 
 
 def test_a_job_of_the_system_is_found_too_and_an_unknown_one_is_not_seen():

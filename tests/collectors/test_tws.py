@@ -41,7 +41,7 @@ def environ(tmp_path):
         return {
             "AEGIS_PT_TWS_ADDRESS": address,
             "AEGIS_PT_SOURCE_TIMEOUT_SEC": str(LIMIT),
-            "XDG_RUNTIME_DIR": str(tmp_path),
+            "XDG_STATE_HOME": str(tmp_path),
             **more,
         }
 
@@ -313,7 +313,7 @@ def test_a_gateway_with_stuck_connections_is_left_alone(environ, tmp_path):
         second_folder = tmp_path / "second"
         second_folder.mkdir()
         second = answer(
-            "collect", environ=environ(gateway.address, XDG_RUNTIME_DIR=str(second_folder))
+            "collect", environ=environ(gateway.address, XDG_STATE_HOME=str(second_folder))
         ).document
     assert first["sources"]["broker"]["state"] == "ok"
     assert second["sources"]["broker"]["reason"] == errors.CLOSE_WAIT

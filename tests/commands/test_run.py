@@ -8,11 +8,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from detector.app import pipeline
 from detector.engine.catalog import load_rules

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from detector.commands.schema import SCHEMAS
 from tests.support.command_output import epilog_example, told
-from tests.support.snapshots import ROOT
+from tests.support.snapshots import ROOT, healthy
 
 
 def test_without_a_name_it_lists_the_names():
@@ -30,3 +32,71 @@ def test_a_setting_that_cannot_be_used_does_not_matter_to_a_schema():
 
 def test_the_example_of_the_help_runs():
     assert told(*epilog_example("schema")).code == 0
+
+
+# --- --check ------------------------------------------------------------------------------------------
+
+
+def departures(document, name="snapshot"):
+    answer = told("schema", name, "--check", "-", stdin=json.dumps(document).encode())
+    return answer.code, answer.lines
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        pytest.param({"status_v4": {}}, "status_v4: is not known here; was status_v3 meant?", id="a section"),
+        pytest.param(
+            {"status_v3": {"pending_order": 2}},
+            "status_v3.pending_order: nothing reads this key; was pending_orders meant?",
+            id="a misspelt key",
+        ),
+        pytest.param(
+            {"status_v3": {"pending_orders": "two"}},
+            "status_v3.pending_orders: is text, not a count (such as 0); it is not seen",
+            id="a value that cannot be read",
+        ),
+        pytest.param(
+            {"broker": {"positions": [{"symbol": "SPY", "quantity": "some"}]}},
+            "broker.positions[0].quantity: is text, not a number (such as 39); it is not seen",
+            id="in a row",
+        ),
+        pytest.param({"ecs": []}, "ecs: is an array, not an object", id="a section of the wrong kind"),
+        pytest.param(
+            {"taken_at": "2026-06-02 15:00"},
+            "taken_at: '2026-06-02 15:00' is not when the snapshot was taken, with an offset from UTC;"
+            " now where it is left out",
+            id="a time",
+        ),
+    ],
+)
+def test_a_departure_has_its_path_its_problem_and_what_was_meant(document, line):
+    assert departures(document) == (1, [line])
+
+
+def test_an_account_in_a_departure_is_an_alias():
+    code, lines = departures({"U1234567": 1})
+    assert (code, "U1234567" in lines[0]) == (1, False)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/fixtures/snapshots").glob("[rh]e*-*.json")), ids=str)
+def test_a_snapshot_that_fits_has_no_departure(path):
+    assert (told("schema", "snapshot", "--check", str(path)).code, path.exists()) == (0, True)
+
+
+def test_what_the_program_writes_fits_its_own_schemas(tmp_path):
+    told("detect", "--offline", "--artifact", str(tmp_path / "a.json"), stdin=json.dumps(healthy()).encode())
+    assert told("schema", "artifact", "--check", str(tmp_path / "a.json")).lines == []
+    assert departures({"events": [], "new_events": []}, "output") == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        pytest.param(("--check", "x.json"), "needs the name of a schema", id="no name"),
+        pytest.param(("snapshot", "--check", "nowhere.json"), "nowhere.json: No such file", id="no file"),
+    ],
+)
+def test_a_check_that_cannot_be_done_is_refused(words, why):
+    answer = told("schema", *words)
+    assert (answer.code, why in answer.err) == (2, True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
+import msgspec
 import pytest
 
 from detector.render.settings import MASK, build_settings_document, format_setting, render_env_example
@@ -141,7 +141,7 @@ def test_a_secret_in_the_query_of_an_address_is_not_shown(words):
 
 
 def test_a_secret_has_no_value_in_the_example():
-    token = dataclasses.replace(DECLARED["AEGIS_PT_RUNTIME"], secret=True, default=CANARY)
+    token = msgspec.structs.replace(DECLARED["AEGIS_PT_RUNTIME"], secret=True, default=CANARY)
     assert list(render_env_example([token]))[-1] == "#AEGIS_PT_RUNTIME="
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from detector.domain.report import SessionDay
 from detector.ledger import ObservedRun, count_run, list_due_days, mark_summarized

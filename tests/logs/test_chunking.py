@@ -88,7 +88,8 @@ class Told:
         self.told: list[tuple[str | None, str, datetime | None]] = []
         memory = FIRST_RUN
         for now, logs in runs:
-            report = evaluated(document(logs, now), memory)
+            # Without the runtime's own success, which would end a failure of the gateway at this run's time.
+            report = evaluated(document(logs, now, status_v3={"broker_connected": None}), memory)
             for one in report.new_events:
                 condition = report.conditions[one.signature]
                 if condition.kind == OCCURRENCE and one.type in OURS:
@@ -103,10 +104,10 @@ class Told:
 
     @property
     def occurrences(self):
-        """Each telling of an occurrence, but for those that say that one told before became worse."""
+        """Each telling of an occurrence, but for those that say that one told before became worse or escalates."""
         found: list[tuple[str, datetime | None]] = []
         for reason, signature, at in self.told:
-            if reason != "worse" or (signature, at) not in found:
+            if reason not in ("worse", "escalated") or (signature, at) not in found:
                 found.append((signature, at))
         return found
 
@@ -134,7 +135,9 @@ def test_events_in_any_chunks(history, cuts):
     for other in ten:
         assert other.last == one.last
         assert len(other.occurrences) == len(set(other.occurrences))
-        assert set(one.occurrences) <= set(other.occurrences)
+        assert {signature for signature, _ in one.occurrences} <= {
+            signature for signature, _ in other.occurrences
+        }
         assert other.told == ten[0].told
         assert other.memory.before.logs is not None
         assert one.memory.before.logs is not None

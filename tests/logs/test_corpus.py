@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.log_corpus import CORPUS, HELD_OUT, NAMES, faults, kinds_heard, labelled, scored, table
+from tests.support.log_corpus import (
+    BLIND,
+    CORPUS,
+    HELD_OUT,
+    NAMES,
+    faults,
+    kinds_heard,
+    labelled,
+    score_alarms,
+    scored,
+    table,
+)
 
 LINES = labelled(CORPUS)
 UNSEEN = labelled(HELD_OUT)
 LEAST_PRECISION, LEAST_RECALL, LEAST_LINES = 0.97, 0.95, 300
+LEAST_BLIND_RECALL, LEAST_PROGRAMS = 0.93, 25
 
 
 def test_there_are_enough_lines_of_every_kind():
@@ -31,3 +43,13 @@ def test_every_dialect_reaches_the_floors(name, lines, capsys):
 @pytest.mark.parametrize("lines", [LINES, UNSEEN], ids=["the corpus", "the held-out lines"])
 def test_no_adversarial_line_raises_an_alarm(lines):
     assert faults(line for line in lines if line.adversarial) == []
+
+
+@pytest.mark.parametrize("folder", BLIND, ids=lambda folder: folder.name)
+def test_lines_of_programs_that_nobody_tuned_for(folder):
+    rows = labelled(folder)
+    assert len(rows) >= LEAST_LINES
+    assert len({row.dialect for row in rows}) >= LEAST_PROGRAMS
+    score, wrong = score_alarms(rows)
+    assert score.precision >= LEAST_PRECISION, "\n".join(wrong)
+    assert score.recall >= LEAST_BLIND_RECALL, "\n".join(wrong)

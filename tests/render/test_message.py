@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from detector.domain.condition import Notice, Receipt
 from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
@@ -95,7 +95,8 @@ def test_of_equals_what_escalates_comes_first_and_then_what_is_about_money():
         condition("stuck_exits", money=True, escalated=True),
     )
     assert [item.type for item in made.items] == ["stuck_exits", "impossible_state", "broker_disconnected"]
-    assert [item.title for item in made.items if "escalate" in item.title] == ["stuck_exits · escalate"]
+    assert [item.label for item in made.items] == ["ESCALATE", "CRITICAL", "CRITICAL"]
+    assert made.headline.startswith("🔴 ESCALATE stuck_exits (+2)")
 
 
 def test_what_was_missed_says_how_bad_it_was():
@@ -211,7 +212,7 @@ def test_where_nothing_was_checked_the_first_message_says_so_and_never_that_noth
     assert made.headline[:SHOWN].startswith("⚫ NOTHING WAS CHECKED aegis-pt-core")
     assert f"First run: NO SIGNAL WAS SEEN ({why})" in made.notes[0]
     assert "silence means nothing until one is" in made.notes[0]
-    whole = render_text(made, 5) + render_html(made, 5)
+    whole = render_text(made) + render_html(made)
     assert "nothing wrong" not in whole
     assert "WATCHING" not in whole
 
@@ -271,7 +272,7 @@ def test_a_message_that_is_sent_long_after_its_snapshot_says_so(after, said):
     assert late.sent_at == plain.sent_at + after
     assert late.at == plain.at + said
     assert late.delivery_id == plain.delivery_id
-    assert late.at in render_text(late, 5)
+    assert late.at in render_text(late)
     assert late.at in everything(build_slack_payload(late))
 
 
@@ -371,10 +372,21 @@ def test_all_messages_of_an_episode_share_its_id():
 # --- plain text ---------------------------------------------------------------------------------------
 
 
-def test_the_plain_text_counts_what_it_does_not_show():
-    text = render_text(message(*(condition("x", subject=str(k)) for k in range(7))), 5)
-    assert text.count("CRITICAL  x · ") == 5
-    assert "+2 more: 2 CRITICAL" in text
+def test_the_plain_text_shows_three_in_full_and_every_other_one_in_a_line():
+    made = message(*(condition("x", subject=str(k)) for k in range(7)))
+    text = render_text(made)
+    assert text.count("CRITICAL  x · ") == 7
+    assert text.count("since ") + text.count("first seen ") == 3
+    assert all(item.delivery_id in text for item in made.items)
+
+
+def test_only_the_first_step_is_shown_and_no_name_that_only_the_runbook_explains():
+    step = "Compare with look *broker* first. Then call somebody. Do not restart."
+    made = message(condition(), steps={"heartbeat_stale": step})
+    text = render_text(made)
+    assert "First: Compare with the broker's own positions and orders" in text
+    assert "look *" not in text
+    assert "call somebody" not in text
 
 
 def test_it_is_the_same_message_again_an_hour_later_but_for_its_times():

@@ -10,7 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detector.domain.condition import Condition
-from detector.render.message_slack import build_plain_payload, build_slack_payload, escape_mrkdwn
+from detector.render.message_slack import (
+    build_plain_payload,
+    build_slack_payload,
+    count_fitting,
+    escape_mrkdwn,
+)
 from tests.support.messages import condition, ended, message
 from tests.support.slack_server import everything, faults_of
 
@@ -128,9 +133,23 @@ def test_an_item_shows_the_next_step_and_where_it_is_explained():
         condition(), steps={"heartbeat_stale": "look at the log."}, runbook_url="https://x.example/R.md"
     )
     text = everything(build_slack_payload(told))
-    assert "*Do:* look at the log." in text
+    assert "*First:* look at the log." in text
     assert "<https://x.example/R.md#heartbeat_stale|RUNBOOK.md#heartbeat_stale> · id " in text
 
 
 def test_without_an_address_of_the_runbook_its_section_is_named():
     assert "\nRUNBOOK.md#heartbeat_stale · id " in everything(build_slack_payload(message(condition())))
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 120), st.integers(1, 400))
+def test_every_item_is_named_in_one_of_the_parts(count, length):
+    made = message(*(condition("x", subject=f"{k:03d}", summary="w " * (length // 2)) for k in range(count)))
+    parts = made.split(count_fitting)
+    assert [item for part in parts for item in part.items] == list(made.items)
+    assert len({part.delivery_id for part in parts}) == len(parts)
+    for part in parts:
+        blocks, plain = everything(build_slack_payload(part)), build_plain_payload(part)["text"]
+        assert all(item.delivery_id in blocks for item in part.items)
+        assert all(item.delivery_id in plain for item in part.items)
+        assert len(parts) == 1 or f"[{part.page} of {len(parts)}]" in part.headline

@@ -6,10 +6,10 @@ import json
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from detector.domain.facts import FACT_NAMES, STATUS_FACTS, Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule

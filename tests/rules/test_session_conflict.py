@@ -52,7 +52,7 @@ def test_it_is_critical_at_once(line):
     ],
 )
 def test_the_same_codes_and_words_with_another_meaning_are_none(line):
-    assert seen([ago(30, line)]).events == ()
+    assert named_of(seen([ago(30, line)]), "session_conflict") == []
 
 
 @pytest.mark.parametrize(

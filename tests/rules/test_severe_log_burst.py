@@ -62,7 +62,7 @@ def test_the_levels_that_count(level):
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param("ERROR trader: order {} refused", id="an error"),
+        pytest.param("ERROR trader: cycle {} failed", id="an error"),
         pytest.param("WARNING trader: slow {}", id="a warning"),
         pytest.param("INFO limit CRITICAL is {}", id="a word in a message"),
         pytest.param("CRITICAL Error 202, reqId {}: Order Canceled - reason:", id="a normal cancel"),
@@ -85,7 +85,7 @@ def test_forty_normal_cancels_in_a_burst_are_nothing():
 
 
 def test_a_code_that_is_not_benign_counts():
-    assert burst(seen(severe(5, line="CRITICAL Error 201, reqId {}: Order rejected"))) == BURST
+    assert burst(seen(severe(5, line="CRITICAL Error 322, reqId {}: Error processing request"))) == BURST
 
 
 def test_a_traceback_counts_once_however_long():

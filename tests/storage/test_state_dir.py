@@ -7,9 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from detector.formats.errors import ExternalError
 from detector.readers.previous import ExpectedMemory

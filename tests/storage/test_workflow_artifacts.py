@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from detector.clients.connection import Deadline, NetworkPolicy
 from detector.clients.github_api import GitHub as Client

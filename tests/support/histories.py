@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.condition import STDOUT
 from detector.domain.mute import Mute
@@ -27,8 +29,7 @@ from tools.incidents import Incident, Lane, documented_times, incident, incident
 FOLDER = ROOT / "tests" / "fixtures" / "histories"
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRun:
+class HistoryRun(Struct, frozen=True):
     """One run of a history: its snapshot, and the result that is expected of it."""
 
     at: datetime
@@ -37,8 +38,7 @@ class HistoryRun:
     decision: str
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """A history under the settings and mutes that it is replayed with."""
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from detector.logs import events
@@ -34,6 +34,13 @@ NAMES = {
     events.RECONCILED: "proof",
     events.MISMATCH: "differs",
     events.PROOF_DUE: "owes",
+    events.TRADING_BLOCKED: "blocked",
+    events.NOT_ENTITLED: "entitle",
+    events.LOGIN_DUE: "login",
+    events.UNSUPPORTED: "unsupported",
+    events.THROTTLED: "throttled",
+    events.HOST_EXHAUSTED: "exhausted",
+    events.ORDER_REJECTED: "rejected",
 }
 """What a label may say, by kind; farms that are well and the like are context and have no label."""
 
@@ -68,14 +75,19 @@ def labelled(folder: Path) -> list[Labelled]:
     return found
 
 
-def alarms_only(rows: Iterable[Labelled]) -> list[Labelled]:
-    """Return the lines with the labels that are alarms; a blind corpus labels nothing else."""
-    return [replace(row, says=frozenset(word for word in row.says if not is_quiet(word))) for row in rows]
-
-
-def is_quiet(word: str) -> bool:
-    """Whether a label is no alarm."""
-    return word.partition(":")[0] in QUIET
+def score_alarms(rows: Iterable[Labelled]) -> tuple[Score, list[str]]:
+    """Return the score of the alarms and every wrong line; a label without a key accepts any key."""
+    score, wrong = Score(), []
+    for row in rows:
+        alarms = {word for word in heard_in(row.text) if word.partition(":")[0] not in QUIET}
+        got = {word if word in row.says else word.partition(":")[0] for word in alarms}
+        score.lines += 1
+        score.right += len(got & row.says)
+        score.wrong += len(got - row.says)
+        score.missed += len(row.says - got)
+        if got != row.says:
+            wrong.append(f"{row.dialect}: {sorted(row.says)} read as {sorted(got)}: {row.text[:150]!r}")
+    return score, wrong
 
 
 def _words(label: str) -> Iterable[str]:

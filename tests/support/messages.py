@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
+
+from msgspec.structs import replace
 
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelHealth, Report
@@ -75,7 +76,7 @@ def ended(one: Condition, ending: str = "resolved") -> Condition:
     return replace(
         one,
         phase="ended",
-        ending=ending,  # type: ignore[arg-type]  # a test may name any
+        ending=ending,  # a test may name any
         ended_at=NOW,
         receipts={"slack": Receipt(one.severity, NOW, "x")},
     )

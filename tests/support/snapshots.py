@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.condition import STDOUT
 from detector.domain.mute import parse_mutes
@@ -76,8 +78,7 @@ def healthy_at(moment: str, patch: dict[str, Any] | None = None) -> dict[str, An
     return made
 
 
-@dataclass(frozen=True)
-class Fixture:
+class Fixture(Struct, frozen=True):
     """A rule's fixture: the smallest patch onto the healthy snapshot, and exactly what it must give.
 
     `history` are patches evaluated before it, each remembered by the next. `broken` names a rule that raises.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition, Notice
@@ -27,8 +29,7 @@ from tests.support.memory_accidents import ACCIDENTS
 from tests.support.timeline_script import Step, Timeline, TimelineError, parse_moment
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(Struct, frozen=True):
     """The result of one step; `faults` are its differences from the timeline, empty where there are none."""
 
     step: Step
@@ -39,8 +40,7 @@ class StepResult:
     faults: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class TimelineRunner:
+class TimelineRunner(Struct):
     """Runs a timeline step by step; the memory between two steps is the artifact's own text."""
 
     timeline: Timeline

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
 
 from detector.domain.condition import STDOUT
 from detector.domain.mute import Mute, MuteError, parse_mutes
@@ -25,8 +26,7 @@ class TimelineError(ValueError):
     """A timeline that cannot be run; the message names the step and what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One run: its snapshot, the channels that refuse, its accidents, and the notices expected of it.
 
     `broken` names rules that raise. `notified` (`told` in the file) and `events` are None where the timeline
@@ -48,8 +48,7 @@ class Step:
     decision: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """A whole timeline; `gaps` are the run gaps in minutes at which it is meant to hold as well."""
 
     about: str

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from detector.logs import codes, events
 from detector.logs.codes import CodeEntry, find_code_entry
 from detector.logs.parse.code_formats import find_codes
 from detector.logs.parse.line import ParsedLine, is_traceback_part
+from detector.logs.parse.phrases_account import MATCHERS as ACCOUNT_MATCHERS
+from detector.logs.parse.phrases_account import build_account_match, match_host
 from detector.logs.parse.phrases_gateway import MATCHERS as GATEWAY_MATCHERS
 from detector.logs.parse.phrases_gateway import match_connection
+from detector.logs.parse.phrases_link import match_link
+from detector.logs.parse.phrases_login import MATCHERS as LOGIN_MATCHERS
+from detector.logs.parse.phrases_orders import MATCHERS as ORDER_MATCHERS
+from detector.logs.parse.phrases_orders import build_rejection
 from detector.logs.parse.phrases_runtime import MATCHERS as RUNTIME_MATCHERS
 from detector.logs.parse.phrases_runtime import is_severe
 from detector.logs.parse.vocabulary import (
@@ -21,7 +28,6 @@ from detector.logs.parse.vocabulary import (
     OTHER_ADDRESS,
     LineMatch,
     has_any,
-    match_link,
 )
 
 # A line is classified where its lowered text contains one of these, or any letter that is not ASCII.
@@ -32,6 +38,12 @@ _CANDIDATE_TEXTS: Final = (
     "closed", "filled", "fatal", "crit", "severe", "emerg", "traceback", "exception in thread",
     "unhandled exception", "panic",
     "synchroni", "unrecogni", "duplicate client", "ftl", "\\u", '":60', '": 60',
+    "authenticat", "competing", "re-login", "relogin", "password", "logging in", "handle", "dialog",
+    "restart ", "autorestart", "margin", "liquidat", "excess liq", "read-only", "readonly", "closing",
+    "only close", "day trad", "permission", "market data", "marketdata", "subscri", "delayed", "pacing",
+    "max", "429", "too many", "rate limit", "support", "out of date", "upgrade", "space", "disk", "errno",
+    "memory", "oom", "nospc", "mfile", "native thread", "reject", "declin", "unable to", "acknowledg",
+    "response", "answer", "locate", "order not found",
     "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
 )  # fmt: skip
 _CANDIDATE_CODES: Final = tuple(str(code) for code in sorted(set(codes.iter_event_codes())))
@@ -54,10 +66,10 @@ _FARM_KINDS: Final = {
     2105: "historical data",
     2106: "historical data",
 }
-_COMMENTS: Final = ("#", "//")
+_COMMENT: Final = re.compile(r"#{1,3}(?!#)|//")
 _DATA_LOST_CODE, _DATA_KEPT_CODE = 1101, 1102
+_MARGIN_TEXTS: Final = ("margin", "liquidat")
 _URGENT: Final = re.compile(r"urgent|liquidat")
-_DIGITS: Final = re.compile(r"\d[\d.,:]*")
 
 
 def can_match(lowered: str) -> bool:
@@ -69,17 +81,21 @@ def classify_line(line: ParsedLine) -> list[LineMatch]:
     """Return every match of a line; the wording is not matched where the place of a code proves it."""
     severe, body = is_severe(line), line.body
     if is_traceback_part(line):
-        return list(match_connection(line))
-    if body.startswith(_COMMENTS):
+        return [*match_connection(line), *match_host(line)]
+    if _COMMENT.match(body):
         return []
-    code_matches = find_codes(line) if severe or has_any(_CANDIDATE_CODES, body) else []
+    is_coded = severe or has_any(_CANDIDATE_CODES, body) or has_any(_MARGIN_TEXTS, body)
+    code_matches = find_codes(line) if is_coded else []
     entries = [entry for code_match in code_matches if (entry := find_code_entry(code_match.code))]
-    matches = [match for entry in entries for match in _match_code(entry, body)]
-    if not any(code_match.proven for code_match in code_matches):
-        matches += _match_text(line, {match.kind for match in matches})
-    for triggers, matcher in RUNTIME_MATCHERS:
+    matches = [match for entry in entries for match in _match_code(entry, line)]
+    kinds = {match.kind for match in matches}
+    if any(code_match.proven for code_match in code_matches):
+        kinds.add(events.MARGIN)  # urgent by its code alone, whatever another code's text speaks of
+    else:
+        matches += _match_text(line, kinds)
+    for triggers, matcher in (*ACCOUNT_MATCHERS, *ORDER_MATCHERS, *RUNTIME_MATCHERS):
         if has_any(triggers, body):
-            matches += matcher(line)
+            matches += (match for match in matcher(line) if match.kind not in kinds)
     if any(match.kind == events.LINK_RESTORED for match in matches):
         matches.append(LineMatch(events.PROOF_DUE, note=events.RECONNECT))
     if severe and not matches and all(entry.counts_as_severe for entry in entries):
@@ -92,12 +108,22 @@ def _match_text(line: ParsedLine, kinds: set[str]) -> Iterator[LineMatch]:
     if kinds.isdisjoint((events.LINK_LOST, events.LINK_RESTORED)):
         for match in match_link(line):
             yield from _match_recovery(match, line.body) if match.kind == events.LINK_RESTORED else (match,)
-    for triggers, matcher in GATEWAY_MATCHERS:
+    for triggers, matcher in (*GATEWAY_MATCHERS, *LOGIN_MATCHERS):
         if has_any(triggers, line.body):
             yield from (match for match in matcher(line) if match.kind not in kinds)
 
 
-def _match_code(entry: CodeEntry, body: str) -> Iterator[LineMatch]:
+_KIND_BY_CODE_KIND: Final = {
+    codes.STREAM_DEAD: events.STREAM_DEAD,
+    codes.BLOCKED: events.TRADING_BLOCKED,
+    codes.NOT_ENTITLED: events.NOT_ENTITLED,
+    codes.THROTTLED: events.THROTTLED,
+    codes.UNSUPPORTED: events.UNSUPPORTED,
+}
+
+
+def _match_code(entry: CodeEntry, line: ParsedLine) -> Iterator[LineMatch]:
+    body = line.body
     if entry.kind == codes.LINK_LOST:
         yield LineMatch(events.LINK_LOST, note=f"TWS {entry.code}")
     elif entry.kind == codes.LINK_RESTORED:
@@ -105,8 +131,10 @@ def _match_code(entry: CodeEntry, body: str) -> Iterator[LineMatch]:
     elif entry.kind in (codes.FARM_BROKEN, codes.FARM_OK):
         kind = events.FARM_DOWN if entry.kind == codes.FARM_BROKEN else events.FARM_UP
         yield LineMatch(kind, _find_farm(entry.code, body), f"TWS {entry.code}")
-    elif entry.kind == codes.STREAM_DEAD:
-        yield LineMatch(events.STREAM_DEAD, note=f"TWS {entry.code}")
+    elif entry.kind in _KIND_BY_CODE_KIND:
+        yield build_account_match(_KIND_BY_CODE_KIND[entry.kind], f"TWS {entry.code}", body)
+    elif entry.kind == codes.REFUSED:
+        yield build_rejection(line, f"TWS {entry.code}")
     elif entry.kind == codes.CANNOT_CONNECT:
         yield LineMatch(events.CONNECT_FAILED, "code", f"TWS {entry.code}")
     elif entry.kind == codes.DISCLAIMER:
@@ -129,7 +157,7 @@ def _match_code_and_text(entry: CodeEntry, body: str) -> Iterator[LineMatch]:
             events.SESSION_CONFLICT, "address", f"TWS {entry.code}, a session from a different IP address"
         )
     elif entry.kind == codes.MARGIN and _URGENT.search(body):
-        yield LineMatch(events.MARGIN, _DIGITS.sub("#", body)[:200], f"TWS {entry.code}")
+        yield build_account_match(events.MARGIN, f"TWS {entry.code}", body)
 
 
 def _match_restored(entry: CodeEntry, body: str) -> Iterator[LineMatch]:

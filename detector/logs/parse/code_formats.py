@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from detector.logs.codes import CODES, find_code_entry
 from detector.logs.parse.line import ParsedLine, is_quoted
@@ -19,7 +20,8 @@ from detector.logs.parse.vocabulary import HYPOTHETICAL, is_confirmed
 
 _END = r"(?!\d|[.]\d)"
 _LABELS = (
-    r"(?:\b(?:error|errors?code|err|warning|warn|info|notice|message|msg|status|event|ib|ibkr|tws|api|code)\b"
+    r"(?:\b(?:error|errors?code|err|warning|warn|info|notice|message|msg|status|event|ib|ibkr|tws|api"
+    r"|code)\b"
     r"|错误|錯誤|警告|消息|エラー|오류|\bfehler\b|\berreur\b|ошибка"
     r"|\bfout\b|\berrore\b|\berro\b)"
 )
@@ -29,18 +31,30 @@ _PROVEN: Final = (
         r"\b(?:error|warning|info|notice|message)\s{0,3}[: ]\s{0,3}(\d{3,5})\s{0,3},\s{0,3}"
         r"req_?id\s{0,3}[=: ]\s{0,3}-?\d"
     )),
+    ("reqid", re.compile(r"\breqid\s{0,2}[=: ]?\s{0,2}-?\d{1,9}\s{0,2}:\s{0,2}(\d{3,5})\s")),
     ("(code", re.compile(r"\(code\s{0,2}[:=]\s{0,2}(\d{3,5})\s{0,2},\s{0,2}req_?id\s{0,2}[=:]\s{0,2}-?\d")),
     ("|", re.compile(r"(?<![\w.])-?\d{1,10}\s{0,4}\|\s{0,4}(\d{3,5})\s{0,4}\|")),
 )  # fmt: skip
 _KEYED: Final = re.compile(
-    r"(?<![a-z])(?:(?:error|err|ib|ibkr|tws|msg|message)[ _]?)?code[\"']?\s{0,3}[=: ]\s{0,3}[\"']?(\d{3,5})"
+    r"(?:(?<![a-z])(?:(?:error|err|ib|ibkr|tws|msg|message)[ _]?)?code|代码|代碼|コード"
+    r"|코드)[\"']?\s{0,3}[=: ]\s{0,3}[\"']?(\d{3,5})" + _END
+)
+# A sentence that names the broker, the word error or code, and the number: `TWS error 1100 received`.
+_NATURAL: Final = re.compile(
+    r"(?:\b(?:ib|ibkr|tws|interactive brokers|ib[ _-]?gateway|ib[ _-]?api)\b[^\w\n]{0,3}"
+    r"(?:(?:api|server|notified|reports|reported|sent|says|answered|returned|raised)\b[^\w\n]{0,3}){0,2}"
+    r"(?:(?:error|err|warning|warn|message|msg|event|notice|code)\b[^\w\n]{0,3}){1,3}"
+    r"|\b(?:ib|ibkr|tws)_?code[\"']?\s{0,3}[=:]\s{0,3}[\"']?"
+    r"|\b(?:tws|ib|ibkr) [^\n:;.]{1,30}: error code )(\d{3,5})"
     + _END
+    + r"(?!\s?(?:times|ms|rows|shares|codes|lines|events)\b|\s?(?:handl|polic|recover))"
 )
 _NOT_OURS: Final = re.compile(
     r"(?:exit|exited|status|return|returned|http|zip|postal|country|area|response|result)[ _-]$"
 )
 _REQUEST: Final = re.compile(
-    r"(?:\b(?:req(?:uest)?|ticker|err(?:or)?)[_ ]?id|\breq(?:uest)?|\bid)[\"']?\s{0,3}[=:]?\s{0,3}[\"']?-?\d"
+    r"(?:\b(?:req(?:uest)?|ticker|err(?:or)?)[_ ]?id|\breq(?:uest)?"
+    r"|\bid)[\"']?\s{0,3}[=:]?\s{0,3}[\"']?-?\d"
 )
 _AFTER_MINUS_ONE: Final = re.compile(
     r"(?<![\w.#$+-])"
@@ -69,8 +83,7 @@ _NEIGHBOUR_AFTER: Final = re.compile(rf"\s?{_JOINS}\s?(\d{{3,5}}){_END}")
 _IBC_LINE: Final = re.compile(r"\bibc\s?:")
 
 
-@dataclass(frozen=True, slots=True)
-class CodeMatch:
+class CodeMatch(Struct, frozen=True):
     """One TWS code that a line reports, and the offsets where its format and its number begin.
 
     Where it is not `proven` by its place, the wording must confirm it.
@@ -111,13 +124,16 @@ def _find_proven(body: str) -> Iterator[CodeMatch]:
                 )
     if "code" in body and _REQUEST.search(body):
         yield from _find_keyed(body, proven=True)
+    for hit in _NATURAL.finditer(body):
+        if not _NOT_OURS.search(body, max(0, hit.start() - 12), hit.start()):
+            yield CodeMatch(int(hit[1]), hit.start(), hit.start(1))
     bare = _ALONE.fullmatch(body) if len(body) <= _SHORTEST else None
     if bare:
         yield CodeMatch(int(bare[1]), 0, bare.start(1))
 
 
 def _find_weak(body: str) -> Iterator[CodeMatch]:
-    if "code" in body:
+    if "code" in body or not body.isascii():
         yield from _find_keyed(body, proven=False)
     for pattern in _WEAK:
         yield from (

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
+
+from msgspec import Struct
 
 from detector.logs.events import (
     CONNECT_FAILED,
     MISMATCH,
+    ORDER_REJECTED,
     PROOF_DUE,
     RECONCILED,
     RECONNECT,
     SEVERE,
+    THROTTLED,
     LogEvent,
     LogHistory,
     LogMemory,
@@ -29,12 +32,11 @@ from detector.logs.parse.line_times import (
 from detector.logs.parse.scan import is_introduced, scan_lines
 from detector.logs.parse.vocabulary import LineMatch
 
-_COUNTED: Final = (SEVERE, CONNECT_FAILED)
+_COUNTED: Final = (SEVERE, CONNECT_FAILED, THROTTLED, ORDER_REJECTED)
 _INTRODUCED: Final = "introduced"
 
 
-@dataclass(frozen=True, slots=True)
-class LogWindow:
+class LogWindow(Struct, frozen=True):
     """The window that was read: `since` is None where it is unknown, `cut` is True where lines are missing.
 
     `zone` is that of naive times. A reconnect while `is_maintenance` is true needs no proof of

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.logs.parse.prefixes import parse_prefix
 from detector.logs.parse.record_fields import has_message, parse_json, parse_pairs
@@ -26,6 +28,7 @@ SEVERE_LEVELS: Final = frozenset(
     {"FATAL", "FTL", "CRITICAL", "CRIT", "SEVERE", "EMERG", "EMERGENCY", "PANIC"}
 )
 INTRODUCING_LEVELS: Final = SEVERE_LEVELS | {"ERROR", "ERR", "WARN", "WARNING", "WRN", "ALERT"}
+_SENTENCE: Final = re.compile(r"[A-Za-z]{2,}\s{1,3}[A-Za-z]{2,}")
 _MAX_LAYERS: Final = 12
 _QUOTES: Final = ('"', "'", "`")
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]{0,12}m")
@@ -35,8 +38,7 @@ _WIDE: Final = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedLine:
+class ParsedLine(Struct, frozen=True):
     """The message of a line without its wrappers, in its own case, its level, and its time field.
 
     `body` is the message in lower case. `is_wrapped` is True where a prefix or a record was around it.
@@ -97,9 +99,9 @@ def _parse_record(text: str) -> tuple[str, Record] | None:
         fields = parse_json('{"' + rest)
         if fields:
             record = build_record(fields)
-            if has_message(fields):
+            if has_message(fields) and not _SENTENCE.search(head):
                 return "json", record
-            return "json", replace(record, text=f"{head.strip()} ; {record.text}", has_text=False)
+            return "json", replace(record, text=f"{head.strip()} {record.text}", has_text=False)
     if "=" in text:
         fields = parse_pairs(text)
         return ("logfmt", build_record(fields)) if fields else None

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zlib import crc32
+
+from msgspec import Struct, field
 
 from detector.formats.times import TimeError, parse_epoch
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
@@ -31,8 +32,7 @@ _TIME_WITHIN: Final = 120
 _NO_STREAM: Final = ""
 
 
-@dataclass(slots=True)
-class LogLines:
+class LogLines(Struct):
     """Lines in their order: the text, the epoch milliseconds where an event names them, the stream."""
 
     texts: list[str] = field(default_factory=list)
@@ -82,8 +82,7 @@ def parse_time_field(stamp: str | float, zone: tzinfo | None) -> datetime | None
         return None
 
 
-@dataclass(slots=True)
-class LineTimes:
+class LineTimes(Struct):
     """Finds the times of one reading's lines; its window ended at `to`, and its naive times are in `zone`."""
 
     lines: LogLines

@@ -40,7 +40,7 @@ def match_session_conflict(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield a conflict with another session or client."""
     body = line.body
     hit = _SESSION.search(body)
-    if hit is not None and not _NOT_A_BROKER.search(body) and is_asserted(body, hit):
+    if hit is not None and not _NOT_A_BROKER.search(body) and is_asserted(body, hit, "dialog" in body):
         yield LineMatch(events.SESSION_CONFLICT, "session", "Existing session detected")
     hit = OTHER_ADDRESS.search(body)
     if hit is not None and _OF_A_SESSION.search(body) and is_asserted(body, hit):
@@ -53,17 +53,8 @@ def match_session_conflict(line: ParsedLine) -> Iterator[LineMatch]:
         )
 
 
-_EXIT: Final = re.compile(r"\bexit(?:ed|ing)?\s{0,2}(?:code|status)\s{0,2}[=:]?\s{0,2}(\d{1,4})\b")
+_EXIT: Final = re.compile(r"\bexit(?:ed|ing)?\b[^\n\d]{0,30}?\b(?:code|status)\s{0,2}[=:]?\s{0,2}(\d{1,4})\b")
 _EXIT_OF_IBC: Final = re.compile(r"\bibc\b|exiting after error")
-_LOGIN_FAILED: Final = re.compile(
-    r"\blog[ -]?(?:in|on) (?:has |attempt )?failed\b(?! (?:count|times|attempts?|limit|today))"
-    r"|\bfailed to log ?[io]n\b|\blog[ -]?in failure\b"
-    r"|\bunrecogni[sz]ed user ?name or password\b|\btoo many failed log[ -]?in"
-)
-_SECOND_FACTOR: Final = re.compile(
-    r"\b(?:second[ -]factor|two[ -]factor|2fa|ib key)\b[^.\n]{0,60}?"
-    r"\b(?:timed[ -]out|(?:has |was )?expired|time-?out (?:expired|reached|exceeded))\b"
-)
 _OTHER_SERVICE: Final = re.compile(
     r"redis|postgres|psycopg|mysql|mariadb|mongo|kafka|rabbitmq|amqp|elastic|https?://|slack|smtp|imap"
     r"|dynamodb|\bsqs\b|\bs3\b|grafana|prometheus|statsd|influx|vault|consul"
@@ -73,8 +64,8 @@ _OTHER_SERVICE: Final = re.compile(
 )  # fmt: skip
 
 
-def match_gateway_failure(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield a failure that is logged as such: an error exit of IBC, a failed login or second factor."""
+def match_gateway_exit(line: ParsedLine) -> Iterator[LineMatch]:
+    """Yield an error exit of IBC."""
     body = line.body
     exit_hit = _EXIT.search(body)
     if exit_hit is not None and _EXIT_OF_IBC.search(body):
@@ -84,17 +75,11 @@ def match_gateway_failure(line: ParsedLine) -> Iterator[LineMatch]:
             yield LineMatch(
                 events.GATEWAY_FAILED, "exit", f"IBC exit code {code}{f', {meaning}' if meaning else ''}"
             )
-    hit = _LOGIN_FAILED.search(body)
-    if hit is not None and not _OTHER_SERVICE.search(body) and is_asserted(body, hit):
-        yield LineMatch(events.GATEWAY_FAILED, "login", "login failed")
-    hit = _SECOND_FACTOR.search(body)
-    if hit is not None and not _OTHER_SERVICE.search(body) and is_asserted(body, hit):
-        yield LineMatch(events.GATEWAY_FAILED, "second factor", "second factor timed out")
 
 
 _CONNECTION_TEXTS: Final = (
     "connected", "refused", "connect call failed", "timeout", "timed out", "api connection ready",
-    "synchroni", "logged on", "login has completed", "connection established", "connection successful",
+    "synchroni", "logged on", "connection established", "connection successful",
 )  # fmt: skip
 _REFUSED: Final = re.compile(
     r"\bconnectionrefusederror\b|\bconnection refused\b|\bconnect call failed\b|\beconnrefused\b"
@@ -121,8 +106,6 @@ IB_PORTS: Final = frozenset({4000, 4001, 4002, 4003, 4004, 7496, 7497, 7498, 749
 def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield a successful or failed attempt to connect to the gateway."""
     body = line.body
-    if "login has completed" in body:
-        yield LineMatch(events.LOGGED_IN)
     hit = _SUCCESS.search(body)
     if (
         hit is not None
@@ -133,9 +116,11 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
         return
     refused, timed_out = _REFUSED.search(body), _TIMED_OUT.search(body)
     hit = refused or timed_out
-    if hit is None or _OTHER_SERVICE.search(body) or HYPOTHETICAL.search(body, 0, hit.start()):
+    if hit is None or HYPOTHETICAL.search(body, 0, hit.start()):
         return
     ports = [int(port) for port in _PORT.findall(body)]
+    if _OTHER_SERVICE.search(body) and not IB_PORTS.intersection(ports):
+        return
     if (not ports or IB_PORTS.intersection(ports)) and (refused or _is_broker_timeout(body, bool(ports))):
         tail = not line.is_wrapped and re.match(r"(?:[\w.]{1,80}\.)?\w{1,40}error\b", body)
         form = "tail" if tail else "refused" if refused else "timeout"
@@ -152,7 +137,7 @@ def _is_broker_timeout(body: str, has_port: bool) -> bool:
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
     (("existing session", " ip", "ip ", "client"), match_session_conflict),
-    (("exit", "log", "factor", "2fa", "ib key", "unrecogni"), match_gateway_failure),
+    (("exit",), match_gateway_exit),
     (_CONNECTION_TEXTS, match_connection),
 )
 """The matchers of gateway and session lines, each with texts of which the line must contain one."""

@@ -1,4 +1,4 @@
-"""Matches the trading runtime's own lines: reconciliation and when it is due, orders, severe lines."""
+"""Matches the trading runtime's own lines: reconciliation and when it is due, severe lines."""
 
 from __future__ import annotations
 
@@ -124,64 +124,8 @@ def match_proof_due(line: ParsedLine) -> Iterator[LineMatch]:
             return
 
 
-_ORDERS: Final = (
-    (events.OUTCOME_UNKNOWN, re.compile(
-        r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b"
-        r"|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b"
-    )),
-    (events.UNKNOWN_FILL, re.compile(
-        r"\bunknown[ _-]fill\b"
-        r"|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b"
-        r"|\bunmatched[ _]fill\b"
-    )),
-)  # fmt: skip
-_ORDER_ID: Final = re.compile(
-    r"\border[ _]?(?:id|ref|no|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?"
-    r"(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9][\w.-]{0,60})"
-)
-_OTHER_ID: Final = re.compile(
-    r"\b(?:perm|exec|execution|trade|signal)[ _]?id[\"']?\s{0,2}[=:]\s{0,2}[\"']?([a-z0-9][\w.-]{0,60})"
-)
-_EMPTY: Final = re.compile(
-    r"[\"']?(?:\s{0,2}[=:]\s{0,2}|\s)[\"']?(?:false|0|no|none|null|\[\]|\{\}|cleared|resolved|ok)(?!\w)"
-)
-_OVER: Final = re.compile(r"\b(?:resolved|cleared|reconciled|confirmed as)\b")
-_NEGATED: Final = re.compile(
-    r"\b(?:no|not|without|zero|0|any|if|when|whether|unless|check(?:ed|ing)? for|never)\s(?:a |an |the )?$"
-)
-_LISTED: Final = re.compile(
-    r"\b(?:no|without|neither)\b[^.;]{0,400}\bn?or $"
-    r"|\b(?:if|when|whenever|unless|whether|runbook|example|threshold|alert on)\b[^.;]{0,400}$"
-)
-
-
-def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield a send without a known outcome, or a fill of no known order."""
-    body = line.body
-    for kind, pattern in _ORDERS:
-        hit = pattern.search(body)
-        if hit is None or _EMPTY.match(body, hit.end()) or _NEGATED.search(body, 0, hit.start()):
-            continue
-        order_id = _find_order_id(line, body)
-        if order_id is None and (_LISTED.search(body, 0, hit.start()) or _OVER.search(body)):
-            continue
-        if not _OVER.search(body, hit.end(), hit.end() + 40):
-            yield LineMatch(kind, order_id or events.UNNAMED)
-
-
-def _find_order_id(line: ParsedLine, body: str) -> str | None:
-    """Return the id of the order in the line's own case: its order id, else another id; None without one."""
-    message = line.text
-    for pattern in (_ORDER_ID, _OTHER_ID):
-        for hit in pattern.finditer(body):
-            if any(letter.isdigit() for letter in hit[1]) and not hit[1].startswith("unknown"):
-                return (message if len(message) == len(body) else body)[hit.start(1) : hit.end(1)].rstrip(".")
-    return None
-
-
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
     (("reconcil", "missing", "absent", "not found"), match_reconciliation),
-    (("outcome", "fill", "execution"), match_orders),
     (("start", "reconnected", "re-connected", "closed", "filled"), match_proof_due),
 )
 """The matchers of runtime lines, each with texts of which the line must contain one."""

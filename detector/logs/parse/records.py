@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from detector.logs.parse.record_fields import ERROR_KEYS, TEXT_RANK, TIME_TEXT, Field, is_human, iter_fields
 
@@ -41,8 +42,7 @@ _LONGEST_FACT, _LONGEST_ERROR, _LONGEST = 60, 400, 8192
 _SECOND, _MICROSECOND = 1_000_000_000, 1_000_000_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A structured record: its text with its code before it and its known values after it."""
 
     text: str

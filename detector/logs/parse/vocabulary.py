@@ -1,4 +1,4 @@
-"""The wording of links, farms and sessions in the languages of TWS, and the link's lines without a code.
+"""The wording of links, farms and sessions in the languages of TWS, and what makes a line a report.
 
 Codes decide. This wording only confirms a code that stands in a weak place, and matches the lines without a
 code.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
-from detector.logs import codes, events
-from detector.logs.parse.line import ParsedLine, is_quoted
+from msgspec import Struct, field
+
+from detector.logs import codes
+from detector.logs.parse.line import is_quoted
 from detector.logs.parse.records import BROKER
 
 LINK: Final = (
@@ -96,8 +97,7 @@ def is_confirmed(kind: str, body: str) -> bool:
     return kind != codes.LINK_RESTORED or RESTORED.search(body) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class LineMatch:
+class LineMatch(Struct, frozen=True):
     """One match of a line: the kind of the event, its farm, order or form (`key`), and a text (`note`)."""
 
     kind: str
@@ -106,7 +106,8 @@ class LineMatch:
     farms: tuple[str, ...] = field(default=())
 
 
-_DENIES: Final = re.compile(r"\b(?:no|not|never|without|zero|0|neither|nor|none|n't|any)\b[^.;:]{0,40}$")
+DENIES: Final = re.compile(r"\b(?:no|not|never|without|zero|0|neither|nor|none|n't|any)\b[^.;:]{0,40}$")
+_NONE_AFTER: Final = re.compile(r"[^.;,\n]{0,20}[:=]\s?(?:0|false|none|no|never)(?![\w.])")
 NOT_YET: Final = re.compile(r"\b(?:not|never|n't|no longer)\b")
 
 
@@ -118,85 +119,29 @@ def has_any(texts: Iterable[str], body: str) -> bool:
     return False
 
 
-def is_asserted(body: str, hit: re.Match[str]) -> bool:
-    """Whether the line reports the match: it neither supposes nor denies nor quotes it."""
-    supposed, denied = HYPOTHETICAL.search(body, 0, hit.end()), _DENIES.search(body, 0, hit.start())
-    return not supposed and not denied and not is_quoted(body, hit.start())
+def is_asserted(body: str, hit: re.Match[str], quoted: bool = False) -> bool:
+    """Whether the line reports the match: it neither supposes nor denies nor (unless `quoted`) quotes it."""
+    supposed, denied = HYPOTHETICAL.search(body, 0, hit.end()), DENIES.search(body, 0, hit.start())
+    return not supposed and not denied and (quoted or not is_quoted(body, hit.start()))
 
 
-_BROKER_NAME: Final = (
-    r"(?:\bib\b(?!\s?(?:gateway|api|gw))|\bibkr\b(?!\s?(?:gateway|api|gw))"
-    r"|interactive brokers(?!\s?(?:gateway|api)))"
-)
-_DONE: Final = r"(?:has |have )?(?:been |was |were |is |got )?"
-_ENDED: Final = r"(lost|broken|interrupted|restored|re-?established|recovered)\b"
-_LINKS: Final = (
-    re.compile(
-        rf"\b(?:connectivity|connection|link)\s{{1,4}}between\s{{1,4}}"
-        rf"([^.;:\n]{{1,80}}?)\s{{1,4}}{_DONE}{_ENDED}"
-    ),
-    re.compile(
-        rf"\b(?:connectivity|connection|link)\s{{1,4}}(?:to|with)\s{{1,4}}"
-        rf"((?:the\s)?{_BROKER_NAME}(?:'?s?\s{{1,4}}(?:servers?|backend|network))?)\s{{1,4}}{_DONE}{_ENDED}"
-    ),
-    re.compile(
-        rf"()\b{_BROKER_NAME}\s{{1,4}}(?:servers?\s{{1,4}})?(?:connectivity|connection|link)"
-        rf"\s{{1,4}}{_DONE}{_ENDED}"
-    ),
-    re.compile(
-        r"()\b(lost)\s{1,4}(?:the\s{1,4})?(?:connectivity|connection|link)\s{1,4}(?:to|with)"
-        rf"\s{{1,4}}(?:the\s{{1,4}})?{_BROKER_NAME}"
-    ),
-    re.compile(
-        r"()\b(re-?established|restored|recovered)\s{1,4}(?:the\s{1,4})?(?:connectivity|connection|link)"
-        rf"\s{{1,4}}(?:to|with)\s{{1,4}}{_BROKER_NAME}"
-    ),
-)
-_LOSSES: Final = ("lost", "broken", "interrupted")
-_ENGLISH: Final = ("connecti", "link")
-_FOREIGN: Final = (
-    "verbind", "konnekt", "connex", "connectivité", "conexi", "conectiv", "conness", "connett", "conexã",
-    "соединени", "связ", "подключени", "połączeni", "bağlant",
-    "连接", "連接", "連線", "连线", "联机", "接続", "연결",
-)  # fmt: skip
-_STATES: Final = ("lost", "broken", "interrupted", "restored", "establish", "recovered")
+class Phrase(Struct, frozen=True):
+    """Wording that reports an event: the event's kind, key and note, and lines that mean something else."""
+
+    kind: str
+    key: str
+    note: str
+    pattern: re.Pattern[str]
+    unless: re.Pattern[str] | None = None
 
 
-def match_link(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield a lost or restored link to IBKR's servers; the client's socket to TWS is no such link."""
-    body = line.body
-    if has_any(_FOREIGN, body):
-        if BROKER.search(body) and not HYPOTHETICAL.search(body):
-            yield from _match_foreign_link(body)
-        return
-    if not has_any(_ENGLISH, body) or not has_any(_STATES, body):
-        return
-    for pattern in _LINKS:
-        hit = pattern.search(body)
-        if hit is None or not _is_broker_link(hit[1]) or NOT_YET.search(hit[0]):
+def match_phrases(phrases: Iterable[Phrase], body: str, quoted: bool = False) -> Iterator[LineMatch]:
+    """Yield a match for each phrase that the line reports; `quoted`: it may stand in quotes."""
+    for phrase in phrases:
+        hit = phrase.pattern.search(body)
+        if hit is None or (phrase.unless is not None and phrase.unless.search(body)):
             continue
-        if is_asserted(body, hit):
-            yield _build_link_match(hit[2] in _LOSSES, body, "no code")
-            return
-
-
-def _is_broker_link(endpoints: str) -> bool:
-    """Whether each named end of a link is the broker's; a form without ends names the broker elsewhere."""
-    names = endpoints.split(" and ")
-    return (
-        BROKER.search(endpoints) is not None
-        and all(BROKER.search(name) or "server" in name or "gateway" in name for name in names)
-    ) or not endpoints
-
-
-def _match_foreign_link(body: str) -> Iterator[LineMatch]:
-    if RESTORED.search(body):
-        yield _build_link_match(False, body, "no code")
-    elif LOST.search(body):
-        yield _build_link_match(True, body, "no code")
-
-
-def _build_link_match(lost: bool, body: str, note: str) -> LineMatch:
-    if lost:
-        return LineMatch(events.LINK_LOST, note=note)
-    return LineMatch(events.LINK_RESTORED, events.DATA_LOST if DATA_LOST.search(body) else "", note)
+        supposed = HYPOTHETICAL.search(body, 0, hit.start())
+        denied = DENIES.search(body, 0, hit.start()) or _NONE_AFTER.match(body, hit.end())
+        if not supposed and not denied and (quoted or not is_quoted(body, hit.start())):
+            yield LineMatch(phrase.kind, phrase.key, phrase.note)

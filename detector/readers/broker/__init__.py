@@ -14,22 +14,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
+from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution, keep_latest_versions
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, OBJECT, Key, Shape
+from detector.domain.snapshot import STATEMENT
 from detector.domain.vendor_keys import BROKER_ENVELOPE_KEYS
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.flex import filter_executions, filter_held_now, read_open_positions, read_trades
-from detector.readers.broker.rows import (
-    build_row_shape,
-    keep_latest_versions,
-    read_execution,
-    read_order,
-    read_position,
-)
+from detector.readers.broker.rows import build_row_shape, read_execution, read_order, read_position
+from detector.readers.broker.statement import read_statement
 
-SECTIONS = ("broker",)
+SECTIONS = ("broker", STATEMENT)
 _LISTS: Mapping[str, tuple[str, ...]] = {
     "broker_positions": ("positions", "portfolio"),
     "broker_orders": ("open_orders", "openOrders", "orders"),
@@ -42,6 +38,12 @@ _NAMES = {
     "port": "broker_port",
 }
 _KINDS = {"connected": "flag", "account": "id", "mode": "text", "port": "count"}
+# What a list may be of: one client's rows of those of all, or a cache of unknown age.
+_NARROW_SCOPES = (
+    ("positions_scope", "cache", "broker_positions"),
+    ("open_orders_scope", "client", "broker_orders"),
+    ("executions_scope", "client", "broker_executions"),
+)
 Rows = list[Mapping[str, Any]]
 _ROW_SHAPES = {
     "broker_positions": build_row_shape("position"),
@@ -56,7 +58,9 @@ _SHAPE = Shape(
             for fact, names in _LISTS.items()
             for name in names
         },
+        **{scope: Key("text") for scope, _, _ in _NARROW_SCOPES},
         "as_of": Key("time"),
+        "statement": Key(OBJECT),
         "error": Key(),
         "flex": Key(OBJECT, inner=Shape({"positions_csv": Key("csv"), "trades_csv": Key("csv")})),
     },
@@ -65,14 +69,31 @@ _SHAPE = Shape(
     times=("as_of",),
 )
 
+_STATEMENT_SHAPE = Shape(
+    {
+        "as_of": Key("time"),
+        "executions": Key(
+            LIST, "broker_executions", inner=_ROW_SHAPES["broker_executions"], fact="broker_executions"
+        ),
+        "trades_csv": Key("csv", fact="broker_executions"),
+    },
+    BROKER_ENVELOPE_KEYS,
+    envelope=True,
+    times=("as_of",),
+)
 
-def build_shape(context: ReadContext, raw: object) -> Shape:
-    """Return the known keys of the section and of the broker's rows in it."""
-    return _SHAPE
+
+def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
+    """Return the known keys of the section, or of its statement, and of the broker's rows in it."""
+    return _STATEMENT_SHAPE if section == STATEMENT else _SHAPE
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read the link, the account and the three lists; positions and orders only where the query succeeded."""
+    reading.is_export = True
+    if reading.section == STATEMENT:
+        read_statement(raw, reading)
+        return
     values = reading.values
     dated = reading.has_valid_as_of(raw)
     if dated:
@@ -81,7 +102,6 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         value = reading.read_value(_KINDS[key], f"broker.{key}", raw.get(key))
         if value is not None:
             values[fact] = value
-    reading.is_export = True
     if _has_answer(raw, reading) and dated:
         listed = _find_rows(raw, reading, "broker_positions", _read_flex_positions)
         held = None if listed is None else filter_held_now(listed, reading, "broker.positions")
@@ -93,8 +113,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     _store_rows(
         reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution
     )
-    if raw.get("executions_scope") == "client":  # a client that is not the master sees its own only
-        reading.partial.add("broker_executions")
+    reading.partial |= {fact for key, scope, fact in _NARROW_SCOPES if raw.get(key) == scope}
     if "broker_executions" in values:
         values["broker_executions"] = keep_latest_versions(values["broker_executions"])
 

@@ -6,7 +6,7 @@ reference (Contract, Order, Execution, CommissionReport), ib_async objects, Flex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -76,7 +76,6 @@ _SIDES = ("side", "longshort", "positionside", "positiontype")
 _TIMES = ("submitted_at", "at")
 _NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "exec_id", "leg_con_ids")
 _ZERO_IS_NONE = ("order_id", "perm_id", "parent_id", "con_id")  # TWS writes 0 for a missing id
-_CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
 
 
 def build_row_shape(kind: str) -> Shape:
@@ -142,18 +141,6 @@ def read_execution(item: Mapping[str, Any], reading: Reading) -> Execution:
     return reading.read_row(
         "broker.executions", _convert_columns(item, _EXECUTION, reading), Execution, _get_column
     )
-
-
-def keep_latest_versions(executions: Iterable[Execution]) -> tuple[Execution, ...]:
-    """Return each execution in its latest version; a correction changes only the last part of the id."""
-    latest: dict[str, Execution] = {}
-    for number, execution in enumerate(executions):
-        root, dot, _ = (execution.exec_id or "").rpartition(".")
-        key = root if dot and root.count(".") >= _CORRECTED_PART - 1 else execution.exec_id or f"row {number}"
-        newest = latest.get(key)
-        if newest is None or (execution.exec_id or "") >= (newest.exec_id or ""):
-            latest[key] = execution
-    return tuple(latest.values())
 
 
 def _get_column(item: Mapping[str, Any], column: str) -> object:

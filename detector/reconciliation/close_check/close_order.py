@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import OPTION, Instrument, get_instrument_name, has_different_type, normalize
@@ -22,8 +23,7 @@ _PARTS = ("symbol", "strike", "right")
 _DEFAULT_MULTIPLIER = 1  # what a store writes for an option whose multiplier it does not know
 
 
-@dataclass(frozen=True, slots=True)
-class CloseOrder:
+class CloseOrder(Struct, frozen=True):
     """An order to close a quantity of an instrument; `side` is None where the position decides it."""
 
     instrument: Instrument
@@ -37,8 +37,7 @@ class CloseOrder:
         return get_instrument_name(self.instrument)
 
 
-@dataclass(frozen=True, slots=True)
-class CloseVerdict:
+class CloseVerdict(Struct, frozen=True):
     """The decision, its reason as a stable word and as a sentence, and the broker's figures behind it.
 
     `position` is signed. `working` is the quantity that working exits can still fill, `exits` names them.

@@ -7,8 +7,9 @@ prove that it does not; *cannot tell* in every other case.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from decimal import Decimal, localcontext
+
+from msgspec.structs import replace
 
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, is_same, normalize
@@ -38,8 +39,7 @@ def collect_open_ids(facts: Facts, instrument: Instrument, account: str | None) 
     }
 
 
-@dataclass(frozen=True, slots=True)
-class CompetingTrades:
+class CompetingTrades(Struct, frozen=True):
     """The other trades that may be of the instrument, and quantities of positions without a trade."""
 
     trades: tuple[Trade, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, is_same, normalize
@@ -26,8 +27,7 @@ from detector.reconciliation.repair_plan.trade_claims import TradeClaim
 _OPTION_MULTIPLIER = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """The broker's figures of an instrument: fills as sentences, the exit price, the realized P&L.
 
     `trade` is the stored row of the trade. `shared_pnl` may have been realized by several trades.

@@ -6,8 +6,9 @@ While an order works in the instrument, its fills may still change the correct v
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, is_same, normalize
@@ -27,8 +28,7 @@ from detector.reconciliation.repair_plan.trade_claims import (
 from detector.reconciliation.working_orders import get_account
 
 
-@dataclass(frozen=True, slots=True)
-class RowChange:
+class RowChange(Struct, frozen=True):
     """A wrong row: its store, its name, and per column the present and the correct value."""
 
     store: str
@@ -37,8 +37,7 @@ class RowChange:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlanItem:
+class PlanItem(Struct, frozen=True):
     """A trade, or an instrument without a trade, on which sources differ.
 
     `name` is the trade with its other ids behind it, `short` without them, for every mention but the first.

@@ -6,8 +6,9 @@ The broker's position is the right one. A change is a description of columns, ne
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
@@ -58,8 +59,7 @@ def build_items(facts: Facts) -> tuple[PlanItem, ...]:
     return (*trade_items, *(item for item in disputed if id(item) not in covered_ids))
 
 
-@dataclass(frozen=True, slots=True)
-class _TradeCase:
+class _TradeCase(Struct, frozen=True):
     """One trade: the claim of each source, and the broker's signed quantity of its instrument.
 
     `is_alone`: no other trade is open in the instrument, and every store was read in full, so that the

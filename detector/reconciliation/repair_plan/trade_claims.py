@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument
@@ -21,8 +22,7 @@ Column = tuple[str, str, str]
 """A column by our name, its present value and its correct value."""
 
 
-@dataclass(frozen=True, slots=True)
-class TradeClaim:
+class TradeClaim(Struct, frozen=True):
     """A trade by one source: whether it is open, its quantity and instrument, and how it ended.
 
     `quantity` is signed; `is_unsigned`: the row itself has it without a sign, beside its side.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import Instrument

@@ -1,0 +1,76 @@
+"""The `statement` of the `broker` section: executions of a Flex statement, as old as the statement says.
+
+Shape: `{"as_of", "executions": [...]}` with rows under Flex's names, or `{"as_of", "trades_csv": "..."}`. It
+adds fills to those that the broker listed by itself, and says nothing of what is held: what a statement does
+not show may have happened since, so that the executions are never complete by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from detector.domain.broker_rows import keep_latest_versions
+from detector.domain.section_reading import Reading
+from detector.readers.broker.cells import normalize_name
+from detector.readers.broker.flex import filter_executions, read_trades
+from detector.readers.broker.rows import read_execution
+
+_FACT = "broker_executions"
+_CANCELS = "(CA.)"  # at the end of Buy/Sell
+_CANCEL_TYPES = ("TRADECANCEL", "FRACSHARECANCEL")
+_BOOK_TYPE = "BOOKTRADE"  # an exercise, an assignment or an expiry: a booking without an execution
+_EXEC_IDS = ("ibexecid", "execid")
+Rows = list[Mapping[str, Any]]
+
+
+def read_statement(raw: Mapping[str, Any], reading: Reading) -> None:
+    """Read the executions of a statement; without its time it is not read."""
+    if raw.get("as_of") is None or not reading.has_valid_as_of(raw):
+        reading.add_fault("broker.statement.as_of", "does not say when the statement was made")
+        return
+    text = reading.read_value("csv", "broker.statement.trades_csv", raw.get("trades_csv"))
+    if text is not None:
+        rows = read_trades(text, reading)
+    else:
+        rows = reading.read_objects("broker.statement.executions", raw.get("executions"), _FACT)
+    if rows is None:
+        return
+    kept = _drop_cancelled([row for row in filter_executions(rows) if not _is_booking(row)])
+    reading.values[_FACT] = keep_latest_versions(read_execution(row, reading) for row in kept)
+    reading.partial.add(_FACT)
+
+
+def _is_booking(row: Mapping[str, Any]) -> bool:
+    return _get_text(row, "transactiontype") == _BOOK_TYPE and not any(
+        _get_text(row, name) for name in _EXEC_IDS
+    )
+
+
+def _drop_cancelled(rows: Rows) -> Rows:
+    """Return the rows without the cancellations and the trades that they cancel, by trade or execution id."""
+    cancels = [row for row in rows if _is_cancel(row)]
+    trade_ids = {_get_text(row, "origtradeid") for row in cancels} - {""}
+    exec_ids = {_get_exec_id(row) for row in cancels} - {""}
+    return [
+        row
+        for row in rows
+        if not _is_cancel(row)
+        and _get_text(row, "tradeid") not in trade_ids
+        and _get_exec_id(row) not in exec_ids
+    ]
+
+
+def _is_cancel(row: Mapping[str, Any]) -> bool:
+    return _get_text(row, "buysell").endswith(_CANCELS) or _get_text(row, "transactiontype") in _CANCEL_TYPES
+
+
+def _get_exec_id(row: Mapping[str, Any]) -> str:
+    return next((text for name in _EXEC_IDS if (text := _get_text(row, name))), "")
+
+
+def _get_text(row: Mapping[str, Any], name: str) -> str:
+    cell = next(
+        (value for key, value in row.items() if normalize_name(key) == name and value is not None), ""
+    )
+    return str(cell).strip().upper()

@@ -1,0 +1,147 @@
+"""Orders: the broker accepts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from detector.domain.facts import Facts
+from detector.domain.instrument import get_instrument_name
+from detector.domain.instrument_names import get_sign
+from detector.domain.log_evidence import describe_span
+from detector.domain.rule import (
+    CRITICAL,
+    NEVER,
+    NOW,
+    OCCURRENCE,
+    Finding,
+    Limits,
+    RuleResults,
+    reaches,
+    rule,
+)
+from detector.domain.runtime_rows import EXIT, Order
+from detector.formats.times import format_time
+from detector.logs.bursts import REPEATED_WITHIN, count_most_within, find_rejections, list_rejections
+from detector.logs.events import MAX_NEWS_AGE, ORDER_REJECTED, LogEvent
+from detector.settings import ORDER_REJECT_CRITICAL
+
+_REJECTED = "rejected"
+
+
+@rule(
+    OCCURRENCE,
+    "critical",
+    any_of=["logs", "orders", "broker_orders"],
+    limits=[reaches(ORDER_REJECT_CRITICAL)],
+    reads_back=MAX_NEWS_AGE.total_seconds(),
+    signal="severe_signals",
+)
+def check(facts: Facts, limits: Limits) -> RuleResults:
+    """Orders were rejected, by the log or the lists of orders: several within an hour, or one exit."""
+    yield from _check_exits(facts)
+    yield from _check_log(facts, limits[ORDER_REJECT_CRITICAL])
+    rows = [order for order in _iter_rejected(facts) if _is_recent(order.submitted_at, facts)]
+    count = count_most_within(sorted(order.submitted_at or facts.taken_at for order in rows), REPEATED_WITHIN)
+    if limits.is_broken(ORDER_REJECT_CRITICAL, count):
+        yield Finding(
+            CRITICAL,
+            f"{count} orders are listed as rejected (limit {limits[ORDER_REJECT_CRITICAL]}).",
+            observed=count,
+            limit=ORDER_REJECT_CRITICAL,
+            at=max((order.submitted_at for order in rows if order.submitted_at), default=None),
+            facts=("orders", "broker_orders"),
+        )
+
+
+def _check_log(facts: Facts, limit: int) -> Iterator[Finding]:
+    history = facts.logs
+    if history is None:
+        return
+    times = [event.at for event in list_rejections(history)]
+    for burst in find_rejections(history, limit)[-1:]:
+        if history.is_news(burst.last, facts.taken_at - MAX_NEWS_AGE):
+            most = max(count_most_within(times, REPEATED_WITHIN), limit)
+            yield Finding(
+                CRITICAL,
+                f"The broker rejected {most} orders within an hour, {describe_span(burst)} "
+                f"({burst.note}; limit {limit}).",
+                observed=most,
+                limit=ORDER_REJECT_CRITICAL,
+                at=burst.last,
+                facts=("logs",),
+            )
+
+
+def _check_exits(facts: Facts) -> Iterator[Finding]:
+    for order in _iter_rejected(facts):
+        if order.purpose == EXIT and _is_recent(order.submitted_at, facts):
+            yield Finding(
+                CRITICAL,
+                f"The exit order {order.title} was rejected.",
+                subject=get_instrument_name(order),
+                at=order.submitted_at,
+                facts=("orders", "broker_orders"),
+                escalates=NEVER if _is_replaced(order, facts) else NOW,
+            )
+    for event in _list_rejected_exits(facts):
+        row = _find_order(event.key, facts)
+        yield Finding(
+            CRITICAL,
+            f"The log said at {format_time(event.at)} that the exit order "
+            f"{event.key if row is None else row.title} was rejected.",
+            subject=None if row is None else get_instrument_name(row),
+            at=event.at,
+            facts=("logs",),
+            escalates=NEVER if row is not None and _is_replaced(row, facts) else NOW,
+        )
+
+
+def _list_rejected_exits(facts: Facts) -> list[LogEvent]:
+    """Return the rejections of the last hour that the log or the list of orders calls an exit's."""
+    if facts.logs is None:
+        return []
+    return [
+        event
+        for event in facts.logs.list_events(ORDER_REJECTED)
+        if facts.taken_at - event.at <= MAX_NEWS_AGE
+        and (
+            event.note.startswith(EXIT)
+            or ((row := _find_order(event.key, facts)) is not None and row.purpose == EXIT)
+        )
+    ]
+
+
+def _iter_rejected(facts: Facts) -> Iterator[Order]:
+    """Yield the orders that a list calls rejected; a parked one waits on purpose."""
+    for order in _iter_orders(facts):
+        if (order.status or "").strip().lower() == _REJECTED and not order.parked:
+            yield order
+
+
+def _iter_orders(facts: Facts) -> Iterator[Order]:
+    yield from facts.orders or ()
+    yield from facts.broker_orders or ()
+
+
+def _find_order(order_id: str, facts: Facts) -> Order | None:
+    return next((o for o in _iter_orders(facts) if order_id in (o.order_id, o.perm_id)), None)
+
+
+def _is_recent(moment: datetime | None, facts: Facts) -> bool:
+    return moment is None or facts.taken_at - moment <= MAX_NEWS_AGE
+
+
+def _is_replaced(rejected: Order, facts: Facts) -> bool:
+    """Whether a later order of the same instrument and side works or filled."""
+    name, side = get_instrument_name(rejected), get_sign(rejected.side)
+    return any(
+        get_instrument_name(order) == name
+        and get_sign(order.side) == side
+        and (order.status or "").strip().lower() != _REJECTED
+        and (
+            rejected.submitted_at is None
+            or (order.submitted_at is not None and order.submitted_at > rejected.submitted_at)
+        )
+        for order in _iter_orders(facts)
+    )

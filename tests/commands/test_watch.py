@@ -1,0 +1,295 @@
+"""`watch`: a cadence that survives long ticks, jumps and sleep; flat memory; signals; one instance; a unit."""
+
+from __future__ import annotations
+
+import gc
+import os
+import plistlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from detector.app.context import AppContext, InputError
+from detector.app.watch_loop import Requests, WatchClocks, WatchLoop, lock_instance
+from detector.cli import run
+from detector.render.watch import render_screen
+from tests.support.program import answer
+from tests.support.snapshots import NOW, ROOT, evaluated, healthy, healthy_at, remembered
+
+
+class Clocks:
+    """A wall clock and a monotonic one that tests move; `waits` are what the loop asked for."""
+
+    def __init__(self) -> None:
+        self.wall_at, self.monotonic_at = NOW, 1000.0
+        self.waits: list[float] = []
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.pass_by(seconds)
+
+    def pass_by(self, seconds: float) -> None:
+        self.monotonic_at += seconds
+        self.wall_at += timedelta(seconds=seconds)
+
+    @property
+    def clocks(self) -> WatchClocks:
+        return WatchClocks(lambda: self.wall_at, lambda: self.monotonic_at, self.wait)
+
+
+def loop(clocks: Clocks, tick, ticks: int, reload=lambda: None):
+    lines: list[str] = []
+    made = WatchLoop(tick, reload, lines.append, clocks.clocks, 60, ticks)
+    return made, lines
+
+
+def test_ticks_come_at_the_cadence_whatever_they_take():
+    clocks, at = Clocks(), []
+
+    def tick() -> None:
+        at.append(clocks.monotonic_at)
+        clocks.pass_by(7)
+
+    made, lines = loop(clocks, tick, 5)
+    made.run()
+    assert [moment - at[0] for moment in at] == [0, 60, 120, 180, 240]
+    assert lines == []
+    assert max(clocks.waits) <= 0.5
+
+
+def test_a_tick_that_takes_too_long_skips_those_due_meanwhile_and_says_so():
+    clocks, at = Clocks(), []
+
+    def tick() -> None:
+        at.append(clocks.monotonic_at)
+        clocks.pass_by(150 if len(at) == 1 else 1)
+
+    made, lines = loop(clocks, tick, 3)
+    made.run()
+    assert [moment - at[0] for moment in at] == [0, 180, 240]
+    assert len(lines) == 1
+    assert "2 of the ticks due meanwhile skipped" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("hours", "says"), [(1, "ahead by 60 min"), (-1, "back by "), (8, "ahead by 8 h")], ids=str
+)
+def test_a_clock_that_jumps_and_a_sleep_move_no_tick_and_are_told(hours, says):
+    clocks, at = Clocks(), []
+
+    def tick() -> None:
+        at.append(clocks.monotonic_at)
+        if len(at) == 2:
+            clocks.wall_at += timedelta(hours=hours)
+
+    made, lines = loop(clocks, tick, 4)
+    made.run()
+    assert [moment - at[0] for moment in at] == [0, 60, 120, 180]
+    assert len(lines) == 1
+    assert says in lines[0]
+
+
+def test_a_term_ends_after_the_tick_and_a_hup_reads_the_settings_again():
+    clocks, done, reloads = Clocks(), [], []
+    requests = Requests()
+
+    def tick() -> None:
+        done.append(True)
+        requests.reloads = len(done) == 1
+        requests.ends = len(done) == 3
+
+    made, lines = loop(clocks, tick, 100, lambda: reloads.append(True))
+    made.requests = requests
+    made.run()
+    assert (len(done), len(reloads)) == (3, 1)
+    assert lines == ["SIGHUP: the settings were read again"]
+
+
+def test_settings_that_cannot_be_used_leave_the_old_ones():
+    def refuse() -> None:
+        raise InputError("AEGIS_PT_GAP_SEC: is not a number")
+
+    clocks = Clocks()
+    made, lines = loop(clocks, lambda: None, 1, refuse)
+    made.requests.reloads = True
+    made.run()
+    assert lines == ["SIGHUP: the settings stay as they were: AEGIS_PT_GAP_SEC: is not a number"]
+
+
+def test_one_instance_for_each_folder(tmp_path):
+    with (
+        lock_instance(tmp_path),
+        pytest.raises(InputError, match="another `watch` runs on it"),
+        lock_instance(tmp_path),
+    ):
+        pass
+    with lock_instance(tmp_path):
+        pass
+
+
+# --- 2,000 ticks ---------------------------------------------------------------------------------------
+
+
+class Sink:
+    """A standard output that takes everything and keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, data) -> int:
+        self.lines.append(bytes(data).decode())
+        return len(data)
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool:
+        return False
+
+
+TICKS = int(os.environ.get("WATCH_TICKS", "400"))  # 2000 takes minutes: `WATCH_TICKS=2000 pytest …`
+FIRST = 200
+
+
+@pytest.mark.timeout(600)
+def test_hundreds_of_ticks_are_flat_in_memory_and_descriptors(tmp_path, monkeypatch):  # noqa: PLR0915
+    """A source that fails, answers and is broken in turn; a clock that jumps an hour both ways and a sleep of eight."""
+    from detector.app import watch_loop
+    from detector.commands import watch as command
+
+    clocks, sizes, descriptors = Clocks(), {}, {}
+    path = tmp_path / "status.json"
+    jumps = {220: 1, 260: -1, 300: 8}
+    ticks = 0
+    original = command._Watch.run_tick
+
+    def run_tick(self) -> None:
+        nonlocal ticks
+        ticks += 1
+        clocks.wall_at += timedelta(hours=jumps.get(ticks, 0))
+        heartbeat = f"{clocks.wall_at - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
+        contents = (
+            f'{{"heartbeat_at": "{heartbeat}", "pending_orders": 0}}',
+            "[broken",
+            '{"heartbeat_at": 3}',
+        )
+        path.write_text(contents[ticks % 3 if ticks % 50 == 0 else 0])
+        original(self)
+        if ticks in (FIRST, TICKS):
+            gc.collect()
+            sizes[ticks] = tracemalloc.get_traced_memory()[0]
+            descriptors[ticks] = len(list(Path("/proc/self/fd").iterdir())) if sys.platform == "linux" else 0
+
+    monkeypatch.setattr(command._Watch, "run_tick", run_tick)
+    monkeypatch.setattr(
+        command,
+        "WatchClocks",
+        lambda wall: watch_loop.WatchClocks(wall, lambda: clocks.monotonic_at, clocks.wait),
+    )
+    environ = {"AEGIS_PT_SECTIONS": f"status_v3={path}", "AEGIS_PT_ARTIFACT": "ledger"}
+    sink = Sink()
+    app = AppContext(environ, lambda: clocks.wall_at, sys.stdin.buffer, sink, sys.stderr)  # type: ignore[arg-type]
+    tracemalloc.start(1)
+    try:
+        code = run(app, ["watch", "--state", str(tmp_path / "state"), "--ticks", str(TICKS)])
+    finally:
+        tracemalloc.stop()
+    assert (code, ticks) == (0, TICKS)
+    kept = sum(sys.getsizeof(line) for line in sink.lines)
+    assert sizes[TICKS] - sizes[FIRST] - kept < 2 * 1024 * 1024
+    assert descriptors[TICKS] <= descriptors[FIRST]
+
+
+# --- the program ---------------------------------------------------------------------------------------
+
+
+def test_a_pipe_gets_a_line_a_tick(tmp_path):
+    ran = answer("watch", "--state", str(tmp_path), "--ticks", "1", environ={})
+    assert ran.code == 0
+    assert re.fullmatch(r"observe: 0 events; .*\n", ran.out.decode())
+
+
+@pytest.mark.parametrize("every", ["0", "-1", "4", "3601", "nan"])
+def test_a_cadence_that_cannot_be_meant_is_refused(tmp_path, every):
+    ran = answer("watch", "--state", str(tmp_path), "--every", every)
+    assert ran.code == 2
+    assert "--every must be from 5 to 3600 seconds" in ran.err
+
+
+def test_a_real_process_ends_at_sigterm_and_reads_again_at_sighup(tmp_path):
+    env_file = tmp_path / "watch.env"
+    env_file.write_text("AEGIS_PT_RUNTIME=first\n")
+    words = [
+        sys.executable, "-m", "detector", "watch", "--every", "5", "--state", str(tmp_path / "state"),
+        "--env-file", str(env_file),
+    ]  # fmt: skip
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("observe")
+        env_file.write_text("AEGIS_PT_GAP_SEC=soon\n")
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout.readline().startswith("observe")
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "SIGHUP: the settings stay as they were: AEGIS_PT_GAP_SEC" in err
+
+
+# --- the screen and the units --------------------------------------------------------------------------
+
+
+def test_the_screen_shows_what_is_not_seen_as_loud_as_what_is_critical():
+    report = evaluated(healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"stuck_exits": 1}, "ecs": None}))
+    lines = list(render_screen(report, ("UTC",), colour=True))
+    loud = [line for line in lines if "\x1b[1;7m" in line]
+    assert any("NOT SEEN" in line for line in loud)
+    assert any("CRITICAL" in line for line in loud)
+    plain = list(render_screen(report, ("UTC",), colour=False))
+    assert not any("\x1b" in line for line in plain)
+    assert any("NOT SEEN" in line and "runtime primary" in line for line in plain)
+
+
+def test_the_screen_of_a_healthy_runtime_and_of_a_held_condition():
+    first = evaluated(healthy())
+    assert "  no condition holds" in list(render_screen(first, ("UTC",), colour=False))
+    stuck = evaluated(healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"stuck_exits": 1}}))
+    lost = evaluated(
+        healthy_at("2026-06-02T15:10:00Z", {"status_v3": {"stuck_exits": None}}), remembered(stuck)
+    )
+    assert any("(held: not seen now)" in line for line in render_screen(lost, ("UTC",), colour=False))
+
+
+def test_a_unit_of_systemd(tmp_path):
+    ran = answer("watch", "--unit", "systemd", "--state", "/var/lib/a b", "--env-file", "/etc/pt%h.env")
+    text = ran.out.decode()
+    assert '--state "/var/lib/a b" --env-file /etc/pt%%h.env' in text
+    for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "ExecReload=/bin/kill -HUP $MAINPID"):
+        assert line in text
+    assert not (tmp_path / "state").exists()
+    if shutil.which("systemd-analyze"):
+        unit = tmp_path / "pt-health-detector.service"
+        unit.write_text(text)
+        done = subprocess.run(
+            ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
+        )
+        assert "Unknown key" not in done.stderr
+        assert "Failed to parse" not in done.stderr
+
+
+def test_a_unit_of_launchd():
+    ran = answer("watch", "--unit", "launchd", "--state", "/Users/o/state & more")
+    plist = plistlib.loads(ran.out)
+    assert plist["ProgramArguments"][-2:] == ["--state", "/Users/o/state & more"]
+    assert plist["KeepAlive"] is True
+    assert b"not tried on a Mac" in ran.out
