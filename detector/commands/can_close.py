@@ -30,10 +30,11 @@ from detector.reconciliation.close_check.verdict import decide_close
 from detector.reconciliation.freshness import describe_age, explain_unreliable
 from detector.reconciliation.repair_plan.trade_claims import build_trade_title, list_claims
 from detector.render.close_verdict import CloseRequest, build_verdict_document, render_verdict
-from detector.settings import SECTIONS_FROM, TRUTH_MAX_AGE_SEC
+from detector.settings import HEARTBEAT_STALE_SEC, SECTIONS_FROM, TRUTH_MAX_AGE_SEC
 
 _CODES = {ALLOW: ExitCode.OK, REFUSE: ExitCode.FINDING}
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
+_MONTH = re.compile(r"(20\d\d)-?(0[1-9]|1[0-2])", re.ASCII)
 _DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 
 
@@ -48,9 +49,11 @@ def _parse_number(_: click.Context, __: click.Parameter, value: str | None) -> D
 
 
 def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Return a day as 2026-05-06; 20260506 is accepted too."""
+    """Return a day as 2026-05-06 and a month as 202605; 20260506 and 2026-05 are accepted too."""
     if value is None:
         return None
+    if month := _MONTH.fullmatch(value):
+        return "".join(month.groups())
     match = _DAY.fullmatch(value)
     if match:
         with suppress(ValueError):
@@ -59,12 +62,17 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
 
 
 @click.command(
-    epilog="Example: python -m detector can-close --symbol SPY --expiry 2026-05-06 --strike 727 --right C"
+    epilog="Example: python -m detector can-close --symbol SPY --expiry 2026-06-19 --strike 727 --right C"
     " --quantity 39 --json < snapshot.json"
 )
-@click.option("--symbol", required=True, help="What is to be closed; of an option its underlying.")
 @click.option(
-    "--expiry", callback=_parse_day, metavar="DAY", help="Last trading day of an option or a future."
+    "--symbol", required=True, help="What is to be closed; of an option its underlying; or a local symbol."
+)
+@click.option(
+    "--expiry",
+    callback=_parse_day,
+    metavar="DAY",
+    help="Last trading day of an option or a future; of a future also its month, 202606.",
 )
 @click.option("--strike", callback=_parse_number, metavar="PRICE", help="Strike of an option.")
 @click.option(
@@ -78,6 +86,7 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
     type=click.Choice([BUY, SELL], case_sensitive=False),
     help="The side of the order; without it, the one that closes.",
 )
+@click.option("--currency", metavar="CODE", help="Its currency, where it trades in several.")
 @click.option("--sec-type", metavar="TYPE", help="STK, OPT, FUT, …; with STK a symbol alone is the share.")
 @click.option("--con-id", metavar="ID", help="IBKR's contract id, where the rest is not enough.")
 @click.option("--account", metavar="ID", help="The account, where the broker shows several.")
@@ -126,6 +135,7 @@ def _build_instrument(options: dict[str, Any]) -> Instrument:
         expiry=options["expiry"],
         strike=None if strike is None else float(strike),
         right=options["right"],
+        currency=options["currency"],
     )
 
 
@@ -145,7 +155,8 @@ def _decide(order: CloseOrder, state: BrokerState) -> CloseVerdict:
     limit = state.settings[TRUTH_MAX_AGE_SEC]
     if state.age.seconds > limit:
         return build_unknown_verdict("age", f"The broker's word is {describe_age(state.age.seconds, limit)}.")
-    return decide_close(order, state.facts, state.expects_runtime_orders)
+    heartbeat_limit = state.settings[HEARTBEAT_STALE_SEC] if state.expects_runtime_orders else None
+    return decide_close(order, state.facts, heartbeat_limit)
 
 
 def _build_request(order: CloseOrder, state: BrokerState) -> CloseRequest:

@@ -21,7 +21,7 @@ from detector.reconciliation.repair_plan.runtime_stop import explain_stop, list_
 from detector.reconciliation.repair_plan.trade_cases import build_items
 from detector.reconciliation.repair_plan.trade_claims import explain_incomplete_stores
 from detector.render.plan import Plan, build_plan_document, render_plan
-from detector.settings import HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
+from detector.settings import FOREIGN_POSITIONS, HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
 
 
 @click.command(epilog="Example: python -m detector plan --previous last.json < snapshot.json")
@@ -74,7 +74,7 @@ def _build_plan(state: BrokerState) -> Plan:
     doubt = explain_unreliable(facts)
     if doubt is not None:
         facts = replace(facts, broker_positions=None)  # unreliable positions count as missing
-    plan_items = build_items(facts)
+    plan_items = build_items(facts, settings[FOREIGN_POSITIONS])
     return Plan(
         facts.runtime,
         state.at,

@@ -26,8 +26,7 @@ class BrokerPosition(Instrument, frozen=True):
     avg_price: float | None = build_column("number")
     avg_cost: float | None = build_column("number")
     realized_pnl: float | None = build_column("number")
-    currency: str | None = build_column("id")
-    trading_class: str | None = build_column("id", doc="SPX or SPXW: two contracts under one symbol")
+    model: str | None = build_column("id", doc="the model portfolio of an advisor that holds it")
 
     @property
     def is_named(self) -> bool:
@@ -58,8 +57,8 @@ class BrokerOrder(Order, frozen=True):
     remaining: Decimal | None = build_column("quantity")
     parent_id: str | None = build_column("id")
     oca_group: str | None = build_column("text")
-    currency: str | None = build_column("id")
-    trading_class: str | None = build_column("id")
+    client_id: str | None = build_column("id", doc="the API client whose order number it is")
+    group: str | None = build_column("text", doc="the advisor's group or profile of accounts that it is for")
     leg_con_ids: tuple[str, ...] | None = build_column("texts", "united")
 
 

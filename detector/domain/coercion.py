@@ -120,6 +120,11 @@ class ValueReader:
             return str(raw)[:_LONGEST_ID]
         return self.record_mismatch(path, raw, "an id")
 
+    def read_side(self, path: str, raw: object) -> str | None:
+        """Read a side as text, or as 1 and -1."""
+        is_sign = raw in (1, -1) and not isinstance(raw, bool)
+        return self.read_text(path, f"{raw:.0f}" if is_sign else raw)
+
     def read_texts(self, path: str, raw: object) -> tuple[str, ...] | None:
         """Read a list of texts."""
         if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
@@ -186,6 +191,7 @@ _COERCE: Mapping[str, Callable[[ValueReader, str, Any], Any]] = {
     "quantity": ValueReader.read_quantity,
     "text": ValueReader.read_text,
     "id": ValueReader.read_identifier,
+    "side": ValueReader.read_side,
     "texts": ValueReader.read_texts,
     "csv": ValueReader.read_csv,
     "count or list": ValueReader.read_length,

@@ -1,4 +1,4 @@
-"""Instruments: the columns that identify one, their comparison, and its name for a person.
+"""Instruments: the columns that identify one, their one form, and its name for a person.
 
 TWS, Flex and the runtimes write the same contract in different ways: `20260506` and `2026-05-06`, `C` and
 `CALL`, `727` and `727.00`, or all of it in the option's symbol (OCC's 21 characters,
@@ -9,32 +9,31 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.domain.columns import build_column
+from detector.domain.columns import build_column, get_columns
 from detector.domain.instrument_names import (
     COMMON_FUTURES,
     FUTURE,
     OPTIONS,
     is_known_expiry,
     is_known_type,
+    is_month_of,
     normalize_expiry,
     normalize_right,
     normalize_symbol,
     normalize_type,
     parse_future,
+    split_pair,
 )
 from detector.formats.numbers import normalize_number
 
 OPTION, COMBO = "OPT", "BAG"
 
-_OCC = re.compile(r"([A-Z][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})", re.ASCII)
+_OCC = re.compile(r"([A-Z0-9][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})", re.ASCII)
 _STRIKE_UNIT = 1000  # OCC writes a strike in thousandths
-_PARTS = ("symbol", "sec_type", "expiry", "strike", "right", "multiplier")
-_DEFAULT_MULTIPLIER = 1  # what a store keeps of an option whose multiplier it never asked for
 
 
 class Instrument(Struct, frozen=True):
@@ -47,6 +46,9 @@ class Instrument(Struct, frozen=True):
     strike: float | None = build_column("number")
     right: str | None = build_column("text")
     multiplier: float | None = build_column("number")
+    local_symbol: str | None = build_column("id", doc="the exchange's own symbol: ESM6, or an OCC symbol")
+    trading_class: str | None = build_column("id", doc="SPX or SPXW: two contracts under one symbol")
+    currency: str | None = build_column("id")
 
     @property
     def instrument_name(self) -> str:
@@ -76,92 +78,73 @@ class Instrument(Struct, frozen=True):
         return self.con_id is None and (self.sec_type, self.expiry, self.strike, self.right) == (None,) * 4
 
 
+INSTRUMENT_COLUMNS = tuple(get_columns(Instrument))
+"""The names of the columns above, in order."""
+
+
 def normalize(row: Instrument) -> Instrument:
     """Return the instrument's columns, each in its one form."""
-    return _normalize_cached(
-        Instrument(row.symbol, row.con_id, row.sec_type, row.expiry, row.strike, row.right, row.multiplier)
-    )
+    return _normalize_cached(Instrument(*(getattr(row, part) for part in INSTRUMENT_COLUMNS)))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def _normalize_cached(row: Instrument) -> Instrument:
-    occ = _OCC.fullmatch((row.symbol or "").strip().upper())
+    texts = ((row.symbol or "").strip().upper(), (row.local_symbol or "").strip().upper())
+    occ = next((match for match in map(_OCC.fullmatch, texts) if match), None)
     instrument = replace(
         row,
-        symbol=normalize_symbol(row.symbol),
+        symbol=normalize_symbol(row.symbol or row.local_symbol),
         sec_type=normalize_type(row.sec_type),
         expiry=normalize_expiry(row.expiry),
         strike=row.strike or None,  # TWS writes 0 for what has no strike
         right=normalize_right(row.right),
         multiplier=row.multiplier or None,
+        local_symbol=normalize_symbol(row.local_symbol),
+        trading_class=normalize_symbol(row.trading_class),
+        currency=normalize_symbol(row.currency),
     )
-    return _merge_occ_parts(instrument, occ) if occ else _apply_future_symbol(instrument)
+    if occ:
+        return _merge_occ_parts(instrument, occ, is_symbol=occ.string == texts[0])
+    pair = split_pair(texts[0] or texts[1], instrument.sec_type)
+    if pair:
+        base, quote, sec_type = pair
+        return replace(instrument, symbol=base, currency=quote, sec_type=sec_type)
+    return _apply_future_symbol(instrument)
 
 
-def _merge_occ_parts(row: Instrument, occ: re.Match[str]) -> Instrument:
-    """Return the option with its missing parts from its OCC symbol."""
+def _merge_occ_parts(row: Instrument, occ: re.Match[str], *, is_symbol: bool) -> Instrument:
+    """Return the option with its missing parts from its OCC symbol, its root is the trading class."""
     root, day, right, strike = occ.groups()
     return replace(
         row,
-        symbol=normalize_symbol(root),
+        symbol=normalize_symbol(root) if is_symbol or row.symbol is None else row.symbol,
         sec_type=row.sec_type or OPTION,
         expiry=row.expiry or f"20{day[:2]}-{day[2:4]}-{day[4:]}",
         strike=row.strike or int(strike) / _STRIKE_UNIT,
         right=row.right or right,
+        local_symbol=occ.string,
+        trading_class=row.trading_class or normalize_symbol(root),
     )
 
 
 def _apply_future_symbol(row: Instrument) -> Instrument:
-    """Return a future with its local symbol's root and expiry; an expiry without a strike means a future."""
+    """Return a future with its local symbol's root and month; an expiry without a strike means a future.
+
+    A symbol that merely looks like one (ESTX50, OMXH25) stays: its expiry disagrees, or its year has two
+    digits and its root is no common one.
+    """
     future = parse_future(row.symbol or "") if row.sec_type in (FUTURE, None) and not row.is_option else None
     if future is None:
         return row
-    is_future = row.sec_type == FUTURE or row.expiry is not None or future[0] in COMMON_FUTURES
-    return replace(row, symbol=future[0], expiry=row.expiry or future[1]) if is_future else row
-
-
-def is_same(first: Instrument, second: Instrument) -> bool:
-    """Whether two normalized instruments agree: by contract id, else in every part that both have.
-
-    A part in an unknown form counts as missing.
-    """
-    if first.con_id is not None and second.con_id is not None:
-        return first.con_id == second.con_id
-    if first.symbol is None or second.symbol is None or has_different_type(first, second):
-        return False
-    pairs = ((part, getattr(first, part), getattr(second, part)) for part in _PARTS if part != "sec_type")
-    return not any(
-        _is_different(part, mine, theirs)
-        for part, mine, theirs in pairs
-        if mine is not None and theirs is not None
-    )
-
-
-def has_different_type(first: Instrument, second: Instrument) -> bool:
-    """Whether two normalized instruments certainly differ in type; an option may be of any option type."""
-    mine, theirs = _list_types(first), _list_types(second)
-    return bool(mine) and bool(theirs) and not set(mine) & set(theirs)
-
-
-def _list_types(row: Instrument) -> tuple[str, ...]:
-    """Return the types that it may be of; none where they are unknown."""
-    if row.sec_type is not None and is_known_type(row.sec_type):
-        return (row.sec_type,)
-    return OPTIONS if row.is_option else ()
-
-
-def _is_different(part: str, mine: Any, theirs: Any) -> bool:
-    if mine == theirs:
-        return False
-    if part == "expiry":
-        return is_known_expiry(mine) and is_known_expiry(theirs) and not _is_month_of(mine, theirs)
-    return part != "multiplier" or _DEFAULT_MULTIPLIER not in (mine, theirs)
-
-
-def _is_month_of(first: str, second: str) -> bool:
-    """Whether one is the contract month (`202606`, TWS's form of a future's) of the other (`2026-06-19`)."""
-    month, day = sorted((first, second), key=len)
-    return len(month) == len("YYYYMM") and day.startswith(f"{month[:4]}-{month[4:]}-")
+    root, month = future
+    is_common = root in COMMON_FUTURES
+    if row.expiry is not None:
+        is_future = not is_known_expiry(row.expiry) or row.expiry == month or is_month_of(row.expiry, month)
+    else:
+        is_future = is_common or (row.sec_type == FUTURE and not (row.symbol or "")[-2:].isdigit())
+    if not is_future:
+        return row
+    return replace(row, symbol=root, expiry=row.expiry or month, local_symbol=row.local_symbol or row.symbol)
 
 
 def get_instrument_name(row: Instrument) -> str:
@@ -170,6 +153,8 @@ def get_instrument_name(row: Instrument) -> str:
     symbol = named.symbol or (f"conid {named.con_id}" if named.con_id else "unknown instrument")
     if named.sec_type == FUTURE:
         return f"{symbol} {named.expiry}" if named.expiry else symbol
+    if named.sec_type == "CASH" and named.currency:
+        return f"{symbol}.{named.currency}"
     if named.strike is None and named.right is None:
         return symbol
     strike = "" if named.strike is None else str(normalize_number(named.strike))

@@ -31,7 +31,7 @@ _MONTH_CODES = "FGHJKMNQUVXZ"  # of the exchanges, January to December
 # Of these a symbol alone is a future's: no share of an American exchange has a digit in its symbol; elsewhere
 # some have (HEN3).
 COMMON_FUTURES = frozenset(
-    (
+    [
         "ES",
         "MES",
         "NQ",
@@ -50,11 +50,44 @@ COMMON_FUTURES = frozenset(
         "ZN",
         "ZF",
         "ZT",
-    )
+    ]
 )
+# Pairs are written EUR.USD, EUR/USD or EURUSD. Source: IBKR, currencies of IDEALPRO and of crypto assets.
+CURRENCIES = frozenset(
+    [
+        "USD",
+        "EUR",
+        "GBP",
+        "JPY",
+        "CHF",
+        "AUD",
+        "CAD",
+        "NZD",
+        "SEK",
+        "NOK",
+        "DKK",
+        "HKD",
+        "SGD",
+        "CNH",
+        "MXN",
+        "PLN",
+        "CZK",
+        "HUF",
+        "ILS",
+        "ZAR",
+        "TRY",
+        "KRW",
+        "INR",
+    ]
+)
+_COINS = frozenset(["BTC", "ETH", "LTC", "BCH", "SOL", "ADA", "XRP", "DOGE", "AVAX", "LINK", "SUI", "HBAR"])
+_PAIR = re.compile(r"([A-Z]{3,5}?)([./ -]?)([A-Z]{3})", re.ASCII)
 _FUTURE = re.compile(rf"([A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(\d{{1,2}})", re.ASCII)
 _DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 _SHORT_DAY = re.compile(r"(?!20)(\d\d)(\d\d)(\d\d)", re.ASCII)  # 202606 is a month
+_DAY_ZERO = re.compile(r"(\d{4})-?(\d\d)-?00", re.ASCII)  # pysystemtrade's name of a contract month
+_LOCAL_DAY = re.compile(r"(?<!\d)20\d{6}(?!\d)", re.ASCII)  # FESX 20260619 M
+_LOCAL_MONTH = re.compile(rf"(?:^|[ .])({'|'.join(_MONTHS)}) ?'?(\d\d)(?!\d)", re.ASCII)  # FESX JUN 26
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _NAMED_DAY = re.compile(rf"(\d{{1,2}})({'|'.join(_MONTHS)})(?:20)?(\d\d)", re.ASCII)
 _KNOWN_EXPIRY = re.compile(r"\d{4}-\d\d-\d\d|\d{6}", re.ASCII)
@@ -93,6 +126,9 @@ def normalize_expiry(text: str | None) -> str | None:
     parts = (text or "").strip().upper().split()
     if not parts:
         return None
+    month = _DAY_ZERO.fullmatch(parts[0])
+    if month:
+        return "".join(month.groups())
     day = _DAY.match(parts[0])
     if day:
         return "-".join(day.groups())
@@ -134,17 +170,81 @@ def parse_future(symbol: str) -> tuple[str, str] | None:
     return root, f"{year}{_MONTH_CODES.index(code) + 1:02}"
 
 
-BUYS, SELLS = ("BUY", "BOT", "B", "LONG"), ("SELL", "SLD", "S", "SSHORT", "SHORT")
+def parse_local_expiry(local_symbol: str) -> str | None:
+    """Return the day or month in a future's local symbol: `ESM6`, `FESX JUN 26`, `FESX 20260619 M`."""
+    future = parse_future(local_symbol)
+    if future:
+        return future[1]
+    day, month = _LOCAL_DAY.search(local_symbol), _LOCAL_MONTH.search(local_symbol)
+    if day:
+        return normalize_expiry(day[0])
+    return f"20{month[2]}{_MONTHS.index(month[1]) + 1:02}" if month else None
+
+
+def is_month_of(first: str, second: str) -> bool:
+    """Whether one is the contract month (`202606`) of the other (`2026-06-19`)."""
+    month, day = sorted((first, second), key=len)
+    return len(month) == len("YYYYMM") and day.startswith(f"{month[:4]}-{month[4:]}-")
+
+
+def split_pair(text: str, sec_type: str | None) -> tuple[str, str, str] | None:
+    """Return base, quote and type of a pair (`EUR.USD`: EUR, USD, CASH); None for any other symbol."""
+    match = _PAIR.fullmatch(text) if sec_type in (None, "CASH", "CRYPTO") else None
+    if not match or match[3] not in CURRENCIES:
+        return None
+    base, _, quote = match.groups()
+    if sec_type is None and base not in CURRENCIES | _COINS:
+        return None
+    return base, quote, sec_type or ("CASH" if base in CURRENCIES else "CRYPTO")
+
+
+_BUYS = frozenset(
+    [
+        "BUY",
+        "BOT",
+        "B",
+        "LONG",
+        "BTO",
+        "BTC",
+        "BOUGHT",
+        "COVER",
+        "1",
+        "+1",
+        "BUYLONG",
+        "BUYTOOPEN",
+        "BUYTOCLOSE",
+        "BUYTOCOVER",
+    ]
+)
+_SELLS = frozenset(
+    [
+        "SELL",
+        "SLD",
+        "S",
+        "SSHORT",
+        "SHORT",
+        "STO",
+        "STC",
+        "SOLD",
+        "-1",
+        "SELLSHORT",
+        "SELLTOOPEN",
+        "SELLTOCLOSE",
+        "SELLLONG",
+    ]
+)
 """The texts for a side in TWS, Flex and the runtimes' stores."""
 
 
 def get_sign(side: str | None) -> int | None:
     """Return 1 for a side that buys, -1 for a side that sells, None where it is missing or unknown."""
-    label = (side or "").strip().upper()
-    return 1 if label in BUYS else -1 if label in SELLS else None
+    label = re.sub(r"[\s_.()]|(?<=[A-Z])-|POSITION", "", (side or "").upper())
+    return 1 if label in _BUYS else -1 if label in _SELLS else None
 
 
 def apply_sign(quantity: Decimal | float | None, side: str | None) -> Decimal | None:
-    """Return a quantity with the sign of its side, where it bears none of its own."""
-    number = to_exact_decimal(quantity)
-    return -number if number is not None and number > 0 and get_sign(side) == -1 else number
+    """Return a quantity with the sign of its side, where it bears none; None where that side is unknown."""
+    number, sign = to_exact_decimal(quantity), get_sign(side)
+    if number is None or number <= 0 or not (side or "").strip():
+        return number
+    return None if sign is None else sign * number

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from detector.domain.columns import build_column
 from detector.domain.instrument import Instrument, get_instrument_name
+from detector.domain.instrument_names import apply_sign
 from detector.domain.trade_rows import format_other_ids
 
 ENTRY, EXIT = "entry", "exit"
@@ -44,7 +45,7 @@ class Order(Instrument, frozen=True):
 
     order_id: str | None = build_column("id")
     perm_id: str | None = build_column("id")
-    side: str | None = build_column("text")
+    side: str | None = build_column("side")
     kind: str | None = build_column("text", doc="entry or exit")
     order_type: str | None = build_column("text")
     status: str | None = build_column("text", "working")
@@ -97,9 +98,10 @@ class Order(Instrument, frozen=True):
 
 
 class Position(Instrument, frozen=True):
-    """An open position as the runtime lists it; `quantity` is signed."""
+    """An open position as the runtime lists it; `quantity` is signed, or has its side beside it."""
 
     quantity: Decimal | float | None = build_column("quantity", "larger")
+    side: str | None = build_column("side", doc="LONG or SHORT, where the quantity bears no sign")
     avg_price: float | None = build_column("number")
     tags: tuple[str, ...] | None = build_column("texts", "united")
     exit_attempt_count: int | None = build_column("count", "larger")
@@ -111,6 +113,11 @@ class Position(Instrument, frozen=True):
     def is_named(self) -> bool:
         """Whether the row says which instrument it is."""
         return bool(self.symbol or self.con_id)
+
+    @property
+    def signed_quantity(self) -> Decimal | None:
+        """Return the quantity with its sign, or None where it is unknown."""
+        return apply_sign(self.quantity, self.side)
 
     @property
     def identity(self) -> str:

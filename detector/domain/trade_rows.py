@@ -9,9 +9,22 @@ from detector.domain.columns import build_column
 from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.instrument_names import apply_sign
 
-_OPEN_STATUSES, _CLOSED_STATUSES = (
-    ("OPEN", "ACTIVE", "FILLED"),
-    ("CLOSED", "CLOSE", "EXITED", "EXPIRED", "DONE"),
+_OPEN_STATUSES = frozenset(["OPEN", "OPENED", "ACTIVE", "FILLED", "LIVE", "HELD"])
+_CLOSED_STATUSES = frozenset(
+    [
+        "CLOSED",
+        "CLOSE",
+        "EXITED",
+        "EXPIRED",
+        "DONE",
+        "SOLD",
+        "FLAT",
+        "INACTIVE",
+        "LIQUIDATED",
+        "ASSIGNED",
+        "EXERCISED",
+        "SETTLED",
+    ]
 )
 
 
@@ -35,7 +48,8 @@ class Trade(Instrument, frozen=True):
     pnl_unknown: bool | None = build_column("flag", "true")
     is_open: bool | None = build_column("flag", "true", "whether it is open, in a store")
     status: str | None = build_column("text", doc="OPEN or CLOSED, in a store")
-    side: str | None = build_column("text", doc="LONG or SHORT, where the quantity bears no sign")
+    side: str | None = build_column("side", doc="LONG or SHORT, where the quantity bears no sign")
+    remaining: Decimal | float | None = build_column("quantity", doc="how much of it is still open")
     order_id: str | None = build_column("id", doc="the order that opened it")
     perm_id: str | None = build_column("id")
     exec_id: str | None = build_column("id", doc="the execution that opened it")
@@ -73,15 +87,14 @@ class Trade(Instrument, frozen=True):
         """Return whether it is open; None where the row does not show it."""
         if self.is_open is not None:
             return self.is_open
-        status = (self.status or "").strip().upper()
-        if status in _OPEN_STATUSES or status in _CLOSED_STATUSES:
-            return status in _OPEN_STATUSES
+        if self.status is not None:
+            return _parse_status(self.status)
         return False if self.closed_at is not None else None
 
     @property
     def is_marked_closed(self) -> bool:
         """Whether its status is a closed one."""
-        return (self.status or "").strip().upper() in _CLOSED_STATUSES
+        return _parse_status(self.status) is False
 
     @property
     def signed_quantity(self) -> Decimal | None:
@@ -97,8 +110,10 @@ class StoredPosition(Instrument, frozen=True):
     position_id: str | None = build_column("id")
     account: str | None = build_column("id")
     quantity: Decimal | None = build_column("quantity")
-    side: str | None = build_column("text", doc="LONG or SHORT, where the quantity bears no sign")
+    side: str | None = build_column("side", doc="LONG or SHORT, where the quantity bears no sign")
     is_open: bool | None = build_column("flag")
+    status: str | None = build_column("text", doc="OPEN or CLOSED, where there is no flag")
+    closed_at: datetime | None = build_column("time")
     avg_price: float | None = build_column("number")
 
     @property
@@ -108,9 +123,13 @@ class StoredPosition(Instrument, frozen=True):
 
     @property
     def is_effectively_open(self) -> bool | None:
-        """Return whether it is open: by its flag, else by its quantity; None where neither was seen."""
+        """Return whether it is open: by its flag, status, close or quantity; None where none decides."""
         if self.is_open is not None:
             return self.is_open
+        if self.status is not None:
+            return _parse_status(self.status)
+        if self.closed_at is not None:
+            return False
         return None if self.quantity is None else self.quantity != 0
 
     @property
@@ -129,6 +148,12 @@ class StoredPosition(Instrument, frozen=True):
             if self.trade_id
             else get_instrument_name(self)
         )
+
+
+def _parse_status(status: str | None) -> bool | None:
+    """Return whether a store's status means open; None where it is missing or unknown."""
+    label = (status or "").strip().upper()
+    return True if label in _OPEN_STATUSES else False if label in _CLOSED_STATUSES else None
 
 
 def format_other_ids(signal_id: str | None, position_id: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _UNSET = 1.7e308  # IBKR writes the largest double, 1.7976931348623157E308
@@ -26,18 +26,23 @@ def format_count(count: int, singular: str, plural: str | None = None) -> str:
 
 
 _LARGEST, _FINEST = Decimal(10) ** 12, -12
+_DOUBLE = Context(prec=15)  # decimal digits that every double keeps; the sixteenth and seventeenth are noise
 
 
 def to_exact_decimal(number: float | Decimal | None) -> Decimal | None:
     """Return the number as the decimal that was written, or None beyond what an account can hold.
 
-    A double is read as its shortest text, so 0.1 is a tenth. Within 10^12 and 12 places the sum of ten
+    A double is read as its shortest text, so 0.1 is a tenth, and without the noise behind its fifteenth digit
+    (57.680000000000007 is 57.68). Within 10^12 and 12 places the sum of ten
     thousand numbers is exact in the 28 digits of a decimal.
     """
     if number is None:
         return None
     decimal = number if isinstance(number, Decimal) else Decimal(repr(number))
     exponent = decimal.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and exponent < _FINEST and not isinstance(number, int):
+        decimal = _DOUBLE.plus(decimal)
+        exponent = decimal.normalize().as_tuple().exponent
     fits = isinstance(exponent, int) and abs(decimal) < _LARGEST and exponent >= _FINEST
     return decimal if fits else None
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import Instrument
+from detector.domain.instrument_names import STOCK
 from detector.domain.rule import RANK, Finding
 from detector.domain.trade_rows import format_other_ids
 from detector.formats.numbers import to_exact_decimal
+from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state
+from detector.reconciliation.identity import DIFFERENT, compare_accounts
 from detector.reconciliation.position_book import (
+    ComparedPositions,
     PositionBook,
+    UnclearGroup,
     build_position_book,
-    list_differences,
-    list_undecided,
+    compare_positions,
+    is_replaced,
 )
 from detector.reconciliation.position_pairs import Difference, Lot, PositionPair, build_lot
+
+_USUAL_MULTIPLIER = 100
 
 
 class Subjects:
@@ -75,38 +84,58 @@ def _merge_findings(group: list[Finding]) -> Finding:
 INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else the runtime's own list."""
 COMPARED_FACTS = ("broker_positions", *INTERNAL_FACTS)
+DifferencePair = tuple[Difference, Difference]
+
+
+class ForeignPosition(Struct, frozen=True):
+    """A position that the owner holds beside the runtime: its account where several are, and what of it."""
+
+    con_id: str
+    quantity: Decimal
+    account: str | None = None
+
+    def is_all_of(self, difference: Difference) -> bool:
+        """Whether it is the whole of what nothing in the runtime manages."""
+        is_own = difference.kind == "unmanaged" and difference.instrument.con_id == self.con_id
+        return is_own and difference.broker == self.quantity and self.account in (None, difference.account)
+
+
+def parse_foreign_positions(text: str) -> tuple[ForeignPosition, ...]:
+    """Return the positions that AEGIS_PT_FOREIGN_POSITIONS names: `account:con_id=quantity`, by comma."""
+    entries = [entry.strip().rpartition("=") for entry in text.split(",") if entry.strip()]
+    parts = [(*name.rpartition(":")[::2], quantity) for name, _, quantity in entries]
+    return tuple(
+        ForeignPosition(con_id, Decimal(quantity), account or None) for account, con_id, quantity in parts
+    )
 
 
 class Comparison(Struct, frozen=True):
     """Both sides by instrument; `internal_fact` is the fact that the internal side was read from.
 
     An incomplete side has rows that could not be read: an instrument that it lacks proves nothing.
+    `replaced`: an internal-only and a broker-only holding that are one under a new contract. `assigned`: an
+    option that is gone, and the shares that its exercise or assignment moved. `unclear`: neither equal nor
+    different.
     """
 
     book: PositionBook
     internal_fact: str
     is_internal_complete: bool
     is_broker_complete: bool
+    differences: tuple[Difference, ...] = ()
+    replaced: tuple[DifferencePair, ...] = ()
+    assigned: tuple[DifferencePair, ...] = ()
+    foreign: tuple[Difference, ...] = ()
+    unclear: tuple[UnclearGroup, ...] = ()
 
     @property
     def facts(self) -> tuple[str, str]:
         """The names of the facts that were compared."""
         return "broker_positions", self.internal_fact
 
-    def list_differences(self) -> list[Difference]:
-        """Return the differences that hold whatever the unreadable rows contain."""
-        return [difference for difference in list_differences(self.book) if self._is_certain(difference)]
-
-    def _is_certain(self, difference: Difference) -> bool:
-        if difference.kind == "phantom":
-            return self.is_broker_complete
-        if difference.kind == "unmanaged":
-            return self.is_internal_complete
-        return self.is_broker_complete and self.is_internal_complete
-
     def list_undecided(self) -> list[str]:
         """Return the names of instruments that could not be compared."""
-        return list_undecided(self.book)
+        return sorted({name for group in self.unclear for name in group.names})
 
     @property
     def subjects(self) -> Subjects:
@@ -114,12 +143,34 @@ class Comparison(Struct, frozen=True):
         return build_subjects(self.book)
 
 
-def compare_with_broker(facts: Facts) -> Comparison | None:
-    """Return both sides, or None where one of them was not read."""
+def compare_with_broker(facts: Facts, foreign: str = "") -> Comparison | None:
+    """Return both sides, or None where one of them was not read.
+
+    `foreign` is AEGIS_PT_FOREIGN_POSITIONS: what it names is no difference.
+    """
+    return _compare_cached(_SameFacts(facts), foreign)
+
+
+class _SameFacts:
+    """Facts by identity: the rules of one run ask for the same comparison."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def __hash__(self) -> int:
+        return id(self.facts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _SameFacts) and self.facts is other.facts
+
+
+@lru_cache(maxsize=2)
+def _compare_cached(same: _SameFacts, foreign: str) -> Comparison | None:
+    facts = same.facts
     internal = find_internal_fact(facts)
     if internal is None or facts.broker_positions is None:
         return None
-    return _build_comparison(facts, iter_internal_lots(facts), internal)
+    return _build_comparison(facts, iter_internal_lots(facts), internal, parse_foreign_positions(foreign))
 
 
 def compare_runtime_list(facts: Facts) -> Comparison | None:
@@ -130,17 +181,101 @@ def compare_runtime_list(facts: Facts) -> Comparison | None:
     """
     if None in (facts.store_positions, facts.open_positions, facts.broker_positions):
         return None
-    return _build_comparison(facts, _iter_listed_lots(facts), "open_positions")
+    return _build_comparison(facts, _iter_listed_lots(facts), "open_positions", ())
 
 
-def _build_comparison(facts: Facts, lots: Iterable[Lot], internal: str) -> Comparison:
+def _build_comparison(
+    facts: Facts, lots: Iterable[Lot], internal: str, foreign: tuple[ForeignPosition, ...]
+) -> Comparison:
     partial = facts.provenance.partial
-    return Comparison(
-        build_position_book(lots, iter_broker_lots(facts), facts.broker_account),
-        internal,
-        is_internal_complete=internal not in partial,
-        is_broker_complete="broker_positions" not in partial,
+    book = build_position_book(lots, iter_broker_lots(facts), facts.broker_account)
+    bare = Comparison(book, internal, internal not in partial, "broker_positions" not in partial)
+    return _classify(bare, compare_positions(book), facts.taken_at, foreign)
+
+
+def _classify(
+    bare: Comparison, compared: ComparedPositions, now: datetime, foreign: tuple[ForeignPosition, ...]
+) -> Comparison:
+    """Return the comparison with its differences, each where it belongs."""
+    differences = [difference for difference in compared.differences if _is_certain(bare, difference)]
+    replaced = tuple(_iter_pairs(differences, is_replaced))
+    rest = [difference for difference in differences if not any(difference in pair for pair in replaced)]
+    assigned = tuple(_iter_pairs(rest, lambda gone, moved: is_assigned(gone, moved, now)))
+    rest = [difference for difference in rest if not any(difference in pair for pair in assigned)]
+    owned = tuple(difference for difference in rest if any(entry.is_all_of(difference) for entry in foreign))
+    states = {id(difference): get_expiry_state(difference.instrument, now) for difference in rest}
+    expiring = tuple(
+        UnclearGroup((difference.name,), "it may have expired already, and what became of it is not known")
+        for difference in rest
+        if difference.kind == "phantom" and states[id(difference)] not in (LIVE, EXPIRED)
     )
+    kept = (
+        difference
+        for difference in rest
+        if states[id(difference)] == LIVE
+        or (states[id(difference)] == EXPIRED and difference.kind != "unmanaged")
+        or difference.kind in ("quantity", "side")
+    )
+    return replace(
+        bare,
+        differences=tuple(difference for difference in kept if difference not in owned),
+        replaced=replaced,
+        assigned=assigned,
+        foreign=owned,
+        unclear=(*compared.unclear, *expiring),
+    )
+
+
+def _is_certain(comparison: Comparison, difference: Difference) -> bool:
+    """Whether a difference holds whatever the unreadable rows contain."""
+    if difference.kind == "phantom":
+        return comparison.is_broker_complete
+    if difference.kind == "unmanaged":
+        return comparison.is_internal_complete
+    return comparison.is_broker_complete and comparison.is_internal_complete
+
+
+def _iter_pairs(
+    differences: Sequence[Difference], is_pair: Callable[[Difference, Difference], bool]
+) -> Iterator[DifferencePair]:
+    """Yield each phantom with the one other difference that explains it."""
+    used: set[int] = set()
+    others: dict[str, list[Difference]] = {}
+    for difference in differences:
+        if difference.kind != "phantom":
+            others.setdefault(_get_root(difference), []).append(difference)
+    rest = [other for group in others.values() for other in group]
+    for gone in differences:
+        named = [*others.get(_get_root(gone), ()), *others.get("", ())] if gone.kind == "phantom" else []
+        is_nameless = gone.kind == "phantom" and not _get_root(gone) and len(rest) == 1
+        candidates = rest if is_nameless else named
+        match = next((other for other in candidates if id(other) not in used and is_pair(gone, other)), None)
+        if match is not None:
+            used.add(id(match))
+            yield gone, match
+
+
+def _get_root(difference: Difference) -> str:
+    """Return the symbol without what marks an old contract or the class of an option."""
+    symbol = (difference.instrument.symbol or "").removesuffix(" OLD").strip("0123456789")
+    return symbol.removesuffix("W") if difference.instrument.is_option else symbol
+
+
+def is_assigned(gone: Difference, moved: Difference, now: datetime) -> bool:
+    """Whether the shares that moved are those of an option that was exercised or assigned.
+
+    The option is short, or has reached its expiry; a call brings shares to its holder, a put takes them.
+    """
+    option, shares = gone.instrument, moved.instrument
+    if not option.is_option or shares.is_option or shares.sec_type not in (None, STOCK):
+        return False
+    if compare_accounts(gone.account, moved.account) == DIFFERENT:
+        return False
+    if gone.internal > 0 and get_expiry_state(option, now) == LIVE:
+        return False
+    multiplier = to_exact_decimal(option.multiplier) or Decimal(_USUAL_MULTIPLIER)
+    signs = {"C": (1,), "P": (-1,)}.get(option.right or "", (1, -1))
+    return moved.broker - moved.internal in [gone.internal * multiplier * sign for sign in signs]
 
 
 def build_broker_book(facts: Facts) -> PositionBook:
@@ -157,9 +292,9 @@ def iter_internal_lots(facts: Facts) -> Iterator[Lot]:
     """Yield the lots of the internal side; none where no internal side was read."""
     if facts.store_positions is not None:
         for row in facts.store_positions:
-            trade_title = _build_trade_title(row.trade_id, row.signal_id, row.position_id)
-            if row.is_named:
-                yield build_lot(row, row.signed_quantity, row.account, trade_title)
+            if row.is_named and row.is_effectively_open is not False:
+                title = _build_trade_title(row.trade_id, row.signal_id, row.position_id)
+                yield build_lot(row, row.signed_quantity, row.account, trade_title=title, key=row.trade_id)
     else:
         yield from _iter_listed_lots(facts)
 
@@ -167,15 +302,15 @@ def iter_internal_lots(facts: Facts) -> Iterator[Lot]:
 def _iter_listed_lots(facts: Facts) -> Iterator[Lot]:
     for position in facts.open_positions or ():
         if position.is_named:
-            trade_title = _build_trade_title(position.trade_id, position.signal_id, position.position_id)
-            yield build_lot(position, to_exact_decimal(position.quantity), trade_title=trade_title)
+            title = _build_trade_title(position.trade_id, position.signal_id, position.position_id)
+            yield build_lot(position, position.signed_quantity, trade_title=title, key=position.trade_id)
 
 
 def iter_broker_lots(facts: Facts) -> Iterator[Lot]:
     """Yield the broker's lots."""
     for row in known(facts.broker_positions):
         if row.is_named:
-            yield build_lot(row, row.quantity, row.account)
+            yield build_lot(row, row.quantity, row.account, key=row.con_id and f"{row.con_id} {row.model}")
 
 
 def _build_trade_title(trade_id: str | None, signal_id: str | None, position_id: str | None) -> str:

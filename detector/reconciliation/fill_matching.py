@@ -9,66 +9,117 @@ from decimal import Decimal
 from itertools import accumulate
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
 from detector.reconciliation.fills import (
     MATCH_TOLERANCE,
     Fill,
-    FillMatch,
     Leg,
     get_leg_ids,
     has_closed,
     iter_legs,
     match_leg,
 )
+from detector.reconciliation.identity import get_names
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_pairs import Lot, merge_by_instrument
 
 _ZERO = Decimal(0)
 
 
-class KnownFills:
-    """The fills that the runtime accounts for: the legs of its trades and its open positions."""
+def find_unmatched(fills: Sequence[Fill], trades: Sequence[Trade], lots: Iterable[Lot]) -> list[Fill]:
+    """Return the fills that the runtime does not account for: each leg of a trade is of one fill.
 
-    def __init__(self, trades: Iterable[Trade], lots: Iterable[Lot]) -> None:
-        self._ids: set[str] = set()
-        self._timed: dict[int, list[Leg]] = {}
-        self._untimed: InstrumentIndex[Leg] = InstrumentIndex()
-        self._nameless: dict[Decimal | None, Leg] = {}
-        self._positions = InstrumentIndex((lot.instrument, lot) for lot in merge_by_instrument(lots))
-        legs = [leg for trade in trades for leg in iter_legs(trade)]
-        self._ids.update(leg_id for leg in legs for leg_id in leg.ids)
-        for leg in dict.fromkeys(replace(leg, ids=frozenset()) for leg in legs):
-            self._add_leg(leg)
+    The ids decide first, then instrument, quantity and time, then what lacks a part of these. At last an open
+    position accounts for the fills on its side, as far as no trade accounts for it.
+    """
+    legs = [leg for trade in trades for leg in iter_legs(trade)]
+    by_id = {leg_id: leg for leg in legs for leg_id in leg.ids}
+    used: set[int] = set()
+    rest: list[Fill] = []
+    for fill in fills:
+        own = {id(by_id[fill_id]) for fill_id in fill.get_ids() if fill_id in by_id}
+        used |= own
+        rest += [] if own else [fill]
+    unused = [leg for leg in legs if id(leg) not in used]
+    for wanted in ("yes", "maybe"):
+        open_legs = _OpenLegs(unused)
+        rest = [fill for fill in rest if not open_legs.remove_match(fill, wanted)]
+        unused = open_legs.list_rest()
+    positions = _HeldQuantities(lots, trades)
+    return [fill for fill in rest if not positions.remove_match(fill)]
 
-    def _add_leg(self, leg: Leg) -> None:
-        if leg.at is not None:
-            self._timed.setdefault(_to_minute(leg.at), []).append(leg)
-        elif leg.instrument.symbol is None and leg.instrument.con_id is None:
-            self._nameless[leg.quantity] = leg
-        else:
-            self._untimed.add(leg.instrument, leg)
 
-    def match(self, fill: Fill) -> FillMatch:
-        """Return whether a trade or an open position accounts for this fill.
+class _OpenLegs:
+    """Legs that no fill has taken yet, by minute and instrument; those without a time by instrument."""
 
-        A position on the fill's side with at least its quantity accounts for the fill that opened it.
-        """
-        if self._ids & fill.get_ids():
-            return "yes"
-        matches = {match_leg(fill, leg) for leg in self._iter_near(fill)}
-        matches |= {_match_opening(fill, lot) for lot in self._positions.find_same(fill.instrument)}
-        return "yes" if "yes" in matches else "maybe" if "maybe" in matches else "no"
+    def __init__(self, legs: Iterable[Leg]) -> None:
+        self._indexes: dict[int | None, InstrumentIndex[dict[Decimal | None, list[Leg]]]] = {}
+        groups: dict[tuple[int | None, Instrument], dict[Decimal | None, list[Leg]]] = {}
+        for leg in legs:
+            minute = None if leg.at is None else _to_minute(leg.at)
+            groups.setdefault((minute, leg.instrument), {}).setdefault(leg.quantity, []).append(leg)
+        for (minute, instrument), group in groups.items():
+            self._indexes.setdefault(minute, InstrumentIndex()).add(instrument, group)
+        self._groups = list(groups.values())
 
-    def _iter_near(self, fill: Fill) -> Iterator[Leg]:
-        yield from self._nameless.values()
-        yield from self._untimed.find_same(fill.instrument)
+    def list_rest(self) -> list[Leg]:
+        """Return the legs that are left."""
+        return [leg for group in self._groups for rows in group.values() for leg in rows]
+
+    def remove_match(self, fill: Fill, wanted: str) -> bool:
+        """Take a leg that matches the fill with that certainty; return whether there was one."""
+        if wanted == "yes" and not get_names(fill.instrument):
+            return False  # a mere id may be any leg of its time
+        quantity = fill.quantity
+        for minute in self._list_minutes(fill):
+            index = self._indexes.get(minute)
+            for group in index.find_same(fill.instrument) if index else ():
+                for amount in group if quantity is None else (quantity, None):
+                    rows = group.get(amount)
+                    leg = (
+                        next((leg for leg in rows if match_leg(fill, leg) == wanted), None) if rows else None
+                    )
+                    if rows and leg is not None:
+                        rows.remove(leg)
+                        return True
+        return False
+
+    def _list_minutes(self, fill: Fill) -> Iterable[int | None]:
         times = fill.times
-        minutes = range(_to_minute(min(times)) - 1, _to_minute(max(times)) + 2) if times else self._timed
-        for minute in minutes:
-            yield from self._timed.get(minute, ())
+        if not times:
+            return list(self._indexes)
+        return [None, *range(_to_minute(min(times)) - 1, _to_minute(max(times)) + 2)]
+
+
+class _HeldQuantities:
+    """What is held of each instrument beyond the trades that are open in it."""
+
+    def __init__(self, lots: Iterable[Lot], trades: Iterable[Trade]) -> None:
+        self._index = InstrumentIndex((lot.instrument, [lot.quantity]) for lot in merge_by_instrument(lots))
+        for trade in trades:
+            quantity = trade.signed_quantity
+            if trade.is_effectively_open is not False and trade.opened_at is not None and quantity:
+                for left in self._index.find_same(normalize(trade)):
+                    _apply_quantity(left, quantity)
+
+    def remove_match(self, fill: Fill) -> bool:
+        """Take the quantity of the fill; return whether a position on its side has as much left."""
+        quantity = fill.quantity
+        for left in self._index.find_same(fill.instrument):
+            if left[0] is None or quantity is None:
+                return True
+            if left[0] * quantity > 0 and abs(left[0]) >= abs(quantity):
+                _apply_quantity(left, quantity)
+                return True
+        return False
+
+
+def _apply_quantity(left: list[Decimal | None], quantity: Decimal) -> None:
+    """Take a quantity off what is left, down to nothing."""
+    if left[0] is not None and left[0] * quantity > 0:
+        left[0] -= min(left[0], quantity, key=abs)
 
 
 class ClosingFills:
@@ -103,13 +154,6 @@ class ClosingFills:
 
 def _to_minute(at: datetime) -> int:
     return int(at.timestamp()) // 60
-
-
-def _match_opening(fill: Fill, lot: Lot) -> FillMatch:
-    if lot.quantity is None or fill.quantity is None:
-        return "maybe"
-    same_side = lot.quantity * fill.quantity > 0
-    return "yes" if same_side and abs(lot.quantity) >= abs(fill.quantity) else "no"
 
 
 class _LegPart(Struct, frozen=True):

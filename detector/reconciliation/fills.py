@@ -15,8 +15,9 @@ from msgspec import Struct
 
 from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, is_same, normalize
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
+from detector.reconciliation.identity import DIFFERENT, UNCLEAR, compare, get_names, is_combo
 
 FillMatch = Literal["yes", "maybe", "no"]
 MATCH_TOLERANCE = timedelta(seconds=60)
@@ -71,13 +72,17 @@ class Fill(Struct, frozen=True):
 
 
 def group_fills(executions: Iterable[Execution]) -> list[Fill]:
-    """Return the executions by order, the oldest fill first; one without an order id is its own fill."""
-    groups: dict[str, list[Execution]] = {}
+    """Return the executions by order and instrument, the oldest first; one without an order is its own fill.
+
+    A combo's own execution is none: its legs are.
+    """
+    groups: dict[tuple[str, Instrument | int], list[Execution]] = {}
     for number, execution in enumerate(executions):
-        account = execution.account or ""
-        groups.setdefault(
-            f"{account} {execution.order_ref}" if execution.order_ref else f"row {number}", []
-        ).append(execution)
+        if is_combo(execution):
+            continue
+        reference = f"{execution.account or ''} {execution.order_ref}"
+        key = (reference, normalize(execution)) if execution.order_ref else ("", number)
+        groups.setdefault(key, []).append(execution)
     grouped = [Fill(tuple(sorted(group, key=_get_time_key))) for group in groups.values()]
     return sorted(grouped, key=lambda fill: _get_time_key(fill.first))
 
@@ -138,11 +143,17 @@ def match_leg(fill: Fill, leg: Leg) -> FillMatch:
     """Compare by instrument, side, quantity and time; an unknown part may be equal."""
     is_named = leg.instrument.symbol is not None or leg.instrument.con_id is not None
     times, quantity = fill.times, fill.quantity
-    if is_named and not is_same(leg.instrument, fill.instrument):
+    answer = compare(leg.instrument, fill.instrument) if is_named else UNCLEAR
+    if answer == DIFFERENT:
         return "no"
     if _is_other_quantity(leg.quantity, quantity) or (leg.at and times and not _is_near(leg.at, times)):
         return "no"
-    is_certain = is_named and bool(times) and None not in (leg.quantity, quantity, leg.at)
+    is_certain = (
+        is_named
+        and bool(get_names(fill.instrument))
+        and bool(times)
+        and None not in (leg.quantity, quantity, leg.at)
+    )
     return "yes" if is_certain else "maybe"
 
 

@@ -17,7 +17,7 @@ from detector.formats.times import compute_seconds, format_duration
 _LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
 _LIST_KEYS = {
     "positions": ("positions", "portfolio"),
-    "open orders": ("open_orders", "openOrders", "orders"),
+    "open orders": ("open_orders", "openOrders", "orders", "openTrades", "trades"),
 }
 _IRRELEVANT_PATHS = ("broker.executions", "broker.mode", "broker.port")
 

@@ -1,59 +1,100 @@
-"""An index by instrument that also finds instruments with missing parts, without comparing every entry."""
+"""An index by instrument that also finds what may be the same, without comparing every entry."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
-from detector.domain.instrument import Instrument, is_same
+from msgspec.structs import replace
+
+from detector.domain.instrument import Instrument
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, get_names, get_roots
 
 T = TypeVar("T")
 
 
 class InstrumentIndex(Generic[T]):
-    """Entries by normal instrument: by contract id, and by symbol and strike, for thousands of options."""
+    """Entries by normal instrument: by contract id, by each name and strike, and those of a mere id.
+
+    A lookup of a mere id is computed once for each kind of such an instrument: thousands may be of any share.
+    """
 
     def __init__(self, entries: Iterable[tuple[Instrument, T]] = ()) -> None:
-        self._entries: dict[Instrument, list[T]] = {}
-        self._by_symbol: dict[str, dict[float | None, dict[Instrument, None]]] = {}
+        self._entries: dict[Instrument, dict[int, T]] = {}
+        self._by_root: dict[str, dict[float | None, dict[Instrument, None]]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
+        self._nameless: dict[Instrument, dict[Instrument, None]] = {}
+        self._of_any: dict[Instrument, list[tuple[T, Answer]]] = {}
         for instrument, entry in entries:
             self.add(instrument, entry)
 
     def add(self, instrument: Instrument, entry: T) -> None:
         """Add an entry under an instrument in its normal form; it may be added again with more parts."""
-        self._entries.setdefault(instrument, []).append(entry)
-        if instrument.symbol is not None:
-            strikes = self._by_symbol.setdefault(instrument.symbol, {})
-            strikes.setdefault(instrument.strike, {})[instrument] = None
+        self._entries.setdefault(instrument, {})[id(entry)] = entry
+        for root in get_roots(instrument):
+            self._by_root.setdefault(root, {}).setdefault(instrument.strike, {})[instrument] = None
         if instrument.con_id is not None:
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
+        if not get_names(instrument):
+            self._nameless.setdefault(replace(instrument, con_id=None), {})[instrument] = None
+        self._of_any.clear()
 
-    def find_candidates(self, instrument: Instrument) -> list[T]:
-        """Return every entry with the symbol and strike, or the contract id, each once."""
-        return self._get_entries(self._iter_candidates(instrument))
+    def find(self, instrument: Instrument) -> Sequence[tuple[T, Answer]]:
+        """Return every entry that is or may be the instrument, each once, with the answer.
 
-    def find_same(self, instrument: Instrument) -> list[T]:
-        """Return every entry whose instrument differs in no part that both have."""
-        return self._get_entries(
-            candidate for candidate in self._iter_candidates(instrument) if is_same(candidate, instrument)
-        )
+        Of entries with a mere id that may be it, two stand for all.
+        """
+        if get_names(instrument):
+            return [*self.find_named(instrument), *self._iter_nameless(instrument)]
+        same = self._collect((row, SAME) for row in self._by_id.get(instrument.con_id or "", ()))
+        return [*same, *self.find_of_kind(instrument)]
+
+    def find_named(self, instrument: Instrument) -> list[tuple[T, Answer]]:
+        """Return the entries of the same id, and those with a name that are or may be the instrument."""
+        candidates = dict.fromkeys(self._iter_candidates(instrument))
+        return self._collect((candidate, compare(candidate, instrument)) for candidate in candidates)
+
+    def find_of_kind(self, instrument: Instrument) -> list[tuple[T, Answer]]:
+        """Return the entries without an id that a mere id may be: one list for all of its kind."""
+        kind = replace(instrument, con_id=None)
+        if kind not in self._of_any:
+            self._of_any[kind] = self._collect(
+                (row, compare(row, kind)) for row in self._entries if row.con_id is None
+            )
+        return self._of_any[kind]
+
+    def find_same(self, instrument: Instrument, *, certain: bool = False) -> list[T]:
+        """Return every entry that is or may be the instrument, or with `certain` only those that are."""
+        matches = self.find_named(instrument) if certain else self.find(instrument)
+        return [entry for entry, answer in matches if answer == SAME or not certain]
 
     def has(self, instrument: Instrument) -> bool:
-        """Whether any entry's instrument differs in no part that both have."""
-        return any(is_same(candidate, instrument) for candidate in self._iter_candidates(instrument))
+        """Whether any entry is or may be the instrument."""
+        return bool(self.find(instrument))
 
-    def _get_entries(self, instruments: Iterable[Instrument]) -> list[T]:
-        return list(
-            {id(entry): entry for instrument in instruments for entry in self._entries[instrument]}.values()
-        )
+    def _collect(self, matches: Iterable[tuple[Instrument, Answer]]) -> list[tuple[T, Answer]]:
+        entries: dict[int, tuple[T, Answer]] = {}
+        for row, answer in matches:
+            if answer == DIFFERENT:
+                continue
+            for key, entry in self._entries[row].items():
+                if key not in entries or answer == SAME:
+                    entries[key] = entry, answer
+        return list(entries.values())
+
+    def _iter_nameless(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
+        for kind, rows in self._nameless.items() if instrument.con_id is None else ():
+            if compare(kind, instrument) != DIFFERENT:
+                yield from self._collect((row, UNCLEAR) for row in islice(rows, 2))
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
         yield from self._by_id.get(instrument.con_id or "", ())
-        strikes = self._by_symbol.get(instrument.symbol or "", {})
-        if instrument.strike is None:
-            for instruments in strikes.values():
-                yield from instruments
-        else:
-            yield from strikes.get(instrument.strike, ())
-            yield from strikes.get(None, ())
+        for root in get_roots(instrument):
+            strikes = self._by_root.get(root, {})
+            if instrument.strike is None:
+                for rows in strikes.values():
+                    yield from rows
+            else:
+                yield from strikes.get(instrument.strike, ())
+                yield from strikes.get(None, ())

@@ -1,22 +1,24 @@
-"""The exact signed quantities of one instrument on both sides, and the kinds of their difference."""
+"""Rows of one instrument on both sides, the quantities that they may add up to, and how these differ."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.domain.instrument import Instrument, get_instrument_name, is_same, normalize
+from detector.domain.instrument import INSTRUMENT_COLUMNS, Instrument, get_instrument_name, normalize
 from detector.domain.instrument_names import is_known_expiry, is_known_type
+from detector.formats.numbers import format_quantity
 
 FLAT = Decimal(0)
-_PARTS = ("symbol", "sec_type", "expiry", "strike", "right", "multiplier")
 Side = Literal["internal", "broker"]
-INTERNAL, BROKER = "internal", "broker"
+INTERNAL: Side = "internal"
+BROKER: Side = "broker"
 DifferenceKind = Literal["phantom", "unmanaged", "quantity", "side"]
+_NOISE_DECIMALS = 4  # a difference of one unit behind so many decimals is the noise of a double
 
 
 class Difference(Struct, frozen=True):
@@ -24,6 +26,7 @@ class Difference(Struct, frozen=True):
 
     `phantom`: internal open, broker flat, so that a close would open the other side. `unmanaged`: broker
     open, internal none. `side`: open on opposite sides. `quantity`: the same side, another quantity.
+    `is_merged`: of several rows, of which it is unclear which are the same.
     """
 
     kind: DifferenceKind
@@ -33,16 +36,23 @@ class Difference(Struct, frozen=True):
     broker: Decimal
     account: str | None = None
     trade_titles: tuple[str, ...] = ()
+    is_merged: bool = False
 
     @property
     def is_vague(self) -> bool:
         """Whether a part of the instrument is unknown."""
-        return self.instrument.is_vague
+        return self.is_merged or self.instrument.is_vague
+
+
+def describe_held(quantity: Decimal) -> str:
+    """Return a signed quantity as no one can misread it: `long 39`, `short 39`, `flat`."""
+    side = "long" if quantity > FLAT else "short"
+    return f"{side} {format_quantity(abs(quantity))}" if quantity else "flat"
 
 
 def classify_difference(internal: Decimal, broker: Decimal) -> DifferenceKind | None:
     """Return how two signed quantities differ, or None where they are equal."""
-    if internal == broker:
+    if is_equal(internal, broker):
         return None
     if broker == FLAT:
         return "phantom"
@@ -51,30 +61,64 @@ def classify_difference(internal: Decimal, broker: Decimal) -> DifferenceKind | 
     return "quantity" if (internal > FLAT) == (broker > FLAT) else "side"
 
 
+def is_equal(first: Decimal, second: Decimal) -> bool:
+    """Whether two quantities are equal, two fractions within one unit of their last decimal."""
+    if first == second:
+        return True
+    exponents = [number.normalize().as_tuple().exponent for number in (first, second)]
+    decimals = [-exponent for exponent in exponents if isinstance(exponent, int)]
+    is_noise = min(decimals) > 0 and max(decimals) >= _NOISE_DECIMALS
+    return is_noise and abs(first - second) <= Decimal(1).scaleb(-max(decimals))
+
+
 class Lot(Struct, frozen=True):
     """The signed quantity of an instrument in one row; None where it is unknown.
 
-    `trade_title` names the row's trade in a message: `trade #162 (signal #238, position #301)`.
+    `trade_title` names the row's trade in a message: `trade #162 (signal #238, position #301)`. Rows of one
+    `key` may be one row that is listed twice.
     """
 
     instrument: Instrument
     quantity: Decimal | None
     account: str | None = None
-    trade_title: str = ""
+    trade_title: str = field(default="")
+    key: str | None = field(default=None)
 
     @property
     def detail(self) -> tuple[int, tuple[str, ...]]:
         """A sort key: the most detailed lot first, and equally detailed ones in a stable order."""
-        values = (self.account, self.instrument.con_id, *(getattr(self.instrument, part) for part in _PARTS))
+        values = (self.account, *(getattr(self.instrument, part) for part in INSTRUMENT_COLUMNS))
         return -sum(part is not None for part in values), tuple(str(part) for part in values)
 
 
-class PositionPair(Struct):
+def compute_totals(lots: Sequence[Lot]) -> frozenset[Decimal] | None:
+    """Return what lots of one instrument may add up to; None where a quantity is unknown.
+
+    Where rows may be one row listed twice, each of them may be all there is.
+    """
+    quantities = [lot.quantity for lot in lots]
+    known_quantities = [quantity for quantity in quantities if quantity is not None]
+    if len(known_quantities) < len(quantities):
+        return None
+    totals = {sum(known_quantities, FLAT)}
+    keys = [lot.key for lot in lots if lot.key is not None]
+    if len(set(keys)) < len(keys):
+        last_rows = {lot.key or f"row {number}": lot.quantity for number, lot in enumerate(lots)}
+        first_rows = {
+            lot.key or f"row {number}": lot.quantity for number, lot in reversed(list(enumerate(lots)))
+        }
+        totals |= {
+            sum((quantity or FLAT for quantity in rows.values()), FLAT) for rows in (last_rows, first_rows)
+        }
+    return frozenset(totals)
+
+
+class PositionPair(Struct, eq=False):
     """One instrument with the lots of each side."""
 
     instrument: Instrument
     account: str | None
-    lots: dict[str, list[Lot]] = field(default_factory=lambda: {INTERNAL: [], BROKER: []})
+    lots: dict[Side, list[Lot]] = field(default_factory=lambda: {INTERNAL: [], BROKER: []})
 
     @property
     def name(self) -> str:
@@ -82,27 +126,59 @@ class PositionPair(Struct):
         return get_instrument_name(self.instrument)
 
     def compute_quantity(self, side: Side) -> Decimal | None:
-        """Return the side's sum, 0 where it has no lot; None where the quantity of a lot is unknown."""
-        quantities = [lot.quantity for lot in self.lots[side]]
-        known_quantities = [quantity for quantity in quantities if quantity is not None]
-        return sum(known_quantities, FLAT) if len(known_quantities) == len(quantities) else None
+        """Return the side's sum, 0 where it has no lot; None where it is unknown."""
+        totals = compute_totals(self.lots[side])
+        return next(iter(totals)) if totals is not None and len(totals) == 1 else None
 
-    def can_include(self, lot: Lot) -> bool:
-        """Whether the lot can be of this instrument and account: no part differs that both have."""
-        if self.account is not None and lot.account is not None and self.account != lot.account:
-            return False
-        return is_same(self.instrument, lot.instrument)
+    @property
+    def is_balanced(self) -> bool:
+        """Whether both sides have it and may be equal."""
+        internal, broker = (compute_totals(self.lots[side]) for side in (INTERNAL, BROKER))
+        has_both = bool(self.lots[INTERNAL] and self.lots[BROKER])
+        return has_both and (internal is None or broker is None or has_common(internal, broker))
 
-    def add_lot(self, lot: Lot, side: Side) -> None:
-        """Add the lot, and fill the missing parts of the instrument from it."""
-        self.lots[side].append(lot)
-        self.account = self.account or lot.account
-        self.instrument = merge_instruments(self.instrument, lot.instrument)
+    def add_lots(self, lots: Iterable[Lot], side: Side) -> None:
+        """Add lots of the instrument, and fill its missing parts from them."""
+        for lot in lots:
+            self.lots[side].append(lot)
+            self.account = self.account or lot.account
+            self.instrument = merge_instruments(self.instrument, lot.instrument)
+
+    def iter_differences(self) -> Iterator[Difference]:
+        """Yield how the sides differ whatever is unclear of their quantities; contrary rows one by one."""
+        internal, broker = compute_totals(self.lots[INTERNAL]), compute_totals(self.lots[BROKER])
+        if internal is None or broker is None:
+            return
+        contrary = self._split_contrary()
+        if not contrary and has_common(internal, broker):
+            return
+        titles = list_titles(self.lots[INTERNAL])
+        held = max(broker, key=abs)
+        for total in contrary or [max(internal, key=abs)]:
+            kind = classify_difference(total, held)
+            if kind is not None:
+                yield Difference(kind, self.name, self.instrument, total, held, self.account, titles)
+
+    def _split_contrary(self) -> list[Decimal]:
+        """Return the sum of the long and of the short internal rows, where there are both."""
+        quantities = [lot.quantity or FLAT for lot in self.lots[INTERNAL]]
+        sums = [sum((q for q in quantities if q * sign > 0), FLAT) for sign in (1, -1)]
+        return sums if all(sums) else []
+
+
+def has_common(first: Iterable[Decimal], second: Iterable[Decimal]) -> bool:
+    """Whether two sets of possible quantities have one in common."""
+    return any(is_equal(mine, theirs) for mine in first for theirs in second)
+
+
+def list_titles(lots: Iterable[Lot]) -> tuple[str, ...]:
+    """Return the titles of the open lots' trades, each once."""
+    return tuple(sorted({lot.trade_title for lot in lots if lot.trade_title and lot.quantity}))
 
 
 def merge_instruments(base: Instrument, extra: Instrument) -> Instrument:
     """Return the instrument with its missing parts from the other."""
-    parts = {part: getattr(base, part) or getattr(extra, part) for part in ("con_id", *_PARTS)}
+    parts = {part: getattr(base, part) or getattr(extra, part) for part in INSTRUMENT_COLUMNS}
     if extra.sec_type is not None and not is_known_type(base.sec_type):
         parts["sec_type"] = extra.sec_type
     if extra.expiry is not None and not is_known_expiry(base.expiry):
@@ -111,10 +187,10 @@ def merge_instruments(base: Instrument, extra: Instrument) -> Instrument:
 
 
 def build_lot(
-    instrument: Instrument, quantity: Decimal | None, account: str | None = None, trade_title: str = ""
+    instrument: Instrument, quantity: Decimal | None, account: str | None = None, **more: str | None
 ) -> Lot:
-    """Return a lot with its instrument in its normal form."""
-    return Lot(normalize(instrument), quantity, account, trade_title)
+    """Return a lot with its instrument in its normal form; `more`: its trade's title and its key."""
+    return Lot(normalize(instrument), quantity, account, more.get("trade_title") or "", more.get("key"))
 
 
 def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:
@@ -122,22 +198,9 @@ def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:
     groups: dict[Instrument, list[Lot]] = {}
     for lot in lots:
         groups.setdefault(lot.instrument, []).append(lot)
-    return [merge_lots(group) for group in groups.values()]
-
-
-def merge_lots(lots: Sequence[Lot]) -> Lot:
-    """Return one lot with the sum of one or more lots of an instrument; None where a quantity is unknown."""
-    known_quantities = [lot.quantity for lot in lots if lot.quantity is not None]
-    trade_title = " and ".join(
-        sorted({lot.trade_title for lot in lots if lot.trade_title and lot.quantity != FLAT})
-    )
-    return replace(
-        lots[0],
-        quantity=sum(known_quantities, FLAT) if len(known_quantities) == len(lots) else None,
-        trade_title=trade_title,
-    )
-
-
-def can_be_in_account(account: str | None, target: str | None) -> bool:
-    """Whether a row may be of that account: the accounts are equal, or one of them is unknown."""
-    return account is None or target is None or account == target
+    merged = []
+    for group in groups.values():
+        totals = compute_totals(group)
+        quantity = next(iter(totals)) if totals is not None and len(totals) == 1 else None
+        merged.append(replace(group[0], quantity=quantity, key=None))
+    return merged

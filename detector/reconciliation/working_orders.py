@@ -12,11 +12,12 @@ from decimal import Decimal
 
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
-from detector.domain.instrument import COMBO, Instrument, normalize
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import get_sign
-from detector.domain.runtime_rows import ENTRY, EXIT, Order
+from detector.domain.runtime_rows import EXIT, Order
 from detector.reconciliation.comparison import iter_internal_lots
 from detector.reconciliation.fills import list_trades
+from detector.reconciliation.identity import DIFFERENT, SAME, compare_accounts, compare_combo, is_combo
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_pairs import Difference, merge_by_instrument
 
@@ -38,7 +39,7 @@ class WorkingOrders:
         self._orders = [
             order
             for order in listed
-            if order.is_working and (own_account is None or get_account(order) in (None, own_account))
+            if order.is_working and compare_accounts(get_account(order), own_account) != DIFFERENT
         ]
         self._by_instrument = InstrumentIndex((normalize(order), order) for order in self._orders)
         self._purposes = {
@@ -51,9 +52,13 @@ class WorkingOrders:
         )
         self._entries: dict[tuple[Instrument, int | None, str | None], Decimal] = {}
 
-    def has(self, instrument: Instrument) -> bool:
-        """Whether an order for that instrument is working."""
-        return self._by_instrument.has(normalize(instrument))
+    def has_producer(self, difference: Difference) -> bool:
+        """Whether an order is working whose fills would make the sides differ so while one of them lags.
+
+        Fills in either direction make another quantity; what nothing manages comes from fills on its side.
+        """
+        signs = (get_sign(order.side) or 0 for order in self._by_instrument.find_same(difference.instrument))
+        return any(sign and (difference.kind == "quantity" or sign * difference.broker > 0) for sign in signs)
 
     def iter_exits(self) -> Iterator[Order]:
         """Yield every working order that is an exit."""
@@ -75,9 +80,8 @@ class WorkingOrders:
         sign = get_sign(order.side)
         if order.is_stop and sign == -1:
             return True
-        return sign is not None and any(
-            quantity * sign < 0 for quantity in self._held.find_same(normalize(order))
-        )
+        held = self._held.find_same(normalize(order)) if sign is not None else ()
+        return any(quantity * (sign or 0) < 0 for quantity in held)
 
     def get_entries_against(self, order: Order) -> Decimal:
         """Return the quantity that working orders on the other side of the instrument may still open."""
@@ -89,13 +93,8 @@ class WorkingOrders:
     def _compute_opposite(self, instrument: Instrument, sign: int | None, account: str | None) -> Decimal:
         remaining: dict[str, Decimal] = {}
         for number, order in enumerate(self._by_instrument.find_same(instrument)):
-            is_same_account = account is None or get_account(order) in (None, account)
-            if (
-                is_same_account
-                and sign is not None
-                and get_sign(order.side) == -sign
-                and order.purpose != EXIT
-            ):
+            is_opposite = sign is not None and get_sign(order.side) == -sign and order.purpose != EXIT
+            if is_opposite and compare_accounts(account, get_account(order)) != DIFFERENT:
                 remaining[(_list_ids(order) or [f"row {number}"])[0]] = compute_remaining(order) or Decimal(0)
         return sum(remaining.values(), Decimal(0))
 
@@ -103,11 +102,6 @@ class WorkingOrders:
 def get_account(order: Order) -> str | None:
     """Return the account of an order; the runtime's own list has none."""
     return order.account if isinstance(order, BrokerOrder) else None
-
-
-def is_combo(row: Instrument) -> bool:
-    """Whether the row is a combo of several contracts, whose side is not the side of its legs."""
-    return normalize(row).sec_type == COMBO or bool(isinstance(row, BrokerOrder) and row.leg_con_ids)
 
 
 def _list_ids(order: Order) -> list[str]:
@@ -122,7 +116,7 @@ class ProtectiveOrders:
     def __init__(self, orders: Iterable[BrokerOrder]) -> None:
         working = [order for order in orders if order.is_working]
         self._orders = InstrumentIndex((normalize(order), order) for order in working if not is_combo(order))
-        self._combos = [normalize(order) for order in working if is_combo(order)]
+        self._combos = [order for order in working if is_combo(order)]
 
     def compute_protected(
         self, instrument: Instrument, held: Decimal, account: str | None = None
@@ -131,12 +125,14 @@ class ProtectiveOrders:
 
         Of an OCA group only the largest order counts. A combo on the symbol may close the position.
         """
-        if any(combo.symbol in (None, instrument.symbol) for combo in self._combos):
+        if any(compare_combo(combo, instrument) != DIFFERENT for combo in self._combos):
             return None
         groups: dict[str, Decimal] = {}
-        for number, order in enumerate(self._orders.find_same(normalize(instrument))):
-            if None not in (account, order.account) and order.account != account:
+        for number, (order, answer) in enumerate(self._orders.find(normalize(instrument))):
+            if compare_accounts(account, order.account) == DIFFERENT:
                 continue
+            if answer != SAME:
+                return None
             sign, remaining = get_sign(order.side), compute_remaining(order)
             if sign is None or remaining is None:
                 return None
@@ -152,38 +148,69 @@ def list_orders(facts: Facts) -> Sequence[Order]:
 
 
 class ChangesSince:
-    """The instruments of trades opened or closed, orders sent and fills since the broker was read."""
+    """Trades opened or closed, orders sent and fills since the broker was read, each with its direction."""
 
     def __init__(self, facts: Facts) -> None:
         self._since = facts.broker_as_of
-        self._opened = _build_index(self._iter_changed(facts, ENTRY))
-        self._closed = _build_index(self._iter_changed(facts, EXIT))
+        self._opened = _build_index(self._iter_opened(facts))
+        self._closed = _build_index(self._iter_closed(facts))
 
     def can_explain(self, difference: Difference) -> bool:
-        """Whether a difference may only come from the time between the two readings."""
-        opened, closed = self._opened.has(difference.instrument), self._closed.has(difference.instrument)
-        if difference.kind == "phantom":
-            return opened
-        return closed if difference.kind == "unmanaged" else opened or closed
+        """Whether a difference may only come from the time between the two readings.
 
-    def is_newer(self, order: Order) -> bool:
-        """Whether an exit, or the position it closes, is newer than the broker's positions."""
-        return self._is_after(order.submitted_at) or self._opened.has(normalize(order))
+        What is newer explains it only in its own direction: a sale explains no long position that the broker
+        does not show. A close never explains a phantom: a repair by hand that is undone stays one.
+        """
+        sign = difference.internal - difference.broker
+        opened = _has_sign(self._opened, difference.instrument, sign)
+        return opened or (
+            difference.kind != "phantom" and _has_sign(self._closed, difference.instrument, sign)
+        )
 
-    def _iter_changed(self, facts: Facts, purpose: str) -> Iterator[Instrument]:
+    def can_precede(self, order: Order) -> bool:
+        """Whether what the exit closes may have been opened since."""
+        sign = -(get_sign(order.side) or 0)
+        return _has_sign(self._opened, normalize(order), Decimal(sign))
+
+    def _iter_opened(self, facts: Facts) -> Iterator[_Change]:
         for trade in list_trades(facts):
-            if self._is_after(trade.opened_at if purpose == ENTRY else trade.closed_at):
-                yield trade
+            if self._is_after(trade.opened_at):
+                yield trade, trade.signed_quantity
         for order in list_orders(facts):
-            if order.purpose in (purpose, None) and self._is_after(order.submitted_at):
-                yield order
+            if order.purpose != EXIT and self._is_after(order.submitted_at):
+                yield order, _to_sign(order.side)
         for fill in facts.broker_executions or ():
             if self._is_after(fill.at):
-                yield fill
+                yield fill, fill.signed_quantity
+
+    def _iter_closed(self, facts: Facts) -> Iterator[_Change]:
+        for trade in list_trades(facts):
+            if self._is_after(trade.closed_at):
+                yield trade, None if trade.signed_quantity is None else -trade.signed_quantity
+        for order in list_orders(facts):
+            if order.purpose == EXIT and self._is_after(order.submitted_at):
+                yield order, _to_sign(order.side)
 
     def _is_after(self, at: datetime | None) -> bool:
         return self._since is not None and at is not None and at > self._since
 
 
-def _build_index(instruments: Iterable[Instrument]) -> InstrumentIndex[Instrument]:
-    return InstrumentIndex((normalize(instrument), instrument) for instrument in instruments)
+_Change = tuple[Instrument, Decimal | None]
+
+
+def _to_sign(side: str | None) -> Decimal | None:
+    sign = get_sign(side)
+    return None if sign is None else Decimal(sign)
+
+
+def _build_index(changes: Iterable[_Change]) -> InstrumentIndex[_Change]:
+    return InstrumentIndex((normalize(row), (row, quantity)) for row, quantity in changes)
+
+
+def _has_sign(index: InstrumentIndex[_Change], instrument: Instrument, sign: Decimal) -> bool:
+    """Whether a change in the instrument has that direction; a trade of an unknown quantity may have it."""
+    return any(
+        quantity is None or quantity * sign > 0 or not sign
+        for row, quantity in index.find_same(instrument)
+        if quantity is not None or not isinstance(row, Order)
+    )

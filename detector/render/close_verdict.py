@@ -9,10 +9,11 @@ from typing import Any
 from msgspec import Struct
 
 from detector.domain.instrument import normalize
-from detector.formats.numbers import format_quantity, normalize_number
+from detector.formats.numbers import normalize_number
 from detector.formats.times import format_time
 from detector.reconciliation.close_check.close_order import CloseOrder, CloseVerdict
 from detector.reconciliation.freshness import DataAge, describe_age
+from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
 
 _INSTRUMENT_FIELDS = ("symbol", "con_id", "sec_type", "expiry", "strike", "right")
@@ -78,7 +79,7 @@ def _describe_broker(verdict: CloseVerdict, request: CloseRequest) -> str:
     if request.age.as_of is None or request.age.seconds is None:
         return "not read, or not known when"
     position = (
-        "position not told" if verdict.position is None else f"position {format_quantity(verdict.position)}"
+        "position not told" if verdict.position is None else f"position {describe_held(verdict.position)}"
     )
     when = describe_age(request.age.seconds, request.limit_sec)
     return f"{position}, as of {format_time(request.age.as_of)}, {when}"
@@ -88,7 +89,7 @@ def _describe_disagreements(verdict: CloseVerdict, request: CloseRequest) -> Ite
     """Yield a line for each source that contradicts the broker; the broker decides."""
     if verdict.position is None:
         return
-    at_broker = "flat" if not verdict.position else format_quantity(verdict.position)
+    at_broker = describe_held(verdict.position)
     for claim in request.claims:
         if claim.is_open is not None and claim.is_open != bool(verdict.position):
             state = "open" if claim.is_open else "closed"

@@ -9,9 +9,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from detector.formats.numbers import format_count, format_quantity
+from detector.formats.numbers import format_count
 from detector.formats.times import format_duration, format_time
 from detector.reconciliation.freshness import DataAge
+from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.items import PlanItem, RowChange
 from detector.render.close_verdict import to_json_number
 
@@ -129,7 +130,7 @@ def _render_item(item: PlanItem) -> Iterator[str]:
 def _describe_position(position: Decimal | None) -> str:
     if position is None:
         return "not seen"
-    return f"open, {format_quantity(position)}" if position else "flat"
+    return f"open, {describe_held(position)}" if position else "flat"
 
 
 def _describe_realized_pnl(item: PlanItem) -> str:

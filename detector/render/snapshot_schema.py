@@ -39,6 +39,7 @@ _EXAMPLES: Mapping[str, list[Any]] = {
     "texts": [["Broker"]],
     "csv": ["ClientAccountID,Symbol,Quantity"],
     "id": ["162", 162],
+    "side": ["BUY", -1],
 }
 _STATUS = ("status_v3", "bot_status")
 _SOURCE = {
@@ -63,6 +64,7 @@ _BROKER: Mapping[str, tuple[str, str]] = {
     "account": ("id", "the account of the runtime"),
     "mode": ("text", "paper or live"),
     "port": ("count", "the API port that it was read through"),
+    "open_orders_scope": ("text", "all, or client where its orders are those of one API client"),
 }
 _FLEX = {"positions_csv": "the Open Positions of a Flex statement", "trades_csv": "its Trades"}
 _LOGS = {

@@ -17,13 +17,9 @@ from detector.reconciliation.comparison import (
     find_broker_position,
     merge_by_subject,
 )
-from detector.reconciliation.working_orders import (
-    CHANGE_FACTS,
-    ChangesSince,
-    WorkingOrders,
-    get_account,
-    is_combo,
-)
+from detector.reconciliation.identity import is_combo
+from detector.reconciliation.position_pairs import describe_held
+from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders, get_account
 
 
 @rule(
@@ -38,41 +34,56 @@ from detector.reconciliation.working_orders import (
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working exit order would open a position, because the broker does not hold what it closes."""
-    is_whole = "broker_positions" not in facts.provenance.partial
-    side, orders, changes = build_broker_book(facts), WorkingOrders(facts), ChangesSince(facts)
-    subjects = build_subjects(side)
+    book, orders = build_broker_book(facts), WorkingOrders(facts)
+    subjects, changes = build_subjects(book), ChangesSince(facts)
+    if "broker_orders" in facts.provenance.partial:
+        yield Undecided("the orders of other clients at the broker were not seen")
     findings: dict[str, Finding] = {}  # by order, so that an order in both lists counts once
     for order in orders.iter_exits():
         subject = subjects.get_subject(get_instrument_name(order), get_account(order))
-        _, broker_quantity = find_broker_position(side, order, get_account(order))
-        if not is_whole or broker_quantity is None or not (order.symbol or order.con_id):
+        _, broker_quantity = find_broker_position(book, order, get_account(order))
+        is_read = "broker_positions" not in facts.provenance.partial and bool(order.symbol or order.con_id)
+        if not is_read or broker_quantity is None:
             yield Undecided(f"what order {order.title} would close was not seen")
             continue
-        if is_combo(order) or changes.is_newer(order):
-            reason = (
-                "trades several contracts"
-                if is_combo(order)
-                else "is newer than what the broker held, or its trade is"
-            )
-            yield Undecided(f"order {order.title} {reason}", [subject])
-            continue
-        is_waiting = order.is_resting or (isinstance(order, BrokerOrder) and bool(order.parent_id))
-        entry_quantity = orders.get_entries_against(order) if is_waiting else Decimal(0)
-        problem = _explain_exit(order, broker_quantity, entry_quantity)
-        if problem == "":
-            yield Undecided(f"the side or quantity of order {order.title} was not seen", [subject])
-        elif problem is not None:
-            summary = f"Exit order {order.title} {problem}."
-            findings.setdefault(
-                order.identity,
-                Finding(CRITICAL, summary, subject=subject, observed=format_quantity(broker_quantity)),
-            )
+        reason = _explain_unjudged(order, changes)
+        result = (
+            Undecided(reason, [subject]) if reason else _judge_exit(order, orders, broker_quantity, subject)
+        )
+        if isinstance(result, Undecided):
+            yield result
+        elif result is not None:
+            findings.setdefault(order.identity, result)
             if order.is_vague:
                 yield Undecided("the instrument of the order is not named in full")
     yield from merge_by_subject(findings.values())
     for order in orders.iter_unclassified():
         name = get_instrument_name(order)
         yield Undecided(f"what order {order.title} is for was not seen", subjects.list_possible([name]))
+
+
+def _explain_unjudged(order: Order, changes: ChangesSince) -> str | None:
+    """Return why the exit cannot be held against the broker's rows, None where it can."""
+    if is_combo(order):
+        return f"order {order.title} trades several contracts"
+    if changes.can_precede(order):
+        return f"what order {order.title} closes may be newer than the broker's rows"
+    return None
+
+
+def _judge_exit(
+    order: Order, orders: WorkingOrders, broker_quantity: Decimal, subject: str
+) -> Finding | Undecided | None:
+    """Return the finding of an exit that would open a position, or why that is unknown."""
+    is_waiting = order.is_resting or (isinstance(order, BrokerOrder) and bool(order.parent_id))
+    entry_quantity = orders.get_entries_against(order) if is_waiting else Decimal(0)
+    problem = _explain_exit(order, broker_quantity, entry_quantity)
+    if problem == "":
+        return Undecided(f"the side or quantity of order {order.title} was not seen", [subject])
+    if problem is None:
+        return None
+    summary = f"Exit order {order.title} {problem}."
+    return Finding(CRITICAL, summary, subject=subject, observed=format_quantity(broker_quantity))
 
 
 def _explain_exit(order: Order, broker_quantity: Decimal, entry_quantity: Decimal) -> str | None:
@@ -87,13 +98,13 @@ def _explain_exit(order: Order, broker_quantity: Decimal, entry_quantity: Decima
     closable = -broker_quantity * sign
     if closable < 0:
         return (
-            f"{_describe_side(sign)} where the broker holds {format_quantity(broker_quantity)},"
+            f"{_describe_side(sign)} where the broker holds {describe_held(broker_quantity)},"
             " so that it would add to the position"
         )
     if remaining > closable + entry_quantity:
         return (
             f"{_describe_side(sign)} {format_quantity(remaining)} where the broker holds"
-            f" {format_quantity(broker_quantity)}, so that it would open the other side"
+            f" {describe_held(broker_quantity)}, so that it would open the other side"
         )
     return None
 

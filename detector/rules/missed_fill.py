@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from detector.domain.facts import Facts, known
+from detector.domain.instrument import normalize
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, exceeds, rule
 from detector.domain.trade_rows import Trade
 from detector.formats.numbers import format_quantity
@@ -13,8 +15,9 @@ from detector.formats.times import format_time
 from detector.logs.events import LogIncident
 from detector.logs.outages import find_link_outages
 from detector.reconciliation.comparison import iter_internal_lots
-from detector.reconciliation.fill_matching import KnownFills, find_partial_fills
+from detector.reconciliation.fill_matching import find_partial_fills, find_unmatched
 from detector.reconciliation.fills import Fill, group_fills, list_trades
+from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.settings import FILL_LAG_SEC
 
 _LISTED_FOR = timedelta(hours=24)  # a store of trades is expected to hold at least its last day
@@ -35,15 +38,17 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """An execution at the broker has no trade in the runtime."""
     trades = list_trades(facts)
     lots = list(iter_internal_lots(facts))
-    known_fills = KnownFills(trades, lots)
     if facts.provenance.partial & {"store_trades", "recent_trades", "store_positions", "open_positions"}:
         return  # an unreadable row may be the trade of the fill
     since, outages = _compute_listed_since(facts, trades), find_link_outages(facts.logs) if facts.logs else []
     broker_fills = group_fills(known(facts.broker_executions))
+    own = InstrumentIndex(
+        [(normalize(trade), trade) for trade in trades] + [(lot.instrument, lot) for lot in lots]
+    )
     unknown = [
         fill
-        for fill in broker_fills
-        if fill.at is not None and fill.at >= since and known_fills.match(fill) == "no"
+        for fill in find_unmatched(broker_fills, trades, lots)
+        if fill.at is not None and fill.at >= since and not _is_conversion(fill, own)
     ]
     partial = (
         find_partial_fills(_list_fills_of_same_instruments(unknown, broker_fills), trades, lots)
@@ -74,10 +79,17 @@ def _list_fills_of_same_instruments(unknown: Sequence[Fill], broker_fills: Seque
     return [fill for fill in broker_fills if fill.instrument in instruments]
 
 
+def _is_conversion(fill: Fill, own: InstrumentIndex[Any]) -> bool:
+    """Whether it converts a currency, and the runtime trades no such pair."""
+    return fill.instrument.sec_type == "CASH" and not own.has(fill.instrument)
+
+
 def _describe_fill(fill: Fill) -> str:
     quantity = fill.quantity
-    sign = "+" if quantity is not None and quantity > 0 else ""
-    quantity_text = "an unknown quantity of" if quantity is None else f"{sign}{format_quantity(quantity)}"
+    side = "bought" if quantity is not None and quantity > 0 else "sold"
+    quantity_text = (
+        "an unknown quantity of" if quantity is None else f"{side} {format_quantity(abs(quantity))}"
+    )
     pnl = "" if fill.realized_pnl is None else f", realized P&L {fill.realized_pnl:.2f}"
     return f"{quantity_text} {fill.first.instrument_name}{pnl}"
 

@@ -20,18 +20,18 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
-from detector.formats.numbers import format_quantity
 from detector.reconciliation.comparison import (
     Comparison,
     compare_runtime_list,
     compare_with_broker,
     merge_by_subject,
 )
+from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.fills import list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
-from detector.reconciliation.position_pairs import Difference
+from detector.reconciliation.position_pairs import Difference, describe_held
 from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders
-from detector.settings import SOURCE_STALE_SEC
+from detector.settings import FOREIGN_POSITIONS, SOURCE_STALE_SEC
 
 _MAY_BE_LAG = ("quantity", "unmanaged")  # an order in flight explains these once, the other kinds never
 _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)
@@ -43,20 +43,20 @@ _ONCE_CRITICAL = Lasts(observations=NOW.observations, at=CRITICAL)
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
     severity_inputs=["orders", "broker_orders", "broker_account", *CHANGE_FACTS],
-    limits=[SOURCE_STALE_SEC],
+    limits=[SOURCE_STALE_SEC, FOREIGN_POSITIONS],
     money=True,
     escalates=NOW,
     signal="reconciliation",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Broker and internal positions differ in an instrument."""
-    comparison = compare_with_broker(facts)
+    comparison = compare_with_broker(facts, limits[FOREIGN_POSITIONS])
     if comparison is None:
         return
     changes, subjects, undecided = ChangesSince(facts), comparison.subjects, comparison.list_undecided()
-    differences = comparison.list_differences()
+    differences = comparison.differences
     unexplained = [difference for difference in differences if not changes.can_explain(difference)]
-    findings = merge_by_subject(_build_findings(unexplained, WorkingOrders(facts), comparison))
+    findings = merge_by_subject(_build_findings(facts, unexplained, comparison))
     yield from findings
     yield from _find_own_list_phantoms(
         facts, {*undecided, *(difference.name for difference in differences)}, changes, limits
@@ -80,14 +80,14 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Undecided("it is told by account now", merged_subjects)
 
 
-def _build_findings(
-    differences: list[Difference], orders: WorkingOrders, comparison: Comparison
-) -> Iterator[Finding]:
+def _build_findings(facts: Facts, differences: list[Difference], comparison: Comparison) -> Iterator[Finding]:
+    orders = WorkingOrders(facts)
     for difference in differences:
-        has_order = difference.kind in _MAY_BE_LAG and orders.has(difference.instrument)
+        has_order = difference.kind in _MAY_BE_LAG and orders.has_producer(difference)
+        note = ", while an order that would make it is working" if has_order else ""
         yield Finding(
             WARNING if has_order else CRITICAL,
-            f"{_describe_difference(difference)}{', while an order for it is working' if has_order else ''}.",
+            f"{_describe_difference(difference, facts)}{note}.",
             subject=comparison.subjects.get_subject(difference.name, difference.account),
             observed=difference.kind,
             facts=comparison.facts,
@@ -107,7 +107,7 @@ def _find_own_list_phantoms(
     phantoms = (
         []
         if comparison is None
-        else [difference for difference in comparison.list_differences() if difference.kind == "phantom"]
+        else [difference for difference in comparison.differences if difference.kind == "phantom"]
     )
     closed = [trade for trade in list_trades(facts) if trade.is_effectively_open is False]
     recently_closed = [
@@ -126,24 +126,31 @@ def _find_own_list_phantoms(
             continue
         yield Finding(
             CRITICAL,
-            f"{_describe_difference(difference)}, and only the runtime's own list holds it.",
+            f"{_describe_difference(difference, facts)}; only the runtime's own list still has it.",
             subject=comparison.subjects.get_subject(difference.name, difference.account),
             observed=difference.kind,
             facts=comparison.facts,
         )
 
 
-def _describe_difference(difference: Difference) -> str:
-    names_note = f" as {' and '.join(difference.trade_titles)}" if difference.trade_titles else ""
-    internal, broker = format_quantity(difference.internal), format_quantity(difference.broker)
-    if difference.kind == "phantom":
-        return (
-            f"{difference.name}: {internal} open internally{names_note}, flat at the broker,"
-            f" so that a close would open {format_quantity(-difference.internal)}"
-        )
+def _describe_difference(difference: Difference, facts: Facts) -> str:
+    name = difference.name
+    titles = f" as {' and '.join(difference.trade_titles)}" if difference.trade_titles else ""
+    mine, theirs = f"{describe_held(difference.internal)} open{titles}", describe_held(difference.broker)
+    if difference.is_merged:
+        return f"{name}: the rows that may be it add up to {mine} in the runtime and {theirs} at the broker"
     if difference.kind == "unmanaged":
-        return f"{difference.name}: {broker} open at the broker, and nothing internally manages it"
-    relation = "on the other side" if difference.kind == "side" else "another quantity"
+        return f"{name}: the broker holds {theirs}, and nothing in the runtime manages it"
+    if difference.kind != "phantom":
+        relation = ", which is the other side" if difference.kind == "side" else ""
+        return f"{name}: the runtime has {mine}, and the broker holds {theirs}{relation}"
+    if get_expiry_state(difference.instrument, facts.taken_at) != LIVE:
+        return (
+            f"{name} has expired: the runtime still has {mine}, and the broker holds none of it;"
+            " nothing can be traded in it any more"
+        )
+    opened = "short" if difference.internal > 0 else "long"
     return (
-        f"{difference.name}: {internal} open internally{names_note}, {relation} at the broker with {broker}"
+        f"{name}: the runtime has {mine}, and the broker is flat:"
+        f" a close would open a new {opened} position of {abs(difference.internal).normalize():f}"
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import normalize
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.trade_rows import StoredPosition, Trade
-from detector.formats.numbers import format_quantity
+from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.reconciliation.comparison import build_broker_book, find_broker_position, merge_by_subject
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_book import PositionBook
+from detector.reconciliation.position_pairs import describe_held
 
 StoreRow = StoredPosition | Trade
 
@@ -53,6 +55,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             findings.append(finding)
             if row.is_vague:
                 yield Undecided("an instrument that differs is not named in full")
+    findings += _find_differing_quantities(positions, trades, side)
     yield from merge_by_subject(findings)
 
 
@@ -84,16 +87,44 @@ def _find_missing_rows(rows: Iterable[StoreRow], counterparts: Iterable[StoreRow
             yield row
 
 
+def _find_differing_quantities(
+    positions: Iterable[StoredPosition], trades: Iterable[Trade], side: PositionBook | None
+) -> Iterator[Finding]:
+    """Yield each trade that both stores have open, with quantities that cannot both be right."""
+    by_id = {trade.trade_id: trade for trade in trades if trade.trade_id and trade.is_effectively_open}
+    for row in positions:
+        trade, quantity = by_id.get(row.trade_id or ""), row.signed_quantity
+        if trade is None or not quantity or not row.is_effectively_open:
+            continue
+        remaining, opened = (to_exact_decimal(value) for value in (trade.remaining, trade.quantity))
+        if remaining is not None and abs(remaining) != abs(quantity):
+            problem = f"{TRADES} has {format_quantity(abs(remaining))} of it left"
+        elif opened and abs(quantity) > abs(opened):
+            problem = f"it was never more than {format_quantity(abs(opened))} in {TRADES}"
+        else:
+            continue
+        _, held = _find_held(row, side)
+        broker = "" if held is None else f", and the broker holds {describe_held(held)}"
+        yield Finding(
+            CRITICAL,
+            f"Trade {row.title} is {describe_held(quantity)} in {POSITION_STATE}, and {problem}{broker}.",
+            subject=_get_subject(row),
+            facts=("store_positions", "store_trades"),
+        )
+
+
+def _find_held(row: StoreRow, side: PositionBook | None) -> tuple[object, Decimal | None]:
+    if side is None:
+        return None, None
+    return find_broker_position(side, row, row.account if isinstance(row, StoredPosition) else None)
+
+
 def _describe_broker(row: StoreRow, side: PositionBook | None, open_in: str, closed_in: str) -> str:
-    _, quantity = (
-        (None, None)
-        if side is None
-        else find_broker_position(side, row, row.account if isinstance(row, StoredPosition) else None)
-    )
+    _, quantity = _find_held(row, side)
     if quantity is None or not (row.symbol or row.con_id):
         return ""
     if quantity == 0:
         return f", and the broker is flat as {closed_in} says"
     if row.signed_quantity is not None and quantity == row.signed_quantity:
         return f", and the broker holds it as {open_in} says"
-    return f", and the broker holds {format_quantity(quantity)}, as neither says"
+    return f", and the broker holds {describe_held(quantity)}, as neither says"

@@ -59,7 +59,8 @@ def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
             else protection.compute_protected(position.instrument, quantity, position.account)
         )
         if quantity is None or covered is None:
-            yield Undecided(f"how much of {position.name} is covered was not seen", [subject])
+            subjects_of = None if position.instrument.is_vague else [subject]
+            yield Undecided(f"how much of {position.name} is covered was not seen", subjects_of)
         elif covered < abs(quantity):
             yield Finding(
                 CRITICAL,

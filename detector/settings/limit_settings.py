@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from detector.settings.setting import add_count, add_seconds, add_setting, build_choice_parser, parse_optional
+from detector.settings.setting import (
+    add_count,
+    add_seconds,
+    add_setting,
+    build_choice_parser,
+    parse_foreign_positions,
+    parse_optional,
+)
 
 DEPLOY_GRACE_SEC = add_seconds(
     "DEPLOY_GRACE_SEC", 600, "A replacement of the task is under way for this long."
@@ -76,6 +83,16 @@ FEED_FROZEN_SEC = add_seconds(
 )
 TRUTH_MAX_AGE_SEC = add_seconds(
     "TRUTH_MAX_AGE_SEC", 60, "What the broker said is no ground for a close order once it is older than this."
+)
+
+
+FOREIGN_POSITIONS = add_setting(
+    "FOREIGN_POSITIONS",
+    "",
+    "positions",
+    "What the owner holds beside the runtime, as ACCOUNT:CON_ID=QUANTITY by comma (the account may be"
+    " left out): no difference while it is exactly that and the runtime does not list it.",
+    parse_foreign_positions,
 )
 
 

@@ -61,6 +61,17 @@ def parse_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+_FOREIGN_POSITION = re.compile(r"(?:[A-Za-z0-9-]+:)?\d+=-?\d+(?:\.\d+)?", re.ASCII)
+
+
+def parse_foreign_positions(text: str) -> str:
+    """Check a list of `account:con_id=quantity`, by comma; the account may be left out."""
+    for entry in parse_names(text):
+        if not _FOREIGN_POSITION.fullmatch(entry):
+            raise ValueError("is not a list of ACCOUNT:CON_ID=QUANTITY, by comma")
+    return text
+
+
 def build_url_parser(*schemes: str) -> Callable[[str], str]:
     """Return the parser of an address with one of these schemes; an address with a password is refused."""
 

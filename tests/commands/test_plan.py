@@ -19,7 +19,7 @@ from tools.incidents import incident, looked, seen
 
 CALL: dict[str, Any] = {
     "symbol": "SPY",
-    "expiry": "2026-05-06",
+    "expiry": "2026-06-19",
     "strike": 727,
     "right": "C",
     "sec_type": "OPT",
@@ -247,7 +247,7 @@ def test_in_the_dark_nothing_is_compared():
         ),
         pytest.param(
             snapshot([], [{**CALL, "quantity": 39, "is_open": 1}]),
-            {"position_state, SPY 2026-05-06 727C": [("quantity", "39", "0")]},
+            {"position_state, SPY 2026-06-19 727C": [("quantity", "39", "0")]},
             id="a row that names no trade",
         ),
     ],
@@ -261,13 +261,15 @@ def test_the_row_that_is_wrong_is_the_one_that_the_broker_contradicts(document, 
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        pytest.param(snapshot([held(39)]), "whether the runtime takes the 39 over", id="nobody manages it"),
         pytest.param(
-            snapshot([held(-39)], [state()], [trade()]), "the broker holds -39", id="the other side"
+            snapshot([held(39)]), "whether the runtime takes the long 39 over", id="nobody manages it"
+        ),
+        pytest.param(
+            snapshot([held(-39)], [state()], [trade()]), "the broker holds short 39", id="the other side"
         ),
         pytest.param(
             snapshot([held(39)], [state(162, 20), state(163, 20)], [trade(), trade(163)]),
-            "how much of the 39 at the broker is this trade's",
+            "how much of long 39 at the broker is this trade's",
             id="two trades of one instrument",
         ),
         pytest.param(
@@ -478,7 +480,7 @@ def test_a_trade_is_compared_with_its_own_account():
     account = plan["differences"][0]["account"]
     assert account
     assert all(f"the broker is flat in account {account}" in str(one) for one in plan["steps"][1:3])
-    assert "The broker holds 1 position beside (39 SPY 2026-05-06 727C)" in plan["steps"][0]["words"]
+    assert "The broker holds 1 position beside (long 39 SPY 2026-06-19 727C)" in plan["steps"][0]["words"]
 
 
 def test_a_row_that_names_no_trade_is_named_by_its_account_where_there_are_several():
@@ -587,7 +589,7 @@ def test_what_else_is_held_is_named_before_anything_stands_still():
     rows = [{"symbol": "QQQ", "quantity": 10, "sec_type": "STK"}]
     states = [state(), {"trade_id": 9, "symbol": "QQQ", "sec_type": "STK", "quantity": 10, "is_open": 1}]
     plan = planned(snapshot(rows, states, [trade(), {"trade_id": 9, "symbol": "QQQ", "status": "OPEN"}]))
-    assert "The broker holds 1 position beside (10 QQQ)" in plan["steps"][0]["words"]
+    assert "The broker holds 1 position beside (long 10 QQQ)" in plan["steps"][0]["words"]
 
 
 # --- whether the broker is believed -------------------------------------------------------------------

@@ -92,7 +92,7 @@ def test_the_rows_of_robo_trader():
         ({}, None, None),
         ({"is_open": 1, "contracts_remaining": 39, "side": "SHORT"}, True, -39),
         ({"is_open": 1, "contracts_remaining": -39, "side": "SHORT"}, True, -39),
-        ({"is_open": 1, "contracts_remaining": 39, "side": "BULL"}, True, 39),
+        ({"is_open": 1, "contracts_remaining": 39, "side": "BULL"}, True, None),
         ({"is_open": 2, "contracts_remaining": 39}, True, 39),
         ({"is_open": "1"}, None, None),
     ],

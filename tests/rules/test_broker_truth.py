@@ -68,7 +68,8 @@ def first(patch: dict[str, Any], type_: str) -> Any:
         pytest.param([row(39)], [row(38)], "quantity", id="one less"),
         pytest.param([row(39)], [row(-39)], "side", id="the other side"),
         pytest.param([row(0.1), row(0.2)], [row("0.3")], None, id="tenths add up exactly"),
-        pytest.param([row(0.3)], [row(0.30000001)], "quantity", id="eight places count"),
+        pytest.param([row(0.3)], [row(0.30000002)], "quantity", id="eight places count"),
+        pytest.param([row(0.3)], [row(0.30000001)], None, id="and their last one is noise"),
     ],
 )
 def test_positions_that_differ(held, at_broker, kind):
@@ -99,14 +100,14 @@ def test_an_instrument_is_one_however_it_is_written(written):
     assert truth([row(39)], [row(39, instrument)]) == []
 
 
-@pytest.mark.parametrize("other", [OTHER, {**CALL, "strike": 728}, {**CALL, "expiry": "20260603"}], ids=str)
+@pytest.mark.parametrize("other", [OTHER, {**CALL, "strike": 728}, {**CALL, "expiry": "20260612"}], ids=str)
 def test_another_instrument_is_another(other):
     assert len(truth([row(39)], [row(39, other)])) == 2
 
 
 def test_a_contract_id_that_both_carry_decides_alone():
     assert truth([row(39, con_id=1)], [row(39, {**CALL, "symbol": "SPX"}, con_id=1)]) == []
-    assert truth([row(39, con_id=1)], [row(39, con_id=2)]) == [f"critical open_positions_drift:{NAME}"]
+    assert truth([row(39, con_id=1)], [row(39, con_id=2)]) == [f"critical contract_replaced:{NAME}"]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ def test_a_list_of_the_runtime_that_alone_holds_it_open_is_a_phantom(patch, fire
     assert (phantom in given(patch)) is fires
     if fires:
         assert (
-            "so that a close would open -39, and only the runtime's own list holds it."
+            "a close would open a new short position of 39; only the runtime's own list still has it."
             in first(patch, "open_positions_drift").summary
         )
 
@@ -230,7 +231,7 @@ def test_a_row_with_a_symbol_alone_is_the_share_or_the_one_thing_that_is_held_on
     assert truth([row(100, bare), row(39)], [row(100, share), row(39)]) == []
     assert truth([row(100, bare), row(39)], [row(39)]) == ["critical open_positions_drift:SPY"]
     # Two options on it: equal sums prove nothing, sums that differ are a difference however it is meant.
-    assert truth([row(39, bare)], [row(30), row(9, OTHER)]) == []
+    assert truth([row(39, bare)], [row(30), row(9, OTHER)]) == ["warning comparison_unclear:SPY"]
     assert truth([row(40, bare)], [row(30), row(9, OTHER)]) == ["critical open_positions_drift:SPY"]
 
 
@@ -255,18 +256,29 @@ def test_only_the_account_of_the_runtime_is_compared():
 def test_the_summary_names_the_trade_once_with_its_other_ids_behind():
     held = row(39, trade_id=162, signal_id=238, position_id=301)
     assert first({"status_v3": internal(held), "broker": broker()}, "open_positions_drift").summary == (
-        f"{NAME}: 39 open internally as trade #162 (signal #238, position #301), flat at the broker, "
-        "so that a close would open -39."
+        f"{NAME}: the runtime has long 39 open as trade #162 (signal #238, position #301), and the broker is flat:"
+        " a close would open a new short position of 39."
     )
 
 
 @pytest.mark.parametrize(
     ("held", "at_broker", "words"),
     [
-        ([], [row(-39)], "-39 open at the broker, and nothing internally manages it"),
-        ([row(39)], [row(20.5)], "39 open internally, another quantity at the broker with 20.5"),
-        ([row(39)], [row(-39)], "39 open internally, on the other side at the broker with -39"),
-        ([row(-39)], [], "-39 open internally, flat at the broker, so that a close would open 39"),
+        ([], [row(-39)], "the broker holds short 39, and nothing in the runtime manages it"),
+        ([row(39)], [row(20.5)], "the runtime has long 39 open, and the broker holds long 20.5"),
+        (
+            [row(39)],
+            [row(-39)],
+            "the runtime has long 39 open, and the broker holds short 39, which is the other side",
+        ),
+        (
+            [row(-39)],
+            [],
+            (
+                "the runtime has short 39 open, and the broker is flat:"
+                " a close would open a new long position of 39"
+            ),
+        ),
     ],
 )
 def test_the_summary_says_how_they_differ(held, at_broker, words):
@@ -371,8 +383,8 @@ def test_two_differences_under_one_name_are_told_in_one_sentence():
     held = [row(39, con_id=1), row(5, con_id=2)]
     event = first({"status_v3": internal(*held), "broker": broker(row(20, con_id=1))}, "open_positions_drift")
     assert event.observed == "quantity and phantom"
-    assert "another quantity at the broker with 20, and " in event.summary
-    assert "flat at the broker, so that a close would open -5." in event.summary
+    assert "the broker holds long 20, and " in event.summary
+    assert "the broker is flat: a close would open a new short position of 5." in event.summary
 
 
 @pytest.mark.parametrize(
@@ -532,13 +544,13 @@ def test_a_partial_exit_is_no_difference():
             1,
             "CLOSED",
             [row(-39)],
-            "is open in position_state and not in trades, and the broker holds -39, as neither says.",
+            "is open in position_state and not in trades, and the broker holds short 39, as neither says.",
         ),
         (
             1,
             "CLOSED",
             [row(10)],
-            "is open in position_state and not in trades, and the broker holds 10, as neither says.",
+            "is open in position_state and not in trades, and the broker holds long 10, as neither says.",
         ),
         (1, "CLOSED", None, "is open in position_state and not in trades."),
     ],
@@ -901,9 +913,9 @@ def test_a_fill_at_the_ends_of_the_lost_link(at, fires):
     [
         (
             execution(realized_pnl=3742.44),
-            f"-39 {NAME}, realized P&L 3742.44 at 2026-06-02T14:50:00Z (limit 120 s).",
+            f"sold 39 {NAME}, realized P&L 3742.44 at 2026-06-02T14:50:00Z (limit 120 s).",
         ),
-        (execution(side="BOT"), f"+39 {NAME} at 2026-06-02T14:50:00Z (limit 120 s)."),
+        (execution(side="BOT"), f"bought 39 {NAME} at 2026-06-02T14:50:00Z (limit 120 s)."),
         (execution(quantity=None), f"an unknown quantity of {NAME} at 2026-06-02T14:50:00Z (limit 120 s)."),
     ],
 )

@@ -227,7 +227,10 @@ OLD = {"connected": True, "as_of": "2026-06-02T14:55:30Z", "positions": []}
             id="both known to the broker",
         ),
         pytest.param(
-            "14:55:31", "14:00:00", ["open_positions_drift"], id="an order that is newer than its word"
+            "14:55:31",
+            "14:00:00",
+            ["exit_would_open_position", "open_positions_drift"],
+            id="an exit that is retried",
         ),
         pytest.param("14:55:00", "14:58:00", [], id="a trade that is newer than its word"),
     ],
@@ -259,16 +262,16 @@ def test_what_an_order_is_for_is_not_forgotten_as_good():
     ("one", "held", "words"),
     [
         (order(), [], "is working while the broker is flat, so that it would open a position"),
-        (order(), [row(10)], "sells 39 where the broker holds 10, so that it would open the other side"),
+        (order(), [row(10)], "sells 39 where the broker holds long 10, so that it would open the other side"),
         (
             order(side="BUY"),
             [row(10)],
-            "buys where the broker holds 10, so that it would add to the position",
+            "buys where the broker holds long 10, so that it would add to the position",
         ),
         (
             order(quantity=0.5),
             [row("0.25")],
-            "sells 0.5 where the broker holds 0.25, so that it would open the other side",
+            "sells 0.5 where the broker holds long 0.25, so that it would open the other side",
         ),
     ],
 )

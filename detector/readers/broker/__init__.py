@@ -28,9 +28,10 @@ from detector.readers.broker.statement import read_statement
 SECTIONS = ("broker", STATEMENT)
 _LISTS: Mapping[str, tuple[str, ...]] = {
     "broker_positions": ("positions", "portfolio"),
-    "broker_orders": ("open_orders", "openOrders", "orders"),
+    "broker_orders": ("open_orders", "openOrders", "orders", "openTrades", "trades"),
     "broker_executions": ("executions", "fills"),
 }
+_OF_CLIENT = ("openOrders", "openTrades", "trades")  # ib_async's lists hold the orders of one client only
 _NAMES = {
     "connected": "broker_link",
     "account": "broker_account",
@@ -109,6 +110,8 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         _store_rows(
             reading, "broker_orders", _find_rows(raw, reading, "broker_orders", _read_no_flex), read_order
         )
+        if _is_of_client(raw, reading):
+            reading.partial.add("broker_orders")
     listed = _find_rows(raw, reading, "broker_executions", _read_flex_trades)
     _store_rows(
         reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution
@@ -125,6 +128,17 @@ def _has_answer(raw: Mapping[str, Any], reading: Reading) -> bool:
         reason = redact_excerpt(error) if isinstance(error, str) else "an error"
         reading.add_fault("broker.error", f"says that the query failed ({reason})")
     return not error and reading.values.get("broker_link") is not False
+
+
+def _is_of_client(raw: Mapping[str, Any], reading: Reading) -> bool:
+    """Whether the list of orders holds those of one API client only."""
+    scope = reading.read_value("text", "broker.open_orders_scope", raw.get("open_orders_scope"))
+    if scope in ("all", "client"):
+        return bool(scope == "client")
+    if scope is not None:
+        reading.add_fault("broker.open_orders_scope", "is neither all nor client")
+    key = next((name for name in _LISTS["broker_orders"] if raw.get(name) is not None), None)
+    return scope is not None or key in _OF_CLIENT
 
 
 def _find_rows(

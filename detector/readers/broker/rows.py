@@ -22,29 +22,30 @@ from detector.readers.broker.cells import normalize_broker_time, normalize_name
 _NESTED = ("contract", "order", "orderStatus", "order_status", "orderState", "execution", "commissionReport",
            "commission_report")  # fmt: skip
 _INSTRUMENT = {
-    "symbol": ("symbol", "localsymbol"),
+    "symbol": ("underlyingsymbol", "undsym", "symbol", "ticker"),
+    "local_symbol": ("localsymbol", "occsymbol"),
     "con_id": ("conid",),
     "sec_type": ("sectype", "assetclass", "assetcategory"),
-    "expiry": ("expiry", "lasttradedateorcontractmonth", "lasttradedate", "expiration", "expirationdate"),
+    "expiry": ("expiry", "lasttradedateorcontractmonth", "lasttradedate", "expiration", "expirationdate",
+               "contractmonth"),
     "strike": ("strike", "strikeprice"),
-    "right": ("right", "putcall"),
+    "right": ("right", "putcall", "putorcall"),
     "multiplier": ("multiplier",),
-    "account": ("account", "accountid", "acctnumber", "acctcode", "clientaccountid"),
-}
-_CONTRACT = {
-    **_INSTRUMENT,
+    "account": ("account", "accountid", "acctid", "acct", "acctnumber", "acctcode", "accountcode",
+                "accountnumber", "accountname", "clientaccountid"),
     "currency": ("currency", "currencyprimary"),
     "trading_class": ("tradingclass",),
-}
+}  # fmt: skip
 _POSITION = {
-    **_CONTRACT,
+    **_INSTRUMENT,
+    "model": ("model", "modelcode"),
     "quantity": ("quantity", "position", "pos", "qty"),
     "avg_price": ("avgprice", "averageprice", "costbasisprice", "openprice"),
     "avg_cost": ("avgcost", "averagecost"),
     "realized_pnl": ("realizedpnl", "realizedprofit", "fifopnlrealized"),
 }
 _ORDER = {
-    **_CONTRACT,
+    **_INSTRUMENT,
     "order_id": ("orderid", "iborderid"),
     "perm_id": ("permid",),
     "side": ("side", "action", "buysell"),
@@ -54,11 +55,13 @@ _ORDER = {
     "parked": ("parked",),
     "filled": ("filled", "filledquantity", "cumqty"),
     "remaining": ("remaining", "remainingquantity"),
-    "quantity": ("quantity", "totalquantity", "qty"),
+    "quantity": ("quantity", "totalquantity", "totalsize", "qty"),
     "submitted_at": ("submittedat", "submittime", "ordertime"),
     "parent_id": ("parentid",),
     "oca_group": ("ocagroup",),
     "leg_con_ids": ("legconids", "combolegs"),
+    "client_id": ("clientid",),
+    "group": ("fagroup", "faprofile"),
 }
 _EXECUTION = {
     **_INSTRUMENT,
@@ -66,9 +69,9 @@ _EXECUTION = {
     "perm_id": ("permid",),
     "order_id": ("orderid", "iborderid"),
     "side": ("side", "buysell", "action"),
-    "quantity": ("quantity", "shares", "qty"),
+    "quantity": ("quantity", "shares", "size", "qty"),
     "price": ("price", "tradeprice"),
-    "at": ("at", "time", "datetime", "executiontime"),
+    "at": ("at", "time", "datetime", "executiontime", "tradetimer", "tradetime"),
     "realized_pnl": ("realizedpnl", "fifopnlrealized", "realizedprofit"),
     "opens": ("opens", "opencloseindicator", "openclose"),
 }
@@ -118,7 +121,8 @@ def _find_contradiction(flat: Mapping[str, Any]) -> str | None:
         return f"is {format_quantity(numbers[0])} and {format_quantity(numbers[1])} in one row"
     side = next((flat[key] for key in _SIDES if isinstance(flat.get(key), str) and flat[key].strip()), "")
     sign = get_sign(side)
-    if sign is not None and any(number * sign < 0 for number in numbers):
+    is_unknown = sign is None and side.strip() not in ("", "-", "?") and any(number > 0 for number in numbers)
+    if is_unknown or (sign is not None and any(number * sign < 0 for number in numbers)):
         return f"is {format_quantity(numbers[0])} on the side {redact_excerpt(side)}"
     return None
 
@@ -162,9 +166,14 @@ def _convert_columns(
         row["account"] = reading.values.get("broker_account")
     if row.get("leg_con_ids") is not None:
         row["leg_con_ids"] = _parse_legs(row["leg_con_ids"])
-    underlying = flat.get("underlyingsymbol")
-    if underlying and (row["strike"] or row["right"]):
-        row["symbol"] = underlying  # Flex has the underlying's symbol of an option in a column of its own
+    if row["symbol"] is None:
+        row["symbol"] = row["local_symbol"]
+    elif row["symbol"] != flat.get("symbol") is not None:
+        is_option = row["strike"] or row["right"]
+        row["local_symbol"] = row["local_symbol"] or flat["symbol"]
+        row["symbol"] = (
+            row["symbol"] if is_option else flat["symbol"]
+        )  # of an option Flex has the underlying's
     return row
 
 

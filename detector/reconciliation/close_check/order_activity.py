@@ -1,68 +1,168 @@
-"""What else changes a position that `verdict` decides on: working exits, and executions after it was read."""
+"""What else changes a position that `verdict` decides on: working exits, and fills that its row may lack."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from detector.domain.broker_rows import BrokerOrder, Execution
 from detector.domain.facts import Facts
+from detector.domain.instrument import Instrument
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
 from detector.formats.numbers import format_count, to_exact_decimal
-from detector.formats.times import format_time
+from detector.formats.times import format_duration, format_time
 from detector.reconciliation.close_check.close_order import (
-    CloseOrder,
     CloseVerdict,
     build_unknown_verdict,
     match_instrument,
 )
-from detector.reconciliation.position_pairs import can_be_in_account
-from detector.reconciliation.working_orders import is_combo
+from detector.reconciliation.identity import (
+    DIFFERENT,
+    SAME,
+    UNCLEAR,
+    Answer,
+    compare_accounts,
+    compare_orders,
+    is_combo,
+)
 
 _RESOLUTION = timedelta(seconds=1)  # TWS gives the time of an execution in whole seconds, cut off
-WorkingExit = tuple[Order, Decimal]
+_SETTLING = timedelta(
+    seconds=60
+)  # an execution so shortly before may or may not be in the row of the position
 # Only these are certainly final: an inactive order may be waiting for shares to borrow (IBKR, `whyHeld`).
-_FINAL_STATUSES = ("filled", "cancelled", "apicancelled")
+_FILLED, _CANCELLED = "filled", ("cancelled", "canceled", "apicancelled")
+_ALL_ACCOUNTS = "ALL"
 
 
-def list_working_exits(
-    close: CloseOrder, facts: Facts, account: str | None, position: Decimal, requires_runtime: bool
-) -> list[WorkingExit] | CloseVerdict:
+class CloseTarget(Struct, frozen=True):
+    """The contract that is to be closed, with every name that the broker's row adds, and its account.
+
+    `wanted` is the instrument as the request names it.
+    """
+
+    instrument: Instrument
+    account: str | None
+    con_ids: frozenset[str]
+    wanted: Instrument
+
+    def match(self, row: Instrument) -> Answer:
+        """Compare with a row: different is what another id, or both the request and the held row, exclude.
+
+        An id or a currency that only the held row adds is not asked of other rows.
+        """
+        named = self.instrument
+        if row.con_id is None and self.wanted.con_id is None:
+            named = replace(named, con_id=None)
+        if row.currency is None and self.wanted.currency is None:
+            named = replace(named, currency=None)
+        answer = match_instrument(named, row)
+        if answer == DIFFERENT and None in (named.con_id, row.con_id):
+            return DIFFERENT if match_instrument(self.wanted, row) == DIFFERENT else UNCLEAR
+        return answer
+
+
+class WorkingExit(Struct, frozen=True):
+    """An order that takes off the position, what it can still fill, and whether it may be another's twin."""
+
+    order: Order
+    left: Decimal
+    is_twin: bool = False
+
+
+class WorkingExits(Struct, frozen=True):
+    """The exits at work: at least `least` and at most `most` of the position; of an OCA group the largest."""
+
+    least: Decimal
+    most: Decimal
+    orders: tuple[Order, ...]
+
+
+def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> WorkingExits | CloseVerdict:
     """Return the working exits of the broker and of the runtime, each once, with the quantity still to fill.
 
-    A verdict where an exit may work that no list contains, and where a listed order may be an exit or not.
+    A verdict where a listed order may be an exit or not.
     """
-    unknown = _explain_unknown_orders(facts, requires_runtime)
-    if unknown is not None:
-        return build_unknown_verdict("orders", unknown)
-    at_broker = [row for row in facts.broker_orders or () if can_be_in_account(row.account, account)]
-    con_ids = _collect_con_ids(close, facts)
     exits: list[WorkingExit] = []
-    for row in (*at_broker, *(facts.orders or ())):
-        left = None if _has_leg(row, con_ids) else _compute_exit_quantity(close, row, position)
+    for row in (*_list_orders_of(target, facts), *(facts.orders or ())):
+        if is_final(row) or _is_waiting_child(row, facts):
+            continue
+        left = None if _has_leg(row, target) else _compute_exit_quantity(target, row, position)
         if left is None:
             return build_unknown_verdict(
                 "orders", f"Whether order {row.title} exits this position cannot be told."
             )
+        if left and isinstance(row, BrokerOrder) and _is_for_group(row):
+            text = (
+                f"Order {row.title} is for a group of accounts: how much of it is for this one is not known."
+            )
+            return build_unknown_verdict("orders", text)
         if left:
             _add_exit(exits, row, left)
-    return exits
+    return _merge_exits(exits)
+
+
+def _list_orders_of(target: CloseTarget, facts: Facts) -> list[BrokerOrder]:
+    return [
+        row
+        for row in facts.broker_orders or ()
+        if _is_for_group(row) or compare_accounts(row.account, target.account) != DIFFERENT
+    ]
+
+
+def _is_for_group(row: BrokerOrder) -> bool:
+    return bool(row.group) or (row.account or "").upper() == _ALL_ACCOUNTS
+
+
+def _is_waiting_child(row: Order, facts: Facts) -> bool:
+    """Whether it is a child of a listed parent that has filled nothing: it exits nothing yet."""
+    parent_id = row.parent_id if isinstance(row, BrokerOrder) else None
+    return parent_id is not None and any(
+        parent.order_id == parent_id and not is_final(parent) and not parent.filled
+        for parent in facts.broker_orders or ()
+    )
 
 
 def _add_exit(exits: list[WorkingExit], row: Order, left: Decimal) -> None:
-    twin = next((i for i, (order, _) in enumerate(exits) if _is_same_order(order, row)), None)
-    if twin is None:
-        exits.append((row, left))
+    answers = [compare_orders(entry.order, row) for entry in exits]
+    if SAME in answers:
+        at = answers.index(SAME)
+        exits[at] = WorkingExit(exits[at].order, max(exits[at].left, left), exits[at].is_twin)
     else:
-        exits[twin] = (exits[twin][0], max(exits[twin][1], left))
+        exits.append(WorkingExit(row, left, is_twin=UNCLEAR in answers))
 
 
-def _explain_unknown_orders(facts: Facts, requires_runtime: bool) -> str | None:
-    """Return why an exit may work that no list contains, None where the lists are complete."""
+def _merge_exits(exits: Sequence[WorkingExit]) -> WorkingExits:
+    sums = [Decimal(0), Decimal(0)]
+    for at, entries in enumerate(([entry for entry in exits if not entry.is_twin], exits)):
+        groups: dict[object, Decimal] = {}
+        for number, entry in enumerate(entries):
+            order = entry.order
+            group = order.oca_group if isinstance(order, BrokerOrder) else None
+            key = (group, get_sign(order.side)) if group else number
+            groups[key] = max(groups.get(key, Decimal(0)), entry.left)
+        sums[at] = sum(groups.values(), Decimal(0))
+    return WorkingExits(sums[0], sums[1], tuple(entry.order for entry in exits))
+
+
+def explain_unknown_orders(facts: Facts, heartbeat_limit_sec: float | None) -> str | None:
+    """Return why an exit may work that no list contains, None where the lists are complete.
+
+    `heartbeat_limit_sec` is None where the snapshot has no runtime.
+    """
     if facts.broker_orders is None:
         return "The orders that work at the broker were not seen."
-    return _explain_runtime_orders(facts) if requires_runtime else None
+    if heartbeat_limit_sec is None:
+        return None
+    if facts.heartbeat_at is not None and facts.age_of(facts.heartbeat_at) > heartbeat_limit_sec:
+        age = format_duration(facts.age_of(facts.heartbeat_at))
+        return f"The runtime's last sign of life is {age} old: its own orders may be others than it lists."
+    return _explain_runtime_orders(facts)
 
 
 def _explain_runtime_orders(facts: Facts) -> str | None:
@@ -93,40 +193,32 @@ def _collect_listed_exits(facts: Facts) -> set[str]:
     return {
         order.identity
         for order in facts.orders or ()
-        if (order.kind or "").strip().lower() == EXIT and not _is_final(order)
+        if (order.kind or "").strip().lower() == EXIT and not is_final(order)
     }
 
 
-def _is_final(order: Order) -> bool:
-    return (order.status or "").strip().lower() in _FINAL_STATUSES
+def is_final(order: Order) -> bool:
+    """Whether the order certainly fills no more."""
+    return (order.status or "").strip().lower() in (_FILLED, *_CANCELLED)
 
 
-def _collect_con_ids(close: CloseOrder, facts: Facts) -> set[str]:
-    """Return the contract ids under which the broker may hold the instrument."""
-    rows = [
-        row for row in facts.broker_positions or () if match_instrument(close.instrument, row) is not False
-    ]
-    return {row.con_id for row in (close.instrument, *rows) if row.con_id is not None}
-
-
-def _has_leg(order: Order, con_ids: set[str]) -> bool:
+def _has_leg(order: Order, target: CloseTarget) -> bool:
     """Whether it is a working combo with one of these contracts among its legs."""
-    legs = set(order.leg_con_ids or ()) if isinstance(order, BrokerOrder) else set()
-    return bool(legs & con_ids) and not _is_final(order)
+    return isinstance(order, BrokerOrder) and bool(set(order.leg_con_ids or ()) & target.con_ids)
 
 
-def _compute_exit_quantity(close: CloseOrder, order: Order, position: Decimal) -> Decimal | None:
+def _compute_exit_quantity(target: CloseTarget, order: Order, position: Decimal) -> Decimal | None:
     """Return the quantity that the order can still take off the position; None where that cannot be told.
 
-    0 where it is final, of another instrument, or adds to the position.
+    0 where it is of another instrument, or adds to the position.
     """
-    fit = match_instrument(close.instrument, order)
-    if fit is False or _is_final(order):
+    answer = target.match(order)
+    if answer == DIFFERENT:
         return Decimal(0)
     sign = None if is_combo(order) else get_sign(order.side)  # a combo that is bought may sell a leg
     if sign is not None and (sign > 0) == (position > 0):
         return Decimal(0)
-    return None if fit is None or sign is None else _compute_remaining(order)
+    return None if answer == UNCLEAR or sign is None else _compute_remaining(order)
 
 
 def _compute_remaining(order: Order) -> Decimal | None:
@@ -143,33 +235,76 @@ def _compute_remaining(order: Order) -> Decimal | None:
     return None if left < 0 or (remaining is not None and abs(remaining) > left) else left
 
 
-def _is_same_order(first: Order, second: Order) -> bool:
-    """Whether two rows are the same order: by permanent id, else across both lists by order id and quantity.
-
-    An order id is unique to one API client only, so that another quantity means another order.
-    """
-    if first.perm_id is not None and second.perm_id is not None:
-        return first.perm_id == second.perm_id
-    lists = {isinstance(first, BrokerOrder), isinstance(second, BrokerOrder)}
-    numbered = len(lists) > 1 and first.order_id is not None and first.order_id == second.order_id
-    return numbered and to_exact_decimal(first.quantity) == to_exact_decimal(second.quantity)
-
-
-def explain_later_execution(close: CloseOrder, facts: Facts, account: str | None) -> str | None:
+def explain_later_execution(target: CloseTarget, facts: Facts) -> str | None:
     """Return which execution the broker's positions may not contain yet, None where there is none."""
+    if "broker_executions" in facts.provenance.partial or any(
+        fault.path.startswith("broker.executions") for fault in facts.invalid
+    ):
+        return "The broker's executions could not be read in full: the position may have changed since."
     for execution in facts.broker_executions or ():
-        if (
-            not can_be_in_account(execution.account, account)
-            or match_instrument(close.instrument, execution) is False
-            or _is_before(execution, facts)
-        ):
-            continue
-        when = "at a time that was not seen" if execution.at is None else f"at {format_time(execution.at)}"
-        return f"Execution {execution.title} {when} may have changed the position since it was read."
+        if _is_of(execution, target) and not _is_before(execution, facts, _RESOLUTION):
+            at = execution.at
+            when = "at a time that was not seen" if at is None else f"at {format_time(at)}"
+            return f"Execution {execution.title} {when} may have changed the position since it was read."
     return None
 
 
-def _is_before(execution: Execution, facts: Facts) -> bool:
+def _is_of(execution: Execution, target: CloseTarget) -> bool:
+    is_own = compare_accounts(execution.account, target.account) != DIFFERENT
+    return is_own and target.match(execution) != DIFFERENT
+
+
+def _is_before(execution: Execution, facts: Facts, margin: timedelta) -> bool:
     if execution.at is None or facts.broker_as_of is None:
         return False
-    return facts.broker_as_of - execution.at >= _RESOLUTION
+    return facts.broker_as_of - execution.at >= margin
+
+
+class UnsettledFill(Struct, frozen=True):
+    """A signed quantity that was filled and may not be in the position's row yet, and by what."""
+
+    quantity: Decimal
+    title: str
+
+
+def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[UnsettledFill] | CloseVerdict:
+    """Return the fills that the row of the position may lack: near executions, and what listed orders filled.
+
+    What an order filled is in the row where the executions show all of it, a minute before the row.
+    """
+    executions = [row for row in facts.broker_executions or () if _is_of(row, target)]
+    near = [row for row in executions if not _is_before(row, facts, _SETTLING)]
+    fills: list[UnsettledFill] = []
+    for execution in near:
+        if execution.signed_quantity is None:
+            return build_unknown_verdict(
+                "moved", f"How much execution {execution.title} filled was not seen."
+            )
+        fills.append(UnsettledFill(execution.signed_quantity, f"execution {execution.title}"))
+    for order in _list_orders_of(target, facts):
+        own = [row.signed_quantity or Decimal(0) for row in executions if _is_of_order(row, order)]
+        shown = sum((abs(quantity) for quantity in own), Decimal(0))
+        left = get_filled(order) - shown
+        answer = target.match(order) if left > 0 else DIFFERENT
+        sign = get_sign(order.side)
+        if answer == DIFFERENT:
+            continue
+        if sign is None or is_combo(order):
+            return build_unknown_verdict(
+                "moved", f"What order {order.title} filled may not be in the position yet."
+            )
+        fills.append(UnsettledFill(sign * left, f"order {order.title}"))
+    return fills
+
+
+def get_filled(order: Order) -> Decimal:
+    """Return what an order filled, all of it where it is called filled."""
+    filled = abs(to_exact_decimal(order.filled) or Decimal(0))
+    is_filled = (order.status or "").strip().lower() == _FILLED
+    return max(filled, abs(to_exact_decimal(order.quantity) or Decimal(0))) if is_filled else filled
+
+
+def _is_of_order(execution: Execution, order: Order) -> bool:
+    if execution.perm_id is not None and order.perm_id is not None:
+        return execution.perm_id == order.perm_id
+    return execution.order_id is not None and execution.order_id == order.order_id

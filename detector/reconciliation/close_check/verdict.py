@@ -8,29 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
+from itertools import accumulate
 
 from msgspec.structs import replace
 
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
 from detector.domain.instrument import get_instrument_name, normalize
+from detector.domain.instrument_names import FUTURE
 from detector.formats.numbers import format_count, format_quantity, to_exact_decimal
 from detector.reconciliation.close_check.close_order import (
     ALLOW,
     BUY,
+    CANNOT_TELL,
     REFUSE,
     SELL,
+    CloseDecision,
     CloseOrder,
     CloseVerdict,
     build_unknown_verdict,
     match_instrument,
 )
 from detector.reconciliation.close_check.order_activity import (
-    WorkingExit,
+    CloseTarget,
     explain_later_execution,
+    explain_unknown_orders,
+    list_unsettled_fills,
     list_working_exits,
 )
-from detector.reconciliation.position_pairs import can_be_in_account
+from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state
+from detector.reconciliation.identity import (
+    DIFFERENT,
+    SAME,
+    UNCLEAR,
+    Answer,
+    compare_accounts,
+    get_days,
+)
+from detector.reconciliation.position_pairs import describe_held, merge_instruments
 
 _DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (
     lambda row: normalize(row).sec_type,
@@ -40,51 +55,117 @@ _DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (
     lambda row: row.trading_class,
 )
 _EXACT_DIGITS = 60  # a quantity has at most 27, and no list is long enough for its sum to need more
+_HINTS = {
+    "sec_type": "add --sec-type {sec_type}",
+    "expiry": "add --expiry {expiry}",
+    "con_id": "give --con-id {con_id}",
+}
 
 
-def decide_close(close: CloseOrder, facts: Facts, requires_runtime: bool) -> CloseVerdict:
+def decide_close(close: CloseOrder, facts: Facts, heartbeat_limit_sec: float | None) -> CloseVerdict:
     """Return the verdict on an order, by facts of a broker section that was read in full and is young enough.
 
-    `requires_runtime`: the snapshot has a runtime, so that its orders must have been read too.
+    `heartbeat_limit_sec`: how old the runtime's last sign of life may be for its own orders to count; None
+    where the snapshot has no runtime.
     """
     with localcontext(prec=_EXACT_DIGITS):
-        return _decide(close, facts, requires_runtime)
+        return _decide(close, facts, heartbeat_limit_sec)
 
 
-def _decide(close: CloseOrder, facts: Facts, requires_runtime: bool) -> CloseVerdict:
+def _decide(close: CloseOrder, facts: Facts, heartbeat_limit_sec: float | None) -> CloseVerdict:
     account = _find_account(close, facts)
     if isinstance(account, CloseVerdict):
         return account
-    position = _find_position(close, facts, account)
-    if isinstance(position, CloseVerdict):
-        return position
+    close = _apply_only_expiry(close, facts)
+    rows = _find_rows(close, facts, account)
+    if isinstance(rows, CloseVerdict):
+        return rows
+    target = _build_target(close, facts, account, rows)
+    positions = _explain_expiry(close, target, facts) or _list_row_positions(close, rows)
+    if isinstance(positions, CloseVerdict):
+        return positions
+    refusal = _find_closing_side(close, positions[0])
+    if isinstance(refusal, CloseVerdict) and len(set(positions)) == 1:
+        return replace(refusal, position=positions[0])
+    side = refusal if isinstance(refusal, str) else None
+    unknown = _explain_unknown_activity(target, facts, heartbeat_limit_sec)
+    if unknown is not None:
+        return replace(unknown, position=positions[0], side=side)
+    return _decide_by_readings(close, target, facts, positions)
+
+
+def _explain_unknown_activity(
+    target: CloseTarget, facts: Facts, heartbeat_limit_sec: float | None
+) -> CloseVerdict | None:
+    """Return why the position may have changed, or an exit may work that no list contains."""
+    moved = explain_later_execution(target, facts)
+    if moved is not None:
+        return build_unknown_verdict("moved", moved)
+    unknown = explain_unknown_orders(facts, heartbeat_limit_sec)
+    return None if unknown is None else build_unknown_verdict("orders", unknown)
+
+
+def _decide_by_readings(
+    close: CloseOrder, target: CloseTarget, facts: Facts, positions: Sequence[Decimal]
+) -> CloseVerdict:
+    """Return the verdict that holds under every reading of what is unclear, else that it cannot be told."""
+    fills = list_unsettled_fills(target, facts)
+    if isinstance(fills, CloseVerdict):
+        return replace(fills, position=positions[0])
+    readings = dict.fromkeys(positions, "The broker lists it several times, with other quantities")
+    for sign in (1, -1):
+        parts = [fill.quantity for fill in fills if fill.quantity * sign > 0]
+        titles = " and ".join(fill.title for fill in fills)
+        for position in positions:
+            for total in accumulate(parts):
+                readings.setdefault(position + total, f"What {titles} filled may not be in the position yet")
+    verdicts = {position: _decide_reading(close, target, facts, position) for position in readings}
+    own = verdicts[positions[0]]
+    for position, verdict in verdicts.items():
+        if verdict.decision != own.decision:
+            text = f"{readings[position]}: it is {describe_held(positions[0])}, or {describe_held(position)}."
+            reason = "contradiction" if position in positions else "moved"
+            return replace(build_unknown_verdict(reason, text), position=positions[0], side=own.side)
+    return own
+
+
+def _decide_reading(close: CloseOrder, target: CloseTarget, facts: Facts, position: Decimal) -> CloseVerdict:
     side = _find_closing_side(close, position)
     if isinstance(side, CloseVerdict):
         return replace(side, position=position)
-    moved = explain_later_execution(close, facts, account)
-    if moved is not None:
-        return replace(build_unknown_verdict("moved", moved), position=position, side=side)
-    exits = list_working_exits(close, facts, account, position, requires_runtime)
-    verdict = exits if isinstance(exits, CloseVerdict) else _compare_with_exits(close, side, position, exits)
-    return replace(verdict, position=position, side=side)
-
-
-def _compare_with_exits(
-    close: CloseOrder, side: str, position: Decimal, exits: Sequence[WorkingExit]
-) -> CloseVerdict:
-    """Return whether the order still closes after every working exit has filled."""
-    working, titles = sum((left for _, left in exits), Decimal(0)), tuple(order.title for order, _ in exits)
-    held = f"{format_quantity(abs(position))} {close.name}"
-    order = f"{side} {format_quantity(close.quantity)}"
-    if working + close.quantity > abs(position):
-        text = (
-            f"{format_count(len(exits), 'exit order')} ({', '.join(titles)})"
-            f" for {format_quantity(working)} of {held} already"
-            f" {'works' if len(exits) == 1 else 'work'}: with it, {order} would open the other side"
+    exits = list_working_exits(target, facts, position)
+    if isinstance(exits, CloseVerdict):
+        return replace(exits, position=position, side=side)
+    titles = tuple(order.title for order in exits.orders)
+    held, order = f"{describe_held(position)} {close.name}", f"{side} {format_quantity(close.quantity)}"
+    count, is_single = format_count(len(titles), "exit order"), len(titles) == 1
+    if exits.most + close.quantity > abs(position):
+        numbers = "/".join(
+            f"#{row.order_id or row.perm_id}" for row in exits.orders if row.order_id or row.perm_id
         )
-        return CloseVerdict(REFUSE, "exit_working", f"{text}.", working=working, exits=titles)
-    summary = f"{order} closes, of {held} at the broker."
-    return CloseVerdict(ALLOW, "closes", summary, working=working, exits=titles)
+        text = (
+            f"{count} ({', '.join(titles)}) for {format_quantity(exits.most)} of {held} already"
+            f" {'works' if is_single else 'work'}: with {'it' if is_single else 'them'}, {order} would open"
+            f" the other side; cancel {numbers or ('it' if is_single else 'them')}, read again, then close"
+        )
+        is_certain = exits.least + close.quantity > abs(position)
+        text = text if is_certain else f"Two orders have one number, and may be one or two. {text}"
+        decision: CloseDecision = REFUSE if is_certain else CANNOT_TELL
+        reason = "exit_working" if is_certain else "orders"
+        return CloseVerdict(decision, reason, f"{text}.", side, position, exits.most, titles)
+    summary = f"{order} closes, of {held} at the broker{_describe_scope(target)}."
+    return CloseVerdict(ALLOW, "closes", summary, side, position, exits.most, titles)
+
+
+def _describe_scope(target: CloseTarget) -> str:
+    """Return for which contract and account the answer holds."""
+    named = target.instrument
+    parts = [f"con_id {named.con_id}"] if named.con_id else []
+    if not parts:
+        parts += [f"class {named.trading_class}"] if named.trading_class else []
+        parts += [f"multiplier {named.multiplier:g}"] if named.multiplier else []
+    parts += [f"account {target.account}"] if target.account else []
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _find_account(close: CloseOrder, facts: Facts) -> str | CloseVerdict | None:
@@ -100,41 +181,111 @@ def _find_account(close: CloseOrder, facts: Facts) -> str | CloseVerdict | None:
     return close.account or (accounts[0] if accounts else None)
 
 
-def _find_position(close: CloseOrder, facts: Facts, account: str | None) -> Decimal | CloseVerdict:
-    """Return the broker's signed quantity of the instrument, or a verdict; lots add up, no row is flat."""
-    rows = [row for row in facts.broker_positions or () if can_be_in_account(row.account, account)]
+def _apply_only_expiry(close: CloseOrder, facts: Facts) -> CloseOrder:
+    """Return the order with the expiry of the only future that the broker lists under its symbol."""
+    wanted = normalize(close.instrument)
+    if wanted.sec_type != FUTURE or get_days(wanted):
+        return close
+    rows = [row for row in (*(facts.broker_positions or ()), *(facts.broker_orders or ()))
+            if match_instrument(close.instrument, row) != DIFFERENT]  # fmt: skip
+    expiries = {normalize(row).expiry for row in rows}
+    if len(expiries) != 1 or None in expiries:
+        return close
+    return replace(close, instrument=replace(wanted, expiry=next(iter(expiries))))
+
+
+def _find_rows(
+    close: CloseOrder, facts: Facts, account: str | None
+) -> Sequence[BrokerPosition] | CloseVerdict:
+    """Return the broker's rows of the contract, or a verdict where they may be of several."""
+    rows = [
+        row for row in facts.broker_positions or () if compare_accounts(row.account, account) != DIFFERENT
+    ]
     fits = [(row, _match_row(close, row, account)) for row in rows]
-    doubtful = [row for row, fit in fits if fit is None]
-    if doubtful and all(row.quantity == 0 for row, fit in fits if fit is not False):
-        return Decimal(0)  # whichever of them it is, it is flat
+    doubtful = [row for row, fit in fits if fit == UNCLEAR]
+    if doubtful and all(row.quantity == 0 for row, fit in fits if fit != DIFFERENT):
+        return ()  # whichever of them it is, it is flat
     if doubtful:
         names = sorted({get_instrument_name(row) for row in doubtful})
-        summary = f"{close.name} may be any of these at the broker: {', '.join(names)}."
+        listed = f"{', '.join(names)}{_describe_hint(close, doubtful)}"
+        summary = f"{close.name} may be any of these at the broker: {listed}."
         return build_unknown_verdict("instrument", summary)
-    matches = [row for row, fit in fits if fit]
+    matches = [row for row, fit in fits if fit == SAME]
     # Lots of one contract agree in every part; where only some rows have a part, they may be two contracts.
     if any(len({get_part(row) for row in matches}) > 1 for get_part in _DISTINGUISHING_PARTS):
-        summary = f"{close.name} may be more than one contract at the broker."
-        return build_unknown_verdict("instrument", summary)
-    return _compute_position(close, matches)
+        hint = _describe_hint(close, matches)
+        return build_unknown_verdict(
+            "instrument", f"{close.name} may be more than one contract at the broker{hint}."
+        )
+    if any(row.model for row in matches):
+        return build_unknown_verdict(
+            "account", f"The broker holds {close.name} in a model portfolio, in parts."
+        )
+    return matches
 
 
-def _match_row(close: CloseOrder, row: BrokerPosition, account: str | None) -> bool | None:
-    fit = match_instrument(close.instrument, row)
-    return None if fit and row.account != account else fit
+def _match_row(close: CloseOrder, row: BrokerPosition, account: str | None) -> Answer:
+    answer = match_instrument(close.instrument, row)
+    return UNCLEAR if answer == SAME and row.account != account else answer
 
 
-def _compute_position(close: CloseOrder, rows: Sequence[BrokerPosition]) -> Decimal | CloseVerdict:
+def _describe_hint(close: CloseOrder, rows: Sequence[BrokerPosition]) -> str:
+    """Return what would make it clear, where one part of one row does."""
+    wanted, named = normalize(close.instrument), normalize(rows[0])
+    if len(rows) == 1:
+        for part, hint in _HINTS.items():
+            value = getattr(named, part)
+            if value and not getattr(wanted, part):
+                completed = replace(wanted, **{part: value})
+                if match_instrument(completed, rows[0]) == SAME:
+                    return f"; {hint.format(**{part: value})}"
+    if all(row.con_id for row in rows) and wanted.con_id is None:
+        return f"; give --con-id ({', '.join(sorted({str(row.con_id) for row in rows}))})"
+    return ""
+
+
+def _build_target(
+    close: CloseOrder, facts: Facts, account: str | None, rows: Sequence[BrokerPosition]
+) -> CloseTarget:
+    """Return the contract with every name that its row adds: an exit may be listed under any of them."""
+    instrument = normalize(close.instrument)
+    for row in rows:
+        instrument = merge_instruments(instrument, normalize(row))
+    may_be = (
+        row for row in facts.broker_positions or () if match_instrument(close.instrument, row) != DIFFERENT
+    )
+    con_ids = {row.con_id for row in (instrument, *may_be) if row.con_id is not None}
+    return CloseTarget(instrument, account, frozenset(con_ids), close.instrument)
+
+
+def _explain_expiry(close: CloseOrder, target: CloseTarget, facts: Facts) -> CloseVerdict | None:
+    state = get_expiry_state(target.instrument, facts.taken_at)
+    if state == LIVE:
+        return None
+    if state == EXPIRED:
+        return CloseVerdict(
+            REFUSE, "expired", f"{close.name} has expired: nothing can be traded in it any more."
+        )
+    return build_unknown_verdict(
+        "expired", f"{close.name} may have expired already: its last moment is not known."
+    )
+
+
+def _list_row_positions(close: CloseOrder, rows: Sequence[BrokerPosition]) -> list[Decimal] | CloseVerdict:
+    """Return the signed quantities that the rows may mean, their sum first; no row is flat.
+
+    Several rows of one contract in one account are lots, or one row that was written again.
+    """
     quantities = [to_exact_decimal(row.quantity) for row in rows]
     known_quantities = [quantity for quantity in quantities if quantity is not None]
     if len(known_quantities) < len(quantities):
         summary = f"How much of {close.name} the broker holds could not be read."
         return build_unknown_verdict("unread", summary)
     if len({(quantity > 0) - (quantity < 0) for quantity in known_quantities}) > 1:
-        text = ", ".join(format_quantity(quantity) for quantity in known_quantities)
+        text = ", ".join(describe_held(quantity) for quantity in known_quantities)
         summary = f"The broker's rows of {close.name} contradict each other: {text}."
         return build_unknown_verdict("contradiction", summary)
-    return sum(known_quantities, Decimal(0))
+    return [sum(known_quantities, Decimal(0)), *(known_quantities if len(known_quantities) > 1 else ())]
 
 
 def _find_closing_side(close: CloseOrder, position: Decimal) -> str | CloseVerdict:

@@ -9,12 +9,12 @@ from decimal import Decimal
 from msgspec import Struct
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, is_same, normalize
+from detector.domain.instrument import Instrument
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.numbers import to_exact_decimal
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.fills import Fill, has_closed, iter_legs, list_trades, match_leg
-from detector.reconciliation.position_pairs import can_be_in_account
+from detector.reconciliation.identity import can_be_in_account, can_be_same
 
 PRICE_DECIMALS = 4
 """Decimals of a computed price."""
@@ -35,7 +35,7 @@ def collect_open_ids(facts: Facts, instrument: Instrument, account: str | None) 
         if row.trade_id
         and row.is_effectively_open
         and can_be_in_account(accounts.get(row.trade_id), account)
-        and is_same(normalize(row), normalize(instrument))
+        and can_be_same(row, instrument)
     }
 
 
@@ -56,7 +56,7 @@ class CompetingTrades(Struct, frozen=True):
             for trade in list_trades(facts)
             if (trade.trade_id is None or trade.trade_id != trade_id)
             and can_be_in_account(accounts.get(trade.trade_id or ""), account)
-            and is_same(normalize(trade), instrument)
+            and can_be_same(trade, instrument)
         )
         trade_ids = {trade.trade_id for trade in trades} | {trade_id}
         rows = [row for row in facts.store_positions or () if row.is_effectively_open is not False]
@@ -65,7 +65,7 @@ class CompetingTrades(Struct, frozen=True):
             for row in rows
             if row.trade_id not in trade_ids
             and can_be_in_account(row.account, account)
-            and is_same(normalize(row), instrument)
+            and can_be_same(row, instrument)
         )
         return cls(trades, quantities)
 

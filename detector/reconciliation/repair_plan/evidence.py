@@ -8,13 +8,13 @@ from decimal import Decimal
 from msgspec import Struct
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, is_same, normalize
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.formats.times import format_time
 from detector.reconciliation.fills import Fill, group_fills
+from detector.reconciliation.identity import can_be_in_account, can_be_same
 from detector.reconciliation.pnl import check_pnl_by_broker
-from detector.reconciliation.position_pairs import can_be_in_account
 from detector.reconciliation.repair_plan.closing_fill import (
     PRICE_DECIMALS,
     CompetingTrades,
@@ -83,7 +83,7 @@ def collect_evidence(
     own_fills = [
         fill
         for fill in group_fills(facts.broker_executions or ())
-        if is_same(fill.instrument, normal_form) and can_be_in_account(fill.first.account, account)
+        if can_be_same(fill.instrument, normal_form) and can_be_in_account(fill.first.account, account)
     ]
     competing = CompetingTrades.collect(facts, normal_form, trade_id, account)
     closing_fill = None if trade is None else find_closing_fill(own_fills, trade, competing)
@@ -93,7 +93,7 @@ def collect_evidence(
     rows = [
         row
         for row in facts.broker_positions or ()
-        if is_same(normalize(row), normal_form) and can_be_in_account(row.account, account)
+        if can_be_same(row, normal_form) and can_be_in_account(row.account, account)
     ]
     realized = rows[0].realized_pnl if len(rows) == 1 and rows[0].quantity == 0 else None
     if trade_id is not None and not is_day_sum_of(trade, competing, facts.taken_at):

@@ -11,13 +11,15 @@ from decimal import Decimal
 from msgspec import Struct
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, is_same, normalize
+from detector.domain.instrument import Instrument
 from detector.domain.store_layout import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
-from detector.formats.numbers import format_quantity
 from detector.reconciliation.close_check.close_order import match_instrument
-from detector.reconciliation.comparison import compare_with_broker
-from detector.reconciliation.position_pairs import Difference, can_be_in_account
+from detector.reconciliation.comparison import Comparison, compare_with_broker
+from detector.reconciliation.expiry import LIVE, get_expiry_state
+from detector.reconciliation.identity import DIFFERENT, can_be_in_account, can_be_same
+from detector.reconciliation.position_book import UnclearGroup
+from detector.reconciliation.position_pairs import BROKER, Difference, describe_held
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
 from detector.reconciliation.repair_plan.trade_claims import (
     RUNTIME_LIST,
@@ -25,7 +27,7 @@ from detector.reconciliation.repair_plan.trade_claims import (
     build_quantity_column,
     is_unsigned,
 )
-from detector.reconciliation.working_orders import get_account
+from detector.reconciliation.working_orders import ChangesSince, get_account
 
 
 class RowChange(Struct, frozen=True):
@@ -64,9 +66,7 @@ class PlanItem(Struct, frozen=True):
 
     def is_of(self, instrument: Instrument, account: str | None) -> bool:
         """Whether the item may be of that instrument and account."""
-        return can_be_in_account(self.account, account) and is_same(
-            normalize(self.traded), normalize(instrument)
-        )
+        return can_be_in_account(self.account, account) and can_be_same(self.traded, instrument)
 
 
 def add_account(text: str, account: str | None) -> str:
@@ -80,25 +80,97 @@ def has_several_accounts(facts: Facts) -> bool:
     return len((at_broker | {row.account for row in facts.store_positions or ()}) - {None}) > 1
 
 
-def iter_instrument_items(facts: Facts) -> Iterator[PlanItem]:
-    """Yield the differences by instrument, whether or not any row has a trade."""
-    comparison = compare_with_broker(facts)
+class ReportedDifferences(Struct, frozen=True):
+    """The comparison as `detect` makes it: what it reports is what a plan may correct."""
+
+    comparison: Comparison | None
+    differences: tuple[Difference, ...] = ()
+
+    @classmethod
+    def collect(cls, facts: Facts, foreign: str = "") -> ReportedDifferences:
+        """Return the differences that `detect` reports: those that nothing newer than the broker explains."""
+        comparison = compare_with_broker(facts, foreign)
+        if comparison is None:
+            return cls(None)
+        changes = ChangesSince(facts)
+        differences = (row for row in comparison.differences if not changes.can_explain(row))
+        return cls(comparison, tuple(differences))
+
+    @property
+    def origin(self) -> str:
+        """The list that the internal side was read from."""
+        is_store = self.comparison is not None and self.comparison.internal_fact == "store_positions"
+        return POSITION_STATE if is_store else RUNTIME_LIST
+
+    def has_certain(self, instrument: Instrument, account: str | None) -> bool:
+        """Whether a difference in that very instrument is reported."""
+        return any(
+            not row.is_merged
+            and can_be_same(row.instrument, instrument)
+            and can_be_in_account(row.account, account)
+            for row in self.differences
+        )
+
+    def explain_unclear(self, instrument: Instrument) -> str | None:
+        """Return why what the broker holds of the instrument is unclear, None where it is clear."""
+        if self.comparison is None:
+            return None
+        for old, new in self.comparison.replaced:
+            if can_be_same(old.instrument, instrument):
+                held = describe_held(new.broker)
+                return f"which contract it is now: the broker holds {held} as {_format_id(new)}"
+        for gone, moved in self.comparison.assigned:
+            if can_be_same(gone.instrument, instrument):
+                return f"whether it was assigned or exercised: {moved.name} moved by as many shares"
+        name = instrument.instrument_name
+        groups = (group for group in self.comparison.unclear if name in group.names and _is_undecided(group))
+        return next((_describe_unclear(group) for group in groups), None)
+
+
+def _format_id(difference: Difference) -> str:
+    return f"{difference.name} (con_id {difference.instrument.con_id})"
+
+
+def _is_undecided(group: UnclearGroup) -> bool:
+    """Whether no row of the group may be corrected: a mere id may be anything."""
+    return not group.is_paired or group.has_nameless
+
+
+def _describe_unclear(group: UnclearGroup) -> str:
+    names = f" ({', '.join(group.names)})" if len(group.names) > 1 else ""
+    return f"whether anything differs in it: {group.why}{names}"
+
+
+def iter_instrument_items(facts: Facts, reported: ReportedDifferences) -> Iterator[PlanItem]:
+    """Yield the differences by instrument, whether or not any row has a trade, then what is unclear."""
+    comparison = reported.comparison
+    if comparison is None:
+        return
     has_several = has_several_accounts(facts)
-    origin = (
-        POSITION_STATE
-        if comparison is not None and comparison.internal_fact == "store_positions"
-        else RUNTIME_LIST
-    )
-    for difference in comparison.list_differences() if comparison is not None else ():
-        yield _build_item(facts, difference, origin, difference.account if has_several else None)
+    for difference in reported.differences:
+        yield _build_item(facts, difference, reported.origin, difference.account if has_several else None)
+    for old, _ in (*comparison.replaced, *comparison.assigned):
+        yield _build_unclear_item(old.instrument, reported, None)
+    for group in comparison.unclear:
+        rows = [position for position in comparison.book.positions if position.name in group.names]
+        if rows and _is_undecided(group):
+            yield _build_unclear_item(rows[0].instrument, reported, rows[0].compute_quantity(BROKER))
+
+
+def _build_unclear_item(
+    instrument: Instrument, reported: ReportedDifferences, position: Decimal | None
+) -> PlanItem:
+    name, why = instrument.instrument_name, reported.explain_unclear(instrument)
+    questions = () if why is None else (why,)
+    return PlanItem(name, name, name, instrument, (), position or None, Evidence(), open_questions=questions)
 
 
 def _build_item(facts: Facts, difference: Difference, origin: str, account: str | None) -> PlanItem:
     waiting = list_in_flight(facts, difference.instrument, account)
     rows = _list_open_rows(facts, difference, account) if origin == POSITION_STATE else []
-    question = _build_question(difference, rows, waiting)
+    question = _build_question(difference, rows, waiting, facts)
     claims = (
-        () if difference.kind == "unmanaged" else (f"{origin}: open, {format_quantity(difference.internal)}",)
+        () if difference.kind == "unmanaged" else (f"{origin}: open, {describe_held(difference.internal)}",)
     )
     column = build_quantity_column(
         difference.internal, difference.broker, is_unsigned=any(is_unsigned(row) for row in rows)
@@ -106,7 +178,7 @@ def _build_item(facts: Facts, difference: Difference, origin: str, account: str 
     flat = (
         "the broker is flat"
         if not difference.broker
-        else f"the broker holds {format_quantity(difference.broker)}"
+        else f"the broker holds {describe_held(difference.broker)}"
     )
     name = add_account(difference.name, account)
     change = RowChange(origin, name, (column,), add_account(flat, account))
@@ -125,26 +197,37 @@ def _build_item(facts: Facts, difference: Difference, origin: str, account: str 
     )
 
 
+EXPIRED_QUESTION = (
+    "how it ended: the contract has expired, and whether it was worthless, exercised or assigned is in the"
+    " broker's statement"
+)
+
+
 def _list_open_rows(facts: Facts, difference: Difference, account: str | None) -> list[StoredPosition]:
     return [
         row
         for row in facts.store_positions or ()
         if row.is_effectively_open is not False
         and can_be_in_account(row.account, account)
-        and is_same(normalize(row), normalize(difference.instrument))
+        and can_be_same(row, difference.instrument)
     ]
 
 
 def _build_question(
-    difference: Difference, rows: Sequence[StoredPosition], waiting: tuple[str, ...]
+    difference: Difference, rows: Sequence[StoredPosition], waiting: tuple[str, ...], facts: Facts
 ) -> str | None:
     """Return the question for a person where no single row is certainly wrong."""
-    quantity = format_quantity(difference.broker)
+    quantity = describe_held(difference.broker)
+    if difference.is_merged:
+        internal = describe_held(difference.internal)
+        return f"which of its rows are the same: the broker holds {quantity}, the runtime {internal}"
     if difference.kind == "unmanaged":
         return (
             f"whether the runtime takes the {quantity} over, with a row of its own in {POSITION_STATE}"
             " and the orders that protect it, or a person closes them at the broker"
         )
+    if get_expiry_state(difference.instrument, facts.taken_at) != LIVE:
+        return EXPIRED_QUESTION
     if difference.kind == "side":
         return f"how it came that the broker holds {quantity}: see its fills before any row is changed"
     if waiting:
@@ -157,7 +240,7 @@ def list_in_flight(facts: Facts, instrument: Instrument, account: str | None) ->
     rows = (*(facts.broker_orders or ()), *(facts.orders or ()))
     orders = [order for order in rows if order.is_working and can_be_in_account(get_account(order), account)]
     return tuple(
-        dict.fromkeys(order.title for order in orders if match_instrument(instrument, order) is not False)
+        dict.fromkeys(order.title for order in orders if match_instrument(instrument, order) != DIFFERENT)
     )
 
 

@@ -13,9 +13,10 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.store_layout import POSITION_STATE, TRADES
-from detector.formats.numbers import format_quantity
 from detector.reconciliation.comparison import build_broker_book
-from detector.reconciliation.position_book import PositionBook
+from detector.reconciliation.expiry import LIVE, get_expiry_state
+from detector.reconciliation.identity import can_be_in_account
+from detector.reconciliation.position_pairs import BROKER, describe_held
 from detector.reconciliation.repair_plan.closing_fill import (
     PRICE_DECIMALS,
     collect_open_ids,
@@ -23,7 +24,9 @@ from detector.reconciliation.repair_plan.closing_fill import (
 )
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
 from detector.reconciliation.repair_plan.items import (
+    EXPIRED_QUESTION,
     PlanItem,
+    ReportedDifferences,
     RowChange,
     add_account,
     describe_waiting,
@@ -44,11 +47,16 @@ from detector.reconciliation.repair_plan.trade_claims import (
 _STORES = (POSITION_STATE, TRADES)
 
 
-def build_items(facts: Facts) -> tuple[PlanItem, ...]:
-    """Return an item for every trade, and for every position without one, on which sources differ."""
-    book = None if facts.broker_positions is None else build_broker_book(facts)
-    disputed = tuple(iter_instrument_items(facts))
-    cases = (_build_case(facts, book, trade_id, disputed).build_item() for trade_id in list_trade_ids(facts))
+def build_items(facts: Facts, foreign: str = "") -> tuple[PlanItem, ...]:
+    """Return an item for every trade, and for every position without one, on which sources differ.
+
+    `foreign` is AEGIS_PT_FOREIGN_POSITIONS.
+    """
+    reported = ReportedDifferences.collect(facts, foreign)
+    disputed = tuple(iter_instrument_items(facts, reported))
+    cases = (
+        _build_case(facts, reported, trade_id, disputed).build_item() for trade_id in list_trade_ids(facts)
+    )
     trade_items = [item for item in cases if item is not None]
     covered = (
         item
@@ -64,7 +72,8 @@ class _TradeCase(Struct, frozen=True):
 
     `is_alone`: no other trade is open in the instrument, and every store was read in full, so that the
     broker's quantity is this trade's. `is_disputed`: the sum of the trades is not the broker's quantity.
-    `waiting`: the orders that work in the instrument.
+    `waiting`: the orders that work in the instrument. `may_change`: `detect` reports the difference.
+    `doubt`: why what the broker holds is unclear.
     """
 
     title: str
@@ -77,6 +86,9 @@ class _TradeCase(Struct, frozen=True):
     evidence: Evidence
     account: str | None = None
     waiting: tuple[str, ...] = ()
+    may_change: bool = True
+    doubt: str | None = None
+    has_expired: bool = False
 
     def build_item(self) -> PlanItem | None:
         """Return the item where a source is wrong or a question is open, None where all agree."""
@@ -116,7 +128,7 @@ class _TradeCase(Struct, frozen=True):
             flat = (
                 "the broker is flat"
                 if self.quantity == 0
-                else f"the broker holds {format_quantity(self.quantity or Decimal(0))}"
+                else f"the broker holds {describe_held(self.quantity or Decimal(0))}"
             )
             flat, realized = add_account(flat, self.account), self.evidence.realized_pnl
             because = flat if realized is None else f"{flat} and realized {realized:,.2f}"
@@ -124,7 +136,7 @@ class _TradeCase(Struct, frozen=True):
 
     def _iter_position_columns(self, claim: TradeClaim) -> Iterator[Column]:
         """Yield the columns of an open row that are wrong: the broker is flat, or holds another quantity."""
-        if self.quantity is None or not claim.is_open:
+        if self.quantity is None or not claim.is_open or not self.may_change:
             return
         if self.quantity == 0:
             yield ("is_open", "1", "0") if claim.origin == POSITION_STATE else ("status", "OPEN", "CLOSED")
@@ -158,20 +170,28 @@ class _TradeCase(Struct, frozen=True):
     def _iter_questions(self, changes: Sequence[RowChange]) -> Iterator[str]:
         """Yield the questions that the snapshot cannot answer."""
         states = {claim.is_open for claim in self._store_claims if claim.is_open is not None}
-        if self.quantity is None:
+        if self.doubt is not None:
+            yield self.doubt
+        elif self.quantity is None:
             if len(states) > 1:
                 yield "which store is right: what the broker holds of it was not seen"
         elif self.quantity == 0:
-            trade_claim = next((claim for claim in self._store_claims if claim.origin == TRADES), None)
-            if trade_claim is not None and changes:
-                yield from self.evidence.iter_gaps(trade_claim)
+            yield from self._iter_exit_questions(changes)
         elif any(self._is_other_side(claim) for claim in self._store_claims):
             yield (
-                f"how it came that the broker holds {format_quantity(self.quantity)}:"
+                f"how it came that the broker holds {describe_held(self.quantity)}:"
                 " see its fills before any row is changed"
             )
         elif states == {True, False} or (True in states and not self.is_alone and self.is_disputed):
-            yield f"how much of the {format_quantity(self.quantity)} at the broker is this trade's"
+            yield f"how much of {describe_held(self.quantity)} at the broker is this trade's"
+
+    def _iter_exit_questions(self, changes: Sequence[RowChange]) -> Iterator[str]:
+        """Yield what is unknown of how it ended."""
+        trade_claim = next((claim for claim in self._store_claims if claim.origin == TRADES), None)
+        if trade_claim is not None and changes:
+            yield from self.evidence.iter_gaps(trade_claim)
+        if self.has_expired and changes and self.evidence.exit_price is None:
+            yield EXPIRED_QUESTION
 
 
 def _format_money(number: float | None) -> str:
@@ -179,36 +199,41 @@ def _format_money(number: float | None) -> str:
 
 
 def _build_case(
-    facts: Facts, book: PositionBook | None, trade_id: str, disputed: Sequence[PlanItem]
+    facts: Facts, reported: ReportedDifferences, trade_id: str, disputed: Sequence[PlanItem]
 ) -> _TradeCase:
     claims = list_claims(facts, trade_id)
     instrument = max((claim.instrument for claim in claims), key=_count_parts)
     account = get_trade_accounts(facts).get(trade_id) if has_several_accounts(facts) else None
+    quantity, doubt = _find_quantity(facts, instrument, account), reported.explain_unclear(instrument)
+    is_open_inside = any(claim.is_open and claim.origin == reported.origin for claim in claims)
     return _TradeCase(
         build_trade_title(facts, trade_id),
         f"trade #{trade_id}",
         claims,
         instrument,
-        _find_quantity(book, instrument, account),
+        quantity if doubt is None else None,
         is_alone=explain_incomplete_stores(facts) is None
         and not collect_open_ids(facts, instrument, account) - {trade_id},
         is_disputed=any(item.is_of(instrument, account) for item in disputed),
         evidence=collect_evidence(facts, instrument, trade_id, account),
         account=account,
         waiting=list_in_flight(facts, instrument, account),
+        may_change=not is_open_inside or reported.has_certain(instrument, account),
+        doubt=doubt,
+        has_expired=get_expiry_state(instrument, facts.taken_at) != LIVE,
     )
 
 
-def _find_quantity(book: PositionBook | None, instrument: Instrument, account: str | None) -> Decimal | None:
-    """Return the broker's signed quantity in that account; None where it is unknown or ambiguous."""
-    if book is None or not (instrument.symbol or instrument.con_id):
+def _find_quantity(facts: Facts, instrument: Instrument, account: str | None) -> Decimal | None:
+    """Return the broker's signed quantity in that account; None where it is unknown or may be another's."""
+    if facts.broker_positions is None or not (instrument.symbol or instrument.con_id):
         return None
-    if None not in (book.account, account) and book.account != account:
+    if not can_be_in_account(facts.broker_account, account):
         return None  # the broker was asked for another account
+    book = build_broker_book(facts)
     positions = book.find(instrument, account)
-    if len(positions) > 1:
-        return None
-    return positions[0].compute_quantity("broker") if positions else Decimal(0)
+    quantities = {position.compute_quantity(BROKER) for position in positions} or {Decimal(0)}
+    return quantities.pop() if len(positions) <= 1 or quantities == {Decimal(0)} else None
 
 
 def _count_parts(instrument: Instrument) -> int:

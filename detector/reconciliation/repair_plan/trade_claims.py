@@ -12,8 +12,9 @@ from detector.domain.instrument import Instrument
 from detector.domain.runtime_rows import Position
 from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.trade_rows import StoredPosition, Trade, format_other_ids
-from detector.formats.numbers import format_quantity, normalize_number, to_exact_decimal
+from detector.formats.numbers import format_quantity, normalize_number
 from detector.formats.times import format_duration
+from detector.reconciliation.position_pairs import describe_held
 
 RUNTIME_LIST, RUNTIME_TRADES = "open_positions", "recent_trades"
 _LISTS = {"store_positions": POSITION_STATE, "store_trades": TRADES}
@@ -47,7 +48,7 @@ class TradeClaim(Struct, frozen=True):
         state = {True: "open", False: "closed", None: "does not say whether it is open"}[self.is_open]
         parts = [state]
         if self.is_open is not False and self.quantity is not None:
-            parts.append(format_quantity(self.quantity))
+            parts.append(describe_held(self.quantity))
         if self.exit_price is not None:
             parts.append(f"exit {normalize_number(self.exit_price)}")
         if self.realized_pnl is not None:
@@ -110,7 +111,7 @@ def _build_claim(origin: str, row: StoredPosition | Trade | Position) -> TradeCl
         return TradeClaim(
             origin, row.is_effectively_open, row.signed_quantity, row, is_unsigned=is_unsigned(row)
         )
-    return TradeClaim(origin, True, to_exact_decimal(row.quantity), row)
+    return TradeClaim(origin, True, row.signed_quantity, row)
 
 
 def explain_incomplete_stores(facts: Facts) -> str | None:

@@ -1,0 +1,71 @@
+"""Whether a contract has expired: the last moment at which it can be traded, as far as its row gives it.
+
+Source: contract specifications of Cboe (SPXW 16:00, AM-settled index options the close before, options on
+ETFs until 16:15) and of CME (quarterly equity-index futures 09:30 on the third Friday), all in New York time.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+
+from detector.domain.instrument import Instrument, normalize
+from detector.domain.instrument_names import FUTURE
+from detector.market.hours import MarketUnknown, get_session_on, load_zone
+from detector.market.session_plan import NEW_YORK
+from detector.reconciliation.identity import get_days, get_names
+
+ExpiryState = Literal["live", "unclear", "expired"]
+LIVE: Final = "live"
+EXPIRED: Final = "expired"
+_UNCLEAR: Final = "unclear"
+_EQUITY_INDEX_FUTURES = frozenset(["ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"])
+_SETTLED_AT_CLOSE = frozenset(["SPXW", "XSP", "NDXP", "RUTW"])
+_SETTLED_AT_OPEN = frozenset(["SPX", "NDX", "RUT", "VIX", "VIXW", "DJX"])
+_DAY_LENGTH = len("2026-06-19")
+# The earliest and the latest last moment, as hour and minute of the day that the row gives.
+_CLOSE, _LATE_CLOSE, _INDEX_OPEN = (
+    timedelta(hours=16),
+    timedelta(hours=16, minutes=15),
+    timedelta(hours=9, minutes=30),
+)
+_CLOSE_BEFORE, _MIDNIGHT, _NEXT_DAY = timedelta(hours=-8), timedelta(0), timedelta(hours=24)
+
+
+def get_expiry_state(row: Instrument, now: datetime) -> ExpiryState:
+    """Return whether it can still be traded: from the earliest plausible last moment on it is unclear."""
+    named = normalize(row)
+    days = sorted(day for day in get_days(named) if len(day) == _DAY_LENGTH)
+    if not days:
+        return _get_state_of_month(named, now)
+    earliest, latest = _get_bounds(named)
+    try:
+        zone = load_zone(NEW_YORK)
+        first, last = (
+            datetime.combine(date.fromisoformat(day), datetime.min.time()) for day in (days[0], days[-1])
+        )
+        session = get_session_on(first.date()) if named.is_option else None
+    except (ValueError, MarketUnknown):
+        return _UNCLEAR
+    if session is not None:  # a half day ends early
+        earliest = min(earliest, session.closes.astimezone(zone).replace(tzinfo=None) - first)
+    local_now = now.astimezone(zone).replace(tzinfo=None)
+    return LIVE if local_now < first + earliest else EXPIRED if local_now >= last + latest else _UNCLEAR
+
+
+def _get_state_of_month(row: Instrument, now: datetime) -> ExpiryState:
+    """Return the state of a contract of a month: it has expired by the end of the month."""
+    months = max(get_days(row), default=None)
+    return EXPIRED if months is not None and months < f"{now:%Y%m}" else LIVE
+
+
+def _get_bounds(row: Instrument) -> tuple[timedelta, timedelta]:
+    names = get_names(row) | {row.trading_class}
+    if row.is_option:
+        if names & _SETTLED_AT_CLOSE:
+            return _CLOSE, _CLOSE
+        is_morning = bool(names & _SETTLED_AT_OPEN)
+        return (_CLOSE_BEFORE, _LATE_CLOSE) if is_morning else (_CLOSE, _LATE_CLOSE)
+    if row.sec_type == FUTURE and names & _EQUITY_INDEX_FUTURES:
+        return _INDEX_OPEN, _INDEX_OPEN
+    return _MIDNIGHT, _NEXT_DAY

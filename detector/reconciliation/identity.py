@@ -1,0 +1,232 @@
+"""Same, different, unclear: the comparison of two instruments, accounts or orders.
+
+*Unclear* is neither: a difference is reported, and an order allowed, only where it holds under both readings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Final, Literal
+
+from detector.domain.broker_rows import BrokerOrder
+from detector.domain.instrument import COMBO, Instrument, normalize
+from detector.domain.instrument_names import (
+    FUTURE,
+    OPTIONS,
+    STOCK,
+    TYPES,
+    is_known_expiry,
+    is_month_of,
+    parse_future,
+    parse_local_expiry,
+)
+from detector.domain.runtime_rows import Order
+from detector.formats.numbers import to_exact_decimal
+
+Answer = Literal["same", "different", "unclear"]
+SAME: Final = "same"
+DIFFERENT: Final = "different"
+UNCLEAR: Final = "unclear"
+
+_PAIR_TYPES = ("CASH", "CRYPTO")
+_CLASS_OF = re.compile(r"\d?([A-Z]{1,5}?)(?:W|P|Q|\d)?", re.ASCII)  # SPXW, NDXP, AAPL1, 2SPY of SPX, NDX, …
+# Exchange roots of futures whose symbol at IBKR is another. Source: IBKR contract search.
+_EXCHANGE_ROOTS = {
+    "VX": "VIX", "FESX": "ESTX50", "FDAX": "DAX", "FGBL": "GBL", "6E": "EUR", "6B": "GBP", "6J": "JPY",
+    "6A": "AUD", "6C": "CAD", "6S": "CHF", "6N": "NZD",
+}  # fmt: skip
+_EARLY_EXPIRY = frozenset(
+    ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
+)  # they expire in the month before theirs
+_DAY_LENGTH = len("2026-06-19")
+
+
+def compare(first: Instrument, second: Instrument) -> Answer:
+    """Compare two instruments in their normal form: by contract id, else in every part of their names."""
+    if first.con_id is not None and second.con_id is not None:
+        return SAME if first.con_id == second.con_id else DIFFERENT
+    return compare_parts(first, second)
+
+
+def compare_parts(first: Instrument, second: Instrument) -> Answer:
+    """Compare two instruments by everything but their contract ids."""
+    answers = set(_iter_answers(first, second))
+    return DIFFERENT if DIFFERENT in answers else UNCLEAR if UNCLEAR in answers else SAME
+
+
+def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
+    is_option = first.is_option or second.is_option
+    yield _compare_names(first, second)
+    yield _compare_types(first, second)
+    yield _compare_days(first, second)
+    if is_option:
+        yield _compare_values(first.strike, second.strike)
+        yield _compare_values(first.right, second.right)
+        yield _compare_classes(first, second)
+    elif first.trading_class and second.trading_class and FUTURE in (first.sec_type, second.sec_type):
+        yield SAME if first.trading_class == second.trading_class else DIFFERENT
+    if first.multiplier and second.multiplier and first.multiplier != second.multiplier:
+        yield UNCLEAR if 1 in (first.multiplier, second.multiplier) else DIFFERENT  # 1: a store never asked
+    if first.currency and second.currency and first.currency != second.currency:
+        yield DIFFERENT
+
+
+def _compare_values(first: object, second: object) -> Answer:
+    """Compare a part that the instrument must have: where one lacks it, the answer is unclear."""
+    return UNCLEAR if None in (first, second) else SAME if first == second else DIFFERENT
+
+
+@lru_cache(maxsize=16384)
+def get_names(row: Instrument) -> frozenset[str]:
+    """Return every name of a normalized instrument, letters and digits only; none where it has a mere id."""
+    texts = [row.symbol, row.local_symbol]
+    if row.is_option or row.sec_type == FUTURE or row.expiry:
+        texts.append(row.trading_class)  # of a share it is its listing's (NMS)
+    names = {re.sub(r"[^A-Z0-9]", "", text) for text in texts if text}
+    future = None if row.is_option else parse_future(row.local_symbol or "")
+    if future is not None:
+        names.add(future[0])
+    if row.sec_type in _PAIR_TYPES and row.symbol and row.currency:
+        names = {f"{row.symbol}{row.currency}"}
+    return frozenset(names | {_EXCHANGE_ROOTS[name] for name in names if name in _EXCHANGE_ROOTS})
+
+
+@lru_cache(maxsize=16384)
+def get_roots(row: Instrument) -> frozenset[str]:
+    """Return the names, and the symbols of which they may be a class: SPX for SPXW, AAPL for AAPL1."""
+    names = get_names(row)
+    if row.sec_type in _PAIR_TYPES and row.symbol:
+        return names | {row.symbol}
+    if not row.is_option:
+        return names
+    matches = (_CLASS_OF.fullmatch(name) for name in names)
+    return names | {match[1] for match in matches if match}
+
+
+def _compare_names(first: Instrument, second: Instrument) -> Answer:
+    if not get_names(first) or not get_names(second):
+        return UNCLEAR
+    if get_names(first) & get_names(second):
+        return SAME
+    return UNCLEAR if get_roots(first) & get_roots(second) else DIFFERENT
+
+
+def _compare_classes(first: Instrument, second: Instrument) -> Answer:
+    """Compare the classes of two options; an option that has none may be of any class but its symbol's."""
+    if first.trading_class and second.trading_class:
+        return SAME if first.trading_class == second.trading_class else DIFFERENT
+    with_class, other = (first, second) if first.trading_class else (second, first)
+    return SAME if with_class.trading_class in (None, other.symbol) else UNCLEAR
+
+
+def _compare_types(first: Instrument, second: Instrument) -> Answer:
+    mine, theirs = first.sec_type, second.sec_type
+    if mine == theirs:
+        return SAME
+    if mine in TYPES and theirs in TYPES:
+        return DIFFERENT
+    row, given = (first, theirs) if mine not in TYPES else (second, mine)
+    other = second if row is first else first
+    has_expiry = is_known_expiry(row.expiry)
+    if given not in TYPES:
+        return UNCLEAR
+    if row.is_option and given not in OPTIONS:
+        return DIFFERENT
+    if has_expiry and given in (STOCK, *_PAIR_TYPES):
+        return DIFFERENT
+    usual = (
+        "OPT" if row.is_option or (other.is_option and given == "OPT") else FUTURE if has_expiry else STOCK
+    )
+    return SAME if row.sec_type is None and given == usual else UNCLEAR
+
+
+def get_days(row: Instrument) -> frozenset[str]:
+    """Return the days and months that a normalized row gives as its expiry: a contract may bear two."""
+    days = {row.expiry} if row.expiry is not None and is_known_expiry(row.expiry) else set()
+    if row.local_symbol and (row.is_option or row.sec_type == FUTURE or row.expiry):
+        digits = re.search(r"(\d{6})[CP]\d{8}$", row.local_symbol, re.ASCII)
+        local = f"20{digits[1][:2]}-{digits[1][2:4]}-{digits[1][4:]}" if digits else None
+        local = local or (None if row.is_option else parse_local_expiry(row.local_symbol))
+        days |= {local} if local else set()
+    return frozenset(days)
+
+
+def _compare_days(first: Instrument, second: Instrument) -> Answer:
+    mine, theirs = get_days(first), get_days(second)
+    if not mine and not theirs:
+        return UNCLEAR if first.expiry or second.expiry or first.is_option else SAME
+    if not mine or not theirs:
+        return UNCLEAR
+    if mine & theirs:
+        return SAME
+    if any(is_month_of(one_day, other) for one_day in mine for other in theirs):
+        return UNCLEAR if first.is_option or second.is_option else SAME
+    is_early = bool(_EARLY_EXPIRY & get_names(first) and _EARLY_EXPIRY & get_names(second))
+    is_near = any(_is_near(one_day, other, is_early=is_early) for one_day in mine for other in theirs)
+    return UNCLEAR if is_near else DIFFERENT
+
+
+def _is_near(first: str, second: str, *, is_early: bool) -> bool:
+    """Whether two days are one apart (an Asian zone), or the day is in the month before the contract's."""
+    month, day = sorted((first, second), key=len)
+    try:
+        last = date.fromisoformat(day)
+        if len(month) == _DAY_LENGTH:
+            return abs(date.fromisoformat(month) - last) == timedelta(days=1)
+        return is_early and f"{last.replace(day=1) + timedelta(days=32):%Y%m}" == month
+    except (ValueError, OverflowError):
+        return False
+
+
+def is_combo(row: Instrument) -> bool:
+    """Whether the row is a combo of several contracts, whose side is not the side of its legs."""
+    return normalize(row).sec_type == COMBO or bool(isinstance(row, BrokerOrder) and row.leg_con_ids)
+
+
+def compare_combo(combo: Instrument, leg: Instrument) -> Answer:
+    """Compare a combo with a contract that may be one of its legs; a combo may have several symbols."""
+    legs = combo.leg_con_ids if isinstance(combo, BrokerOrder) else None
+    if legs and leg.con_id is not None:
+        return UNCLEAR if leg.con_id in legs else DIFFERENT
+    symbols, names = normalize(combo).symbol, get_names(normalize(leg))
+    if symbols is None or not names:
+        return UNCLEAR
+    return UNCLEAR if names & {symbols, *re.split(r"[,./ ]+", symbols)} else DIFFERENT
+
+
+def compare_accounts(first: str | None, second: str | None) -> Answer:
+    """Compare two accounts; a row without an account may be of any."""
+    return UNCLEAR if None in (first, second) else SAME if first == second else DIFFERENT
+
+
+def can_be_same(first: Instrument, second: Instrument) -> bool:
+    """Whether two rows, as they are written, are or may be the same instrument."""
+    return compare(normalize(first), normalize(second)) != DIFFERENT
+
+
+def can_be_in_account(first: str | None, second: str | None) -> bool:
+    """Whether two accounts are or may be the same."""
+    return compare_accounts(first, second) != DIFFERENT
+
+
+def compare_orders(first: Order, second: Order) -> Answer:
+    """Compare two orders: by permanent id, which is account-wide, else by number, which is a client's.
+
+    Within one list a number without a client is two rows; across the lists it is one order where the
+    quantity is the same, unless the broker names a client that nobody knows to be the runtime's.
+    """
+    if first.perm_id is not None and second.perm_id is not None:
+        return SAME if first.perm_id == second.perm_id else DIFFERENT
+    if first.order_id is None or first.order_id != second.order_id:
+        return DIFFERENT if first.order_id and second.order_id else UNCLEAR
+    clients = {row.client_id for row in (first, second) if isinstance(row, BrokerOrder)}
+    if len(clients - {None}) > 1:
+        return DIFFERENT
+    if type(first) is type(second):
+        return UNCLEAR
+    if to_exact_decimal(first.quantity) != to_exact_decimal(second.quantity):
+        return DIFFERENT
+    return SAME if clients == {None} else UNCLEAR

@@ -1,0 +1,44 @@
+"""Broker truth: no option turns into shares unnoticed."""
+
+from __future__ import annotations
+
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, rule
+from detector.formats.times import format_duration
+from detector.reconciliation.comparison import compare_with_broker
+from detector.reconciliation.position_pairs import describe_held
+
+
+@rule(
+    OCCURRENCE,
+    "critical",
+    sees=["broker_positions"],
+    any_of=["store_positions", "open_positions"],
+    severity_inputs=["broker_account"],
+    signal="reconciliation",
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> RuleResults:
+    """An option is gone, and as many shares moved as its exercise or assignment would move."""
+    comparison = compare_with_broker(facts)
+    if comparison is None or not (comparison.is_broker_complete and comparison.is_internal_complete):
+        return
+    opens_in = facts.market.opens_in
+    when = (
+        ""
+        if facts.market.is_open or opens_in is None
+        else f"; the market opens in {format_duration(opens_in)}"
+    )
+    for gone, moved in comparison.assigned:
+        yield Finding(
+            CRITICAL,
+            f"{gone.name}: the runtime has {describe_held(gone.internal)} open, and the broker holds none of"
+            f" it and {describe_held(moved.broker)} {moved.name}, of which the runtime has"
+            f" {describe_held(moved.internal)}: it was exercised or assigned, as it seems{when}.",
+            subject=comparison.subjects.get_subject(gone.name, gone.account),
+            observed=describe_held(moved.broker - moved.internal),
+            facts=comparison.facts,
+            at=facts.taken_at,
+            ongoing=True,
+        )

@@ -1,0 +1,43 @@
+"""Broker truth: every row of the broker and the stores can be matched."""
+
+from __future__ import annotations
+
+from detector.domain.facts import Facts
+from detector.domain.rule import STATE, WARNING, Finding, Limits, RuleResults, Undecided, lasts, rule
+from detector.reconciliation.comparison import compare_with_broker
+
+_SESSION_SEC = 23_400  # a regular session: 6.5 hours
+
+
+@rule(
+    STATE,
+    "warning; critical once a session has passed with a held contract unclear",
+    sees=["broker_positions"],
+    any_of=["store_positions", "open_positions"],
+    severity_inputs=["broker_account"],
+    signal="reconciliation",
+    confirm=True,
+    critical_after=lasts(seconds=_SESSION_SEC),
+)
+def check(facts: Facts, limits: Limits) -> RuleResults:
+    """Rows of broker and runtime may be of one contract: a difference is neither shown nor excluded."""
+    comparison = compare_with_broker(facts)
+    if comparison is None:
+        return
+    if not (comparison.is_broker_complete and comparison.is_internal_complete):
+        yield Undecided("a row of the positions could not be read")
+    paired = [name for group in comparison.unclear if group.is_paired for name in group.names]
+    if paired:
+        yield Undecided(f"whether {', '.join(paired)} are the same is not proven", paired)
+    for group in comparison.unclear:
+        if not group.is_paired:
+            names = ", ".join(group.names)
+            others = f" (with {', '.join(group.names[1:])})" if len(group.names) > 1 else ""
+            yield Finding(
+                WARNING,
+                f"{group.names[0]}{others} cannot be compared with the broker: {group.why};"
+                " their contract ids in both places would make it clear.",
+                subject=group.names[0],
+                observed=names,
+                facts=comparison.facts,
+            )

@@ -1,0 +1,51 @@
+"""Broker truth: a holding keeps its contract."""
+
+from __future__ import annotations
+
+import itertools
+
+from detector.domain.facts import Facts
+from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
+from detector.reconciliation.comparison import compare_with_broker
+from detector.reconciliation.position_pairs import BROKER, INTERNAL, describe_held
+
+
+@rule(
+    STATE,
+    "critical",
+    sees=["broker_positions"],
+    any_of=["store_positions", "open_positions"],
+    severity_inputs=["broker_account"],
+    signal="reconciliation",
+    money=True,
+    escalates=NOW,
+)
+def check(facts: Facts, limits: Limits) -> RuleResults:
+    """The broker lists a holding under a new contract: a split, a merger or a change of symbol."""
+    comparison = compare_with_broker(facts)
+    if comparison is None:
+        return
+    if not (comparison.is_broker_complete and comparison.is_internal_complete):
+        yield Undecided("a row of the positions could not be read")
+    if any(
+        difference.is_vague
+        for difference in (*comparison.differences, *itertools.chain(*comparison.replaced))
+    ):
+        yield Undecided("an instrument that differs is not named in full")
+    undecided = comparison.list_undecided()
+    if undecided:
+        yield Undecided(f"{', '.join(undecided)} could not be compared", undecided)
+    for position in comparison.book.positions:
+        lots = position.lots[INTERNAL] if position.lots[BROKER] else []
+        if any(lot.instrument.con_id is None for lot in lots):
+            yield Undecided(f"the runtime gives no contract id of {position.name}", [position.name])
+    for old, new in comparison.replaced:
+        yield Finding(
+            CRITICAL,
+            f"{old.name}: the runtime has {describe_held(old.internal)} of con_id {old.instrument.con_id},"
+            f" and the broker holds {describe_held(new.broker)} of con_id {new.instrument.con_id}"
+            f" ({new.name}): the contract was replaced, and an order in the old one closes nothing.",
+            subject=comparison.subjects.get_subject(old.name, old.account),
+            observed=new.instrument.con_id,
+            facts=comparison.facts,
+        )
