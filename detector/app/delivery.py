@@ -41,6 +41,16 @@ from detector.settings import (
 _LONGEST_ERROR, _MOST_CHANNELS = 240, 30
 
 
+class RunSource(Struct, frozen=True):
+    """The address of the run, and why its memory could not be read this time; None where there is neither."""
+
+    link: str | None = None
+    unread: str | None = None
+
+
+NO_SOURCE = RunSource()
+
+
 class Delivery(Struct, frozen=True):
     """The result of a delivery.
 
@@ -92,14 +102,14 @@ def get_min_severities(channels: tuple[Channel, ...]) -> dict[str, Floor]:
 
 
 def deliver(
-    app: AppContext, settings: Settings, report: Report, link: str | None = None, dry_run: bool = False
+    app: AppContext, settings: Settings, report: Report, run: RunSource = NO_SOURCE, dry_run: bool = False
 ) -> Delivery:
     """Deliver the report's due notices to every configured channel; return the report with the receipts.
 
-    `link` is the address of the run. With `dry_run` nothing is sent, the report is unchanged and `previews`
+    With `dry_run` nothing is sent, the report is unchanged and `previews`
     holds the messages. A channel's error is data; raises InputError where settings contradict each other.
     """
-    pending = _PendingDelivery(app, settings, report, link or "")
+    pending = _PendingDelivery(app, settings, report, run)
     names = frozenset(channel.name for channel in pending.messages)
     if dry_run:
         previews = {
@@ -123,7 +133,7 @@ def deliver(
 class _PendingDelivery:
     """One report's due notices and messages by channel, and the report as the receipts come in."""
 
-    def __init__(self, app: AppContext, settings: Settings, report: Report, link: str) -> None:
+    def __init__(self, app: AppContext, settings: Settings, report: Report, run: RunSource) -> None:
         self._clock = app.clock
         self._secrets = list_secrets(settings)
         self.report = report
@@ -140,7 +150,8 @@ class _PendingDelivery:
             zones=settings[DISPLAY_ZONES],
             steps=list_next_steps() if channels else {},
             runbook_url=settings[RUNBOOK_URL] or _build_runbook_url(app),
-            link=link,
+            link=run.link or "",
+            unread=run.unread or "",
             hide=self.redact,
             sent_at=app.clock(),
         )

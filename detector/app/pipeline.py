@@ -154,11 +154,13 @@ def deliver(job: Job, result: RunResult, format_output: Callable[[RunResult], st
 
 
 def _deliver_to_channels(job: Job, result: RunResult) -> None:
+    from detector.app.delivery import RunSource
     from detector.app.delivery import deliver as deliver_report
     from detector.app.github_access import build_run_link
 
     app = replace(job.app, clock=job.clock)
-    delivery = deliver_report(app, job.settings, result.report, build_run_link(app), job.plan.dry_run)
+    source = RunSource(build_run_link(app), result.unavailable)
+    delivery = deliver_report(app, job.settings, result.report, source, job.plan.dry_run)
     result.report, result.previews = delivery.report, delivery.previews
     for note in delivery.notes:
         app.print_stderr(note)

@@ -56,7 +56,7 @@ from detector.settings import (
 
 KIND = "email"
 OPTION = ChannelOption((SMTP_HOST, EMAIL_FROM, EMAIL_TO), "alerts by e-mail")
-_MOST_ITEMS = 100
+_MOST_ITEMS = 500
 _MOST_REFERENCES = 20
 # Every header in ASCII and every line short, so that no server has to change the mail.
 _POLICY = SMTP.clone(cte_type="7bit")

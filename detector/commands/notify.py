@@ -12,6 +12,7 @@ from detector import ledger
 from detector.app.context import AppContext, get_clock
 from detector.app.delivery import (
     Delivery,
+    RunSource,
     deliver,
     get_min_severities,
     load_required_channels,
@@ -59,7 +60,7 @@ def command(
     due = ledger.list_due_notices(
         report.conditions, run, tuple(min_severities), settings.files.get(MUTES.name, ())
     )
-    delivery = deliver(app, settings, replace(report, owed=due), link, dry_run)
+    delivery = deliver(app, settings, replace(report, owed=due), RunSource(link), dry_run)
     if dry_run:
         return print_lines(app, render_previews(channels, delivery.previews))
     stored = _store_artifact(app, path, format_document(add_receipts(raw, delivery.report)))

@@ -8,7 +8,7 @@ from hashlib import sha256
 from detector.domain.condition import Notice
 from detector.domain.report import ChannelHealth, Report, SessionDay
 from detector.formats.numbers import format_count
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.message import EarlierMessage, Message, MessageItem, get_kind_without_items
 from detector.render.message_item import (
     SHORT_MAX,
@@ -21,6 +21,7 @@ from detector.render.message_item import (
 _NOTE_MAX = 300
 _LOST = "memory_lost"
 _FAILS_FROM = 3  # in a row: half an hour at the usual schedule; shorter failures mostly end by themselves
+_LATELY_SEC = 1500  # the longest time between two runs that is no gap
 _MAX_DAY_CONDITIONS = 8
 _MANY_GAPS = 2  # of a single one the longest says all
 
@@ -39,6 +40,7 @@ def build_message(
     failing = () if notices or days or is_first else _list_failing(report, channel)
     if not (notices or days or is_first or failing):
         return None
+    notices, repeated = _split_repeated(context, notices)
     items = sorted((build_notice_item(context, notice, channel) for notice in notices), key=get_sort_key)
     no_signal = _has_no_signal(report)
     return Message(
@@ -54,13 +56,40 @@ def build_message(
         at=context.snapshot_time,
         decision=_describe_decision(report),
         coverage=_describe_coverage(report),
-        notes=tuple(context.to_safe_line(note, _NOTE_MAX) for note in _list_notes(report, channel, is_first)),
+        notes=tuple(
+            context.to_safe_line(note, _NOTE_MAX)
+            for note in (*repeated, *_list_notes(report, channel, is_first))
+        ),
         days=tuple(context.to_safe_line(line, 2 * _NOTE_MAX) for line in _render_days(days, report.channels)),
         link=context.to_safe_url(context.link),
         earlier=tuple(_list_earlier(context, items, channel)),
         is_first=is_first,
         no_signal=no_signal,
     )
+
+
+def _split_repeated(
+    context: MessageContext, notices: Sequence[Notice]
+) -> tuple[Sequence[Notice], tuple[str, ...]]:
+    """Return the notices to show, and a note on the others, where the memory could not be read.
+
+    Shown are those that began lately by the data's own times, and what is about money.
+    """
+    if not context.unread:
+        return notices, ()
+    at = context.report.taken_at
+    shown = [
+        notice
+        for notice in notices
+        if notice.condition.money
+        or (
+            notice.condition.occurred_at is not None
+            and compute_seconds(notice.condition.occurred_at, at) <= _LATELY_SEC
+        )
+    ]
+    names = sorted({notice.condition.type for notice in notices if notice not in shown})
+    others = f"and {len(notices) - len(shown)} as before ({', '.join(names)}); " if names else ""
+    return shown, (f"{others}the memory cannot be read: {context.unread}",)
 
 
 def _list_failing(report: Report, channel: str) -> tuple[str, ...]:

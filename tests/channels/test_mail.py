@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from detector.app.delivery import RunSource
 from detector.channels.channel import find_channel_conflicts
 from detector.formats import errors
 from detector.formats.redaction import redact_text
@@ -193,7 +194,7 @@ def test_no_text_of_the_data_makes_a_header(text):
 
 def test_a_mail_has_a_text_and_an_html_part_that_say_the_same():
     with mail_on_loopback() as box:
-        Job(box.environ()).run(TWO_ORDERS, link="https://github.com/o/r/actions/runs/1")
+        Job(box.environ()).run(TWO_ORDERS, run=RunSource("https://github.com/o/r/actions/runs/1"))
         (one,) = box.mails
         for part in ("plain", "html"):
             text = one.part(part)

@@ -398,3 +398,17 @@ def test_it_is_the_same_message_again_an_hour_later_but_for_its_times():
     assert made[1] is not None
     assert made[0].delivery_id == made[1].delivery_id
     assert notices_of([condition()])[0].delivery_id
+
+
+# --- the memory cannot be read ---------------------------------------------------------------------------
+
+
+def test_while_the_memory_cannot_be_read_the_message_is_short():
+    now = healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3, "stuck_exits": 1}})
+    report = evaluated(now, channels={"slack": "warning"})
+    made = build_message(MessageContext(report, ZONES, unread="HTTP 503"), "slack", report.owed["slack"])
+    assert made is not None
+    assert {item.money for item in made.items} == {True}, "what is about money is always named"
+    (note,) = [note for note in made.notes if "cannot be read" in note]
+    assert "as before (pending_orders_high" in note
+    assert "HTTP 503" in note

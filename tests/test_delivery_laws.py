@@ -1,0 +1,118 @@
+"""Laws of delivery over random histories with refusing channels, and whole days at the cadences of real schedules."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from detector import ledger
+from detector.domain.report import Report
+from detector.domain.rule import RANK, Floor
+from detector.domain.run_memory import FIRST_RUN
+from tests.support.ledger_oracle import Oracle
+from tests.support.snapshots import NOW, ROOT, evaluated, healthy_at, remembered
+
+FLOORS: Mapping[str, Floor] = {"slack": "warning", "mail": "critical", "pager": "escalated"}
+ORDERS = {"warning": 2, "critical": 3, "good": 0, "unseen": None}
+STEPS = st.tuples(
+    st.sampled_from([60, 300, 840, 1620, 2820, 3600]),
+    st.sampled_from(["warning", "critical", "good", "good", "unseen"]),
+    st.frozensets(st.sampled_from(sorted(FLOORS))),
+)
+START = NOW.replace(day=6, hour=5)  # a Saturday: no session
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def deliver(report: Report, refusing: frozenset[str]) -> tuple[Report, list[tuple[str, str]]]:
+    """Give each channel that does not refuse its notices; return the report with receipts, and the reasons."""
+    taken = []
+    for channel in FLOORS:
+        if channel in refusing:
+            continue
+        due = [one for one in report.owed[channel] if one.reason != "reminder"]
+        taken += [(channel, str(one.reason)) for one in due]
+        after = ledger.add_receipts(report.conditions, report.owed[channel], channel, report.taken_at)
+        report = replace(report, conditions=after)
+    return report, taken
+
+
+@settings(max_examples=120)
+@given(st.lists(STEPS, min_size=1, max_size=25))
+def test_what_a_floor_covers_reaches_its_channel_once_it_accepts(history):
+    """Told at least once per channel and floor, whatever was refused before; each escalation exactly once."""
+    memory, at = FIRST_RUN, START
+    told: list[tuple[str, str]] = []
+    reached = dict.fromkeys(FLOORS, False)
+    for gap, verdict, refusing in [*history, (300, "unseen", frozenset())]:
+        at += timedelta(seconds=gap)
+        document = healthy_at(stamp(at), {"status_v3": {"pending_orders": ORDERS[verdict], "orders": []}})
+        report = evaluated(document, memory, channels=FLOORS)
+        for one in report.conditions.values():
+            reached["slack"] = reached["slack"] or one.is_active
+            reached["mail"] = reached["mail"] or (one.is_active and RANK[one.severity] == RANK["critical"])
+            reached["pager"] = reached["pager"] or (one.is_active and one.escalated)
+        report, taken = deliver(report, refusing)
+        told += taken
+        memory = remembered(report, printed=False)
+    for channel, was_reached in reached.items():
+        got = [reason for name, reason in told if name == channel]
+        held_or_ended = [one for one in memory.conditions.values() if channel in one.owing]
+        assert bool(got) <= was_reached, (channel, got)
+        assert not was_reached or got or held_or_ended, channel
+    for channel in FLOORS:
+        episodes = "".join("|" if reason in ("new", "owed", "missed") else "e" * (reason == "escalated")
+                           for name, reason in told if name == channel)  # fmt: skip
+        assert all(len(part) <= 1 for part in episodes.split("|")), episodes
+
+
+@settings(max_examples=60)
+@given(st.lists(STEPS, min_size=1, max_size=20))
+def test_a_channel_that_never_refuses_is_told_what_the_oracle_says(history):
+    memory, at, told, oracle = FIRST_RUN, START, [], Oracle(money=False)
+    for gap, verdict, _ in history:
+        at += timedelta(seconds=gap)
+        document = healthy_at(stamp(at), {"status_v3": {"pending_orders": ORDERS[verdict], "orders": []}})
+        report, taken = deliver(evaluated(document, memory, channels=FLOORS), frozenset({"mail", "pager"}))
+        told += [reason for channel, reason in taken if channel == "slack"]
+        oracle.look(int((at - START).total_seconds()), verdict)
+        memory = remembered(report, printed=False)
+    assert told == [reason for _, reason in oracle.told]
+
+
+SERIES: dict[str, list[str]] = json.loads(
+    (ROOT / "tests" / "fixtures" / "run_times" / "github_schedule.json").read_text()
+)
+OPENS = NOW.replace(hour=13, minute=30)
+DAY = {
+    **{f"every {gap} min": [OPENS + timedelta(minutes=gap * k) for k in range(390 // gap + 1)]
+       for gap in (5, 14, 27, 47, 60, 220)},
+    **{name: [OPENS + (datetime.fromisoformat(text) - datetime.fromisoformat(texts[0])) for text in texts]
+       for name, texts in SERIES.items()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("positions", [0, 1], ids=["flat", "with a position"])
+@pytest.mark.parametrize("times", DAY.values(), ids=DAY.keys())
+def test_a_healthy_session_tells_of_nothing_but_its_schedule(times, positions):
+    memory, told = FIRST_RUN, Counter[str]()
+    held = [{"symbol": "SPY", "quantity": 1, "sec_type": "STK"}] * positions
+    patch = {"status_v3": {"open_positions": held, "open_position_count": positions}}
+    for moment in [one for one in times if one < OPENS + timedelta(minutes=390)]:
+        report = evaluated(healthy_at(stamp(moment), patch), memory)
+        told.update(event.type for event in report.new_events)
+        memory = remembered(report)
+    assert told.keys() <= {"watch_gap"}, told
+    is_regular = len({later - earlier for earlier, later in pairwise(times)}) == 1
+    # Once; and again only where a gap is at least twice the longest one told.
+    assert told["watch_gap"] <= (1 if is_regular else 3), told
