@@ -39,6 +39,7 @@ UNREACHED_WITHIN: Final = timedelta(seconds=900)
 UNREACHED_TIMES: Final = 3
 _SAME_ATTEMPT: Final = timedelta(seconds=1)
 _AFTER_DISCLAIMER: Final = timedelta(seconds=10)
+_NOTICED_WITHIN: Final = timedelta(seconds=300)  # a runtime calls a link up until its next request fails
 
 
 class Starts(Struct, frozen=True):
@@ -177,11 +178,12 @@ def find_gateway_failures(
 ) -> list[LogIncident]:
     """Return the gateway's failures, oldest first: one logged as such, or three failed attempts within 900 s.
 
-    A success ends a failure, also one that is seen elsewhere than in the log, at `connected_at`. Every
-    further failure before that is the same one, however late it comes.
+    A success ends a failure, also one that is seen elsewhere than in the log, at `connected_at`, more than
+    300 s after its last line. Every further failure before that is the same one, however late it comes.
     """
     failures = _find_logged_failures(history, starts)
-    if failures and failures[-1].until is None and connected_at and failures[-1].last < connected_at:
+    is_open = failures and failures[-1].until is None
+    if is_open and connected_at and connected_at - failures[-1].last > _NOTICED_WITHIN:
         failures[-1] = replace(failures[-1], until=connected_at)
     return failures
 

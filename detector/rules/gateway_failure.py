@@ -38,18 +38,18 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         history, collect_starts(facts, limits[START_GRACE_SEC]), get_connected_at(facts)
     )
     oldest = facts.taken_at - MAX_NEWS_AGE
-    for newest in [f for f in failures if history.is_news(f.last, oldest) or _goes_on(f, facts)][-1:]:
+    for newest in [f for f in failures if history.is_news(f.last, oldest) or _is_open(f, facts)][-1:]:
         recovery_note = f", until a success at {format_time(newest.until)}" if newest.until else ""
         yield Finding(
             CRITICAL,
             f"The gateway failed at {format_time(newest.at)} ({newest.note}){recovery_note}.",
-            at=newest.last if newest.until is None else newest.at,
-            ongoing=_goes_on(newest, facts),
+            at=newest.at,
+            ongoing=_is_open(newest, facts),
             proven_sec=compute_seconds(newest.since, newest.until or facts.taken_at),
         )
 
 
-def _goes_on(failure: LogIncident, facts: Facts) -> bool:
+def _is_open(failure: LogIncident, facts: Facts) -> bool:
     """Whether no success was seen since, neither in the log nor by the runtime or a handshake.
 
     A failure that no further line repeats for a week is forgotten, as every condition is.
