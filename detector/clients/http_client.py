@@ -35,6 +35,7 @@ from detector.formats.strict_json import redact_excerpt
 
 _MAX_REDIRECTS = 3
 _OK, _REDIRECTS, _TOO_MANY, _SERVER_ERROR = range(200, 300), (301, 302, 303, 307, 308), 429, 500
+_PARTIAL = 206
 _REASONS = {401: CREDENTIALS, 403: DENIED, 404: MISSING, 407: DENIED, 410: MISSING, _TOO_MANY: THROTTLED}
 _MAX_PING_BYTES = 10_000  # what healthchecks.io keeps of a ping's body
 
@@ -168,6 +169,10 @@ def send_request(
     try:
         with Transport(network, socket_path) as transport:
             response = transport.handle_request(request)
+            if response.status_code == _PARTIAL and "range" not in request.headers:
+                raise ExternalError(
+                    "it answered with a part (206), which nobody asked for", reason=UNREADABLE
+                )
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Page(response.status_code, headers, read_body(response, headers))
     except httpcore.ProxyError as error:

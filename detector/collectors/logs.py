@@ -32,6 +32,7 @@ _INGESTION_DELAY = timedelta(seconds=120)  # lines reach CloudWatch this late
 _MILLISECOND = timedelta(milliseconds=1)
 _MAX_EVENTS, _MAX_BYTES = 20_000, 6 * 1024 * 1024
 _PAGE_SIZE = 10_000  # FilterLogEvents gives no more at once
+_OUT_OF_TIME = (TIMEOUT, THROTTLED)
 _KEPT_KEYS = ("timestamp", "message", "logStreamName")
 
 
@@ -121,11 +122,11 @@ def _read_log_group(context: SourceContext) -> Answer:
 def _read_older_stretch(
     aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], lines: _LineBuffer
 ) -> bool:
-    """Whether an older stretch could be read completely; a part of it would leave a gap after it."""
+    """Whether an older stretch could be read whole; a part of it would leave a hole behind it."""
     try:
         return _read_stretch(aws, context, stretch, lines) is None
     except ExternalError as error:
-        if error.reason in (TIMEOUT, THROTTLED):
+        if error.reason in _OUT_OF_TIME:
             return False
         raise
 
@@ -133,28 +134,45 @@ def _read_older_stretch(
 def _read_stretch(
     aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], lines: _LineBuffer
 ) -> datetime | None:
-    """Read one stretch into `lines`; return None where it is complete, else the time of its last line."""
+    """Read one stretch into `lines`; return None where it was read whole, else the time of its last line.
+
+    What was read stays read when the time runs out. A page that names itself as the next one ends the
+    reading: AWS would answer it for ever.
+    """
+    count_before = len(lines.events)
     next_page: dict[str, str] = {}
     while True:
-        answer = aws.fetch(
-            "logs",
-            "filter_log_events",
-            "events",
-            logGroupName=context.settings[LOG_GROUP],
-            startTime=_to_milliseconds(stretch[0]),
-            endTime=_to_milliseconds(stretch[1]),
-            limit=_PAGE_SIZE,
-            **next_page,
-        )
+        try:
+            answer = _fetch_page(aws, context, stretch, next_page)
+        except ExternalError as error:
+            if error.reason in _OUT_OF_TIME and len(lines.events) > count_before:
+                return _get_event_time(lines.events[-1], stretch[1])
+            raise
         for event in answer["events"]:
             if lines.is_full:
                 return _get_event_time(lines.events[-1], stretch[1])
             lines.add(event)
-        if not answer.get("nextToken"):
+        token = answer.get("nextToken")
+        if not token:
             return None
-        if lines.is_full:
-            return _get_event_time(lines.events[-1], stretch[1])
-        next_page = {"nextToken": answer["nextToken"]}
+        if lines.is_full or token == next_page.get("nextToken"):
+            return _get_event_time(lines.events[-1], stretch[1]) if lines.events else stretch[0]
+        next_page = {"nextToken": token}
+
+
+def _fetch_page(
+    aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], next_page: dict[str, str]
+) -> dict[str, Any]:
+    return aws.fetch(
+        "logs",
+        "filter_log_events",
+        "events",
+        logGroupName=context.settings[LOG_GROUP],
+        startTime=_to_milliseconds(stretch[0]),
+        endTime=_to_milliseconds(stretch[1]),
+        limit=_PAGE_SIZE,
+        **next_page,
+    )
 
 
 def _to_milliseconds(moment: datetime) -> int:

@@ -6,6 +6,7 @@ Shape: CloudWatch Logs API reference, FilterLogEvents (`timestamp` in millisecon
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
@@ -65,6 +66,8 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     now = int(reading.taken_at.timestamp() * 1000)
     for entry in entries:
         _add_entry(entry, lines, reading, now)
+    if entries and not lines.has_text():
+        reading.add_fault("logs.events", f"has {len(entries)} entries, and none of them has a text")
     is_truncated = reading.read_value("flag", "logs.truncated", document.get("truncated"))
     if is_truncated or (is_truncated is None and document.get("truncated") is not None):
         reading.partial.add(_FACT)
@@ -93,6 +96,9 @@ def _add_entry(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:
         reading.partial.add(_FACT)
         return
     message = entry.get("message")
+    if message is None and entry:  # not CloudWatch's event but a record of its own, under its own keys
+        lines.add(json.dumps(entry), None)
+        return
     if not isinstance(message, str):
         if message is not None:
             reading.add_fault("logs.message", f"is {describe_kind(message)}, not text")

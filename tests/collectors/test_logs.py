@@ -189,6 +189,34 @@ def test_what_was_read_counts_when_the_time_is_over(aws):
     assert document["sources"]["logs"]["state"] == "ok"
 
 
+def test_the_pages_of_the_newest_stretch_that_were_read_count_when_the_time_is_over(aws):
+    aws.log_page = 10
+    aws.events = [line(600 - second) for second in range(0, 300, 10)]
+    whole = aws._FilterLogEvents
+
+    def slow_from_the_third_page(asked):
+        if asked.get("nextToken") and len([one for one in aws.said if one.get("nextToken")]) > 1:
+            import time
+
+            time.sleep(2)
+        return whole(asked)
+
+    aws._FilterLogEvents = slow_from_the_third_page
+    section = collected(AEGIS_PT_SOURCE_TIMEOUT_SEC="1")["logs"]
+    assert len(section["events"]) == 20
+    assert section["truncated"] is True
+    assert section["to"] == "2026-06-02T14:53:10Z"
+
+
+def test_a_page_that_names_itself_as_the_next_ends_the_reading(aws):
+    whole = aws._FilterLogEvents
+    aws._FilterLogEvents = lambda asked: {**whole({**asked, "nextToken": "0"}), "nextToken": "again"}
+    aws.events = [line(10)]
+    document = collected()
+    assert document["logs"]["truncated"] is True
+    assert document["sources"]["logs"]["state"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [

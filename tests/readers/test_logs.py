@@ -291,3 +291,16 @@ def test_a_memory_of_a_clock_that_ran_ahead_has_no_time_in_the_future():
     report = seen([], NOON, memory)
     assert named_of(report, "connectivity_lost") == ["critical connectivity_lost"]
     assert "for 0 s" in summary(report, "connectivity_lost")
+
+
+def test_entries_that_are_records_of_their_own_are_lines():
+    record = {
+        "MESSAGE": "Error 1100, reqId -1: Connectivity between IB and TWS has been lost",
+        "PRIORITY": "3",
+    }
+    assert "connectivity_lost" in {event.type for event in seen([record]).events}
+
+
+def test_a_source_of_which_no_line_has_a_text_is_told():
+    report = seen([{"timestamp": 1780412340000, "message": " "}] * 5)
+    assert [event.subject for event in report.events if event.type == "reading_invalid"] == ["logs.events"]
