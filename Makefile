@@ -109,9 +109,8 @@ format: $(INSTALLED) ## format, and repair what ruff can repair
 	@$(PY) -m ruff format --quiet
 
 lock: $(LOCK_VENV)/bin/uv ## write requirements/ anew; pins stay where they fit, UPGRADE=1 lifts them
-	@$(UV_COMPILE) --output-file requirements/runtime.txt
-	@cp requirements/runtime.txt requirements/ibkr.txt
 	@$(UV_COMPILE) --extra ibkr --output-file requirements/ibkr.txt
+	@$(UV_COMPILE) --constraints requirements/ibkr.txt --output-file requirements/runtime.txt
 	@$(UV_COMPILE) --group dev --constraints requirements/ibkr.txt --output-file requirements/dev.txt
 
 clean: ## remove all that is made: the environments, caches and builds
