@@ -224,8 +224,10 @@ def test_no_traceback_ever_reaches_the_terminal(data):
     [
         pytest.param(b"\xef\xbb\xbf{}", id="a byte-order mark"),
         pytest.param(b"{}" + b" " * (MAX_BYTES - 2), id="exactly 16 MiB"),
-        pytest.param(b'{"status_v3": {"a":' + b"[" * 62 + b"]" * 62 + b"}}", id="exactly 64 deep"),
-        pytest.param(b'{"status_v3": {"a": "\\ud800"}}', id="a lone surrogate"),
+        pytest.param(
+            b'{"status_v3": {"mode": null, "a":' + b"[" * 62 + b"]" * 62 + b"}}", id="exactly 64 deep"
+        ),
+        pytest.param(b'{"status_v3": {"mode": "\\ud800"}}', id="a lone surrogate"),
         pytest.param(
             b'{"logs": [], "containers": [], "previous": null, "taken_at": null}',
             id="lists of nothing, and null",

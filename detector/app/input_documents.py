@@ -137,6 +137,7 @@ def _build_report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) ->
         channels=memory.channels,
         gap=from_json(Gap, raw["gap"]),
         sessions=memory.sessions,
+        checked=raw.get("checked", len(raw["coverage"])),
     )
 
 

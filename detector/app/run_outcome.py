@@ -39,11 +39,11 @@ _PING_SEC = 10.0
 _TITLE = "PT health"
 
 
-def list_configuration_warnings(job: Job, report: Report) -> Iterator[str]:
-    """Yield the warnings of every run of these settings: nothing was read, or no channel is configured."""
-    if not _has_observations(report):
+def list_blind_spots(job: Job, report: Report) -> Iterator[str]:
+    """Yield why this run is worth nothing: no rule was judged on its facts, or no channel is configured."""
+    if not report.checked:
         if has_any_source(job.settings) or job.plan.source is not None:
-            yield "NOTHING WAS SEEN: no source said anything that is watched."
+            yield "NOTHING WAS CHECKED: no source gave a fact that a rule needs."
         else:
             yield "NOTHING WAS CHECKED: no source is configured."
     if not _has_recipient(job):
@@ -52,10 +52,6 @@ def list_configuration_warnings(job: Job, report: Report) -> Iterator[str]:
             f"NOBODY IS TOLD: no channel is configured. Set {alternatives}; "
             "or say --stdout, where somebody reads standard output."
         )
-
-
-def _has_observations(report: Report) -> bool:
-    return any(covered.state != "not seen" for covered in report.coverage)
 
 
 def _has_recipient(job: Job) -> bool:
@@ -86,7 +82,7 @@ def publish_outcome(job: Job, result: RunResult, summary: str | None) -> None:
     _write_job_summary(job, result, summary or job.app.environ.get("GITHUB_STEP_SUMMARY"))
     _write_step_output(job, result)
     if result.advances:
-        success = result.exit_code == 0 and _has_observations(result.report) and _has_recipient(job)
+        success = result.exit_code == 0
         decision = format_decision(result.report, job.settings[DISPLAY_ZONES])
         send_ping(job, success, "\n".join((decision, *result.faults, *result.notes)))
 

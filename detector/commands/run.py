@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import signal
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -15,7 +17,7 @@ from detector.app.input_documents import build_expected_memory, parse_snapshot
 from detector.app.job import InputDocument, Job, PipelinePlan
 from detector.app.pipeline import collect, deliver, evaluate, read, store
 from detector.app.run_outcome import (
-    list_configuration_warnings,
+    list_blind_spots,
     list_missing_recipients,
     publish_outcome,
     send_ping,
@@ -69,9 +71,12 @@ class RunOptions(Struct, frozen=True):
 def command(app: AppContext, /, **options: Any) -> int:
     """Do the scheduled job: find the memory, collect, evaluate, tell the channels, then store and ping.
 
-    What is owed is told first and stored after. Exit 3 when something owed was not told, or not stored, or
-    when there is no channel to tell it; a source that fails is an event, and changes no exit code.
+    What is owed is told first and stored after. Exit 3 when something owed was not told, or not stored, when
+    no rule could be judged on what was read, or when there is no channel; a source that fails is an event,
+    and changes no exit code.
     """
+    with suppress(ValueError):  # outside the main thread nothing is interrupted
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     return run(app, RunOptions(**options))
 
 
@@ -100,6 +105,9 @@ def run_job(
         job.app.print_stderr(f"detector: nothing was looked at: {error}")
         send_ping(job, success=False, text="nothing was looked at")
         return ExitCode.UNDELIVERED
+    except KeyboardInterrupt:
+        send_ping(job, success=False, text="the run was interrupted")
+        raise
     except Exception:  # the command line handles it; the switch gets its ping first
         send_ping(job, success=False, text="the run broke off")
         raise
@@ -142,8 +150,9 @@ def _run_steps(job: Job, backend: StateBackend, format_output: Callable[[RunResu
     result = evaluate(job, collect(job, source, loaded.document), lambda _: loaded.memory)
     result.report = replace(result.report, run=_build_run_info(job))
     result.unavailable = loaded.unavailable
-    warnings = list_configuration_warnings(job, result.report)
-    result.notes = [*([loaded.note] if loaded.note else []), *result.notes, *warnings]
+    blind_spots = list(list_blind_spots(job, result.report))
+    result.notes = [*([loaded.note] if loaded.note else []), *result.notes]
+    (result.notes if job.plan.dry_run else result.faults).extend(blind_spots)
     result.faults += list_missing_recipients(job, result)
     deliver(job, result, format_output)
     store(job, result)

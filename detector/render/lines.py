@@ -26,7 +26,7 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     parts = [f"{report.decision.action}: {count} event{'' if count == 1 else 's'}"]
     if report.held:
         parts[0] += f" ({len(report.held)} held)"
-    if len(missing) == total and not report.events and not _has_other_section(report):
+    if not report.checked and not report.events:
         parts.append(
             "nothing was checked (no section on standard input says anything, no source is configured)"
         )
@@ -38,11 +38,6 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     if report.decision.note:
         parts.append(report.decision.note.rstrip("."))
     return "; ".join([*parts, format_in_zones(report.taken_at, zones)])
-
-
-def _has_other_section(report: Report) -> bool:
-    """Return whether a section holds data that feeds no golden signal."""
-    return any((report.snapshot or {}).get(name) for name in _BEYOND_SIGNALS)
 
 
 def format_in_zones(moment: datetime, zones: tuple[str, ...]) -> str:
@@ -69,13 +64,13 @@ def render_resolved(report: Report) -> Iterator[str]:
 
 
 def get_exit_code(report: Report) -> int:
-    """Return the plugin's exit code; UNKNOWN where no signal was observed; held events count as firing."""
+    """Return the plugin's exit code; UNKNOWN where no rule was judged; held events count as firing."""
     severities = {event.severity for event in report.events}
     if "critical" in severities:
         return CRITICAL
     if severities:
         return WARNING
-    return OK if any(covered.state != "not seen" for covered in report.coverage) else UNKNOWN
+    return OK if report.checked else UNKNOWN
 
 
 def format_plugin_line(report: Report) -> str:

@@ -49,7 +49,9 @@ _SOURCE = {
     "detail": ("text", "why it failed, in its own words"),
     "elapsed_ms": ("number", "how long it took"),
 }
+_AS_OF = "when its content was true, with an offset; `taken_at` where it is left out"
 _ECS = {
+    "as_of": _AS_OF,
     "services": "`services` of DescribeServices",
     "failures": "`failures` of DescribeServices",
     "tasks": "`tasks` of DescribeTasks, for all running tasks of the cluster",
@@ -68,6 +70,7 @@ _BROKER: Mapping[str, tuple[str, str]] = {
 }
 _FLEX = {"positions_csv": "the Open Positions of a Flex statement", "trades_csv": "its Trades"}
 _LOGS = {
+    "as_of": _AS_OF,
     "events": "lines, or `events` of FilterLogEvents with `timestamp` in milliseconds and `message`",
     "from": "from when on lines were read",
     "to": "up to when lines were read",
@@ -76,6 +79,7 @@ _LOGS = {
 
 
 _GATEWAY: Mapping[str, tuple[str, str]] = {
+    "as_of": ("time", _AS_OF),
     "host": ("text", "the machine of the gateway"),
     "port": ("count", "its API port"),
     "listening": ("flag", "whether a process listens on it"),
@@ -86,6 +90,7 @@ _GATEWAY: Mapping[str, tuple[str, str]] = {
     "close_wait": ("count", "connections that the other end closed and the gateway did not"),
 }
 _POWER: Mapping[str, tuple[str, str]] = {
+    "as_of": ("time", _AS_OF),
     "status": ("text", "the words of NUT: OL, OB, LB, …"),
     "battery_charge": ("number", "what the battery holds, in per cent"),
     "battery_runtime_sec": ("number", "how long the battery lasts, in seconds"),

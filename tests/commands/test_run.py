@@ -212,8 +212,8 @@ def test_without_a_channel_a_run_that_owes_nothing_says_so_and_is_not_well(switc
         snapshot(),
     )
     done = answer(*words, environ=environ)
-    assert (done.code, pinged(switch)) == (0, ["/u/fail"])
-    assert "::warning title=PT health::NOBODY IS TOLD" in done.err
+    assert (done.code, pinged(switch)) == (3, ["/u/fail"])
+    assert "::error title=PT health::NOBODY IS TOLD" in done.err
     assert "NOBODY IS TOLD" in page.read_text()
 
 
@@ -233,7 +233,7 @@ def test_where_no_source_is_configured_nothing_was_checked_and_the_switch_hears_
     environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u")
     for _ in range(2):
         done = answer("run", "--quiet", "--state", str(tmp_path / "s"), environ=environ)
-        assert (done.code, "NOTHING WAS CHECKED: no source is configured." in done.err) == (0, True)
+        assert (done.code, "NOTHING WAS CHECKED: no source is configured." in done.err) == (3, True)
     assert pinged(switch) == ["/u/fail"] * 2
 
 
@@ -241,7 +241,7 @@ def test_where_no_source_answers_nothing_was_seen_and_the_switch_hears_it(slack,
     environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u")
     environ["AEGIS_PT_STATUS_URL"] = f"http://127.0.0.1:{closed_port()}/status"
     done = answer("run", "--quiet", "--state", str(tmp_path / "s"), environ=environ)
-    assert (done.code, "NOTHING WAS SEEN: no source said anything" in done.err) == (0, True)
+    assert (done.code, "NOTHING WAS CHECKED: no source gave a fact" in done.err) == (3, True)
     assert pinged(switch) == ["/u/fail"]
 
 
@@ -390,7 +390,7 @@ def test_settings_that_contradict_are_refused_before_anything_is_looked_at(slack
 def test_sources_that_fail_are_events_and_no_failure(slack, tmp_path):
     environ = to_slack(slack, AEGIS_PT_STATUS_URL=f"http://127.0.0.1:{closed_port()}/status")
     done = answer("run", "--state", str(tmp_path / "s"), environ=environ)
-    assert done.code == 0
+    assert done.code == 3  # with no other source nothing was checked
     assert "source_unavailable" in done.types
     assert "source_unavailable" in everything(slack.posts[0])
 
@@ -902,7 +902,7 @@ def test_what_was_not_told_or_stored_is_an_error_on_the_runs_page(slack, snapsho
 
 
 def test_a_page_that_cannot_be_written_fails_nothing(snapshot, tmp_path):
-    done = answer("run", "--summary", str(tmp_path), "--snapshot", snapshot())
+    done = answer("run", "--stdout", "--summary", str(tmp_path), "--snapshot", snapshot())
     assert (done.code, "could not be written" in done.err) == (0, True)
 
 
