@@ -127,7 +127,7 @@ def test_the_phantom_is_told_by_the_first_run_that_sees_the_broker(lane, minutes
     event = next(event for event in seeing.report.events if event.type == "open_positions_drift")
     assert event.observed == "phantom"
     assert "trade #162 (signal #238, position #301)" in event.summary
-    assert "a close would open -39" in event.summary
+    assert "a close would open a new short position of 39" in event.summary
     assert seeing.report.decision.action == "escalate"
 
 

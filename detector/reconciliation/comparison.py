@@ -181,7 +181,7 @@ def compare_runtime_list(facts: Facts) -> Comparison | None:
     """
     if None in (facts.store_positions, facts.open_positions, facts.broker_positions):
         return None
-    return _build_comparison(facts, _iter_listed_lots(facts), "open_positions", ())
+    return _build_comparison(facts, iter_listed_lots(facts), "open_positions", ())
 
 
 def _build_comparison(
@@ -296,10 +296,11 @@ def iter_internal_lots(facts: Facts) -> Iterator[Lot]:
                 title = _build_trade_title(row.trade_id, row.signal_id, row.position_id)
                 yield build_lot(row, row.signed_quantity, row.account, trade_title=title, key=row.trade_id)
     else:
-        yield from _iter_listed_lots(facts)
+        yield from iter_listed_lots(facts)
 
 
-def _iter_listed_lots(facts: Facts) -> Iterator[Lot]:
+def iter_listed_lots(facts: Facts) -> Iterator[Lot]:
+    """Yield the lots of the runtime's own list, whatever its store holds."""
     for position in facts.open_positions or ():
         if position.is_named:
             title = _build_trade_title(position.trade_id, position.signal_id, position.position_id)

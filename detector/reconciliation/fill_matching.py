@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
@@ -63,6 +64,7 @@ class _OpenLegs:
         for (minute, instrument), group in groups.items():
             self._indexes.setdefault(minute, InstrumentIndex()).add(instrument, group)
         self._groups = list(groups.values())
+        self._of_kind: dict[tuple[int | None, Instrument], list[dict[Decimal | None, list[Leg]]]] = {}
 
     def list_rest(self) -> list[Leg]:
         """Return the legs that are left."""
@@ -74,8 +76,8 @@ class _OpenLegs:
             return False  # a mere id may be any leg of its time
         quantity = fill.quantity
         for minute in self._list_minutes(fill):
-            index = self._indexes.get(minute)
-            for group in index.find_same(fill.instrument) if index else ():
+            groups = self._find_groups(minute, fill.instrument)
+            for position, group in enumerate(groups):
                 for amount in group if quantity is None else (quantity, None):
                     rows = group.get(amount)
                     leg = (
@@ -83,8 +85,24 @@ class _OpenLegs:
                     )
                     if rows and leg is not None:
                         rows.remove(leg)
+                        if not any(group.values()):
+                            del groups[position]
                         return True
         return False
+
+    def _find_groups(
+        self, minute: int | None, instrument: Instrument
+    ) -> list[dict[Decimal | None, list[Leg]]]:
+        """Return the groups of that minute that may be the instrument; a mere id shares those of its kind."""
+        index = self._indexes.get(minute)
+        if index is None:
+            return []
+        if get_names(instrument):
+            return index.find_same(instrument)
+        key = minute, replace(instrument, con_id=None)
+        if key not in self._of_kind:
+            self._of_kind[key] = [group for group, _ in index.find_of_kind(instrument)]
+        return index.find_same(instrument, certain=True) or self._of_kind[key]
 
     def _list_minutes(self, fill: Fill) -> Iterable[int | None]:
         times = fill.times

@@ -15,7 +15,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
-from detector.reconciliation.comparison import iter_internal_lots
+from detector.reconciliation.comparison import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.fills import list_trades
 from detector.reconciliation.identity import DIFFERENT, SAME, compare_accounts, compare_combo, is_combo
 from detector.reconciliation.instrument_index import InstrumentIndex
@@ -47,7 +47,8 @@ class WorkingOrders:
         }
         self._held = InstrumentIndex(
             (lot.instrument, lot.quantity)
-            for lot in merge_by_instrument(iter_internal_lots(facts))
+            for lots in (iter_internal_lots(facts), iter_listed_lots(facts))
+            for lot in merge_by_instrument(lots)
             if lot.quantity
         )
         self._entries: dict[tuple[Instrument, int | None, str | None], Decimal] = {}

@@ -122,7 +122,7 @@ def _decide_by_readings(
     verdicts = {position: _decide_reading(close, target, facts, position) for position in readings}
     own = verdicts[positions[0]]
     for position, verdict in verdicts.items():
-        if verdict.decision != own.decision:
+        if (verdict.decision, verdict.side) != (own.decision, own.side):
             text = f"{readings[position]}: it is {describe_held(positions[0])}, or {describe_held(position)}."
             reason = "contradiction" if position in positions else "moved"
             return replace(build_unknown_verdict(reason, text), position=positions[0], side=own.side)

@@ -102,14 +102,14 @@ class ReportedDifferences(Struct, frozen=True):
         is_store = self.comparison is not None and self.comparison.internal_fact == "store_positions"
         return POSITION_STATE if is_store else RUNTIME_LIST
 
-    def has_certain(self, instrument: Instrument, account: str | None) -> bool:
-        """Whether a difference in that very instrument is reported."""
-        return any(
-            not row.is_merged
-            and can_be_same(row.instrument, instrument)
-            and can_be_in_account(row.account, account)
+    def find_certain(self, instrument: Instrument, account: str | None) -> Difference | None:
+        """Return the difference in that very instrument that is reported, None where none is."""
+        matches = (
+            row
             for row in self.differences
+            if can_be_same(row.instrument, instrument) and can_be_in_account(row.account, account)
         )
+        return next((row for row in matches if not row.is_merged), None)
 
     def explain_unclear(self, instrument: Instrument) -> str | None:
         """Return why what the broker holds of the instrument is unclear, None where it is clear."""

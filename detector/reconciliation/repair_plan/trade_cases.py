@@ -204,6 +204,9 @@ def _build_case(
     claims = list_claims(facts, trade_id)
     instrument = max((claim.instrument for claim in claims), key=_count_parts)
     account = get_trade_accounts(facts).get(trade_id) if has_several_accounts(facts) else None
+    difference = reported.find_certain(instrument, account)
+    if difference is not None:
+        instrument = difference.instrument  # the same name as in what `detect` reports
     quantity, doubt = _find_quantity(facts, instrument, account), reported.explain_unclear(instrument)
     is_open_inside = any(claim.is_open and claim.origin == reported.origin for claim in claims)
     return _TradeCase(
@@ -218,7 +221,7 @@ def _build_case(
         evidence=collect_evidence(facts, instrument, trade_id, account),
         account=account,
         waiting=list_in_flight(facts, instrument, account),
-        may_change=not is_open_inside or reported.has_certain(instrument, account),
+        may_change=not is_open_inside or difference is not None,
         doubt=doubt,
         has_expired=get_expiry_state(instrument, facts.taken_at) != LIVE,
     )
