@@ -56,7 +56,7 @@ from detector.settings import (
 
 KIND = "email"
 OPTION = ChannelOption((SMTP_HOST, EMAIL_FROM, EMAIL_TO), "alerts by e-mail")
-_MOST_ITEMS = 500
+_MOST_ITEMS = 5_000
 _MOST_REFERENCES = 20
 # Every header in ASCII and every line short, so that no server has to change the mail.
 _POLICY = SMTP.clone(cte_type="7bit")
@@ -156,7 +156,7 @@ class Mail:
                     f"{self._label}: {error}", reason=error.reason, permanent=error.permanent
                 ) from None
 
-        return send_parts(message.split(lambda items: _MOST_ITEMS), send, context)
+        return send_parts(message.split(lambda items, _: _MOST_ITEMS), send, context)
 
     def render_preview(self, message: Message) -> str:
         """Return the mail that would be sent, decoded, without addresses and the sender's domain."""

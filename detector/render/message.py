@@ -21,6 +21,7 @@ Kind = Literal[
     "unwatched", "unchecked", "failing", "watching", "session",
 ]  # fmt: skip
 HEADLINE_MAX: Final = 150  # the limit of a Slack header block, the lowest of all channels
+MAX_SHORT: Final = 12  # conditions in a line each; all further ones are named by their subjects
 MAX_FULL: Final = 3  # conditions in full: eight of them are two screens of a phone
 ESCALATE: Final = "ESCALATE"
 _ELLIPSIS = "…"
@@ -143,15 +144,15 @@ class Message(Struct, frozen=True):
         kept = tuple(items)
         return replace(self, items=kept, kind=kept[0].kind if kept else self.kind)
 
-    def split(self, count_fitting: Callable[[Sequence[MessageItem]], int]) -> tuple[Message, ...]:
+    def split(self, count_fitting: Callable[[Sequence[MessageItem], int], int]) -> tuple[Message, ...]:
         """Return the message in parts that name every item, the worst first.
 
-        `count_fitting` returns how many of the items a message of the channel names. Notes, session summaries
+        `count_fitting` returns how many of the items the message of that page names. Notes, session summaries
         and earlier messages stay with the first part; each further one has an id of its own.
         """
         items, chunks = self.items, list[tuple[MessageItem, ...]]()
         while items:
-            count = max(1, count_fitting(items))
+            count = max(1, count_fitting(items, len(chunks) + 1))
             chunks.append(items[:count])
             items = items[count:]
         if len(chunks) < _TWO:
@@ -184,15 +185,14 @@ def get_kind_without_items(has_days: bool, no_signal: bool) -> Kind:
     return "session" if has_days else "unchecked" if no_signal else "watching"
 
 
+def group_items(items: Iterable[MessageItem]) -> dict[str, list[str]]:
+    """Return the subjects of the items by label and type, in their order."""
+    groups: dict[str, list[str]] = {}
+    for item in items:
+        groups.setdefault(f"{item.label}  {item.type}", []).append(item.subject or "the runtime")
+    return groups
+
+
 def cut(text: str, limit: int) -> str:
     """Return the text, cut to `limit` characters with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + _ELLIPSIS
-
-
-def describe_rest(items: Iterable[MessageItem]) -> str:
-    """Return `+12 more: 3 CRITICAL, 9 WARNING`; empty where there are none."""
-    counts: dict[str, int] = {}
-    for item in items:
-        counts[item.label] = counts.get(item.label, 0) + 1
-    parts = ", ".join(f"{count} {label}" for label, count in counts.items())
-    return f"+{sum(counts.values())} more: {parts}" if counts else ""

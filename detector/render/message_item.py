@@ -55,8 +55,8 @@ class MessageContext(Struct, frozen=True):
     """What every message of one run shares.
 
     `steps` are the runbook's next steps by event type. `hide` removes the settings' secrets from a text.
-    `sent_at` is the time of sending; None means the time of the snapshot. `unread` is why the memory could not
-    be read this time: what was notified before is not known then.
+    `sent_at` is the time of sending; None means the time of the snapshot. `unread` is why the memory could
+    not be read this time: what was notified before is not known then.
     """
 
     report: Report

@@ -10,15 +10,23 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from detector.render.message import HEADLINE_MAX, MAX_FULL, STYLES, Message, MessageItem, describe_rest
+from detector.render.message import (
+    HEADLINE_MAX,
+    MAX_FULL,
+    MAX_SHORT,
+    STYLES,
+    Message,
+    MessageItem,
+    group_items,
+)
 from detector.render.message_text import render_header, render_text
 
 SECTION_MAX: Final = 3000
 TEXT_MAX: Final = 300
-MAX_SHORT = 24
 _BUDGET = 8_000  # characters of items; all other parts take at most 5,000 more
 _SHORT_SUMMARY, _PART, _FACT, _DAY = 140, 500, 300, 500
 _MAX_NOTES = 3
+_SEPARATOR = 3  # at most what stands between two names
 _PLAIN_MAX = 12_000  # all items of one message are named in it
 _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
 _ELLIPSIS = "…"
@@ -41,12 +49,13 @@ def escape_mrkdwn(text: str, limit: int) -> str:
 
 def build_slack_payload(message: Message) -> dict[str, Any]:
     """Return the payload: `text` for notifications, a header and facts as blocks, the items by colour."""
-    full, short, more = _split_items(message.items)
+    full, short, named = _split_items(message.items, message.page)
     attachments = [
         {"color": STYLES[kind].colour, "blocks": [_build_section(_format_full(item)) for item in items]}
         for kind, items in groupby(full, key=lambda item: item.kind)
     ]
-    tail = [*_build_short_sections(short), *_build_tail(message, more)]
+    lines = [*map(_format_short, short), *_format_groups(named)]
+    tail = [*_build_line_sections(lines), *_build_tail(message)]
     return {
         "text": escape_mrkdwn(message.headline, TEXT_MAX),
         "blocks": [
@@ -65,27 +74,36 @@ def build_plain_payload(message: Message) -> dict[str, Any]:
     return {"text": text, "unfurl_links": False, "unfurl_media": False}
 
 
-def count_fitting(items: Sequence[MessageItem]) -> int:
-    """Return how many of the items one message names."""
-    full, short, _ = _split_items(items)
-    return len(full) + len(short)
+def count_fitting(items: Sequence[MessageItem], page: int) -> int:
+    """Return how many of the items the message of that page names."""
+    return sum(map(len, _split_items(items, page)))
 
 
 def _split_items(
-    items: Sequence[MessageItem],
+    items: Sequence[MessageItem], page: int
 ) -> tuple[list[MessageItem], list[MessageItem], list[MessageItem]]:
-    """Return the items to show in full, those in one line, and those only counted; the worst come first."""
-    full: list[MessageItem] = []
-    short: list[MessageItem] = []
-    left = _BUDGET
+    """Return the items to show in full, those in one line, and those named by their subjects, worst first.
+
+    A page after the first only names. Items that do not fit are left out.
+    """
+    shown: tuple[list[MessageItem], list[MessageItem], list[MessageItem]] = ([], [], [])
+    full, short, named = shown
+    left, groups = _BUDGET, set[str]()
     for item in items:
-        in_full = not short and len(full) < MAX_FULL
-        size = len(_format_full(item) if in_full else _format_short(item))
-        if size > left or len(short) >= MAX_SHORT:
+        if page == 1 and not short and len(full) < MAX_FULL:
+            target, size = full, len(_format_full(item))
+        elif page == 1 and len(short) < MAX_SHORT:
+            target, size = short, len(_format_short(item))
+        else:
+            group = f"{item.label}  {item.type}"
+            target, size = named, len(escape_mrkdwn(item.subject or "the runtime", _PART)) + _SEPARATOR
+            size += 0 if group in groups else len(group) + _SEPARATOR
+            groups.add(group)
+        if size > left:
             break
         left -= size
-        (full if in_full else short).append(item)
-    return full, short, list(items[len(full) + len(short) :])
+        target.append(item)
+    return shown
 
 
 def _format_full(item: MessageItem) -> str:
@@ -106,10 +124,22 @@ def _format_short(item: MessageItem) -> str:
     return f"*{item.label}*  *{escape_mrkdwn(item.title, _PART)}*: {summary}  (id {item.delivery_id})"
 
 
-def _build_short_sections(items: Sequence[MessageItem]) -> Iterator[Block]:
+def _format_groups(items: Sequence[MessageItem]) -> Iterator[str]:
+    """Yield the subjects of each label and type, in lines that fit into a section."""
+    for group, subjects in group_items(items).items():
+        head, line = f"*{escape_mrkdwn(group, _PART)}*:", ""
+        for subject in subjects:
+            text = escape_mrkdwn(subject, _PART)
+            if line and len(head) + len(line) + len(text) + _SEPARATOR > SECTION_MAX:
+                yield f"{head}{line}"
+                line = ""
+            line += f"{',' if line else ''} {text}"
+        yield f"{head}{line}"
+
+
+def _build_line_sections(texts: Sequence[str]) -> Iterator[Block]:
     lines: list[str] = []
-    for item in items:
-        line = _format_short(item)
+    for line in texts:
         if lines and sum(map(len, lines)) + len(lines) + len(line) > SECTION_MAX:
             yield _build_section("\n".join(lines))
             lines = []
@@ -118,12 +148,7 @@ def _build_short_sections(items: Sequence[MessageItem]) -> Iterator[Block]:
         yield _build_section("\n".join(lines))
 
 
-def _build_tail(message: Message, more: Sequence[MessageItem]) -> Iterator[Block]:
-    if more:
-        where = (
-            f" {_format_link(message.link, 'in the run')}" if message.link else " in the artifact of the run"
-        )
-        yield _build_section(f"*{escape_mrkdwn(describe_rest(more), _PART)}*:{where}")
+def _build_tail(message: Message) -> Iterator[Block]:
     for line in message.days:
         yield _build_section(escape_mrkdwn(line, _DAY))
     for line in message.notes[:_MAX_NOTES]:

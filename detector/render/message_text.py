@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from detector.render.message import MAX_FULL, STYLES, Message, MessageItem, cut
+from detector.render.message import MAX_FULL, MAX_SHORT, STYLES, Message, MessageItem, cut, group_items
 
 _INDENT = "    "
 _SHORT_MAX = 160
@@ -26,8 +26,9 @@ def _render_lines(message: Message) -> Iterator[str]:
         yield from (f"{_INDENT}{line}" for line in render_item(item))
     if message.items[MAX_FULL:]:
         yield ""
-    for item in message.items[MAX_FULL:]:
+    for item in _get_short(message):
         yield f"{_render_short(item)}  (#{item.type} id {item.delivery_id})"
+    yield from _render_names(message)
     for line in (*message.days, *message.notes):
         yield ""
         yield line
@@ -58,6 +59,17 @@ def render_item(item: MessageItem) -> Iterator[str]:
 _FONT = "font-family:-apple-system,Segoe UI,Helvetica,Arial,sans-serif;font-size:15px;color:#1a1a1a"
 
 
+def _get_short(message: Message) -> tuple[MessageItem, ...]:
+    """Return the items that stand in a line each."""
+    return message.items[MAX_FULL : MAX_FULL + MAX_SHORT]
+
+
+def _render_names(message: Message) -> Iterator[str]:
+    """Yield the subjects of all further items, a line for each label and type."""
+    for group, subjects in group_items(message.items[MAX_FULL + MAX_SHORT :]).items():
+        yield f"{group}: {', '.join(subjects)}"
+
+
 def _render_short(item: MessageItem) -> str:
     return f"{item.label}  {item.title}: {cut(item.summary, _SHORT_MAX)}"
 
@@ -76,12 +88,12 @@ def _render_parts(message: Message) -> Iterator[str]:
     yield _render_paragraph("<br>".join(escape(line) for line in render_header(message)))
     for item in message.items[:MAX_FULL]:
         yield _render_item_div(item)
-    for item in message.items[MAX_FULL:]:
+    for item in _get_short(message):
         identity = (
             f'<small style="color:#868e96">(#{escape(item.type)} id {escape(item.delivery_id)})</small>'
         )
         yield _render_paragraph(f"{escape(_render_short(item))} {identity}")
-    for line in (*message.days, *message.notes):
+    for line in (*_render_names(message), *message.days, *message.notes):
         yield _render_paragraph(escape(line))
     run = f' · <a href="{escape(message.link)}">the run</a>' if _is_url(message.link) else ""
     yield _render_paragraph(f"delivery {escape(message.delivery_id)}{run}")
