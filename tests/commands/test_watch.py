@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import json
 import os
 import plistlib
 import re
@@ -11,18 +11,16 @@ import signal
 import subprocess
 import sys
 import time
-import tracemalloc
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from detector.app.context import AppContext, InputError
+from detector.app.context import InputError
 from detector.app.watch_loop import Requests, WatchClocks, WatchLoop, lock_instance
-from detector.cli import run
 from detector.render.watch import render_screen
 from tests.support.program import answer
 from tests.support.snapshots import NOW, ROOT, evaluated, healthy, healthy_at, remembered
+from tests.support.watch_ticks import FIRST
 
 
 class Clocks:
@@ -135,70 +133,26 @@ def test_one_instance_for_each_folder(tmp_path):
         pass
 
 
-# --- 2,000 ticks ---------------------------------------------------------------------------------------
+# --- hundreds of ticks ---------------------------------------------------------------------------------------
 
 
-class Sink:
-    """A stream that takes everything and keeps nothing: what a test keeps would count as the program's."""
-
-    def write(self, data) -> int:
-        return len(data)
-
-    def flush(self) -> None: ...
-
-    def isatty(self) -> bool:
-        return False
-
-
-TICKS = int(os.environ.get("WATCH_TICKS", "400"))  # 2000 takes minutes: `WATCH_TICKS=2000 pytest …`
-FIRST = 200
+TICKS = int(os.environ.get("WATCH_TICKS", "400"))  # 2000 takes minutes: WATCH_TICKS=2000
 
 
 @pytest.mark.timeout(600)
-def test_hundreds_of_ticks_are_flat_in_memory_and_descriptors(tmp_path, monkeypatch):  # noqa: PLR0915
-    """A source that fails, answers and is broken in turn; a clock that jumps an hour both ways and a sleep of eight."""
-    from detector.app import watch_loop
-    from detector.commands import watch as command
-
-    clocks, sizes, descriptors = Clocks(), {}, {}
-    path = tmp_path / "status.json"
-    jumps = {220: 1, 260: -1, 300: 8}
-    ticks = 0
-    original = command._Watch.run_tick
-
-    def run_tick(self) -> None:
-        nonlocal ticks
-        ticks += 1
-        clocks.wall_at += timedelta(hours=jumps.get(ticks, 0))
-        heartbeat = f"{clocks.wall_at - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
-        contents = (
-            f'{{"heartbeat_at": "{heartbeat}", "pending_orders": 0}}',
-            "[broken",
-            '{"heartbeat_at": 3}',
-        )
-        path.write_text(contents[ticks % 3 if ticks % 50 == 0 else 0])
-        original(self)
-        if ticks in (FIRST, TICKS):
-            gc.collect()
-            sizes[ticks] = tracemalloc.get_traced_memory()[0]
-            descriptors[ticks] = len(list(Path("/proc/self/fd").iterdir())) if sys.platform == "linux" else 0
-
-    monkeypatch.setattr(command._Watch, "run_tick", run_tick)
-    monkeypatch.setattr(
-        command,
-        "WatchClocks",
-        lambda wall: watch_loop.WatchClocks(wall, lambda: clocks.monotonic_at, clocks.wait),
+def test_hundreds_of_ticks_are_flat_in_memory_and_descriptors(capsys):
+    """A process of its own, with a source that fails in turn and a clock that jumps: see watch_ticks."""
+    words = [sys.executable, "-m", "tests.support.watch_ticks", str(TICKS)]
+    ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    result = json.loads(ran.stdout)
+    assert (result["code"], result["ticks"]) == (0, TICKS)
+    (first, first_descriptors), (last, last_descriptors) = (
+        result["held"][str(number)] for number in (FIRST, TICKS)
     )
-    environ = {"AEGIS_PT_SECTIONS": f"status_v3={path}", "AEGIS_PT_ARTIFACT": "ledger"}
-    app = AppContext(environ, lambda: clocks.wall_at, sys.stdin.buffer, Sink(), Sink())  # type: ignore[arg-type]
-    tracemalloc.start(1)
-    try:
-        code = run(app, ["watch", "--state", str(tmp_path / "state"), "--ticks", str(TICKS)])
-    finally:
-        tracemalloc.stop()
-    assert (code, ticks) == (0, TICKS)
-    assert sizes[TICKS] - sizes[FIRST] < 2 * 1024 * 1024
-    assert descriptors[TICKS] <= descriptors[FIRST]
+    with capsys.disabled():
+        print(f"\nwatch: {(last - first) / 1024:.0f} KiB more at tick {TICKS} than at tick {FIRST}")
+    assert last - first < 2 * 1024 * 1024
+    assert last_descriptors <= first_descriptors
 
 
 # --- the program ---------------------------------------------------------------------------------------
