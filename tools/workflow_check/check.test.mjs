@@ -25,7 +25,7 @@ describe("GitHub's parser refuses", () => {
     ["a key of a step that is none", "continue-on-error: true", "continue-on-errors: true", /continue-on-errors/],
     ["an expression that does not end", "${{ github.token }}", "${{ github.token", /expression/i],
     ["a function that is none", "failure() ||", "failed() ||", /failed/],
-    ["an input that is not declared", "inputs.artifact_name ||", "inputs.artefact_name ||", /artefact_name/],
+    ["an input that is not declared", "inputs.artifact_name }}", "inputs.artefact_name }}", /artefact_name/],
     ["a step without anything to do", "        uses: actions/setup-python", "        use: actions/setup-python", /use/],
   ];
   for (const [number, [what, right, wrong, said]] of mistakes.entries()) {
