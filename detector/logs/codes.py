@@ -160,7 +160,7 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
 )  # fmt: skip
 
 CODES: Final[Mapping[int, CodeEntry]] = {row[0]: CodeEntry(*row) for row in _ROWS}
-_WARNING_BAND: Final = range(2100, 2200)
+WARNING_BAND: Final = range(2100, 2200)
 
 # IbcAlpha/IBC, ErrorCodes.java; its start script prints them modulo 256.
 IBC_EXITS: Final[Mapping[int, str]] = {
@@ -181,7 +181,7 @@ def find_code_entry(code: int) -> CodeEntry | None:
     """
     if code in CODES:
         return CODES[code]
-    return CodeEntry(code, NOTICE, "a warning of TWS", _IBKR) if code in _WARNING_BAND else None
+    return CodeEntry(code, NOTICE, "a warning of TWS", _IBKR) if code in WARNING_BAND else None
 
 
 def find_ibc_exit(number: int) -> int | None:

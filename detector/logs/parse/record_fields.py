@@ -58,7 +58,8 @@ def parse_pairs(text: str) -> dict[str, Any] | None:
 
     Such a line is pairs only, or words and then pairs of which one is a quoted message.
     """
-    first = _PAIR.search(text)
+    has_quotes = '="' in text or "='" in text
+    first = _PAIR.search(text) if has_quotes else None
     if first is None:
         return None
     head, pairs, rest = text[: first.start()].strip(), list(_PAIR.finditer(text)), _PAIR.sub("", text)

@@ -6,46 +6,107 @@ inner lines quote code and other messages, so they match nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from msgspec import Struct
+
 from detector.logs import events
+from detector.logs.codes import CODES, IBC_EXIT_RANGE, WARNING_BAND
 from detector.logs.parse.classify import can_match, classify_line
 from detector.logs.parse.line import INTRODUCING_LEVELS, MAX_LINE_LENGTH, parse_line
 from detector.logs.parse.line_times import LogLines, find_line_time
-from detector.logs.parse.phrases_runtime import is_severe, is_traceback_start
+from detector.logs.parse.phrases_gateway import IB_PORTS
+from detector.logs.parse.phrases_runtime import is_traceback_start
 from detector.logs.parse.vocabulary import LineMatch
 
-_CACHE_LIMIT: Final = 2000
 _CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
 _WITHIN: Final = 12
 _SEARCHED: Final = 200
+_CACHE_LIMIT, _LONGEST_CACHED = 20_000, 1000
+_NUMBER: Final = re.compile(r"\d+")
+# Numbers whose value decides what a line reports: codes, exit codes, ports, HTTP's 429, errno, small counts.
+_DECISIVE: Final = frozenset(
+    str(number)
+    for number in (
+        *range(32), *CODES, *WARNING_BAND, *IBC_EXIT_RANGE, *(code % 256 for code in IBC_EXIT_RANGE),
+        *IB_PORTS, 429,
+    )
+)  # fmt: skip
+
+
+class _LineResult(Struct, frozen=True):
+    """What one line gives by itself: its matches, and whether it begins a traceback, with a level or bare."""
+
+    matches: tuple[LineMatch, ...] = ()
+    starts_traceback: bool = False
+    is_bare: bool = False
+
+
+_NOTHING: Final = _LineResult()
+
+
+def _classify_alone(line: str) -> _LineResult:
+    lowered = line[:MAX_LINE_LENGTH].lower()
+    if not can_match(lowered):
+        return _NOTHING
+    starts_traceback = is_traceback_start(lowered)
+    parsed = parse_line(line)
+    is_bare = parsed.level is None and is_traceback_start(parsed.body)
+    return _LineResult(tuple(classify_line(parsed)), starts_traceback, is_bare)
+
+
+class _LineCache:
+    """The results of lines by their shape: the line with every number that decides nothing masked.
+
+    A line is read again only where the result of its shape depends on such a number, as an order's id.
+    """
+
+    def __init__(self) -> None:
+        self._results: dict[str, _LineResult | None] = {}
+
+    def classify(self, line: str) -> _LineResult:
+        """Return the result of a line."""
+        if len(line) > _LONGEST_CACHED:
+            return _classify_alone(line)
+        shape = _NUMBER.sub(_mask_number, line)
+        if shape in self._results:
+            result = self._results[shape]
+            return _classify_alone(line) if result is None else result
+        result = _classify_alone(line)
+        if len(self._results) < _CACHE_LIMIT:
+            self._results[shape] = result if result == _classify_alone(shape) else None
+        return result
+
+
+def _mask_number(hit: re.Match[str]) -> str:
+    return hit[0] if hit[0] in _DECISIVE else "7" * len(hit[0])
 
 
 def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMatch]]:
     """Yield each match with its line's index; `introduced` is the state at the end of the previous run."""
-    in_traceback: set[str] = set()  # the streams whose latest line is part of a traceback
-    cached: dict[tuple[str, bool, bool], list[LineMatch]] = {}  # the same message is repeated often
-    for index, line in enumerate(lines.texts):
-        indented = line[:1] in " \t"  # an empty line too: it ends no traceback
-        if in_traceback and not indented:
-            in_traceback.discard(lines.streams[index])
-        lowered = line[:MAX_LINE_LENGTH].lower()
-        if not can_match(lowered) or (indented and lines.streams[index] in in_traceback):
-            continue
-        if is_traceback_start(lowered):
-            in_traceback.add(lines.streams[index])
-        parsed = parse_line(line)
-        key = parsed.text, parsed.is_wrapped, is_severe(parsed)
-        matches = cached.get(key)
-        if matches is None:
-            matches = classify_line(parsed)
-            if len(cached) < _CACHE_LIMIT:
-                cached[key] = matches
-        yield from ((index, match) for match in matches)
-        bare = parsed.level is None and is_traceback_start(parsed.body)
-        if bare and not is_introduced(index, lines.texts, lines.streams, introduced):
+    for index, result in _iter_results(lines):
+        for match in result.matches:
+            yield index, match
+        if result.is_bare and not is_introduced(index, lines.texts, lines.streams, introduced):
             yield index, LineMatch(events.SEVERE)
+
+
+def _iter_results(lines: LogLines) -> Iterator[tuple[int, _LineResult]]:
+    """Yield the results of the lines that give something, but for the inner lines of a traceback."""
+    in_traceback: set[str] = set()  # the streams whose latest line is part of a traceback
+    cache = _LineCache()
+    for index, line in enumerate(lines.texts):
+        if in_traceback and lines.streams[index] in in_traceback:
+            if line[:1] in " \t":  # an empty line too: it ends no traceback
+                continue
+            in_traceback.discard(lines.streams[index])
+        result = cache.classify(line)
+        if result is not _NOTHING:
+            if result.starts_traceback:
+                in_traceback.add(lines.streams[index])
+            yield index, result
 
 
 def is_introduced(index: int, texts: Sequence[str], streams: Sequence[str], already: bool) -> bool:
