@@ -38,7 +38,7 @@ _CANDIDATE_TEXTS: Final = (
     "closed", "filled", "fatal", "crit", "severe", "emerg", "traceback", "exception in thread",
     "unhandled exception", "panic",
     "synchroni", "unrecogni", "duplicate client", "ftl", "\\u", '":60', '": 60',
-    "authenticat", "competing", "re-login", "relogin", "password", "logging in", "handle", "dialog",
+    "authenticat", "competing", "re-login", "relogin", "password", "logging in", "log in", "handle", "dialog",
     "restart ", "autorestart", "margin", "liquidat", "excess liq", "read-only", "readonly", "closing",
     "only close", "day trad", "permission", "market data", "marketdata", "subscri", "delayed", "pacing",
     "max", "429", "too many", "rate limit", "support", "out of date", "upgrade", "space", "disk", "errno",

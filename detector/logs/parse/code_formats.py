@@ -67,6 +67,7 @@ _POSITIONAL: Final = re.compile(
     + r"\s{0,2}[,:–-]?\s"
 )
 _LABELLED: Final = re.compile(_LABELS + r"[^\w\n]{0,4}(\d{3,5})" + _END + r"\s{0,2}(?:[\]):,|–(-]|$)")
+_AFTER_ERROR: Final = re.compile(r"\b(?:error|err)\s(\d{3,5})\s")
 _PARENTHESISED: Final = re.compile(r"[(\[](\d{3,5})[)\]]")
 _FIRST: Final = re.compile(
     r"[^\w\n-]{0,8}(?:\d{1,9}[ ,:]{1,3})?(\d{3,5})" + _END + r"[\])]?\s{0,2}[:\]),|–-]?\s"
@@ -76,7 +77,7 @@ _ALONE: Final = re.compile(r"error (\d{3,5})\.?\s*")
 _SHORTEST: Final = len("error 10197.  ")
 _BESIDE: Final = 12
 _DIGIT: Final = re.compile(r"\d")
-_WEAK: Final = (_AFTER_MINUS_ONE, _POSITIONAL, _LABELLED)
+_WEAK: Final = (_AFTER_MINUS_ONE, _POSITIONAL, _LABELLED, _AFTER_ERROR)
 _JOINS = r"(?:[/,&]\s?(?:and |or )?|(?:and|or|to|through) |[-–])"
 _NEIGHBOUR_BEFORE: Final = re.compile(rf"(\d{{3,5}})\s?{_JOINS}$")
 _NEIGHBOUR_AFTER: Final = re.compile(rf"\s?{_JOINS}\s?(\d{{3,5}}){_END}")

@@ -70,7 +70,7 @@ _ACCOUNT: Final = (
         r"\bpacing violation\b|\bmax(?:imum)? rate of messages\b"
     )),
     Phrase(events.UNSUPPORTED, "", "its version", re.compile(
-        r"\b(?:version|build|gateway|tws|workstation|api)\b[^.\n]{0,60}"
+        r"\b(?:version|build|gateway|tws|workstation|api)\b(?:[^.\n]|\.(?=\d)){0,60}"
         r"\b(?:no longer (?:be )?supported|will (?:soon )?be (?:de-?supported|unsupported|retired)"
         r"|(?:is |has been )?(?:de-?supported|unsupported|out of date|too old)"
         r"|must be (?:upgraded|updated)|support (?:will )?ends?)\b"
@@ -81,7 +81,7 @@ _PORTAL: Final = re.compile(
 )
 _TOO_MANY: Final = re.compile(
     r"\b(?:http|status(?:[ _]?code)?|returned|answered|error|got|->|=>)\W{0,10}(?:status\W{0,4})?429\b"
-    r"|\b429 (?:too many|client error)|\btoo many requests\b|\brate limit (?:was |is )?(?:reached"
+    r"|\" 429 \d|\b429 (?:too many|client error)|\btoo many requests\b|\brate limit (?:was |is )?(?:reached"
     r"|exceeded|hit)\b"
 )
 _HOST: Final = (

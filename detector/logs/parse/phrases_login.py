@@ -44,7 +44,7 @@ FAILURES: Final = (
     )),
     Phrase(events.GATEWAY_FAILED, "second factor", "second factor not completed", re.compile(
         rf"{_FACTOR}[^.\n]{{0,80}}?\b(?:timed[ -]?out|timeout|(?:has |was )?expired|time-?out"
-        r"|(?:was |is )?not (?:completed|approved|confirmed|answered|received)"
+        r"|(?:has |was |is )?not (?:been )?(?:completed|approved|confirmed|answered|received)"
         r"|(?:has |was |is )?(?:failed|rejected|denied|declined)|never completed)\b"
         rf"(?! (?:action|setting|is \d|set to|=))|\b(?:timed out|timeout) (?:while "
         rf"|waiting )?for (?:the )?{_FACTOR}"

@@ -34,7 +34,7 @@ _ORDERS: Final = (
 )  # fmt: skip
 _ORDER_ID: Final = re.compile(
     r"(?:\b(?:venue|client|broker(?:age)?)[ _]?order[ _]?id"
-    r"|\bbroker(?:age)?id)\W{0,4}([a-z0-9][\w.-]{0,60})"
+    r"|\bbroker(?:age)?[ _]?id)\W{0,4}([a-z0-9][\w.-]{0,60})"
 )
 _PLAIN_ID: Final = re.compile(
     r"\border[ _]?(?:id|ref|no|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?"
@@ -76,7 +76,7 @@ _REJECTED: Final = re.compile(
     r"|\border\b[^.\n]{0,60}\brefused\b(?! to)|\bbroker (?:has )?rejected\b"
 )
 _COUNTED: Final = re.compile(
-    r"\brejected[\"']?\s{0,2}[=:]?\s{0,2}\d|(?<!order )(?<!#)\b\d{1,6} (?:orders? )?(?:were )?rejected"
+    r"\brejected[\"']?\s{0,2}[=:]?\s{0,2}\d|(?<!order )(?<!#)\b\d{1,6} (?:orders )?(?:were )?rejected"
     r"|rejected (?:rate|count)"
 )
 _EXIT: Final = re.compile(

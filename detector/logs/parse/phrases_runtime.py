@@ -132,6 +132,7 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
 
 _BARE_CRASH: Final = re.compile(
     r"traceback \(most recent call last\)|exception in thread \"|^unhandled exception\.? |^panic: "
+    r"|^php fatal error"
     r"|^thread '[^']{1,40}' panicked"
 )
 

@@ -110,7 +110,9 @@ def _list_objects(value: object) -> list[Mapping[str, Any]]:
 
 
 def _format_template(template: str, fields: Mapping[str, Any]) -> str:
-    return _PLACE.sub(lambda place: str(fields.get(place[1], place[0])), template)
+    properties = fields.get("Properties")  # Serilog's own JSON keeps the values there
+    inner = properties if isinstance(properties, dict) else {}
+    return _PLACE.sub(lambda place: str(fields.get(place[1], inner.get(place[1], place[0]))), template)
 
 
 def is_human(text: str) -> bool:

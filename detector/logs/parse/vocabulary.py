@@ -57,7 +57,7 @@ HYPOTHETICAL: Final = re.compile(
     r"|ignor(?:e|es|ed|ing)|suppress(?:es|ed|ing)?|filter(?:s|ed|ing)?|silenc(?:e|ed|ing)|treat(?:s|ed|ing)?"
     r"|expect(?:s|ed|ing)?|match(?:es|ed|ing)?|pattern|regex|codes|handl(?:e|es|ing|er)|means?|meaning"
     r"|(?:watch|look|scan|check|wait|test|alert|page)(?:s|es|ed|ing|ning)? (?:for|on|until)"
-    r"|e\.g\.|example|sample|docs?|documentation|runbook|readme|troubleshooting|see|tests?|testing"
+    r"|e\.g\.|example|sample|docs?|documentation|runbook|alert rules?|readme|troubleshooting|see|tests?|testing"
     r"|simulat(?:e|es|ed|ing|ion)|mock(?:ed|s|ing)?|fake|policy|inject(?:ed|s|ing)?|pars(?:e|es|ed|ing)"
     r"|replay(?:s|ed|ing)?|dry[- ]run)\b|\bon\s?$"
 )
@@ -107,7 +107,9 @@ class LineMatch(Struct, frozen=True):
 
 
 DENIES: Final = re.compile(r"\b(?:no|not|never|without|zero|0|neither|nor|none|n't|any)\b[^.;:]{0,40}$")
-_NONE_AFTER: Final = re.compile(r"[^.;,\n]{0,20}[:=]\s?(?:0|false|none|no|never)(?![\w.])")
+_NONE_AFTER: Final = re.compile(
+    r"[^.;,\n]{0,20}[:=]\s?(?:(?:0|false|none|never)(?![\w.])|no(?=\s{0,3}(?:[,;.)]|$)))"
+)
 NOT_YET: Final = re.compile(r"\b(?:not|never|n't|no longer)\b")
 
 
