@@ -57,7 +57,8 @@ HYPOTHETICAL: Final = re.compile(
     r"|ignor(?:e|es|ed|ing)|suppress(?:es|ed|ing)?|filter(?:s|ed|ing)?|silenc(?:e|ed|ing)|treat(?:s|ed|ing)?"
     r"|expect(?:s|ed|ing)?|match(?:es|ed|ing)?|pattern|regex|codes|handl(?:e|es|ing|er)|means?|meaning"
     r"|(?:watch|look|scan|check|wait|test|alert|page)(?:s|es|ed|ing|ning)? (?:for|on|until)"
-    r"|e\.g\.|example|sample|docs?|documentation|runbook|alert rules?|readme|troubleshooting|see|tests?|testing"
+    r"|e\.g\.|example|sample|docs?|documentation|runbook|alert rules?|readme"
+    r"|troubleshooting|see|tests?|testing"
     r"|simulat(?:e|es|ed|ing|ion)|mock(?:ed|s|ing)?|fake|policy|inject(?:ed|s|ing)?|pars(?:e|es|ed|ing)"
     r"|replay(?:s|ed|ing)?|dry[- ]run)\b|\bon\s?$"
 )
