@@ -81,8 +81,8 @@ def command(app: AppContext, /, **options: Any) -> int:
         job, backend = build_job(app, run_options)
         stack.enter_context(lock_instance(Path(state)))
         watch = _Watch(app, run_options, job, backend)
-        requests = Requests()
-        stack.enter_context(_open_signal_handlers(requests))
+        signals_received = Requests()
+        stack.enter_context(_open_signal_handlers(signals_received))
         loop = WatchLoop(
             watch.run_tick,
             watch.update_settings,
@@ -90,7 +90,7 @@ def command(app: AppContext, /, **options: Any) -> int:
             WatchClocks(app.clock),
             every,
             options["ticks"],
-            requests,
+            signals_received,
         )
         loop.run()
     return 0
@@ -105,14 +105,14 @@ def _list_arguments(options: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def _open_signal_handlers(requests: Requests) -> Iterator[None]:
+def _open_signal_handlers(signals_received: Requests) -> Iterator[None]:
     """Note signals for the loop; the handlers before it are restored at the end."""
 
     def mark_end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signal calls it
-        requests.ends = True
+        signals_received.ends = True
 
     def mark_reload(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signal calls it
-        requests.reloads = True
+        signals_received.reloads = True
 
     handlers = {signal.SIGTERM: mark_end, signal.SIGINT: mark_end, signal.SIGHUP: mark_reload}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
