@@ -64,7 +64,7 @@ class _OpenLegs:
         for (minute, instrument), group in groups.items():
             self._indexes.setdefault(minute, InstrumentIndex()).add(instrument, group)
         self._groups = list(groups.values())
-        self._of_kind: dict[tuple[int | None, Instrument], list[dict[Decimal | None, list[Leg]]]] = {}
+        self._of_kind: dict[tuple[object, ...], list[dict[Decimal | None, list[Leg]]]] = {}
 
     def list_rest(self) -> list[Leg]:
         """Return the legs that are left."""
@@ -76,14 +76,12 @@ class _OpenLegs:
             return False  # a mere id may be any leg of its time
         quantity = fill.quantity
         for minute in self._list_minutes(fill):
-            groups = self._find_groups(minute, fill.instrument)
+            groups = self._find_groups(minute, fill.instrument, quantity)
             for position, group in enumerate(groups):
                 for amount in group if quantity is None else (quantity, None):
-                    rows = group.get(amount)
-                    leg = (
-                        next((leg for leg in rows if match_leg(fill, leg) == wanted), None) if rows else None
-                    )
-                    if rows and leg is not None:
+                    rows = group.get(amount, [])
+                    leg = next((leg for leg in rows if match_leg(fill, leg) == wanted), None)
+                    if leg is not None:
                         rows.remove(leg)
                         if not any(group.values()):
                             del groups[position]
@@ -91,7 +89,7 @@ class _OpenLegs:
         return False
 
     def _find_groups(
-        self, minute: int | None, instrument: Instrument
+        self, minute: int | None, instrument: Instrument, quantity: Decimal | None
     ) -> list[dict[Decimal | None, list[Leg]]]:
         """Return the groups of that minute that may be the instrument; a mere id shares those of its kind."""
         index = self._indexes.get(minute)
@@ -99,9 +97,10 @@ class _OpenLegs:
             return []
         if get_names(instrument):
             return index.find_same(instrument)
-        key = minute, replace(instrument, con_id=None)
+        key = minute, replace(instrument, con_id=None), quantity
         if key not in self._of_kind:
-            self._of_kind[key] = [group for group, _ in index.find_of_kind(instrument)]
+            groups = (group for group, _ in index.find_of_kind(instrument))
+            self._of_kind[key] = [row for row in groups if quantity is None or quantity in row or None in row]
         return index.find_same(instrument, certain=True) or self._of_kind[key]
 
     def _list_minutes(self, fill: Fill) -> Iterable[int | None]:
