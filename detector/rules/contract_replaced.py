@@ -36,9 +36,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if undecided:
         yield Undecided(f"{', '.join(undecided)} could not be compared", undecided)
     for position in comparison.book.positions:
-        lots = position.lots[INTERNAL] if position.lots[BROKER] else []
-        if any(lot.instrument.con_id is None for lot in lots):
-            yield Undecided(f"the runtime gives no contract id of {position.name}", [position.name])
+        lots = [*position.lots[INTERNAL], *position.lots[BROKER]]
+        if all(position.lots.values()) and any(lot.instrument.con_id is None for lot in lots):
+            reason = f"whether {position.name} is one contract in both places is not proven"
+            yield Undecided(reason, [position.name])
     for old, new in comparison.replaced:
         yield Finding(
             CRITICAL,
