@@ -539,7 +539,7 @@ def test_all_faults_of_the_files_are_told_at_once(tmp_path):
         "detector: AEGIS_PT_DISPLAY_ZONES: 'Mars/Base' is not a known time zone",
         "detector: AEGIS_PT_DISPLAY_ZONES: 'America' is not a known time zone",
     ]
-    assert said[4] == f"detector: AEGIS_PT_PROFILE: {tmp_path}/p.toml: [status]: must be a table"
+    assert said[4] == f"detector: AEGIS_PT_PROFILE: {tmp_path}/p.toml, line 1: [status]: must be a table"
     assert said[5].startswith(f"detector: AEGIS_PT_MARKET_CLOSURES: {tmp_path}/c.toml: ")
     assert said[6] == f"detector: AEGIS_PT_MUTES: {tmp_path}/m.toml: is nested too deep"
     assert len(said) == 7
