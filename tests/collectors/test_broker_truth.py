@@ -23,9 +23,29 @@ from tests.support.tws_server import (
 )
 
 PAPER, LIVE, ADVISOR = "DU1234567", "U7654321", "F1111111,U2222222,U3333333"
-CLOSE = ("--symbol", "SPX", "--expiry", "2026-06-02", "--strike", "6000", "--right", "C", "--quantity", "2")
+CLOSE = (
+    "--symbol",
+    "SPX",
+    "--expiry",
+    "2026-06-19",
+    "--strike",
+    "6000",
+    "--right",
+    "C",
+    "--quantity",
+    "2",
+    "--con-id",
+    "700",
+)
 ALLOW, REFUSE, UNKNOWN = 0, 1, 3
-STORED = {"symbol": "SPX", "expiry": "2026-06-02", "strike": 6000, "right": "C", "sec_type": "OPT"}
+STORED = {
+    "symbol": "SPX",
+    "expiry": "2026-06-19",
+    "strike": 6000,
+    "right": "C",
+    "sec_type": "OPT",
+    "con_id": 700,
+}
 
 
 @contextmanager
@@ -84,7 +104,7 @@ def advisor(**more: object) -> Gateway:
         pytest.param(advisor(), ("--account", "U3333333"), REFUSE, "", id="advisor: more than that account holds"),
         pytest.param(
             advisor(orders=exit_order(group="all", account="")),
-            ("--account", "U2222222"), REFUSE, "", id="advisor: an exit of all accounts works",
+            ("--account", "U2222222"), UNKNOWN, "", id="advisor: an exit of all accounts works",
         ),
     ],
 )  # fmt: skip

@@ -21,7 +21,7 @@ from tests.support.program import answer
 STATUS = {"authenticated": True, "competing": False, "connected": True, "message": "", "MAC": "x"}
 OPTION = {
     "acctId": "U1234567", "conid": 700, "contractDesc": "SPX JUN2026 6000 C", "position": 2.0, "mktPrice": 11.0,
-    "avgCost": 1250.5, "avgPrice": 12.505, "currency": "USD", "assetClass": "OPT", "expiry": "20260602",
+    "avgCost": 1250.5, "avgPrice": 12.505, "currency": "USD", "assetClass": "OPT", "expiry": "20260619",
     "putOrCall": "C", "strike": "6000", "multiplier": 100.0, "ticker": "SPX", "model": "", "pageSize": 100,
 }  # fmt: skip
 SHARE = {**OPTION, "conid": "756733", "contractDesc": "SPY", "ticker": None, "assetClass": "STK", "expiry": None,
@@ -110,7 +110,7 @@ def test_all_lists_are_read_under_our_names(tmp_path):
     broker = collected(gateway, tmp_path)["broker"]
     assert broker["positions"] == [
         {
-            "con_id": 700, "symbol": "SPX", "sec_type": "OPT", "expiry": "20260602", "strike": 6000, "right": "C",
+            "con_id": 700, "symbol": "SPX", "sec_type": "OPT", "expiry": "20260619", "strike": 6000, "right": "C",
             "multiplier": 100, "currency": "USD", "account": "live-1", "quantity": 2, "avg_price": 12.505,
             "avg_cost": 1250.5,
         },
@@ -321,7 +321,20 @@ def test_an_account_of_another_form_never_becomes_a_path(account, tmp_path):
     assert len(gateway.requests) == 3
 
 
-CLOSE = ("--symbol", "SPX", "--expiry", "2026-06-02", "--strike", "6000", "--right", "C", "--quantity", "2")
+CLOSE = (
+    "--symbol",
+    "SPX",
+    "--expiry",
+    "2026-06-19",
+    "--strike",
+    "6000",
+    "--right",
+    "C",
+    "--quantity",
+    "2",
+    "--con-id",
+    "700",
+)
 
 
 def two_accounts() -> Gateway:
@@ -376,7 +389,7 @@ def test_can_close_from_client_portal(gateway, words, code, tmp_path):
 @pytest.mark.parametrize("account", ["DU1234567", "U1234567"])
 def test_plan_from_client_portal(account, tmp_path):
     stores = tmp_path / "stores.json"
-    row = {"symbol": "SPX", "expiry": "2026-06-02", "strike": 6000, "right": "C", "sec_type": "OPT", "con_id": 700,
+    row = {"symbol": "SPX", "expiry": "2026-06-19", "strike": 6000, "right": "C", "sec_type": "OPT", "con_id": 700,
            "trade_id": "7", "is_open": True, "contracts_remaining": 2, "entry_price": 5.5}  # fmt: skip
     stores.write_text(json.dumps({"as_of": "2026-06-02T14:59:50Z", "position_state": [row], "trades": []}))
     gateway = Gateway(account)

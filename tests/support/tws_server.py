@@ -16,7 +16,7 @@ from typing import Any
 
 UNSET = "1.7976931348623157E308"
 SPY = ("756733", "SPY", "STK", "", "0", "", "", "", "USD", "SPY", "SPY")
-SPXW = ("700", "SPX", "OPT", "20260602", "6000", "C", "100", "", "USD", "SPXW  260602C06000000", "SPXW")
+SPXW = ("700", "SPX", "OPT", "20260619", "6000", "C", "100", "", "USD", "SPXW  260619C06000000", "SPXW")
 Fields = list[Any]
 
 

@@ -237,9 +237,8 @@ def _compute_remaining(order: Order) -> Decimal | None:
 
 def explain_later_execution(target: CloseTarget, facts: Facts) -> str | None:
     """Return which execution the broker's positions may not contain yet, None where there is none."""
-    if "broker_executions" in facts.provenance.partial or any(
-        fault.path.startswith("broker.executions") for fault in facts.invalid
-    ):
+    # One client's executions are no fault of the reading: TWS lists no others, and its positions are those of now.
+    if any(fault.path.startswith("broker.executions") for fault in facts.invalid):
         return "The broker's executions could not be read in full: the position may have changed since."
     for execution in facts.broker_executions or ():
         if _is_of(execution, target) and not _is_before(execution, facts, _RESOLUTION):
