@@ -28,7 +28,7 @@ from tests.support.workflow_files import bare_environ
 
 TYPES = ("pending_orders_high", "unknown_fill")
 MODES = ("once", "on", "kill")
-_ID = re.compile(rf"#({'|'.join(TYPES)})\W+id ([0-9a-f]{{16}})\b")
+_ID = re.compile(rf"({'|'.join(TYPES)})\b[^\n]*?\bid ([0-9a-f]{{16}})\b")
 
 
 @dataclass
