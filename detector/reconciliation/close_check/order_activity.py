@@ -237,7 +237,7 @@ def _compute_remaining(order: Order) -> Decimal | None:
 
 def explain_later_execution(target: CloseTarget, facts: Facts) -> str | None:
     """Return which execution the broker's positions may not contain yet, None where there is none."""
-    # One client's executions are no fault of the reading: TWS lists no others, and its positions are those of now.
+    # One client's executions are no fault of the reading: TWS lists no others, and its positions are current.
     if any(fault.path.startswith("broker.executions") for fault in facts.invalid):
         return "The broker's executions could not be read in full: the position may have changed since."
     for execution in facts.broker_executions or ():
