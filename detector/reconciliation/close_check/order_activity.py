@@ -235,10 +235,14 @@ def _compute_remaining(order: Order) -> Decimal | None:
     return None if left < 0 or (remaining is not None and abs(remaining) > left) else left
 
 
+# Wherever the broker section lists executions; a Flex report has its own lists of them.
+_EXECUTION_LISTS = ("broker.executions", "broker.fills", "broker.flex")
+
+
 def explain_later_execution(target: CloseTarget, facts: Facts) -> str | None:
     """Return which execution the broker's positions may not contain yet, None where there is none."""
     # One client's executions are no fault of the reading: TWS lists no others, and its positions are current.
-    if any(fault.path.startswith("broker.executions") for fault in facts.invalid):
+    if any(fault.path.startswith(_EXECUTION_LISTS) for fault in facts.invalid):
         return "The broker's executions could not be read in full: the position may have changed since."
     for execution in facts.broker_executions or ():
         if _is_of(execution, target) and not _is_before(execution, facts, _RESOLUTION):
