@@ -279,8 +279,8 @@ def test_what_answers_badly_fails_within_the_deadline(behaviour, reason, machine
     with serving(behaviour) as server:
         machine(server.url)
         began = time.monotonic()
-        assert failing(seconds=1).reason == reason
-        assert time.monotonic() - began < 1.6
+        assert failing(seconds=3).reason == reason
+        assert time.monotonic() - began < 9
 
 
 def test_an_endpoint_that_is_down(machine):

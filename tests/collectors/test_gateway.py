@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sys
@@ -257,13 +258,17 @@ def test_after_500_probes_the_gateway_holds_nothing(manner, monkeypatch):
 
 def test_the_loopback_gateway_is_one_for_the_real_client():
     ib_async = pytest.importorskip("ib_async", reason="ib_async is not installed: the gateway is not proven")
-    with api_gateway() as gateway:
+
+    async def connect(port: int) -> int:
+        """Connect and disconnect on a loop of its own, closed at its end; return the server's version."""
         client = ib_async.IB()
-        try:
-            client.RequestTimeout = 5
-            client.client.connect("127.0.0.1", gateway.port, clientId=7, timeout=5)
-            assert client.client.isReady()
-            assert client.client.serverVersion() == 178
-        finally:
-            client.disconnect()
+        await client.client.connectAsync("127.0.0.1", port, clientId=7, timeout=5)
+        assert client.client.isReady()
+        version = client.client.serverVersion()
+        client.disconnect()
+        await asyncio.sleep(0.05)  # the transport closes in the loop's next turns
+        return int(version)
+
+    with api_gateway() as gateway:
+        assert asyncio.run(connect(gateway.port)) == 178
     assert any(b"71\x002\x007\x00" in data for data in gateway.received)
