@@ -32,6 +32,8 @@ from detector.reconciliation.repair_plan.trade_claims import build_trade_title, 
 from detector.render.close_verdict import CloseRequest, build_verdict_document, render_verdict
 from detector.settings import HEARTBEAT_STALE_SEC, SECTIONS_FROM, TRUTH_MAX_AGE_SEC
 
+_NAMES = ("symbol", "local_symbol", "con_id")
+_TEXTS = (*_NAMES, "sec_type", "right", "currency", "trading_class")
 _CODES = {ALLOW: ExitCode.OK, REFUSE: ExitCode.FINDING}
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
 _MONTH = re.compile(r"(20\d\d)-?(0[1-9]|1[0-2])", re.ASCII)
@@ -65,8 +67,9 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
     epilog="Example: python -m detector can-close --symbol SPY --expiry 2026-06-19 --strike 727 --right C"
     " --quantity 39 --json < snapshot.json"
 )
+@click.option("--symbol", help="What is to be closed; of an option its underlying; or a local symbol.")
 @click.option(
-    "--symbol", required=True, help="What is to be closed; of an option its underlying; or a local symbol."
+    "--local-symbol", metavar="NAME", help="The exchange's own symbol, instead: ESM6, or an OCC symbol."
 )
 @click.option(
     "--expiry",
@@ -88,7 +91,8 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
 )
 @click.option("--currency", metavar="CODE", help="Its currency, where it trades in several.")
 @click.option("--sec-type", metavar="TYPE", help="STK, OPT, FUT, …; with STK a symbol alone is the share.")
-@click.option("--con-id", metavar="ID", help="IBKR's contract id, where the rest is not enough.")
+@click.option("--con-id", metavar="ID", help="IBKR's contract id; it is enough by itself.")
+@click.option("--trading-class", metavar="CLASS", help="Its trading class: SPX or SPXW, where both are held.")
 @click.option("--account", metavar="ID", help="The account, where the broker shows several.")
 @click.option(
     "--trade", metavar="ID", help="Say as well what the stores hold of this trade; the broker decides."
@@ -124,19 +128,14 @@ def command(app: AppContext, /, **options: Any) -> int:
 
 
 def _build_instrument(options: dict[str, Any]) -> Instrument:
-    symbol, con_id = options["symbol"].strip(), (options["con_id"] or "").strip()
-    if not symbol:
-        raise InputError("--symbol is empty")
-    strike = options["strike"]
-    return Instrument(
-        symbol=symbol,
-        con_id=con_id or None,
-        sec_type=options["sec_type"],
-        expiry=options["expiry"],
-        strike=None if strike is None else float(strike),
-        right=options["right"],
-        currency=options["currency"],
-    )
+    texts = {part: (options[part] or "").strip() for part in _TEXTS}
+    empty = next((part for part in _NAMES if options[part] is not None and not texts[part]), None)
+    if empty is not None or not any(texts[part] for part in _NAMES):
+        problem = "is empty" if empty is not None else "is missing, and so are --local-symbol and --con-id"
+        raise InputError(f"--{(empty or 'symbol').replace('_', '-')} {problem}")
+    strike = None if options["strike"] is None else float(options["strike"])
+    parts: dict[str, Any] = {part: text or None for part, text in texts.items()}
+    return Instrument(**parts, expiry=options["expiry"], strike=strike)
 
 
 def _decide(order: CloseOrder, state: BrokerState) -> CloseVerdict:

@@ -18,7 +18,9 @@ _LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
 _LIST_KEYS = {
     "positions": ("positions", "portfolio"),
     "open orders": ("open_orders", "openOrders", "orders", "openTrades", "trades"),
+    "executions": ("executions", "fills"),
 }
+_FLEX_LISTS = {"positions_csv": "portfolio", "trades_csv": "fills"}  # a second list where the first is given
 _IRRELEVANT_PATHS = ("broker.executions", "broker.mode", "broker.port")
 
 
@@ -70,8 +72,9 @@ def find_inconsistency(broker: Any) -> str | None:
     """Return why the rows of the raw section are ambiguous, None where they are not."""
     section = dict(broker) if isinstance(broker, dict) else {}
     statement = section.get("flex")
-    if isinstance(statement, dict) and statement.get("positions_csv") is not None:
-        section["portfolio"] = section.get("portfolio", statement)  # a second list of positions
+    for text, name in _FLEX_LISTS.items():
+        if isinstance(statement, dict) and statement.get(text) is not None:
+            section[name] = section.get(name, statement)
     for title, keys in _LIST_KEYS.items():
         if len([name for name in keys if section.get(name) is not None]) > 1:
             return f"The broker section lists its {title} twice, under several names."

@@ -54,7 +54,16 @@ def compare(first: Instrument, second: Instrument) -> Answer:
 def compare_parts(first: Instrument, second: Instrument) -> Answer:
     """Compare two instruments by everything but their contract ids."""
     answers = set(_iter_answers(first, second))
-    return DIFFERENT if DIFFERENT in answers else UNCLEAR if UNCLEAR in answers else SAME
+    if DIFFERENT in answers:
+        return DIFFERENT
+    return UNCLEAR if UNCLEAR in answers and not _has_local_name_of_future(first, second) else SAME
+
+
+def _has_local_name_of_future(first: Instrument, second: Instrument) -> bool:
+    """Whether both bear the local symbol of a month and one is called a future: it leaves nothing open."""
+    name = first.local_symbol
+    is_one = bool(name) and name == second.local_symbol and FUTURE in (first.sec_type, second.sec_type)
+    return is_one and parse_local_expiry(name or "") is not None
 
 
 def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:

@@ -16,7 +16,9 @@ from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
 
-_INSTRUMENT_FIELDS = ("symbol", "con_id", "sec_type", "expiry", "strike", "right")
+_INSTRUMENT_FIELDS = (
+    "symbol", "local_symbol", "con_id", "sec_type", "expiry", "strike", "right", "trading_class", "currency",
+)  # fmt: skip
 _INDENT = "  "
 
 

@@ -857,6 +857,93 @@ def test_what_a_store_says_decides_nothing():
             assert asked(seen(*rows, **stores), "--trade", "162")[0] == verdict
 
 
+# --- a name by itself ----------------------------------------------------------------------------------
+
+FUTURE = {"symbol": "ES", "secType": "FUT", "conId": 11, "lastTradeDateOrContractMonth": "20260619",
+          "localSymbol": "ESM6", "multiplier": 50, "currency": "USD", "quantity": 3}  # fmt: skip
+EUREX = {**FUTURE, "symbol": "ESTX50", "conId": 12, "localSymbol": "FESX 20260619 M", "multiplier": 10}
+LATER = {**FUTURE, "conId": 13, "lastTradeDateOrContractMonth": "20260918", "localSymbol": "ESU6"}
+WEEKLY = {**holding(3), "symbol": "SPX", "tradingClass": "SPXW", "conId": 14}
+MORNING = {**WEEKLY, "tradingClass": "SPX", "conId": 15}
+SPX = ("--symbol", "SPX", *WORDS[2:])
+
+
+@pytest.mark.parametrize(
+    ("rows", "base", "verdict", "says"),
+    [
+        ([FUTURE, LATER], ("--con-id", "11"), "allow", "ES 2026-06-19 at the broker (con_id 11"),
+        ([FUTURE, LATER], ("--con-id", "99"), "refuse", "conid 99 flat"),
+        ([{**FUTURE, "conId": None}], ("--con-id", "11"), "cannot tell", "may be any of these"),
+        ([FUTURE, LATER], ("--local-symbol", "ESM6"), "allow", "con_id 11"),
+        ([FUTURE, LATER], ("--symbol", "ES", "--expiry", "2026-09", "--sec-type", "FUT"), "allow", "con_id 13"),
+        ([{**FUTURE, "localSymbol": None}], ("--local-symbol", "ESM6"), "allow", "con_id 11"),
+        ([FUTURE], ("--local-symbol", "ESU6"), "refuse", "flat"),
+        ([EUREX], ("--local-symbol", "FESX 20260619 M"), "allow", "con_id 12"),
+        ([EUREX], ("--local-symbol", "FESXM6"), "cannot tell", "add --sec-type FUT"),
+        ([EUREX], ("--local-symbol", "FESXM6", "--sec-type", "FUT"), "allow", "con_id 12"),
+        ([holding(3)], ("--local-symbol", "SPY   260619C00727000"), "allow", "727C"),
+        ([WEEKLY], SPX, "cannot tell", "add --trading-class SPXW"),
+        ([WEEKLY, MORNING], (*SPX, "--trading-class", "SPXW"), "allow", "con_id 14"),
+        ([WEEKLY, MORNING], SPX, "cannot tell", "give --con-id (14, 15)"),
+        ([holding(3)], ("--symbol", "SPY"), "cannot tell",
+         "add --sec-type OPT --expiry 2026-06-19 --strike 727 --right C"),
+    ],
+)  # fmt: skip
+def test_a_contract_by_one_of_its_names_is_closed_or_it_says_what_would_make_it_clear(
+    rows, base, verdict, says
+):
+    line = why(seen(*rows), base=base, quantity="3")
+    assert line.startswith(f"{verdict}: "), line
+    assert says in line, line
+
+
+@pytest.mark.parametrize("base", [(), ("--symbol", " "), ("--con-id", ""), ("--expiry", "202606")])
+def test_an_order_for_nothing_that_has_a_name_is_bad_usage(base):
+    ran = answer("can-close", *base, "--quantity", "3", stdin=seen(SHARE))
+    assert (ran.code, ran.out) == (2, b"")
+
+
+UNREADABLE: list[Any] = ["row", None, 5, [], {}, {"quantity": "many"}, {"strike": "x"}, {"symbol": ["SPY"]}]
+EXECUTION = {"exec_id": "e1", "symbol": "AAPL", "sec_type": "STK", "con_id": 9, "side": "BOT",
+             "quantity": 1, "at": ago(3600)}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", UNREADABLE, ids=[json.dumps(fault) for fault in UNREADABLE])
+@pytest.mark.parametrize(
+    "name", ["executions", "fills", "open_orders", "openOrders", "orders", "openTrades", "trades"]
+)
+def test_an_unreadable_row_in_any_list_of_orders_or_executions_gives_no_leave(name, fault):
+    is_fill = name in ("executions", "fills")
+    model = EXECUTION if is_fill else OTHER
+    row = {**model, **fault} if isinstance(fault, dict) and fault else fault
+    lists = {name: [model, row]} | ({} if is_fill else {"open_orders_scope": "all"})
+    document = seen(holding(39), broker=lists)
+    if name not in ("executions", "fills", "open_orders"):
+        del document["broker"]["open_orders"]
+    assert asked(document)[0] == "cannot_tell"
+    document["broker"][name] = [model]
+    assert asked(document) == ("allow", "closes")
+
+
+FLEX = "ClientAccountID,Symbol,Quantity,TradePrice,IBExecID,DateTime,Buy/Sell\n"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["text", [], {"trades_csv": 5}, {"trades_csv": "no section"}, {"trades_csv": f"{FLEX}DU1,AAPL\n"},
+     {"trades_csv": f"{FLEX}DU1,AAPL,many,1,e1,20260501;090000,BUY\n"},
+     {"trades_csv": f"{FLEX}DU1,AAPL,1,1,e1,some day,BUY\n"}],
+)  # fmt: skip
+def test_an_unreadable_flex_statement_gives_no_leave(statement):
+    assert asked(seen(holding(39), broker={"flex": statement}))[0] == "cannot_tell"
+
+
+@pytest.mark.parametrize("second", [{"fills": []}, {"flex": {"trades_csv": FLEX}}])
+def test_executions_that_are_listed_twice_give_no_leave(second):
+    document = seen(holding(39), broker={"executions": [], **second})
+    assert asked(document) == ("cannot_tell", "contradiction")
+
+
 # --- the command itself -------------------------------------------------------------------------------
 
 

@@ -55,11 +55,7 @@ _DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (
     lambda row: row.trading_class,
 )
 _EXACT_DIGITS = 60  # a quantity has at most 27, and no list is long enough for its sum to need more
-_HINTS = {
-    "sec_type": "add --sec-type {sec_type}",
-    "expiry": "add --expiry {expiry}",
-    "con_id": "give --con-id {con_id}",
-}
+_HINT_PARTS = ("sec_type", "expiry", "strike", "right", "trading_class", "currency")
 
 
 def decide_close(close: CloseOrder, facts: Facts, heartbeat_limit_sec: float | None) -> CloseVerdict:
@@ -81,6 +77,7 @@ def _decide(close: CloseOrder, facts: Facts, heartbeat_limit_sec: float | None) 
     if isinstance(rows, CloseVerdict):
         return rows
     target = _build_target(close, facts, account, rows)
+    close = replace(close, instrument=target.instrument)  # named as the broker's row names it
     positions = _explain_expiry(close, target, facts) or _list_row_positions(close, rows)
     if isinstance(positions, CloseVerdict):
         return positions
@@ -201,27 +198,27 @@ def _find_rows(
     rows = [
         row for row in facts.broker_positions or () if compare_accounts(row.account, account) != DIFFERENT
     ]
-    fits = [(row, _match_row(close, row, account)) for row in rows]
-    doubtful = [row for row, fit in fits if fit == UNCLEAR]
-    if doubtful and all(row.quantity == 0 for row, fit in fits if fit != DIFFERENT):
+    fits = [(row, fit) for row in rows if (fit := _match_row(close, row, account)) != DIFFERENT]
+    possible = [row for row, _ in fits]
+    is_doubtful = any(fit == UNCLEAR for _, fit in fits)
+    if is_doubtful and all(row.quantity == 0 for row in possible):
         return ()  # whichever of them it is, it is flat
-    if doubtful:
-        names = sorted({get_instrument_name(row) for row in doubtful})
-        listed = f"{', '.join(names)}{_describe_hint(close, doubtful)}"
+    if is_doubtful:
+        names = sorted({get_instrument_name(row) for row in possible})
+        listed = f"{', '.join(names)}{_describe_hint(close, possible)}"
         summary = f"{close.name} may be any of these at the broker: {listed}."
         return build_unknown_verdict("instrument", summary)
-    matches = [row for row, fit in fits if fit == SAME]
     # Lots of one contract agree in every part; where only some rows have a part, they may be two contracts.
-    if any(len({get_part(row) for row in matches}) > 1 for get_part in _DISTINGUISHING_PARTS):
-        hint = _describe_hint(close, matches)
+    if any(len({get_part(row) for row in possible}) > 1 for get_part in _DISTINGUISHING_PARTS):
+        hint = _describe_hint(close, possible)
         return build_unknown_verdict(
             "instrument", f"{close.name} may be more than one contract at the broker{hint}."
         )
-    if any(row.model for row in matches):
+    if any(row.model for row in possible):
         return build_unknown_verdict(
             "account", f"The broker holds {close.name} in a model portfolio, in parts."
         )
-    return matches
+    return possible
 
 
 def _match_row(close: CloseOrder, row: BrokerPosition, account: str | None) -> Answer:
@@ -230,18 +227,21 @@ def _match_row(close: CloseOrder, row: BrokerPosition, account: str | None) -> A
 
 
 def _describe_hint(close: CloseOrder, rows: Sequence[BrokerPosition]) -> str:
-    """Return what would make it clear, where one part of one row does."""
-    wanted, named = normalize(close.instrument), normalize(rows[0])
-    if len(rows) == 1:
-        for part, hint in _HINTS.items():
-            value = getattr(named, part)
-            if value and not getattr(wanted, part):
-                completed = replace(wanted, **{part: value})
-                if match_instrument(completed, rows[0]) == SAME:
-                    return f"; {hint.format(**{part: value})}"
-    if all(row.con_id for row in rows) and wanted.con_id is None:
-        return f"; give --con-id ({', '.join(sorted({str(row.con_id) for row in rows}))})"
-    return ""
+    """Return what would make it clear: one part of the only row, the rows' contract ids, or all its parts."""
+    wanted, row = normalize(close.instrument), rows[0]
+    named = normalize(row)
+    parts = {
+        part: value for part in _HINT_PARTS if (value := getattr(named, part)) and not getattr(wanted, part)
+    }
+    has_ids = wanted.con_id is None and all(row.con_id for row in rows)
+    ids = f"; give --con-id ({', '.join(sorted({str(row.con_id) for row in rows}))})" if has_ids else ""
+    if len(rows) > 1:
+        return ids
+    for added in (*({part: value} for part, value in parts.items()), *(() if has_ids else (parts,))):
+        if match_instrument(replace(wanted, **added), row) == SAME:
+            words = (f"--{part.replace('_', '-')} {value}" for part, value in added.items())
+            return f"; add {' '.join(words)}"
+    return ids
 
 
 def _build_target(
