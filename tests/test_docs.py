@@ -12,7 +12,7 @@ import pytest
 
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
-from detector.render.rules import find_section
+from detector.render.rules import find_next_step, find_section
 from detector.settings import DECLARED
 from tests.support.snapshots import ROOT
 from tools.generate_docs import BLOCKS, DOCUMENTS, DocumentationError, differing, files, generated, main
@@ -20,6 +20,19 @@ from tools.generate_docs import BLOCKS, DOCUMENTS, DocumentationError, differing
 RUNBOOK = (ROOT / "RUNBOOK.md").read_text(encoding="utf-8")
 PARTS = ("*Means:* ", "*Look:* ", "*Do:* ")
 RULES = [one.name for one in load_rules()]
+FIRST_ACT_MAX = 140  # characters: two lines on a phone
+ACTS = {
+    "Ask", "Call", "Check", "Compare", "Do", "Escalate", "Leave", "Look", "Open",
+    "Plan", "Read", "Send", "Tell", "Wait", "Wake", "Write",
+}  # fmt: skip
+LOOKS = {
+    "service": r"\bthe service\b",
+    "tasks": r"(?<!stopped )\b(?<=the )tasks\b",
+    "stopped tasks": r"\bthe stopped tasks\b",
+    "status": r"\bstatus payload\b",
+    "standby": r"\bthe standby host\b",
+    "broker": r"\bat the broker\b|\bthe broker's own screen\b",
+}
 
 
 @pytest.fixture
@@ -82,11 +95,13 @@ def test_writing_twice_changes_nothing_more(copy):
     ("text", "fault"),
     [
         ("<!-- generated: weather -->\n<!-- /generated -->\n", "nothing generates 'weather'"),
+        ("<!-- generated: events logs -->\n<!-- /generated -->\n", "nothing generates 'events'"),
+        ("<!-- generated: looks moon -->\n<!-- /generated -->\n", "no look is named 'moon'"),
         ("<!-- generated: events -->\n", "not closed"),
         ("<!-- /generated -->\n", "not opened"),
         ("<!-- generated:events -->\n<!-- /generated -->\n", "misspelt"),
     ],
-    ids=["unknown", "not closed", "not opened", "misspelt"],
+    ids=["unknown", "with a name too many", "an unknown look", "not closed", "not opened", "misspelt"],
 )
 def test_a_marked_part_that_cannot_be_written_is_named(text, fault):
     with pytest.raises(DocumentationError, match=rf"^X\.md: .*{fault}"):
@@ -162,8 +177,36 @@ def test_the_help_of_every_command_ends_with_an_example():
 def test_the_runbook_says_what_an_event_means_where_to_look_and_what_to_do(name):
     section = find_section(RUNBOOK, name)
     assert section is not None, f"RUNBOOK.md has no section ### `{name}`"
-    starts = [paragraph[: len(part)] for paragraph, part in zip(section.split("\n\n"), PARTS, strict=False)]
+    paragraphs = [paragraph for paragraph in section.split("\n\n") if not paragraph.startswith("```")]
+    starts = [paragraph[: len(part)] for paragraph, part in zip(paragraphs, PARTS, strict=False)]
     assert starts == list(PARTS)
+
+
+def do_part(name: str) -> str:
+    return find_next_step(RUNBOOK, name) or ""
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_first_sentence_of_what_to_do_is_an_act_that_stands_alone(name):
+    """An alert shows this sentence and no other: it has to be right for a reader who holds nothing else."""
+    first = re.split(r"(?<=[.!?])\s", do_part(name), maxsplit=1)[0]
+    assert len(first) <= FIRST_ACT_MAX, f"{len(first)} characters: {first}"
+    assert first.endswith("."), first
+    assert first.split()[0].rstrip(":") in ACTS, first
+    assert not re.search(r"\]\(|\*|\b(?:above|below|beside|section|runbook|look \w+ is)\b", first), first
+    assert not re.search(r"\b(?:restart|stop|cancel|close|repair|scale) the\b", first.lower()), first
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_where_to_look_has_the_commands_themselves(name):
+    section = find_section(RUNBOOK, name) or ""
+    look, _, _ = section.partition("*Look:* ")[2].partition("*Do:* ")
+    words, _, block = look.partition("```sh\n")
+    assert not re.search(r"\b[Ll]ook\s+\*", section), "name the thing, not the runbook's word for its command"
+    wanted = {look for look, pattern in LOOKS.items() if re.search(pattern, " ".join(words.split()))}
+    assert wanted <= set(re.findall(r"^# ([a-z ]+)$", block, re.MULTILINE)), (
+        f"<!-- generated: looks {wanted} -->"
+    )
 
 
 def test_the_runbook_speaks_of_no_event_that_does_not_exist():
@@ -175,6 +218,11 @@ def test_a_section_ends_where_the_next_one_begins():
     text = "### `one`\n\nFirst.\n\n### `two`\n\nSecond.\n\n## After\n"
     assert (find_section(text, "one"), find_section(text, "two")) == ("First.", "Second.")
     assert find_section(text, "three") is None
+
+
+def test_a_comment_of_a_block_of_commands_ends_no_section_and_a_mark_is_not_part_of_it():
+    text = "### `one`\n\n<!-- generated: looks logs -->\n```sh\n# logs\nx\n```\n<!-- /generated -->\n\nEnd.\n"
+    assert find_section(text, "one") == "```sh\n# logs\nx\n```\n\nEnd."
 
 
 def test_every_name_in_a_section_that_looks_like_an_event_is_one():

@@ -1,7 +1,8 @@
 """Write what is generated: `schemas/`, `.env.example`, and the marked parts of RUNBOOK.md and docs/.
 
 `make docs` runs it; with `--check` it writes nothing, names every file that differs and exits 1. A marked
-part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`. What is written depends on the
+part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; `looks` takes the names of the
+runbook's looks, of which it repeats the commands. What is written depends on the
 code alone: not on the terminal, the environment, the machine or the time.
 """
 
@@ -35,7 +36,8 @@ from tools.time_to_told import table as time_to_told
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ("RUNBOOK.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 WIDTH = 100
-_BLOCK = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- generated: ([a-z-]+)(?: ([a-z, ]+))? -->\n).*?(<!-- /generated -->)", re.DOTALL)
+_LOOK = re.compile(r"^\*\*Look: ([a-z ]+)\.\*\*.*?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MARK = re.compile(r"<!-- /?generated\b")
 _EXIT = re.compile(r"(\d) ([^;.]+)[;.]")
 
@@ -192,16 +194,31 @@ def generated(text: str, name: str) -> str:
     """Return a document with its marked parts written anew; `name` is for the error's words."""
 
     def block(match: re.Match[str]) -> str:
-        if match[2] not in BLOCKS:
+        if match[2] == "looks" and match[3]:
+            lines = "\n".join(_list_looks(text, match[3].split(", "), name))
+        elif match[2] in BLOCKS and not match[3]:
+            lines = "\n".join(BLOCKS[match[2]]()).rstrip("\n")
+        else:
             raise DocumentationError(f"{name}: nothing generates {match[2]!r}; known are {', '.join(BLOCKS)}")
-        lines = "\n".join(BLOCKS[match[2]]()).rstrip("\n")
         if name.startswith("docs/"):
             lines = lines.replace("](RUNBOOK.md", "](../RUNBOOK.md")
-        return f"{match[1]}{lines}\n{match[3]}"
+        return f"{match[1]}{lines}\n{match[4]}"
 
     if len(_MARK.findall(text)) != 2 * len(_BLOCK.findall(text)):
         raise DocumentationError(f"{name}: a marked part is not opened, not closed or misspelt")
     return _BLOCK.sub(block, text)
+
+
+def _list_looks(text: str, looks: Sequence[str], name: str) -> Iterator[str]:
+    """Yield a block with the commands of these looks, as the runbook's own section of looks has them."""
+    known = dict(_LOOK.findall(text))
+    yield "```sh"
+    for look in looks:
+        if look not in known:
+            raise DocumentationError(f"{name}: no look is named {look!r}; known are {', '.join(known)}")
+        yield f"# {look}"
+        yield known[look].rstrip("\n")
+    yield "```"
 
 
 def files(root: Path) -> dict[str, str]:

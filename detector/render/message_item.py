@@ -37,17 +37,7 @@ _REASON_TEXTS: Mapping[Reason, str] = {
     "owed": "owed: an earlier message did not get through",
     "missed": "late: it began and ended while nothing got through",
 }
-_LOOK = re.compile(r"look \*([\w -]+)\*", re.IGNORECASE)
-_PLACES = {
-    "broker": "the broker's own positions and orders (Client Portal or TWS)",
-    "status": "the dashboard's status payload",
-    "logs": "the runtime's log",
-    "service": "the ECS service (aws ecs describe-services)",
-    "tasks": "the ECS tasks (aws ecs describe-tasks)",
-    "stopped tasks": "the stopped ECS tasks (aws ecs list-tasks --desired-status STOPPED)",
-    "standby": "the standby host (docker ps -a)",
-    "stores": "the runtime's own stores",
-}
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*])")
 _URL = re.compile(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
 
 
@@ -128,7 +118,9 @@ def build_item(
         summary=context.to_safe_line(event.summary, _SUMMARY_MAX),
         numbers=context.to_safe_line(_describe_numbers(condition), SHORT_MAX * 2),
         since=_describe_since(context, condition),
-        step=context.to_safe_line(_get_first_sentence(context.steps.get(condition.type, "")), _STEP_MAX),
+        step=context.to_safe_line(
+            _SENTENCE_END.split(context.steps.get(condition.type, ""), maxsplit=1)[0], _STEP_MAX
+        ),
         runbook=build_runbook_link(condition.type),
         runbook_url=context.to_safe_url(f"{context.runbook_url}#{condition.type}"),
         delivery_id=delivery_id,
@@ -137,12 +129,6 @@ def build_item(
         escalates=condition.escalated,
         money=condition.money,
     )
-
-
-def _get_first_sentence(step: str) -> str:
-    """Return the first sentence, with the runbook's short names of commands as words that stand alone."""
-    sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z`*])", step, maxsplit=1)[0]
-    return _LOOK.sub(lambda match: _PLACES.get(match[1], f"the runbook's command for {match[1]}"), sentence)
 
 
 def list_items_at(context: MessageContext, ref: MessageRef, channel: str) -> Iterator[MessageItem]:

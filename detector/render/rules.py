@@ -19,6 +19,7 @@ KINDS: Mapping[str, str] = {STATE: "state", OCCURRENCE: "occurrence"}
 _ORDINALS = {2: "second", 3: "third"}
 _UNITS = {"seconds": " s"}
 _LABEL_WIDTH = 13
+_COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 
 
 def build_rules_document(rules: Iterable[Rule], settings: Settings) -> list[dict[str, Any]]:
@@ -205,9 +206,10 @@ def _describe_end(declared: Declaration, settings: Settings, lookback_sec: float
 
 
 def find_section(runbook: str, name: str) -> str | None:
-    """Return the text of an event's section of the runbook without its heading, or None."""
-    match = re.search(rf"^### `{re.escape(name)}`\n(.*?)(?=^#{{1,3}} |\Z)", runbook, re.DOTALL | re.MULTILINE)
-    return match[1].strip() if match else None
+    """Return an event's section of the runbook without its heading and comments, or None."""
+    # A line of a block of commands may begin with `# `.
+    match = re.search(rf"^### `{re.escape(name)}`\n(.*?)(?=^#{{2,3}} |\Z)", runbook, re.DOTALL | re.MULTILINE)
+    return _COMMENT.sub("", match[1]).strip() if match else None
 
 
 def find_next_step(runbook: str, name: str) -> str | None:

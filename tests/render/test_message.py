@@ -380,12 +380,10 @@ def test_the_plain_text_shows_three_in_full_and_every_other_one_in_a_line():
     assert all(item.delivery_id in text for item in made.items)
 
 
-def test_only_the_first_step_is_shown_and_no_name_that_only_the_runbook_explains():
-    step = "Compare with look *broker* first. Then call somebody. Do not restart."
-    made = message(condition(), steps={"heartbeat_stale": step})
-    text = render_text(made)
-    assert "First: Compare with the broker's own positions and orders" in text
-    assert "look *" not in text
+def test_only_the_first_sentence_of_the_steps_is_shown():
+    step = "Compare both lists at the broker. Then call somebody. Do not restart."
+    text = render_text(message(condition(), steps={"heartbeat_stale": step}))
+    assert "First: Compare both lists at the broker.\n" in text
     assert "call somebody" not in text
 
 
