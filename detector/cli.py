@@ -14,7 +14,8 @@ from typing import BinaryIO
 import click
 
 from detector import __version__
-from detector.app.context import AppContext, InputError
+from detector.app.context import AppContext
+from detector.formats.errors import InputError
 from detector.formats.strict_json import to_one_line
 
 OK, BAD_INPUT, UNDELIVERED, BROKEN = 0, 2, 3, 4

@@ -19,6 +19,7 @@ from detector.cli import run
 from detector.formats.merge_patch import apply_patch
 from detector.formats.serialize import compute_checksum
 from detector.formats.strict_json import MAX_BYTES
+from detector.profiles import list_builtin_profiles
 from tests.support.program import Answer, answer
 from tests.support.snapshots import NOW, ROOT, SNAPSHOTS, healthy
 
@@ -856,6 +857,7 @@ sys.exit(main([]))
 
 HEAVY = (
     "httpx",
+    "pydantic",
     "boto3",
     "botocore",
     "slack_sdk",
@@ -868,14 +870,43 @@ HEAVY = (
 )
 
 
-def test_the_stdin_path_loads_none_of_the_heavy_libraries():
+def list_loaded(names: tuple[str, ...], environ: dict[str, str]) -> list[str]:
+    """Run the stdin path and return which of these libraries it loaded."""
     code = (
         "import sys\nfrom detector.cli import main\ncode = main([])\n"
-        f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\nsys.exit(code)"
+        f"print(*[name for name in {names!r} if name in sys.modules], file=sys.stderr)\nsys.exit(code)"
     )
     stdin = (SNAPSHOTS / "regular-session.json").read_bytes()
     ran = subprocess.run(
-        [sys.executable, "-c", code], input=stdin, capture_output=True, check=False, cwd=ROOT
+        [sys.executable, "-c", code],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **environ},
     )
     assert ran.returncode == 0
-    assert ran.stderr.decode().splitlines()[-1] == ""
+    return ran.stderr.decode().splitlines()[-1].split()
+
+
+def test_the_stdin_path_loads_none_of_the_heavy_libraries():
+    assert list_loaded(HEAVY, {}) == []
+
+
+@pytest.mark.parametrize("name", list_builtin_profiles())
+def test_a_built_in_profile_never_loads_pydantic(name):
+    assert list_loaded(("pydantic",), {"AEGIS_PT_PROFILE": name}) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ("PROFILE", '[status]\nheartbeat_at = "heartbeat_at"\n'),
+        ("MUTES", "[[mute]]\nsignature = 'x'\nuntil = 2026-06-06T06:00:00Z\nreason = 'r'\nby = 'b'\n"),
+        ("MARKET_CLOSURES", "[[closed]]\ndate = 2026-06-10\n"),
+    ],
+)
+def test_a_file_that_a_person_wrote_is_checked_with_pydantic(tmp_path, setting, text):
+    path = tmp_path / "written.toml"
+    path.write_text(text)
+    assert list_loaded(("pydantic",), {f"AEGIS_PT_{setting}": str(path)}) == ["pydantic"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from detector.domain.mute import MuteError, parse_mutes
+from detector.app.mute_document import parse_mutes
 from detector.domain.run_memory import FIRST_RUN
+from detector.formats.errors import InputError
 from tests.support.snapshots import evaluated, healthy_at, named, owed, remembered, settings_of
 
 MUTED = """
@@ -96,32 +97,43 @@ def test_a_mute_that_covers_money_says_so():
 
 
 @pytest.mark.parametrize(
-    ("table", "message"),
+    ("lines", "message"),
     [
-        ({"until": None}, "until is missing; a mute needs an end"),
-        ({"until": "2026-06-06T06:00:00"}, "until names no offset"),
-        ({"reason": ""}, "reason is missing or empty"),
-        ({"by": None}, "by is missing or empty"),
-        ({"signature": None}, "signature is missing or empty"),
-        ({"signature": "stuck_exits:*"}, "would mute stuck_exits, which is about money"),
-        ({"signature": "*"}, "which is about money"),
-        ({"even_money": "yes"}, "even_money is not true or false"),
-        ({"for": "ever"}, "unknown key 'for'"),
+        ({"until": ""}, "line 1: [[mute]] number 1 until: is missing"),
+        ({"until": "2026-06-06T06:00:00"}, "line 3: [[mute]] number 1 until: names no offset"),
+        ({"until": "'2026-06-06T06:00:00'"}, "line 3: [[mute]] number 1 until: names no offset"),
+        ({"until": "6"}, "line 3: [[mute]] number 1 until: must be a time such as"),
+        ({"reason": "''"}, "line 4: [[mute]] number 1 reason: is empty"),
+        ({"by": ""}, "line 1: [[mute]] number 1 by: is missing"),
+        ({"by": "3"}, "line 5: [[mute]] number 1 by: must be a text"),
+        ({"signature": ""}, "line 1: [[mute]] number 1 signature: is missing"),
+        ({"signature": "'stuck_exits:*'"}, "'stuck_exits:*' would mute stuck_exits, which is about money"),
+        ({"signature": "'*'"}, "which is about money"),
+        ({"even_money": "'yes'"}, "line 6: [[mute]] number 1 even_money: must be true or false"),
+        ({"untill": "6"}, "line 6: [[mute]] number 1 untill: is not known; did you mean until?"),
+        ({"for": "'ever'"}, "is not known; there are: even_money, signature, until, reason, by"),
     ],
 )
-def test_a_mute_that_cannot_be_used_is_an_error(table, message):
-    whole = {
-        "signature": "pending_orders_high:*",
+def test_a_mute_that_cannot_be_used_is_refused_with_its_line_and_key(lines, message):
+    entries = {
+        "signature": "'pending_orders_high:*'",
         "until": "2026-06-06T06:00:00Z",
-        "reason": "r",
-        "by": "b",
-        **table,
+        "reason": "'r'",
+        "by": "'b'",
+        **lines,
     }
-    document = {"mute": [{key: value for key, value in whole.items() if value is not None}]}
-    with pytest.raises(MuteError, match=message):
-        parse_mutes(document, ["stuck_exits"])
+    text = "\n".join(("[[mute]]", *(f"{key} = {value}" for key, value in entries.items() if value)))
+    with pytest.raises(InputError) as caught:
+        parse_mutes(text, ["stuck_exits"])
+    assert message in str(caught.value)
 
 
 def test_a_single_bracket_is_an_error():
-    with pytest.raises(MuteError, match="two brackets"):
-        parse_mutes({"mute": {"signature": "x"}}, [])
+    with pytest.raises(InputError, match=r"line 1: mute: must be a list: write \[\[mute\]\]"):
+        parse_mutes('[mute]\nsignature = "x"', [])
+
+
+def test_every_fault_is_told_at_once():
+    with pytest.raises(InputError) as caught:
+        parse_mutes(MUTED.replace('by = "ryo"', "by = 3") + "[[mute]]\n", [])
+    assert len(caught.value.lines) == 5

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.app.context import InputError
 from detector.app.input_documents import redact_document
 from detector.collectors.collector import find_source_conflicts, list_configured_sources
 from detector.collectors.run_sources import SourceEnvironment, SourceResult, collect_in_parallel
 from detector.domain.snapshot import KEYS, PARTS, SECTIONS, add_section, split_parts
-from detector.formats.errors import TOO_LARGE
+from detector.formats.errors import TOO_LARGE, InputError
 from detector.formats.serialize import format_canonical
 from detector.formats.strict_json import MAX_BYTES
 from detector.formats.times import TimeError, compute_seconds, format_duration, format_time, parse_rfc3339

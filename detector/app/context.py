@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -15,16 +14,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.domain.facts import FACT_NAMES
-from detector.domain.mute import Mute, parse_mutes
+from detector.domain.mute import Mute
 from detector.domain.profile import Profile, parse_profile
 from detector.domain.snapshot import PARTS, SECTIONS
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
+from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, replace_surrogates, to_one_line
 from detector.formats.times import TimeError, parse_run_time
-from detector.formats.toml_lines import find_line
-from detector.market.closures import NO_CLOSURES, parse_closures
+from detector.market.closures import NO_CLOSURES, Closures
 from detector.profiles import list_builtin_profiles, load_builtin_profile
 from detector.render.github_output import escape_commands
 from detector.settings import (
@@ -65,14 +64,6 @@ class ExitCode(IntEnum):
     UNDELIVERED = 3
     UNDECIDED = 3
     BROKEN = 4
-
-
-class InputError(Exception):
-    """Bad input, usage or settings: exit 2; each line is printed on stderr."""
-
-    def __init__(self, *lines: str) -> None:
-        super().__init__("; ".join(lines))
-        self.lines = lines
 
 
 class AppContext(Struct, frozen=True):
@@ -157,12 +148,13 @@ def parse_time_option(text: str, option: str) -> datetime:
 
 def _load_files(settings: Settings) -> dict[str, Any]:
     """Return by setting the parsed file that it names; raises InputError with all their faults."""
-    money = [rule.name for rule in load_rules() if rule.declaration.money]
     closures, mutes = settings[MARKET_CLOSURES], settings[MUTES]
     loaders: dict[str, Callable[[], Any]] = {
         PROFILE.name: lambda: _load_profile(settings[PROFILE]),
-        MARKET_CLOSURES.name: lambda: _load_toml(MARKET_CLOSURES.name, closures, parse_closures, NO_CLOSURES),
-        MUTES.name: lambda: _load_toml(MUTES.name, mutes, lambda raw: parse_mutes(raw, money), _NO_MUTES),
+        MARKET_CLOSURES.name: lambda: _load_toml(
+            MARKET_CLOSURES.name, closures, _parse_closures, NO_CLOSURES
+        ),
+        MUTES.name: lambda: _load_toml(MUTES.name, mutes, _parse_mutes, _NO_MUTES),
     }
     if settings[SCHEDULE]:
         loaders[SCHEDULE.name] = lambda: _load_timetable(settings[SCHEDULE])
@@ -217,26 +209,40 @@ def _load_profile(name: str) -> Profile:
     document = load_builtin_profile(name)
     if document is not None:
         return parse_profile(document)
-    if "/" not in name and not name.endswith(".toml"):
+    if name and "/" not in name and not name.endswith(".toml"):
         raise InputError(
             f"{PROFILE.name}: no built-in profile {name!r}"
             f" (there are: {', '.join(list_builtin_profiles())}) and no path"
         )
-    return _load_toml(PROFILE.name, name, parse_profile, parse_profile({}))
+    return _load_toml(PROFILE.name, name, _parse_profile, parse_profile({}))
 
 
-def _load_toml(setting: str, path: str, parse: Callable[[Mapping[str, Any]], T], default: T) -> T:
+def _load_toml(setting: str, path: str, parse: Callable[[str], T], default: T) -> T:
     if not path:
         return default
     text = _read_text(path, setting)
     try:
-        return parse(tomllib.loads(text))
-    except RecursionError:
-        raise InputError(f"{setting}: {path}: is nested too deep") from None
-    except ValueError as error:
-        line = find_line(text, str(error))
-        place = f"{path}, line {line}" if line else path
-        raise InputError(f"{setting}: {place}: {error}") from None
+        return parse(text)
+    except InputError as error:
+        raise InputError(*(f"{setting}: {path}: {line}" for line in error.lines)) from None
+
+
+def _parse_profile(text: str) -> Profile:
+    from detector.app.profile_document import parse_profile_text  # only a file of the user's needs pydantic
+
+    return parse_profile_text(text)
+
+
+def _parse_mutes(text: str) -> tuple[Mute, ...]:
+    from detector.app.mute_document import parse_mutes
+
+    return parse_mutes(text, [rule.name for rule in load_rules() if rule.declaration.money])
+
+
+def _parse_closures(text: str) -> Closures:
+    from detector.app.closures_document import parse_closures
+
+    return parse_closures(text)
 
 
 def _load_timetable(path: str) -> Timetable:

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector import ledger
-from detector.app.context import AppContext, InputError
+from detector.app.context import AppContext
 from detector.app.input_documents import list_next_steps
 from detector.channels.channel import (
     Channel,
@@ -22,7 +22,7 @@ from detector.channels.deliver_all import deliver_all
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
 from detector.domain.rule import Floor
-from detector.formats.errors import ExternalError
+from detector.formats.errors import ExternalError, InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.render.message import Message, cut

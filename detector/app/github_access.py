@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 
-from detector.app.context import AppContext, InputError
-from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED
+from detector.app.context import AppContext
+from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED, InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.settings import Settings
 from detector.settings.runtime_settings import CA_FILE

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 import detector
-from detector.app.context import AppContext, InputError
+from detector.app.context import AppContext
 from detector.domain.event import Event
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import Gap, Report
@@ -21,6 +21,7 @@ from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage
 from detector.engine.evaluate import Decision
+from detector.formats.errors import InputError
 from detector.formats.redaction import redact
 from detector.formats.serialize import compute_checksum, from_json, to_json, to_json_without_defaults
 from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from detector.app.context import InputError
 from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
+from detector.formats.errors import InputError
 from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage import artifact_file

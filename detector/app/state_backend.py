@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from detector.app.context import AppContext, InputError
+from detector.app.context import AppContext
 from detector.app.github_access import build_github_client, find_repository, get_token
 from detector.domain.run_memory import build_lost_memory
-from detector.formats.errors import ExternalError
+from detector.formats.errors import ExternalError, InputError
 from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, RUNTIME, Settings
 from detector.storage.memory_artifact import LoadedMemory
 from detector.storage.state_dir import StateDir

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from detector.app.context import InputError
+from detector.formats.errors import InputError
 from detector.formats.times import format_duration
 
 _SLICE_SEC = 0.5  # a signal is noticed within this

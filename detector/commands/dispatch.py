@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from detector.app.context import AppContext, InputError
+from detector.app.context import AppContext
 from detector.app.github_access import RUNS_ADVICE, build_github_client, find_repository, get_token
 from detector.app.print_output import print_json, print_lines
 from detector.formats.errors import (
@@ -19,6 +19,7 @@ from detector.formats.errors import (
     TIMEOUT,
     UNREADABLE,
     ExternalError,
+    InputError,
 )
 from detector.formats.strict_json import redact_excerpt
 

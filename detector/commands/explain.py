@@ -7,10 +7,11 @@ from difflib import get_close_matches
 
 import click
 
-from detector.app.context import AppContext, InputError
+from detector.app.context import AppContext
 from detector.app.input_documents import read_runbook
 from detector.app.print_output import print_lines
 from detector.engine.catalog import find_rule, load_rules
+from detector.formats.errors import InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.ledger.transitions import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detector.app.context import AppContext, InputError, get_clock, parse_time_option
+from detector.app.context import AppContext, get_clock, parse_time_option
 from detector.app.github_access import (
     RUNS_ADVICE,
     LoadedSchedule,
@@ -19,7 +19,7 @@ from detector.app.github_access import (
 )
 from detector.app.print_output import print_json, print_lines
 from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
-from detector.formats.errors import ExternalError
+from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.formats.strict_json import DocumentError, parse_value
 from detector.formats.times import format_time

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import click
 
-from detector.app.context import AppContext, InputError, parse_time_option
+from detector.app.context import AppContext, parse_time_option
 from detector.app.github_access import RUNS_ADVICE, WORKER, WORKFLOW, find_repository, load_worker_lanes
 from detector.app.print_output import print_lines
 from detector.app.scheduler_proof import LOOKBACK, ProofSearch, fetch_health, wait_for_proof
-from detector.formats.errors import MISSING, ExternalError
+from detector.formats.errors import MISSING, ExternalError, InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time
 from detector.render.prove import format_insufficient_runs, format_proof, format_run, render_health

@@ -12,10 +12,10 @@ from typing import Final
 import click
 from msgspec import Struct
 
-from detector.app.context import AppContext, InputError
+from detector.app.context import AppContext
 from detector.app.github_access import WORKER, WORKFLOW
 from detector.app.print_output import print_json, print_lines
-from detector.formats.errors import ExternalError
+from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
 
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from detector.app.context import AppContext, InputError
+from detector.app.context import AppContext
 from detector.app.input_documents import parse_snapshot
 from detector.app.print_output import print_lines, print_text
 from detector.domain.snapshot import Snapshot
+from detector.formats.errors import InputError
 from detector.formats.strict_json import DocumentError
 from detector.render import replay_report
 from detector.replay.snapshot_replay import Replay, compare_changes

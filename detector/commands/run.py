@@ -11,7 +11,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.app.context import AppContext, ExitCode, InputError, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import load_channels, render_previews
 from detector.app.input_documents import build_expected_memory, parse_snapshot
 from detector.app.job import InputDocument, Job, PipelinePlan
@@ -26,7 +26,7 @@ from detector.app.run_outcome import (
 from detector.app.run_result import RunResult
 from detector.app.state_backend import StateBackend, open_backend
 from detector.domain.report import RunInfo
-from detector.formats.errors import ExternalError
+from detector.formats.errors import ExternalError, InputError
 from detector.formats.serialize import format_document
 from detector.formats.strict_json import redact_excerpt
 from detector.render.document import build_stdout_document

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from detector.app.context import AppContext, ExitCode, InputError
+from detector.app.context import AppContext, ExitCode
 from detector.app.input_documents import parse_source, read_source
 from detector.app.print_output import print_json, print_lines
 from detector.engine.catalog import load_readers
 from detector.engine.coverage import SignalCoverage
 from detector.engine.evaluate import Decision
+from detector.formats.errors import InputError
 from detector.render.schemas import build_artifact_schema, build_output_schema, build_snapshot_schema
 
 READ_BY_APP = ("sources", "previous")

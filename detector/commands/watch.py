@@ -13,12 +13,13 @@ from typing import Any
 import click
 from msgspec import Struct
 
-from detector.app.context import AppContext, InputError
+from detector.app.context import AppContext
 from detector.app.job import Job
 from detector.app.run_result import RunResult
 from detector.app.state_backend import StateBackend
 from detector.app.watch_loop import Requests, WatchClocks, WatchLoop, lock_instance
 from detector.commands.run import RunOptions, build_job, run_job
+from detector.formats.errors import InputError
 from detector.render.watch import CLEAR, format_tick, render_screen, render_unit
 from detector.settings import DISPLAY_ZONES
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from detector.formats.errors import InputError
+
 Extractor = Callable[[Any], Any]
 KeyPath = tuple[str, ...]
 # Nodes of which only the first child is found at the root.
@@ -23,10 +25,6 @@ _ROOTED = (
     "subexpression",
 )
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
-
-
-class ProfileError(ValueError):
-    """A profile that cannot be used; the message names the entry and what is wrong."""
 
 
 class PathError(ValueError):
@@ -45,18 +43,16 @@ def is_plain_path(path: str) -> bool:
     return bool(_PLAIN.fullmatch(path))
 
 
-def build_extractor(path: object, location: str) -> Extractor:
+def build_extractor(path: str, location: str = "") -> Extractor:
     """Return the extractor of one path; it returns MISSING where the path does not exist.
 
-    JMESPath cannot distinguish null from a missing value, so both are MISSING. Raises ProfileError for a path
+    JMESPath cannot distinguish null from a missing value, so both are MISSING. Raises InputError for a path
     that no payload can satisfy: its grammar, an unknown function, a wrong number of arguments. The extractor
-    raises PathError where the path fails on a payload.
+    raises PathError, which names `location`, where the path fails on a payload.
     """
-    if not isinstance(path, str) or not path:
-        raise ProfileError(f"{location}: a path is text")
     if is_plain_path(path):
         return _build_key_extractor(path) if "." not in path else _build_dotted_extractor(path.split("."))
-    expression = _parse_expression(path, location)
+    expression = _parse_expression(path)
     from jmespath.exceptions import JMESPathError  # noqa: PLC0415
 
     def extract(payload: Any) -> Any:
@@ -70,7 +66,7 @@ def build_extractor(path: object, location: str) -> Extractor:
     return extract
 
 
-def _parse_expression(path: str, location: str) -> Any:
+def _parse_expression(path: str) -> Any:
     import jmespath  # noqa: PLC0415 - only a profile with such a path pays for it
     from jmespath.exceptions import JMESPathError  # noqa: PLC0415
     from jmespath.functions import Functions  # noqa: PLC0415
@@ -78,21 +74,22 @@ def _parse_expression(path: str, location: str) -> Any:
     try:
         expression = jmespath.compile(path)
     except JMESPathError as error:
-        raise ProfileError(f"{location}: {str(error).splitlines()[0]}") from None
+        problem = str(error).splitlines()[0].removesuffix(", for expression:")
+        raise InputError(f"{path!r} is no JMESPath expression: {problem}") from None
     for node in _iter_nodes(expression.parsed):
         if node["type"] == "function_expression":
             declared = Functions.FUNCTION_TABLE.get(node["value"])
             if declared is None:
-                raise ProfileError(f"{location}: there is no function {node['value']}()")
-            _check_arguments(node, declared["signature"], location)
+                raise InputError(f"there is no function {node['value']}()")
+            _check_arguments(node, declared["signature"])
     return expression
 
 
-def _check_arguments(node: Mapping[str, Any], signature: tuple[Any, ...], location: str) -> None:
+def _check_arguments(node: Mapping[str, Any], signature: tuple[Any, ...]) -> None:
     is_variadic = bool(signature) and signature[-1].get("variadic", False)
     count, expected = len(node["children"]), len(signature)
     if count < expected or (count > expected and not is_variadic):
-        raise ProfileError(f"{location}: {node['value']}() takes {expected} arguments, not {count}")
+        raise InputError(f"{node['value']}() takes {expected} arguments, not {count}")
 
 
 def _iter_nodes(node: Any) -> Iterator[Mapping[str, Any]]:

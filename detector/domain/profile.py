@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any
@@ -9,12 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct, field
 
-from detector.domain.columns import ROWS, get_columns
-from detector.domain.facts import STATUS_FACTS
 from detector.domain.payload_path import (
     Extractor,
     KeyPath,
-    ProfileError,
     build_extractor,
     is_plain_path,
     list_key_paths,
@@ -22,21 +20,17 @@ from detector.domain.payload_path import (
 from detector.domain.previous_run import PreviousRun
 from detector.domain.store_layout import (
     StoreColumns,
-    StoreLayoutError,
     StoreTable,
-    parse_store_columns,
-    parse_store_tables,
+    build_store_columns,
+    build_store_tables,
+    list_names,
 )
-from detector.market.session_plan import US_EQUITY, SessionPlan, parse_session_plan
+from detector.formats.errors import InputError
+from detector.market.session_plan import US_EQUITY, SessionPlan, build_session_plan
 from detector.settings import Settings
 
 HEARTBEAT_AGE = "heartbeat_age_sec"
 ORDER_AGE = "age_sec"
-_TABLES = (
-    "profile", "status", "rows", "store_tables", "stores", "market", "processes", "time", "foreign",
-    "identity", "signals",
-)  # fmt: skip
-IDENTITIES = ("runtime", "account")
 
 
 class Profile(Struct, frozen=True, eq=False):
@@ -87,140 +81,47 @@ class ReadContext(Struct, frozen=True):
 
 
 def parse_profile(document: Mapping[str, Any]) -> Profile:
-    """Read a profile from its TOML document; raises ProfileError."""
-    unknown = document.keys() - set(_TABLES)
-    if unknown:
-        raise ProfileError(f"unknown table [{min(unknown)}]")
-    tables = {name: _check_table(document.get(name, {}), name) for name in _TABLES}
-    header, rows = tables["profile"], _parse_row_tables(tables["rows"])
-    paths, constants = _split_status(tables["status"])
-    row_keys = {
-        fact: _check_text(table.pop("key"), f"[rows.{fact}] key")
+    """Return the profile of a TOML document of the shape in `app/profile_document`."""
+    tables: defaultdict[str, Mapping[str, Any]] = defaultdict(dict, document)
+    header, rows = tables["profile"], tables["rows"]
+    constants = {fact: entry["value"] for fact, entry in tables["status"].items() if isinstance(entry, dict)}
+    paths = {fact: path for fact, path in tables["status"].items() if fact not in constants}
+    columns = {
+        fact: {column: path for column, path in table.items() if column != "key"}
         for fact, table in rows.items()
-        if "key" in table
     }
-    try:
-        return Profile(
-            str(header.get("name", "unnamed")),
-            paths,
-            {fact: build_extractor(path, f"[status] {fact}") for fact, path in paths.items()},
-            {fact: _parse_column_paths(fact, table) for fact, table in rows.items()},
-            _parse_zone(header.get("zone")),
-            parse_store_tables(tables["store_tables"]),
-            parse_store_columns(tables["stores"]),
-            _parse_names(tables["processes"]),
-            _parse_market(tables["market"]),
-            constants,
-            row_keys,
-            bool(header.get("numbers_as_text", False)),
-            **_parse_reading_tables(tables, paths, rows),
-        )
-    except StoreLayoutError as error:
-        raise ProfileError(str(error)) from None
-
-
-def _parse_row_tables(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {name: dict(_check_table(entry, f"rows.{name}")) for name, entry in table.items()}
-
-
-def _split_status(table: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the paths by fact, and the constants: `{ value = … }` in place of a path."""
-    paths: dict[str, Any] = {}
-    constants: dict[str, Any] = {}
-    for fact, entry in table.items():
-        if fact not in STATUS_FACTS and fact != HEARTBEAT_AGE:
-            raise ProfileError(f"[status] {fact}: no such fact")
-        if not isinstance(entry, dict):
-            paths[fact] = entry
-        elif entry.keys() != {"value"} or fact == HEARTBEAT_AGE or STATUS_FACTS[fact]["kind"] == ROWS:
-            raise ProfileError(f"[status] {fact}: is neither a path nor {{ value = … }}")
-        else:
-            constants[fact] = entry["value"]
-    return paths, constants
-
-
-def _parse_market(table: Mapping[str, Any]) -> SessionPlan:
-    try:
-        return parse_session_plan(table) if table else US_EQUITY
-    except ValueError as error:
-        raise ProfileError(f"[market] {error}") from None
-
-
-def _parse_names(table: Mapping[str, Any]) -> tuple[str, ...]:
-    names = table.get("expected", [])
-    if table.keys() - {"expected"} or not isinstance(names, list):
-        raise ProfileError("[processes]: holds `expected`, a list of names, and nothing else")
-    return tuple(_check_text(name, "[processes] expected") for name in names)
-
-
-def _check_text(value: object, location: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise ProfileError(f"{location}: must be a text")
-    return value
-
-
-def _parse_reading_tables(
-    tables: Mapping[str, Any], paths: Mapping[str, str], rows: Mapping[str, Mapping[str, str]]
-) -> dict[str, Any]:
-    """Return what the profile says of the payload as a whole, and the keys that its paths need."""
-    return {
-        "key_paths": {fact: list_key_paths(path) for fact, path in paths.items()},
-        "column_paths": {
+    return Profile(
+        header.get("name", "unnamed"),
+        paths,
+        _build_extractors("status", paths),
+        {fact: _build_extractors(f"rows.{fact}", table) for fact, table in columns.items()},
+        build_zone(header["zone"]) if "zone" in header else None,
+        build_store_tables(tables["store_tables"]),
+        build_store_columns(tables["stores"]),
+        tuple(tables["processes"].get("expected", ())),
+        build_session_plan(document["market"]) if "market" in document else US_EQUITY,
+        constants,
+        {fact: table["key"] for fact, table in rows.items() if "key" in table},
+        header.get("numbers_as_text", False),
+        {fact: list_key_paths(path) for fact, path in paths.items()},
+        {
             fact: {column: path for column, path in table.items() if is_plain_path(path)}
-            for fact, table in rows.items()
+            for fact, table in columns.items()
         },
-        "time_paths": _parse_time_paths(tables["time"]),
-        "foreign": frozenset(_parse_list(tables["foreign"], "foreign", "keys")),
-        "identity": _parse_identity(tables["identity"]),
-        "signals_off": _parse_list(tables["signals"], "signals", "off"),
-    }
+        {path: build_extractor(path, "[time] as_of") for path in list_names(tables["time"].get("as_of", []))},
+        frozenset(list_names(tables["foreign"].get("keys", []))),
+        _build_extractors("identity", tables["identity"]),
+        list_names(tables["signals"].get("off", [])),
+    )
 
 
-def _parse_time_paths(table: Mapping[str, Any]) -> Mapping[str, Extractor]:
-    paths = _parse_list(table, "time", "as_of")
-    return {path: build_extractor(path, "[time] as_of") for path in paths}
+def _build_extractors(table: str, paths: Mapping[str, str]) -> dict[str, Extractor]:
+    return {name: build_extractor(path, f"[{table}] {name}") for name, path in paths.items()}
 
 
-def _parse_list(table: Mapping[str, Any], name: str, entry: str) -> tuple[str, ...]:
-    """Return the texts of a table's only entry, which is one text or a list of them."""
-    unknown = table.keys() - {entry}
-    if unknown:
-        raise ProfileError(f"[{name}] {min(unknown)}: no such entry (there is: {entry})")
-    value = table.get(entry, [])
-    names = value if isinstance(value, list) else [value]
-    if not all(isinstance(text, str) and text for text in names):
-        raise ProfileError(f"[{name}] {entry}: must be a text, or a list of texts")
-    return tuple(names)
-
-
-def _parse_identity(table: Mapping[str, Any]) -> Mapping[str, Extractor]:
-    unknown = table.keys() - set(IDENTITIES)
-    if unknown:
-        raise ProfileError(f"[identity] {min(unknown)}: no such entry (there are: {', '.join(IDENTITIES)})")
-    return {name: build_extractor(path, f"[identity] {name}") for name, path in table.items()}
-
-
-def _check_table(value: object, name: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ProfileError(f"[{name}]: must be a table")
-    return value
-
-
-def _parse_column_paths(fact: str, table: Mapping[str, Any]) -> Mapping[str, Extractor]:
-    spec = STATUS_FACTS.get(fact)
-    if spec is None or spec["kind"] != ROWS:
-        raise ProfileError(f"[rows.{fact}]: no such list of rows")
-    allowed = {*get_columns(spec["row"]), *((ORDER_AGE,) if fact == "orders" else ())}
-    for column in table:
-        if column not in allowed:
-            raise ProfileError(f"[rows.{fact}] {column}: no such column")
-    return {column: build_extractor(path, f"[rows.{fact}] {column}") for column, path in table.items()}
-
-
-def _parse_zone(name: object) -> tzinfo | None:
-    if name is None:
-        return None
+def build_zone(name: str) -> tzinfo:
+    """Return the time zone of that name; raises InputError."""
     try:
-        return ZoneInfo(str(name))
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones, or a name too long for a file
-        raise ProfileError(f"[profile] zone: {name!r} is not a known time zone") from None
+        raise InputError(f"{name!r} is not a known time zone") from None

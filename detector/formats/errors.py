@@ -1,4 +1,4 @@
-"""The one error for every failure outside the program, with a reason from one list of stable keys.
+"""The two errors: an input that cannot be used, and a failure outside the program with a stable reason.
 
 The memory, the metrics and the doctor use the reason; the sentence beside it is for people.
 """
@@ -82,6 +82,17 @@ REASONS: Final[Mapping[str, str]] = {
     QUERY: "Correct the Flex query in Client Portal, or name another one in AEGIS_PT_FLEX_QUERY.",
     SCHEMA: "Name its tables and columns in the profile's [store_tables] and [stores] (AEGIS_PT_PROFILE).",
 }
+
+
+class InputError(ValueError):
+    """What somebody wrote or handed over cannot be used: exit 2.
+
+    Each of `lines` names the place (a setting, a file and its line, a key) and the problem.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
 
 
 class ExternalError(Exception):

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from datetime import date, time
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
@@ -21,7 +20,6 @@ NEW_YORK: Final = "America/New_York"
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MIDNIGHT: Final = time(0)
 _WINDOW = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?(\d\d:\d\d)-(\d\d:\d\d)", re.ASCII)
-_KEYS: Final = {"session", "zone", "open", "exceptions"}
 
 
 class TableDays(Struct, frozen=True):
@@ -82,48 +80,31 @@ PLANS: Final[Mapping[str, SessionPlan]] = {
 }
 
 
-def parse_session_plan(table: Mapping[str, Any]) -> SessionPlan:
-    """Read the table `[market]` of a profile: `session`, or `zone` with `open` and `exceptions`.
-
-    Raises ValueError with the entry and what is wrong.
-    """
-    unknown = table.keys() - _KEYS
-    if unknown:
-        raise ValueError(f"{min(unknown)}: no such key (there are: {', '.join(sorted(_KEYS))})")
+def build_session_plan(table: Mapping[str, Any]) -> SessionPlan:
+    """Return the plan of a profile's [market]: `session`, or `zone` with `open` and `exceptions`."""
     if "session" in table:
-        if len(table) > 1:
-            raise ValueError("session: names a market; leave zone, open and exceptions out")
-        if table["session"] not in PLANS:
-            raise ValueError(f"session: {table['session']!r} is none of {', '.join(PLANS)}")
         return PLANS[table["session"]]
-    if not table.get("open") or not isinstance(table["open"], list):
-        raise ValueError('open: must be a list of windows such as "mon-fri 09:00-15:00"')
-    zone = table.get("zone")
-    try:
-        ZoneInfo(str(zone))
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"zone: {zone!r} is not a known time zone") from None
-    windows = tuple(_parse_window(text, "open") for text in table["open"])
-    return SessionPlan("own", windows, str(zone), exceptions=_parse_exceptions(table.get("exceptions", {})))
+    return SessionPlan(
+        "own",
+        tuple(parse_window(text) for text in table["open"]),
+        table["zone"],
+        exceptions={
+            date.fromisoformat(day): parse_exception(text)
+            for day, text in table.get("exceptions", {}).items()
+        },
+    )
 
 
-def _parse_exceptions(table: Any) -> dict[date, tuple[SessionWindow, ...]]:
-    if not isinstance(table, dict):
-        raise ValueError('exceptions: must be a table of days, each "closed" or a window')
-    exceptions: dict[date, tuple[SessionWindow, ...]] = {}
-    for key, text in table.items():
-        try:
-            day = date.fromisoformat(key)
-        except ValueError:
-            raise ValueError(f"exceptions: {key!r} is not a day such as 2026-12-25") from None
-        exceptions[day] = () if text == "closed" else (_parse_window(text, f"exceptions.{key}"),)
-    return exceptions
+def parse_exception(text: str) -> tuple[SessionWindow, ...]:
+    """Return the windows of a single day: none where it is "closed". Raises ValueError."""
+    return () if text == "closed" else (parse_window(text),)
 
 
-def _parse_window(text: Any, where: str) -> SessionWindow:
-    match = _WINDOW.fullmatch(text.strip().lower()) if isinstance(text, str) else None
+def parse_window(text: str) -> SessionWindow:
+    """Return the window of a text such as "mon-fri 09:00-15:00". Raises ValueError with what is wrong."""
+    match = _WINDOW.fullmatch(text.strip().lower())
     if match is None:
-        raise ValueError(f'{where}: {text!r} is not a window such as "mon-fri 09:00-15:00"')
+        raise ValueError(f'{text!r} is not a window such as "mon-fri 09:00-15:00"')
     first, last, begins, ends = match.groups()
     try:
         weekdays = _list_weekdays(first, last or first) if first else range(7)
@@ -133,7 +114,7 @@ def _parse_window(text: Any, where: str) -> SessionWindow:
             time.fromisoformat(begins), time.fromisoformat(ends), weekdays=frozenset(weekdays)
         )
     except ValueError:
-        raise ValueError(f"{where}: {text!r} names no such day or time") from None
+        raise ValueError(f"{text!r} names no such day or time") from None
 
 
 def _list_weekdays(first: str, last: str) -> list[int]:

@@ -11,10 +11,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
-from detector.app.context import InputError
 from detector.app.delivery import deliver, get_min_severities, load_channels
 from detector.commands.schema import SCHEMAS
-from detector.formats.errors import LOGIN
+from detector.formats.errors import LOGIN, InputError
 from detector.render.document import build_artifact_document
 from tests.support.deliveries import QUICK, THREE_ORDERS, TWO_ORDERS, Job, door_of
 from tests.support.loopback import says

@@ -15,8 +15,8 @@ from datetime import timedelta
 
 import pytest
 
-from detector.app.context import InputError
 from detector.app.watch_loop import Requests, WatchClocks, WatchLoop, lock_instance
+from detector.formats.errors import InputError
 from detector.render.watch import render_screen
 from tests.support.program import answer
 from tests.support.snapshots import NOW, ROOT, evaluated, healthy, healthy_at, remembered

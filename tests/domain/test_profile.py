@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
 from typing import Any
 
 import pytest
 
+from detector.app.profile_document import parse_profile_text
 from detector.domain.columns import ROWS
 from detector.domain.facts import STATUS_FACTS
-from detector.domain.payload_path import MISSING, ProfileError, build_extractor
+from detector.domain.payload_path import MISSING, build_extractor
 from detector.domain.profile import HEARTBEAT_AGE, parse_profile
+from detector.formats.errors import InputError
 from detector.profiles import list_builtin_profiles, load_builtin_profile
 
 PAYLOAD: dict[str, Any] = {
@@ -25,7 +26,7 @@ PAYLOAD: dict[str, Any] = {
 
 
 def profile(text: str) -> Any:
-    return parse_profile(tomllib.loads(text))
+    return parse_profile_text(text)
 
 
 @pytest.mark.parametrize(
@@ -57,17 +58,16 @@ def test_a_path_leads_to_a_value_to_null_or_to_nothing(path, found):
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        pytest.param("", "here: a path is text", id="nothing"),
-        pytest.param(3, "here: a path is text", id="a number"),
-        pytest.param(["a"], "here: a path is text", id="a list"),
-        pytest.param("a..b", "here: ", id="two dots"),
-        pytest.param("a[", "here: ", id="a bracket that never closes"),
-        pytest.param("dashed-name", "here: ", id="a name that needs quotes"),
-        pytest.param("nosuch(a", "here: ", id="a function that never ends"),
+        pytest.param("a..b", "'a..b' is no JMESPath expression: Expecting", id="two dots"),
+        pytest.param("a[", "'a[' is no JMESPath expression", id="a bracket that never closes"),
+        pytest.param("dashed-name", "'dashed-name' is no JMESPath", id="a name that needs quotes"),
+        pytest.param("nosuch(a", "'nosuch(a' is no JMESPath", id="a function that never ends"),
+        pytest.param("nosuch(a)", "there is no function nosuch()", id="no such function"),
+        pytest.param("length(a, b)", "length() takes 1 arguments, not 2", id="an argument too many"),
     ],
 )
-def test_a_path_that_cannot_be_read_is_refused_with_its_place(path, says):
-    with pytest.raises(ProfileError) as caught:
+def test_a_path_that_cannot_be_read_is_refused(path, says):
+    with pytest.raises(InputError) as caught:
         build_extractor(path, "here")
     assert str(caught.value).startswith(says)
     assert "\n" not in str(caught.value)
@@ -101,30 +101,41 @@ def test_an_empty_profile_finds_nothing():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param('[facts]\na = "b"', "unknown table [facts]", id="an unknown table"),
-        pytest.param('[status]\npending = "a"', "[status] pending: no such fact", id="an unknown fact"),
+        pytest.param('[facts]\na = "b"', "line 1: facts: is not known", id="an unknown table"),
         pytest.param(
-            '[status]\nservice = "a"', "[status] service: no such fact", id="a fact of another section"
-        ),
-        pytest.param("[status]\nmode = 3", "[status] mode: a path is text", id="a path that is a number"),
-        pytest.param('[status]\nmode = "a["', "[status] mode: ", id="a path that cannot be read"),
-        pytest.param(
-            '[rows.mode]\nx = "a"', "[rows.mode]: no such list of rows", id="a fact that is no list"
-        ),
-        pytest.param('[rows.cats]\nx = "a"', "[rows.cats]: no such list of rows", id="no fact at all"),
-        pytest.param(
-            '[rows.ticks]\nvolume = "a"', "[rows.ticks] volume: no such column", id="an unknown column"
+            '[status]\npending_order = "a"',
+            "line 2: [status] pending_order: is not known; did you mean pending_orders?",
+            id="an unknown fact",
         ),
         pytest.param(
-            '[rows.ticks]\nage_sec = "a"', "[rows.ticks] age_sec: no such column", id="an order's column"
+            '[status]\nservice = "a"',
+            "line 2: [status] service: is not known",
+            id="a fact of another section",
         ),
-        pytest.param('[rows.orders]\nside = "a["', "[rows.orders] side: ", id="a column's path"),
+        pytest.param(
+            "[status]\nmode = 3", "line 2: [status] mode: is neither a path nor", id="a path that is a number"
+        ),
+        pytest.param('[status]\nmode = ""', "line 2: [status] mode: is neither a path", id="an empty path"),
+        pytest.param(
+            '[status]\nmode = "a["',
+            "line 2: [status] mode: 'a[' is no JMESPath",
+            id="a path that cannot be read",
+        ),
+        pytest.param(
+            '[rows.mode]\nx = "a"', "line 1: [rows] mode: is not known", id="a fact that is no list"
+        ),
+        pytest.param('[rows.cats]\nx = "a"', "line 1: [rows] cats: is not known", id="no fact at all"),
+        pytest.param(
+            '[rows.ticks]\nvolume = "a"', "[rows.ticks] volume: is not known", id="an unknown column"
+        ),
+        pytest.param('[rows.ticks]\nage_sec = "a"', "[rows.ticks] age_sec: is not", id="an order's column"),
+        pytest.param(
+            '[rows.orders]\nside = "a["', "line 2: [rows.orders] side: 'a[' is no", id="a column's path"
+        ),
         pytest.param(
             '[profile]\nzone = "Mars/Base"', "[profile] zone: 'Mars/Base' is not a known", id="a zone"
         ),
-        pytest.param(
-            "[profile]\nzone = 3", "[profile] zone: 3 is not a known time zone", id="a zone in numbers"
-        ),
+        pytest.param("[profile]\nzone = 3", "[profile] zone: must be a text", id="a zone in numbers"),
         pytest.param(
             '[profile]\nzone = "/etc/passwd"', "[profile] zone: '/etc/passwd' is not", id="a file as a zone"
         ),
@@ -134,16 +145,18 @@ def test_an_empty_profile_finds_nothing():
         pytest.param(
             f'[profile]\nzone = "{"x" * 300}"', "[profile] zone: 'xxx", id="a name too long for a file"
         ),
-        pytest.param("profile = 3", "[profile]: must be a table", id="a number for a table"),
-        pytest.param("status = []", "[status]: must be a table", id="a list for a table"),
-        pytest.param('rows = "x"', "[rows]: must be a table", id="text for a table"),
-        pytest.param("[rows]\norders = 3", "[rows.orders]: must be a table", id="a number for rows"),
+        pytest.param("profile = 3", "line 1: profile: must be a table", id="a number for a table"),
+        pytest.param("status = []", "line 1: status: must be a table", id="a list for a table"),
+        pytest.param('rows = "x"', "line 1: rows: must be a table", id="text for a table"),
+        pytest.param("[rows]\norders = 3", "line 2: [rows] orders: must be a table", id="a number for rows"),
+        pytest.param('[signals]\noff = "moon"', "no golden signal is named 'moon'", id="no golden signal"),
+        pytest.param("[status\n", "(at line 1", id="no TOML"),
     ],
 )
-def test_a_profile_that_cannot_be_used_is_refused_with_the_entry(text, says):
-    with pytest.raises(ProfileError) as caught:
+def test_a_profile_that_cannot_be_used_is_refused_with_line_and_key(text, says):
+    with pytest.raises(InputError) as caught:
         profile(text)
-    assert str(caught.value).startswith(says)
+    assert says in str(caught.value)
 
 
 # ---- the built-in ones -------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from detector.domain.payload_path import ProfileError
-from detector.domain.profile import parse_profile
-from detector.profiles import load_builtin_profile
+from detector.app.profile_document import parse_profile_text
+from detector.formats.errors import InputError
+from detector.profiles import list_builtin_profiles
 from tests.support.snapshots import ROOT, evaluated, named, settings_of
 
 AT = "2026-06-02T15:00:00Z"
@@ -132,21 +132,26 @@ def test_the_processes_that_must_run():
 
 
 @pytest.mark.parametrize(
-    ("document", "says"),
+    ("text", "says"),
     [
-        ({"status": {"pending_orders": {"path": "x"}}}, "[status] pending_orders: is neither a path nor"),
-        ({"status": {"orders": {"value": []}}}, "[status] orders: is neither a path nor"),
-        ({"rows": {"open_positions": {"key": 3}}}, "[rows.open_positions] key: must be a text"),
-        ({"processes": {"names": ["x"]}}, "[processes]: holds `expected`"),
-        ({"processes": {"expected": [3]}}, "[processes] expected: must be a text"),
+        (
+            '[status]\npending_orders = { path = "x" }',
+            "line 2: [status] pending_orders: is neither a path nor { value",
+        ),
+        ("[status]\norders = { value = [] }", "line 2: [status] orders: is neither a path nor"),
+        ('[status]\npending_orders = { value = "x" }', "[status] pending_orders: value is text, not a count"),
+        ("[rows.open_positions]\nkey = 3", "line 2: [rows.open_positions] key: must be a text"),
+        ('[processes]\nnames = ["x"]', "line 2: [processes] names: is not known; there are: expected"),
+        ("[processes]\nexpected = [3]", "line 2: [processes] expected number 1: must be a text"),
     ],
 )
-def test_a_profile_that_cannot_be_meant_is_refused(document, says):
-    with pytest.raises(ProfileError) as caught:
-        parse_profile(document)
+def test_a_profile_that_cannot_be_meant_is_refused(text, says):
+    with pytest.raises(InputError) as caught:
+        parse_profile_text(text)
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["aegis", "cortana", "robo_trader"])
-def test_a_built_in_profile_can_be_read(name):
-    assert parse_profile(load_builtin_profile(name) or {}).name == name
+@pytest.mark.parametrize("name", list_builtin_profiles())
+def test_every_built_in_profile_has_the_shape_that_a_person_s_must_have(name):
+    text = (ROOT / "detector" / "profiles" / f"{name}.toml").read_text("utf-8")
+    assert parse_profile_text(text).name == name

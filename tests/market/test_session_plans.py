@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import exchange_calendars
 import pytest
 
-from detector.domain.payload_path import ProfileError
-from detector.domain.profile import parse_profile
+from detector.app.profile_document import parse_profile_text
+from detector.formats.errors import InputError
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
-from detector.market.session_plan import PLANS, parse_session_plan
+from detector.market.session_plan import PLANS, build_session_plan
 from tests.support.snapshots import evaluated, healthy_at, named, remembered, settings_of
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -121,40 +121,44 @@ TOKYO = {
     ],
 )
 def test_a_market_of_ones_own(moment, is_open):
-    plan = parse_session_plan(TOKYO)
+    plan = build_session_plan(TOKYO)
     assert get_market_at(datetime.fromisoformat(moment), Closures(plan=plan)).is_open is is_open
 
 
 def test_a_window_over_midnight_belongs_to_the_day_on_which_it_begins():
-    plan = parse_session_plan({"zone": "Europe/Berlin", "open": ["fri 22:00-02:00"]})
+    plan = build_session_plan({"zone": "Europe/Berlin", "open": ["fri 22:00-02:00"]})
     night = datetime(2026, 6, 5, 23, 30, tzinfo=UTC)  # Saturday 01:30 in Berlin
     assert get_market_at(night, Closures(plan=plan)).is_open is True
     assert get_market_at(night + timedelta(days=1), Closures(plan=plan)).is_open is False
 
 
 @pytest.mark.parametrize(
-    ("table", "says"),
+    ("lines", "says"),
     [
-        ({"session": "nyse"}, "session: 'nyse' is none of us_equity, us_extended"),
-        ({"session": "always", "zone": "UTC"}, "leave zone, open and exceptions out"),
-        ({"hours": "x"}, "hours: no such key"),
-        ({"open": ["mon 09:00-10:00"]}, "zone: None is not a known time zone"),
-        ({"zone": "Mars/Base"}, "open: must be a list of windows"),
-        ({"zone": "Mars/Base", "open": ["mon 09:00-10:00"]}, "zone: 'Mars/Base' is not"),
-        ({"zone": "UTC", "open": ["monday 9-10"]}, "open: 'monday 9-10' is not a window"),
-        ({"zone": "UTC", "open": ["xyz 09:00-10:00"]}, "names no such day or time"),
-        ({"zone": "UTC", "open": ["mon 25:00-26:00"]}, "names no such day or time"),
+        ('session = "nyse"', "session: must be one of 'us_equity', 'us_extended'"),
+        ('session = "always"\nzone = "UTC"', "leave zone, open and exceptions out"),
+        ('hours = "x"', "hours: is not known; there are: session, zone, open, exceptions"),
+        ('open = ["mon 09:00-10:00"]', "names neither a session nor a zone with open"),
+        ('zone = "UTC"', "names neither a session nor a zone with open"),
+        ('zone = "UTC"\nopen = []', "open: is empty"),
+        ('zone = "Mars/Base"\nopen = ["mon 09:00-10:00"]', "zone: 'Mars/Base' is not"),
+        ('zone = "UTC"\nopen = ["monday 9-10"]', "'monday 9-10' is not a window"),
+        ('zone = "UTC"\nopen = ["xyz 09:00-10:00"]', "names no such day or time"),
+        ('zone = "UTC"\nopen = ["mon 25:00-26:00"]', "names no such day or time"),
         (
-            {"zone": "UTC", "open": ["09:00-10:00"], "exceptions": {"x": "closed"}},
-            "exceptions: 'x' is not a day",
+            'zone = "UTC"\nopen = ["09:00-10:00"]\nexceptions = { "x" = "closed" }',
+            "[market.exceptions] x: is not a day",
+        ),
+        (
+            'zone = "UTC"\nopen = ["09:00-10:00"]\nexceptions = { 2026-12-25 = "shut" }',
+            "'shut' is not a window",
         ),
     ],
 )
-def test_a_market_that_cannot_be_meant_is_refused(table, says):
-    with pytest.raises(ProfileError) as caught:
-        parse_profile({"market": table})
+def test_a_market_that_cannot_be_meant_is_refused(lines, says):
+    with pytest.raises(InputError) as caught:
+        parse_profile_text(f"[market]\n{lines}\n")
     assert says in str(caught.value)
-    assert str(caught.value).startswith("[market] ")
 
 
 # --- the rules follow the session ----------------------------------------------------------------------

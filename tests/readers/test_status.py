@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from detector.app.profile_document import parse_profile_text
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import Profile, ReadContext, parse_profile
@@ -245,7 +245,7 @@ def test_null_means_never_only_beside_a_seen_start(payload, seen):
 
 
 def other(text: str) -> Profile:
-    return parse_profile(tomllib.loads(text))
+    return parse_profile_text(text)
 
 
 def test_facts_are_found_where_the_profile_says_and_faults_are_named_there():

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from detector.app.profile_document import parse_profile_text
 from detector.domain.instrument import get_instrument_name
-from detector.domain.payload_path import ProfileError
 from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import ReadContext, parse_profile
 from detector.domain.section_reading import Reading
+from detector.formats.errors import InputError
 from detector.profiles import load_builtin_profile
 from detector.readers.stores import read
 from tests.support.snapshots import settings_of
@@ -150,15 +151,16 @@ def test_any_junk_is_read_without_falling_over(junk):
 
 
 @pytest.mark.parametrize(
-    ("document", "message"),
+    ("text", "message"),
     [
-        ({"stores": {"orders": {}}}, r"\[stores.orders\]: no such store"),
-        ({"stores": {"trades": []}}, r"\[stores.trades\]: must be a table"),
-        ({"stores": {"trades": {"price": "p"}}}, r"\[stores.trades\] price: no such column"),
-        ({"stores": {"trades": {"fees": []}}}, r"\[stores.trades\] fees: must be the name of a column"),
-        ({"stores": {"trades": {"fees": 5}}}, r"\[stores.trades\] fees: must be the name of a column"),
+        ("[stores.orders]", "line 1: [stores] orders: is not known; there are: position_state, trades"),
+        ("[stores]\ntrades = []", "line 2: [stores] trades: must be a table"),
+        ("[stores.trades]\nprice = 'p'", "line 2: [stores.trades] price: is not known; there are: symbol"),
+        ("[stores.trades]\nfees = []", "line 2: [stores.trades] fees: is empty"),
+        ("[stores.trades]\nfees = 5", "line 2: [stores.trades] fees: must be a list"),
     ],
 )
-def test_a_mapping_that_cannot_be_used_is_named(document, message):
-    with pytest.raises(ProfileError, match=message):
-        parse_profile(document)
+def test_a_mapping_that_cannot_be_used_is_named(text, message):
+    with pytest.raises(InputError) as caught:
+        parse_profile_text(text)
+    assert message in str(caught.value)

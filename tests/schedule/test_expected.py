@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from detector.domain.schedule_windows import SCHEDULE, Lane
-from detector.market.closures import parse_closures
+from detector.market.closures import Closures
 from detector.schedule.cron import GITHUB, read_cron
 from detector.schedule.expected import LaneTimetable, describe_market_day, iter_windows
 from tests.support.program import answer
@@ -105,7 +105,7 @@ def test_a_window_is_marked_with_the_markets_day(window, day, in_session):
 
 
 def test_a_closure_of_short_notice_is_a_holiday():
-    closures = parse_closures({"closed": [{"date": at("2026-06-02").date()}]})
+    closures = Closures(frozenset({at("2026-06-02").date()}))
     assert describe_market_day(at("2026-06-02T15:07Z"), closures) == ("holiday", False)
 
 

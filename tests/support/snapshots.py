@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,10 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from detector.app.closures_document import parse_closures
+from detector.app.mute_document import parse_mutes
+from detector.app.profile_document import parse_profile_text
 from detector.domain.condition import STDOUT
-from detector.domain.mute import parse_mutes
 from detector.domain.profile import parse_profile
 from detector.domain.report import Report
 from detector.domain.rule import Rule, RuleResults
@@ -23,7 +24,7 @@ from detector.engine.evaluate import evaluate
 from detector.formats.merge_patch import apply_patch, apply_time_shift
 from detector.formats.redaction import redact
 from detector.ledger import add_receipts
-from detector.market.closures import NO_CLOSURES, parse_closures
+from detector.market.closures import NO_CLOSURES
 from detector.profiles import load_builtin_profile
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
@@ -31,23 +32,23 @@ from detector.settings import MARKET_CLOSURES, MUTES, PROFILE, RUNTIME, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOTS = ROOT / "tests" / "fixtures" / "snapshots"
+AEGIS = parse_profile(load_builtin_profile("aegis") or {})
+MONEY = [one.name for one in load_rules() if one.declaration.money]
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
 
 def settings_of(texts: dict[str, str] | None = None, **files: str) -> Settings:
     """Return settings from `AEGIS_PT_` names without their prefix, with the aegis profile."""
     made = resolve_settings(("test", {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}))
-    profile = tomllib.loads(files["profile"]) if "profile" in files else load_builtin_profile("aegis")
-    money = [one.name for one in load_rules() if one.declaration.money]
     parsed: dict[str, Any] = {
-        PROFILE.name: parse_profile(profile or {}),
+        PROFILE.name: parse_profile_text(files["profile"]) if "profile" in files else AEGIS,
         MARKET_CLOSURES.name: NO_CLOSURES,
         MUTES.name: (),
     }
     if "closures" in files:
-        parsed[MARKET_CLOSURES.name] = parse_closures(tomllib.loads(files["closures"]))
+        parsed[MARKET_CLOSURES.name] = parse_closures(files["closures"])
     if "mutes" in files:
-        parsed[MUTES.name] = parse_mutes(tomllib.loads(files["mutes"]), money)
+        parsed[MUTES.name] = parse_mutes(files["mutes"], MONEY)
     return replace(made, files=parsed)
 
 

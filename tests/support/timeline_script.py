@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, field
+from pydantic import ValidationError
 
+from detector.app.mute_document import MuteDocument
 from detector.domain.condition import STDOUT
-from detector.domain.mute import Mute, MuteError, parse_mutes
+from detector.domain.mute import Mute
 from detector.engine.catalog import load_rules
 from detector.formats.times import TimeError, parse_rfc3339
 from tests.support.memory_accidents import ACCIDENTS
@@ -89,9 +91,10 @@ def parse_timeline(document: Mapping[str, Any], base: Callable[[str], Mapping[st
 
 def _parse_mute_tables(document: Mapping[str, Any]) -> tuple[Mute, ...]:
     money = [rule.name for rule in load_rules() if rule.declaration.money]
+    tables = {"mute": document.get("mute", [])}
     try:
-        return parse_mutes({"mute": document.get("mute", [])}, money)
-    except MuteError as error:
+        return MuteDocument.model_validate(tables, context={"money_rules": money}).build_mutes()
+    except ValidationError as error:
         raise TimelineError(str(error)) from None
 
 

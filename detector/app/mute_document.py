@@ -1,0 +1,68 @@
+"""The shape of a file of mutes, as a person writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from detector.app.written_document import Table, Text, parse_document_text
+from detector.domain.mute import Mute
+from detector.formats.times import parse_rfc3339
+
+
+def parse_mutes(text: str, money_rules: Collection[str]) -> tuple[Mute, ...]:
+    """Return the mutes of a TOML text; raises InputError with a line for each fault.
+
+    A mute whose pattern can match one of `money_rules` needs `even_money = true`.
+    """
+    document = parse_document_text(text, MuteDocument, {"money_rules": sorted(money_rules)})[1]
+    return document.build_mutes()
+
+
+def _parse_end(value: Any) -> datetime:
+    """Return a TOML time, or a text, as a time with an offset."""
+    text = value.isoformat() if isinstance(value, datetime) else value
+    if not isinstance(text, str):
+        raise ValueError("must be a time such as 2026-06-06T06:00:00Z")
+    return parse_rfc3339(text)
+
+
+class MuteEntry(Table):
+    """One `[[mute]]`."""
+
+    even_money: bool = False
+    signature: Text
+    until: Annotated[datetime, BeforeValidator(_parse_end)]
+    reason: Text
+    by: Text
+
+    @field_validator("signature")
+    @classmethod
+    def check_money(cls, signature: str, info: ValidationInfo) -> str:
+        """Raise ValueError where a money rule would be muted by the way."""
+        rules = (info.context or {})["money_rules"]
+        kind = signature.partition(":")[0]
+        money = next((name for name in rules if fnmatchcase(name, kind)), None)
+        if money and not info.data.get("even_money"):
+            raise ValueError(
+                f"{signature!r} would mute {money}, which is about money; "
+                "say even_money = true if that is meant"
+            )
+        return signature
+
+
+class MuteDocument(Table):
+    """A whole file of mutes."""
+
+    mute: list[MuteEntry] = Field(default_factory=list)
+
+    def build_mutes(self) -> tuple[Mute, ...]:
+        """Return the mutes."""
+        return tuple(
+            Mute(entry.signature, entry.until, entry.reason, entry.by, entry.even_money)
+            for entry in self.mute
+        )

@@ -1,0 +1,105 @@
+"""What people write, checked: a TOML document by a pydantic model, each fault with its key and line.
+
+Only a file of the user's loads it; what is built in was checked by a test.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+from detector.formats.errors import InputError
+from detector.formats.nearest_name import describe_nearest_name
+from detector.formats.toml_lines import Location, describe_location, find_line
+
+
+def to_list(value: Any) -> Any:
+    """Return a text as a list of one, and anything else as it is."""
+    return [value] if isinstance(value, str) else value
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Names = Annotated[list[Text], Field(min_length=1), BeforeValidator(to_list)]
+"""One name, or a list of them."""
+
+# By the beginning of pydantic's type of an error; what is not listed keeps pydantic's own sentence.
+_PROBLEMS = {
+    "missing": "is missing",
+    "string_too_short": "is empty",
+    "too_short": "is empty",
+    "string": "must be a text",
+    "bool": "must be true or false",
+    "model": "must be a table",
+    "dict": "must be a table",
+    "list": "must be a list: write [[{key}]], or [...]",
+    "date": "must be a TOML date such as 2026-11-27",
+    "literal_error": "must be one of {expected}",
+    "value_error": "{error}",
+}
+
+
+class Table(BaseModel):
+    """A table of a document: it has no keys but its own, and no value is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+Document = TypeVar("Document", bound=Table)
+
+
+def parse_document_text(
+    text: str, model: type[Document], context: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], Document]:
+    """Return the TOML document, as it is and as the model has it; `context` is for the model's own checks.
+
+    Raises InputError with a line for each fault: `line 3: [status] mode: must be a text`.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(str(error)) from None
+    except RecursionError:
+        raise InputError("is nested too deep") from None
+    try:
+        return document, model.model_validate(document, context=context)
+    except ValidationError as error:
+        raise InputError(*(_describe_fault(fault, text, model) for fault in error.errors())) from None
+
+
+def _describe_fault(fault: ErrorDetails, text: str, model: type[Table]) -> str:
+    location = tuple(part for part in fault["loc"] if part != "[key]")
+    line = find_line(text, location)
+    name = describe_location(location)
+    problem = _describe_problem(fault, location, model)
+    return ": ".join(filter(None, (f"line {line}" if line else "", name, problem)))
+
+
+def _describe_problem(fault: ErrorDetails, location: Location, model: type[Table]) -> str:
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        known = _list_known_keys(model, location[:-1])
+        return f"is not known; {describe_nearest_name(str(location[-1]), known)}"
+    template = next((text for start, text in _PROBLEMS.items() if kind.startswith(start)), None)
+    return (
+        template.format(key=location[-1], **fault.get("ctx", {}))
+        if template
+        else fault["msg"].removeprefix("Input ")
+    )
+
+
+def _list_known_keys(model: type[Table], location: Location) -> list[str]:
+    for part in location:
+        if isinstance(part, str):
+            model = _find_table(model.model_fields[part].annotation)
+    return list(model.model_fields)
+
+
+def _find_table(annotation: Any) -> type[Table]:
+    """Return the model in an annotation such as `list[Mute]` or `Header | None`."""
+    while not isinstance(annotation, type) or not issubclass(annotation, Table):
+        annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
+    return annotation

@@ -1,0 +1,21 @@
+"""The one suggestion of a name: what somebody may have meant by a name that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_SIMILAR = 0.75  # of difflib: `pending_order` is near `pending_orders`, `orders` is not near `trades`
+
+
+def find_nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like the name, or None where none is much like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
+
+    return next(iter(get_close_matches(name, known, n=1, cutoff=_SIMILAR)), None)
+
+
+def describe_nearest_name(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about a name that is not known: the nearest name, else all of them."""
+    names = list(known)
+    nearest = find_nearest_name(name, names)
+    return f"did you mean {nearest}?" if nearest else f"there are: {', '.join(names)}"
