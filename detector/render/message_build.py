@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from detector.domain.condition import Notice
-from detector.domain.report import ChannelHealth, Report, SessionDay
+from detector.domain.condition import Condition, Notice
+from detector.domain.report import Report, SessionDay
+from detector.domain.rule import RANK
 from detector.formats.numbers import format_count
-from detector.formats.times import compute_seconds, format_duration, format_time
-from detector.render.message import EarlierMessage, Message, MessageItem, get_kind_without_items
+from detector.formats.times import compute_seconds, format_time
+from detector.render.message import EarlierMessage, Kind, Message, MessageItem, get_kind_without_items
 from detector.render.message_item import (
     SHORT_MAX,
     MessageContext,
@@ -17,13 +19,12 @@ from detector.render.message_item import (
     get_sort_key,
     list_items_at,
 )
+from detector.render.session_lines import render_days
 
 _NOTE_MAX = 300
 _LOST = "memory_lost"
 _FAILS_FROM = 3  # in a row: half an hour at the usual schedule; shorter failures mostly end by themselves
 _LATELY_SEC = 1500  # the longest time between two runs that is no gap
-_MAX_DAY_CONDITIONS = 8
-_MANY_GAPS = 2  # of a single one the longest says all
 
 
 def build_message(
@@ -36,16 +37,19 @@ def build_message(
     """
     report = context.report
     health = report.channels.get(channel)
-    is_first = health is None or health.since is None
+    is_first = not context.unread and (health is None or health.since is None)
     failing = () if notices or days or is_first else _list_failing(report, channel)
     if not (notices or days or is_first or failing):
         return None
-    notices, repeated = _split_repeated(context, notices)
-    items = sorted((build_notice_item(context, notice, channel) for notice in notices), key=get_sort_key)
+    shown, hidden = _split_repeated(context, notices)
+    items = sorted((build_notice_item(context, notice, channel) for notice in shown), key=get_sort_key)
     no_signal = _has_no_signal(report)
+    notes = (*_describe_unread(context, hidden), *_list_notes(context, channel, is_first))
     return Message(
         kind=items[0].kind
         if items
+        else _get_worst_kind(hidden)
+        if hidden
         else "failing"
         if failing
         else get_kind_without_items(bool(days), no_signal),
@@ -56,11 +60,8 @@ def build_message(
         at=context.snapshot_time,
         decision=_describe_decision(report),
         coverage=_describe_coverage(report),
-        notes=tuple(
-            context.to_safe_line(note, _NOTE_MAX)
-            for note in (*repeated, *_list_notes(report, channel, is_first))
-        ),
-        days=tuple(context.to_safe_line(line, 2 * _NOTE_MAX) for line in _render_days(days, report.channels)),
+        notes=tuple(context.to_safe_line(note, _NOTE_MAX) for note in notes),
+        days=tuple(context.to_safe_line(line, 2 * _NOTE_MAX) for line in render_days(days, report.channels)),
         link=context.to_safe_url(context.link),
         earlier=tuple(_list_earlier(context, items, channel)),
         is_first=is_first,
@@ -70,26 +71,39 @@ def build_message(
 
 def _split_repeated(
     context: MessageContext, notices: Sequence[Notice]
-) -> tuple[Sequence[Notice], tuple[str, ...]]:
-    """Return the notices to show, and a note on the others, where the memory could not be read.
+) -> tuple[Sequence[Notice], Sequence[Notice]]:
+    """Return the notices to show, and the others, which were told before as far as anybody knows.
 
-    Shown are those that began lately by the data's own times, and what is about money.
+    While the memory cannot be read, shown are those that began lately by the data's own times, those that
+    escalate, and what is about money.
     """
     if not context.unread:
         return notices, ()
-    at = context.report.taken_at
-    shown = [
-        notice
-        for notice in notices
-        if notice.condition.money
-        or (
-            notice.condition.occurred_at is not None
-            and compute_seconds(notice.condition.occurred_at, at) <= _LATELY_SEC
-        )
-    ]
-    names = sorted({notice.condition.type for notice in notices if notice not in shown})
-    others = f"and {len(notices) - len(shown)} as before ({', '.join(names)}); " if names else ""
-    return shown, (f"{others}the memory cannot be read: {context.unread}",)
+    others = [notice for notice in notices if notice.condition.type != _LOST]
+    shown = [notice for notice in others if _is_worth_repeating(notice.condition, context.report.taken_at)]
+    return shown, [notice for notice in notices if notice not in shown]
+
+
+def _is_worth_repeating(condition: Condition, at: datetime) -> bool:
+    began = condition.occurred_at
+    is_late = began is not None and compute_seconds(began, at) <= _LATELY_SEC
+    return is_late or condition.money or condition.escalated
+
+
+def _get_worst_kind(notices: Sequence[Notice]) -> Kind:
+    return max((notice.condition.severity for notice in notices), key=lambda severity: RANK[severity])
+
+
+def _describe_unread(context: MessageContext, hidden: Sequence[Notice]) -> Iterator[str]:
+    """Yield, while the memory cannot be read, how many conditions are not shown, and since when it is so."""
+    if not context.unread:
+        return
+    names = sorted({notice.condition.type for notice in hidden if notice.condition.type != _LOST})
+    count = sum(notice.condition.type != _LOST for notice in hidden)
+    others = f"and {count} as before ({', '.join(names)}); " if names else ""
+    last_read = timedelta(seconds=context.report.gap.seconds or 0)
+    since = format_time(context.report.taken_at - last_read)
+    yield f"{others}the memory cannot be read since {since[11:16]}Z: {context.unread}"
 
 
 def _list_failing(report: Report, channel: str) -> tuple[str, ...]:
@@ -128,8 +142,9 @@ def _describe_coverage(report: Report) -> str:
     return f"{len(missing)} of {total} signals not seen: {', '.join(missing)}"
 
 
-def _list_notes(report: Report, channel: str, is_first: bool) -> Iterator[str]:
-    lost = next((event for event in report.events if event.type == _LOST), None)
+def _list_notes(context: MessageContext, channel: str, is_first: bool) -> Iterator[str]:
+    report = context.report
+    lost = next((event for event in report.events if event.type == _LOST and not context.unread), None)
     if lost is not None and (is_first or lost.signature in _list_due_signatures(report, channel)):
         yield f"{lost.summary} What follows is not necessarily news."
     elif is_first:
@@ -188,58 +203,3 @@ def _list_earlier(
                 link=context.to_safe_url(context.link),
             ),
         )
-
-
-def _render_days(days: Sequence[SessionDay], channels: Mapping[str, ChannelHealth]) -> Iterator[str]:
-    """Yield a line for each session, and one with the state of the channels."""
-    for day in days:
-        yield _describe_day(day)
-    if days and channels:
-        yield f"channels: {', '.join(_describe_channel(name, health) for name, health in channels.items())}"
-
-
-def _describe_channel(name: str, health: ChannelHealth) -> str:
-    if health.failures and health.last_error is not None:
-        return f"{name} FAILING {format_count(health.failures, 'time')} in a row ({health.last_error.reason})"
-    return f"{name} ok"
-
-
-def _describe_day(day: SessionDay) -> str:
-    """Return one session as text: its runs, longest gap, missing signals and conditions."""
-    runs = format_count(day.runs, "run") if day.runs else "NO RUN: nobody looked"
-    if (
-        day.runs
-        and all(day.unseen.get(title) == day.runs for title in day.unseen)
-        and day.signals == len(day.unseen)
-    ):
-        runs = f"NOTHING WAS CHECKED in {runs}"
-    return (
-        f"{day.day}: {runs}, longest gap {format_duration(day.longest_gap_sec)}{_describe_gaps(day)}; "
-        f"{_describe_signals(day)}; {_describe_day_conditions(day)}"
-    )
-
-
-def _describe_gaps(day: SessionDay) -> str:
-    if day.gaps < _MANY_GAPS:
-        return ""
-    return f" ({day.gaps} gaps, {format_duration(day.gaps_sec)} in all)"
-
-
-def _describe_signals(day: SessionDay) -> str:
-    if not day.runs:
-        return "no signal was seen"
-    if not day.unseen:
-        return f"all {day.signals} golden signals seen in every run"
-    worst = sorted(day.unseen.items(), key=lambda pair: (-pair[1], pair[0]))
-    text = ", ".join(f"{title} ({count} of {day.runs} runs)" for title, count in worst)
-    return f"not always seen: {text}"
-
-
-def _describe_day_conditions(day: SessionDay) -> str:
-    if not day.conditions:
-        return "no condition" if day.runs else "what held is not known"
-    ordered = sorted(day.conditions.items(), key=lambda pair: (pair[1] != "critical", pair[0]))
-    text = ", ".join(f"{severity} {signature}" for signature, severity in ordered[:_MAX_DAY_CONDITIONS])
-    more = len(ordered) - _MAX_DAY_CONDITIONS + day.more
-    total = len(ordered) + day.more
-    return f"{format_count(total, 'condition')}: {text}{f' (+{more} more)' if more > 0 else ''}"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from detector.domain.condition import Notice, Receipt
 from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
+from detector.domain.run_memory import Memory, build_lost_memory
 from detector.engine.catalog import load_rules
 from detector.render.message import ORDER, STYLES, Message, MessageItem
 from detector.render.message_build import build_message
@@ -18,7 +19,7 @@ from detector.render.message_slack import build_slack_payload
 from detector.render.message_text import render_html, render_text
 from tests.support.messages import KNOWN, ZONES, condition, ended, message, missed, notices_of, report_of
 from tests.support.slack_server import everything
-from tests.support.snapshots import NOW, evaluated, healthy_at, later
+from tests.support.snapshots import NOW, evaluated, healthy_at, later, remembered
 
 SHOWN = 40  # of a notification's characters
 NOTHING: dict[str, Any] = {"taken_at": "2026-06-02T15:00:00Z"}
@@ -401,12 +402,49 @@ def test_it_is_the_same_message_again_an_hour_later_but_for_its_times():
 # --- the memory cannot be read ---------------------------------------------------------------------------
 
 
-def test_while_the_memory_cannot_be_read_the_message_is_short():
-    now = healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3, "stuck_exits": 1}})
-    report = evaluated(now, channels={"slack": "warning"})
-    made = build_message(MessageContext(report, ZONES, unread="HTTP 503"), "slack", report.owed["slack"])
+def unread(patch: dict[str, Any], before: Memory | None = None, why: str = "HTTP 503") -> Message:
+    """Return the message of a run that cannot read its memory, or only an older one."""
+    report = evaluated(
+        healthy_at("2026-06-02T15:00:00Z", {"status_v3": patch}),
+        before or build_lost_memory(why),
+        channels={"slack": "warning"},
+    )
+    made = build_message(MessageContext(report, ZONES, unread=why), "slack", report.owed["slack"])
     assert made is not None
-    assert {item.money for item in made.items} == {True}, "what is about money is always named"
-    (note,) = [note for note in made.notes if "cannot be read" in note]
-    assert "as before (pending_orders_high" in note
-    assert "HTTP 503" in note
+    return made
+
+
+def test_while_the_memory_cannot_be_read_the_message_is_short():
+    made = unread({"pending_orders": 3, "stuck_exits": 1})
+    assert {item.money for item in made.items} == {True}, "what is about money is always shown"
+    assert made.notes == (
+        "and 1 as before (pending_orders_high); the memory cannot be read since 15:00Z: HTTP 503",
+    )
+    assert "memory was lost" not in render_text(made)
+
+
+def test_what_escalates_is_shown_first_while_the_memory_cannot_be_read():
+    made = unread({"heartbeat_at": "2026-06-02T14:41:00Z"})
+    assert [item.type for item in made.items] == ["heartbeat_stale"]
+    assert made.headline.startswith("🔴 ESCALATE heartbeat_stale: ")
+
+
+@pytest.mark.parametrize(
+    ("orders", "headline"),
+    [
+        (0, "🟡 WARNING aegis-pt-core: the memory cannot be read since 15:00Z: HTTP 503"),
+        (2, "🟡 WARNING aegis-pt-core: and 1 as before (pending_orders_high); the memory"),
+        (3, "🔴 CRITICAL aegis-pt-core: and 1 as before (pending_orders_high); the memory"),
+    ],
+    ids=["all well", "a warning", "a critical one"],
+)
+def test_a_message_of_nothing_new_is_as_bad_as_what_is_as_before(orders, headline):
+    made = unread({"pending_orders": orders})
+    assert made.items == ()
+    assert made.headline.startswith(headline)
+
+
+def test_since_when_it_cannot_be_read_is_the_time_of_the_newest_that_could_be():
+    first = evaluated(healthy_at("2026-06-02T14:40:00Z"), channels={})
+    made = unread({"pending_orders": 3}, remembered(first))
+    assert made.notes[0].endswith("the memory cannot be read since 14:40Z: HTTP 503")
