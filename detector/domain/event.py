@@ -67,7 +67,7 @@ def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
     last = condition.summary.rstrip(".")
     if reason == "missed":
         began, ended = _format_time(condition.first_seen), _format_time(condition.ended_at)
-        return f"Missed: it began {began} and ended {ended} untold: {last}."
+        return f"Missed: it began {began} and ended {ended} before any alert got through: {last}."
     if reason == "resolved" and condition.ended_at is not None:
         lasted = format_duration(compute_seconds(condition.first_seen, condition.ended_at))
         return (
@@ -79,7 +79,8 @@ def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
         )
     if condition.phase == "held":
         return (
-            f"Not seen since {_format_time(condition.held_since)} ({condition.held_why}); last seen: {last}."
+            f"Out of sight since {_format_time(condition.held_since)} ({condition.held_why});"
+            f" last known ({_format_time(condition.last_seen)}): {last}."
         )
     return condition.summary
 

@@ -54,10 +54,11 @@ ORDER: Final[Mapping[Kind, int]] = {kind: rank for rank, kind in enumerate(STYLE
 
 
 class MessageItem(Struct, frozen=True):
-    """One condition in a message: a sentence, its number and limit, its start, and the next step.
+    """One condition in a message: a sentence with its number and limit, the setting of the limit, its start, and the next step.
 
     `episode` identifies the episode in all its messages, `refs` are its earlier messages. `escalates` means
-    that somebody has to be woken, `money` that it cannot wait.
+    that somebody has to be woken, `money` that it cannot wait,
+    `is_cause` that other conditions follow from it and have no item of their own.
     """
 
     kind: Kind
@@ -67,7 +68,7 @@ class MessageItem(Struct, frozen=True):
     signature: str
     why: str
     summary: str
-    numbers: str
+    setting: str
     since: str
     step: str
     runbook: str
@@ -77,6 +78,7 @@ class MessageItem(Struct, frozen=True):
     refs: tuple[MessageRef, ...] = ()
     escalates: bool = False
     money: bool = False
+    is_cause: bool = False
 
     @property
     def title(self) -> str:

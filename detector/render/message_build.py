@@ -154,7 +154,7 @@ def _list_notes(context: MessageContext, channel: str, is_first: bool) -> Iterat
     for name, health in report.channels.items():
         if name != channel and health.failures and health.last_error is not None:
             error = health.last_error
-            yield f"Channel {name} does not take its messages ({error.reason}: {error.said}); they stay owed."
+            yield f"Channel {name} fails ({error.reason}: {error.said}); its alerts will be sent again."
 
 
 def _list_due_signatures(report: Report, channel: str) -> set[str]:
@@ -167,15 +167,15 @@ def _has_no_signal(report: Report) -> bool:
 
 def _describe_start(report: Report) -> str:
     state = _describe_conditions(report) if report.events else "nothing wrong"
-    return f"memory starts with {state}; from now on silence means that nothing new is owed."
+    return f"monitoring starts with {state}; from now on no message means that nothing new is wrong."
 
 
 def _describe_start_without_signal(report: Report) -> str:
     has_source = any(source.state != "off" for source in report.sources.values())
     why = "no source that was asked shows one" if has_source else "no source is configured"
-    state = f"memory starts with {_describe_conditions(report)}; " if report.events else ""
+    state = f"monitoring starts with {_describe_conditions(report)}; " if report.events else ""
     hint = "`python -m detector doctor` says what to set"
-    return f"NO SIGNAL WAS SEEN ({why}); {state}silence means nothing until one is: {hint}."
+    return f"NO SIGNAL WAS SEEN ({why}); {state}no message means nothing until one is: {hint}."
 
 
 def _describe_conditions(report: Report) -> str:

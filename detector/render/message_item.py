@@ -31,11 +31,11 @@ _KINDS: Mapping[Reason, Kind] = {
     "no longer watched": "unwatched",
 }
 _REASON_TEXTS: Mapping[Reason, str] = {
-    "escalated": "escalates now: told before, when it did not",
-    "worse": "worse: told before at a lower severity",
+    "escalated": "escalates now; an earlier alert did not",
+    "worse": "worse than in the earlier alert",
     "again": "again: it had ended",
-    "owed": "owed: an earlier message did not get through",
-    "missed": "late: it began and ended while nothing got through",
+    "owed": "late: an earlier attempt to send this failed",
+    "missed": "late: it began and ended while no alert got through",
 }
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*])")
 _URL = re.compile(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
@@ -82,6 +82,10 @@ class MessageContext(Struct, frozen=True):
         """Return a time in the configured time zones; UTC where no zone is known."""
         return format_in_zones(moment, self.zones) or format_time(moment)
 
+    def format_briefly(self, moment: datetime) -> str:
+        """Return a time in the first of the configured time zones; the message's own time has all of them."""
+        return format_in_zones(moment, self.zones[:1]) or format_time(moment)
+
 
 def build_notice_item(context: MessageContext, notice: Notice, channel: str) -> MessageItem:
     """Return a notice as an item for the channel."""
@@ -92,6 +96,14 @@ def build_notice_item(context: MessageContext, notice: Notice, channel: str) -> 
     if notice.reason == "reminder" and receipt is not None:
         why = f"reminder {receipt.reminders + 1}: it still holds"
     return build_item(context, condition, kind, (notice.reason, why, notice.delivery_id), channel)
+
+
+def _is_cause(context: MessageContext, condition: Condition) -> bool:
+    """Return whether other conditions follow from this one, which are then not sent by themselves."""
+    conditions = context.report.conditions.values()
+    return condition.is_active and any(
+        other.is_active and other.because_of == condition.signature for other in conditions
+    )
 
 
 def build_item(
@@ -116,7 +128,7 @@ def build_item(
         signature=context.to_safe_line(condition.signature, 2 * SHORT_MAX),
         why=why,
         summary=context.to_safe_line(event.summary, _SUMMARY_MAX),
-        numbers=context.to_safe_line(_describe_numbers(condition), SHORT_MAX * 2),
+        setting=context.to_safe_line(_describe_limit(condition), SHORT_MAX * 2),
         since=_describe_since(context, condition),
         step=context.to_safe_line(
             _SENTENCE_END.split(context.steps.get(condition.type, ""), maxsplit=1)[0], _STEP_MAX
@@ -128,6 +140,7 @@ def build_item(
         refs=receipt.places if receipt is not None else (),
         escalates=condition.escalated,
         money=condition.money,
+        is_cause=_is_cause(context, condition),
     )
 
 
@@ -148,25 +161,29 @@ def _get_reason_and_kind(condition: Condition) -> tuple[Reason | None, Kind]:
     return ("no longer watched" if condition.ending == "unwatched" else "retired"), "unwatched"
 
 
-def get_sort_key(item: MessageItem) -> tuple[bool, int, int, bool, str]:
-    """Return the sort key of an item: what escalates first, then the worst, then what is about money."""
-    return not item.escalates, ORDER[item.kind], -RANK[item.severity], not item.money, item.signature
+def get_sort_key(item: MessageItem) -> tuple[bool, int, int, bool, bool, str]:
+    """Return the sort key of an item: what escalates first, then the worst, causes, what is about money."""
+    return (
+        not item.escalates,
+        ORDER[item.kind],
+        -RANK[item.severity],
+        not item.is_cause,
+        not item.money,
+        item.signature,
+    )
 
 
-def _describe_numbers(condition: Condition) -> str:
-    if condition.observed is None:
-        return ""
-    limit = f", limit {condition.limit}" if condition.limit is not None else ""
-    setting = f" ({condition.setting})" if condition.setting else ""
-    return f"seen {condition.observed}{limit}{setting}"
+def _describe_limit(condition: Condition) -> str:
+    """Return the setting of the broken limit as an assignment; the sentence has the numbers."""
+    return f"{condition.setting}={condition.limit}" if condition.setting else ""
 
 
 def _describe_since(context: MessageContext, condition: Condition) -> str:
-    began = context.format_moment(condition.first_seen)
+    began = context.format_briefly(condition.first_seen)
     if condition.ended_at is not None:
         lasted = format_duration(compute_seconds(condition.first_seen, condition.ended_at))
-        return f"from {began} to {context.format_moment(condition.ended_at)} ({lasted})"
+        return f"from {began} to {context.format_briefly(condition.ended_at)} ({lasted})"
     if condition.first_seen >= context.report.taken_at:
-        return f"first seen {began}"
+        return "first seen now"
     lasted = format_duration(compute_seconds(condition.first_seen, context.report.taken_at))
     return f"since {began} ({lasted})"

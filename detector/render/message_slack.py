@@ -107,7 +107,7 @@ def _split_items(
 
 
 def _format_full(item: MessageItem) -> str:
-    facts = " · ".join(part for part in (item.numbers, item.since, item.why) if part)
+    facts = " · ".join(part for part in (item.since, item.setting, item.why) if part)
     lines = [
         f"*{item.label}*  *{escape_mrkdwn(item.title, _PART)}*",
         escape_mrkdwn(item.summary, _PART),

@@ -46,13 +46,11 @@ def render_header(message: Message) -> Iterator[str]:
 
 
 def render_item(item: MessageItem) -> Iterator[str]:
-    """Yield an item without its title: sentence, number and start, reason, next step, link to the runbook."""
+    """Yield an item without its title: sentence, next step, start, limit and reason, link to the runbook."""
     yield item.summary
     if item.step:
         yield f"First: {item.step}"
-    yield f"{item.numbers}; {item.since}" if item.numbers else item.since
-    if item.why:
-        yield item.why
+    yield "; ".join(part for part in (item.since, item.setting, item.why) if part)
     yield f"{item.runbook_url or item.runbook}  (id {item.delivery_id})"
 
 

@@ -16,8 +16,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for path, ahead in furthest.items():
         yield Finding(
             WARNING,
-            f"{path} lies {ahead:.0f} s in the future and is not believed"
-            f" (limit {limits[CLOCK_SKEW_SEC]} s).",
+            f"{path} is ignored: it lies {ahead:.0f} s in the future (limit {limits[CLOCK_SKEW_SEC]} s).",
             subject=path,
             observed=ahead,
             limit=CLOCK_SKEW_SEC,

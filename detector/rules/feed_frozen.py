@@ -53,8 +53,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if len(ages) == len(ticks) and limits.is_broken(FEED_FROZEN_SEC, min(ages)):
         yield Finding(
             severity,
-            f"Market data is called ok and no tick is younger than {min(ages):.0f} s,"
-            f" of {len(ticks)} instruments "
+            f"Market data is reported as ok, but no tick of {len(ticks)} instruments"
+            f" is younger than {min(ages):.0f} s "
             f"(limit {limit} s).",
             observed=min(ages),
             limit=FEED_FROZEN_SEC,
@@ -63,7 +63,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     elif still_sec is not None and still_sec >= limit:
         yield Finding(
             severity,
-            f"Market data is called ok and no price of {len(ticks)} instruments has moved for"
+            f"Market data is reported as ok, but no price of {len(ticks)} instruments has moved for"
             f" {format_duration(still_sec)} "
             f"(limit {limit} s).",
             observed=still_sec,

@@ -64,7 +64,7 @@ def _iter_findings(facts: Facts, limits: Limits, name: str) -> Iterator[Finding]
         yield Finding(
             CRITICAL if is_blocked else WARNING,
             f"{name} of the gateway holds {format_count(count, 'connection')} half closed (CLOSE_WAIT,"
-            f" limit {limits[CLOSE_WAIT_CRITICAL]}).",
+            f" critical at {limits[CLOSE_WAIT_CRITICAL]}).",
             observed=count,
             limit=CLOSE_WAIT_CRITICAL if is_blocked else None,
             facts=("gateway_close_wait",),

@@ -46,7 +46,7 @@ def _judge_attempts(attempts: int, subject: str | None, fact: str, limits: Limit
         if limits.is_broken(setting, attempts):
             yield Finding(
                 severity,
-                f"The exit of {label} was tried {attempts} times (limit {limits[setting]}).",
+                f"The exit of {label} was tried {attempts} times ({severity} at {limits[setting]}).",
                 subject=subject,
                 observed=attempts,
                 limit=setting,

@@ -34,7 +34,7 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
         harm_note = f", together with {' and '.join(harm)}" if harm else ""
         yield Finding(
             WARNING,
-            f"{format_count(count, 'recent 10197 notice')}{harm_note} (limit {limit}).",
+            f"{format_count(count, 'recent 10197 notice')}{harm_note} (warning at {limit}).",
             observed=count,
             limit=MARKET_DATA_10197_WARN,
         )

@@ -15,16 +15,16 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if before.lost:
         has_older = before.taken_at is not None
         summary = (
-            "The newest memory was lost and an older one takes its place,"
-            " so that what only it owed may never be told"
+            "The newest record of sent alerts was lost and an older one is used instead,"
+            " so that alerts which only the lost one knew may never be sent"
             if has_older
-            else "The memory was lost, and everything active is told again"
+            else "The record of sent alerts was lost, so all active alerts are sent again"
         )
         yield Finding(WARNING, f"{summary}: {before.lost}.", at=facts.taken_at)
     elif before.looked_at and before.taken_at and facts.age_of(before.taken_at) > limits[GAP_SEC]:
         yield Finding(
             WARNING,
-            f"Runs looked until {format_time(before.looked_at)}, but the newest memory is of"
+            f"Runs looked until {format_time(before.looked_at)}, but the newest record of sent alerts is of"
             f" {format_time(before.taken_at)}: theirs was not stored, so that some alerts may come twice.",
             at=before.looked_at,
         )

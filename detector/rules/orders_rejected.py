@@ -46,7 +46,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if limits.is_broken(ORDER_REJECT_CRITICAL, count):
         yield Finding(
             CRITICAL,
-            f"{count} orders are listed as rejected (limit {limits[ORDER_REJECT_CRITICAL]}).",
+            f"{count} orders are listed as rejected (critical at {limits[ORDER_REJECT_CRITICAL]}).",
             observed=count,
             limit=ORDER_REJECT_CRITICAL,
             at=max((order.submitted_at for order in rows if order.submitted_at), default=None),
@@ -65,7 +65,7 @@ def _check_log(facts: Facts, limit: int) -> Iterator[Finding]:
             yield Finding(
                 CRITICAL,
                 f"The broker rejected {most} orders within an hour, {describe_span(burst)} "
-                f"({burst.note}; limit {limit}).",
+                f"({burst.note}; critical at {limit}).",
                 observed=most,
                 limit=ORDER_REJECT_CRITICAL,
                 at=burst.last,

@@ -28,7 +28,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     age_note = f", the oldest {age:.0f} s old" if age is not None else ""
     yield Finding(
         WARNING,
-        f"{format_count(count, 'exit is', 'exits are')} pending{age_note} (critical once that lasted"
+        f"{format_count(count, 'exit is', 'exits are')} pending{age_note} (critical after"
         f" {limits[PENDING_EXIT_PERSIST_SEC]} s).",
         observed=count,
         proven_sec=age,

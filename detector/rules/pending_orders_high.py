@@ -42,7 +42,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if limits.is_broken(setting, count):
             yield Finding(
                 severity,
-                f"{format_count(count, 'order is', 'orders are')} pending (limit {limits[setting]}).",
+                f"{format_count(count, 'order is', 'orders are')} pending ({severity} at {limits[setting]}).",
                 observed=count,
                 limit=setting,
                 escalates=_BUILDUP if severity == WARNING else DECLARED,

@@ -20,7 +20,7 @@ _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """A recent trade was closed without a known P&L."""
     harm = [name for name in _HARM if findings[name]]
-    harm_note = f" while {' and '.join(harm)} holds" if harm else ""
+    harm_note = f" while {' and '.join(harm)} hold{'s' if len(harm) == 1 else ''}" if harm else ""
     for trade in known(facts.recent_trades):
         if trade.pnl_unknown:
             yield Finding(

@@ -24,7 +24,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             yield Finding(
                 CRITICAL,
                 f"Process {process.name} started {starts} times within"
-                f" {format_duration(limits[RESTART_WINDOW_SEC])} (limit {limits[RESTART_CRITICAL]}).",
+                f" {format_duration(limits[RESTART_WINDOW_SEC])} (critical at {limits[RESTART_CRITICAL]}).",
                 subject=process.name,
                 observed=starts,
                 limit=RESTART_CRITICAL,

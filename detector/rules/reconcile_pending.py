@@ -21,4 +21,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """One of the reconciliation flags is true."""
     for flag in _FLAGS:
         if getattr(facts, flag):
-            yield Finding(CRITICAL, f"{flag} is true.", subject=flag, facts=(flag,))
+            yield Finding(
+                CRITICAL,
+                f"The runtime is not sure what it holds: {flag} is true.",
+                subject=flag,
+                facts=(flag,),
+            )

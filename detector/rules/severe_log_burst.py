@@ -36,7 +36,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Finding(
             CRITICAL,
             f"{most} severe log lines within {SEVERE_WITHIN.total_seconds():.0f} s, first at "
-            f"{format_time(newest.since)} (limit {limit}).",
+            f"{format_time(newest.since)} (critical at {limit}).",
             observed=most,
             limit=SEVERE_LOG_CRITICAL,
             at=newest.at,

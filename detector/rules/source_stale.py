@@ -32,7 +32,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for name, age in facts.stale.items():
         yield Finding(
             WARNING,
-            f"Section {name} is {age:.0f} s old and is not believed"
+            f"Section {name} is ignored: it is {age:.0f} s old"
             f" (limit {STALE_SEC.get(name, limits[SOURCE_STALE_SEC])} s).",
             subject=name,
             observed=age,

@@ -54,7 +54,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Finding(
             CRITICAL,
             f"{len(stops)} tasks stopped by themselves within {format_duration(window_sec)}"
-            f"{_describe_ends(stops)} (limit {limits[RESTART_CRITICAL]}).",
+            f"{_describe_ends(stops)} (critical at {limits[RESTART_CRITICAL]}).",
             observed=len(stops),
             limit=RESTART_CRITICAL,
             at=max(known(task.stopped_at) for task in stops),

@@ -136,9 +136,7 @@ def test_the_other_channels_message_says_that_one_fails():
         job.run(TWO_ORDERS, AT[0])
         slack.then(REFUSES)
         job.run(THREE_ORDERS, AT[1])
-        assert "Channel slack does not take its messages (login: it answered 404 (no_service))" in (
-            box.mails[-1].part("plain")
-        )
+        assert "Channel slack fails (login: it answered 404 (no_service))" in (box.mails[-1].part("plain"))
 
 
 def test_a_channel_that_did_not_take_three_in_a_row_is_told_of_once_where_nothing_else_is_owed():
@@ -152,7 +150,7 @@ def test_a_channel_that_did_not_take_three_in_a_row_is_told_of_once_where_nothin
             assert len(box.mails) == (1 if number < 3 else 2)
         subjects = [str(one.mail["subject"]) for one in box.mails]
         assert subjects[1][:40].startswith("🔇 CHANNEL FAILS aegis-pt-core")
-        assert "Channel slack does not take its messages (login" in box.mails[1].part("plain")
+        assert "Channel slack fails (login" in box.mails[1].part("plain")
         assert words(slack.texts) == ["WARNING"], "and Slack hears what it is owed, not of itself"
 
 
@@ -190,7 +188,7 @@ def test_the_first_run_says_what_memory_starts_with_and_later_ones_are_silent():
         for at in AT[:3]:
             job.run({}, at)
         (text,) = slack.texts
-        assert text.startswith("🔵 WATCHING aegis-pt-core: First run: memory starts with nothing wrong")
+        assert text.startswith("🔵 WATCHING aegis-pt-core: First run: monitoring starts with nothing wrong")
 
 
 def test_the_first_message_is_owed_until_it_is_taken():
@@ -209,7 +207,9 @@ def test_a_channel_that_comes_later_is_told_what_holds():
         job.environ = {**job.environ, **box.environ()}
         job.run(TWO_ORDERS, AT[1])
         assert len(slack.posts) == 1
-        assert "First message to this channel: memory starts with 1 condition" in box.mails[0].part("plain")
+        assert "First message to this channel: monitoring starts with 1 condition" in box.mails[0].part(
+            "plain"
+        )
         assert "WARNING  pending_orders_high" in box.mails[0].part("plain")
 
 

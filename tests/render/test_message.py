@@ -100,11 +100,22 @@ def test_of_equals_what_escalates_comes_first_and_then_what_is_about_money():
     assert made.headline.startswith("🔴 ESCALATE stuck_exits (+2)")
 
 
+def test_of_equals_a_cause_comes_first():
+    cause = condition("ecs_service_count_mismatch")
+    made = message(
+        condition("impossible_state", money=True),
+        cause,
+        condition("heartbeat_stale", because_of=cause.signature),
+        condition("source_unavailable", "warning", subject="status_v3", because_of=cause.signature),
+    )
+    assert [item.type for item in made.items] == ["ecs_service_count_mismatch", "impossible_state"]
+
+
 def test_what_was_missed_says_how_bad_it_was():
     item = only_item(message(missed(condition())))
     assert item.label == "MISSED (critical)"
     assert item.summary.startswith(
-        "Missed: it began 2026-06-02T14:00:00Z and ended 2026-06-02T15:00:00Z untold"
+        "Missed: it began 2026-06-02T14:00:00Z and ended 2026-06-02T15:00:00Z before any alert got through"
     )
 
 
@@ -116,28 +127,31 @@ def test_an_item_holds_number_limit_setting_times_and_the_runbooks_next_step():
         condition(), steps={"heartbeat_stale": "look at the log"}, runbook_url="https://x.example/RUNBOOK.md"
     )
     item = only_item(made)
-    assert item.numbers == "seen 900, limit 300 (AEGIS_PT_HEARTBEAT_STALE_SEC)"
-    assert item.since == "since 2026-06-02 14:00 UTC, 10:00 EDT, 23:00 JST (60 min)"
+    assert item.setting == "AEGIS_PT_HEARTBEAT_STALE_SEC=300"
+    assert item.since == "since 2026-06-02 14:00 UTC (60 min)"
     assert item.step == "look at the log"
     assert item.runbook_url == "https://x.example/RUNBOOK.md#heartbeat_stale"
     assert made.at == "2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST"
 
 
 def test_what_began_now_is_first_seen_now():
-    assert only_item(message(condition(first_seen=NOW))).since.startswith("first seen 2026-06-02 15:00 UTC")
+    assert only_item(message(condition(first_seen=NOW))).since == "first seen now"
 
 
 def test_an_end_says_from_when_to_when_it_lasted():
-    assert only_item(message(ended(condition()))).since.endswith("2026-06-03 00:00 JST (60 min)")
+    assert (
+        only_item(message(ended(condition()))).since
+        == "from 2026-06-02 14:00 UTC to 2026-06-02 15:00 UTC (60 min)"
+    )
 
 
 @pytest.mark.parametrize(
     ("reason", "why"),
     [
         ("new", ""),
-        ("worse", "worse: told before at a lower severity"),
+        ("worse", "worse than in the earlier alert"),
         ("again", "again: it had ended"),
-        ("owed", "owed: an earlier message did not get through"),
+        ("owed", "late: an earlier attempt to send this failed"),
         ("reminder", "reminder 3: it still holds"),
     ],
 )
@@ -186,12 +200,12 @@ def test_a_channel_that_took_nothing_yet_is_told_what_memory_starts_with():
     made = build_message(MessageContext(report_of(generation=1, channels={}), ZONES), "slack", ())
     assert made is not None
     assert (made.kind, made.is_first) == ("watching", True)
-    assert made.notes[0].startswith("First run: memory starts with nothing wrong;")
+    assert made.notes[0].startswith("First run: monitoring starts with nothing wrong;")
     assert made.headline[:SHOWN].startswith("🔵 WATCHING aegis-pt-core: First run")
     report = evaluated(healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}}), channels={})
     one = build_message(MessageContext(report, ZONES), "slack", ())
     assert one is not None
-    assert "memory starts with 1 condition (1 critical, 0 warning)" in one.notes[0]
+    assert "monitoring starts with 1 condition (1 critical, 0 warning)" in one.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +226,7 @@ def test_where_nothing_was_checked_the_first_message_says_so_and_never_that_noth
     assert made.kind == "unchecked"
     assert made.headline[:SHOWN].startswith("⚫ NOTHING WAS CHECKED aegis-pt-core")
     assert f"First run: NO SIGNAL WAS SEEN ({why})" in made.notes[0]
-    assert "silence means nothing until one is" in made.notes[0]
+    assert "no message means nothing until one is" in made.notes[0]
     whole = render_text(made) + render_html(made)
     assert "nothing wrong" not in whole
     assert "WATCHING" not in whole
@@ -237,7 +251,7 @@ def test_an_alert_leads_the_first_message_and_stands_beside_that_nothing_was_che
     assert made is not None
     assert made.items
     assert "NO SIGNAL WAS SEEN" in made.notes[0]
-    assert "memory starts with 2 conditions (1 critical, 1 warning)" in made.notes[0]
+    assert "monitoring starts with 2 conditions (1 critical, 1 warning)" in made.notes[0]
     assert made.remove_items().kind == "unchecked"
 
 
@@ -280,7 +294,7 @@ def test_a_message_that_is_sent_long_after_its_snapshot_says_so(after, said):
 def test_a_channel_that_is_added_later_is_told_so():
     made = build_message(MessageContext(report_of(), ZONES), "email:12345678", ())
     assert made is not None
-    assert made.notes[0].startswith("First message to this channel: memory starts with nothing wrong")
+    assert made.notes[0].startswith("First message to this channel: monitoring starts with nothing wrong")
 
 
 def test_a_channel_that_knows_and_is_owed_nothing_gets_no_message():
@@ -293,7 +307,9 @@ def test_lost_memory_is_one_note_in_the_one_message():
     made = build_message(MessageContext(report, ZONES), "slack", report.owed["slack"])
     assert made is not None
     assert {item.type for item in made.items} == {"memory_lost", "pending_orders_high"}
-    assert made.notes[0].startswith("The memory was lost, and everything active is told again: ")
+    assert made.notes[0].startswith(
+        "The record of sent alerts was lost, so all active alerts are sent again: "
+    )
     assert not any("First" in note for note in made.notes)
 
 
@@ -303,8 +319,8 @@ def test_a_channel_that_fails_is_told_of_through_the_others():
     made = message(condition(), channels=channels)
     assert made.notes == (
         (
-            "Channel email:12345678 does not take its messages "
-            "(login: it answered 404 (no_service)); they stay owed."
+            "Channel email:12345678 fails "
+            "(login: it answered 404 (no_service)); its alerts will be sent again."
         ),
     )
 
@@ -420,7 +436,7 @@ def test_while_the_memory_cannot_be_read_the_message_is_short():
     assert made.notes == (
         "and 1 as before (pending_orders_high); the memory cannot be read since 15:00Z: HTTP 503",
     )
-    assert "memory was lost" not in render_text(made)
+    assert "sent again" not in render_text(made)
 
 
 def test_what_escalates_is_shown_first_while_the_memory_cannot_be_read():

@@ -1108,7 +1108,7 @@ def test_the_summary_counts_the_largest_and_latest_burst():
     event = first({"status_v3": {"recent_trades": rows}}, "duplicate_entry_burst")
     assert event.observed == 3
     assert event.summary == (
-        "3 entries in JD were filled from 2026-06-02T14:16:40Z to 2026-06-02T14:17:00Z (limit 3"
+        "3 entries in JD were filled from 2026-06-02T14:16:40Z to 2026-06-02T14:17:00Z (critical at 3"
         " within 600 s)."
     )
 

@@ -46,10 +46,13 @@ def first_summary(facts: dict[str, object]) -> str:
         ({"stuck_exits": 2, "pending_exits": 2}, "2 exits are stuck."),
         ({"unknown_fills": 1}, "1 fill belongs to no known order."),
         ({"send_outcome_unknown": True}, "The outcome of 1 sent order is unknown."),
-        ({"pending_orders": 2}, "2 orders are pending (limit 2)."),
-        ({"pending_orders": 3}, "3 orders are pending (limit 3)."),
-        ({"position_reconcile_pending": True}, "position_reconcile_pending is true."),
-        ({"market_data_10197_recent": 12}, "12 recent 10197 notices (limit 10)."),
+        ({"pending_orders": 2}, "2 orders are pending (warning at 2)."),
+        ({"pending_orders": 3}, "3 orders are pending (critical at 3)."),
+        (
+            {"position_reconcile_pending": True},
+            "The runtime is not sure what it holds: position_reconcile_pending is true.",
+        ),
+        ({"market_data_10197_recent": 12}, "12 recent 10197 notices (warning at 10)."),
     ],
 )
 def test_a_summary_says_the_number_and_its_limit(facts, summary):
