@@ -54,7 +54,7 @@ ORDER: Final[Mapping[Kind, int]] = {kind: rank for rank, kind in enumerate(STYLE
 
 
 class MessageItem(Struct, frozen=True):
-    """One condition in a message: a sentence with its number and limit, the setting of the limit, its start, and the next step.
+    """One condition in a message: a sentence with its number, the setting of its limit, start and next step.
 
     `episode` identifies the episode in all its messages, `refs` are its earlier messages. `escalates` means
     that somebody has to be woken, `money` that it cannot wait,

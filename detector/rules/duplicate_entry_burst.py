@@ -33,7 +33,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                     CRITICAL,
                     f"{len(burst)} entries in {name} were filled from {format_time(burst[0])} to"
                     f" {format_time(burst[-1])} "
-                    f"(critical at {limits[ENTRY_BURST_CRITICAL]} within {limits[ENTRY_BURST_WINDOW_SEC]} s).",
+                    f"(critical at {limits[ENTRY_BURST_CRITICAL]}"
+                    f" within {limits[ENTRY_BURST_WINDOW_SEC]} s).",
                     subject=name,
                     observed=len(burst),
                     limit=ENTRY_BURST_CRITICAL,
