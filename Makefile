@@ -36,7 +36,7 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 # The checks end at the first failure, and the cheap ones come first.
 .NOTPARALLEL:
-.PHONY: commits help run check lint types floors docs-check calendar-check workflows worker test bench docs calendar format lock clean
+.PHONY: commits dist help run check lint types floors docs-check calendar-check workflows worker test bench docs calendar format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,13 @@ test: $(INSTALLED) ## the tests; ARGS="-k heartbeat" hands words to pytest
 
 bench: $(INSTALLED) ## speed, as ratios measured in one run
 	@$(PY) -m benchmarks
+
+dist: $(INSTALLED) ## the sdist and the wheel, in dist/; the wheel is made from the sdist, as an installer would
+	@rm -rf dist
+	@$(PY) -m hatchling build -t sdist -d dist
+	@mkdir dist/unpacked && tar -xzf dist/*.tar.gz -C dist/unpacked --strip-components 1
+	@cd dist/unpacked && ../../$(PY) -m hatchling build -t wheel -d ..
+	@rm -rf dist/unpacked
 
 docs: $(INSTALLED) ## write the generated tables, schemas and help anew
 	@$(PY) tools/generate_docs.py

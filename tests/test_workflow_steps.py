@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from detector.render.setup_files import ENV_PATH, SetupRequest, build_github_files
 from tests.support.aws_server import CLUSTER, GROUP, REGION, Aws, aws_on_loopback
 from tests.support.github_memory import NAME, TOKEN, WORKFLOW, GitHub, github_with_memory
 from tests.support.loopback import Served, closed_port, says, serving
@@ -378,6 +379,25 @@ def test_a_callers_settings_name_files_of_its_own_and_nothing_of_it_passes_for_t
     assert not ran.failed, explained(ran)
     assert ("unknown_fill" in owed(ran), "pending_orders_high" in owed(ran)) == (True, False)
     assert len(stored(deployment)) == 1
+
+
+def test_what_init_writes_alerts_in_the_first_run_and_is_silent_in_the_second(deployment):
+    deployment.env_file = ENV_PATH
+    for name in ("TO", "FROM"):
+        del deployment.secrets[f"secrets.AEGIS_PT_EMAIL_{name}"]
+    request = SetupRequest("aegis-pt-core", status_url=f"{deployment.dashboard.url}/api/status_v3")
+
+    def caller(workspace: Path) -> None:
+        for path, text in build_github_files(request).items():
+            (workspace / "caller" / path).parent.mkdir(parents=True, exist_ok=True)
+            (workspace / "caller" / path).write_text(text)
+
+    first = deployment.run(breaks=caller)
+    assert not first.failed, explained(first)
+    assert set(owed(first)) >= set(TYPES)
+    assert [all(name in everything(post) for name in TYPES) for post in deployment.slack.posts] == [True]
+    second = deployment.run(breaks=caller)
+    assert (second.failed, owed(second), len(deployment.slack.posts)) == (False, [], 1), explained(second)
 
 
 def test_a_way_to_aws_that_does_not_open_is_an_event_and_no_red_run(deployment):
