@@ -21,7 +21,6 @@ from detector.channels.channel import (
 from detector.channels.deliver_all import deliver_all
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
-from detector.domain.rule import Floor
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
@@ -34,6 +33,7 @@ from detector.settings import (
     MUTES,
     RUNBOOK_URL,
     SESSION_SUMMARY,
+    Rung,
     Settings,
     list_secrets,
 )
@@ -96,9 +96,9 @@ def render_previews(channels: Sequence[Channel], previews: Mapping[str, str]) ->
         yield previews.get(channel.name, "nothing is owed")
 
 
-def get_min_severities(channels: tuple[Channel, ...]) -> dict[str, Floor]:
-    """Return by channel the least that it receives, for `evaluate`."""
-    return {channel.name: channel.min_severity for channel in channels}
+def get_rungs(channels: tuple[Channel, ...]) -> dict[str, Rung]:
+    """Return the rung of each channel, for `evaluate`."""
+    return {channel.name: channel.rung for channel in channels}
 
 
 def deliver(
@@ -138,7 +138,7 @@ class _PendingDelivery:
         self._secrets = list_secrets(settings)
         self.report = report
         channels = load_channels(app, settings)
-        self._notices = _list_notices(settings, report, get_min_severities(channels))
+        self._notices = _list_notices(settings, report, get_rungs(channels))
         self._days = {channel.name: _list_unsent_days(settings, report, channel.name) for channel in channels}
         health = {
             channel.name: report.channels[channel.name]
@@ -199,15 +199,13 @@ class _PendingDelivery:
 
 
 def _list_notices(
-    settings: Settings, report: Report, min_severities: Mapping[str, Floor]
+    settings: Settings, report: Report, rungs: Mapping[str, Rung]
 ) -> dict[str, tuple[Notice, ...]]:
     """Return by channel its due notices: those of the report, else computed by the ledger."""
-    missing = [name for name in min_severities if name not in report.owed]
-    run = ledger.RunContext(
-        report.taken_at, settings, generation=report.generation, min_severities=min_severities
-    )
+    missing = [name for name in rungs if name not in report.owed]
+    run = ledger.RunContext(report.taken_at, settings, generation=report.generation, rungs=rungs)
     due = ledger.list_due_notices(report.conditions, run, missing, settings.files.get(MUTES.name, ()))
-    return {name: due[name] if name in due else tuple(report.owed[name]) for name in min_severities}
+    return {name: due[name] if name in due else tuple(report.owed[name]) for name in rungs}
 
 
 def _list_unsent_days(settings: Settings, report: Report, name: str) -> tuple[SessionDay, ...]:

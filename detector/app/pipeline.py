@@ -129,7 +129,7 @@ def evaluate(job: Job, source: InputDocument, load_memory: LoadMemory) -> RunRes
     if job.backend is not None:  # the runners of two runs may have different clocks
         snapshot = replace(snapshot, taken_at=limit_clock_difference(memory, snapshot.taken_at))
     checked = check_memory_time(memory, snapshot.taken_at, now)
-    channels = {channel.name: channel.min_severity for channel in job.channels}
+    channels = {channel.name: channel.rung for channel in job.channels}
     report = evaluate_snapshot(snapshot, checked.memory, parsed.settings, channels or (STDOUT,))
     notes = [checked.message] if checked.message else []
     return RunResult(report, advances=checked.can_advance, notes=notes)

@@ -10,10 +10,9 @@ from msgspec import Struct, field
 
 from detector import channels
 from detector.domain.condition import MessageRef
-from detector.domain.rule import Floor
 from detector.formats.errors import REASONS, TIMEOUT, ExternalError
 from detector.formats.plugins import load_modules
-from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Setting, Settings
+from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Rung, Setting, Settings
 
 if TYPE_CHECKING:
     from detector.clients.connection import Deadline, NetworkPolicy
@@ -59,23 +58,27 @@ class DeliveryContext(Struct, frozen=True):
 
 
 def send_parts(
-    parts: Sequence[Message], send: Callable[[Message], object], context: DeliveryContext
+    parts: Sequence[Message], send: Callable[[Message], MessageRef | None], context: DeliveryContext
 ) -> DeliveryResult:
     """Send the parts of a message in order; return what was accepted until one failed.
 
+    `send` returns the place of a part where the channel can find it again, else None.
     Raises ExternalError where the first part was not accepted.
     """
     accepted: set[str] = set()
+    refs: dict[str, MessageRef] = {}
     for part in parts:
         try:
-            send(part)
+            ref = send(part)
         except ExternalError as error:
             if not accepted:
                 raise
-            return DeliveryResult(frozenset(accepted), error=error)
-        accepted |= {part.delivery_id, *(item.delivery_id for item in part.items)}
-        context.on_progress(DeliveryResult(frozenset(accepted)))
-    return DeliveryResult()
+            return DeliveryResult(frozenset(accepted), message_refs=refs, error=error)
+        delivery_ids = {part.delivery_id, *(item.delivery_id for item in part.items)}
+        accepted |= delivery_ids
+        refs |= dict.fromkeys(delivery_ids, ref) if ref is not None else {}
+        context.on_progress(DeliveryResult(frozenset(accepted), message_refs=dict(refs)))
+    return DeliveryResult(message_refs=refs)
 
 
 class Channel(Protocol):
@@ -86,8 +89,8 @@ class Channel(Protocol):
         """Its name in receipts: `slack`, `email:1f2e3d4c`; never an address."""
 
     @property
-    def min_severity(self) -> Floor:
-        """The least that it receives: `warning`, `critical` or `escalated`."""
+    def rung(self) -> Rung:
+        """What it receives, and after how long without an acknowledgement."""
 
     @property
     def setting(self) -> Setting[Any]:

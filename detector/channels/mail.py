@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any
 
 from detector.channels.channel import (
     Advice,
@@ -21,7 +21,6 @@ from detector.channels.channel import (
     is_loopback,
     send_parts,
 )
-from detector.domain.rule import Floor
 from detector.formats.errors import (
     DNS,
     FORBIDDEN,
@@ -49,6 +48,7 @@ from detector.settings import (
     SMTP_PORT,
     SMTP_TLS,
     SMTP_USER,
+    Rung,
     Setting,
     Settings,
     list_secrets,
@@ -116,9 +116,9 @@ class Mail:
         self.name = f"{KIND}:{sha256(address.lower().encode()).hexdigest()[:8]}"
 
     @property
-    def min_severity(self) -> Floor:
-        """The least that it receives."""
-        return cast("Floor", self._settings[EMAIL_MIN])
+    def rung(self) -> Rung:
+        """What it receives."""
+        return self._settings[EMAIL_MIN]
 
     @property
     def display_name(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from detector.channels._slack_thread import POST, UPDATE, SlackDelivery, send_with_fallback, split_replies
@@ -19,7 +19,6 @@ from detector.channels.channel import (
     is_loopback,
     send_parts,
 )
-from detector.domain.rule import Floor
 from detector.formats.errors import (
     DNS,
     FORBIDDEN,
@@ -38,6 +37,7 @@ from detector.settings import (
     SLACK_MIN,
     SLACK_TOKEN,
     SLACK_WEBHOOK_URL,
+    Rung,
     Setting,
     Settings,
 )
@@ -110,9 +110,9 @@ class _Slack:
         self._environment = environment
 
     @property
-    def min_severity(self) -> Floor:
-        """The least that it receives."""
-        return cast("Floor", self._settings[SLACK_MIN])
+    def rung(self) -> Rung:
+        """What it receives."""
+        return self._settings[SLACK_MIN]
 
     def load_client(self) -> None:
         """Import Slack's SDK and its HTTP client."""

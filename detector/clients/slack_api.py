@@ -22,17 +22,14 @@ from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from detector.clients.http_client import Page, parse_retry_after, send_request
+from detector.clients.json_client import mark_as_possibly_sent
 from detector.formats.errors import (
     LOGIN,
-    NO_ANSWER,
     NO_PLACE,
     NOT_ALLOWED,
     REDIRECTED,
     REJECTED,
-    RESET,
     THROTTLED,
-    TIMEOUT,
-    UNREADABLE,
     ExternalError,
     retry,
 )
@@ -159,7 +156,7 @@ def _send_sdk_request(network: NetworkPolicy, url: str, req: Request) -> Page:
             network, httpx.Request("POST", url, headers=headers, content=body), methods=("POST",)
         )
     except ExternalError as error:
-        raise _convert_send_error(error) from None
+        raise mark_as_possibly_sent(error) from None
 
 
 def _decode_body(page: Page) -> str:
@@ -179,11 +176,4 @@ def build_slack_error(status: int, answer: str, wait_sec: float | None) -> Slack
         message, reason=reason, permanent=not retryable, wait_sec=wait_sec if retryable else None
     )
     error.code = code
-    return error
-
-
-def _convert_send_error(error: ExternalError) -> ExternalError:
-    """Return the error of a request; one that may have been delivered is marked so, and is not retried."""
-    if error.permanent and error.reason in (TIMEOUT, RESET, UNREADABLE):
-        return ExternalError(f"{error}; it may have been taken", reason=NO_ANSWER)
     return error

@@ -136,7 +136,7 @@ def _describe_channel(channel: Channel) -> dict[str, Any]:
         "name": channel.name,
         "setting": channel.setting.name,
         "place": channel.display_name,
-        "from": channel.min_severity,
+        "from": str(channel.rung),
     }
 
 

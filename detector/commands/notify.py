@@ -14,7 +14,7 @@ from detector.app.delivery import (
     Delivery,
     RunSource,
     deliver,
-    get_min_severities,
+    get_rungs,
     load_required_channels,
     render_previews,
 )
@@ -50,16 +50,14 @@ def command(
     channels = load_required_channels(app, settings)
     path = Path(artifact)
     raw, report = load_report(path, app.clock())
-    min_severities = get_min_severities(channels)
+    rungs = get_rungs(channels)
     run = ledger.RunContext(
         max(app.clock(), report.taken_at),
         settings,
         generation=report.generation,
-        min_severities=min_severities,
+        rungs=rungs,
     )
-    due = ledger.list_due_notices(
-        report.conditions, run, tuple(min_severities), settings.files.get(MUTES.name, ())
-    )
+    due = ledger.list_due_notices(report.conditions, run, tuple(rungs), settings.files.get(MUTES.name, ()))
     delivery = deliver(app, settings, replace(report, owed=due), RunSource(link), dry_run)
     if dry_run:
         return print_lines(app, render_previews(channels, delivery.previews))

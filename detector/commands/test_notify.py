@@ -75,7 +75,7 @@ def _build_message(app: AppContext, settings: Settings, channel: Channel) -> Mes
         delivery_id=sha256(f"test|{runtime}|{channel.name}|{format_time(now)}".encode()).hexdigest()[:16],
         sent_at=now,
         at=format_in_zones(now, settings[DISPLAY_ZONES]) or format_time(now),
-        notes=(f"This is a test. Alerts that are at least {channel.min_severity} arrive here the same way.",),
+        notes=(f"This is a test. Alerts that are at least {channel.rung} arrive here the same way.",),
     )
 
 

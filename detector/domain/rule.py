@@ -16,7 +16,6 @@ WARNING: Final[Severity] = "warning"
 CRITICAL: Final[Severity] = "critical"
 RANK: Mapping[str, int] = {WARNING: 1, CRITICAL: 2}
 
-Floor = Literal["warning", "critical", "escalated"]  # the least that a channel receives
 
 Kind = Literal["state", "occurrence"]
 SECTION_CAUSE: Final = "source of "  # a cause: what a section carried is lost with it

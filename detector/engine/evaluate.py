@@ -19,7 +19,7 @@ from detector.domain.mute import Mute
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
 from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Gap, Report, SessionDay
-from detector.domain.rule import RANK, Floor, Rule
+from detector.domain.rule import RANK, Rule
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
@@ -30,7 +30,7 @@ from detector.engine.lost_facts import find_lost_facts, update_lane_memory
 from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.reconciliation.between_runs import build_closed_memory, build_price_memory
-from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, SIGNALS_OFF, Settings
+from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, SIGNALS_OFF, Rung, Settings
 
 if TYPE_CHECKING:
     from detector.domain.schedule_windows import Timetable
@@ -69,13 +69,13 @@ def evaluate(
     snapshot: Snapshot,
     previous: Memory,
     settings: Settings,
-    channels: Collection[str] | Mapping[str, Floor] = (STDOUT,),
+    channels: Collection[str] | Mapping[str, Rung] = (STDOUT,),
     rules: Sequence[Rule] | None = None,
 ) -> Report:
     """Return what is wrong, what is newly wrong and what to do, for one snapshot.
 
     `previous` is FIRST_RUN or the result of `read_previous`; `settings.files` holds profile, closures and
-    mutes. `channels` are the channels to notify; a mapping gives each the least that it receives. Printing
+    mutes. `channels` are the channels to notify; a mapping gives each its rung. Printing
     is stdout's receipt. `rules` replaces the catalog's. The only clock is `taken_at`.
     """
     facts = gather(snapshot, settings, previous.before)
@@ -128,7 +128,7 @@ def _advance_ledger(
     snapshot: Snapshot,
     previous: Memory,
     settings: Settings,
-    channels: Collection[str] | Mapping[str, Floor],
+    channels: Collection[str] | Mapping[str, Rung],
     judgement: Judgement,
 ) -> ledger.LedgerState:
     run_context = ledger.RunContext(
@@ -137,7 +137,7 @@ def _advance_ledger(
         generation=previous.generation + 1,
         is_new_snapshot=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
         has_memory=previous.kept,
-        min_severities=channels if isinstance(channels, Mapping) else {},
+        rungs=channels if isinstance(channels, Mapping) else {},
     )
     mutes = _get_files(settings).mutes
     return ledger.advance(previous.conditions, judgement, run_context, tuple(channels), mutes)

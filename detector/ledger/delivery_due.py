@@ -39,7 +39,7 @@ def _find_active_reason(
 ) -> Reason | None:
     """Return the first reason that holds: `escalated`, `worse`, `again`, `owed`, `new`, `reminder`."""
     since = condition.owing.get(channel)
-    if since is None and run.is_below(channel, condition.severity, condition.escalated):
+    if since is None and run.is_below(channel, condition.severity, condition.escalated, condition.money):
         return None  # what was due while it was worse stays due when it improves
     if receipt is None:
         return "owed" if since is not None and since < run.taken_at else "new"
@@ -61,7 +61,9 @@ def _find_ended_reason(
 ) -> Reason | None:
     if receipt is None:
         return "missed" if channel in condition.owing else None
-    if channel not in condition.receipts and run.is_below(channel, receipt.severity, receipt.escalated):
+    if channel not in condition.receipts and run.is_below(
+        channel, receipt.severity, receipt.escalated, condition.money
+    ):
         return None  # an older memory's one receipt is for all channels; below its minimum this got nothing
     if condition.kind == OCCURRENCE:
         return "missed" if channel in condition.owing and _is_news(condition, receipt) else None

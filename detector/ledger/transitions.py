@@ -10,22 +10,23 @@ from msgspec.structs import replace
 
 from detector.domain.condition import Condition, Ending, Transition
 from detector.domain.judgement import RuleVerdict
-from detector.domain.rule import OCCURRENCE, RANK, Floor, Severity
+from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Severity
 from detector.formats.times import compute_seconds
-from detector.settings import OBSERVATION_SEC, REOPEN_WITHIN_SEC, Setting, Settings
+from detector.settings import OBSERVATION_SEC, REOPEN_WITHIN_SEC, Rung, Setting, Settings
 
 OCCURRENCE_LOOKBACK_SEC = 3600.0
 _MAX_TRANSITIONS = 20
 KEEP_FOR = timedelta(days=7)
 _GOOD_STREAK_TO_RESOLVE = 2
+_EVERYTHING = Rung("warning")
 
 
 class RunContext(Struct, frozen=True):
     """The run that advances the ledger.
 
     `is_new_snapshot` is False where the snapshot is not newer than the memory: the same moment confirms
-    nothing twice. `generation` is that of the artifact that this run will write. `min_severities` are the
-    least that the channels receive, where they have a floor.
+    nothing twice. `generation` is that of the artifact that this run will write. `rungs` say
+    what each channel receives; one without a rung receives everything at once.
     """
 
     taken_at: datetime
@@ -33,14 +34,20 @@ class RunContext(Struct, frozen=True):
     generation: int = 1
     is_new_snapshot: bool = True
     has_memory: bool = True
-    min_severities: Mapping[str, Floor] = field(default_factory=dict)
+    rungs: Mapping[str, Rung] = field(default_factory=dict)
 
-    def is_below(self, channel: str, severity: Severity, escalated: bool | None) -> bool:
+    def is_below(self, channel: str, severity: Severity, escalated: bool | None, money: bool) -> bool:
         """Return whether a condition of this severity is less than the least that the channel receives."""
-        floor = self.min_severities.get(channel)
+        floor = self.get_rung(channel).floor
         if floor == "escalated":
             return not escalated
-        return floor is not None and RANK[severity] < RANK[floor]
+        if floor == "urgent":
+            return not (escalated or (money and severity == CRITICAL))
+        return RANK[severity] < RANK[floor]
+
+    def get_rung(self, channel: str) -> Rung:
+        """Return the rung of a channel: everything at once where it has none of its own."""
+        return self.rungs.get(channel, _EVERYTHING)
 
     def is_next_observation(self, counted_at: datetime | None) -> bool:
         """Return whether a verdict of this run is more than a part of the observation counted last."""

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.condition import MessageRef
+from detector.domain.event import Event
 from detector.domain.rule import Severity
 
 Kind = Literal[
@@ -59,6 +60,7 @@ class MessageItem(Struct, frozen=True):
     `episode` identifies the episode in all its messages, `refs` are its earlier messages. `escalates` means
     that somebody has to be woken, `money` that it cannot wait,
     `is_cause` that other conditions follow from it and have no item of their own.
+    `event` is the condition for programs.
     """
 
     kind: Kind
@@ -79,6 +81,7 @@ class MessageItem(Struct, frozen=True):
     escalates: bool = False
     money: bool = False
     is_cause: bool = False
+    event: Event | None = None
 
     @property
     def title(self) -> str:

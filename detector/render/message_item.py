@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.condition import Condition, MessageRef, Notice, Reason
-from detector.domain.event import build_event, build_runbook_link
+from detector.domain.event import Event, build_event, build_runbook_link
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.formats.strict_json import to_one_line
@@ -141,7 +142,18 @@ def build_item(
         escalates=condition.escalated,
         money=condition.money,
         is_cause=_is_cause(context, condition),
+        event=_redact_event(event, context.hide),
     )
+
+
+def _redact_event(event: Event, hide: Callable[[str], str]) -> Event:
+    """Return the event without the settings' secrets; all others were redacted with the snapshot."""
+    texts = {
+        name: hide(text)
+        for name in ("signature", "subject", "summary", "observed", "because_of")
+        if isinstance(text := getattr(event, name), str)
+    }
+    return replace(event, **texts)
 
 
 def list_items_at(context: MessageContext, ref: MessageRef, channel: str) -> Iterator[MessageItem]:

@@ -14,6 +14,7 @@ from detector.domain.provenance import SourceStatus
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
 from detector.domain.section_account import SectionAccount
 from detector.formats.serialize import to_json
+from detector.render.message_webhook import WebhookBody
 from detector.render.snapshot_schema import Schema, build_snapshot_body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -75,6 +76,13 @@ def build_output_schema() -> Schema:
     title = "What `python -m detector` prints: what is wrong, and what is newly wrong."
     lists = _build_event_lists("events", "new_events")
     return {**_build_head("output", title), **_build_object(lists), "$defs": _build_definitions(Event)}
+
+
+def build_webhook_schema() -> Schema:
+    """Return the schema of the body that the webhook receives."""
+    title = "The body of a webhook's delivery: what is due, and what a message says beside it."
+    definitions = _build_definitions(WebhookBody)
+    return {**_build_head("webhook", title), **definitions.pop(WebhookBody.__name__), "$defs": definitions}
 
 
 _RECORDS = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from detector.formats.redaction import redact
-from detector.settings import DECLARED, ENV_FILE, Setting, Settings, list_secrets
+from detector.settings import DECLARED, ENV_FILE, Rung, Setting, Settings, list_secrets
 
 MASK = "********"
 NOTHING = "-"
@@ -81,7 +81,9 @@ def render_env_example(declared: Iterable[Setting[Any]] = DECLARED.values()) -> 
 def _mask_secret(setting: Setting[Any], value: Any) -> Any:
     if setting.secret:
         return MASK if value else None
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Rung) else value
 
 
 def _format_value(value: Any) -> str:

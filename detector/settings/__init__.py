@@ -7,6 +7,7 @@ The modules are imported in the order of the tables; every other room imports a 
 from detector.settings.runtime_settings import *
 from detector.settings.limit_settings import *
 from detector.settings.delivery_settings import *
+from detector.settings.pager_settings import *
 from detector.settings.resolved import (
     Settings as Settings,
     has_any_source as has_any_source,
@@ -15,6 +16,11 @@ from detector.settings.resolved import (
     parse_env_file as parse_env_file,
     resolve_settings as resolve_settings,
     list_secrets as list_secrets,
+)
+from detector.settings.rung import (
+    Floor as Floor,
+    Rung as Rung,
+    parse_rung as parse_rung,
 )
 from detector.settings.setting import (
     DECLARED as DECLARED,

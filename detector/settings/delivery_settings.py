@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detector.settings.rung import Rung, add_rung
 from detector.settings.setting import (
     Setting,
     add_setting,
@@ -14,8 +15,6 @@ from detector.settings.setting import (
     parse_timeout,
     parse_token,
 )
-
-_FLOORS = ("warning", "critical", "escalated")
 
 SLACK_WEBHOOK_URL = add_setting(
     "SLACK_WEBHOOK_URL",
@@ -44,13 +43,7 @@ SLACK_API_URL = add_setting(
     "Slack: its Web API, where the workspace has one of its own (such as https://slack-gov.com/api/).",
     build_url_parser("https", "http"),
 )
-SLACK_MIN = add_setting(
-    "SLACK_MIN",
-    "warning",
-    "severity",
-    "The least that Slack receives: warning, critical or escalated.",
-    build_choice_parser(*_FLOORS),
-)
+SLACK_MIN = add_rung("SLACK_MIN", Rung("warning"), "The least that Slack receives")
 EMAIL_TO: Setting[tuple[str, ...]] = add_setting(
     "EMAIL_TO",
     (),
@@ -62,13 +55,7 @@ EMAIL_TO: Setting[tuple[str, ...]] = add_setting(
 EMAIL_FROM: Setting[tuple[str, ...]] = add_setting(
     "EMAIL_FROM", (), "address", "E-mail: the sender's address.", build_addresses_parser(1), secret=True
 )
-EMAIL_MIN = add_setting(
-    "EMAIL_MIN",
-    "warning",
-    "severity",
-    "The least that is sent by e-mail: warning, critical or escalated.",
-    build_choice_parser(*_FLOORS),
-)
+EMAIL_MIN = add_rung("EMAIL_MIN", Rung("warning"), "The least that is sent by e-mail")
 SMTP_HOST = add_setting("SMTP_HOST", "", "host", "E-mail: the server that mail is handed to.", parse_optional)
 SMTP_PORT = add_setting(
     "SMTP_PORT", 587, "port", "E-mail: the server's port (465 with tls).", build_int_parser(1, 65535)

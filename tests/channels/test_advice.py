@@ -17,6 +17,12 @@ TEXTS = {
     "bot": {"SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": "#a"},
     "mail": {"SMTP_HOST": "mail.example.com", "EMAIL_FROM": "a@example.org", "EMAIL_TO": "b@example.com"},
 }
+PAGERS = {
+    "webhook of one's own": {"WEBHOOK_URL": "https://h.example/x", "WEBHOOK_SECRET": "keep-off-the-grass"},
+    "ntfy": {"NTFY_TOPIC": "alerts"},
+    "pagerduty": {"PAGERDUTY_ROUTING_KEY": "k" * 32},
+    "telegram": {"TELEGRAM_TOKEN": "4711:keep-off-the-grass", "TELEGRAM_CHAT": "-100"},
+}
 # By reason the settings that its advice names, for the webhook, for the bot and for mail.
 NAMED: dict[str, tuple[str, str, str]] = {
     errors.TIMEOUT: ("CHANNEL_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC SMTP_PORT SMTP_TLS"),
@@ -38,7 +44,8 @@ NAMED: dict[str, tuple[str, str, str]] = {
 
 
 def channel(kind: str) -> Channel:
-    (one,) = build_configured_channels(settings_of(TEXTS[kind]), ChannelEnvironment({}, lambda: NOW))
+    texts = (TEXTS | PAGERS)[kind]
+    (one,) = build_configured_channels(settings_of(texts), ChannelEnvironment({}, lambda: NOW))
     return one
 
 
@@ -49,10 +56,26 @@ def test_a_reason_names_the_settings_that_lead_there(kind, reason):
     assert " ".join(sorted(set(named))) == NAMED[reason][list(TEXTS).index(kind)]
 
 
-@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize("kind", TEXTS | PAGERS)
 def test_every_reason_has_an_advice_of_declared_settings_that_never_speaks_of_another_channel(kind):
     for reason in REASONS:
         advice = channel(kind).get_advice(reason)
         assert "{" not in advice
         assert set(re.findall(r"AEGIS_PT_\w+", advice)) <= set(DECLARED)
         assert ("e-mail" in advice and "Slack" in advice) is False
+
+
+@pytest.mark.parametrize("kind", PAGERS)
+def test_a_pagers_advice_names_its_own_settings(kind):
+    own = min(PAGERS[kind]).partition("_")[0]
+    for reason in (
+        errors.REFUSED,
+        errors.DNS,
+        errors.REDIRECTED,
+        errors.LOGIN,
+        errors.NOT_ALLOWED,
+        errors.NO_PLACE,
+    ):
+        named = re.findall(r"AEGIS_PT_(\w+)", channel(kind).get_advice(reason))
+        assert named, reason
+        assert all(name.startswith(own) for name in named), (reason, named)

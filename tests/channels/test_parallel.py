@@ -20,9 +20,8 @@ from detector.channels.channel import (
 )
 from detector.channels.deliver_all import ChannelOutcome, deliver_all
 from detector.domain.condition import MessageRef
-from detector.domain.rule import Severity
 from detector.formats.errors import NO_ANSWER, REASONS, REJECTED, ExternalError
-from detector.settings import SLACK_WEBHOOK_URL, Setting
+from detector.settings import SLACK_WEBHOOK_URL, Rung, Setting
 from tests.support.messages import condition, message
 from tests.support.snapshots import DEFAULTS, NOW, settings_of
 
@@ -32,7 +31,7 @@ WORLD = ChannelEnvironment({}, lambda: NOW)
 class Fake:
     """A channel that does what it is given."""
 
-    min_severity: Severity = "warning"
+    rung = Rung("warning")
     display_name = "nowhere"
     setting: Setting[Any] = SLACK_WEBHOOK_URL
 
@@ -166,7 +165,7 @@ def test_the_part_that_failed_of_a_message_counts():
 
 def test_every_file_of_the_room_is_a_channel_and_listed_nowhere():
     names = {module.__name__.rpartition(".")[2] for module in load_channel_modules()}  # type: ignore[attr-defined]
-    assert names == {"mail", "slack"}
+    assert names == {"mail", "ntfy", "pagerduty", "slack", "telegram", "webhook"}
 
 
 def test_without_settings_there_is_none_and_it_is_said_how_to_add_one():
@@ -174,7 +173,11 @@ def test_without_settings_there_is_none_and_it_is_said_how_to_add_one():
     assert list(find_channel_conflicts(DEFAULTS)) == []
     assert [offer.settings[0].name for offer in list_unused_options(DEFAULTS, WORLD)] == [
         "AEGIS_PT_SMTP_HOST",
+        "AEGIS_PT_NTFY_TOPIC",
+        "AEGIS_PT_PAGERDUTY_ROUTING_KEY",
         "AEGIS_PT_SLACK_WEBHOOK_URL",
+        "AEGIS_PT_TELEGRAM_TOKEN",
+        "AEGIS_PT_WEBHOOK_URL",
     ]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from detector.app.delivery import deliver, get_min_severities, load_channels
+from detector.app.delivery import deliver, get_rungs, load_channels
 from detector.render.document import build_artifact_document
 from tests.support.deliveries import QUICK, door_of
 from tests.support.loopback import says
@@ -108,7 +108,7 @@ def play(timeline: Timeline) -> Iterator[tuple[int, Any, Any]]:
             **timeline.settings,
         }
         door = door_of(environ)
-        channels = tuple(get_min_severities(load_channels(door, door.load_settings())))
+        channels = tuple(get_rungs(load_channels(door, door.load_settings())))
         runner = TimelineRunner(replace(timeline, channels=channels, ignore=()), door.load_settings())
         stage = Stage(runner, environ, slack, box, {})
         for step, at in times(timeline):

@@ -11,7 +11,7 @@ import pytest
 from detector.channels.channel import ChannelEnvironment, build_configured_channels, find_channel_conflicts
 from detector.domain.condition import MessageRef
 from detector.formats import errors
-from detector.settings import list_secrets
+from detector.settings import Rung, list_secrets
 from tests.support.deliveries import QUICK, Job
 from tests.support.loopback import Behaviour, Served, hangs, says
 from tests.support.slack_server import (
@@ -78,9 +78,9 @@ def test_half_a_channel_and_two_of_one_are_refused(texts, named):
 def test_the_lowest_severity_is_a_setting(least):
     settings = settings_of({"SLACK_WEBHOOK_URL": "https://h.example/x", "SLACK_MIN": least})
     (channel,) = build_configured_channels(settings, ChannelEnvironment({}, lambda: NOW))
-    assert (channel.name, channel.min_severity, channel.display_name) == (
+    assert (channel.name, channel.rung, channel.display_name) == (
         "slack",
-        least,
+        Rung(least),
         "an incoming webhook",
     )
 

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
-from detector.app.delivery import deliver, get_min_severities, load_channels
+from detector.app.delivery import deliver, get_rungs, load_channels
 from detector.commands.schema import SCHEMAS
 from detector.formats.errors import LOGIN, InputError
 from detector.render.document import build_artifact_document
@@ -218,9 +218,7 @@ def test_a_dry_run_shows_what_would_be_sent_exactly_and_changes_nothing():
         environ = {**QUICK, "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook}
         door = door_of(environ)
         settings = door.load_settings()
-        report = evaluated(
-            healthy_at(AT[0], TWO_ORDERS), channels=get_min_severities(load_channels(door, settings))
-        )
+        report = evaluated(healthy_at(AT[0], TWO_ORDERS), channels=get_rungs(load_channels(door, settings)))
         dry = deliver(door, settings, report, dry_run=True)
         assert (dry.report, dry.undelivered, slack.served.requests) == (report, False, [])
         wet = deliver(door, settings, report)

@@ -23,7 +23,10 @@ def test_what_is_configured_is_shown_and_nothing_is_sent():
         ("email", "critical", "recipient 2 of 2, by mail.example.com:587 (starttls)"),
         ("slack", "warning", "an incoming webhook"),
     ]
-    assert ran.json["channels_not_configured"] == []
+    assert [one["set"] for one in ran.json["channels_not_configured"]] == [
+        f"AEGIS_PT_{name}"
+        for name in ("NTFY_TOPIC", "PAGERDUTY_ROUTING_KEY", "TELEGRAM_TOKEN", "WEBHOOK_URL")
+    ]
     assert "ann@example.com" not in ran.out
 
 
@@ -32,7 +35,11 @@ def test_what_is_not_configured_is_offered():
     assert ran.json["channels"] == []
     assert [(one["set"], one["with"]) for one in ran.json["channels_not_configured"]] == [
         ("AEGIS_PT_SMTP_HOST", ["AEGIS_PT_EMAIL_FROM", "AEGIS_PT_EMAIL_TO"]),
+        ("AEGIS_PT_NTFY_TOPIC", []),
+        ("AEGIS_PT_PAGERDUTY_ROUTING_KEY", []),
         ("AEGIS_PT_SLACK_WEBHOOK_URL", []),
+        ("AEGIS_PT_TELEGRAM_TOKEN", ["AEGIS_PT_TELEGRAM_CHAT"]),
+        ("AEGIS_PT_WEBHOOK_URL", ["AEGIS_PT_WEBHOOK_SECRET"]),
     ]
 
 

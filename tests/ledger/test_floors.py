@@ -10,15 +10,15 @@ from msgspec.structs import replace
 from detector import ledger
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
-from detector.domain.rule import Floor
 from detector.domain.run_memory import FIRST_RUN
+from detector.settings import Rung
 from tests.support.snapshots import evaluated, healthy_at, remembered
 
 LEVELS = {"-": 0, "w": 2, "c": 3}
-CRITICAL: Mapping[str, Floor] = {"slack": "critical"}
+CRITICAL = {"slack": Rung("critical")}
 
 
-def told(history: str, floors: Mapping[str, Floor] | tuple[str, ...] = CRITICAL, deaf: str = "") -> list[str]:
+def told(history: str, floors: Mapping[str, Rung] | tuple[str, ...] = CRITICAL, deaf: str = "") -> list[str]:
     """Return the notices to `slack` in a history of `-` good, `w` warning, `c` critical, one letter a run.
 
     An `x` in `deaf` is a run in which the channel refuses.
@@ -80,7 +80,7 @@ def test_a_channel_from_critical_on(history, deaf, wanted):
     assert told(history, deaf=deaf) == wanted
 
 
-ESCALATED: Mapping[str, Floor] = {"slack": "escalated"}
+ESCALATED = {"slack": Rung("escalated")}
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,17 @@ def test_a_channel_for_what_escalates(history, deaf, wanted):
 
 
 def test_from_warning_on_is_no_floor_at_all():
-    assert told("wc--", {"slack": "warning"}) == told("wc--", ("slack",)) == ["new", "escalated", "resolved"]
+    assert (
+        told("wc--", {"slack": Rung("warning")})
+        == told("wc--", ("slack",))
+        == ["new", "escalated", "resolved"]
+    )
 
 
 def test_a_channel_without_a_floor_beside_one_that_has_it():
     report = evaluated(
         healthy_at("2026-06-06T05:00:00Z", {"status_v3": {"pending_orders": 2, "orders": []}}),
-        channels={"slack": "critical", STDOUT: "warning"},
+        channels={"slack": Rung("critical"), STDOUT: Rung("warning")},
     )
     assert {name: len(owed) for name, owed in report.owed.items()} == {"slack": 0, STDOUT: 1}
 

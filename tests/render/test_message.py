@@ -17,6 +17,7 @@ from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext
 from detector.render.message_slack import build_slack_payload
 from detector.render.message_text import render_html, render_text
+from detector.settings import Rung
 from tests.support.messages import KNOWN, ZONES, condition, ended, message, missed, notices_of, report_of
 from tests.support.slack_server import everything
 from tests.support.snapshots import NOW, evaluated, healthy_at, later, remembered
@@ -245,7 +246,7 @@ def test_where_something_was_checked_it_is_not_said():
 def test_an_alert_leads_the_first_message_and_stands_beside_that_nothing_was_checked():
     report = evaluated(
         {**NOTHING, "sources": {"status_v3": {"state": "failed", "reason": "timeout"}}},
-        channels={"slack": "warning"},
+        channels={"slack": Rung("warning")},
     )
     made = build_message(MessageContext(report, ZONES), "slack", report.owed["slack"])
     assert made is not None
@@ -303,7 +304,7 @@ def test_a_channel_that_knows_and_is_owed_nothing_gets_no_message():
 
 def test_lost_memory_is_one_note_in_the_one_message():
     document = healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}})
-    report = evaluated({**document, "previous": "nonsense"}, channels={"slack": "warning"})
+    report = evaluated({**document, "previous": "nonsense"}, channels={"slack": Rung("warning")})
     made = build_message(MessageContext(report, ZONES), "slack", report.owed["slack"])
     assert made is not None
     assert {item.type for item in made.items} == {"memory_lost", "pending_orders_high"}
@@ -406,8 +407,8 @@ def test_only_the_first_sentence_of_the_steps_is_shown():
 
 def test_it_is_the_same_message_again_an_hour_later_but_for_its_times():
     document = healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}})
-    first = evaluated(document, channels={"slack": "warning"})
-    second = evaluated(later(document, 3600), channels={"slack": "warning"})
+    first = evaluated(document, channels={"slack": Rung("warning")})
+    second = evaluated(later(document, 3600), channels={"slack": Rung("warning")})
     made = [build_message(MessageContext(one, ZONES), "slack", one.owed["slack"]) for one in (first, second)]
     assert made[0] is not None
     assert made[1] is not None
@@ -423,7 +424,7 @@ def unread(patch: dict[str, Any], before: Memory | None = None, why: str = "HTTP
     report = evaluated(
         healthy_at("2026-06-02T15:00:00Z", {"status_v3": patch}),
         before or build_lost_memory(why),
-        channels={"slack": "warning"},
+        channels={"slack": Rung("warning")},
     )
     made = build_message(MessageContext(report, ZONES, unread=why), "slack", report.owed["slack"])
     assert made is not None

@@ -11,7 +11,7 @@ from typing import Any
 import detector.clients.slack_api
 import detector.clients.smtp  # noqa: F401 - loaded now, so that no deadline of a test pays for it
 from detector.app.context import AppContext
-from detector.app.delivery import Delivery, deliver, get_min_severities, load_channels
+from detector.app.delivery import Delivery, deliver, get_rungs, load_channels
 from detector.domain.run_memory import FIRST_RUN, Memory
 from tests.support.snapshots import NOW, evaluated, healthy_at, remembered
 
@@ -54,7 +54,7 @@ class Job:
             healthy_at(at, patch),
             self.memory,
             settings,
-            channels=get_min_severities(load_channels(door, settings)),
+            channels=get_rungs(load_channels(door, settings)),
         )
         delivery = deliver(door, settings, report, **more)
         if not killed:

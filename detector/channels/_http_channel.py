@@ -1,0 +1,86 @@
+"""The common part of the channels that post JSON to one address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from detector.channels.channel import (
+    Advice,
+    ChannelEnvironment,
+    DeliveryContext,
+    DeliveryResult,
+    build_network_policy,
+    is_loopback,
+    send_parts,
+)
+from detector.domain.condition import MessageRef
+from detector.render.message import Message, MessageItem
+from detector.settings import Rung, Setting, Settings
+
+if TYPE_CHECKING:
+    from detector.clients.json_client import JsonClient
+
+
+class HttpChannel:
+    """A channel that sends each part of a message by one POST; a subclass has its settings and `send`."""
+
+    name: ClassVar[str]
+    display_name: ClassVar[str]
+    setting: ClassVar[Setting[Any]]
+    rung_setting: ClassVar[Setting[Rung]]
+    advice: ClassVar[Advice]
+
+    def __init__(self, settings: Settings, environment: ChannelEnvironment) -> None:
+        self.settings = settings
+        self.environment = environment
+
+    @property
+    def rung(self) -> Rung:
+        """What it receives."""
+        return self.settings[self.rung_setting]
+
+    def get_advice(self, reason: str) -> str:
+        """Return what a person can do about a failure with that reason."""
+        return self.advice.get(reason)
+
+    def load_client(self) -> None:
+        """Import the HTTP client."""
+        import detector.clients.json_client  # noqa: F401 - loaded, not used
+
+    def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
+        """Send the parts of the message in order; raises ExternalError where none was accepted."""
+        client = self.build_client(context)
+        return send_parts(message.split(self.count_fitting), lambda part: self.send(client, part), context)
+
+    def render_preview(self, message: Message) -> str:
+        """Return the bodies that would be posted."""
+        return "\n".join(f"POST\n{self.render_body(part)}" for part in message.split(self.count_fitting))
+
+    def build_client(self, context: DeliveryContext) -> JsonClient:
+        """Return the client of one delivery."""
+        from detector.clients.json_client import JsonClient
+
+        network = build_network_policy(self.settings, self.environment, context.deadline)
+        return JsonClient(network, self.environment.clock)
+
+    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
+        """Return how many of the items the message of that page names."""
+        raise NotImplementedError
+
+    def send(self, client: JsonClient, part: Message) -> MessageRef | None:
+        """Post one part and return its place, if it has one; raises ExternalError unless it is accepted."""
+        raise NotImplementedError
+
+    def render_body(self, part: Message) -> str:
+        """Return the body of one part as indented JSON, without secrets."""
+        raise NotImplementedError
+
+
+def find_clear_text(settings: Settings, *addresses: Setting[str]) -> Iterator[str]:
+    """Yield a sentence for each address that would send a secret to another machine in clear text."""
+    for setting in addresses:
+        parts = urlsplit(settings[setting])
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            yield f"{setting.name}: must begin with https://, so that its secret is not sent in clear text"

@@ -1,0 +1,68 @@
+"""ntfy: every message is a push to the phones that subscribe to the topic (docs.ntfy.sh)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from detector.channels._http_channel import HttpChannel, find_clear_text
+from detector.channels.channel import Advice, Channel, ChannelEnvironment, ChannelOption
+from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED, THROTTLED
+from detector.formats.serialize import format_document
+from detector.render.message import Message, MessageItem
+from detector.render.message_ntfy import build_ntfy_body
+from detector.render.message_phone import count_phone_items
+from detector.settings import NTFY_MIN, NTFY_TOKEN, NTFY_TOPIC, NTFY_URL, Settings
+
+if TYPE_CHECKING:
+    from detector.clients.json_client import JsonClient
+
+KIND = "ntfy"
+OPTION = ChannelOption((NTFY_TOPIC,), "alerts as pushes of ntfy")
+
+
+def build_channels(settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:
+    """Yield the topic, where it is named."""
+    if settings[NTFY_TOPIC]:
+        yield Topic(settings, environment)
+
+
+def find_conflicts(settings: Settings) -> Iterator[str]:
+    """Yield a sentence where the topic would travel in clear text, or a token has no topic."""
+    if settings[NTFY_TOKEN] and not settings[NTFY_TOPIC]:
+        yield f"{NTFY_TOKEN.name}: a token needs {NTFY_TOPIC.name}"
+    yield from find_clear_text(settings, NTFY_URL)
+
+
+class Topic(HttpChannel):
+    """One topic of one server."""
+
+    name = KIND
+    display_name = "a topic of ntfy"
+    setting = NTFY_TOPIC
+    rung_setting = NTFY_MIN
+    advice = Advice(
+        NTFY_URL,
+        dict.fromkeys((LOGIN, NOT_ALLOWED), NTFY_TOKEN),
+        {
+            LOGIN: "Make a new access token, and put it into {}.",
+            NOT_ALLOWED: "May the token in {} write to the topic?",
+            NO_PLACE: "Is {} the root of the server, without the topic?",
+            THROTTLED: "ntfy.sh takes 250 messages a day: use a server or an account of your own.",
+        },
+    )
+
+    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
+        """Return how many of the items one push names."""
+        return count_phone_items(items, page)
+
+    def send(self, client: JsonClient, part: Message) -> None:
+        """Publish one part; raises ExternalError."""
+        token = self.settings[NTFY_TOKEN]
+        body = json.dumps(build_ntfy_body(part, self.settings[NTFY_TOPIC])).encode()
+        client.send_post(self.settings[NTFY_URL], body, {"authorization": f"Bearer {token}"} if token else {})
+
+    def render_body(self, part: Message) -> str:
+        """Return the body of one push, without the topic."""
+        return format_document(build_ntfy_body(part, "[redacted]"))

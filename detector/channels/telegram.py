@@ -1,0 +1,99 @@
+"""Telegram, by a bot of the detector's own; a button under each alert acknowledges what it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from detector.channels._http_channel import HttpChannel, find_clear_text
+from detector.channels.channel import Advice, Channel, ChannelEnvironment, ChannelOption
+from detector.domain.condition import MessageRef
+from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED
+from detector.formats.serialize import format_document
+from detector.render.message import Message, MessageItem
+from detector.render.message_phone import count_phone_items
+from detector.render.message_telegram import build_plain_parameters, build_telegram_parameters
+from detector.settings import (
+    TELEGRAM_API_URL,
+    TELEGRAM_CHAT,
+    TELEGRAM_MIN,
+    TELEGRAM_TOKEN,
+    Settings,
+)
+
+if TYPE_CHECKING:
+    from detector.clients.json_client import JsonClient
+
+KIND = "telegram"
+OPTION = ChannelOption(
+    (TELEGRAM_TOKEN, TELEGRAM_CHAT), "alerts by a Telegram bot, with a button to acknowledge"
+)
+_SEND = "sendMessage"
+
+
+def build_channels(settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:
+    """Yield the chat, where bot and chat are set."""
+    if settings[TELEGRAM_TOKEN] and settings[TELEGRAM_CHAT]:
+        yield Chat(settings, environment)
+
+
+def find_conflicts(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each conflict: a bot without a chat, or a token in clear text."""
+    if bool(settings[TELEGRAM_TOKEN]) != bool(settings[TELEGRAM_CHAT]):
+        yield f"{TELEGRAM_TOKEN.name} and {TELEGRAM_CHAT.name}: a bot needs both"
+    yield from find_clear_text(settings, TELEGRAM_API_URL)
+
+
+class Chat(HttpChannel):
+    """The chat that the bot writes to."""
+
+    name = KIND
+    display_name = "a chat, by a Telegram bot"
+    setting = TELEGRAM_TOKEN
+    rung_setting = TELEGRAM_MIN
+    advice = Advice(
+        TELEGRAM_API_URL,
+        {NO_PLACE: TELEGRAM_CHAT, LOGIN: TELEGRAM_TOKEN, NOT_ALLOWED: TELEGRAM_CHAT},
+        {
+            LOGIN: "Ask @BotFather for a new token, and put it into {}.",
+            NOT_ALLOWED: "Is the bot still in the chat of {}, and did nobody block it?",
+            NO_PLACE: "Write to the bot once, and put the chat's number into {}: a group that became"
+            " a supergroup has a new one.",
+        },
+    )
+
+    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
+        """Return how many of the items one message names."""
+        return count_phone_items(items, page)
+
+    def load_client(self) -> None:
+        """Import the client."""
+        import detector.clients.telegram_api  # noqa: F401 - loaded, not used
+
+    def send(self, client: JsonClient, part: Message) -> MessageRef | None:
+        """Send one part, without its entities where Telegram does not accept them; raises ExternalError."""
+        from detector.clients.telegram_api import TelegramApi, TelegramError
+
+        api = TelegramApi(client, self.settings[TELEGRAM_API_URL], self.settings[TELEGRAM_TOKEN])
+        chat = self.settings[TELEGRAM_CHAT]
+        try:
+            result = api.send_call(_SEND, build_telegram_parameters(part, chat))
+        except TelegramError as error:
+            if not error.is_entity_error:
+                raise
+            result = api.send_call(_SEND, build_plain_parameters(part, chat))
+        return build_telegram_ref(result)
+
+    def render_body(self, part: Message) -> str:
+        """Return the parameters of one message, without the chat."""
+        return format_document(build_telegram_parameters(part, "[redacted]"))
+
+
+def build_telegram_ref(message: Any) -> MessageRef | None:
+    """Return the place of a message as Telegram describes it, with a hash of the chat's number."""
+    chat = message.get("chat") if isinstance(message, dict) else None
+    chat_id, number = (chat or {}).get("id"), (message or {}).get("message_id")
+    if not isinstance(chat_id, int) or not isinstance(number, int):
+        return None
+    return MessageRef(sha256(str(chat_id).encode()).hexdigest()[:16], str(number))

@@ -1,0 +1,131 @@
+"""Posts JSON to the API of a channel within one deadline; what may have arrived is not repeated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import httpx
+from msgspec import Struct
+
+from detector import __version__
+from detector.clients.http_client import Page, parse_retry_after, send_request
+from detector.formats.errors import (
+    LOGIN,
+    NO_ANSWER,
+    NO_PLACE,
+    NOT_ALLOWED,
+    REDIRECTED,
+    REJECTED,
+    RESET,
+    THROTTLED,
+    TIMEOUT,
+    UNREADABLE,
+    ExternalError,
+    retry,
+)
+
+if TYPE_CHECKING:
+    from detector.clients.connection import NetworkPolicy
+
+_OK, _REDIRECTS, _TOO_MANY, _SERVER_ERROR = range(200, 300), range(300, 400), 429, 500
+_REASONS: Final[Mapping[int, str]] = {
+    401: LOGIN, 403: NOT_ALLOWED, 404: NO_PLACE, 410: NO_PLACE, _TOO_MANY: THROTTLED,
+    **dict.fromkeys(_REDIRECTS, REDIRECTED),
+}  # fmt: skip
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+def _find_none(page: Page) -> ExternalError | None:  # noqa: ARG001 - the signature of `find_refusal`
+    return None
+
+
+class JsonClient(Struct, frozen=True):
+    """Sends requests with a JSON body, or without any, within one deadline.
+
+    No error contains the URL, the headers or the body of a response: each may hold a secret.
+    """
+
+    network: NetworkPolicy
+    clock: Callable[[], datetime]
+    pause: Callable[[float], None] = time.sleep
+
+    def send_post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        find_refusal: Callable[[Page], ExternalError | None] = _find_none,
+    ) -> Page:
+        """Return the response, which is 2xx; 429, 5xx and refused connections are retried.
+
+        `find_refusal` returns the error of a response whose status alone does not tell it. Raises
+        ExternalError; with the reason NO_ANSWER the message may have arrived.
+        """
+        return retry(
+            lambda: self._send_once("POST", url, body, headers, find_refusal),
+            self.network.deadline,
+            self.pause,
+        )
+
+    def send_get(
+        self,
+        url: str,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        find_refusal: Callable[[Page], ExternalError | None] = _find_none,
+    ) -> Page:
+        """Return the response to a GET, which is 2xx; raises ExternalError."""
+        return retry(
+            lambda: self._send_once("GET", url, b"", headers, find_refusal), self.network.deadline, self.pause
+        )
+
+    def _send_once(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        find_refusal: Callable[[Page], ExternalError | None],
+    ) -> Page:
+        request = httpx.Request(
+            method,
+            url,
+            headers={
+                "content-type": "application/json",
+                "accept-encoding": "identity",
+                "user-agent": f"pt-health-detector/{__version__}",
+                **headers,
+            },
+            content=body or None,
+        )
+        try:
+            page = send_request(self.network, request, methods=("GET", "POST"))
+        except ExternalError as error:
+            raise mark_as_possibly_sent(error) from None
+        refusal = find_refusal(page) or (None if page.status in _OK else build_refusal(page, self.clock))
+        if refusal is not None:
+            raise refusal
+        return page
+
+
+def build_refusal(page: Page, clock: Callable[[], datetime], detail: str = "") -> ExternalError:
+    """Return the error of an unsuccessful response; 429 and 5xx are worth a retry.
+
+    `detail` follows the status in parentheses, such as the API's own error code.
+    """
+    retryable = page.status == _TOO_MANY or page.status >= _SERVER_ERROR
+    return ExternalError(
+        f"it answered {page.status}{f' ({detail})' if detail else ''}",
+        reason=_REASONS.get(page.status, REJECTED),
+        permanent=not retryable,
+        wait_sec=parse_retry_after(page, clock) if retryable else None,
+    )
+
+
+def mark_as_possibly_sent(error: ExternalError) -> ExternalError:
+    """Return the error of a request; one that may have been delivered is marked so, and is not retried."""
+    if error.permanent and error.reason in (TIMEOUT, RESET, UNREADABLE):
+        return ExternalError(f"{error}; it may have been taken", reason=NO_ANSWER)
+    return error
