@@ -11,8 +11,10 @@ from detector.app.context import AppContext, get_clock
 from detector.app.job import CollectMode, Job, PipelinePlan
 from detector.app.pipeline import GatheredFacts
 from detector.domain.facts import Facts
+from detector.domain.gate_report import TruthHeader
 from detector.domain.profile import Profile
 from detector.reconciliation.freshness import DataAge, compute_data_age, find_inconsistency
+from detector.reconciliation.truth_header import build_truth_header
 from detector.settings import CLOCK_SKEW_SEC, PROFILE, Settings
 
 STATUS = ("status_v3", "bot_status")
@@ -23,6 +25,7 @@ class BrokerState(Struct, frozen=True):
 
     facts: Facts
     age: DataAge
+    header: TruthHeader
     settings: Settings
     at: datetime
     collected: bool
@@ -52,9 +55,11 @@ def build_broker_job(
 def build_broker_state(gathered: GatheredFacts) -> BrokerState:
     """Return the state of the broker that the gathered facts show."""
     facts, settings, sections = gathered.facts, gathered.settings, gathered.snapshot.sections
+    age = compute_data_age(sections, gathered.taken_at, gathered.now, settings[CLOCK_SKEW_SEC])
     return BrokerState(
         facts,
-        compute_data_age(sections, gathered.taken_at, gathered.now, settings[CLOCK_SKEW_SEC]),
+        age,
+        build_truth_header(facts, age),
         settings,
         facts.taken_at,
         gathered.is_collected,

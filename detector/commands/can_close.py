@@ -164,6 +164,7 @@ def _build_request(order: CloseOrder, state: BrokerState) -> CloseRequest:
     return CloseRequest(
         order,
         state.age,
+        state.header,
         state.settings[TRUTH_MAX_AGE_SEC],
         TRUTH_MAX_AGE_SEC.name,
         None if trade is None else build_trade_title(state.facts, trade),

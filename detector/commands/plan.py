@@ -79,6 +79,7 @@ def _build_plan(state: BrokerState) -> Plan:
         facts.runtime,
         state.at,
         state.age,
+        state.header,
         plan_items,
         explain_stop(facts, plan_items, settings[HEARTBEAT_STALE_SEC]),
         list_exposed(facts, plan_items),

@@ -125,6 +125,12 @@ class Position(Instrument, frozen=True):
         return get_instrument_name(self)
 
     @property
+    def import_tag(self) -> str | None:
+        """Return the tag that says that the position was imported from the broker, None without one."""
+        tags = self.tags or ()
+        return next((tag for tag in tags if tag == "Broker" or tag.startswith("reconcile-import-")), None)
+
+    @property
     def title(self) -> str:
         """Return the position's trade for a person: its number, its other ids, and its instrument."""
         others = format_other_ids(self.signal_id, self.position_id)

@@ -78,12 +78,24 @@ def evaluate(
     mutes. `channels` are the channels to notify; a mapping gives each its rung. Printing
     is stdout's receipt. `rules` replaces the catalog's. The only clock is `taken_at`.
     """
-    facts = gather(snapshot, settings, previous.before)
-    judgement = engine.run_rules(load_rules() if rules is None else rules, facts, settings)
+    return build_report(
+        snapshot, previous, settings, judge(snapshot, settings, previous.before, rules), channels
+    )
+
+
+def build_report(
+    snapshot: Snapshot,
+    previous: Memory,
+    settings: Settings,
+    judgement: Judgement,
+    channels: Collection[str] | Mapping[str, Floor] = (STDOUT,),
+) -> Report:
+    """Return the report of `evaluate` on a snapshot that `judge` judged with the same memory."""
+    facts = judgement.facts
     step = _advance_ledger(snapshot, previous, settings, channels, judgement)
     active = _sort_by_severity(condition for condition in step.conditions.values() if condition.is_active)
     coverage = compute_coverage(
-        judgement, {condition.type for condition in active}, _list_signals_off(settings)
+        judgement, {condition.type for condition in active}, list_signals_off(settings)
     )
     notices = [notice for channel in channels for notice in step.due_notices[channel]]
     return Report(
@@ -111,7 +123,7 @@ def evaluate(
     )
 
 
-def _list_signals_off(settings: Settings) -> frozenset[str]:
+def list_signals_off(settings: Settings) -> frozenset[str]:
     """Return the golden signals that this runtime does not have, by its settings and its profile."""
     return frozenset((*settings[SIGNALS_OFF], *_get_files(settings).profile.signals_off))
 
@@ -120,8 +132,19 @@ def gather(snapshot: Snapshot, settings: Settings, previous_run: PreviousRun = N
     """Return the facts of a snapshot as `evaluate` judges them."""
     files = _get_files(settings)
     facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous_run), files.closures)
-    lost = find_lost_facts(facts, settings, _list_signals_off(settings))
+    lost = find_lost_facts(facts, settings, list_signals_off(settings))
     return replace(facts, lost=lost) if lost else facts
+
+
+def judge(
+    snapshot: Snapshot,
+    settings: Settings,
+    previous_run: PreviousRun = NO_PREVIOUS_RUN,
+    rules: Sequence[Rule] | None = None,
+) -> Judgement:
+    """Return the outcome of every rule on a snapshot; `rules` replaces the catalog's."""
+    facts = gather(snapshot, settings, previous_run)
+    return engine.run_rules(load_rules() if rules is None else rules, facts, settings)
 
 
 def _advance_ledger(

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from detector.domain.gate_report import TruthHeader
 from detector.domain.instrument import normalize
 from detector.formats.numbers import normalize_number
 from detector.formats.times import format_time
@@ -15,6 +16,7 @@ from detector.reconciliation.close_check.close_order import CloseOrder, CloseVer
 from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
+from detector.render.header_lines import build_header_document, render_header
 
 _INSTRUMENT_FIELDS = (
     "symbol", "local_symbol", "con_id", "sec_type", "expiry", "strike", "right", "trading_class", "currency",
@@ -27,6 +29,7 @@ class CloseRequest(Struct, frozen=True):
 
     close: CloseOrder
     age: DataAge
+    header: TruthHeader
     limit_sec: float
     setting: str
     trade: str | None = None
@@ -61,6 +64,7 @@ def build_verdict_document(verdict: CloseVerdict, request: CloseRequest) -> dict
         "age_sec": None if request.age.seconds is None else normalize_number(request.age.seconds),
         "limit_sec": normalize_number(request.limit_sec),
         "setting": request.setting,
+        "header": build_header_document(request.header),
         "trade": None
         if request.trade is None
         else {"name": request.trade, "said": [claim.text for claim in request.claims]},
@@ -70,6 +74,7 @@ def build_verdict_document(verdict: CloseVerdict, request: CloseRequest) -> dict
 def render_verdict(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str]:
     """Yield the verdict and its reason, then the evidence."""
     yield f"{verdict.decision.replace('_', ' ')}: {verdict.summary}"
+    yield from (f"{_INDENT}{line}" for line in render_header(request.header))
     yield f"{_INDENT}broker: {_describe_broker(verdict, request)}"
     if request.trade is not None:
         claims = "; ".join(claim.text for claim in request.claims)

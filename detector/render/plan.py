@@ -9,12 +9,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from detector.domain.gate_report import TruthHeader
 from detector.formats.numbers import format_count
 from detector.formats.times import format_duration, format_time
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.items import PlanItem, RowChange
 from detector.render.close_verdict import to_json_number
+from detector.render.header_lines import build_header_document, render_header
 
 _LAST_STEP = (
     "Look again before anything is started: broker and stores have to agree, "
@@ -34,6 +36,7 @@ class Plan(Struct, frozen=True):
     runtime: str
     at: datetime
     age: DataAge
+    header: TruthHeader
     items: tuple[PlanItem, ...]
     stop_first: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
@@ -53,6 +56,7 @@ def build_plan_document(plan: Plan) -> dict[str, Any]:
         "runtime": plan.runtime,
         "at": format_time(plan.at),
         "broker_as_of": None if plan.age.as_of is None else format_time(plan.age.as_of),
+        "header": build_header_document(plan.header),
         "doubt": plan.doubt,
         "stores_doubt": plan.stores_doubt,
         "stale": plan.stale,
@@ -79,6 +83,7 @@ def render_plan(plan: Plan) -> Iterator[str]:
     """Yield the plan as lines."""
     broker_age = _describe_broker_age(plan)
     yield f"{plan.runtime} at {format_time(plan.at)}; {broker_age}. Nothing is changed by this."
+    yield from render_header(plan.header)
     if plan.doubt is not None:
         yield (
             f"The broker's side is not believed: {plan.doubt} What a store says decides nothing against it."

@@ -34,14 +34,10 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
         if position.tags is None:
             yield Undecided(f"the tags of {position.identity} were not seen", [position.identity])
             continue
-        tag = next((tag for tag in position.tags if _is_import_tag(tag)), None)
+        tag = position.import_tag
         if tag is not None:
             yield Finding(
                 CRITICAL if harm else WARNING,
                 f"Open position {position.identity} was imported from the broker (tag {tag}){harm_note}.",
                 subject=position.identity,
             )
-
-
-def _is_import_tag(tag: str) -> bool:
-    return tag == "Broker" or tag.startswith("reconcile-import-")

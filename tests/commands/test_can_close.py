@@ -842,7 +842,7 @@ def test_a_trade_is_named_once_with_its_other_ids_behind_and_what_each_place_say
         "can-close", *WORDS, "--quantity", "39", "--trade", "162", stdin=seen(holding(0), stores=STORES)
     )
     assert ran.code == 1
-    assert ran.out.decode().splitlines()[2:] == [
+    assert ran.out.decode().splitlines()[4:] == [
         (
             "  trade #162 (signal #238, position #301): position_state: open, long 39;"
             " trades: closed, exit 5.5, P&L 1,857.70 (TAKE_PROFIT)"
