@@ -57,10 +57,11 @@ def commands() -> None:
     """Read-only health detector for an unattended IBKR runtime: a snapshot in, events out.
 
     Without a command it is `detect`. Exit: 0 evaluated, events or not; 1 events as severe as --fail-on, a
-    source that doctor could not read, a close order that is refused, a plan that finds a difference, a window
+    source that doctor could not read, a close order that is refused, a plan that finds a difference, a
+    gate with a line that is no, a window
     that gaps was to fail on, or a scheduler that readiness or prove does not find proven; 2 bad input, usage
     or settings; 3 something owed could not be delivered or stored, a dispatch was not taken, or can-close,
-    plan, gaps or prove cannot tell; 4 the detector itself failed.
+    plan, gate, gaps or prove cannot tell; 4 the detector itself failed.
     """
 
 

@@ -19,13 +19,16 @@ import click
 from detector.cli import commands
 from detector.commands.schema import READ_BY_APP, SCHEMAS
 from detector.domain.facts import STATUS_FACTS
+from detector.domain.gate_report import AFTER, BEFORE, OPEN
 from detector.domain.profile import HEARTBEAT_AGE
 from detector.domain.rule import Rule
 from detector.domain.snapshot import SECTIONS
-from detector.engine.catalog import load_readers, load_rules
+from detector.engine.catalog import find_rule, load_readers, load_rules
 from detector.engine.coverage import SIGNALS
 from detector.formats.errors import REASONS
 from detector.formats.serialize import format_document
+from detector.gate.check import GateCheck
+from detector.gate.checks import CHECKS
 from detector.render.rules import KINDS, describe_lasts, describe_severity, list_limits
 from detector.render.schemas import EVENT_FIELDS
 from detector.render.settings import format_default, render_env_example
@@ -165,6 +168,33 @@ def reasons() -> Iterator[str]:
     yield from _table(("reason", "what to do"), rows)
 
 
+def gate_checks() -> Iterator[str]:
+    """The table of the gate's checks, from their declaration."""
+    yield from _table(
+        ("line", "before", "after", "open", "not proven without", "and without a good verdict of"),
+        (
+            (
+                f"{check.title} (`{check.name}`)",
+                *("yes" if stage in check.stages else "–" for stage in (BEFORE, AFTER, OPEN)),
+                _gate_needs(check),
+                ", ".join(
+                    f"[`{name}`](RUNBOOK.md#{name})" if find_rule(name) else f"`{name}`"
+                    for name in check.rules
+                )
+                or "–",
+            )
+            for check in CHECKS
+        ),
+    )
+
+
+def _gate_needs(check: GateCheck) -> str:
+    needs = [f"`{name}`" for name in check.sees]
+    needs += ["one of " + ", ".join(f"`{name}`" for name in check.any_of)] if check.any_of else []
+    needs += [f"`{check.asks}`"] if check.asks else []
+    return "; ".join(needs) or "–"
+
+
 BLOCKS: Mapping[str, Callable[[], Iterator[str]]] = {
     "events": events,
     "settings": settings,
@@ -177,6 +207,7 @@ BLOCKS: Mapping[str, Callable[[], Iterator[str]]] = {
     "facts": facts,
     "time-to-told": time_to_told,
     "reasons": reasons,
+    "gate-checks": gate_checks,
     "layers": layer_table,
     "picture": picture,
 }

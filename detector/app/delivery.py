@@ -26,7 +26,7 @@ from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.render.message import Message, cut
 from detector.render.message_build import build_message
-from detector.render.message_item import MessageContext
+from detector.render.message_item import MessageContext, PreopenNotice
 from detector.settings import (
     CHANNEL_TIMEOUT_SEC,
     DISPLAY_ZONES,
@@ -42,10 +42,11 @@ _LONGEST_ERROR, _MOST_CHANNELS = 240, 30
 
 
 class RunSource(Struct, frozen=True):
-    """The address of the run, and why its memory could not be read this time; None where there is neither."""
+    """The address of the run, why its memory could not be read this time, and the message before the open."""
 
     link: str | None = None
     unread: str | None = None
+    preopen: PreopenNotice | None = None
 
 
 NO_SOURCE = RunSource()
@@ -136,6 +137,7 @@ class _PendingDelivery:
     def __init__(self, app: AppContext, settings: Settings, report: Report, run: RunSource) -> None:
         self._clock = app.clock
         self._secrets = list_secrets(settings)
+        self._preopen = run.preopen
         self.report = report
         channels = load_channels(app, settings)
         self._notices = _list_notices(settings, report, get_rungs(channels))
@@ -152,6 +154,7 @@ class _PendingDelivery:
             runbook_url=settings[RUNBOOK_URL] or _build_runbook_url(app),
             link=run.link or "",
             unread=run.unread or "",
+            preopen=run.preopen,
             hide=self.redact,
             sent_at=app.clock(),
         )
@@ -188,6 +191,8 @@ class _PendingDelivery:
         if result is not None:
             since = health.since or (now if result.extras_accepted else None)
             health = replace(health, last_success=now, since=since)
+            if self._preopen is not None and result.extras_accepted:
+                health = replace(health, preopen=self._preopen.session)
         if error is not None:
             failure = ChannelError(now, error.reason, str(error))
             health = replace(health, last_error=failure, failures=health.failures + 1)

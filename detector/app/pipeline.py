@@ -159,7 +159,7 @@ def _deliver_to_channels(job: Job, result: RunResult) -> None:
     from detector.app.github_access import build_run_link
 
     app = replace(job.app, clock=job.clock)
-    source = RunSource(build_run_link(app), result.unavailable)
+    source = RunSource(build_run_link(app), result.unavailable, result.preopen)
     delivery = deliver_report(app, job.settings, result.report, source, job.plan.dry_run)
     result.report, result.previews = delivery.report, delivery.previews
     for note in delivery.notes:

@@ -12,6 +12,7 @@ from detector.domain.condition import STDOUT
 from detector.domain.report import Report
 from detector.engine.run_rules import ERRORS_RULE
 from detector.ledger import add_receipts
+from detector.render.message_item import PreopenNotice
 
 
 class RunResult(Struct):
@@ -19,12 +20,14 @@ class RunResult(Struct):
 
     `faults` decide the exit code; `notes` are printed and do not. `advances` is whether this run may become
     the new memory, `unavailable` why the newest memory could not be read this time, `printed` and `stored`
-    whether standard output took the document and everything was stored.
+    whether standard output took the document and everything was stored. `preopen` is the message before the
+    open, where it is time for it.
     """
 
     report: Report
     advances: bool = True
     unavailable: str | None = None
+    preopen: PreopenNotice | None = None
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     previews: Mapping[str, str] = field(default_factory=dict)

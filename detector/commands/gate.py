@@ -36,7 +36,7 @@ _STAGE_OF: Final = {
 
 
 @click.command(
-    epilog="Example: python -m detector gate before --approved-by 'the owner, 14:05 ET' --artifact before.json"
+    epilog="Example: python -m detector gate before --approved-by 'the owner' --artifact before.json"
     " < snapshot.json"
 )
 @click.argument("stage", type=click.Choice(get_args(Stage)))
@@ -58,14 +58,12 @@ _STAGE_OF: Final = {
 )
 @click.option("--artifact", metavar="FILE", help="Write the report here, as JSON, atomically.")
 @click.option("--previous", metavar="FILE", help="The detector's previous artifact: what it remembers.")
-@click.option(
-    "--collect", "is_collected", is_flag=True, help="Ask the sources even where something is piped in."
-)
+@click.option("--collect", "collects", is_flag=True, help="Ask the sources even where something is piped in.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (schema gate).")
 @click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(app: AppContext, /, stage: Stage, is_collected: bool, **options: Any) -> int:
+def command(app: AppContext, /, stage: Stage, collects: bool, **options: Any) -> int:
     """Answer each line of the gate with yes, no or not proven, with its evidence and age.
 
     `before` a deployment, where it pins what is held; `after` it, where any unexplained change fails; and
@@ -76,7 +74,7 @@ def command(app: AppContext, /, stage: Stage, is_collected: bool, **options: Any
         if options[name] not in (None, ()) and stage != own_stage:
             raise InputError(f"{option} belongs to `gate {own_stage}`, not to `gate {stage}`")
     settings = app.load_settings(options["env_file"])
-    mode: CollectMode = "always" if is_collected else "if_empty"
+    mode: CollectMode = "always" if collects else "if_empty"
     job = Job(app, settings, get_clock(app, options["now"]), PipelinePlan(collect=mode, quiet=True))
     source = read(job)
     memory = _load_memory(job, source, options["previous"])
@@ -92,19 +90,19 @@ def command(app: AppContext, /, stage: Stage, is_collected: bool, **options: Any
 
 
 def _build_answers(job: Job, options: Mapping[str, Any]) -> GateAnswers:
-    def clean(text: str | None) -> str | None:
+    def normalize(text: str | None) -> str | None:
         return to_one_line(redact_text(text, list_secrets(job.settings))).strip() or None if text else None
 
     explained: dict[str, str] = {}
     for entry in options["explain"]:
-        change, _, reason = (clean(entry) or "").partition("=")
+        change, _, reason = (normalize(entry) or "").partition("=")
         if not change.strip() or not reason.strip():
             raise InputError("--explain needs CHANGE=REASON, such as 'counter pending_exits=the exit filled'")
         explained[change.strip()] = reason.strip()
     return GateAnswers(
-        clean(options["approved_by"]),
-        clean(options["quiet_window"]),
-        clean(options["accept_entry"]),
+        normalize(options["approved_by"]),
+        normalize(options["quiet_window"]),
+        normalize(options["accept_entry"]),
         options["scan_cycles"],
         explained,
     )

@@ -16,6 +16,7 @@ from detector.app.delivery import load_channels, render_previews
 from detector.app.input_documents import build_expected_memory, parse_snapshot
 from detector.app.job import InputDocument, Job, PipelinePlan
 from detector.app.pipeline import collect, deliver, evaluate, read, store
+from detector.app.preopen import build_preopen
 from detector.app.run_outcome import (
     list_blind_spots,
     list_missing_recipients,
@@ -147,7 +148,9 @@ def _run_steps(job: Job, backend: StateBackend, format_output: Callable[[RunResu
             f"{job.plan.source}: `run` finds its memory itself; leave the `previous` section out"
         )
     loaded = _load_memory(job, source, backend)
-    result = evaluate(job, collect(job, source, loaded.document), lambda _: loaded.memory)
+    document = collect(job, source, loaded.document)
+    result = evaluate(job, document, lambda _: loaded.memory)
+    result.preopen = build_preopen(job, document, loaded.memory)
     result.report = replace(result.report, run=_build_run_info(job))
     result.unavailable = loaded.unavailable
     blind_spots = list(list_blind_spots(job, result.report))

@@ -1,4 +1,4 @@
-"""`schema`: the JSON Schema of standard input, of standard output, of the artifact or of a webhook's body."""
+"""`schema`: the JSON Schema of a snapshot, the output, the artifact, the gate or a webhook's body."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from detector.engine.evaluate import Decision
 from detector.formats.errors import InputError
 from detector.render.schemas import (
     build_artifact_schema,
+    build_gate_schema,
     build_output_schema,
     build_snapshot_schema,
     build_webhook_schema,
@@ -25,6 +26,7 @@ READ_BY_APP = ("sources", "previous")
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "snapshot": lambda: build_snapshot_schema({*load_readers(), *READ_BY_APP}),
     "output": build_output_schema,
+    "gate": build_gate_schema,
     "artifact": lambda: build_artifact_schema({"decision": Decision, "coverage": SignalCoverage}),
     "webhook": build_webhook_schema,
 }
@@ -40,7 +42,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
 @click.pass_obj
 def command(app: AppContext, /, name: str | None, check: str | None) -> int:
     """
-    Print a JSON Schema (2020-12): snapshot, output, artifact or webhook; without a name, the names.
+    Print a JSON Schema (2020-12): snapshot, output, gate, artifact or webhook; without a name, the names.
 
     With --check a line for each departure: its path, the problem, and the key that was probably meant. Exit 0
     where there is none, 1 where there is one.

@@ -21,7 +21,10 @@ PASSED: Final[GateVerdict] = "pass"
 FAILED: Final[GateVerdict] = "fail"
 CANNOT_TELL: Final[GateVerdict] = "cannot tell"
 GATE_VERSION: Final = 1
-NO_APPROVAL: Final = "Neither this nor a green test run is approval: a deployment, a stop and a restart need explicit approval."
+NO_APPROVAL: Final = (
+    "Neither this nor a green test run is approval: "
+    "deploying, stopping and restarting need explicit approval."
+)
 
 
 class TruthHeader(Struct, frozen=True):

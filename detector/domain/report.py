@@ -27,13 +27,15 @@ class ChannelError(Struct, frozen=True):
 class ChannelHealth(Struct, frozen=True):
     """The health of one channel over all runs: `since` is when it accepted its first message.
 
-    `failures` counts the deliveries in a row that did not get through whole.
+    `failures` counts the deliveries in a row that did not get through whole. `preopen` is the day, in New
+    York, of the latest session before whose open it took the message.
     """
 
     since: datetime | None = None
     last_success: datetime | None = None
     last_error: ChannelError | None = None
     failures: int = 0
+    preopen: str | None = None
 
 
 class SessionDay(Struct, frozen=True):

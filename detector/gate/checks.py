@@ -1,4 +1,4 @@
-"""The checks of the gate in their order, each declared once: what it needs, what decides, and at which stage."""
+"""The checks of the gate in their order, each declared once: its stages, what it needs, what decides."""
 
 from __future__ import annotations
 

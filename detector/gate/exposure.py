@@ -145,7 +145,7 @@ def _compare_positions(before: Exposure, now: Exposure, fills: Iterable[Executio
         old, new = before.positions.get(key, "0"), now.positions.get(key, "0")
         if old == new:
             continue
-        change, executed = _subtract(new, old), traded.get(key.partition(" position ")[2])
+        change, executed = _compute_change(new, old), traded.get(key.partition(" position ")[2])
         explained = change is not None and executed is not None and change == executed
         explanation = (
             f"executions at the broker make {format_quantity(executed)}" if explained and executed else None
@@ -153,7 +153,7 @@ def _compare_positions(before: Exposure, now: Exposure, fills: Iterable[Executio
         yield Change(key, f"{key} was {old} and is {new}", explanation)
 
 
-def _subtract(new: str, old: str) -> Decimal | None:
+def _compute_change(new: str, old: str) -> Decimal | None:
     if _UNKNOWN in new or _UNKNOWN in old:
         return None
     return sum(map(Decimal, new.split("; ")), Decimal(0)) - sum(map(Decimal, old.split("; ")), Decimal(0))
@@ -195,7 +195,7 @@ def _compare_executions(before: Exposure, facts: Facts, fills: Iterable[Executio
 
 
 def _explain_count(name: str, facts: Facts, since: datetime, count: int) -> str | None:
-    """Return the runtime's own trades that closed since, where they are exactly the positions that are gone."""
+    """Return the explanation by trades that closed since, where they are exactly the positions gone."""
     if name != "open_position_count" or facts.open_position_count is None or facts.recent_trades is None:
         return None
     closed = [

@@ -132,16 +132,16 @@ def decide_exits_at_work(context: GateContext) -> Iterator[GateDecision]:
 
 
 def decide_proof(context: GateContext) -> Iterator[GateDecision]:
-    """The newest proof of reconciliation follows the newest start of a task or of the engine."""
+    """The newest proof of reconciliation follows the newest start of a task or the engine, and each close."""
     facts = context.facts
     history = known(facts.logs)
     started = [task.started_at for task in facts.tasks or () if task.last_status == "RUNNING"]
-    starts = [at for at in (facts.engine_started_at, *started) if at is not None]
-    newest = max(starts, default=None)
+    closed = [trade.closed_at for trade in facts.recent_trades or ()]
+    newest = max((at for at in (facts.engine_started_at, *started, *closed) if at is not None), default=None)
     if history.proven_at is None:
         yield GateDecision(UNPROVEN, "no proof of reconciliation was seen in the logs")
     elif newest is not None and history.proven_at < newest:
-        yield GateDecision(UNPROVEN, f"no proof followed the start at {format_time(newest)} yet")
+        yield GateDecision(UNPROVEN, f"no proof followed the start or close at {format_time(newest)} yet")
     elif history.proof_due_since is not None:
         yield GateDecision(UNPROVEN, f"a proof is due since {format_time(history.proof_due_since)}")
     else:

@@ -17,7 +17,7 @@ from detector.domain.gate_report import (
     GateReport,
 )
 from detector.formats.serialize import compute_checksum, to_json
-from detector.formats.times import format_duration
+from detector.formats.times import compute_seconds, format_duration
 from detector.render.header_lines import render_header
 from detector.render.lines import format_in_zones
 
@@ -56,8 +56,11 @@ def format_verdict(report: GateReport) -> str:
 
 def render_gate_message(report: GateReport, zones: tuple[str, ...]) -> Iterator[str]:
     """Yield the lines of the message before the open: one screen of a phone, the worst lines first."""
-    opens = "" if report.session_opens is None else f"; opens {format_in_zones(report.session_opens, zones)}"
-    yield f"{format_verdict(report)}{opens}"
+    hours = ""
+    if report.session_opens is not None and report.session_closes is not None:
+        open_sec = compute_seconds(report.session_opens, report.session_closes)
+        hours = f"; opens {format_in_zones(report.session_opens, zones)} for {format_duration(open_sec)}"
+    yield f"{format_verdict(report)}{hours}"
     worst = [*report.list_lines(NO), *report.list_lines(UNPROVEN)]
     for line in worst[:_MOST_ON_PHONE]:
         evidence = line.evidence[:_EVIDENCE_ON_PHONE]

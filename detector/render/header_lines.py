@@ -1,4 +1,4 @@
-"""The header that `can-close`, `plan` and `gate` print: account, the age of the broker's data, the unproven."""
+"""The header that `can-close`, `plan` and `gate` print: account, age of the broker's data, the unproven."""
 
 from __future__ import annotations
 

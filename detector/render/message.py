@@ -19,7 +19,7 @@ from detector.domain.rule import Severity
 
 Kind = Literal[
     "test", "critical", "warning", "missed", "resolved",
-    "unwatched", "unchecked", "failing", "watching", "session",
+    "unwatched", "unchecked", "failing", "watching", "session", "preopen",
 ]  # fmt: skip
 HEADLINE_MAX: Final = 150  # the limit of a Slack header block, the lowest of all channels
 MAX_SHORT: Final = 12  # conditions in a line each; all further ones are named by their subjects
@@ -48,6 +48,7 @@ STYLES: Final[Mapping[Kind, Style]] = {
     "failing": Style("🔇", "CHANNEL FAILS", "#8c3b00"),
     "watching": Style("🔵", "WATCHING", "#1c6fb7"),
     "session": Style("📋", "SESSION", "#1c6fb7"),
+    "preopen": Style("🔔", "BEFORE THE OPEN", "#0b7285"),
 }
 """Every kind of item and message, the one that leads a message first."""
 

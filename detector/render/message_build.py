@@ -38,35 +38,42 @@ def build_message(
     report = context.report
     health = report.channels.get(channel)
     is_first = not context.unread and (health is None or health.since is None)
-    failing = () if notices or days or is_first else _list_failing(report, channel)
-    if not (notices or days or is_first or failing):
+    failing = () if notices or days or is_first or context.preopen else _list_failing(report, channel)
+    preopen = _get_preopen(context, health)
+    if not (notices or days or is_first or failing or preopen):
         return None
     shown, hidden = _split_repeated(context, notices)
     items = sorted((build_notice_item(context, notice, channel) for notice in shown), key=get_sort_key)
     no_signal = _has_no_signal(report)
+    extra = (*failing, *preopen[:1]) or (("first",) if is_first else ())
+    bare: Kind = "failing" if failing else get_kind_without_items(bool(days), no_signal)
+    if not failing and preopen:
+        bare = "preopen"
     notes = (*_describe_unread(context, hidden), *_list_notes(context, channel, is_first))
+    lines = (*preopen, *render_days(days, report.channels))
     return Message(
-        kind=items[0].kind
-        if items
-        else _get_worst_kind(hidden)
-        if hidden
-        else "failing"
-        if failing
-        else get_kind_without_items(bool(days), no_signal),
+        kind=items[0].kind if items else _get_worst_kind(hidden) if hidden else bare,
         runtime=context.to_safe_line(report.runtime, SHORT_MAX),
         items=tuple(items),
-        delivery_id=_compute_delivery_id(report, notices, days, failing or (("first",) if is_first else ())),
+        delivery_id=_compute_delivery_id(report, notices, days, extra),
         sent_at=context.sent,
         at=context.snapshot_time,
         decision=_describe_decision(report),
         coverage=_describe_coverage(report),
         notes=tuple(context.to_safe_line(note, _NOTE_MAX) for note in notes),
-        days=tuple(context.to_safe_line(line, 2 * _NOTE_MAX) for line in render_days(days, report.channels)),
+        days=tuple(context.to_safe_line(line, 2 * _NOTE_MAX) for line in lines),
         link=context.to_safe_url(context.link),
         earlier=tuple(_list_earlier(context, items, channel)),
         is_first=is_first,
         no_signal=no_signal,
     )
+
+
+def _get_preopen(context: MessageContext, health: ChannelHealth | None) -> tuple[str, ...]:
+    """Return the lines of the message before the open, where this channel did not take it yet."""
+    notice = context.preopen
+    is_due = notice is not None and (health is None or health.preopen != notice.session)
+    return notice.lines if notice is not None and is_due else ()
 
 
 def _split_repeated(

@@ -42,12 +42,20 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*])")
 _URL = re.compile(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
 
 
+class PreopenNotice(Struct, frozen=True):
+    """The message before an open: the session's day in New York, and its lines, the verdict first."""
+
+    session: str
+    lines: tuple[str, ...]
+
+
 class MessageContext(Struct, frozen=True):
     """What every message of one run shares.
 
     `steps` are the runbook's next steps by event type. `hide` removes the settings' secrets from a text.
     `sent_at` is the time of sending; None means the time of the snapshot. `unread` is why the memory could
-    not be read this time: what was notified before is not known then.
+    not be read this time: what was notified before is not known then. `preopen` is the message before the
+    open, where it is time for it.
     """
 
     report: Report
@@ -58,6 +66,7 @@ class MessageContext(Struct, frozen=True):
     hide: Callable[[str], str] = str
     sent_at: datetime | None = None
     unread: str = ""
+    preopen: PreopenNotice | None = None
 
     @property
     def sent(self) -> datetime:

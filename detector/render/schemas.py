@@ -9,6 +9,7 @@ from msgspec import NODEFAULT, Struct, inspect
 
 from detector.domain.condition import Condition
 from detector.domain.event import Event
+from detector.domain.gate_report import GATE_VERSION, GateReport
 from detector.domain.previous_run import PreviousRun
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
@@ -17,6 +18,7 @@ from detector.formats.serialize import to_json
 from detector.render.message_webhook import WebhookBody
 from detector.render.snapshot_schema import Schema, build_snapshot_body
 
+_CHECKSUM = "^sha256:[0-9a-f]{64}$"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Written without the fields that still have their defaults (to_json_without_defaults); all others are whole.
 _COMPACT = ("PreviousRun", "Condition", "Receipt")
@@ -119,13 +121,23 @@ def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
         "carried": _build_object(carried, optional=carried),
         "conditions": _build_list(_build_ref(Condition)),
         "snapshot": {"type": "object"},
-        "checksum": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+        "checksum": {"type": "string", "pattern": _CHECKSUM},
     }
     described = {
         name: {**schema, "description": ARTIFACT_FIELDS[name]} for name, schema in properties.items()
     }
     title = "What a run writes and the next one reads: the report and the memory in one."
     return {**_build_head("artifact", title), **_build_object(described, {"snapshot"}), "$defs": definitions}
+
+
+def build_gate_schema() -> Schema:
+    """Return the schema of what `gate --json` prints and `gate --artifact` writes."""
+    definitions = _build_definitions(GateReport)
+    report = definitions.pop(GateReport.__name__)
+    checksum = {"type": "string", "pattern": _CHECKSUM}
+    properties = {**report["properties"], "schema_version": {"const": GATE_VERSION}, "checksum": checksum}
+    title = "What `gate` prints with --json: each line, its answer and evidence, and the pinned exposure."
+    return {**_build_head("gate", title), **_build_object(properties), "$defs": definitions}
 
 
 def _build_head(name: str, title: str) -> Schema:
@@ -162,7 +174,7 @@ def _build_definitions(*kinds: type[Struct]) -> Schema:
     for info in inspect.multi_type_info(kinds):
         _add_records(info, types)
     definitions = {name: _build_record(info) for name, info in sorted(types.items())}
-    for field, description in EVENT_FIELDS.items():
+    for field, description in EVENT_FIELDS.items() if Event in kinds else ():
         definitions[Event.__name__]["properties"][field]["description"] = description
     return definitions
 

@@ -81,6 +81,13 @@ SESSION_SUMMARY = add_setting(
     "1 sends one message after the close of every session, so that silence means something.",
     build_choice_parser("0", "1"),
 )
+PREOPEN = add_setting(
+    "PREOPEN",
+    "0",
+    "0 or 1",
+    "1 sends go or no-go once a session, from an hour before its open on: the lines of `gate open`.",
+    build_choice_parser("0", "1"),
+)
 RUNBOOK_URL = add_setting(
     "RUNBOOK_URL",
     "",

@@ -129,7 +129,8 @@ ON_A_MACHINE = "runtime_processes"  # stands only where runtime_primary is off; 
 
 def violated(stage: Any, *names: str) -> Any:
     """Run a stage with the violations of these checks, one onto the other."""
-    document, more = morning_at(), {}
+    document = morning_at()
+    more: dict[str, Any] = {}
     for name in names:
         document = VIOLATIONS[name].get("document", document)
         more |= VIOLATIONS[name].get("more", {})
