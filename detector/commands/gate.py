@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 import click
 
-from detector.app.context import AppContext, ExitCode, InputError, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.gate_run import run_gate
 from detector.app.input_documents import build_expected_memory, parse_snapshot
 from detector.app.job import CollectMode, InputDocument, Job, PipelinePlan
@@ -17,6 +17,7 @@ from detector.app.previous_artifact import load_previous
 from detector.app.print_output import print_json, print_lines
 from detector.domain.gate_report import AFTER, BEFORE, FAILED, PASSED, GateReport, GateVerdict, Stage
 from detector.domain.run_memory import Memory
+from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.serialize import format_document
 from detector.formats.strict_json import to_one_line
