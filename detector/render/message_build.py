@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from detector.domain.condition import Condition, Notice
-from detector.domain.report import Report, SessionDay
+from detector.domain.report import ChannelHealth, Report, SessionDay
 from detector.domain.rule import RANK
 from detector.formats.numbers import format_count
 from detector.formats.times import compute_seconds, format_time
@@ -38,21 +38,25 @@ def build_message(
     report = context.report
     health = report.channels.get(channel)
     is_first = not context.unread and (health is None or health.since is None)
-    failing = () if notices or days or is_first or context.preopen else _list_failing(report, channel)
     preopen = _get_preopen(context, health)
+    failing = () if notices or days or is_first or preopen else _list_failing(report, channel)
     if not (notices or days or is_first or failing or preopen):
         return None
     shown, hidden = _split_repeated(context, notices)
     items = sorted((build_notice_item(context, notice, channel) for notice in shown), key=get_sort_key)
     no_signal = _has_no_signal(report)
     extra = (*failing, *preopen[:1]) or (("first",) if is_first else ())
-    bare: Kind = "failing" if failing else get_kind_without_items(bool(days), no_signal)
-    if not failing and preopen:
-        bare = "preopen"
+    bare: Kind = "preopen" if preopen else get_kind_without_items(bool(days), no_signal)
     notes = (*_describe_unread(context, hidden), *_list_notes(context, channel, is_first))
     lines = (*preopen, *render_days(days, report.channels))
     return Message(
-        kind=items[0].kind if items else _get_worst_kind(hidden) if hidden else bare,
+        kind=items[0].kind
+        if items
+        else _get_worst_kind(hidden)
+        if hidden
+        else "failing"
+        if failing
+        else bare,
         runtime=context.to_safe_line(report.runtime, SHORT_MAX),
         items=tuple(items),
         delivery_id=_compute_delivery_id(report, notices, days, extra),
