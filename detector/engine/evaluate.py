@@ -88,7 +88,7 @@ def build_report(
     previous: Memory,
     settings: Settings,
     judgement: Judgement,
-    channels: Collection[str] | Mapping[str, Floor] = (STDOUT,),
+    channels: Collection[str] | Mapping[str, Rung] = (STDOUT,),
 ) -> Report:
     """Return the report of `evaluate` on a snapshot that `judge` judged with the same memory."""
     facts = judgement.facts
