@@ -75,6 +75,7 @@ class Execution(Instrument, frozen=True):
     at: datetime | None = build_column("time")
     realized_pnl: float | None = build_column("number")
     opens: str | None = build_column("text", doc="O where it opens and C where it closes, in Flex")
+    notes: str | None = build_column("text", doc="Flex's codes: A assignment, Ex exercise, Ep expired, …")
 
     @property
     def is_named(self) -> bool:

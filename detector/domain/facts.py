@@ -163,6 +163,9 @@ class Facts(Struct, frozen=True):
     )
     broker_orders: tuple[BrokerOrder, ...] | None = _build_section_fact("orders that work at the broker")
     broker_executions: tuple[Execution, ...] | None = _build_section_fact("what was executed at the broker")
+    broker_bookings: tuple[Execution, ...] | None = _build_section_fact(
+        "what the broker booked without an execution: exercises, assignments and expiries of a Flex statement"
+    )
     store_positions: tuple[StoredPosition, ...] | None = _build_section_fact(
         "the runtime's store of what is open"
     )

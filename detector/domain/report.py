@@ -96,7 +96,7 @@ class RunInfo(Struct, frozen=True):
 class Report(Struct, frozen=True):
     """The result of one evaluation; `owed` (notices that are due, by channel) is not part of the artifact.
 
-    `reading` is what was made of each section; `checked` counts the rules that were judged on its facts.
+    `foreign` are the broker's positions that were counted as the owner's. `reading` is what was made of each section; `checked` counts the rules that were judged on its facts.
     """
 
     generation: int
@@ -116,6 +116,7 @@ class Report(Struct, frozen=True):
     gap: Gap
     sessions: tuple[SessionDay, ...] = ()
     unread: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
     reading: tuple[SectionAccount, ...] = ()
     checked: int = 0
     run: RunInfo = RunInfo()

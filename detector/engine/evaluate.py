@@ -30,7 +30,18 @@ from detector.engine.lost_facts import find_lost_facts, update_lane_memory
 from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.reconciliation.between_runs import build_closed_memory, build_price_memory
-from detector.settings import GAP_SEC, MARKET_CLOSURES, MUTES, PROFILE, SCHEDULE, SIGNALS_OFF, Rung, Settings
+from detector.reconciliation.comparison import list_foreign
+from detector.settings import (
+    FOREIGN_POSITIONS,
+    GAP_SEC,
+    MARKET_CLOSURES,
+    MUTES,
+    PROFILE,
+    SCHEDULE,
+    SIGNALS_OFF,
+    Rung,
+    Settings,
+)
 
 if TYPE_CHECKING:
     from detector.domain.schedule_windows import Timetable
@@ -116,6 +127,7 @@ def build_report(
         channels=previous.channels,
         gap=_measure_gap(previous, facts, settings),
         unread=list_unread_sections(snapshot),
+        foreign=list_foreign(facts, settings[FOREIGN_POSITIONS]),
         reading=facts.accounts,
         checked=count_checked(judgement),
         snapshot=_build_snapshot_copy(snapshot),

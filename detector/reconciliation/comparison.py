@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -10,14 +11,15 @@ from functools import lru_cache
 from msgspec import Struct
 from msgspec.structs import replace
 
+from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import Instrument
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import STOCK
 from detector.domain.rule import RANK, Finding
 from detector.domain.trade_rows import format_other_ids
 from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state
-from detector.reconciliation.identity import DIFFERENT, compare_accounts
+from detector.reconciliation.identity import DIFFERENT, SAME, compare, compare_accounts
 from detector.reconciliation.position_book import (
     ComparedPositions,
     PositionBook,
@@ -26,7 +28,7 @@ from detector.reconciliation.position_book import (
     compare_positions,
     is_replaced,
 )
-from detector.reconciliation.position_pairs import Difference, Lot, PositionPair, build_lot
+from detector.reconciliation.position_pairs import Difference, Lot, PositionPair, build_lot, describe_held
 
 _USUAL_MULTIPLIER = 100
 
@@ -173,6 +175,13 @@ def _compare_cached(same: _SameFacts, foreign: str) -> Comparison | None:
     return _build_comparison(facts, iter_internal_lots(facts), internal, parse_foreign_positions(foreign))
 
 
+def list_foreign(facts: Facts, foreign: str) -> tuple[str, ...]:
+    """Return the broker's positions that were counted as the owner's, each as `long 100 SPY`."""
+    comparison = compare_with_broker(facts, foreign) if foreign else None
+    rows = () if comparison is None else comparison.foreign
+    return tuple(f"{describe_held(row.broker)} {row.name}" for row in rows)
+
+
 def compare_runtime_list(facts: Facts) -> Comparison | None:
     """Compare the runtime's own list with the broker; None where that list is already the internal side.
 
@@ -197,15 +206,20 @@ def _classify(
     bare: Comparison, compared: ComparedPositions, now: datetime, foreign: tuple[ForeignPosition, ...]
 ) -> Comparison:
     """Return the comparison with its differences, each where it belongs."""
-    differences = [difference for difference in compared.differences if _is_certain(bare, difference)]
+    certain = [difference for difference in compared.differences if _is_certain(bare, difference)]
+    owned = tuple(row for row in certain if any(entry.is_all_of(row) for entry in foreign))
+    differences = [difference for difference in certain if difference not in owned]
     replaced = tuple(_iter_pairs(differences, is_replaced))
     rest = [difference for difference in differences if not any(difference in pair for pair in replaced)]
     assigned = tuple(_iter_pairs(rest, lambda gone, moved: is_assigned(gone, moved, now)))
     rest = [difference for difference in rest if not any(difference in pair for pair in assigned)]
-    owned = tuple(difference for difference in rest if any(entry.is_all_of(difference) for entry in foreign))
     states = {id(difference): get_expiry_state(difference.instrument, now) for difference in rest}
     expiring = tuple(
-        UnclearGroup((difference.name,), "it may have expired already, and what became of it is not known")
+        UnclearGroup(
+            (difference.name,),
+            "it may have expired already, and what became of it is not known",
+            remedy="the broker's statement",
+        )
         for difference in rest
         if difference.kind == "phantom" and states[id(difference)] not in (LIVE, EXPIRED)
     )
@@ -218,7 +232,7 @@ def _classify(
     )
     return replace(
         bare,
-        differences=tuple(difference for difference in kept if difference not in owned),
+        differences=tuple(kept),
         replaced=replaced,
         assigned=assigned,
         foreign=owned,
@@ -242,8 +256,7 @@ def _iter_pairs(
     used: set[int] = set()
     others: dict[str, list[Difference]] = {}
     for difference in differences:
-        if difference.kind != "phantom":
-            others.setdefault(_get_root(difference), []).append(difference)
+        others.setdefault(_get_root(difference), []).append(difference)
     rest = [other for group in others.values() for other in group]
     for gone in differences:
         named = [*others.get(_get_root(gone), ()), *others.get("", ())] if gone.kind == "phantom" else []
@@ -276,6 +289,20 @@ def is_assigned(gone: Difference, moved: Difference, now: datetime) -> bool:
     multiplier = to_exact_decimal(option.multiplier) or Decimal(_USUAL_MULTIPLIER)
     signs = {"C": (1,), "P": (-1,)}.get(option.right or "", (1, -1))
     return moved.broker - moved.internal in [gone.internal * multiplier * sign for sign in signs]
+
+
+def find_booking(facts: Facts, option: Instrument) -> Execution | None:
+    """Return the booking of a statement by which the option was exercised or assigned, None without one.
+
+    Source: Flex Query reference, Notes/Codes of a BookTrade: A is an assignment, Ex an exercise.
+    """
+    bookings = (
+        row
+        for row in facts.broker_bookings or ()
+        if {"A", "Ex"} & set(re.split(r"[;, ]+", row.notes or ""))
+        and compare(normalize(row), normalize(option)) == SAME
+    )
+    return next(bookings, None)
 
 
 def build_broker_book(facts: Facts) -> PositionBook:
@@ -311,7 +338,8 @@ def iter_broker_lots(facts: Facts) -> Iterator[Lot]:
     """Yield the broker's lots."""
     for row in known(facts.broker_positions):
         if row.is_named:
-            yield build_lot(row, row.quantity, row.account, key=row.con_id and f"{row.con_id} {row.model}")
+            key = row.con_id and f"{row.con_id} {row.model}"
+            yield build_lot(row, row.quantity, row.account, key=key, model=row.model)
 
 
 def _build_trade_title(trade_id: str | None, signal_id: str | None, position_id: str | None) -> str:

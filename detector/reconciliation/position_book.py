@@ -42,7 +42,13 @@ from detector.reconciliation.position_pairs import (
 )
 
 _CASH = "CASH"
+_DOUBLED = "a row is listed twice, or is the sum of the models beside it"
 _UNKNOWN_QUANTITY = "the quantity of a row is unknown"
+
+
+_OF_INSTRUMENTS = "their contract ids in both places"
+_OF_ACCOUNTS = "their account in both places"
+_REMEDIES = {_DOUBLED: "each row once", _UNKNOWN_QUANTITY: "its quantity and side"}
 
 
 class PositionBook(Struct):
@@ -179,13 +185,15 @@ class UnclearGroup(Struct, frozen=True):
     """Positions of which neither a difference nor its absence is certain, by name, and why.
 
     `is_paired`: a reading without a difference pairs all of their rows, or a quantity was not read at all.
-    `has_nameless`: a row is of a mere contract id.
+    `has_nameless`: a row is of a mere contract id. `is_held`: the broker may hold any of it. `remedy` would make it clear.
     """
 
     names: tuple[str, ...]
     why: str
     is_paired: bool = False
     has_nameless: bool = False
+    is_held: bool = False
+    remedy: str = _OF_INSTRUMENTS
 
 
 class ComparedPositions(Struct, frozen=True):
@@ -208,11 +216,17 @@ def compare_positions(book: PositionBook) -> ComparedPositions:
         results, why = _compare_group(group)
         differences += results
         if why:
-            is_paired = why == _UNKNOWN_QUANTITY or _is_paired(group)
+            is_paired = _is_held(group) if why == _UNKNOWN_QUANTITY else _is_paired(group)
             has_nameless = not all(get_names(position.instrument) for position in group)
-            unclear.append(UnclearGroup(names, why, is_paired, has_nameless))
+            remedy = _REMEDIES.get(why, _OF_ACCOUNTS if len(_list_accounts(group)) > 1 else _OF_INSTRUMENTS)
+            unclear.append(UnclearGroup(names, why, is_paired, has_nameless, _is_held(group), remedy))
     differences.sort(key=lambda difference: (difference.name, difference.account or ""))
     return ComparedPositions(tuple(differences), tuple(unclear))
+
+
+def _is_held(group: Sequence[PositionPair]) -> bool:
+    """Whether the broker may hold any of it."""
+    return any(lot.quantity != FLAT for position in group for lot in position.lots[BROKER])
 
 
 def _compare_group(group: Sequence[PositionPair]) -> tuple[list[Difference], str]:
@@ -230,7 +244,7 @@ def _compare_group(group: Sequence[PositionPair]) -> tuple[list[Difference], str
         doubled = any(
             len(compute_totals(p.lots[side]) or ()) > 1 for p in group for side in (INTERNAL, BROKER)
         )
-        return results, "a row is listed twice" if doubled and not results else ""
+        return results, _DOUBLED if doubled and not results else ""
     if any(has_common(mine or (), theirs or ()) for mine, theirs in totals):
         return [], "it is unclear which of their rows are the same"
     return [_merge_difference(group, totals[-1])], ""

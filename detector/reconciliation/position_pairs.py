@@ -75,7 +75,7 @@ class Lot(Struct, frozen=True):
     """The signed quantity of an instrument in one row; None where it is unknown.
 
     `trade_title` names the row's trade in a message: `trade #162 (signal #238, position #301)`. Rows of one
-    `key` may be one row that is listed twice.
+    `key` may be one row that is listed twice. Beside rows of a `model`, one without may be their sum.
     """
 
     instrument: Instrument
@@ -83,6 +83,7 @@ class Lot(Struct, frozen=True):
     account: str | None = None
     trade_title: str = field(default="")
     key: str | None = field(default=None)
+    model: str | None = field(default=None)
 
     @property
     def detail(self) -> tuple[int, tuple[str, ...]]:
@@ -94,8 +95,15 @@ class Lot(Struct, frozen=True):
 def compute_totals(lots: Sequence[Lot]) -> frozenset[Decimal] | None:
     """Return what lots of one instrument may add up to; None where a quantity is unknown.
 
-    Where rows may be one row listed twice, each of them may be all there is.
+    Where rows may be one row listed twice, each of them may be all there is. A row without a model that is
+    the sum of those with one is IBKR's own sum; where it differs, it may also be one more part.
     """
+    models = [lot for lot in lots if lot.model is not None]
+    if models and len(models) < len(lots):
+        rest, parts = compute_totals([lot for lot in lots if lot.model is None]), compute_totals(models)
+        if rest is None or parts is None:
+            return None
+        return rest if has_common(rest, parts) else rest | {total + part for total in rest for part in parts}
     quantities = [lot.quantity for lot in lots]
     known_quantities = [quantity for quantity in quantities if quantity is not None]
     if len(known_quantities) < len(quantities):
@@ -152,11 +160,12 @@ class PositionPair(Struct, eq=False):
         contrary = self._split_contrary()
         if not contrary and has_common(internal, broker):
             return
-        titles = list_titles(self.lots[INTERNAL])
         held = max(broker, key=abs)
         for total in contrary or [max(internal, key=abs)]:
             kind = classify_difference(total, held)
             if kind is not None:
+                lots = (lot for lot in self.lots[INTERNAL] if (lot.quantity or FLAT) * total >= 0)
+                titles = list_titles(lots)
                 yield Difference(kind, self.name, self.instrument, total, held, self.account, titles)
 
     def _split_contrary(self) -> list[Decimal]:
@@ -189,8 +198,9 @@ def merge_instruments(base: Instrument, extra: Instrument) -> Instrument:
 def build_lot(
     instrument: Instrument, quantity: Decimal | None, account: str | None = None, **more: str | None
 ) -> Lot:
-    """Return a lot with its instrument in its normal form; `more`: its trade's title and its key."""
-    return Lot(normalize(instrument), quantity, account, more.get("trade_title") or "", more.get("key"))
+    """Return a lot with its instrument in its normal form; `more`: its trade's title, its key, its model."""
+    title = more.pop("trade_title", None) or ""
+    return Lot(normalize(instrument), quantity, account, title, **more)
 
 
 def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:
@@ -202,5 +212,5 @@ def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:
     for group in groups.values():
         totals = compute_totals(group)
         quantity = next(iter(totals)) if totals is not None and len(totals) == 1 else None
-        merged.append(replace(group[0], quantity=quantity, key=None))
+        merged.append(replace(group[0], quantity=quantity, key=None, model=None))
     return merged

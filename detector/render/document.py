@@ -55,6 +55,7 @@ def build_artifact_document(report: Report, with_snapshot: bool = True) -> dict[
         "coverage": to_json(report.coverage),
         "sources": to_json(report.sources),
         "unread": to_json(report.unread),
+        "foreign": to_json(report.foreign),
         "reading": to_json(report.reading),
         "checked": report.checked,
         "gap": to_json(report.gap),

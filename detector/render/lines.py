@@ -10,6 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.domain.report import Report
+from detector.formats.numbers import format_count
 from detector.formats.strict_json import to_one_line
 
 _BEYOND_SIGNALS = ("broker", "stores", "gateway", "processes", "power")
@@ -33,6 +34,9 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     else:
         suffix = f" (not seen: {', '.join(missing)})" if missing else ""
         parts.append(f"{total - len(missing)} of {total} golden signals seen{suffix}")
+    if report.foreign:
+        owned = format_count(len(report.foreign), "position")
+        parts.append(f"{owned} counted as the owner's ({', '.join(report.foreign)})")
     if report.unread:
         parts.append(f"not read by this version: {', '.join(report.unread)}")
     if report.decision.note:

@@ -53,6 +53,7 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
     "muted": "the signatures of what a mute keeps from being told",
     "coverage": "each golden signal of the runbook: ok, firing or not seen, and why",
     "sources": "how each source answered",
+    "foreign": "the broker's positions that AEGIS_PT_FOREIGN_POSITIONS names: no difference, counted as the owner's",
     "unread": "sections that were given and that this version does not read",
     "reading": "what was made of each section: its age, the facts that were seen, mapped facts that were not,"
     " and how many keys were recognised, are foreign, or are not understood",
@@ -113,6 +114,7 @@ def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
         "coverage": _build_list(_build_ref(parts["coverage"])),
         "sources": {"type": "object", "additionalProperties": _build_ref(SourceStatus)},
         "unread": _build_list({"type": "string"}),
+        "foreign": _build_list({"type": "string"}),
         "reading": _build_list(_build_ref(SectionAccount)),
         "checked": {"type": "integer", "minimum": 0},
         "gap": _build_ref(Gap),

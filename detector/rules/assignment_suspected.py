@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, rule
-from detector.formats.times import format_duration
-from detector.reconciliation.comparison import compare_with_broker
+from detector.formats.times import format_duration, format_time
+from detector.reconciliation.comparison import compare_with_broker, find_booking
 from detector.reconciliation.position_pairs import describe_held
+from detector.settings import FOREIGN_POSITIONS
 
 
 @rule(
@@ -14,14 +15,15 @@ from detector.reconciliation.position_pairs import describe_held
     "critical",
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
-    severity_inputs=["broker_account"],
+    severity_inputs=["broker_account", "broker_bookings"],
+    limits=[FOREIGN_POSITIONS],
     signal="reconciliation",
     money=True,
     escalates=NOW,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An option is gone, and as many shares moved as its exercise or assignment would move."""
-    comparison = compare_with_broker(facts)
+    comparison = compare_with_broker(facts, limits[FOREIGN_POSITIONS])
     if comparison is None or not (comparison.is_broker_complete and comparison.is_internal_complete):
         return
     opens_in = facts.market.opens_in
@@ -31,11 +33,16 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         else f"; the market opens in {format_duration(opens_in)}"
     )
     for gone, moved in comparison.assigned:
+        booking = find_booking(facts, gone.instrument)
+        proof = "it was exercised or assigned, as it seems"
+        if booking is not None:
+            booked_at = f" at {format_time(booking.at)}" if booking.at else ""
+            proof = f"the broker booked its exercise or assignment{booked_at}"
         yield Finding(
             CRITICAL,
             f"{gone.name}: the runtime has {describe_held(gone.internal)} open, and the broker holds none of"
-            f" it and {describe_held(moved.broker)} {moved.name}, of which the runtime has"
-            f" {describe_held(moved.internal)}: it was exercised or assigned, as it seems{when}.",
+            f" it; in {moved.name} the runtime is {describe_held(moved.internal)} and the broker"
+            f" {describe_held(moved.broker)}: {proof}{when}.",
             subject=comparison.subjects.get_subject(gone.name, gone.account),
             observed=describe_held(moved.broker - moved.internal),
             facts=comparison.facts,

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.rule import STATE, WARNING, Finding, Limits, RuleResults, Undecided, lasts, rule
+from detector.domain.rule import (
+    DECLARED,
+    STATE,
+    WARNING,
+    Finding,
+    Limits,
+    RuleResults,
+    Undecided,
+    lasts,
+    rule,
+)
 from detector.reconciliation.comparison import compare_with_broker
+from detector.settings import FOREIGN_POSITIONS
 
 _SESSION_SEC = 23_400  # a regular session: 6.5 hours
 
@@ -15,13 +26,14 @@ _SESSION_SEC = 23_400  # a regular session: 6.5 hours
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
     severity_inputs=["broker_account"],
+    limits=[FOREIGN_POSITIONS],
     signal="reconciliation",
     confirm=True,
     critical_after=lasts(seconds=_SESSION_SEC),
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Rows of broker and runtime may be of one contract: a difference is neither shown nor excluded."""
-    comparison = compare_with_broker(facts)
+    comparison = compare_with_broker(facts, limits[FOREIGN_POSITIONS])
     if comparison is None:
         return
     if not (comparison.is_broker_complete and comparison.is_internal_complete):
@@ -36,8 +48,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             yield Finding(
                 WARNING,
                 f"{group.names[0]}{others} cannot be compared with the broker: {group.why};"
-                " their contract ids in both places would make it clear.",
+                f" {group.remedy} would make it clear.",
                 subject=group.names[0],
                 observed=names,
                 facts=comparison.facts,
+                critical_after=DECLARED if group.is_held else None,
             )

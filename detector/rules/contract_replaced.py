@@ -8,6 +8,7 @@ from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.position_pairs import BROKER, INTERNAL, describe_held
+from detector.settings import FOREIGN_POSITIONS
 
 
 @rule(
@@ -16,13 +17,14 @@ from detector.reconciliation.position_pairs import BROKER, INTERNAL, describe_he
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
     severity_inputs=["broker_account"],
+    limits=[FOREIGN_POSITIONS],
     signal="reconciliation",
     money=True,
     escalates=NOW,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The broker lists a holding under a new contract: a split, a merger or a change of symbol."""
-    comparison = compare_with_broker(facts)
+    comparison = compare_with_broker(facts, limits[FOREIGN_POSITIONS])
     if comparison is None:
         return
     if not (comparison.is_broker_complete and comparison.is_internal_complete):

@@ -944,6 +944,41 @@ def test_executions_that_are_listed_twice_give_no_leave(second):
     assert asked(document) == ("cannot_tell", "contradiction")
 
 
+HELD = {**FUTURE, "quantity": 39}
+UNKNOWN_EXITS: list[tuple[dict[str, Any], str]] = [
+    ({"symbol": "ES"}, "its contract id would"),
+    ({**FUTURE, "side": "sideways"}, "its side was not seen"),
+    ({**FUTURE, "quantity": None}, "what it can still fill was not seen"),
+    ({"symbol": "ES", "secType": "BAG"}, "it is a combo that has this contract among its legs, or may"),
+    (
+        {"symbol": "ES", "secType": "BAG", "comboLegs": [{"conId": 11}, {"conId": 13}]},
+        "it is a combo that has",
+    ),
+]
+
+
+@pytest.mark.parametrize(("order", "says"), UNKNOWN_EXITS)
+def test_an_order_that_may_be_an_exit_is_named_with_what_is_unknown_of_it(order, says):
+    row = {"order_id": 5, "side": "SELL", "quantity": 1, "status": "Submitted", **order}
+    line = why(seen(HELD, orders=[row]), base=("--con-id", "11"), quantity="1")
+    assert line.startswith("cannot tell: Whether order #5 ("), line
+    assert says in line, line
+
+
+def test_a_combo_of_other_contracts_takes_nothing_off():
+    combo = {"symbol": "ES", "secType": "BAG", "comboLegs": [{"conId": 12}, {"conId": 13}]}
+    row = {"order_id": 5, "side": "SELL", "quantity": 1, "status": "Submitted", **combo}
+    base = ("--local-symbol", "ESM6")
+    assert why(seen(HELD, orders=[row]), base=base, quantity="39").startswith("allow: ")
+
+
+def test_orders_of_two_clients_are_named_by_their_client():
+    rows = [{**EXIT, "perm_id": None, "client_id": client, "quantity": 20} for client in (1, 2)]
+    assert "cancel #7 of client 1/#7 of client 2, read again, then close" in why(
+        seen(holding(39), orders=rows)
+    )
+
+
 # --- the command itself -------------------------------------------------------------------------------
 
 

@@ -74,6 +74,7 @@ _EXECUTION = {
     "at": ("at", "time", "datetime", "executiontime", "tradetimer", "tradetime"),
     "realized_pnl": ("realizedpnl", "fifopnlrealized", "realizedprofit"),
     "opens": ("opens", "opencloseindicator", "openclose"),
+    "notes": ("notes", "notescodes", "code"),
 }
 _SIDES = ("side", "longshort", "positionside", "positiontype")
 _TIMES = ("submitted_at", "at")

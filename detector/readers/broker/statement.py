@@ -36,7 +36,11 @@ def read_statement(raw: Mapping[str, Any], reading: Reading) -> None:
         rows = reading.read_objects("broker.statement.executions", raw.get("executions"), _FACT)
     if rows is None:
         return
-    kept = _drop_cancelled([row for row in filter_executions(rows) if not _is_booking(row)])
+    listed = _drop_cancelled(filter_executions(rows))
+    kept = [row for row in listed if not _is_booking(row)]
+    reading.values["broker_bookings"] = tuple(
+        read_execution(row, reading) for row in listed if _is_booking(row)
+    )
     reading.values[_FACT] = keep_latest_versions(read_execution(row, reading) for row in kept)
     reading.partial.add(_FACT)
 

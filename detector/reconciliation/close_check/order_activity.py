@@ -57,6 +57,8 @@ class CloseTarget(Struct, frozen=True):
         An id or a currency that only the held row adds is not asked of other rows.
         """
         named = self.instrument
+        if is_combo(row):
+            return match_instrument(named, row)
         if row.con_id is None and self.wanted.con_id is None:
             named = replace(named, con_id=None)
         if row.currency is None and self.wanted.currency is None:
@@ -92,11 +94,12 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
     for row in (*_list_orders_of(target, facts), *(facts.orders or ())):
         if is_final(row) or _is_waiting_child(row, facts):
             continue
-        left = None if _has_leg(row, target) else _compute_exit_quantity(target, row, position)
+        left = _compute_exit_quantity(target, row, position)
         if left is None:
-            return build_unknown_verdict(
-                "orders", f"Whether order {row.title} exits this position cannot be told."
+            text = (
+                f"Whether order {row.title} exits this position cannot be told: {_explain_exit(target, row)}."
             )
+            return build_unknown_verdict("orders", text)
         if left and isinstance(row, BrokerOrder) and _is_for_group(row):
             text = (
                 f"Order {row.title} is for a group of accounts: how much of it is for this one is not known."
@@ -202,23 +205,33 @@ def is_final(order: Order) -> bool:
     return (order.status or "").strip().lower() in (_FILLED, *_CANCELLED)
 
 
-def _has_leg(order: Order, target: CloseTarget) -> bool:
-    """Whether it is a working combo with one of these contracts among its legs."""
-    return isinstance(order, BrokerOrder) and bool(set(order.leg_con_ids or ()) & target.con_ids)
-
-
 def _compute_exit_quantity(target: CloseTarget, order: Order, position: Decimal) -> Decimal | None:
     """Return the quantity that the order can still take off the position; None where that cannot be told.
 
     0 where it is of another instrument, or adds to the position.
     """
-    answer = target.match(order)
+    answer = _match_order(target, order)
     if answer == DIFFERENT:
         return Decimal(0)
     sign = None if is_combo(order) else get_sign(order.side)  # a combo that is bought may sell a leg
     if sign is not None and (sign > 0) == (position > 0):
         return Decimal(0)
     return None if answer == UNCLEAR or sign is None else _compute_remaining(order)
+
+
+def _match_order(target: CloseTarget, order: Order) -> Answer:
+    """Compare with an order; a combo may close the leg that it has, whatever its symbol."""
+    legs = order.leg_con_ids if isinstance(order, BrokerOrder) else None
+    return UNCLEAR if target.con_ids & set(legs or ()) else target.match(order)
+
+
+def _explain_exit(target: CloseTarget, order: Order) -> str:
+    """Return what of an order is unknown, so that it may be an exit."""
+    if is_combo(order):
+        return "it is a combo that has this contract among its legs, or may"
+    if _match_order(target, order) == UNCLEAR:
+        return "it does not say in full which contract it is for; its contract id would"
+    return "its side was not seen" if get_sign(order.side) is None else "what it can still fill was not seen"
 
 
 def _compute_remaining(order: Order) -> Decimal | None:

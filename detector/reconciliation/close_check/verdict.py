@@ -16,6 +16,7 @@ from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
 from detector.domain.instrument import get_instrument_name, normalize
 from detector.domain.instrument_names import FUTURE
+from detector.domain.runtime_rows import Order
 from detector.formats.numbers import format_count, format_quantity, to_exact_decimal
 from detector.reconciliation.close_check.close_order import (
     ALLOW,
@@ -137,9 +138,7 @@ def _decide_reading(close: CloseOrder, target: CloseTarget, facts: Facts, positi
     held, order = f"{describe_held(position)} {close.name}", f"{side} {format_quantity(close.quantity)}"
     count, is_single = format_count(len(titles), "exit order"), len(titles) == 1
     if exits.most + close.quantity > abs(position):
-        numbers = "/".join(
-            f"#{row.order_id or row.perm_id}" for row in exits.orders if row.order_id or row.perm_id
-        )
+        numbers = _list_numbers(exits.orders)
         text = (
             f"{count} ({', '.join(titles)}) for {format_quantity(exits.most)} of {held} already"
             f" {'works' if is_single else 'work'}: with {'it' if is_single else 'them'}, {order} would open"
@@ -152,6 +151,17 @@ def _decide_reading(close: CloseOrder, target: CloseTarget, facts: Facts, positi
         return CloseVerdict(decision, reason, f"{text}.", side, position, exits.most, titles)
     summary = f"{order} closes, of {held} at the broker{_describe_scope(target)}."
     return CloseVerdict(ALLOW, "closes", summary, side, position, exits.most, titles)
+
+
+def _list_numbers(orders: Sequence[Order]) -> str:
+    """Return `#5/#6`, with the client where two clients have one number."""
+    ids = [row.order_id or row.perm_id for row in orders]
+    clients = [getattr(row, "client_id", None) for row in orders]
+    return "/".join(
+        f"#{number}{f' of client {client}' if client and ids.count(number) > 1 else ''}"
+        for number, client in zip(ids, clients, strict=True)
+        if number
+    )
 
 
 def _describe_scope(target: CloseTarget) -> str:
@@ -237,11 +247,12 @@ def _describe_hint(close: CloseOrder, rows: Sequence[BrokerPosition]) -> str:
     ids = f"; give --con-id ({', '.join(sorted({str(row.con_id) for row in rows}))})" if has_ids else ""
     if len(rows) > 1:
         return ids
+    absent = [part for part in ("con_id", *_HINT_PARTS) if getattr(wanted, part) and not getattr(named, part)]
     for added in (*({part: value} for part, value in parts.items()), *(() if has_ids else (parts,))):
         if match_instrument(replace(wanted, **added), row) == SAME:
             words = (f"--{part.replace('_', '-')} {value}" for part, value in added.items())
             return f"; add {' '.join(words)}"
-    return ids
+    return ids or (f"; its row gives no {' and no '.join(absent)}" if absent else "")
 
 
 def _build_target(

@@ -138,7 +138,7 @@ def _is_undecided(group: UnclearGroup) -> bool:
 
 def _describe_unclear(group: UnclearGroup) -> str:
     names = f" ({', '.join(group.names)})" if len(group.names) > 1 else ""
-    return f"whether anything differs in it: {group.why}{names}"
+    return f"whether anything differs in it: {group.why}{names}; {group.remedy} would make it clear"
 
 
 def iter_instrument_items(facts: Facts, reported: ReportedDifferences) -> Iterator[PlanItem]:

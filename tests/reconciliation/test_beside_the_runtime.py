@@ -1,0 +1,215 @@
+"""What lies beside the runtime's own rows: models and their sum, the owner's positions, booked assignments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from detector.domain.run_memory import FIRST_RUN
+from detector.render.lines import format_decision
+from tests.support.snapshots import evaluated, healthy, later, remembered, settings_of
+
+SHARE = {"symbol": "SPY", "sec_type": "STK", "con_id": 756733}
+PUT = {
+    "symbol": "SPY",
+    "sec_type": "OPT",
+    "expiry": "20260619",
+    "strike": 500,
+    "right": "P",
+    "multiplier": 100,
+}
+
+
+def document(held: list[dict[str, Any]], at_broker: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    snapshot = healthy() | more
+    snapshot["status_v3"] |= {"open_positions": held, "open_position_count": len(held)}
+    snapshot["broker"] = {"connected": True, "positions": at_broker}
+    return snapshot
+
+
+def evaluate(*args: Any, foreign: str = "", **more: Any) -> Any:
+    return evaluated(document(*args, **more), settings=settings_of({"FOREIGN_POSITIONS": foreign}))
+
+
+def list_kinds(report: Any) -> list[tuple[str, Any]]:
+    watched = ("open_positions_drift", "comparison_unclear", "assignment_suspected", "contract_replaced")
+    return [(event.type, event.observed) for event in report.events if event.type in watched]
+
+
+# --- models ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "rest", "held", "kinds"),
+    [
+        pytest.param([6, 4], [10], 10, [], id="the row without a model is the sum"),
+        pytest.param([6, 4], [10], 20, [("open_positions_drift", "quantity")], id="and is not counted twice"),
+        pytest.param([6, 4], [], 10, [], id="models alone add up"),
+        pytest.param([6], [4], 10, [], id="one more part, or a sum that lags: ten is possible"),
+        pytest.param([6], [4], 4, [], id="and so is four"),
+        pytest.param([6], [4], 6, [("open_positions_drift", "quantity")], id="six is neither"),
+        pytest.param([6, -6], [0], 0, [], id="models that cancel out"),
+    ],
+)
+def test_a_row_without_a_model_beside_models_is_their_sum(parts, rest, held, kinds):
+    rows = [{**SHARE, "model": f"M{number}", "quantity": quantity} for number, quantity in enumerate(parts)]
+    rows += [{**SHARE, "quantity": quantity} for quantity in rest]
+    own = [{**SHARE, "quantity": held}] if held else []
+    for listed in (rows, rows[::-1]):
+        assert list_kinds(evaluate(own, listed)) == kinds
+
+
+# --- the owner's positions ------------------------------------------------------------------------------
+
+OWNED = [{**SHARE, "quantity": 100}]
+
+
+@pytest.mark.parametrize(
+    ("foreign", "held", "at_broker", "kinds", "counted"),
+    [
+        pytest.param("756733=100", [], OWNED, [], ("long 100 SPY",), id="named exactly"),
+        pytest.param("756733=-5", [], [{**SHARE, "quantity": -5}], [], ("short 5 SPY",), id="short"),
+        pytest.param(
+            "756733=99", [], OWNED, [("open_positions_drift", "unmanaged")], (), id="void at another quantity"
+        ),
+        pytest.param("756733=100", OWNED, OWNED, [], (), id="void where the runtime lists it"),
+        pytest.param(
+            "756733=100",
+            [{**PUT, "quantity": -1}],
+            OWNED,
+            [("open_positions_drift", "phantom")],
+            ("long 100 SPY",),
+            id="the owner's shares are of no assignment",
+        ),
+        pytest.param(
+            "756733=100",
+            [{**SHARE, "con_id": 5, "quantity": 100}],
+            OWNED,
+            [("open_positions_drift", "phantom")],
+            ("long 100 SPY",),
+            id="nor of a replaced contract",
+        ),
+    ],
+)
+def test_what_the_owner_holds_is_counted_aloud_and_explains_nothing_else(
+    foreign, held, at_broker, kinds, counted
+):
+    report = evaluate(held, at_broker, foreign=foreign)
+    assert list_kinds(report) == kinds
+    assert report.foreign == counted
+    line = format_decision(report, ())
+    assert ("counted as the owner's" in line) == bool(counted)
+    assert all(name in line for name in counted)
+
+
+# --- what is unclear ------------------------------------------------------------------------------------
+
+
+VAGUE = {"symbol": "SPY", "strike": 500, "quantity": 2}
+EXPIRING = {"symbol": "CL", "sec_type": "FUT", "expiry": "20260602", "multiplier": 1000, "quantity": 2}
+CALL = {**PUT, "right": "C"}
+
+
+@pytest.mark.parametrize(
+    ("held", "at_broker", "severity"),
+    [
+        pytest.param(
+            [VAGUE], [{**PUT, "quantity": 3}, {**CALL, "quantity": -1}], "critical", id="held, perhaps"
+        ),
+        pytest.param([EXPIRING], [], "warning", id="the broker has none of it"),
+    ],
+)
+def test_only_an_unclear_contract_that_may_be_held_becomes_critical(held, at_broker, severity):
+    first, memory = document(held, at_broker), FIRST_RUN
+    for seconds in range(0, 25_200, 1_200):
+        second = evaluated(later(first, seconds), memory)
+        memory = remembered(second)
+    event = next(event for event in second.events if event.type == "comparison_unclear")
+    assert event.severity == severity
+
+
+ELSEWHERE = [
+    {**SHARE, "account": "DU1111111", "quantity": 100},
+    {**SHARE, "account": "DU2222222", "quantity": 40},
+]
+
+
+@pytest.mark.parametrize(
+    ("held", "at_broker", "remedy"),
+    [
+        pytest.param([{**SHARE, "quantity": 100}], ELSEWHERE, "their account in both places", id="accounts"),
+        pytest.param([{**SHARE, "quantity": 3, "side": "sideways"}], [], "its quantity and side", id="a side"),
+        pytest.param([{**SHARE, "quantity": 5}], [{**SHARE, "quantity": 2}, {**SHARE, "quantity": 3}],
+                     None, id="two lots that add up"),
+        pytest.param([{**SHARE, "quantity": 3}], [{**SHARE, "quantity": 3}] * 2, None, id="a row twice"),
+    ],
+)  # fmt: skip
+def test_what_is_unclear_is_told_with_what_would_make_it_clear(held, at_broker, remedy):
+    events = [event for event in evaluate(held, at_broker).events if event.type == "comparison_unclear"]
+    assert [f"{remedy} would make it clear." in event.summary for event in events] == [True] * bool(remedy)
+
+
+# --- assignments ----------------------------------------------------------------------------------------
+
+MOVED = [{**SHARE, "quantity": 100}]
+BOOKING = {
+    "Symbol": "SPY   260619P00500000",
+    "AssetClass": "OPT",
+    "UnderlyingSymbol": "SPY",
+    "Strike": 500,
+    "Put/Call": "P",
+    "Expiry": "20260619",
+    "Quantity": 1,
+    "Buy/Sell": "BUY",
+    "TransactionType": "BookTrade",
+    "TradePrice": 0,
+    "DateTime": "20260601;162000",
+    "IBExecID": "",
+    "Multiplier": 100,
+}
+
+
+@pytest.mark.parametrize(
+    ("booking", "says"),
+    [
+        pytest.param({"Notes/Codes": "A"}, "booked its exercise or assignment at", id="an assignment"),
+        pytest.param({"Notes/Codes": "C;Ex"}, "booked its exercise or assignment at", id="an exercise"),
+        pytest.param({"Notes/Codes": "Ep"}, "as it seems", id="an expiry"),
+        pytest.param(
+            {"Notes/Codes": "A", "Strike": 505, "Symbol": "SPY   260619P00505000"},
+            "as it seems",
+            id="of another",
+        ),
+        pytest.param(None, "as it seems", id="no statement"),
+    ],
+)
+def test_a_booking_of_the_statement_confirms_an_assignment(booking, says):
+    statement = {"as_of": "2026-06-02T10:00:00Z", "executions": [{**BOOKING, **(booking or {})}]}
+    snapshot = document([{**PUT, "quantity": -1}], MOVED)
+    snapshot["broker"] |= {} if booking is None else {"statement": statement}
+    report = evaluated(snapshot)
+    event = next(event for event in report.events if event.type == "assignment_suspected")
+    assert says in event.summary
+    assert "missed_fill" not in {event.type for event in report.events}
+
+
+@pytest.mark.parametrize(
+    ("right", "short", "own", "at_broker"),
+    [
+        pytest.param("P", -1, 0, 100, id="a put brings shares"),
+        pytest.param("C", -1, 100, 0, id="a covered call takes the shares that there were"),
+        pytest.param("C", -1, 300, 200, id="or some of them"),
+        pytest.param("C", -1, 0, -100, id="or sells short"),
+    ],
+)
+def test_an_assignment_is_one_event_whatever_shares_there_were(right, short, own, at_broker):
+    held = [{**PUT, "right": right, "quantity": short}, *([{**SHARE, "quantity": own}] if own else [])]
+    rows = [{**SHARE, "quantity": at_broker}] if at_broker else []
+    report = evaluate(held, rows)
+    assert [kind for kind, _ in list_kinds(report)] == ["assignment_suspected"]
+
+
+def test_shares_that_left_in_the_other_direction_are_no_assignment():
+    held = [{**PUT, "quantity": -1}, {**SHARE, "quantity": 100}]
+    assert [kind for kind, _ in list_kinds(evaluate(held, []))] == ["open_positions_drift"] * 2
