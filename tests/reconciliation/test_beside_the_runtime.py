@@ -122,10 +122,10 @@ CALL = {**PUT, "right": "C"}
 )
 def test_only_an_unclear_contract_that_may_be_held_becomes_critical(held, at_broker, severity):
     first, memory = document(held, at_broker), FIRST_RUN
-    for seconds in range(0, 25_200, 1_200):
-        second = evaluated(later(first, seconds), memory)
-        memory = remembered(second)
-    event = next(event for event in second.events if event.type == "comparison_unclear")
+    for seconds in range(0, 24_000, 1_200):
+        memory = remembered(evaluated(later(first, seconds), memory))
+    last = evaluated(later(first, 24_000), memory)
+    event = next(event for event in last.events if event.type == "comparison_unclear")
     assert event.severity == severity
 
 
