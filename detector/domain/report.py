@@ -96,7 +96,8 @@ class RunInfo(Struct, frozen=True):
 class Report(Struct, frozen=True):
     """The result of one evaluation; `owed` (notices that are due, by channel) is not part of the artifact.
 
-    `foreign` are the broker's positions that were counted as the owner's. `reading` is what was made of each section; `checked` counts the rules that were judged on its facts.
+    `foreign` are the broker's positions that were counted as the owner's. `reading` is what was made of each
+    section; `checked` counts the rules that were judged on its facts.
     """
 
     generation: int

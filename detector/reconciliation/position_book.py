@@ -185,7 +185,8 @@ class UnclearGroup(Struct, frozen=True):
     """Positions of which neither a difference nor its absence is certain, by name, and why.
 
     `is_paired`: a reading without a difference pairs all of their rows, or a quantity was not read at all.
-    `has_nameless`: a row is of a mere contract id. `is_held`: the broker may hold any of it. `remedy` would make it clear.
+    `has_nameless`: a row is of a mere contract id. `is_held`: the broker may hold any of it. `remedy`
+    would make it clear.
     """
 
     names: tuple[str, ...]
