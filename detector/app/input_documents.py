@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 import detector
 from detector.app.context import AppContext
+from detector.clients.local_file import LocalFile, read_file
 from detector.domain.event import Event
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import Gap, Report
@@ -43,13 +44,12 @@ class ParsedSnapshot(Struct, frozen=True):
     ids: Mapping[str, str | None]
 
 
-def read_source(app: AppContext, source: str) -> bytes:
+def read_source(app: AppContext, source: str) -> LocalFile:
     """Return standard input or a file, at most one byte more than a document may have; raises InputError."""
     try:
         if source == STDIN:
-            return app.stdin.read(MAX_BYTES + 1) or b""
-        with Path(source).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return LocalFile(app.stdin.read(MAX_BYTES + 1) or b"")
+        return read_file(source, MAX_BYTES + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         text = f"standard input could not be read ({reason})" if source == STDIN else f"{source}: {reason}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
@@ -26,7 +27,8 @@ class PipelinePlan(Struct, frozen=True):
     `source` is the snapshot to read: STDIN, a path, or None for an empty one. `collect` is when sources are
     read: never, for the `missing` sections, `if_empty` where nothing is piped in, or always and without
     reading the source; `sections` are those that they may fill. `at_taken_at` gathers the facts as of the
-    snapshot's own time in place of now. `stdout_delivers`: printing the document is its delivery.
+    snapshot's own time in place of now; `against_clock` judges a given snapshot now, its time is that of its
+    sections that name none. `stdout_delivers`: printing the document is its delivery.
     `artifact` is the file to write. With `dry_run` nothing is sent or stored; `quiet` prints no progress.
     """
 
@@ -34,6 +36,7 @@ class PipelinePlan(Struct, frozen=True):
     collect: CollectMode = "missing"
     sections: frozenset[str] = frozenset((*SECTIONS, *PARTS))
     at_taken_at: bool = True
+    against_clock: bool = False
     stdout_delivers: bool = False
     artifact: str | None = None
     dry_run: bool = False
@@ -54,10 +57,12 @@ class Job(Struct, frozen=True):
 class InputDocument(Struct, frozen=True):
     """A snapshot's document and its `previous` section; `is_given` is False where nothing was read.
 
-    `results` are the answers of the sources that were read for it.
+    `results` are the answers of the sources that were read for it. `written` are the given sections with the
+    time of the document, where it is held against the clock.
     """
 
     document: Mapping[str, Any] = field(default_factory=dict)
     previous: Any = None
     is_given: bool = False
     results: tuple[SourceResult, ...] = ()
+    written: Mapping[str, datetime] = field(default_factory=dict)

@@ -29,7 +29,7 @@ from detector.domain.facts import Facts
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import ReadContext
 from detector.domain.run_memory import FIRST_RUN, Memory, check_memory_time, limit_clock_difference
-from detector.domain.snapshot import Snapshot, merge_sections
+from detector.domain.snapshot import Snapshot, merge_sections, split_parts
 from detector.engine.evaluate import evaluate as evaluate_snapshot
 from detector.engine.gather import gather_facts
 from detector.readers.previous import ExpectedMemory
@@ -72,11 +72,20 @@ def read(job: Job) -> InputDocument:
         if plan.collect == "if_empty":
             return InputDocument()
         job.app.print_stderr("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
-    data = read_source(job.app, plan.source)
-    if plan.collect == "if_empty" and not data.strip():
+    file = read_source(job.app, plan.source)
+    if plan.collect == "if_empty" and not file.data.strip():
         return InputDocument()
-    document = parse_source(data, plan.source)
-    return InputDocument(document, document.pop("previous", None), is_given=True)
+    document = parse_source(file.data, plan.source)
+    written = _detach_time(job, document, file.modified_at) if plan.against_clock else {}
+    return InputDocument(document, document.pop("previous", None), is_given=True, written=written)
+
+
+def _detach_time(job: Job, document: dict[str, Any], modified_at: datetime | None) -> dict[str, datetime]:
+    """Return the sections of the document with its time, or its file's, and take that out: it is judged now."""
+    taken_at = check_document(document, job.clock(), job.settings).taken_at
+    stated = document.pop("taken_at", None)
+    written = modified_at if stated is None else taken_at
+    return {} if written is None else dict.fromkeys(split_parts(document), written)
 
 
 def collect(job: Job, source: InputDocument, previous: Any = None) -> InputDocument:
@@ -124,7 +133,7 @@ def evaluate(job: Job, source: InputDocument, load_memory: LoadMemory) -> RunRes
     """Return the result of all rules on the document and the memory; raises InputError."""
     now = job.clock()
     parsed = parse_snapshot(source.document, now, job.settings)
-    snapshot = parsed.snapshot
+    snapshot = replace(parsed.snapshot, written=source.written)
     memory = load_memory(build_expected_memory(snapshot.runtime, snapshot.taken_at))
     if job.backend is not None:  # the runners of two runs may have different clocks
         snapshot = replace(snapshot, taken_at=limit_clock_difference(memory, snapshot.taken_at))

@@ -65,6 +65,7 @@ def run_detect(app: AppContext, options: DetectOptions) -> int:
         stdout_delivers=not options.nagios,  # the plugin's line names the worst three only
         artifact=options.artifact,
         quiet=options.quiet,
+        against_clock=options.nagios,
     )
     job = Job(app, settings, get_clock(app, options.now), plan)
     source = read(job)

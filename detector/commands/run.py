@@ -126,6 +126,7 @@ def build_job(app: AppContext, options: RunOptions) -> tuple[Job, StateBackend]:
         artifact=options.artifact,
         dry_run=options.dry_run,
         quiet=options.quiet,
+        against_clock=True,
     )
     channels = load_channels(app, settings)
     return Job(app, settings, get_clock(app, options.now), plan, channels, backend), backend

@@ -57,7 +57,7 @@ def command(app: AppContext, /, name: str | None, check: str | None) -> int:
 def _check_document(app: AppContext, name: str, source: str) -> int:
     from detector.app.schema_check import find_departures
 
-    departures = find_departures(SCHEMAS[name](), parse_source(read_source(app, source), source))
+    departures = find_departures(SCHEMAS[name](), parse_source(read_source(app, source).data, source))
     printed = print_lines(app, (f"{departure}" for departure in departures))
     if printed:
         return printed

@@ -38,7 +38,7 @@ from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_account import SectionAccount
-from detector.domain.seen_facts import LostFact
+from detector.domain.seen_facts import LostFact, SectionContent
 from detector.domain.task_rows import Container, Service, Task
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
@@ -83,6 +83,8 @@ class Facts(Struct, frozen=True):
     invalid: tuple[Fault, ...] = ()
     skewed: tuple[tuple[str, float], ...] = ()
     stale: Mapping[str, float] = field(default_factory=dict)
+    unchanged: frozenset[str] = frozenset()
+    contents: Mapping[str, SectionContent] = field(default_factory=dict)
     mismatched: Mapping[str, str] = field(default_factory=dict)
     unproven: frozenset[str] = frozenset()
     accounts: tuple[SectionAccount, ...] = ()

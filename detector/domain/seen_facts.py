@@ -18,10 +18,21 @@ class SeenFact(Struct, frozen=True):
     section: str
 
 
+class SectionContent(Struct, frozen=True):
+    """The content of a section that names no time: its digest, and since when it has been the same."""
+
+    digest: str
+    since: datetime
+
+
 class LaneMemory(Struct, frozen=True):
-    """The facts that the runs of one lane and profile saw, by name, each with its last time."""
+    """What the runs of one lane and profile saw.
+
+    `facts` are by name, each with its last time; `contents` are those of sections that name no time.
+    """
 
     facts: Mapping[str, SeenFact] = field(default_factory=dict)
+    contents: Mapping[str, SectionContent] = field(default_factory=dict)
 
 
 class LostFact(Struct, frozen=True):
@@ -42,11 +53,15 @@ class LostFact(Struct, frozen=True):
 
 
 def update_lanes(
-    lanes: Mapping[str, LaneMemory], lane: str, seen: Mapping[str, tuple[str, ...]], at: datetime
+    lanes: Mapping[str, LaneMemory],
+    lane: str,
+    seen: Mapping[str, tuple[str, ...]],
+    contents: Mapping[str, SectionContent],
+    at: datetime,
 ) -> dict[str, LaneMemory]:
     """Return the memory with what this run saw; a fact that was not seen for a week is forgotten.
 
-    `seen` are the sections that showed each fact.
+    `seen` are the sections that showed each fact, `contents` those of this run's sections without a time.
     """
     known = dict(_iter_recent(lanes.get(lane), at))
     facts = {**known, **{name: SeenFact(at, sections[0]) for name, sections in seen.items() if sections}}
@@ -55,7 +70,9 @@ def update_lanes(
     }
     newest = sorted(recent, key=lambda name: max(fact.at for fact in recent[name].facts.values()))
     kept = {name: recent[name] for name in newest[-(_MOST_LANES - 1) :]}
-    return {**kept, lane: LaneMemory(facts)} if facts else kept
+    if lane in lanes:
+        contents = {**lanes[lane].contents, **contents}
+    return {**kept, lane: LaneMemory(facts, contents)} if facts else kept
 
 
 def _iter_recent(memory: LaneMemory | None, at: datetime) -> Iterator[tuple[str, SeenFact]]:

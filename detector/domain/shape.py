@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 OBJECT, LIST, ANY = "object", "list", "any"
+OWN_TIMES = ("as_of", "generated_at")  # of a section: when its content was true
 
 
 class Key(Struct, frozen=True, eq=False):
@@ -49,7 +50,7 @@ class Shape(Struct, frozen=True, eq=False):
     envelope: bool = False
     vendor: bool = False
     named_by: tuple[str, ...] = ()
-    times: tuple[str, ...] = ()
+    times: tuple[str, ...] = OWN_TIMES
     normalize: Callable[[str], str] = field(default=_keep_name)
     unwrap: Callable[[Mapping[str, Any]], Mapping[str, Any]] = field(default=_keep_object)
 
@@ -74,6 +75,9 @@ class Shape(Struct, frozen=True, eq=False):
                 return None if spec is None else spec.fact
             shape = spec.inner
         return None
+
+
+TIME_KEYS: Mapping[str, Key] = {name: Key("time", "as_of") for name in OWN_TIMES}
 
 
 def build_keys(kinds: Mapping[str, str]) -> dict[str, Key]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from detector.formats.strict_json import DocumentError, describe_kind, redact_excerpt
 from detector.formats.times import TimeError, parse_run_time
@@ -45,13 +45,13 @@ _LONGEST_COMPARED = 40
 class Snapshot(Struct, frozen=True):
     """The sections of one moment, by name; a section that was not seen is absent.
 
-    `written_at` is the time of sections that name none, where the snapshot is older than `taken_at`.
+    `written` is the time of given sections that name none, where they are not of `taken_at`.
     """
 
     taken_at: datetime
     runtime: str
     sections: Mapping[str, Any]
-    written_at: datetime | None = None
+    written: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def build_snapshot(document: Mapping[str, Any], *, now: datetime, runtime: str) -> Snapshot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,18 +10,24 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.domain.facts import SECTION_FACTS, STATUS_FACTS, Facts
+from detector.domain.facts import Facts
 from detector.domain.merge import merge_readings
-from detector.domain.profile import HEARTBEAT_AGE, ReadContext
-from detector.domain.provenance import Fault, SourceStatus
-from detector.domain.section_account import MOST_NAMES, KeyComparison, SectionAccount
+from detector.domain.profile import ReadContext
+from detector.domain.provenance import SourceStatus
+from detector.domain.section_account import KeyComparison, SectionAccount
 from detector.domain.section_reading import Reading
+from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import Shape
 from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, Snapshot, split_parts
-from detector.engine.catalog import load_money_facts, load_readers, load_shape_builders
+from detector.engine.catalog import load_readers, load_shape_builders
+from detector.engine.reading_account import build_account, find_hidden_money
 from detector.engine.section_owner import describe_mismatch, find_mismatch, is_owner_unproven
-from detector.engine.section_time import STATUS_SECTIONS, find_section_time
-from detector.formats.strict_json import redact_excerpt
+from detector.engine.section_time import (
+    STATUS_SECTIONS,
+    OuterTimes,
+    find_section_time,
+    track_content,
+)
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
 from detector.market.maintenance import is_in_maintenance
@@ -42,6 +48,8 @@ _NOT_READ = ("sources", "previous")
 class _GatheredSections(Struct):
     readings: list[Reading] = field(default_factory=list)
     stale: dict[str, float] = field(default_factory=dict)
+    contents: dict[str, SectionContent] = field(default_factory=dict)
+    unchanged: set[str] = field(default_factory=set)
     mismatched: dict[str, str] = field(default_factory=dict)
     unproven: set[str] = field(default_factory=set)
     accounts: list[SectionAccount] = field(default_factory=list)
@@ -56,7 +64,9 @@ class _Input(Struct, frozen=True):
 
     snapshot: Snapshot
     sources: Mapping[str, SourceStatus]
+    ahead: Mapping[str, float]
     context: ReadContext
+    closures: Closures
 
 
 def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Facts:
@@ -69,7 +79,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
     snapshot = replace(snapshot, sections=split_parts(snapshot.sections))
     sources_reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
     sources = read_sources(snapshot.sections.get("sources", {}), sources_reading)
-    gathered = _read_sections(_Input(snapshot, sources, context))
+    gathered = _read_sections(_Input(snapshot, sources, dict(sources_reading.skewed), context, closures))
     readings = [sources_reading, *gathered.readings]
     values, provenance = merge_readings(readings)
     faults = [fault for reading in readings for fault in reading.invalid]
@@ -81,9 +91,11 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         before=context.previous_run,
         provenance=replace(provenance, shapes=gathered.shapes),
         invalid=tuple(dict.fromkeys(faults)),
-        hidden_money=_find_hidden_money(faults, values, gathered.shapes),
+        hidden_money=find_hidden_money(faults, values, gathered.shapes),
         skewed=tuple(skew for reading in readings for skew in reading.skewed),
         stale=gathered.stale,
+        unchanged=frozenset(gathered.unchanged),
+        contents=gathered.contents,
         mismatched=gathered.mismatched,
         unproven=frozenset(gathered.unproven),
         accounts=tuple(gathered.accounts),
@@ -109,29 +121,6 @@ def _read_sections(given: _Input) -> _GatheredSections:
     return gathered
 
 
-def _find_hidden_money(
-    faults: Iterable[Fault], values: Mapping[str, Any], shapes: Mapping[str, Shape]
-) -> frozenset[str]:
-    """Return the paths of faults that hide a fact about money; a section as a whole hides what it has."""
-    return frozenset(
-        fault.path for fault in faults if _is_about_money(fault.meant or fault.path, values, shapes)
-    )
-
-
-def _is_about_money(path: str, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> bool:
-    section, *keys = path.split(".")
-    if section not in shapes:
-        return False
-    fact = shapes[section].find_fact(keys)
-    if not keys:
-        return any(name not in values for name in (*load_money_facts(),) if name in _list_facts(section))
-    return fact in load_money_facts()
-
-
-def _list_facts(section: str) -> Collection[str]:
-    return STATUS_FACTS if section in STATUS_SECTIONS else SECTION_FACTS.get(section, ())
-
-
 def _list_expected_processes(context: ReadContext) -> tuple[str, ...]:
     """Return the processes that must run, by the profile or by their setting; empty is every listed one."""
     named = (entry.partition("=")[0].strip() for entry in context.settings[PROCESSES])
@@ -150,8 +139,10 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
     raw, context, taken_at = given.snapshot.sections[section], given.context, given.snapshot.taken_at
     reading = Reading(section, taken_at, context.settings[CLOCK_SKEW_SEC], context.profile.zone)
     source = given.sources.get(section)
-    as_of = find_section_time(raw, source, reading, context) or given.snapshot.written_at
+    as_of = find_section_time(raw, _get_outer_times(section, given), reading, context)
     age = None if as_of is None else (taken_at - as_of).total_seconds()
+    if age is None and _is_collected_status(section, source) and not reading.skewed:
+        age = _measure_unchanged_sec(section, given, gathered)
     gathered.readings.append(reading)
     mismatch = find_mismatch(section, raw, context)
     if is_owner_unproven(section, raw, context):
@@ -165,7 +156,33 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
     elif source is None or source.state != "failed":
         reading.as_of = as_of or taken_at
         _run_reader(section, raw, reading, context, gathered)
-    gathered.accounts.append(_build_account(reading, age, context, gathered))
+    gathered.accounts.append(build_account(reading, age, context, gathered.comparisons.get(section)))
+
+
+def _get_outer_times(section: str, given: _Input) -> OuterTimes:
+    source = given.sources.get(section)
+    return OuterTimes(
+        None if source is None else source.as_of,
+        given.ahead.get(f"sources.{section}.as_of"),
+        given.snapshot.written.get(section),
+    )
+
+
+def _is_collected_status(section: str, source: SourceStatus | None) -> bool:
+    """Return whether it is a payload from its URL: what AWS or Docker answers is rightly the same for days."""
+    return section in STATUS_SECTIONS and source is not None and source.state == "ok"
+
+
+def _measure_unchanged_sec(section: str, given: _Input, gathered: _GatheredSections) -> float | None:
+    """Return for how long of the session a payload without a time has been the same, where that is too long."""
+    taken_at = given.snapshot.taken_at
+    content = track_content(section, given.snapshot.sections[section], given.context, taken_at)
+    gathered.contents[section] = content
+    seconds = count_open_seconds(content.since, taken_at, given.closures)
+    if seconds is None or seconds <= given.context.settings[SOURCE_STALE_SEC]:
+        return None
+    gathered.unchanged.add(section)
+    return seconds
 
 
 def _run_reader(
@@ -197,37 +214,6 @@ def _can_read(reading: Reading, kind: str, value: object) -> bool:
     trial = reading.build_trial()
     trial.read_value(kind, reading.section, value)
     return not trial.invalid
-
-
-def _build_account(
-    reading: Reading, age: float | None, context: ReadContext, gathered: _GatheredSections
-) -> SectionAccount:
-    comparison = gathered.comparisons.get(reading.section)
-    facts = tuple(sorted(name for name, value in reading.values.items() if value is not None))
-    mapped = _list_mapped_facts(reading.section, context)
-    account = SectionAccount(
-        reading.section,
-        facts=facts,
-        missing=tuple(sorted(mapped - set(facts))),
-        age_sec=age,
-    )
-    if comparison is None:
-        return account
-    return replace(
-        account,
-        recognised=len(comparison.recognised),
-        foreign=len(comparison.foreign),
-        unknown=len(comparison.unknown) + len(comparison.faults),
-        unnamed=comparison.unnamed,
-        unread=tuple(sorted(map(redact_excerpt, comparison.unknown)))[:MOST_NAMES],
-    )
-
-
-def _list_mapped_facts(section: str, context: ReadContext) -> set[str]:
-    """Return the facts that the section could show: of a payload those that the profile maps."""
-    if section not in STATUS_SECTIONS:
-        return set(SECTION_FACTS.get(section, ()))
-    return {"heartbeat_at" if name == HEARTBEAT_AGE else name for name in context.profile.extractors}
 
 
 def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:

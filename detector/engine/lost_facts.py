@@ -9,12 +9,8 @@ from detector.domain.rule import Rule
 from detector.domain.seen_facts import LaneMemory, LostFact, list_seen_before, update_lanes
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
-from detector.settings import PROFILE, RUN_LANE, Settings
-
-
-def get_lane_key(settings: Settings) -> str:
-    """Return the key of a lane's memory: two lanes and two profiles expect different facts."""
-    return f"{settings[RUN_LANE]}|{settings[PROFILE]}"
+from detector.engine.section_time import get_lane_key
+from detector.settings import Settings
 
 
 def find_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[str]) -> tuple[LostFact, ...]:
@@ -44,7 +40,8 @@ def list_seen_facts(facts: Facts) -> Mapping[str, tuple[str, ...]]:
 
 def update_lane_memory(facts: Facts, settings: Settings) -> dict[str, LaneMemory]:
     """Return the memory of all lanes after this run."""
-    return update_lanes(facts.before.lanes, get_lane_key(settings), list_seen_facts(facts), facts.taken_at)
+    seen, lane = list_seen_facts(facts), get_lane_key(settings)
+    return update_lanes(facts.before.lanes, lane, seen, facts.contents, facts.taken_at)
 
 
 def _find_signals(off: Collection[str]) -> dict[str, str]:

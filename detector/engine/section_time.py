@@ -2,48 +2,77 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+
 from detector.domain.payload_path import MISSING, PathError
 from detector.domain.profile import ReadContext
-from detector.domain.provenance import SourceStatus
 from detector.domain.section_reading import Reading
-from detector.settings import STATUS_AS_OF
+from detector.domain.seen_facts import LaneMemory, SectionContent
+from detector.domain.shape import OWN_TIMES
+from detector.formats.serialize import format_canonical
+from detector.settings import PROFILE, RUN_LANE, STATUS_AS_OF, Settings
 
 STATUS_SECTIONS = ("status_v3", "bot_status")
-_AS_OF = "as_of"
 
 
-def find_section_time(
-    raw: Any, source: SourceStatus | None, reading: Reading, context: ReadContext
-) -> datetime | None:
+class OuterTimes(Struct, frozen=True):
+    """The times of a section beside its content.
+
+    `source` is when its source says that it was true, `source_ahead_sec` how far in the future that is where
+    it is too far; `written` is when the snapshot that was handed over with it was taken.
+    """
+
+    source: datetime | None = None
+    source_ahead_sec: float | None = None
+    written: datetime | None = None
+
+
+def find_section_time(raw: Any, outer: OuterTimes, reading: Reading, context: ReadContext) -> datetime | None:
     """Return when the content of a section was true; None where nothing names a time.
 
-    A time that cannot be read is noted in `reading`, and the next one counts.
+    A time that cannot be read is noted in `reading`, and the next one counts; so is one in the future, and
+    then none counts: whatever else dates the section, it is not fresh.
     """
     for path, value in _iter_own_times(raw, reading.section, context):
         moment: datetime | None = reading.read_value("time", f"{reading.section}.{path}", value)
         if moment is not None or reading.skewed:
             return moment
-    return None if source is None else source.as_of
+    if outer.source_ahead_sec is not None:
+        reading.skewed.append((f"sources.{reading.section}.as_of", outer.source_ahead_sec))
+        return None
+    if outer.source is not None or outer.written is None:
+        return outer.source
+    reading.read_paths.add("taken_at")
+    return reading.limit_to_taken_at("taken_at", outer.written)
 
 
-def has_own_time(raw: Any, section: str, context: ReadContext) -> bool:
-    """Return whether the content names a time of its own."""
-    return next(_iter_own_times(raw, section, context), None) is not None
+def get_lane_key(settings: Settings) -> str:
+    """Return the key of a lane's memory: two lanes and two profiles expect different facts."""
+    return f"{settings[RUN_LANE]}|{settings[PROFILE]}"
+
+
+def track_content(section: str, raw: Any, context: ReadContext, taken_at: datetime) -> SectionContent:
+    """Return the content of a section without a time, and since when the lane's runs have seen the same."""
+    digest = hashlib.sha256(format_canonical(raw).encode()).hexdigest()
+    lane = context.previous_run.lanes.get(get_lane_key(context.settings), LaneMemory())
+    before = lane.contents.get(section)
+    return before if before is not None and before.digest == digest else SectionContent(digest, taken_at)
 
 
 def _iter_own_times(raw: Any, section: str, context: ReadContext) -> Iterator[tuple[str, Any]]:
     """Yield the times that the content names, by path, the first one counting."""
     if not isinstance(raw, dict):
         return
-    keys: tuple[str, ...] = (_AS_OF,)
+    keys: tuple[str, ...] = OWN_TIMES
     if section in STATUS_SECTIONS:
-        keys = tuple(dict.fromkeys((_AS_OF, *context.settings[STATUS_AS_OF])))
+        keys = tuple(dict.fromkeys(("as_of", *context.settings[STATUS_AS_OF])))
     elif section == "logs":
-        keys = ("to", _AS_OF)
+        keys = ("to", *OWN_TIMES)
     yield from ((key, raw[key]) for key in keys if raw.get(key) is not None)
     if section in STATUS_SECTIONS:
         yield from _iter_profile_times(raw, context)

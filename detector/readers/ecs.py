@@ -12,7 +12,7 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import LIST, OBJECT, Key, Shape, build_keys
+from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Shape, build_keys
 from detector.domain.task_rows import Service, Task, TaskContainer
 from detector.domain.vendor_keys import (
     DESCRIBE_ANSWER,
@@ -84,7 +84,7 @@ _FAILURE = Shape(
 )
 _SHAPE = Shape(
     {
-        "as_of": Key("time"),
+        **TIME_KEYS,
         "services": Key(LIST, inner=_SERVICE, fact="service"),
         "tasks": Key(LIST, inner=_TASK, fact="tasks"),
         "stopped_tasks": Key(LIST, inner=_STOPPED_TASK, fact="stopped_tasks"),
@@ -92,7 +92,6 @@ _SHAPE = Shape(
     },
     DESCRIBE_ANSWER,
     envelope=True,
-    times=("as_of",),
 )
 _CANNOT_START = "unable to consistently start tasks"  # wording of the ECS service event
 

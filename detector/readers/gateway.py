@@ -11,7 +11,7 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import Key, Shape, build_keys
+from detector.domain.shape import TIME_KEYS, Key, Shape, build_keys
 
 SECTIONS = ("gateway",)
 FACTS: Mapping[str, tuple[str, str]] = {
@@ -30,11 +30,11 @@ _NOT_TRIED = "not_tried"
 _HIGHEST_PORT = 65_535
 _SHAPE = Shape(
     {
-        **build_keys({"as_of": "time", "handshake": "text", **dict(_PLAIN)}),
+        **TIME_KEYS,
+        **build_keys({"handshake": "text", **dict(_PLAIN)}),
         **{key: Key(kind, fact=fact) for key, (fact, kind) in FACTS.items()},
     },
     envelope=True,
-    times=("as_of",),
 )
 
 

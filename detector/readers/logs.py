@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import LIST, Key, Shape, build_keys
+from detector.domain.shape import LIST, TIME_KEYS, Key, Shape, build_keys
 from detector.domain.vendor_keys import FILTER_LOG_EVENTS_ANSWER, LOG_EVENT_KEYS
 from detector.formats.strict_json import describe_kind
 from detector.market.closures import NO_CLOSURES
@@ -35,12 +35,12 @@ _EVENT_SHAPE = Shape(
 )
 _SHAPE = Shape(
     {
-        **build_keys({"from": "time", "to": "time", "truncated": "flag", "as_of": "time"}),
+        **TIME_KEYS,
+        **build_keys({"from": "time", "to": "time", "truncated": "flag"}),
         "events": Key(LIST, inner=_EVENT_SHAPE, fact=_FACT),
     },
     FILTER_LOG_EVENTS_ANSWER,
     envelope=True,
-    times=("as_of",),
 )
 
 

@@ -11,18 +11,17 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import Key, Shape
+from detector.domain.shape import TIME_KEYS, Key, Shape
 
 SECTIONS = ("power",)
 _SHAPE = Shape(
     {
-        "as_of": Key("time"),
+        **TIME_KEYS,
         "status": Key("text", fact="power_status"),
         "battery_charge": Key("number", fact="battery_charge"),
         "battery_runtime_sec": Key("number", fact="battery_runtime_sec"),
     },
     envelope=True,
-    times=("as_of",),
 )
 
 

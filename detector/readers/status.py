@@ -19,12 +19,11 @@ from detector.domain.payload_path import (
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, Profile, ReadContext
 from detector.domain.runtime_rows import Order
 from detector.domain.section_reading import Reading, list_kinds
-from detector.domain.shape import ANY, LIST, OBJECT, Key, Shape, build_columns
+from detector.domain.shape import ANY, LIST, OBJECT, OWN_TIMES, Key, Shape, build_columns
 from detector.domain.vendor_keys import FOREIGN
 from detector.formats.times import NEVER
 
 SECTIONS = ("status_v3", "bot_status")
-TIME_KEYS = ("as_of", "generated_at")
 _NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "trade_id", "signal_id", "position_id")
 
 
@@ -40,9 +39,9 @@ def _build_profile_shape(profile: Profile) -> Shape:
         is_plain = is_plain_path(profile.paths[fact])
         for keys in key_paths:
             leaves.setdefault(keys, _build_fact_key(fact, profile) if is_plain else Key(ANY, ".".join(keys)))
-    for path in (*TIME_KEYS, *profile.time_paths):
+    for path in (*OWN_TIMES, *profile.time_paths):
         for keys in list_key_paths(path):
-            leaves.setdefault(keys, Key("time"))
+            leaves.setdefault(keys, Key("time", "as_of"))
     return _build_object_shape((), leaves, profile)
 
 
@@ -56,7 +55,7 @@ def _build_object_shape(prefix: KeyPath, leaves: Mapping[KeyPath, Key], profile:
         has_keys = any(keys[: depth + 1] == path and len(keys) > depth + 1 for keys in below)
         inner = _build_object_shape(path, leaves, profile) if has_keys else None
         reads[name] = leaves[path] if inner is None else Key(OBJECT, inner=inner)
-    return Shape(reads, FOREIGN | profile.foreign, times=(*TIME_KEYS, *profile.time_paths))
+    return Shape(reads, FOREIGN | profile.foreign, times=(*OWN_TIMES, *profile.time_paths))
 
 
 def _build_fact_key(fact: str, profile: Profile) -> Key:

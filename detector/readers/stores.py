@@ -16,7 +16,7 @@ from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading, list_kinds
-from detector.domain.shape import LIST, Key, Shape, build_columns
+from detector.domain.shape import LIST, TIME_KEYS, Key, Shape, build_columns
 from detector.domain.store_layout import POSITION_STATE, TRADES, StoreColumns
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
@@ -41,9 +41,7 @@ def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
         )
         for name, row, fact in _LISTS
     }
-    return Shape(
-        {"as_of": Key("time"), "error": Key(), **lists}, DESCRIBE_ANSWER, envelope=True, times=("as_of",)
-    )
+    return Shape({**TIME_KEYS, "error": Key(), **lists}, DESCRIBE_ANSWER, envelope=True)
 
 
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:

@@ -23,7 +23,8 @@ def _iter_parts(account: SectionAccount, facts: Facts) -> Iterator[str]:
     if section in facts.mismatched:
         yield f"ignored: it names {facts.mismatched[section]}"
     elif section in facts.stale:
-        yield f"ignored: {format_duration(facts.stale[section])} old"
+        state = "unchanged" if section in facts.unchanged else "old"
+        yield f"ignored: {format_duration(facts.stale[section])} {state}"
     elif account.age_sec is not None:
         yield f"{format_duration(max(0.0, account.age_sec))} old"
     yield format_count(len(account.facts), "fact")

@@ -30,9 +30,11 @@ from detector.settings import SOURCE_STALE_SEC
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A section is older than it may be, even when what it says looks fresh; its facts are not seen."""
     for name, age in facts.stale.items():
+        is_unchanged = name in facts.unchanged
+        what = f"names no time and has not changed for {age:.0f} s" if is_unchanged else f"is {age:.0f} s old"
         yield Finding(
             WARNING,
-            f"Section {name} is ignored: it is {age:.0f} s old"
+            f"Section {name} is ignored: it {what}"
             f" (limit {STALE_SEC.get(name, limits[SOURCE_STALE_SEC])} s).",
             subject=name,
             observed=age,

@@ -147,17 +147,15 @@ def test_lost_memory_is_told_and_everything_again_in_one_message(slack, snapshot
     assert "memory-aegis-pt-core-00000001.json" in everything(slack.posts[1])
 
 
-def test_a_snapshot_older_than_the_memory_is_printed_and_neither_told_nor_stored(
-    slack, switch, snapshot, tmp_path
-):
+def test_a_snapshot_that_is_handed_over_is_held_against_the_clock(slack, switch, snapshot, tmp_path):
     environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u")
-    words = ("run", "--now", "2026-06-02T15:11:00Z", "--state", str(tmp_path / "s"), "--snapshot")
-    answer(*words, snapshot(600), environ=environ)
-    late = answer(*words, snapshot(0, **FIRING), environ=environ)
-    assert (late.code, sorted(late.types)) == (0, TYPES)
-    assert "the memory is not advanced" in late.err
-    assert ([text.split()[1] for text in slack.texts], pinged(switch)) == (["WATCHING"], ["/u"])
-    assert not (tmp_path / "s" / "memory-aegis-pt-core-00000002.json").exists()
+    words = ("--state", str(tmp_path / "s"), "--snapshot")
+    answer("run", "--now", "2026-06-02T15:11:00Z", *words, snapshot(600), environ=environ)
+    late = answer("run", "--now", "2026-06-02T15:21:00Z", *words, snapshot(0, **FIRING), environ=environ)
+    assert "source_stale" in late.types
+    assert not {*TYPES} & {*late.types}
+    assert late.code == 3  # nothing in it was of this moment
+    assert pinged(switch) == ["/u", "/u/fail"]
 
 
 def test_standard_output_is_a_channel_where_somebody_is_said_to_read_it(switch, snapshot, tmp_path):
@@ -273,11 +271,14 @@ def test_a_folder_that_became_read_only_is_read_and_the_alert_goes_out(
     words = ("run", "--state", str(tmp_path / "s"), "--snapshot")
     answer(*words, snapshot(0, status_v3={"pending_orders": 3}), environ=to_slack(slack))
 
-    def read_only(*given: object, **more: object) -> int:
-        raise OSError(30, "Read-only file system")
+    opened = os.open
+
+    def read_only(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(30, "Read-only file system")
+        return opened(path, flags, *more, **named)
 
     monkeypatch.setattr(os, "open", read_only)
-    monkeypatch.setattr(os, "fsync", read_only)
     done = answer(*words, snapshot(600, **FIRING), environ=to_slack(slack))
     assert (done.code, owed(done), len(slack.posts)) == (3, ["unknown_fill"], 2)
     assert "memory_lost" not in done.types

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from detector.app.context import AppContext
@@ -43,7 +45,10 @@ def answer(
     environ: Mapping[str, str] | None = None,
     stdout: BinaryIO | None = None,
 ) -> Answer:
-    """Run one command at a door of its own: no environment but `environ`, no clock but NOW."""
+    """Run one command at a door of its own: no environment but `environ`, no clock but NOW.
+
+    A `run` that is handed a snapshot runs when that was taken, so that `--now` is needed only for another time.
+    """
     if isinstance(stdin, dict):
         stdin = json.dumps(stdin)
     if isinstance(stdin, str):
@@ -52,5 +57,16 @@ def answer(
     said = io.StringIO()
     given = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
     with redirect_stdout(io.StringIO()) as helped:  # click prints its help by itself
-        code = run(AppContext(environ or {}, lambda: NOW, given, stdout or taken, said), list(words))
+        now = _find_snapshot_time(words, stdin)
+        code = run(AppContext(environ or {}, lambda: now, given, stdout or taken, said), list(words))
     return Answer(code, taken.getvalue() + helped.getvalue().encode(), said.getvalue())
+
+
+def _find_snapshot_time(words: tuple[str, ...], stdin: object) -> datetime:
+    if words[:1] != ("run",) or "--snapshot" not in words:
+        return NOW
+    name = words[words.index("--snapshot") + 1]
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        text = stdin if name == "-" else Path(name).read_bytes()
+        return datetime.fromisoformat(json.loads(text)["taken_at"])  # type: ignore[arg-type]
+    return NOW

@@ -17,7 +17,7 @@ from typing import Any
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution, keep_latest_versions
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import LIST, OBJECT, Key, Shape
+from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Shape
 from detector.domain.snapshot import STATEMENT
 from detector.domain.vendor_keys import BROKER_ENVELOPE_KEYS
 from detector.formats.strict_json import redact_excerpt
@@ -60,19 +60,18 @@ _SHAPE = Shape(
             for name in names
         },
         **{scope: Key("text") for scope, _, _ in _NARROW_SCOPES},
-        "as_of": Key("time"),
+        **TIME_KEYS,
         "statement": Key(OBJECT),
         "error": Key(),
         "flex": Key(OBJECT, inner=Shape({"positions_csv": Key("csv"), "trades_csv": Key("csv")})),
     },
     BROKER_ENVELOPE_KEYS,
     envelope=True,
-    times=("as_of",),
 )
 
 _STATEMENT_SHAPE = Shape(
     {
-        "as_of": Key("time"),
+        **TIME_KEYS,
         "executions": Key(
             LIST, "broker_executions", inner=_ROW_SHAPES["broker_executions"], fact="broker_executions"
         ),
@@ -80,7 +79,6 @@ _STATEMENT_SHAPE = Shape(
     },
     BROKER_ENVELOPE_KEYS,
     envelope=True,
-    times=("as_of",),
 )
 
 
