@@ -62,6 +62,16 @@ def is_ok(status: str) -> bool:
     return status.strip().lower() == "ok"
 
 
+def has_trouble(values: Mapping[str, Any]) -> bool:
+    """Return whether one of the runtime's own flags or words says that something is wrong."""
+    worse = {name: STATUS_FACTS[name]["worse"] for name in values if name in STATUS_FACTS}
+    return any(
+        (worse[name] in (TRUE, NOT_EMPTY) and bool(values[name]))
+        or (worse[name] == FALSE and values[name] is False)
+        for name in worse
+    )
+
+
 def known(value: T | None) -> T:
     """Return a fact that the rule declares as required.
 

@@ -11,6 +11,7 @@ _LONG, _MOST_EDITS = 8, 2  # from so many letters on, so many edits are still th
 _LONGEST_COMPARED = 60
 _SHORTEST = 3  # letters of a name that one edit does not make another one, as with `to`
 _SHORT_PART = 4  # two edits in so short a part make another word of it: `ask_price` is no `avg_price`
+_LONG_NUMBER = 4  # digits: a message code, as in `market_data_10197_recent`
 _NEGATIONS = ("un", "not", "no", "non", "dis")
 _PARTS = re.compile(r"[^a-z0-9]+")
 
@@ -29,7 +30,7 @@ def is_nearly(key: str, known: str, *, strict: bool = True) -> bool:
     plain_mine, plain_theirs = _PARTS.sub("", mine), _PARTS.sub("", theirs)
     if plain_mine == plain_theirs:
         return True
-    if _get_digits(mine) != _get_digits(theirs) or _is_negation(plain_mine, plain_theirs):
+    if _has_other_digits(mine, theirs) or _is_negation(plain_mine, plain_theirs):
         return False
     edits = measure_edit_distance(mine, theirs, _MOST_EDITS)
     if measure_edit_distance(plain_mine, plain_theirs, 1) <= 1:
@@ -38,8 +39,23 @@ def is_nearly(key: str, known: str, *, strict: bool = True) -> bool:
         return edits <= _MOST_EDITS and not (edits > 1 and _has_other_part(mine, theirs))
     if f"{plain_mine}s" == plain_theirs or f"{plain_theirs}s" == plain_mine:
         return True
-    is_swap = edits == 1 and sorted(plain_mine) == sorted(plain_theirs)
-    return is_swap or (not strict and edits == 1 and len(known) >= _SHORTEST)
+    is_swap = sorted(plain_mine) == sorted(plain_theirs)
+    return edits == 1 and (is_swap or (not strict and len(known) >= _SHORTEST))
+
+
+def is_mistyped(key: str, known: str) -> bool:
+    """Return whether a short key is the known name with a letter too many or too few.
+
+    It may be another word (`model`), so that its value must say that it is meant.
+    """
+    return len(key) != len(known) >= _SHORT_PART and is_nearly(key, known, strict=False)
+
+
+def _has_other_digits(first: str, second: str) -> bool:
+    """Return whether the numbers in the two differ; one that lost or doubled a digit of many is the same."""
+    mine, theirs = _get_digits(first), _get_digits(second)
+    is_mistyped = min(len(mine), len(theirs)) >= _LONG_NUMBER and len(mine) != len(theirs)
+    return mine != theirs and not (is_mistyped and measure_edit_distance(mine, theirs, 1) <= 1)
 
 
 def _get_digits(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from detector.domain.seen_facts import LaneMemory
+from detector.domain.seen_facts import LaneMemory, SectionContent
 from detector.logs.events import LogMemory
 from detector.market.hours import MarketUnknown, get_session_on, to_new_york_day
 
@@ -36,7 +36,8 @@ class PreviousRun(Struct, frozen=True):
     `open_positions` is the last known number of open positions, over any number of runs. `logs` is the log
     memory: open outages, proofs, proofs that are due. `noticed_gap` is the last noticed time without a run.
     `prices` are the last prices by symbol, unchanged since `prices_at`. `lanes` are the facts that were
-    seen, by lane and profile; `sections` those that were given or configured. `closed` are, by store, the
+    seen, by lane and profile; `contents` are, by lane and profile and section, payloads without a time;
+    `sections` those that were given or configured. `closed` are, by store, the
     trades that were seen closed there.
     """
 
@@ -51,6 +52,7 @@ class PreviousRun(Struct, frozen=True):
     closed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     logs: LogMemory | None = None
     lanes: Mapping[str, LaneMemory] = field(default_factory=dict)
+    contents: Mapping[str, SectionContent] = field(default_factory=dict)
     sections: tuple[str, ...] | None = None
 
 

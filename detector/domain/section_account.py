@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 
-from detector.domain.key_names import is_nearly
+from detector.domain.key_names import is_mistyped, is_nearly
 from detector.domain.provenance import Fault
 from detector.domain.shape import ANY, LIST, OBJECT, Key, Shape
 from detector.formats.strict_json import redact_excerpt
@@ -15,6 +15,7 @@ from detector.formats.strict_json import redact_excerpt
 _MOST_ROWS = 10_000  # as many as the readers read
 _MOST_KEYS = 500  # of one object that are compared with known names
 MOST_NAMES = 10  # of keys that are not understood, by name
+_MODES = ("paper", "live")
 _NEVER = "last_reconcile_at"  # the fact for which null is a value
 Fits = Callable[[str, Any], bool]
 
@@ -132,7 +133,7 @@ class KeyComparison(Struct):
     def _compare_value(self, path: str, value: Any, key: Key) -> None:
         if key.inner is None:
             return
-        if isinstance(value, dict) and key.kind == OBJECT:
+        if isinstance(value, dict) and key.kind in (ANY, OBJECT):
             self._compare_object(path, value, key.inner)
         elif isinstance(value, list) and key.kind == LIST:
             self._compare_rows(path, value, key)
@@ -140,13 +141,14 @@ class KeyComparison(Struct):
     def _compare_strange_keys(self, path: str, item: Mapping[str, Any], shape: Shape, keys: _Keys) -> None:
         present = set(keys.groups)
         for key, spec in keys.nested:
-            if spec.kind == OBJECT and spec.inner is not None and isinstance(item[key], dict):
+            if spec.kind in (ANY, OBJECT) and spec.inner is not None and isinstance(item[key], dict):
                 inner = spec.inner.unwrap(item[key])
                 present |= self._sort_keys(f"{path}.{key}", tuple(inner), spec.inner).groups
         near = self._find_near(keys.strange, shape, frozenset(present))
         for key in keys.strange:
             place = f"{path}.{redact_excerpt(key)}"
-            meant, value = near.get(key), item[key]
+            value = item[key]
+            meant = near.get(key) or _find_by_value(key, value, shape, present)
             if meant is not None and self._can_take(shape.reads[meant], meant, value):
                 self.faults.setdefault(
                     place, Fault(place, f"is nearly {meant}, which is not there", f"{path}.{meant}")
@@ -179,6 +181,17 @@ class KeyComparison(Struct):
 
     def _add_fault(self, path: str, problem: str) -> None:
         self.faults.setdefault(path, Fault(path, problem))
+
+
+def _find_by_value(key: str, value: Any, shape: Shape, present: Collection[str]) -> str | None:
+    """Return the missing short key that the value shows to be meant: a list of rows, or paper and live."""
+    if shape.envelope or shape.vendor or not (isinstance(value, list) or value in _MODES):
+        return None
+    for name, spec in shape.reads.items():
+        is_alike = spec.kind == LIST if isinstance(value, list) else spec.fact == "mode"
+        if is_alike and shape.get_group(name) not in present and is_mistyped(shape.normalize(key), name):
+            return name
+    return None
 
 
 def _iter_near(

@@ -26,13 +26,9 @@ class SectionContent(Struct, frozen=True):
 
 
 class LaneMemory(Struct, frozen=True):
-    """What the runs of one lane and profile saw.
-
-    `facts` are by name, each with its last time; `contents` are those of sections that name no time.
-    """
+    """The facts that the runs of one lane and profile saw, by name, each with its last time."""
 
     facts: Mapping[str, SeenFact] = field(default_factory=dict)
-    contents: Mapping[str, SectionContent] = field(default_factory=dict)
 
 
 class LostFact(Struct, frozen=True):
@@ -53,15 +49,11 @@ class LostFact(Struct, frozen=True):
 
 
 def update_lanes(
-    lanes: Mapping[str, LaneMemory],
-    lane: str,
-    seen: Mapping[str, tuple[str, ...]],
-    contents: Mapping[str, SectionContent],
-    at: datetime,
+    lanes: Mapping[str, LaneMemory], lane: str, seen: Mapping[str, tuple[str, ...]], at: datetime
 ) -> dict[str, LaneMemory]:
     """Return the memory with what this run saw; a fact that was not seen for a week is forgotten.
 
-    `seen` are the sections that showed each fact, `contents` those of this run's sections without a time.
+    `seen` are the sections that showed each fact.
     """
     known = dict(_iter_recent(lanes.get(lane), at))
     facts = {**known, **{name: SeenFact(at, sections[0]) for name, sections in seen.items() if sections}}
@@ -70,15 +62,20 @@ def update_lanes(
     }
     newest = sorted(recent, key=lambda name: max(fact.at for fact in recent[name].facts.values()))
     kept = {name: recent[name] for name in newest[-(_MOST_LANES - 1) :]}
-    if lane in lanes:
-        contents = {**lanes[lane].contents, **contents}
-    return {**kept, lane: LaneMemory(facts, contents)} if facts else kept
+    return {**kept, lane: LaneMemory(facts)} if facts else kept
 
 
 def _iter_recent(memory: LaneMemory | None, at: datetime) -> Iterator[tuple[str, SeenFact]]:
     for name, fact in memory.facts.items() if memory else ():
         if at - fact.at <= KEPT_FOR:
             yield name, fact
+
+
+def update_contents(
+    before: Mapping[str, SectionContent], now: Mapping[str, SectionContent], at: datetime
+) -> dict[str, SectionContent]:
+    """Return the contents after this run; those that were not read now are kept for a week."""
+    return {**{name: content for name, content in before.items() if at - content.since <= KEPT_FOR}, **now}
 
 
 def list_seen_before(lanes: Mapping[str, LaneMemory], lane: str, at: datetime) -> dict[str, SeenFact]:

@@ -155,7 +155,7 @@ BROKER_ENVELOPE_KEYS = _split_names(
 # Keys of other people's payloads that stand near ours and mean something else.
 FOREIGN = _split_names(
     """
-    model node code ticker tickers tick_at tick_count tick_size mod order_count orders_total order_ref
+    model node code ticker tickers tick_at tick_count tick_size order_count orders_total order_ref
     order_refs order_tag order_seq position_id position_ids position position_ts unrealized_pnl
     unrealised_pnl unrealizedPnl realized_pct realized_r trader_id trader trade_idx trade_type trade_day
     tradeable size sizes side_id startedBy startedby created_at updated_at modified_at polled_at
@@ -163,11 +163,11 @@ FOREIGN = _split_names(
     quality quantile quantiles quantum entity entry exit exits exit_rule exit_type exit_size edit_reason
     permission permissions parent_id parked_at filled_at filler fill_id fills fill_qty heartbeat
     heartbeats heartbeat_ts heartbeat_seq heartbeat_count heartbeat_interval_sec heartbeat_ok
-    broker_connection broker_connect connection_type open_position open_positions_total engine_status
-    engine_started engine_start_count last_reconcile last_reconcile_id market_data_stats market_data_type
+    broker_connection broker_connect connection_type open_positions_total engine_status
+    engine_started engine_start_count last_reconcile last_reconcile_id market_data_type
     market_data_states trading_date trading_days trading_hours trading_halt_count known_fills
     unknown_fill_ids pending_order_ids pending_exit_ids pending_entries stuck_exit_ids stuck_entries
-    exit_attempts recent_trade recent_trade_ids currency expiries expiry_days symbol_id kind_id
+    exit_attempts recent_trade_ids currency expiries expiry_days symbol_id kind_id
     status_code status_id statuses status_at filled_pct quantity_pct remaining_qty avg_volume avg_size
     opened_by closed_by opened_on closed_on entry_type entry_size fee_rate fee_ccy mode_id host_id
     timestamp ts time now date uptime uptime_sec version build name id uuid runtime hostname host pid env

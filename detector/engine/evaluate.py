@@ -21,6 +21,7 @@ from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Gap, Report, SessionDay
 from detector.domain.rule import RANK, Rule
 from detector.domain.run_memory import FIRST_RUN, Memory
+from detector.domain.seen_facts import update_contents
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
@@ -247,6 +248,7 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
         closed=build_closed_memory(facts),
         logs=build_log_memory(facts, settings),
         lanes=update_lane_memory(facts, settings),
+        contents=update_contents(previous.contents, facts.contents, facts.taken_at),
         sections=tuple(sorted({*facts.sections, *facts.sources})),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.domain.facts import Facts
+from detector.domain.facts import Facts, has_trouble
 from detector.domain.merge import merge_readings
 from detector.domain.profile import ReadContext
 from detector.domain.provenance import SourceStatus
@@ -26,6 +26,7 @@ from detector.engine.section_time import (
     STATUS_SECTIONS,
     OuterTimes,
     find_section_time,
+    get_content_key,
     track_content,
 )
 from detector.market.closures import Closures
@@ -141,8 +142,6 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
     source = given.sources.get(section)
     as_of = find_section_time(raw, _get_outer_times(section, given), reading, context)
     age = None if as_of is None else (taken_at - as_of).total_seconds()
-    if age is None and _is_collected_status(section, source) and not reading.skewed:
-        age = _measure_unchanged_sec(section, given, gathered)
     gathered.readings.append(reading)
     mismatch = find_mismatch(section, raw, context)
     if is_owner_unproven(section, raw, context):
@@ -156,6 +155,8 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
     elif source is None or source.state != "failed":
         reading.as_of = as_of or taken_at
         _run_reader(section, raw, reading, context, gathered)
+        if as_of is None and _is_collected_status(section, source):
+            _check_change(reading, given, gathered)
     gathered.accounts.append(build_account(reading, age, context, gathered.comparisons.get(section)))
 
 
@@ -173,16 +174,20 @@ def _is_collected_status(section: str, source: SourceStatus | None) -> bool:
     return section in STATUS_SECTIONS and source is not None and source.state == "ok"
 
 
-def _measure_unchanged_sec(section: str, given: _Input, gathered: _GatheredSections) -> float | None:
-    """Return for how long of the session a payload without a time has been the same, where that is too long."""
-    taken_at = given.snapshot.taken_at
+def _check_change(reading: Reading, given: _Input, gathered: _GatheredSections) -> None:
+    """Take the facts from a payload without a time that has been the same for too long of the session.
+
+    One that shows trouble keeps it: days of one fault are what an outage looks like.
+    """
+    section, taken_at = reading.section, given.snapshot.taken_at
     content = track_content(section, given.snapshot.sections[section], given.context, taken_at)
-    gathered.contents[section] = content
+    gathered.contents[get_content_key(section, given.context.settings)] = content
     seconds = count_open_seconds(content.since, taken_at, given.closures)
-    if seconds is None or seconds <= given.context.settings[SOURCE_STALE_SEC]:
-        return None
-    gathered.unchanged.add(section)
-    return seconds
+    is_too_long = seconds is not None and seconds > given.context.settings[SOURCE_STALE_SEC]
+    if seconds is not None and is_too_long and reading.values and not has_trouble(reading.values):
+        gathered.unchanged.add(section)
+        gathered.stale[section] = seconds
+        reading.values.clear()
 
 
 def _run_reader(

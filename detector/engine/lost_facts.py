@@ -40,8 +40,7 @@ def list_seen_facts(facts: Facts) -> Mapping[str, tuple[str, ...]]:
 
 def update_lane_memory(facts: Facts, settings: Settings) -> dict[str, LaneMemory]:
     """Return the memory of all lanes after this run."""
-    seen, lane = list_seen_facts(facts), get_lane_key(settings)
-    return update_lanes(facts.before.lanes, lane, seen, facts.contents, facts.taken_at)
+    return update_lanes(facts.before.lanes, get_lane_key(settings), list_seen_facts(facts), facts.taken_at)
 
 
 def _find_signals(off: Collection[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from detector.domain.payload_path import MISSING, PathError
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.seen_facts import LaneMemory, SectionContent
+from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import OWN_TIMES
 from detector.formats.serialize import format_canonical
 from detector.settings import PROFILE, RUN_LANE, STATUS_AS_OF, Settings
@@ -56,11 +56,15 @@ def get_lane_key(settings: Settings) -> str:
     return f"{settings[RUN_LANE]}|{settings[PROFILE]}"
 
 
+def get_content_key(section: str, settings: Settings) -> str:
+    """Return the key of a section's content in the memory of all lanes."""
+    return f"{get_lane_key(settings)}|{section}"
+
+
 def track_content(section: str, raw: Any, context: ReadContext, taken_at: datetime) -> SectionContent:
     """Return the content of a section without a time, and since when the lane's runs have seen the same."""
     digest = hashlib.sha256(format_canonical(raw).encode()).hexdigest()
-    lane = context.previous_run.lanes.get(get_lane_key(context.settings), LaneMemory())
-    before = lane.contents.get(section)
+    before = context.previous_run.contents.get(get_content_key(section, context.settings))
     return before if before is not None and before.digest == digest else SectionContent(digest, taken_at)
 
 

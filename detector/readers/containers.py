@@ -11,7 +11,7 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import OBJECT, Key, Shape
+from detector.domain.shape import ANY, OBJECT, Key, Shape
 from detector.domain.task_rows import Container
 from detector.domain.vendor_keys import CONTAINER_CONFIG_KEYS, CONTAINER_KEYS, CONTAINER_STATE_KEYS
 
@@ -24,7 +24,7 @@ _SHAPE = Shape(
         "ID": Key("text", "name"),
         "Names": Key(group="name"),
         "Name": Key("text", "name"),
-        "State": Key(OBJECT, inner=_INSPECTED_STATE),
+        "State": Key(ANY, inner=_INSPECTED_STATE),
         "Labels": Key(),
         "Config": Key(OBJECT, inner=_INSPECTED_CONFIG),
         "Project": Key("text"),

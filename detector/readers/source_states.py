@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from detector.domain import snapshot
+from detector.domain.key_names import is_nearly
 from detector.domain.provenance import SourceStatus
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import redact_excerpt
 
 STATES = ("ok", "failed", "off")
+_KEYS = ("state", "as_of", "reason", "detail", "elapsed_ms")
+_NAMES = tuple(name for name in (*snapshot.SECTIONS, *snapshot.PARTS) if name not in ("sources", "previous"))
 
 
 def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, SourceStatus]:
@@ -17,9 +21,11 @@ def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, SourceSt
     sources: dict[str, SourceStatus] = {}
     for name, entry in raw.items():
         path = f"sources.{redact_excerpt(name)}"
+        _compare_names("sources", (name,), _NAMES, raw, reading)
         if not isinstance(entry, dict):
             reading.add_fault(path, "is not an object")
             continue
+        _compare_names(path, entry, _KEYS, entry, reading)
         state = reading.read_value("text", f"{path}.state", entry.get("state"))
         if state not in STATES:
             reading.add_fault(f"{path}.state", "is none of ok, failed, off")
@@ -32,3 +38,14 @@ def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, SourceSt
             detail=reading.read_value("text", f"{path}.detail", entry.get("detail")),
         )
     return sources
+
+
+def _compare_names(
+    path: str, names: Iterable[str], known: Iterable[str], present: Container[str], reading: Reading
+) -> None:
+    """Add a fault for each name that is nearly a known one that is not there."""
+    absent = [name for name in known if name not in present]
+    for name in names:
+        meant = name not in known and next((k for k in absent if is_nearly(name, k, strict=False)), None)
+        if meant:
+            reading.add_fault(f"{path}.{redact_excerpt(name)}", f"is nearly {meant}, which is not there")
