@@ -76,11 +76,11 @@ def read(job: Job) -> InputDocument:
     if plan.collect == "if_empty" and not file.data.strip():
         return InputDocument()
     document = parse_source(file.data, plan.source)
-    written = _detach_time(job, document, file.modified_at) if plan.against_clock else {}
+    written = _extract_time(job, document, file.modified_at) if plan.against_clock else {}
     return InputDocument(document, document.pop("previous", None), is_given=True, written=written)
 
 
-def _detach_time(job: Job, document: dict[str, Any], modified_at: datetime | None) -> dict[str, datetime]:
+def _extract_time(job: Job, document: dict[str, Any], modified_at: datetime | None) -> dict[str, datetime]:
     """Return the sections of the document with its time, or its file's, and take that out: it is judged now."""
     taken_at = check_document(document, job.clock(), job.settings).taken_at
     stated = document.pop("taken_at", None)

@@ -27,7 +27,7 @@ from detector.engine.section_time import (
     OuterTimes,
     find_section_time,
     get_content_key,
-    track_content,
+    update_content,
 )
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
@@ -180,7 +180,7 @@ def _check_change(reading: Reading, given: _Input, gathered: _GatheredSections) 
     One that shows trouble keeps it: days of one fault are what an outage looks like.
     """
     section, taken_at = reading.section, given.snapshot.taken_at
-    content = track_content(section, given.snapshot.sections[section], given.context, taken_at)
+    content = update_content(section, given.snapshot.sections[section], given.context, taken_at)
     gathered.contents[get_content_key(section, given.context.settings)] = content
     seconds = count_open_seconds(content.since, taken_at, given.closures)
     is_too_long = seconds is not None and seconds > given.context.settings[SOURCE_STALE_SEC]

@@ -61,7 +61,7 @@ def get_content_key(section: str, settings: Settings) -> str:
     return f"{get_lane_key(settings)}|{section}"
 
 
-def track_content(section: str, raw: Any, context: ReadContext, taken_at: datetime) -> SectionContent:
+def update_content(section: str, raw: Any, context: ReadContext, taken_at: datetime) -> SectionContent:
     """Return the content of a section without a time, and since when the lane's runs have seen the same."""
     digest = hashlib.sha256(format_canonical(raw).encode()).hexdigest()
     before = context.previous_run.contents.get(get_content_key(section, context.settings))
