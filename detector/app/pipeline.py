@@ -81,7 +81,7 @@ def read(job: Job) -> InputDocument:
 
 
 def _extract_time(job: Job, document: dict[str, Any], modified_at: datetime | None) -> dict[str, datetime]:
-    """Return the sections of the document with its time, or its file's, and take that out: it is judged now."""
+    """Take the time out of the document; return its sections with that time, or with its file's."""
     taken_at = check_document(document, job.clock(), job.settings).taken_at
     stated = document.pop("taken_at", None)
     written = modified_at if stated is None else taken_at

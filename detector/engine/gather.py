@@ -170,7 +170,7 @@ def _get_outer_times(section: str, given: _Input) -> OuterTimes:
 
 
 def _is_collected_status(section: str, source: SourceStatus | None) -> bool:
-    """Return whether it is a payload from its URL: what AWS or Docker answers is rightly the same for days."""
+    """Return whether it is a payload from its URL; what AWS or Docker answers may be the same for days."""
     return section in STATUS_SECTIONS and source is not None and source.state == "ok"
 
 
