@@ -76,8 +76,8 @@ def doubled(names: Iterator[str]) -> set[str]:
 
 
 def stems() -> Iterator[str]:
-    """The stem of each module; a command and what renders it, a collector and its reader, share theirs on purpose."""
-    pairs = {"render": "commands", "readers": "collectors"}
+    """The stem of each module; a command and what it prints or is about, a collector and its reader, share theirs."""
+    pairs = {"render": "commands", "domain": "commands", "readers": "collectors"}
     for path in modules():
         room, stem = Path(path).parts[0], Path(path).stem
         partner = f"{pairs.get(room)}/{stem}"

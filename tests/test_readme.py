@@ -15,11 +15,13 @@ import pytest
 
 from detector.app.closures_document import parse_closures
 from detector.app.mute_document import parse_mutes
-from detector.app.profile_document import parse_profile_text
+from detector.app.profile_document import parse_profile_tables, parse_profile_text
+from detector.app.rule_document import find_broken_examples
 from detector.cli import commands
+from detector.domain.profile import parse_profile
 from detector.engine.catalog import load_rules
 from detector.settings import DECLARED
-from tests.support.snapshots import ROOT
+from tests.support.snapshots import DEFAULTS, ROOT
 
 PAGES = tuple(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))
 DOCUMENTS = ("README.md", "RUNBOOK.md", "CONTRIBUTING.md", *PAGES)
@@ -131,6 +133,11 @@ def test_the_example_of_closures_is_accepted():
 def test_the_example_of_a_profile_is_accepted():
     profile = parse_profile_text(toml("profile.toml"))
     assert profile.extractors["pending_orders"]({"orders": [{"state": "working"}, {"state": "done"}]}) == 1
+
+
+def test_the_example_of_a_rule_is_accepted_and_goes_as_it_says():
+    tables = parse_profile_tables(toml("rule.toml"))
+    assert list(find_broken_examples(parse_profile(tables).rules, tables["rule"], DEFAULTS)) == []
 
 
 def test_every_shell_example_is_one_that_a_shell_reads():

@@ -39,6 +39,7 @@ from detector.settings import (
     SOURCES_OFF,
     Settings,
     SettingsError,
+    add_settings,
     parse_env_file,
     resolve_settings,
 )
@@ -118,7 +119,7 @@ class AppContext(Struct, frozen=True):
         path = env_file or texts.get(ENV_FILE.name)
         if path:
             try:
-                layers.insert(0, (path, parse_env_file(_read_text(path, "--env-file"), path)))
+                layers.insert(0, (path, parse_env_file(read_text(path, "--env-file"), path)))
             except SettingsError as error:
                 faults += error.faults
         try:
@@ -127,7 +128,12 @@ class AppContext(Struct, frozen=True):
             raise InputError(*faults, *error.faults) from None
         if faults:
             raise InputError(*faults)
-        return replace(settings, files=_load_files(settings))
+        settings = replace(settings, files=_load_files(settings))
+        own = [limit for rule in settings.files[PROFILE.name].rules for limit in rule.limits.values()]
+        try:
+            return add_settings(settings, own, *layers, ("--set", changes or {}))
+        except SettingsError as error:
+            raise InputError(*error.faults) from None
 
 
 def get_clock(app: AppContext, text: str | None) -> Clock:
@@ -220,7 +226,7 @@ def _load_profile(name: str) -> Profile:
 def _load_toml(setting: str, path: str, parse: Callable[[str], T], default: T) -> T:
     if not path:
         return default
-    text = _read_text(path, setting)
+    text = read_text(path, setting)
     try:
         return parse(text)
     except InputError as error:
@@ -249,12 +255,13 @@ def _load_timetable(path: str) -> Timetable:
     from detector.schedule import LaneTimetable, ScheduleFileError, parse_workflow_lanes, parse_yaml
 
     try:
-        return LaneTimetable(parse_workflow_lanes(parse_yaml(_read_text(path, SCHEDULE.name))))
+        return LaneTimetable(parse_workflow_lanes(parse_yaml(read_text(path, SCHEDULE.name))))
     except ScheduleFileError as error:
         raise InputError(f"{SCHEDULE.name}: {path}: {error}") from None
 
 
-def _read_text(path: str, named_by: str) -> str:
+def read_text(path: str, named_by: str) -> str:
+    """Return the text of a file; raises InputError, which begins with what named it."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
-from detector.app.written_document import Names, Table, Text, parse_document_text, to_list
+from detector.app.rule_document import RuleEntry
+from detector.app.written_document import Names, Path, Table, Text, build_check, parse_document_text, to_list
 from detector.domain.coercion import ValueReader
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
@@ -21,17 +22,12 @@ from detector.market.session_plan import PLANS, parse_exception, parse_window
 
 def parse_profile_text(text: str) -> Profile:
     """Return the profile of a TOML text; raises InputError with a line for each fault."""
-    return parse_profile(parse_document_text(text, ProfileDocument)[0])
+    return parse_profile(parse_profile_tables(text))
 
 
-def _build_check(function: Callable[[str], object]) -> AfterValidator:
-    """Return a check by a function that raises ValueError for a text that it cannot use."""
-
-    def check(value: str) -> str:
-        function(value)
-        return value
-
-    return AfterValidator(check)
+def parse_profile_tables(text: str) -> dict[str, Any]:
+    """Return the checked tables of a profile; raises InputError with a line for each fault."""
+    return parse_document_text(text, ProfileDocument, {"rules": set()})[0]
 
 
 def _check_day(text: str) -> None:
@@ -47,14 +43,13 @@ def _check_signal(name: str) -> None:
         raise ValueError(f"no golden signal is named {name!r} (there are: {', '.join(known)})")
 
 
-Path = Annotated[Text, _build_check(build_extractor)]
 PathNames = Annotated[list[Path], BeforeValidator(to_list)]
-SignalName = Annotated[Text, _build_check(_check_signal)]
+SignalName = Annotated[Text, build_check(_check_signal)]
 SignalNames = Annotated[list[SignalName], BeforeValidator(to_list)]
-Zone = Annotated[Text, _build_check(build_zone)]
-Window = Annotated[Text, _build_check(parse_window)]
-Hours = Annotated[Text, _build_check(parse_exception)]
-Day = Annotated[str, _build_check(_check_day)]
+Zone = Annotated[Text, build_check(build_zone)]
+Window = Annotated[Text, build_check(parse_window)]
+Hours = Annotated[Text, build_check(parse_exception)]
+Day = Annotated[str, build_check(_check_day)]
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -119,6 +114,15 @@ class Signals(Table):
     """[signals]: golden signals that this runtime does not have."""
 
     off: SignalNames | None = None
+
+
+class Vocabulary(Table):
+    """[words]: the runtime's own words for the state and the side of its rows."""
+
+    open: Names | None = None
+    closed: Names | None = None
+    long: Names | None = None
+    short: Names | None = None
 
 
 class Joined(Table):
@@ -188,6 +192,8 @@ ProfileDocument: type[Table] = _build_table(
         "foreign": Foreign,
         "identity": Identity,
         "signals": Signals,
+        "words": Vocabulary,
+        "rule": list[RuleEntry],
     },
 )
 """A whole profile: its tables, each of which may be left out."""

@@ -6,12 +6,21 @@ Only a file of the user's loads it; what is built in was checked by a test.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
+from detector.domain.payload_path import build_extractor
 from detector.formats.errors import InputError
 from detector.formats.nearest_name import describe_nearest_name
 from detector.formats.toml_lines import Location, describe_location, find_line
@@ -22,7 +31,19 @@ def to_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def build_check(function: Callable[[str], object]) -> AfterValidator:
+    """Return a check by a function that raises ValueError for a text that it cannot use."""
+
+    def check(value: str) -> str:
+        function(value)
+        return value
+
+    return AfterValidator(check)
+
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Path = Annotated[Text, build_check(build_extractor)]
+"""A path of a profile."""
 Names = Annotated[list[Text], Field(min_length=1), BeforeValidator(to_list)]
 """One name, or a list of them."""
 

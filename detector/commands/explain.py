@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 import click
 
 from detector.app.context import AppContext
 from detector.app.input_documents import read_runbook
 from detector.app.print_output import print_lines
-from detector.engine.catalog import find_rule, load_rules
+from detector.engine.catalog import find_rule
+from detector.engine.evaluate import list_rules
 from detector.formats.errors import InputError
+from detector.formats.nearest_name import describe_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.ledger.transitions import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
@@ -44,17 +45,12 @@ def _explain_code(number: str) -> Iterator[str]:
 
 
 def _explain_event(name: str, settings: Settings) -> Iterator[str]:
-    rule = find_rule(name)
-    if rule is None:
-        raise InputError(
-            f"no event is named {redact_excerpt(name)!r}; the nearest known one is {_find_nearest(name)!r}"
-        )
+    rules = {rule.name: rule for rule in list_rules(settings)}
+    if name not in rules:
+        raise InputError(f"no event is named {redact_excerpt(name)!r}; {describe_nearest_name(name, rules)}")
+    rule = rules[name]
     yield from explain_rule(rule, settings, OCCURRENCE_LOOKBACK_SEC)
     section = find_section(read_runbook(), name)
     if section:
         yield ""
         yield section
-
-
-def _find_nearest(name: str) -> str:
-    return get_close_matches(name.lower(), [rule.name for rule in load_rules()], n=1, cutoff=0.0)[0]

@@ -6,7 +6,7 @@ import click
 
 from detector.app.context import AppContext
 from detector.app.print_output import print_json, print_lines
-from detector.engine.catalog import load_rules
+from detector.engine.evaluate import list_rules
 from detector.render.rules import build_rules_document, render_rules
 
 
@@ -18,5 +18,5 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     """Show every rule: its kind, its severity, when it fires, when it escalates, its limits in force."""
     settings = app.load_settings(env_file)
     if as_json:
-        return print_json(app, build_rules_document(load_rules(), settings))
-    return print_lines(app, render_rules(load_rules(), settings))
+        return print_json(app, build_rules_document(list_rules(settings), settings))
+    return print_lines(app, render_rules(list_rules(settings), settings))

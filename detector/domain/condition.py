@@ -63,7 +63,7 @@ class Condition(Struct, frozen=True):
     `counted_at` is the time of the last counted observation, `verdicts` the firing verdicts in a row however
     close together. `escalated_at` is when the episode first escalated, `returned_at` when it last returned.
     `quiet`: an occurrence that did not happen anew since the previous run. `deferred`: it is listed, and due
-    to nobody for now.
+    to nobody for now. `runbook` is an address where the runbook has no section of it.
     """
 
     signature: str
@@ -81,6 +81,7 @@ class Condition(Struct, frozen=True):
     observed: int | float | str | None = None
     limit: int | float | str | None = None
     setting: str | None = None
+    runbook: str | None = None
     observations: int = 1
     verdicts: int = 1
     counted_at: datetime | None = None

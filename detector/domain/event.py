@@ -54,7 +54,7 @@ def build_event(condition: Condition, reason: Reason | None = None) -> Event:
         since=condition.first_seen,
         held=condition.phase == "held",
         because_of=condition.because_of,
-        runbook=build_runbook_link(condition.type),
+        runbook=condition.runbook or build_runbook_link(condition.type),
     )
 
 

@@ -110,6 +110,7 @@ class Facts(Struct, frozen=True):
     closures: Closures = NO_CLOSURES
     is_restarting: bool = False
     expected_processes: tuple[str, ...] = ()
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     heartbeat_at: datetime | None = _build_fact(TIME, OLDER, "when the runtime last said that it is alive")
     pending_orders: int | None = _build_fact(COUNT, LARGER, "working orders of the runtime")
@@ -182,6 +183,10 @@ class Facts(Struct, frozen=True):
         "the runtime's store of what is open"
     )
     store_trades: tuple[Trade, ...] | None = _build_section_fact("the runtime's store of trades")
+
+    def get_value(self, name: str) -> Any:
+        """Return the value of a fact, or what the profile's own rule of that name saw; None: not seen."""
+        return getattr(self, name, None) if name in FACT_NAMES else self.own.get(name)
 
     def age_of(self, moment: datetime) -> float:
         """Return the seconds from `moment` to `taken_at`."""

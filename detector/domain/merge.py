@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from detector.domain.broker_rows import keep_latest_versions
 from detector.domain.columns import UNITED, get_columns
 from detector.domain.facts import STATUS_FACTS, is_ok
+from detector.domain.own_rule import OwnSight
 from detector.domain.provenance import Provenance
 from detector.domain.runtime_rows import is_done
 from detector.domain.section_reading import Reading
@@ -61,6 +62,8 @@ def _merge_values(name: str, old: Any, new: Any) -> Any:
     """Return the worse value; of executions, which a statement adds to, each once."""
     if name == "broker_executions":
         return keep_latest_versions((*new, *old))
+    if isinstance(new, OwnSight):
+        return new if new.fires and not old.fires else old
     spec = STATUS_FACTS.get(name)
     return old if spec is None else _choose_worse(spec, old, new)
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct, field
 
+from detector.domain.own_rule import OwnRule, build_own_rule
 from detector.domain.payload_path import (
     Extractor,
     KeyPath,
@@ -18,6 +19,7 @@ from detector.domain.payload_path import (
     list_key_paths,
 )
 from detector.domain.previous_run import PreviousRun
+from detector.domain.section_reading import WORDS
 from detector.domain.store_layout import (
     StoreColumns,
     StoreTable,
@@ -39,7 +41,8 @@ class Profile(Struct, frozen=True, eq=False):
     `key_paths` are the keys that each fact's path needs, `column_paths` the plain names of mapped columns.
     `time_paths` find the payload's own time ([time]); `foreign` are keys of other people ([foreign]);
     `identity` finds the runtime and the account that a payload names ([identity]); `signals_off` are golden
-    signals that this runtime does not have ([signals]).
+    signals that this runtime does not have ([signals]), `rules` those of its own ([[rule]]);
+    `words` gives by column and own word ours ([words]).
 
     `tables` are the tables of the runtime's own store ([store_tables]; none means the default ones), `stores`
     the names of their columns ([stores]). `processes` must run, `session_plan` are the hours ([market]).
@@ -65,6 +68,8 @@ class Profile(Struct, frozen=True, eq=False):
     foreign: frozenset[str] = frozenset()
     identity: Mapping[str, Extractor] = field(default_factory=dict)
     signals_off: tuple[str, ...] = ()
+    rules: tuple[OwnRule, ...] = ()
+    words: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def describe_path(self, fact: str) -> str:
         """Return the fact's place in a payload: its path, or its own name where that is an expression."""
@@ -112,6 +117,12 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
         frozenset(list_names(tables["foreign"].get("keys", []))),
         _build_extractors("identity", tables["identity"]),
         list_names(tables["signals"].get("off", [])),
+        tuple(build_own_rule(table) for table in document.get("rule", ())),
+        {
+            (column, name.lower()): word
+            for word, column in WORDS.items()
+            for name in list_names(tables["words"].get(word, []))
+        },
     )
 
 

@@ -197,13 +197,14 @@ class Declaration(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True):
-    """A rule as the catalog knows it: named after its file."""
+    """A rule as the catalog knows it: named after its file. A profile's own names its `runbook` itself."""
 
     name: str
     declaration: Declaration
     check: Check
     doc: str
     index: int = 0
+    runbook: str | None = None
 
 
 def rule(kind: Kind, severity: str, **declared: Any) -> Callable[[Check], Check]:

@@ -20,6 +20,8 @@ class _Row(Protocol):
 
 
 R = TypeVar("R", bound=_Row)
+WORDS = {"open": "status", "closed": "status", "long": "side", "short": "side"}
+"""Words that a profile may have words of its own for, and the column in which they stand."""
 MAX_ROWS = 10_000  # no runtime lists more; a list of millions would keep one run busy for minutes
 
 
@@ -27,7 +29,7 @@ class Reading(ValueReader):
     """The content of one section: `values` by fact, and what the reading of its values noted.
 
     `partial` names facts of which a part could not be read: what they show counts, what they do not
-    show proves nothing.
+    show proves nothing. `words` translates the runtime's own words for states and sides.
     """
 
     def __init__(self, section: str, taken_at: datetime, skew_sec: float, zone: tzinfo | None = None) -> None:
@@ -35,6 +37,7 @@ class Reading(ValueReader):
         self.section = section
         self.values: dict[str, Any] = {}
         self.partial: set[str] = set()
+        self.words: Mapping[tuple[str, str], str] = {}
 
     def has_valid_as_of(self, raw: Mapping[str, Any]) -> bool:
         """Whether `as_of` is missing or readable: an unreadable time proves nothing."""
@@ -90,8 +93,12 @@ class Reading(ValueReader):
     ) -> R:
         """Read one row of a declared type, column by column through `get`."""
         kinds = list_kinds(row_type)
+        values = {name: get(item, name) for name, _ in kinds}
+        for name in ("side", "status") if self.words else ():
+            own = str(values.get(name)).strip().lower()
+            values[name] = self.words.get((name, own), values.get(name))
         return row_type(
-            **{name: self.read_value(kind, f"{path}.{name}", get(item, name)) for name, kind in kinds}
+            **{name: self.read_value(kind, f"{path}.{name}", values[name]) for name, kind in kinds}
         )
 
 

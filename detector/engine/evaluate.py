@@ -16,6 +16,7 @@ from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
 from detector.domain.log_evidence import build_log_memory
 from detector.domain.mute import Mute
+from detector.domain.own_rule import build_engine_rule
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
 from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Gap, Report, SessionDay
@@ -136,6 +137,12 @@ def build_report(
     )
 
 
+def list_rules(settings: Settings) -> tuple[Rule, ...]:
+    """Return the rules of the program and those of the profile."""
+    rules, own = load_rules(), _get_files(settings).profile.rules
+    return (*rules, *(build_engine_rule(rule, len(rules) + index) for index, rule in enumerate(own)))
+
+
 def list_signals_off(settings: Settings) -> frozenset[str]:
     """Return the golden signals that this runtime does not have, by its settings and its profile."""
     return frozenset((*settings[SIGNALS_OFF], *_get_files(settings).profile.signals_off))
@@ -157,7 +164,7 @@ def judge(
 ) -> Judgement:
     """Return the outcome of every rule on a snapshot; `rules` replaces the catalog's."""
     facts = gather(snapshot, settings, previous_run)
-    return engine.run_rules(load_rules() if rules is None else rules, facts, settings)
+    return engine.run_rules(list_rules(settings) if rules is None else rules, facts, settings)
 
 
 def _advance_ledger(

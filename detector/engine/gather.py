@@ -85,6 +85,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
     values, provenance = merge_readings(readings)
     faults = [fault for reading in readings for fault in reading.invalid]
     faults += [fault for part in gathered.comparisons.values() for fault in part.faults.values()]
+    own = {rule.name: values.pop(rule.name, None) for rule in context.profile.rules}
     return Facts(
         taken_at=taken_at,
         runtime=snapshot.runtime,
@@ -110,6 +111,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         closures=closures,
         is_restarting=is_in_planned_restart(taken_at, parse_planned_restarts(settings[RESTART_AT])),
         expected_processes=_list_expected_processes(context),
+        own=own,
         **values,
     )
 

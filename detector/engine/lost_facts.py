@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from detector.domain.facts import Facts
-from detector.domain.rule import Rule
+from detector.domain.profile import Profile
+from detector.domain.rule import Declaration
 from detector.domain.seen_facts import LaneMemory, LostFact, list_seen_before, update_lanes
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
 from detector.engine.section_time import get_lane_key
-from detector.settings import Settings
+from detector.settings import PROFILE, Settings
 
 
 def find_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[str]) -> tuple[LostFact, ...]:
@@ -21,7 +22,10 @@ def find_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[st
     if not gone:
         return ()
     signals = _find_signals(signals_off)
-    needed = set(_iter_needed(gone, seen))
+    rules = [rule.declaration for rule in load_rules() if not rule.declaration.monitor]
+    profile: Profile | None = settings.files.get(PROFILE.name)
+    rules += [rule.declaration for rule in profile.rules] if profile else []
+    needed = set(_iter_needed(rules, gone, seen))
     return tuple(
         LostFact(name, before[name].section, before[name].at, signals.get(name))
         for name in sorted(gone & (needed | signals.keys()))
@@ -34,7 +38,7 @@ def list_seen_facts(facts: Facts) -> Mapping[str, tuple[str, ...]]:
     return {
         name: sections
         for name, sections in facts.provenance.seen.items()
-        if getattr(facts, name, None) is not None
+        if facts.get_value(name) is not None
     }
 
 
@@ -64,16 +68,11 @@ def _is_source_off(section: str, facts: Facts) -> bool:
     return source is not None and source.state == "off"
 
 
-def _iter_needed(gone: Collection[str], seen: Collection[str]) -> Iterator[str]:
+def _iter_needed(rules: Iterable[Declaration], gone: Collection[str], seen: Collection[str]) -> Iterator[str]:
     """Yield the facts without which a critical rule that could decide before cannot decide now."""
-    for rule in load_rules():
-        if not _is_critical(rule):
+    for declared in rules:
+        if "critical" not in declared.severity:
             continue
-        declared = rule.declaration
         yield from (name for name in declared.sees if name in gone)
         if not any(name in seen for name in declared.any_of):
             yield from (name for name in declared.any_of if name in gone)
-
-
-def _is_critical(rule: Rule) -> bool:
-    return "critical" in rule.declaration.severity and not rule.declaration.monitor

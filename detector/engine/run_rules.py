@@ -86,7 +86,7 @@ def _run_rule(
 def list_missing_facts(rule: Rule, facts: Facts) -> list[str]:
     """Return the missing facts without which the rule cannot decide."""
     declaration = rule.declaration
-    missing_facts = [name for name in declaration.sees if getattr(facts, name) is None]
+    missing_facts = [name for name in declaration.sees if facts.get_value(name) is None]
     if declaration.any_of and all(getattr(facts, name) is None for name in declaration.any_of):
         missing_facts += declaration.any_of
     return missing_facts

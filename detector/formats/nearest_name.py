@@ -11,11 +11,12 @@ def find_nearest_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like the name, or None where none is much like it."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
 
-    return next(iter(get_close_matches(name, known, n=1, cutoff=_SIMILAR)), None)
+    return next(iter(get_close_matches(name.lower(), known, n=1, cutoff=_SIMILAR)), None)
 
 
 def describe_nearest_name(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence about a name that is not known: the nearest name, else all of them."""
+    """Return the end of a sentence about an unknown name: the nearest, else a longer one, else all names."""
     names = list(known)
-    nearest = find_nearest_name(name, names)
+    begun = (known_name for known_name in names if name and known_name.startswith(name.lower()))
+    nearest = find_nearest_name(name, names) or next(begun, None)
     return f"did you mean {nearest}?" if nearest else f"there are: {', '.join(names)}"

@@ -198,6 +198,7 @@ def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext)
         else finding.observed,
         limit=_get_limit(finding.limit, run.settings),
         setting=finding.limit.name if finding.limit else None,
+        runbook=signed.rule.runbook,
         last_seen=max(run.taken_at, condition.last_seen),
         evidence=tuple(dict.fromkeys((*condition.evidence, *signed.evidence))),
         transitions=add_transition(condition, run, severity) if changed else condition.transitions,

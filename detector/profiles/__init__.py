@@ -9,10 +9,14 @@ from typing import Any
 
 def load_builtin_profile(name: str) -> dict[str, Any] | None:
     """Return the document of the built-in profile of that name, or None."""
+    text = read_builtin_profile(name)
+    return None if text is None else tomllib.loads(text)
+
+
+def read_builtin_profile(name: str) -> str | None:
+    """Return the text of the built-in profile of that name, or None."""
     entry = files(__package__).joinpath(f"{name}.toml")
-    return (
-        tomllib.loads(entry.read_text(encoding="utf-8")) if name.isidentifier() and entry.is_file() else None
-    )
+    return entry.read_text(encoding="utf-8") if name.isidentifier() and entry.is_file() else None
 
 
 def list_builtin_profiles() -> list[str]:

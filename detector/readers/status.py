@@ -8,6 +8,7 @@ from typing import Any
 
 from detector.domain.columns import ROWS
 from detector.domain.facts import STATUS_FACTS
+from detector.domain.own_rule import read_own_rule
 from detector.domain.payload_path import (
     MISSING,
     Extractor,
@@ -39,6 +40,9 @@ def _build_profile_shape(profile: Profile) -> Shape:
         is_plain = is_plain_path(profile.paths[fact])
         for keys in key_paths:
             leaves.setdefault(keys, _build_fact_key(fact, profile) if is_plain else Key(ANY, ".".join(keys)))
+    for rule in profile.rules:
+        for keys in rule.key_paths:
+            leaves.setdefault(keys, Key(ANY, ".".join(keys)))
     for path in (*OWN_TIMES, *profile.time_paths):
         for keys in list_key_paths(path):
             leaves.setdefault(keys, Key("time", "as_of"))
@@ -77,9 +81,11 @@ def _build_fact_key(fact: str, profile: Profile) -> Key:
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read every fact that the profile can find in one payload into `reading.values`."""
     profile = context.profile
-    reading.has_text_numbers = profile.numbers_as_text
+    reading.has_text_numbers, reading.words = profile.numbers_as_text, profile.words
     for name, constant in profile.constants.items():
         _read_fact(name, constant, f"profile.{name}", reading, profile)
+    for rule in profile.rules:
+        read_own_rule(rule, raw, reading, context.settings)
     values = {name: _extract_value(name, raw, reading, profile) for name in profile.extractors}
     for name, value in values.items():
         if value is not MISSING and value is not None:

@@ -47,6 +47,7 @@ def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read both stores; a row's missing columns come from the other store's row of the same trade."""
     reading.is_export = reading.has_integer_flags = True
+    reading.words = context.profile.words
     error = raw.get("error")
     if error:
         reason = redact_excerpt(error) if isinstance(error, str) else "an error"

@@ -143,8 +143,8 @@ def build_item(
         step=context.to_safe_line(
             _SENTENCE_END.split(context.steps.get(condition.type, ""), maxsplit=1)[0], _STEP_MAX
         ),
-        runbook=build_runbook_link(condition.type),
-        runbook_url=context.to_safe_url(f"{context.runbook_url}#{condition.type}"),
+        runbook=condition.runbook or build_runbook_link(condition.type),
+        runbook_url=context.to_safe_url(condition.runbook or f"{context.runbook_url}#{condition.type}"),
         delivery_id=delivery_id,
         episode=condition.episode_id,
         refs=receipt.places if receipt is not None else (),

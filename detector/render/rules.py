@@ -15,6 +15,7 @@ from detector.render.settings import format_setting
 from detector.settings import Setting, Settings
 
 FACT_DOCS: Mapping[str, str] = {name: details["doc"] for name, details in get_declarations(Facts).items()}
+_OWN = "what the profile's rule of that name sees in one payload"
 KINDS: Mapping[str, str] = {STATE: "state", OCCURRENCE: "occurrence"}
 _ORDINALS = {2: "second", 3: "third"}
 _UNITS = {"seconds": " s"}
@@ -51,7 +52,7 @@ def build_rule_document(rule: Rule, settings: Settings) -> dict[str, Any]:
         "limits": [
             _build_limit_document(setting, broken, settings) for setting, broken in list_limits(declared)
         ],
-        "runbook": build_runbook_link(rule.name),
+        "runbook": rule.runbook or build_runbook_link(rule.name),
     }
 
 
@@ -137,7 +138,7 @@ def explain_rule(rule: Rule, settings: Settings, lookback_sec: float) -> Iterato
     yield format_heading(rule)
     yield rule.doc
     yield ""
-    yield from _add_label("sees", [f"{name}: {FACT_DOCS[name]}" for name in declared.sees])
+    yield from _add_label("sees", [f"{name}: {FACT_DOCS.get(name, _OWN)}" for name in declared.sees])
     yield from _add_label("sees one of", [f"{name}: {FACT_DOCS[name]}" for name in declared.any_of])
     yield from _add_label("weighs", [f"{name}: {FACT_DOCS[name]}" for name in declared.severity_inputs])
     yield from _add_label("given", [f"what {name} found in the same run" for name in declared.given])
@@ -156,7 +157,7 @@ def explain_rule(rule: Rule, settings: Settings, lookback_sec: float) -> Iterato
         yield from _add_label("critical", [describe_lasts(declared.critical_after, settings)])
     yield from _add_label("escalates", [_describe_escalation(declared, settings)])
     yield from _add_label("ends", [_describe_end(declared, settings, lookback_sec)])
-    yield from _add_label("runbook", [build_runbook_link(rule.name)])
+    yield from _add_label("runbook", [rule.runbook or build_runbook_link(rule.name)])
 
 
 def explain_code(entry: CodeEntry, rule: Rule | None) -> Iterator[str]:
@@ -169,7 +170,7 @@ def explain_code(entry: CodeEntry, rule: Rule | None) -> Iterator[str]:
         yield from _add_label("beware", [f"IBC's exit code of the same number: {IBC_EXITS[entry.code]}"])
     yield from _add_label("source", [entry.source])
     if rule:
-        yield from _add_label("runbook", [build_runbook_link(rule.name)])
+        yield from _add_label("runbook", [rule.runbook or build_runbook_link(rule.name)])
 
 
 def _add_label(label: str, lines: list[str]) -> Iterator[str]:

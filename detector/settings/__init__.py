@@ -10,6 +10,7 @@ from detector.settings.delivery_settings import *
 from detector.settings.pager_settings import *
 from detector.settings.resolved import (
     Settings as Settings,
+    add_settings as add_settings,
     has_any_source as has_any_source,
     encode_basic_auth as encode_basic_auth,
     measure_edit_distance as measure_edit_distance,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
@@ -44,7 +44,7 @@ class Settings(Struct, frozen=True, eq=False):
     files: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, setting: Setting[T]) -> T:
-        value: T = self.values[setting.name]
+        value: T = self.values.get(setting.name, setting.default)
         return value
 
 
@@ -109,6 +109,26 @@ def resolve_settings(*layers: tuple[str, Mapping[str, str]]) -> Settings:
     if faults:
         raise SettingsError(sorted(faults))
     return Settings(values, origins)
+
+
+def add_settings(
+    settings: Settings, added: Iterable[Setting[Any]], *layers: tuple[str, Mapping[str, str]]
+) -> Settings:
+    """Return the settings with those that a profile declares; raises SettingsError with every fault."""
+    own = {setting.name: setting for setting in added}
+    values, origins = dict(settings.values), dict(settings.origins)
+    values |= {name: setting.default for name, setting in own.items()}
+    origins |= dict.fromkeys(own, "default")
+    faults = []
+    for origin, texts in layers:
+        for name in own.keys() & texts.keys():
+            try:
+                values[name], origins[name] = own[name].parse(texts[name].strip()), origin
+            except ValueError as error:
+                faults.append(f"{name} ({origin}): {_describe_value(own[name], texts[name])} {error}")
+    if faults:
+        raise SettingsError(sorted(faults))
+    return Settings(values, origins, settings.files)
 
 
 def parse_env_file(text: str, origin: str) -> dict[str, str]:

@@ -88,7 +88,7 @@ def test_an_unknown_event_is_refused_with_the_nearest_known_one(name, nearest):
     answer = told("explain", name)
     assert (answer.code, answer.out) == (2, "")
     assert f"no event is named {name!r}" in answer.err
-    assert f"the nearest known one is {nearest!r}" in answer.err
+    assert f"did you mean {nearest}?" in answer.err
 
 
 # --- codes --------------------------------------------------------------------------------------------

@@ -1,0 +1,127 @@
+"""`profile`: print a built-in one, check a file, propose one for a payload."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from detector.app.profile_document import parse_profile_text
+from detector.profiles import list_builtin_profiles
+from tests.domain.test_own_rules import EXAMPLES, RULE
+from tests.support.command_output import told
+from tests.support.loopback import says, serving
+from tests.support.snapshots import ROOT, healthy
+
+PAYLOAD = {
+    "runner": {"last_seen": "2026-06-02T15:00:00Z", "connected": True},
+    "positions": [{"symbol": "SPY", "qty": 2, "entry_price": 3.5, "colour": "red"}],
+    "pending_order_count": 2,
+    "a b": {"c.d": "x\ny"},
+    "stuck_exits": "none",
+    "empty": {},
+}
+
+
+def test_without_a_name_it_lists_the_built_in_profiles():
+    assert told("profile", "show").lines == list_builtin_profiles()
+
+
+@pytest.mark.parametrize("name", list_builtin_profiles())
+def test_a_built_in_profile_is_printed_as_it_is(name):
+    assert told("profile", "show", name).out == (ROOT / "detector/profiles" / f"{name}.toml").read_text(
+        "utf-8"
+    )
+
+
+def test_a_profile_that_is_not_built_in_is_refused_with_those_that_are():
+    answer = told("profile", "show", "aegus")
+    assert answer.code == 2
+    assert "there are: aegis" in answer.err
+
+
+@pytest.mark.parametrize("name", list_builtin_profiles())
+def test_a_copy_of_a_built_in_profile_is_good(tmp_path: Path, name):
+    path = tmp_path / "copy.toml"
+    path.write_text(told("profile", "show", name).out)
+    answer = told("profile", "check", str(path))
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.endswith(": good\n")
+
+
+def test_a_good_profile_is_counted(tmp_path: Path):
+    path = tmp_path / "own.toml"
+    path.write_text('[profile]\nname = "own"\n[status]\nmode = "mode"\n' + RULE + EXAMPLES)
+    answer = told("profile", "check", str(path))
+    assert answer.out == f"{path}: own: 1 fact, 1 rule of its own, 3 examples: good\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[status]\nmode = "a["\npending = "x"\n', ["line 2: [status] mode: ", "line 3: [status] pending: "]),
+        (RULE, ["no_signals: has no [[rule.example]] with fires = true", "with fires = false"]),
+        (RULE + EXAMPLES.replace("= 0", "= 7"), ["example 1 gives false, not true"]),
+    ],
+)
+def test_every_fault_of_a_profile_is_a_line_and_exit_2(tmp_path: Path, text, says):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    answer = told("profile", "check", str(path))
+    assert (answer.code, answer.out) == (2, "")
+    lines = answer.err.splitlines()
+    assert len(lines) == len(says)
+    for line, part in zip(lines, says, strict=True):
+        assert line.startswith(f"detector: {path}: ")
+        assert part in line
+
+
+def propose(payload: object) -> str:
+    answer = told("profile", "new", "-", stdin=json.dumps(payload).encode())
+    assert answer.code == 0, answer.err
+    return answer.out
+
+
+def test_a_proposal_maps_what_is_nearly_a_fact_and_shows_every_other_leaf():
+    text = propose(PAYLOAD)
+    profile = parse_profile_text(text)
+    assert profile.paths == {
+        "heartbeat_at": "runner.last_seen",
+        "pending_orders": "pending_order_count",
+        "open_positions": "positions",
+        "broker_connected": "runner.connected",
+    }
+    row = PAYLOAD["positions"][0]  # type: ignore[index]
+    columns = profile.column_extractors["open_positions"]
+    assert {name: extract(row) for name, extract in columns.items()} == {"quantity": 2, "avg_price": 3.5}
+    for leaf in ('# "a b"."c.d" = ', '# stuck_exits = "none"', '# "colour" = "red"', "# empty = "):
+        assert leaf in text
+
+
+def test_a_proposal_for_the_healthy_snapshot_maps_every_fact_under_its_own_name():
+    payload = healthy()["status_v3"]
+    assert parse_profile_text(propose(payload)).paths == {name: name for name in payload}
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"a": {}}, {"a": [1, {"b": 2}]}, {'"': {"\\": 1}}, {"é": "\u2028# x"}]
+)
+def test_a_proposal_for_any_object_can_be_read(payload):
+    parse_profile_text(propose(payload))
+
+
+def test_a_payload_is_read_from_an_address_too():
+    with serving(says(PAYLOAD, 503)) as served:
+        answer = told("profile", "new", f"{served.url}/status")
+    assert answer.code == 0, answer.err
+    assert "runner.last_seen" in answer.out
+
+
+@pytest.mark.parametrize(
+    "words", [("check",), ("new",), ("new", "/nowhere.json"), ("check", "/nowhere.toml")]
+)
+def test_what_cannot_be_read_is_exit_2(words):
+    answer = told("profile", *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert len(answer.err.splitlines()) == 1
