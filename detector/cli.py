@@ -16,13 +16,23 @@ import click
 from detector import __version__
 from detector.app.context import AppContext
 from detector.formats.errors import InputError
-from detector.formats.strict_json import to_one_line
+from detector.formats.nearest_name import find_nearest_name
+from detector.formats.strict_json import redact_excerpt, to_one_line
 
 OK, BAD_INPUT, UNDELIVERED, BROKEN = 0, 2, 3, 4
 _PLUGIN_UNKNOWN = 3
 _LONGEST_LINE = 400
+_SUMMARY = 64  # letters beside the longest name, within the 80 columns of a terminal
 _GROUP_OPTIONS = ("--help", "-h", "--version")
 _FOLDER = Path(__file__).parent / "commands"
+# In the order of `--help`; a command that stands nowhere here comes last, under "More".
+_GROUPS: Mapping[str, Sequence[str]] = {
+    "Watch a runtime": ("detect", "run", "watch", "collect", "doctor"),
+    "I was woken": ("explain", "can-close", "plan", "ack", "gate", "report"),
+    "Set it up": ("init", "settings", "profile", "rules", "test-notify", "notify"),
+    "The schedule": ("gaps", "dispatch", "prove", "readiness"),
+    "Try and develop": ("replay", "schema"),
+}
 
 
 class Commands(click.Group):
@@ -46,6 +56,30 @@ class Commands(click.Group):
         command.name = cmd_name
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name; raises UsageError with the name that was meant."""
+        if args and args[0] not in (names := self.list_commands(ctx)):
+            nearest = find_nearest_name(args[0], names)
+            hint = f"Did you mean {nearest!r}?" if nearest else "`detector --help` lists them."
+            ctx.fail(f"No such command {redact_excerpt(args[0])!r}. {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in groups, each with the first sentence of its help on one line."""
+        left = self.list_commands(ctx)
+        groups = {title: [name for name in names if name in left] for title, names in _GROUPS.items()}
+        grouped = {name for names in groups.values() for name in names}
+        groups["More"] = [name for name in left if name not in grouped]
+        width = max(map(len, left))
+        for title, names in groups.items():
+            commands = [(name.ljust(width), self.get_command(ctx, name)) for name in names]
+            rows = [(name, command.get_short_help_str(_SUMMARY)) for name, command in commands if command]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
 
 @click.command(
     cls=Commands,
@@ -56,12 +90,19 @@ class Commands(click.Group):
 def commands() -> None:
     """Read-only health detector for an unattended IBKR runtime: a snapshot in, events out.
 
-    Without a command it is `detect`. Exit: 0 evaluated, events or not; 1 events as severe as --fail-on, a
-    source that doctor could not read, a close order that is refused, a plan that finds a difference, a
-    gate with a line that is no, a window
-    that gaps was to fail on, or a scheduler that readiness or prove does not find proven; 2 bad input, usage
-    or settings; 3 something owed could not be delivered or stored, a dispatch was not taken, or can-close,
-    plan, gate, gaps or prove cannot tell; 4 the detector itself failed.
+    Without a command it is `detect`.
+
+    \b
+    Exit codes:
+      0  done, with events or without
+      1  found: an event of --fail-on, a source that doctor could not read, an
+         order that can-close refuses, a difference that plan finds, a window
+         that gaps misses, a line of gate that does not hold, or what readiness
+         or prove does not find proven
+      2  bad input, usage or settings
+      3  not delivered, not stored, nothing checked, a dispatch was not taken,
+         or can-close, plan, gate, gaps or prove cannot tell
+      4  the detector itself failed
     """
 
 
@@ -71,6 +112,9 @@ def main(
     clock: Callable[[], datetime] | None = None,
 ) -> int:
     """Run one command and return its exit code; `argv`, `environ` and `clock` default to the real ones."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show every letter of the help
+            stream.reconfigure(errors="replace")
     app = AppContext(
         os.environ if environ is None else environ,
         clock or (lambda: datetime.now(UTC)),

@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 import detector
 from detector.app.context import AppContext
-from detector.cli import run
+from detector.cli import commands, main, run
 from detector.formats.merge_patch import apply_patch
 from detector.formats.serialize import compute_checksum
 from detector.formats.strict_json import MAX_BYTES
@@ -616,7 +617,12 @@ def test_a_wrong_word_is_refused_in_one_line(words, says):
 
 
 def test_a_refusal_without_an_end_is_cut():
-    assert [len(refusal(answer("x" * length))) for length in (380, 381, 382, 9_999)] == [399, 400, 400, 400]
+    assert [len(refusal(answer("detect", "x" * length))) for length in (367, 368, 369, 9_999)] == [
+        399,
+        400,
+        400,
+        400,
+    ]
 
 
 def test_help_that_nobody_reads_is_not_delivered():
@@ -632,10 +638,34 @@ def test_help_that_nobody_reads_is_not_delivered():
     assert (ran.returncode, ran.stderr) == (3, b"")
 
 
+def test_every_command_stands_in_the_help_on_one_whole_line_of_80_columns():
+    lines = shell("detector --help", COLUMNS="80").stdout.decode().splitlines()
+    for name in commands.list_commands(click.Context(commands)):
+        (line,) = [line for line in lines if line.startswith(f"  {name} ")]
+        assert len(line) <= 80
+        assert not line.endswith("..."), line
+
+
+@pytest.mark.parametrize("name", commands.list_commands(click.Context(commands)))
+def test_help_is_printed_on_a_terminal_that_does_not_know_every_letter(name):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        assert main([name, "--help"], {}) == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("setings", "Did you mean 'settings'?"), ("can_close", "Did you mean 'can-close'?"), ("zzz", "--help")],
+)
+def test_a_command_that_does_not_exist_gets_the_one_that_was_meant(typed, hint):
+    assert hint in refusal(answer(typed))
+
+
 def test_help_has_an_example_that_runs_and_the_exit_codes():
     given = answer("--help")
     assert (given.code, given.err) == (0, "")
-    for word in (b"detect", b"Example: python -m detector <<<'{}'", b"Exit: 0 evaluated"):
+    for word in (b"detect", b"Example: python -m detector <<<'{}'", b"Exit codes:"):
         assert word in given.out
 
 

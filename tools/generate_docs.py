@@ -42,7 +42,7 @@ WIDTH = 100
 _BLOCK = re.compile(r"(<!-- generated: ([a-z-]+)(?: ([a-z, ]+))? -->\n).*?(<!-- /generated -->)", re.DOTALL)
 _LOOK = re.compile(r"^\*\*Look: ([a-z ]+)\.\*\*.*?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MARK = re.compile(r"<!-- /?generated\b")
-_EXIT = re.compile(r"(\d) ([^;.]+)[;.]")
+_EXIT = re.compile(r"^ *(\d)  (.*?)(?=^ *\d  |\Z)", re.MULTILINE | re.DOTALL)
 
 
 class DocumentationError(Exception):
@@ -137,8 +137,9 @@ def _commands() -> Iterator[tuple[str, click.Command, click.Context]]:
 
 def exit_codes() -> Iterator[str]:
     """The table of exit codes, from the help of the program."""
-    text = " ".join((commands.help or "").split()).partition("Exit: ")[2]
-    yield from _table(("exit code", "meaning"), ((f"`{code}`", words) for code, words in _EXIT.findall(text)))
+    text = (commands.help or "").partition("Exit codes:\n")[2]
+    rows = ((f"`{code}`", " ".join(words.split())) for code, words in _EXIT.findall(text))
+    yield from _table(("exit code", "meaning"), rows)
 
 
 def event_fields() -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from msgspec import Struct
 
 from detector.app.context import AppContext
-from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED, InputError
+from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED, ExternalError, InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.settings import Settings
 from detector.settings.runtime_settings import CA_FILE
@@ -34,6 +34,9 @@ RUNS_ADVICE: Final = {  # what a person can do, by the reason of the error
     THROTTLED: "The token's account asked too often: wait until then, or ask less often.",
 }
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)
+# https://github.com/OWNER/NAME.git, ssh://git@github.com/OWNER/NAME and git@github.com:OWNER/NAME.git
+_REMOTE = re.compile(r"(?:[a-z+]+://)?(?:[^@/]+@)?github\.com[:/]([^/\s]+/[^/\s]+?)(?:\.git)?/?", re.ASCII)
+_GIT_SEC = 5.0
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
@@ -65,11 +68,11 @@ def build_run_link(app: AppContext) -> str | None:
 
 
 def find_repository(app: AppContext, repo: str | None) -> str:
-    """Return OWNER/NAME: of `repo`, of GITHUB_REPOSITORY, or of the Worker's file in this checkout.
+    """Return OWNER/NAME: of `repo`, of GITHUB_REPOSITORY, or of this checkout's git remote `origin`.
 
     Raises InputError where none of them names a repository, or the name is invalid.
     """
-    name = repo or app.environ.get("GITHUB_REPOSITORY") or _read_worker_repository()
+    name = repo or app.environ.get("GITHUB_REPOSITORY") or _read_remote(app)
     if not name:
         raise InputError("name the repository: --repo OWNER/NAME")
     if not _REPOSITORY.fullmatch(name):
@@ -77,14 +80,18 @@ def find_repository(app: AppContext, repo: str | None) -> str:
     return name
 
 
-def _read_worker_repository() -> str:
-    from detector.schedule import ScheduleFileError, parse_jsonc
+def _read_remote(app: AppContext) -> str:
+    """Return OWNER/NAME of the remote `origin` at GitHub, or "" where there is no git or no such remote."""
+    from detector.clients.process import is_installed, run_program
 
-    try:
-        variables = parse_jsonc(Path(WORKER).read_text(encoding="utf-8")).get("vars")
-    except (OSError, UnicodeDecodeError, ScheduleFileError):
+    if not is_installed("git", app.environ):
         return ""
-    return str(variables.get("GITHUB_REPOSITORY", "")) if isinstance(variables, dict) else ""
+    try:
+        result = run_program(["git", "config", "--get", "remote.origin.url"], Path(), app.environ, _GIT_SEC)
+    except ExternalError:
+        return ""
+    match = _REMOTE.fullmatch(result.output.strip()) if result.exit_code == 0 else None
+    return match[1] if match else ""
 
 
 def get_token(app: AppContext) -> str:

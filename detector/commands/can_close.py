@@ -104,12 +104,12 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Say whether a close order may be sent: allow, refuse, or cannot tell.
+    """Say whether a close order may be sent.
 
-    It refuses what the broker's own rows would turn into an opening order: flat, the other side, less than
-    that, or with an exit working already. Where the broker was not read, in full and within
-    AEGIS_PT_TRUTH_MAX_AGE_SEC, it cannot tell. Exit 0 allow, 1 refuse, 3 cannot tell. With nothing piped in,
-    only the sources that it needs are asked.
+    Its answer is allow, refuse or cannot tell. It refuses what the broker's own rows would turn into an
+    opening order: flat, the other side, less than that, or with an exit working already. Where the broker was
+    not read, in full and within AEGIS_PT_TRUTH_MAX_AGE_SEC, it cannot tell. Exit 0 allow, 1 refuse, 3 cannot
+    tell. With nothing piped in, only the sources that it needs are asked.
     """
     settings = app.load_settings(options["env_file"])
     stores = ("stores",) if options["trade"] else ()

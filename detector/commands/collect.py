@@ -38,10 +38,10 @@ def command(
     now: str | None,
     env_file: str | None,
 ) -> int:
-    """Read the configured sources side by side and print what they say as one snapshot.
+    """Read the configured sources and print one snapshot.
 
-    A source that fails costs nothing but itself: its section is left out, `sources` says why, and the exit
-    code stays 0.
+    They are read side by side. A source that fails costs nothing but itself: its section is left out,
+    `sources` says why, and the exit code stays 0.
     """
     settings = app.load_settings(env_file)
     plan = PipelinePlan(source=None, collect="always", quiet=quiet)

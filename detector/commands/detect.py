@@ -53,7 +53,7 @@ class DetectOptions(Struct, frozen=True):
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Read a snapshot on standard input and print what is wrong, and what is newly wrong."""
+    """Read a snapshot on standard input and print what is wrong."""
     return run_detect(app, DetectOptions(**options))
 
 

@@ -46,7 +46,7 @@ _TWICE: Final = (
 @click.option(
     "--repo",
     metavar="OWNER/NAME",
-    help="Where the workflow is; default: GITHUB_REPOSITORY, else what the Worker triggers.",
+    help="Where the workflow is; default: GITHUB_REPOSITORY, else the git remote origin.",
 )
 @click.option(
     "--source",
@@ -59,10 +59,11 @@ _TWICE: Final = (
 def command(
     app: AppContext, /, repo: str | None, source: str | None, dry_run: bool, env_file: str | None
 ) -> int:
-    """Dispatch one run of the health check: a repository_dispatch event of type aws_ibkr_pt_health.
+    """Start one run of the health check on GitHub.
 
-    It needs GH_TOKEN (or GITHUB_TOKEN): fine-grained, Contents read and write on that repository and nothing
-    else. It is never printed. Exit 0: GitHub took it. 2: usage. 3: it did not, and stderr says what to mend.
+    It sends a repository_dispatch event of the type aws_ibkr_pt_health, and needs GH_TOKEN (or GITHUB_TOKEN):
+    fine-grained, Contents read and write on that repository and nothing else. It is never printed. Exit 0:
+    GitHub took it. 2: usage. 3: it did not, and stderr says what to fix.
     """
     settings = app.load_settings(env_file)
     repository = find_repository(app, repo)

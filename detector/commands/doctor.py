@@ -49,7 +49,7 @@ _CREDENTIALS: tuple[tuple[Setting[str], tuple[Setting[str], ...]], ...] = (
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
-    """Try every configured source: what works, what does not and how to mend it, and what could be added.
+    """Try every source: what works, how to fix the rest, what to add.
 
     It reads what `collect` reads and changes nothing. Channels are shown, and nothing is sent through them:
     `test-notify` does that. Exit 1 when a source could not be read.

@@ -16,7 +16,7 @@ from detector.formats.nearest_name import describe_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.ledger.transitions import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
-from detector.render.rules import explain_code, explain_rule, find_section
+from detector.render.rules import explain_code, explain_rule, find_section, render_plain
 from detector.settings import Settings
 
 _LONGEST_CODE = 6
@@ -27,10 +27,11 @@ _LONGEST_CODE = 6
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, event: str, env_file: str | None) -> int:
-    """Explain an event, by its type or its whole signature, or a message code of IBKR, by its number.
+    """Explain an event or a message code of IBKR.
 
-    An event with its meaning, its limits in force, how it escalates and ends, and its section of the
-    runbook; a code with its class, its meaning, the event that speaks of it, and who says so.
+    An event by its type or its whole signature, with its meaning, its limits in force, how it escalates and
+    ends, and its section of the runbook; a code by its number, with its class, its meaning, the event that
+    speaks of it, and who says so.
     """
     if event.isdecimal():
         return print_lines(app, _explain_code(event))
@@ -53,4 +54,4 @@ def _explain_event(name: str, settings: Settings) -> Iterator[str]:
     section = find_section(read_runbook(), name)
     if section:
         yield ""
-        yield section
+        yield render_plain(section)

@@ -51,7 +51,7 @@ _TIMEOUT_SEC = 300.0
 @click.option(
     "--repo",
     metavar="OWNER/NAME",
-    help="Ask GitHub for the runs; default: GITHUB_REPOSITORY, else what the Worker triggers.",
+    help="Ask GitHub for the runs; default: GITHUB_REPOSITORY, else the git remote origin.",
 )
 @click.option("--workflow", metavar="FILE", help="The workflow file; default: the one of this checkout.")
 @click.option(
@@ -70,12 +70,12 @@ _TIMEOUT_SEC = 300.0
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Say which windows of the schedule were covered, and which were late, missing, pending or unknown.
+    """Compare the windows of the schedule with the runs.
 
-    The windows come from the crons as they stand in the workflow file and in the Worker's configuration.
-    GitHub is asked with GH_TOKEN or GITHUB_TOKEN (Actions: read); a public repository needs none.
-    Exit 0: judged. 1: with --fail-on-missing, a window was not covered. 3: some windows are unknown, because
-    not every run could be listed.
+    Each window was covered, late or missing, or is pending or unknown. The windows come from the crons as
+    they stand in the workflow file and in the Worker's configuration. GitHub is asked with GH_TOKEN or
+    GITHUB_TOKEN (Actions: read); a public repository needs none. Exit 0: judged. 1: with --fail-on-missing, a
+    window was not covered. 3: some windows are unknown, because not every run could be listed.
     """
     settings = app.load_settings(options["env_file"])
     now = _get_now(app, options)

@@ -65,11 +65,11 @@ _STAGE_OF: Final = {
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, stage: Stage, collects: bool, **options: Any) -> int:
-    """Answer each line of the gate with yes, no or not proven, with its evidence and age.
+    """Answer the gate of a deployment, or go or no-go before the bell.
 
-    `before` a deployment, where it pins what is held; `after` it, where any unexplained change fails; and
-    `open`, go or no-go before the bell. What was not seen does not pass, and a pass is no approval. Exit 0
-    pass, 1 a line is no, 3 a line is not proven.
+    Each line is yes, no or not proven, with its evidence and age: `before` a deployment, where it pins what
+    is held; `after` it, where any unexplained change fails; and `open`, go or no-go before the bell. What was
+    not seen does not pass, and a pass is no approval. Exit 0 pass, 1 a line is no, 3 a line is not proven.
     """
     for name, (own_stage, option) in _STAGE_OF.items():
         if options[name] not in (None, ()) and stage != own_stage:

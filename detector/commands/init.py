@@ -63,11 +63,10 @@ def command(
     folder: str,
     dry_run: bool,
 ) -> int:
-    """
-    Write the files of a new owner, for GitHub or for a machine (box), and print what is left to do by hand.
+    """Write the files of a new owner, and print what is left by hand.
 
-    What is not given as an option is asked for on a terminal. Nothing is overwritten: where one of the files
-    is there already, none is written, exit 2.
+    For GitHub, or for a machine of your own (box). What is not given as an option is asked for on a terminal.
+    Nothing is overwritten: where one of the files is there already, none is written, exit 2.
     """
     request = _read_answers(app, SetupRequest(runtime or "", profile, status_url, program), place)
     build, list_steps = PLACES[place]

@@ -40,10 +40,10 @@ UNDELIVERED = 3
 def command(
     app: AppContext, /, artifact: str, link: str | None, dry_run: bool, now: str | None, env_file: str | None
 ) -> int:
-    """Deliver what an artifact owes to the configured channels, and write their receipts into it.
+    """Deliver what an artifact holds undelivered to the channels.
 
-    What is owed is asked of the ledger anew: mutes and causes are respected, what was told is not told again.
-    Exit 3 when something owed was not delivered, or the receipts could not be written.
+    Receipts are written into it. Mutes and causes are respected, and what was told is not told again. Exit 3
+    when something was not delivered, or the receipts could not be written.
     """
     app = replace(app, clock=get_clock(app, now))
     settings = app.load_settings(env_file)

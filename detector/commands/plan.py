@@ -42,12 +42,12 @@ def command(
     now: str | None,
     env_file: str | None,
 ) -> int:
-    """Say what would have to change where for the stores and the broker to agree, and in which order.
+    """Say what would have to change for stores and broker to agree.
 
-    For each difference: what each store says, what the broker says with its fills and what it realized, which
-    row is wrong and what would agree, what has to stand still first so that a cache does not undo it, and
-    what cannot be decided. It changes nothing, and prints nothing that could be run. Exit 0 all agree, 1
-    something differs, 3 the broker or the stores were not read, or not in full.
+    In which order, and for each difference: what each store says, what the broker says with its fills and
+    what it realized, which row is wrong and what would agree, what has to stand still first so that a cache
+    does not undo it, and what cannot be decided. It changes nothing, and prints nothing that could be run.
+    Exit 0 all agree, 1 something differs, 3 the broker or the stores were not read, or not in full.
     """
     settings = app.load_settings(env_file)
     sections = ("broker", STATEMENT, "stores", *STATUS, "ecs")

@@ -32,9 +32,7 @@ _NEEDED: Final = (
 @click.command(epilog="Example: python -m detector prove --worker-url https://WORKER")
 @click.option("--started-at", metavar="TIME", help="When the deployment began; default: STARTED_AT.")
 @click.option("--worker-url", metavar="URL", help="Where the Worker answers; default: WORKER_URL.")
-@click.option(
-    "--repo", metavar="OWNER/NAME", help="Default: GITHUB_REPOSITORY, else what the Worker triggers."
-)
+@click.option("--repo", metavar="OWNER/NAME", help="Default: GITHUB_REPOSITORY, else the git remote origin.")
 @click.option("--workflow", metavar="FILE", default=WORKFLOW, show_default=True, help="The workflow's file.")
 @click.option(
     "--worker", metavar="FILE", help="The Worker's wrangler.jsonc; default: the one of this checkout."
@@ -54,7 +52,7 @@ _NEEDED: Final = (
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Prove a fresh successful run that the Worker dispatched after STARTED_AT; wait for it.
+    """Prove a fresh run that the Worker dispatched; wait for it.
 
     WORKER_URL/healthz has to be the Worker's, and well configured. Then the workflow's runs are listed until
     one proves it and /healthz bears it out: an older proof, a recovered GitHub schedule, another source's

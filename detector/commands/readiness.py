@@ -51,13 +51,13 @@ class ReadinessRow(Struct, frozen=True):
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @click.pass_obj
 def command(app: AppContext, /, as_json: bool) -> int:
-    """Prove offline that the scheduler can be deployed: a table of what is proven, what is not, and why.
+    """Prove offline that the scheduler can be deployed.
 
-    In the repository's checkout: the program compiles; the Worker's types, its test in its real runtime and
-    its bundle hold (npm run check in scheduler/); workflow, Worker and documents mean the same days, hours,
-    event and file; the scheduler's tests pass. It sets no secret, deploys nothing, and the programs that it
-    starts are given no token. Exit 0: ready, all of it is proven. 1: not ready, something failed or could not
-    be tried here (SKIPPED), and the last line names it.
+    A table of what is proven, what is not, and why. In the repository's checkout: the program compiles; the
+    Worker's types, its test in its real runtime and its bundle hold (npm run check in scheduler/); workflow,
+    Worker and documents mean the same days, hours, event and file; the scheduler's tests pass. It sets no
+    secret, deploys nothing, and the programs that it starts are given no token. Exit 0: ready, all of it is
+    proven. 1: not ready, something failed or could not be tried here (SKIPPED), and the last line names it.
     """
     root = Path.cwd()
     if not (root / "detector" / "__init__.py").is_file():

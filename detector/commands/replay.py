@@ -36,7 +36,10 @@ _PROGRESS_EVERY = 200
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Replay a folder, NDJSON, artifacts or single snapshots, in the order given (a folder's by name)."""
+    """Replay past snapshots or artifacts: what was told, and when.
+
+    A folder, NDJSON, artifacts or single snapshots, in the order given (a folder's by name).
+    """
     settings = app.load_settings(options["env_file"])
     changed = app.load_settings(options["env_file"], _parse_changes(options["changes"]))
     if not options["paths"]:

@@ -15,7 +15,10 @@ from detector.render.rules import build_rules_document, render_rules
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
-    """Show every rule: its kind, its severity, when it fires, when it escalates, its limits in force."""
+    """List every rule: when it fires, when it escalates.
+
+    With its kind, its severity and its limits in force.
+    """
     settings = app.load_settings(env_file)
     if as_json:
         return print_json(app, build_rules_document(list_rules(settings), settings))

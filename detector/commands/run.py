@@ -70,9 +70,10 @@ class RunOptions(Struct, frozen=True):
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Do the scheduled job: find the memory, collect, evaluate, tell the channels, then store and ping.
+    """Do the scheduled job: collect, evaluate, tell, store.
 
-    What is owed is told first and stored after. Exit 3 when something owed was not told, or not stored, when
+    It finds the memory, reads the sources, tells the channels, and only then stores and pings. Exit 3 when
+    something was not told or not stored, when
     no rule could be judged on what was read, or when there is no channel; a source that fails is an event,
     and changes no exit code.
     """

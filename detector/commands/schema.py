@@ -41,11 +41,11 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
 )
 @click.pass_obj
 def command(app: AppContext, /, name: str | None, check: str | None) -> int:
-    """
-    Print a JSON Schema (2020-12): snapshot, output, gate, artifact or webhook; without a name, the names.
+    """Print a JSON Schema, or check a document against it.
 
-    With --check a line for each departure: its path, the problem, and the key that was probably meant. Exit 0
-    where there is none, 1 where there is one.
+    JSON Schema 2020-12; without a name, the names of what there is. With --check a line for each departure:
+    its path, the problem, and the key that was probably meant. Exit 0 where there is none, 1 where there is
+    one.
     """
     if check is not None:
         if name is None:

@@ -6,24 +6,54 @@ import click
 
 from detector.app.context import AppContext
 from detector.app.print_output import print_json, print_lines
-from detector.render.settings import build_settings_document, render_env_example, render_settings
+from detector.formats.errors import InputError
+from detector.formats.nearest_name import find_nearest_name
+from detector.formats.strict_json import redact_excerpt
+from detector.render.settings import (
+    build_settings_document,
+    explain_settings,
+    render_env_example,
+    render_settings,
+)
+from detector.settings import DECLARED
+
+_PREFIX = "AEGIS_PT_"
 
 
-@click.command(epilog="Example: python -m detector settings --json")
+@click.command(epilog="Example: python -m detector settings AEGIS_PT_HEARTBEAT_STALE_SEC")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON, with the help of each.")
 @click.option(
     "--example", is_flag=True, help="Print a file of all settings at their defaults (.env.example)."
 )
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(app: AppContext, /, as_json: bool, example: bool, env_file: str | None) -> int:
-    """Show every setting: the value in force, its unit, its default and where the value came from.
+def command(
+    app: AppContext, /, names: tuple[str, ...], as_json: bool, example: bool, env_file: str | None
+) -> int:
+    """Show every setting, or explain the named ones.
 
-    Secrets are masked. Whatever cannot be used is refused: all faults at once, exit 2.
+    The value in force, its unit, its default and where the value came from. Secrets are masked. Whatever
+    cannot be used is refused: all faults at once, exit 2.
     """
     if example:
         return print_lines(app, render_env_example())
     settings = app.load_settings(env_file)
+    chosen = [_find_setting(name) for name in names]
     if as_json:
-        return print_json(app, build_settings_document(settings))
+        document = build_settings_document(settings)
+        return print_json(app, [row for row in document if not chosen or row["name"] in chosen])
+    if chosen:
+        return print_lines(app, explain_settings(settings, chosen))
     return print_lines(app, render_settings(settings))
+
+
+def _find_setting(text: str) -> str:
+    """Return the whole name of a setting; case and AEGIS_PT_ may be left out; raises InputError."""
+    name = text.upper().replace("-", "_")
+    name = name if name.startswith(_PREFIX) else f"{_PREFIX}{name}"
+    if name in DECLARED:
+        return name
+    nearest = find_nearest_name(name, DECLARED)
+    hint = f"; did you mean {nearest}?" if nearest else "; `settings` lists them"
+    raise InputError(f"no setting is named {redact_excerpt(text)!r}{hint}")

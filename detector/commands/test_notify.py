@@ -32,9 +32,9 @@ from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Setti
 def command(
     app: AppContext, /, channel_name: str | None, dry_run: bool, now: str | None, env_file: str | None
 ) -> int:
-    """Send a message marked TEST through each configured channel and print the result of each.
+    """Send a message marked TEST through each channel.
 
-    Nothing is remembered. Exit 3 when a channel did not take it.
+    The result of each is printed. Nothing is remembered. Exit 3 when a channel did not take it.
     """
     app = replace(app, clock=get_clock(app, now))
     settings = app.load_settings(env_file)

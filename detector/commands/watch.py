@@ -67,7 +67,7 @@ class _Watch(Struct):
 )
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Watch from the machine itself: `run` at a cadence, in one process.
+    """Do the job of `run` again and again on the machine itself.
 
     A terminal shows one live screen, a pipe gets a line a tick. SIGTERM ends after the tick under way; SIGHUP
     reads the settings, profile and mutes again, and keeps the old ones where the new ones cannot be used.

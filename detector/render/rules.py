@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import indent
 from typing import Any
 
 from detector.domain.columns import get_declarations
@@ -20,6 +21,9 @@ KINDS: Mapping[str, str] = {STATE: "state", OCCURRENCE: "occurrence"}
 _ORDINALS = {2: "second", 3: "third"}
 _UNITS = {"seconds": " s"}
 _LABEL_WIDTH = 13
+_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
+# `code`, **strong** and *stressed*
+_MARKUP = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
 _COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 
 
@@ -211,6 +215,17 @@ def find_section(runbook: str, name: str) -> str | None:
     # A line of a block of commands may begin with `# `.
     match = re.search(rf"^### `{re.escape(name)}`\n(.*?)(?=^#{{2,3}} |\Z)", runbook, re.DOTALL | re.MULTILINE)
     return _COMMENT.sub("", match[1]).strip() if match else None
+
+
+def render_plain(section: str) -> str:
+    """Return a section of the runbook as plain text: commands stand indented, and no markup is left."""
+    parts = re.split(r"^```.*\n", section, flags=re.MULTILINE)
+    parts[::2] = [
+        _MARKUP.sub(lambda match: next(filter(None, match.groups())), _LINK.sub(r"\1", part))
+        for part in parts[::2]
+    ]
+    parts[1::2] = [indent(part, "    ") for part in parts[1::2]]
+    return "".join(parts)
 
 
 def find_next_step(runbook: str, name: str) -> str | None:

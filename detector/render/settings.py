@@ -45,6 +45,19 @@ def render_settings(settings: Settings) -> list[str]:
     return list(render_table([_COLUMNS, *rows]))
 
 
+def explain_settings(settings: Settings, names: Iterable[str]) -> Iterator[str]:
+    """Yield for each named setting its meaning, its value in force and its origin, and its default."""
+    for number, name in enumerate(names):
+        setting = DECLARED[name]
+        if number:
+            yield ""
+        yield name
+        yield f"  {setting.help}"
+        yield f"  value:   {format_setting(setting, settings)} (from: {settings.origins[name]})"
+        yield f"  default: {format_default(setting)}"
+        yield f"  unit:    {setting.unit}"
+
+
 def render_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the rows as lines, every column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

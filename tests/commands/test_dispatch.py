@@ -104,12 +104,27 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_in_a_checkout_it_is_the_repository_that_the_worker_triggers(tmp_path):
-    (tmp_path / "scheduler").mkdir()
-    (tmp_path / "scheduler" / "wrangler.jsonc").write_text(
-        '{"vars": {"GITHUB_REPOSITORY": "of/worker"}, /* */}'
-    )
-    assert answer("dispatch", "--dry-run").document["post"] == "/repos/of/worker/dispatches"
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://github.com/owner/bot.git",
+        "https://x-access-token:secret@github.com/owner/bot",
+        "git@github.com:owner/bot.git",
+        "ssh://git@github.com/owner/bot/",
+    ],
+)
+def test_in_a_checkout_it_is_the_repository_of_the_remote_origin(address, tmp_path):
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", address], check=True)
+    given = answer("dispatch", "--dry-run", environ={"PATH": os.environ["PATH"]})
+    assert given.document["post"] == "/repos/owner/bot/dispatches"
+
+
+def test_a_remote_elsewhere_names_no_repository_of_github(tmp_path):
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", "https://example.com/a/b"], check=True)
+    given = answer("dispatch", "--dry-run", environ={"PATH": os.environ["PATH"]})
+    assert (given.code, "name the repository: --repo OWNER/NAME" in given.err) == (2, True)
 
 
 @pytest.mark.parametrize(

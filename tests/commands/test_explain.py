@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from detector.app import input_documents
@@ -25,8 +27,10 @@ def test_every_event_is_explained_with_its_section_of_the_runbook(name):
     answer = told("explain", name)
     assert answer.code == 0
     assert answer.lines[0].startswith(f"{name}  (")
-    for part in ("*Means:*", "*Look:*", "*Do:*"):
-        assert part in answer.out
+    for part in ("Means:", "Look:", "Do:"):
+        assert f"\n{part} " in answer.out
+    section = answer.out.partition("Means:")[2]
+    assert not re.search(r"`|\*\w|\]\(", section), "markup is left"
 
 
 def test_a_state_says_what_it_sees_its_hours_its_limit_and_how_it_ends():

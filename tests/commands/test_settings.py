@@ -165,3 +165,23 @@ def test_the_example_ignores_what_is_in_force():
 
 def test_the_example_of_the_help_runs():
     assert told(*epilog_example("settings")).code == 0
+
+
+@pytest.mark.parametrize("name", [HEARTBEAT, "heartbeat-stale-sec", "HEARTBEAT_STALE_SEC"])
+def test_a_named_setting_is_explained_however_its_name_is_written(name):
+    lines = told("settings", name, environ={HEARTBEAT: "60"}).lines
+    assert lines[0] == HEARTBEAT
+    assert "value:   60 (from: environment)" in lines[2]
+    assert (lines[3].strip(), lines[4].strip()) == ("default: 300", "unit:    seconds")
+
+
+def test_a_secret_that_is_named_stays_masked():
+    answer = told("settings", "AEGIS_PT_SLACK_TOKEN", environ={"AEGIS_PT_SLACK_TOKEN": "xoxb-secret"})
+    assert MASK in answer.out
+    assert "xoxb" not in answer.out
+
+
+def test_a_name_that_is_no_setting_gets_the_one_that_was_meant():
+    answer = told("settings", "hartbeat_stale_sec")
+    assert (answer.code, f"did you mean {HEARTBEAT}?" in answer.err) == (2, True)
+    assert "did you mean" not in told("settings", "nonsense").err
