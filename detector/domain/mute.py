@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
+
+_WILDCARD = re.compile(r"[*?\[\]]")
 
 
 class Mute(Struct, frozen=True):
@@ -19,9 +22,27 @@ class Mute(Struct, frozen=True):
     even_money: bool = False
 
 
-def is_muted(signature: str, money: bool, mutes: Collection[Mute], moment: datetime) -> bool:
-    """Return whether a condition is muted at that moment."""
-    return any(
-        moment < mute.until and (mute.even_money or not money) and fnmatchcase(signature, mute.pattern)
-        for mute in mutes
-    )
+class ActiveMutes:
+    """The mutes of one moment; a signature is compared only with patterns of its beginning and its end."""
+
+    def __init__(self, mutes: Iterable[Mute], moment: datetime) -> None:
+        self._by_ends: dict[str, dict[str, list[Mute]]] = {}
+        for mute in mutes:
+            if moment < mute.until:
+                texts = _WILDCARD.split(mute.pattern)
+                self._by_ends.setdefault(texts[0], {}).setdefault(texts[-1], []).append(mute)
+
+    def has(self, signature: str, money: bool) -> bool:
+        """Whether a condition is muted; one about money only by a mute that is meant for it."""
+        return any(
+            (mute.even_money or not money) and fnmatchcase(signature, mute.pattern)
+            for mute in self._iter_candidates(signature)
+        )
+
+    def _iter_candidates(self, signature: str) -> Iterator[Mute]:
+        if not self._by_ends:
+            return
+        places = range(len(signature) + 1)
+        for by_end in (self._by_ends.get(signature[:place]) for place in places):
+            for place in places if by_end else ():
+                yield from by_end.get(signature[place:], ()) if by_end else ()

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from detector.domain.condition import Condition, Notice
 from detector.domain.judgement import Judgement, SignedFinding
-from detector.domain.mute import Mute, is_muted
+from detector.domain.mute import ActiveMutes, Mute
 from detector.domain.rule import RANK, SECTION_CAUSE
 from detector.ledger.delivery_due import build_notice, find_due_reason
 from detector.ledger.firing import advance_firing
@@ -83,7 +83,8 @@ def list_due_notices(
 def _find_muted(
     conditions: Mapping[str, Condition], mutes: Collection[Mute], run: RunContext
 ) -> frozenset[str]:
-    return frozenset(k for k, c in conditions.items() if is_muted(k, c.money, mutes, run.taken_at))
+    active = ActiveMutes(mutes, run.taken_at)
+    return frozenset(k for k, c in conditions.items() if active.has(k, c.money))
 
 
 def _advance_condition(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
+from string import digits
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,6 +28,7 @@ from detector.reconciliation.position_book import (
     UnclearGroup,
     build_position_book,
     compare_positions,
+    is_adjusted,
     is_replaced,
 )
 from detector.reconciliation.position_pairs import Difference, Lot, PositionPair, build_lot, describe_held
@@ -121,6 +124,7 @@ class Comparison(Struct, frozen=True):
     """
 
     book: PositionBook
+    subjects: Subjects
     internal_fact: str
     is_internal_complete: bool
     is_broker_complete: bool
@@ -138,11 +142,6 @@ class Comparison(Struct, frozen=True):
     def list_undecided(self) -> list[str]:
         """Return the names of instruments that could not be compared."""
         return sorted({name for group in self.unclear for name in group.names})
-
-    @property
-    def subjects(self) -> Subjects:
-        """The subjects of the compared positions."""
-        return build_subjects(self.book)
 
 
 def compare_with_broker(facts: Facts, foreign: str = "") -> Comparison | None:
@@ -198,7 +197,8 @@ def _build_comparison(
 ) -> Comparison:
     partial = facts.provenance.partial
     book = build_position_book(lots, iter_broker_lots(facts), facts.broker_account)
-    bare = Comparison(book, internal, internal not in partial, "broker_positions" not in partial)
+    is_internal_complete, is_broker_complete = internal not in partial, "broker_positions" not in partial
+    bare = Comparison(book, build_subjects(book), internal, is_internal_complete, is_broker_complete)
     return _classify(bare, compare_positions(book), facts.taken_at, foreign)
 
 
@@ -207,12 +207,19 @@ def _classify(
 ) -> Comparison:
     """Return the comparison with its differences, each where it belongs."""
     certain = [difference for difference in compared.differences if _is_certain(bare, difference)]
-    owned = tuple(row for row in certain if any(entry.is_all_of(row) for entry in foreign))
-    differences = [difference for difference in certain if difference not in owned]
+    entries: dict[str | None, list[ForeignPosition]] = {}
+    for entry in foreign:
+        entries.setdefault(entry.con_id, []).append(entry)
+    owned = tuple(
+        difference
+        for difference in certain
+        if any(entry.is_all_of(difference) for entry in entries.get(difference.instrument.con_id, ()))
+    )
+    differences = _drop(certain, owned)
     replaced = tuple(_iter_pairs(differences, is_replaced))
-    rest = [difference for difference in differences if not any(difference in pair for pair in replaced)]
+    rest = _drop(differences, chain.from_iterable(replaced))
     assigned = tuple(_iter_pairs(rest, lambda gone, moved: is_assigned(gone, moved, now)))
-    rest = [difference for difference in rest if not any(difference in pair for pair in assigned)]
+    rest = _drop(rest, chain.from_iterable(assigned))
     states = {id(difference): get_expiry_state(difference.instrument, now) for difference in rest}
     expiring = tuple(
         UnclearGroup(
@@ -240,6 +247,12 @@ def _classify(
     )
 
 
+def _drop(differences: Iterable[Difference], dropped: Iterable[Difference]) -> list[Difference]:
+    """Return the differences without those that were dropped from the same list."""
+    out = {id(difference) for difference in dropped}
+    return [difference for difference in differences if id(difference) not in out]
+
+
 def _is_certain(comparison: Comparison, difference: Difference) -> bool:
     """Whether a difference holds whatever the unreadable rows contain."""
     if difference.kind == "phantom":
@@ -253,25 +266,54 @@ def _iter_pairs(
     differences: Sequence[Difference], is_pair: Callable[[Difference, Difference], bool]
 ) -> Iterator[DifferencePair]:
     """Yield each phantom with the one other difference that explains it."""
-    used: set[int] = set()
-    others: dict[str, list[Difference]] = {}
-    for difference in differences:
-        others.setdefault(_get_root(difference), []).append(difference)
-    rest = [other for group in others.values() for other in group]
+    others = _PairIndex(differences)
     for gone in differences:
-        named = [*others.get(_get_root(gone), ()), *others.get("", ())] if gone.kind == "phantom" else []
-        is_nameless = gone.kind == "phantom" and not _get_root(gone) and len(rest) == 1
-        candidates = rest if is_nameless else named
-        match = next((other for other in candidates if id(other) not in used and is_pair(gone, other)), None)
+        candidates = others.iter_candidates(gone) if gone.kind == "phantom" else iter(())
+        match = next((other for other in candidates if is_pair(gone, other)), None)
         if match is not None:
-            used.add(id(match))
+            others.remove(match)
             yield gone, match
+
+
+class _PairIndex:
+    """Differences by what a pair has in common: the symbol without its marks, and the strike."""
+
+    def __init__(self, differences: Sequence[Difference]) -> None:
+        self._entries: dict[str, dict[float | None, dict[int, Difference]]] = {}
+        for difference in differences:
+            by_strike = self._entries.setdefault(_get_root(difference), {})
+            by_strike.setdefault(_get_strike(difference), {})[id(difference)] = difference
+        self._single = differences[0] if len(differences) == 1 else None
+
+    def iter_candidates(self, gone: Difference) -> Iterator[Difference]:
+        """Yield what may explain it: of its symbol or of none, of its strike, or without a strike."""
+        root, strike = _get_root(gone), _get_strike(gone)
+        if not root and self._single is not None:
+            yield self._single
+        for name in dict.fromkeys((root, "")):
+            by_strike = self._entries.get(name, {})
+            for key in dict.fromkeys((strike, None)) if strike is not None else by_strike:
+                yield from by_strike.get(key, {}).values()
+
+    def remove(self, difference: Difference) -> None:
+        """Remove a difference that is explained."""
+        del self._entries[_get_root(difference)][_get_strike(difference)][id(difference)]
+        if difference is self._single:
+            self._single = None
 
 
 def _get_root(difference: Difference) -> str:
     """Return the symbol without what marks an old contract or the class of an option."""
-    symbol = (difference.instrument.symbol or "").removesuffix(" OLD").strip("0123456789")
+    symbol = (difference.instrument.symbol or "").removesuffix(" OLD")
+    if symbol.strip(digits):
+        symbol = symbol[symbol[:1].isdigit() :]
+        symbol = symbol[: len(symbol) - symbol[-1:].isdigit()]
     return symbol.removesuffix("W") if difference.instrument.is_option else symbol
+
+
+def _get_strike(difference: Difference) -> float | None:
+    """Return the strike where it is a mark of the contract: an adjusted option may have another."""
+    return None if is_adjusted(difference.instrument) else difference.instrument.strike
 
 
 def is_assigned(gone: Difference, moved: Difference, now: datetime) -> bool:

@@ -305,6 +305,12 @@ def _is_paired(group: Sequence[PositionPair]) -> bool:
     return mine == theirs
 
 
+def is_adjusted(instrument: Instrument) -> bool:
+    """Whether its class is marked with a digit, as of an option whose terms were adjusted."""
+    trading_class = instrument.trading_class or ""
+    return trading_class[:1].isdigit() or trading_class[-1:].isdigit()
+
+
 def is_replaced(old: Difference, new: Difference) -> bool:
     """Whether an internal-only and a broker-only holding are one under a new contract id.
 
@@ -320,9 +326,7 @@ def is_replaced(old: Difference, new: Difference) -> bool:
                 symbol=(row.symbol or "").removesuffix(" OLD") or None)
         for row in (mine, theirs)
     ]  # fmt: skip
-    is_adjusted = any((row.trading_class or "")[-1:].isdigit() or (row.trading_class or "")[:1].isdigit()
-                      for row in (mine, theirs))  # fmt: skip
-    if is_adjusted:
+    if is_adjusted(mine) or is_adjusted(theirs):
         plain = [replace(row, strike=1.0) for row in plain]
     answer = compare_parts(*plain)
     return answer == SAME or (answer == UNCLEAR and None in (mine.symbol, theirs.symbol))
