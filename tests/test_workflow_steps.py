@@ -183,7 +183,6 @@ def explained(runner: Runner) -> str:
     return "\n".join(f"{ran.name}: {ran.code}\n{ran.said}" for ran in runner.ran if ran.code)
 
 
-@pytest.mark.timeout(180)  # six runs of the whole job, with pip and curl
 def test_a_day_of_the_monitor(deployment):
     """First run, second run, a run whose Slack is down, the run after, a run whose program is broken, the run after."""
     slack, box = deployment.slack, deployment.box

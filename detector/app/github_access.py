@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from detector.app.context import AppContext
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED, ExternalError, InputError
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 from detector.settings import Settings
 from detector.settings.runtime_settings import CA_FILE
@@ -33,9 +34,9 @@ RUNS_ADVICE: Final = {  # what a person can do, by the reason of the error
     " are --repo and --workflow right, and does the token cover the repository?",
     THROTTLED: "The token's account asked too often: wait until then, or ask less often.",
 }
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)
+_REPOSITORY = build_pattern(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)
 # https://github.com/OWNER/NAME.git, ssh://git@github.com/OWNER/NAME and git@github.com:OWNER/NAME.git
-_REMOTE = re.compile(r"(?:[a-z+]+://)?(?:[^@/]+@)?github\.com[:/]([^/\s]+/[^/\s]+?)(?:\.git)?/?", re.ASCII)
+_REMOTE = build_pattern(r"(?:[a-z+]+://)?(?:[^@/]+@)?github\.com[:/]([^/\s]+/[^/\s]+?)(?:\.git)?/?", re.ASCII)
 _GIT_SEC = 5.0
 _PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 

@@ -32,11 +32,12 @@ from detector.formats.errors import (
     UNREADABLE,
     ExternalError,
 )
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import DocumentError, parse_value
 
 _ACCOUNT = r"[A-Z]{1,4}[0-9]{4,10}"
 ALLOWED_PATHS: Final = tuple(
-    re.compile(path, re.ASCII)
+    build_pattern(path, re.ASCII)
     for path in (
         "/iserver/auth/status",
         "/iserver/accounts",
@@ -47,7 +48,7 @@ ALLOWED_PATHS: Final = tuple(
         rf"/portfolio2/{_ACCOUNT}/positions",
     )
 )
-_ACCOUNT_ID = re.compile(_ACCOUNT, re.ASCII)
+_ACCOUNT_ID = build_pattern(_ACCOUNT, re.ASCII)
 _OK, _REDIRECTS, _UNAUTHORIZED, _NOT_FOUND, _TOO_MANY = 200, range(300, 400), 401, (404, 405), 429
 _SERVER_ERRORS = range(500, 600)
 _ORDERS_PAUSE_SEC = 5.0  # the limit of /iserver/account/orders, and what its first call needs

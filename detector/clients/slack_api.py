@@ -33,6 +33,7 @@ from detector.formats.errors import (
     ExternalError,
     retry,
 )
+from detector.formats.patterns import build_pattern
 
 if TYPE_CHECKING:
     from detector.clients.connection import NetworkPolicy
@@ -41,7 +42,7 @@ _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 # The SDK logs failed requests, by default to standard error.
 _SILENT_LOGGER = logging.Logger("pt-health-detector.slack", logging.CRITICAL + 1)
 _REDIRECTS = range(300, 400)
-_CODE = re.compile(r"[a-z][a-z_]{1,50}", re.ASCII)
+_CODE = build_pattern(r"[a-z][a-z_]{1,50}", re.ASCII)
 _TRANSIENT = ("internal_error", "fatal_error", "service_unavailable", "request_timeout", "rollup_error")
 _REASONS: Mapping[str, str] = {
     **dict.fromkeys(

@@ -15,12 +15,13 @@ from msgspec import Struct
 from detector.clients.http_client import Page
 from detector.clients.json_client import JsonClient, build_refusal
 from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED, REJECTED, THROTTLED, ExternalError
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import DocumentError, parse_document
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 401, 403, 404, 409, 429, 500
 # Of the descriptions only these are looked for: each is in the Bot API's source, none holds data of ours.
-_ENTITIES = re.compile(r"can't parse entities|entit", re.IGNORECASE)
-_NO_CHAT = re.compile(r"chat not found|group chat was upgraded|PEER_ID_INVALID", re.IGNORECASE)
+_ENTITIES = build_pattern(r"can't parse entities|entit", re.IGNORECASE)
+_NO_CHAT = build_pattern(r"chat not found|group chat was upgraded|PEER_ID_INVALID", re.IGNORECASE)
 NOT_POLLABLE: Final = (
     "another program reads the updates of this bot, or a webhook is set for it:"
     " give the detector a bot of its own"

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from detector.clients.flex_api import parse_flex_xml
 from detector.formats.errors import QUERY, TOO_LARGE, UNREADABLE, ExternalError
+from detector.formats.patterns import build_pattern
 from detector.market.session_plan import NEW_YORK
 
 _SECTIONS = {"Trades": "Trade", "TradeConfirms": "TradeConfirm"}
@@ -32,7 +33,9 @@ _MAX_ROWS = 10_000
 _MARKS = ("BOF", "BOA", "BOS", "EOS", "EOA", "EOF")
 _GENERATED_CELL = 6  # of a BOF record
 _TIME_FORMATS = ("%Y%m%d", "%Y-%m-%d", "%d-%b-%y")
-_TIME = re.compile(r"(\d{8}|\d{4}-\d\d-\d\d|\d\d-[A-Za-z]{3}-\d\d)[;, ]{0,2}(\d\d):?(\d\d):?(\d\d)", re.ASCII)
+_TIME = build_pattern(
+    r"(\d{8}|\d{4}-\d\d-\d\d|\d\d-[A-Za-z]{3}-\d\d)[;, ]{0,2}(\d\d):?(\d\d):?(\d\d)", re.ASCII
+)
 
 
 def parse_statement(body: bytes, default: datetime) -> tuple[list[dict[str, Any]], datetime]:

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from detector.formats.patterns import build_pattern
+
 LISTEN, ESTABLISHED, CLOSE_WAIT = "LISTEN", "ESTABLISHED", "CLOSE_WAIT"
 _KERNEL_STATES = {"01": ESTABLISHED, "08": CLOSE_WAIT, "0A": LISTEN}
 _STATE_NAMES = {"LISTEN": LISTEN, "ESTAB": ESTABLISHED, "ESTABLISHED": ESTABLISHED, "CLOSE_WAIT": CLOSE_WAIT}
-_LSOF = re.compile(r"\sTCP (\S+?)(?:->\S+)? \((\w+)\)\s*$")
+_LSOF = build_pattern(r"\sTCP (\S+?)(?:->\S+)? \((\w+)\)\s*$")
 _MIN_COLUMNS = 4
 # Columns of the state and of the local address: in ss, and in netstat.
 _SS, _NETSTAT = (0, 3), (5, 3)

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from detector.collectors.collector import SourceContext
 from detector.formats.errors import MISSING, UNREADABLE, ExternalError
+from detector.formats.patterns import build_pattern
 
 _UNIT_KEYS = "LoadState,ActiveState,SubState,MainPID,NRestarts,ExecMainStatus,ExecMainStartTimestamp"
 _UNIT_STATES: Mapping[str, bool | None] = {
@@ -24,8 +25,8 @@ _UNIT_STATES: Mapping[str, bool | None] = {
     "auto-restart": False, "exited": None,
 }  # fmt: skip
 _JOB_STATES = {"running": True, "not running": False, "waiting": False}
-_UNIT_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
-_AGE = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d\d)")
+_UNIT_TIME = build_pattern(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
+_AGE = build_pattern(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d\d)")
 _PID_FILE_SLACK = timedelta(seconds=60)
 _NO_SUCH_JOB = "could not find"
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
 from detector.formats.errors import DENIED, MISSING, STALE, TOO_LARGE, UNREADABLE, ExternalError
+from detector.formats.patterns import build_pattern
 from detector.settings import UPS, Settings
 
 OPTIONS = (SourceOption("power", (UPS,), "whether the machine runs on the battery of its UPS"),)
 PMSET = "pmset"
 _PORT = 3493
 _MAX_BYTES = 256 * 1024
-_VAR = re.compile(r'VAR \S+ (\S+) "((?:[^"\\]|\\.)*)"')
+_VAR = build_pattern(r'VAR \S+ (\S+) "((?:[^"\\]|\\.)*)"')
 _ERRORS = {
     "UNKNOWN-UPS": MISSING,
     "DATA-STALE": STALE,
@@ -31,7 +32,7 @@ _KEYS = {
     "battery.runtime": "battery_runtime_sec",
 }
 _SUPPLIES = {"AC Power": "OL", "Battery Power": "OB", "UPS Power": "OB"}
-_BATTERY = re.compile(r"(\d{1,3})%;\s*([A-Za-z ]+);\s*(?:(\d{1,3}):(\d\d) remaining)?")
+_BATTERY = build_pattern(r"(\d{1,3})%;\s*([A-Za-z ]+);\s*(?:(\d{1,3}):(\d\d) remaining)?")
 
 
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:

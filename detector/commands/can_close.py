@@ -17,6 +17,7 @@ from detector.app.print_output import print_json, print_lines
 from detector.domain.instrument import Instrument
 from detector.formats.errors import InputError
 from detector.formats.numbers import to_exact_decimal
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 from detector.reconciliation.close_check.close_order import (
     ALLOW,
@@ -36,9 +37,9 @@ from detector.settings import HEARTBEAT_STALE_SEC, SECTIONS_FROM, TRUTH_MAX_AGE_
 _NAMES = ("symbol", "local_symbol", "con_id")
 _TEXTS = (*_NAMES, "sec_type", "right", "currency", "trading_class")
 _CODES = {ALLOW: ExitCode.OK, REFUSE: ExitCode.FINDING}
-_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
-_MONTH = re.compile(r"(20\d\d)-?(0[1-9]|1[0-2])", re.ASCII)
-_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
+_DECIMAL = build_pattern(r"[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
+_MONTH = build_pattern(r"(20\d\d)-?(0[1-9]|1[0-2])", re.ASCII)
+_DAY = build_pattern(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 
 
 def _parse_number(_: click.Context, __: click.Parameter, value: str | None) -> Decimal | None:

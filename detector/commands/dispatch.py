@@ -21,13 +21,14 @@ from detector.formats.errors import (
     ExternalError,
     InputError,
 )
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
 _UNDELIVERED = 3
 _TIMEOUT_SEC = 40.0
 # No space, comma, star or bar: no name can end a title as a lane does, or begin it as the Worker does.
-_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}", re.ASCII)
+_SOURCE = build_pattern(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}", re.ASCII)
 _ADVICE: Final = {
     **RUNS_ADVICE,
     DENIED: "GH_TOKEN may not do this: a fine-grained token needs Contents: read and write on"

@@ -17,6 +17,7 @@ from detector.app.github_access import WORKER, WORKFLOW
 from detector.app.print_output import print_json, print_lines
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
+from detector.formats.patterns import build_pattern
 
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"
 _NOT_READY = 1
@@ -33,8 +34,8 @@ _TESTS: Final = (
 _COMPILE_SEC, _WORKER_SEC, _TESTS_SEC = 120.0, 300.0, 600.0
 _LINES_SHOWN = 15
 # node's test runner prints a dot for each test that passed, pytest their count.
-_DOTS = re.compile(r"^\.+$", re.MULTILINE)
-_PASSED = re.compile(r"^([0-9]+) passed", re.MULTILINE)
+_DOTS = build_pattern(r"^\.+$", re.MULTILINE)
+_PASSED = build_pattern(r"^([0-9]+) passed", re.MULTILINE)
 _COLUMN = 24
 
 

@@ -29,10 +29,11 @@ from detector.domain.instrument_names import (
     split_pair,
 )
 from detector.formats.numbers import normalize_number
+from detector.formats.patterns import build_pattern
 
 OPTION, COMBO = "OPT", "BAG"
 
-_OCC = re.compile(r"([A-Z0-9][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})", re.ASCII)
+_OCC = build_pattern(r"([A-Z0-9][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})", re.ASCII)
 _STRIKE_UNIT = 1000  # OCC writes a strike in thousandths
 
 

@@ -9,6 +9,7 @@ import re
 from decimal import Decimal
 
 from detector.formats.numbers import to_exact_decimal
+from detector.formats.patterns import build_pattern
 
 STOCK, FUTURE = "STK", "FUT"
 OPTIONS = ("OPT", "FOP", "WAR")
@@ -81,17 +82,17 @@ CURRENCIES = frozenset(
     ]
 )
 _COINS = frozenset(["BTC", "ETH", "LTC", "BCH", "SOL", "ADA", "XRP", "DOGE", "AVAX", "LINK", "SUI", "HBAR"])
-_PAIR = re.compile(r"([A-Z]{3,5}?)([./ -]?)([A-Z]{3})", re.ASCII)
-_FUTURE = re.compile(rf"([A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(\d{{1,2}})", re.ASCII)
-_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
-_SHORT_DAY = re.compile(r"(?!20)(\d\d)(\d\d)(\d\d)", re.ASCII)  # 202606 is a month
-_DAY_ZERO = re.compile(r"(\d{4})-?(\d\d)-?00", re.ASCII)  # pysystemtrade's name of a contract month
-_LOCAL_DAY = re.compile(r"(?<!\d)20\d{6}(?!\d)", re.ASCII)  # FESX 20260619 M
-_LOCAL_MONTH = re.compile(rf"(?:^|[ .])({'|'.join(_MONTHS)}) ?'?(\d\d)(?!\d)", re.ASCII)  # FESX JUN 26
-_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
-_NAMED_DAY = re.compile(rf"(\d{{1,2}})({'|'.join(_MONTHS)})(?:20)?(\d\d)", re.ASCII)
-_KNOWN_EXPIRY = re.compile(r"\d{4}-\d\d-\d\d|\d{6}", re.ASCII)
-_SEPARATORS = re.compile(r"[ ./-]+")
+_PAIR = build_pattern(r"([A-Z]{3,5}?)([./ -]?)([A-Z]{3})", re.ASCII)
+_FUTURE = build_pattern(rf"([A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(\d{{1,2}})", re.ASCII)
+_DAY = build_pattern(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
+_SHORT_DAY = build_pattern(r"(?!20)(\d\d)(\d\d)(\d\d)", re.ASCII)  # 202606 is a month
+_DAY_ZERO = build_pattern(r"(\d{4})-?(\d\d)-?00", re.ASCII)  # pysystemtrade's name of a contract month
+_LOCAL_DAY = build_pattern(r"(?<!\d)20\d{6}(?!\d)", re.ASCII)  # FESX 20260619 M
+_LOCAL_MONTH = build_pattern(rf"(?:^|[ .])({'|'.join(_MONTHS)}) ?'?(\d\d)(?!\d)", re.ASCII)  # FESX JUN 26
+_SLASHED = build_pattern(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_NAMED_DAY = build_pattern(rf"(\d{{1,2}})({'|'.join(_MONTHS)})(?:20)?(\d\d)", re.ASCII)
+_KNOWN_EXPIRY = build_pattern(r"\d{4}-\d\d-\d\d|\d{6}", re.ASCII)
+_SEPARATORS = build_pattern(r"[ ./-]+")
 _YEAR_OF_ONE_DIGIT, _DECADE = 5, 2020  # 5 to 9 are 2025 to 2029, 0 to 4 are 2030 to 2034
 _MOST_MONTHS = 12
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
+from detector.formats.patterns import build_pattern
 from detector.settings import measure_edit_distance
 
 _LONG, _MOST_EDITS = 8, 2  # from so many letters on, so many edits are still the same name
@@ -13,7 +13,7 @@ _SHORTEST = 3  # letters of a name that one edit does not make another one, as w
 _SHORT_PART = 4  # two edits in so short a part make another word of it: `ask_price` is no `avg_price`
 _LONG_NUMBER = 4  # digits: a message code, as in `market_data_10197_recent`
 _NEGATIONS = ("un", "not", "no", "non", "dis")
-_PARTS = re.compile(r"[^a-z0-9]+")
+_PARTS = build_pattern(r"[^a-z0-9]+")
 
 
 @lru_cache(maxsize=8192)

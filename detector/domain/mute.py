@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-_WILDCARD = re.compile(r"[*?\[\]]")
+from detector.formats.patterns import build_pattern
+
+_WILDCARD = build_pattern(r"[*?\[\]]")
 
 
 class Mute(Struct, frozen=True):

@@ -38,11 +38,12 @@ from detector.domain.rule import (
 )
 from detector.domain.section_reading import Reading
 from detector.formats.numbers import normalize_number, parse_decimal
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import describe_kind, redact_excerpt
 from detector.settings import Setting, Settings
 
 HOURS: Final[Mapping[str, Hours]] = {"always": ALWAYS, "RTH": RTH, "past_grace": PAST_GRACE}
-PLACEHOLDER: Final = re.compile(r"\{(\w+)\}", re.ASCII)
+PLACEHOLDER: Final = build_pattern(r"\{(\w+)\}", re.ASCII)
 
 
 class OwnRule(Struct, frozen=True, eq=False):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from detector.formats.errors import InputError
+from detector.formats.patterns import build_pattern
 
 Extractor = Callable[[Any], Any]
 KeyPath = tuple[str, ...]
@@ -24,7 +25,7 @@ _ROOTED = (
     "pipe",
     "subexpression",
 )
-_PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_PLAIN = build_pattern(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 class PathError(ValueError):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from decimal import Context, Decimal
 
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+from detector.formats.patterns import build_pattern
+
+_DECIMAL = build_pattern(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _UNSET = 1.7e308  # IBKR writes the largest double, 1.7976931348623157E308
 
 

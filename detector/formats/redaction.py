@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from detector.formats.patterns import build_pattern
+
 # Account ids as seen in public logs: U1234567, DU1234567, DUN264991, F/DF (advisor), I; paper starts with D.
-ACCOUNT = re.compile(r"(?<![A-Za-z0-9])(?:D[UFI][A-Z]?|[UFI])\d{5,9}(?!\d)", re.IGNORECASE)
+ACCOUNT = build_pattern(r"(?<![A-Za-z0-9])(?:D[UFI][A-Z]?|[UFI])\d{5,9}(?!\d)", re.IGNORECASE)
 _HIDING = (
     r"passw|passphrase|pwd|secret|token|api[_-]?key|routing[_-]?key|integration[_-]?key"
     r"|user[_-]?key|access[_-]?key|private[_-]?key|credential|authorization"
@@ -23,22 +25,22 @@ _OWNING = r"account|owner"
 # possessive where its beginning cannot be its middle.
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
-        re.compile(
+        build_pattern(
             r"-----BEGIN [A-Z ]{0,40}(?:PRIVATE KEY|CERTIFICATE)(?: BLOCK)?-----[^-]*+"
             r"(?:-----END [A-Z ]{0,60}-----)?"
         ),
         "[redacted]",
     ),
-    (re.compile(r"(?i)\b(hooks\.slack(?:-gov)?\.com/)[\w/+-]+"), r"\1[redacted]"),
-    (re.compile(r"(?i)\b(discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/)[\w/+-]+"), r"\1[redacted]"),
-    (re.compile(r"(?i)\b(hc-ping\.com/|events\.pagerduty\.com/integration/)[\w/+-]+"), r"\1[redacted]"),
-    (re.compile(r"(?<![\w:])(?:bot)?\d{6,12}:[\w-]{30,60}(?![\w-])"), "[redacted]"),
+    (build_pattern(r"(?i)\b(hooks\.slack(?:-gov)?\.com/)[\w/+-]+"), r"\1[redacted]"),
+    (build_pattern(r"(?i)\b(discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/)[\w/+-]+"), r"\1[redacted]"),
+    (build_pattern(r"(?i)\b(hc-ping\.com/|events\.pagerduty\.com/integration/)[\w/+-]+"), r"\1[redacted]"),
+    (build_pattern(r"(?<![\w:])(?:bot)?\d{6,12}:[\w-]{30,60}(?![\w-])"), "[redacted]"),
     (
-        re.compile(r"(?i)([?&](?:t|sig|key|k|auth|user|signature|code)=)(?!\[redacted)[^\s&\"'<>]+"),
+        build_pattern(r"(?i)([?&](?:t|sig|key|k|auth|user|signature|code)=)(?!\[redacted)[^\s&\"'<>]+"),
         r"\1[redacted]",
     ),
     (
-        re.compile(
+        build_pattern(
             r"(?<![A-Za-z0-9])(?:sk-[\w-]{16,}|[srp]k_(?:live|test)_\w{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
             r"|SG\.[\w-]{16,}\.[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{16,}|do[opr]_v1_\w{32,}"
             r"|shp(?:at|ca|pa|ss)_\w{20,}"
@@ -50,41 +52,41 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         # A password may hold spaces and @: it ends where the line, the quote or the next name begins.
-        re.compile(
+        build_pattern(
             r"(?i)((?<![A-Za-z])(?:passw(?:or)?d|passphrase|passwd|pwd|pass|pw)\s{0,4}+=\s{0,4}+)"
             r"(?!\[redacted|[\"'\\])"
             r"(?:(?!\s{1,8}[\w.-]{1,40}\s{0,4}[=:])[^\r\n&\"',;}\]]){1,200}"
         ),
         r"\1[redacted]",
     ),
-    (re.compile(r"(?<=://)[^\s/\"'<>]+(?=@)"), "[redacted]"),
-    (re.compile(r"\b(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})"), "[redacted]"),
-    (re.compile(r"\bxox[a-z]-[\w-]{8,}|\bxapp-[\w-]{8,}|\btskey-[\w-]{8,}"), "[redacted]"),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[redacted]"),
+    (build_pattern(r"(?<=://)[^\s/\"'<>]+(?=@)"), "[redacted]"),
+    (build_pattern(r"\b(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})"), "[redacted]"),
+    (build_pattern(r"\bxox[a-z]-[\w-]{8,}|\bxapp-[\w-]{8,}|\btskey-[\w-]{8,}"), "[redacted]"),
+    (build_pattern(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[redacted]"),
     (
-        re.compile(r"(?:(?<![\w-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--))eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"),
+        build_pattern(r"(?:(?<![\w-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--))eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"),
         "[redacted]",
     ),
     (
-        re.compile(
+        build_pattern(
             r"(?i)(authorization[\\\"']{0,4}+\s{0,8}+[=:]\s{0,8}+[\\\"']{0,4}+)(?!\[redacted)[^\r\n\"',;}]+"
         ),
         r"\1[redacted]",
     ),
-    (re.compile(r"(?i)\b(bearer|basic)\s{1,8}(?!\[redacted)[\w.~+/=-]{8,}"), r"\1 [redacted]"),
+    (build_pattern(r"(?i)\b(bearer|basic)\s{1,8}(?!\[redacted)[\w.~+/=-]{8,}"), r"\1 [redacted]"),
     (
         # `name = value`, `"name": "value"`, also with its quotes escaped; not the code of an exception.
-        re.compile(
+        build_pattern(
             rf"(?i)((?:{_HIDING})(?:(?!exception|error)[\w-]){{0,40}}[\\\"']{{0,4}}+\s{{0,8}}+[=:]\s{{0,8}}+)"
             r"(?!\[redacted)(?:\\{0,4}\"[^\"]*+\"?|'[^']*+'?|[^\s&\"',;}\]]+)"
         ),
         r"\1[redacted]",
     ),
-    (re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[e-mail]"),
-    (re.compile(r"(arn:aws[\w-]*+:[\w-]*+:[\w-]*+:)\d{12}(?!\d)"), r"\1[aws-account]"),
-    (re.compile(r"(?<!\d)\d{12}(?=\.(?:dkr\.ecr|signin\.aws)\.)"), "[aws-account]"),
+    (build_pattern(r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[e-mail]"),
+    (build_pattern(r"(arn:aws[\w-]*+:[\w-]*+:[\w-]*+:)\d{12}(?!\d)"), r"\1[aws-account]"),
+    (build_pattern(r"(?<!\d)\d{12}(?=\.(?:dkr\.ecr|signin\.aws)\.)"), "[aws-account]"),
     (
-        re.compile(rf"(?i)((?:{_OWNING})[\W_]{{0,6}}(?:id[\W_]{{0,4}})?)\d{{12}}(?!\d)"),
+        build_pattern(rf"(?i)((?:{_OWNING})[\W_]{{0,6}}(?:id[\W_]{{0,4}})?)\d{{12}}(?!\d)"),
         r"\1[aws-account]",
     ),
 )
@@ -100,15 +102,15 @@ _SIGNS = (
     "shp",
     "hf_", "tk_", "age-secret", "xkeysib", "dp.pt.", "key-", "lin_api_", "glsa_", "hvs.",
 )  # fmt: skip
-_DIGITS = re.compile(r"\d{5}")
-_NUMBER = re.compile(r"[dufi][a-z]?\d{5}|\d{12}|\d{6}:[\w-]{30}|sk[0-9a-f]{32}")
+_DIGITS = build_pattern(r"\d{5}")
+_NUMBER = build_pattern(r"[dufi][a-z]?\d{5}|\d{12}|\d{6}:[\w-]{30}|sk[0-9a-f]{32}")
 _SHORTEST_SECRET = 4
 _CACHED_LENGTH = 64
-_SECRET_KEY = re.compile(rf"(?i){_HIDING}")
-_OWNER_KEY = re.compile(rf"(?i){_OWNING}")
-_AWS_ACCOUNT = re.compile(r"\d{12}")
+_SECRET_KEY = build_pattern(rf"(?i){_HIDING}")
+_OWNER_KEY = build_pattern(rf"(?i){_OWNING}")
+_AWS_ACCOUNT = build_pattern(r"\d{12}")
 # One cheap search decides whether a string needs the patterns above at all.
-_SUSPECT = re.compile(
+_SUSPECT = build_pattern(
     r"(?i)@|slack\.com|gh[pousr]_|github_pat|glpat|xox|xapp-|tskey|AKIA|ASIA|eyJ|bearer|basic|\d{12}"
     r"|-----BEGIN|slack-gov\.com|discord|hc-ping|pagerduty|\d{6}:[\w-]{30}|[?&]\w{1,9}=|\bpass\s{0,4}="
     r"|\bpw\s{0,4}="

@@ -8,14 +8,15 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from detector.formats.patterns import build_pattern
 from detector.formats.redaction import redact_text
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 _DOUBLE_DIGITS = 300  # fewer digits than this always fit a double (largest: 1.797e308)
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = build_pattern(r"\\u[dD][89a-fA-F]")
 # A string, or a literal outside of strings: what a number that cannot be used is looked for among.
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[-+.\w]++', re.DOTALL)
+_TOKEN = build_pattern(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[-+.\w]++', re.DOTALL)
 _PATH_LIMIT = 80
 _LITERAL_LIMIT = 24
 

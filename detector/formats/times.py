@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from detector.formats.patterns import build_pattern
+
 _HOUR_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
-_RFC3339 = re.compile(
+_RFC3339 = build_pattern(
     rf"(\d{{4}}-\d\d-\d\d)[Tt ]({_HOUR_MINUTE}):(\d\d)(?:\.(\d{{1,18}}))?([Zz]|[+-]{_HOUR_MINUTE})?", re.ASCII
 )
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973

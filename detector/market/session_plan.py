@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from detector.formats.patterns import build_pattern
 from detector.market import _globex_table, _nyse_table
 
 NEW_YORK: Final = "America/New_York"
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MIDNIGHT: Final = time(0)
-_WINDOW = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?(\d\d:\d\d)-(\d\d:\d\d)", re.ASCII)
+_WINDOW = build_pattern(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?(\d\d:\d\d)-(\d\d:\d\d)", re.ASCII)
 
 
 class TableDays(Struct, frozen=True):

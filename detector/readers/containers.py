@@ -5,7 +5,6 @@ Shape: Docker Engine API, `GET /containers/json?all=1` (`Names` with a leading s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from detector.domain.section_reading import Reading
 from detector.domain.shape import ANY, OBJECT, Key, Shape
 from detector.domain.task_rows import Container
 from detector.domain.vendor_keys import CONTAINER_CONFIG_KEYS, CONTAINER_KEYS, CONTAINER_STATE_KEYS
+from detector.formats.patterns import build_pattern
 
 SECTIONS = ("containers",)
 _INSPECTED_STATE = Shape({"Status": Key("text")}, CONTAINER_STATE_KEYS, vendor=True)
@@ -44,7 +44,7 @@ def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
 _SHORT_ID, _LONGEST_NAME = 12, 255
 _LABEL = "com.docker.compose."
 # A failed recreate leaves the old container under its id and its name, at times several times over.
-_RECREATED = re.compile(r"(?:[0-9a-f]{12}_)+(?=.)")
+_RECREATED = build_pattern(r"(?:[0-9a-f]{12}_)+(?=.)")
 
 
 def read(raw: list[Any], reading: Reading, context: ReadContext) -> None:

@@ -25,6 +25,7 @@ from detector.domain.instrument_names import (
 )
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
+from detector.formats.patterns import build_pattern
 
 Answer = Literal["same", "different", "unclear"]
 SAME: Final = "same"
@@ -32,7 +33,9 @@ DIFFERENT: Final = "different"
 UNCLEAR: Final = "unclear"
 
 _PAIR_TYPES = ("CASH", "CRYPTO")
-_CLASS_OF = re.compile(r"\d?([A-Z]{1,5}?)(?:W|P|Q|\d)?", re.ASCII)  # SPXW, NDXP, AAPL1, 2SPY of SPX, NDX, …
+_CLASS_OF = build_pattern(
+    r"\d?([A-Z]{1,5}?)(?:W|P|Q|\d)?", re.ASCII
+)  # SPXW, NDXP, AAPL1, 2SPY of SPX, NDX, …
 # Exchange roots of futures whose symbol at IBKR is another. Source: IBKR contract search.
 _EXCHANGE_ROOTS = {
     "VX": "VIX", "FESX": "ESTX50", "FDAX": "DAX", "FGBL": "GBL", "6E": "EUR", "6B": "GBP", "6J": "JPY",

@@ -6,12 +6,12 @@ The runner reads every line of both streams. It executes `::command::` at the be
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from detector.domain.report import ChannelHealth, Report
 from detector.formats.numbers import format_count
+from detector.formats.patterns import build_pattern
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import format_time
@@ -21,7 +21,7 @@ _MAX_ANNOTATION_CHARS = 2000
 MAX_SUMMARY_BYTES = 1024 * 1024 - 1024  # GitHub accepts 1 MiB a step and discards a larger page
 _MAX_ROWS = 200
 _MAX_CELL_CHARS = 300
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:])")
+_SPECIAL = build_pattern(r"([\\`*_{}\[\]()<>#+\-.!|~&@:])")
 
 
 def escape_commands(line: str) -> str:

@@ -13,6 +13,7 @@ from detector.domain.condition import Condition, MessageRef, Notice, Reason
 from detector.domain.event import Event, build_event, build_runbook_link
 from detector.domain.report import Report
 from detector.domain.rule import RANK
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.lines import format_in_zones
@@ -38,8 +39,8 @@ _REASON_TEXTS: Mapping[Reason, str] = {
     "owed": "late: an earlier attempt to send this failed",
     "missed": "late: it began and ended while no alert got through",
 }
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*])")
-_URL = re.compile(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
+_SENTENCE_END = build_pattern(r"(?<=[.!?])\s+(?=[A-Z`*])")
+_URL = build_pattern(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
 
 
 class PreopenNotice(Struct, frozen=True):

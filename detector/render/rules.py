@@ -11,6 +11,7 @@ from detector.domain.columns import get_declarations
 from detector.domain.event import build_runbook_link
 from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
+from detector.formats.patterns import build_pattern
 from detector.logs.codes import IBC_EXITS, CodeEntry
 from detector.render.settings import format_setting
 from detector.settings import Setting, Settings
@@ -21,10 +22,10 @@ KINDS: Mapping[str, str] = {STATE: "state", OCCURRENCE: "occurrence"}
 _ORDINALS = {2: "second", 3: "third"}
 _UNITS = {"seconds": " s"}
 _LABEL_WIDTH = 13
-_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
+_LINK = build_pattern(r"\[([^\]]+)\]\([^)]*\)")
 # `code`, **strong** and *stressed*
-_MARKUP = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
-_COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
+_MARKUP = build_pattern(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
+_COMMENT = build_pattern(r"^<!-- .* -->\n", re.MULTILINE)
 
 
 def build_rules_document(rules: Iterable[Rule], settings: Settings) -> list[dict[str, Any]]:

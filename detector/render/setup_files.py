@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detector.formats.patterns import build_pattern
 from detector.settings import DECLARED
 from detector.settings.delivery_settings import SMTP_USER
 from detector.settings.runtime_settings import STATUS_USER
@@ -21,8 +22,8 @@ ENV_PATH: Final = "ops/pt-health.env"
 MUTES_PATH: Final = "ops/pt-health-mutes.toml"
 PLACEHOLDER: Final = "OWNER/REPOSITORY@COMMIT"
 SHARED_WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"
-PROGRAM: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@([0-9a-f]{40})", re.ASCII)
-RUNTIME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", re.ASCII)
+PROGRAM: Final = build_pattern(r"([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@([0-9a-f]{40})", re.ASCII)
+RUNTIME: Final = build_pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", re.ASCII)
 # Secrets of the workflow that are no secret setting: the ways to the sources, the plain failure step, and the
 # user beside a password.
 _MORE_SECRETS: Final = (

@@ -14,13 +14,14 @@ from typing import Final
 
 from msgspec import Struct
 
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_ITEM = re.compile(r"(?P<first>\*|[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?(?:/(?P<step>[0-9]+))?", re.ASCII)
-_STAR = re.compile(r"\*(?:/[0-9]+)?", re.ASCII)
+_ITEM = build_pattern(r"(?P<first>\*|[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?(?:/(?P<step>[0-9]+))?", re.ASCII)
+_STAR = build_pattern(r"\*(?:/[0-9]+)?", re.ASCII)
 _DIGITS = 2  # the most that any value or step has
 _MINUTES_PER_HOUR = 60
 

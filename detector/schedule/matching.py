@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +27,7 @@ from detector.domain.schedule_windows import (
     Scope,
     WorkflowRun,
 )
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import NEVER, format_duration
 
@@ -44,7 +44,7 @@ _NO_TIME: Final = timedelta()
 
 Assigned = dict[datetime, WorkflowRun]
 WindowRange = tuple[datetime, datetime]
-_NAMES_A_CRON: Final = re.compile(rf"(?:^|\| ){SCHEDULE} \S")
+_NAMES_A_CRON: Final = build_pattern(rf"(?:^|\| ){SCHEDULE} \S")
 
 
 def assign_to_lanes(

@@ -11,18 +11,19 @@ from typing import Any, Final
 from msgspec import Struct
 
 from detector.domain.schedule_windows import SCHEDULE, Lane
+from detector.formats.patterns import build_pattern
 from detector.market.hours import get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, read_cron
 from detector.schedule.expected import list_week_windows
 from detector.schedule.schedule_files import EVENT_TYPE, ScheduleFileError, parse_minutes, parse_time_of_day
 
-_CRON: Final = re.compile(r"`([0-9*][0-9*,/-]*(?: [0-9A-Z*,/-]+){4})`", re.ASCII)
+_CRON: Final = build_pattern(r"`([0-9*][0-9*,/-]*(?: [0-9A-Z*,/-]+){4})`", re.ASCII)
 _ELSEWHERE: Final = (
     "healthchecks.io"  # the dead-man's switch has a schedule of its own, in a dialect of its own
 )
-_EVENT: Final = re.compile(r"(?:\bevent type|\bof (?:the )?type)\s+`?([a-z0-9]+(?:_[a-z0-9]+)+)", re.ASCII)
-_HOURS: Final = re.compile(r"\b([0-2][0-9]:[0-5][0-9]) (to|and) ([0-2][0-9]:[0-5][0-9]) UTC", re.ASCII)
-_VARIABLE: Final = re.compile(r"^\| `([A-Z][A-Z_]+)` \| `([^`]*)` \|", re.MULTILINE | re.ASCII)
+_EVENT: Final = build_pattern(r"(?:\bevent type|\bof (?:the )?type)\s+`?([a-z0-9]+(?:_[a-z0-9]+)+)", re.ASCII)
+_HOURS: Final = build_pattern(r"\b([0-2][0-9]:[0-5][0-9]) (to|and) ([0-2][0-9]:[0-5][0-9]) UTC", re.ASCII)
+_VARIABLE: Final = build_pattern(r"^\| `([A-Z][A-Z_]+)` \| `([^`]*)` \|", re.MULTILINE | re.ASCII)
 # Mondays of full weeks, one in each half of New York's year; the Tuesday after each has a session.
 WINTER: Final = date(2027, 1, 11)
 SUMMER: Final = date(2027, 7, 12)

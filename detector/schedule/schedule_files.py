@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from detector.domain.schedule_windows import DISPATCH, SCHEDULE, Lane, StandBy
+from detector.formats.patterns import build_pattern
 from detector.market.hours import MarketUnknown, load_zone
 from detector.schedule.cron import CLOUDFLARE, GITHUB, CronError, Dialect, read_cron
 
@@ -19,8 +20,8 @@ WORKER_SOURCE: Final = "cloudflare-cron:"
 """The prefix of the source in a run that the Worker dispatched; its cron follows."""
 
 _ABSENT, _ALWAYS = "absent", "always"
-_JSONC: Final = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+_JSONC: Final = build_pattern(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_COMMA: Final = build_pattern(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 
 
 class ScheduleFileError(ValueError):

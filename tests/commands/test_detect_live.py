@@ -126,7 +126,7 @@ def process(words: str, environ: dict[str, str], stdin: str = "{}") -> subproces
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=600,
     )
 
 

@@ -29,7 +29,7 @@ def detect(document: object, *words: str, **more: str) -> subprocess.CompletedPr
         cwd=ROOT,
         env={**clean_environ(), **more},
         check=False,
-        timeout=30,
+        timeout=600,
     )
 
 

@@ -102,7 +102,7 @@ def writing(path: Path, script: str, mode: str = "wal", patience: float = 5) -> 
             yield said
         finally:
             path.with_name(path.name + ".stop").touch()
-            last, _ = process.communicate(timeout=20)
+            last, _ = process.communicate(timeout=600)
             path.with_name(path.name + ".stop").unlink()
             said |= json.loads(last) if last else {}
 

@@ -108,7 +108,7 @@ class Runner:
             capture_output=True,
             text=True,
             check=False,
-            timeout=50,
+            timeout=600,
         )
         for line in output.read_text().splitlines():
             name, _, text = line.partition("=")

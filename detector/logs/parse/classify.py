@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from detector.formats.patterns import build_pattern
 from detector.logs import codes, events
 from detector.logs.codes import CodeEntry, find_code_entry
 from detector.logs.parse.code_formats import find_codes
@@ -47,11 +48,11 @@ _CANDIDATE_TEXTS: Final = (
     "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
 )  # fmt: skip
 _CANDIDATE_CODES: Final = tuple(str(code) for code in sorted(set(codes.iter_event_codes())))
-_FARM_AFTER: Final = re.compile(
+_FARM_AFTER: Final = build_pattern(
     r"(?:\b(?:broken|ok|connected|disconnected|down)\b|farm[^:\n]{0,60}|[^\x00-\x7f])\s{0,2}:\s{0,2}"
     r"([a-z][a-z0-9]{1,24}(?:\.[a-z0-9]{1,6})?)\b(?!\s?[=:])"
 )
-_FARM_LIKE: Final = re.compile(
+_FARM_LIKE: Final = build_pattern(
     r"\b([a-z]{0,10}(?:farm|hmds|secdef|usopt|usfuture|future)[a-z]{0,6}(?:\.[a-z]{2,4})?)\b"
 )
 _NO_FARM: Final = frozenset(
@@ -66,10 +67,10 @@ _FARM_KINDS: Final = {
     2105: "historical data",
     2106: "historical data",
 }
-_COMMENT: Final = re.compile(r"#{1,3}(?!#)|//")
+_COMMENT: Final = build_pattern(r"#{1,3}(?!#)|//")
 _DATA_LOST_CODE, _DATA_KEPT_CODE = 1101, 1102
 _MARGIN_TEXTS: Final = ("margin", "liquidat")
-_URGENT: Final = re.compile(r"urgent|liquidat")
+_URGENT: Final = build_pattern(r"urgent|liquidat")
 
 
 def can_match(lowered: str) -> bool:

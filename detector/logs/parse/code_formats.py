@@ -7,12 +7,12 @@ key=value), plain custom lines.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 
+from detector.formats.patterns import build_pattern
 from detector.logs.codes import CODES, find_code_entry
 from detector.logs.parse.line import ParsedLine, is_quoted
 from detector.logs.parse.records import BROKER
@@ -27,20 +27,22 @@ _LABELS = (
 )
 # The place alone proves the code.
 _PROVEN: Final = (
-    ("req", re.compile(
+    ("req", build_pattern(
         r"\b(?:error|warning|info|notice|message)\s{0,3}[: ]\s{0,3}(\d{3,5})\s{0,3},\s{0,3}"
         r"req_?id\s{0,3}[=: ]\s{0,3}-?\d"
     )),
-    ("reqid", re.compile(r"\breqid\s{0,2}[=: ]?\s{0,2}-?\d{1,9}\s{0,2}:\s{0,2}(\d{3,5})\s")),
-    ("(code", re.compile(r"\(code\s{0,2}[:=]\s{0,2}(\d{3,5})\s{0,2},\s{0,2}req_?id\s{0,2}[=:]\s{0,2}-?\d")),
-    ("|", re.compile(r"(?<![\w.])-?\d{1,10}\s{0,4}\|\s{0,4}(\d{3,5})\s{0,4}\|")),
+    ("reqid", build_pattern(r"\breqid\s{0,2}[=: ]?\s{0,2}-?\d{1,9}\s{0,2}:\s{0,2}(\d{3,5})\s")),
+    ("(code", build_pattern(
+        r"\(code\s{0,2}[:=]\s{0,2}(\d{3,5})\s{0,2},\s{0,2}req_?id\s{0,2}[=:]\s{0,2}-?\d"
+    )),
+    ("|", build_pattern(r"(?<![\w.])-?\d{1,10}\s{0,4}\|\s{0,4}(\d{3,5})\s{0,4}\|")),
 )  # fmt: skip
-_KEYED: Final = re.compile(
+_KEYED: Final = build_pattern(
     r"(?:(?<![a-z])(?:(?:error|err|ib|ibkr|tws|msg|message)[ _]?)?code|代码|代碼|コード"
     r"|코드)[\"']?\s{0,3}[=: ]\s{0,3}[\"']?(\d{3,5})" + _END
 )
 # A sentence that names the broker, the word error or code, and the number: `TWS error 1100 received`.
-_NATURAL: Final = re.compile(
+_NATURAL: Final = build_pattern(
     r"(?:\b(?:ib|ibkr|tws|interactive brokers|ib[ _-]?gateway|ib[ _-]?api)\b[^\w\n]{0,3}"
     r"(?:(?:api|server|notified|reports|reported|sent|says|answered|returned|raised)\b[^\w\n]{0,3}){0,2}"
     r"(?:(?:error|err|warning|warn|message|msg|event|notice|code)\b[^\w\n]{0,3}){1,3}"
@@ -49,39 +51,39 @@ _NATURAL: Final = re.compile(
     + _END
     + r"(?!\s?(?:times|ms|rows|shares|codes|lines|events)\b|\s?(?:handl|polic|recover))"
 )
-_NOT_OURS: Final = re.compile(
+_NOT_OURS: Final = build_pattern(
     r"(?:exit|exited|status|return|returned|http|zip|postal|country|area|response|result)[ _-]$"
 )
-_REQUEST: Final = re.compile(
+_REQUEST: Final = build_pattern(
     r"(?:\b(?:req(?:uest)?|ticker|err(?:or)?)[_ ]?id|\breq(?:uest)?"
     r"|\bid)[\"']?\s{0,3}[=:]?\s{0,3}[\"']?-?\d"
 )
-_AFTER_MINUS_ONE: Final = re.compile(
+_AFTER_MINUS_ONE: Final = build_pattern(
     r"(?<![\w.#$+-])"
     r"-1\s{0,3}[,:;|]?\s{0,3}(?:-\s{0,3})?[\[(]?(\d{3,5})" + _END + r"[\])]?\s{0,3}[,:;|–-]?\s"
 )
-_POSITIONAL: Final = re.compile(
+_POSITIONAL: Final = build_pattern(
     _LABELS
     + r"[^\w\n]{0,4}(?:for )?(?:req_?id )?\d{1,9}\s{0,2}[,: ]\s{0,2}(?:-\s)?(\d{3,5})"
     + _END
     + r"\s{0,2}[,:–-]?\s"
 )
-_LABELLED: Final = re.compile(_LABELS + r"[^\w\n]{0,4}(\d{3,5})" + _END + r"\s{0,2}(?:[\]):,|–(-]|$)")
-_AFTER_ERROR: Final = re.compile(r"\b(?:error|err)\s(\d{3,5})\s")
-_PARENTHESISED: Final = re.compile(r"[(\[](\d{3,5})[)\]]")
-_FIRST: Final = re.compile(
+_LABELLED: Final = build_pattern(_LABELS + r"[^\w\n]{0,4}(\d{3,5})" + _END + r"\s{0,2}(?:[\]):,|–(-]|$)")
+_AFTER_ERROR: Final = build_pattern(r"\b(?:error|err)\s(\d{3,5})\s")
+_PARENTHESISED: Final = build_pattern(r"[(\[](\d{3,5})[)\]]")
+_FIRST: Final = build_pattern(
     r"[^\w\n-]{0,8}(?:\d{1,9}[ ,:]{1,3})?(\d{3,5})" + _END + r"[\])]?\s{0,2}[:\]),|–-]?\s"
     r"(?!\s?(?:shares?|contracts?|lots?|rows?|records?|bars?|ticks?|bytes?|m?s|us|usd|times?)\b)"
 )
-_ALONE: Final = re.compile(r"error (\d{3,5})\.?\s*")
+_ALONE: Final = build_pattern(r"error (\d{3,5})\.?\s*")
 _SHORTEST: Final = len("error 10197.  ")
 _BESIDE: Final = 12
-_DIGIT: Final = re.compile(r"\d")
+_DIGIT: Final = build_pattern(r"\d")
 _WEAK: Final = (_AFTER_MINUS_ONE, _POSITIONAL, _LABELLED, _AFTER_ERROR)
 _JOINS = r"(?:[/,&]\s?(?:and |or )?|(?:and|or|to|through) |[-–])"
-_NEIGHBOUR_BEFORE: Final = re.compile(rf"(\d{{3,5}})\s?{_JOINS}$")
-_NEIGHBOUR_AFTER: Final = re.compile(rf"\s?{_JOINS}\s?(\d{{3,5}}){_END}")
-_IBC_LINE: Final = re.compile(r"\bibc\s?:")
+_NEIGHBOUR_BEFORE: Final = build_pattern(rf"(\d{{3,5}})\s?{_JOINS}$")
+_NEIGHBOUR_AFTER: Final = build_pattern(rf"\s?{_JOINS}\s?(\d{{3,5}}){_END}")
+_IBC_LINE: Final = build_pattern(r"\bibc\s?:")
 
 
 class CodeMatch(Struct, frozen=True):

@@ -6,18 +6,18 @@ bounded or cannot match the text after it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from detector.formats.patterns import build_pattern
 from detector.logs.parse.prefixes import parse_prefix
 from detector.logs.parse.record_fields import has_message, parse_json, parse_pairs
 from detector.logs.parse.records import Record, build_record
 
-_TRACEBACK_PART: Final = re.compile(
+_TRACEBACK_PART: Final = build_pattern(
     r"\s*(?:File \"|raise\b|return\b|assert\b|at [\w$.<>]{1,200}\(|\^{1,200}"
     r"|(?:\w{1,60}\.){0,8}(?:[A-Z]\w{0,80}(?:Error|Exception|Warning|Interrupt|Exit)|Exception)\s?(?:[:(]|$))"
 )
@@ -28,10 +28,10 @@ SEVERE_LEVELS: Final = frozenset(
     {"FATAL", "FTL", "CRITICAL", "CRIT", "SEVERE", "EMERG", "EMERGENCY", "PANIC"}
 )
 INTRODUCING_LEVELS: Final = SEVERE_LEVELS | {"ERROR", "ERR", "WARN", "WARNING", "WRN", "ALERT"}
-_SENTENCE: Final = re.compile(r"[A-Za-z]{2,}\s{1,3}[A-Za-z]{2,}")
+_SENTENCE: Final = build_pattern(r"[A-Za-z]{2,}\s{1,3}[A-Za-z]{2,}")
 _MAX_LAYERS: Final = 12
 _QUOTES: Final = ('"', "'", "`")
-_COLOUR: Final = re.compile(r"\x1b\[[0-9;]{0,12}m")
+_COLOUR: Final = build_pattern(r"\x1b\[[0-9;]{0,12}m")
 # Full-width punctuation of localised messages, and typographic quotes.
 _WIDE: Final = str.maketrans(
     "\uff1a\uff0c\uff08\uff09\uff5c\uff1d\uff3b\uff3d\uff1b\xa0\u2019\u2018\u201c\u201d", ":,()|=[]; ''\"\""

@@ -7,7 +7,6 @@ are of another zone, only their differences count, and the newest line is taken 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
@@ -15,6 +14,7 @@ from zlib import crc32
 
 from msgspec import Struct, field
 
+from detector.formats.patterns import build_pattern
 from detector.formats.times import TimeError, parse_epoch
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
 
@@ -24,7 +24,7 @@ TRUSTED_FOR: Final = timedelta(hours=6)
 TAIL_LENGTH: Final = 32
 _SKEW: Final = timedelta(seconds=120)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_TIME: Final = re.compile(
+_TIME: Final = build_pattern(
     r"(?<!\d)(\d{4})[-/.]?(\d\d)[-/.]?(\d\d)[T_ ]\s?(\d\d:\d\d:\d\d)(?:[.,:](\d{1,9}))?"
     r"\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )

@@ -5,15 +5,15 @@ Codes say most of this; these are the words of programs that do not pass the cod
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.line import ParsedLine
 from detector.logs.parse.vocabulary import LineMatch, Phrase, match_phrases
 
-MARGIN: Final = Phrase(events.MARGIN, "", "its words", re.compile(
+MARGIN: Final = Phrase(events.MARGIN, "", "its words", build_pattern(
     r"\burgent\b[^\n]{0,200}(?:margin|liquidat)"
     r"|\bmargin (?:deficiency|deficit|violation|call)\b(?! (?:protection|limit|threshold|monitor|check))"
     r"|\b(?:positions?|account)\b[^.\n]{0,60}\b(?:may|will|can|could|are|is"
@@ -25,14 +25,14 @@ MARGIN: Final = Phrase(events.MARGIN, "", "its words", re.compile(
     r"|\b(?:brokerage|broker) liquidation\b|\bliquidation: ?1\b"
 ))  # fmt: skip
 _BLOCKED: Final = (
-    Phrase(events.TRADING_BLOCKED, "read-only", "the API is read-only", re.compile(
+    Phrase(events.TRADING_BLOCKED, "read-only", "the API is read-only", build_pattern(
         r"\bapi(?: interface| client)? is (?:currently )?(?:in |set to )?read-?only\b"
         r"|\bread-?only (?:api|mode)\b(?:(?!\bnot\b)[^\n]){0,40}\b(?:set to:? ?true|is (?:set|on|enabled"
         r"|checked)"
         r"|enabled)\b"
         r"|\b(?:order|orders)\b[^\n]{0,80}\b(?:api|tws|gateway|session)\b[^\n]{0,20}\bread-?only\b"
     )),
-    Phrase(events.TRADING_BLOCKED, "restricted", "only closing orders are accepted", re.compile(
+    Phrase(events.TRADING_BLOCKED, "restricted", "only closing orders are accepted", build_pattern(
         r"\b(?:restricted|limited) to (?:placing |submitting )?(?:clos(?:e|ing)|liquidat)"
         r"|\bclosing[ -](?:only|(?:orders?|trades?|transactions?|positions?) only)\b"
         r"|\bonly (?:place |accepts? |submit |allow(?:s|ed)? )?closing (?:orders?|trades?|transactions?)\b"
@@ -42,7 +42,7 @@ _BLOCKED: Final = (
         r"|exhausted)\b"
         r"|\b(?:restrict\w{0,6}|potential) [^.\n]{0,20}pattern day trad(?:er|ing)\b"
     )),
-    Phrase(events.TRADING_BLOCKED, "permission", "no trading permission", re.compile(
+    Phrase(events.TRADING_BLOCKED, "permission", "no trading permission", build_pattern(
         r"\bno (?:trading )?permissions? (?:to trade|for (?:this|the) (?:product|contract|instrument"
         r"|security))"
         r"|\bno trading permissions?\b|\b(?:does|do"
@@ -51,12 +51,12 @@ _BLOCKED: Final = (
         r"|\baccount (?:is |has been )?(?:frozen|suspended|blocked|locked) (?:for|from) trading\b"
     )),
 )  # fmt: skip
-_ALLOWED: Final = re.compile(
+_ALLOWED: Final = build_pattern(
     r"\bread-?only (?:api|mode)[^\n]{0,40}\b(?:set to:? ?false|(?:is )?disabled|unset)\b"
 )
 _ACCOUNT: Final = (
     MARGIN,
-    Phrase(events.NOT_ENTITLED, "", "its words", re.compile(
+    Phrase(events.NOT_ENTITLED, "", "its words", build_pattern(
         r"\bmarket data\b[^.\n]{0,50}\bnot subscribed\b"
         r"|\bnot subscribed to\b[^.\n]{0,40}\b(?:market )?data\b"
         r"|\brequires? (?:an )?additional (?:market data )?subscription\b|\bdelayed[ -]frozen\b"
@@ -66,47 +66,47 @@ _ACCOUNT: Final = (
         r"|\bmarket data (?:subscription|entitlement)s?\b[^.\n]{0,30}\b(?:expired|lapsed|missing|required"
         r"|cancelled)\b"
     )),
-    Phrase(events.THROTTLED, "", "pacing or rate limit", re.compile(
+    Phrase(events.THROTTLED, "", "pacing or rate limit", build_pattern(
         r"\bpacing violation\b|\bmax(?:imum)? rate of messages\b"
     )),
-    Phrase(events.UNSUPPORTED, "", "its version", re.compile(
+    Phrase(events.UNSUPPORTED, "", "its version", build_pattern(
         r"\b(?:version|build|gateway|tws|workstation|api)\b(?:[^.\n]|\.(?=\d)){0,60}"
         r"\b(?:no longer (?:be )?supported|will (?:soon )?be (?:de-?supported|unsupported|retired)"
         r"|(?:is |has been )?(?:de-?supported|unsupported|out of date|too old)"
         r"|must be (?:upgraded|updated)|support (?:will )?ends?)\b"
     )),
 )  # fmt: skip
-_PORTAL: Final = re.compile(
+_PORTAL: Final = build_pattern(
     r"iserver|portal|/v1/api|localhost:5000|\bibkr?\b|ibeam|interactive brokers|max rate of messages|tickle"
 )
-_TOO_MANY: Final = re.compile(
+_TOO_MANY: Final = build_pattern(
     r"\b(?:http|status(?:[ _]?code)?|returned|answered|error|got|->|=>)\W{0,10}(?:status\W{0,4})?429\b"
     r"|\" 429 \d|\b429 (?:too many|client error)|\btoo many requests\b|\brate limit (?:was |is )?(?:reached"
     r"|exceeded|hit)\b"
 )
 _HOST: Final = (
-    Phrase(events.HOST_EXHAUSTED, "disk", "the disk is full", re.compile(
+    Phrase(events.HOST_EXHAUSTED, "disk", "the disk is full", build_pattern(
         r"\bno space left on (?:the )?device\b|\bdisk (?:is )?full\b|\berrno 28\b|\benospc\b"
         r"|\bdatabase or disk is full\b|\bnot enough (?:disk )?space\b(?! (?:warning|check))"
         r"|\bdisk quota exceeded\b"
     )),
-    Phrase(events.HOST_EXHAUSTED, "memory", "memory ran out", re.compile(
+    Phrase(events.HOST_EXHAUSTED, "memory", "memory ran out", build_pattern(
         r"\bout of memory\b|\boutofmemory(?:error|exception)?\b|\bcannot allocate memory\b|\bmemoryerror\b"
         r"|\boom[ -]?kill(?:ed|er|ing)?\b|\boomkilled\b|\bheap out of memory\b"
         r"|\bmemory quota (?:vastly )?exceeded\b"
         r"|\bunable to create (?:new )?native thread\b|\berrno 12\b|\benomem\b"
     )),
-    Phrase(events.HOST_EXHAUSTED, "files", "too many files are open", re.compile(
+    Phrase(events.HOST_EXHAUSTED, "files", "too many files are open", build_pattern(
         r"\btoo many open files\b|\bemfile\b|\benfile\b|\berrno 24\b"
     )),
 )  # fmt: skip
-_SOON: Final = re.compile(
+_SOON: Final = build_pattern(
     r"\bwill\b|\bsoon\b|\bin \d{1,3} days?\b|\b(?:after|from|on"
     r"|by) \d{4}-\d\d-\d\d\b"
 )
-_DAYS: Final = re.compile(r"\b(?:in|within) (\d{1,3}) days?\b")
-_DAY: Final = re.compile(r"\b(?:after|from|on|by|until) (\d{4}-?\d\d-?\d\d)\b")
-_DIGITS: Final = re.compile(r"\d[\d.,:]*")
+_DAYS: Final = build_pattern(r"\b(?:in|within) (\d{1,3}) days?\b")
+_DAY: Final = build_pattern(r"\b(?:after|from|on|by|until) (\d{4}-?\d\d-?\d\d)\b")
+_DIGITS: Final = build_pattern(r"\d[\d.,:]*")
 
 
 def match_account(line: ParsedLine) -> Iterator[LineMatch]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.codes import IBC_EXITS, find_ibc_exit
 from detector.logs.parse.line import ParsedLine
@@ -22,15 +23,15 @@ from detector.logs.parse.vocabulary import (
     is_asserted,
 )
 
-_SESSION: Final = re.compile(
+_SESSION: Final = build_pattern(
     r"\bexisting session detected\b"
     r"(?!\s?(?:action|handling|setting|policy|[=]|:?\s?(?:0|false|no|none)\b|\())"
 )
-_OF_A_SESSION: Final = re.compile(
+_OF_A_SESSION: Final = build_pattern(
     r"session|sitzung|sesi[oó]n|сесси"
     r"|会话|會話|セッション|세션|\btws\b"
 )
-_NOT_A_BROKER: Final = re.compile(
+_NOT_A_BROKER: Final = build_pattern(
     r"\b(?:browser|chrome|firefox|tmux|cookies?|localstorage|web ?ui|logged in or|user:"
     r"|for user(?! (?:paper|live)-)|window launch|pid|ssh|vnc)\b"
 )
@@ -53,9 +54,11 @@ def match_session_conflict(line: ParsedLine) -> Iterator[LineMatch]:
         )
 
 
-_EXIT: Final = re.compile(r"\bexit(?:ed|ing)?\b[^\n\d]{0,30}?\b(?:code|status)\s{0,2}[=:]?\s{0,2}(\d{1,4})\b")
-_EXIT_OF_IBC: Final = re.compile(r"\bibc\b|exiting after error")
-_OTHER_SERVICE: Final = re.compile(
+_EXIT: Final = build_pattern(
+    r"\bexit(?:ed|ing)?\b[^\n\d]{0,30}?\b(?:code|status)\s{0,2}[=:]?\s{0,2}(\d{1,4})\b"
+)
+_EXIT_OF_IBC: Final = build_pattern(r"\bibc\b|exiting after error")
+_OTHER_SERVICE: Final = build_pattern(
     r"redis|postgres|psycopg|mysql|mariadb|mongo|kafka|rabbitmq|amqp|elastic|https?://|slack|smtp|imap"
     r"|dynamodb|\bsqs\b|\bs3\b|grafana|prometheus|statsd|influx|vault|consul"
     r"|dashboard|webhook|telegram|discord|\bssh"
@@ -81,25 +84,25 @@ _CONNECTION_TEXTS: Final = (
     "connected", "refused", "connect call failed", "timeout", "timed out", "api connection ready",
     "synchroni", "logged on", "connection established", "connection successful",
 )  # fmt: skip
-_REFUSED: Final = re.compile(
+_REFUSED: Final = build_pattern(
     r"\bconnectionrefusederror\b|\bconnection refused\b|\bconnect call failed\b|\beconnrefused\b"
     r"|\brefused the network connection\b|\bactively refused\b"
 )
-_TIMED_OUT: Final = re.compile(
+_TIMED_OUT: Final = build_pattern(
     r"\b(?:connect(?:ion|ing|async)?|handshake)\b[^\n]{0,120}?(?:\btimeouterror\b|\btimed out\b|\btimeout\b)"
     r"|(?:\btimeouterror\b|\btimed out\b)[^\n]{0,60}?\bconnect(?:ing|ion)? to\b"
 )
-_SUCCESS: Final = re.compile(
+_SUCCESS: Final = build_pattern(
     r"\bapi connection ready\b|\bsynchroni[sz]ation complete\b|\blogged on to server version\b"
     r"|\bconnected to (?:the )?"
     r"(?:ib|ibkr|tws|ib gateway|gateway|interactive brokers|broker)\b"
     r"|\b(?:ib|ibkr|gateway|broker|api|tws) connected\b"
     r"|\b(?:successfully |re-?)connected\b|\bconnection (?:established|successful)\b"
 )
-_FAILS: Final = re.compile(
+_FAILS: Final = build_pattern(
     r"\b(?:not|never|dis|failed|unable|could|cannot|trying|attempt(?:ing)?|n't|if|when|until|waiting)\b"
 )
-_PORT: Final = re.compile(r"(?::|\bport[ =:]{1,3}|', ?|, )(\d{2,5})\b(?!\s?/)")
+_PORT: Final = build_pattern(r"(?::|\bport[ =:]{1,3}|', ?|, )(\d{2,5})\b(?!\s?/)")
 IB_PORTS: Final = frozenset({4000, 4001, 4002, 4003, 4004, 7496, 7497, 7498, 7499})
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
+from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.line import ParsedLine
 from detector.logs.parse.records import BROKER
@@ -27,23 +27,23 @@ _BROKER_NAME: Final = (
 _DONE: Final = r"(?:has |have )?(?:been |was |were |is |got )?"
 _ENDED: Final = r"(lost|broken|interrupted|restored|re-?established|recovered)\b"
 _LINKS: Final = (
-    re.compile(
+    build_pattern(
         rf"\b(?:connectivity|connection|link)\s{{1,4}}between\s{{1,4}}"
         rf"([^.;:\n]{{1,80}}?)\s{{1,4}}{_DONE}{_ENDED}"
     ),
-    re.compile(
+    build_pattern(
         rf"\b(?:connectivity|connection|link)\s{{1,4}}(?:to|with)\s{{1,4}}"
         rf"((?:the\s)?{_BROKER_NAME}(?:'?s?\s{{1,4}}(?:servers?|backend|network))?)\s{{1,4}}{_DONE}{_ENDED}"
     ),
-    re.compile(
+    build_pattern(
         rf"()\b{_BROKER_NAME}\s{{1,4}}(?:servers?\s{{1,4}})?(?:connectivity|connection|link)"
         rf"\s{{1,4}}{_DONE}{_ENDED}"
     ),
-    re.compile(
+    build_pattern(
         r"()\b(lost)\s{1,4}(?:the\s{1,4})?(?:connectivity|connection|link)\s{1,4}(?:to|with)"
         rf"\s{{1,4}}(?:the\s{{1,4}})?{_BROKER_NAME}"
     ),
-    re.compile(
+    build_pattern(
         r"()\b(re-?established|restored|recovered)\s{1,4}(?:the\s{1,4})?(?:connectivity|connection|link)"
         rf"\s{{1,4}}(?:to|with)\s{{1,4}}{_BROKER_NAME}"
     ),

@@ -5,24 +5,24 @@ A login that failed is a failure of the gateway. One that will not come by itsel
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.line import ParsedLine
 from detector.logs.parse.vocabulary import LineMatch, Phrase, match_phrases
 
 _LOGIN = r"log[ -]?(?:in|on)"
 _FACTOR = r"\b(?:second[ -]factor|two[ -]factor|2fa|ib key|2-factor)\b"
-_OTHER_SERVICE: Final = re.compile(
+_OTHER_SERVICE: Final = build_pattern(
     r"redis|postgres|psycopg|mysql|mariadb|mongo|kafka|rabbitmq|amqp|elastic|slack|smtp|imap|dynamodb"
     r"|\bsqs\b"
     r"|\bs3\b|grafana|prometheus|influx|vault|consul|dashboard|webhook|telegram|discord|\bssh|\bvnc\b|ldap"
     r"|database|\bdb\b|\bweb ?ui\b|for user '|docker (?:hub|registry)|registry"
 )
 FAILURES: Final = (
-    Phrase(events.GATEWAY_FAILED, "login", "login failed", re.compile(
+    Phrase(events.GATEWAY_FAILED, "login", "login failed", build_pattern(
         rf"\b{_LOGIN} (?:has |attempt )?failed\b(?! (?:count|times|attempts?|limit|today))"
         r"|\blogging in (?:has )?failed\b|\b(?:failed|unable|could not|cannot) to log ?[io]n\b"
         rf"|\b{_LOGIN} failure\b|\btoo many failed {_LOGIN}"
@@ -39,22 +39,22 @@ FAILURES: Final = (
         r"|\brepeatedly re-?authenticating failed\b|\bmax re-?authenticate retries reached\b"
         r"|\bre-?authenticat(?:ion|e|ing) failed\b"
     ), unless=_OTHER_SERVICE),
-    Phrase(events.GATEWAY_FAILED, "re-login", "a re-login is required", re.compile(
+    Phrase(events.GATEWAY_FAILED, "re-login", "a re-login is required", build_pattern(
         r"\bre-?log ?-?(?:in|on)\b[^.\n]{0,20}\b(?:required|needed)\b"
     )),
-    Phrase(events.GATEWAY_FAILED, "second factor", "second factor not completed", re.compile(
+    Phrase(events.GATEWAY_FAILED, "second factor", "second factor not completed", build_pattern(
         rf"{_FACTOR}[^.\n]{{0,80}}?\b(?:timed[ -]?out|timeout|(?:has |was )?expired|time-?out"
         r"|(?:has |was |is )?not (?:been )?(?:completed|approved|confirmed|answered|received)"
         r"|(?:has |was |is )?(?:failed|rejected|denied|declined)|never completed)\b"
         rf"(?! (?:action|setting|is \d|set to|=))|\b(?:timed out|timeout) (?:while "
         rf"|waiting )?for (?:the )?{_FACTOR}"
     ), unless=_OTHER_SERVICE),
-    Phrase(events.GATEWAY_FAILED, "session", "the session is active but not authenticated", re.compile(
+    Phrase(events.GATEWAY_FAILED, "session", "the session is active but not authenticated", build_pattern(
         r"\bsession (?:is |found |found but )?(?:active )?but (?:is )?not authenticated\b(?!, (?:logging"
         r"|authenticating))"
         r"|\bactive but not authenticated\b"
     )),
-    Phrase(events.GATEWAY_FAILED, "dialog", "a dialog that nobody handles", re.compile(
+    Phrase(events.GATEWAY_FAILED, "dialog", "a dialog that nobody handles", build_pattern(
         r"\b(?:could not|couldn't|cannot|can't|unable to|failed to) (?:handle|close|dismiss"
         r"|find a handler for)"
         r"\b[^\n]{0,40}\b(?:dialog|window|frame|popup)"
@@ -65,29 +65,32 @@ LOGINS_DUE: Final = (
     Phrase(events.LOGIN_DUE, "re-login", "a re-login is required", FAILURES[1].pattern),
     Phrase(events.LOGIN_DUE, "second factor", "the second factor was not completed", FAILURES[2].pattern,
            unless=_OTHER_SERVICE),
-    Phrase(events.LOGIN_DUE, "restart", "no restart without a full login", re.compile(
+    Phrase(events.LOGIN_DUE, "restart", "no restart without a full login", build_pattern(
         r"\bauto-?restart file (?:was )?(?:not found|missing|is missing)\b|\bno auto-?restart file\b"
         r"|\bauto-?restart token\b[^.\n]{0,30}\b(?:expired|invalid|missing)\b"
         r"|\brestart token\b[^.\n]{0,30}\b(?:expired|invalid|missing)\b"
         r"|\bfull (?:re-?)?authentication (?:will be |is )?(?:required|needed)\b"
     )),
 )  # fmt: skip
-_ASKED: Final = re.compile(
+_ASKED: Final = build_pattern(
     rf"{_FACTOR}(?: authentication)?[^.\n]{{0,30}}\b(?:initiated|requested|required|waiting|pending)\b"
     rf"|\bwaiting for (?:the )?(?:user to complete )?(?:the )?{_FACTOR}"
 )
-_CONFLICT: Final = Phrase(events.SESSION_CONFLICT, "session", "a competing session", re.compile(
+_CONFLICT: Final = Phrase(events.SESSION_CONFLICT, "session", "a competing session", build_pattern(
     r"\bcompeting (?:\w{1,12} ){0,2}session (?:was |is )?(?:found|detected|exists|active|present|holds)\b"
     r"|\b(?:found|detected) (?:a |another )?competing (?:\w{1,12} ){0,2}session\b"
     r"|\banother session\b[^.\n]{0,30}\b(?:competes|competing|took over)\b"
 ))  # fmt: skip
-_LOGGED_IN: Final = re.compile(
+_LOGGED_IN: Final = build_pattern(
     r"\blogin has completed\b|\b(?:gateway|session) (?:is )?running and authenticated\b"
     r"|\blogged in (?:successfully )?to (?:the )?(?:ib|ibkr|tws|gateway|interactive brokers)\b"
 )
 _FLAG: Final = r"[\"']?\s{0,2}[=:]\s{0,2}[\"']?(true|false)\b"
-_AUTHENTICATED, _COMPETING = re.compile(rf"\bauthenticated{_FLAG}"), re.compile(rf"\bcompeting{_FLAG}")
-_ACTIVE: Final = tuple(re.compile(rf"\b{name}{_FLAG}") for name in ("session", "connected"))
+_AUTHENTICATED, _COMPETING = (
+    build_pattern(rf"\bauthenticated{_FLAG}"),
+    build_pattern(rf"\bcompeting{_FLAG}"),
+)
+_ACTIVE: Final = tuple(build_pattern(rf"\b{name}{_FLAG}") for name in ("session", "connected"))
 
 
 def match_login(line: ParsedLine) -> Iterator[LineMatch]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.line import ParsedLine
 from detector.logs.parse.vocabulary import LineMatch, is_asserted
 
 _ORDERS: Final = (
-    (events.OUTCOME_UNKNOWN, re.compile(
+    (events.OUTCOME_UNKNOWN, build_pattern(
         r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b"
         r"|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b"
         r"|\b(?:timeout|timed out)\b[^\n]{0,40}\b(?:broker(?:age)?|ibkr|ib|tws) (?:response|answer|reply)\b"
@@ -22,7 +22,7 @@ _ORDERS: Final = (
         r"|\b(?:timeout|timed out)\b[^\n]{0,30}\border\b[^.\n]{0,40}\b(?:acknowledg|confirm)\w{0,6}"
         r"|\border\b[^.\n]{0,60}\b(?:state|status|outcome|fate)(?: is)? unknown\b"
     )),
-    (events.UNKNOWN_FILL, re.compile(
+    (events.UNKNOWN_FILL, build_pattern(
         r"\bunknown[ _-]fill\b"
         r"|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b"
         r"|\bunmatched[ _]fill\b"
@@ -32,25 +32,25 @@ _ORDERS: Final = (
         r"|\bno (?:matching |known )?order (?:was )?found for (?:the )?(?:fill|execution)\b"
     )),
 )  # fmt: skip
-_ORDER_ID: Final = re.compile(
+_ORDER_ID: Final = build_pattern(
     r"(?:\b(?:venue|client|broker(?:age)?)[ _]?order[ _]?id"
     r"|\bbroker(?:age)?[ _]?id)\W{0,4}([a-z0-9][\w.-]{0,60})"
 )
-_PLAIN_ID: Final = re.compile(
+_PLAIN_ID: Final = build_pattern(
     r"\border[ _]?(?:id|ref|no|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?"
     r"(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9][\w.-]{0,60})"
 )
-_OTHER_ID: Final = re.compile(
+_OTHER_ID: Final = build_pattern(
     r"\b(?:perm|exec|execution|trade|signal)[ _]?id[\"']?\s{0,2}[=:]\s{0,2}[\"']?([a-z0-9][\w.-]{0,60})"
 )
-_EMPTY: Final = re.compile(
+_EMPTY: Final = build_pattern(
     r"[\"']?(?:\s{0,2}[=:]\s{0,2}|\s)[\"']?(?:false|0|no|none|null|\[\]|\{\}|cleared|resolved|ok)(?!\w)"
 )
-_OVER: Final = re.compile(r"\b(?:resolved|cleared|reconciled|confirmed as)\b")
-_NEGATED: Final = re.compile(
+_OVER: Final = build_pattern(r"\b(?:resolved|cleared|reconciled|confirmed as)\b")
+_NEGATED: Final = build_pattern(
     r"\b(?:no|not|without|zero|0|any|if|when|whether|unless|check(?:ed|ing)? for|never)\s(?:a |an |the )?$"
 )
-_LISTED: Final = re.compile(
+_LISTED: Final = build_pattern(
     r"\b(?:no|without|neither)\b[^.;]{0,400}\bn?or $"
     r"|\b(?:if|when|whenever|unless|whether|runbook|example|threshold|alert on)\b[^.;]{0,400}$"
 )
@@ -70,16 +70,16 @@ def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
             yield LineMatch(kind, order_id or events.UNNAMED)
 
 
-_REJECTED: Final = re.compile(
+_REJECTED: Final = build_pattern(
     r"\borders?\b[^.\n]{0,60}\b(?:was |is |has been |been |were )?(?:rejected|declined)\b"
     r"|\border ?rejected\b|\brejected\b[^.\n]{0,20}\border\b|\bunable to accept your order\b"
     r"|\border\b[^.\n]{0,60}\brefused\b(?! to)|\bbroker (?:has )?rejected\b"
 )
-_COUNTED: Final = re.compile(
+_COUNTED: Final = build_pattern(
     r"\brejected[\"']?\s{0,2}[=:]?\s{0,2}\d|(?<!order )(?<!#)\b\d{1,6} (?:orders )?(?:were )?rejected"
     r"|rejected (?:rate|count)"
 )
-_EXIT: Final = re.compile(
+_EXIT: Final = build_pattern(
     r"\b(?:exit|exiting|close|closing|stop[- ]loss|take[- ]profit|sell to close|buy to cover)\b"
 )
 EXIT_KEY: Final = "exit"

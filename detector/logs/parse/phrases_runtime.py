@@ -2,50 +2,50 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.line import SEVERE_LEVELS, ParsedLine
 from detector.logs.parse.vocabulary import LineMatch, has_any
 
-_RECONCILIATION: Final = re.compile(r"\bpositions?[ _-]reconcil\w{1,10}\b")
+_RECONCILIATION: Final = build_pattern(r"\bpositions?[ _-]reconcil\w{1,10}\b")
 _COUNTS: Final = tuple(
-    re.compile(rf"\b{name}[\"']?\s{{0,2}}[=:]\s{{0,2}}[\"']?(\d{{1,9}})\b")
+    build_pattern(rf"\b{name}[\"']?\s{{0,2}}[=:]\s{{0,2}}[\"']?(\d{{1,9}})\b")
     for name in ("matched", r"internal(?:_count|_positions| count)?", r"broker(?:_count|_positions| count)?")
 )
-_OK: Final = re.compile(r"\bok\b")
+_OK: Final = build_pattern(r"\bok\b")
 _MISSING: Final = (
-    re.compile(
+    build_pattern(
         r"\b(?P<what>missing|absent)[ _](?:at[ _]|in[ _]|from[ _])?(?:the )?(?P<whose>broker|internal)"
         r"[ _](?:positions?|rows?|symbols?)(?: for| are| is)?\s{0,2}[=:]?\s{0,2}(?P<value>[^\s,;]{1,60})?"
     ),
-    re.compile(
+    build_pattern(
         r"\b(?P<what>missing|absent)[ _](?P<whose>broker|internal)(?:_count)?[\"']?"
         r"\s{0,2}[=:]\s{0,2}(?P<value>[\d\[{(][^\s,;]{0,60})"
     ),
-    re.compile(
+    build_pattern(
         r"\b(?P<whose>broker|internal) positions? (?:is |are |was |were )?"
         r"(?P<what>missing|absent|not found)\b"
         r"(?:\s{0,2}[=:]\s{0,2}(?P<value>[^\s,;]{1,60}))?"
     ),
-    re.compile(
+    build_pattern(
         r"\bpositions? (?P<what>missing|absent) (?:at|from|in|on) (?:the )?"
         r"(?P<whose>broker|internal|engine)\b(?P<value>)"
     ),
 )
-_NOT_MISSING: Final = re.compile(
+_NOT_MISSING: Final = build_pattern(
     r"\b(?:no|if|when|never|without|zero|0) (?:missing|absent)\b"
     r"|\bno (?:broker|internal) positions? (?:is |are )?missing"
 )
 _NOTHING: Final = frozenset(
     {"0", "[]", "{}", "()", "none", "null", "false", "no", "set()", "-", "''", '""', "zero", "without", "any"}
 )
-_DIFFERS: Final = re.compile(
+_DIFFERS: Final = build_pattern(
     r"\b(?:mismatch(?:ed)?|differs?|diverged?|drift(?:ed)?)\b(?!\s{0,2}[=:]\s{0,2}(?:0|none|false|\[\]))"
 )
-_NO_DIFFERENCE: Final = re.compile(
+_NO_DIFFERENCE: Final = build_pattern(
     r"\b(?:no|without|if|when|whether|unless) (?:[\w-]{1,20} ){0,3}(?:mismatch|drift|differ|diverge)"
 )
 
@@ -89,22 +89,22 @@ def _find_missing(body: str) -> str | None:
     return " and ".join(sorted(sides)) or None
 
 
-_STARTED: Final = re.compile(
+_STARTED: Final = build_pattern(
     r"\b(?:trading |trader |core |strategy )?(?:engine|trader|runtime)[ _](?:has |was )?(?:re)?started\b"
     r"(?! (?:thread|task|worker)\b)"
     r"|\b(?:starting|started) (?:the )?(?:trading |core )?(?:engine|trader)\b"
     r"|\bengine[ _]start(?:up)?(?:[ _]complete)?\b(?![ _]?(?:time|config|delay|timeout|grace))"
 )
-_RECONNECTED: Final = re.compile(
+_RECONNECTED: Final = build_pattern(
     r"\bre-?connected to (?:the )?(?:ib|ibkr|tws|gateway|broker|interactive brokers)\b"
     r"|\b(?:broker|ib|ibkr|gateway) reconnected\b"
 )
-_CLOSED: Final = re.compile(
+_CLOSED: Final = build_pattern(
     r"\b(?:trade|position)(?: #?[\w-]{1,20}| for [\w. ]{1,20})?[ _](?:is |was |has been |fully )?closed\b"
     r"(?! (?:count|total|today))|\bclosed (?:the )?(?:trade|position)\b"
     r"|\bexit (?:order )?filled\b|\bclosed\b[^\n]{0,60}\b(?:realized|realised|pnl|p&l)"
 )
-_NO_PROOF_DUE: Final = re.compile(
+_NO_PROOF_DUE: Final = build_pattern(
     r"\b(?:no|not|if|when|will|would|should|to be|being|failed|cannot|already|0|none|reject(?:s|ed)?"
     r"|market (?:is )?closed|waiting|before|after|until)\b|[=:]\s?0\b"
 )
@@ -130,7 +130,7 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
 )
 """The matchers of runtime lines, each with texts of which the line must contain one."""
 
-_BARE_CRASH: Final = re.compile(
+_BARE_CRASH: Final = build_pattern(
     r"traceback \(most recent call last\)|exception in thread \"|^unhandled exception\.? |^panic: "
     r"|^php fatal error"
     r"|^thread '[^']{1,40}' panicked"

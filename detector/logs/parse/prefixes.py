@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from detector.formats.patterns import build_pattern
+
 LEVELS: Final = (
     "TRACE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|WARN(?:ING)?|WRN|ERROR|ERR|ALERT"
     "|FATAL|FTL|CRITICAL|CRIT|SEVERE|EMERG(?:ENCY)?|PANIC"
@@ -21,7 +23,7 @@ _CLASS = r"(?:[A-Z]{1,9}[a-z0-9]\w{0,40}[A-Z]\w{0,40}|[A-Z]{2,9}[a-z]\w{0,60}|\w
 _DENIALS = "no|not|any|zero|without|0|of|for|non"
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _SYSLOG_TAG = r"[A-Za-z_(][\w.@/()+-]{0,80}(?:\[\d{1,7}\])?:"
-_PIECE: Final = re.compile(
+_PIECE: Final = build_pattern(
     rf"""\s{{0,40}}(?:
       (?P<date>\[?{_DATE}(?:\s?\#\d{{1,7}})?\]?(?![\d.]))
     | <\d{{1,3}}>(?:1(?=\s\d{{4}}-))?
@@ -55,12 +57,12 @@ _PIECE: Final = re.compile(
     re.VERBOSE,
 )
 # RFC 5424 and the short form of journald: a host, a name and its process id after the time.
-_AFTER_TIME: Final = re.compile(
+_AFTER_TIME: Final = build_pattern(
     r"\s(?:[\w.-]{1,80}\s)(?:[\w./-]{1,48}\s(?:\d{1,7}|-)\s[\w-]{1,32}\s(?:-|\[[^\]\n]{0,300}\])(?=\s)"
     r"|[\w./()@-]{1,80}\[\d{1,7}\]:(?=\s))"
 )
 # The commonest prefix in one step: a date, an optional logger name, a level.
-_COMMON: Final = re.compile(
+_COMMON: Final = build_pattern(
     rf"\[?{_DATE}\]?\s{{1,3}}(?:(?!(?:{LEVELS}|{_DENIALS})\b)[\w.$-]{{1,60}}\s{{1,3}})?"
     rf"\[?(?P<level>{LEVELS})\s?\]?(?:\s{{1,3}}|:{{1,2}})"
 )
@@ -68,7 +70,7 @@ _LAYER_ENDS: Final = ("date", "glog")  # after these another logger's prefix may
 _GLOG: Final = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 _LETTERS: Final = {"D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERROR", "C": "CRITICAL", "F": "FATAL"}
 _WITHIN: Final = 600
-_NO_LEVEL_AFTER: Final = re.compile(rf"(?i)(?:^|\s)(?:{_DENIALS})$")
+_NO_LEVEL_AFTER: Final = build_pattern(rf"(?i)(?:^|\s)(?:{_DENIALS})$")
 
 
 def parse_prefix(text: str) -> tuple[int, str | None]:

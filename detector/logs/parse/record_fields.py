@@ -7,10 +7,11 @@ structlog and python-json-logger.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
+
+from detector.formats.patterns import build_pattern
 
 # In the order in which they are preferred; compared in lower case, without punctuation.
 _TEXT_KEYS: Final = (
@@ -23,15 +24,15 @@ _TEMPLATES: Final = ("mt", "messagetemplate")
 ERROR_KEYS: Final = frozenset(
     {"error", "err", "errormessage", "errormsg", "errorstring", "errortext", "exception", "cause"}
 )
-TIME_TEXT: Final = re.compile(
+TIME_TEXT: Final = build_pattern(
     r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ ]\s?\d\d:?\d\d:?\d\d(?:[.,:]\d{1,9})?\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
-_PUNCTUATION: Final = re.compile(r"[^a-z0-9]")
-_PAIR: Final = re.compile(
+_PUNCTUATION: Final = build_pattern(r"[^a-z0-9]")
+_PAIR: Final = build_pattern(
     r"([A-Za-z_@][\w.@-]{0,60})=(\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\{[^{}]*+\}|[^\s\"']*+)(?=\s|$)"
 )
-_ESCAPE: Final = re.compile(r"\\(.)")
-_PLACE: Final = re.compile(r"\{[@$]?([\w.]{1,40})(?:[,:][^{}]{0,20})?\}")
+_ESCAPE: Final = build_pattern(r"\\(.)")
+_PLACE: Final = build_pattern(r"\{[@$]?([\w.]{1,40})(?:[,:][^{}]{0,20})?\}")
 _MAX_VALUES, _MAX_DEPTH = 400, 8
 
 

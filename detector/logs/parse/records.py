@@ -6,24 +6,26 @@ loggers, containers and hosts are never part of it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec import Struct
 
+from detector.formats.patterns import build_pattern
 from detector.logs.parse.record_fields import ERROR_KEYS, TEXT_RANK, TIME_TEXT, Field, is_human, iter_fields
 
-BROKER: Final = re.compile(
+BROKER: Final = build_pattern(
     r"(?<![a-z0-9])(?:ib|ibkr|tws)(?![a-z0-9])|interactive brokers|trader workstation|盈透"
 )
 """The broker's names in lower case."""
 
-_LEVEL_KEY: Final = re.compile(r"level|severity|priority|^lvl$|^sev$|^l$")
-_TIME_KEY: Final = re.compile(r"time|date|^ts$|^t$|^at$|epoch")
-_CODE_KEY: Final = re.compile(r"(?:error|err|ib|ibkr|tws|api|msg|message|notice|warning)?code(?:no|number)?")
-_REQUEST_KEY: Final = re.compile(r"(?:req|request|ticker)id|id")
-_FACT_KEY: Final = re.compile(
+_LEVEL_KEY: Final = build_pattern(r"level|severity|priority|^lvl$|^sev$|^l$")
+_TIME_KEY: Final = build_pattern(r"time|date|^ts$|^t$|^at$|epoch")
+_CODE_KEY: Final = build_pattern(
+    r"(?:error|err|ib|ibkr|tws|api|msg|message|notice|warning)?code(?:no|number)?"
+)
+_REQUEST_KEY: Final = build_pattern(r"(?:req|request|ticker)id|id")
+_FACT_KEY: Final = build_pattern(
     r"(?:order|perm|exec|execution|trade|signal|clientorder|position)(?:id|ref|no)|orderref"
     r"|matched|(?:internal|broker|missing|absent)\w{0,20}|\w{0,20}outcome\w{0,20}|unknown\w{0,20}"
     r"|authenticated|competing|session|connected|established|exitcode|httpstatus|status(?:code)?|event"

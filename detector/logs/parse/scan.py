@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.codes import CODES, IBC_EXIT_RANGE, WARNING_BAND
 from detector.logs.parse.classify import can_match, classify_line
@@ -25,7 +26,7 @@ _CHAINED: Final = ("during handling of the above exception", "the above exceptio
 _WITHIN: Final = 12
 _SEARCHED: Final = 200
 _CACHE_LIMIT, _LONGEST_CACHED = 20_000, 1000
-_NUMBER: Final = re.compile(r"\d+")
+_NUMBER: Final = build_pattern(r"\d+")
 # Numbers whose value decides what a line reports: codes, exit codes, ports, HTTP's 429, errno, small counts.
 _DECISIVE: Final = frozenset(
     str(number)

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from detector.formats.patterns import build_pattern
 from detector.logs import codes
 from detector.logs.parse.line import is_quoted
 from detector.logs.parse.records import BROKER
@@ -22,7 +23,7 @@ LINK: Final = (
     r"|verbinding|połączeni|bağlant"
     r"|连接|連接|連線|连线|联机|接続|연결)"
 )
-LOST: Final = re.compile(
+LOST: Final = build_pattern(
     r"\b(?:lost|broken|interrupted|dropped)\b|verloren|unterbrochen|getrennt|abgebrochen|perdu|interromp"
     r"|coupée?|rompu|perdid|interrump|\brota\b|cortad|pers[ao]\b|interrott"
     r"|потеря|прерва|разорва|утра[тч]"
@@ -30,29 +31,29 @@ LOST: Final = re.compile(
     r"|丢失|遗失|遺失|断开|斷開|中断|中斷|断线"
     r"|斷線|失去|切断|失われ|途絶|切れ|끊|손실"
 )
-RESTORED: Final = re.compile(
+RESTORED: Final = build_pattern(
     r"restored|re-?established|recovered|reconnected|wiederhergestellt|wieder hergestellt|rétabli|restauré"
     r"|restablecid|restaurad|recuperad|ripristinat|restabelecid"
     r"|восстановл|hersteld|przywrócon|yeniden"
     r"|恢复|恢復|重新连|重新連|已连接|回復|復旧|復元|再接続|복구|복원|재연결"
 )
-DATA_LOST: Final = re.compile(
+DATA_LOST: Final = build_pattern(
     r"(?<!no )data (?:is |was )?lost|(?<!no )lost data|(?<!no )data loss"
     r"|数据(?:已)?丢失|資料(?:已)?遺失"
     r"|datenverlust|daten (?:gingen )?verloren|données perdues|perte de données|datos perdidos|dati persi"
     r"|dados perdidos|данные потеряны"
     r"|データ(?:が|は)?(?:失|消失|損失)|데이터 ?손실"
 )
-OTHER_ADDRESS: Final = re.compile(
+OTHER_ADDRESS: Final = build_pattern(
     r"different ip|another ip|other ip address|anderen? ip|andere ip|adresse ip différente|autre adresse ip"
     r"|(?:dirección )?ip (?:diferente|distinta)|indirizzo ip diverso|ip diferente"
     r"|другого ip|不同的? ?ip|別の ?ip|異なる ?ip|다른 ip"
 )
-CLIENT_ID_USED: Final = re.compile(
+CLIENT_ID_USED: Final = build_pattern(
     r"\bclient[ _]?id\b[^.\n]{0,40}?\b(?:is |are )?(?:already |currently )(?:in use|used|connected)"
     r"|\bduplicate client[ _]?id\b"
 )
-HYPOTHETICAL: Final = re.compile(
+HYPOTHETICAL: Final = build_pattern(
     r"\b(?:if|when|whenever|unless|until|once|in case|whether|should|would|might|will|(?:to )?avoid|prevents?"
     r"|ignor(?:e|es|ed|ing)|suppress(?:es|ed|ing)?|filter(?:s|ed|ing)?|silenc(?:e|ed|ing)|treat(?:s|ed|ing)?"
     r"|expect(?:s|ed|ing)?|match(?:es|ed|ing)?|pattern|regex|codes|handl(?:e|es|ing|er)|means?|meaning"
@@ -67,20 +68,20 @@ HYPOTHETICAL: Final = re.compile(
 _FARM = r"farm|ferme|granja|granje|ферм|ファーム|农场|農場|팜|hmds|secdef"
 
 CONFIRMATIONS: Final[Mapping[str, re.Pattern[str]]] = {
-    codes.LINK_LOST: re.compile(rf"{LINK}|socket port|disconnected"),
-    codes.LINK_RESTORED: re.compile(rf"{LINK}|\breconnected\b"),
-    codes.FARM_BROKEN: re.compile(_FARM),
-    codes.FARM_OK: re.compile(_FARM),
-    codes.STREAM_DEAD: re.compile(
+    codes.LINK_LOST: build_pattern(rf"{LINK}|socket port|disconnected"),
+    codes.LINK_RESTORED: build_pattern(rf"{LINK}|\breconnected\b"),
+    codes.FARM_BROKEN: build_pattern(_FARM),
+    codes.FARM_OK: build_pattern(_FARM),
+    codes.STREAM_DEAD: build_pattern(
         r"live updates?|actualiza|aktualisier|mises? à jour|обновлен"
         r"|实时|即時|リアルタイム|실시간"
     ),
-    codes.SESSION_CONFLICT: re.compile(r"client[ _]?id"),
-    codes.CANNOT_CONNECT: re.compile(
+    codes.SESSION_CONFLICT: build_pattern(r"client[ _]?id"),
+    codes.CANNOT_CONNECT: build_pattern(
         r"couldn'?t connect|could not connect|cannot connect|connect(?:ion)? failed|连接|接続"
     ),
-    codes.MARGIN: re.compile(r"margin|liquidat|urgent"),
-    codes.DISCLAIMER: re.compile(r"disclaimer|paper"),
+    codes.MARGIN: build_pattern(r"margin|liquidat|urgent"),
+    codes.DISCLAIMER: build_pattern(r"disclaimer|paper"),
     codes.WARNED: OTHER_ADDRESS,
 }
 """By class of code: the wording that confirms a code whose place alone does not prove it."""
@@ -107,11 +108,11 @@ class LineMatch(Struct, frozen=True):
     farms: tuple[str, ...] = field(default=())
 
 
-DENIES: Final = re.compile(r"\b(?:no|not|never|without|zero|0|neither|nor|none|n't|any)\b[^.;:]{0,40}$")
-_NONE_AFTER: Final = re.compile(
+DENIES: Final = build_pattern(r"\b(?:no|not|never|without|zero|0|neither|nor|none|n't|any)\b[^.;:]{0,40}$")
+_NONE_AFTER: Final = build_pattern(
     r"[^.;,\n]{0,20}[:=]\s?(?:(?:0|false|none|never)(?![\w.])|no(?=\s{0,3}(?:[,;.)]|$)))"
 )
-NOT_YET: Final = re.compile(r"\b(?:not|never|n't|no longer)\b")
+NOT_YET: Final = build_pattern(r"\b(?:not|never|n't|no longer)\b")
 
 
 def has_any(texts: Iterable[str], body: str) -> bool:
