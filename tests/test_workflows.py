@@ -77,7 +77,10 @@ def test_its_name_and_what_starts_it_are_the_runbooks():
         "7,17,27,37,47,57 13-21 * * MON-FRI",
         "12,22,32,42,52 13-21 * * MON-FRI",
     ]
-    assert MONITOR["on"]["repository_dispatch"]["types"] == ["aws_ibkr_pt_health"]
+    assert MONITOR["on"]["repository_dispatch"]["types"] == [
+        "aws_ibkr_pt_health",
+        "aws_ibkr_pt_health_ack",
+    ]
     assert {"workflow_dispatch", "workflow_call"} <= MONITOR["on"].keys()
 
 

@@ -40,6 +40,10 @@ class StateBackend(Protocol):
     def public(self) -> bool:
         """Valid once `find` was called."""
 
+    @property
+    def ack_folder(self) -> Path | None:
+        """The folder in which acknowledgements wait for the next run, where there is one."""
+
     def lock(self) -> MemoryLock:
         """Lock the memory for one run; raises ExternalError where another run keeps the lock.
 
@@ -71,6 +75,7 @@ def _lock_nothing() -> Iterator[str | None]:
 
 class _NoBackend(Struct, frozen=True):
     public: bool = False
+    ack_folder: Path | None = None
 
     def lock(self) -> MemoryLock:
         return _lock_nothing()
@@ -89,6 +94,10 @@ class _FolderBackend(Struct, frozen=True):
     wait_sec: float
     public: bool = False
 
+    @property
+    def ack_folder(self) -> Path | None:
+        return self.folder.path
+
     def lock(self) -> MemoryLock:
         return self.folder.lock(self.wait_sec)
 
@@ -106,6 +115,7 @@ class _GitHubBackend(Struct):
     settings: Settings
     artifact: str | None
     public: bool = True  # until GitHub reports that it is private
+    ack_folder: Path | None = None
 
     def lock(self) -> MemoryLock:
         if self.artifact is None:

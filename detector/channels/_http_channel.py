@@ -20,6 +20,7 @@ from detector.render.message import Message, MessageItem
 from detector.settings import Rung, Setting, Settings
 
 if TYPE_CHECKING:
+    from detector.clients.connection import Deadline
     from detector.clients.json_client import JsonClient
 
 
@@ -51,18 +52,18 @@ class HttpChannel:
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Send the parts of the message in order; raises ExternalError where none was accepted."""
-        client = self.build_client(context)
+        client = self.build_client(context.deadline)
         return send_parts(message.split(self.count_fitting), lambda part: self.send(client, part), context)
 
     def render_preview(self, message: Message) -> str:
         """Return the bodies that would be posted."""
         return "\n".join(f"POST\n{self.render_body(part)}" for part in message.split(self.count_fitting))
 
-    def build_client(self, context: DeliveryContext) -> JsonClient:
-        """Return the client of one delivery."""
+    def build_client(self, deadline: Deadline) -> JsonClient:
+        """Return a client that ends at the deadline."""
         from detector.clients.json_client import JsonClient
 
-        network = build_network_policy(self.settings, self.environment, context.deadline)
+        network = build_network_policy(self.settings, self.environment, deadline)
         return JsonClient(network, self.environment.clock)
 
     def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from msgspec import Struct
 
 from detector.channels._http_channel import HttpChannel, find_clear_text
+from detector.channels.ack_source import MAX_QUERIES, AckAnswer, AckContext
 from detector.channels.channel import (
     Advice,
     Channel,
@@ -19,12 +24,22 @@ from detector.channels.channel import (
     DeliveryResult,
     send_parts,
 )
-from detector.formats.errors import NOT_ALLOWED, REJECTED, ExternalError
+from detector.domain.acknowledgement import AckRequest
+from detector.formats.errors import NOT_ALLOWED, REJECTED, UNREADABLE, ExternalError
 from detector.formats.serialize import format_document
 from detector.formats.strict_json import DocumentError, parse_document
+from detector.formats.times import TimeError, parse_rfc3339
 from detector.render.message import Message
-from detector.render.message_pagerduty import build_item_event, build_message_event
-from detector.settings import PAGERDUTY_EVENTS_URL, PAGERDUTY_MIN, PAGERDUTY_ROUTING_KEY, Settings
+from detector.render.message_pagerduty import build_dedup_key, build_item_event, build_message_event
+from detector.settings import (
+    ACK_FROM,
+    PAGERDUTY_API_URL,
+    PAGERDUTY_EVENTS_URL,
+    PAGERDUTY_MIN,
+    PAGERDUTY_ROUTING_KEY,
+    PAGERDUTY_TOKEN,
+    Settings,
+)
 
 if TYPE_CHECKING:
     from detector.clients.http_client import Page
@@ -33,6 +48,7 @@ if TYPE_CHECKING:
 KIND = "pagerduty"
 OPTION = ChannelOption((PAGERDUTY_ROUTING_KEY,), "alerts that page, by PagerDuty")
 _MASK = "[redacted]"
+_ACCEPT = "application/vnd.pagerduty+json;version=2"
 
 
 def build_channels(settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:
@@ -43,7 +59,9 @@ def build_channels(settings: Settings, environment: ChannelEnvironment) -> Itera
 
 def find_conflicts(settings: Settings) -> Iterator[str]:
     """Yield a sentence where the key would travel in clear text."""
-    yield from find_clear_text(settings, PAGERDUTY_EVENTS_URL)
+    if settings[PAGERDUTY_TOKEN] and not settings[PAGERDUTY_ROUTING_KEY]:
+        yield f"{PAGERDUTY_TOKEN.name}: an API key needs {PAGERDUTY_ROUTING_KEY.name}"
+    yield from find_clear_text(settings, PAGERDUTY_EVENTS_URL, PAGERDUTY_API_URL)
 
 
 class PagerDutyService(HttpChannel):
@@ -64,7 +82,7 @@ class PagerDutyService(HttpChannel):
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Send an event for each condition, the worst first; raises ExternalError where none was accepted."""
-        client = self.build_client(context)
+        client = self.build_client(context.deadline)
         parts = [message.keep_items([item]) for item in message.items] or [message]
         return send_parts(parts, lambda part: self.send(client, part), context)
 
@@ -74,11 +92,60 @@ class PagerDutyService(HttpChannel):
             body = json.dumps(event).encode()
             client.send_post(self.settings[PAGERDUTY_EVENTS_URL], body, find_refusal=_find_refusal)
 
+    def fetch_acknowledgements(self, context: AckContext) -> AckAnswer:
+        """Return who acknowledged the incidents of the open conditions; raises ExternalError."""
+        token = self.settings[PAGERDUTY_TOKEN]
+        requests: list[AckRequest] = []
+        ignored: list[str] = []
+        for condition in context.list_open(KIND)[:MAX_QUERIES] if token else ():
+            key = build_dedup_key(condition.signature)
+            query = urlencode(
+                {"incident_key": key, "statuses[]": "acknowledged", "include[]": "acknowledgers"}
+            )
+            page = self.build_client(context.deadline).send_get(
+                f"{self.settings[PAGERDUTY_API_URL].rstrip('/')}/incidents?{query}",
+                {"authorization": f"Token token={token}", "accept": _ACCEPT},
+            )
+            for given in _list_acknowledgements(page):
+                sender = context.find_sender("pagerduty", given.person)
+                if sender is None:
+                    who = "its sender" if context.public else f"pagerduty:{given.person}"
+                    ignored.append(
+                        f"An acknowledgement in PagerDuty is ignored: {ACK_FROM.name} lacks {who}."
+                    )
+                else:
+                    until = context.until - context.now + given.at
+                    requests.append(
+                        AckRequest(condition.signature, sender, given.at, until, "pagerduty", given.id)
+                    )
+        return AckAnswer(tuple(requests), tuple(dict.fromkeys(ignored)))
+
     def render_preview(self, message: Message) -> str:
         """Return the events that would be sent, without the key."""
         parts = [message.keep_items([item]) for item in message.items] or [message]
         events = [event for part in parts for event in _build_events(part, _MASK)]
         return "\n".join(f"POST\n{format_document(event)}" for event in events) or "nobody is paged for this"
+
+
+class _Given(Struct, frozen=True):
+    """One acknowledgement of an incident: PagerDuty's id of the person, when, and an id of its own."""
+
+    person: str
+    at: datetime
+    id: str
+
+
+def _list_acknowledgements(page: Page) -> Iterator[_Given]:
+    """Yield the acknowledgements of the incidents of a page; raises ExternalError where it cannot be read."""
+    try:
+        for incident in parse_document(page.body)["incidents"]:
+            for entry in incident.get("acknowledgements") or ():
+                at = parse_rfc3339(entry["at"])
+                yield _Given(
+                    str(entry["acknowledger"]["id"]), at, f"pagerduty:{incident['id']}:{entry['at']}"
+                )
+    except (DocumentError, TimeError, KeyError, TypeError, AttributeError):
+        raise ExternalError("its list of incidents cannot be read", reason=UNREADABLE) from None
 
 
 def _build_events(part: Message, routing_key: str) -> Iterator[Mapping[str, Any]]:

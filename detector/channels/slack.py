@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from detector.channels._slack_thread import POST, UPDATE, SlackDelivery, send_with_fallback, split_replies
+from detector.channels.ack_source import AckAnswer, AckContext, list_refs
 from detector.channels.channel import (
     Advice,
     Channel,
@@ -19,6 +20,7 @@ from detector.channels.channel import (
     is_loopback,
     send_parts,
 )
+from detector.domain.acknowledgement import AckRequest, parse_sender
 from detector.formats.errors import (
     DNS,
     FORBIDDEN,
@@ -32,6 +34,7 @@ from detector.formats.errors import (
 from detector.render.message import Message
 from detector.render.message_slack import build_slack_payload, count_fitting
 from detector.settings import (
+    ACK_FROM,
     SLACK_API_URL,
     SLACK_CHANNEL,
     SLACK_MIN,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from detector.clients.slack_api import Slack
 
 KIND = "slack"
+ACK_REACTIONS = ("eyes", "white_check_mark", "heavy_check_mark", "ok_hand", "+1", "thumbsup")
 OPTION = ChannelOption(
     (SLACK_WEBHOOK_URL,), "alerts in Slack, by an incoming webhook (or AEGIS_PT_SLACK_TOKEN and _CHANNEL)"
 )
@@ -118,7 +122,7 @@ class _Slack:
         """Import Slack's SDK and its HTTP client."""
         import detector.clients.slack_api  # noqa: F401 - loaded, not used
 
-    def _build_client(self, context: DeliveryContext) -> Slack:
+    def _build_client(self, context: DeliveryContext | AckContext) -> Slack:
         from detector.clients.slack_api import Slack
 
         return Slack(
@@ -173,6 +177,36 @@ class Bot(_Slack):
             message
         )
 
+    def fetch_acknowledgements(self, context: AckContext) -> AckAnswer:
+        """Return the reactions to the newest message of each open condition; raises ExternalError.
+
+        It needs the scope reactions:read, and asks only where AEGIS_PT_ACK_FROM names somebody of Slack.
+        """
+        senders: tuple[str, ...] = self._settings[ACK_FROM]
+        if not any(sender.kind == KIND for sender in map(parse_sender, senders)):
+            return AckAnswer()
+        from detector.clients.slack_api import SlackError
+
+        client = self._build_client(context)
+        api, token = self._settings[SLACK_API_URL], self._settings[SLACK_TOKEN]
+        requests: list[AckRequest] = []
+        for ref in list_refs(context, KIND):
+            query = {"channel": ref.channel, "timestamp": ref.ts, "full": "true"}
+            try:
+                answer = client.read_api_call(api, token, "reactions.get", query)
+            except SlackError as error:
+                if error.code != "message_not_found":
+                    raise
+                continue
+            people = (context.find_sender(KIND, user) for user in _list_reacting_users(answer))
+            sender = next((name for name in people if name is not None), None)
+            if sender is not None:
+                signatures = context.list_at(ref, KIND)
+                requests += context.build_requests(
+                    signatures, sender, "slack", f"slack:{ref.channel}:{ref.ts}"
+                )
+        return AckAnswer(tuple(requests))
+
     def render_preview(self, message: Message) -> str:
         """Return every call that would be made, in its order."""
         root, replies = split_replies(message)
@@ -187,6 +221,15 @@ class Bot(_Slack):
             for earlier in message.earlier
         ]
         return "\n".join(calls)
+
+
+def _list_reacting_users(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the users who reacted with one of ACK_REACTIONS, whatever the tone of its skin."""
+    message = answer.get("message")
+    reactions = message.get("reactions") if isinstance(message, dict) else None
+    for reaction in reactions if isinstance(reactions, list) else ():
+        if isinstance(reaction, dict) and str(reaction.get("name")).partition("::")[0] in ACK_REACTIONS:
+            yield from (str(user) for user in reaction.get("users") or ())
 
 
 def _render_call(name: str, payload: Mapping[str, Any]) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from detector.channels._http_channel import HttpChannel, find_clear_text
+from detector.channels.ack_source import AckAnswer, AckContext
 from detector.channels.channel import Advice, Channel, ChannelEnvironment, ChannelOption
+from detector.domain.acknowledgement import AckRequest
 from detector.domain.condition import MessageRef
 from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED
 from detector.formats.serialize import format_document
 from detector.render.message import Message, MessageItem
 from detector.render.message_phone import count_phone_items
-from detector.render.message_telegram import build_plain_parameters, build_telegram_parameters
+from detector.render.message_telegram import ACK_PREFIX, build_plain_parameters, build_telegram_parameters
 from detector.settings import (
+    ACK_FROM,
     TELEGRAM_API_URL,
     TELEGRAM_CHAT,
     TELEGRAM_MIN,
@@ -30,6 +33,7 @@ OPTION = ChannelOption(
     (TELEGRAM_TOKEN, TELEGRAM_CHAT), "alerts by a Telegram bot, with a button to acknowledge"
 )
 _SEND = "sendMessage"
+_MOST_UPDATES = 100
 
 
 def build_channels(settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:
@@ -85,9 +89,50 @@ class Chat(HttpChannel):
             result = api.send_call(_SEND, build_plain_parameters(part, chat))
         return build_telegram_ref(result)
 
+    def fetch_acknowledgements(self, context: AckContext) -> AckAnswer:
+        """Return the presses of the button since the last stored one; raises ExternalError.
+
+        The offset confirms what the artifact holds already: an update is dropped only after it was stored.
+        """
+        from detector.clients.telegram_api import TelegramApi
+
+        client = self.build_client(context.deadline)
+        api = TelegramApi(client, self.settings[TELEGRAM_API_URL], self.settings[TELEGRAM_TOKEN])
+        offset = {} if context.cursor is None else {"offset": context.cursor + 1}
+        parameters = {"limit": _MOST_UPDATES, "timeout": 0, "allowed_updates": ["callback_query"]}
+        updates = api.send_call("getUpdates", {**parameters, **offset})
+        presses = (
+            [update for update in updates if isinstance(update, dict)] if isinstance(updates, list) else []
+        )
+        requests: list[AckRequest] = []
+        ignored: list[str] = []
+        for update in presses:
+            query = update.get("callback_query") or {}
+            if str(query.get("data", "")).startswith(ACK_PREFIX):
+                requests += _parse_press(context, query, ignored)
+        ids = [number for update in presses if isinstance(number := update.get("update_id"), int)]
+        return AckAnswer(tuple(requests), tuple(ignored), max(ids, default=context.cursor))
+
     def render_body(self, part: Message) -> str:
         """Return the parameters of one message, without the chat."""
         return format_document(build_telegram_parameters(part, "[redacted]"))
+
+
+def _parse_press(context: AckContext, query: Mapping[str, Any], ignored: list[str]) -> list[AckRequest]:
+    """Return the requests of one press of the button; `ignored` gets why one counts for nothing."""
+    identity = str((query.get("from") or {}).get("id"))
+    sender = context.find_sender("telegram", identity)
+    if sender is None:
+        who = "its sender" if context.public else f"telegram:{identity}"
+        ignored.append(f"A press of Telegram's button is ignored: {ACK_FROM.name} lacks {who}.")
+        return []
+    ref = build_telegram_ref(query.get("message"))
+    signatures = context.list_at(ref, KIND) if ref is not None else []
+    if not signatures:
+        ignored.append(
+            f"A press of Telegram's button by {sender} is ignored: there is a newer message, or an end."
+        )
+    return context.build_requests(signatures, sender, "telegram", f"telegram:{query.get('id')}")
 
 
 def build_telegram_ref(message: Any) -> MessageRef | None:

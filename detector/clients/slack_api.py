@@ -106,12 +106,21 @@ class Slack(Struct, frozen=True):
         self, api: str, token: str, method: str, payload: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Call one method of the Web API, such as `chat.postMessage`, and return its successful response."""
+        return self._send_call(api, token, method, {"json": dict(payload)})
+
+    def read_api_call(self, api: str, token: str, method: str, query: Mapping[str, str]) -> Mapping[str, Any]:
+        """Call a method that reads, such as `reactions.get`: these take a form and no JSON."""
+        return self._send_call(api, token, method, {"data": dict(query)})
+
+    def _send_call(
+        self, api: str, token: str, method: str, arguments: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         client = _WebApiSender(token, base_url=api, logger=_SILENT_LOGGER, retry_handlers=[])
         client.network = self.network
 
         def send_once() -> Mapping[str, Any]:
             try:
-                data = client.api_call(method, json=dict(payload)).data
+                data = client.api_call(method, **arguments).data
             except SlackApiError as error:
                 response: Any = error.response
                 error_code = response.get("error", "") if isinstance(response.data, dict) else ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from detector.app.context import AppContext
-from detector.app.input_documents import read_runbook
+from detector.app.input_documents import load_report, read_runbook
 from detector.app.print_output import print_lines
 from detector.engine.catalog import find_rule
 from detector.engine.evaluate import list_rules
@@ -16,17 +17,24 @@ from detector.formats.nearest_name import describe_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.ledger.transitions import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
+from detector.render.condition_state import explain_condition
 from detector.render.rules import explain_code, explain_rule, find_section, render_plain
 from detector.settings import Settings
 
 _LONGEST_CODE = 6
+_MOST_SIGNATURES = 20
 
 
 @click.command(epilog="Example: python -m detector explain heartbeat_stale")
 @click.argument("event", metavar="EVENT|CODE")
+@click.option(
+    "--artifact",
+    metavar="FILE",
+    help="Add the state of a whole signature in this artifact: since, told, acknowledged.",
+)
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
-def command(app: AppContext, /, event: str, env_file: str | None) -> int:
+def command(app: AppContext, /, event: str, artifact: str | None, env_file: str | None) -> int:
     """Explain an event or a message code of IBKR.
 
     An event by its type or its whole signature, with its meaning, its limits in force, how it escalates and
@@ -35,7 +43,10 @@ def command(app: AppContext, /, event: str, env_file: str | None) -> int:
     """
     if event.isdecimal():
         return print_lines(app, _explain_code(event))
-    return print_lines(app, _explain_event(event.partition(":")[0], app.load_settings(env_file)))
+    lines = list(_explain_event(event.partition(":")[0], app.load_settings(env_file)))
+    if artifact is not None:
+        lines += ["", *_explain_state(app, event, artifact)]
+    return print_lines(app, lines)
 
 
 def _explain_code(number: str) -> Iterator[str]:
@@ -43,6 +54,16 @@ def _explain_code(number: str) -> Iterator[str]:
     if entry is None:
         raise InputError(f"no known source says what code {redact_excerpt(number)} means")
     return explain_code(entry, find_rule(entry.event) if entry.event else None)
+
+
+def _explain_state(app: AppContext, signature: str, artifact: str) -> Iterator[str]:
+    """Yield the state of a condition in an artifact; raises InputError where it is not there."""
+    _, report = load_report(Path(artifact), app.clock())
+    condition = report.conditions.get(signature)
+    if condition is None:
+        known = ", ".join(sorted(report.conditions)[:_MOST_SIGNATURES]) or "none"
+        raise InputError(f"{artifact} holds no condition {redact_excerpt(signature)} (it holds: {known})")
+    yield from explain_condition(condition, report.taken_at)
 
 
 def _explain_event(name: str, settings: Settings) -> Iterator[str]:

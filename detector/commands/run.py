@@ -11,6 +11,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
+from detector.app.acknowledgements import apply_arrived
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import load_channels, render_previews
 from detector.app.input_documents import build_expected_memory, parse_snapshot
@@ -30,9 +31,11 @@ from detector.domain.report import RunInfo
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.serialize import format_document
 from detector.formats.strict_json import redact_excerpt
+from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_stdout_document
 from detector.render.github_output import escape_commands, escape_commands_in_json
 from detector.settings import RUN_LANE, RUN_SOURCE
+from detector.storage.ack_folder import remove_acks
 from detector.storage.memory_artifact import LoadedMemory
 
 
@@ -149,25 +152,31 @@ def _run_steps(job: Job, backend: StateBackend, format_output: Callable[[RunResu
         raise InputError(
             f"{job.plan.source}: `run` finds its memory itself; leave the `previous` section out"
         )
-    loaded = _load_memory(job, source, backend)
+    loaded, expected = _load_memory(job, source, backend)
+    memory, acks = apply_arrived(job, loaded.memory, expected.runtime)
     document = collect(job, source, loaded.document)
-    result = evaluate(job, document, lambda _: loaded.memory)
-    result.preopen = build_preopen(job, document, loaded.memory)
+    result = evaluate(job, document, lambda _: memory)
+    result.preopen = build_preopen(job, document, memory)
     result.report = replace(result.report, run=_build_run_info(job))
     result.unavailable = loaded.unavailable
     blind_spots = list(list_blind_spots(job, result.report))
-    result.notes = [*([loaded.note] if loaded.note else []), *result.notes]
+    result.notes = [*([loaded.note] if loaded.note else []), *acks.notes, *result.notes]
     (result.notes if job.plan.dry_run else result.faults).extend(blind_spots)
     result.faults += list_missing_recipients(job, result)
     deliver(job, result, format_output)
     store(job, result)
+    if result.stored:
+        remove_acks(acks.files)
     return result
 
 
-def _load_memory(job: Job, source: InputDocument, backend: StateBackend) -> LoadedMemory:
+def _load_memory(
+    job: Job, source: InputDocument, backend: StateBackend
+) -> tuple[LoadedMemory, ExpectedMemory]:
     """Return the memory of the backend, before anything is collected: the logs are read since then."""
     snapshot = parse_snapshot(source.document, job.clock(), job.settings).snapshot
-    return backend.find(build_expected_memory(snapshot.runtime, snapshot.taken_at))
+    expected = build_expected_memory(snapshot.runtime, snapshot.taken_at)
+    return backend.find(expected), expected
 
 
 def _format_output(job: Job, result: RunResult) -> str:

@@ -6,9 +6,11 @@ import click
 
 from detector.app.context import AppContext
 from detector.app.print_output import print_json, print_lines
+from detector.channels.channel import ChannelEnvironment, build_configured_channels
 from detector.formats.errors import InputError
 from detector.formats.nearest_name import find_nearest_name
 from detector.formats.strict_json import redact_excerpt
+from detector.render.rungs import render_rungs
 from detector.render.settings import (
     build_settings_document,
     explain_settings,
@@ -45,7 +47,9 @@ def command(
         return print_json(app, [row for row in document if not chosen or row["name"] in chosen])
     if chosen:
         return print_lines(app, explain_settings(settings, chosen))
-    return print_lines(app, render_settings(settings))
+    channels = build_configured_channels(settings, ChannelEnvironment(app.environ, app.clock))
+    rungs = list(render_rungs((channel.name, channel.rung) for channel in channels))
+    return print_lines(app, [*render_settings(settings), *(["", *rungs] if rungs else [])])
 
 
 def _find_setting(text: str) -> str:

@@ -20,6 +20,7 @@ from detector.formats.strict_json import redact_excerpt, to_one_line
 from detector.formats.times import format_time
 from detector.render.lines import format_in_zones
 from detector.render.message import Message
+from detector.render.rungs import render_rungs
 from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Settings, list_secrets
 
 
@@ -42,13 +43,19 @@ def command(
     messages = {channel: _build_message(app, settings, channel) for channel in channels}
     if dry_run:
         previews = {channel.name: channel.render_preview(message) for channel, message in messages.items()}
-        return print_lines(app, render_previews(channels, previews))
+        return print_lines(app, [*render_previews(channels, previews), *_render_rungs(channels)])
     outcomes = {
         outcome.channel.name: outcome for outcome in deliver_all(messages, settings[CHANNEL_TIMEOUT_SEC])
     }
     ordered = [outcomes[channel.name] for channel in channels]
-    printed = print_lines(app, _render_results(ordered, list_secrets(settings)))
+    results = _render_results(ordered, list_secrets(settings))
+    printed = print_lines(app, [*results, *_render_rungs(channels)])
     return UNDELIVERED if any(outcome.failure for outcome in ordered) else printed
+
+
+def _render_rungs(channels: Sequence[Channel]) -> Iterator[str]:
+    yield ""
+    yield from render_rungs((channel.name, channel.rung) for channel in channels)
 
 
 def _choose_channels(channels: Sequence[Channel], channel_name: str | None) -> list[Channel]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from detector.domain.acknowledgement import Acknowledgement
 from detector.domain.rule import Kind, Severity
 
 Phase = Literal["firing", "held", "recovering", "ended"]
@@ -64,6 +65,8 @@ class Condition(Struct, frozen=True):
     close together. `escalated_at` is when the episode first escalated, `returned_at` when it last returned.
     `quiet`: an occurrence that did not happen anew since the previous run. `deferred`: it is listed, and due
     to nobody for now. `runbook` is an address where the runbook has no section of it.
+    `acks` are its newest acknowledgements, the latest first; `waiting_since` is since when nobody has
+    acknowledged it.
     """
 
     signature: str
@@ -110,6 +113,8 @@ class Condition(Struct, frozen=True):
     owing: dict[str, datetime] = field(default_factory=dict)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     transitions: tuple[Transition, ...] = ()
+    acks: tuple[Acknowledgement, ...] = ()
+    waiting_since: datetime | None = None
 
     @property
     def is_active(self) -> bool:
@@ -120,6 +125,11 @@ class Condition(Struct, frozen=True):
     def episode_id(self) -> str:
         """The id of this episode, which all messages about it share."""
         return sha256(f"{self.signature}|{self.generation}".encode()).hexdigest()[:16]
+
+    def get_acknowledgement(self, moment: datetime) -> Acknowledgement | None:
+        """Return the acknowledgement in force at that moment, or None."""
+        newest = self.acks[0] if self.acks else None
+        return newest if newest is not None and moment < newest.until and newest.is_valid_for(self) else None
 
     def get_receipt(self, channel: str) -> Receipt | None:
         """Return what was delivered to this channel, or None."""

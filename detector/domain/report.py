@@ -29,6 +29,8 @@ class ChannelHealth(Struct, frozen=True):
 
     `failures` counts the deliveries in a row that did not get through whole. `preopen` is the day, in New
     York, of the latest session before whose open it took the message.
+    `cursor` is the last answer of a person that was read from it and whose acknowledgement stands in this
+    artifact.
     """
 
     since: datetime | None = None
@@ -36,6 +38,7 @@ class ChannelHealth(Struct, frozen=True):
     last_error: ChannelError | None = None
     failures: int = 0
     preopen: str | None = None
+    cursor: int | None = None
 
 
 class SessionDay(Struct, frozen=True):

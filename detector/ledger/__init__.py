@@ -4,17 +4,20 @@
 `taken_at`; it reads no clock. A notice is due until a receipt records that the channel accepted it.
 """
 
+from detector.ledger.acknowledge import AppliedAcks, apply_acknowledgements
 from detector.ledger.advance import LedgerState, advance, list_due_notices
 from detector.ledger.delivery_due import add_receipts
 from detector.ledger.sessions import ObservedRun, count_run, list_due_days, mark_summarized
 from detector.ledger.transitions import RunContext
 
 __all__ = [
+    "AppliedAcks",
     "LedgerState",
     "ObservedRun",
     "RunContext",
     "add_receipts",
     "advance",
+    "apply_acknowledgements",
     "count_run",
     "list_due_days",
     "list_due_notices",

@@ -11,6 +11,7 @@ from detector.domain.condition import Condition, Notice
 from detector.domain.judgement import Judgement, SignedFinding
 from detector.domain.mute import ActiveMutes, Mute
 from detector.domain.rule import RANK, SECTION_CAUSE
+from detector.ledger.acknowledge import update_waiting
 from detector.ledger.delivery_due import build_notice, find_due_reason
 from detector.ledger.firing import advance_firing
 from detector.ledger.transitions import KEEP_FOR, RunContext, advance_not_firing, close_condition
@@ -57,7 +58,7 @@ def advance(
             before.get(signature), findings.get(signature), judgement, run, channels
         )
         if condition is not None:
-            after[signature] = condition
+            after[signature] = update_waiting(before.get(signature), condition, run)
     after = _apply_causes(after, findings)
     muted = _find_muted(after, mutes, run)
     due_notices = list_due_notices(after, run, channels, mutes)

@@ -31,6 +31,8 @@ def find_due_reason(condition: Condition, channel: str, run: RunContext) -> Reas
         return _find_ended_reason(condition, receipt, channel, run)
     if not condition.is_active or not condition.confirmed or condition.deferred:
         return None
+    if run.is_too_early(channel, condition.waiting_since):
+        return None
     return _find_active_reason(condition, receipt, channel, run)
 
 
@@ -83,6 +85,8 @@ def _is_reminder_due(condition: Condition, receipt: Receipt, channel: str, run: 
     setting = ESCALATION_REMIND_SEC if condition.escalated else REMIND_AFTER_SEC
     first = run.settings[setting]
     if channel == STDOUT or condition.phase != "firing" or not first or receipt.at is None:
+        return False
+    if condition.get_acknowledgement(run.taken_at) is not None:
         return False
     wait: float = min(_DAY_SEC, first * 2 ** min(receipt.reminders, _MAX_DOUBLINGS))
     return compute_seconds(receipt.at, run.taken_at) >= wait

@@ -45,6 +45,13 @@ class RunContext(Struct, frozen=True):
             return not (escalated or (money and severity == CRITICAL))
         return RANK[severity] < RANK[floor]
 
+    def is_too_early(self, channel: str, waiting_since: datetime | None) -> bool:
+        """Return whether a later channel has to wait on: nobody acknowledged for less than it waits for."""
+        after_sec = self.get_rung(channel).after_sec
+        if not after_sec:
+            return False
+        return waiting_since is None or compute_seconds(waiting_since, self.taken_at) < after_sec
+
     def get_rung(self, channel: str) -> Rung:
         """Return the rung of a channel: everything at once where it has none of its own."""
         return self.rungs.get(channel, _EVERYTHING)

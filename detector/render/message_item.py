@@ -137,7 +137,7 @@ def build_item(
         type=condition.type,
         subject=context.to_safe_line(condition.subject or "", SHORT_MAX),
         signature=context.to_safe_line(condition.signature, 2 * SHORT_MAX),
-        why=why,
+        why="; ".join(text for text in (why, _describe_acknowledgement(context, condition)) if text),
         summary=context.to_safe_line(event.summary, _SUMMARY_MAX),
         setting=context.to_safe_line(_describe_limit(condition), SHORT_MAX * 2),
         since=_describe_since(context, condition),
@@ -154,6 +154,17 @@ def build_item(
         is_cause=_is_cause(context, condition),
         event=_redact_event(event, context.hide),
     )
+
+
+def _describe_acknowledgement(context: MessageContext, condition: Condition) -> str:
+    """Return who acknowledged the condition and until when, or an empty text."""
+    if not condition.acks:
+        return ""
+    newest = condition.acks[0]
+    by = context.to_safe_line(newest.by, SHORT_MAX)
+    if condition.get_acknowledgement(context.sent) is not None:
+        return f"acknowledged by {by} until {context.format_moment(newest.until)}"
+    return f"{by} acknowledged it {context.format_moment(newest.at)}"
 
 
 def _redact_event(event: Event, hide: Callable[[str], str]) -> Event:

@@ -52,7 +52,7 @@ on:
     - cron: "7,17,27,37,47,57 13-21 * * MON-FRI" # primary
     - cron: "12,22,32,42,52 13-21 * * MON-FRI" # fallback
   repository_dispatch:
-    types: [aws_ibkr_pt_health] # `detector dispatch`, or a scheduler outside of GitHub
+    types: [aws_ibkr_pt_health, aws_ibkr_pt_health_ack] # a scheduler outside of GitHub; `detector ack`
   workflow_dispatch:
 
 permissions: {}

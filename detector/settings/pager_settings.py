@@ -7,7 +7,14 @@ from base64 import b64decode
 from collections.abc import Callable
 
 from detector.settings.rung import Rung, add_rung
-from detector.settings.setting import add_setting, build_url_parser, parse_token
+from detector.settings.setting import (
+    Setting,
+    add_setting,
+    build_url_parser,
+    parse_names,
+    parse_seconds,
+    parse_token,
+)
 
 
 def _build_pattern_parser(pattern: str, fault: str) -> Callable[[str], str]:
@@ -36,6 +43,22 @@ def _parse_signing_secret(text: str) -> str:
         except ValueError:
             raise ValueError("begins with whsec_ and is not base64 after it") from None
     return text
+
+
+_SENDER = re.compile(
+    r"(?:[^=:,]{1,40}=)?(?:github|slack|telegram|pagerduty):(?:\*|[A-Za-z0-9_.@-]{1,64})", re.ASCII
+)
+
+
+def _parse_senders(text: str) -> tuple[str, ...]:
+    """Read entries of NAME=KIND:ID, by comma; its errors repeat no value."""
+    entries = parse_names(text)
+    for number, entry in enumerate(entries, 1):
+        if not _SENDER.fullmatch(entry):
+            raise ValueError(
+                f"is not NAME=KIND:ID at place {number}, with github, slack, telegram or pagerduty as KIND"
+            )
+    return entries
 
 
 _parse_topic = _build_pattern_parser(r"[-_A-Za-z0-9]{1,64}", "is not 1 to 64 letters, digits, _ and -")
@@ -70,6 +93,21 @@ PAGERDUTY_ROUTING_KEY = add_setting(
     "PagerDuty: the integration key of a service (Events API v2).",
     parse_token,
     secret=True,
+)
+PAGERDUTY_TOKEN = add_setting(
+    "PAGERDUTY_TOKEN",
+    "",
+    "token",
+    "PagerDuty: a read-only API key, by which a run reads who acknowledged an incident.",
+    parse_token,
+    secret=True,
+)
+PAGERDUTY_API_URL = add_setting(
+    "PAGERDUTY_API_URL",
+    "https://api.pagerduty.com/",
+    "URL",
+    "PagerDuty: its REST API (https://api.eu.pagerduty.com/ in the EU).",
+    build_url_parser("https", "http"),
 )
 PAGERDUTY_EVENTS_URL = add_setting(
     "PAGERDUTY_EVENTS_URL",
@@ -123,3 +161,20 @@ NTFY_URL = add_setting(
     "NTFY_URL", "https://ntfy.sh/", "URL", "ntfy: the root of the server.", build_url_parser("https", "http")
 )
 NTFY_MIN = add_rung("NTFY_MIN", Rung("urgent"), "The least that ntfy receives")
+
+ACK_FROM: Setting[tuple[str, ...]] = add_setting(
+    "ACK_FROM",
+    (),
+    "senders",
+    "Who may acknowledge from elsewhere, as NAME=KIND:ID by comma: github, slack, telegram or pagerduty and"
+    " the id there, * for everybody whom it lets.",
+    _parse_senders,
+    secret=True,
+)
+ACK_FOR_SEC: Setting[float] = add_setting(
+    "ACK_FOR_SEC",
+    7200,
+    "seconds",
+    "How long an acknowledgement by a button, a reaction or a pager lasts, at most a day.",
+    parse_seconds,
+)

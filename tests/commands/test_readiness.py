@@ -229,7 +229,10 @@ def test_what_failed_and_what_was_skipped_are_both_named(checkout):
 
 def test_a_workflow_of_another_shape_is_named(checkout):
     text = (checkout / WORKFLOW).read_text()
-    write(checkout / WORKFLOW, text.replace("    types: [aws_ibkr_pt_health]", "    [x]"))
+    write(
+        checkout / WORKFLOW,
+        text.replace("    types: [aws_ibkr_pt_health, aws_ibkr_pt_health_ack]", "    [x]"),
+    )
     found = readiness(checkout, "--json")
     assert (found.code, rows(found)["the event type"]) == (
         1,

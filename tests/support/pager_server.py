@@ -57,6 +57,8 @@ class Pager:
     answers: list[Behaviour] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     calls: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    offsets: list[int | None] = field(default_factory=list)
 
     def then(self, *behaviours: Behaviour) -> None:
         """Answer the next requests so, one each; healthy again after them."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 from tests.support.loopback import Behaviour, Served, reply, serving
 
@@ -38,6 +39,8 @@ class Slack:
     answers: list[Behaviour] = field(default_factory=list)
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
     archived: list[str] = field(default_factory=list)
+    reactions: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[dict[str, list[str]]] = field(default_factory=list)
 
     @property
     def hook(self) -> str:
@@ -94,6 +97,9 @@ def answer_of(slack: Slack, request: bytes) -> bytes:
     first, *lines = head.decode("latin-1").split("\r\n")
     verb, path, _ = first.split(" ", 2)
     headers = {name.lower(): text.strip() for name, _, text in (line.partition(":") for line in lines)}
+    if path == "/api/reactions.get":
+        known = headers.get("authorization") == f"Bearer {TOKEN}"
+        return _reacted(slack, data.decode()) if known else _said(error="invalid_auth")
     if verb != "POST" or not headers.get("content-type", "").startswith("application/json"):
         slack.faults.append(f"{verb} {path} with {headers.get('content-type')}")
         return reply(400, b"invalid_payload", {"content-type": "text/html"})
@@ -108,6 +114,16 @@ def answer_of(slack: Slack, request: bytes) -> bytes:
         known = headers.get("authorization") == f"Bearer {TOKEN}"
         return _called(slack, path.removeprefix("/api/"), body) if known else _said(error="invalid_auth")
     return reply(404, b"no_service", {"content-type": "text/html"})
+
+
+def _reacted(slack: Slack, form: str) -> bytes:
+    slack.asked.append(parse_qs(form))
+    (ts,) = slack.asked[-1]["timestamp"]
+    if ts not in slack.messages:
+        return _said(error="message_not_found")
+    return _said(
+        type="message", message={"ts": ts, **({"reactions": slack.reactions} if slack.reactions else {})}
+    )
 
 
 def _hooked(slack: Slack, body: dict[str, Any]) -> bytes:

@@ -1,0 +1,133 @@
+"""Acknowledgements for a run: from the state folder, the dispatch that started it, and the channels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct, ValidationError
+from msgspec.structs import replace
+
+from detector import ledger
+from detector.app.job import Job
+from detector.domain.acknowledgement import AckDocument, AckRequest, find_sender
+from detector.domain.report import ChannelHealth
+from detector.domain.run_memory import Memory
+from detector.formats.redaction import redact_text
+from detector.formats.serialize import from_json
+from detector.formats.strict_json import DocumentError, parse_document, redact_excerpt, to_one_line
+from detector.settings import ACK_FROM, CHANNEL_TIMEOUT_SEC, list_secrets
+from detector.storage.ack_folder import read_acks
+
+EVENT_TYPE: Final = "aws_ibkr_pt_health_ack"
+_MOST_SEC, _MOST_EVENT_BYTES, _LONGEST_NAME = 10.0, 1_048_576, 60
+
+
+class AckReading(Struct):
+    """The requests that were read, the sentences about those that count for nothing, and their files."""
+
+    requests: list[AckRequest]
+    notes: list[str]
+    files: list[Path]
+
+
+def apply_arrived(job: Job, memory: Memory, runtime: str) -> tuple[Memory, AckReading]:
+    """Return the memory with all acknowledgements since the last run, and what was read.
+
+    In a dry run no channel is asked: Telegram would forget what it answered.
+    """
+    reading = AckReading([], [], [])
+    _read_folder(job, runtime, reading)
+    _read_dispatch(job, runtime, reading)
+    if not job.plan.dry_run:
+        memory = _read_channels(job, memory, reading)
+    later = [channel.name for channel in job.channels if channel.rung.after_sec]
+    applied = ledger.apply_acknowledgements(memory.conditions, reading.requests, job.clock(), later)
+    secrets = list_secrets(job.settings)
+    reading.notes = [to_one_line(redact_text(note, secrets)) for note in (*reading.notes, *applied.notes)]
+    return replace(memory, conditions=applied.conditions), reading
+
+
+def _read_folder(job: Job, runtime: str, reading: AckReading) -> None:
+    """Read the files of `ack --state`: who can write the folder may acknowledge."""
+    folder = job.backend.ack_folder if job.backend is not None else None
+    for path, document in read_acks(folder) if folder is not None else ():
+        if document is None:
+            reading.notes.append(f"{redact_excerpt(path.name)} is ignored: it is no acknowledgement.")
+        elif document.runtime != runtime:
+            continue  # of another runtime, whose own run reads it
+        else:
+            reading.requests.append(_build_request(document, document.by, "command"))
+            reading.files.append(path)
+
+
+def _read_dispatch(job: Job, runtime: str, reading: AckReading) -> None:
+    """Read the `repository_dispatch` that started this run, where it is an acknowledgement."""
+    event = _read_event(job)
+    if event is None or event.get("action") != EVENT_TYPE:
+        return
+    login = str((event.get("sender") or {}).get("login") or "")
+    public = job.backend is not None and job.backend.public
+    sender = find_sender(job.settings[ACK_FROM], "github", login, public)
+    if sender is None:
+        who = "its sender" if public else redact_excerpt(login)
+        reading.notes.append(f"An acknowledgement by dispatch is ignored: {ACK_FROM.name} lacks {who}.")
+        return
+    try:
+        payload = {**event["client_payload"]}
+        payload.pop("source", None)
+        document = from_json(AckDocument, payload)
+    except (ValidationError, KeyError, TypeError):
+        reading.notes.append("An acknowledgement by dispatch is ignored: its payload cannot be read.")
+        return
+    if document.runtime != runtime:
+        reading.notes.append("An acknowledgement by dispatch is ignored: it is of another runtime.")
+        return
+    reading.requests.append(_build_request(document, sender, "dispatch"))
+
+
+def _read_event(job: Job) -> dict[str, Any] | None:
+    """Return the event that GitHub describes in the file of GITHUB_EVENT_PATH, or None."""
+    environ = job.app.environ
+    path = environ.get("GITHUB_EVENT_PATH")
+    if not path or environ.get("GITHUB_EVENT_NAME") != "repository_dispatch":
+        return None
+    try:
+        with Path(path).open("rb") as file:
+            return parse_document(file.read(_MOST_EVENT_BYTES))
+    except (OSError, DocumentError):
+        return None
+
+
+def _build_request(document: AckDocument, sender: str, via: Any) -> AckRequest:
+    name = " ".join(to_one_line(sender).split())[:_LONGEST_NAME] or "somebody"
+    return AckRequest(document.signature, name, document.at, document.until, via, f"{via}:{document.id}")
+
+
+def _read_channels(job: Job, memory: Memory, reading: AckReading) -> Memory:
+    """Ask the channels, where a condition is open; return the memory with their cursors."""
+    if not any(condition.phase != "ended" for condition in memory.conditions.values()):
+        return memory
+    from detector.channels.ack_source import AckContext, fetch_all
+    from detector.clients.connection import Deadline
+
+    deadline = Deadline(min(_MOST_SEC, job.settings[CHANNEL_TIMEOUT_SEC]))
+    public = job.backend is not None and job.backend.public
+    health = {channel.name: memory.channels.get(channel.name, ChannelHealth()) for channel in job.channels}
+    contexts = {
+        name: AckContext(memory.conditions, job.clock(), job.settings, deadline, public, known.cursor)
+        for name, known in health.items()
+    }
+    fetched = fetch_all(job.channels, contexts, deadline)
+    for answer in fetched.answers.values():
+        reading.requests += answer.requests
+        reading.notes += answer.ignored
+    reading.notes += [
+        f"Acknowledgements could not be read from {name}: {error}." for name, error in fetched.errors.items()
+    ]
+    cursors = {
+        name: replace(health[name], cursor=answer.cursor)
+        for name, answer in fetched.answers.items()
+        if answer.cursor is not None
+    }
+    return replace(memory, channels={**memory.channels, **cursors})

@@ -1,0 +1,130 @@
+"""The channels that a person answers on: each returns the acknowledgements since the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from msgspec import Struct, field
+
+from detector.channels.channel import Channel
+from detector.clients.fan_out import run_in_parallel
+from detector.domain.acknowledgement import AckRequest, Via, find_sender
+from detector.domain.condition import Condition, MessageRef
+from detector.formats.errors import NO_ANSWER, REJECTED, ExternalError
+from detector.settings import ACK_FOR_SEC, ACK_FROM, Settings
+
+if TYPE_CHECKING:
+    from detector.clients.connection import Deadline
+
+_MOST_SEC = 86_400.0
+MAX_QUERIES = 20  # of one channel and run: messages or incidents that are asked for
+
+
+class AckContext(Struct, frozen=True):
+    """What a channel needs to read acknowledgements: the conditions, the time, and who may acknowledge.
+
+    `cursor` is the last answer whose acknowledgement is stored; `public` makes names to aliases.
+    """
+
+    conditions: Mapping[str, Condition]
+    now: datetime
+    settings: Settings
+    deadline: Deadline
+    public: bool = False
+    cursor: int | None = None
+
+    @property
+    def until(self) -> datetime:
+        """When an acknowledgement of now ends."""
+        return self.now + timedelta(seconds=min(self.settings[ACK_FOR_SEC], _MOST_SEC))
+
+    def find_sender(self, kind: str, identity: str) -> str | None:
+        """Return the name of a sender, or None where it may not acknowledge."""
+        return find_sender(self.settings[ACK_FROM], kind, identity, self.public)
+
+    def list_open(self, channel: str) -> list[Condition]:
+        """Return the conditions that the channel was notified of and that have not ended."""
+        return [
+            condition
+            for condition in self.conditions.values()
+            if condition.phase != "ended" and channel in condition.receipts
+        ]
+
+    def list_at(self, ref: MessageRef, channel: str) -> list[str]:
+        """Return the signatures whose newest message in the channel is the message at `ref`."""
+        return [
+            condition.signature
+            for condition in self.list_open(channel)
+            if condition.receipts[channel].places[:1] == (ref,)
+        ]
+
+    def build_requests(self, signatures: Iterable[str], sender: str, via: Via, id_: str) -> list[AckRequest]:
+        """Return a request of now for each signature."""
+        return [AckRequest(name, sender, self.now, self.until, via, id_) for name in signatures]
+
+
+class AckAnswer(Struct, frozen=True):
+    """The requests of allowed senders, a sentence for each answer that is ignored, and the newest cursor."""
+
+    requests: tuple[AckRequest, ...] = ()
+    ignored: tuple[str, ...] = ()
+    cursor: int | None = None
+
+
+@runtime_checkable
+class AckSource(Protocol):
+    """A channel on which a person can acknowledge."""
+
+    name: str
+
+    def fetch_acknowledgements(self, context: AckContext) -> AckAnswer:
+        """Return what arrived since the last stored answer; raises ExternalError."""
+
+
+class FetchedAcks(Struct, frozen=True):
+    """The answers of all channels by name, and the error of each that could not be asked."""
+
+    answers: Mapping[str, AckAnswer] = field(default_factory=dict)
+    errors: Mapping[str, ExternalError] = field(default_factory=dict)
+
+
+def fetch_all(
+    channels: Sequence[Channel], contexts: Mapping[str, AckContext], deadline: Deadline
+) -> FetchedAcks:
+    """Ask all channels in parallel until one deadline; raises nothing."""
+    sources = [channel for channel in channels if channel.name in contexts and isinstance(channel, AckSource)]
+    for channel in channels:
+        with suppress(Exception):
+            channel.load_client()
+    tasks = {source.name: partial(_fetch, source, contexts[source.name]) for source in sources}
+    answers: dict[str, AckAnswer] = {}
+    errors: dict[str, ExternalError] = {}
+    for name, outcome in run_in_parallel(tasks, deadline.get_remaining):
+        if isinstance(outcome, AckAnswer):
+            answers[name] = outcome
+        else:
+            errors[name] = outcome or ExternalError("it did not answer in time", reason=NO_ANSWER)
+    return FetchedAcks(answers, errors)
+
+
+def _fetch(source: AckSource, context: AckContext) -> AckAnswer | ExternalError:
+    try:
+        return source.fetch_acknowledgements(context)
+    except ExternalError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - a broken channel becomes data
+        return ExternalError(f"the channel itself failed ({type(error).__name__})", reason=REJECTED)
+
+
+def list_refs(context: AckContext, channel: str) -> Iterator[MessageRef]:
+    """Yield the newest message of each open condition, each once, at most MAX_QUERIES."""
+    refs = dict.fromkeys(
+        condition.receipts[channel].places[0]
+        for condition in context.list_open(channel)
+        if condition.receipts[channel].places
+    )
+    yield from list(refs)[:MAX_QUERIES]

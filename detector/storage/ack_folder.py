@@ -1,0 +1,47 @@
+"""Acknowledgements that wait in the state folder for the next run: one file each, written atomically."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from msgspec import ValidationError
+
+from detector.domain.acknowledgement import AckDocument
+from detector.formats.serialize import format_document, from_json, to_json
+from detector.storage import artifact_file
+
+_MAX_NAME_LENGTH, _MOST_FILES = 100, 200
+_FILE: Final = re.compile(r"ack-.+-[0-9a-f-]{8,64}\.json")
+
+
+def write_ack(folder: Path, document: AckDocument) -> Path:
+    """Write one acknowledgement; raises OSError."""
+    name = quote(document.runtime, safe=" ")[:_MAX_NAME_LENGTH]
+    path = folder / f"ack-{name}-{document.id}.json"
+    artifact_file.write_atomically(path, format_document(to_json(document)))
+    return path
+
+
+def read_acks(folder: Path) -> Iterator[tuple[Path, AckDocument | None]]:
+    """Yield each waiting file, at most 200, with its acknowledgement, or None where it cannot be one."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name))
+    except OSError:
+        return
+    for path in paths[:_MOST_FILES]:
+        try:
+            yield path, from_json(AckDocument, artifact_file.read_document(path))
+        except ValidationError:
+            yield path, None
+
+
+def remove_acks(paths: Iterable[Path]) -> None:
+    """Remove files whose acknowledgements are stored; one that stays is known by its id and does nothing."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()

@@ -1,0 +1,312 @@
+"""`ack` and what counts as one: by command, dispatch, reaction, button and pager; and what changes nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.acks import PENDING, Night, stamp
+from tests.support.deliveries import THREE_ORDERS
+from tests.support.loopback import says, serving
+from tests.support.pager_server import CHAT, pager_on_loopback
+from tests.support.program import answer
+from tests.support.slack_server import TOKEN, slack_on_loopback
+
+
+@pytest.fixture
+def night(tmp_path):
+    """A folder in which three pending orders are remembered since 15:00, and Slack was told of it."""
+    with slack_on_loopback() as slack:
+        made = Night(tmp_path / "memory", {"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook})
+        made.run("15:00", THREE_ORDERS)
+        made.slack = slack  # type: ignore[attr-defined]
+        yield made
+
+
+def test_an_acknowledgement_by_the_command_is_read_by_the_next_run_and_stored(night):
+    ran = night.ack("15:02", PENDING, "--for", "90m")
+    assert (
+        ran.out.decode()
+        == f"{PENDING}: acknowledged by ann until 2026-06-02T16:32:00Z (the next run reads it)\n"
+    )
+    night.run("15:10", THREE_ORDERS)
+    (ack,) = night.condition()["acks"]
+    assert (ack["by"], ack["until"], ack["via"]) == ("ann", "2026-06-02T16:32:00Z", "command")
+    assert not list(night.folder.glob("ack-*")), "what is stored waits no longer"
+    assert f"{PENDING} is acknowledged by ann until 2026-06-02T16:32:00Z." in night.notes
+    explained = answer(
+        "explain", PENDING, "--artifact", str(max(night.folder.glob("memory-*.json")))
+    ).out.decode()
+    assert (
+        "acknowledged: by ann (command) at 2026-06-02T15:02:00Z until 2026-06-02T16:32:00Z, in force"
+        in explained
+    )
+
+
+def test_a_message_says_who_acknowledged_it(night):
+    night.ack("15:02")
+    night.run("15:10", THREE_ORDERS, AEGIS_PT_ESCALATE_AFTER_SEC="1")
+    told = json.dumps(night.slack.posts[-1])
+    assert "ESCALATE" in told, "what escalates is told in spite of it"
+    assert "ann acknowledged it 2026-06-02 15:02 UTC" in told
+
+
+def test_the_end_is_told_and_names_who_had_it(night):
+    night.ack("15:02")
+    for clock, patch in (("15:10", THREE_ORDERS), ("15:20", None), ("15:30", None)):
+        night.run(clock, patch)
+    assert "RESOLVED" in night.slack.texts[-1]
+    assert "ann" in json.dumps(night.slack.posts[-1])
+
+
+@pytest.mark.parametrize(
+    ("signature", "words", "said"),
+    [
+        ("pending_order_high:aegis-pt-core", (), f"the nearest is '{PENDING}'"),
+        (PENDING, ("--for", "25h"), "is not a time such as 30m or 2h, at most 24h"),
+        (PENDING, ("--for", "0m"), "is not a time"),
+        (PENDING, ("--for", "soon"), "is not a time"),
+        (PENDING, ("--by", ""), "--by: a name of 1 to 60 characters"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_nothing_is_written(night, signature, words, said):
+    ran = night.ack("15:02", signature, *words)
+    assert (ran.code, ran.out) == (2, b"")
+    assert said in ran.err
+    assert not list(night.folder.glob("ack-*"))
+
+
+def test_a_dry_run_writes_nothing(night):
+    ran = night.ack("15:02", PENDING, "--dry-run")
+    assert ran.document["signature"] == PENDING
+    assert not list(night.folder.glob("ack-*"))
+
+
+def test_a_file_that_cannot_be_read_or_is_of_another_runtime_changes_nothing(night):
+    night.ack("15:02")
+    (file,) = night.folder.glob("ack-*")
+    text = file.read_text()
+    file.write_text("{")
+    night.run("15:04", THREE_ORDERS)
+    assert night.acks() == []
+    file.write_text(text.replace('"runtime": "aegis-pt-core"', '"runtime": "other"'))
+    night.run("15:10", THREE_ORDERS)
+    assert night.acks() == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"until": stamp("15:09")}, {"at": stamp("15:30")}, {"at": stamp("14:20")}]
+)
+def test_expired_of_the_future_or_from_before_it_changes_nothing_and_is_told(night, change):
+    night.ack("15:02")
+    (file,) = night.folder.glob("ack-*")
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    night.run("15:10", THREE_ORDERS)
+    assert night.acks() == []
+    assert "is ignored" in night.notes[-1]
+
+
+def test_the_same_file_again_changes_nothing(night):
+    night.ack("15:02", PENDING, "--for", "15m")
+    (file,) = night.folder.glob("ack-*")
+    text = file.read_text()
+    night.run("15:10", THREE_ORDERS)
+    file.write_text(text)
+    night.run("15:12", THREE_ORDERS)
+    assert night.acks() == ["ann"]
+
+
+# --- by a dispatch ------------------------------------------------------------------------------------
+
+
+def dispatch(night, tmp_path, sender="ann-at-github", event="aws_ibkr_pt_health_ack", **change):
+    """Run as the dispatch of an acknowledgement starts it."""
+    words = ("ack", PENDING, "--by", "ann", "--repo", "owner/name", "--now", stamp("15:02"), "--dry-run")
+    body = answer(*words).document["body"]
+    assert body["event_type"] == "aws_ibkr_pt_health_ack"
+    payload = {**body["client_payload"], **change}
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps({"action": event, "client_payload": payload, "sender": {"login": sender}}))
+    github = {"GITHUB_EVENT_PATH": str(path), "GITHUB_EVENT_NAME": "repository_dispatch"}
+    return night.run("15:10", THREE_ORDERS, **github, AEGIS_PT_ACK_FROM="Ann=github:ann-at-github,slack:U1")
+
+
+def test_a_dispatch_of_an_allowed_sender_is_read_by_the_run_that_it_starts(night, tmp_path):
+    dispatch(night, tmp_path)
+    assert night.acks() == ["Ann"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sender": "mallory"},
+        {"sender": "U1"},
+        {"event": "aws_ibkr_pt_health"},
+        {"runtime": "other"},
+        {"signature": "unknown_fill:aegis-pt-core"},
+        {"until": stamp("15:05")},
+        {"by": 7},
+        {"extra": 1},
+    ],
+    ids=str,
+)
+def test_any_other_dispatch_changes_nothing(night, tmp_path, change):
+    dispatch(night, tmp_path, **change)
+    assert night.acks() == []
+
+
+# --- by a reaction in Slack ---------------------------------------------------------------------------
+
+
+def reacted(slack, *reactions):
+    """Let reactions.get answer with these."""
+    slack.reactions[:] = reactions
+
+
+@pytest.fixture
+def bot(tmp_path):
+    with slack_on_loopback() as slack:
+        settings = {"SLACK_TOKEN": TOKEN, "SLACK_CHANNEL": "#alerts", "SLACK_API_URL": slack.api,
+                    "ACK_FROM": "ann=slack:U1"}  # fmt: skip
+        made = Night(tmp_path / "memory", {f"AEGIS_PT_{name}": text for name, text in settings.items()})
+        made.run("15:00", THREE_ORDERS)
+        yield made, slack
+
+
+@pytest.mark.parametrize(
+    ("name", "user", "by"),
+    [
+        ("eyes", "U1", ["ann"]), ("+1::skin-tone-3", "U1", ["ann"]), ("eyes", "U2", []), ("sob", "U1", []),
+    ],
+)  # fmt: skip
+def test_a_reaction_counts_by_its_name_and_its_sender(bot, name, user, by):
+    night, slack = bot
+    reacted(slack, {"name": name, "users": [user], "count": 1})
+    night.run("15:10", THREE_ORDERS)
+    assert night.acks() == by
+
+
+def test_a_reaction_that_stays_is_one_acknowledgement_and_ends(bot):
+    night, slack = bot
+    reacted(slack, {"name": "eyes", "users": ["U1"], "count": 1})
+    for clock in ("15:10", "15:20", "17:30"):
+        night.run(clock, THREE_ORDERS)
+    (ack,) = night.condition()["acks"]
+    assert ack["until"] == stamp("17:10")
+
+
+def test_without_a_sender_of_slack_its_reactions_are_not_asked_for(bot):
+    night, slack = bot
+    night.run("15:10", THREE_ORDERS, AEGIS_PT_ACK_FROM="ann=github:ann")
+    assert slack.asked == []
+
+
+# --- by Telegram's button -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chat(tmp_path):
+    with pager_on_loopback("telegram") as pager:
+        environ = {
+            **pager.environ,
+            "AEGIS_PT_TELEGRAM_MIN": "warning",
+            "AEGIS_PT_ACK_FROM": "ann=telegram:42",
+        }
+
+        def updates(body):
+            pager.offsets.append(body.get("offset"))
+            return [one for one in pager.updates if one["update_id"] >= body.get("offset", 0)]
+
+        pager.calls["getUpdates"] = updates
+        made = Night(tmp_path / "memory", environ)
+        made.run("15:00", THREE_ORDERS)
+        yield made, pager
+
+
+def press(pager, user=42, message=101, number=7, chat_id=CHAT):
+    button = pager.taken[0]["reply_markup"]["inline_keyboard"][0][0]
+    pager.updates.append(
+        {
+            "update_id": number,
+            "callback_query": {
+                "id": f"q{number}",
+                "from": {"id": user, "first_name": "x"},
+                "data": button["callback_data"],
+                "message": {"message_id": message, "chat": {"id": chat_id, "type": "supergroup"}},
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "by"),
+    [({}, ["ann"]), ({"user": 43}, []), ({"message": 99}, []), ({"chat_id": 5}, [])],
+    ids=["the allowed person", "a stranger", "another message", "another chat"],
+)
+def test_a_press_counts_by_its_sender_and_its_message(chat, change, by):
+    night, pager = chat
+    press(pager, **change)
+    night.run("15:10", THREE_ORDERS)
+    assert night.acks() == by
+    assert ("is ignored" in " ".join(night.notes)) is (not by)
+
+
+def test_an_update_is_confirmed_only_after_its_acknowledgement_was_stored(chat):
+    night, pager = chat
+    press(pager)
+    kept = {path: path.read_bytes() for path in night.folder.glob("memory-*")}
+    night.run("15:10", THREE_ORDERS)
+    assert pager.offsets == [None]
+    for path in night.folder.glob("memory-*"):  # the run was killed before it stored anything
+        path.unlink()
+    for path, data in kept.items():
+        path.write_bytes(data)
+    night.run("15:20", THREE_ORDERS)
+    assert (pager.offsets, night.acks()) == ([None, None], ["ann"])
+    night.run("15:30", THREE_ORDERS)
+    assert (pager.offsets[-1], night.acks()) == (8, ["ann"])
+
+
+def test_a_bot_that_somebody_else_polls_is_told_of_and_delays_nothing(chat):
+    night, pager = chat
+    pager.then(
+        says({"ok": False, "error_code": 409, "description": "Conflict: terminated by other getUpdates"}, 409)
+    )
+    ran = night.run("15:10", THREE_ORDERS)
+    assert ran.code == 0
+    assert "give the detector a bot of its own" in night.notes[-1]
+
+
+# --- by PagerDuty -------------------------------------------------------------------------------------
+
+
+def incidents(person="PANN", at="2026-06-02T15:04:00Z"):
+    entry = {"at": at, "acknowledger": {"id": person, "summary": "Ann", "type": "user_reference"}}
+    return {"incidents": [{"id": "Q1", "status": "acknowledged", "acknowledgements": [entry]}]}
+
+
+@pytest.mark.parametrize(
+    ("answered", "senders", "by"),
+    [
+        (incidents(), "ann=pagerduty:PANN", ["ann"]),
+        (incidents(), "pagerduty:*", ["PANN"]),
+        (incidents("PMALLORY"), "ann=pagerduty:PANN", []),
+        (incidents(at="2026-06-02T14:04:00Z"), "pagerduty:*", []),
+        ({"incidents": []}, "pagerduty:*", []),
+        ({"incidents": [{}]}, "pagerduty:*", []),
+        ([], "pagerduty:*", []),
+    ],
+)
+def test_an_acknowledged_incident_is_read_with_a_read_only_key(tmp_path, answered, senders, by):
+    with pager_on_loopback("pagerduty") as pager, serving(says(answered)) as api:
+        key = {"AEGIS_PT_PAGERDUTY_TOKEN": "canary-read-7d1f04b2", "AEGIS_PT_PAGERDUTY_API_URL": api.url}
+        more = {"AEGIS_PT_PAGERDUTY_MIN": "warning", "AEGIS_PT_ACK_FROM": senders}
+        night = Night(tmp_path / "memory", {**pager.environ, **key, **more})
+        night.run("15:00", THREE_ORDERS)
+        night.run("15:10", THREE_ORDERS)
+        assert night.acks() == by
+        (asked,) = api.requests
+        assert asked.startswith(b"GET /incidents?incident_key=pending_orders_high%3Aaegis-pt-core&")
+        assert b"Token token=canary-read-7d1f04b2" in asked
+        assert "canary" not in "".join(night.notes)
