@@ -96,12 +96,13 @@ def build_notice(condition: Condition, reason: Reason, channel: str) -> Notice:
     """Return a due notice, with an id that stays the same until the channel accepts it.
 
     The id depends on no time: where a run was killed before it stored its memory, the next gives the same id.
+    A worsening that is due and has improved has another id than the alert before it.
     """
     receipt = condition.get_receipt(channel)
     parts: tuple[object, ...] = (
         condition.signature,
         condition.generation,
-        condition.severity,
+        condition.peak if reason == "worse" else condition.severity,
         str(condition.returns),
         condition.ending if condition.phase == "ended" else "on",
         str(receipt.reminders + 1 if receipt and reason == "reminder" else 0),

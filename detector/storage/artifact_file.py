@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +15,7 @@ from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_documen
 _LINE_SUFFIXES = (".ndjson", ".jsonl")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OWNER_ONLY = 0o600
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _NEVER_READABLE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO)
 
 
@@ -32,30 +33,55 @@ ABSENT = Absent()
 def read_document(path: Path) -> Any:
     """Return the parsed document, ABSENT where there is no such file, or the reason as a DocumentError value.
 
-    For a file that may be readable the next time the value is an UnavailableError; a folder, a loop of links
-    or another owner's file can never be read.
+    For a file that may be readable the next time the value is an UnavailableError; a folder, a link, a pipe in
+    a folder of files or another owner's file can never be read.
     """
     try:
-        with path.open("rb") as file:
-            return parse_document(file.read(MAX_BYTES + 1))
+        return parse_document(_read_bytes(path))
     except FileNotFoundError:
         return ABSENT
     except DocumentError as error:
         return error
     except OSError as error:
         kind = DocumentError if error.errno in _NEVER_READABLE else UnavailableError
-        return kind(error.strerror or type(error).__name__)
+        link = "it is a link, and links are not followed" if error.errno == errno.ELOOP else None
+        return kind(link or error.strerror or type(error).__name__)
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Return at most one byte more than a document may have; raises OSError, and waits for no writer."""
+    is_stream = _is_stream(path)
+    handle = os.open(path, _READ if is_stream else _READ | os.O_NOFOLLOW)
+    try:
+        mode = os.fstat(handle).st_mode
+        if not is_stream and not stat.S_ISREG(mode):
+            number = errno.EISDIR if stat.S_ISDIR(mode) else errno.ENXIO
+            raise OSError(number, os.strerror(number))
+        os.set_blocking(handle, True)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1)
+    finally:
+        os.close(handle)
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether the path is a stream that the caller opened, such as /dev/stdin or /dev/fd/63."""
+    return path.parts[:2] == (os.sep, "dev")
 
 
 def keep_bad(path: Path) -> None:
-    """Copy an unusable file to `.bad` beside it; best effort, never over an existing copy."""
+    """Copy an unusable file to `.bad` beside it; best effort, never over an existing copy, never through a link."""
     bad = path.with_name(path.name + ".bad")
     with suppress(OSError):
-        if path.is_file() and not bad.exists():
-            try:
-                os.link(path, bad)
-            except OSError:
-                shutil.copyfile(path, bad)
+        if path.is_symlink() or not path.is_file():
+            return
+        try:
+            os.link(path, bad)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without hard links
+            with os.fdopen(os.open(bad, _CREATE, _OWNER_ONLY), "wb") as file:
+                file.write(_read_bytes(path))
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -65,7 +91,7 @@ def write_atomically(path: Path, text: str) -> None:
     old file is then unchanged. A pipe or device such as /dev/null is written directly: a rename would replace
     it with a file.
     """
-    if path.exists() and not path.is_file():
+    if (_is_stream(path) or not path.is_symlink()) and path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

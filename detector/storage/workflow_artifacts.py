@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -20,7 +20,7 @@ from detector.clients.github_api import GitHub
 from detector.domain.run_memory import build_lost_memory, mark_missing_memory
 from detector.formats.errors import MISSING, ExternalError
 from detector.formats.strict_json import DocumentError, parse_document
-from detector.formats.times import TimeError, parse_rfc3339
+from detector.formats.times import TimeError, format_duration, parse_rfc3339
 from detector.readers.previous import ExpectedMemory
 from detector.storage.artifact_file import UnavailableError
 from detector.storage.memory_artifact import LoadedMemory, pick_newest
@@ -32,6 +32,9 @@ _MOST_REQUESTED = 8  # artifacts of one name, of each list of runs
 _MOST_PAGES = 3  # of all artifacts that the repository has
 _MOST_LOOKUPS = 2
 _DOWNLOADS = 2  # a damaged download is tried once more
+_LONGEST_UNREAD = timedelta(
+    hours=6
+)  # after that an artifact is broken: it must not freeze the memory for ever
 
 Artifact = Mapping[str, Any]
 
@@ -42,6 +45,7 @@ class WorkflowArtifacts(Struct, frozen=True):
     github: GitHub
     repository: Repository
     own: OwnRun
+    at: datetime | None = None
 
     @property
     def _runs(self) -> TrustedRuns:
@@ -57,7 +61,8 @@ class WorkflowArtifacts(Struct, frozen=True):
         """
         runs = self._runs.fetch_newest()
         successes: list[ListedRun] = []
-        loaded = pick_newest(self._iter_candidates(runs, successes), expected)
+        dated = replace(self, at=expected.taken_at)
+        loaded = pick_newest(dated._iter_candidates(runs, successes), expected)  # noqa: SLF001 - itself
         if loaded is None and self.own.earlier_name:
             return replace(self, own=replace(self.own, name=self.own.earlier_name, earlier_name="")).find(
                 expected
@@ -157,16 +162,29 @@ class WorkflowArtifacts(Struct, frozen=True):
                 data = self.github.fetch_file(f"/actions/artifacts/{artifact.get('id')}/zip")
             except ExternalError as error:
                 return (
-                    DocumentError("it is gone") if error.reason == MISSING else UnavailableError(str(error))
+                    DocumentError("it is gone")
+                    if error.reason == MISSING
+                    else self._build_unread(artifact, str(error))
                 )
             if f"sha256:{sha256(data).hexdigest()}" == digest:
                 break
         else:
-            return UnavailableError("what was downloaded is not what was uploaded (its SHA-256 differs)")
+            why = "what was downloaded is not what was uploaded (its SHA-256 differs)"
+            return self._build_unread(artifact, why)
         try:
             return parse_document(extract_member(data, self.own.member))
         except DocumentError as error:
             return error
+
+    def _build_unread(self, artifact: Artifact, why: str) -> DocumentError:
+        """Return why an artifact could not be read: unread this time, or broken once that has lasted too long."""
+        try:
+            created = parse_rfc3339(str(artifact.get("created_at")))
+        except TimeError:
+            return UnavailableError(why)
+        if self.at is None or self.at - created <= _LONGEST_UNREAD:
+            return UnavailableError(why)
+        return DocumentError(f"{why}; it is over {format_duration(_LONGEST_UNREAD.total_seconds())} old")
 
 
 def _find_newest_success(runs: Iterable[ListedRun], own: OwnRun) -> datetime | None:

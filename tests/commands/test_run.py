@@ -725,6 +725,21 @@ def test_a_newest_artifact_that_is_damaged_is_unread_and_hidden_by_nothing(githu
     assert "Passed over" in page.read_text()
 
 
+def test_an_artifact_that_stays_damaged_is_passed_over_after_six_hours_and_said(
+    github, slack, snapshot, tmp_path
+):
+    """Until then nothing is stored, so that it is not hidden; for ever would be a memory that stands still."""
+    for number in (0, 1):
+        in_workflow(github, tmp_path, snapshot, 9000 + number, seconds=600 * number, **to_slack(slack))
+    github.archives[github.artifacts[-1]["id"]] = b"broken"
+    codes = {}
+    for number, seconds in ((2, 1200), (3, 600 + 6 * 3600), (4, 601 + 6 * 3600), (5, 1200 + 6 * 3600)):
+        done = in_workflow(github, tmp_path, snapshot, 9000 + number, seconds=seconds, **to_slack(slack))
+        codes[number] = int(done.code)
+    assert codes == {2: 3, 3: 3, 4: 0, 5: 0}
+    assert any("its SHA-256 differs); it is over 6 h old" in everything(post) for post in slack.posts)
+
+
 def test_a_flood_that_was_not_told_is_stored_so_that_it_can_be_read_and_told(github, slack, tmp_path):
     """Some thousand debts once made an artifact that the next run refused to read."""
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,72 @@ def test_an_unreadable_file_is_a_lost_memory(tmp_path):
     (tmp_path / "last.json").symlink_to(tmp_path / "last.json")
     done = detect(FIRING, "--previous", str(tmp_path / "last.json"))
     assert (done.returncode, told(done)) == (0, LOST)
+
+
+def test_a_link_is_not_followed_and_nothing_behind_it_is_copied(artifact, tmp_path):
+    link = tmp_path / "link.json"
+    link.symlink_to(artifact)
+    done = detect(FIRING, "--previous", str(link), "--artifact", str(link))
+    assert (done.returncode, told(done)) == (0, LOST)
+    assert b"links are not followed" in done.stdout
+    assert not link.is_symlink(), "what it writes is a file of its own"
+    assert not (tmp_path / "link.json.bad").exists()
+    assert json.loads(artifact.read_text())["generation"] == 1
+
+
+def test_a_pipe_that_nobody_writes_is_a_lost_memory_and_no_wait(tmp_path):
+    os.mkfifo(tmp_path / "last.json")
+    done = detect(FIRING, "--previous", str(tmp_path / "last.json"))
+    assert (done.returncode, told(done)) == (0, LOST)
+
+
+def test_a_stream_that_the_caller_opened_is_read(artifact):
+    words = [sys.executable, "-m", "detector", "--previous", "/dev/fd/3"]
+    command = f"exec 3< <(sleep 0.2; cat {artifact}); exec {' '.join(words)}"
+    done = subprocess.run(
+        ["bash", "-c", command], input=json.dumps(FIRING).encode(), capture_output=True, cwd=ROOT,
+        env=clean_environ(), check=False, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, told(done)) == (0, [])
+
+
+def test_every_file_that_is_written_is_its_owners_alone(tmp_path):
+    path = tmp_path / "last.json"
+    path.write_bytes(b"broken")
+    path.chmod(0o644)
+    before = os.umask(0)
+    try:
+        detect(FIRING, "--previous", str(path), "--artifact", str(path))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_file_put_in_the_way_of_the_temporary_one_is_not_written_through(tmp_path):
+    target = tmp_path / "victim"
+    target.write_text("mine")
+    (tmp_path / f".last.json.{os.getpid()}.tmp").symlink_to(target)
+    artifact_file.write_atomically(tmp_path / "last.json", "text")
+    assert (target.read_text(), (tmp_path / "last.json").read_text()) == ("mine", "text")
+
+
+def test_a_disk_that_is_full_says_so_and_leaves_the_old_file(artifact):
+    """The kernel refuses to let the file grow beyond a few bytes, as a full disk does."""
+    before = artifact.read_bytes()
+    code = (
+        "import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512));"
+        f"sys.argv = ['detector', '--artifact', {str(artifact)!r}];"
+        "runpy.run_module('detector', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], input=json.dumps(FIRING).encode(), capture_output=True, cwd=ROOT,
+        env=clean_environ(), check=False, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, told(done)) == (3, NAMES)
+    assert b"could not be written" in done.stderr
+    assert artifact.read_bytes() == before
+    assert [entry.name for entry in artifact.parent.iterdir()] == [artifact.name]
 
 
 def test_an_older_schema_version_is_delivered_time_unknown(tmp_path):

@@ -179,8 +179,12 @@ def test_a_place_that_cannot_be_made_is_named_and_the_run_goes_on(tmp_path):
 
 
 def test_a_disk_that_takes_nothing_is_named_and_still_read(used, monkeypatch):
-    def read_only(*given: object) -> int:
-        raise OSError(30, "Read-only file system")
+    really_open = os.open
+
+    def read_only(path: str, flags: int, *rest: int) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(30, "Read-only file system")
+        return really_open(path, flags, *rest)
 
     monkeypatch.setattr(os, "open", read_only)
     with used.lock(0) as fault:
