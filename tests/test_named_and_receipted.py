@@ -19,7 +19,7 @@ from detector import ledger
 from detector.channels.channel import DeliveryContext, send_parts
 from detector.clients.connection import Deadline
 from detector.domain.report import ChannelHealth, Report
-from detector.domain.rule import RANK, Floor
+from detector.domain.rule import RANK
 from detector.domain.run_memory import FIRST_RUN, Memory, join_memories
 from detector.formats.errors import REFUSED, ExternalError
 from detector.render.message import Message
@@ -27,11 +27,12 @@ from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext
 from detector.render.message_slack import build_slack_payload
 from detector.render.message_text import render_text
+from detector.settings import Rung
 from tests.support.messages import ZONES
 from tests.support.slack_server import everything
 from tests.support.snapshots import NOW, evaluated, healthy_at, remembered
 
-FLOORS: Mapping[str, Floor] = {"slack": "warning", "mail": "critical", "pager": "escalated"}
+FLOORS = {"slack": Rung("warning"), "mail": Rung("critical"), "pager": Rung("escalated")}
 START = NOW.replace(day=6, hour=5)  # a Saturday: no session
 FAR = 10**9
 PART = 3  # conditions in a part of a message; the limits of real channels are those of characters
