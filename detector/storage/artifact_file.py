@@ -31,7 +31,7 @@ ABSENT = Absent()
 
 
 def read_document(path: Path) -> Any:
-    """Return the parsed document, ABSENT where there is no such file, or the reason as a DocumentError value.
+    """Return the document, ABSENT where there is no such file, or the reason as a DocumentError value.
 
     For a file that may be readable the next time the value is an UnavailableError; a folder, a link, a pipe in
     a folder of files or another owner's file can never be read.
@@ -70,7 +70,7 @@ def _is_stream(path: Path) -> bool:
 
 
 def keep_bad(path: Path) -> None:
-    """Copy an unusable file to `.bad` beside it; best effort, never over an existing copy, never through a link."""
+    """Copy an unusable file to `.bad` beside it; best effort, over no existing copy and through no link."""
     bad = path.with_name(path.name + ".bad")
     with suppress(OSError):
         if path.is_symlink() or not path.is_file():

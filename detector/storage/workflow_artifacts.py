@@ -177,7 +177,7 @@ class WorkflowArtifacts(Struct, frozen=True):
             return error
 
     def _build_unread(self, artifact: Artifact, why: str) -> DocumentError:
-        """Return why an artifact could not be read: unread this time, or broken once that has lasted too long."""
+        """Return why an artifact is unread this time, or broken once that has lasted too long."""
         try:
             created = parse_rfc3339(str(artifact.get("created_at")))
         except TimeError:
