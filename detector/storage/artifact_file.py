@@ -33,8 +33,8 @@ ABSENT = Absent()
 def read_document(path: Path) -> Any:
     """Return the document, ABSENT where there is no such file, or the reason as a DocumentError value.
 
-    For a file that may be readable the next time the value is an UnavailableError; a folder, a link, a pipe in
-    a folder of files or another owner's file can never be read.
+    For a file that may be readable the next time the value is an UnavailableError; a folder, a link, a
+    pipe or another owner's file can never be read.
     """
     try:
         return parse_document(_read_bytes(path))
