@@ -107,6 +107,15 @@ def signals() -> Iterator[str]:
     )
 
 
+def broker_shapes() -> Iterator[str]:
+    """The table of the ways of writing ib_async's objects, from reading real ones."""
+    from tests.support.broker_shapes import list_shape_rows  # noqa: PLC0415 - it loads ib_async and pandas
+
+    yield from _table(
+        ("written by", "`positions`", "`portfolio`", "`openTrades`", "`fills`"), list_shape_rows()
+    )
+
+
 def command_table() -> Iterator[str]:
     """The table of all commands, from the first line of each."""
     yield from _table(
@@ -209,6 +218,7 @@ BLOCKS: Mapping[str, Callable[[], Iterator[str]]] = {
     "time-to-told": time_to_told,
     "reasons": reasons,
     "gate-checks": gate_checks,
+    "broker-shapes": broker_shapes,
     "layers": layer_table,
     "picture": picture,
 }

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from msgspec import Struct
+
 from detector.domain.columns import build_column
 from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.instrument_names import get_sign
@@ -59,7 +61,27 @@ class BrokerOrder(Order, frozen=True):
     oca_group: str | None = build_column("text")
     client_id: str | None = build_column("id", doc="the API client whose order number it is")
     group: str | None = build_column("text", doc="the advisor's group or profile of accounts that it is for")
+    model: str | None = build_column("id", doc="the model portfolio of an advisor that it is for")
+    status_at: datetime | None = build_column("time", doc="since when it has its status")
     leg_con_ids: tuple[str, ...] | None = build_column("texts", "united")
+
+
+ACCOUNT_TAGS = frozenset(["cushion", "lookaheadexcessliquidity"])
+"""Values of an account that are read; TWS lists some hundred others."""
+
+
+class AccountValue(Struct, frozen=True):
+    """One value of an account, as TWS names it; `Cushion` is excess liquidity as a share of the net value."""
+
+    tag: str | None = build_column("id")
+    value: float | None = build_column("number")
+    account: str | None = build_column("id")
+    currency: str | None = build_column("text")
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the row says which value it is."""
+        return bool(self.tag)
 
 
 class Execution(Instrument, frozen=True):
@@ -76,6 +98,8 @@ class Execution(Instrument, frozen=True):
     realized_pnl: float | None = build_column("number")
     opens: str | None = build_column("text", doc="O where it opens and C where it closes, in Flex")
     notes: str | None = build_column("text", doc="Flex's codes: A assignment, Ex exercise, Ep expired, …")
+    client_id: str | None = build_column("id", doc="the API client whose order it filled")
+    model: str | None = build_column("id", doc="the model portfolio of an advisor that it is for")
 
     @property
     def is_named(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
-from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
+from detector.domain.broker_rows import AccountValue, BrokerOrder, BrokerPosition, Execution
 from detector.domain.columns import (
     COUNT,
     FALSE,
@@ -179,6 +179,9 @@ class Facts(Struct, frozen=True):
     broker_bookings: tuple[Execution, ...] | None = _build_section_fact(
         "what the broker booked without an execution: exercises, assignments and expiries of a Flex statement"
     )
+    account_values: tuple[AccountValue, ...] | None = _build_section_fact(
+        "the account's cushion and look-ahead excess liquidity, as the broker computes them"
+    )
     store_positions: tuple[StoredPosition, ...] | None = _build_section_fact(
         "the runtime's store of what is open"
     )
@@ -266,7 +269,14 @@ SECTION_FACTS: Mapping[str, tuple[str, ...]] = {
     "ecs": ("service", "tasks", "stopped_tasks"),
     "containers": ("containers",),
     "logs": ("logs",),
-    "broker": ("broker_positions", "broker_orders", "broker_executions", "broker_link", "broker_account"),
+    "broker": (
+        "broker_positions",
+        "broker_orders",
+        "broker_executions",
+        "broker_link",
+        "broker_account",
+        "account_values",
+    ),
     "stores": ("store_positions", "store_trades"),
     "gateway": ("gateway_port", "gateway_listening", "gateway_handshake", "gateway_close_wait"),
     "processes": ("processes",),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, OCCURRENCE, Finding
+from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Severity
 from detector.formats.numbers import format_count
 from detector.formats.times import format_time
 from detector.logs.bursts import (
@@ -24,6 +24,7 @@ from detector.logs.events import (
     CONNECT_FAILED,
     CONNECTED,
     DISCLAIMER,
+    FILLED_FIRST,
     HOST_EXHAUSTED,
     LOGGED_IN,
     MARGIN,
@@ -66,7 +67,9 @@ def describe_span(incident: LogIncident) -> str:
     return f"since {format_time(incident.since)}, last at {format_time(incident.last)}"
 
 
-def find_orders_in_logs(facts: Facts, kind: str, problem: str) -> Iterator[Finding]:
+def find_orders_in_logs(
+    facts: Facts, kind: str, problem: str, severity: Severity = CRITICAL
+) -> Iterator[Finding]:
     """Yield a finding for each order with a log event of that kind; `problem` is what is wrong with it."""
     history = facts.logs
     if history is None:
@@ -78,20 +81,17 @@ def find_orders_in_logs(facts: Facts, kind: str, problem: str) -> Iterator[Findi
     )
     first, rest = news[:MOST_ORDERS], news[MOST_ORDERS:]
     for incident in first:
-        yield _build_finding(
-            incident.key,
-            incident.at,
-            problem,
-            "an order that it does not name" if incident.key == UNNAMED else f"order {incident.key}",
-        )
+        order = "an order that it does not name" if incident.key == UNNAMED else f"order {incident.key}"
+        yield _build_finding(incident.key, incident.at, f"{problem} {order}", severity)
     if rest:
-        yield _build_finding(OTHERS, rest[-1].at, problem, format_count(len(rest), "further order"))
+        orders = format_count(len(rest), "further order")
+        yield _build_finding(OTHERS, rest[-1].at, f"{problem} {orders}", severity)
 
 
-def _build_finding(subject: str, at: datetime, problem: str, order: str) -> Finding:
+def _build_finding(subject: str, at: datetime, problem: str, severity: Severity) -> Finding:
     return Finding(
-        CRITICAL,
-        f"The log said at {format_time(at)} that {problem} {order}.",
+        severity,
+        f"The log said at {format_time(at)} that {problem}.",
         subject=subject,
         at=at,
         kind=OCCURRENCE,
@@ -99,6 +99,9 @@ def _build_finding(subject: str, at: datetime, problem: str, order: str) -> Find
     )
 
 
+_REPEATED_KINDS = (
+    MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL, FILLED_FIRST, NOT_ENTITLED, UNSUPPORTED, HOST_EXHAUSTED
+)  # fmt: skip
 _UNLINKED_KINDS = (
     SEVERE, CONNECT_FAILED, CONNECTED, LOGGED_IN, DISCLAIMER, THROTTLED, ORDER_REJECTED
 )  # fmt: skip
@@ -146,11 +149,7 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
         *find_session_conflicts(history),
         *find_severe_bursts(history, settings[SEVERE_LOG_CRITICAL], starts),
         *find_gateway_failures(history, starts, get_connected_at(facts)),
-        *(
-            incident
-            for kind in (MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL, NOT_ENTITLED, UNSUPPORTED, HOST_EXHAUSTED)
-            for incident in find_repeated(history, kind)
-        ),
+        *(incident for kind in _REPEATED_KINDS for incident in find_repeated(history, kind)),
         *find_throttling(history),
         *find_rejections(history, settings[ORDER_REJECT_CRITICAL]),
         *find_trading_blocks(history),

@@ -97,7 +97,6 @@ class KeyComparison(Struct):
 
     def _compare_object(self, path: str, item: Mapping[str, Any], shape: Shape) -> bool:
         """Examine the keys of one object; return whether it has a key that is read."""
-        item = shape.unwrap(item)
         keys = self._sort_keys(path, tuple(item), shape)
         for key, spec in keys.nested:
             self._compare_value(f"{path}.{key}", item[key], spec)
@@ -142,8 +141,7 @@ class KeyComparison(Struct):
         present = set(keys.groups)
         for key, spec in keys.nested:
             if spec.kind in (ANY, OBJECT) and spec.inner is not None and isinstance(item[key], dict):
-                inner = spec.inner.unwrap(item[key])
-                present |= self._sort_keys(f"{path}.{key}", tuple(inner), spec.inner).groups
+                present |= self._sort_keys(f"{path}.{key}", tuple(item[key]), spec.inner).groups
         near = self._find_near(keys.strange, shape, frozenset(present))
         for key in keys.strange:
             place = f"{path}.{redact_excerpt(key)}"
@@ -210,7 +208,7 @@ def _has_content(value: Any) -> bool:
 
 def _is_named(row: Mapping[str, Any], shape: Shape, named_by: tuple[str, ...]) -> bool:
     """Return whether one of the groups that name the row has a value, in it or in an object of it."""
-    for key, value in shape.unwrap(row).items():
+    for key, value in row.items():
         spec = shape.reads.get(shape.normalize(key))
         if spec is None or value in (None, ""):
             continue

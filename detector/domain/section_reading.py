@@ -30,6 +30,7 @@ class Reading(ValueReader):
 
     `partial` names facts of which a part could not be read: what they show counts, what they do not
     show proves nothing. `words` translates the runtime's own words for states and sides.
+    `content` is the section in its plain shape, where its reader normalized it.
     """
 
     def __init__(self, section: str, taken_at: datetime, skew_sec: float, zone: tzinfo | None = None) -> None:
@@ -38,6 +39,7 @@ class Reading(ValueReader):
         self.values: dict[str, Any] = {}
         self.partial: set[str] = set()
         self.words: Mapping[tuple[str, str], str] = {}
+        self.content: Any = None
 
     def has_valid_as_of(self, raw: Mapping[str, Any]) -> bool:
         """Whether `as_of` is missing or readable: an unreadable time proves nothing."""

@@ -6,7 +6,6 @@ Readers declare the shape of their section; the account of the reading compares 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct, field
 
@@ -31,18 +30,14 @@ def _keep_name(name: str) -> str:
     return name
 
 
-def _keep_object(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    return item
-
-
 class Shape(Struct, frozen=True, eq=False):
     """The keys of one object.
 
     `foreign` are known keys that are not read. In an `envelope`, which is this program's own, an unknown key
     with rows is a fault. `named_by` are the groups of which a row needs one to say what it is about.
-    `unwrap` returns the object in an object that only names its class. `normalize` is how names are compared
-    (a broker's rows: without case and punctuation). `vendor`: the keys are those of one vendor's model, so
-    that one edit of a missing short key is a misspelling too. `times` are keys that only date the object.
+    `normalize` is how names are compared (a broker's rows: without case and punctuation). `vendor`: the keys
+    are those of one vendor's model, so that one edit of a missing short key is a misspelling too. `times` are
+    keys that only date the object.
     """
 
     reads: Mapping[str, Key]
@@ -52,7 +47,6 @@ class Shape(Struct, frozen=True, eq=False):
     named_by: tuple[str, ...] = ()
     times: tuple[str, ...] = OWN_TIMES
     normalize: Callable[[str], str] = field(default=_keep_name)
-    unwrap: Callable[[Mapping[str, Any]], Mapping[str, Any]] = field(default=_keep_object)
 
     def get_group(self, name: str) -> str:
         """Return the group of a key that is read."""

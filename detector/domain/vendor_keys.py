@@ -143,6 +143,8 @@ IB_KEYS = _split_names(
     transactionid iborderid ibexecid brokerageorderid orderreference volatilityorderlink exchorderid
     extexecid ordertime holdingperiod whenrealized whenreopened changeinprice changeinquantity traderid
     isapiorder initialinvestment relatedtradeid origtransactionid relatedtransactionid rtn serialnumber
+    statusevent modifyevent fillevent commissionreportevent filledevent cancelevent cancelledevent index
+    fills donestates activestates waitingstates workingstates total errorcode message reqid
     deliverytype commoditytype fineness weight positionactioncode actiondescription principaladjustfactor
     """.lower()
 )

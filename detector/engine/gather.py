@@ -210,7 +210,7 @@ def _run_reader(
 
 def _compare_keys(raw: Any, shape: Shape, reading: Reading, gathered: _GatheredSections) -> None:
     comparison = KeyComparison(reading.section, partial(_can_read, reading))
-    comparison.compare(raw, shape)
+    comparison.compare(raw if reading.content is None else reading.content, shape)
     reading.partial |= comparison.partial
     gathered.comparisons[reading.section] = comparison
     gathered.shapes[reading.section] = shape

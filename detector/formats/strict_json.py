@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from detector.formats.redaction import redact_text
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 _DOUBLE_DIGITS = 300  # fewer digits than this always fit a double (largest: 1.797e308)
+_ROUNDED_UNSET = "1.797693135e+308"  # IBKR's "not set", the largest double, as pandas' to_json rounds it
 _SURROGATE = build_pattern(r"\\u[dD][89a-fA-F]")
 # A string, or a literal outside of strings: what a number that cannot be used is looked for among.
 _TOKEN = build_pattern(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[-+.\w]++', re.DOTALL)
@@ -118,6 +120,8 @@ def _raise_not_finite(literal: str) -> float:
 
 def _parse_float(literal: str) -> float:
     value = float(literal)
+    if literal == _ROUNDED_UNSET:
+        return sys.float_info.max
     if math.isinf(value):
         raise _NumberError(literal)
     return value

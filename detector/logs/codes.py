@@ -17,6 +17,7 @@ STREAM_DEAD, SESSION_CONFLICT, CANNOT_CONNECT = "stream dead", "session conflict
 MARGIN, DISCLAIMER, COMPETING_SESSION = "margin", "disclaimer", "competing session"
 BLOCKED, NOT_ENTITLED, THROTTLED, UNSUPPORTED = "blocked", "not entitled", "throttled", "unsupported"
 NOTICE, WARNED, REFUSED, FAULT = "notice", "warning", "refused", "error"
+FILLED_FIRST = "filled first"
 
 _IBKR = "IBKR, TWS API message codes"
 _OWN_EVENT: Final[Mapping[str, str]] = {
@@ -30,6 +31,7 @@ _OWN_EVENT: Final[Mapping[str, str]] = {
     MARGIN: "margin_notice",
     COMPETING_SESSION: "market_data_10197",
     REFUSED: "orders_rejected",
+    FILLED_FIRST: "order_limbo",
     BLOCKED: "trading_blocked",
     NOT_ENTITLED: "data_not_entitled",
     THROTTLED: "throttled",
@@ -119,8 +121,8 @@ _ROWS: Final[tuple[tuple[int, str, str, str], ...]] = (
     (2148, MARGIN, "a notice on margin; urgent where it says so or speaks of liquidation",
      "Lean PR #1033, issue #5839"),
     (10147, WARNED, "the order to cancel was not found", _IBKR),
-    (10148, WARNED, "the order cannot be cancelled; its state is named, and Filled often is a missed fill",
-     _IBKR),
+    (10148, FILLED_FIRST,
+     "the order cannot be cancelled; its state is named, and Filled often is a missed fill", _IBKR),
     (10149, WARNED, "the order to cancel has another id", _IBKR),
     (10289, REFUSED, "the order was rejected: no trading permission for its quantity",
      "nautilus_trader, error.py"),

@@ -19,6 +19,7 @@ SEVERE, GATEWAY_FAILED, CONNECT_FAILED, CONNECTED, LOGGED_IN = (
     "severe", "gateway failed", "not reached", "connected", "logged in"
 )  # fmt: skip
 MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL = "margin", "outcome unknown", "unknown fill"
+FILLED_FIRST = "filled first"  # the cancel of an order was answered with its fill
 TRADING_BLOCKED, TRADING_ALLOWED, ORDER_REJECTED, ORDER_WORKING = (
     "trading blocked", "trading allowed", "order rejected", "order working"
 )  # fmt: skip

@@ -7,8 +7,10 @@ from detector.settings.setting import (
     add_seconds,
     add_setting,
     build_choice_parser,
+    parse_client_ids,
     parse_foreign_positions,
     parse_optional,
+    parse_share,
 )
 
 DEPLOY_GRACE_SEC = add_seconds(
@@ -93,6 +95,22 @@ FOREIGN_POSITIONS = add_setting(
     "What the owner holds beside the runtime, as ACCOUNT:CON_ID=QUANTITY by comma (the account may be"
     " left out): no difference while it is exactly that and the runtime does not list it.",
     parse_foreign_positions,
+)
+
+
+_NO_CLIENT_IDS: tuple[str, ...] = ()
+CLIENT_IDS = add_setting(
+    "CLIENT_IDS",
+    _NO_CLIENT_IDS,
+    "client ids",
+    "The API client ids that may trade in this account, by comma (0 is TWS itself); empty asks for none.",
+    parse_client_ids,
+)
+CUSHION_WARN = add_setting(
+    "CUSHION_WARN", 0.10, "share", "A cushion of the account below this share is a warning.", parse_share
+)
+CUSHION_CRITICAL = add_setting(
+    "CUSHION_CRITICAL", 0.05, "share", "A cushion of the account below this share is critical.", parse_share
 )
 
 

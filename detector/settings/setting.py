@@ -61,6 +61,22 @@ def parse_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def parse_client_ids(text: str) -> tuple[str, ...]:
+    """Read API client ids, by comma: whole numbers of 0 or more."""
+    names = parse_names(text)
+    faulty = next((name for name in names if not (name.isascii() and name.isdigit())), None)
+    if faulty is not None:
+        raise ValueError(f"{faulty!r} is no client id, a whole number of 0 or more")
+    return tuple(str(int(name)) for name in names)
+
+
+def parse_share(text: str) -> float:
+    """Read a share: a number from 0 to 1."""
+    if not _NUMBER.fullmatch(text) or float(text) > 1:
+        raise ValueError("is not a share from 0 to 1")
+    return float(text)
+
+
 _FOREIGN_POSITION = re.compile(r"(?:[A-Za-z0-9-]+:)?\d+=-?\d+(?:\.\d+)?", re.ASCII)
 
 

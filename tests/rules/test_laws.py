@@ -124,6 +124,7 @@ def own_signatures(one: Fixture, document: dict[str, Any]) -> set[str]:
 _IDENTITY = {
     "symbol",
     "order_id",
+    "client_id",
     "trade_id",
     "taskArn",
     "Names",
@@ -277,7 +278,7 @@ def test_a_state_resolves_after_two_good_looks_and_an_occurrence_never_says_so(o
     memory, told = remembered(first), []
     for number in (1, 2, 3):
         good = apply_patch(healthy(), one.good_at(number))
-        report = evaluated(later(good, 600 * number), memory)
+        report = evaluated(later(good, 600 * number), memory, settings_of(one.settings))
         told.append([item for item in owed(report) if item.startswith("resolved")])
         memory = remembered(report)
     noticed = {event.signature for event in first.new_events}

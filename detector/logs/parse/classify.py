@@ -20,7 +20,7 @@ from detector.logs.parse.phrases_gateway import match_connection
 from detector.logs.parse.phrases_link import match_link
 from detector.logs.parse.phrases_login import MATCHERS as LOGIN_MATCHERS
 from detector.logs.parse.phrases_orders import MATCHERS as ORDER_MATCHERS
-from detector.logs.parse.phrases_orders import build_rejection
+from detector.logs.parse.phrases_orders import build_rejection, match_late_cancel
 from detector.logs.parse.phrases_runtime import MATCHERS as RUNTIME_MATCHERS
 from detector.logs.parse.phrases_runtime import is_severe
 from detector.logs.parse.vocabulary import (
@@ -134,14 +134,21 @@ def _match_code(entry: CodeEntry, line: ParsedLine) -> Iterator[LineMatch]:
         yield LineMatch(kind, _find_farm(entry.code, body), f"TWS {entry.code}")
     elif entry.kind in _KIND_BY_CODE_KIND:
         yield build_account_match(_KIND_BY_CODE_KIND[entry.kind], f"TWS {entry.code}", body)
-    elif entry.kind == codes.REFUSED:
-        yield build_rejection(line, f"TWS {entry.code}")
+    elif entry.kind in (codes.REFUSED, codes.FILLED_FIRST):
+        yield from _match_order_code(entry, line)
     elif entry.kind == codes.CANNOT_CONNECT:
         yield LineMatch(events.CONNECT_FAILED, "code", f"TWS {entry.code}")
     elif entry.kind == codes.DISCLAIMER:
         yield LineMatch(events.DISCLAIMER)
     else:
         yield from _match_code_and_text(entry, body)
+
+
+def _match_order_code(entry: CodeEntry, line: ParsedLine) -> Iterator[LineMatch]:
+    if entry.kind == codes.FILLED_FIRST:
+        yield from match_late_cancel(line)
+    else:
+        yield build_rejection(line, f"TWS {entry.code}")
 
 
 def _match_code_and_text(entry: CodeEntry, body: str) -> Iterator[LineMatch]:

@@ -100,6 +100,12 @@ def build_rejection(line: ParsedLine, note: str) -> LineMatch:
     )
 
 
+def match_late_cancel(line: ParsedLine) -> Iterator[LineMatch]:
+    """Yield an order whose cancel was answered with its fill; with another state the same code is benign."""
+    if "filled" in line.body:
+        yield LineMatch(events.FILLED_FIRST, _find_order_id(line, line.body) or events.UNNAMED)
+
+
 def _find_order_id(line: ParsedLine, body: str) -> str | None:
     """Return the id of the order in the line's own case: its order id, else another id; None without one."""
     message = line.text

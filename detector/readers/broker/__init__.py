@@ -22,15 +22,12 @@ from detector.domain.snapshot import STATEMENT
 from detector.domain.vendor_keys import BROKER_ENVELOPE_KEYS
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.flex import filter_executions, filter_held_now, read_open_positions, read_trades
-from detector.readers.broker.rows import build_row_shape, read_execution, read_order, read_position
+from detector.readers.broker.row_columns import build_row_shape
+from detector.readers.broker.rows import read_account_value, read_execution, read_order, read_position
+from detector.readers.broker.sections import KINDS, LISTS, normalize_section
 from detector.readers.broker.statement import read_statement
 
 SECTIONS = ("broker", STATEMENT)
-_LISTS: Mapping[str, tuple[str, ...]] = {
-    "broker_positions": ("positions", "portfolio"),
-    "broker_orders": ("open_orders", "openOrders", "orders", "openTrades", "trades"),
-    "broker_executions": ("executions", "fills"),
-}
 _OF_CLIENT = ("openOrders", "openTrades", "trades")  # ib_async's lists hold the orders of one client only
 _NAMES = {
     "connected": "broker_link",
@@ -46,17 +43,13 @@ _NARROW_SCOPES = (
     ("executions_scope", "client", "broker_executions"),
 )
 Rows = list[Mapping[str, Any]]
-_ROW_SHAPES = {
-    "broker_positions": build_row_shape("position"),
-    "broker_orders": build_row_shape("order"),
-    "broker_executions": build_row_shape("execution"),
-}
+_ROW_SHAPES = {fact: build_row_shape(kind) for fact, kind in KINDS.items()}
 _SHAPE = Shape(
     {
         **{key: Key(kind) for key, kind in _KINDS.items()},
         **{
             name: Key(LIST, fact, inner=_ROW_SHAPES[fact], fact=fact)
-            for fact, names in _LISTS.items()
+            for fact, names in LISTS.items()
             for name in names
         },
         **{scope: Key("text") for scope, _, _ in _NARROW_SCOPES},
@@ -90,6 +83,7 @@ def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read the link, the account and the three lists; positions and orders only where the query succeeded."""
     reading.is_export = True
+    raw = reading.content = normalize_section(raw, reading)
     if reading.section == STATEMENT:
         read_statement(raw, reading)
         return
@@ -110,6 +104,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         )
         if _is_of_client(raw, reading):
             reading.partial.add("broker_orders")
+        _store_account_values(raw, reading)
     listed = _find_rows(raw, reading, "broker_executions", _read_flex_trades)
     _store_rows(
         reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution
@@ -135,7 +130,7 @@ def _is_of_client(raw: Mapping[str, Any], reading: Reading) -> bool:
         return bool(scope == "client")
     if scope is not None:
         reading.add_fault("broker.open_orders_scope", "is neither all nor client")
-    key = next((name for name in _LISTS["broker_orders"] if raw.get(name) is not None), None)
+    key = next((name for name in LISTS["broker_orders"] if raw.get(name) is not None), None)
     return scope is not None or key in _OF_CLIENT
 
 
@@ -145,7 +140,7 @@ def _find_rows(
     fact: str,
     flex: Callable[[Mapping[str, Any], Reading, bool], Rows | None],
 ) -> Rows | None:
-    key = next((name for name in _LISTS[fact] if raw.get(name) is not None), None)
+    key = next((name for name in LISTS[fact] if raw.get(name) is not None), None)
     if key is not None:
         return reading.read_objects(f"broker.{key}", raw[key], fact)
     statement = raw.get("flex")
@@ -174,6 +169,15 @@ def _read_flex_trades(statement: Mapping[str, Any], reading: Reading, dated: boo
 
 def _read_no_flex(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
     return None
+
+
+def _store_account_values(raw: Mapping[str, Any], reading: Reading) -> None:
+    rows = _find_rows(raw, reading, "account_values", _read_no_flex)
+    if rows is not None:
+        values = [read_account_value(row, reading) for row in rows]
+        reading.values["account_values"] = tuple(value for value in values if value is not None)
+        if not all(value is None or value.is_named for value in values):
+            reading.partial.add("account_values")
 
 
 def _store_rows(

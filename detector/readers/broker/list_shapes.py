@@ -1,0 +1,256 @@
+"""The broker's lists as rows, in whatever shape of `layouts` they were written.
+
+A row becomes an object of columns, with the objects that it consists of beside them: `{"contract": {…},
+"position": 39}`. A list in no known shape is a fault that names the shape that it is nearest to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, field
+
+from detector.formats.redaction import get_account_kind
+from detector.readers.broker.cells import normalize_name
+from detector.readers.broker.layouts import (
+    ACCOUNT_VALUE,
+    ANSWER_KEYS,
+    ANSWER_ROWS,
+    ARRAYS,
+    CLASSES,
+    PARTS,
+    ROW_KEYS,
+    ArrayLayout,
+)
+from detector.readers.broker.object_text import is_object_text, parse_object
+
+_PARTS = {normalize_name(name): name for name in PARTS}
+_FLATTENED = ("contract", "execution", "orderStatus", "commissionReport", "order")
+Row = Mapping[str, Any]
+
+
+class RowShape(Struct, frozen=True):
+    """What a list is of: its kind, the columns that it may have, and those of which a row needs one."""
+
+    kind: str
+    columns: Collection[str]
+    required: Collection[str] = ()
+
+    def has_column(self, keys: Iterable[str]) -> bool:
+        """Whether one of the keys is a column, or a part of a row."""
+        names = {normalize_name(key) for key in keys} | {_split_key(key)[0] for key in keys}
+        return not names.isdisjoint(self.columns) or not names.isdisjoint(_PARTS)
+
+
+class NormalizedList(Struct):
+    """The rows of a list, None where it is in no known shape, and what was not understood (path, problem)."""
+
+    rows: list[Any] | None = None
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+def normalize_list(raw: Any, shape: RowShape) -> NormalizedList:
+    """Return the rows of a list that is written in any known shape."""
+    normalized = NormalizedList()
+    entries = _list_entries(raw, shape, normalized)
+    if entries is not None:
+        normalized.rows = [_normalize_row(entry, shape, normalized) for entry in entries]
+    return normalized
+
+
+def _list_entries(raw: Any, shape: RowShape, normalized: NormalizedList) -> Sequence[Any] | None:
+    """Return the entries of a list, of a vendor's answer, of a data frame, or of an object of rows."""
+    if isinstance(raw, list):
+        return raw
+    if isinstance(raw, str) and (parsed := parse_object(raw)) is not None:
+        raw = parsed
+    if not isinstance(raw, dict) or not raw:
+        kind = "an empty object" if raw == {} else "text" if isinstance(raw, str) else "no list"
+        normalized.problems.append(("", f"is {kind}, not a list of {shape.kind}s"))
+        return None
+    plain = strip_class(raw, CLASSES)
+    for find in (_find_answer, _find_frame, _find_single_row, _find_keyed_rows):
+        entries = find(plain, shape, normalized)
+        if entries is not None:
+            return entries
+        if normalized.problems:
+            return None
+    normalized.problems.append(("", f"is an object in which no {shape.kind}s are recognised"))
+    return None
+
+
+def _find_answer(raw: Row, shape: RowShape, normalized: NormalizedList) -> Sequence[Any] | None:
+    """Return the rows of a vendor's whole answer: `{"orders": […], "snapshot": true}`."""
+    if raw.get("error"):
+        normalized.problems.append(("", "holds an error in place of its rows"))
+        return None
+    if "columns" in raw and isinstance(raw.get("data"), list):  # a data frame, orient "split"
+        columns = raw["columns"]
+        if isinstance(columns, list):
+            return [
+                dict(zip(columns, row, strict=False)) if isinstance(row, list) else row for row in raw["data"]
+            ]
+    if not {normalize_name(key) for key in raw} <= ANSWER_KEYS:
+        return None
+    rows = next((raw[key] for key in ANSWER_ROWS if isinstance(raw.get(key), list)), None)
+    if raw.get("snapshot") is False and not rows:
+        normalized.problems.append(
+            (
+                "",
+                "is a first answer of the Client Portal (snapshot false): not known yet, ask again",
+            )
+        )
+        return None
+    return rows
+
+
+def _find_frame(raw: Row, shape: RowShape, normalized: NormalizedList) -> Sequence[Any] | None:
+    """Return the rows of a data frame whose keys are its columns (orients "columns" and "list")."""
+    if not shape.has_column(raw):
+        return None
+    values = list(raw.values())
+    if all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
+        return [dict(zip(raw, cells, strict=True)) for cells in zip(*values, strict=True)]
+    if not all(isinstance(value, dict) for value in values):
+        return None
+    index = list(values[0])
+    if any(value.keys() != values[0].keys() for value in values) or shape.has_column(index):
+        return None
+    return [{key: value[label] for key, value in raw.items()} for label in index]
+
+
+def _find_single_row(raw: Row, shape: RowShape, normalized: NormalizedList) -> Sequence[Any] | None:
+    return [raw] if shape.has_column(raw) else None
+
+
+def _find_keyed_rows(raw: Row, shape: RowShape, normalized: NormalizedList) -> Sequence[Any] | None:
+    """Return rows that stand under a key: of an index, an id, a symbol, or the account that they are of."""
+    entries: list[Any] = []
+    for key, value in raw.items():
+        if isinstance(value, list):
+            rows = [_normalize_row(entry, shape, normalized) for entry in value]
+            has_account = get_account_kind(key) is not None
+            entries += [
+                _add_column(row, "account", key) if has_account and isinstance(row, dict) else row
+                for row in rows
+            ]
+        elif shape.kind == ACCOUNT_VALUE and not isinstance(value, dict):
+            entries.append({"tag": key, "value": value})
+        else:
+            row = _normalize_row(value, shape, normalized)
+            entries.append(_add_name(row, key, shape) if isinstance(row, dict) else row)
+    is_known = any(isinstance(row, dict) and shape.has_column(row) for row in entries)
+    return entries if is_known or not entries else None
+
+
+def _add_name(row: dict[str, Any], key: str, shape: RowShape) -> dict[str, Any]:
+    """Return the row, named by its key where it names nothing itself."""
+    if get_account_kind(key):
+        return _add_column(row, "account", key)
+    digits, text = ROW_KEYS[shape.kind]
+    if "contract" in row or any(normalize_name(name) in shape.required for name in row):
+        return row
+    return {(digits if key.isdigit() else text): key, **row}
+
+
+def _add_column(row: dict[str, Any], column: str, value: str) -> dict[str, Any]:
+    return {column: value, **row}
+
+
+def _normalize_row(entry: Any, shape: RowShape, normalized: NormalizedList) -> Any:
+    """Return one row as an object; what is none stays as it is, for the reader to refuse."""
+    if isinstance(entry, str) and is_object_text(entry):
+        entry = parse_object(entry) or entry
+        if isinstance(entry, str):
+            normalized.problems.append(("", _describe_text(shape)))
+    if isinstance(entry, list):
+        layout = _find_layout(entry, shape)
+        if layout is None:
+            normalized.problems.append(("", _describe_array(entry, shape)))
+            return entry
+        entry = dict(zip(layout.fields, entry, strict=True))
+    if not isinstance(entry, dict):
+        return entry
+    return dict(_iter_cells(strip_class(entry, CLASSES), shape, normalized))
+
+
+def _iter_cells(row: Row, shape: RowShape, normalized: NormalizedList) -> Iterator[tuple[str, Any]]:
+    """Yield the cells of a row, the objects in it without their class, and flattened ones put together."""
+    flattened: dict[str, dict[str, Any]] = {}
+    for key, value in row.items():
+        part, inner = _split_key(key)
+        if inner and normalize_name(key) not in shape.columns:
+            flattened.setdefault(part, {})[inner] = value
+        elif normalize_name(key) in _PARTS:
+            yield key, _normalize_part(key, value, shape, normalized)
+        else:
+            yield key, _normalize_objects(value)
+    for part, cells in flattened.items():
+        if part not in row:
+            yield _PARTS.get(part, part), cells
+
+
+def _normalize_part(key: str, value: Any, shape: RowShape, normalized: NormalizedList) -> Any:
+    if isinstance(value, str):
+        parsed = parse_object(value)
+        if parsed is None and value:
+            normalized.problems.append((key, _describe_text(shape)))
+            return None
+        value = parsed
+    if not isinstance(value, dict):
+        return value
+    cells = strip_class(value, None)
+    # pandas writes the constants of a class among the fields of an object: {"Filled": "Filled"}.
+    return {name: _normalize_objects(cell) for name, cell in cells.items() if cell != name}
+
+
+def _normalize_objects(value: Any) -> Any:
+    """Return a list of objects (the legs of a combo, the log of an order) as objects without their class."""
+    if not isinstance(value, list):
+        return value
+    objects = [(parse_object(item) or item) if isinstance(item, str) else item for item in value]
+    return [strip_class(item, CLASSES) if isinstance(item, dict) else item for item in objects]
+
+
+def strip_class(item: Row, classes: Collection[str] | None) -> Row:
+    """Return the object in `{"Stock": {…}}`, with what its class sets; in a part any class may be."""
+    if len(item) == 1:
+        name, inner = next(iter(item.items()))
+        if isinstance(inner, dict) and (name in classes if classes is not None else name[:1].isupper()):
+            return {**CLASSES.get(name, {}), **inner}
+    return item
+
+
+def _split_key(key: str) -> tuple[str, str]:
+    """Return part and column of a flattened key, such as `contract.symbol`; other keys have no column."""
+    for mark in (".", "__", "_"):
+        part, mark_text, inner = key.partition(mark)
+        if mark_text and inner and part in _FLATTENED and (mark != "_" or part != "order"):
+            return normalize_name(part), inner
+    return key, ""
+
+
+def _find_layout(cells: Sequence[Any], shape: RowShape) -> ArrayLayout | None:
+    for layout in ARRAYS.get(shape.kind, ()):
+        if len(cells) == len(layout.fields) and all(_is_object(cells[number]) for number in layout.objects):
+            return layout
+    return None
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) or is_object_text(value)
+
+
+def _describe_array(cells: Sequence[Any], shape: RowShape) -> str:
+    return (
+        f"has a row that is an array of {len(cells)} values, as no known {shape.kind} is: export it with the"
+        " names of its fields"
+    )
+
+
+def _describe_text(shape: RowShape) -> str:
+    return (
+        f"is an object as text that cannot be read; this looks like util.df() or str() of {shape.kind}s:"
+        " export its fields too, as util.tree() does"
+    )

@@ -1,0 +1,114 @@
+"""The names of the broker's columns: those of TWS and ib_async, ibapi, the Client Portal, Flex and DESIGN.
+
+Names are compared without case and punctuation; of several the first that a row has counts. Sources: TWS API
+reference (Contract, Order, Execution, CommissionReport), ib_async objects, IBKR Web API, Flex Query
+reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from detector.domain.shape import ANY, OBJECT, Key, Shape
+from detector.domain.vendor_keys import IB_KEYS
+from detector.readers.broker.cells import normalize_name
+from detector.readers.broker.layouts import ACCOUNT_VALUE, EXECUTION, ORDER, PARTS, POSITION
+from detector.readers.broker.list_shapes import RowShape
+
+_INSTRUMENT = {
+    "symbol": ("underlyingsymbol", "undsym", "symbol", "ticker"),
+    "local_symbol": ("localsymbol", "occsymbol"),
+    "con_id": ("conid",),
+    "sec_type": ("sectype", "assetclass", "assetcategory"),
+    "expiry": ("expiry", "lasttradedateorcontractmonth", "lasttradedate", "expiration", "expirationdate",
+               "contractmonth"),
+    "strike": ("strike", "strikeprice"),
+    "right": ("right", "putcall", "putorcall"),
+    "multiplier": ("multiplier",),
+    "account": ("account", "accountid", "acctid", "acct", "acctnumber", "acctcode", "accountcode",
+                "accountnumber", "accountname", "clientaccountid"),
+    "currency": ("currency", "currencyprimary"),
+    "trading_class": ("tradingclass",),
+}  # fmt: skip
+_POSITION = {
+    **_INSTRUMENT,
+    "model": ("model", "modelcode"),
+    "quantity": ("quantity", "position", "pos", "qty"),
+    "avg_price": ("avgprice", "averageprice", "costbasisprice", "openprice"),
+    "avg_cost": ("avgcost", "averagecost"),
+    "realized_pnl": ("realizedpnl", "realizedprofit", "fifopnlrealized"),
+}
+_ORDER = {
+    **_INSTRUMENT,
+    "order_id": ("orderid", "iborderid"),
+    "perm_id": ("permid",),
+    "side": ("side", "action", "buysell"),
+    "kind": ("kind",),
+    "order_type": ("ordertype", "type"),
+    "status": ("status",),
+    "parked": ("parked",),
+    "filled": ("filled", "filledquantity", "cumqty"),
+    "remaining": ("remaining", "remainingquantity"),
+    "quantity": ("quantity", "totalquantity", "totalsize", "qty"),
+    "submitted_at": ("submittedat", "submittime", "ordertime"),
+    "parent_id": ("parentid",),
+    "oca_group": ("ocagroup",),
+    "leg_con_ids": ("legconids", "combolegs"),
+    "client_id": ("clientid",),
+    "group": ("fagroup", "faprofile"),
+    "model": ("modelcode", "model"),
+    "status_at": ("statusat",),
+}
+_EXECUTION = {
+    **_INSTRUMENT,
+    "exec_id": ("execid", "ibexecid", "executionid"),
+    "perm_id": ("permid",),
+    "order_id": ("orderid", "iborderid"),
+    "side": ("side", "buysell", "action"),
+    "quantity": ("quantity", "shares", "size", "qty"),
+    "price": ("price", "tradeprice"),
+    "at": ("at", "time", "datetime", "executiontime", "tradetimer", "tradetime"),
+    "realized_pnl": ("realizedpnl", "fifopnlrealized", "realizedprofit"),
+    "opens": ("opens", "opencloseindicator", "openclose"),
+    "notes": ("notes", "notescodes", "code"),
+    "client_id": ("clientid",),
+    "model": ("modelcode", "model"),
+}
+_ACCOUNT_VALUE = {
+    "account": _INSTRUMENT["account"],
+    "tag": ("tag", "key"),
+    "value": ("value", "val", "amount"),
+    "currency": ("currency",),
+}
+SIDES = ("side", "longshort", "positionside", "positiontype")
+_NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "exec_id", "leg_con_ids")
+COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    POSITION: _POSITION,
+    ORDER: _ORDER,
+    EXECUTION: _EXECUTION,
+    ACCOUNT_VALUE: _ACCOUNT_VALUE,
+}
+
+"""By kind of row and by our column: the names that it may have."""
+
+
+@cache
+def get_row_shape(kind: str) -> RowShape:
+    """Return the columns that a row of that kind may have, and those that name it, without punctuation."""
+    columns = frozenset(name for names in COLUMNS[kind].values() for name in names)
+    named_by = frozenset(
+        name for column, names in COLUMNS[kind].items() if column in (*_NAMED_BY, "tag") for name in names
+    )
+    return RowShape(kind, columns, named_by)
+
+
+def build_row_shape(kind: str) -> Shape:
+    """Return the known keys of a row of that kind, and of the objects in it."""
+    plain = {name: Key(ANY, column) for column, names in COLUMNS[kind].items() for name in names}
+    if kind == ACCOUNT_VALUE:
+        return Shape(plain, IB_KEYS, vendor=True, named_by=("tag",), normalize=normalize_name)
+    plain |= {"underlyingsymbol": Key(ANY, "symbol"), **{name: Key() for name in SIDES}}
+    inner = Shape(plain, IB_KEYS, vendor=True, normalize=normalize_name)
+    nested = {normalize_name(name): Key(OBJECT, inner=inner) for name in PARTS}
+    return Shape({**nested, **plain}, IB_KEYS, vendor=True, named_by=_NAMED_BY, normalize=normalize_name)
