@@ -76,7 +76,9 @@ def read(job: Job) -> InputDocument:
     if plan.collect == "if_empty" and not file.data.strip():
         return InputDocument()
     document = parse_source(file.data, plan.source)
-    written = _extract_time(job, document, file.modified_at) if plan.against_clock else {}
+    # At a pretended time (--now) the file's own says nothing.
+    modified_at = file.modified_at if job.clock is job.app.clock else None
+    written = _extract_time(job, document, modified_at) if plan.against_clock else {}
     return InputDocument(document, document.pop("previous", None), is_given=True, written=written)
 
 

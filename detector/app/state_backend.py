@@ -81,9 +81,7 @@ class _NoBackend(Struct, frozen=True):
         return _lock_nothing()
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:  # noqa: ARG002 - as every backend
-        return LoadedMemory(
-            note="Nothing is remembered, so that every run tells everything: name a folder with --state."
-        )
+        return LoadedMemory(note="No --state: every run repeats every alert. Name a folder with --state DIR.")
 
     def store(self, text: str, runtime: str, generation: int) -> None:
         pass

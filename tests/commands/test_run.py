@@ -305,7 +305,7 @@ def test_without_a_place_nothing_is_remembered_and_that_is_said(snapshot):
     for _ in range(2):
         done = answer("run", "--stdout", "--snapshot", snapshot(0, **FIRING))
         assert (done.code, len(done.document["new_events"])) == (0, 2)
-        assert "Nothing is remembered" in done.err
+        assert "No --state: every run repeats every alert" in done.err
 
 
 def test_a_second_run_does_not_look_while_the_first_one_holds_the_folder(slack, switch, snapshot, tmp_path):
@@ -984,3 +984,14 @@ def test_no_secret_is_in_anything_that_a_failing_run_leaves(crashes, snapshot, t
         done.out.decode() + done.err + "".join(path.read_text() for path in (page, artifact) if path.exists())
     )
     assert "canary" not in left.lower(), left[max(0, left.lower().index("canary") - 200) :][:400]
+
+
+def test_at_a_pretended_time_the_time_of_the_file_says_nothing(tmp_path):
+    path = tmp_path / "snapshot.json"
+    path.write_text(json.dumps(FIRING))
+    words = ["run", "--stdout", "--snapshot", str(path)]
+    assert "clock_skew" in json.dumps(answer(*words).document["events"]), (
+        "the file is of today, the clock is not"
+    )
+    pretended = answer(*words, "--now", "2026-06-02T15:00:00Z")
+    assert [event["type"] for event in pretended.document["events"]] == TYPES
