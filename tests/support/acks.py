@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +66,4 @@ class Night:
 
 def stale(since: str = "14:50") -> dict[str, Any]:
     """A heartbeat that stopped at that time."""
-    return {"status_v3": {"heartbeat_at": stamp(since)}, "bot_status": {"heartbeat_at": stamp(since)}}
-
-
-def minute(clock: str, later: int) -> str:
-    """The time so many minutes later."""
-    at = datetime.fromisoformat(stamp(clock)).timestamp() + 60 * later
-    return datetime.fromtimestamp(at, tz=datetime.fromisoformat(stamp(clock)).tzinfo).strftime("%H:%M")
+    return {"status_v3": {"heartbeat_at": stamp(since)}}
