@@ -13,8 +13,10 @@ from typing import Any
 
 from detector.formats.patterns import build_pattern
 
+# A line end that JSON escaped is a letter too: what follows it begins a word.
+_START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
 # Account ids as seen in public logs: U1234567, DU1234567, DUN264991, F/DF (advisor), I; paper starts with D.
-ACCOUNT = build_pattern(r"(?<![A-Za-z0-9])(?:D[UFI][A-Z]?|[UFI])\d{5,9}(?!\d)", re.IGNORECASE)
+ACCOUNT = build_pattern(_START + r"(?:D[UFI][A-Z]?|[UFI])\d{5,9}(?!\d)", re.IGNORECASE)
 _HIDING = (
     r"passw|passphrase|pwd|secret|token|api[_-]?key|routing[_-]?key|integration[_-]?key"
     r"|user[_-]?key|access[_-]?key|private[_-]?key|credential|authorization"
@@ -41,7 +43,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         build_pattern(
-            r"(?<![A-Za-z0-9])(?:sk-[\w-]{16,}|[srp]k_(?:live|test)_\w{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
+            _START + r"(?:sk-[\w-]{16,}|[srp]k_(?:live|test)_\w{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
             r"|SG\.[\w-]{16,}\.[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{16,}|do[opr]_v1_\w{32,}"
             r"|shp(?:at|ca|pa|ss)_\w{20,}"
             r"|hf_\w{20,}|tk_\w{20,}|AGE-SECRET-KEY-\w{20,}|xkeysib-[\w-]{16,}|dp\.pt\.\w{20,}"
@@ -60,11 +62,14 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         r"\1[redacted]",
     ),
     (build_pattern(r"(?<=://)[^\s/\"'<>]+(?=@)"), "[redacted]"),
-    (build_pattern(r"\b(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})"), "[redacted]"),
-    (build_pattern(r"\bxox[a-z]-[\w-]{8,}|\bxapp-[\w-]{8,}|\btskey-[\w-]{8,}"), "[redacted]"),
-    (build_pattern(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[redacted]"),
+    (build_pattern(_START + r"(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})"), "[redacted]"),
+    (build_pattern(_START + r"(?:xox[a-z]|xapp|tskey)-[\w-]{8,}"), "[redacted]"),
+    (build_pattern(_START + r"(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[redacted]"),
     (
-        build_pattern(r"(?:(?<![\w-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--))eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"),
+        build_pattern(
+            r"(?:(?<![\w-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--)|(?<=\\[nrt]))"
+            r"eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"
+        ),
         "[redacted]",
     ),
     (

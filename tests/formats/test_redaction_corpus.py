@@ -105,3 +105,17 @@ def test_no_secret_survives(text):
 )
 def test_what_is_no_secret_stays(text):
     assert redact_text(text) == text
+
+
+@pytest.mark.parametrize("end", ["\\n", "\\r", "\\t"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "ghp_" + "a1B2" * 9, "glpat-" + "a1B2" * 5, "xoxb-123456789012-" + "a1B2" * 6, "sk_live_" + "a1B2" * 6,
+        "AKIA" + "QW52" * 4, "hf_" + "a1B2" * 9, "U1234567",
+        "eyJ" + "a1B2" * 5 + ".eyJ" + "a1B2" * 8 + "." + "a1B2" * 8,
+    ],
+)  # fmt: skip
+def test_a_secret_after_a_line_end_that_json_escaped_is_hidden(secret, end):
+    """In a log line that is JSON text in JSON, the letter of the escape stands before the secret."""
+    assert secret not in redact_text(f"token is{end}{secret}")

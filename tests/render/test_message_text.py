@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from math import ceil
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.render.message_text import render_html
+from detector.app.input_documents import list_next_steps
+from detector.render.message_text import render_html, render_text
 from tests.support.messages import condition, ended, message
 
+PHONE_COLUMNS, PHONE_LINES = 45, 40  # of a mail at 15 px on a screen of 390 by 844
 TAGS = {"html", "head", "meta", "body", "h1", "p", "br", "div", "strong", "a"}
 ATTRIBUTES = {"name", "content", "lang", "charset", "style", "href"}
 HOSTILE = [
@@ -70,3 +73,21 @@ def test_colours_stand_in_the_text_itself():
     assert "#2e7d32" in text
     assert "<link" not in text
     assert "url(" not in text
+
+
+def test_eight_conditions_at_once_are_at_most_two_screens_of_a_phone():
+    names = [
+        "stuck_exits", "send_outcome_unknown", "broker_disconnected", "heartbeat_stale",
+        "reconcile_pending", "high_exit_attempts", "pending_orders_high", "broker_import_position",
+    ]  # fmt: skip
+    summary = "Open position SPY 2026-06-19 727C was imported from the broker (tag Broker) while it hurts."
+    made = message(
+        *(condition(name, escalated=name == "stuck_exits", summary=summary) for name in names),
+        steps=list_next_steps(),
+        link="https://github.com/owner/name/actions/runs/18123456789",
+    )
+    lines = render_text(made).splitlines()
+    shown = sum(max(1, ceil(len(line) / PHONE_COLUMNS)) for line in lines)
+    assert shown <= 2 * PHONE_LINES, shown
+    assert lines[0].startswith("🔴 ESCALATE stuck_exits (+7): ")
+    assert sum(line.strip().startswith("First: ") for line in lines) == 3
