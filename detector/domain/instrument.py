@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -81,11 +82,12 @@ class Instrument(Struct, frozen=True):
 
 INSTRUMENT_COLUMNS = tuple(get_columns(Instrument))
 """The names of the columns above, in order."""
+_get_parts = attrgetter(*INSTRUMENT_COLUMNS)
 
 
 def normalize(row: Instrument) -> Instrument:
     """Return the instrument's columns, each in its one form."""
-    return _normalize_cached(Instrument(*(getattr(row, part) for part in INSTRUMENT_COLUMNS)))
+    return _normalize_cached(row if type(row) is Instrument else Instrument(*_get_parts(row)))
 
 
 @lru_cache(maxsize=16384)

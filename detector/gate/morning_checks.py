@@ -13,8 +13,8 @@ from detector.gate.check import GateContext, GateDecision
 from detector.market.hours import MarketUnknown, Session, get_market_at, load_zone
 from detector.market.planned_restart import QUIET_FOR, is_in_planned_restart, parse_planned_restarts
 from detector.market.session_plan import NEW_YORK, US_EQUITY
-from detector.reconciliation.comparison import build_broker_book
 from detector.reconciliation.expiry import LIVE, get_expiry_state
+from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.working_orders import ProtectiveOrders
 from detector.settings import RESTART_AT
 

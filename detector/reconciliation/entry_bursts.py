@@ -11,8 +11,8 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.runtime_rows import ENTRY
-from detector.reconciliation.comparison import build_broker_book, find_broker_position
 from detector.reconciliation.fills import Fill, group_fills, list_trades
+from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.working_orders import list_orders
 
 

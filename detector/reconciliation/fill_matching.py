@@ -22,7 +22,7 @@ from detector.reconciliation.fills import (
     iter_legs,
     match_leg,
 )
-from detector.reconciliation.identity import get_names
+from detector.reconciliation.identity import SAME, UNCLEAR, Answer, get_names
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_pairs import Lot, merge_by_instrument
 
@@ -44,7 +44,8 @@ def find_unmatched(fills: Sequence[Fill], trades: Sequence[Trade], lots: Iterabl
         used |= own
         rest += [] if own else [fill]
     unused = [leg for leg in legs if id(leg) not in used]
-    for wanted in ("yes", "maybe"):
+    answers: tuple[Answer, ...] = (SAME, UNCLEAR)
+    for wanted in answers:
         open_legs = _OpenLegs(unused)
         rest = [fill for fill in rest if not open_legs.remove_match(fill, wanted)]
         unused = open_legs.list_rest()
@@ -70,9 +71,9 @@ class _OpenLegs:
         """Return the legs that are left."""
         return [leg for group in self._groups for rows in group.values() for leg in rows]
 
-    def remove_match(self, fill: Fill, wanted: str) -> bool:
+    def remove_match(self, fill: Fill, wanted: Answer) -> bool:
         """Take a leg that matches the fill with that certainty; return whether there was one."""
-        if wanted == "yes" and not get_names(fill.instrument):
+        if wanted == SAME and not get_names(fill.instrument):
             return False  # a mere id may be any leg of its time
         quantity = fill.quantity
         for minute in self._list_minutes(fill):

@@ -1,7 +1,7 @@
 """Fills of the broker and legs of the runtime's trades, and whether a fill is a leg.
 
 A fill is all executions of one order. It matches by execution id, else by permanent or order id, else by
-instrument, side, quantity and 60 s. Where a row lacks a part that would decide, the match is a maybe.
+instrument, side, quantity and 60 s. Where a row lacks a part that would decide, the match is unclear.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
 
 from msgspec import Struct
 
@@ -17,9 +16,8 @@ from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
-from detector.reconciliation.identity import DIFFERENT, UNCLEAR, compare, get_names, is_combo
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, get_names, is_combo
 
-FillMatch = Literal["yes", "maybe", "no"]
 MATCH_TOLERANCE = timedelta(seconds=60)
 
 
@@ -109,7 +107,7 @@ class Leg(Struct, frozen=True):
 
 def has_closed(fill: Fill, trade: Trade) -> bool:
     """Whether the fill certainly closed the trade."""
-    return any(leg.ids & fill.get_ids() or match_leg(fill, leg) == "yes" for leg in iter_closing_leg(trade))
+    return any(leg.ids & fill.get_ids() or match_leg(fill, leg) == SAME for leg in iter_closing_leg(trade))
 
 
 def iter_legs(trade: Trade) -> Iterator[Leg]:
@@ -139,22 +137,22 @@ def _build_order_ids(perm_id: str | None, order_id: str | None) -> set[str]:
     return {f"{kind} {number}" for kind, number in (("perm", perm_id), ("order", order_id)) if number}
 
 
-def match_leg(fill: Fill, leg: Leg) -> FillMatch:
+def match_leg(fill: Fill, leg: Leg) -> Answer:
     """Compare by instrument, side, quantity and time; an unknown part may be equal."""
     is_named = leg.instrument.symbol is not None or leg.instrument.con_id is not None
     times, quantity = fill.times, fill.quantity
     answer = compare(leg.instrument, fill.instrument) if is_named else UNCLEAR
     if answer == DIFFERENT:
-        return "no"
+        return DIFFERENT
     if _is_other_quantity(leg.quantity, quantity) or (leg.at and times and not _is_near(leg.at, times)):
-        return "no"
+        return DIFFERENT
     is_certain = (
         is_named
         and bool(get_names(fill.instrument))
         and bool(times)
         and None not in (leg.quantity, quantity, leg.at)
     )
-    return "yes" if is_certain else "maybe"
+    return SAME if is_certain else UNCLEAR
 
 
 def _is_other_quantity(first: Decimal | None, second: Decimal | None) -> bool:

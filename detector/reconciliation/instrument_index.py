@@ -9,9 +9,20 @@ from typing import Generic, TypeVar
 from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, get_names, get_roots
+from detector.domain.instrument_names import FUTURE
+from detector.reconciliation.identity import (
+    DIFFERENT,
+    SAME,
+    UNCLEAR,
+    Answer,
+    compare,
+    get_days,
+    get_names,
+    get_roots,
+)
 
 T = TypeVar("T")
+_Bucket = float | int | None
 
 
 class InstrumentIndex(Generic[T]):
@@ -22,7 +33,7 @@ class InstrumentIndex(Generic[T]):
 
     def __init__(self, entries: Iterable[tuple[Instrument, T]] = ()) -> None:
         self._entries: dict[Instrument, dict[int, T]] = {}
-        self._by_root: dict[str, dict[float | None, dict[Instrument, None]]] = {}
+        self._by_root: dict[str, dict[_Bucket, dict[Instrument, None]]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
         self._nameless: dict[Instrument, dict[Instrument, None]] = {}
         self._of_any: dict[Instrument, list[tuple[T, Answer]]] = {}
@@ -33,7 +44,8 @@ class InstrumentIndex(Generic[T]):
         """Add an entry under an instrument in its normal form; it may be added again with more parts."""
         self._entries.setdefault(instrument, {})[id(entry)] = entry
         for root in get_roots(instrument):
-            self._by_root.setdefault(root, {}).setdefault(instrument.strike, {})[instrument] = None
+            for bucket in _list_buckets(instrument):
+                self._by_root.setdefault(root, {}).setdefault(bucket, {})[instrument] = None
         if instrument.con_id is not None:
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
         if not get_names(instrument):
@@ -90,11 +102,21 @@ class InstrumentIndex(Generic[T]):
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
         yield from self._by_id.get(instrument.con_id or "", ())
+        wanted = {near for bucket in _list_buckets(instrument) for near in _list_near(bucket)}
         for root in get_roots(instrument):
-            strikes = self._by_root.get(root, {})
-            if instrument.strike is None:
-                for rows in strikes.values():
-                    yield from rows
-            else:
-                yield from strikes.get(instrument.strike, ())
-                yield from strikes.get(None, ())
+            buckets = self._by_root.get(root, {})
+            for bucket in buckets if None in wanted else (*wanted, None):
+                yield from buckets.get(bucket, ())
+
+
+def _list_buckets(instrument: Instrument) -> list[_Bucket]:
+    """Return the part that divides the instruments of one name: the strike, or a future's months; else None."""
+    days = get_days(instrument) if instrument.sec_type == FUTURE and instrument.strike is None else ()
+    return [int(day[:4]) * 12 + int(day[-5:-3] if "-" in day else day[4:]) for day in days] or [
+        instrument.strike
+    ]
+
+
+def _list_near(bucket: _Bucket) -> tuple[_Bucket, ...]:
+    """Return the buckets of what may be the same: a future may expire in the month before or after its name's."""
+    return (bucket - 1, bucket, bucket + 1) if isinstance(bucket, int) else (bucket,)

@@ -98,27 +98,20 @@ def compute_totals(lots: Sequence[Lot]) -> frozenset[Decimal] | None:
     Where rows may be one row listed twice, each of them may be all there is. A row without a model that is
     the sum of those with one is IBKR's own sum; where it differs, it may also be one more part.
     """
+    if len(lots) == 1:
+        return None if lots[0].quantity is None else frozenset((lots[0].quantity,))
     models = [lot for lot in lots if lot.model is not None]
     if models and len(models) < len(lots):
         rest, parts = compute_totals([lot for lot in lots if lot.model is None]), compute_totals(models)
         if rest is None or parts is None:
             return None
         return rest if has_common(rest, parts) else rest | {total + part for total in rest for part in parts}
-    quantities = [lot.quantity for lot in lots]
-    known_quantities = [quantity for quantity in quantities if quantity is not None]
-    if len(known_quantities) < len(quantities):
+    rows = [(lot.key or f"row {number}", lot.quantity) for number, lot in enumerate(lots)]
+    known_rows = [(key, quantity) for key, quantity in rows if quantity is not None]
+    if len(known_rows) < len(rows):
         return None
-    totals = {sum(known_quantities, FLAT)}
-    keys = [lot.key for lot in lots if lot.key is not None]
-    if len(set(keys)) < len(keys):
-        last_rows = {lot.key or f"row {number}": lot.quantity for number, lot in enumerate(lots)}
-        first_rows = {
-            lot.key or f"row {number}": lot.quantity for number, lot in reversed(list(enumerate(lots)))
-        }
-        totals |= {
-            sum((quantity or FLAT for quantity in rows.values()), FLAT) for rows in (last_rows, first_rows)
-        }
-    return frozenset(totals)
+    readings = ([q for _, q in known_rows], dict(known_rows).values(), dict(reversed(known_rows)).values())
+    return frozenset(sum(quantities, FLAT) for quantities in readings)
 
 
 class PositionPair(Struct, eq=False):
@@ -127,26 +120,34 @@ class PositionPair(Struct, eq=False):
     instrument: Instrument
     account: str | None
     lots: dict[Side, list[Lot]] = field(default_factory=lambda: {INTERNAL: [], BROKER: []})
+    _totals: dict[Side, frozenset[Decimal] | None] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Return the instrument's one name."""
         return get_instrument_name(self.instrument)
 
+    def get_totals(self, side: Side) -> frozenset[Decimal] | None:
+        """Return what the side's lots may add up to; None where a quantity is unknown."""
+        if side not in self._totals:
+            self._totals[side] = compute_totals(self.lots[side])
+        return self._totals[side]
+
     def compute_quantity(self, side: Side) -> Decimal | None:
         """Return the side's sum, 0 where it has no lot; None where it is unknown."""
-        totals = compute_totals(self.lots[side])
+        totals = self.get_totals(side)
         return next(iter(totals)) if totals is not None and len(totals) == 1 else None
 
     @property
     def is_balanced(self) -> bool:
         """Whether both sides have it and may be equal."""
-        internal, broker = (compute_totals(self.lots[side]) for side in (INTERNAL, BROKER))
+        internal, broker = (self.get_totals(side) for side in (INTERNAL, BROKER))
         has_both = bool(self.lots[INTERNAL] and self.lots[BROKER])
         return has_both and (internal is None or broker is None or has_common(internal, broker))
 
     def add_lots(self, lots: Iterable[Lot], side: Side) -> None:
         """Add lots of the instrument, and fill its missing parts from them."""
+        self._totals.clear()
         for lot in lots:
             self.lots[side].append(lot)
             self.account = self.account or lot.account
@@ -154,7 +155,7 @@ class PositionPair(Struct, eq=False):
 
     def iter_differences(self) -> Iterator[Difference]:
         """Yield how the sides differ whatever is unclear of their quantities; contrary rows one by one."""
-        internal, broker = compute_totals(self.lots[INTERNAL]), compute_totals(self.lots[BROKER])
+        internal, broker = self.get_totals(INTERNAL), self.get_totals(BROKER)
         if internal is None or broker is None:
             return
         contrary = self._split_contrary()

@@ -15,10 +15,10 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
-from detector.reconciliation.comparison import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.fills import list_trades
 from detector.reconciliation.identity import DIFFERENT, SAME, compare_accounts, compare_combo, is_combo
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import Difference, merge_by_instrument
 
 CHANGE_FACTS = ("broker_as_of", "broker_executions", "store_trades", "recent_trades")
@@ -153,8 +153,9 @@ class ChangesSince:
 
     def __init__(self, facts: Facts) -> None:
         self._since = facts.broker_as_of
-        self._opened = _build_index(self._iter_opened(facts))
-        self._closed = _build_index(self._iter_closed(facts))
+        changes = list(self._iter_changes(facts))
+        self._opened = _build_index(change for change, opens in changes if opens)
+        self._closed = _build_index(change for change, opens in changes if not opens)
 
     def can_explain(self, difference: Difference) -> bool:
         """Whether a difference may only come from the time between the two readings.
@@ -173,35 +174,27 @@ class ChangesSince:
         sign = -(get_sign(order.side) or 0)
         return _has_sign(self._opened, normalize(order), Decimal(sign))
 
-    def _iter_opened(self, facts: Facts) -> Iterator[_Change]:
+    def _iter_changes(self, facts: Facts) -> Iterator[tuple[_Change, bool]]:
+        """Yield each change, and whether it opens or may."""
         for trade in list_trades(facts):
+            quantity = trade.signed_quantity
             if self._is_after(trade.opened_at):
-                yield trade, trade.signed_quantity
+                yield (trade, quantity), True
+            if self._is_after(trade.closed_at):
+                yield (trade, None if quantity is None else -quantity), False
         for order in list_orders(facts):
-            if order.purpose != EXIT and self._is_after(order.submitted_at):
-                yield order, _to_sign(order.side)
+            if self._is_after(order.submitted_at):
+                sign = get_sign(order.side)
+                yield (order, None if sign is None else Decimal(sign)), order.purpose != EXIT
         for fill in facts.broker_executions or ():
             if self._is_after(fill.at):
-                yield fill, fill.signed_quantity
-
-    def _iter_closed(self, facts: Facts) -> Iterator[_Change]:
-        for trade in list_trades(facts):
-            if self._is_after(trade.closed_at):
-                yield trade, None if trade.signed_quantity is None else -trade.signed_quantity
-        for order in list_orders(facts):
-            if order.purpose == EXIT and self._is_after(order.submitted_at):
-                yield order, _to_sign(order.side)
+                yield (fill, fill.signed_quantity), True
 
     def _is_after(self, at: datetime | None) -> bool:
         return self._since is not None and at is not None and at > self._since
 
 
 _Change = tuple[Instrument, Decimal | None]
-
-
-def _to_sign(side: str | None) -> Decimal | None:
-    sign = get_sign(side)
-    return None if sign is None else Decimal(sign)
 
 
 def _build_index(changes: Iterable[_Change]) -> InstrumentIndex[_Change]:

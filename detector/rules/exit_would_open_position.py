@@ -11,14 +11,10 @@ from detector.domain.instrument_names import get_sign
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import format_quantity
-from detector.reconciliation.comparison import (
-    build_broker_book,
-    build_subjects,
-    find_broker_position,
-    merge_by_subject,
-)
 from detector.reconciliation.identity import is_combo
+from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.position_pairs import describe_held
+from detector.reconciliation.subjects import build_subjects, merge_by_subject
 from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders, get_account
 
 

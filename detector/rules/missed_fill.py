@@ -14,10 +14,10 @@ from detector.formats.numbers import format_quantity
 from detector.formats.times import format_time
 from detector.logs.events import LogIncident
 from detector.logs.outages import find_link_outages
-from detector.reconciliation.comparison import iter_internal_lots
 from detector.reconciliation.fill_matching import find_partial_fills, find_unmatched
 from detector.reconciliation.fills import Fill, group_fills, list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.lots import iter_internal_lots
 from detector.settings import FILL_LAG_SEC
 
 _LISTED_FOR = timedelta(hours=24)  # a store of trades is expected to hold at least its last day

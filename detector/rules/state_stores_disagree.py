@@ -11,10 +11,11 @@ from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResu
 from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.numbers import format_quantity, to_exact_decimal
-from detector.reconciliation.comparison import build_broker_book, find_broker_position, merge_by_subject
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_pairs import describe_held
+from detector.reconciliation.subjects import merge_by_subject
 
 StoreRow = StoredPosition | Trade
 

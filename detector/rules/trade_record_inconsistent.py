@@ -11,10 +11,10 @@ from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResul
 from detector.domain.trade_rows import Trade
 from detector.formats.times import format_time
 from detector.market.hours import MarketUnknown, to_new_york_day
-from detector.reconciliation.comparison import find_broker_position, iter_broker_lots
 from detector.reconciliation.fill_matching import ClosingFills
 from detector.reconciliation.fills import group_fills, list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.lots import find_broker_position, iter_broker_lots
 from detector.reconciliation.pnl import PnlMismatch, check_pnl_by_broker, check_pnl_by_prices
 from detector.reconciliation.position_book import build_position_book
 

@@ -6,7 +6,7 @@ from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.trade_rows import StoredPosition
 from detector.reconciliation.between_runs import STORES, get_open_trades, list_reopened
-from detector.reconciliation.comparison import build_broker_book, find_broker_position
+from detector.reconciliation.lots import build_broker_book, find_broker_position
 
 
 @rule(

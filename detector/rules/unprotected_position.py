@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.formats.numbers import format_quantity
-from detector.reconciliation.comparison import build_broker_book, build_subjects
+from detector.reconciliation.lots import build_broker_book
+from detector.reconciliation.subjects import build_subjects
 from detector.reconciliation.working_orders import ProtectiveOrders
 
 _DOWN_RULES = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}

@@ -14,7 +14,7 @@ from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.numbers import to_exact_decimal
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.fills import Fill, has_closed, iter_legs, list_trades, match_leg
-from detector.reconciliation.identity import can_be_in_account, can_be_same
+from detector.reconciliation.identity import DIFFERENT, can_be_in_account, can_be_same
 
 PRICE_DECIMALS = 4
 """Decimals of a computed price."""
@@ -83,7 +83,7 @@ class CompetingTrades(Struct, frozen=True):
 
 
 def _can_own_fill(trade: Trade, fill: Fill, opposite: Decimal | None) -> bool:
-    if any(leg.ids & fill.get_ids() or match_leg(fill, leg) != "no" for leg in iter_legs(trade)):
+    if any(leg.ids & fill.get_ids() or match_leg(fill, leg) != DIFFERENT for leg in iter_legs(trade)):
         return True
     return trade.is_effectively_open is not False and trade.signed_quantity in (None, opposite)
 

@@ -15,10 +15,10 @@ from detector.domain.instrument import Instrument
 from detector.domain.store_layout import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
 from detector.reconciliation.close_check.close_order import match_instrument
+from detector.reconciliation.compared_positions import UnclearGroup
 from detector.reconciliation.comparison import Comparison, compare_with_broker
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import DIFFERENT, can_be_in_account, can_be_same
-from detector.reconciliation.position_book import UnclearGroup
 from detector.reconciliation.position_pairs import BROKER, Difference, describe_held
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
 from detector.reconciliation.repair_plan.trade_claims import (
@@ -72,6 +72,12 @@ class PlanItem(Struct, frozen=True):
 def add_account(text: str, account: str | None) -> str:
     """Return the text with the account behind it; None is no account."""
     return text if account is None else f"{text} in account {account}"
+
+
+def describe_broker(quantity: Decimal | None, account: str | None) -> str:
+    """Return what the broker holds, as the reason of a change."""
+    held = f"the broker holds {describe_held(quantity)}" if quantity else "the broker is flat"
+    return add_account(held, account)
 
 
 def has_several_accounts(facts: Facts) -> bool:
@@ -175,13 +181,8 @@ def _build_item(facts: Facts, difference: Difference, origin: str, account: str 
     column = build_quantity_column(
         difference.internal, difference.broker, is_unsigned=any(is_unsigned(row) for row in rows)
     )
-    flat = (
-        "the broker is flat"
-        if not difference.broker
-        else f"the broker holds {describe_held(difference.broker)}"
-    )
     name = add_account(difference.name, account)
-    change = RowChange(origin, name, (column,), add_account(flat, account))
+    change = RowChange(origin, name, (column,), describe_broker(difference.broker, account))
     return PlanItem(
         name,
         name,

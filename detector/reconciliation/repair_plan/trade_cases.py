@@ -13,9 +13,9 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.store_layout import POSITION_STATE, TRADES
-from detector.reconciliation.comparison import build_broker_book
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import can_be_in_account
+from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_pairs import BROKER, describe_held
 from detector.reconciliation.repair_plan.closing_fill import (
     PRICE_DECIMALS,
@@ -28,7 +28,7 @@ from detector.reconciliation.repair_plan.items import (
     PlanItem,
     ReportedDifferences,
     RowChange,
-    add_account,
+    describe_broker,
     describe_waiting,
     has_several_accounts,
     iter_instrument_items,
@@ -125,12 +125,7 @@ class _TradeCase(Struct, frozen=True):
         """Yield the change, if any, that makes a store's row agree with the broker."""
         columns = [*self._iter_position_columns(claim), *self._iter_exit_columns(claim)]
         if columns:
-            flat = (
-                "the broker is flat"
-                if self.quantity == 0
-                else f"the broker holds {describe_held(self.quantity or Decimal(0))}"
-            )
-            flat, realized = add_account(flat, self.account), self.evidence.realized_pnl
+            flat, realized = describe_broker(self.quantity, self.account), self.evidence.realized_pnl
             because = flat if realized is None else f"{flat} and realized {realized:,.2f}"
             yield RowChange(claim.origin, self.short, tuple(columns), because)
 

@@ -1,72 +1,36 @@
-"""What else changes a position that `verdict` decides on: working exits, and fills that its row may lack."""
+"""The exits that work beside a close order, at the broker and in the runtime, with what they can still fill."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from detector.domain.broker_rows import BrokerOrder, Execution
+from detector.domain.broker_rows import BrokerOrder
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
 from detector.formats.numbers import format_count, to_exact_decimal
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import format_duration
 from detector.reconciliation.close_check.close_order import (
     CloseVerdict,
     build_unknown_verdict,
-    match_instrument,
+)
+from detector.reconciliation.close_check.close_target import (
+    CloseTarget,
+    is_final,
+    is_for_group,
+    list_orders_of,
 )
 from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
     UNCLEAR,
     Answer,
-    compare_accounts,
     compare_orders,
     is_combo,
 )
-
-_RESOLUTION = timedelta(seconds=1)  # TWS gives the time of an execution in whole seconds, cut off
-_SETTLING = timedelta(
-    seconds=60
-)  # an execution so shortly before may or may not be in the row of the position
-# Only these are certainly final: an inactive order may be waiting for shares to borrow (IBKR, `whyHeld`).
-_FILLED, _CANCELLED = "filled", ("cancelled", "canceled", "apicancelled")
-_ALL_ACCOUNTS = "ALL"
-
-
-class CloseTarget(Struct, frozen=True):
-    """The contract that is to be closed, with every name that the broker's row adds, and its account.
-
-    `wanted` is the instrument as the request names it.
-    """
-
-    instrument: Instrument
-    account: str | None
-    con_ids: frozenset[str]
-    wanted: Instrument
-
-    def match(self, row: Instrument) -> Answer:
-        """Compare with a row: different is what another id, or both the request and the held row, exclude.
-
-        An id or a currency that only the held row adds is not asked of other rows.
-        """
-        named = self.instrument
-        if is_combo(row):
-            return match_instrument(named, row)
-        if row.con_id is None and self.wanted.con_id is None:
-            named = replace(named, con_id=None)
-        if row.currency is None and self.wanted.currency is None:
-            named = replace(named, currency=None)
-        answer = match_instrument(named, row)
-        if answer == DIFFERENT and None in (named.con_id, row.con_id):
-            return DIFFERENT if match_instrument(self.wanted, row) == DIFFERENT else UNCLEAR
-        return answer
 
 
 class WorkingExit(Struct, frozen=True):
@@ -91,7 +55,7 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
     A verdict where a listed order may be an exit or not.
     """
     exits: list[WorkingExit] = []
-    for row in (*_list_orders_of(target, facts), *(facts.orders or ())):
+    for row in (*list_orders_of(target, facts), *(facts.orders or ())):
         if is_final(row) or _is_waiting_child(row, facts):
             continue
         left = _compute_exit_quantity(target, row, position)
@@ -100,7 +64,7 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
                 f"Whether order {row.title} exits this position cannot be told: {_explain_exit(target, row)}."
             )
             return build_unknown_verdict("orders", text)
-        if left and isinstance(row, BrokerOrder) and _is_for_group(row):
+        if left and isinstance(row, BrokerOrder) and is_for_group(row):
             text = (
                 f"Order {row.title} is for a group of accounts: how much of it is for this one is not known."
             )
@@ -108,18 +72,6 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
         if left:
             _add_exit(exits, row, left)
     return _merge_exits(exits)
-
-
-def _list_orders_of(target: CloseTarget, facts: Facts) -> list[BrokerOrder]:
-    return [
-        row
-        for row in facts.broker_orders or ()
-        if _is_for_group(row) or compare_accounts(row.account, target.account) != DIFFERENT
-    ]
-
-
-def _is_for_group(row: BrokerOrder) -> bool:
-    return bool(row.group) or (row.account or "").upper() == _ALL_ACCOUNTS
 
 
 def _is_waiting_child(row: Order, facts: Facts) -> bool:
@@ -200,11 +152,6 @@ def _collect_listed_exits(facts: Facts) -> set[str]:
     }
 
 
-def is_final(order: Order) -> bool:
-    """Whether the order certainly fills no more."""
-    return (order.status or "").strip().lower() in (_FILLED, *_CANCELLED)
-
-
 def _compute_exit_quantity(target: CloseTarget, order: Order, position: Decimal) -> Decimal | None:
     """Return the quantity that the order can still take off the position; None where that cannot be told.
 
@@ -246,81 +193,3 @@ def _compute_remaining(order: Order) -> Decimal | None:
     left = abs(quantity) - abs(filled)
     remaining = to_exact_decimal(order.remaining) if isinstance(order, BrokerOrder) else None
     return None if left < 0 or (remaining is not None and abs(remaining) > left) else left
-
-
-# Wherever the broker section lists executions; a Flex report has its own lists of them.
-_EXECUTION_LISTS = ("broker.executions", "broker.fills", "broker.flex")
-
-
-def explain_later_execution(target: CloseTarget, facts: Facts) -> str | None:
-    """Return which execution the broker's positions may not contain yet, None where there is none."""
-    # One client's executions are no fault of the reading: TWS lists no others, and its positions are current.
-    if any(fault.path.startswith(_EXECUTION_LISTS) for fault in facts.invalid):
-        return "The broker's executions could not be read in full: the position may have changed since."
-    for execution in facts.broker_executions or ():
-        if _is_of(execution, target) and not _is_before(execution, facts, _RESOLUTION):
-            at = execution.at
-            when = "at a time that was not seen" if at is None else f"at {format_time(at)}"
-            return f"Execution {execution.title} {when} may have changed the position since it was read."
-    return None
-
-
-def _is_of(execution: Execution, target: CloseTarget) -> bool:
-    is_own = compare_accounts(execution.account, target.account) != DIFFERENT
-    return is_own and target.match(execution) != DIFFERENT
-
-
-def _is_before(execution: Execution, facts: Facts, margin: timedelta) -> bool:
-    if execution.at is None or facts.broker_as_of is None:
-        return False
-    return facts.broker_as_of - execution.at >= margin
-
-
-class UnsettledFill(Struct, frozen=True):
-    """A signed quantity that was filled and may not be in the position's row yet, and by what."""
-
-    quantity: Decimal
-    title: str
-
-
-def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[UnsettledFill] | CloseVerdict:
-    """Return the fills that the row of the position may lack: near executions, and what listed orders filled.
-
-    What an order filled is in the row where the executions show all of it, a minute before the row.
-    """
-    executions = [row for row in facts.broker_executions or () if _is_of(row, target)]
-    near = [row for row in executions if not _is_before(row, facts, _SETTLING)]
-    fills: list[UnsettledFill] = []
-    for execution in near:
-        if execution.signed_quantity is None:
-            return build_unknown_verdict(
-                "moved", f"How much execution {execution.title} filled was not seen."
-            )
-        fills.append(UnsettledFill(execution.signed_quantity, f"execution {execution.title}"))
-    for order in _list_orders_of(target, facts):
-        own = [row.signed_quantity or Decimal(0) for row in executions if _is_of_order(row, order)]
-        shown = sum((abs(quantity) for quantity in own), Decimal(0))
-        left = get_filled(order) - shown
-        answer = target.match(order) if left > 0 else DIFFERENT
-        sign = get_sign(order.side)
-        if answer == DIFFERENT:
-            continue
-        if sign is None or is_combo(order):
-            return build_unknown_verdict(
-                "moved", f"What order {order.title} filled may not be in the position yet."
-            )
-        fills.append(UnsettledFill(sign * left, f"order {order.title}"))
-    return fills
-
-
-def get_filled(order: Order) -> Decimal:
-    """Return what an order filled, all of it where it is called filled."""
-    filled = abs(to_exact_decimal(order.filled) or Decimal(0))
-    is_filled = (order.status or "").strip().lower() == _FILLED
-    return max(filled, abs(to_exact_decimal(order.quantity) or Decimal(0))) if is_filled else filled
-
-
-def _is_of_order(execution: Execution, order: Order) -> bool:
-    if execution.perm_id is not None and order.perm_id is not None:
-        return execution.perm_id == order.perm_id
-    return execution.order_id is not None and execution.order_id == order.order_id

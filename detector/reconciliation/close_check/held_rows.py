@@ -1,0 +1,152 @@
+"""The broker's rows of the contract that is to be closed, and the quantities that they may mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from detector.domain.broker_rows import BrokerPosition
+from detector.domain.facts import Facts
+from detector.domain.instrument import get_instrument_name, normalize
+from detector.domain.instrument_names import FUTURE
+from detector.formats.numbers import to_exact_decimal
+from detector.reconciliation.close_check.close_order import (
+    CloseOrder,
+    CloseVerdict,
+    build_unknown_verdict,
+    match_instrument,
+)
+from detector.reconciliation.close_check.close_target import CloseTarget
+from detector.reconciliation.identity import (
+    DIFFERENT,
+    SAME,
+    UNCLEAR,
+    Answer,
+    compare_accounts,
+    get_days,
+)
+from detector.reconciliation.position_pairs import describe_held, merge_instruments
+
+_DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (
+    lambda row: normalize(row).sec_type,
+    lambda row: row.con_id,
+    lambda row: normalize(row).multiplier,
+    lambda row: row.currency,
+    lambda row: row.trading_class,
+)
+
+
+_HINT_PARTS = ("sec_type", "expiry", "strike", "right", "trading_class", "currency")
+
+
+def find_account(close: CloseOrder, facts: Facts) -> str | CloseVerdict | None:
+    """Return the account of the order, None where the broker's rows name none, or a verdict."""
+    rows = facts.broker_positions or ()
+    named = {row.account for row in rows} | {facts.broker_account}
+    accounts = sorted(account for account in named if account is not None)
+    if close.account is None and len(accounts) > 1:
+        summary = f"The broker shows {len(accounts)} accounts; say which one with --account."
+        return build_unknown_verdict("account", summary)
+    if close.account is not None and close.account not in accounts:
+        return build_unknown_verdict("account", f"The broker's rows say nothing of account {close.account}.")
+    return close.account or (accounts[0] if accounts else None)
+
+
+def apply_only_expiry(close: CloseOrder, facts: Facts) -> CloseOrder:
+    """Return the order with the expiry of the only future that the broker lists under its symbol."""
+    wanted = normalize(close.instrument)
+    if wanted.sec_type != FUTURE or get_days(wanted):
+        return close
+    rows = [row for row in (*(facts.broker_positions or ()), *(facts.broker_orders or ()))
+            if match_instrument(close.instrument, row) != DIFFERENT]  # fmt: skip
+    expiries = {normalize(row).expiry for row in rows}
+    if len(expiries) != 1 or None in expiries:
+        return close
+    return replace(close, instrument=replace(wanted, expiry=next(iter(expiries))))
+
+
+def find_rows(
+    close: CloseOrder, facts: Facts, account: str | None
+) -> Sequence[BrokerPosition] | CloseVerdict:
+    """Return the broker's rows of the contract, or a verdict where they may be of several."""
+    rows = [
+        row for row in facts.broker_positions or () if compare_accounts(row.account, account) != DIFFERENT
+    ]
+    fits = [(row, fit) for row in rows if (fit := _match_row(close, row, account)) != DIFFERENT]
+    possible = [row for row, _ in fits]
+    is_doubtful = any(fit == UNCLEAR for _, fit in fits)
+    if is_doubtful and all(row.quantity == 0 for row in possible):
+        return ()  # whichever of them it is, it is flat
+    if is_doubtful:
+        names = sorted({get_instrument_name(row) for row in possible})
+        listed = f"{', '.join(names)}{_describe_hint(close, possible)}"
+        summary = f"{close.name} may be any of these at the broker: {listed}."
+        return build_unknown_verdict("instrument", summary)
+    # Lots of one contract agree in every part; where only some rows have a part, they may be two contracts.
+    if any(len({get_part(row) for row in possible}) > 1 for get_part in _DISTINGUISHING_PARTS):
+        hint = _describe_hint(close, possible)
+        return build_unknown_verdict(
+            "instrument", f"{close.name} may be more than one contract at the broker{hint}."
+        )
+    if any(row.model for row in possible):
+        return build_unknown_verdict(
+            "account", f"The broker holds {close.name} in a model portfolio, in parts."
+        )
+    return possible
+
+
+def _match_row(close: CloseOrder, row: BrokerPosition, account: str | None) -> Answer:
+    answer = match_instrument(close.instrument, row)
+    return UNCLEAR if answer == SAME and row.account != account else answer
+
+
+def _describe_hint(close: CloseOrder, rows: Sequence[BrokerPosition]) -> str:
+    """Return what would make it clear: one part of the only row, the rows' contract ids, or all its parts."""
+    wanted, row = normalize(close.instrument), rows[0]
+    named = normalize(row)
+    parts = {
+        part: value for part in _HINT_PARTS if (value := getattr(named, part)) and not getattr(wanted, part)
+    }
+    has_ids = wanted.con_id is None and all(row.con_id for row in rows)
+    ids = f"; give --con-id ({', '.join(sorted({str(row.con_id) for row in rows}))})" if has_ids else ""
+    if len(rows) > 1:
+        return ids
+    absent = [part for part in ("con_id", *_HINT_PARTS) if getattr(wanted, part) and not getattr(named, part)]
+    for added in (*({part: value} for part, value in parts.items()), *(() if has_ids else (parts,))):
+        if match_instrument(replace(wanted, **added), row) == SAME:
+            words = (f"--{part.replace('_', '-')} {value}" for part, value in added.items())
+            return f"; add {' '.join(words)}"
+    return ids or (f"; its row gives no {' and no '.join(absent)}" if absent else "")
+
+
+def build_target(
+    close: CloseOrder, facts: Facts, account: str | None, rows: Sequence[BrokerPosition]
+) -> CloseTarget:
+    """Return the contract with every name that its row adds: an exit may be listed under any of them."""
+    instrument = normalize(close.instrument)
+    for row in rows:
+        instrument = merge_instruments(instrument, normalize(row))
+    may_be = (
+        row for row in facts.broker_positions or () if match_instrument(close.instrument, row) != DIFFERENT
+    )
+    con_ids = {row.con_id for row in (instrument, *may_be) if row.con_id is not None}
+    return CloseTarget(instrument, account, frozenset(con_ids), close.instrument)
+
+
+def list_row_positions(close: CloseOrder, rows: Sequence[BrokerPosition]) -> list[Decimal] | CloseVerdict:
+    """Return the signed quantities that the rows may mean, their sum first; no row is flat.
+
+    Several rows of one contract in one account are lots, or one row that was written again.
+    """
+    quantities = [to_exact_decimal(row.quantity) for row in rows]
+    known_quantities = [quantity for quantity in quantities if quantity is not None]
+    if len(known_quantities) < len(quantities):
+        summary = f"How much of {close.name} the broker holds could not be read."
+        return build_unknown_verdict("unread", summary)
+    if len({(quantity > 0) - (quantity < 0) for quantity in known_quantities}) > 1:
+        text = ", ".join(describe_held(quantity) for quantity in known_quantities)
+        summary = f"The broker's rows of {close.name} contradict each other: {text}."
+        return build_unknown_verdict("contradiction", summary)
+    return [sum(known_quantities, Decimal(0)), *(known_quantities if len(known_quantities) > 1 else ())]

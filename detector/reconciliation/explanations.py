@@ -1,0 +1,169 @@
+"""What explains a difference: the owner's own position, a replaced contract, an exercise or assignment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from string import digits
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from detector.domain.broker_rows import Execution
+from detector.domain.facts import Facts
+from detector.domain.instrument import Instrument, normalize
+from detector.domain.instrument_names import STOCK
+from detector.formats.numbers import to_exact_decimal
+from detector.reconciliation.expiry import LIVE, get_expiry_state
+from detector.reconciliation.identity import (
+    DIFFERENT,
+    SAME,
+    UNCLEAR,
+    compare,
+    compare_accounts,
+    compare_parts,
+)
+from detector.reconciliation.position_pairs import (
+    Difference,
+)
+
+_USUAL_MULTIPLIER = 100
+
+
+DifferencePair = tuple[Difference, Difference]
+
+
+class ForeignPosition(Struct, frozen=True):
+    """A position that the owner holds beside the runtime: its account where several are, and what of it."""
+
+    con_id: str
+    quantity: Decimal
+    account: str | None = None
+
+    def is_all_of(self, difference: Difference) -> bool:
+        """Whether it is the whole of what nothing in the runtime manages."""
+        is_own = difference.kind == "unmanaged" and difference.instrument.con_id == self.con_id
+        return is_own and difference.broker == self.quantity and self.account in (None, difference.account)
+
+
+def parse_foreign_positions(text: str) -> tuple[ForeignPosition, ...]:
+    """Return the positions that AEGIS_PT_FOREIGN_POSITIONS names: `account:con_id=quantity`, by comma."""
+    entries = [entry.strip().rpartition("=") for entry in text.split(",") if entry.strip()]
+    parts = [(*name.rpartition(":")[::2], quantity) for name, _, quantity in entries]
+    return tuple(
+        ForeignPosition(con_id, Decimal(quantity), account or None) for account, con_id, quantity in parts
+    )
+
+
+def iter_pairs(
+    differences: Sequence[Difference], is_pair: Callable[[Difference, Difference], bool]
+) -> Iterator[DifferencePair]:
+    """Yield each phantom with the one other difference that explains it."""
+    others = _PairIndex(differences)
+    for gone in differences:
+        candidates = others.iter_candidates(gone) if gone.kind == "phantom" else iter(())
+        match = next((other for other in candidates if is_pair(gone, other)), None)
+        if match is not None:
+            others.remove(match)
+            yield gone, match
+
+
+class _PairIndex:
+    """Differences by what a pair has in common: the symbol without its marks, and the strike."""
+
+    def __init__(self, differences: Sequence[Difference]) -> None:
+        self._entries: dict[str, dict[float | None, dict[int, Difference]]] = {}
+        for difference in differences:
+            by_strike = self._entries.setdefault(_get_root(difference), {})
+            by_strike.setdefault(_get_strike(difference), {})[id(difference)] = difference
+        self._single = differences[0] if len(differences) == 1 else None
+
+    def iter_candidates(self, gone: Difference) -> Iterator[Difference]:
+        """Yield what may explain it: of its symbol or of none, of its strike, or without a strike."""
+        root, strike = _get_root(gone), _get_strike(gone)
+        if not root and self._single is not None:
+            yield self._single
+        for name in dict.fromkeys((root, "")):
+            by_strike = self._entries.get(name, {})
+            for key in dict.fromkeys((strike, None)) if strike is not None else by_strike:
+                yield from by_strike.get(key, {}).values()
+
+    def remove(self, difference: Difference) -> None:
+        """Remove a difference that is explained."""
+        del self._entries[_get_root(difference)][_get_strike(difference)][id(difference)]
+        if difference is self._single:
+            self._single = None
+
+
+def _get_root(difference: Difference) -> str:
+    """Return the symbol without what marks an old contract or the class of an option."""
+    symbol = (difference.instrument.symbol or "").removesuffix(" OLD")
+    if symbol.strip(digits):
+        symbol = symbol[symbol[:1].isdigit() :]
+        symbol = symbol[: len(symbol) - symbol[-1:].isdigit()]
+    return symbol.removesuffix("W") if difference.instrument.is_option else symbol
+
+
+def _get_strike(difference: Difference) -> float | None:
+    """Return the strike where it is a mark of the contract: an adjusted option may have another."""
+    return None if is_adjusted(difference.instrument) else difference.instrument.strike
+
+
+def is_assigned(gone: Difference, moved: Difference, now: datetime) -> bool:
+    """Whether the shares that moved are those of an option that was exercised or assigned.
+
+    The option is short, or has reached its expiry; a call brings shares to its holder, a put takes them.
+    """
+    option, shares = gone.instrument, moved.instrument
+    if not option.is_option or shares.is_option or shares.sec_type not in (None, STOCK):
+        return False
+    if compare_accounts(gone.account, moved.account) == DIFFERENT:
+        return False
+    if gone.internal > 0 and get_expiry_state(option, now) == LIVE:
+        return False
+    multiplier = to_exact_decimal(option.multiplier) or Decimal(_USUAL_MULTIPLIER)
+    signs = {"C": (1,), "P": (-1,)}.get(option.right or "", (1, -1))
+    return moved.broker - moved.internal in [gone.internal * multiplier * sign for sign in signs]
+
+
+def find_booking(facts: Facts, option: Instrument) -> Execution | None:
+    """Return the booking of a statement by which the option was exercised or assigned, None without one.
+
+    Source: Flex Query reference, Notes/Codes of a BookTrade: A is an assignment, Ex an exercise.
+    """
+    bookings = (
+        row
+        for row in facts.broker_bookings or ()
+        if {"A", "Ex"} & set(re.split(r"[;, ]+", row.notes or ""))
+        and compare(normalize(row), normalize(option)) == SAME
+    )
+    return next(bookings, None)
+
+
+def is_adjusted(instrument: Instrument) -> bool:
+    """Whether its class is marked with a digit, as of an option whose terms were adjusted."""
+    trading_class = instrument.trading_class or ""
+    return trading_class[:1].isdigit() or trading_class[-1:].isdigit()
+
+
+def is_replaced(old: Difference, new: Difference) -> bool:
+    """Whether an internal-only and a broker-only holding are one under a new contract id.
+
+    A split, a merger or a change of symbol gives a holding another contract (`X.OLD`, a class with a digit).
+    """
+    mine, theirs = old.instrument, new.instrument
+    if new.kind != "unmanaged" or None in (mine.con_id, theirs.con_id) or mine.con_id == theirs.con_id:
+        return False
+    if compare_accounts(old.account, new.account) == DIFFERENT or (old.internal > 0) != (new.broker > 0):
+        return False
+    plain = [
+        replace(row, con_id=None, multiplier=None, trading_class=None, local_symbol=None,
+                symbol=(row.symbol or "").removesuffix(" OLD") or None)
+        for row in (mine, theirs)
+    ]  # fmt: skip
+    if is_adjusted(mine) or is_adjusted(theirs):
+        plain = [replace(row, strike=1.0) for row in plain]
+    answer = compare_parts(*plain)
+    return answer == SAME or (answer == UNCLEAR and None in (mine.symbol, theirs.symbol))

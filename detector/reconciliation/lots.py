@@ -1,0 +1,72 @@
+"""Reads the lots of each side from the facts, and the broker's positions as a book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from detector.domain.facts import Facts, known
+from detector.domain.instrument import Instrument
+from detector.domain.trade_rows import format_other_ids
+from detector.reconciliation.position_book import PositionBook, build_position_book
+from detector.reconciliation.position_pairs import Lot, PositionPair, build_lot
+
+INTERNAL_FACTS = ("store_positions", "open_positions")
+"""The internal side is the store where it was read, else the runtime's own list."""
+
+
+COMPARED_FACTS = ("broker_positions", *INTERNAL_FACTS)
+
+
+def build_broker_book(facts: Facts) -> PositionBook:
+    """Return the broker's positions as a book without an internal side; they must have been read."""
+    return build_position_book((), iter_broker_lots(facts), facts.broker_account)
+
+
+def find_internal_fact(facts: Facts) -> str | None:
+    """Return the fact that the internal side is read from, or None where none was seen."""
+    return next((name for name in INTERNAL_FACTS if getattr(facts, name) is not None), None)
+
+
+def iter_internal_lots(facts: Facts) -> Iterator[Lot]:
+    """Yield the lots of the internal side; none where no internal side was read."""
+    if facts.store_positions is not None:
+        for row in facts.store_positions:
+            if row.is_named and row.is_effectively_open is not False:
+                title = _build_trade_title(row.trade_id, row.signal_id, row.position_id)
+                yield build_lot(row, row.signed_quantity, row.account, trade_title=title, key=row.trade_id)
+    else:
+        yield from iter_listed_lots(facts)
+
+
+def iter_listed_lots(facts: Facts) -> Iterator[Lot]:
+    """Yield the lots of the runtime's own list, whatever its store holds."""
+    for position in facts.open_positions or ():
+        if position.is_named:
+            title = _build_trade_title(position.trade_id, position.signal_id, position.position_id)
+            yield build_lot(position, position.signed_quantity, trade_title=title, key=position.trade_id)
+
+
+def iter_broker_lots(facts: Facts) -> Iterator[Lot]:
+    """Yield the broker's lots."""
+    for row in known(facts.broker_positions):
+        if row.is_named:
+            key = row.con_id and f"{row.con_id} {row.model}"
+            yield build_lot(row, row.quantity, row.account, key=key, model=row.model)
+
+
+def _build_trade_title(trade_id: str | None, signal_id: str | None, position_id: str | None) -> str:
+    return f"trade #{trade_id}{format_other_ids(signal_id, position_id)}" if trade_id else ""
+
+
+def find_broker_position(
+    book: PositionBook, instrument: Instrument, account: str | None = None
+) -> tuple[PositionPair | None, Decimal | None]:
+    """Return the broker's position of an instrument and its signed quantity: 0 where there is no position.
+
+    The quantity is None where it is unknown, or where the instrument may be one of several positions.
+    """
+    positions = book.find(instrument, account)
+    if not positions:
+        return None, Decimal(0)
+    return (positions[0], positions[0].compute_quantity("broker")) if len(positions) == 1 else (None, None)
