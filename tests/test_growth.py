@@ -39,6 +39,15 @@ def vague_options(n: int) -> Rows:
     return [{"symbol": "SPX", "strike": 1000 + i, "quantity": 1} for i in range(n)]
 
 
+def lots(n: int, **more: Any) -> Rows:
+    return [{"symbol": "SPY", "sec_type": "STK", "quantity": 1, **more} for _ in range(n)]
+
+
+def futures(n: int) -> Rows:
+    base = {"symbol": "ES", "sec_type": "FUT", "quantity": 1}
+    return [{**base, "con_id": i + 1, "expiry": f"{2027 + i // 12}{1 + i % 12:02}"} for i in range(n)]
+
+
 def executions(rows: Rows) -> Rows:
     more = {"side": "BOT", "price": 1, "at": "2026-06-02T14:00:00Z"}
     return [{**row, **more, "exec_id": f"e{i}", "order_id": f"f{i}"} for i, row in enumerate(rows)]
@@ -111,6 +120,8 @@ def assert_linear(prepare_size: Callable[[int], Callable[[], object]]) -> None:
         pytest.param(
             lambda n: everything(options(n), options(n, tradingClass="SPXW")), id="options of a class"
         ),
+        pytest.param(lambda n: everything(lots(n), lots(n)), id="one share in many lots"),
+        pytest.param(lambda n: everything(futures(n), futures(n)), id="futures of one symbol"),
         pytest.param(lambda n: document(shares(n), []), id="positions that the broker lacks"),
         pytest.param(lambda n: document([], shares(n)), id="positions that nothing manages"),
         pytest.param(lambda n: everything(shares(n), shares(n, n)), id="positions of other names"),
