@@ -110,7 +110,7 @@ class InstrumentIndex(Generic[T]):
 
 
 def _list_buckets(instrument: Instrument) -> list[_Bucket]:
-    """Return the part that divides the instruments of one name: the strike, or a future's months; else None."""
+    """Return what divides the instruments of one name: the strike, or a future's months; else None."""
     days = get_days(instrument) if instrument.sec_type == FUTURE and instrument.strike is None else ()
     return [int(day[:4]) * 12 + int(day[-5:-3] if "-" in day else day[4:]) for day in days] or [
         instrument.strike
@@ -118,5 +118,5 @@ def _list_buckets(instrument: Instrument) -> list[_Bucket]:
 
 
 def _list_near(bucket: _Bucket) -> tuple[_Bucket, ...]:
-    """Return the buckets of what may be the same: a future may expire in the month before or after its name's."""
+    """Return the buckets of what may be the same: a future may expire in a month beside its name's."""
     return (bucket - 1, bucket, bucket + 1) if isinstance(bucket, int) else (bucket,)
