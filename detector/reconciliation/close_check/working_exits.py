@@ -1,4 +1,4 @@
-"""The exits that work beside a close order, at the broker and in the runtime, and what they can still fill."""
+"""The exits at work beside a close order, at the broker and in the runtime, and what they can still fill."""
 
 from __future__ import annotations
 
