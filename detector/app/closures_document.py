@@ -11,12 +11,17 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from detector.app.written_document import Table, parse_document_text
-from detector.market.closures import CLOSES, OPENS, Closures, check_closure_day
+from detector.formats.errors import InputError
+from detector.market.closures import CLOSES, OPENS, Closures, check_closure_day, check_closure_number
 
 
 def parse_closures(text: str) -> Closures:
     """Return the closures of a TOML text; raises InputError with a line for each fault."""
     document = parse_document_text(text, ClosuresDocument, {"days": set()})[1]
+    try:
+        check_closure_number([entry.date for entry in (*document.closed, *document.early_close)])
+    except ValueError as error:
+        raise InputError(str(error)) from None
     return Closures(
         frozenset(entry.date for entry in document.closed),
         {entry.date: entry.closes for entry in document.early_close},

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from detector.clients.local_file import read_file
 from detector.domain.facts import FACT_NAMES
 from detector.domain.mute import Mute
 from detector.domain.profile import Profile, parse_profile
@@ -21,7 +21,7 @@ from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
-from detector.formats.strict_json import redact_excerpt, replace_surrogates, to_one_line
+from detector.formats.strict_json import MAX_BYTES, redact_excerpt, replace_surrogates, to_one_line
 from detector.formats.times import TimeError, parse_run_time
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.profiles import list_builtin_profiles, load_builtin_profile
@@ -40,6 +40,8 @@ from detector.settings import (
     Settings,
     SettingsError,
     add_settings,
+    find_doubts,
+    find_unknown,
     parse_env_file,
     resolve_settings,
 )
@@ -116,24 +118,32 @@ class AppContext(Struct, frozen=True):
         texts = {name: replace_surrogates(self.environ[name]) for name in names}
         layers = [("environment", texts)]
         faults: list[str] = []
-        path = env_file or texts.get(ENV_FILE.name)
+        written: dict[str, str] = {}
+        path = env_file or texts.get(ENV_FILE.name) or ""
         if path:
             try:
-                layers.insert(0, (path, parse_env_file(read_text(path, "--env-file"), path)))
+                written = parse_env_file(read_text(path, "--env-file"), path)
+                layers.insert(0, (path, written))
             except SettingsError as error:
                 faults += error.faults
         try:
             settings = resolve_settings(*layers, ("--set", changes or {}))
         except SettingsError as error:
-            raise InputError(*faults, *error.faults) from None
+            raise InputError(*faults, *find_unknown(path, written), *error.faults) from None
         if faults:
             raise InputError(*faults)
         settings = replace(settings, files=_load_files(settings))
         own = [limit for rule in settings.files[PROFILE.name].rules for limit in rule.limits.values()]
         try:
-            return add_settings(settings, own, *layers, ("--set", changes or {}))
+            settings = add_settings(settings, own, *layers, ("--set", changes or {}))
         except SettingsError as error:
             raise InputError(*error.faults) from None
+        unknown = list(find_unknown(path, written, settings.values))
+        if unknown:
+            raise InputError(*unknown)
+        return replace(
+            settings, doubts=tuple(find_doubts(name for name in texts if name not in settings.values))
+        )
 
 
 def get_clock(app: AppContext, text: str | None) -> Clock:
@@ -142,6 +152,12 @@ def get_clock(app: AppContext, text: str | None) -> Clock:
         return app.clock
     now = parse_time_option(text, "--now")
     return lambda: now
+
+
+def print_wait_hint(app: AppContext, what: str) -> None:
+    """Print what is awaited where standard input is a terminal: silence looks like a hanging program."""
+    if app.stdin.isatty():
+        app.print_stderr(f"Reading {what} from standard input; end it with Ctrl-D.")
 
 
 def parse_time_option(text: str, option: str) -> datetime:
@@ -263,7 +279,7 @@ def _load_timetable(path: str) -> Timetable:
 def read_text(path: str, named_by: str) -> str:
     """Return the text of a file; raises InputError, which begins with what named it."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read_file(path, MAX_BYTES).data.decode("utf-8")
     except OSError as error:
         raise InputError(f"{named_by}: {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from detector.app.written_document import Table, Text, parse_document_text
-from detector.domain.mute import Mute
+from detector.domain.mute import Mute, check_pattern
 from detector.formats.times import parse_rfc3339
 
 
@@ -43,7 +43,8 @@ class MuteEntry(Table):
     @field_validator("signature")
     @classmethod
     def check_money(cls, signature: str, info: ValidationInfo) -> str:
-        """Raise ValueError where a money rule would be muted by the way."""
+        """Raise ValueError where a money rule would be muted by the way, or everything."""
+        check_pattern(signature)
         rules = (info.context or {})["money_rules"]
         kind = signature.partition(":")[0]
         money = next((name for name in rules if fnmatchcase(name, kind)), None)

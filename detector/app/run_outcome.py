@@ -11,12 +11,13 @@ from detector.app.delivery import list_channel_settings
 from detector.app.github_access import build_network_policy
 from detector.app.job import Job
 from detector.app.run_result import RunResult
+from detector.clients.local_file import read_file
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
 from detector.formats.errors import ExternalError
 from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
-from detector.formats.strict_json import to_one_line
+from detector.formats.strict_json import MAX_BYTES, to_one_line
 from detector.render.github_output import (
     format_error_annotation,
     format_warning_annotation,
@@ -90,7 +91,9 @@ def publish_outcome(job: Job, result: RunResult, summary: str | None) -> None:
 def _write_job_summary(job: Job, result: RunResult, path: str | None) -> None:
     if not path:
         return
-    page = render_job_summary(result.report, job.settings[DISPLAY_ZONES], (*result.faults, *result.notes))
+    page = render_job_summary(
+        result.report, job.settings[DISPLAY_ZONES], (*result.faults, *result.notes, *result.report.warnings)
+    )
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(page)
@@ -124,7 +127,7 @@ def _resolve_ping_settings(app: AppContext, env_file: str | None) -> Settings | 
     path = env_file or app.environ.get(ENV_FILE.name)
     if path:
         with suppress(OSError, ValueError):
-            for line in Path(path).read_text(encoding="utf-8").splitlines():
+            for line in read_file(path, MAX_BYTES).data.decode().splitlines():
                 with suppress(SettingsError):
                     texts |= parse_env_file(line, path)
     names = (PING_URL.name, CA_FILE.name)

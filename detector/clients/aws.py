@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 from functools import cache, cached_property
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.loaders
@@ -161,7 +163,9 @@ class Aws:
         return core
 
     def _send(self, request: Any, **_: Any) -> AWSResponse:
-        """Send botocore's request, in place of its own HTTP client."""
+        """Send botocore's request, in place of its own HTTP client; raises ExternalError over plain HTTP."""
+        if urlsplit(request.url).scheme != "https" and not _is_loopback(urlsplit(request.url).hostname or ""):
+            raise ExternalError("AWS is never asked over plain HTTP", reason=FORBIDDEN)
         headers = {name: _decode_header(value) for name, value in request.headers.items()}
         page = send_request(
             self._network,
@@ -169,6 +173,13 @@ class Aws:
             methods=("GET", "POST"),
         )
         return AWSResponse(request.url, page.status, dict(page.headers), _RawBody(page.body))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _replace_surrogates(value: Any) -> Any:

@@ -55,6 +55,8 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     `test-notify` does that. Exit 1 when a source could not be read.
     """
     settings = app.load_settings(env_file)
+    for doubt in settings.doubts:
+        app.print_stderr(doubt)
     channels = load_channels(app, settings)
     environment = ChannelEnvironment(app.environ, app.clock)
     result = collect_sources(Job(app, settings, app.clock, PipelinePlan(quiet=as_json)))

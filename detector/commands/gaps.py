@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from detector.app.context import AppContext, get_clock, parse_time_option
+from detector.app.context import AppContext, get_clock, parse_time_option, print_wait_hint
 from detector.app.github_access import (
     RUNS_ADVICE,
     LoadedSchedule,
@@ -18,6 +17,7 @@ from detector.app.github_access import (
     load_schedule,
 )
 from detector.app.print_output import print_json, print_lines
+from detector.clients.local_file import read_file
 from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
@@ -135,7 +135,11 @@ def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedul
 
     workflow = WorkflowFile(schedule.workflow.name, schedule.name)
     try:
-        data = app.stdin.read(_LARGEST_FILE + 1) if name == "-" else Path(name).read_bytes()
+        if name == "-":
+            print_wait_hint(app, "the list of runs")
+            data = app.stdin.read(_LARGEST_FILE + 1)
+        else:
+            data = read_file(name, _LARGEST_FILE + 1).data
         listing = parse_listing(parse_value(data, max_bytes=_LARGEST_FILE), complete_to, workflow)
     except OSError as error:
         raise InputError(f"--runs: {name}: {error.strerror or type(error).__name__}") from None

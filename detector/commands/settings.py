@@ -42,6 +42,8 @@ def command(
         return print_lines(app, render_env_example())
     settings = app.load_settings(env_file)
     chosen = [_find_setting(name) for name in names]
+    for doubt in settings.doubts:
+        app.print_stderr(doubt)
     if as_json:
         document = build_settings_document(settings)
         return print_json(app, [row for row in document if not chosen or row["name"] in chosen])

@@ -52,10 +52,12 @@ def is_mistyped(key: str, known: str) -> bool:
 
 
 def _has_other_digits(first: str, second: str) -> bool:
-    """Return whether the numbers in the two differ; one that lost or doubled a digit of many is the same."""
+    """Return whether the numbers in the two differ; one of many digits may be mistyped."""
     mine, theirs = _get_digits(first), _get_digits(second)
-    is_mistyped = min(len(mine), len(theirs)) >= _LONG_NUMBER and len(mine) != len(theirs)
-    return mine != theirs and not (is_mistyped and measure_edit_distance(mine, theirs, 1) <= 1)
+    is_long = min(len(mine), len(theirs)) >= _LONG_NUMBER
+    is_other_digit = len(mine) == len(theirs) and sorted(mine) != sorted(theirs)
+    is_mistyped = is_long and not is_other_digit and measure_edit_distance(mine, theirs, 1) <= 1
+    return mine != theirs and not is_mistyped
 
 
 def _get_digits(name: str) -> str:

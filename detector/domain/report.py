@@ -100,7 +100,8 @@ class Report(Struct, frozen=True):
     """The result of one evaluation; `owed` (notices that are due, by channel) is not part of the artifact.
 
     `foreign` are the broker's positions that were counted as the owner's. `reading` is what was made of each
-    section; `checked` counts the rules that were judged on its facts.
+    section; `checked` counts the rules that were judged on its facts. `overrides` are the owner's
+    orders that narrow what is watched today, `warnings` mutes and settings that do nothing.
     """
 
     generation: int
@@ -123,6 +124,8 @@ class Report(Struct, frozen=True):
     foreign: tuple[str, ...] = ()
     reading: tuple[SectionAccount, ...] = ()
     checked: int = 0
+    overrides: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     run: RunInfo = RunInfo()
     snapshot: Mapping[str, Any] | None = None
     owed: Mapping[str, tuple[Notice, ...]] = field(default_factory=dict)

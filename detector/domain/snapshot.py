@@ -40,6 +40,7 @@ STALE_SEC: Mapping[str, float] = {STATEMENT: 36 * 3600}
 
 KEYS = ("taken_at", "runtime", *SECTIONS)
 _LONGEST_COMPARED = 40
+_LEAST_ALIKE = 0.6  # difflib's own measure: below it a suggestion is a guess
 
 
 class Snapshot(Struct, frozen=True):
@@ -148,5 +149,16 @@ def _describe_kinds(kinds: tuple[type, ...]) -> str:
 def _describe_unknown_key(key: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only a refused document pays for it
 
-    nearest = get_close_matches(key[:_LONGEST_COMPARED].lower(), KEYS, n=1, cutoff=0.0)
-    return f"unknown section {redact_excerpt(key)!r}; the nearest known one is {nearest[0]!r}"
+    from detector.domain.facts import STATUS_FACTS  # noqa: PLC0415 - facts are made of snapshots
+    from detector.domain.profile import HEARTBEAT_AGE  # noqa: PLC0415
+
+    facts = (*STATUS_FACTS, HEARTBEAT_AGE)
+    unknown = f"unknown section {redact_excerpt(key)!r}"
+    if key in facts:
+        return f"{unknown}: this is a fact: put it into status_v3"
+    nearest = get_close_matches(key[:_LONGEST_COMPARED].lower(), (*KEYS, *facts), n=1, cutoff=_LEAST_ALIKE)
+    if not nearest:
+        return f"{unknown} (`schema snapshot` lists the known ones)"
+    if nearest[0] in facts:
+        return f"{unknown}; {nearest[0]!r} is a fact: put it into status_v3"
+    return f"{unknown}; the nearest known one is {nearest[0]!r}"

@@ -29,6 +29,7 @@ from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage, compute_coverage, count_checked
 from detector.engine.gather import gather_facts, list_unread_sections
 from detector.engine.lost_facts import find_lost_facts, update_lane_memory
+from detector.engine.overrides import add_overrides, list_overrides, list_warnings
 from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.reconciliation.between_runs import build_closed_memory, build_price_memory
@@ -110,6 +111,8 @@ def build_report(
     coverage = compute_coverage(
         judgement, {condition.type for condition in active}, list_signals_off(settings)
     )
+    overrides = list_overrides(facts)
+    coverage = add_overrides(coverage, judgement, overrides)
     notices = [notice for channel in channels for notice in step.due_notices[channel]]
     return Report(
         generation=previous.generation + 1,
@@ -132,6 +135,8 @@ def build_report(
         foreign=list_foreign(facts, settings[FOREIGN_POSITIONS]),
         reading=facts.accounts,
         checked=count_checked(judgement),
+        overrides=overrides,
+        warnings=list_warnings(facts, settings, _get_files(settings).mutes),
         snapshot=_build_snapshot_copy(snapshot),
         owed=step.due_notices,
     )

@@ -5,7 +5,7 @@ The table is generated from a calendar library and cannot know a mourning day (2
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -14,11 +14,13 @@ from detector.market._nyse_table import FIRST_YEAR, LAST_YEAR
 from detector.market.session_plan import US_EQUITY, SessionPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 OPENS: Final = time(9, 30)
 CLOSES: Final = time(16, 0)
 """The regular session's hours, America/New_York; an early close lies between them."""
+
+_MOST_CLOSURES, _CLOSURES_WITHIN = 5, timedelta(days=30)
 
 SATURDAY: Final = 5
 """The first weekday without a session."""
@@ -39,6 +41,26 @@ class Closures(Struct, frozen=True):
 
 
 NO_CLOSURES: Final = Closures()
+
+
+def check_closure_number(days: Collection[date]) -> None:
+    """Raise ValueError for more closures than an exchange announces: they would switch the monitor off."""
+    ordered = sorted(days)
+    for first, last in zip(ordered, ordered[_MOST_CLOSURES:], strict=False):
+        if last - first < _CLOSURES_WITHIN:
+            raise ValueError(
+                f"more than {_MOST_CLOSURES} sessions from {first} to {last} are closed or cut"
+                f" ({_MOST_CLOSURES} in {_CLOSURES_WITHIN.days} days at most)"
+            )
+
+
+def describe_override(closures: Closures, day: date) -> str | None:
+    """Return what the owner announced for a day as a part of a sentence; None where that is nothing."""
+    if day in closures.closed:
+        return f"the session of {day} is closed by AEGIS_PT_MARKET_CLOSURES"
+    if day in closures.early:
+        return f"the session of {day} ends at {closures.early[day]:%H:%M} ET by AEGIS_PT_MARKET_CLOSURES"
+    return None
 
 
 def check_closure_day(day: date) -> None:

@@ -58,6 +58,8 @@ def build_artifact_document(report: Report, with_snapshot: bool = True) -> dict[
         "foreign": to_json(report.foreign),
         "reading": to_json(report.reading),
         "checked": report.checked,
+        "overrides": to_json(report.overrides),
+        "warnings": to_json(report.warnings),
         "gap": to_json(report.gap),
         "channels": to_json(report.channels),
         "sessions": to_json(report.sessions),

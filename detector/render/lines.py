@@ -37,6 +37,7 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     if report.foreign:
         owned = format_count(len(report.foreign), "position")
         parts.append(f"{owned} counted as the owner's ({', '.join(report.foreign)})")
+    parts += report.overrides
     if report.unread:
         parts.append(f"not read by this version: {', '.join(report.unread)}")
     if report.decision.note:

@@ -58,6 +58,8 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
     "reading": "what was made of each section: its age, the facts that were seen, mapped facts that were not,"
     " and how many keys were recognised, are foreign, or are not understood",
     "checked": "how many rules were judged on facts of this run; 0 means that nothing was checked",
+    "overrides": "closures that the owner announced for today's session",
+    "warnings": "mutes that are not in force, and settings of the environment that nobody reads",
     "gap": "the time since the previous run",
     "channels": "when each channel took its first and its latest message, and its latest error",
     "sessions": "the latest sessions as the runs saw them, and which channels took their summary",
@@ -117,6 +119,8 @@ def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
         "foreign": _build_list({"type": "string"}),
         "reading": _build_list(_build_ref(SectionAccount)),
         "checked": {"type": "integer", "minimum": 0},
+        "overrides": _build_list({"type": "string"}),
+        "warnings": _build_list({"type": "string"}),
         "gap": _build_ref(Gap),
         "channels": {"type": "object", "additionalProperties": _build_ref(ChannelHealth)},
         "sessions": _build_list(_build_ref(SessionDay)),

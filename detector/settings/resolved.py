@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
@@ -19,7 +20,7 @@ from detector.settings.runtime_settings import (
     STATUS_PASSWORD,
     STATUS_USER,
 )
-from detector.settings.setting import DECLARED, Setting, SettingsError
+from detector.settings.setting import DECLARED, PREFIX, Setting, SettingsError
 
 T = TypeVar("T")
 _TYPO = 2  # letters in which a misspelt name differs from the real one
@@ -36,12 +37,14 @@ _ORDERED_LIMITS = (
 class Settings(Struct, frozen=True, eq=False):
     """The settings in force: a value per declared setting, and where each came from.
 
-    `files` holds the parsed content of the files that settings name, by setting; the app reads them.
+    `files` holds the parsed content of the files that settings name, by setting; the app reads them. `doubts`
+    are names of the environment that resemble a setting's and are none.
     """
 
     values: Mapping[str, Any]
     origins: Mapping[str, str]
     files: Mapping[str, Any] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     def __getitem__(self, setting: Setting[T]) -> T:
         value: T = self.values.get(setting.name, setting.default)
@@ -180,6 +183,44 @@ def _find_misspelt(origin: str, texts: Mapping[str, str]) -> Iterator[str]:
             )
             if similar:
                 yield f"{name} ({origin}): unknown setting; did you mean {similar}?"
+
+
+def find_unknown(
+    origin: str, texts: Mapping[str, str], known: Collection[str] = DECLARED.keys()
+) -> Iterator[str]:
+    """Yield a fault for each `AEGIS_PT_*` name of this program's own file that is no known setting.
+
+    Those that are nearly one are told by `resolve_settings`.
+    """
+    told = set(_find_misspelt(origin, texts))
+    for name in texts:
+        is_told = any(fault.startswith(f"{name} ") for fault in told)
+        if name.startswith(PREFIX) and name not in known and not is_told:
+            resembled = _find_resembled(name)
+            yield f"{name} ({origin}): unknown setting" + (
+                f"; did you mean {resembled}?" if resembled else ""
+            )
+
+
+def find_doubts(names: Iterable[str]) -> Iterator[str]:
+    """Yield one warning for the names that resemble a setting's: they may be the bot's, or meant for us."""
+    resembled = {name: _find_resembled(name) for name in sorted(set(names)) if name.startswith(PREFIX)}
+    pairs = [f"{name} ({setting}?)" for name, setting in resembled.items() if setting]
+    if pairs:
+        is_are = "is no setting" if len(pairs) == 1 else "are no settings"
+        yield f"{', '.join(pairs)} {is_are} of this program, and nothing here reads what resembles one."
+
+
+@lru_cache(maxsize=256)
+def _find_resembled(name: str) -> str | None:
+    """Return the setting that the name begins with, or that is nearer than a third of its letters."""
+    begun = [declared for declared in DECLARED if name.startswith(declared)]
+    if begun:
+        return max(begun, key=len)
+    limit = (len(name.removeprefix(PREFIX)) - 1) // 3
+    distances = {declared: measure_edit_distance(name, declared, limit) for declared in DECLARED}
+    nearest = min(distances, key=lambda declared: distances[declared])
+    return nearest if distances[nearest] <= limit else None
 
 
 def measure_edit_distance(left: str, right: str, limit: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from tests.support.snapshots import healthy
+from tests.support.snapshots import healthy, later
 
 Path = tuple[str | int, ...]
 OPTION = {
@@ -68,6 +68,15 @@ def build_full_snapshot() -> dict[str, Any]:
         "power": {"status": "OL", "battery_charge": 100, "battery_runtime_sec": 3600},
         "sources": {"status_v3": {"state": "ok", "as_of": "2026-06-02T14:59:55Z", "elapsed_ms": 12}},
     }  # fmt: skip
+
+
+def move(document: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Return the document as if it was taken that much later, the epoch times of its log lines too."""
+    moved = deepcopy(later(document, seconds))
+    lines = moved["logs"]["events"] if isinstance(moved.get("logs"), dict) else ()
+    for line in lines:
+        line["timestamp"] += int(seconds * 1000)
+    return moved
 
 
 def iter_keys(value: Any, path: Path = ()) -> Iterator[Path]:

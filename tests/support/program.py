@@ -47,7 +47,7 @@ def answer(
 ) -> Answer:
     """Run one command at a door of its own: no environment but `environ`, no clock but NOW.
 
-    A `run` that is handed a snapshot runs when that was taken, so that `--now` is needed only for another time.
+    A `run` that is handed a snapshot runs when that was taken; `--now` is for another time.
     """
     if isinstance(stdin, dict):
         stdin = json.dumps(stdin)
@@ -66,6 +66,8 @@ def _find_snapshot_time(words: tuple[str, ...], stdin: object) -> datetime:
     if words[:1] != ("run",) or "--snapshot" not in words:
         return NOW
     name = words[words.index("--snapshot") + 1]
+    if name != "-" and not Path(name).is_file():
+        return NOW
     with suppress(OSError, ValueError, KeyError, TypeError):
         text = stdin if name == "-" else Path(name).read_bytes()
         return datetime.fromisoformat(json.loads(text)["taken_at"])  # type: ignore[arg-type]

@@ -1,0 +1,50 @@
+"""What the owner ordered that narrows the watch: closures, mutes that are too long, odd settings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from detector.domain.facts import Facts
+from detector.domain.judgement import Judgement
+from detector.domain.mute import LONGEST_MUTE, Mute
+from detector.engine.coverage import SignalCoverage, group_rules
+from detector.market.closures import describe_override
+from detector.market.hours import to_new_york_day
+from detector.settings import MUTES, Settings
+
+
+def list_overrides(facts: Facts) -> tuple[str, ...]:
+    """Return the closure that the owner announced for today, as a part of a sentence; empty without one."""
+    closure = describe_override(facts.closures, to_new_york_day(facts.taken_at))
+    return () if closure is None else (closure,)
+
+
+def list_warnings(facts: Facts, settings: Settings, mutes: Collection[Mute]) -> tuple[str, ...]:
+    """Return a sentence for each mute that is not in force yet, and for the doubtful names of settings."""
+    return (*_iter_long_mutes(facts, mutes), *settings.doubts)
+
+
+def _iter_long_mutes(facts: Facts, mutes: Collection[Mute]) -> Iterator[str]:
+    for mute in mutes:
+        if mute.until > facts.taken_at + LONGEST_MUTE:
+            yield (
+                f"{MUTES.name}: the mute of {mute.pattern!r} is not in force:"
+                f" it ends on {mute.until:%Y-%m-%d}, and a mute lasts at most {LONGEST_MUTE.days} days."
+            )
+
+
+def add_overrides(
+    coverage: Sequence[SignalCoverage], judgement: Judgement, overrides: Sequence[str]
+) -> tuple[SignalCoverage, ...]:
+    """Return the coverage in which a signal that a closure keeps from being judged names the closure."""
+    return tuple(_add_reason(entry, judgement, overrides) for entry in coverage)
+
+
+def _add_reason(entry: SignalCoverage, judgement: Judgement, overrides: Sequence[str]) -> SignalCoverage:
+    outcomes = (judgement.outcomes.get(name) for name in group_rules()[entry.signal])
+    is_off = any(outcome is not None and outcome.verdict == "off hours" for outcome in outcomes)
+    if not overrides or not is_off or entry.state == "firing":
+        return entry
+    return replace(entry, why="; ".join(filter(None, (entry.why, *overrides))))
