@@ -44,7 +44,6 @@ class MuteEntry(Table):
     @classmethod
     def check_money(cls, signature: str, info: ValidationInfo) -> str:
         """Raise ValueError where a money rule would be muted by the way, or everything."""
-        check_pattern(signature)
         rules = (info.context or {})["money_rules"]
         kind = signature.partition(":")[0]
         money = next((name for name in rules if fnmatchcase(name, kind)), None)
@@ -53,6 +52,7 @@ class MuteEntry(Table):
                 f"{signature!r} would mute {money}, which is about money; "
                 "say even_money = true if that is meant"
             )
+        check_pattern(signature)
         return signature
 
 
