@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from detector import ledger
 from detector.app.job import Job
 from detector.domain.acknowledgement import AckDocument, AckRequest, find_sender
+from detector.domain.condition import Condition
 from detector.domain.report import ChannelHealth
 from detector.domain.run_memory import Memory
 from detector.formats.redaction import redact_text
@@ -43,9 +45,28 @@ def apply_arrived(job: Job, memory: Memory, runtime: str) -> tuple[Memory, AckRe
         memory = _read_channels(job, memory, reading)
     later = [channel.name for channel in job.channels if channel.rung.after_sec]
     applied = ledger.apply_acknowledgements(memory.conditions, reading.requests, job.clock(), later)
+    reading.notes += _send_onward(job, memory, applied.conditions)
     secrets = list_secrets(job.settings)
     reading.notes = [to_one_line(redact_text(note, secrets)) for note in (*reading.notes, *applied.notes)]
     return replace(memory, conditions=applied.conditions), reading
+
+
+def _send_onward(job: Job, memory: Memory, conditions: Mapping[str, Condition]) -> list[str]:
+    """Tell the pagers that page on by themselves what was acknowledged elsewhere; return the failures.
+
+    A failure is no fault of the run: what such a pager does then is one page too many, never one too few.
+    """
+    fresh = {
+        key: condition
+        for key, condition in conditions.items()
+        if condition.acks[:1] != memory.conditions[key].acks[:1]
+    }
+    if not fresh or job.plan.dry_run:
+        return []
+    from detector.channels.ack_source import send_all
+    from detector.clients.connection import Deadline
+
+    return send_all(job.channels, fresh, Deadline(min(_MOST_SEC, job.settings[CHANNEL_TIMEOUT_SEC])))
 
 
 def _read_folder(job: Job, runtime: str, reading: AckReading) -> None:

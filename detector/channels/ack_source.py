@@ -85,6 +85,38 @@ class AckSource(Protocol):
         """Return what arrived since the last stored answer; raises ExternalError."""
 
 
+@runtime_checkable
+class AckTarget(Protocol):
+    """A channel that must know of acknowledgements from elsewhere, because it pages on by itself."""
+
+    name: str
+
+    def send_acknowledgements(self, signatures: Iterable[str], deadline: Deadline) -> None:
+        """Send them; raises ExternalError."""
+
+
+def send_all(
+    channels: Sequence[Channel], conditions: Mapping[str, Condition], deadline: Deadline
+) -> list[str]:
+    """Send each channel the acknowledged conditions that it was notified of; return a sentence a failure.
+
+    `conditions` are those acknowledged since the last run.
+    """
+    faults = []
+    for channel in channels:
+        signatures = [
+            condition.signature
+            for condition in conditions.values()
+            if channel.name in condition.receipts and condition.acks[0].via != channel.name
+        ]
+        if isinstance(channel, AckTarget) and signatures:
+            try:
+                channel.send_acknowledgements(signatures, deadline)
+            except ExternalError as error:
+                faults.append(f"{channel.name} was not told that it is acknowledged: {error}.")
+    return faults
+
+
 class FetchedAcks(Struct, frozen=True):
     """The answers of all channels by name, and the error of each that could not be asked."""
 

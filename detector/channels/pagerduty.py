@@ -6,7 +6,7 @@ Answers (developer.pagerduty.com, Events API v2): 202 with `status` "success" is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -30,7 +30,12 @@ from detector.formats.serialize import format_document
 from detector.formats.strict_json import DocumentError, parse_document
 from detector.formats.times import TimeError, parse_rfc3339
 from detector.render.message import Message
-from detector.render.message_pagerduty import build_dedup_key, build_item_event, build_message_event
+from detector.render.message_pagerduty import (
+    build_ack_event,
+    build_dedup_key,
+    build_item_event,
+    build_message_event,
+)
 from detector.settings import (
     ACK_FROM,
     PAGERDUTY_API_URL,
@@ -42,6 +47,7 @@ from detector.settings import (
 )
 
 if TYPE_CHECKING:
+    from detector.clients.connection import Deadline
     from detector.clients.http_client import Page
     from detector.clients.json_client import JsonClient
 
@@ -119,6 +125,14 @@ class PagerDutyService(HttpChannel):
                         AckRequest(condition.signature, sender, given.at, until, "pagerduty", given.id)
                     )
         return AckAnswer(tuple(requests), tuple(dict.fromkeys(ignored)))
+
+    def send_acknowledgements(self, signatures: Iterable[str], deadline: Deadline) -> None:
+        """Acknowledge the alerts of conditions that a person acknowledged elsewhere; raises ExternalError."""
+        client = self.build_client(deadline)
+        for signature in signatures:
+            event = build_ack_event(signature, self.settings[PAGERDUTY_ROUTING_KEY])
+            body = json.dumps(event).encode()
+            client.send_post(self.settings[PAGERDUTY_EVENTS_URL], body, find_refusal=_find_refusal)
 
     def render_preview(self, message: Message) -> str:
         """Return the events that would be sent, without the key."""

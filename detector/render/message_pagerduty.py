@@ -51,6 +51,12 @@ def build_item_event(message: Message, item: MessageItem, routing_key: str) -> d
     return {**_build_trigger(routing_key, key, payload, message), "links": links + _list_run_link(message)}
 
 
+def build_ack_event(signature: str, routing_key: str) -> dict[str, Any]:
+    """Return the event that acknowledges a condition's alert, so that PagerDuty pages nobody further."""
+    key = build_dedup_key(signature)
+    return {"routing_key": routing_key, "event_action": "acknowledge", "dedup_key": key}
+
+
 def build_message_event(message: Message, routing_key: str) -> dict[str, Any] | None:
     """Return the event of a message without conditions, or None where nobody has to be paged for it."""
     if message.kind not in ("test", "failing", "unchecked"):

@@ -310,3 +310,25 @@ def test_an_acknowledged_incident_is_read_with_a_read_only_key(tmp_path, answere
         assert asked.startswith(b"GET /incidents?incident_key=pending_orders_high%3Aaegis-pt-core&")
         assert b"Token token=canary-read-7d1f04b2" in asked
         assert "canary" not in "".join(night.notes)
+
+
+def test_what_was_acknowledged_elsewhere_is_acknowledged_in_pagerduty_once(tmp_path):
+    with pager_on_loopback("pagerduty") as pager:
+        night = Night(tmp_path / "memory", {**pager.environ, "AEGIS_PT_PAGERDUTY_MIN": "warning"})
+        night.run("15:00", THREE_ORDERS)
+        night.ack("15:02")
+        for clock in ("15:10", "15:20"):
+            night.run(clock, THREE_ORDERS)
+        assert [body["event_action"] for body in pager.taken] == ["trigger", "acknowledge"]
+        assert len({body["dedup_key"] for body in pager.taken}) == 1
+
+
+def test_a_pager_that_cannot_be_told_of_it_changes_no_exit_code_and_is_named(tmp_path):
+    with pager_on_loopback("pagerduty") as pager:
+        night = Night(tmp_path / "memory", {**pager.environ, "AEGIS_PT_PAGERDUTY_MIN": "warning"})
+        night.run("15:00", THREE_ORDERS)
+        night.ack("15:02")
+        pager.then(says({}, 400))
+        assert night.run("15:10", THREE_ORDERS).code == 0
+        assert night.acks() == ["ann"]
+        assert "pagerduty was not told that it is acknowledged: it answered 400." in night.notes
