@@ -1,4 +1,4 @@
-"""A healthy snapshot in which every section is there with the keys that its source writes, and edits of its keys."""
+"""A healthy snapshot with every section and the keys that its source writes, and edits of its keys."""
 
 from __future__ import annotations
 

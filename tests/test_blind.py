@@ -1,0 +1,222 @@
+"""Never silently blind: whatever is given and not understood, or lost, or of another time, adds an event; nothing else does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.domain.vendor_keys import FOREIGN
+from tests.support.full_snapshot import (
+    Path,
+    build_full_snapshot,
+    iter_edits,
+    iter_keys,
+    move,
+    remove_key,
+    rename_key,
+)
+from tests.support.snapshots import evaluated, healthy, healthy_at, named, remembered, settings_of
+
+FULL = build_full_snapshot()
+KEYS = [path for path in iter_keys(FULL) if len(path) > 1]
+STEP = 600.0
+Document = dict[str, Any]
+
+
+def look(document: Document) -> tuple[list[str], dict[str, tuple[str, ...]]]:
+    """Return the events and the facts that the account found, by section."""
+    report = evaluated(document)
+    return named(report), {account.section: account.facts for account in report.reading}
+
+
+BASE = look(FULL)
+
+
+def get_at(document: Document, path: Path) -> Any:
+    value: Any = document
+    for part in path:
+        value = value[part]
+    return value
+
+
+# --- a key that is wrong by one edit --------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(KEYS), st.data())
+def test_any_single_edit_of_any_known_key_adds_an_event_or_changes_nothing(path, data):
+    edit = data.draw(st.sampled_from(list(iter_edits(str(path[-1])))))
+    document = rename_key(FULL, path, edit)
+    if document is not None and edit not in FOREIGN:
+        events, facts = look(document)
+        assert set(events) - set(BASE[0]) or (events, facts) == BASE, (path, edit)
+
+
+@pytest.mark.parametrize("section", [name for name in FULL if name not in ("taken_at", "sources")])
+def test_no_edit_of_a_sections_own_keys_is_silent(section):
+    value = FULL[section]
+    silent = []
+    for path in (
+        [(section, key) for key in value]
+        if isinstance(value, dict)
+        else [(section, 0, key) for key in value[0]]
+    ):
+        for edit in list(iter_edits(path[-1]))[::9]:
+            document = rename_key(FULL, path, edit)
+            if document is not None and edit not in FOREIGN:
+                events, facts = look(document)
+                if events == BASE[0] and facts != BASE[1]:
+                    silent.append((path, edit))
+    assert silent == []
+
+
+def test_the_full_snapshot_is_healthy_and_every_section_shows_something():
+    assert BASE[0] == []
+    assert all(BASE[1].values())
+
+
+# --- what was seen and is lost ---------------------------------------------------------------------------------------
+
+
+def run_on(documents: list[Document], texts: dict[str, str] | None = None) -> list[list[str]]:
+    """Return what each of the runs tells, ten minutes apart: `type subject`."""
+    memory, told = None, []
+    for number, document in enumerate(documents):
+        report = evaluated(move(document, number * STEP), memory, settings_of(texts or {}))
+        told.append([f"{event.type} {event.subject}" for event in report.new_events])
+        memory = remembered(report)
+    return told
+
+
+def at_session(document: Document) -> Document:
+    """Return the document as of a time of the session with room for some runs."""
+    return move(document, -1800)
+
+
+LOSABLE = [name for name in FULL if name not in ("taken_at", "sources", "bot_status")]
+
+
+@pytest.mark.parametrize("section", LOSABLE)
+def test_a_section_that_is_lost_after_three_runs_is_told_within_two_and_once(section):
+    full = at_session(FULL)
+    without = {key: value for key, value in full.items() if key not in (section, "sources")}
+    told = run_on([full] * 3 + [without] * 4)
+    assert told[:3] == [[]] * 3
+    assert told[3] or told[4], "nobody was told"
+    counts = Counter(name for run in told[3:] for name in run)
+    assert [name for name, times in counts.items() if times > 2] == []  # once, and once more where it worsens
+    assert told[6] == []
+
+
+@pytest.mark.parametrize("name", [key for key in FULL["status_v3"] if key not in ("ticks", "orders", "mode")])
+def test_a_fact_that_is_lost_after_three_runs_is_told_within_two_where_a_critical_rule_needs_it(name):
+    full = at_session(FULL)
+    full.pop("bot_status")
+    told = run_on([full] * 3 + [remove_key(full, ("status_v3", name))] * 4)
+    needed = name not in (
+        "market_data_10197_recent", "open_position_count", "connection_error", "max_exit_attempt_count",
+        "engine_started_at", "broker_connected", "last_reconcile_at", "trading_halted", "open_positions",
+    )  # fmt: skip
+    assert told[:3] == [[]] * 3
+    assert bool(told[3] or told[4]) or not needed
+    assert told[5:] == [[], []]
+
+
+# --- healthy days ------------------------------------------------------------------------------------------------------
+
+
+def quiet(documents: list[Document], texts: dict[str, str] | None = None) -> bool:
+    return run_on(documents, texts) == [[]] * len(documents)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-06-06T15:00:00Z", "2026-07-03T15:00:00Z", "2026-06-02T12:35:00Z", "2026-06-02T06:00:00Z"],
+    ids=["a weekend", "a holiday", "the hour before the open", "the night"],
+)
+def test_a_day_without_a_session_and_the_hours_before_one_are_quiet(moment):
+    assert quiet([healthy_at(moment)] * 3)
+
+
+@pytest.mark.parametrize("hours", [1, 3, 6], ids=lambda hours: f"every {hours} h")
+def test_a_slow_schedule_of_healthy_runs_tells_nothing_but_its_gaps(hours):
+    memory, told = None, set()
+    for number in range(8):
+        report = evaluated(move(FULL, number * hours * 3600), memory)
+        told |= {event.type for event in report.new_events}
+        memory = remembered(report)
+    assert told <= {"watch_gap"}
+
+
+def test_fifty_foreign_keys_near_ours_are_quiet():
+    document = deepcopy(FULL)
+    names = [name for name in sorted(FOREIGN) if name not in document["status_v3"]]
+    assert len(names) >= 50
+    document["status_v3"] |= dict.fromkeys(names, 7)
+    document["status_v3"]["open_positions"][0] |= dict.fromkeys(["trader_id", "size", "model", "tick"], "x")
+    assert look(document)[0] == []
+    bare = {
+        "status_v3": {"heartbeat_at": "2026-06-02T14:59:50Z", **dict.fromkeys(names, 7)},
+        "taken_at": FULL["taken_at"],
+    }
+    assert [event for event in look(bare)[0] if "reading_invalid" in event] == []
+
+
+NEXT_YEAR = {"futureThing": {"a": 1}, "zonalShift": "x", "placementScore": 0.7, "newRows": [{"k": 1}]}
+VENDOR_ROWS: list[Path] = [
+    ("ecs", "services", 0), ("ecs", "tasks", 0), ("ecs", "tasks", 0, "containers", 0), ("containers", 0),
+    ("logs", "events", 0), ("broker", "positions", 0), ("broker", "open_orders", 0), ("broker", "executions", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", VENDOR_ROWS, ids=lambda path: ".".join(map(str, path)))
+def test_keys_of_next_year_in_a_vendors_rows_are_quiet(path):
+    document = deepcopy(FULL)
+    get_at(document, path).update(NEXT_YEAR)
+    assert look(document) == BASE
+
+
+def test_a_box_lane_that_sees_none_of_the_eleven_signals_is_quiet():
+    box = {key: FULL[key] for key in ("taken_at", "gateway", "processes", "power", "stores")}
+    assert quiet([at_session(box)] * 4)
+
+
+def test_two_lanes_with_one_memory_read_different_sections():
+    full = at_session({**FULL, **healthy()})  # with positions open, exposure_unwatched follows the last run
+    box = {key: full[key] for key in ("taken_at", "gateway", "processes", "power")}
+    remote = {key: full[key] for key in ("taken_at", "status_v3", "ecs", "containers", "logs")}
+    memory = None
+    for number in range(6):
+        lane, document = (("box", box), ("remote", remote))[number % 2]
+        report = evaluated(move(document, number * 300), memory, settings_of({"RUN_LANE": lane}))
+        assert [event.type for event in report.new_events] == []
+        memory = remembered(report)
+
+
+def test_another_profile_and_a_run_by_hand_expect_what_they_saw_themselves():
+    full = at_session(healthy())
+    memory = remembered(evaluated(full))
+    other = settings_of({"PROFILE": "cortana"})
+    report = evaluated(move({"taken_at": full["taken_at"], "ecs": full["ecs"]}, STEP), memory, other)
+    assert [event.type for event in report.new_events] == []
+    by_hand = settings_of({"RUN_LANE": "by hand"})
+    report = evaluated(
+        move({"taken_at": full["taken_at"], "containers": full["containers"]}, 2 * STEP),
+        remembered(report),
+        by_hand,
+    )
+    assert [event.type for event in report.new_events] == []
+    assert [event.type for event in evaluated(move(full, 3 * STEP), remembered(report)).new_events] == []
+
+
+def test_a_deployment_is_quiet_about_what_is_not_understood():
+    document = healthy()
+    document["ecs"]["services"][0]["deployments"] = [
+        {"id": "d", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "createdAt": "2026-06-02T14:58:00Z"}
+    ]
+    assert [event for event in look(document)[0] if "reading" in event or "lost" in event] == []
