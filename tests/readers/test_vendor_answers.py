@@ -1,0 +1,189 @@
+"""Answers of IBKR's other interfaces, re-made from their published fields, and freqtrade's own table."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from detector.domain.profile import parse_profile
+from detector.profiles import load_builtin_profile
+from detector.settings import PROFILE
+from tests.support.broker_shapes import reading
+from tests.support.program import answer
+from tests.support.snapshots import evaluated, named, settings_of
+
+AT = "2026-06-02T14:59:50Z"
+PORTAL_POSITION = {
+    "acctId": "DU1234567", "conid": 811, "contractDesc": "SPY JUN2026 727 C", "position": 39.0,
+    "mktPrice": 17.5,
+    "mktValue": 68406.0, "avgCost": 550.0, "avgPrice": 5.5, "realizedPnl": 0.0, "unrealizedPnl": 301.0,
+    "currency": "USD", "assetClass": "OPT", "expiry": "20260619", "putOrCall": "C", "strike": "727",
+    "multiplier": 100.0, "undConid": 1, "ticker": "SPY", "listingExchange": None, "model": "",
+    "pageSize": 100,
+    "baseMktValue": 68406.0,
+}  # fmt: skip
+PORTAL_ORDERS = {
+    "orders": [
+        {"acct": "DU1234567", "account": "DU1234567", "conid": 811, "conidex": "811", "orderId": 2,
+         "ticker": "SPY",
+         "secType": "OPT", "side": "SELL", "orderType": "Limit", "origOrderType": "LIMIT", "price": "25.00",
+         "totalSize": 16.0, "filledQuantity": 4.0, "remainingQuantity": 12.0, "status": "Submitted",
+         "order_ccp_status": "Submitted", "timeInForce": "GTC", "lastExecutionTime": "260918140000",
+         "lastExecutionTime_r": 1789740000000, "order_ref": "r", "cashCcy": "USD"},
+    ],
+    "snapshot": True,
+}  # fmt: skip
+PORTAL_TRADES = [
+    {"execution_id": "0000e.1", "symbol": "SPY", "side": "B", "trade_time": "20260602-14:00:00",
+     "trade_time_r": 1780408800000, "size": 5.0, "price": "192.2", "exchange": "ISLAND", "commission": "1.01",
+     "net_amount": 961.0, "account": "DU1234567", "sec_type": "STK", "conid": "756733", "conidex": "756733",
+     "order_id": 2, "order_ref": "r"},
+]  # fmt: skip
+IBAPI_POSITION = {
+    "account": "DU1234567", "contract": {"conId": 811, "symbol": "SPY", "secType": "OPT", "strike": 727.0,
+    "lastTradeDateOrContractMonth": "20260619", "right": "C", "multiplier": "100", "currency": "USD",
+    "localSymbol": "SPY   260619C00727000", "tradingClass": "SPY", "comboLegs": None},
+    "position": "39", "avgCost": 550.0,
+}  # fmt: skip
+FLEX_HEADER = (
+    "ClientAccountID,CurrencyPrimary,AssetClass,Symbol,UnderlyingSymbol,Conid,Multiplier,Strike,Expiry,"
+    "Put/Call,ReportDate,Quantity,CostBasisPrice,LevelOfDetail"
+)
+FLEX_ROW = "DU1234567,USD,OPT,SPY   260619C00727000,SPY,811,100,727,2026-06-19,C,2026-06-01,39,5.5,SUMMARY"
+POSITIONS = {
+    "Client Portal": {"positions": [PORTAL_POSITION]},
+    "ibapi's callback": {"positions": [IBAPI_POSITION]},
+    "ibapi's callback as an array": {"positions": [list(IBAPI_POSITION.values())]},
+    "by symbol": {"positions": {"SPY   260619C00727000": {"position": 39, "acctNumber": "DU1234567"}}},
+    "by account": {"positions": {"DU1234567": [{**IBAPI_POSITION, "account": None}]}},
+    **{
+        f"Flex with {mark!r}": {"flex": {"positions_csv": f"{FLEX_HEADER}\n{FLEX_ROW}".replace(",", mark)}}
+        for mark in (",", ";", "|", "\t")
+    },
+}
+OPTION = {
+    "trade_id": 162,
+    "symbol": "SPY",
+    "sec_type": "OPT",
+    "expiry": "20260619",
+    "strike": 727,
+    "right": "C",
+}
+DRIFT = ["critical open_positions_drift:SPY 2026-06-19 727C"]
+
+
+def document(lists: dict[str, Any], quantity: float) -> dict[str, Any]:
+    return {
+        "taken_at": "2026-06-02T15:00:00Z",
+        "broker": {"as_of": AT, "connected": True, "open_orders": [], "executions": [], **lists},
+        "stores": {"as_of": AT, "position_state": [{**OPTION, "quantity": quantity}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("quantity", "events"), [(39, []), (40, DRIFT), (-39, DRIFT)], ids=["agreement", "quantity", "side"]
+)
+@pytest.mark.parametrize("vendor", POSITIONS)
+def test_a_difference_is_reported_and_agreement_is_silent(vendor, quantity, events):
+    assert named(evaluated(document(POSITIONS[vendor], quantity))) == events
+
+
+@pytest.mark.parametrize("vendor", POSITIONS)
+@pytest.mark.parametrize(("quantity", "verdict"), [("39", "allow"), ("40", "refuse")])
+def test_can_close_reads_the_position(vendor, quantity, verdict):
+    words = ("--symbol", "SPY", "--expiry", "2026-06-19", "--strike", "727", "--right", "C")
+    ran = answer("can-close", *words, "--quantity", quantity, "--json", stdin=document(POSITIONS[vendor], 39))
+    assert ran.document["verdict"] == verdict, ran.document
+
+
+def test_the_portal_s_orders_and_trades_are_read_whole():
+    made = reading({"open_orders": PORTAL_ORDERS, "trades": PORTAL_TRADES})
+    assert made.invalid == []
+    (order,), (execution,) = made.values["broker_orders"], made.values["broker_executions"]
+    assert (order.order_id, order.side, order.quantity, order.filled, order.remaining) == (
+        "2",
+        "SELL",
+        16,
+        4,
+        12,
+    )
+    assert (execution.exec_id, execution.side, execution.quantity, execution.price) == (
+        "0000e.1",
+        "B",
+        5,
+        192.2,
+    )
+    assert execution.at is not None
+    assert execution.at.isoformat() == "2026-06-02T14:00:00+00:00"
+
+
+def test_a_correction_of_an_execution_replaces_it():
+    fills = [
+        {**PORTAL_TRADES[0], "execution_id": f"0000e0d5.69fb5dd0.01.0{part}", "size": part} for part in (1, 2)
+    ]
+    (execution,) = reading({"executions": fills}).values["broker_executions"]
+    assert (execution.exec_id, execution.quantity) == ("0000e0d5.69fb5dd0.01.02", 2)
+
+
+# --- a store in freqtrade's table ------------------------------------------------------------------------
+
+FREQTRADE = """
+    CREATE TABLE trades (id INTEGER PRIMARY KEY, exchange TEXT, pair TEXT, base_currency TEXT,
+    stake_currency TEXT,
+    is_open BOOLEAN, is_short BOOLEAN, amount FLOAT, open_rate FLOAT, close_rate FLOAT, open_date TIMESTAMP,
+    close_date TIMESTAMP, stake_amount FLOAT, leverage FLOAT, contract_size FLOAT, stop_loss FLOAT,
+    exit_reason TEXT,
+    strategy TEXT, trading_mode TEXT, realized_profit FLOAT, close_profit_abs FLOAT);
+    INSERT INTO trades (id, pair, is_open, is_short, amount, open_rate, close_rate, open_date, close_date)
+    VALUES (1, 'BTC/USD', 0, 0, 0.5, 60000, 61000, '2026-06-01 10:00:00.000', '2026-06-01 12:00:00.000'),
+           (2, 'BTC/USD', 1, 0, 0.25, 62000, NULL, '2026-06-02 10:00:00.000', NULL),
+           (3, 'ETH/USD', 1, 1, 2.0, 3000, NULL, '2026-06-02 11:00:00.000', NULL);
+"""
+
+
+def freqtrade_events(*held: tuple[str, float]) -> list[str]:
+    connection = sqlite3.connect(":memory:")
+    connection.row_factory = sqlite3.Row
+    connection.executescript(FREQTRADE)
+    rows = [dict(row) for row in connection.execute("SELECT * FROM trades")]
+    connection.close()
+    positions = [
+        {"symbol": symbol, "currency": "USD", "sec_type": "CRYPTO", "quantity": quantity}
+        for symbol, quantity in held
+    ]
+    given = {
+        "taken_at": "2026-06-02T15:00:00Z",
+        "broker": {
+            "as_of": AT,
+            "connected": True,
+            "positions": positions,
+            "open_orders": [],
+            "executions": [],
+        },
+        "stores": {"as_of": AT, "position_state": rows, "trades": rows},
+    }
+    profile = parse_profile(dict(load_builtin_profile("freqtrade") or {}))
+    settings = settings_of()
+
+    settings = replace(settings, files={**settings.files, PROFILE.name: profile})
+    return [
+        event for event in named(evaluated(given, None, settings)) if "drift" in event or "stores" in event
+    ]
+
+
+@pytest.mark.parametrize(
+    ("held", "events"),
+    [
+        pytest.param([("BTC", 0.25), ("ETH", -2)], [], id="agreement: a closed trade keeps its amount"),
+        pytest.param(
+            [("BTC", 0.25), ("ETH", 2)], ["critical open_positions_drift:ETH"], id="side, by is_short"
+        ),
+        pytest.param([("BTC", 0.75), ("ETH", -2)], ["critical open_positions_drift:BTC"], id="quantity"),
+        pytest.param([("ETH", -2)], ["critical open_positions_drift:BTC"], id="phantom"),
+    ],
+)
+def test_freqtrade_s_table_is_mapped_without_python(held, events):
+    assert freqtrade_events(*held) == events
