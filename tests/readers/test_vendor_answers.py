@@ -53,7 +53,7 @@ FLEX_HEADER = (
     "Put/Call,ReportDate,Quantity,CostBasisPrice,LevelOfDetail"
 )
 FLEX_ROW = "DU1234567,USD,OPT,SPY   260619C00727000,SPY,811,100,727,2026-06-19,C,2026-06-01,39,5.5,SUMMARY"
-POSITIONS = {
+POSITIONS: dict[str, dict[str, Any]] = {
     "Client Portal": {"positions": [PORTAL_POSITION]},
     "ibapi's callback": {"positions": [IBAPI_POSITION]},
     "ibapi's callback as an array": {"positions": [list(IBAPI_POSITION.values())]},
