@@ -141,6 +141,8 @@ def write_ups(folder, status: str, charge: int, runtime: int) -> None:
 def real_upsd(tmp_path):
     if not (DRIVER.exists() and SERVER.exists()):
         reason = "NUT's upsd and dummy-ups are not installed (Debian: nut-server): the UPS is not proven"
+        if os.environ.get("CI"):
+            pytest.fail(reason)  # `make test` installs them there
         pytest.skip(reason)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
