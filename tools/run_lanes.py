@@ -19,6 +19,8 @@ from msgspec import Struct
 SERIES = Path(__file__).resolve().parents[1] / "tests" / "fixtures" / "run_times" / "measured.json"
 SHIFTS = 40
 _EVERY = timedelta(minutes=10)
+_TICK = timedelta(seconds=60)
+"""The cadence of `watch` where nobody sets another."""
 _STARTS = timedelta(seconds=60)
 """From an external trigger to the run's look: the runner starts, the program is installed."""
 _DENSE = ("alex/nyt-2020-election-scraper",)
@@ -60,10 +62,18 @@ def _github(names: Sequence[str]) -> Times:
 
 
 def _external(shift: int, start: datetime, end: datetime) -> Iterator[datetime]:
-    at = start + _EVERY * ((shift + 0.5) / SHIFTS) + _STARTS
+    return _every(_EVERY, start + _STARTS, end, shift)
+
+
+def _watch(shift: int, start: datetime, end: datetime) -> Iterator[datetime]:
+    return _every(_TICK, start, end, shift)
+
+
+def _every(step: timedelta, start: datetime, end: datetime, shift: int) -> Iterator[datetime]:
+    at = start + step * ((shift + 0.5) / SHIFTS)
     while at < end:
         yield at
-        at += _EVERY
+        at += step
 
 
 def _both(shift: int, start: datetime, end: datetime) -> Iterator[datetime]:
@@ -77,4 +87,6 @@ WAYS: Mapping[str, Way] = {
     "external": Way("external trigger, every 10 min", "remote", _external),
     "both": Way("both", "remote", _both),
     "machine": Way("every 10 min, on the machine itself", "on the machine", _external),
+    "watch": Way("`watch`, every 60 s, on the machine itself", "on the machine", _watch),
+    "watch_remote": Way("`watch`, every 60 s, elsewhere", "remote", _watch),
 }
