@@ -14,13 +14,11 @@ from typing import BinaryIO
 import click
 
 from detector import __version__
-from detector.app.context import AppContext
+from detector.app.context import AppContext, ExitCode
 from detector.formats.errors import InputError
 from detector.formats.nearest_name import find_nearest_name
 from detector.formats.strict_json import redact_excerpt, to_one_line
 
-OK, BAD_INPUT, UNDELIVERED, BROKEN = 0, 2, 3, 4
-_PLUGIN_UNKNOWN = 3
 _LONGEST_LINE = 400
 _SUMMARY = 64  # letters beside the longest name, within the 80 columns of a terminal
 _GROUP_OPTIONS = ("--help", "-h", "--version")
@@ -137,12 +135,12 @@ def run(app: AppContext, args: Sequence[str]) -> int:
         return _print_refusal(app, [error.format_message()], args)
     except (click.Abort, KeyboardInterrupt):
         app.print_stderr("detector: interrupted")
-        return BROKEN
+        return ExitCode.BROKEN
     except SystemExit:  # click raises it where nobody reads its help any more
-        return UNDELIVERED
+        return ExitCode.UNDELIVERED
     except Exception as error:  # noqa: BLE001 - the last line of defence: still a valid document
         return _print_failure(app, error, args)
-    return code if isinstance(code, int) else OK
+    return code if isinstance(code, int) else ExitCode.OK
 
 
 def _open_unwritable() -> BinaryIO:
@@ -172,9 +170,9 @@ def _print_refusal(app: AppContext, lines: Sequence[str], args: Sequence[str]) -
     for line in messages:
         app.print_stderr(f"detector: {line}")
     if "--nagios" not in args:
-        return BAD_INPUT
+        return ExitCode.BAD_INPUT
     app.print_stdout(_format_unknown(messages[0]))
-    return _PLUGIN_UNKNOWN
+    return ExitCode.UNDECIDED
 
 
 def _print_failure(app: AppContext, error: Exception, args: Sequence[str]) -> int:
@@ -186,7 +184,7 @@ def _print_failure(app: AppContext, error: Exception, args: Sequence[str]) -> in
     if not app.printed:
         app.print_stdout(_format_unknown(message) if nagios else build_failure_document(error, app.clock()))
     app.print_stderr(f"detector: {message}")
-    return _PLUGIN_UNKNOWN if nagios else BROKEN
+    return ExitCode.UNDECIDED if nagios else ExitCode.BROKEN
 
 
 def _format_unknown(why: str) -> str:

@@ -268,11 +268,11 @@ def _parse_closures(text: str) -> Closures:
 
 
 def _load_timetable(path: str) -> Timetable:
-    from detector.schedule import LaneTimetable, ScheduleFileError, parse_workflow_lanes, parse_yaml
+    from detector.schedule import LaneTimetable, parse_workflow_lanes, parse_yaml
 
     try:
         return LaneTimetable(parse_workflow_lanes(parse_yaml(read_text(path, SCHEDULE.name))))
-    except ScheduleFileError as error:
+    except InputError as error:
         raise InputError(f"{SCHEDULE.name}: {path}: {error}") from None
 
 

@@ -147,7 +147,6 @@ def load_worker_lanes(worker: Path) -> tuple[Lane, ...]:
 
 
 def _parse_file(path: Path, option: str, parse: Callable[[str], T]) -> T:
-    from detector.schedule import ScheduleFileError
 
     try:
         return parse(path.read_text(encoding="utf-8"))
@@ -155,5 +154,5 @@ def _parse_file(path: Path, option: str, parse: Callable[[str], T]) -> T:
         raise InputError(f"{option}: {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
         raise InputError(f"{option}: {path}: is not UTF-8 text") from None
-    except ScheduleFileError as error:
+    except InputError as error:
         raise InputError(f"{option}: {path}: {error}") from None

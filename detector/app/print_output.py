@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from detector.app.context import AppContext
+from detector.app.context import AppContext, ExitCode
 from detector.formats.serialize import format_document
 
 
 def print_text(app: AppContext, text: str) -> int:
     """Print the text; return 0, or 3 where standard output did not take it (stderr names the reason)."""
-    return 0 if app.print_stdout(text) else 3
+    return ExitCode.OK if app.print_stdout(text) else ExitCode.UNDELIVERED
 
 
 def print_lines(app: AppContext, lines: Iterable[str]) -> int:

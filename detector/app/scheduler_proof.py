@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from detector.app.context import AppContext
 from detector.app.github_access import build_github_client, build_network_policy
 from detector.domain.schedule_windows import WorkflowRun
-from detector.formats.errors import CREDENTIALS, DENIED, MISSING, UNREADABLE, ExternalError
+from detector.formats.errors import CREDENTIALS, DENIED, MISSING, UNREADABLE, ExternalError, InputError
 from detector.formats.strict_json import DocumentError, parse_document, redact_excerpt
 from detector.formats.times import format_duration, format_time
 from detector.settings import Settings
@@ -99,7 +99,7 @@ def wait_for_proof(search: ProofSearch) -> None:
 
 
 def _update_proof(search: ProofSearch) -> None:
-    from detector.schedule import ListError, parse_run
+    from detector.schedule import parse_run
     from detector.schedule.worker_proof import ProofCriteria, find_proof
 
     github = build_github_client(search.app, search.settings, search.repository, _QUERY_SEC)
@@ -112,7 +112,7 @@ def _update_proof(search: ProofSearch) -> None:
     except ExternalError as error:
         search.runs_error = error
         return
-    except ListError as error:
+    except InputError as error:
         search.runs_error = ExternalError(str(error), reason=UNREADABLE)
         return
     criteria = ProofCriteria(search.started_at, search.app.clock(), search.crons)

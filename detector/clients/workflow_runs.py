@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from detector.clients.github_api import GitHub
 from detector.domain.schedule_windows import UnreadSpan, WorkflowRun
-from detector.formats.errors import ExternalError
+from detector.formats.errors import ExternalError, InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time
-from detector.schedule.run_list import MOST_LISTED, ListError, Listing, parse_run, sort_runs
+from detector.schedule.run_list import MOST_LISTED, Listing, parse_run, sort_runs
 
 _SECOND, _SHORTEST_SPAN = timedelta(seconds=1), timedelta(minutes=1)
 _DAY = timedelta(days=1)
@@ -61,7 +61,7 @@ class WorkflowRuns(Struct):
             self._failure = f"GitHub's list of runs from {format_time(start)} on: {error}", error.reason
             yield UnreadSpan(start, end, *self._failure)
             return
-        except ListError as error:
+        except InputError as error:
             yield UnreadSpan(start, end, f"GitHub's list of runs from {format_time(start)} on: {error}")
             return
         if parts is not None:

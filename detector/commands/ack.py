@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from detector.app.acknowledgements import EVENT_TYPE
-from detector.app.context import AppContext, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.github_access import build_github_client, find_repository, get_token
 from detector.app.input_documents import build_expected_memory
 from detector.app.print_output import print_json, print_lines
@@ -24,7 +24,6 @@ from detector.settings import RUNTIME, Settings
 from detector.storage.ack_folder import write_ack
 from detector.storage.state_dir import StateDir
 
-_FAILED = 3
 _TIMEOUT_SEC = 40.0
 _DURATION = re.compile(r"([0-9]{1,5})(s|m|h)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -98,7 +97,7 @@ def _write_file(app: AppContext, folder: Path, document: AckDocument, dry_run: b
         write_ack(folder, document)
     except OSError as error:
         app.print_stderr(f"ack: not written: {error.strerror or type(error).__name__}")
-        return _FAILED
+        return ExitCode.UNDELIVERED
     return print_lines(app, [_describe(document, "the next run reads it")])
 
 
@@ -133,7 +132,7 @@ def _send_dispatch(
         build_github_client(app, settings, repository, _TIMEOUT_SEC).dispatch(EVENT_TYPE, payload)
     except ExternalError as error:
         app.print_stderr(f"ack: not sent: GitHub could not be asked: {error}")
-        return _FAILED
+        return ExitCode.UNDELIVERED
     return print_lines(app, [_describe(document, f"dispatched to {repository}")])
 
 

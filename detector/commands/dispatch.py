@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from detector.app.context import AppContext
+from detector.app.context import AppContext, ExitCode
 from detector.app.github_access import RUNS_ADVICE, build_github_client, find_repository, get_token
 from detector.app.print_output import print_json, print_lines
 from detector.formats.errors import (
@@ -25,7 +25,6 @@ from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
-_UNDELIVERED = 3
 _TIMEOUT_SEC = 40.0
 # No space, comma, star or bar: no name can end a title as a lane does, or begin it as the Worker does.
 _SOURCE = build_pattern(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}", re.ASCII)
@@ -113,4 +112,4 @@ def _print_failure(app: AppContext, error: ExternalError) -> int:
         app.print_stderr(f"dispatch: {_ADVICE[error.reason]}")
     if error.reason in {TIMEOUT, RESET}:
         app.print_stderr(f"dispatch: {_TWICE}")
-    return _UNDELIVERED
+    return ExitCode.UNDELIVERED

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from detector.app.collection import build_snapshot_document, collect_sources, get_place
-from detector.app.context import AppContext
+from detector.app.context import AppContext, ExitCode
 from detector.app.delivery import load_channels
 from detector.app.job import Job, PipelinePlan
 from detector.app.print_output import print_json, print_lines
@@ -34,7 +34,6 @@ from detector.settings import (
     list_secrets,
 )
 
-_FAILED = 1
 _NETWORK_REASONS = (DNS, REFUSED, UNREACHABLE)
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _COLUMN = 14
@@ -80,7 +79,9 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
         list_secrets(settings),
     )
     output_code = print_json(app, document) if as_json else print_lines(app, _render_lines(document))
-    return output_code or (_FAILED if any(outcome.answer is None for outcome in result.collected) else 0)
+    return output_code or (
+        ExitCode.FINDING if any(outcome.answer is None for outcome in result.collected) else 0
+    )
 
 
 def _describe_reading(name: str, readings: Mapping[str, str]) -> dict[str, str]:

@@ -131,7 +131,7 @@ def _list_runs(
 
 
 def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedule: LoadedSchedule) -> Listing:
-    from detector.schedule import ListError, WorkflowFile, parse_listing
+    from detector.schedule import WorkflowFile, parse_listing
 
     workflow = WorkflowFile(schedule.workflow.name, schedule.name)
     try:
@@ -143,7 +143,7 @@ def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedul
         listing = parse_listing(parse_value(data, max_bytes=_LARGEST_FILE), complete_to, workflow)
     except OSError as error:
         raise InputError(f"--runs: {name}: {error.strerror or type(error).__name__}") from None
-    except (DocumentError, ListError) as error:
+    except (DocumentError, InputError) as error:
         raise InputError(f"--runs: {name}: {error}") from None
     if listing.left_out:
         left_out = format_count(len(listing.left_out), "run")

@@ -9,7 +9,7 @@ import click
 from msgspec.structs import replace
 
 from detector import ledger
-from detector.app.context import AppContext, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import (
     Delivery,
     RunSource,
@@ -24,8 +24,6 @@ from detector.channels.channel import Channel
 from detector.formats.serialize import format_document
 from detector.settings import MUTES
 from detector.storage import artifact_file
-
-UNDELIVERED = 3
 
 
 @click.command(epilog="Example: python -m detector notify --artifact last.json --dry-run")
@@ -63,7 +61,7 @@ def command(
         return print_lines(app, render_previews(channels, delivery.previews))
     stored = _store_artifact(app, path, format_document(add_receipts(raw, delivery.report)))
     printed = print_lines(app, render_results(channels, delivery))
-    return UNDELIVERED if delivery.undelivered or not stored else printed
+    return ExitCode.UNDELIVERED if delivery.undelivered or not stored else printed
 
 
 def render_results(channels: Sequence[Channel], delivery: Delivery) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Final
 import click
 from msgspec import Struct
 
-from detector.app.context import AppContext
+from detector.app.context import AppContext, ExitCode
 from detector.app.github_access import WORKER, WORKFLOW
 from detector.app.print_output import print_json, print_lines
 from detector.formats.errors import ExternalError, InputError
@@ -20,7 +20,6 @@ from detector.formats.numbers import format_count
 from detector.formats.patterns import build_pattern
 
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"
-_NOT_READY = 1
 _MUST_NAME: Final = ("docs/schedule.md", "RUNBOOK.md")
 _DOCUMENTS: Final = (*_MUST_NAME, "scheduler/README.md")
 _TESTS: Final = (
@@ -76,7 +75,7 @@ def command(app: AppContext, /, as_json: bool) -> int:
         if row.state == FAILED:
             for line in row.output.splitlines()[-_LINES_SHOWN:]:
                 app.print_stderr(f"  {line}")
-    return output_code or (_NOT_READY if reasons else 0)
+    return output_code or (ExitCode.FINDING if reasons else 0)
 
 
 def _explain_not_ready(rows: Iterable[ReadinessRow]) -> str:
@@ -163,14 +162,14 @@ def _check_test_output(row: ReadinessRow) -> ReadinessRow:
 
 
 def _check_consistency(root: Path) -> Iterator[ReadinessRow]:
-    from detector.schedule import ScheduleFileError, parse_jsonc, parse_yaml
+    from detector.schedule import parse_jsonc, parse_yaml
     from detector.schedule.consistency import ScheduleDocuments, check_consistency
 
     documents = {}
     for name, parse in ((WORKFLOW, parse_yaml), (WORKER, parse_jsonc)):
         try:
             documents[name] = parse((root / name).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, ScheduleFileError) as error:
+        except (OSError, UnicodeDecodeError, InputError) as error:
             yield ReadinessRow(
                 "the schedule's files", FAILED, f"{name}: {getattr(error, 'strerror', None) or error}"
             )

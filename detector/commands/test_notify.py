@@ -8,12 +8,11 @@ from hashlib import sha256
 import click
 from msgspec.structs import replace
 
-from detector.app.context import AppContext, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import load_required_channels, render_previews
 from detector.app.print_output import print_lines
 from detector.channels.channel import Channel
 from detector.channels.deliver_all import ChannelOutcome, deliver_all
-from detector.commands.notify import UNDELIVERED
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, to_one_line
@@ -50,7 +49,7 @@ def command(
     ordered = [outcomes[channel.name] for channel in channels]
     results = _render_results(ordered, list_secrets(settings))
     printed = print_lines(app, [*results, *_render_rungs(channels)])
-    return UNDELIVERED if any(outcome.failure for outcome in ordered) else printed
+    return ExitCode.UNDELIVERED if any(outcome.failure for outcome in ordered) else printed
 
 
 def _render_rungs(channels: Sequence[Channel]) -> Iterator[str]:

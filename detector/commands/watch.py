@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from detector.app.context import AppContext
 from detector.app.job import Job
+from detector.app.print_output import print_text
 from detector.app.run_result import RunResult
 from detector.app.state_backend import StateBackend
 from detector.app.watch_loop import Requests, WatchClocks, WatchLoop, lock_instance
@@ -76,7 +77,7 @@ def command(app: AppContext, /, **options: Any) -> int:
     if not _SHORTEST_SEC <= every <= _LONGEST_SEC:
         raise InputError(f"--every must be from {_SHORTEST_SEC} to {_LONGEST_SEC} seconds")
     if options["unit"]:
-        return 0 if app.print_stdout(render_unit(options["unit"], _list_arguments(options))) else 3
+        return print_text(app, render_unit(options["unit"], _list_arguments(options)))
     run_options = RunOptions(state, None, None, None, False, False, True, None, env_file)
     with ExitStack() as stack:
         job, backend = build_job(app, run_options)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from detector.schedule.cron import CLOUDFLARE, GITHUB, CronError, Dialect, read_cron
+from detector.schedule.cron import CLOUDFLARE, GITHUB, Dialect, read_cron
 from detector.schedule.expected import LaneTimetable, iter_windows
 from detector.schedule.judge import judge
-from detector.schedule.run_list import ListError, Listing, WorkflowFile, parse_listing, parse_run
+from detector.schedule.run_list import Listing, WorkflowFile, parse_listing, parse_run
 from detector.schedule.schedule_files import (
     EVENT_TYPE,
     WORKER_SOURCE,
-    ScheduleFileError,
     get_title_prefix,
     parse_jsonc,
     parse_worker_lanes,
@@ -22,12 +21,9 @@ __all__ = [
     "EVENT_TYPE",
     "GITHUB",
     "WORKER_SOURCE",
-    "CronError",
     "Dialect",
     "LaneTimetable",
-    "ListError",
     "Listing",
-    "ScheduleFileError",
     "WorkflowFile",
     "get_title_prefix",
     "iter_windows",

@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from detector.domain.schedule_windows import SCHEDULE, TITLE_PREFIX, Lane
+from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
 from detector.schedule.expected import find_uncovered_time, list_week_windows
@@ -22,7 +23,6 @@ from detector.schedule.schedule_claims import (
 )
 from detector.schedule.schedule_files import (
     EVENT_TYPE,
-    ScheduleFileError,
     get_title_prefix,
     parse_worker_lanes,
     parse_workflow_lanes,
@@ -61,7 +61,7 @@ def check_consistency(documents: ScheduleDocuments) -> Iterator[ConsistencyCheck
     """Yield every comparison; a schedule that cannot be read ends them."""
     try:
         github = parse_workflow_lanes(documents.workflow)
-    except ScheduleFileError as error:
+    except InputError as error:
         yield ConsistencyCheck("the workflow's crons", str(error))
         return
     yield ConsistencyCheck(
@@ -69,7 +69,7 @@ def check_consistency(documents: ScheduleDocuments) -> Iterator[ConsistencyCheck
     )
     try:
         worker = parse_worker_lanes(documents.worker)
-    except ScheduleFileError as error:
+    except InputError as error:
         yield ConsistencyCheck("the Worker's crons", str(error))
         return
     many = len(worker) > _MOST_TRIGGERS

@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 
@@ -24,10 +25,6 @@ _ITEM = build_pattern(r"(?P<first>\*|[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?(?:/(?P<
 _STAR = build_pattern(r"\*(?:/[0-9]+)?", re.ASCII)
 _DIGITS = 2  # the most that any value or step has
 _MINUTES_PER_HOUR = 60
-
-
-class CronError(ValueError):
-    """An expression that is invalid in its dialect; the message names the field and its value."""
 
 
 class Dialect(Struct, frozen=True):
@@ -83,15 +80,15 @@ class Cron(Struct, frozen=True):
 
 
 def read_cron(text: str, dialect: Dialect) -> Cron:
-    """Return the parsed expression of a dialect; raises CronError with the field and its value."""
+    """Return the parsed expression of a dialect; raises InputError with the field and its value."""
     parts = text.split()
     if text.startswith("@"):
-        raise CronError(
+        raise InputError(
             f"{redact_excerpt(text)!r}: {dialect.name} knows no names such as @daily; write the five fields"
         )
     fields = _list_fields(dialect)
     if len(parts) != len(fields):
-        raise CronError(f"{redact_excerpt(text)!r} has {len(parts)} fields; {dialect.name} reads five")
+        raise InputError(f"{redact_excerpt(text)!r} has {len(parts)} fields; {dialect.name} reads five")
     minute, hour, day, month, weekday = (
         _parse_values(field, part, dialect) for field, part in zip(fields, parts, strict=True)
     )
@@ -151,7 +148,7 @@ def _parse_number(field: _Field, part: str, value: str, dialect: Dialect) -> int
 def _check_days_exist(part: str, days: tuple[int, ...], months: tuple[int, ...]) -> None:
     longest = max(_MONTH_DAYS[month - 1] for month in months)
     if min(days) > longest:
-        raise CronError(
+        raise InputError(
             f"the day of the month field {redact_excerpt(part)!r}: none of its months has such a day"
         )
 
@@ -161,11 +158,11 @@ def _check_shortest(part: str, minutes: tuple[int, ...], hours: tuple[int, ...],
     if any((hour + 1) % 24 in hours for hour in hours):
         intervals.append(minutes[0] + _MINUTES_PER_HOUR - minutes[-1])
     if intervals and min(intervals) < dialect.shortest_min:
-        raise CronError(
+        raise InputError(
             f"the minute field {redact_excerpt(part)!r}:"
             f" {dialect.name} runs nothing more often than every {dialect.shortest_min} minutes"
         )
 
 
-def _build_error(field: _Field, part: str, message: str) -> CronError:
-    return CronError(f"the {field.name} field {redact_excerpt(part)!r}: {message}")
+def _build_error(field: _Field, part: str, message: str) -> InputError:
+    return InputError(f"the {field.name} field {redact_excerpt(part)!r}: {message}")

@@ -11,6 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from detector.domain.schedule_windows import COMPLETED, UnreadSpan, WorkflowRun
+from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, format_time, parse_run_time
@@ -27,10 +28,6 @@ _IN_GH: Final = {  # the names that `gh run list --json` gives the same fields
     "id": "databaseId",
 }
 _BEGINS_WITHIN = timedelta(minutes=1)  # of its run's creation: only a first attempt
-
-
-class ListError(ValueError):
-    """A run or a list of runs that cannot be parsed; the message has the reason."""
 
 
 class WorkflowFile(Struct, frozen=True):
@@ -52,20 +49,20 @@ class Listing(Struct, frozen=True):
 
 
 def parse_run(item: Any) -> WorkflowRun:
-    """Return one item of "list workflow runs", or of `gh run list --json`; raises ListError.
+    """Return one item of "list workflow runs", or of `gh run list --json`; raises InputError.
 
     Missing fields are not guessed. `status` may be null by GitHub's description: such a run is not completed,
     unless it has a conclusion.
     """
     if not isinstance(item, Mapping):
-        raise ListError("a run is not an object")
+        raise InputError("a run is not an object")
     created, started = _parse_time(item, "created_at"), _parse_time(item, "run_started_at")
     if created is None:
-        raise ListError("a run has no created_at")
+        raise InputError("a run has no created_at")
     number = _get_field(item, "id")
     event, conclusion = _get_text(item, "event"), _get_text(item, "conclusion")
     if "status" not in item or not event:
-        raise ListError(f"a run has no {'event' if 'status' in item else 'status'}: list it with that field")
+        raise InputError(f"a run has no {'event' if 'status' in item else 'status'}: list it with that field")
     return WorkflowRun(
         created_at=created,
         event=event,
@@ -84,10 +81,10 @@ def _parse_attempt(item: Mapping[str, Any], created: datetime, started: datetime
     attempt = _get_field(item, "run_attempt")
     if attempt is None:
         if started is None:
-            raise ListError("a run has neither run_attempt nor run_started_at: a re-run could not be told")
+            raise InputError("a run has neither run_attempt nor run_started_at: a re-run could not be told")
         return 1 if started - created <= _BEGINS_WITHIN else 2
     if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
-        raise ListError("a run's run_attempt is not a whole number from 1 on")
+        raise InputError("a run's run_attempt is not a whole number from 1 on")
     return attempt
 
 
@@ -104,7 +101,7 @@ def parse_listing(document: Any, listed_at: datetime | None, workflow: WorkflowF
 
     Where `listed_at` is None, the time after the newest run is unread. So are the missing part of a list
     whose total is higher, and the time before the oldest run of a bare list, which has no total. Runs of
-    another workflow are left out. Raises ListError, also where that leaves none.
+    another workflow are left out. Raises InputError, also where that leaves none.
     """
     items, total = _read_items(document)
     runs = sort_runs(parse_run(item) for item in items)
@@ -118,9 +115,9 @@ def parse_listing(document: Any, listed_at: datetime | None, workflow: WorkflowF
 
 
 def _find_unread(items: list[Any], runs: tuple[WorkflowRun, ...], total: int | None) -> Iterator[UnreadSpan]:
-    """Yield the unread spans before the listing; raises ListError for a list that contradicts itself."""
+    """Yield the unread spans before the listing; raises InputError for a list that contradicts itself."""
     if total is not None and len(runs) > total:
-        raise ListError(f"it holds {len(runs)} runs and says that there are {total} (total_count)")
+        raise InputError(f"it holds {len(runs)} runs and says that there are {total} (total_count)")
     if total is not None and len(runs) == total != MOST_LISTED:
         return
     complete_from = _find_complete_from(items, runs)
@@ -144,7 +141,7 @@ def _read_items(document: Any) -> tuple[list[Any], int | None]:
         items = [item for page in pages for item in _get_page_items(page)]
         return items, max(page["total_count"] for page in pages)
     if not isinstance(document, list):
-        raise ListError("it is neither a list of runs nor an object with workflow_runs")
+        raise InputError("it is neither a list of runs nor an object with workflow_runs")
     return pages, None
 
 
@@ -152,7 +149,7 @@ def _get_page_items(page: Any) -> list[Any]:
     items = page.get("workflow_runs") if isinstance(page, Mapping) else None
     total = page.get("total_count") if isinstance(page, Mapping) else None
     if not isinstance(items, list) or not isinstance(total, int) or isinstance(total, bool):
-        raise ListError("a page has no workflow_runs and total_count")
+        raise InputError("a page has no workflow_runs and total_count")
     return items
 
 
@@ -164,7 +161,7 @@ def _split_by_workflow(items: list[Any], workflow: WorkflowFile | None) -> tuple
     own_items = [item for item, foreign_name in zip(items, foreign_names, strict=True) if not foreign_name]
     left_out = tuple(redact_excerpt(foreign_name) for foreign_name in foreign_names if foreign_name)
     if left_out and not own_items:
-        raise ListError(
+        raise InputError(
             f"none of its {format_count(len(items), 'run')} is of {workflow.file}: they are of {left_out[0]}"
         )
     return own_items, left_out
@@ -192,7 +189,7 @@ def _get_field(item: Mapping[str, Any], name: str) -> Any:
 def _get_text(item: Mapping[str, Any], name: str) -> str:
     value = _get_field(item, name)
     if value is not None and not isinstance(value, str):
-        raise ListError(f"a run's {name} is not a text")
+        raise InputError(f"a run's {name} is not a text")
     return value or ""
 
 
@@ -203,4 +200,4 @@ def _parse_time(item: Mapping[str, Any], name: str) -> datetime | None:
     try:
         return parse_run_time(str(text))
     except TimeError as error:
-        raise ListError(f"a run's {name} {error}") from None
+        raise InputError(f"a run's {name} {error}") from None

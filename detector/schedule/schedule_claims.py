@@ -11,11 +11,12 @@ from typing import Any, Final
 from msgspec import Struct
 
 from detector.domain.schedule_windows import SCHEDULE, Lane
+from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.market.hours import get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, read_cron
 from detector.schedule.expected import list_week_windows
-from detector.schedule.schedule_files import EVENT_TYPE, ScheduleFileError, parse_minutes, parse_time_of_day
+from detector.schedule.schedule_files import EVENT_TYPE, parse_minutes, parse_time_of_day
 
 _CRON: Final = build_pattern(r"`([0-9*][0-9*,/-]*(?: [0-9A-Z*,/-]+){4})`", re.ASCII)
 _ELSEWHERE: Final = (
@@ -119,7 +120,7 @@ def find_variables_fault(github: Sequence[Lane], worker: Sequence[Lane], variabl
     """Return the first difference between the Worker's variables and its ticks, empty for none."""
     try:
         return next(_find_faults(github, worker, variables), "")
-    except ScheduleFileError as error:
+    except InputError as error:
         return str(error)
 
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 import yaml
 
 from detector.domain.schedule_windows import DISPATCH, SCHEDULE, Lane, StandBy
+from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.market.hours import MarketUnknown, load_zone
-from detector.schedule.cron import CLOUDFLARE, GITHUB, CronError, Dialect, read_cron
+from detector.schedule.cron import CLOUDFLARE, GITHUB, Dialect, read_cron
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health"
 WORKER_SOURCE: Final = "cloudflare-cron:"
@@ -24,12 +25,8 @@ _JSONC: Final = build_pattern(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTA
 _COMMA: Final = build_pattern(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 
 
-class ScheduleFileError(ValueError):
-    """A file whose schedule cannot be parsed; the message has the fault, not the file."""
-
-
 def parse_yaml(text: str) -> dict[str, Any]:
-    """Return a workflow file's mapping, every scalar as text; raises ScheduleFileError.
+    """Return a workflow file's mapping, every scalar as text; raises InputError.
 
     Every scalar as text, because YAML 1.1 reads the key `on` as true.
     """
@@ -38,12 +35,12 @@ def parse_yaml(text: str) -> dict[str, Any]:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         position = f" (line {mark.line + 1})" if mark else ""
-        raise ScheduleFileError(f"is not YAML{position}") from None
+        raise InputError(f"is not YAML{position}") from None
     return _check_mapping(document, "the file")
 
 
 def parse_jsonc(text: str) -> dict[str, Any]:
-    """Return the object of a JSON file with comments and trailing commas; raises ScheduleFileError.
+    """Return the object of a JSON file with comments and trailing commas; raises InputError.
 
     A comment is replaced by blanks, so that the lines of errors stay correct.
     """
@@ -52,9 +49,9 @@ def parse_jsonc(text: str) -> dict[str, Any]:
     try:
         return _check_mapping(json.loads(bare), "the file")
     except json.JSONDecodeError as error:
-        raise ScheduleFileError(f"is not JSON (line {error.lineno})") from None
+        raise InputError(f"is not JSON (line {error.lineno})") from None
     except RecursionError:
-        raise ScheduleFileError("is nested too deep") from None
+        raise InputError("is nested too deep") from None
 
 
 def get_title_prefix(document: Mapping[str, Any]) -> str:
@@ -63,11 +60,11 @@ def get_title_prefix(document: Mapping[str, Any]) -> str:
 
 
 def parse_workflow_lanes(document: Mapping[str, Any]) -> tuple[Lane, ...]:
-    """Return the lanes of a workflow's `on.schedule`, in its order; raises ScheduleFileError."""
+    """Return the lanes of a workflow's `on.schedule`, in its order; raises InputError."""
     triggers = document.get("on")
     entries = triggers.get(SCHEDULE) if isinstance(triggers, dict) else None
     if not isinstance(entries, list) or not entries:
-        raise ScheduleFileError("has no on.schedule")
+        raise InputError("has no on.schedule")
     return _check_distinct(_parse_entry(entry, number) for number, entry in enumerate(entries, 1))
 
 
@@ -75,23 +72,23 @@ def _parse_entry(entry: Any, number: int) -> Lane:
     location = f"on.schedule number {number}"
     cron = entry.get("cron") if isinstance(entry, dict) else None
     if not isinstance(cron, str):
-        raise ScheduleFileError(f"{location}: has no cron")
+        raise InputError(f"{location}: has no cron")
     name = entry.get("timezone") or "UTC"
     if not isinstance(name, str):
-        raise ScheduleFileError(f"{location}: timezone is no text")
+        raise InputError(f"{location}: timezone is no text")
     try:
         load_zone(name)
     except (MarketUnknown, ValueError, OSError):  # OSError: a folder of zones
-        raise ScheduleFileError(f"{location}: timezone {name!r} is not known here") from None
+        raise InputError(f"{location}: timezone {name!r} is not known here") from None
     return Lane(f"{SCHEDULE} {cron}", SCHEDULE, cron, _convert_cron(cron, GITHUB, location), name)
 
 
 def parse_worker_lanes(document: Mapping[str, Any]) -> tuple[Lane, ...]:
-    """Return the lanes of a Worker's `triggers.crons`, in order; raises ScheduleFileError."""
+    """Return the lanes of a Worker's `triggers.crons`, in order; raises InputError."""
     triggers = document.get("triggers")
     crons = triggers.get("crons") if isinstance(triggers, dict) else None
     if not isinstance(crons, list) or not crons or not all(isinstance(entry, str) for entry in crons):
-        raise ScheduleFileError("has no list of texts at triggers.crons")
+        raise InputError("has no list of texts at triggers.crons")
     stand_by = _parse_stand_by(document.get("vars") or {})
     return _check_distinct(
         Lane(
@@ -108,15 +105,15 @@ def parse_worker_lanes(document: Mapping[str, Any]) -> tuple[Lane, ...]:
 def _convert_cron(cron: str, dialect: Dialect, location: str) -> str:
     try:
         return read_cron(cron, dialect).fires
-    except CronError as error:
-        raise ScheduleFileError(f"{location}: {error}") from None
+    except InputError as error:
+        raise InputError(f"{location}: {error}") from None
 
 
 def _parse_stand_by(variables: Any) -> StandBy | None:
     """Return the Worker's stand-by from its `vars`: MODE, two numbers of minutes and WATCH_TO_UTC."""
     mode = _check_mapping(variables, "vars").get("MODE", _ALWAYS)
     if mode not in {_ABSENT, _ALWAYS}:
-        raise ScheduleFileError(f"vars.MODE: {mode!r} is neither {_ABSENT!r} nor {_ALWAYS!r}")
+        raise InputError(f"vars.MODE: {mode!r} is neither {_ABSENT!r} nor {_ALWAYS!r}")
     if mode == _ALWAYS:
         return None
     return StandBy(
@@ -127,18 +124,18 @@ def _parse_stand_by(variables: Any) -> StandBy | None:
 
 
 def parse_minutes(variables: Mapping[str, Any], name: str) -> timedelta:
-    """Return a variable that is a number of minutes; raises ScheduleFileError."""
+    """Return a variable that is a number of minutes; raises InputError."""
     text = str(variables.get(name, ""))
     if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII):
-        raise ScheduleFileError(f"vars.{name}: {text!r} is not a number of minutes")
+        raise InputError(f"vars.{name}: {text!r} is not a number of minutes")
     return timedelta(minutes=int(text))
 
 
 def parse_time_of_day(variables: Mapping[str, Any], name: str) -> timedelta:
-    """Return a variable such as `22:00` as the time since midnight; raises ScheduleFileError."""
+    """Return a variable such as `22:00` as the time since midnight; raises InputError."""
     text = str(variables.get(name, ""))
     if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", text, re.ASCII):
-        raise ScheduleFileError(f"vars.{name}: {text!r} is not a time of day")
+        raise InputError(f"vars.{name}: {text!r} is not a time of day")
     return timedelta(hours=int(text[:2]), minutes=int(text[3:]))
 
 
@@ -146,13 +143,11 @@ def _check_distinct(lanes: Iterable[Lane]) -> tuple[Lane, ...]:
     by_name: dict[str, Lane] = {}
     for lane in lanes:
         if by_name.setdefault(lane.name, lane) is not lane:
-            raise ScheduleFileError(
-                f"the cron {lane.cron!r} stands there twice: their runs could not be told apart"
-            )
+            raise InputError(f"the cron {lane.cron!r} stands there twice: their runs could not be told apart")
     return tuple(by_name.values())
 
 
 def _check_mapping(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ScheduleFileError(f"{name} is not a mapping")
+        raise InputError(f"{name} is not a mapping")
     return value

@@ -19,10 +19,11 @@ from detector.domain.schedule_windows import (
     TRIGGER_EVENTS,
     WorkflowRun,
 )
+from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import TimeError, format_time, parse_run_time
-from detector.schedule.cron import CLOUDFLARE, CronError, read_cron
+from detector.schedule.cron import CLOUDFLARE, read_cron
 from detector.schedule.schedule_files import WORKER_SOURCE
 
 SKEW: Final = timedelta(seconds=60)
@@ -91,7 +92,7 @@ def _classify(run: WorkflowRun, criteria: ProofCriteria) -> str | None:
 def _is_cron(text: str) -> bool:
     try:
         return read_cron(text, CLOUDFLARE).text == " ".join(text.split())
-    except CronError:
+    except InputError:
         return False
 
 

@@ -10,7 +10,8 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.schedule.cron import CLOUDFLARE, GITHUB, CronError, read_cron
+from detector.formats.errors import InputError
+from detector.schedule.cron import CLOUDFLARE, GITHUB, read_cron
 
 SUNDAY = datetime(2026, 5, 31, tzinfo=UTC)
 WEEKDAYS = (1, 2, 3, 4, 5)
@@ -97,7 +98,7 @@ def test_a_field_holds_these_values(text, field, values):
     ],
 )  # fmt: skip
 def test_what_a_dialect_does_not_know_is_refused_with_the_field_and_its_value(text, dialect, says):
-    with pytest.raises(CronError) as caught:
+    with pytest.raises(InputError) as caught:
         read_cron(text, dialect)
     assert str(caught.value).startswith(says)
     assert len(str(caught.value)) < 300
@@ -136,7 +137,7 @@ def test_githubs_shortest_interval_is_five_minutes(text, dialect, allowed):
     if allowed:
         read_cron(text, dialect)
     else:
-        with pytest.raises(CronError, match="minute field"):
+        with pytest.raises(InputError, match="minute field"):
             read_cron(text, dialect)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from detector.formats.errors import InputError
 from detector.formats.times import NEVER, RUNS_UNTIL
-from detector.schedule import ListError, Listing, WorkflowFile, parse_listing, parse_run
+from detector.schedule import Listing, WorkflowFile, parse_listing, parse_run
 from tests.support.workflow_runs import answered, at, item
 
 LISTED = at("2026-06-01T16:00Z")
@@ -48,7 +49,7 @@ def without(*names: str, **more: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_what_a_run_leaves_out_is_refused_and_never_guessed(run, says):
-    with pytest.raises(ListError) as caught:
+    with pytest.raises(InputError) as caught:
         parse_run(run)
     assert str(caught.value).startswith(says)
 
@@ -105,7 +106,7 @@ def test_a_run_of_another_workflow_is_left_out_and_told(whose, ours):
 
 
 def test_where_no_run_is_of_the_workflow_the_file_is_refused():
-    with pytest.raises(ListError, match=r"none of its 1 run is of notify.yml: .*codeql.yml"):
+    with pytest.raises(InputError, match=r"none of its 1 run is of notify.yml: .*codeql.yml"):
         listed(answered([item(CREATED, path=".github/workflows/codeql.yml")]))
 
 
@@ -141,5 +142,5 @@ def test_as_many_runs_as_github_lists_under_a_filter_may_be_cut(count, known):
 @pytest.mark.parametrize("total", [0, 4, -5, True])
 def test_a_total_below_what_the_list_holds_is_refused(total):
     runs = answered([item(f"2026-06-01T14:{minute}7:40Z") for minute in range(5)], total)
-    with pytest.raises(ListError, match=r"total_count"):
+    with pytest.raises(InputError, match=r"total_count"):
         listed(runs)

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from detector.domain.schedule_windows import StandBy
+from detector.formats.errors import InputError
 from detector.schedule import (
-    ScheduleFileError,
     get_title_prefix,
     parse_jsonc,
     parse_worker_lanes,
@@ -62,7 +62,7 @@ def test_what_stands_in_a_string_is_no_comment():
 
 
 def test_a_fault_behind_a_comment_keeps_its_line():
-    with pytest.raises(ScheduleFileError, match="line 4"):
+    with pytest.raises(InputError, match="line 4"):
         parse_jsonc('{ /* one\n two */\n // three\n "a": nothing }')
 
 
@@ -96,7 +96,7 @@ def test_a_timezone_is_the_lanes():
     ],
 )  # fmt: skip
 def test_a_workflow_that_cannot_be_read_says_why(text, says):
-    with pytest.raises(ScheduleFileError) as caught:
+    with pytest.raises(InputError) as caught:
         parse_workflow_lanes(parse_yaml(text))
     assert str(caught.value).startswith(says)
 
@@ -119,7 +119,7 @@ def test_a_workflow_that_cannot_be_read_says_why(text, says):
     ],
 )  # fmt: skip
 def test_a_workers_configuration_that_cannot_be_read_says_why(text, says):
-    with pytest.raises(ScheduleFileError) as caught:
+    with pytest.raises(InputError) as caught:
         parse_worker_lanes(parse_jsonc(text))
     assert str(caught.value).startswith(says)
 
