@@ -897,6 +897,11 @@ HEAVY = (
     "sqlite3",
     "exchange_calendars",
     "holidays",
+    "yaml",
+    "importlib.resources",
+    "pkgutil",
+    "tempfile",
+    "zipfile",
 )
 
 

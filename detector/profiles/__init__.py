@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+_FOLDER = Path(__file__).parent
 
 
 def load_builtin_profile(name: str) -> dict[str, Any] | None:
@@ -15,14 +17,10 @@ def load_builtin_profile(name: str) -> dict[str, Any] | None:
 
 def read_builtin_profile(name: str) -> str | None:
     """Return the text of the built-in profile of that name, or None."""
-    entry = files(__package__).joinpath(f"{name}.toml")
+    entry = _FOLDER / f"{name}.toml"
     return entry.read_text(encoding="utf-8") if name.isidentifier() and entry.is_file() else None
 
 
 def list_builtin_profiles() -> list[str]:
     """Return the names of the built-in profiles."""
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in files(__package__).iterdir()
-        if entry.name.endswith(".toml")
-    )
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
