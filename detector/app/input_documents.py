@@ -108,16 +108,23 @@ def load_report(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
         raise InputError(f"--artifact: {path}: there is no such file")
     if isinstance(raw, DocumentError):
         raise InputError(f"--artifact: {path}: {raw}")
-    runtime = raw.get("runtime")
-    memory = read_previous(raw, build_expected_memory(str(runtime), now))
-    if memory.before.lost:
-        raise InputError(f"--artifact: {path}: {memory.before.lost}")
-    if not memory.kept or memory.taken_at is None:
-        raise InputError(f"--artifact: {path}: it is no artifact, and nothing can be written into it")
     try:
-        return raw, _build_report(raw, memory, memory.taken_at)
+        return raw, parse_report(raw, now)
+    except InputError as error:
+        raise InputError(f"--artifact: {path}: {error}") from None
+
+
+def parse_report(raw: Mapping[str, Any], now: datetime) -> Report:
+    """Return the report of an artifact's document; raises InputError where it is none of this version."""
+    memory = read_previous(raw, build_expected_memory(str(raw.get("runtime")), now))
+    if memory.before.lost:
+        raise InputError(memory.before.lost)
+    if not memory.kept or memory.taken_at is None:
+        raise InputError("it is no artifact, and nothing can be written into it")
+    try:
+        return _build_report(raw, memory, memory.taken_at)
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"--artifact: {path}: it cannot be read ({type(error).__name__})") from None
+        raise InputError(f"it cannot be read ({type(error).__name__})") from None
 
 
 def _build_report(raw: Mapping[str, Any], memory: Memory, taken_at: datetime) -> Report:

@@ -18,6 +18,7 @@ from detector.render.schemas import (
     build_artifact_schema,
     build_gate_schema,
     build_output_schema,
+    build_report_schema,
     build_snapshot_schema,
     build_webhook_schema,
 )
@@ -27,6 +28,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "snapshot": lambda: build_snapshot_schema({*load_readers(), *READ_BY_APP}),
     "output": build_output_schema,
     "gate": build_gate_schema,
+    "report": build_report_schema,
     "artifact": lambda: build_artifact_schema({"decision": Decision, "coverage": SignalCoverage}),
     "webhook": build_webhook_schema,
 }

@@ -14,6 +14,7 @@ from detector.domain.previous_run import PreviousRun
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
 from detector.domain.section_account import SectionAccount
+from detector.domain.session_report import REPORT_VERSION, SessionReport
 from detector.formats.serialize import to_json
 from detector.render.message_webhook import WebhookBody
 from detector.render.snapshot_schema import Schema, build_snapshot_body
@@ -144,6 +145,15 @@ def build_gate_schema() -> Schema:
     properties = {**report["properties"], "schema_version": {"const": GATE_VERSION}, "checksum": checksum}
     title = "What `gate` prints with --json: each line, its answer and evidence, and the pinned exposure."
     return {**_build_head("gate", title), **_build_object(properties), "$defs": definitions}
+
+
+def build_report_schema() -> Schema:
+    """Return the schema of what `report --format json` prints."""
+    definitions = _build_definitions(SessionReport)
+    report = definitions.pop(SessionReport.__name__)
+    properties = {**report["properties"], "schema_version": {"const": REPORT_VERSION}}
+    title = "What `report` prints as JSON: the final line, the tables, and the timeline of a session."
+    return {**_build_head("report", title), **_build_object(properties), "$defs": definitions}
 
 
 def _build_head(name: str, title: str) -> Schema:

@@ -21,8 +21,13 @@ _ENCRYPTED = 0x1
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError)
 
 
-def extract_member(data: bytes, name: str) -> bytes:
-    """Return the content of the archive's one member, which must be called `name`; raises DocumentError."""
+def extract_only_member(data: bytes) -> bytes:
+    """Return the content of the archive's one member, whatever its name; raises DocumentError."""
+    return extract_member(data, None)
+
+
+def extract_member(data: bytes, name: str | None) -> bytes:
+    """Return the content of the archive's one member, called `name` where one is given; raises DocumentError."""
     if len(data) > MOST_COMPRESSED:
         raise DocumentError(f"the archive is larger than {MOST_COMPRESSED} bytes")
     try:
@@ -44,10 +49,10 @@ def extract_member(data: bytes, name: str) -> bytes:
 _TOO_LARGE = f"the archive unpacks to more than {MOST_UNPACKED} bytes"
 
 
-def _get_only_member(members: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
+def _get_only_member(members: list[zipfile.ZipInfo], name: str | None) -> zipfile.ZipInfo:
     if len(members) != 1:
         raise DocumentError(f"the archive has {len(members)} members instead of one")
-    if members[0].filename != name:
+    if name is not None and members[0].filename != name:
         raise DocumentError(f"the archive's member is not called {name}")
     return members[0]
 

@@ -12,7 +12,7 @@ from tests.support.snapshots import ROOT, healthy
 
 
 def test_without_a_name_it_lists_the_names():
-    assert told("schema").lines == ["snapshot", "output", "gate", "artifact", "webhook"]
+    assert told("schema").lines == ["snapshot", "output", "gate", "report", "artifact", "webhook"]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -23,7 +23,7 @@ def test_with_a_name_it_prints_what_lies_in_the_repository(name):
 def test_an_unknown_name_is_refused():
     answer = told("schema", "snapshots")
     assert (answer.code, answer.out) == (2, "")
-    assert "'snapshot', 'output', 'gate', 'artifact', 'webhook'" in answer.err
+    assert "'snapshot', 'output', 'gate', 'report', 'artifact', 'webhook'" in answer.err
 
 
 def test_a_setting_that_cannot_be_used_does_not_matter_to_a_schema():

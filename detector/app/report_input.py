@@ -1,0 +1,142 @@
+"""The input of a report: artifacts, snapshots, folders and zips on disk, each read as it is, or one live run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from detector import ledger
+from detector.app.context import AppContext
+from detector.app.input_documents import parse_report, parse_snapshot
+from detector.domain.facts import Facts
+from detector.domain.run_memory import FIRST_RUN, build_next_memory, check_memory_time
+from detector.engine.evaluate import evaluate, gather
+from detector.formats.errors import InputError
+from detector.formats.numbers import format_count
+from detector.formats.serialize import to_json
+from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document
+from detector.report.run_record import RunRecord
+from detector.settings import ARTIFACT, Settings
+from detector.storage.zip_archive import extract_only_member
+
+_LINES = (".ndjson", ".jsonl")
+_SUFFIXES = (".json", ".zip", *_LINES)
+_HISTORY_SECTIONS = ("status_v3", "bot_status", "ecs")  # those that the timeline's series are read from
+REPLAY = "replay"
+"""The channel of snapshots that are evaluated for the report: nobody was told by it."""
+
+Located = tuple[str, dict[str, Any]]
+
+
+def load_records(
+    app: AppContext, paths: Iterable[Path], settings: Settings
+) -> tuple[list[RunRecord], list[str]]:
+    """Return the runs in these files, and a remark for each file that cannot be read.
+
+    A bare snapshot is evaluated with the memory of the one before it, as `replay` does.
+    """
+    remarks: list[str] = []
+    documents = [located for path in paths for located in _iter_documents(path, remarks)]
+    records: list[RunRecord] = []
+    snapshots: list[Located] = []
+    for location, document in documents:
+        if "schema_version" in document:
+            try:
+                report = parse_report(document, app.clock())
+                kept = document.get("snapshot") if settings[ARTIFACT] == "full" else None
+                records.append(RunRecord(location, report, kept if isinstance(kept, dict) else None))
+            except InputError as error:
+                remarks.append(f"{location} is left out: {error}")
+        elif document.get("taken_at") is None:
+            remarks.append(f"{location} is left out: it is no artifact, and a snapshot without taken_at")
+        else:
+            snapshots.append((location, document))
+    if snapshots:
+        remarks.append(
+            f"{format_count(len(snapshots), 'snapshot')} evaluated for this report:"
+            f" {REPLAY!r} is when a message would have been due, and nobody was told"
+        )
+    records += _evaluate_snapshots(app, snapshots, settings, remarks)
+    return records, remarks
+
+
+def _iter_documents(path: Path, remarks: list[str]) -> Iterator[Located]:
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for file in files:
+        if not file.is_file() or (path.is_dir() and file.suffix not in _SUFFIXES):
+            continue
+        name = str(file.relative_to(path)) if path.is_dir() else file.name
+        try:
+            for location, data in _read_file(file, name):
+                try:
+                    yield location, parse_document(data)
+                except DocumentError as error:
+                    remarks.append(f"{location} is left out: {error}")
+        except (OSError, DocumentError) as error:
+            remarks.append(f"{name} is left out: {getattr(error, 'strerror', None) or error}")
+
+
+def _read_file(file: Path, name: str) -> Iterator[tuple[str, bytes]]:
+    with file.open("rb") as opened:
+        if file.suffix in _LINES:
+            for number, line in enumerate(opened, 1):
+                if line.strip():
+                    yield f"{name} line {number}", line
+            return
+        data = opened.read(MAX_BYTES + 1)
+    yield name, extract_only_member(data) if file.suffix == ".zip" else data
+
+
+def _evaluate_snapshots(
+    app: AppContext, snapshots: Sequence[Located], settings: Settings, remarks: list[str]
+) -> Iterator[RunRecord]:
+    memory = FIRST_RUN
+    parsed = []
+    for location, document in snapshots:
+        document.pop("previous", None)
+        try:
+            parsed.append((location, parse_snapshot(document, app.clock(), settings)))
+        except InputError as error:
+            remarks.append(f"{location} is left out: {error}")
+    for location, one in sorted(parsed, key=lambda entry: entry[1].snapshot.taken_at):
+        snapshot = one.snapshot
+        base = check_memory_time(memory, snapshot.taken_at, snapshot.taken_at)
+        report = evaluate(snapshot, base.memory, one.settings, (REPLAY,))
+        conditions = ledger.add_receipts(report.conditions, report.owed[REPLAY], REPLAY, report.taken_at)
+        memory = build_next_memory(report, conditions)
+        yield RunRecord(
+            location, replace(report, conditions=conditions), to_json(report.snapshot), is_artifact=False
+        )
+
+
+def gather_record_facts(
+    app: AppContext, runs: Sequence[RunRecord], settings: Settings
+) -> dict[datetime, Facts]:
+    """Return by run the facts of its kept snapshot: of the newest one all, of the others the series'."""
+    facts: dict[datetime, Facts] = {}
+    for run in runs:
+        kept = run.snapshot
+        if kept is None or settings[ARTIFACT] != "full":
+            continue
+        sections = (
+            kept if run is runs[-1] else {name: kept[name] for name in _HISTORY_SECTIONS if name in kept}
+        )
+        found = _gather_facts(
+            app, {"taken_at": kept.get("taken_at"), "runtime": run.report.runtime, **sections}, settings
+        )
+        if found is not None:
+            facts[run.at] = found
+    return facts
+
+
+def _gather_facts(app: AppContext, document: Mapping[str, Any], settings: Settings) -> Facts | None:
+    body = {name: value for name, value in document.items() if name != "cut"}
+    try:
+        parsed = parse_snapshot(body, app.clock(), settings)
+    except InputError:
+        return None
+    return gather(parsed.snapshot, parsed.settings)

@@ -1,0 +1,122 @@
+"""`report`: the evidence of a session, as text, Markdown, JSON or one self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.job import CollectMode, Job, PipelinePlan
+from detector.app.report_run import ReportRequest, run_report
+from detector.commands._report_evidence import list_evidence
+from detector.domain.session_report import CONTINUE, ESCALATE, SessionReport
+from detector.formats.errors import InputError
+from detector.formats.serialize import format_document, to_json
+from detector.settings import DISPLAY_ZONES, Settings
+from detector.storage import artifact_file
+
+_CODES = {CONTINUE: ExitCode.OK, ESCALATE: ExitCode.FINDING}
+
+
+def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> date | None:
+    """Return the day of a session, such as 2026-06-01."""
+    try:
+        return None if value is None else date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no day such as 2026-06-01") from None
+
+
+@click.command(
+    epilog="Example: python -m detector report --format html --to page.html"
+    " tests/fixtures/histories/2026-06-01-recovery-baseline-remote.ndjson"
+)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="How it is written.",
+)
+@click.option("--to", metavar="FILE", help="Write it here, atomically, and print only the final line.")
+@click.option("--session", callback=_parse_day, metavar="DAY", help="The session; default: the newest run's.")
+@click.option("--runtime", metavar="NAME", help="The runtime, where the runs are of several.")
+@click.option(
+    "--gaps",
+    "created_after",
+    metavar="TIME",
+    help="Add the schedule's gaps since then (SCHEDULE_CREATED_AFTER).",
+)
+@click.option("--runs", metavar="FILE", help="The workflow's runs for --gaps, as JSON, in place of GitHub.")
+@click.option(
+    "--readiness", is_flag=True, help="Add the offline proof of the scheduler (RUN_PREDEPLOY_READINESS=1)."
+)
+@click.option("--previous", metavar="FILE", help="For a live report: the detector's previous artifact.")
+@click.option("--collect", "collects", is_flag=True, help="Ask the sources even where something is piped in.")
+@click.option("--fail", "fails", is_flag=True, help="Exit 1 for stop and escalate, 3 for notify.")
+@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@click.pass_obj
+def command(app: AppContext, /, **options: Any) -> int:
+    """Report a session with its evidence and one final line: continue, notify, or stop and escalate.
+
+    From artifacts, folders, downloaded zips or snapshots; without a path, of now: a snapshot on standard
+    input, or the configured sources. What was not seen is NOT PROVEN. The environment's
+    SCHEDULE_CREATED_AFTER and RUN_PREDEPLOY_READINESS=1 add the schedule's gaps and the scheduler's proof.
+    """
+    settings = app.load_settings(options["env_file"])
+    mode: CollectMode = "always" if options["collects"] else "if_empty"
+    job = Job(app, settings, get_clock(app, options["now"]), PipelinePlan(collect=mode, quiet=True))
+    request = ReportRequest(
+        paths=options["paths"],
+        day=options["session"],
+        runtime=options["runtime"],
+        previous=options["previous"],
+        evidence=tuple(
+            list_evidence(
+                job,
+                options["created_after"] or app.environ.get("SCHEDULE_CREATED_AFTER") or None,
+                options["runs"],
+                options["readiness"] or app.environ.get("RUN_PREDEPLOY_READINESS") == "1",
+            )
+        ),
+    )
+    report = run_report(job, request)
+    code = _write_report(app, report, settings, options)
+    if code or not options["fails"]:
+        return code
+    return _CODES.get(report.final.word, ExitCode.UNDECIDED)
+
+
+def _write_report(app: AppContext, report: SessionReport, settings: Settings, options: dict[str, Any]) -> int:
+    from detector.render.report_text import format_final_line
+
+    text = _get_renderer(options["form"])(report, settings[DISPLAY_ZONES])
+    if options["to"] is None:
+        return ExitCode.OK if app.print_stdout(text) else ExitCode.UNDELIVERED
+    try:
+        artifact_file.write_atomically(Path(options["to"]), text)
+    except OSError as error:
+        raise InputError(f"--to: {options['to']}: {error.strerror or type(error).__name__}") from None
+    return ExitCode.OK if app.print_stdout(f"{format_final_line(report)}\n") else ExitCode.UNDELIVERED
+
+
+def _get_renderer(form: str) -> Callable[[SessionReport, tuple[str, ...]], str]:
+    """Return the function that writes the report in this form."""
+    from detector.render.report_page import render_page
+    from detector.render.report_text import render_report, render_report_markdown
+
+    def join(lines: Iterable[str]) -> str:
+        return "".join(f"{line}\n" for line in lines)
+
+    return {
+        "text": lambda report, zones: join(render_report(report, zones)),
+        "markdown": lambda report, zones: join(render_report_markdown(report, zones)),
+        "json": lambda report, _: format_document(to_json(report)),
+        "html": render_page,
+    }[form]

@@ -1,0 +1,219 @@
+"""Builds the report of a session from its runs: its window, its final line, its conditions, tables, timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from msgspec import Struct, field
+
+from detector.domain.condition import Condition
+from detector.domain.event import Event
+from detector.domain.facts import Facts
+from detector.domain.report import Report
+from detector.domain.session_report import (
+    CONTINUE,
+    ESCALATE,
+    NOTIFY,
+    REPORT_VERSION,
+    Bar,
+    ConditionCard,
+    FinalLine,
+    ReportTable,
+    SessionReport,
+)
+from detector.formats.numbers import format_count
+from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.market.closures import Closures
+from detector.market.hours import MarketUnknown, Session, get_market_at, get_session_on, to_new_york_day
+from detector.reconciliation.freshness import DataAge
+from detector.reconciliation.truth_header import build_truth_header
+from detector.report.report_tables import build_kpi_table, build_tables
+from detector.report.run_record import RunHistory, RunRecord
+from detector.report.timeline import build_bars, build_series, list_blind_spans, list_marks
+from detector.settings import GAP_SEC, Settings
+
+_MARGIN = timedelta(hours=1)  # of a session's window, before its open and after its close
+_DAY = timedelta(days=1)
+_BACK_DAYS = 10
+_MOST_REASONS = 3
+
+
+class SessionInput(Struct, frozen=True):
+    """What a report is built from, beside its runs.
+
+    `made_at` is the clock of the process. `day` is the session that was asked for; None means that of the
+    newest run. `steps` are the runbook's next steps by event type, `evidence` further tables (schedule gaps,
+    scheduler proof).
+    """
+
+    made_at: datetime
+    settings: Settings
+    closures: Closures
+    day: date | None = None
+    steps: Mapping[str, str] = field(default_factory=dict)
+    evidence: tuple[ReportTable, ...] = ()
+
+
+def choose_window(
+    history: RunHistory, given: SessionInput
+) -> tuple[Session | None, tuple[datetime, datetime], str]:
+    """Return the session, the bounds of the timeline and the session's name; raises nothing.
+
+    Without a session on the day, or a calendar that knows it, the window is the day before the newest run.
+    """
+    newest = history.runs[-1].at if history.runs else given.made_at
+    session, day = _find_session(given.day, newest, given.closures)
+    if session is None:
+        label = f"{given.day.isoformat()}: no session" if given.day else "no session near the newest run"
+        start = datetime.combine(given.day, datetime.min.time(), UTC) if given.day else newest - _DAY
+        return None, (start, start + _DAY), label
+    return session, (session.opens - _MARGIN, session.closes + _MARGIN), day.isoformat()
+
+
+def _find_session(day: date | None, newest: datetime, closures: Closures) -> tuple[Session | None, date]:
+    """Return the session of the day; without one, the newest that had begun at `newest`."""
+    try:
+        if day is not None:
+            return get_session_on(day, closures), day
+        today = to_new_york_day(newest + _MARGIN)
+        for back in range(_BACK_DAYS):
+            session = get_session_on(today - timedelta(days=back), closures)
+            if session is not None and session.opens - _MARGIN <= newest:
+                return session, today - timedelta(days=back)
+    except MarketUnknown:
+        pass
+    return None, day or newest.date()
+
+
+def build_session_report(
+    history: RunHistory, facts: Mapping[datetime, Facts], age: DataAge, given: SessionInput
+) -> SessionReport:
+    """Return the report of a session.
+
+    `facts` are by run those of its kept snapshot, of the newest run in full; `age` is that of its broker
+    section now.
+    """
+    session, (begins, ends), label = choose_window(history, given)
+    settings = given.settings
+    inside = [run for run in history.runs if begins <= run.at <= ends]
+    newest = inside[-1] if inside else None
+    newest_facts = facts.get(newest.at) if newest else None
+    looked_until = min(given.made_at, session.closes if session else ends)
+    blind = list_blind_spans(inside, session.opens, looked_until, settings[GAP_SEC]) if session else ()
+    marks = list_marks(inside, begins)
+    series = build_series(inside, facts, settings)
+    closed = None if newest_facts is None else _count_closed(newest_facts)
+    tables = [*build_tables(newest, newest_facts, settings, marks), build_kpi_table(series, closed)]
+    return SessionReport(
+        schema_version=REPORT_VERSION,
+        runtime=history.runtime,
+        made_at=given.made_at,
+        session=label,
+        market=_describe_market(newest.at if newest else given.made_at, given.closures),
+        session_opens=session.opens if session else None,
+        session_closes=session.closes if session else None,
+        begins=begins,
+        ends=ends,
+        newest_run=newest.at if newest else None,
+        runs=len(inside),
+        final=decide_final(newest, _describe_blind_end(newest, looked_until, settings)),
+        header=build_truth_header(newest_facts or _build_unseen_facts(history, given), age),
+        conditions=tuple(_iter_cards(newest, given.steps)) if newest else (),
+        tables=(*tables, *given.evidence),
+        series=series,
+        bars=(*blind, *build_bars(inside, looked_until)),
+        marks=marks,
+        remarks=(*history.remarks, *_describe_outside(history, inside), *_describe_blind(blind)),
+    )
+
+
+def _build_unseen_facts(history: RunHistory, given: SessionInput) -> Facts:
+    return Facts(given.made_at, history.runtime, get_market_at(given.made_at, given.closures))
+
+
+def _count_closed(facts: Facts) -> int | None:
+    return None if facts.recent_trades is None else len(facts.recent_trades)
+
+
+def decide_final(run: RunRecord | None, blind: str | None) -> FinalLine:
+    """Return the final line: continue only where every golden signal was seen and nothing is wrong.
+
+    `blind` is why the newest run says nothing about now, or about the end of the session.
+    """
+    if run is None:
+        return FinalLine(NOTIFY, "no run of this session is at hand", ("everything",))
+    report = run.report
+    unproven = [covered.title for covered in report.coverage if covered.state == "not seen"]
+    unproven += [blind] if blind else []
+    if report.decision.action == "escalate":
+        reasons = _list_reasons(report, report.decision.because)
+        return FinalLine(ESCALATE, f"{reasons} {report.decision.note or ''}".strip(), tuple(unproven))
+    if report.events:
+        return FinalLine(NOTIFY, _list_reasons(report, report.decision.because), tuple(unproven))
+    if unproven or not report.checked:
+        return FinalLine(
+            NOTIFY, "nothing is wrong in what was seen, and not everything was seen", tuple(unproven)
+        )
+    return FinalLine(CONTINUE, "every golden signal was seen and nothing is wrong")
+
+
+def _list_reasons(report: Report, signatures: Sequence[str]) -> str:
+    events = [event for event in report.events if event.signature in signatures]
+    text = " ".join(event.summary for event in events[:_MOST_REASONS])
+    more = len(events) - _MOST_REASONS
+    return f"{text} And {format_count(more, 'further condition')}." if more > 0 else text
+
+
+def _describe_blind_end(run: RunRecord | None, until: datetime, settings: Settings) -> str | None:
+    if run is None:
+        return None
+    silent = compute_seconds(run.at, until)
+    return f"the last {format_duration(silent)}" if silent > settings[GAP_SEC] else None
+
+
+def _describe_market(at: datetime, closures: Closures) -> str:
+    return {True: "open", False: "closed", None: "unknown"}[get_market_at(at, closures).is_open]
+
+
+def _describe_outside(history: RunHistory, inside: Sequence[RunRecord]) -> list[str]:
+    count = len(history.runs) - len(inside)
+    return [f"{format_count(count, 'run')} outside this session"] if count else []
+
+
+def _describe_blind(blind: Sequence[Bar]) -> list[str]:
+    total = sum(compute_seconds(bar.start, bar.end) for bar in blind)
+    if not blind:
+        return []
+    return [
+        f"nobody looked for {format_duration(total)} of the session, in {format_count(len(blind), 'stretch', 'stretches')}"
+    ]
+
+
+def _iter_cards(run: RunRecord, steps: Mapping[str, str]) -> Iterator[ConditionCard]:
+    conditions = run.report.conditions
+    for event in run.report.events:
+        condition = conditions.get(event.signature)
+        yield ConditionCard(
+            signature=event.signature,
+            severity=event.severity,
+            summary=event.summary,
+            since=f"since {format_time(event.since)}, for {format_duration(compute_seconds(event.since, run.at))}",
+            held=event.held,
+            escalates=condition is not None and condition.escalated,
+            told=_describe_told(condition, event),
+            step=steps.get(event.type, ""),
+            runbook=event.runbook,
+        )
+
+
+def _describe_told(condition: Condition | None, event: Event) -> str:
+    if event.because_of is not None:
+        return f"not on its own: because of {event.because_of}"
+    receipts = [] if condition is None else sorted(condition.receipts.items())
+    told = [
+        f"{channel} at {format_time(receipt.at) if receipt.at else 'an unknown time'}"
+        + (" (that it escalates)" if receipt.escalated else "")
+        for channel, receipt in receipts
+    ]
+    return ", ".join(told) or "nobody yet"

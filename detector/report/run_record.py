@@ -1,0 +1,81 @@
+"""The runs of a report: put in order, and what is wrong with the order said."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from detector.domain.report import Report
+from detector.formats.numbers import format_count
+from detector.formats.times import format_time
+
+
+class RunRecord(Struct, frozen=True):
+    """One run: where its document is, its report, and its redacted snapshot; None where none was kept.
+
+    `is_artifact` is False where the report was made from a bare snapshot just now.
+    """
+
+    location: str
+    report: Report
+    snapshot: Mapping[str, Any] | None = None
+    is_artifact: bool = True
+
+    @property
+    def at(self) -> datetime:
+        """When the snapshot was taken."""
+        return self.report.taken_at
+
+
+class RunHistory(Struct, frozen=True):
+    """The runs of one runtime by time, and remarks about those that are doubled, missing or left out."""
+
+    runtime: str
+    runs: tuple[RunRecord, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def build_history(records: Iterable[RunRecord], runtime: str | None = None) -> RunHistory:
+    """Return the runs of one runtime in order; `runtime` decides between several, else the newest run does."""
+    given = list(records)
+    remarks: list[str] = []
+    names = Counter(record.report.runtime for record in given)
+    newest = max(given, key=lambda record: record.at, default=None)
+    chosen = runtime or (newest.report.runtime if newest else "")
+    for name, count in sorted(names.items()):
+        if name != chosen:
+            remarks.append(f"{format_count(count, 'run')} of another runtime ({name}) left out")
+    own = [record for record in given if record.report.runtime == chosen]
+    ordered = sorted(own, key=lambda record: (record.at, record.report.generation))
+    if [record.at for record in own] != [record.at for record in ordered]:
+        remarks.append("the runs were given out of order; they are sorted by their times")
+    runs = list({_get_key(record): record for record in ordered}.values())
+    if len(runs) < len(ordered):
+        remarks.append(f"{format_count(len(ordered) - len(runs), 'run')} given twice counts once")
+    remarks += _describe_generations(runs)
+    return RunHistory(chosen, tuple(runs), tuple(remarks))
+
+
+def _get_key(record: RunRecord) -> tuple[datetime, int]:
+    return record.at, record.report.generation if record.is_artifact else 0
+
+
+def _describe_generations(runs: Sequence[RunRecord]) -> list[str]:
+    """Return remarks on generations that are missing between two artifacts, or that run backwards."""
+    artifacts = [record for record in runs if record.is_artifact]
+    missing, backwards = 0, []
+    for earlier, later in itertools.pairwise(artifacts):
+        step = later.report.generation - earlier.report.generation
+        if step > 1:
+            missing += step - 1
+        elif step < 1:
+            backwards.append(format_time(later.at))
+    remarks = [f"{format_count(missing, 'run')} between these is not at hand"] if missing else []
+    if backwards:
+        remarks.append(f"the memory began anew or was not carried on at {', '.join(backwards[:5])}")
+    return remarks
