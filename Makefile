@@ -11,6 +11,8 @@ BASE      ?= origin/main
 COMMIT_TREE := .commit-tree
 WORKFLOW_CHECK := tools/workflow_check
 WORKER    := scheduler
+PAGE_CHECK := tools/page_check
+PAGES     := build/pages
 SNAPSHOT  := tests/fixtures/snapshots/regular-session.json
 
 # Binary packages only: building one from source would fetch build tools that no hash has been seen of.
@@ -36,7 +38,7 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 # The checks end at the first failure, and the cheap ones come first.
 .NOTPARALLEL:
-.PHONY: commits dist help run check lint types floors docs-check calendar-check workflows worker test bench docs calendar format lock clean
+.PHONY: commits dist help run check lint types floors docs-check calendar-check workflows worker pages pictures test bench docs calendar format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +46,7 @@ help: ## this list
 run: $(RUNTIME) ## the main job, on a shipped snapshot of a regular session
 	@$(PY) -m detector < $(SNAPSHOT)
 
-check: lint types floors docs-check calendar-check workflows worker test ## everything that CI checks, in CI's order
+check: lint types floors docs-check calendar-check workflows worker pages test ## everything that CI checks, in CI's order
 	@echo "check: all good"
 
 lint: $(INSTALLED) ## style, complexity and security rules, and the formatting
@@ -79,6 +81,18 @@ workflows: $(INSTALLED) $(WORKFLOW_CHECK)/node_modules/.installed ## the workflo
 worker: $(WORKER)/node_modules/.package-lock.json ## the Cloudflare Worker: style, types, tests in its own runtime, the bundle
 	@echo "worker: style, types, workerd tests, bundle"
 	@npm --prefix $(WORKER) --silent run check
+
+pages: $(INSTALLED) $(PAGE_CHECK)/node_modules/.installed ## the report's pages in a real Chromium: accessibility, three widths, both schemes, print
+	@echo "pages: axe-core in Chromium"
+	@rm -rf $(PAGES) && $(PY) -m tools.incident_pages $(PAGES) >/dev/null
+	@sh $(PAGE_CHECK)/run.sh "$(CURDIR)/$(PAGES)"
+
+pictures: $(INSTALLED) $(PAGE_CHECK)/node_modules/.installed ## take the documents' pictures of the report's page anew
+	@rm -rf $(PAGES) && $(PY) -m tools.incident_pages $(PAGES) >/dev/null
+	@sh $(PAGE_CHECK)/run.sh "$(CURDIR)/$(PAGES)" "$(CURDIR)/$(PAGES)/pictures"
+	@mkdir -p docs/pictures
+	@cp $(PAGES)/pictures/2025-09-15-connection-outage-remote-360-dark.png docs/pictures/report-phone.png
+	@cp $(PAGES)/pictures/2026-05-06-power-outage-on-the-machine-1280-light.png docs/pictures/report-desk.png
 
 commits: $(INSTALLED) ## each commit since BASE starts and collects its tests, in a folder of its own
 	@for commit in $$(git rev-list --reverse --no-merges $(BASE)..HEAD); do \
@@ -126,7 +140,7 @@ lock: $(LOCK_VENV)/bin/uv ## write requirements/ anew; pins stay where they fit,
 	@$(UV_COMPILE) --group dev --constraints requirements/ibkr.txt --output-file requirements/dev.txt
 
 clean: ## remove all that is made: the environments, caches and builds
-	@rm -rf $(VENV) $(LOCK_VENV) $(WORKFLOW_CHECK)/node_modules $(WORKER)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
+	@rm -rf $(VENV) $(LOCK_VENV) $(WORKFLOW_CHECK)/node_modules $(PAGE_CHECK)/node_modules $(WORKER)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What a run needs, and no more: a third of what a developer installs. Begun again whenever the lock changes, so that
@@ -153,6 +167,13 @@ $(WORKFLOW_CHECK)/node_modules/.installed: $(WORKFLOW_CHECK)/package-lock.json
 	@command -v npm >/dev/null || { echo "make: the check of the workflows needs npm, with Node 20.6 or newer" >&2; exit 1; }
 	@echo "setup: $(WORKFLOW_CHECK) from its lock (once; seconds)"
 	@cd $(WORKFLOW_CHECK) && npm ci --ignore-scripts --silent
+	@touch $@
+
+# A driver and the rules, without any browser of their own.
+$(PAGE_CHECK)/node_modules/.installed: $(PAGE_CHECK)/package-lock.json
+	@command -v npm >/dev/null || { echo "make: the check of the pages needs npm, with Node 20.6 or newer" >&2; exit 1; }
+	@echo "setup: $(PAGE_CHECK) from its lock (once; seconds)"
+	@cd $(PAGE_CHECK) && npm ci --ignore-scripts --silent
 	@touch $@
 
 # Cloudflare's runtime, its tool and the Node that the tool needs; npm writes the file named here when it is done.

@@ -1,4 +1,4 @@
-"""The input of a report: artifacts, snapshots, folders and zips on disk, each read as it is, or one live run."""
+"""The input of a report: artifacts, snapshots, folders and zips on disk, each read as it is."""
 
 from __future__ import annotations
 
@@ -102,10 +102,10 @@ def _evaluate_snapshots(
             parsed.append((location, parse_snapshot(document, app.clock(), settings)))
         except InputError as error:
             remarks.append(f"{location} is left out: {error}")
-    for location, one in sorted(parsed, key=lambda entry: entry[1].snapshot.taken_at):
-        snapshot = one.snapshot
+    for location, entry in sorted(parsed, key=lambda pair: pair[1].snapshot.taken_at):
+        snapshot = entry.snapshot
         base = check_memory_time(memory, snapshot.taken_at, snapshot.taken_at)
-        report = evaluate(snapshot, base.memory, one.settings, (REPLAY,))
+        report = evaluate(snapshot, base.memory, entry.settings, (REPLAY,))
         conditions = ledger.add_receipts(report.conditions, report.owed[REPLAY], REPLAY, report.taken_at)
         memory = build_next_memory(report, conditions)
         yield RunRecord(
@@ -125,11 +125,11 @@ def gather_record_facts(
         sections = (
             kept if run is runs[-1] else {name: kept[name] for name in _HISTORY_SECTIONS if name in kept}
         )
-        found = _gather_facts(
+        gathered = _gather_facts(
             app, {"taken_at": kept.get("taken_at"), "runtime": run.report.runtime, **sections}, settings
         )
-        if found is not None:
-            facts[run.at] = found
+        if gathered is not None:
+            facts[run.at] = gathered
     return facts
 
 

@@ -19,10 +19,15 @@ def render_table(table: ReportTable) -> Iterator[str]:
     """Yield a part of the report as a section with its table; NOT PROVEN stands out by word and by style."""
     yield f'<section id="{escape_text(table.name)}"><h2>{escape_text(table.title)}</h2>'
     if table.missing is not None:
-        yield f'<p class="unproven"><strong>{NOT_PROVEN}</strong>: {escape_text(table.missing)}</p>'
+        yield from render_unproven(table.missing)
     elif table.rows:
         yield from render_rows(table.title, table.columns, table.rows)
     yield "</section>"
+
+
+def render_unproven(text: str) -> Iterator[str]:
+    """Yield what was not proven as a paragraph that stands out."""
+    yield f'<p class="unproven"><strong>{NOT_PROVEN}</strong>: {escape_text(text)}</p>'
 
 
 def render_rows(caption: str, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Iterator[str]:

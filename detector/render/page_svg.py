@@ -1,4 +1,4 @@
-"""The plots of a report's page: inline SVG without script; every plot has its numbers in a table beside it."""
+"""The plots of a report's page: inline SVG without script; its numbers stand in a table beside it."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ def render_bars(report: SessionReport, zone: str) -> Iterator[str]:
 def _render_blind(blind: Sequence[Bar], axis: TimeAxis, height: float) -> Iterator[str]:
     for bar in blind:
         left, right = axis.compute_x(bar.start), axis.compute_x(bar.end)
-        yield f'<rect class="blind" x="{left}" y="0" width="{round(right - left, 1)}" height="{height - _TOP}"/>'
+        width = round(right - left, 1)
+        yield f'<rect class="blind" x="{left}" y="0" width="{width}" height="{height - _TOP}"/>'
 
 
 def _render_axis(axis: TimeAxis, height: float) -> Iterator[str]:

@@ -5,6 +5,7 @@ The decision and the golden signals stand first; then conditions with their step
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
@@ -18,11 +19,11 @@ from detector.domain.session_report import (
     Series,
     SessionReport,
 )
-from detector.formats.numbers import normalize_number
+from detector.formats.numbers import format_count, normalize_number
 from detector.formats.times import format_time
 from detector.render.header_lines import render_header
 from detector.render.lines import format_in_zones
-from detector.render.page_markup import escape_text, render_rows, render_table
+from detector.render.page_markup import escape_text, render_rows, render_table, render_unproven
 from detector.render.page_style import STYLE
 from detector.render.page_svg import TimeAxis, render_bars, render_series
 from detector.render.report_text import format_hours
@@ -32,8 +33,12 @@ _POLICY = (
 )
 _CLASSES = {CONTINUE: "continue", NOTIFY: "notify"}
 _STATES = {"ok": "", "firing": "firing", NOT_PROVEN: "unproven"}
+_SENTENCE_END = re.compile(r"[.!?]\s+(?=[A-Z`])")
 _ET = "America/New_York"
-_REPEAT = "Neither a green signal nor this page is approval to deploy, stop or restart: that needs explicit approval."
+_REPEAT = (
+    "Neither a green signal nor this page is approval to deploy, stop or restart: "
+    "that needs explicit approval."
+)
 
 
 def render_page(report: SessionReport, zones: tuple[str, ...]) -> str:
@@ -73,7 +78,7 @@ def _render_final(report: SessionReport) -> Iterator[str]:
     yield f'<div class="final {kind}"><strong class="word">{escape_text(final.word.upper())}</strong>'
     yield f"<p>{escape_text(final.because)}</p>"
     if final.unproven:
-        yield f'<p class="unproven"><strong>{NOT_PROVEN}</strong>: {escape_text(", ".join(final.unproven))}</p>'
+        yield from render_unproven(", ".join(final.unproven))
     yield "</div>"
 
 
@@ -81,7 +86,7 @@ def _list_times(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
     newest = "none" if report.newest_run is None else format_in_zones(report.newest_run, zones)
     yield f"Newest run: {newest}; the market is {report.market} then. Session{format_hours(report, zones)}."
     yield f"Broker: {'; '.join(render_header(report.header))}."
-    yield f"Made {format_in_zones(report.made_at, zones)} from {report.runs} runs."
+    yield f"Made {format_in_zones(report.made_at, zones)} from {format_count(report.runs, 'run')}."
 
 
 def _render_tiles(table: ReportTable) -> Iterator[str]:
@@ -93,7 +98,7 @@ def _render_tiles(table: ReportTable) -> Iterator[str]:
         )
     yield "</ul>"
     if table.missing is not None:
-        yield f'<p class="unproven"><strong>{NOT_PROVEN}</strong>: {escape_text(table.missing)}</p>'
+        yield from render_unproven(table.missing)
     yield "</section>"
 
 
@@ -107,20 +112,28 @@ def _render_conditions(report: SessionReport) -> Iterator[str]:
 
 
 def _render_card(card: ConditionCard) -> Iterator[str]:
-    label = f"{'ESCALATE ' if card.escalates else ''}{card.severity.upper()}{' (held: not seen now)' if card.held else ''}"
-    yield f'<article class="card {card.severity}"><h3>{escape_text(label)}: {escape_text(card.signature)}</h3>'
+    escalates, held = "ESCALATE " if card.escalates else "", " (held: not seen now)" if card.held else ""
+    title = escape_text(f"{escalates}{card.severity.upper()}{held}: {card.signature}")
+    yield f'<article class="card {card.severity}"><h3>{title}</h3>'
     yield f"<p>{escape_text(card.summary)}</p>"
     if card.step:
-        yield f'<p class="first">First: {escape_text(card.step)}</p>'
-    yield f'<p class="soft">{escape_text(card.since)}; told: {escape_text(card.told)}; {escape_text(card.runbook)}</p>'
+        first, rest = split_first_sentence(card.step)
+        yield f"<p><strong>First: {escape_text(first)}</strong> {escape_text(rest)}</p>"
+    yield f'<p class="soft">{escape_text(f"{card.since}; told: {card.told}; {card.runbook}")}</p>'
     yield "</article>"
+
+
+def split_first_sentence(text: str) -> tuple[str, str]:
+    """Return the first sentence of a step, and the rest of it."""
+    match = _SENTENCE_END.search(text)
+    return (text[: match.start() + 1], text[match.end() :]) if match else (text, "")
 
 
 def _render_timeline(report: SessionReport) -> Iterator[str]:
     axis = TimeAxis(report.begins, report.ends, _ET)
     blind = [bar for bar in report.bars if bar.severity == "blind"]
     yield "<section><h2>Timeline</h2>"
-    yield '<p class="soft">Times on the axis are New York time. Shaded: nobody looked. A triangle is a message.</p>'
+    yield '<p class="soft">New York time. Shaded: nobody looked. A triangle is a message.</p>'
     yield '<figure class="bars" tabindex="0" role="region" aria-label="The timeline">'
     yield from render_bars(report, _ET)
     yield "</figure>"

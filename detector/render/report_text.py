@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from detector.domain.session_report import NOT_PROVEN, ConditionCard, ReportTable, SessionReport
+from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.render.github_output import escape_markdown
@@ -50,7 +51,8 @@ def _list_facts(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
     """Yield runtime, session, times and market, and the header on the broker."""
     yield f"{report.runtime}, session {report.session}{format_hours(report, zones)}"
     newest = "none" if report.newest_run is None else format_in_zones(report.newest_run, zones)
-    yield f"newest run: {newest}; the market is {report.market} then; {report.runs} runs; made {format_in_zones(report.made_at, zones)}"
+    reported = format_in_zones(report.made_at, zones)
+    yield f"newest run: {newest}; the market is {report.market} then; {format_count(report.runs, 'run')}; made {reported}"
     yield from render_header(report.header)
 
 

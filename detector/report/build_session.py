@@ -1,4 +1,4 @@
-"""Builds the report of a session from its runs: its window, its final line, its conditions, tables, timeline."""
+"""Builds the report of a session from its runs: window, final line, conditions, tables and timeline."""
 
 from __future__ import annotations
 
@@ -185,29 +185,28 @@ def _describe_blind(blind: Sequence[Bar]) -> list[str]:
     total = sum(compute_seconds(bar.start, bar.end) for bar in blind)
     if not blind:
         return []
-    return [
-        f"nobody looked for {format_duration(total)} of the session, in {format_count(len(blind), 'stretch', 'stretches')}"
-    ]
+    stretches = format_count(len(blind), "stretch", "stretches")
+    return [f"nobody looked for {format_duration(total)} of the session, in {stretches}"]
 
 
 def _iter_cards(run: RunRecord, steps: Mapping[str, str]) -> Iterator[ConditionCard]:
     conditions = run.report.conditions
     for event in run.report.events:
-        condition = conditions.get(event.signature)
+        condition, lasted = conditions.get(event.signature), compute_seconds(event.since, run.at)
         yield ConditionCard(
             signature=event.signature,
             severity=event.severity,
             summary=event.summary,
-            since=f"since {format_time(event.since)}, for {format_duration(compute_seconds(event.since, run.at))}",
+            since=f"since {format_time(event.since)}, for {format_duration(lasted)}",
             held=event.held,
             escalates=condition is not None and condition.escalated,
-            told=_describe_told(condition, event),
+            told=_describe_receipts(condition, event),
             step=steps.get(event.type, ""),
             runbook=event.runbook,
         )
 
 
-def _describe_told(condition: Condition | None, event: Event) -> str:
+def _describe_receipts(condition: Condition | None, event: Event) -> str:
     if event.because_of is not None:
         return f"not on its own: because of {event.because_of}"
     receipts = [] if condition is None else sorted(condition.receipts.items())

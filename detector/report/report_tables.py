@@ -1,4 +1,4 @@
-"""The tables of a report: golden signals, service, orders, reconciliation, broker, exits, channels, sources."""
+"""The tables of a report: golden signals, service, orders, reconciliation, broker, channels, sources."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def build_tables(
     )
     yield ReportTable("signals", "Golden signals", ("signal", "state", "why"), rows, is_key=True)
     yield from _build_fact_tables(facts, settings)
-    yield _build_told_table(marks)
+    yield _build_message_table(marks)
     yield _build_channel_table(report)
     yield _build_source_table(report)
 
@@ -87,7 +87,9 @@ def _list_service(facts: Facts, settings: Settings) -> Iterator[tuple[str, ...]]
     standby = facts.containers
     yield (
         "standby containers",
-        _UNSEEN if standby is None else ", ".join(f"{one.name} {one.state}" for one in standby) or "none",
+        _UNSEEN
+        if standby is None
+        else ", ".join(f"{container.name} {container.state}" for container in standby) or "none",
     )
 
 
@@ -170,7 +172,7 @@ def _build_orders(facts: Facts | None) -> ReportTable:
     return ReportTable("broker_orders", title, columns, rows[:_MOST_ROWS] or (("none",) + ("–",) * 4,))
 
 
-def _build_told_table(marks: Sequence[Mark]) -> ReportTable:
+def _build_message_table(marks: Sequence[Mark]) -> ReportTable:
     rows = tuple((format_time(mark.at), mark.channel, mark.label) for mark in marks[-_MOST_ROWS:])
     missing = None if rows else "no receipt of a channel stands in these runs"
     return ReportTable("told", "What was told to whom, and when", ("at", "channel", "what"), rows, missing)

@@ -41,7 +41,7 @@ class RunHistory(Struct, frozen=True):
 
 
 def build_history(records: Iterable[RunRecord], runtime: str | None = None) -> RunHistory:
-    """Return the runs of one runtime in order; `runtime` decides between several, else the newest run does."""
+    """Return the runs of one runtime in order: of `runtime`, else of that of the newest run."""
     given = list(records)
     remarks: list[str] = []
     names = Counter(record.report.runtime for record in given)

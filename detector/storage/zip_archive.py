@@ -27,7 +27,7 @@ def extract_only_member(data: bytes) -> bytes:
 
 
 def extract_member(data: bytes, name: str | None) -> bytes:
-    """Return the content of the archive's one member, called `name` where one is given; raises DocumentError."""
+    """Return the content of the archive's one member, called `name` if given; raises DocumentError."""
     if len(data) > MOST_COMPRESSED:
         raise DocumentError(f"the archive is larger than {MOST_COMPRESSED} bytes")
     try:

@@ -39,7 +39,7 @@ def morning_at(moment: datetime = MORNING, patch: dict[str, Any] | None = None) 
     proof = "position reconciliation OK matched=1 internal_count=1 broker_count=1"
     whole = {
         "status_v3": {
-            "open_positions": [{**SPY, "quantity": 100, "tags": []}],
+            "open_positions": [{**SPY, "quantity": 100, "tags": [], "exit_attempt_count": 0}],
             "open_position_count": 1,
             "engine_started_at": start.isoformat(),
         },

@@ -1,0 +1,360 @@
+"""The report of a session: its final line, what was not seen, its runs in order, and each form of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from datetime import datetime, timedelta
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from jsonschema import Draft202012Validator
+from msgspec import Struct
+from msgspec.structs import fields, replace
+
+from detector.domain.run_memory import FIRST_RUN
+from detector.domain.session_report import SessionReport
+from detector.ledger import add_receipts
+from detector.render.document import build_artifact_document
+from detector.render.report_page import render_page
+from detector.render.report_text import render_report, render_report_markdown
+from detector.render.schemas import build_report_schema
+from detector.settings import DISPLAY_ZONES
+from tests.support.gate_runs import morning_at
+from tests.support.program import Answer, answer
+from tests.support.snapshots import DEFAULTS, ROOT, evaluated, remembered
+
+HISTORIES = ROOT / "tests" / "fixtures" / "histories"
+INCIDENTS = {
+    "2026-06-01-recovery-baseline-remote": "aegis",
+    "2026-05-06-power-outage-remote": "cortana",
+    "2026-05-06-power-outage-on-the-machine": "cortana",
+    "2025-09-15-connection-outage-remote": "robo_trader",
+}
+FORMS = ("text", "markdown", "json", "html")
+OPEN = datetime.fromisoformat("2026-06-02T13:30:00+00:00")
+ZONES = DEFAULTS[DISPLAY_ZONES]
+
+
+def report(*words: str, now: datetime | str = "2026-06-02T20:30:00Z", **more: Any) -> Answer:
+    """Run the command at a time."""
+    at = now if isinstance(now, str) else now.isoformat()
+    return answer("report", "--now", at, *words, **more)
+
+
+def artifacts(folder: Path, count: int, minutes: float = 8, **patches: dict[str, Any]) -> list[Path]:
+    """Write the artifacts of so many runs from a quarter of an hour before the open on, each in a zip."""
+    memory, files = FIRST_RUN, []
+    for number in range(count):
+        at = OPEN + timedelta(minutes=minutes * number - 15)
+        made = evaluated(morning_at(at, patches.get(f"run{number}")), memory)
+        told = add_receipts(made.conditions, made.owed["stdout"], "stdout", at)
+        made = replace(made, conditions=told)
+        path = folder / f"run-{number:02}.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("pt-health.json", json.dumps(build_artifact_document(made)))
+        memory = remembered(made, printed=False)
+        files.append(path)
+    return files
+
+
+def as_document(*words: str, **more: Any) -> Any:
+    return report("--format", "json", *words, **more).document
+
+
+# --- the founding incidents ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", INCIDENTS)
+def test_every_incident_has_every_form_and_one_final_line(name, form):
+    ran = report(
+        "--format", form, str(HISTORIES / f"{name}.ndjson"), environ={"AEGIS_PT_PROFILE": INCIDENTS[name]}
+    )
+    assert (ran.code, ran.err) == (0, "")
+    final = {"text": "NOTIFY: |STOP AND ESCALATE: ", "json": '"word": "notify"|"word": "stop and escalate"'}
+    assert re.search(final.get(form, "NOTIFY|STOP AND ESCALATE"), ran.out.decode())
+
+
+def test_in_the_dark_the_line_says_stop_and_escalate_and_what_is_not_proven():
+    document = as_document(
+        str(HISTORIES / "2025-09-15-connection-outage-remote.ndjson"),
+        environ={"AEGIS_PT_PROFILE": "robo_trader"},
+    )
+    assert document["final"]["word"] == "stop and escalate"
+    assert "needs explicit approval" in document["final"]["because"]
+    assert "heartbeat" in document["final"]["unproven"]
+
+
+def test_a_report_of_an_earlier_time_knows_nothing_later():
+    words = (str(HISTORIES / "2026-05-06-power-outage-remote.ndjson"),)
+    environ = {"AEGIS_PT_PROFILE": "cortana"}
+    early = as_document(*words, now="2026-05-06T17:00:00Z", environ=environ)
+    assert early["newest_run"] <= "2026-05-06T17:02:00Z"
+    assert any("after the time of this report" in remark for remark in early["remarks"])
+
+
+# --- the final line --------------------------------------------------------------------------------------
+
+
+def live(patch: dict[str, Any] | None = None, **more: Any) -> Any:
+    at = OPEN + timedelta(hours=2)
+    return as_document(now=at, stdin=morning_at(at, patch), **more)["final"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "word"),
+    [
+        ({}, "continue"),
+        ({"status_v3": {"pending_orders": 3}}, "notify"),
+        ({"status_v3": {"pending_exits": None}}, "notify"),
+        ({"containers": None}, "notify"),
+        ({"status_v3": {"stuck_exits": 1}}, "stop and escalate"),
+    ],
+    ids=["all is seen and well", "an event", "a fact is not seen", "a section is not seen", "a stuck exit"],
+)
+def test_it_continues_only_where_everything_was_seen_and_is_well(patch, word):
+    assert live(patch)["word"] == word
+
+
+def test_a_report_without_any_run_is_not_proven(tmp_path):
+    document = as_document(str(tmp_path))
+    assert document["final"]["word"] == "notify"
+    assert document["tables"][0]["missing"] == "no run is at hand"
+
+
+def test_a_last_run_that_is_old_does_not_continue(tmp_path):
+    artifacts(tmp_path, 4)
+    fresh = as_document(str(tmp_path), now=OPEN + timedelta(minutes=20))["final"]
+    old = as_document(str(tmp_path), now=OPEN + timedelta(minutes=60))["final"]
+    assert (fresh["word"], old["word"]) == ("continue", "notify")
+    assert "the last 51 min" in old["unproven"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "code"),
+    [({}, 0), ({"status_v3": {"pending_orders": 3}}, 3), ({"status_v3": {"stuck_exits": 1}}, 1)],
+)
+def test_with_fail_the_exit_code_is_the_final_word(patch, code):
+    at = OPEN + timedelta(hours=2)
+    assert report("--fail", now=at, stdin=morning_at(at, patch)).code == code
+
+
+# --- the runs --------------------------------------------------------------------------------------------
+
+
+def test_zips_are_read_as_they_are_and_a_session_s_page_is_small(tmp_path):
+    files = artifacts(tmp_path, 54)
+    ran = report("--format", "html", str(tmp_path), now=OPEN + timedelta(hours=7))
+    assert ran.code == 0
+    assert len(ran.out) < 300_000
+    document = as_document(str(tmp_path))
+    assert document["runs"] == len(files)
+    assert [point["value"] for point in document["series"][0]["points"]] == [12.0] * len(files)
+
+
+def test_runs_that_are_missing_doubled_or_of_another_runtime_are_said(tmp_path):
+    files = artifacts(tmp_path, 6)
+    (tmp_path / "copy.zip").write_bytes(files[1].read_bytes())
+    files[3].unlink()
+    other = {**morning_at(OPEN - timedelta(minutes=5)), "runtime": "another"}
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "broken.zip").write_bytes(b"PK")
+    document = as_document(str(tmp_path))
+    assert document["runs"] == 5
+    remarks = "\n".join(document["remarks"])
+    for part in (
+        "1 run given twice counts once",
+        "1 run between these is not at hand",
+        "another runtime (another) left out",
+        "broken.json is left out",
+        "broken.zip is left out",
+    ):
+        assert part in remarks
+    assert as_document("--runtime", "another", str(tmp_path))["runtime"] == "another"
+
+
+def test_runs_out_of_order_are_sorted_and_that_is_said(tmp_path):
+    documents = [morning_at(OPEN + timedelta(minutes=minutes)) for minutes in (20, 0, 10)]
+    path = tmp_path / "history.ndjson"
+    path.write_text("".join(f"{json.dumps(document)}\n" for document in documents))
+    document = as_document(str(path))
+    times = [point["at"] for point in document["series"][0]["points"]]
+    assert times == sorted(times)
+
+
+def test_a_stretch_in_which_nobody_looked_is_a_bar_and_a_remark(tmp_path):
+    artifacts(tmp_path, 3, minutes=60)
+    document = as_document(str(tmp_path), now=OPEN + timedelta(minutes=110))
+    blind = [bar for bar in document["bars"] if bar["severity"] == "blind"]
+    assert [(bar["start"], bar["end"]) for bar in blind] == [
+        ("2026-06-02T13:30:00Z", "2026-06-02T14:15:00Z"),
+        ("2026-06-02T14:15:00Z", "2026-06-02T15:15:00Z"),
+    ]
+    assert any("nobody looked for 105 min" in remark for remark in document["remarks"])
+
+
+def test_a_session_can_be_named_and_a_day_without_one_is_said(tmp_path):
+    artifacts(tmp_path, 2)
+    assert as_document("--session", "2026-06-02", str(tmp_path))["runs"] == 2
+    holiday = as_document("--session", "2026-07-03", str(tmp_path))
+    assert (holiday["runs"], holiday["session"]) == (0, "2026-07-03: no session")
+    assert report("--session", "June", str(tmp_path)).code == 2
+
+
+def test_what_the_broker_holds_stands_with_the_stops_that_work_there(tmp_path):
+    naked: dict[str, Any] = {"broker": {"open_orders": []}}
+    at = OPEN + timedelta(hours=2)
+    tables = {table["name"]: table for table in as_document(now=at, stdin=morning_at(at))["tables"]}
+    assert tables["holdings"]["rows"] == [["SPY", "paper-1", "long 100", "for 100 of 100"]]
+    assert tables["broker_orders"]["rows"][0][1:] == ["SELL", "100", "STP", "PreSubmitted"]
+    bare = {table["name"]: table for table in as_document(now=at, stdin=morning_at(at, naked))["tables"]}
+    assert bare["holdings"]["rows"][0][3] == "for 0 of 100: NOT COVERED"
+
+
+# --- what may be shown -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_ledger_shows_nothing_of_a_snapshot(form, tmp_path):
+    artifacts(tmp_path, 3)
+    environ = {"AEGIS_PT_ARTIFACT": "ledger"}
+    assert b"paper-1" in report("--format", form, str(tmp_path)).out.replace(b"&#45;", b"-")
+    shown = report("--format", form, str(tmp_path), environ=environ).out
+    for text in (b"paper", b"100", b"STP"):
+        assert text not in shown.replace(b"100%", b"")
+    assert b"ledger" in shown
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_shows_an_account_or_a_secret(form):
+    at = OPEN + timedelta(hours=2)
+    secret = "xoxb-123456789012-keepoffthegrass"
+    patch = {"status_v3": {"connection_error": f"login of DU1234567 with {secret} at a@example.com failed"}}
+    shown = report("--format", form, now=at, stdin=morning_at(at, patch)).out
+    for text in (b"DU1234567", secret.encode(), b"a@example.com"):
+        assert text not in shown
+
+
+# --- hostile text ----------------------------------------------------------------------------------------
+
+HOSTILE = "</style><script>alert(1)</script><img src=x onerror=alert(1)>\" ' & \n::error::x \x1b[31m ` | #"
+ELEMENTS = {
+    "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "section", "article", "h1", "h2",
+    "h3", "p", "strong", "b", "span", "ul", "li", "div", "table", "thead", "tbody", "tr", "th", "td", "details",
+    "summary", "figure", "figcaption", "svg", "line", "text", "polyline", "circle", "rect", "path",
+}  # fmt: skip
+
+
+class Elements(HTMLParser):
+    """The elements of a page, and their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def hostile(value: Any) -> Any:
+    """The value with every text in it replaced, but for those of a closed list."""
+    if isinstance(value, Struct):
+        closed = {
+            field.name
+            for field in fields(value)
+            if get_args(field.type) and isinstance(getattr(value, field.name), str)
+        }
+        changes = {
+            name: hostile(getattr(value, name)) for name in value.__struct_fields__ if name not in closed
+        }
+        return replace(value, **changes)
+    if isinstance(value, tuple):
+        return tuple(hostile(part) for part in value)
+    return HOSTILE if isinstance(value, str) and value != "NOT PROVEN" else value
+
+
+def whole_report(tmp_path: Path) -> SessionReport:
+    from msgspec import convert
+
+    document = as_document(
+        str(HISTORIES / "2026-05-06-power-outage-remote.ndjson"), environ={"AEGIS_PT_PROFILE": "cortana"}
+    )
+    made: SessionReport = convert(document, SessionReport)
+    return made
+
+
+def test_hostile_text_in_every_field_stays_text(tmp_path):
+    made = hostile(whole_report(tmp_path))
+    page = render_page(made, ZONES)
+    parser = Elements()
+    parser.feed(page)
+    assert parser.names <= ELEMENTS
+    assert not {
+        name for name in parser.attributes if name.startswith("on") or name in ("src", "href", "style")
+    }
+    assert "<script" not in page
+    assert "\x1b" not in page
+    for lines in (list(render_report(made, ZONES)), list(render_report_markdown(made, ZONES))):
+        assert all("\n" not in line and "\x1b" not in line for line in lines)
+    assert not any("<img" in line or "<script" in line for line in render_report_markdown(made, ZONES))
+
+
+def test_the_page_loads_nothing_and_its_policy_allows_its_own_style_only(tmp_path):
+    page = render_page(whole_report(tmp_path), ZONES)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert policy[1].startswith("default-src &#x27;none&#x27;; style-src &#x27;sha256-")
+    assert not re.search(r"https?://|url\(|@import", page)
+
+
+def test_every_plot_has_its_numbers_in_a_table(tmp_path):
+    made = whole_report(tmp_path)
+    page = render_page(made, ZONES)
+    for series in made.series:
+        assert f">{escape(series.title)}" in page.partition("The plots as a table")[2]
+    assert page.count("<svg") == page.count('role="img" aria-label="') == len(made.series) + 1
+
+
+def test_json_is_as_its_schema_describes(tmp_path):
+    artifacts(tmp_path, 3, run2={"status_v3": {"stuck_exits": 1}})
+    validator = Draft202012Validator(build_report_schema())
+    for words in ((str(tmp_path),), (str(tmp_path), "--session", "2026-07-03")):
+        assert [error.message for error in validator.iter_errors(as_document(*words))] == []
+
+
+# --- the schedule's evidence -----------------------------------------------------------------------------
+
+
+def test_the_schedule_s_gaps_and_the_scheduler_s_proof_stand_in_the_same_report(tmp_path, monkeypatch):
+    artifacts(tmp_path, 2)
+    runs = tmp_path / "runs.json"
+    runs.write_text(json.dumps({"total_count": 0, "workflow_runs": []}))
+    environ = {"SCHEDULE_CREATED_AFTER": "2026-06-02T17:45:00Z", "RUN_PREDEPLOY_READINESS": "1"}
+    words = ("--runs", str(runs), str(tmp_path / "run-01.zip"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    document = as_document(*words, environ={"SCHEDULE_CREATED_AFTER": environ["SCHEDULE_CREATED_AFTER"]})
+    gaps = next(table for table in document["tables"] if table["name"] == "gaps")
+    assert gaps["rows"][0][0] == "all lanes together"
+    monkeypatch.chdir(elsewhere)
+    document = as_document(*words, environ=environ)
+    missing = {table["name"]: table["missing"] for table in document["tables"]}
+    assert "there is no detector/ here" in missing["readiness"]
+    assert missing["gaps"]
+
+
+def test_it_is_written_whole_to_a_file_and_only_its_final_line_is_printed(tmp_path):
+    artifacts(tmp_path, 2)
+    page = tmp_path / "page.html"
+    ran = report("--format", "html", "--to", str(page), str(tmp_path))
+    assert ran.out.startswith(b"NOTIFY: ")
+    assert page.read_text().startswith("<!doctype html>")
+    assert report("--to", str(tmp_path / "no" / "x"), str(tmp_path)).code == 2
