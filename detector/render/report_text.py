@@ -51,8 +51,8 @@ def _list_facts(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
     """Yield runtime, session, times and market, and the header on the broker."""
     yield f"{report.runtime}, session {report.session}{format_hours(report, zones)}"
     newest = "none" if report.newest_run is None else format_in_zones(report.newest_run, zones)
-    reported = format_in_zones(report.made_at, zones)
-    yield f"newest run: {newest}; the market is {report.market} then; {format_count(report.runs, 'run')}; made {reported}"
+    reported, runs = format_in_zones(report.made_at, zones), format_count(report.runs, "run")
+    yield f"newest run: {newest}; the market is {report.market} then; {runs}; made {reported}"
     yield from render_header(report.header)
 
 
