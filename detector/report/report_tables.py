@@ -10,7 +10,7 @@ from detector.domain.report import Report
 from detector.domain.session_report import Mark, ReportTable, Series
 from detector.formats.numbers import format_quantity, normalize_number
 from detector.formats.times import format_duration, format_time
-from detector.reconciliation.comparison import build_broker_book
+from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.working_orders import ProtectiveOrders
 from detector.report.run_record import RunRecord
