@@ -86,7 +86,7 @@ def compare_positions(book: PositionBook) -> ComparedPositions:
         results, why = _compare_group(group)
         differences += results
         if why:
-            is_paired = _is_held(group) if why == _UNKNOWN_QUANTITY else _is_paired(group)
+            is_paired = why == _UNKNOWN_QUANTITY or _is_paired(group)
             has_nameless = not all(get_names(position.instrument) for position in group)
             remedy = _REMEDIES.get(why, _OF_ACCOUNTS if len(_list_accounts(group)) > 1 else _OF_INSTRUMENTS)
             unclear.append(UnclearGroup(names, why, is_paired, has_nameless, _is_held(group), remedy))

@@ -78,7 +78,8 @@ class _PairIndex:
         for difference in differences:
             by_strike = self._entries.setdefault(_get_root(difference), {})
             by_strike.setdefault(_get_strike(difference), {})[id(difference)] = difference
-        self._single = differences[0] if len(differences) == 1 else None
+        present = [difference for difference in differences if difference.kind != "phantom"]
+        self._single = present[0] if len(present) == 1 else None
 
     def iter_candidates(self, gone: Difference) -> Iterator[Difference]:
         """Yield what may explain it: of its symbol or of none, of its strike, or without a strike."""

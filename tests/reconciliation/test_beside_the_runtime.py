@@ -139,7 +139,7 @@ ELSEWHERE = [
     ("held", "at_broker", "remedy"),
     [
         pytest.param([{**SHARE, "quantity": 100}], ELSEWHERE, "their account in both places", id="accounts"),
-        pytest.param([{**SHARE, "quantity": 3, "side": "sideways"}], [], "its quantity and side", id="a side"),
+        pytest.param([{**SHARE, "quantity": 3, "side": "sideways"}], [], None, id="an unknown side"),
         pytest.param([{**SHARE, "quantity": 5}], [{**SHARE, "quantity": 2}, {**SHARE, "quantity": 3}],
                      None, id="two lots that add up"),
         pytest.param([{**SHARE, "quantity": 3}], [{**SHARE, "quantity": 3}] * 2, None, id="a row twice"),
