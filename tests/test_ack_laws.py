@@ -181,3 +181,9 @@ def test_the_next_rung_is_told_the_end_only_of_what_it_was_told():
     assert (
         timeline("critical", "critical", "critical", "critical", "good", "good")["next"][-1][1] == "resolved"
     )
+
+
+def test_what_escalates_after_its_acknowledgement_is_told_to_the_next_rung():
+    told = timeline(*["critical"] * 5, ack_at=1)
+    assert told["pager"] == [(10, "new")]
+    assert told["next"] == [(30, "new")]
