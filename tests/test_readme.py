@@ -155,8 +155,8 @@ def test_every_aws_query_is_one_that_aws_reads():
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_default_that_stands_in_prose_is_the_default(name):
-    for setting, number in re.findall(r"`(AEGIS_PT_\w+)`\s\((\d+)", TEXTS[name]):
-        assert str(DECLARED[setting].default) == number, setting
+    for setting, number in re.findall(r"`(AEGIS_PT_\w+)`\s\((\d+(?:\.\d+)?)", TEXTS[name]):
+        assert float(DECLARED[setting].default) == float(number), setting
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -164,6 +164,7 @@ def test_every_setting_that_is_named_exists(name):
     assert set(re.findall(r"AEGIS_PT_[A-Z0-9_]+[A-Z0-9]", TEXTS[name])) <= {
         *DECLARED,
         "AEGIS_PT_HARTBEAT_STALE_SEC",
+        "AEGIS_PT_NO_SIGNALS_MIN",  # of a profile's own rule
     }
 
 

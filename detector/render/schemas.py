@@ -54,8 +54,8 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
     "muted": "the signatures of what a mute keeps from being told",
     "coverage": "each golden signal of the runbook: ok, firing or not seen, and why",
     "sources": "how each source answered",
-    "foreign": "the broker's positions that AEGIS_PT_FOREIGN_POSITIONS names: counted as the owner's",
     "unread": "sections that were given and that this version does not read",
+    "foreign": "the broker's positions that AEGIS_PT_FOREIGN_POSITIONS names: counted as the owner's",
     "reading": "what was made of each section: its age, the facts that were seen, mapped facts that were not,"
     " and how many keys were recognised, are foreign, or are not understood",
     "checked": "how many rules were judged on facts of this run; 0 means that nothing was checked",

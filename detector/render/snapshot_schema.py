@@ -14,6 +14,7 @@ from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.local_rows import LocalProcess
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE
+from detector.domain.shape import OWN_TIMES
 from detector.domain.snapshot import SECTIONS
 from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.trade_rows import StoredPosition, Trade
@@ -127,7 +128,11 @@ def _build_section(name: str, is_read: bool) -> Schema:
     schema["description"] = description
     if not is_read:
         schema["x-not-read"] = True
-    return schema | (_CONTENTS[name]() if name in _CONTENTS else {})
+    schema |= _CONTENTS[name]() if name in _CONTENTS else {}
+    own_time = schema.get("properties", {}).get(OWN_TIMES[0])
+    if own_time:
+        schema["properties"] |= dict.fromkeys(OWN_TIMES[1:], own_time)
+    return schema
 
 
 def _build_stores() -> Schema:

@@ -319,12 +319,18 @@ def test_a_name_that_is_no_word_is_still_a_name_and_no_statement(store, profile)
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ("[store_tables.orders]\n", "no such list (there are: position_state, trades)"),
+        ("[store_tables.orders]\n", "[store_tables] orders: is not known; there are: position_state, trades"),
         ("[store_tables]\ntrades = 'trades'\n", "must be a table"),
-        ("[store_tables.trades]\nwhere = 'id > 5'\n", "unknown key 'where' (there are: table, joined)"),
-        ("[store_tables.trades]\ntable = ''\n", "table: must be a name"),
+        (
+            "[store_tables.trades]\nwhere = 'id > 5'\n",
+            "[store_tables.trades] where: is not known; there are: table, joined",
+        ),
+        ("[store_tables.trades]\ntable = ''\n", "[store_tables.trades] table: is empty"),
         ("[store_tables.trades]\njoined = 'outcomes'\n", "joined: must be a table"),
-        ("[store_tables.trades]\njoined = { table = 'o', on = 'x' }\n", "joined key: must be a name"),
+        (
+            "[store_tables.trades]\njoined = { table = 'o', on = 'x' }\n",
+            "[store_tables.trades.joined] key: is missing",
+        ),
     ],
 )
 def test_a_profile_that_cannot_be_used_is_refused(tables, message, store, profile):

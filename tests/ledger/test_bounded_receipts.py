@@ -10,19 +10,15 @@ from msgspec.structs import replace
 
 from detector import ledger
 from detector.domain.condition import MessageRef
-from detector.domain.rule import Severity
 from detector.domain.run_memory import FIRST_RUN, build_next_memory
 from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import evaluate
 from detector.render.document import build_artifact_document
+from detector.settings import Rung
 from tests.support.snapshots import DEFAULTS, NOW
 from tests.test_bounded import LIMIT, churn
 
-CHANNELS: dict[str, Severity] = {
-    "slack": "warning",
-    "email:12345678": "warning",
-    "email:87654321": "warning",
-}
+CHANNELS = dict.fromkeys(("slack", "email:12345678", "email:87654321"), Rung("warning"))
 
 
 def test_a_restless_day_with_three_channels_stays_under_the_limit(capsys):
