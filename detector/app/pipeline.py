@@ -195,7 +195,7 @@ def store(job: Job, result: RunResult) -> None:
     from detector.storage.memory_artifact import format_left_out, limit_size
 
     report = result.report
-    artifact = limit_size(report, _should_store_snapshot(job))
+    artifact = limit_size(report, should_store_snapshot(job))
     faults = [format_left_out(artifact.left_out)] if artifact.left_out else []
     if path is not None:
         faults += _write_or_describe(
@@ -218,7 +218,7 @@ def _write_or_describe(target: str, write: Callable[[], None]) -> list[str]:
     return []
 
 
-def _should_store_snapshot(job: Job) -> bool:
+def should_store_snapshot(job: Job) -> bool:
     """Whether the artifact holds the snapshot: in a public place only where the setting is explicit."""
     is_public = job.backend is not None and job.backend.public
     if is_public and job.settings.origins[ARTIFACT.name] == "default":

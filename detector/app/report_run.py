@@ -13,6 +13,7 @@ from detector.app.job import Job
 from detector.app.pipeline import collect, read
 from detector.app.previous_artifact import load_previous
 from detector.app.report_input import gather_record_facts, load_records
+from detector.domain.report import Report
 from detector.domain.run_memory import CLOCK_TOLERANCE
 from detector.domain.session_report import ReportTable, SessionReport
 from detector.engine.evaluate import evaluate
@@ -47,16 +48,21 @@ def run_report(job: Job, request: ReportRequest) -> SessionReport:
         remarks.append(f"{format_count(later, 'run')} after the time of this report left out")
     history = build_history((record for record in records if record.at <= latest), request.runtime)
     history = replace(history, remarks=(*remarks, *history.remarks))
-    closures = replace(settings.files[MARKET_CLOSURES.name], plan=settings.files[PROFILE.name].session_plan)
-    given = SessionInput(
-        made_at=job.clock(),
-        settings=settings,
-        closures=closures,
-        day=request.day,
-        steps=list_next_steps(),
-        evidence=request.evidence,
-    )
+    given = replace(_build_input(job), day=request.day, steps=list_next_steps(), evidence=request.evidence)
     return build_report_of(job, history, given)
+
+
+def build_run_report(job: Job, report: Report, with_snapshot: bool) -> SessionReport:
+    """Return the report of one run alone; without its snapshot it shows what a ledger shows."""
+    kept = to_json(report.snapshot) if with_snapshot and report.snapshot is not None else None
+    history = build_history([RunRecord("this run", report, kept)])
+    return build_report_of(job, history, _build_input(job))
+
+
+def _build_input(job: Job) -> SessionInput:
+    files = job.settings.files
+    closures = replace(files[MARKET_CLOSURES.name], plan=files[PROFILE.name].session_plan)
+    return SessionInput(made_at=job.clock(), settings=job.settings, closures=closures)
 
 
 def build_report_of(job: Job, history: RunHistory, given: SessionInput) -> SessionReport:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detector.app.context import AppContext
 from detector.app.delivery import list_channel_settings
-from detector.app.github_access import build_network_policy
+from detector.app.github_access import build_network_policy, build_run_link
 from detector.app.job import Job
 from detector.app.run_result import RunResult
 from detector.clients.local_file import read_file
@@ -19,6 +19,7 @@ from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import MAX_BYTES, to_one_line
 from detector.render.github_output import (
+    MAX_SUMMARY_BYTES,
     format_error_annotation,
     format_warning_annotation,
     render_job_summary,
@@ -94,11 +95,29 @@ def _write_job_summary(job: Job, result: RunResult, path: str | None) -> None:
     page = render_job_summary(
         result.report, job.settings[DISPLAY_ZONES], (*result.faults, *result.notes, *result.report.warnings)
     )
+    screen = _render_report_part(job, result)
+    if len(page.encode()) + len(screen.encode()) <= MAX_SUMMARY_BYTES:
+        page += screen
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(page)
     except OSError as failure:
         job.app.print_stderr(f"The run's page {path} could not be written ({failure.strerror}).")
+
+
+def _render_report_part(job: Job, result: RunResult) -> str:
+    """Return the report's first screen as Markdown, and where its whole page comes from."""
+    from detector.app.pipeline import should_store_snapshot
+    from detector.app.report_run import build_run_report
+    from detector.render.report_text import render_first_screen
+
+    report = build_run_report(job, result.report, should_store_snapshot(job))
+    link = build_run_link(job.app)
+    source = f"the artifact of {link}#artifacts" if link else "this run's artifact"
+    hint = f"The whole page: download {source} and run: detector report --format html --to page.html FILE"
+    return "".join(
+        f"{line}\n" for line in (*render_first_screen(report, job.settings[DISPLAY_ZONES]), "", hint)
+    )
 
 
 def _write_step_output(job: Job, result: RunResult) -> None:

@@ -249,7 +249,11 @@ CHECKS: tuple[GateCheck, ...] = (
         decide=morning.decide_stops,
     ),
     GateCheck(
-        "margin", "margin is in order", _MORNING, sees=("logs",), rules=("margin_notice", "margin_low")
+        "margin",
+        "margin is in order",
+        _MORNING,
+        sees=("logs", "account_values"),
+        rules=("margin_notice", "margin_low"),
     ),
     GateCheck(
         "expiry",

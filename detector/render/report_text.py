@@ -94,14 +94,10 @@ def render_report_markdown(report: SessionReport, zones: tuple[str, ...]) -> Ite
 
 
 def render_first_screen(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
-    """Yield the first screen as Markdown, for a job's summary: the final line, the header, golden signals."""
+    """Yield the first screen as Markdown for a job's summary, which has the golden signals itself."""
     yield f"#### {escape_markdown(format_final_line(report))}"
     yield ""
     yield from (f"- {escape_markdown(line)}" for line in _list_facts(report, zones))
-    for table in report.tables:
-        if table.is_key:
-            yield ""
-            yield from _render_markdown_table(table)
 
 
 def _render_markdown_table(table: ReportTable) -> Iterator[str]:

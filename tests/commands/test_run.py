@@ -899,6 +899,14 @@ def test_a_page_is_added_to_what_is_there(snapshot, tmp_path):
     assert page.read_text().startswith("before\n### observe")
 
 
+def test_the_page_ends_with_the_reports_final_line_and_where_its_whole_page_is(snapshot, tmp_path):
+    page = tmp_path / "page.md"
+    answer("run", "--summary", str(page), "--snapshot", snapshot())
+    text = page.read_text()
+    assert "#### CONTINUE&#58; every golden signal was seen" in text
+    assert "detector report --format html --to page.html FILE" in text.splitlines()[-1]
+
+
 def test_what_was_not_told_or_stored_is_an_error_on_the_runs_page(slack, snapshot, tmp_path):
     slack.then(says(b"no_service", 404))
     environ = to_slack(slack, GITHUB_ACTIONS="true")

@@ -62,6 +62,7 @@ def morning_at(moment: datetime = MORNING, patch: dict[str, Any] | None = None) 
                 }
             ],
             "executions": [],
+            "account_values": [{"tag": "Cushion", "value": "0.62", "account": "DU1234567"}],
         },
         "logs": {
             "from": (start - timedelta(hours=1)).isoformat(),
