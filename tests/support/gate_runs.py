@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from detector.domain.facts import Facts
 from detector.domain.gate_report import BEFORE, GateReport, Stage
-from detector.domain.judgement import Judgement, RuleOutcome
 from detector.domain.report import ChannelHealth
 from detector.domain.run_memory import FIRST_RUN
 from detector.domain.snapshot import build_snapshot
@@ -79,7 +78,7 @@ def morning_at(moment: datetime = MORNING, patch: dict[str, Any] | None = None) 
 def context_of(
     document: dict[str, Any], stage: Stage, settings: Settings = DEFAULTS, **more: Any
 ) -> GateContext:
-    """Return the context of a document; every rule that this version lacks counts as good."""
+    """Return the context of a document."""
     snapshot = build_snapshot(redact(document), now=MORNING, runtime=settings[RUNTIME])
     judgement = judge(snapshot, settings)
     report = build_report(snapshot, FIRST_RUN, settings, judgement)
@@ -95,21 +94,13 @@ def context_of(
         "session": find_session(judgement.facts),
         **more,
     }
-    return with_rules(GateContext(**fields))
-
-
-def with_rules(context: GateContext) -> GateContext:
-    """Return the context with a good outcome of each rule that a line names and this version lacks."""
-    missing = {"margin_low"} - context.judgement.outcomes.keys()
-    good = {name: RuleOutcome(load_rules()[0], "good") for name in missing}
-    judgement = Judgement(context.judgement.facts, {**context.judgement.outcomes, **good})
-    return replace(context, judgement=judgement)
+    return GateContext(**fields)
 
 
 def with_facts(context: GateContext, facts: Facts) -> GateContext:
     """Return the context as the rules judge these facts."""
     judgement = run_rules(load_rules(), facts, context.settings)
-    return with_rules(replace(context, facts=facts, judgement=judgement, session=find_session(facts)))
+    return replace(context, facts=facts, judgement=judgement, session=find_session(facts))
 
 
 def gate_report(stage: Stage, context: GateContext) -> GateReport:
