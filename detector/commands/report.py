@@ -63,11 +63,12 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> date
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Report a session: its evidence, and continue, notify or escalate.
+    """Report the evidence of a session and its final line.
 
-    The one final line is continue, notify, or stop and escalate. From artifacts, folders, downloaded zips or snapshots; without a path, of now: a snapshot on standard
-    input, or the configured sources. What was not seen is NOT PROVEN. The environment's
-    SCHEDULE_CREATED_AFTER and RUN_PREDEPLOY_READINESS=1 add the schedule's gaps and the scheduler's proof.
+    The final line is continue, notify, or stop and escalate. From artifacts, folders, downloaded zips or
+    snapshots; without a path, of now: a snapshot on standard input, or the configured sources. What was not
+    seen is NOT PROVEN. SCHEDULE_CREATED_AFTER and RUN_PREDEPLOY_READINESS=1 in the environment add the
+    schedule's gaps and the scheduler's proof.
     """
     settings = app.load_settings(options["env_file"])
     mode: CollectMode = "always" if options["collects"] else "if_empty"
