@@ -54,10 +54,11 @@ def command(
     now: str | None,
     env_file: str | None,
 ) -> int:
-    """Acknowledge a condition: no reminders and no later rung; what worsens, escalates or returns is told.
+    """Acknowledge a condition: you have it, no reminders for a while.
 
-    With --state the next run there reads it. Otherwise it is a dispatch to the workflow (GH_TOKEN: Contents
-    read and write), which counts where AEGIS_PT_ACK_FROM names the token's account. Exit 3: neither worked.
+    Nor is a later rung told; what worsens, escalates or returns is told all the same. With --state the next
+    run there reads it. Otherwise it is a dispatch to the workflow (GH_TOKEN: Contents read and write), which
+    counts where AEGIS_PT_ACK_FROM names the token's account. Exit 3: neither worked.
     """
     settings = app.load_settings(env_file)
     at = get_clock(app, now)()

@@ -65,7 +65,7 @@ _STAGE_OF: Final = {
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, stage: Stage, collects: bool, **options: Any) -> int:
-    """Answer the gate of a deployment, or go or no-go before the bell.
+    """Answer the deployment's gate, or go / no-go before the bell.
 
     Each line is yes, no or not proven, with its evidence and age: `before` a deployment, where it pins what
     is held; `after` it, where any unexplained change fails; and `open`, go or no-go before the bell. What was

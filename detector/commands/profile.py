@@ -25,7 +25,7 @@ ACTIONS: Final = ("show", "check", "new")
 @click.pass_obj
 def command(app: AppContext, /, action: str, target: str | None, env_file: str | None) -> int:
     """
-    Show, check or propose a profile: the file that says where each fact of a bot is found.
+    Show, check or propose a profile: where a bot's facts are.
 
     show NAME prints a built-in one to copy; without a name it lists them. check FILE refuses what cannot be
     meant, each fault with its line, and runs the examples of its rules (exit 2). new URL|FILE (- is stdin)
