@@ -1,0 +1,47 @@
+"""Accounts as they are, put to `detect`, `plan` and `can-close`: what they answer is held against the account.
+
+The whole number of documents: `REAL_ACCOUNTS=20000 pytest tests/reconciliation/test_accounts_as_they_are.py`.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.support.real_account_answers import Score, build_score
+
+COUNT = int(os.environ.get("REAL_ACCOUNTS", "400"))
+FIRST = int(os.environ.get("REAL_ACCOUNTS_FROM", "0"))
+
+
+@pytest.fixture(scope="module")
+def score() -> Score:
+    """The laws held against every document, once for all tests here."""
+    return build_score(range(FIRST, FIRST + COUNT))
+
+
+def test_no_leave_to_close_opens_flips_or_exits_twice(score: Score) -> None:
+    assert "wrong leave" not in score.broken, score.format("wrong leave")
+
+
+def test_nine_of_ten_plain_closes_are_allowed(score: Score) -> None:
+    assert score.counts["plain"] > COUNT / 20
+    assert score.counts["plain allowed"] >= 0.9 * score.counts["plain"], score.format("plain refused")
+
+
+def test_detect_plan_and_can_close_never_contradict_each_other(score: Score) -> None:
+    assert "contradiction" not in score.broken, score.format("contradiction")
+
+
+def test_an_account_that_agrees_raises_no_money_alarm_however_it_is_written(score: Score) -> None:
+    assert "false alarm" not in score.broken, score.format("false alarm")
+
+
+def test_a_real_difference_of_a_plain_account_is_told_as_its_kind(score: Score) -> None:
+    assert score.counts["real differences"] > COUNT / 40
+    assert "untold" not in score.broken, score.format("untold")
+
+
+def test_nothing_in_a_document_breaks_a_reader_or_a_rule(score: Score) -> None:
+    assert "error" not in score.broken, score.format("error")
