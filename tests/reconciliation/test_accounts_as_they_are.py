@@ -25,6 +25,10 @@ def test_no_leave_to_close_opens_flips_or_exits_twice(score: Score) -> None:
     assert "wrong leave" not in score.broken, score.format("wrong leave")
 
 
+def test_nothing_is_called_flat_that_the_account_holds(score: Score) -> None:
+    assert "wrong flat" not in score.broken, score.format("wrong flat")
+
+
 def test_nine_of_ten_plain_closes_are_allowed(score: Score) -> None:
     assert score.counts["plain"] > COUNT / 20
     assert score.counts["plain allowed"] >= 0.9 * score.counts["plain"], score.format("plain refused")

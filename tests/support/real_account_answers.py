@@ -19,7 +19,7 @@ from detector.domain.run_memory import FIRST_RUN
 from detector.engine.catalog import load_rules
 from detector.engine.gather import gather_facts
 from detector.engine.run_rules import run_rules
-from detector.reconciliation.close_check.close_order import ALLOW, CloseOrder, CloseVerdict
+from detector.reconciliation.close_check.close_order import ALLOW, REFUSE, CloseOrder, CloseVerdict
 from detector.render.plan import Plan
 from detector.settings import MARKET_CLOSURES, PROFILE
 from tests.support.real_account_documents import Question, write_snapshot
@@ -79,7 +79,7 @@ def ask_about(seed: int, world: World, question: Question, document: dict[str, A
         for name, outcome in judgement.outcomes.items()
         for s in outcome.findings.values()
     ]
-    failed = [(n, o.reason) for n, o in judgement.outcomes.items() if "failed" in o.reason]
+    failed = [(n, o.why) for n, o in judgement.outcomes.items() if "failed" in o.why]
     return Answers(
         seed, world, question, document, can_close._decide(order, state), plan._build_plan(state), findings,
         (*facts.errors, *failed),
@@ -108,6 +108,16 @@ def find_wrong_leave(asked: Answers) -> str:
     return ""
 
 
+def find_wrong_flat(asked: Answers) -> str:
+    """Return a refusal that calls flat what the account holds, and held before the last fills too."""
+    question, world, verdict = asked.question, asked.world, asked.verdict
+    if verdict.reason != "flat" and not (verdict.decision == REFUSE and verdict.position == 0):
+        return ""
+    accounts = [question.account] if question.names_account else list(world.accounts)
+    held = [c.local for a in accounts for c in question.means() if world.hold(a, c.con_id)]
+    return f"{verdict.summary} (it holds {held})" if held else ""
+
+
 def find_refused_plain(asked: Answers) -> str:
     """Return why a plain close was not allowed; empty where it was, or was not plain."""
     if not asked.question.is_plain or asked.verdict.decision == ALLOW:
@@ -134,7 +144,7 @@ def find_contradictions(asked: Answers) -> Iterator[str]:
         return
     contract, account = asked.question.contract, asked.question.account
     for name, _, subject, kind, summary in drifts:
-        if name == "open_positions_drift" and kind in ("phantom", "side") and _is_about(asked, subject):
+        if name == "open_positions_drift" and kind == "phantom" and _is_about(asked, subject):
             yield f"can-close allows {contract.local} of {account}, and detect tells: {summary}"
 
 
@@ -183,6 +193,7 @@ class Score:
         if asked.world.difference is not None and asked.world.is_plain:
             self.counts["real differences"] += 1
         self._note("wrong leave", asked, [find_wrong_leave(asked)])
+        self._note("wrong flat", asked, [find_wrong_flat(asked)])
         self._note("plain refused", asked, [find_refused_plain(asked)])
         self._note("contradiction", asked, find_contradictions(asked))
         self._note("false alarm", asked, find_false_alarms(asked))

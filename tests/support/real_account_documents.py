@@ -221,6 +221,13 @@ def _write_book(rng: random.Random, world: World) -> tuple[list[dict[str, Any]],
         if not quantity:
             trade |= {"closed_at": _time(60), "exit_price": 5.0}
         trades.append(trade)
+    for number, fill in enumerate(world.fills, 301):
+        if fill.in_row and fill.age > 60:
+            contract = CONTRACTS[fill.con_id]
+            row = _row("own", spell(rng, contract, full=True), contract)
+            ids = {"trade_id": number, "perm_id": fill.perm_id, "order_id": fill.order_id}
+            trades.append(row | ids | {"account": fill.account, "status": "CLOSED", "quantity": -fill.side * fill.quantity,
+                          "entry_price": 5.0, "exit_price": 5.0, "opened_at": _time(90000), "closed_at": _time(10 + fill.age)})
     return positions, trades
 
 
@@ -242,7 +249,7 @@ def write_snapshot(rng: random.Random, world: World) -> dict[str, Any]:
     document: dict[str, Any] = {"taken_at": _time(0), "broker": broker}
     positions, trades = _write_book(rng, world)
     stores: dict[str, Any] = {"as_of": _time(5), "position_state": positions}
-    if rng.random() < 0.7:
+    if rng.random() < 0.7 or any(fill.in_row for fill in world.fills):
         stores["trades"] = trades
     document["stores"] = stores
     if rng.random() < 0.3:
