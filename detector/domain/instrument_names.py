@@ -83,7 +83,7 @@ CURRENCIES = frozenset(
 )
 _COINS = frozenset(["BTC", "ETH", "LTC", "BCH", "SOL", "ADA", "XRP", "DOGE", "AVAX", "LINK", "SUI", "HBAR"])
 _PAIR = build_pattern(r"([A-Z]{3,5}?)([./ -]?)([A-Z]{3})", re.ASCII)
-_FUTURE = build_pattern(rf"([A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(\d{{1,2}})", re.ASCII)
+_FUTURE = build_pattern(rf"(\d?[A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(\d{{1,2}})", re.ASCII)
 _DAY = build_pattern(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 _SHORT_DAY = build_pattern(r"(?!20)(\d\d)(\d\d)(\d\d)", re.ASCII)  # 202606 is a month
 _DAY_ZERO = build_pattern(r"(\d{4})-?(\d\d)-?00", re.ASCII)  # pysystemtrade's name of a contract month

@@ -19,6 +19,8 @@ from detector.domain.trade_rows import Trade
 from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, get_names, is_combo
 
 MATCH_TOLERANCE = timedelta(seconds=60)
+SETTLING = timedelta(seconds=60)
+"""An execution so shortly before the broker's positions may or may not be in them."""
 
 
 class Fill(Struct, frozen=True):

@@ -18,6 +18,7 @@ from detector.domain.instrument_names import (
     OPTIONS,
     STOCK,
     TYPES,
+    get_sign,
     is_known_expiry,
     is_month_of,
     parse_future,
@@ -38,8 +39,9 @@ _CLASS_OF = build_pattern(
 )  # SPXW, NDXP, AAPL1, 2SPY of SPX, NDX, …
 # Exchange roots of futures whose symbol at IBKR is another. Source: IBKR contract search.
 _EXCHANGE_ROOTS = {
-    "VX": "VIX", "FESX": "ESTX50", "FDAX": "DAX", "FGBL": "GBL", "6E": "EUR", "6B": "GBP", "6J": "JPY",
-    "6A": "AUD", "6C": "CAD", "6S": "CHF", "6N": "NZD",
+    "VX": "VIX", "FESX": "ESTX50", "FSXE": "ESTX50", "FDAX": "DAX", "FDXM": "DAX", "FDXS": "DAX", "FGBL": "GBL",
+    "FGBM": "GBM", "FGBS": "GBS", "6E": "EUR", "6B": "GBP", "6J": "JPY", "6A": "AUD", "6C": "CAD", "6S": "CHF",
+    "6N": "NZD",
 }  # fmt: skip
 _EARLY_EXPIRY = frozenset(
     ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
@@ -78,8 +80,8 @@ def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
         yield _compare_values(first.strike, second.strike)
         yield _compare_values(first.right, second.right)
         yield _compare_classes(first, second)
-    elif first.trading_class and second.trading_class and FUTURE in (first.sec_type, second.sec_type):
-        yield SAME if first.trading_class == second.trading_class else DIFFERENT
+    elif _is_dated(first) and _is_dated(second):
+        yield _compare_future_classes(first, second)
     if first.multiplier and second.multiplier and first.multiplier != second.multiplier:
         yield UNCLEAR if 1 in (first.multiplier, second.multiplier) else DIFFERENT  # 1: a store never asked
     if first.currency and second.currency and first.currency != second.currency:
@@ -132,6 +134,26 @@ def _compare_classes(first: Instrument, second: Instrument) -> Answer:
         return SAME if first.trading_class == second.trading_class else DIFFERENT
     with_class, other = (first, second) if first.trading_class else (second, first)
     return SAME if with_class.trading_class in (None, other.symbol) else UNCLEAR
+
+
+def _is_dated(row: Instrument) -> bool:
+    """Whether it is a future: called one, or with an expiry and no strike."""
+    return row.sec_type == FUTURE or bool(row.expiry)
+
+
+def _compare_future_classes(first: Instrument, second: Instrument) -> Answer:
+    """Compare the classes of two futures (FDAX, FDXM); the root of a local symbol is nearly always its class."""
+    if first.trading_class and second.trading_class:
+        return SAME if first.trading_class == second.trading_class else DIFFERENT
+    classes = {row.trading_class or _get_local_root(row) for row in (first, second)} - {None}
+    return SAME if len(classes) < len((first, second)) else UNCLEAR
+
+
+def _get_local_root(row: Instrument) -> str | None:
+    """Return the root of a future's local symbol: ES of ESM6, FDXM of FDXM 20260619 M."""
+    name = row.local_symbol or ""
+    future = parse_future(name)
+    return future[0] if future else name.partition(" ")[0] if parse_local_expiry(name) else None
 
 
 def _compare_types(first: Instrument, second: Instrument) -> Answer:
@@ -235,7 +257,8 @@ def compare_orders(first: Order, second: Order) -> Answer:
     if first.order_id is None or first.order_id != second.order_id:
         return DIFFERENT if first.order_id and second.order_id else UNCLEAR
     clients = {row.client_id for row in (first, second) if isinstance(row, BrokerOrder)}
-    if len(clients - {None}) > 1:
+    sides = {get_sign(row.side) for row in (first, second)} - {None}
+    if len(clients - {None}) > 1 or len(sides) > 1 or not can_be_same(first, second):
         return DIFFERENT
     if type(first) is type(second):
         return UNCLEAR

@@ -7,7 +7,7 @@ a position that it still shows. A close never explains a phantom: a repair by ha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
@@ -15,8 +15,15 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
-from detector.reconciliation.fills import list_trades
-from detector.reconciliation.identity import DIFFERENT, SAME, compare_accounts, compare_combo, is_combo
+from detector.reconciliation.fills import SETTLING, list_trades
+from detector.reconciliation.identity import (
+    DIFFERENT,
+    SAME,
+    compare_accounts,
+    compare_combo,
+    compare_orders,
+    is_combo,
+)
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import Difference, merge_by_instrument
@@ -42,9 +49,10 @@ class WorkingOrders:
             if order.is_working and compare_accounts(get_account(order), own_account) != DIFFERENT
         ]
         self._by_instrument = InstrumentIndex((normalize(order), order) for order in self._orders)
-        self._purposes = {
-            key: order.purpose for order in facts.orders or () if order.purpose for key in _list_ids(order)
-        }
+        self._marked: dict[str, list[Order]] = {}
+        for order in facts.orders or ():
+            for key in _list_ids(order) if order.purpose else ():
+                self._marked.setdefault(key, []).append(order)
         self._held = InstrumentIndex(
             (lot.instrument, lot.quantity)
             for lots in (iter_internal_lots(facts), iter_listed_lots(facts))
@@ -70,8 +78,9 @@ class WorkingOrders:
         return (order for order in self._orders if self._find_purpose(order) is None)
 
     def _find_purpose(self, order: Order) -> str | None:
+        marked = (row for key in _list_ids(order) for row in self._marked.get(key, ()))
         purpose = order.purpose or next(
-            (self._purposes[key] for key in _list_ids(order) if key in self._purposes), None
+            (row.purpose for row in marked if compare_orders(row, order) != DIFFERENT), None
         )
         return EXIT if purpose is None and self._is_closing(order) else purpose
 
@@ -187,11 +196,11 @@ class ChangesSince:
                 sign = get_sign(order.side)
                 yield (order, None if sign is None else Decimal(sign)), order.purpose != EXIT
         for fill in facts.broker_executions or ():
-            if self._is_after(fill.at):
+            if self._is_after(fill.at, SETTLING):
                 yield (fill, fill.signed_quantity), True
 
-    def _is_after(self, at: datetime | None) -> bool:
-        return self._since is not None and at is not None and at > self._since
+    def _is_after(self, at: datetime | None, margin: timedelta = timedelta()) -> bool:
+        return self._since is not None and at is not None and at + margin > self._since
 
 
 _Change = tuple[Instrument, Decimal | None]

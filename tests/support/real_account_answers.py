@@ -23,7 +23,7 @@ from detector.reconciliation.close_check.close_order import ALLOW, REFUSE, Close
 from detector.render.plan import Plan
 from detector.settings import MARKET_CLOSURES, PROFILE
 from tests.support.real_account_documents import Question, write_snapshot
-from tests.support.real_accounts import NOW, World, build_world
+from tests.support.real_accounts import CONTRACTS, NOW, World, build_world
 from tests.support.snapshots import DEFAULTS
 
 MONEY = (
@@ -92,7 +92,8 @@ def find_wrong_leave(asked: Answers) -> str:
         return ""
     question, world = asked.question, asked.world
     side = {"BUY": 1, "SELL": -1}.get(str(asked.verdict.side).upper(), question.side)
-    named = [c for c in question.means() if f"con_id {c.con_id}" in asked.verdict.summary] or question.means()
+    named = [c for c in CONTRACTS.values() if f"con_id {c.con_id}," in f"{asked.verdict.summary.replace(')', ',')}"]
+    named = named or question.means()
     accounts = [question.account] if question.names_account else list(world.accounts)
     harms = [
         world.refuses(account, contract.con_id, side, question.quantity)
@@ -151,7 +152,7 @@ def find_contradictions(asked: Answers) -> Iterator[str]:
 def _is_about(asked: Answers, subject: str) -> bool:
     """Whether a finding's subject is the one contract of its symbol and type that the question is about."""
     difference = asked.world.difference
-    if difference is None:
+    if difference is None or (len(asked.world.accounts) > 1 and not asked.question.names_account):
         return False
     return (asked.question.account, asked.question.contract.con_id) == difference[:2] and subject != "None"
 

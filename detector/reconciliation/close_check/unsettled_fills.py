@@ -22,6 +22,7 @@ from detector.reconciliation.close_check.close_target import (
     CloseTarget,
     list_orders_of,
 )
+from detector.reconciliation.fills import SETTLING
 from detector.reconciliation.identity import (
     DIFFERENT,
     compare_accounts,
@@ -29,11 +30,6 @@ from detector.reconciliation.identity import (
 )
 
 _RESOLUTION = timedelta(seconds=1)  # TWS gives the time of an execution in whole seconds, cut off
-
-
-_SETTLING = timedelta(
-    seconds=60
-)  # an execution so shortly before may or may not be in the row of the position
 
 
 # Wherever the broker section lists executions; a Flex report has its own lists of them.
@@ -77,7 +73,7 @@ def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[UnsettledFil
     What an order filled is in the row where the executions show all of it, a minute before the row.
     """
     executions = [row for row in facts.broker_executions or () if _is_of(row, target)]
-    near = [row for row in executions if not _is_before(row, facts, _SETTLING)]
+    near = [row for row in executions if not _is_before(row, facts, SETTLING)]
     fills: list[UnsettledFill] = []
     for execution in near:
         if execution.signed_quantity is None:

@@ -67,7 +67,7 @@ def _decide(close: CloseOrder, facts: Facts, heartbeat_limit_sec: float | None) 
         return positions
     refusal = _find_closing_side(close, positions[0])
     if isinstance(refusal, CloseVerdict) and len(set(positions)) == 1:
-        return replace(refusal, position=positions[0])
+        return _decide_by_readings(close, target, facts, positions)
     side = refusal if isinstance(refusal, str) else None
     unknown = _explain_unknown_activity(target, facts, heartbeat_limit_sec)
     if unknown is not None:
