@@ -157,7 +157,8 @@ def _merge_difference(
     is_side = classify_difference(internal, broker) == "side"
     titles = list_titles(lot for position in group for lot in position.lots[INTERNAL])
     kind: DifferenceKind = "side" if is_side else "quantity"
-    return Difference(kind, vaguest.name, vaguest.instrument, internal, broker, None, titles, is_merged=True)
+    merged = tuple(position.instrument for position in group)
+    return Difference(kind, vaguest.name, vaguest.instrument, internal, broker, None, titles, merged)
 
 
 def _is_paired(group: Sequence[PositionPair]) -> bool:

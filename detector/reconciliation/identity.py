@@ -43,6 +43,8 @@ _EXCHANGE_ROOTS = {
     "FGBM": "GBM", "FGBS": "GBS", "6E": "EUR", "6B": "GBP", "6J": "JPY", "6A": "AUD", "6C": "CAD", "6S": "CHF",
     "6N": "NZD",
 }  # fmt: skip
+# Indexes of which the options of one day, strike and right are of two classes. Source: Cboe, AM- and PM-settled.
+_TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
 _EARLY_EXPIRY = frozenset(
     ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
 )  # they expire in the month before theirs
@@ -82,6 +84,8 @@ def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
         yield _compare_classes(first, second)
     elif _is_dated(first) and _is_dated(second):
         yield _compare_future_classes(first, second)
+    elif first.local_symbol and second.local_symbol and not first.expiry and not second.expiry:
+        yield SAME if _get_letters(first.local_symbol) == _get_letters(second.local_symbol) else UNCLEAR
     if first.multiplier and second.multiplier and first.multiplier != second.multiplier:
         yield UNCLEAR if 1 in (first.multiplier, second.multiplier) else DIFFERENT  # 1: a store never asked
     if first.currency and second.currency and first.currency != second.currency:
@@ -93,13 +97,18 @@ def _compare_values(first: object, second: object) -> Answer:
     return UNCLEAR if None in (first, second) else SAME if first == second else DIFFERENT
 
 
+def _get_letters(text: str) -> str:
+    """Return letters and digits only: EURUSD of EUR.USD."""
+    return re.sub(r"[^A-Z0-9]", "", text)
+
+
 @lru_cache(maxsize=16384)
 def get_names(row: Instrument) -> frozenset[str]:
     """Return every name of a normalized instrument, letters and digits only; none where it has a mere id."""
     texts = [row.symbol, row.local_symbol]
     if row.is_option or row.sec_type == FUTURE or row.expiry:
         texts.append(row.trading_class)  # of a share it is its listing's (NMS)
-    names = {re.sub(r"[^A-Z0-9]", "", text) for text in texts if text}
+    names = {_get_letters(text) for text in texts if text}
     future = None if row.is_option else parse_future(row.local_symbol or "")
     if future is not None:
         names.add(future[0])
@@ -129,9 +138,11 @@ def _compare_names(first: Instrument, second: Instrument) -> Answer:
 
 
 def _compare_classes(first: Instrument, second: Instrument) -> Answer:
-    """Compare the classes of two options; an option that has none may be of any class but its symbol's."""
+    """Compare the classes of two options; an option that has none is of its symbol's, where that is usual."""
     if first.trading_class and second.trading_class:
         return SAME if first.trading_class == second.trading_class else DIFFERENT
+    if (first.trading_class or second.trading_class) and {first.symbol, second.symbol} & _TWO_CLASSES:
+        return UNCLEAR
     with_class, other = (first, second) if first.trading_class else (second, first)
     return SAME if with_class.trading_class in (None, other.symbol) else UNCLEAR
 

@@ -16,6 +16,7 @@ from detector.domain.instrument_names import STOCK
 from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
+    compare,
     compare_accounts,
     compare_combo,
     get_days,
@@ -58,8 +59,13 @@ class PositionBook(Struct):
 
     def _iter_matches(self, named: Instrument, account: str | None) -> Iterator[tuple[PositionPair, str]]:
         for owner, index in self._indexes.items():
-            if compare_accounts(owner, account) != DIFFERENT:
-                yield from index.find(named)
+            if compare_accounts(owner, account) == DIFFERENT:
+                continue
+            for position, answer in index.find(named):
+                if (
+                    compare(position.instrument, named) != DIFFERENT
+                ):  # it has more parts than when it was added
+                    yield position, answer
 
     def is_in_combo(self, instrument: Instrument) -> bool:
         """Whether the runtime holds a combo of which it may be a leg."""
@@ -76,7 +82,12 @@ class PositionBook(Struct):
             self.combos.extend(lots)
             return
         index = self._indexes.setdefault(first.account, InstrumentIndex())
-        same = index.find_same(first.instrument, certain=True)
+        same = [
+            position
+            for position in index.find_same(first.instrument, certain=True)
+            if compare(position.instrument, first.instrument) == SAME
+            and not _is_listed_apart(position, first, side)
+        ]
         position = same[0] if len(same) == 1 else PositionPair(first.instrument, first.account)
         if len(same) != 1:
             self.positions.append(position)
@@ -101,13 +112,21 @@ class PositionBook(Struct):
                     else index.find_of_kind(position.instrument)
                 )
                 for other, _ in matches if is_named or (owner, kind) not in joined else matches[:1]:
-                    if not _is_settled(position, other):
+                    is_other = compare(position.instrument, other.instrument) == DIFFERENT
+                    if not is_other and not _is_settled(position, other):
                         groups.join(id(position), id(other))
                 joined.add((owner, kind))
         by_root: dict[int, list[PositionPair]] = {}
         for position in self.positions:
             by_root.setdefault(groups.find_root(id(position)), []).append(position)
         return list(by_root.values())
+
+
+def _is_listed_apart(position: PositionPair, lot: Lot, side: Side) -> bool:
+    """Whether the broker lists both in other words without an id in common: lots of one contract, or two."""
+    others = position.lots[side] if side == BROKER else ()
+    has_id = lot.instrument.con_id is not None and lot.instrument.con_id == position.instrument.con_id
+    return not has_id and any(other.instrument != lot.instrument for other in others)
 
 
 class _Groups:

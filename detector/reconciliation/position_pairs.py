@@ -26,7 +26,7 @@ class Difference(Struct, frozen=True):
 
     `phantom`: internal open, broker flat, so that a close would open the other side. `unmanaged`: broker
     open, internal none. `side`: open on opposite sides. `quantity`: the same side, another quantity.
-    `is_merged`: of several rows, of which it is unclear which are the same.
+    `merged`: several instruments, of which it is unclear which are the same.
     """
 
     kind: DifferenceKind
@@ -36,7 +36,12 @@ class Difference(Struct, frozen=True):
     broker: Decimal
     account: str | None = None
     trade_titles: tuple[str, ...] = ()
-    is_merged: bool = False
+    merged: tuple[Instrument, ...] = ()
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether it is of several instruments."""
+        return bool(self.merged)
 
     @property
     def is_vague(self) -> bool:

@@ -54,7 +54,7 @@ class WorkingOrders:
             for key in _list_ids(order) if order.purpose else ():
                 self._marked.setdefault(key, []).append(order)
         self._held = InstrumentIndex(
-            (lot.instrument, lot.quantity)
+            (lot.instrument, lot)
             for lots in (iter_internal_lots(facts), iter_listed_lots(facts))
             for lot in merge_by_instrument(lots)
             if lot.quantity
@@ -90,8 +90,10 @@ class WorkingOrders:
         sign = get_sign(order.side)
         if order.is_stop and sign == -1:
             return True
-        held = self._held.find_same(normalize(order)) if sign is not None else ()
-        return any(quantity * (sign or 0) < 0 for quantity in held)
+        named = normalize(order)
+        held = self._held.find_same(named, certain=True) or self._held.find_same(named)
+        own = (lot for lot in held if compare_accounts(lot.account, get_account(order)) != DIFFERENT)
+        return any((lot.quantity or 0) * (sign or 0) < 0 for lot in own)
 
     def get_entries_against(self, order: Order) -> Decimal:
         """Return the quantity that working orders on the other side of the instrument may still open."""
@@ -173,9 +175,10 @@ class ChangesSince:
         does not show. A close never explains a phantom: a repair by hand that is undone stays one.
         """
         sign = difference.internal - difference.broker
-        opened = _has_sign(self._opened, difference.instrument, sign)
+        rows = difference.merged or (difference.instrument,)
+        opened = any(_has_sign(self._opened, row, sign) for row in rows)
         return opened or (
-            difference.kind != "phantom" and _has_sign(self._closed, difference.instrument, sign)
+            difference.kind != "phantom" and any(_has_sign(self._closed, row, sign) for row in rows)
         )
 
     def can_precede(self, order: Order) -> bool:

@@ -11,14 +11,14 @@ from decimal import Decimal
 from msgspec import Struct
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.store_layout import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
 from detector.reconciliation.close_check.close_order import match_instrument
 from detector.reconciliation.compared_positions import UnclearGroup
 from detector.reconciliation.comparison import Comparison, compare_with_broker
 from detector.reconciliation.expiry import LIVE, get_expiry_state
-from detector.reconciliation.identity import DIFFERENT, can_be_in_account, can_be_same
+from detector.reconciliation.identity import DIFFERENT, SAME, can_be_in_account, can_be_same, compare
 from detector.reconciliation.position_pairs import BROKER, Difference, describe_held
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
 from detector.reconciliation.repair_plan.trade_claims import (
@@ -108,12 +108,13 @@ class ReportedDifferences(Struct, frozen=True):
         is_store = self.comparison is not None and self.comparison.internal_fact == "store_positions"
         return POSITION_STATE if is_store else RUNTIME_LIST
 
-    def find_certain(self, instrument: Instrument, account: str | None) -> Difference | None:
-        """Return the difference in that very instrument that is reported, None where none is."""
+    def find_certain(self, instrument: Instrument, account: str | None, title: str) -> Difference | None:
+        """Return the reported difference in that very instrument, or in the trade of that title."""
         matches = (
             row
             for row in self.differences
-            if can_be_same(row.instrument, instrument) and can_be_in_account(row.account, account)
+            if can_be_in_account(row.account, account)
+            and (title in row.trade_titles or compare(row.instrument, normalize(instrument)) == SAME)
         )
         return next((row for row in matches if not row.is_merged), None)
 

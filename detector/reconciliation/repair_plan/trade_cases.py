@@ -199,7 +199,7 @@ def _build_case(
     claims = list_claims(facts, trade_id)
     instrument = max((claim.instrument for claim in claims), key=_count_parts)
     account = get_trade_accounts(facts).get(trade_id) if has_several_accounts(facts) else None
-    difference = reported.find_certain(instrument, account)
+    difference = reported.find_certain(instrument, account, build_trade_title(facts, trade_id))
     if difference is not None:
         instrument = difference.instrument  # the same name as in what `detect` reports
     quantity, doubt = _find_quantity(facts, instrument, account), reported.explain_unclear(instrument)
