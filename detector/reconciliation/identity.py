@@ -109,9 +109,9 @@ def get_names(row: Instrument) -> frozenset[str]:
     if row.is_option or row.sec_type == FUTURE or row.expiry:
         texts.append(row.trading_class)  # of a share it is its listing's (NMS)
     names = {_get_letters(text) for text in texts if text}
-    future = None if row.is_option else parse_future(row.local_symbol or "")
-    if future is not None:
-        names.add(future[0])
+    root = None if row.is_option else _get_local_root(row)
+    if root:
+        names.add(root)
     if row.sec_type in _PAIR_TYPES and row.symbol and row.currency:
         names = {f"{row.symbol}{row.currency}"}
     return frozenset(names | {_EXCHANGE_ROOTS[name] for name in names if name in _EXCHANGE_ROOTS})

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
+from detector.domain.instrument_names import normalize_symbol
 from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
@@ -72,10 +73,22 @@ def match_instrument(instrument: Instrument, row: Instrument) -> Answer:
     target, candidate = normalize(instrument), normalize(row)
     answer = compare(target, candidate)
     if answer == DIFFERENT:
-        return DIFFERENT
+        return UNCLEAR if _can_bear_local_symbol(instrument, candidate) else DIFFERENT
     if target.con_id is not None and candidate.con_id is not None:
         return UNCLEAR if compare_parts(target, candidate) == DIFFERENT else SAME
     trading_class = candidate.trading_class or target.trading_class or ""
     is_adjusted = target.is_option and (trading_class[:1].isdigit() or trading_class[-1:].isdigit())
     lacks_part = target.con_id is not None or (target.currency is not None and candidate.currency is None)
     return UNCLEAR if lacks_part or is_adjusted else answer
+
+
+def _can_bear_local_symbol(wanted: Instrument, row: Instrument) -> bool:
+    """Whether a contract that is named by its local symbol alone may be a row that gives none.
+
+    SAN1 is Santander's in euros, `EW2M6 C6000` an option on ES: neither says its symbol.
+    """
+    local = normalize_symbol(wanted.local_symbol)
+    if local is None or row.local_symbol is not None or (wanted.symbol, wanted.con_id) != (None, None):
+        return False
+    is_option_name = " " in local and normalize(wanted).strike is None
+    return row.is_option if is_option_name else bool(row.symbol) and local.startswith(row.symbol or "")
