@@ -92,7 +92,9 @@ def find_wrong_leave(asked: Answers) -> str:
         return ""
     question, world = asked.question, asked.world
     side = {"BUY": 1, "SELL": -1}.get(str(asked.verdict.side).upper(), question.side)
-    named = [c for c in CONTRACTS.values() if f"con_id {c.con_id}," in f"{asked.verdict.summary.replace(')', ',')}"]
+    named = [
+        c for c in CONTRACTS.values() if f"con_id {c.con_id}," in f"{asked.verdict.summary.replace(')', ',')}"
+    ]
     named = named or question.means()
     accounts = [question.account] if question.names_account else list(world.accounts)
     harms = [

@@ -39,9 +39,8 @@ def spell(rng: random.Random, contract: Contract, *, full: bool) -> dict[str, An
     if contract.is_option:
         parts["right"] = rng.choice((contract.right, {"C": "CALL", "P": "PUT"}[contract.right]))
         parts["strike"] = rng.choice((contract.strike, f"{contract.strike:.2f}"))
-    if contract.expiry and rng.random() < 0.4:
-        parts["expiry"] = f"{contract.expiry[:4]}-{contract.expiry[4:6]}-{contract.expiry[6:]}"
-    if contract.multiplier:
+    if contract.expiry:
+        parts["expiry"] = rng.choice((contract.expiry, write_day(contract)))
         parts["multiplier"] = rng.choice((contract.multiplier, float(contract.multiplier)))
     if full:
         return parts
@@ -50,17 +49,25 @@ def spell(rng: random.Random, contract: Contract, *, full: bool) -> dict[str, An
             _drop(parts, contract, name)
     if contract.sec_type == "FUT" and rng.random() < 0.2:
         parts["expiry"] = contract.expiry[:6]
-    if contract.sec_type == "STK" and contract.symbol.startswith("BRK") and rng.random() < 0.5:
-        parts["symbol"] = contract.symbol.replace(" ", rng.choice((".", "/", "-")))
-    if contract.sec_type in ("CASH", "CRYPTO") and rng.random() < 0.5:
-        parts["symbol"] = f"{contract.symbol}{rng.choice(('.', '/'))}{contract.currency}"
-    elif contract.sec_type == "FUT" and contract.local and rng.random() < 0.25 and " " not in contract.local:
-        parts["symbol"] = contract.local
-    elif contract.sec_type == "OPT" and rng.random() < 0.25:
-        parts["symbol"] = rng.choice((contract.trading_class, contract.local))
-    elif "con_id" in parts and rng.random() < 0.06:
-        parts = {"con_id": contract.con_id}
-    return parts
+    if rng.random() < 0.06 and "con_id" in parts:
+        return {"con_id": contract.con_id}
+    return parts | {"symbol": rng.choice((contract.symbol, contract.symbol, *_list_symbols(contract)))}
+
+
+def write_day(contract: Contract) -> str:
+    """Return its expiry with dashes."""
+    return f"{contract.expiry[:4]}-{contract.expiry[4:6]}-{contract.expiry[6:]}"
+
+
+def _list_symbols(contract: Contract) -> list[str]:
+    """Return what stands in the place of its symbol elsewhere: a pair, a local symbol, a class."""
+    if contract.sec_type == "STK":
+        return [contract.symbol.replace(" ", mark) for mark in "./-"] if " " in contract.symbol else []
+    if contract.sec_type in ("CASH", "CRYPTO"):
+        return [f"{contract.symbol}{mark}{contract.currency}" for mark in "./"]
+    if contract.sec_type == "FUT":
+        return [] if " " in contract.local else [contract.local]
+    return [contract.trading_class, contract.local] if contract.sec_type == "OPT" else []
 
 
 def _drop(parts: dict[str, Any], contract: Contract, name: str) -> None:
@@ -95,96 +102,95 @@ def _row(shape: str, parts: dict[str, Any], contract: Contract | None) -> dict[s
 
 
 def _write_positions(rng: random.Random, world: World) -> list[dict[str, Any]]:
-    rows = []
-    key = {"own": "account", "portal": "acctId"}.get(world.shape, "account")
-    size = {"own": "quantity"}.get(world.shape, "position")
+    rows: list[dict[str, Any]] = []
     for (account, model, con_id), quantity in world.rows.items():
-        contract = CONTRACTS[con_id]
+        contract, is_odd = CONTRACTS[con_id], not world.is_plain and rng.random() < 0.06
         lots = [quantity]
-        if (
-            not world.is_plain
-            and abs(quantity) > contract.unit
-            and rng.random() < 0.06
-            and world.shape == "own"
-        ):
+        if is_odd and abs(quantity) > contract.unit and world.shape == "own":
             first = contract.unit if quantity > 0 else -contract.unit
             lots = [first, quantity - first]
         for number, lot in enumerate(lots):
-            parts = spell(rng, contract, full=world.is_plain)
-            if world.shape == "portal":
-                parts.setdefault("con_id", con_id)
-            row = _row(world.shape, parts, contract)
-            row[size] = lot
-            row[
-                "avgPrice" if world.shape == "portal" else "avg_price" if world.shape == "own" else "avgCost"
-            ] = 5.0 + number
-            if len(world.accounts) > 1 or world.is_plain or rng.random() < 0.6:
-                row[key] = account
-            if not world.is_plain and len(world.accounts) > 1 and rng.random() < 0.03:
-                row.pop(key)
-            if model:
-                row["model"] = model
-            rows.append(row)
-            if not world.is_plain and rng.random() < 0.03:
-                rows.append(dict(row))
+            row = _write_contract(rng, world, contract, full=world.is_plain)
+            size, price, key = _COLUMNS[world.shape]
+            row |= {size: lot, price: 5.0 + number}
+            is_owned = world.is_plain or rng.random() < (0.6 if len(world.accounts) == 1 else 0.97)
+            row |= ({key: account} if is_owned else {}) | ({"model": model} if model else {})
+            rows += [row, dict(row)] if is_odd and len(lots) == 1 and rng.random() < 0.5 else [row]
     rng.shuffle(rows)
     return rows
 
 
+_COLUMNS = {
+    "own": ("quantity", "avg_price", "account"),
+    "portal": ("position", "avgPrice", "acctId"),
+    "asdict": ("position", "avgCost", "account"),
+    "tree": ("position", "avgCost", "account"),
+}
+
+
+def _write_contract(rng: random.Random, world: World, contract: Contract, *, full: bool) -> dict[str, Any]:
+    parts = spell(rng, contract, full=full)
+    if world.shape == "portal":
+        parts.setdefault("con_id", contract.con_id)
+    return _row(world.shape, parts, contract)
+
+
 def _write_order(rng: random.Random, world: World, order: Order) -> dict[str, Any]:
-    full = rng.random() < 0.5
     if order.legs:
-        symbol = CONTRACTS[order.legs[0][0]].symbol
-        parts: dict[str, Any] = {"symbol": symbol, "sec_type": "BAG"}
-        contract = None
+        bag = {"symbol": CONTRACTS[order.legs[0][0]].symbol, "sec_type": "BAG"}
+        row = _row(world.shape, bag, None)
     else:
-        contract = CONTRACTS[order.con_id]
-        parts = spell(rng, contract, full=full)
-        if world.shape == "portal":
-            parts.setdefault("con_id", order.con_id)
-    row = _row(world.shape, parts, contract)
-    side = "BUY" if order.side > 0 else "SELL"
+        row = _write_contract(rng, world, CONTRACTS[order.con_id], full=rng.random() < 0.5)
+    legs = [{"conId": leg, "ratio": 1, "action": _name_side(sign)} for leg, sign in order.legs]
     if world.shape in ("asdict", "tree"):
-        body = {"orderId": order.order_id, "permId": order.perm_id, "clientId": order.client_id, "action": side,
-                "totalQuantity": order.total, "orderType": order.type, "parentId": order.parent_id,
-                "ocaGroup": order.oca, "account": order.account, "faGroup": order.group}  # fmt: skip
-        state = {"orderId": order.order_id, "status": order.status, "filled": order.filled,
-                 "remaining": order.total - order.filled, "clientId": order.client_id}  # fmt: skip
-        if order.legs:
-            holder = row["contract"] if world.shape == "asdict" else row["contract"]["Contract"]
-            holder["comboLegs"] = [
-                {"conId": leg, "ratio": 1, "action": "BUY" if sign > 0 else "SELL"}
-                for leg, sign in order.legs
-            ]
-        if world.shape == "tree":
-            body = {name: value for name, value in body.items() if value}
-            state = {name: value for name, value in state.items() if value}
-            row |= {"order": {"Order": body}, "orderStatus": {"OrderStatus": state}}
-        else:
-            row |= {"order": body, "orderStatus": state}
-        return {"Trade": row} if world.shape == "tree" else row
+        return _write_trade(world.shape, order, row, legs)
+    row |= _write_portal_order(order) if world.shape == "portal" else _write_own_order(rng, order)
     if world.shape == "portal":
         row.pop("assetClass", None)
-        row |= {"orderId": order.order_id, "side": side, "totalSize": order.total, "filledQuantity": order.filled,
-                "remainingQuantity": order.total - order.filled, "status": order.status, "orderType": order.type,
-                "acct": order.account, "secType": "BAG" if order.legs else CONTRACTS[order.con_id].sec_type}  # fmt: skip
-        if order.oca:
-            row["ocaGroup"] = order.oca
-    else:
-        row |= {"order_id": order.order_id, "side": side.lower() if rng.random() < 0.3 else side,
-                "quantity": order.total, "filled": order.filled, "status": order.status, "order_type": order.type,
-                "client_id": order.client_id, "account": order.account, "oca_group": order.oca}  # fmt: skip
-        if rng.random() < 0.7:
-            row["perm_id"] = order.perm_id
-    if order.parent_id:
-        row["parentId" if world.shape == "portal" else "parent_id"] = order.parent_id
-    if order.group:
-        row["faGroup"] = order.group
-    if order.legs:
-        row["comboLegs"] = [
-            {"conId": leg, "ratio": 1, "action": "BUY" if s > 0 else "SELL"} for leg, s in order.legs
-        ]
+    row |= {"faGroup": order.group} if order.group else {}
+    row |= {"comboLegs": legs} if legs else {}
     return {name: value for name, value in row.items() if value != ""}
+
+
+def _name_side(sign: int) -> str:
+    return "BUY" if sign > 0 else "SELL"
+
+
+def _write_trade(shape: str, order: Order, row: dict[str, Any], legs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return an order as a Trade of ib_async; `util.tree` names the classes and leaves defaults out."""
+    body = {"orderId": order.order_id, "permId": order.perm_id, "clientId": order.client_id,
+            "action": _name_side(order.side), "totalQuantity": order.total, "orderType": order.type,
+            "parentId": order.parent_id, "ocaGroup": order.oca, "account": order.account,
+            "faGroup": order.group}  # fmt: skip
+    state = {"orderId": order.order_id, "status": order.status, "filled": order.filled,
+             "remaining": order.total - order.filled, "clientId": order.client_id}  # fmt: skip
+    if legs:
+        (row["contract"] if shape == "asdict" else row["contract"]["Contract"])["comboLegs"] = legs
+    if shape == "asdict":
+        return row | {"order": body, "orderStatus": state}
+    body, state = ({name: value for name, value in part.items() if value} for part in (body, state))
+    return {"Trade": row | {"order": {"Order": body}, "orderStatus": {"OrderStatus": state}}}
+
+
+def _write_portal_order(order: Order) -> dict[str, Any]:
+    parent = {"parentId": order.parent_id} if order.parent_id else {}
+    return parent | {
+        "orderId": order.order_id, "side": _name_side(order.side), "totalSize": order.total,
+        "filledQuantity": order.filled, "remainingQuantity": order.total - order.filled, "status": order.status,
+        "orderType": order.type, "acct": order.account, "ocaGroup": order.oca,
+        "secType": "BAG" if order.legs else CONTRACTS[order.con_id].sec_type,
+    }  # fmt: skip
+
+
+def _write_own_order(rng: random.Random, order: Order) -> dict[str, Any]:
+    side = _name_side(order.side)
+    parent = {"parent_id": order.parent_id} if order.parent_id else {}
+    perm = {"perm_id": order.perm_id} if rng.random() < 0.7 else {}
+    return parent | perm | {
+        "order_id": order.order_id, "side": rng.choice((side, side.lower())), "quantity": order.total,
+        "filled": order.filled, "status": order.status, "order_type": order.type, "client_id": order.client_id,
+        "account": order.account, "oca_group": order.oca,
+    }  # fmt: skip
 
 
 def _write_fill(rng: random.Random, world: World, fill: Fill) -> list[dict[str, Any]]:
@@ -221,47 +227,58 @@ def _write_book(rng: random.Random, world: World) -> tuple[list[dict[str, Any]],
         if not quantity:
             trade |= {"closed_at": _time(60), "exit_price": 5.0}
         trades.append(trade)
-    for number, fill in enumerate(world.fills, 301):
-        if fill.in_row and fill.age > 60:
-            contract = CONTRACTS[fill.con_id]
-            row = _row("own", spell(rng, contract, full=True), contract)
-            ids = {"trade_id": number, "perm_id": fill.perm_id, "order_id": fill.order_id}
-            trades.append(row | ids | {"account": fill.account, "status": "CLOSED", "quantity": -fill.side * fill.quantity,
-                          "entry_price": 5.0, "exit_price": 5.0, "opened_at": _time(90000), "closed_at": _time(10 + fill.age)})
+    trades += [
+        _write_closed(rng, number, fill)
+        for number, fill in enumerate(world.fills, 301)
+        if fill.in_row and fill.age > 60
+    ]
     return positions, trades
 
 
+def _write_closed(rng: random.Random, number: int, fill: Fill) -> dict[str, Any]:
+    """Return the runtime's own record of a part that it closed."""
+    row = _row("own", spell(rng, CONTRACTS[fill.con_id], full=True), None)
+    return row | {
+        "trade_id": number, "perm_id": fill.perm_id, "order_id": fill.order_id, "account": fill.account,
+        "status": "CLOSED", "quantity": -fill.side * fill.quantity, "entry_price": 5.0, "exit_price": 5.0,
+        "opened_at": _time(90000), "closed_at": _time(10 + fill.age),
+    }  # fmt: skip
+
+
+def _write_status(rng: random.Random, world: World) -> dict[str, Any]:
+    own = [order for order in world.orders if order.client_id == 7 and order.remaining and not order.legs]
+    rows = [
+        _row("own", spell(rng, CONTRACTS[order.con_id], full=True), None)
+        | {"order_id": order.order_id, "perm_id": order.perm_id, "status": order.status, "kind": order.kind,
+           "order_type": order.type, "side": _name_side(order.side), "quantity": order.total,
+           "filled": order.filled, "submitted_at": _time(order.at)}
+        for order in own
+    ]  # fmt: skip
+    return {"heartbeat_at": _time(5), "pending_orders": len(rows), "orders": rows}
+
+
 def write_snapshot(rng: random.Random, world: World) -> dict[str, Any]:
-    """Return the world as a snapshot that is ten seconds old."""
+    """Return the world as a snapshot, the broker's part ten seconds old."""
     broker: dict[str, Any] = {
         "as_of": _time(10),
         "connected": True,
         "positions": _write_positions(rng, world),
     }
-    orders = [o for o in world.orders if world.scope == "all" or o.client_id == 7]
-    name = {"asdict": "reqAllOpenOrders", "tree": "reqAllOpenOrders"}.get(world.shape, "open_orders")
-    if world.scope == "client":
-        name = "openTrades" if world.shape in ("asdict", "tree") else name
-        broker["open_orders_scope"] = "client"
+    is_ib, is_part = world.shape in ("asdict", "tree"), world.scope == "client"
+    name = "openTrades" if is_ib and is_part else "reqAllOpenOrders" if is_ib else "open_orders"
+    orders = [order for order in world.orders if not is_part or order.client_id == 7]
     broker[name] = [_write_order(rng, world, order) for order in orders]
+    if is_part:
+        broker["open_orders_scope"] = "client"
     if world.fills or rng.random() < 0.5:
         broker["executions"] = [row for fill in world.fills for row in _write_fill(rng, world, fill)]
-    document: dict[str, Any] = {"taken_at": _time(0), "broker": broker}
     positions, trades = _write_book(rng, world)
     stores: dict[str, Any] = {"as_of": _time(5), "position_state": positions}
     if rng.random() < 0.7 or any(fill.in_row for fill in world.fills):
         stores["trades"] = trades
-    document["stores"] = stores
+    document = {"taken_at": _time(0), "broker": broker, "stores": stores}
     if rng.random() < 0.3:
-        own = [order for order in world.orders if order.client_id == 7 and order.remaining]
-        document["status_v3"] = {
-            "heartbeat_at": _time(5), "pending_orders": len(own),
-            "orders": [_row("own", {"symbol": "BAG"} if order.legs else spell(rng, CONTRACTS[order.con_id], full=True), None)
-                       | {"order_id": order.order_id, "perm_id": order.perm_id, "status": order.status, "kind": order.kind,
-                          "order_type": order.type, "side": "BUY" if order.side > 0 else "SELL", "quantity": order.total,
-                          "filled": order.filled, "submitted_at": _time(order.at)}
-                       for order in own if not order.legs],
-        }  # fmt: skip
+        document["status_v3"] = _write_status(rng, world)
     return document
 
 
@@ -301,29 +318,21 @@ class Question:
 
     def _write(self, rng: random.Random) -> dict[str, Any]:
         contract = self.contract
-        words: dict[str, Any] = {}
+        by_id, by_type = {"con_id": str(contract.con_id)}, {"sec_type": contract.sec_type}
         if self.form == "con_id":
-            words["con_id"] = str(contract.con_id)
-        elif self.form == "local":
-            words["local_symbol"] = contract.local
-            if rng.random() < 0.5:
-                words["sec_type"] = contract.sec_type
-        else:
-            words["symbol"] = contract.symbol
-            if contract.expiry:
-                iso = f"{contract.expiry[:4]}-{contract.expiry[4:6]}-{contract.expiry[6:]}"
-                words["expiry"] = (
-                    contract.expiry[:6] if contract.sec_type == "FUT" and rng.random() < 0.4 else iso
-                )
-            if contract.is_option:
-                words |= {"strike": contract.strike, "right": contract.right}
-            if self.form != "natural" or contract.sec_type not in ("STK", "OPT", "FUT"):
-                words |= {"sec_type": contract.sec_type, "currency": contract.currency}
-            if self.form == "both":
-                words["con_id"] = str(contract.con_id)
-            if self.form == "full" and contract.sec_type not in ("STK", "CFD", "CASH", "CRYPTO"):
-                words["trading_class"] = contract.trading_class
-        return words
+            return by_id
+        if self.form == "local":
+            return {"local_symbol": contract.local} | (by_type if rng.random() < 0.5 else {})
+        words: dict[str, Any] = {"symbol": contract.symbol}
+        if contract.expiry:
+            is_month = contract.sec_type == "FUT" and rng.random() < 0.4
+            words["expiry"] = contract.expiry[:6] if is_month else write_day(contract)
+        words |= {"strike": contract.strike, "right": contract.right} if contract.is_option else {}
+        if self.form != "natural" or contract.sec_type not in ("STK", "OPT", "FUT"):
+            words |= by_type | {"currency": contract.currency}
+        if self.form == "full" and contract.expiry:
+            words["trading_class"] = contract.trading_class
+        return words | (by_id if self.form == "both" else {})
 
     def means(self) -> list[Contract]:
         """Return the contracts that the words may mean: a class that is not named is the one of the symbol."""

@@ -213,51 +213,46 @@ def _quantity(rng: random.Random, contract: Contract) -> float:
     return rng.choice((1, 2, 3, 5, 10)) * contract.unit * rng.choice((1, 1, 1, -1))
 
 
-def _add_exits(rng: random.Random, world: World, account: str, contract: Contract, quantity: float) -> None:
-    """Add a bracket's children, an OCA pair, a stop, a half of one, or one of another client."""
-    n = 10 + 10 * len(world.orders)
-    side, size = (-1 if quantity > 0 else 1), abs(quantity)
-    way = rng.choice(
-        ("stop", "oca", "children", "half", "partly", "clients", "combo", "group", "pending", "entry")
+def _build_exits(rng: random.Random, n: int, key: tuple[str, int], quantity: float) -> list[Order]:
+    """Return what works at the broker beside a holding, in one of the ways in which people work exits."""
+    account, con_id = key
+    side, size, contract = (-1 if quantity > 0 else 1), abs(quantity), CONTRACTS[con_id]
+    half = max(contract.unit, size // 2 if contract.unit >= 1 else size / 2)
+
+    def work(at: int, amount: float = size, *, sign: int = side, **more: Any) -> Order:
+        return Order(n + at, 9000 + n + at, 7, account, con_id, sign, amount, **more)
+
+    def stop(at: int, **more: Any) -> Order:
+        return work(at, type="STP", status="PreSubmitted", **more)
+
+    other = Order(n, 9500 + n, 8, account, con_id, -side, size, kind="entry")
+    others = [c.con_id for c in CONTRACTS.values() if c.symbol == contract.symbol and c is not contract]
+    legs = ((con_id, 1), (rng.choice(others or [0]), -1))
+    ways: tuple[list[Order], ...] = (
+        [stop(0)],
+        [stop(0, oca=f"oca{n}"), work(1, oca=f"oca{n}")],
+        [stop(1, parent_id=n), work(2, parent_id=n)],
+        [work(0, min(size, half), type="STP")],
+        [work(0, type="STP"), other],
+        [Order(n, 9000 + n, 7, account, 0, side, size, legs=legs)] if others and contract.is_option else [],
+        [Order(n, 9000 + n, 7, "", con_id, side, size, group="Everybody")],
+        [work(0, status=rng.choice(("PendingSubmit", "PendingCancel")))],
+        [work(0, sign=-side, kind="entry"), stop(1, parent_id=n), work(2, parent_id=n)],
     )
-    add = world.orders.append
-    common = (account, contract.con_id, side)
-    if way == "stop":
-        add(Order(n, 9000 + n, 7, *common, size, type="STP", status="PreSubmitted"))
-    elif way == "oca":
-        add(Order(n, 9000 + n, 7, *common, size, oca=f"oca{n}", type="STP", status="PreSubmitted"))
-        add(Order(n + 1, 9001 + n, 7, *common, size, oca=f"oca{n}"))
-    elif way == "children":
-        add(Order(n + 1, 9001 + n, 7, *common, size, parent_id=n, type="STP", status="PreSubmitted"))
-        add(Order(n + 2, 9002 + n, 7, *common, size, parent_id=n))
-    elif way == "half":
-        half = max(contract.unit, size // 2 if contract.unit >= 1 else size / 2)
-        add(Order(n, 9000 + n, 7, *common, min(size, half), type="STP"))
-    elif way == "partly":
-        add(Order(n, 9000 + n, 7, *common, 2 * size, filled=size, status="Submitted"))
-        late = rng.random() < 0.3
-        if late:
-            world.rows[(account, "", contract.con_id)] = 2 * quantity
-            world.book[(account, contract.con_id)] = quantity
-        world.fills.append(Fill(f"0000e.{n}.01.01", n, 9000 + n, 7, account, contract.con_id, side, size,
-                                rng.choice((10, 25)) if late else 300, not late))  # fmt: skip
-    elif way == "clients":
-        add(Order(n, 9000 + n, 7, *common, size, type="STP"))
-        add(Order(n, 9500 + n, 8, account, contract.con_id, -side, size, kind="entry"))
-    elif way == "combo":
-        others = [c for c in CONTRACTS.values() if c.symbol == contract.symbol and c is not contract]
-        if others and contract.is_option:
-            legs = ((contract.con_id, 1), (rng.choice(others).con_id, -1))
-            add(Order(n, 9000 + n, 7, account, 0, side, size, legs=legs))
-    elif way == "group":
-        add(Order(n, 9000 + n, 7, "", contract.con_id, side, size, group="Everybody"))
-    elif way == "pending":
-        add(Order(n, 9000 + n, 7, *common, size, status=rng.choice(("PendingSubmit", "PendingCancel"))))
-    else:
-        bracket = (account, contract.con_id)
-        add(Order(n, 9000 + n, 7, *bracket, -side, size, kind="entry"))
-        add(Order(n + 1, 9001 + n, 7, *bracket, side, size, parent_id=n, type="STP", status="PreSubmitted"))
-        add(Order(n + 2, 9002 + n, 7, *bracket, side, size, parent_id=n))
+    return rng.choice(ways)
+
+
+def _add_part_filled(rng: random.Random, world: World, key: tuple[str, int], quantity: float) -> None:
+    """An exit of twice the holding has filled a half of it: long ago, or seconds ago and in no row yet."""
+    account, con_id = key
+    n, side, size = 10 + 10 * len(world.orders), (-1 if quantity > 0 else 1), abs(quantity)
+    world.orders.append(Order(n, 9000 + n, 7, account, con_id, side, 2 * size, filled=size))
+    is_late = rng.random() < 0.3
+    if is_late:
+        world.rows[(account, "", con_id)] = 2 * quantity
+    age = rng.choice((10, 25)) if is_late else 300
+    exec_id = f"0000e.{n}.01.01"
+    world.fills.append(Fill(exec_id, n, 9000 + n, 7, account, con_id, side, size, age, in_row=not is_late))
 
 
 def build_world(rng: random.Random) -> World:
@@ -265,27 +260,38 @@ def build_world(rng: random.Random) -> World:
     world = World(shape=rng.choice(SHAPES), is_plain=rng.random() < 0.35)
     world.accounts = ACCOUNTS[: 2 if rng.random() < 0.35 else 1]
     families = rng.sample(sorted(FAMILIES), rng.choice((1, 1, 2)))
-    for family in families:
-        for contract in rng.sample(FAMILIES[family], min(len(FAMILIES[family]), rng.choice((1, 1, 2, 3)))):
-            for account in world.accounts if rng.random() < 0.4 else (rng.choice(world.accounts),):
-                quantity = _quantity(rng, contract)
-                world.rows[(account, "", contract.con_id)] = quantity
-                world.book[(account, contract.con_id)] = quantity
-                if world.is_plain:
-                    continue
-                if rng.random() < 0.3:
-                    _add_exits(rng, world, account, contract, quantity)
-                elif rng.random() < 0.05 and world.shape == "own":
-                    world.rows[(account, "Growth", contract.con_id)] = world.rows.pop(
-                        (account, "", contract.con_id)
-                    )
-                elif rng.random() < 0.08:
-                    _add_late_fill(rng, world, account, contract, quantity)
+    chosen = [
+        contract
+        for family in families
+        for contract in rng.sample(FAMILIES[family], min(len(FAMILIES[family]), rng.choice((1, 1, 2, 3))))
+    ]
+    for contract in chosen:
+        for account in world.accounts if rng.random() < 0.4 else (rng.choice(world.accounts),):
+            quantity = _quantity(rng, contract)
+            world.rows[(account, "", contract.con_id)] = quantity
+            world.book[(account, contract.con_id)] = quantity
+            if not world.is_plain:
+                _add_activity(rng, world, account, contract, quantity)
     if not world.is_plain and rng.random() < 0.15:
         world.scope = "client"
     if rng.random() < 0.4:
         _add_difference(rng, world)
     return world
+
+
+def _add_activity(
+    rng: random.Random, world: World, account: str, contract: Contract, quantity: float
+) -> None:
+    key = account, contract.con_id
+    chance = rng.random()
+    if chance < 0.27:
+        world.orders += _build_exits(rng, 10 + 10 * len(world.orders), key, quantity)
+    elif chance < 0.3:
+        _add_part_filled(rng, world, key, quantity)
+    elif chance < 0.35 and world.shape == "own":
+        world.rows[(account, "Growth", contract.con_id)] = world.rows.pop((account, "", contract.con_id))
+    elif chance < 0.42:
+        _add_late_fill(rng, world, account, contract, quantity)
 
 
 def _add_late_fill(
