@@ -118,7 +118,8 @@ def find_wrong_flat(asked: Answers) -> str:
         return ""
     accounts = [question.account] if question.names_account else list(world.accounts)
     held = [c.local for a in accounts for c in question.means() if world.hold(a, c.con_id)]
-    return f"{verdict.summary} (it holds {held})" if held else ""
+    is_hedged = "it may be" in verdict.summary
+    return f"{verdict.summary} (it holds {held})" if held and not is_hedged else ""
 
 
 def find_refused_plain(asked: Answers) -> str:

@@ -75,6 +75,14 @@ def find_rows(
         row for row in facts.broker_positions or () if compare_accounts(row.account, account) != DIFFERENT
     ]
     fits = [(row, fit) for row in rows if (fit := _match_row(close, row, account)) != DIFFERENT]
+    exact = {row.con_id for row, fit in fits if fit == SAME}
+    if len(exact) == 1 and None not in exact:  # an exact day settles what is a day apart and has its own id
+        days = get_days(normalize(close.instrument))
+        fits = [
+            (row, fit)
+            for row, fit in fits
+            if row.con_id in (*exact, None) or not days or days & get_days(normalize(row))
+        ]
     possible = [row for row, _ in fits]
     is_doubtful = any(fit == UNCLEAR for _, fit in fits)
     if is_doubtful and all(row.quantity == 0 for row in possible):

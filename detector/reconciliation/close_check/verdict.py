@@ -107,6 +107,9 @@ def _decide_by_readings(
             text = f"{readings[position]}: it is {describe_held(positions[0])}, or {describe_held(position)}."
             reason = "contradiction" if position in positions else "moved"
             return replace(build_unknown_verdict(reason, text), position=positions[0], side=own.side)
+    other = next((position for position in readings if position and not positions[0]), None)
+    if other is not None:
+        return replace(own, summary=f"{own.summary} {readings[other]}: it may be {describe_held(other)}.")
     return own
 
 
