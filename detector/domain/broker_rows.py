@@ -14,6 +14,7 @@ from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 
+_ALL_ACCOUNTS = "ALL"
 _CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
 
 
@@ -64,6 +65,11 @@ class BrokerOrder(Order, frozen=True):
     model: str | None = build_column("id", doc="the model portfolio of an advisor that it is for")
     status_at: datetime | None = build_column("time", doc="since when it has its status")
     leg_con_ids: tuple[str, ...] | None = build_column("texts", "united")
+
+    @property
+    def is_for_group(self) -> bool:
+        """Whether it is for several accounts: an advisor's group, its profile, or all of them."""
+        return bool(self.group) or (self.account or "").upper() == _ALL_ACCOUNTS
 
 
 ACCOUNT_TAGS = frozenset(["cushion", "lookaheadexcessliquidity"])

@@ -45,6 +45,8 @@ _EXCHANGE_ROOTS = {
 }  # fmt: skip
 # Indexes of which the options of one day, strike and right are of two classes. Source: Cboe, AM- and PM-settled.
 _TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
+# Indexes of which the futures of one month are of several sizes under one symbol: FDAX, FDXM, FDXS. Source: Eurex.
+_SEVERAL_SIZES = frozenset(["DAX", "ESTX50", "SMI"])
 _EARLY_EXPIRY = frozenset(
     ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
 )  # they expire in the month before theirs
@@ -156,8 +158,11 @@ def _compare_future_classes(first: Instrument, second: Instrument) -> Answer:
     """Compare the classes of two futures (FDAX, FDXM); the root of a local symbol is nearly always its class."""
     if first.trading_class and second.trading_class:
         return SAME if first.trading_class == second.trading_class else DIFFERENT
-    classes = {row.trading_class or _get_local_root(row) for row in (first, second)} - {None}
-    return SAME if len(classes) < len((first, second)) else UNCLEAR
+    mine, theirs = (row.trading_class or _get_local_root(row) for row in (first, second))
+    if mine and theirs:
+        return SAME if mine == theirs else UNCLEAR
+    has_several = bool({first.symbol, second.symbol} & _SEVERAL_SIZES)
+    return UNCLEAR if has_several and not (first.multiplier and second.multiplier) else SAME
 
 
 def _get_local_root(row: Instrument) -> str | None:

@@ -20,7 +20,13 @@ COMPARED_FACTS = ("broker_positions", *INTERNAL_FACTS)
 
 def build_broker_book(facts: Facts) -> PositionBook:
     """Return the broker's positions as a book without an internal side; they must have been read."""
-    return build_position_book((), iter_broker_lots(facts), facts.broker_account)
+    return build_position_book((), iter_broker_lots(facts), facts.broker_account, list_accounts(facts))
+
+
+def list_accounts(facts: Facts) -> set[str]:
+    """Return every account that a row of either side names: one without is of the only one that there is."""
+    lists = (facts.broker_positions, facts.broker_orders, facts.broker_executions, facts.store_positions)
+    return {row.account for rows in lists for row in rows or () if row.account is not None}
 
 
 def find_internal_fact(facts: Facts) -> str | None:

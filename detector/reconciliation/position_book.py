@@ -160,14 +160,18 @@ def _is_settled(first: PositionPair, second: PositionPair) -> bool:
 
 
 def build_position_book(
-    internal: Iterable[Lot], broker: Iterable[Lot], account: str | None = None
+    internal: Iterable[Lot],
+    broker: Iterable[Lot],
+    account: str | None = None,
+    named_accounts: Iterable[str] = (),
 ) -> PositionBook:
     """Return the positions of both sides; lots of another account than the runtime's are left out.
 
-    Lots without an account are of the only one that there is.
+    Lots without an account are of the only one that there is; `named_accounts` are those of other rows.
     """
     sides: tuple[tuple[Side, list[Lot]], ...] = ((BROKER, list(broker)), (INTERNAL, list(internal)))
     accounts = {account} - {None} or {lot.account for _, lots in sides for lot in lots if lot.account}
+    accounts = accounts if account is not None else accounts | set(named_accounts)
     book = PositionBook(account)
     groups: dict[tuple[Instrument, str | None, Side], list[Lot]] = {}
     for side, lots in sides:

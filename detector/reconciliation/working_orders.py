@@ -91,9 +91,12 @@ class WorkingOrders:
         if order.is_stop and sign == -1:
             return True
         named = normalize(order)
-        held = self._held.find_same(named, certain=True) or self._held.find_same(named)
-        own = (lot for lot in held if compare_accounts(lot.account, get_account(order)) != DIFFERENT)
-        return any((lot.quantity or 0) * (sign or 0) < 0 for lot in own)
+        matches = self._held.find(named) if sign is not None else ()
+        lots = [lot for lot, _ in matches if compare_accounts(lot.account, get_account(order)) != DIFFERENT]
+        own = [
+            lot for lot in lots if named.con_id is not None and lot.instrument.con_id == named.con_id
+        ] or lots
+        return bool(own) and all((lot.quantity or 0) * (sign or 0) < 0 for lot in own)
 
     def get_entries_against(self, order: Order) -> Decimal:
         """Return the quantity that working orders on the other side of the instrument may still open."""

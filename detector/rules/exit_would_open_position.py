@@ -62,6 +62,8 @@ def _explain_unjudged(order: Order, changes: ChangesSince) -> str | None:
     """Return why the exit cannot be held against the broker's rows, None where it can."""
     if is_combo(order):
         return f"order {order.title} trades several contracts"
+    if isinstance(order, BrokerOrder) and order.is_for_group:
+        return f"order {order.title} is for a group of accounts"
     if changes.can_precede(order):
         return f"what order {order.title} closes may be newer than the broker's rows"
     return None

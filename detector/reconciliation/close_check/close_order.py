@@ -77,7 +77,11 @@ def match_instrument(instrument: Instrument, row: Instrument) -> Answer:
     if target.con_id is not None and candidate.con_id is not None:
         return UNCLEAR if compare_parts(target, candidate) == DIFFERENT else SAME
     trading_class = candidate.trading_class or target.trading_class or ""
-    is_adjusted = target.is_option and (trading_class[:1].isdigit() or trading_class[-1:].isdigit())
+    is_equity = target.is_option and "FOP" not in (
+        target.sec_type,
+        candidate.sec_type,
+    )  # EW2 is no adjustment
+    is_adjusted = is_equity and (trading_class[:1].isdigit() or trading_class[-1:].isdigit())
     lacks_part = target.con_id is not None or (target.currency is not None and candidate.currency is None)
     return UNCLEAR if lacks_part or is_adjusted else answer
 

@@ -24,9 +24,6 @@ from detector.reconciliation.identity import (
 FILLED, _CANCELLED = "filled", ("cancelled", "canceled", "apicancelled")
 
 
-_ALL_ACCOUNTS = "ALL"
-
-
 class CloseTarget(Struct, frozen=True):
     """The contract that is to be closed, with every name that the broker's row adds, and its account.
 
@@ -61,13 +58,8 @@ def list_orders_of(target: CloseTarget, facts: Facts) -> list[BrokerOrder]:
     return [
         row
         for row in facts.broker_orders or ()
-        if is_for_group(row) or compare_accounts(row.account, target.account) != DIFFERENT
+        if row.is_for_group or compare_accounts(row.account, target.account) != DIFFERENT
     ]
-
-
-def is_for_group(row: BrokerOrder) -> bool:
-    """Whether the order is for several accounts: an advisor's group, its profile, or all of them."""
-    return bool(row.group) or (row.account or "").upper() == _ALL_ACCOUNTS
 
 
 def is_final(order: Order) -> bool:

@@ -20,7 +20,6 @@ from detector.reconciliation.close_check.close_order import (
 from detector.reconciliation.close_check.close_target import (
     CloseTarget,
     is_final,
-    is_for_group,
     list_orders_of,
 )
 from detector.reconciliation.identity import (
@@ -64,7 +63,7 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
                 f"Whether order {row.title} exits this position cannot be told: {_explain_exit(target, row)}."
             )
             return build_unknown_verdict("orders", text)
-        if left and isinstance(row, BrokerOrder) and is_for_group(row):
+        if left and isinstance(row, BrokerOrder) and row.is_for_group:
             text = (
                 f"Order {row.title} is for a group of accounts: how much of it is for this one is not known."
             )
