@@ -159,6 +159,11 @@ def _is_settled(first: PositionPair, second: PositionPair) -> bool:
     return is_option_of_bare or (is_other_day and bool(get_days(second.instrument)))
 
 
+def _get_rank(lot: Lot) -> tuple[bool, tuple[int, tuple[str, ...]]]:
+    """Return the order of lots: what an id tells apart comes before what may be one or the other."""
+    return lot.instrument.con_id is None or lot.instrument.symbol is None, lot.detail
+
+
 def build_position_book(
     internal: Iterable[Lot],
     broker: Iterable[Lot],
@@ -180,6 +185,6 @@ def build_position_book(
             if account is None or owner == account:
                 own_lot = lot if owner == lot.account else replace(lot, account=owner)
                 groups.setdefault((lot.instrument, owner, side), []).append(own_lot)
-    for (_, _, side), group in sorted(groups.items(), key=lambda pair: (pair[1][0].detail, pair[0][2])):
+    for (_, _, side), group in sorted(groups.items(), key=lambda pair: (_get_rank(pair[1][0]), pair[0][2])):
         book.add_lots(group, side)
     return book
