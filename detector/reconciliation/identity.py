@@ -45,8 +45,8 @@ _EXCHANGE_ROOTS = {
 }  # fmt: skip
 # Indexes of which the options of one day, strike and right are of two classes. Source: Cboe, AM- and PM-settled.
 _TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
-# Indexes of which the futures of one month are of several sizes under one symbol: FDAX, FDXM, FDXS. Source: Eurex.
-_SEVERAL_SIZES = frozenset(["DAX", "ESTX50", "SMI"])
+# Of these the futures of one month are of several sizes: FDAX, FDXM, FDXS. Source: Eurex.
+_SEVERAL_SIZES = frozenset(["DAX"])
 _EARLY_EXPIRY = frozenset(
     ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
 )  # they expire in the month before theirs

@@ -157,6 +157,7 @@ def _describe_scope(target: CloseTarget) -> str:
     if not parts:
         parts += [f"class {named.trading_class}"] if named.trading_class else []
         parts += [f"multiplier {named.multiplier:g}"] if named.multiplier else []
+        parts += [f"currency {named.currency}"] if named.currency else []
     parts += [f"account {target.account}"] if target.account else []
     return f" ({', '.join(parts)})" if parts else ""
 
