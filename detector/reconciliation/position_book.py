@@ -44,6 +44,7 @@ class PositionBook(Struct):
     positions: list[PositionPair] = field(default_factory=list)
     combos: list[Lot] = field(default_factory=list)
     _indexes: dict[str | None, InstrumentIndex[PositionPair]] = field(default_factory=dict)
+    _listed: dict[tuple[Side, str | None], InstrumentIndex[Instrument]] = field(default_factory=dict)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return the positions that may be of the instrument; several where it lacks a deciding part."""
@@ -75,6 +76,10 @@ class PositionBook(Struct):
             if lot.quantity != FLAT
         )
 
+    def add_listed(self, instrument: Instrument, account: str | None, side: Side) -> None:
+        """Note an instrument that a side lists, before any lot is added."""
+        self._listed.setdefault((side, account), InstrumentIndex()).add(instrument, instrument)
+
     def add_lots(self, lots: Sequence[Lot], side: Side) -> None:
         """Add lots of one instrument and account to the position that they are of, else to a new one."""
         first = lots[0]
@@ -87,12 +92,26 @@ class PositionBook(Struct):
             for position in index.find_same(first.instrument, certain=True)
             if compare(position.instrument, first.instrument) == SAME
             and not _is_listed_apart(position, first, side)
+            and not self._has_rival(position, first, side)
         ]
         position = same[0] if len(same) == 1 else PositionPair(first.instrument, first.account)
         if len(same) != 1:
             self.positions.append(position)
         position.add_lots(lots, side)
         index.add(position.instrument, position)
+
+    def _has_rival(self, position: PositionPair, lot: Lot, side: Side) -> bool:
+        """Whether a row of the other side may be this lot or another contract beside it: neither is certain."""
+        index = self._listed.get((side, lot.account))
+        has_id = lot.instrument.con_id is not None and lot.instrument.con_id == position.instrument.con_id
+        if index is None or has_id:
+            return False
+        rows = {row.instrument for other, rows in position.lots.items() if other != side for row in rows}
+        return any(
+            compare(rival, lot.instrument) == DIFFERENT
+            for row in rows
+            for rival in index.find_same(row, certain=True)
+        )
 
     def list_groups(self) -> list[list[PositionPair]]:
         """Return the positions in groups: those that may be the same are in one."""
@@ -185,6 +204,8 @@ def build_position_book(
             if account is None or owner == account:
                 own_lot = lot if owner == lot.account else replace(lot, account=owner)
                 groups.setdefault((lot.instrument, owner, side), []).append(own_lot)
+    for instrument, owner, side in groups:
+        book.add_listed(instrument, owner, side)
     for (_, _, side), group in sorted(groups.items(), key=lambda pair: (_get_rank(pair[1][0]), pair[0][2])):
         book.add_lots(group, side)
     return book
