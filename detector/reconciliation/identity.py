@@ -39,11 +39,11 @@ _CLASS_OF = build_pattern(
 )  # SPXW, NDXP, AAPL1, 2SPY of SPX, NDX, …
 # Exchange roots of futures whose symbol at IBKR is another. Source: IBKR contract search.
 _EXCHANGE_ROOTS = {
-    "VX": "VIX", "FESX": "ESTX50", "FSXE": "ESTX50", "FDAX": "DAX", "FDXM": "DAX", "FDXS": "DAX", "FGBL": "GBL",
-    "FGBM": "GBM", "FGBS": "GBS", "6E": "EUR", "6B": "GBP", "6J": "JPY", "6A": "AUD", "6C": "CAD", "6S": "CHF",
-    "6N": "NZD",
+    "VX": "VIX", "FESX": "ESTX50", "FSXE": "ESTX50", "FDAX": "DAX", "FDXM": "DAX", "FDXS": "DAX",
+    "FGBL": "GBL", "FGBM": "GBM", "FGBS": "GBS", "6E": "EUR", "6B": "GBP", "6J": "JPY", "6A": "AUD",
+    "6C": "CAD", "6S": "CHF", "6N": "NZD",
 }  # fmt: skip
-# Indexes of which the options of one day, strike and right are of two classes. Source: Cboe, AM- and PM-settled.
+# Of these the options of one day, strike and right are of two classes, AM- and PM-settled. Source: Cboe.
 _TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
 # Of these the futures of one month are of several sizes: FDAX, FDXM, FDXS. Source: Eurex.
 _SEVERAL_SIZES = frozenset(["DAX"])
@@ -155,7 +155,7 @@ def _is_dated(row: Instrument) -> bool:
 
 
 def _compare_future_classes(first: Instrument, second: Instrument) -> Answer:
-    """Compare the classes of two futures (FDAX, FDXM); the root of a local symbol is nearly always its class."""
+    """Compare the classes of two futures (FDAX, FDXM); a local symbol's root is mostly its class."""
     if first.trading_class and second.trading_class:
         return SAME if first.trading_class == second.trading_class else DIFFERENT
     mine, theirs = (row.trading_class or _get_local_root(row) for row in (first, second))

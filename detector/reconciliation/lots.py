@@ -57,7 +57,7 @@ def iter_broker_lots(facts: Facts) -> Iterator[Lot]:
     """Yield the broker's lots."""
     for row in known(facts.broker_positions):
         if row.is_named:
-            # Rows that are equal in everything may be one that was written again, as lots of one contract may.
+            # Rows that are equal in everything may be one that was written again.
             key = f"{row.con_id} {row.model}" if row.con_id else repr(row)
             yield build_lot(row, row.quantity, row.account, key=key, model=row.model)
 

@@ -101,7 +101,7 @@ class PositionBook(Struct):
         index.add(position.instrument, position)
 
     def _has_rival(self, position: PositionPair, lot: Lot, side: Side) -> bool:
-        """Whether a row of the other side may be this lot or another contract beside it: neither is certain."""
+        """Whether a row of the other side may be this lot or another one beside it: neither is certain."""
         index = self._listed.get((side, lot.account))
         has_id = lot.instrument.con_id is not None and lot.instrument.con_id == position.instrument.con_id
         if index is None or has_id:
