@@ -26,7 +26,6 @@ from detector.reconciliation.lots import (
     iter_broker_lots,
     iter_internal_lots,
     iter_listed_lots,
-    list_accounts,
 )
 from detector.reconciliation.position_book import PositionBook, build_position_book
 from detector.reconciliation.position_pairs import Difference, Lot, describe_held
@@ -118,7 +117,7 @@ def _build_comparison(
     facts: Facts, lots: Iterable[Lot], internal: str, foreign: tuple[ForeignPosition, ...]
 ) -> Comparison:
     partial = facts.provenance.partial
-    book = build_position_book(lots, iter_broker_lots(facts), facts.broker_account, list_accounts(facts))
+    book = build_position_book(lots, iter_broker_lots(facts), facts.broker_account)
     is_internal_complete, is_broker_complete = internal not in partial, "broker_positions" not in partial
     bare = Comparison(book, build_subjects(book), internal, is_internal_complete, is_broker_complete)
     return _classify(bare, compare_positions(book), facts.taken_at, foreign)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from detector.domain.facts import Facts, known
@@ -18,15 +18,12 @@ INTERNAL_FACTS = ("store_positions", "open_positions")
 COMPARED_FACTS = ("broker_positions", *INTERNAL_FACTS)
 
 
-def build_broker_book(facts: Facts) -> PositionBook:
-    """Return the broker's positions as a book without an internal side; they must have been read."""
-    return build_position_book((), iter_broker_lots(facts), facts.broker_account, list_accounts(facts))
+def build_broker_book(facts: Facts, named_accounts: Iterable[str] = ()) -> PositionBook:
+    """Return the broker's positions as a book without an internal side; they must have been read.
 
-
-def list_accounts(facts: Facts) -> set[str]:
-    """Return every account that a row of either side names: one without is of the only one that there is."""
-    lists = (facts.broker_positions, facts.broker_orders, facts.broker_executions, facts.store_positions)
-    return {row.account for rows in lists for row in rows or () if row.account is not None}
+    `named_accounts` are those of other rows: a position without one is of the only account that there is.
+    """
+    return build_position_book((), iter_broker_lots(facts), facts.broker_account, named_accounts)
 
 
 def find_internal_fact(facts: Facts) -> str | None:

@@ -30,7 +30,9 @@ from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, W
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working exit order would open a position, because the broker does not hold what it closes."""
-    book, orders = build_broker_book(facts), WorkingOrders(facts)
+    lists = (facts.broker_orders, facts.store_positions)
+    accounts = {row.account for rows in lists for row in rows or () if row.account is not None}
+    book, orders = build_broker_book(facts, accounts), WorkingOrders(facts)
     subjects, changes = build_subjects(book), ChangesSince(facts)
     if "broker_orders" in facts.provenance.partial:
         yield Undecided("the orders of other clients at the broker were not seen")
