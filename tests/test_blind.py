@@ -186,16 +186,54 @@ def test_a_box_lane_that_sees_none_of_the_eleven_signals_is_quiet():
     assert quiet([at_session(box)] * 4)
 
 
-def test_two_lanes_with_one_memory_read_different_sections():
-    full = at_session({**FULL, **healthy()})  # with positions open, exposure_unwatched follows the last run
-    box = {key: full[key] for key in ("taken_at", "gateway", "processes", "power")}
-    remote = {key: full[key] for key in ("taken_at", "status_v3", "ecs", "containers", "logs")}
-    memory = None
-    for number in range(6):
-        lane, document = (("box", box), ("remote", remote))[number % 2]
+def pick(document: Document, *sections: str) -> Document:
+    return {key: document[key] for key in ("taken_at", *sections)}
+
+
+BOX = ("gateway", "processes", "power")
+REMOTE = ("status_v3", "ecs", "containers", "logs")
+LANES = [(BOX, REMOTE), ((*BOX, "stores"), REMOTE), (("logs",), ("status_v3", "broker")), (BOX, ("broker",))]
+
+
+def tell_by_lane(runs: list[tuple[str, Document]]) -> list[list[str]]:
+    """Return what each run tells, of one memory, five minutes apart: `reason type`, resolved ones included."""
+    memory, told = None, []
+    for number, (lane, document) in enumerate(runs):
         report = evaluated(move(document, number * 300), memory, settings_of({"RUN_LANE": lane}))
-        assert [event.type for event in report.new_events] == []
+        told.append(
+            [f"{event.reason} {event.type}" for event in (*report.new_events, *report.resolved_events)]
+        )
         memory = remembered(report)
+    return told
+
+
+@pytest.mark.parametrize(("first", "second"), LANES)
+def test_two_lanes_with_one_memory_read_different_sections_with_positions_open(first, second):
+    full = at_session(FULL)
+    runs = [("box", pick(full, *first)), ("remote", pick(full, *second))] * 3
+    assert tell_by_lane(runs) == [[]] * 6
+
+
+@pytest.mark.parametrize("sections", [("containers",), ("gateway", "logs"), ("stores",), ("ecs", "power")])
+def test_a_run_by_hand_between_scheduled_ones_is_quiet_with_positions_open(sections):
+    full = at_session(FULL)
+    scheduled, by_hand = ("schedule", full), ("by hand", pick(full, *sections))
+    assert tell_by_lane([scheduled, by_hand, scheduled, by_hand, by_hand, scheduled]) == [[]] * 6
+
+
+@pytest.mark.parametrize(("first", "second"), LANES[:3])
+def test_the_lane_that_sees_the_runtime_tells_its_dark_once_and_no_other_lane_ends_it(first, second):
+    full = at_session(FULL)
+    box = ("box", pick(full, *first))
+    remote, dark = ("remote", pick(full, *second)), ("remote", pick(full, *(second[1:] or ("power",))))
+    told = tell_by_lane([box, remote, box, dark, box, dark, box, dark, box, remote, remote])
+    assert told[:3] == [[]] * 3
+    assert "new exposure_unwatched" in told[3]
+    counts = Counter(text for run in told[3:9] for text in run)
+    assert [text for text, times in counts.items() if times > 1 or text.startswith("resolved")] == []
+    assert "new signal_lost" in counts, "the box lane's run forgives the remote lane nothing"
+    assert {"resolved exposure_unwatched", "resolved signal_lost"} == set(told[10])
+    assert told[9] == []
 
 
 def test_another_profile_and_a_run_by_hand_expect_what_they_saw_themselves():

@@ -101,7 +101,7 @@ class PagerDutyService(HttpChannel):
     def fetch_acknowledgements(self, context: AckContext) -> AckAnswer:
         """Return who acknowledged the incidents of the open conditions; raises ExternalError."""
         token = self.settings[PAGERDUTY_TOKEN]
-        requests: list[AckRequest] = []
+        acks: list[AckRequest] = []
         ignored: list[str] = []
         for condition in context.list_open(KIND)[:MAX_QUERIES] if token else ():
             key = build_dedup_key(condition.signature)
@@ -121,10 +121,10 @@ class PagerDutyService(HttpChannel):
                     )
                 else:
                     until = context.until - context.now + given.at
-                    requests.append(
+                    acks.append(
                         AckRequest(condition.signature, sender, given.at, until, "pagerduty", given.id)
                     )
-        return AckAnswer(tuple(requests), tuple(dict.fromkeys(ignored)))
+        return AckAnswer(tuple(acks), tuple(dict.fromkeys(ignored)))
 
     def send_acknowledgements(self, signatures: Iterable[str], deadline: Deadline) -> None:
         """Acknowledge the alerts of conditions that a person acknowledged elsewhere; raises ExternalError."""

@@ -38,7 +38,7 @@ from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_account import SectionAccount
-from detector.domain.seen_facts import LostFact, SectionContent
+from detector.domain.seen_facts import LostFact, SectionContent, is_known_to_any_lane, is_known_to_lane
 from detector.domain.task_rows import Container, Service, Task
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
@@ -83,12 +83,13 @@ def known(value: T | None) -> T:
 
 
 class Facts(Struct, frozen=True):
-    """Every fact of one snapshot; None means not seen."""
+    """Every fact of one snapshot; None means not seen. `lane` is the key of its lane and profile."""
 
     taken_at: datetime
     runtime: str
     market: Market
     before: PreviousRun = NO_PREVIOUS_RUN
+    lane: str = ""
     provenance: Provenance = Provenance()
     invalid: tuple[Fault, ...] = ()
     skewed: tuple[tuple[str, float], ...] = ()
@@ -100,6 +101,7 @@ class Facts(Struct, frozen=True):
     accounts: tuple[SectionAccount, ...] = ()
     hidden_money: frozenset[str] = frozenset()
     lost: tuple[LostFact, ...] = ()
+    lost_elsewhere: tuple[LostFact, ...] = ()
     sources: Mapping[str, SourceStatus] = field(default_factory=dict)
     sections: frozenset[str] = frozenset()
     carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -198,14 +200,19 @@ class Facts(Struct, frozen=True):
     def is_watched(self, name: str) -> bool:
         """Return whether the fact (heartbeat or positions) is expected.
 
-        A source of it is configured, or an earlier run saw it and its sources were not all switched off.
+        A source of it is configured, or an earlier run of the lane saw it and its sources were not all switched off.
         """
         states = [
             self.sources[source].state for source in self.carriers.get(name, ()) if source in self.sources
         ]
         if any(state != "off" for state in states):
             return True
-        return name in self.before.seen and not (states and len(states) == len(self.carriers[name]))
+        is_off = bool(states) and len(states) == len(self.carriers[name])
+        return is_known_to_lane(self.before.lanes, self.lane, name) and not is_off
+
+    def is_watched_anywhere(self, name: str) -> bool:
+        """Return whether this lane expects the fact, or another lane saw it within the last week."""
+        return self.is_watched(name) or is_known_to_any_lane(self.before.lanes, name, self.taken_at)
 
     def is_collected(self, section: str) -> bool:
         """Return whether `collect` read the section; a person may also have written it."""

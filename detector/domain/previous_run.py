@@ -44,7 +44,6 @@ class PreviousRun(Struct, frozen=True):
     taken_at: datetime | None = None
     looked_at: datetime | None = None
     lost: str | None = None
-    seen: frozenset[str] = frozenset()
     open_positions: int | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
     prices_at: datetime | None = None

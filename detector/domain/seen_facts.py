@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field
 
 KEPT_FOR = timedelta(days=7)
+HEARTBEAT, POSITIONS = "heartbeat_at", "open_positions"
+_POSITION_FACTS = (POSITIONS, "open_position_count", "broker_positions", "store_positions")
+_NEVER_FORGOTTEN = (HEARTBEAT, *_POSITION_FACTS)  # by its own lane: being dark has no end by time
 _MOST_LANES = 8
 
 
@@ -53,9 +56,12 @@ def update_lanes(
 ) -> dict[str, LaneMemory]:
     """Return the memory with what this run saw; a fact that was not seen for a week is forgotten.
 
-    `seen` are the sections that showed each fact.
+    The heartbeat and the positions are not forgotten by the lane that saw them. `seen` are the sections that
+    showed each fact.
     """
-    known = dict(_iter_recent(lanes.get(lane), at))
+    own = lanes.get(lane, LaneMemory())
+    kept_facts = {name: fact for name, fact in own.facts.items() if name in _NEVER_FORGOTTEN}
+    known = kept_facts | dict(_iter_recent(own, at))
     facts = {**known, **{name: SeenFact(at, sections[0]) for name, sections in seen.items() if sections}}
     recent = {
         name: memory for name, memory in lanes.items() if name != lane and any(_iter_recent(memory, at))
@@ -76,6 +82,22 @@ def update_contents(
 ) -> dict[str, SectionContent]:
     """Return the contents after this run; those that were not read now are kept for a week."""
     return {**{name: content for name, content in before.items() if at - content.since <= KEPT_FOR}, **now}
+
+
+def is_known_to_lane(lanes: Mapping[str, LaneMemory], lane: str, name: str) -> bool:
+    """Return whether a run of the lane ever saw the heartbeat or any positions or their count."""
+    memory = lanes.get(lane)
+    return memory is not None and any(fact in memory.facts for fact in _list_facts_of(name))
+
+
+def is_known_to_any_lane(lanes: Mapping[str, LaneMemory], name: str, at: datetime) -> bool:
+    """Return whether a run of any lane saw the heartbeat or the positions within the last week."""
+    names = _list_facts_of(name)
+    return any(fact in names for memory in lanes.values() for fact, _ in _iter_recent(memory, at))
+
+
+def _list_facts_of(name: str) -> tuple[str, ...]:
+    return _POSITION_FACTS if name == POSITIONS else (name,)
 
 
 def list_seen_before(lanes: Mapping[str, LaneMemory], lane: str, at: datetime) -> dict[str, SeenFact]:

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition, Notice
@@ -28,7 +27,7 @@ from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SignalCoverage, compute_coverage, count_checked
 from detector.engine.gather import gather_facts, list_unread_sections
-from detector.engine.lost_facts import find_lost_facts, update_lane_memory
+from detector.engine.lost_facts import add_lost_facts, update_lane_memory
 from detector.engine.overrides import add_overrides, list_overrides, list_warnings
 from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
@@ -157,8 +156,7 @@ def gather(snapshot: Snapshot, settings: Settings, previous_run: PreviousRun = N
     """Return the facts of a snapshot as `evaluate` judges them."""
     files = _get_files(settings)
     facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous_run), files.closures)
-    lost = find_lost_facts(facts, settings, list_signals_off(settings))
-    return replace(facts, lost=lost) if lost else facts
+    return add_lost_facts(facts, settings, list_signals_off(settings))
 
 
 def judge(
@@ -252,21 +250,16 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
     open_now = facts.exposure
     prices, prices_at = build_price_memory(facts)
     return PreviousRun(
-        seen=previous.seen | {name for name in ("heartbeat_at", "open_positions") if _has_value(name, facts)},
         open_positions=previous.open_positions if open_now is None else open_now,
         noticed_gap=measure_gap(facts, settings[GAP_SEC]) or previous.noticed_gap,
         prices=prices,
         prices_at=prices_at,
         closed=build_closed_memory(facts),
         logs=build_log_memory(facts, settings),
-        lanes=update_lane_memory(facts, settings),
+        lanes=update_lane_memory(facts),
         contents=update_contents(previous.contents, facts.contents, facts.taken_at),
         sections=tuple(sorted({*facts.sections, *facts.sources})),
     )
-
-
-def _has_value(name: str, facts: Facts) -> bool:
-    return (facts.exposure if name == "open_positions" else getattr(facts, name)) is not None
 
 
 __all__ = ["FIRST_RUN", "Decision", "LoadedFiles", "evaluate"]

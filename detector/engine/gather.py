@@ -27,6 +27,7 @@ from detector.engine.section_time import (
     OuterTimes,
     find_section_time,
     get_content_key,
+    get_lane_key,
     update_content,
 )
 from detector.market.closures import Closures
@@ -91,6 +92,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         runtime=snapshot.runtime,
         market=get_market_at(taken_at, closures, settings[OPEN_GRACE_MINUTE]),
         before=context.previous_run,
+        lane=get_lane_key(context.settings),
         provenance=replace(provenance, shapes=gathered.shapes),
         invalid=tuple(dict.fromkeys(faults)),
         hidden_money=find_hidden_money(faults, values, gathered.shapes),

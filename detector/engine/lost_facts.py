@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from msgspec.structs import replace
+
 from detector.domain.facts import Facts
 from detector.domain.profile import Profile
 from detector.domain.rule import Declaration
-from detector.domain.seen_facts import LaneMemory, LostFact, list_seen_before, update_lanes
+from detector.domain.seen_facts import LaneMemory, LostFact, SeenFact, list_seen_before, update_lanes
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
-from detector.engine.section_time import get_lane_key
 from detector.settings import PROFILE, Settings
 
 
-def find_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[str]) -> tuple[LostFact, ...]:
-    """Return the facts that are lost, in the order of their names; signals that are off lose nothing."""
-    before = list_seen_before(facts.before.lanes, get_lane_key(settings), facts.taken_at)
+def add_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[str]) -> Facts:
+    """Return the facts with those that are lost, here or to another lane; signals that are off lose nothing."""
+    lanes, at = facts.before.lanes, facts.taken_at
+    others: dict[str, SeenFact] = {}
+    for lane in lanes.keys() - {facts.lane}:
+        others |= list_seen_before(lanes, lane, at)
+    lost = _find_lost_facts(list_seen_before(lanes, facts.lane, at), facts, settings, signals_off)
+    lost_elsewhere = _find_lost_facts(others, facts, settings, signals_off)
+    return replace(facts, lost=lost, lost_elsewhere=lost_elsewhere) if lost or lost_elsewhere else facts
+
+
+def _find_lost_facts(
+    before: Mapping[str, SeenFact], facts: Facts, settings: Settings, signals_off: Collection[str]
+) -> tuple[LostFact, ...]:
+    """Return those that were seen before, are needed and are not seen now, in the order of their names."""
     seen = list_seen_facts(facts)
     gone = {name for name in before if name not in seen}
     if not gone:
@@ -42,9 +55,9 @@ def list_seen_facts(facts: Facts) -> Mapping[str, tuple[str, ...]]:
     }
 
 
-def update_lane_memory(facts: Facts, settings: Settings) -> dict[str, LaneMemory]:
+def update_lane_memory(facts: Facts) -> dict[str, LaneMemory]:
     """Return the memory of all lanes after this run."""
-    return update_lanes(facts.before.lanes, get_lane_key(settings), list_seen_facts(facts), facts.taken_at)
+    return update_lanes(facts.before.lanes, facts.lane, list_seen_facts(facts), facts.taken_at)
 
 
 def _find_signals(off: Collection[str]) -> dict[str, str]:

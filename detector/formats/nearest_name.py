@@ -8,10 +8,12 @@ _SIMILAR = 0.75  # of difflib: `pending_order` is near `pending_orders`, `orders
 
 
 def find_nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like the name, or None where none is much like it."""
+    """Return the known name that is most like the name, in any case, or None where none is much like it."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
 
-    return next(iter(get_close_matches(name.lower(), known, n=1, cutoff=_SIMILAR)), None)
+    by_lower_case = {known_name.lower(): known_name for known_name in known}
+    matches = get_close_matches(name.lower(), by_lower_case, n=1, cutoff=_SIMILAR)
+    return by_lower_case[matches[0]] if matches else None
 
 
 def describe_nearest_name(name: str, known: Iterable[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, RTH, STATE, Finding, Healthy, Limits, RuleResults, lasts, rule
 from detector.formats.numbers import format_count
@@ -34,5 +36,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             f"Dark while the market is open: {' and '.join(unwatched)} cannot be seen, and {exposure_note}.",
             observed=last,
         )
-    elif facts.exposure == 0 or not (unwatched or all(missing.values())):
+    elif facts.exposure == 0 or not (all(missing.values()) or _is_seen_elsewhere(missing, facts)):
         yield Healthy(lambda subject: True)
+
+
+def _is_seen_elsewhere(missing: Mapping[str, bool], facts: Facts) -> bool:
+    """Return whether what this run lacks is another lane's to see: then only that lane can end the dark."""
+    return any(missing[name] and facts.is_watched_anywhere(name) for name in missing)

@@ -66,6 +66,33 @@ def test_a_paginator_and_a_waiter_pass_the_same_fence(service, machine):
                 list(client.get_paginator(name).paginate())
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "is_refused"),
+    [
+        ("http://203.0.113.9:1", True),
+        ("http://localhost.example.com:1", True),
+        ("http://169.254.169.254", True),
+        ("http://10.0.0.1:1", True),
+        ("http://127.0.0.1.example.com:1", True),
+        ("http://127.0.0.1:1", False),
+        ("http://localhost:1", False),
+        ("http://[::1]:1", False),
+    ],
+)
+def test_aws_is_asked_over_plain_http_on_loopback_only(endpoint, is_refused, machine):
+    machine(endpoint)
+    asked: list[str] = []
+
+    def resolve(host, *_, **__):
+        asked.append(host)
+        raise OSError("nothing is resolved here")
+
+    with pytest.raises(ExternalError) as caught:
+        Aws(NetworkPolicy(Deadline(5), resolve=resolve), READER).fetch("ecs", "list_tasks", "taskArns")
+    assert (caught.value.reason == errors.FORBIDDEN, "plain HTTP" in str(caught.value)) == (is_refused,) * 2
+    assert bool(asked) is not is_refused
+
+
 def test_the_shipped_policy_grants_exactly_the_reads():
     policy = json.loads((ROOT / "policies" / "iam-read-only.json").read_text())
     actions = [statement["Action"] for statement in policy["Statement"]]
