@@ -118,6 +118,7 @@ class Deployment:
             "vars.TAILSCALE_PING": "",
             "vars.AWS_REGION": REGION,
             "steps.job.outputs.code": "",
+            "steps.job.outputs.cause": "",
             "steps.memory.outcome": "",
             **self.event,
         }
@@ -259,6 +260,32 @@ def test_settings_that_are_refused_are_said_by_the_plain_step(deployment):
     ran = deployment.run(breaks=wrong)
     assert (ran.failed, ran.values["steps.job.outputs.code"]) == (True, "2")
     assert deployment.slack.texts[-1].startswith("[MONITOR RED] ")
+    assert "(exit code 2). Cause: AEGIS_PT_PENDING_ORDER_WARN" in deployment.slack.texts[-1]
+
+
+def test_the_plain_step_tells_the_programs_own_cause_and_nothing_in_it_is_read_as_more(deployment):
+    def hostile(workspace: Path) -> None:
+        own_program(workspace)
+        line = r'detector: a "quoted" <!channel> \\ `touch hacked` $(touch hacked) %0A::error::x'
+        main = f"import sys\nprint({line!r}, file=sys.stderr)\nsys.exit(3)\n"
+        (workspace / "detector" / "__main__.py").write_text(main)
+
+    ran = deployment.run(breaks=hostile)
+    assert [one.code for one in ran.ran if one.name == FAILURE] == [0], explained(ran)
+    (said,) = said_red(deployment)
+    assert "Cause: a  quoted    channel" in said
+    assert not set('"<>!`$%\\') & set(said)
+    assert not list(ran.workspace.rglob("hacked"))
+
+
+def test_of_a_program_that_does_not_begin_only_the_kind_of_its_error_is_told(deployment):
+    def broken(workspace: Path) -> None:
+        own_program(workspace)
+        (workspace / "detector" / "__main__.py").write_text("raise RuntimeError('xoxb-secret')\n")
+
+    deployment.run(breaks=broken)
+    (said,) = said_red(deployment)
+    assert ("Cause: RuntimeError." in said, "xoxb" in said) == (True, False)
 
 
 def test_the_plain_step_is_red_itself_where_nobody_hears_it(deployment):
