@@ -200,7 +200,7 @@ class Facts(Struct, frozen=True):
     def is_watched(self, name: str) -> bool:
         """Return whether the fact (heartbeat or positions) is expected.
 
-        A source of it is configured, or an earlier run of the lane saw it and its sources were not all switched off.
+        A source of it is configured, or an earlier run of the lane saw it and its sources were not all off.
         """
         states = [
             self.sources[source].state for source in self.carriers.get(name, ()) if source in self.sources

@@ -16,7 +16,7 @@ from detector.settings import PROFILE, Settings
 
 
 def add_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[str]) -> Facts:
-    """Return the facts with those that are lost, here or to another lane; signals that are off lose nothing."""
+    """Return the facts with those that are lost, here or to another lane; a signal that is off loses none."""
     lanes, at = facts.before.lanes, facts.taken_at
     others: dict[str, SeenFact] = {}
     for lane in lanes.keys() - {facts.lane}:

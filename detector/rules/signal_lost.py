@@ -82,6 +82,6 @@ def _summarize(section: str, group: Sequence[LostFact]) -> str:
 
 
 def _is_seen(subject: str, facts: Facts) -> bool:
-    """Return whether nothing of the subject (a section, a signal or a fact) is lost any more, here or elsewhere."""
+    """Return whether nothing of the subject (a section, a signal or a fact) is lost any more, in any lane."""
     lost = (*facts.lost, *facts.lost_elsewhere)
     return all(subject not in (fact.section, fact.subject, fact.name) for fact in lost)
