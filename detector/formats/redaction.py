@@ -7,8 +7,9 @@ secret. The same document gives the same aliases: they are numbered in the order
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from string import ascii_lowercase
 from typing import Any
 
 from detector.formats.patterns import build_pattern
@@ -109,8 +110,13 @@ _SIGNS = (
 )  # fmt: skip
 _DIGITS = build_pattern(r"\d{5}")
 _NUMBER = build_pattern(r"[dufi][a-z]?\d{5}|\d{12}|\d{6}:[\w-]{30}|sk[0-9a-f]{32}")
+_HEX_KEY = build_pattern(r"sk[0-9a-f]{32}")
+_ONE_DIGIT = bytes(ord("7") if chr(code).isdecimal() else code for code in range(256))
+# What a match of _NUMBER holds where every digit is a 7; found far faster than by the pattern.
+_NUMBER_SIGNS = (*(f"{letter}77777".encode() for letter in ascii_lowercase), b"7" * 12, b"777777:")
 _SHORTEST_SECRET = 4
 _CACHED_LENGTH = 64
+_TOGETHER = 256
 _SECRET_KEY = build_pattern(rf"(?i){_HIDING}")
 _OWNER_KEY = build_pattern(rf"(?i){_OWNING}")
 _AWS_ACCOUNT = build_pattern(r"\d{12}")
@@ -165,7 +171,24 @@ def get_account_kind(alias: str) -> str | None:
 def _find_suspects(value: Any) -> list[str]:
     texts: list[str] = []
     _collect_texts(value, texts)
-    return [text for text in texts if not _is_plain(text)]
+    return [
+        text
+        for start in range(0, len(texts), _TOGETHER)
+        for text in _select(texts[start : start + _TOGETHER])
+    ]
+
+
+def _select(texts: Sequence[str]) -> Iterator[str]:
+    """Yield the texts that can hold an account or a secret: all of them are searched at once first."""
+    together = "\n".join(dict.fromkeys(texts))
+    if together.isascii():
+        low = together.lower()
+        signs = [sign for sign in _SIGNS if sign in low]
+        masked = low.encode().translate(_ONE_DIGIT)
+        if signs or any(sign in masked for sign in _NUMBER_SIGNS) or _HEX_KEY.search(low):
+            yield from (text for text in texts if not _has_nothing(text, signs))
+    else:
+        yield from (text for text in texts if not _is_plain(text))
 
 
 def _collect_texts(value: Any, texts: list[str]) -> None:
@@ -186,12 +209,16 @@ def _is_plain(text: str) -> bool:
     return _is_plain_cached(text) if len(text) <= _CACHED_LENGTH else _has_nothing(text)
 
 
-def _has_nothing(text: str) -> bool:
-    """Whether neither pattern matches; plain searches first, which are five times faster on log lines."""
+def _has_nothing(text: str, signs: Iterable[str] = _SIGNS) -> bool:
+    """Whether neither pattern matches; plain searches first, which are five times faster on log lines.
+
+    `signs` are those that the text can hold.
+    """
     if text.isascii():  # beyond ASCII the patterns know letters that lower() does not
         low = text.lower()
-        if any(sign in low for sign in _SIGNS):
-            return False
+        for sign in signs:
+            if sign in low:
+                return False
         if _DIGITS.search(low) is None or _NUMBER.search(low) is None:
             return True
     return ACCOUNT.search(text) is None and _SUSPECT.search(text) is None

@@ -7,6 +7,7 @@ occurrence; a lost link or a broken farm stays open until its recovery is logged
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
@@ -112,7 +113,7 @@ class LogMemory(Struct, frozen=True):
     ending: str = ""
 
 
-class LogHistory(Struct, frozen=True):
+class LogHistory(Struct, frozen=True, dict=True):
     """The log events of a run, together with those that earlier runs carried over.
 
     `events` are those of this run and the ungrouped ones of earlier runs, by time. `newest` is the time of
@@ -139,7 +140,16 @@ class LogHistory(Struct, frozen=True):
 
     def list_events(self, *kinds: str) -> list[LogEvent]:
         """Return the events of these kinds in their order."""
+        if len(kinds) == 1:
+            return list(self._events_by_kind.get(kinds[0], ()))
         return [event for event in self.events if event.kind in kinds]
+
+    @cached_property
+    def _events_by_kind(self) -> dict[str, list[LogEvent]]:
+        by_kind: dict[str, list[LogEvent]] = {}
+        for event in self.events:
+            by_kind.setdefault(event.kind, []).append(event)
+        return by_kind
 
     def is_news(self, at: datetime, oldest: datetime) -> bool:
         """Whether an occurrence of that time is new: not before `oldest`, or later than all earlier lines."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from detector.logs.parse.phrases_orders import MATCHERS as ORDER_MATCHERS
 from detector.logs.parse.phrases_orders import build_rejection, match_late_cancel
 from detector.logs.parse.phrases_runtime import MATCHERS as RUNTIME_MATCHERS
 from detector.logs.parse.phrases_runtime import is_severe
+from detector.logs.parse.shapes import mask_digits
 from detector.logs.parse.vocabulary import (
     CLIENT_ID_USED,
     DATA_LOST,
@@ -48,6 +49,10 @@ _CANDIDATE_TEXTS: Final = (
     "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
 )  # fmt: skip
 _CANDIDATE_CODES: Final = tuple(str(code) for code in sorted(set(codes.iter_event_codes())))
+_MASKED_TEXTS: Final = tuple(mask_digits(text).decode() for text in _CANDIDATE_TEXTS if not text.isdecimal())
+_CANDIDATE_NUMBERS: Final = (*_CANDIDATE_CODES, *(text for text in _CANDIDATE_TEXTS if text.isdecimal()))
+_CANDIDATE_NUMBER: Final = build_pattern("|".join(_CANDIDATE_NUMBERS))
+_SHORTEST_NUMBER: Final = min(map(len, _CANDIDATE_NUMBERS))
 _FARM_AFTER: Final = build_pattern(
     r"(?:\b(?:broken|ok|connected|disconnected|down)\b|farm[^:\n]{0,60}|[^\x00-\x7f])\s{0,2}:\s{0,2}"
     r"([a-z][a-z0-9]{1,24}(?:\.[a-z0-9]{1,6})?)\b(?!\s?[=:])"
@@ -76,6 +81,16 @@ _URGENT: Final = build_pattern(r"urgent|liquidat")
 def can_match(lowered: str) -> bool:
     """Whether a lowered line can have a match; most lines cannot."""
     return has_any(_CANDIDATE_TEXTS, lowered) or has_any(_CANDIDATE_CODES, lowered) or not lowered.isascii()
+
+
+def has_candidate_text(masked: str) -> bool:
+    """Whether a lowered line whose digits are masked can have a match by its words, whatever its numbers."""
+    return has_any(_MASKED_TEXTS, masked) or not masked.isascii()
+
+
+def has_candidate_number(numbers: Iterable[str]) -> bool:
+    """Whether a number holds a code or the like, which may give a match to a line without such words."""
+    return any(len(number) >= _SHORTEST_NUMBER and _CANDIDATE_NUMBER.search(number) for number in numbers)
 
 
 def classify_line(line: ParsedLine) -> list[LineMatch]:

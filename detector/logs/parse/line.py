@@ -94,6 +94,8 @@ def _parse_record(text: str) -> tuple[str, Record] | None:
     if text[:1] == "{":
         fields = parse_json(text)
         return ("json", build_record(fields)) if fields else None
+    if '"=>' in text and text.rstrip().endswith("}]"):  # fluent-bit's stdout: [tag: [time, {"log"=>"…"}]
+        text = text.rstrip().removesuffix("]").replace('"=>', '":')
     if '{"' in text and text.rstrip().endswith("}"):
         head, _, rest = text.partition('{"')
         fields = parse_json('{"' + rest)

@@ -40,6 +40,7 @@ _BLOCKED: Final = (
         r"|\b(?:pattern day trad(?:er|ing)|day trad(?:e|es|er|ing))\b[^\n]{0,90}"
         r"\b(?:restrict\w{0,6}|not (?:be )?(?:allowed|permitted|accepted)|prohibited|blocked|rejected"
         r"|exhausted)\b"
+        r"|\brestricted from (?:opening|trading|placing|entering)\b"
         r"|\b(?:restrict\w{0,6}|potential) [^.\n]{0,20}pattern day trad(?:er|ing)\b"
     )),
     Phrase(events.TRADING_BLOCKED, "permission", "no trading permission", build_pattern(

@@ -16,7 +16,7 @@ _ORDERS: Final = (
         r"|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b"
         r"|\b(?:timeout|timed out)\b[^\n]{0,40}\b(?:broker(?:age)?|ibkr|ib|tws) (?:response|answer|reply)\b"
         r"(?=[^\n]{0,60}\border)"
-        r"|\bno (?:response|answer|reply|ack\w{0,14})\b[^\n]{0,50}\b(?:for|to|on) (?:the )?order\b"
+        r"|\bno (?:response|answer|reply|ack\w{0,14})\b[^\n]{0,50}\b(?:for|to|on) (?:the )?order(?:[ _]?(?:id|ref|no))?\b"
         r"|\border\b[^.\n]{0,40}\b(?:was|has|is)? ?(?:not|never) (?:been )?(?:acknowledged|acked"
         r"|confirmed)\b"
         r"|\b(?:timeout|timed out)\b[^\n]{0,30}\border\b[^.\n]{0,40}\b(?:acknowledg|confirm)\w{0,6}"

@@ -36,7 +36,7 @@ _LEVEL_NAMES: Final = frozenset(
      "ERROR", "ERR", "ALERT", "FATAL", "FTL", "CRITICAL", "CRIT", "SEVERE", "EMERG", "EMERGENCY", "PANIC"}
 )  # fmt: skip
 # Sources: pino and bunyan, level numbers; RFC 5424, severities (GELF `level`, journald `PRIORITY`).
-_NUMBERED_LEVELS: Final = {
+NUMBERED_LEVELS: Final = {
     60: "FATAL", 50: "ERROR", 40: "WARN", 30: "INFO", 20: "DEBUG", 10: "TRACE",
     0: "EMERG", 1: "ALERT", 2: "CRIT", 3: "ERR", 4: "WARNING", 5: "NOTICE", 6: "INFO", 7: "DEBUG",
 }  # fmt: skip
@@ -140,7 +140,7 @@ def _read_level(field: Field) -> str | None:
         if value.strip().upper() in _LEVEL_NAMES:
             return value.strip().upper()
         value = int(value) if value.isdecimal() and len(value) <= len("60") else None
-    return _NUMBERED_LEVELS.get(value) if type(value) is int else None
+    return NUMBERED_LEVELS.get(value) if type(value) is int else None
 
 
 def _read_time(field: Field) -> str | float | None:

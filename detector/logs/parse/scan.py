@@ -6,35 +6,29 @@ inner lines quote code and other messages, so they match nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from detector.formats.patterns import build_pattern
 from detector.logs import events
-from detector.logs.codes import CODES, IBC_EXIT_RANGE, WARNING_BAND
-from detector.logs.parse.classify import can_match, classify_line
+from detector.logs.parse.classify import can_match, classify_line, has_candidate_number, has_candidate_text
 from detector.logs.parse.line import INTRODUCING_LEVELS, MAX_LINE_LENGTH, parse_line
 from detector.logs.parse.line_times import LogLines, find_line_time
-from detector.logs.parse.phrases_gateway import IB_PORTS
 from detector.logs.parse.phrases_runtime import is_traceback_start
+from detector.logs.parse.shapes import (
+    build_signature,
+    build_stand_ins,
+    find_spans,
+    mask_digits,
+    replace_numbers,
+)
 from detector.logs.parse.vocabulary import LineMatch
 
 _CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
 _WITHIN: Final = 12
 _SEARCHED: Final = 200
 _CACHE_LIMIT, _LONGEST_CACHED = 20_000, 1000
-_NUMBER: Final = build_pattern(r"\d+")
-# Numbers whose value decides what a line reports: codes, exit codes, ports, HTTP's 429, errno, small counts.
-_DECISIVE: Final = frozenset(
-    str(number)
-    for number in (
-        *range(32), *CODES, *WARNING_BAND, *IBC_EXIT_RANGE, *(code % 256 for code in IBC_EXIT_RANGE),
-        *IB_PORTS, 429,
-    )
-)  # fmt: skip
 
 
 class _LineResult(Struct, frozen=True):
@@ -55,34 +49,103 @@ def _classify_alone(line: str) -> _LineResult:
     starts_traceback = is_traceback_start(lowered)
     parsed = parse_line(line)
     is_bare = parsed.level is None and is_traceback_start(parsed.body)
-    return _LineResult(tuple(classify_line(parsed)), starts_traceback, is_bare)
+    result = _LineResult(tuple(classify_line(parsed)), starts_traceback, is_bare)
+    return _NOTHING if result == _NOTHING else result
+
+
+class _Template(Struct, frozen=True):
+    """The result of the lines of one shape and signature; None where each of them must be read.
+
+    Where it `is_quoting`, its texts hold stand-ins for the numbers of a line.
+    """
+
+    result: _LineResult | None
+    is_quoting: bool = False
+
+
+class _Shape(Struct, frozen=True):
+    """What is known of the lines of one shape: where their numbers stand, and their results by signature.
+
+    The words of a shape that `is_wordless` report nothing: only a code among its numbers can.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    is_wordless: bool
+    templates: dict[tuple[str | int, ...], _Template]
 
 
 class _LineCache:
-    """The results of lines by their shape: the line with every number that decides nothing masked.
+    """The results of lines by their shape, so that a line like an earlier one is not read again.
 
-    A line is read again only where the result of its shape depends on such a number, as an order's id.
+    Where a result quotes a number, such as an order's id, the line's own takes its place. Lines whose result
+    depends on a number in another way are read one by one.
     """
 
     def __init__(self) -> None:
-        self._results: dict[str, _LineResult | None] = {}
+        self._shapes: dict[bytes, _Shape] = {}
+        self._count = 0
 
     def classify(self, line: str) -> _LineResult:
         """Return the result of a line."""
         if len(line) > _LONGEST_CACHED:
             return _classify_alone(line)
-        shape = _NUMBER.sub(_mask_number, line)
-        if shape in self._results:
-            result = self._results[shape]
-            return _classify_alone(line) if result is None else result
+        digits_masked = mask_digits(line)
+        shape = self._shapes.get(digits_masked)
+        if shape is None:
+            if self._count >= _CACHE_LIMIT:
+                return _classify_alone(line)
+            self._count += 1
+            shape = _Shape(
+                find_spans(line),
+                not has_candidate_text(digits_masked.decode("utf-8", "surrogatepass").lower()),
+                {},
+            )
+            self._shapes[digits_masked] = shape
+        numbers = [line[start:end] for start, end in shape.spans]
+        if shape.is_wordless and not has_candidate_number(numbers):
+            return _NOTHING
+        signature = build_signature(numbers)
+        template = shape.templates.get(signature)
+        if template is None:
+            return self._learn(line, numbers, signature, shape)
+        if template.result is None:
+            return _classify_alone(line)
+        return _quote_numbers(template.result, numbers) if template.is_quoting else template.result
+
+    def _learn(
+        self, line: str, numbers: Sequence[str], signature: tuple[str | int, ...], shape: _Shape
+    ) -> _LineResult:
         result = _classify_alone(line)
-        if len(self._results) < _CACHE_LIMIT:
-            self._results[shape] = result if result == _classify_alone(shape) else None
+        if self._count < _CACHE_LIMIT:
+            self._count += 1
+            shape.templates[signature] = _build_template(line, numbers, result)
         return result
 
 
-def _mask_number(hit: re.Match[str]) -> str:
-    return hit[0] if hit[0] in _DECISIVE else "7" * len(hit[0])
+def _build_template(line: str, numbers: Sequence[str], result: _LineResult) -> _Template:
+    stand_ins = build_stand_ins(numbers)
+    if stand_ins is None:
+        return _Template(None)
+    if not stand_ins:
+        return _Template(result)
+    of_stand_ins = _classify_alone(replace_numbers(line, stand_ins))
+    quoting = _quote_numbers(of_stand_ins, numbers)
+    return _Template(of_stand_ins if quoting == result else None, quoting != of_stand_ins)
+
+
+def _quote_numbers(result: _LineResult, numbers: Sequence[str]) -> _LineResult:
+    """Return the result with a line's own numbers in the place of their stand-ins."""
+    own = {stand_in: number for number, stand_in in (build_stand_ins(numbers) or {}).items()}
+    matches = tuple(
+        LineMatch(
+            match.kind,
+            replace_numbers(match.key, own),
+            replace_numbers(match.note, own),
+            tuple(replace_numbers(farm, own) for farm in match.farms),
+        )
+        for match in result.matches
+    )
+    return _LineResult(matches, result.starts_traceback, result.is_bare)
 
 
 def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMatch]]:

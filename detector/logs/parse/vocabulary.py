@@ -110,7 +110,8 @@ class LineMatch(Struct, frozen=True):
 
 DENIES: Final = build_pattern(r"\b(?:no|not|never|without|zero|0|neither|nor|none|n't|any)\b[^.;:]{0,40}$")
 _NONE_AFTER: Final = build_pattern(
-    r"[^.;,\n]{0,20}[:=]\s?(?:(?:0|false|none|never)(?![\w.])|no(?=\s{0,3}(?:[,;.)]|$)))"
+    r"\s(?:is |are )?(?:no longer|not) possible\b"
+    r"|[^.;,\n]{0,20}[:=]\s?(?:(?:0|false|none|never)(?![\w.])|no(?=\s{0,3}(?:[,;.)]|$)))"
 )
 NOT_YET: Final = build_pattern(r"\b(?:not|never|n't|no longer)\b")
 

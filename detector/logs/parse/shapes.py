@@ -1,0 +1,67 @@
+"""The shape of a line: its text without the digits, and the numbers and times that stand in it.
+
+Lines of one shape report the same, but for the numbers whose value decides and those that the report quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from detector.formats.patterns import build_pattern
+from detector.logs.codes import CODES, IBC_EXIT_RANGE, WARNING_BAND
+from detector.logs.parse.phrases_gateway import IB_PORTS
+from detector.logs.parse.records import NUMBERED_LEVELS
+
+# A date, a time of day or a number.
+_NUMBER: Final = build_pattern(
+    r"\d{4}[-/.]\d\d[-/.]\d\d(?!\d)|\d\d:\d\d:\d\d(?:[.,:]\d{2,9})?(?!\d)|\d+", re.ASCII
+)
+# Numbers whose value decides what a line reports: codes, exit codes, ports, levels, HTTP's 429, errno, small
+# counts.
+_DECISIVE: Final = frozenset(
+    str(number)
+    for number in (
+        *range(32), *CODES, *WARNING_BAND, *IBC_EXIT_RANGE, *(code % 256 for code in IBC_EXIT_RANGE),
+        *IB_PORTS, *NUMBERED_LEVELS, 429,
+    )
+)  # fmt: skip
+_ENDS: Final = tuple(str(number) for number in range(41, 60) if str(number) not in _DECISIVE)
+_ONE_DIGIT: Final = bytes(ord("7") if chr(code) in "0123456789" else code for code in range(256))
+_SEVENS: Final = str.maketrans("0123456789", "7" * 10)
+
+
+def mask_digits(line: str) -> bytes:
+    """Return the shape of a line: its bytes with every digit the same; two orders faster than a pattern."""
+    return line.encode("utf-8", "surrogatepass").translate(_ONE_DIGIT)
+
+
+def find_spans(line: str) -> tuple[tuple[int, int], ...]:
+    """Return where the numbers and times of a line stand: the same places in every line of its shape."""
+    return tuple(hit.span() for hit in _NUMBER.finditer(line))
+
+
+def build_signature(numbers: Sequence[str]) -> tuple[str | int, ...]:
+    """Return what decides between lines of one shape: a number's value, or which of the others it equals."""
+    ranks: dict[str, int] = {}
+    return tuple(
+        number if len(number) == 1 or number in _DECISIVE else ranks.setdefault(number, len(ranks))
+        for number in numbers
+    )
+
+
+def build_stand_ins(numbers: Sequence[str]) -> dict[str, str] | None:
+    """Return a text that decides nothing for each number that does not, or None where they are too many.
+
+    It is as long as its number, and different for different numbers.
+    """
+    others = [number for number in dict.fromkeys(numbers) if len(number) > 1 and number not in _DECISIVE]
+    if len(others) > len(_ENDS):
+        return None
+    return {number: number[:-2].translate(_SEVENS) + end for number, end in zip(others, _ENDS, strict=False)}
+
+
+def replace_numbers(text: str, replacements: dict[str, str]) -> str:
+    """Return the text with these of its numbers and times replaced."""
+    return _NUMBER.sub(lambda hit: replacements.get(hit[0], hit[0]), text)
