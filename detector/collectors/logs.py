@@ -136,11 +136,12 @@ def _read_stretch(
 ) -> datetime | None:
     """Read one stretch into `lines`; return None where it was read whole, else the time of its last line.
 
-    What was read stays read when the time runs out. A page that names itself as the next one ends the
+    What was read stays read when the time runs out. A page that names an earlier one as the next ends the
     reading: AWS would answer it for ever.
     """
     count_before = len(lines.events)
     next_page: dict[str, str] = {}
+    tokens: set[str] = set()
     while True:
         try:
             answer = _fetch_page(aws, context, stretch, next_page)
@@ -155,8 +156,9 @@ def _read_stretch(
         token = answer.get("nextToken")
         if not token:
             return None
-        if lines.is_full or token == next_page.get("nextToken"):
+        if lines.is_full or token in tokens:
             return _get_event_time(lines.events[-1], stretch[1]) if lines.events else stretch[0]
+        tokens.add(token)
         next_page = {"nextToken": token}
 
 

@@ -11,6 +11,7 @@ from detector.domain.key_names import is_mistyped, is_nearly
 from detector.domain.provenance import Fault
 from detector.domain.shape import ANY, LIST, OBJECT, Key, Shape
 from detector.formats.strict_json import redact_excerpt
+from detector.logs.events import LineCounts
 
 _MOST_ROWS = 10_000  # as many as the readers read
 _MOST_KEYS = 500  # of one object that are compared with known names
@@ -25,7 +26,7 @@ class SectionAccount(Struct, frozen=True):
 
     `facts` were seen, `missing` are mapped and were not. `recognised`, `foreign` and `unknown` count keys by
     their paths; `unnamed` counts rows that do not say what they are about. `unread` names keys that nobody
-    knows. `age_sec` is the age of the section by its own time.
+    knows. `age_sec` is the age of the section by its own time. `lines` counts the lines of a log.
     """
 
     section: str
@@ -37,6 +38,7 @@ class SectionAccount(Struct, frozen=True):
     unnamed: int = 0
     unread: tuple[str, ...] = ()
     age_sec: float | None = None
+    lines: LineCounts | None = None
 
 
 class _Keys(Struct, frozen=True):

@@ -16,6 +16,7 @@ from detector.domain.shape import Shape
 from detector.engine.catalog import load_money_facts
 from detector.engine.section_time import STATUS_SECTIONS
 from detector.formats.strict_json import redact_excerpt
+from detector.logs.events import LogHistory
 
 
 def build_account(
@@ -29,6 +30,7 @@ def build_account(
         facts=facts,
         missing=tuple(sorted(mapped - set(facts))),
         age_sec=age,
+        lines=history.counts if isinstance(history := reading.values.get("logs"), LogHistory) else None,
     )
     if comparison is None:
         return account

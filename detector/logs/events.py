@@ -6,11 +6,12 @@ occurrence; a lost link or a broken farm stays open until its recovery is logged
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 # The kinds of LogEvent.
 LINK_LOST, LINK_RESTORED = "link lost", "link back"
@@ -113,6 +114,18 @@ class LogMemory(Struct, frozen=True):
     ending: str = ""
 
 
+class LineCounts(Struct, frozen=True):
+    """The lines of one reading: how many there are, have a text, and have a time; the dialects, commonest first.
+
+    A dialect names a line's outermost wrapper: `plain`, `prefixed`, `json`, `logfmt`, `other`.
+    """
+
+    read: int = 0
+    with_text: int = 0
+    with_time: int = 0
+    dialects: Mapping[str, int] = field(default_factory=dict)
+
+
 class LogHistory(Struct, frozen=True, dict=True):
     """The log events of a run, together with those that earlier runs carried over.
 
@@ -133,6 +146,7 @@ class LogHistory(Struct, frozen=True, dict=True):
     tail: tuple[str, ...] = ()
     whole: bool = False
     ending: str = ""
+    counts: LineCounts = LineCounts()
 
     def list_carried(self, *kinds: str) -> list[LogIncident]:
         """Return the incidents of these kinds that earlier runs carried over."""

@@ -66,8 +66,6 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     now = int(reading.taken_at.timestamp() * 1000)
     for entry in entries:
         _add_entry(entry, lines, reading, now)
-    if entries and not lines.has_text():
-        reading.add_fault("logs.events", f"has {len(entries)} entries, and none of them has a text")
     is_truncated = reading.read_value("flag", "logs.truncated", document.get("truncated"))
     if is_truncated or (is_truncated is None and document.get("truncated") is not None):
         reading.partial.add(_FACT)
@@ -80,7 +78,10 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
         zone=context.profile.zone,
         is_maintenance=partial(_is_in_maintenance, context.settings),
     )
-    reading.values[_FACT] = build_history(lines, window, context.previous_run.logs)
+    history = build_history(lines, window, context.previous_run.logs)
+    if entries and not history.counts.with_text:
+        reading.add_fault("logs.events", f"has {len(entries)} entries, and none of them has a text")
+    reading.values[_FACT] = history
 
 
 def _is_in_maintenance(settings: Settings, at: datetime) -> bool | None:

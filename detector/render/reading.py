@@ -8,6 +8,7 @@ from detector.domain.facts import Facts
 from detector.domain.section_account import SectionAccount
 from detector.formats.numbers import format_count
 from detector.formats.times import format_duration
+from detector.logs.events import LineCounts
 
 _MOST_MISSING = 12
 
@@ -28,6 +29,7 @@ def _iter_parts(account: SectionAccount, facts: Facts) -> Iterator[str]:
     elif account.age_sec is not None:
         yield f"{format_duration(max(0.0, account.age_sec))} old"
     yield format_count(len(account.facts), "fact")
+    yield from _iter_line_counts(account.lines)
     if account.facts and account.missing:
         yield f"not there: {_join(account.missing)}"
     if account.unnamed:
@@ -38,6 +40,13 @@ def _iter_parts(account: SectionAccount, facts: Facts) -> Iterator[str]:
         names = _join([*account.unread, *_list_fault_paths(section, facts)])
         yield f"{format_count(account.unknown, 'unknown key')}: {names}"
     yield from _iter_skews(section, facts)
+
+
+def _iter_line_counts(counts: LineCounts | None) -> Iterator[str]:
+    if counts is not None and counts.read:
+        dialects = ", ".join(f"{count} {dialect}" for dialect, count in counts.dialects.items())
+        yield f"{format_count(counts.read, 'line')} read"
+        yield f"{counts.with_text} with a text ({dialects or 'no dialect'}), {counts.with_time} with a time"
 
 
 def _iter_skews(section: str, facts: Facts) -> Iterator[str]:

@@ -451,3 +451,10 @@ def test_a_proxy_that_says_no_is_told():
 def test_a_page_is_frozen():
     with pytest.raises(AttributeError):
         Page(200, {}, b"").status = 201  # type: ignore[misc]
+
+
+def test_a_part_that_nobody_asked_for_is_a_failure():
+    with serving(says({"events": []}, status=206, headers={"content-range": "bytes 0-13/900"})) as server:
+        error = failing(server.url)
+    assert error.reason == errors.UNREADABLE
+    assert "206" in str(error)

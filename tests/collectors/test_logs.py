@@ -217,6 +217,19 @@ def test_a_page_that_names_itself_as_the_next_ends_the_reading(aws):
     assert document["sources"]["logs"]["state"] == "ok"
 
 
+def test_pages_that_name_each_other_in_turn_end_the_reading(aws):
+    whole = aws._FilterLogEvents
+    turn = {"a": "b", "b": "a"}
+    aws._FilterLogEvents = lambda asked: {
+        **whole({**asked, "nextToken": "0"}),
+        "nextToken": turn.get(asked.get("nextToken"), "a"),
+    }
+    aws.events = [line(10)]
+    document = collected()
+    assert document["logs"]["truncated"] is True
+    assert document["sources"]["logs"]["state"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [

@@ -22,6 +22,7 @@ from detector.logs.events import (
     LogHistory,
     LogMemory,
 )
+from detector.logs.parse.line_counts import count_lines
 from detector.logs.parse.line_times import (
     LineTimes,
     LogLines,
@@ -74,6 +75,7 @@ def build_history(lines: LogLines, window: LogWindow, memory: LogMemory | None) 
         tail=tail or (memory.tail if memory else ()),
         whole=whole if tail or not memory else memory.whole,
         ending=_compute_ending(lines, memory),
+        counts=count_lines(lines),
     )
 
 

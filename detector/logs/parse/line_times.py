@@ -46,10 +46,6 @@ class LogLines(Struct):
             self.stamps.append(stamp)
             self.streams.append(stream)
 
-    def has_text(self) -> bool:
-        """Whether at least one line has a message inside its wrappers."""
-        return any(line.strip() and parse_line(line).text.strip() for line in self.texts)
-
 
 def find_line_time(text: str, zone: tzinfo | None) -> datetime | None:
     """Return the time near the beginning of a line, or None; a naive time is in `zone`, else in UTC."""
