@@ -197,7 +197,9 @@ def _collect_texts(value: Any, texts: list[str]) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             texts.append(key)
-            if not isinstance(item, bool | int | float):
+            if type(item) is str:
+                texts.append(item)
+            elif not isinstance(item, bool | int | float):
                 _collect_texts(item, texts)
     elif isinstance(value, list):
         for item in value:
