@@ -174,11 +174,11 @@ def _find_suspects(value: Any) -> list[str]:
     return [
         text
         for start in range(0, len(texts), _TOGETHER)
-        for text in _select(texts[start : start + _TOGETHER])
+        for text in _list_suspects(texts[start : start + _TOGETHER])
     ]
 
 
-def _select(texts: Sequence[str]) -> Iterator[str]:
+def _list_suspects(texts: Sequence[str]) -> Iterator[str]:
     """Yield the texts that can hold an account or a secret: all of them are searched at once first."""
     together = "\n".join(dict.fromkeys(texts))
     if together.isascii():

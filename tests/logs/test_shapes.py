@@ -43,7 +43,7 @@ def test_the_cache_changes_no_result():
             id="counts that differ",
         ),
         pytest.param("send_outcome_unknown order_id=48211", "send_outcome_unknown order_id=48212", id="ids"),
-        pytest.param("POST /v1/api/x 888 too slow", "POST /v1/api/x 429 too slow", id="a status"),
+        pytest.param("GET /v1/api/x returned 888", "GET /v1/api/x returned 429", id="a status"),
         pytest.param("waiting for 9fa", "waiting for 2fa", id="a word with a digit"),
         pytest.param(
             "TWS version 10.19 will no longer be supported after 2026-05-04",

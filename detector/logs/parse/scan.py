@@ -107,12 +107,12 @@ class _LineCache:
         signature = build_signature(numbers)
         template = shape.templates.get(signature)
         if template is None:
-            return self._learn(line, numbers, signature, shape)
+            return self._add_template(line, numbers, signature, shape)
         if template.result is None:
             return _classify_alone(line)
-        return _quote_numbers(template.result, numbers) if template.is_quoting else template.result
+        return _replace_stand_ins(template.result, numbers) if template.is_quoting else template.result
 
-    def _learn(
+    def _add_template(
         self, line: str, numbers: Sequence[str], signature: tuple[str | int, ...], shape: _Shape
     ) -> _LineResult:
         result = _classify_alone(line)
@@ -129,11 +129,11 @@ def _build_template(line: str, numbers: Sequence[str], result: _LineResult) -> _
     if not stand_ins:
         return _Template(result)
     of_stand_ins = _classify_alone(replace_numbers(line, stand_ins))
-    quoting = _quote_numbers(of_stand_ins, numbers)
+    quoting = _replace_stand_ins(of_stand_ins, numbers)
     return _Template(of_stand_ins if quoting == result else None, quoting != of_stand_ins)
 
 
-def _quote_numbers(result: _LineResult, numbers: Sequence[str]) -> _LineResult:
+def _replace_stand_ins(result: _LineResult, numbers: Sequence[str]) -> _LineResult:
     """Return the result with a line's own numbers in the place of their stand-ins."""
     own = {stand_in: number for number, stand_in in (build_stand_ins(numbers) or {}).items()}
     matches = tuple(
