@@ -115,7 +115,7 @@ class LogMemory(Struct, frozen=True):
 
 
 class LineCounts(Struct, frozen=True):
-    """The lines of one reading: how many there are, have a text, and have a time; the dialects, commonest first.
+    """The lines of one reading: how many there are, have a text, and have a time; the dialects.
 
     A dialect names a line's outermost wrapper: `plain`, `prefixed`, `json`, `logfmt`, `other`.
     """

@@ -15,7 +15,7 @@ _OTHER = "other"
 
 
 def count_lines(lines: LogLines) -> LineCounts:
-    """Return the counts; lines of one shape count alike, and those beyond 2,000 shapes as of another dialect."""
+    """Return the counts; lines of one shape count alike, those beyond 2,000 shapes as another dialect."""
     shapes = [mask_digits(text[:_WITHIN]) for text in lines.texts]
     samples = dict(zip(shapes, lines.texts, strict=True))
     with_text = sum(map(bool, map(str.strip, lines.texts)))
