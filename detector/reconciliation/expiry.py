@@ -13,15 +13,23 @@ from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import FUTURE
 from detector.market.hours import MarketUnknown, get_session_on, load_zone
 from detector.market.session_plan import NEW_YORK
-from detector.reconciliation.identity import get_days, get_names
+from detector.reconciliation.identity import get_days, get_names, get_roots
 
 ExpiryState = Literal["live", "unclear", "expired"]
+ContractKey = tuple[str, str, float | None, str | None]
+"""The shortest of its names, its first day, and an option's strike and right."""
 LIVE: Final = "live"
 EXPIRED: Final = "expired"
 _UNCLEAR: Final = "unclear"
 _EQUITY_INDEX_FUTURES = frozenset(["ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"])
 _SETTLED_AT_CLOSE = frozenset(["SPXW", "XSP", "NDXP", "RUTW"])
 _SETTLED_AT_OPEN = frozenset(["SPX", "NDX", "RUT", "VIX", "VIXW", "DJX"])
+# Settled in cash: index options, options and futures on volatility, futures on equity indices and on crypto.
+_CASH_SETTLED = _SETTLED_AT_CLOSE | _SETTLED_AT_OPEN | _EQUITY_INDEX_FUTURES | frozenset(
+    ["OEX", "XEO", "MRUT", "MXEA", "MXEF", "VX", "VXM", "VIXM", "MBT", "MET", "BRR", "ETHUSDRR", "ESTX50",
+     "FESX", "OESX", "DAX", "FDAX", "FDXM", "FDXS", "ODAX", "SMI", "FSMI", "N225", "N225M", "HSI", "MHI", "Z", "NIFTY"]
+)  # fmt: skip
+_MOST_DAYS_LEFT = 10  # of calendar; beyond it no last session is near
 _DAY_LENGTH = len("2026-06-19")
 # The earliest and the latest last moment, as hour and minute of the day that the row gives.
 _CLOSE, _LATE_CLOSE, _INDEX_OPEN = (
@@ -69,3 +77,46 @@ def _get_bounds(row: Instrument) -> tuple[timedelta, timedelta]:
     if row.sec_type == FUTURE and names & _EQUITY_INDEX_FUTURES:
         return _INDEX_OPEN, _INDEX_OPEN
     return _MIDNIGHT, _NEXT_DAY
+
+
+def is_last_day_missing(row: Instrument) -> bool:
+    """Whether it is an option or a future of which the row gives no day, or only its month."""
+    named = normalize(row)
+    return (named.is_option or named.sec_type == FUTURE) and not any(
+        len(day) == _DAY_LENGTH for day in get_days(named)
+    )
+
+
+def build_contract_key(row: Instrument) -> ContractKey:
+    """Return what two lists of one expiring contract share, however they spell its class (SPXW, SPX)."""
+    named = normalize(row)
+    root = min(get_roots(named), key=lambda name: (len(name), name), default="")
+    return root, min(get_days(named), default=""), named.strike, named.right
+
+
+def is_cash_settled(row: Instrument) -> bool:
+    """Whether it pays cash at its end: no shares, no future and no goods come of it. Unknown is no."""
+    named = normalize(row)
+    if named.is_option and named.sec_type == "FOP":
+        return False  # it turns into a future
+    return bool((get_names(named) | {named.trading_class}) & _CASH_SETTLED)
+
+
+def count_sessions_left(row: Instrument, today: date) -> int | None:
+    """Return the sessions from today to the row's last one, both included: 1 in the last one.
+
+    None where it has no last day, where that is past or far, and where a session is not known.
+    """
+    named = normalize(row)
+    days = sorted(day for day in get_days(named) if len(day) == _DAY_LENGTH)
+    if not days:
+        return None
+    earliest, _ = _get_bounds(named)
+    try:
+        last = (datetime.combine(date.fromisoformat(days[0]), datetime.min.time()) + earliest).date()
+        if not 0 <= (last - today).days <= _MOST_DAYS_LEFT:
+            return None
+        between = (today + timedelta(days=number) for number in range((last - today).days + 1))
+        return sum(get_session_on(day) is not None for day in between) or None
+    except (ValueError, MarketUnknown):
+        return None

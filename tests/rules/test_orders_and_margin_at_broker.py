@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.ib_objects import AT, WAYS, build_trade
-from tests.support.snapshots import given
+from tests.support.snapshots import evaluated, given, healthy_at, named
 
 NOW = "2026-06-02T15:00:00Z"
 
@@ -132,3 +132,66 @@ def values(cushion: object, look_ahead: object = "100.5") -> dict[str, Any]:
 )
 def test_the_account_s_cushion(patch, events):
     assert own_events(patch, "margin_low") == events
+
+
+# --- what is still open in its last session ---------------------------------------------------------------
+
+PUT = {
+    "symbol": "SPY",
+    "sec_type": "OPT",
+    "expiry": "20260602",
+    "strike": 580,
+    "right": "P",
+    "multiplier": 100,
+}
+INDEX_PUT = {**PUT, "symbol": "SPX", "trading_class": "SPXW"}
+FUTURE = {"symbol": "CL", "sec_type": "FUT", "expiry": "20260604", "multiplier": 1000}
+DUE = "expiry_due:SPY 2026-06-02 580P"
+
+
+def open_at(at: str, row: dict[str, Any], quantity: float, **lists: Any) -> list[str]:
+    section = {
+        "as_of": at, "connected": True, "positions": [{**row, "quantity": quantity}], "open_orders": [],
+        "executions": [],
+    }  # fmt: skip
+    document = healthy_at(at, {"broker": section, **lists})
+    return [event for event in named(evaluated(document)) if " expiry_due" in event]
+
+
+@pytest.mark.parametrize(
+    ("at", "row", "quantity", "events"),
+    [
+        pytest.param("13:59:59", PUT, -2, [], id="09:59:59 in New York"),
+        pytest.param("14:00:00", PUT, -2, [f"warning {DUE}"], id="10:00 in New York"),
+        pytest.param("18:59:59", PUT, -2, [f"warning {DUE}"], id="14:59:59"),
+        pytest.param("19:00:00", PUT, -2, [f"critical {DUE}"], id="15:00"),
+        pytest.param("14:00:00", PUT, 2, [f"warning {DUE}"], id="a long one ends in shares"),
+        pytest.param("14:00:00", PUT, 0, [], id="a row of quantity 0 is flat"),
+        pytest.param("14:00:00", INDEX_PUT, 2, [], id="a long one that pays cash"),
+        pytest.param(
+            "14:00:00", INDEX_PUT, -2, ["warning expiry_due:SPX 2026-06-02 580P"], id="a short one that pays cash"
+        ),
+        pytest.param("19:00:00", {**PUT, "expiry": "20260603"}, -2, [], id="its last session is tomorrow"),
+        pytest.param("19:00:00", {**PUT, "expiry": "20260601"}, -2, [], id="it expired yesterday"),
+        pytest.param("14:00:00", FUTURE, 1, ["warning expiry_due:CL 2026-06-04"], id="a future, third session"),
+        pytest.param("14:00:00", {**FUTURE, "expiry": "20260605"}, 1, [], id="a future, fourth session"),
+        pytest.param("14:00:00", {**FUTURE, "symbol": "ES"}, 1, [], id="a long future that pays cash"),
+        pytest.param("19:00:00", {"symbol": "SPY", "sec_type": "STK"}, -100, [], id="a share has no end"),
+    ],
+)  # fmt: skip
+def test_what_is_still_open_in_its_last_session(at, row, quantity, events):
+    assert open_at(f"2026-06-02T{at}Z", row, quantity) == events
+
+
+@pytest.mark.parametrize(
+    ("at", "severity"), [("16:59:59", "warning"), ("17:00:00", "critical")], ids=["61 min", "the last hour"]
+)
+def test_a_half_day_s_last_hour_is_late(at, severity):
+    row = {**PUT, "expiry": "20261127"}
+    assert open_at(f"2026-11-27T{at}Z", row, -2) == [f"{severity} expiry_due:SPY 2026-11-27 580P"]
+
+
+def test_a_position_of_both_lists_is_reported_once_however_its_class_is_spelled():
+    listed = [{"trade_id": 1, **INDEX_PUT, "symbol": "SPXW", "trading_class": None, "quantity": -2}]
+    stores = {"position_state": [*listed, {"trade_id": 2, **PUT, "status": "CLOSED", "quantity": -2}]}
+    assert len(open_at("2026-06-02T14:30:00Z", INDEX_PUT, -2, stores=stores)) == 1
