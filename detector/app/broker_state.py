@@ -13,7 +13,8 @@ from detector.app.pipeline import GatheredFacts
 from detector.domain.facts import Facts
 from detector.domain.gate_report import TruthHeader
 from detector.domain.profile import Profile
-from detector.reconciliation.freshness import DataAge, compute_data_age, find_inconsistency
+from detector.readers.broker.consistency import find_inconsistency
+from detector.reconciliation.freshness import DataAge, compute_data_age
 from detector.reconciliation.truth_header import build_truth_header
 from detector.settings import CLOCK_SKEW_SEC, PROFILE, Settings
 
@@ -65,7 +66,7 @@ def build_broker_state(gathered: GatheredFacts) -> BrokerState:
         gathered.is_collected,
         gathered.ids,
         _should_have_runtime_orders(facts, settings.files[PROFILE.name]),
-        find_inconsistency(sections.get("broker")),
+        find_inconsistency(sections.get("broker"), gathered.now),
     )
 
 

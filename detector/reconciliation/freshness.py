@@ -15,12 +15,6 @@ from detector.formats.numbers import normalize_number
 from detector.formats.times import compute_seconds, format_duration
 
 _LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
-_LIST_KEYS = {
-    "positions": ("positions", "portfolio"),
-    "open orders": ("open_orders", "openOrders", "orders", "openTrades", "trades"),
-    "executions": ("executions", "fills"),
-}
-_FLEX_LISTS = {"positions_csv": "portfolio", "trades_csv": "fills"}  # a second list where the first is given
 _IRRELEVANT_PATHS = ("broker.executions", "broker.mode", "broker.port")
 
 
@@ -66,30 +60,6 @@ def compute_data_age(
         return DataAge(fault="the snapshot was taken in the future")
     as_of = min([*known_times, *([] if taken_at is None else [taken_at])])
     return DataAge(as_of, compute_seconds(as_of, now))
-
-
-def find_inconsistency(broker: Any) -> str | None:
-    """Return why the rows of the raw section are ambiguous, None where they are not."""
-    section = dict(broker) if isinstance(broker, dict) else {}
-    statement = section.get("flex")
-    for text, name in _FLEX_LISTS.items():
-        if isinstance(statement, dict) and statement.get(text) is not None:
-            section[name] = section.get(name, statement)
-    for title, keys in _LIST_KEYS.items():
-        if len([name for name in keys if section.get(name) is not None]) > 1:
-            return f"The broker section lists its {title} twice, under several names."
-    rows = [row for name in _LIST_KEYS["positions"] for row in _filter_rows(section.get(name))]
-    if len({_has_account(row) for row in rows}) > 1:
-        return "Some of the broker's rows name their account and others do not."
-    return None
-
-
-def _filter_rows(raw: Any) -> list[Mapping[str, Any]]:
-    return [row for row in raw if isinstance(row, dict)] if isinstance(raw, list) else []
-
-
-def _has_account(row: Mapping[str, Any]) -> bool:
-    return any("acc" in key.lower() and value is not None for key, value in row.items())
 
 
 def explain_unreliable(facts: Facts) -> str | None:

@@ -42,7 +42,7 @@ PORTAL_TRADES = [
      "net_amount": 961.0, "account": "DU1234567", "sec_type": "STK", "conid": "756733", "conidex": "756733",
      "order_id": 2, "order_ref": "r"},
 ]  # fmt: skip
-IBAPI_POSITION = {
+IBAPI_POSITION: dict[str, Any] = {
     "account": "DU1234567", "contract": {"conId": 811, "symbol": "SPY", "secType": "OPT", "strike": 727.0,
     "lastTradeDateOrContractMonth": "20260619", "right": "C", "multiplier": "100", "currency": "USD",
     "localSymbol": "SPY   260619C00727000", "tradingClass": "SPY", "comboLegs": None},
@@ -187,3 +187,59 @@ def freqtrade_events(*held: tuple[str, float]) -> list[str]:
 )
 def test_freqtrade_s_table_is_mapped_without_python(held, events):
     assert freqtrade_events(*held) == events
+
+
+# --- rows of which only some name their account ----------------------------------------------------------
+
+_NAMED_ROW: dict[str, Any] = {**IBAPI_POSITION["contract"], "position": 39, "account": "DU1234567"}
+_BARE_ROW = {**_NAMED_ROW, "conId": 812, "localSymbol": None, "strike": 728.0, "account": None}
+HALF_NAMED: dict[str, Any] = {
+    "a list": [_NAMED_ROW, _BARE_ROW],
+    "a data frame": {key: [_NAMED_ROW[key], _BARE_ROW[key]] for key in _NAMED_ROW},
+    "a data frame by index": {key: {"0": _NAMED_ROW[key], "1": _BARE_ROW[key]} for key in _NAMED_ROW},
+    "a split data frame": {
+        "columns": list(_NAMED_ROW), "index": [0, 1], "data": [list(_NAMED_ROW.values()), list(_BARE_ROW.values())]
+    },
+    "by contract": {"811": _NAMED_ROW, "812": _BARE_ROW},
+    "an answer's envelope": {"positions": [_NAMED_ROW, _BARE_ROW]},
+    "an empty name": [_NAMED_ROW, {**_BARE_ROW, "account": ""}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", HALF_NAMED)
+@pytest.mark.parametrize("name", ["positions", "portfolioItems"])
+def test_rows_of_which_some_name_no_account_allow_no_close(written, name):
+    words = (
+        "--symbol",
+        "SPY",
+        "--expiry",
+        "2026-06-19",
+        "--strike",
+        "727",
+        "--right",
+        "C",
+        "--quantity",
+        "39",
+    )
+    lists = {name: HALF_NAMED[written]}
+    ran = answer("can-close", *words, "--json", stdin=document(lists, 39))
+    assert ran.document["verdict"] != "allow"
+    assert "name their account and others do not" in str(ran.document)
+
+
+def test_the_portal_s_trades_beside_its_orders_are_no_second_list_of_orders():
+    words = (
+        "--symbol",
+        "SPY",
+        "--expiry",
+        "2026-06-19",
+        "--strike",
+        "727",
+        "--right",
+        "C",
+        "--quantity",
+        "39",
+    )
+    lists = {"positions": [PORTAL_POSITION], "open_orders": [], "executions": None, "trades": PORTAL_TRADES}
+    ran = answer("can-close", *words, "--json", stdin=document(lists, 39))
+    assert ran.document["verdict"] == "allow", ran.document

@@ -13,10 +13,11 @@ from detector.domain.profile import ReadContext
 from detector.domain.snapshot import build_snapshot
 from detector.engine.gather import gather_facts
 from detector.formats.redaction import redact
+from detector.readers.broker.consistency import find_inconsistency
 from detector.reconciliation.close_check.close_order import ALLOW, CloseOrder, CloseVerdict
 from detector.reconciliation.close_check.verdict import decide_close
 from detector.reconciliation.comparison import compare_with_broker
-from detector.reconciliation.freshness import explain_unreliable, find_inconsistency
+from detector.reconciliation.freshness import explain_unreliable
 from detector.reconciliation.repair_plan.trade_cases import build_items
 from detector.settings import MARKET_CLOSURES, PROFILE
 from tests.support.account_oracle import ACCOUNTS, CONTRACTS, NOW, World, draw_world, name_request
@@ -35,7 +36,7 @@ def read(broker: dict[str, Any], **sections: Any) -> Any:
 
 def ask(world: World, request: dict[str, Any], account: str, quantity: int) -> CloseVerdict | None:
     document, facts = read({**world.export, "account_asked": account})
-    if explain_unreliable(facts) or find_inconsistency(document["broker"]):
+    if explain_unreliable(facts) or find_inconsistency(document["broker"], facts.taken_at):
         return None
     alias = document["broker"]["account_asked"]
     order = CloseOrder(Instrument(**request), Decimal(quantity), None, alias)
