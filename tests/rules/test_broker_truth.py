@@ -22,12 +22,12 @@ from tests.support.snapshots import (
 CALL = {
     "symbol": "SPY",
     "sec_type": "OPT",
-    "expiry": "20260602",
+    "expiry": "20260605",
     "strike": 727,
     "right": "C",
     "multiplier": 100,
 }
-NAME = "SPY 2026-06-02 727C"
+NAME = "SPY 2026-06-05 727C"
 OTHER = {**CALL, "right": "P"}
 
 
@@ -83,7 +83,7 @@ def test_positions_that_differ(held, at_broker, kind):
 @pytest.mark.parametrize(
     "written",
     [
-        {"expiry": "2026-06-02"},
+        {"expiry": "2026-06-05"},
         {"right": "CALL"},
         {"right": "c"},
         {"strike": 727.0},
@@ -249,7 +249,7 @@ def test_only_the_account_of_the_runtime_is_compared():
     assert given({"status_v3": internal(row(39)), "broker": section}) == []
     section = broker(row(39, account="DU1234567"), theirs)
     assert given({"status_v3": internal(row(39)), "broker": section}) == [
-        "critical open_positions_drift:SPY 2026-06-02 727P"
+        "critical open_positions_drift:SPY 2026-06-05 727P"
     ]
 
 
@@ -394,9 +394,9 @@ def test_two_differences_under_one_name_are_told_in_one_sentence():
         {"sec_type": "Equity and Index Options"},
         {"sec_type": "CALL"},
         {"multiplier": 1},
-        {"expiry": "260602"},
+        {"expiry": "260605"},
         {"expiry": "06/02/2026"},
-        {"expiry": "02JUN26"},
+        {"expiry": "05JUN26"},
         {"expiry": "this week"},
         {"sec_type": "FOP_ES"},
         {"sec_type": None, "multiplier": None},

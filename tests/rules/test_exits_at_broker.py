@@ -12,12 +12,12 @@ from tests.support.snapshots import evaluated, given, healthy, healthy_at, named
 CALL = {
     "symbol": "SPY",
     "sec_type": "OPT",
-    "expiry": "20260602",
+    "expiry": "20260605",
     "strike": 727,
     "right": "C",
     "multiplier": 100,
 }
-NAME = "SPY 2026-06-02 727C"
+NAME = "SPY 2026-06-05 727C"
 FIRES = [f"critical exit_would_open_position:{NAME}"]
 
 
