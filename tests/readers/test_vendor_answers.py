@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Any
 
@@ -89,6 +90,24 @@ def document(lists: dict[str, Any], quantity: float) -> dict[str, Any]:
 @pytest.mark.parametrize("vendor", POSITIONS)
 def test_a_difference_is_reported_and_agreement_is_silent(vendor, quantity, events):
     assert named(evaluated(document(POSITIONS[vendor], quantity))) == events
+
+
+@pytest.mark.parametrize("vendor", POSITIONS)
+def test_a_position_that_only_the_runtime_holds_is_a_phantom(vendor):
+    given = document(POSITIONS[vendor], 39)
+    given["stores"]["position_state"].append({**OPTION, "trade_id": 163, "strike": 728, "quantity": 5})
+    (event,) = evaluated(given).events
+    assert (event.type, event.subject) == ("open_positions_drift", "SPY 2026-06-19 728C")
+    assert "phantom" in str(event.observed)
+
+
+@pytest.mark.parametrize("vendor", [name for name in POSITIONS if name != "ibapi's callback as an array"])
+def test_a_field_by_a_name_that_is_nearly_its_own_is_reported(vendor):
+    written = json.dumps(POSITIONS[vendor])
+    wrong = written.replace('"position"', '"positon"').replace("Quantity", "Quantitty")
+    assert wrong != written
+    report = evaluated(document(json.loads(wrong), 39))
+    assert "reading_invalid" in {event.type for event in report.events}, named(report)
 
 
 @pytest.mark.parametrize("vendor", POSITIONS)
