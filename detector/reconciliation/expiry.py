@@ -27,7 +27,8 @@ _SETTLED_AT_OPEN = frozenset(["SPX", "NDX", "RUT", "VIX", "VIXW", "DJX"])
 # Settled in cash: index options, options and futures on volatility, futures on equity indices and on crypto.
 _CASH_SETTLED = _SETTLED_AT_CLOSE | _SETTLED_AT_OPEN | _EQUITY_INDEX_FUTURES | frozenset(
     ["OEX", "XEO", "MRUT", "MXEA", "MXEF", "VX", "VXM", "VIXM", "MBT", "MET", "BRR", "ETHUSDRR", "ESTX50",
-     "FESX", "OESX", "DAX", "FDAX", "FDXM", "FDXS", "ODAX", "SMI", "FSMI", "N225", "N225M", "HSI", "MHI", "Z", "NIFTY"]
+     "FESX", "OESX", "DAX", "FDAX", "FDXM", "FDXS", "ODAX", "SMI", "FSMI", "N225", "N225M",
+     "HSI", "MHI", "Z", "NIFTY"]
 )  # fmt: skip
 _MOST_DAYS_LEFT = 10  # of calendar; beyond it no last session is near
 _DAY_LENGTH = len("2026-06-19")

@@ -1,4 +1,4 @@
-"""Whether the rows of the broker section can be taken together: each list once, every position of an account."""
+"""Whether the rows of the broker section fit together: each list once, all or no position with an account."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FLEX_LISTS = {"broker_positions": "positions_csv", "broker_executions": "trades
 
 
 def find_inconsistency(broker: Any, now: datetime) -> str | None:
-    """Return why the rows of the section, in whatever shape they are written, are ambiguous; None: they are not."""
+    """Return why the rows of the section, in any shape, are ambiguous; None where they are not."""
     if not isinstance(broker, dict):
         return None
     section = normalize_section(broker, Reading("broker", now, 0))
