@@ -22,6 +22,7 @@ from detector.formats.strict_json import redact_excerpt, to_one_line
 _LONGEST_LINE = 400
 _SUMMARY = 64  # letters beside the longest name, within the 80 columns of a terminal
 _GROUP_OPTIONS = ("--help", "-h", "--version")
+_UNWRAPPED = "\b\n"  # an example is copied: the help may not break its line
 _FOLDER = Path(__file__).parent / "commands"
 # In the order of `--help`; a command that stands nowhere here comes last, under "More".
 _GROUPS: Mapping[str, Sequence[str]] = {
@@ -52,6 +53,7 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"detector.commands.{cmd_name.replace('-', '_')}").command
         command.name = cmd_name
+        command.epilog = _UNWRAPPED + (command.epilog or "").removeprefix(_UNWRAPPED)
         return command
 
     def resolve_command(
@@ -82,7 +84,7 @@ class Commands(click.Group):
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Example: python -m detector <<<'{}'",
+    epilog='Example: echo \'{"status_v3": {"stuck_exits": 1}}\' | python -m detector',
 )
 @click.version_option(__version__, prog_name="detector")
 def commands() -> None:

@@ -167,7 +167,7 @@ def test_the_help_of_every_command_ends_with_an_example():
     assert [text.split("`")[1] for text in texts] == sorted(
         path.stem.replace("_", "-") for path in (ROOT / "detector" / "commands").glob("[a-z]*.py")
     )
-    assert [text.split("`")[1] for text in texts if "Example: python -m detector" not in text] == []
+    assert [text.split("`")[1] for text in texts if "Example: " not in text] == []
 
 
 # --- the runbook --------------------------------------------------------------------------------------

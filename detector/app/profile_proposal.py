@@ -15,37 +15,45 @@ from detector.domain.facts import STATUS_FACTS
 from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE
 from detector.formats.nearest_name import find_nearest_name
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 
 _KINDS = {HEARTBEAT_AGE: "age", **{name: spec["kind"] for name, spec in STATUS_FACTS.items()}}
-# Names that other bots give to a column and to a fact; `timestamp` and `updated_at` often mean another time.
+# Names that other bots give to a column and to a fact, without case and separators, singular or plural;
+# `timestamp` and `updated_at` often mean another time. Of two facts the first that can hold the value counts.
 _ALSO_COLUMNS = {
     "qty": "quantity",
     "size": "quantity",
-    "avg_cost": "avg_price",
-    "entry_price": "avg_price",
+    "avgcost": "avg_price",
+    "entryprice": "avg_price",
 }
 _ALSO_NAMED = {
-    "last_heartbeat": "heartbeat_at",
-    "last_seen": "heartbeat_at",
-    "last_update_seconds_ago": HEARTBEAT_AGE,
-    "connected": "broker_connected",
-    "api_connected": "broker_connected",
-    "positions": "open_positions",
-    "positions_count": "open_position_count",
-    "open_orders": "orders",
-    "working_orders": "orders",
-    "trades": "recent_trades",
-    "started_at": "engine_started_at",
-    "halted": "trading_halted",
+    "heartbeat": ("heartbeat_at", HEARTBEAT_AGE),
+    "lastheartbeat": ("heartbeat_at",),
+    "lastbeat": ("heartbeat_at",),
+    "lastseen": ("heartbeat_at",),
+    "lastupdatesecondsago": (HEARTBEAT_AGE,),
+    "connected": ("broker_connected",),
+    "apiconnected": ("broker_connected",),
+    "positions": ("open_positions", "open_position_count"),
+    "positionscount": ("open_position_count",),
+    "openorders": ("orders", "pending_orders"),
+    "workingorders": ("orders", "pending_orders"),
+    "trades": ("recent_trades",),
+    "startedat": ("engine_started_at",),
+    "halted": ("trading_halted",),
 }
+_KEYED_BY = {"open_positions": "symbol", "orders": "order_id"}
+_FIRST_YEAR = 2000  # a smaller number than that is an age, and no epoch
+_SEPARATORS = build_pattern(r"[^a-z0-9]+")
 
 
 class Leaf(Struct, frozen=True):
-    """A value of the payload that is no object, and its path; a list is one leaf."""
+    """A value of the payload that is no object, and its path; a list is one leaf, and so is an object of rows."""
 
     path: str
     value: Any
+    parent: str = ""
 
     @property
     def name(self) -> str:
@@ -55,75 +63,137 @@ class Leaf(Struct, frozen=True):
 
 def render_proposal(payload: Mapping[str, Any], source: str, now: datetime) -> Iterator[str]:
     """Yield the lines of a profile in TOML: each fact with the leaf that it may be, then all other leaves."""
-    leaves = list(_iter_leaves(payload, ""))
+    leaves = list(_iter_leaves(payload, "", ""))
     chosen = _choose_facts(leaves, now)
+    tables = [(fact, leaf.value) for fact, leaf in chosen.items() if _KINDS[fact] == ROWS]
     yield f"# Proposed for {redact_excerpt(source)}."
     yield "# Confirm each line: a path to something else reads a wrong fact."
-    yield from ("[profile]", 'name = "mybot"', "", "[status]")
+    yield from ("[profile]", 'name = "mybot"')
+    if _has_text_numbers(chosen, now):
+        yield "numbers_as_text = true  # this payload writes numbers as text"
+    yield from ("", "[status]")
     for fact, leaf in chosen.items():
         yield f"{fact} = {json.dumps(leaf.path)}  # {_format_value(leaf.value)}"
-    for fact, leaf in chosen.items():
-        if _KINDS[fact] == ROWS:
-            yield from _render_rows(fact, leaf.value)
+    for fact, rows in tables:
+        yield from _render_rows(fact, rows)
     rest = [leaf for leaf in leaves if leaf not in chosen.values()]
     yield from ("", f"# Not mapped: {len(rest)}.")
     yield from (f"# {leaf.path} = {_format_value(leaf.value)}" for leaf in rest)
 
 
-def _iter_leaves(value: Mapping[str, Any], prefix: str) -> Iterator[Leaf]:
+def _iter_leaves(value: Mapping[str, Any], prefix: str, parent: str) -> Iterator[Leaf]:
     for key, part in value.items():
         path = prefix + (key if is_plain_path(key) and "." not in key else json.dumps(key))
-        if isinstance(part, dict) and part:
-            yield from _iter_leaves(part, f"{path}.")
+        if isinstance(part, dict) and part and not _is_object_of_rows(key, part):
+            yield from _iter_leaves(part, f"{path}.", key)
         else:
-            yield Leaf(path, part)
+            yield Leaf(path, part, parent)
+
+
+def _is_object_of_rows(key: str, value: Mapping[str, Any]) -> bool:
+    """Whether it holds rows by their key: every value an object, under the name of a fact that is rows."""
+    return any(fact in _KEYED_BY for fact in _list_meant(key)) and all(
+        isinstance(row, dict) for row in value.values()
+    )
 
 
 def _choose_facts(leaves: list[Leaf], now: datetime) -> dict[str, Leaf]:
     """Return by fact the first leaf that is named nearly so and has a value that the fact can have."""
     chosen: dict[str, Leaf] = {}
-    for get_fact in (_KINDS.keys() & {leaf.name for leaf in leaves}).__contains__, None:
+    for is_own_name in (True, False):
         for leaf in leaves:
-            fact = leaf.name if get_fact else _find_fact(leaf.name)
-            if (
-                fact in _KINDS
-                and fact not in chosen
-                and leaf not in chosen.values()
-                and _can_hold(fact, leaf, now)
-            ):
-                chosen[fact] = leaf
+            if leaf in chosen.values():
+                continue
+            for fact in [leaf.name] if is_own_name else _list_facts(leaf):
+                if fact in _KINDS and fact not in chosen and _can_hold(fact, leaf, now):
+                    chosen[fact] = leaf
+                    break
     return {fact: chosen[fact] for fact in _KINDS if fact in chosen}
 
 
-def _find_fact(name: str) -> str | None:
-    lower = name.lower()
-    return _ALSO_NAMED.get(lower) or find_nearest_name(name, _KINDS)
+def _list_facts(leaf: Leaf) -> list[str]:
+    """Return the facts that the leaf may be by its name, else by its name with that of its object."""
+    together = [f"{leaf.name}_{leaf.parent}", f"{leaf.parent}_{leaf.name}"] if leaf.parent else []
+    return [fact for name in (leaf.name, *together) for fact in _list_meant(name)]
+
+
+def _list_meant(name: str) -> tuple[str, ...]:
+    if name in _KINDS:
+        return (name,)
+    nearest = find_nearest_name(name, _KINDS)
+    return _ALSO_NAMED.get(_fold(name)) or ((nearest,) if nearest else ())
+
+
+def _fold(name: str) -> str:
+    return _SEPARATORS.sub("", name.lower())
 
 
 def _can_hold(fact: str, leaf: Leaf, now: datetime) -> bool:
     if _KINDS[fact] == ROWS:
-        return isinstance(leaf.value, list) and all(isinstance(row, dict) for row in leaf.value)
+        return all(isinstance(row, dict) for row in _list_rows(leaf.value)) and isinstance(
+            leaf.value, list | dict
+        )
+    return any(_can_read(_KINDS[fact], leaf.value, now, is_text) for is_text in (False, True))
+
+
+def _can_read(kind: str, value: Any, now: datetime, is_text: bool) -> bool:
     reader = ValueReader(now, 0)
-    return leaf.value is not None and reader.read_value(_KINDS[fact], leaf.path, leaf.value) is not None
+    reader.has_text_numbers = is_text
+    read = reader.read_value(kind, "", value)
+    return read is not None and not (isinstance(read, datetime) and read.year < _FIRST_YEAR)
 
 
-def _render_rows(fact: str, rows: list[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the columns whose names are nearly ours; one with our own name needs no line."""
+def _list_rows(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def _has_text_numbers(chosen: Mapping[str, Leaf], now: datetime) -> bool:
+    """Whether a value that is proposed for a number is text: of a fact, or of a column of its rows."""
+    values: list[tuple[str, Any]] = []
+    for fact, leaf in chosen.items():
+        if _KINDS[fact] != ROWS:
+            values.append((_KINDS[fact], leaf.value))
+            continue
+        rows, columns = _list_rows(leaf.value), get_columns(STATUS_FACTS[fact]["row"])
+        for column, key in _match_columns(fact, rows).items():
+            values += [(columns[column]["kind"], row.get(key)) for row in rows]
+    return any(
+        isinstance(value, str)
+        and _can_read(kind, value, now, True)
+        and not _can_read(kind, value, now, False)
+        for kind, value in values
+    )
+
+
+def _match_columns(fact: str, rows: list[Mapping[str, Any]]) -> dict[str, str]:
+    """Return by column the key that it is read under: our own name, or one that is nearly it."""
     columns = get_columns(STATUS_FACTS[fact]["row"])
-    keys = {key: value for row in rows for key, value in row.items()}
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    matched = {column: column for column in columns if column in keys}
     missing = [column for column in columns if column not in keys]
-    near: dict[str, str] = {}
     for key in keys:
-        column = _ALSO_COLUMNS.get(key.lower()) or find_nearest_name(key, missing)
+        column = _ALSO_COLUMNS.get(_fold(key)) or find_nearest_name(key, missing)
         if key not in columns and column in missing and is_plain_path(key):
-            near.setdefault(column, key)
-    lines = [f"{column} = {json.dumps(key)}" for column, key in near.items()]
-    yield from ("", f"[rows.{fact}]", *lines)
-    rest = [key for key in keys if key not in columns and key not in near.values()]
+            matched.setdefault(column, key)
+    return matched
+
+
+def _render_rows(fact: str, value: Any) -> Iterator[str]:
+    """Yield the columns whose names are nearly ours; one with our own name needs no line."""
+    rows = _list_rows(value)
+    matched = _match_columns(fact, rows)
+    keys = {key: part for row in rows for key, part in row.items()}
+    yield from ("", f"[rows.{fact}]")
+    if isinstance(value, dict) and value:
+        yield f"key = {json.dumps(_KEYED_BY[fact])}  # each row stands under it"
+    yield from (f"{column} = {json.dumps(key)}" for column, key in matched.items() if column != key)
+    rest = [key for key in keys if key not in matched.values()]
     yield from (f"# {json.dumps(key)} = {_format_value(keys[key])}" for key in rest)
 
 
 def _format_value(value: Any) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if isinstance(value, dict) and value:
+        return f"{len(value)} by their key"
     return redact_excerpt(json.dumps(value, ensure_ascii=False))

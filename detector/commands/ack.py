@@ -30,7 +30,10 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 _LONGEST_NAME = 60
 
 
-@click.command(epilog="Example: python -m detector ack SIGNATURE --for 2h --by ann --state memory")
+@click.command(
+    epilog='Example: echo \'{"status_v3": {"stuck_exits": 1}}\' | python -m detector run --snapshot - --stdout'
+    " --state memory && python -m detector ack stuck_exits:aegis-pt-core --by ann --state memory"
+)
 @click.argument("signature")
 @click.option(
     "--for", "duration", metavar="TIME", default="2h", help="How long, such as 30m or 2h; at most 24h."

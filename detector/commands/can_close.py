@@ -67,7 +67,7 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
 
 @click.command(
     epilog="Example: python -m detector can-close --symbol SPY --expiry 2026-06-19 --strike 727 --right C"
-    " --quantity 39 --json < snapshot.json"
+    " --quantity 39"
 )
 @click.option("--symbol", help="What is to be closed; of an option its underlying; or a local symbol.")
 @click.option(

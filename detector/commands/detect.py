@@ -36,10 +36,7 @@ class DetectOptions(Struct, frozen=True):
     env_file: str | None
 
 
-@click.command(
-    epilog="Example: python -m detector <<<'{}'"
-    "  ·  python -m detector --previous last.json --artifact last.json < s.json"
-)
+@click.command(epilog='Example: echo \'{"status_v3": {"stuck_exits": 1}}\' | python -m detector')
 @click.option("--previous", metavar="FILE", help="The previous artifact, or any earlier stdout.")
 @click.option("--artifact", metavar="FILE", help="Write this run's artifact here, atomically.")
 @click.option("--report", is_flag=True, help="Print the whole report instead of the two-key document.")

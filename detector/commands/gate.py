@@ -38,7 +38,6 @@ _STAGE_OF: Final = {
 
 @click.command(
     epilog="Example: python -m detector gate before --approved-by 'the owner' --artifact before.json"
-    " < snapshot.json"
 )
 @click.argument("stage", type=click.Choice(get_args(Stage)))
 @click.option("--approved-by", metavar="TEXT", help="before: who approved this deployment, and when.")

@@ -26,7 +26,10 @@ from detector.settings import MUTES
 from detector.storage import artifact_file
 
 
-@click.command(epilog="Example: python -m detector notify --artifact last.json --dry-run")
+@click.command(
+    epilog='Example: echo \'{"status_v3": {"stuck_exits": 1}}\' | python -m detector --artifact last.json &&'
+    " AEGIS_PT_NTFY_TOPIC=my-topic python -m detector notify --artifact last.json --dry-run"
+)
 @click.option(
     "--artifact", metavar="FILE", required=True, help="The artifact; the receipts are written into it."
 )

@@ -24,7 +24,7 @@ from detector.render.plan import Plan, build_plan_document, render_plan
 from detector.settings import FOREIGN_POSITIONS, HEARTBEAT_STALE_SEC, PROFILE, TRUTH_MAX_AGE_SEC
 
 
-@click.command(epilog="Example: python -m detector plan --previous last.json < snapshot.json")
+@click.command(epilog="Example: python -m detector plan")
 @click.option(
     "--previous", metavar="FILE", help="The previous artifact: what was seen closed, and is open again."
 )

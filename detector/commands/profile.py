@@ -71,7 +71,8 @@ def _check_file(app: AppContext, path: str, env_file: str | None) -> Iterator[st
         format_count(len(rules), "rule of its own", "rules of its own"),
         format_count(examples, "example"),
     )
-    yield f"{path}: {profile.name}: {', '.join(counts)}: good"
+    verdict = "good" if facts or rules else "it maps nothing yet, so that nothing would be checked"
+    yield f"{path}: {profile.name}: {', '.join(counts)}: {verdict}"
 
 
 def _build_proposal(app: AppContext, source: str, env_file: str | None) -> Iterator[str]:

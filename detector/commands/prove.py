@@ -29,7 +29,7 @@ _NEEDED: Final = (
 )
 
 
-@click.command(epilog="Example: python -m detector prove --worker-url https://WORKER")
+@click.command(epilog="Example: python -m detector prove --started-at $(date -u +%FT%TZ) --timeout 0")
 @click.option("--started-at", metavar="TIME", help="When the deployment began; default: STARTED_AT.")
 @click.option("--worker-url", metavar="URL", help="Where the Worker answers; default: WORKER_URL.")
 @click.option("--repo", metavar="OWNER/NAME", help="Default: GITHUB_REPOSITORY, else the git remote origin.")

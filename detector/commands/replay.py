@@ -24,8 +24,8 @@ _PROGRESS_EVERY = 200
 
 
 @click.command(
-    epilog="Example: python -m detector replay tests/fixtures/snapshots/regular-session.json  ·  "
-    "python -m detector replay --set AEGIS_PT_PENDING_ORDER_WARN=3 --compare history.ndjson"
+    epilog='Example: echo \'{"taken_at": "2026-06-02T15:00:00Z", "status_v3": {"stuck_exits": 1}}\''
+    " > day.json && python -m detector replay day.json"
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="A setting for this replay.")

@@ -35,7 +35,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
 
 
 @click.command(
-    epilog="Example: python -m detector schema snapshot --check tests/fixtures/snapshots/regular-session.json"
+    epilog='Example: echo \'{"status_v3": {"stuck_exit": 1}}\' | python -m detector schema snapshot --check -'
 )
 @click.argument("name", required=False, type=click.Choice(list(SCHEMAS)))
 @click.option(

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from detector.app.context import AppContext
 from detector.cli import run
 from detector.commands import can_close
-from tests.support.command_output import epilog_example
 from tests.support.program import answer
 from tests.support.snapshots import NOW, ROOT
 
@@ -1022,11 +1021,6 @@ def test_an_answer_that_nobody_could_read_is_no_leave():
 
     ran = answer("can-close", *WORDS, "--quantity", "39", stdin=seen(holding(39)), stdout=Full())
     assert ran.code == 3
-
-
-def test_the_example_in_its_help_runs():
-    words = epilog_example("can-close")
-    assert answer(*words[: words.index("<")], stdin=seen(holding(39))).code == 0
 
 
 # --- from the sources ---------------------------------------------------------------------------------

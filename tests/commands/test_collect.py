@@ -15,7 +15,6 @@ from detector.app import collection
 from detector.app.context import AppContext
 from detector.cli import run
 from detector.commands import collect
-from tests.support.command_output import epilog_example, told
 from tests.support.loopback import closed_port, says, serving
 from tests.support.program import answer
 from tests.support.snapshots import NOW
@@ -195,8 +194,3 @@ def test_in_a_pipe_there_is_no_progress(live):
 
 def test_a_time_that_is_none_is_refused():
     assert answer("collect", "--now", "noon").code == 2
-
-
-def test_the_example_of_the_help_runs():
-    words = epilog_example("collect")
-    assert told(*words[: words.index("|")]).code == 0

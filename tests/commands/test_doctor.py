@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.support.aws_server import CLUSTER, GROUP, REGION, AwsError, aws_on_loopback
-from tests.support.command_output import epilog_example, told
 from tests.support.loopback import closed_port, says, serving
 from tests.support.program import answer
 
@@ -138,7 +137,3 @@ def test_credentials_in_clear_text_are_warned_of(environ, warned):
     document, _, text = doctor(**environ, AEGIS_PT_SOURCE_TIMEOUT_SEC="0.3")
     assert ("warning" in document["sources"][0]) is warned
     assert ("clear text" in text) is warned
-
-
-def test_the_example_of_the_help_runs():
-    assert told(*epilog_example("doctor")).code == 0

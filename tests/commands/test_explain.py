@@ -9,7 +9,7 @@ import pytest
 from detector.app import input_documents
 from detector.engine.catalog import load_rules
 from detector.logs.codes import CODES
-from tests.support.command_output import epilog_example, told
+from tests.support.command_output import told
 
 
 def labelled(lines: list[str]) -> dict[str, list[str]]:
@@ -148,7 +148,3 @@ def test_without_the_runbook_beside_the_package_the_link_remains(tmp_path, monke
     answer = told("explain", "stuck_exits")
     assert answer.code == 0
     assert answer.lines[-1].endswith("RUNBOOK.md#stuck_exits")
-
-
-def test_the_example_of_the_help_runs():
-    assert told(*epilog_example("explain")).code == 0

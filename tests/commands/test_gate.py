@@ -10,7 +10,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from detector.render.schemas import build_gate_schema
-from tests.support.command_output import epilog_example
 from tests.support.gate_runs import MORNING, morning_at
 from tests.support.loopback import says
 from tests.support.program import Answer, answer
@@ -131,11 +130,6 @@ def test_an_old_snapshot_is_not_proven():
         "gate", "before", *STATED, "--now", (MORNING + timedelta(seconds=301)).isoformat(), stdin=morning_at()
     )
     assert late.code == 3
-
-
-def test_the_example_of_its_help_runs():
-    words = epilog_example("gate")
-    assert words[:2] == ["gate", "before"]
 
 
 # --- the message before the open, in `run` ---------------------------------------------------------------

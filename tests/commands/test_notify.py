@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from detector.formats.serialize import compute_checksum
-from tests.support.command_output import Told, epilog_example, told
+from tests.support.command_output import Told, told
 from tests.support.deliveries import QUICK
 from tests.support.loopback import says
 from tests.support.slack_server import Slack, everything, slack_on_loopback
@@ -209,7 +209,3 @@ def test_every_contradiction_is_said_at_once(artifact):
     ran = notify(artifact, None, AEGIS_PT_SLACK_CHANNEL="#a", AEGIS_PT_EMAIL_TO="b@example.com")
     assert ran.code == 2
     assert ran.err.count("detector: ") == 2
-
-
-def test_the_example_of_the_help_is_one(artifact):
-    assert epilog_example("notify") == ["notify", "--artifact", "last.json", "--dry-run"]

@@ -22,6 +22,10 @@ PAYLOAD = {
     "stuck_exits": "none",
     "empty": {},
 }
+BY_SYMBOL = {
+    "bot": {"lastBeat": 1759320000000, "orders": {"open": 2}},
+    "positions": {"AAPL": {"qty": "10", "avgCost": "187.2"}},
+}
 
 
 def test_without_a_name_it_lists_the_built_in_profiles():
@@ -77,6 +81,14 @@ def test_every_fault_of_a_profile_is_a_line_and_exit_2(tmp_path: Path, text, say
         assert part in line
 
 
+def test_a_profile_that_maps_nothing_is_not_called_good(tmp_path: Path):
+    path = tmp_path / "empty.toml"
+    path.write_text('[profile]\nname = "own"\n')
+    answer = told("profile", "check", str(path))
+    assert answer.code == 0
+    assert answer.out.endswith("0 examples: it maps nothing yet, so that nothing would be checked\n")
+
+
 def propose(payload: object) -> str:
     answer = told("profile", "new", "-", stdin=json.dumps(payload).encode())
     assert answer.code == 0, answer.err
@@ -109,6 +121,45 @@ def test_a_proposal_for_the_healthy_snapshot_maps_every_fact_under_its_own_name(
 )
 def test_a_proposal_for_any_object_can_be_read(payload):
     parse_profile_text(propose(payload))
+
+
+def test_camel_case_names_of_two_words_rows_by_symbol_and_numbers_in_text_are_proposed():
+    text = propose(BY_SYMBOL)
+    profile = parse_profile_text(text)
+    assert profile.paths == {
+        "heartbeat_at": "bot.lastBeat",
+        "pending_orders": "bot.orders.open",
+        "open_positions": "positions",
+    }
+    assert profile.row_keys == {"open_positions": "symbol"}
+    assert profile.numbers_as_text
+    columns = profile.column_extractors["open_positions"]
+    assert {name: extract({"qty": "10", "avgCost": "187.2"}) for name, extract in columns.items()} == {
+        "quantity": "10",
+        "avg_price": "187.2",
+    }
+    assert "# Not mapped: 0." in text
+
+
+@pytest.mark.parametrize(
+    ("payload", "paths"),
+    [
+        ({"workingOrders": 3}, {"pending_orders": "workingOrders"}),
+        ({"open_orders": [{"order_id": 1}]}, {"orders": "open_orders"}),
+        ({"positions": 2}, {"open_position_count": "positions"}),
+        ({"positions": {}}, {"open_positions": "positions"}),
+        ({"positions": {"total": 3}}, {}),
+        ({"heartbeat": 12}, {"heartbeat_age_sec": "heartbeat"}),
+        ({"heartbeat": "2026-06-02T15:00:00Z"}, {"heartbeat_at": "heartbeat"}),
+        ({"doors": {"open": 2}}, {}),
+    ],
+)
+def test_a_name_of_two_facts_is_the_one_that_can_hold_the_value(payload, paths):
+    assert parse_profile_text(propose(payload)).paths == paths
+
+
+def test_a_payload_without_text_numbers_is_not_proposed_to_have_them():
+    assert "numbers_as_text" not in propose(PAYLOAD)
 
 
 def test_a_payload_is_read_from_an_address_too():

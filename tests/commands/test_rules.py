@@ -8,7 +8,7 @@ from detector.domain.rule import CRITICAL, NEVER, NOW, lasts
 from detector.engine.catalog import load_rules
 from detector.render.rules import describe_lasts
 from detector.settings import ESCALATE_AFTER_SEC, resolve_settings
-from tests.support.command_output import epilog_example, told
+from tests.support.command_output import told
 
 DEFAULTS = resolve_settings()
 
@@ -109,7 +109,3 @@ def test_a_duration_in_words(need, words):
 def test_a_setting_that_cannot_be_used_is_refused():
     answer = told("rules", environ={"AEGIS_PT_GAP_SEC": "late"})
     assert (answer.code, answer.out) == (2, "")
-
-
-def test_the_example_of_the_help_runs():
-    assert told(*epilog_example("rules")).code == 0

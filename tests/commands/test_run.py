@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from detector.app import pipeline
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
-from tests.support.command_output import epilog_example
 from tests.support.github_memory import FORK_ID, NAME, TOKEN, github_with_memory
 from tests.support.loopback import closed_port, reply, says, serving
 from tests.support.program import Answer
@@ -350,9 +349,9 @@ def test_two_processes_at_once_tell_once(slack, snapshot, tmp_path):
     assert (tmp_path / "s" / "memory-aegis-pt-core-00000002.json").exists()
 
 
-def test_the_example_of_the_help_runs_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_dry_run_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert answer(*epilog_example("run")).code == 0
+    assert answer("run", "--state", "memory", "--dry-run").code == 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from detector.commands.schema import SCHEMAS
-from tests.support.command_output import epilog_example, told
+from tests.support.command_output import told
 from tests.support.snapshots import ROOT, healthy
 
 
@@ -28,10 +28,6 @@ def test_an_unknown_name_is_refused():
 
 def test_a_setting_that_cannot_be_used_does_not_matter_to_a_schema():
     assert told("schema", environ={"AEGIS_PT_GAP_SEC": "late"}).code == 0
-
-
-def test_the_example_of_the_help_runs():
-    assert told(*epilog_example("schema")).code == 0
 
 
 # --- --check ------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from detector.render.settings import MASK, build_settings_document, format_setting, render_env_example
 from detector.settings import DECLARED, ENV_FILE, Setting, Settings, parse_env_file, resolve_settings
-from tests.support.command_output import epilog_example, told
+from tests.support.command_output import told
 
 HEARTBEAT = "AEGIS_PT_HEARTBEAT_STALE_SEC"
 
@@ -161,10 +161,6 @@ def test_the_example_with_every_line_taken_over_is_the_default():
 
 def test_the_example_ignores_what_is_in_force():
     assert told("settings", "--example", environ={HEARTBEAT: "60"}).out == told("settings", "--example").out
-
-
-def test_the_example_of_the_help_runs():
-    assert told(*epilog_example("settings")).code == 0
 
 
 @pytest.mark.parametrize("name", [HEARTBEAT, "heartbeat-stale-sec", "HEARTBEAT_STALE_SEC"])

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
-from detector.cli import commands
 from tests.support.program import answer
 
 
@@ -36,10 +33,3 @@ def told(*words: str, environ: Mapping[str, str] | None = None, stdin: bytes = b
     """Run one command at a door of its own, with that environment and nothing else of the machine's."""
     ran = answer(*words, environ=environ, stdin=stdin)
     return Told(ran.code, ran.out.decode("utf-8"), ran.err)
-
-
-def epilog_example(name: str) -> list[str]:
-    """Return the words of the example that the help of a command ends with."""
-    found = commands.get_command(click.Context(commands), name)
-    assert found is not None
-    return (found.epilog or "").partition("Example: python -m detector ")[2].split()
