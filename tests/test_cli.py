@@ -29,7 +29,7 @@ STANDBY = {"containers": [{"Names": ["/aegis-lt-ibkr-trader"], "State": "running
 """The smallest snapshot with a critical event; it says nothing about the hour."""
 TWO_ORDERS = {"status_v3": {"pending_orders": 2}}
 """The smallest one with a warning."""
-NOTHING_CHECKED = "observe: 0 events; nothing was checked"
+NOTHING_CHECKED = "NOTHING WAS CHECKED: no section holds a fact that a rule needs; 0 events"
 
 
 def shell(words: str, stdin: bytes = b"{}", **environ: str) -> subprocess.CompletedProcess[bytes]:
@@ -65,7 +65,7 @@ def test_an_empty_snapshot_gives_the_two_keys_to_the_letter():
 def test_a_healthy_snapshot_gives_the_same_and_says_what_was_seen():
     given = answer(stdin=healthy())
     assert (given.code, given.out) == (0, EMPTY)
-    assert re.match(r"observe: 0 events; \d+ of 11 golden signals seen", given.err)
+    assert re.match(r"observe \(\d+ of 11 signals seen\): 0 events", given.err)
 
 
 def test_alone_it_is_detect():
@@ -728,7 +728,7 @@ def test_a_stdout_that_takes_nothing_is_no_receipt(closing, where, unbuffered, t
     first, second, third = ran.stderr.decode().splitlines()
     assert ran.returncode == 3
     assert first.startswith("detector: standard output could not be written (")
-    assert second == "detector: what is owed stays owed"
+    assert second == "detector: undelivered alerts will be sent again"
     assert third.startswith("escalate: 1 event")
     assert receipts(kept) == [{}]
     again = answer("--previous", str(kept), "--artifact", str(kept), stdin=STANDBY)

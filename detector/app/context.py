@@ -206,8 +206,7 @@ def _check_signal_names(settings: Settings) -> list[str]:
     known = [signal.name for signal in SIGNALS]
     unknown = [name for name in settings[SIGNALS_OFF] if name not in known]
     return [
-        f"{SIGNALS_OFF.name}: no golden signal is named {name!r} (there are: {', '.join(known)})"
-        for name in unknown
+        f"{SIGNALS_OFF.name}: no signal is named {name!r} (there are: {', '.join(known)})" for name in unknown
     ]
 
 

@@ -94,7 +94,7 @@ def render_previews(channels: Sequence[Channel], previews: Mapping[str, str]) ->
     """Yield for each channel exactly what would be sent."""
     for channel in channels:
         yield f"=== {channel.name}: {channel.display_name}"
-        yield previews.get(channel.name, "nothing is owed")
+        yield previews.get(channel.name, "everything is delivered")
 
 
 def get_rungs(channels: tuple[Channel, ...]) -> dict[str, Rung]:

@@ -157,7 +157,7 @@ def deliver(job: Job, result: RunResult, format_output: Callable[[RunResult], st
     elif not result.printed:
         result.faults.append("standard output could not be written")
     if not result.printed and is_recipient:
-        job.app.print_stderr("detector: what is owed stays owed")
+        job.app.print_stderr("detector: undelivered alerts will be sent again")
     if not job.plan.quiet:
         report = result.report
         for line in (*render_resolved(report), format_decision(report, job.settings[DISPLAY_ZONES])):
@@ -175,7 +175,7 @@ def _deliver_to_channels(job: Job, result: RunResult) -> None:
     result.report, result.previews = delivery.report, delivery.previews
     for note in delivery.notes:
         app.print_stderr(note)
-    result.faults += [f"{name} was not told: {error}" for name, error in sorted(delivery.failed.items())]
+    result.faults += [f"{name} was not reached: {error}" for name, error in sorted(delivery.failed.items())]
 
 
 def store(job: Job, result: RunResult) -> None:

@@ -40,7 +40,7 @@ def _check_day(text: str) -> None:
 def _check_signal(name: str) -> None:
     known = [signal.name for signal in SIGNALS]
     if name not in known:
-        raise ValueError(f"no golden signal is named {name!r} (there are: {', '.join(known)})")
+        raise ValueError(f"no signal is named {name!r} (there are: {', '.join(known)})")
 
 
 PathNames = Annotated[list[Path], BeforeValidator(to_list)]

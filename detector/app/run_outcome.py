@@ -51,8 +51,8 @@ def list_blind_spots(job: Job, report: Report) -> Iterator[str]:
     if not _has_recipient(job):
         alternatives = list_channel_settings(job.app, job.settings)
         yield (
-            f"NOBODY IS TOLD: no channel is configured. Set {alternatives}; "
-            "or say --stdout, where somebody reads standard output."
+            f"NOBODY IS ALERTED: no channel is configured. Set {alternatives}; "
+            "or give --stdout, where somebody reads standard output."
         )
 
 
@@ -64,7 +64,7 @@ def list_missing_recipients(job: Job, result: RunResult) -> Iterator[str]:
     """Yield the fault of a run that owes notices and has no channel to deliver them."""
     due = len(result.report.owed.get(STDOUT, ())) if result.advances and not _has_recipient(job) else 0
     if due and not job.plan.dry_run:
-        yield f"{format_count(due, 'alert')} owed, and there is no channel to tell it"
+        yield f"{format_count(due, 'alert')} undelivered, and there is no channel to send to"
 
 
 def publish_outcome(job: Job, result: RunResult, summary: str | None) -> None:
@@ -166,4 +166,4 @@ def _send(app: AppContext, settings: Settings, success: bool, text: str) -> None
     try:
         send_ping(build_network_policy(app, settings, _PING_SEC), url, success, redact_text(text))
     except ExternalError as failure:
-        app.print_stderr(f"The dead-man's switch was not told: {failure}.")
+        app.print_stderr(f"The dead-man's switch could not be pinged: {failure}.")

@@ -73,7 +73,7 @@ _BOT = Advice(
     },
     {
         LOGIN: "Make a new token, and put it into {}.",
-        NOT_ALLOWED: "Give the app the scope chat:write and install it anew; its token stands in {}.",
+        NOT_ALLOWED: "Give the app the scope chat:write and install it again; its token stands in {}.",
     },
 )
 

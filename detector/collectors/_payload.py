@@ -30,7 +30,7 @@ def parse_body(data: bytes, content_type: str = "") -> Any:
     if not start:
         raise ExternalError("its body is empty", reason=EMPTY)
     if start.startswith(b"<") or content_type.strip().lower().startswith("text/html"):
-        raise ExternalError("it answered with a page for people in the place of JSON", reason=HTML)
+        raise ExternalError("it answered with a page for people instead of JSON", reason=HTML)
     try:
         return parse_value(data)
     except DocumentError as error:

@@ -42,7 +42,7 @@ _LONGEST_NAME = 60
 @click.option("--state", metavar="DIR", help="The folder of `run --state`, whose next run reads it.")
 @click.option("--repo", metavar="OWNER/NAME", help="Where the workflow is; the next run is started by it.")
 @click.option("--dry-run", is_flag=True, help="Print what would be written or sent, and do neither.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(

@@ -101,14 +101,14 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
 )
 @click.option("--collect", is_flag=True, help="Ask the sources even where something is piped in.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
     """Say whether a close order may be sent.
 
     Its answer is allow, refuse or cannot tell. It refuses what the broker's own rows would turn into an
-    opening order: flat, the other side, less than that, or with an exit working already. Where the broker was
+    opening order: flat, the other side, less than that, or with a working exit order. Where the broker was
     not read, in full and within AEGIS_PT_TRUTH_MAX_AGE_SEC, it cannot tell. Exit 0 allow, 1 refuse, 3 cannot
     tell. With nothing piped in, only the sources that it needs are asked.
     """
@@ -150,12 +150,12 @@ def _decide(order: CloseOrder, state: BrokerState) -> CloseVerdict:
     if state.inconsistency is not None:
         return build_unknown_verdict("contradiction", state.inconsistency)
     if state.age.seconds is None:
-        return build_unknown_verdict(
-            "age", f"When the broker's word was true is not known: {state.age.fault}."
-        )
+        return build_unknown_verdict("age", f"When the broker was read is not known: {state.age.fault}.")
     limit = state.settings[TRUTH_MAX_AGE_SEC]
     if state.age.seconds > limit:
-        return build_unknown_verdict("age", f"The broker's word is {describe_age(state.age.seconds, limit)}.")
+        return build_unknown_verdict(
+            "age", f"The broker's reading is {describe_age(state.age.seconds, limit)}."
+        )
     heartbeat_limit = state.settings[HEARTBEAT_STALE_SEC] if state.expects_runtime_orders else None
     return decide_close(order, state.facts, heartbeat_limit)
 

@@ -23,10 +23,10 @@ from detector.storage import artifact_file
 
 
 @click.command(epilog="Example: python -m detector collect | python -m detector --offline")
-@click.option("--to", metavar="FILE", help="Write the snapshot here, atomically, in the place of stdout.")
+@click.option("--to", metavar="FILE", help="Write the snapshot here, atomically, instead of stdout.")
 @click.option("--previous", metavar="FILE", help="The previous artifact: log lines are read since then.")
 @click.option("--quiet", is_flag=True, help="Say nothing on stderr about the sources.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(
@@ -40,7 +40,7 @@ def command(
 ) -> int:
     """Read the configured sources and print one snapshot.
 
-    They are read side by side. A source that fails costs nothing but itself: its section is left out,
+    They are read side by side. A source that fails takes no other with it: its section is left out,
     `sources` says why, and the exit code stays 0.
     """
     settings = app.load_settings(env_file)

@@ -37,7 +37,9 @@ class DetectOptions(Struct, frozen=True):
 
 
 @click.command(epilog='Example: echo \'{"status_v3": {"stuck_exits": 1}}\' | python -m detector')
-@click.option("--previous", metavar="FILE", help="The previous artifact, or any earlier stdout.")
+@click.option(
+    "--previous", metavar="FILE", help="The previous artifact, or the saved stdout of an earlier run."
+)
 @click.option("--artifact", metavar="FILE", help="Write this run's artifact here, atomically.")
 @click.option("--report", is_flag=True, help="Print the whole report instead of the two-key document.")
 @click.option("--nagios", is_flag=True, help="Print one plugin line with perfdata; exit 0, 1, 2 or 3.")
@@ -45,7 +47,7 @@ class DetectOptions(Struct, frozen=True):
     "--fail-on", type=click.Choice(["warning", "critical"]), help="Exit 1 when an event is this severe."
 )
 @click.option("--quiet", is_flag=True, help="Say nothing on stderr about the decision and the coverage.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
 @click.option("--offline", is_flag=True, help="Collect nothing; only what stands on standard input counts.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj

@@ -37,8 +37,8 @@ _ADVICE: Final = {
     UNREADABLE: "GitHub refused the event itself: is the token's account blocked from sending so many?",
 }
 _TWICE: Final = (
-    "An attempt that broke off may have been taken all the same. If it was, one check more runs,"
-    " after the other: they queue, and what was told once is not told again."
+    "An attempt that broke off may still have been accepted. If it was, one more check runs,"
+    " after the other: runs queue, and what was delivered is not sent again."
 )
 
 
@@ -51,7 +51,7 @@ _TWICE: Final = (
 @click.option(
     "--source",
     metavar="NAME",
-    help="Who dispatches, as the run's title tells it: letters, digits and . _ : / @ + -; default: cli:HOST.",
+    help="Who dispatches, as the run's title shows it: letters, digits and . _ : / @ + -; default: cli:HOST.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
@@ -107,7 +107,7 @@ def _get_host() -> str:
 
 
 def _print_failure(app: AppContext, error: ExternalError) -> int:
-    app.print_stderr(f"dispatch: not dispatched: GitHub could not be told: {error}")
+    app.print_stderr(f"dispatch: not dispatched: GitHub was not reached: {error}")
     if error.reason in _ADVICE:
         app.print_stderr(f"dispatch: {_ADVICE[error.reason]}")
     if error.reason in {TIMEOUT, RESET}:

@@ -177,7 +177,7 @@ def _render_lines(document: dict[str, Any]) -> Iterator[str]:
     if document["off"]:
         yield f"Switched off for good ({SOURCES_OFF.name}): {', '.join(document['off'])}"
     if document["not_configured"]:
-        yield "Not configured; each would add what stands beside it:"
+        yield "Not configured; each setting adds what follows it:"
     for option in document["not_configured"]:
         yield f"  {option['section']:<{_COLUMN}}{option['set']}: {option['adds']}"
         if option["with"]:

@@ -30,7 +30,7 @@ _MOST_SIGNATURES = 20
 @click.option(
     "--artifact",
     metavar="FILE",
-    help="Add the state of a whole signature in this artifact: since, told, acknowledged.",
+    help="Add the state of a whole signature in this artifact: since, delivered, acknowledged.",
 )
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj

@@ -45,7 +45,7 @@ _TIMEOUT_SEC = 300.0
     "--grace-minutes", type=click.IntRange(1, 1440), default=8, show_default=True,
     help="How long after its window a run may be created.",
 )  # fmt: skip
-@click.option("--runs", metavar="FILE", help="The runs as JSON, in place of --repo; - is standard input.")
+@click.option("--runs", metavar="FILE", help="The runs as JSON, instead of --repo; - is standard input.")
 @click.option("--listed-at", metavar="TIME", help="When --runs was listed; else it ends at its newest run.")
 @click.option(
     "--repo",
@@ -65,7 +65,7 @@ _TIMEOUT_SEC = 300.0
     help="Exit 1 where a window of any lane, or of all lanes together, was not covered.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:

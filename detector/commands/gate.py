@@ -60,7 +60,7 @@ _STAGE_OF: Final = {
 @click.option("--previous", metavar="FILE", help="The detector's previous artifact: what it remembers.")
 @click.option("--collect", "collects", is_flag=True, help="Ask the sources even where something is piped in.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (schema gate).")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, stage: Stage, collects: bool, **options: Any) -> int:

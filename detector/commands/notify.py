@@ -35,7 +35,7 @@ from detector.storage import artifact_file
 )
 @click.option("--link", metavar="URL", help="The address of the run, for the messages.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, exactly, and change nothing.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(
@@ -43,7 +43,7 @@ def command(
 ) -> int:
     """Deliver what an artifact holds undelivered to the channels.
 
-    Receipts are written into it. Mutes and causes are respected, and what was told is not told again. Exit 3
+    Receipts are written into it. Mutes and causes are respected, and what was delivered is not sent again. Exit 3
     when something was not delivered, or the receipts could not be written.
     """
     app = replace(app, clock=get_clock(app, now))
@@ -72,12 +72,12 @@ def render_results(channels: Sequence[Channel], delivery: Delivery) -> Iterator[
     for channel in channels:
         error = delivery.failed.get(channel.name)
         if error is not None:
-            yield f"{channel.name}: NOT DELIVERED, still owed: {error} ({error.reason})"
+            yield f"{channel.name}: NOT DELIVERED, will be sent again: {error} ({error.reason})"
             yield f"  {channel.get_advice(error.reason)}"
         elif channel.name in delivery.due:
             yield f"{channel.name}: delivered ({channel.display_name})"
         else:
-            yield f"{channel.name}: nothing is owed"
+            yield f"{channel.name}: everything is delivered"
     yield from delivery.notes
 
 

@@ -30,7 +30,7 @@ from detector.settings import FOREIGN_POSITIONS, HEARTBEAT_STALE_SEC, PROFILE, T
 )
 @click.option("--collect", is_flag=True, help="Ask the sources even where something is piped in.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(

@@ -58,7 +58,7 @@ def command(app: AppContext, /, **options: Any) -> int:
     one proves it and /healthz bears it out: an older proof, a recovered GitHub schedule, another source's
     dispatch or a cron that is not in the Worker's file is said, and is not enough. GH_TOKEN (Actions: read)
     is needed for a private repository. STARTED_AT is taken just before the deployment, at most a day ago.
-    Exit 0: proven. 1: not proven in time. 3: could not tell (the Worker or GitHub did not answer).
+    Exit 0: proven. 1: not proven in time. 3: cannot tell (the Worker or GitHub did not answer).
     """
     settings = app.load_settings(options["env_file"])
     started_at = _parse_started_at(app, options["started_at"])
@@ -87,9 +87,7 @@ def _run_search(search: ProofSearch) -> int:
             raise ExternalError("that is not the Worker's answer: is it the right address?", reason=MISSING)
     except ExternalError as error:
         app.print_stderr(f"prove: {redact_excerpt(search.url)}/healthz: {error}")
-        app.print_stderr(
-            "prove: could not tell: without an answer of the Worker there is nothing to wait for"
-        )
+        app.print_stderr("prove: cannot tell: without an answer of the Worker there is nothing to wait for")
         return _UNDECIDED
     if is_misconfigured(health):
         line = f"not proven: the Worker is configured wrongly: {format_problems(health)}"
@@ -144,7 +142,7 @@ def _print_conclusion(search: ProofSearch) -> int:
         fault = f"the run is there, but /healthz: {search.health_error}"
     if fault is not None:
         print_lines(app, lines)
-        app.print_stderr(f"prove: could not tell: {fault}")
+        app.print_stderr(f"prove: cannot tell: {fault}")
         if search.runs_error is not None and search.runs_error.reason in RUNS_ADVICE:
             app.print_stderr(f"prove: {RUNS_ADVICE[search.runs_error.reason]}")
         return _UNDECIDED

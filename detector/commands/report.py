@@ -59,7 +59,7 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> date
 @click.option("--previous", metavar="FILE", help="For a live report: the detector's previous artifact.")
 @click.option("--collect", "collects", is_flag=True, help="Ask the sources even where something is piped in.")
 @click.option("--fail", "fails", is_flag=True, help="Exit 1 for stop and escalate, 3 for notify.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:

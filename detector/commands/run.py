@@ -69,14 +69,14 @@ class RunOptions(Struct, frozen=True):
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send, store and ping nothing.")
 @click.option("--quiet", is_flag=True, help="Say nothing on stderr about the decision and the coverage.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Do the scheduled job: collect, evaluate, tell, store.
+    """Do the scheduled job: collect, evaluate, alert, store.
 
-    It finds the memory, reads the sources, tells the channels, and only then stores and pings. Exit 3 when
-    something was not told or not stored, when
+    It finds the memory, reads the sources, alerts the channels, and only then stores and pings. Exit 3 when
+    something was not delivered or not stored, when
     no rule could be judged on what was read, or when there is no channel; a source that fails is an event,
     and changes no exit code.
     """

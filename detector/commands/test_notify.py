@@ -26,7 +26,7 @@ from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Setti
 @click.command(epilog="Example: AEGIS_PT_NTFY_TOPIC=my-topic python -m detector test-notify --dry-run")
 @click.option("--channel", "channel_name", metavar="NAME", help="Only this channel, such as slack or email.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, exactly, and send nothing.")
-@click.option("--now", metavar="TIME", help="The clock at the door, RFC 3339 (for tests and replays).")
+@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(

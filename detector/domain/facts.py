@@ -119,8 +119,8 @@ class Facts(Struct, frozen=True):
     pending_exits: int | None = _build_fact(COUNT, LARGER, "exits that were sent and are not done")
     stuck_exits: int | None = _build_fact(LENGTH, LARGER, "exits that the runtime itself calls stuck")
     orders: tuple[Order, ...] | None = _build_fact(ROWS, UNITED, "the runtime's working orders", row=Order)
-    broker_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "broker reconciliation is owed")
-    position_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "position reconciliation is owed")
+    broker_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "broker reconciliation is due")
+    position_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "position reconciliation is due")
     entry_blocking_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "reconciliation blocks entries")
     broker_confirmation_required: bool | None = _build_fact(
         FLAG, TRUE, "an order waits for the broker's word"

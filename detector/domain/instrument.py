@@ -153,7 +153,7 @@ def _apply_future_symbol(row: Instrument) -> Instrument:
 def get_instrument_name(row: Instrument) -> str:
     """Return an instrument's one name: `SPY`, or `SPY 2026-05-06 727C` for an option."""
     named = normalize(row)
-    symbol = named.symbol or (f"conid {named.con_id}" if named.con_id else "unknown instrument")
+    symbol = named.symbol or (f"conid {named.con_id}" if named.con_id else "(instrument not named)")
     if named.sec_type == FUTURE:
         return f"{symbol} {named.expiry}" if named.expiry else symbol
     if named.sec_type == "CASH" and named.currency:

@@ -27,7 +27,7 @@ SECTIONS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "processes": (ARRAY, "local processes as their supervisor sees them"),
     "power": (OBJECT, "the UPS in the words of NUT"),
     "sources": (OBJECT, "how each source answered, written by collect"),
-    "previous": ((), "the previous artifact, or any earlier stdout of this program"),
+    "previous": ((), "the previous artifact, or the saved stdout of an earlier run"),
 }
 STATEMENT = "broker.statement"
 PARTS: Mapping[str, tuple[tuple[type, ...], str]] = {

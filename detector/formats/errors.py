@@ -60,16 +60,16 @@ REASONS: Final[Mapping[str, str]] = {
     "that is ever needed.",
     WRONG_ACCOUNT: "Use the credentials of the account in AEGIS_PT_AWS_ACCOUNT.",
     LOGIN: "Make a new token, webhook or password, and put it into {}.",
-    NOT_ALLOWED: "Slack: give the app the scope chat:write and install it anew; "
+    NOT_ALLOWED: "Slack: give the app the scope chat:write and install it again; "
     "e-mail: may the sender send through {}?",
     NO_PLACE: "Is the channel in {} there, not archived, and is the app its member?",
     RECIPIENT: "Is the address in {} right, and does its mailbox take mail from this sender?",
-    REJECTED: "The alert is owed until it is taken: report what was sent (--dry-run shows it), "
+    REJECTED: "The alert is sent again until it is accepted: report what was sent (--dry-run shows it), "
     "and watch another channel.",
     NO_ANSWER: "It may have arrived, so look there; AEGIS_PT_CHANNEL_TIMEOUT_SEC is the time that it has.",
     LOCKED: "See which process of the runtime keeps it locked; the next run tries again.",
     CORRUPT: "Is it the right file? Then let its owner check it, on a copy.",
-    UNFINISHED: "The runtime itself has to open it once: only a writer may finish what a writer began.",
+    UNFINISHED: "The runtime itself has to open it once: a reader may not finish what a writer began.",
     NOT_INSTALLED: "Install the extra on this machine: pip install 'pt-health-detector[ibkr]'.",
     CLIENT_ID: "Give AEGIS_PT_TWS_CLIENT_ID a number that no other API client of this gateway uses.",
     CLOSE_WAIT: "The gateway keeps dead API connections and may soon refuse the bot: find who opens and "

@@ -178,7 +178,7 @@ def decide_expiry(context: GateContext) -> Iterator[GateDecision]:
 def decide_channels(context: GateContext) -> Iterator[GateDecision]:
     """Every configured channel took a message within a week, and its latest delivery did not fail."""
     if not context.channels:
-        yield GateDecision(NO, "no channel is configured: nobody is told")
+        yield GateDecision(NO, "no channel is configured: nobody is alerted")
     for name in context.channels:
         health = context.report.channels.get(name)
         if health is None or health.last_success is None:

@@ -78,15 +78,17 @@ def render_verdict(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str
     yield f"{_INDENT}broker: {_describe_broker(verdict, request)}"
     if request.trade is not None:
         claims = "; ".join(claim.text for claim in request.claims)
-        yield f"{_INDENT}{request.trade}: {claims or 'no place that was read knows it'}"
+        yield f"{_INDENT}{request.trade}: {claims or 'nothing that was read has it'}"
         yield from (f"{_INDENT}{line}" for line in _describe_disagreements(verdict, request))
 
 
 def _describe_broker(verdict: CloseVerdict, request: CloseRequest) -> str:
     if request.age.as_of is None or request.age.seconds is None:
-        return "not read, or not known when"
+        return "no reading of a known time"
     position = (
-        "position not told" if verdict.position is None else f"position {describe_held(verdict.position)}"
+        "position: not reported"
+        if verdict.position is None
+        else f"position: {describe_held(verdict.position)}"
     )
     when = describe_age(request.age.seconds, request.limit_sec)
     return f"{position}, as of {format_time(request.age.as_of)}, {when}"

@@ -31,8 +31,7 @@ NOT_ALONE: Final = (
 )
 _ALONE = "No window of GitHub's schedule is missing here; that speaks for this range alone."
 _UNDECIDED = (
-    "Whether GitHub's schedule covered its windows cannot be told: "
-    "some are pending, unknown, or none was due."
+    "Whether GitHub's schedule covered its windows is not known: some are pending, unknown, or none was due."
 )
 
 _MARKS: Final[Mapping[str, str]] = {COVERED: ".", LATE: "L", MISSING: "X", PENDING: "~", UNKNOWN: "?"}

@@ -65,7 +65,7 @@ def render_job_summary(report: Report, zones: tuple[str, ...], remarks: Sequence
         *(f"- **{escape_markdown(remark)}**" for remark in remarks),
         "",
         *_render_table(("severity", "signature", "since", "what"), _list_event_rows(report)),
-        *_render_table(("told now", "signature", "why"), _list_notice_rows(report)),
+        *_render_table(("reported now", "signature", "why"), _list_notice_rows(report)),
         *_render_table(
             ("golden signal", "state", "why"), ((c.title, c.state, c.why) for c in report.coverage)
         ),

@@ -20,20 +20,16 @@ _MAX_EVENTS = 3
 
 
 def format_decision(report: Report, zones: tuple[str, ...]) -> str:
-    """Return the decision, the number of events, the missing signals and the time as one line."""
+    """Return what was checked, the decision, the number of events, the missing signals and the time as one line."""
     missing = [covered.title for covered in report.coverage if covered.state == "not seen"]
-    total = len(report.coverage)
-    count = len(report.events)
-    parts = [f"{report.decision.action}: {count} event{'' if count == 1 else 's'}"]
+    events = format_count(len(report.events), "event")
     if report.held:
-        parts[0] += f" ({len(report.held)} held)"
+        events += f" ({len(report.held)} held)"
     if not report.checked and not report.events:
-        parts.append(
-            "nothing was checked (no section on standard input says anything, no source is configured)"
-        )
+        parts = ["NOTHING WAS CHECKED: no section holds a fact that a rule needs", events]
     else:
-        suffix = f" (not seen: {', '.join(missing)})" if missing else ""
-        parts.append(f"{total - len(missing)} of {total} golden signals seen{suffix}")
+        parts = [f"{report.decision.action} ({format_signals_seen(report)}): {events}"]
+        parts += [f"not seen: {', '.join(missing)}"] if missing else []
     if report.foreign:
         owned = format_count(len(report.foreign), "position")
         parts.append(f"{owned} counted as the owner's ({', '.join(report.foreign)})")
@@ -43,6 +39,12 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     if report.decision.note:
         parts.append(report.decision.note.rstrip("."))
     return "; ".join([*parts, format_in_zones(report.taken_at, zones)])
+
+
+def format_signals_seen(report: Report) -> str:
+    """Return how many of the golden signals this run saw: `8 of 11 signals seen`."""
+    seen = sum(covered.state != "not seen" for covered in report.coverage)
+    return f"{seen} of {len(report.coverage)} signals seen"
 
 
 def format_in_zones(moment: datetime, zones: tuple[str, ...]) -> str:
@@ -87,7 +89,7 @@ def format_plugin_line(report: Report) -> str:
         more = len(report.events) - _MAX_EVENTS
         text = f"{summaries}{f' (+{more} more)' if more > 0 else ''}"
     else:
-        text = f"no events; {observed} of {total} golden signals seen"
+        text = f"no events; {format_signals_seen(report)}" if report.checked else "nothing could be checked"
     critical = sum(event.severity == "critical" for event in report.events)
     warning = len(report.events) - critical
     perfdata = f"events_critical={critical};;0;0 events_warning={warning};0;;0 held={len(report.held)};;;0"

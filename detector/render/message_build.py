@@ -11,6 +11,7 @@ from detector.domain.report import ChannelHealth, Report, SessionDay
 from detector.domain.rule import RANK
 from detector.formats.numbers import format_count
 from detector.formats.times import compute_seconds, format_time
+from detector.render.lines import format_signals_seen
 from detector.render.message import EarlierMessage, Kind, Message, MessageItem, get_kind_without_items
 from detector.render.message_item import (
     SHORT_MAX,
@@ -147,10 +148,7 @@ def _describe_decision(report: Report) -> str:
 
 def _describe_coverage(report: Report) -> str:
     missing = [covered.title for covered in report.coverage if covered.state == "not seen"]
-    total = len(report.coverage)
-    if not missing:
-        return f"all {total} golden signals seen"
-    return f"{len(missing)} of {total} signals not seen: {', '.join(missing)}"
+    return format_signals_seen(report) + (f" (not seen: {', '.join(missing)})" if missing else "")
 
 
 def _list_notes(context: MessageContext, channel: str, is_first: bool) -> Iterator[str]:

@@ -85,9 +85,7 @@ def render_plan(plan: Plan) -> Iterator[str]:
     yield f"{plan.runtime} at {format_time(plan.at)}; {broker_age}. Nothing is changed by this."
     yield from render_header(plan.header)
     if plan.doubt is not None:
-        yield (
-            f"The broker's side is not believed: {plan.doubt} What a store says decides nothing against it."
-        )
+        yield (f"The broker's side is not used: {plan.doubt} A store alone decides nothing.")
     if plan.stale is not None:
         yield f"Read the broker again before anything is changed: {plan.stale}"
     if plan.stores_doubt is not None:
@@ -115,7 +113,7 @@ def _describe_no_difference(plan: Plan) -> str:
     return (
         "Nothing differs in what was read."
         if plan.stores_doubt is None
-        else "Whether anything differs cannot be told."
+        else "Whether anything differs is not known."
     )
 
 

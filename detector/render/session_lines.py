@@ -51,7 +51,7 @@ def _describe_signals(day: SessionDay) -> str:
     if not day.runs:
         return "no signal was seen"
     if not day.unseen:
-        return f"all {day.signals} golden signals seen in every run"
+        return f"all {day.signals} signals seen in every run"
     worst = sorted(day.unseen.items(), key=lambda pair: (-pair[1], pair[0]))
     text = ", ".join(f"{title} ({count} of {day.runs} runs)" for title, count in worst)
     return f"not always seen: {text}"

@@ -36,11 +36,11 @@ _MORE_SECRETS: Final = (
 
 # GitHub is late most at the full tens of an hour; both seasons of New York lie inside 13:00 to 21:59 UTC.
 _WORKFLOW: Final = Template("""\
-# Watches the runtime and tells Slack or e-mail. What it watches stands in $env_path;
+# Watches the runtime and alerts by Slack or e-mail. What it watches is in $env_path;
 # its secrets are those of this repository, each handed over by its name.
 name: PT health of $runtime
 
-# The title is the only place that tells which schedule fired: `detector gaps` reads it.
+# Only the title shows which schedule fired: `detector gaps` reads it.
 run-name: >-
   PT health | $${{ github.event_name == 'schedule' && format('schedule {0}', github.event.schedule)
   || github.event_name == 'repository_dispatch'
@@ -79,7 +79,7 @@ $status_url
 AEGIS_PT_MUTES=$mutes_path
 """)
 _MUTES: Final = """\
-# What is not told for a while, and why. A mute ends at its time.
+# What is not sent for a while, and why. A mute ends at its time.
 # [[mute]]
 # signature = "pending_orders_high:*" # as `new_events` prints it; * is any text
 # until = 2026-06-30T20:00:00Z
@@ -100,8 +100,8 @@ _NO_SOURCE: Final = (
 _GITHUB_STEPS: Final = """\
 Commit the files to the default branch: GitHub starts schedules nowhere else.
 Secret AEGIS_PT_SLACK_WEBHOOK_URL (Settings, Secrets and variables, Actions): an incoming webhook of Slack.
-Start it once by hand: Actions, the workflow, Run workflow. The first run tells, the second says nothing new.
-Secret AEGIS_PT_PING_URL: a check at healthchecks.io (*/10 13-21 * * 1-5 UTC, grace 1 h) tells of silence.
+Start it once by hand: Actions, the workflow, Run workflow. The first run alerts, the second says nothing new.
+Secret AEGIS_PT_PING_URL: a check at healthchecks.io (*/10 13-21 * * 1-5 UTC, grace 1 h) alerts when it goes silent.
 E-mail: the secrets AEGIS_PT_EMAIL_TO and _FROM, AEGIS_PT_SMTP_USER and _PASSWORD; the host in the env file.
 AWS: the variable AWS_REGION and the secret AWS_ROLE_ARN: a role that trusts it and may only read.
 A dashboard in a tailnet: the variable TAILSCALE_OAUTH_CLIENT_ID and the secret TAILSCALE_OAUTH_SECRET.

@@ -151,11 +151,9 @@ def _describe_values(values: Mapping[str, tuple[str, str]]) -> Schema:
 
 def _build_status() -> Schema:
     facts = {name: _build_fact(spec) for name, spec in STATUS_FACTS.items()}
-    facts[HEARTBEAT_AGE] = _describe_value(
-        "age", "seconds since the last heartbeat, in place of heartbeat_at"
-    )
+    facts[HEARTBEAT_AGE] = _describe_value("age", "seconds since the last heartbeat, instead of heartbeat_at")
     facts["orders"]["items"]["properties"][ORDER_AGE] = _describe_value(
-        "age", "seconds since it was submitted, in place of submitted_at"
+        "age", "seconds since it was submitted, instead of submitted_at"
     )
     return {
         "description": "a status payload under the names of the built-in profile; other keys are left alone",

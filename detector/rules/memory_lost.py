@@ -10,7 +10,7 @@ from detector.settings import GAP_SEC
 
 @rule(OCCURRENCE, "warning", limits=[GAP_SEC], monitor=True)
 def check(facts: Facts, limits: Limits) -> RuleResults:
-    """A previous artifact was expected and could not be used, so that everything active is told again."""
+    """A previous artifact was expected and could not be used, so that everything active is reported again."""
     before = facts.before
     if before.lost:
         has_older = before.taken_at is not None

@@ -28,8 +28,8 @@ SLACK_TOKEN = add_setting(
     "SLACK_TOKEN",
     "",
     "token",
-    "Slack: a bot token with the scope chat:write, in the place of a webhook: "
-    "ends edit and answer their message.",
+    "Slack: a bot token with the scope chat:write, instead of a webhook: "
+    "a resolution edits and answers its message.",
     parse_token,
     secret=True,
 )
@@ -48,7 +48,7 @@ EMAIL_TO: Setting[tuple[str, ...]] = add_setting(
     "EMAIL_TO",
     (),
     "addresses",
-    "E-mail: who is told, by comma, at most 10; each has receipts of its own.",
+    "E-mail: who is alerted, by comma, at most 10; each has receipts of its own.",
     build_addresses_parser(10),
     secret=True,
 )
@@ -108,7 +108,7 @@ PING_URL = add_setting(
     "PING_URL",
     "",
     "URL",
-    "Dead-man's switch (healthchecks.io): told after a run that saw, told and stored; /fail after any other.",
+    "Dead-man's switch (healthchecks.io): pinged after a run that saw, alerted and stored; /fail after any other.",
     build_url_parser("http", "https"),
     secret=True,
 )

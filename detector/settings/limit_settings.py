@@ -21,7 +21,7 @@ START_GRACE_SEC = add_seconds(
 )
 RESTART_WINDOW_SEC = add_seconds("RESTART_WINDOW_SEC", 3600, "Window in which restarts are counted.")
 RESTART_CRITICAL = add_count("RESTART_CRITICAL", 3, "Stops or starts within the window that make a loop.")
-CLOCK_SKEW_SEC = add_seconds("CLOCK_SKEW_SEC", 120, "A time further in the future than this is not believed.")
+CLOCK_SKEW_SEC = add_seconds("CLOCK_SKEW_SEC", 120, "A time further in the future than this is ignored.")
 PENDING_ORDER_STALE_SEC = add_seconds(
     "PENDING_ORDER_STALE_SEC", 300, "A working order older than this is stale."
 )

@@ -768,13 +768,13 @@ def test_an_age_above_its_limit_never_reads_like_the_limit(seconds, words):
     document = {**seen(holding(39), broker={"as_of": ago(seconds)}), "taken_at": None}
     said = answer("can-close", *WORDS, "--quantity", "39", stdin=document).out.decode().splitlines()
     assert said[-1].endswith(words)
-    assert seconds == 60 or f"The broker's word is {words}." in said[0]
+    assert seconds == 60 or f"The broker's reading is {words}." in said[0]
 
 
 def test_the_limit_is_a_setting():
     environ = {"AEGIS_PT_TRUTH_MAX_AGE_SEC": "5"}
     ran = answer("can-close", *WORDS, "--quantity", "39", stdin=seen(holding(39)), environ=environ)
-    assert (ran.code, "The broker's word is 10 s old (limit 5 s)." in ran.out.decode()) == (3, True)
+    assert (ran.code, "The broker's reading is 10 s old (limit 5 s)." in ran.out.decode()) == (3, True)
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def test_one_summary_comes_after_the_close():
             job.run({}, at)
         (post,) = (post for post in slack.posts if post["text"].split()[1] == "SESSION")
         assert (
-            "2026-06-02: 4 runs, longest gap 3 h 20 min (2 gaps, 5 h 50 min in all); all 11 golden signals seen in every run"
+            "2026-06-02: 4 runs, longest gap 3 h 20 min (2 gaps, 5 h 50 min in all); all 11 signals seen in every run"
             in everything(post)
         )
         assert "channels: slack ok" in everything(post)

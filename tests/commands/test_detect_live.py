@@ -68,7 +68,7 @@ def test_offline_collects_nothing():
     with serving(says(STATUS)) as server:
         ran = answer("detect", "--offline", environ={"AEGIS_PT_STATUS_URL": server.url})
     assert (ran.types, server.requests) == ([], [])
-    assert "nothing was checked" in ran.err
+    assert "NOTHING WAS CHECKED" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ def test_a_refusal_is_final_and_says_what_to_mend(status, mend):
         )
         found = dispatch(github.url)
     assert (found.code, found.out, len(github.asked)) == (3, b"", 1)
-    assert found.err.startswith("dispatch: not dispatched: GitHub could not be told: it answered")
+    assert found.err.startswith("dispatch: not dispatched: GitHub was not reached: it answered")
     assert mend in found.err
     assert TOKEN not in found.err
 

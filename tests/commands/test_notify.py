@@ -51,7 +51,7 @@ def test_what_is_owed_is_told_once_and_the_receipts_are_written(artifact):
         (post,) = slack.posts
         assert "<https://github.com/o/r/actions/runs/1|the run>" in everything(post)
         again = notify(artifact, slack)
-        assert (again.code, again.lines, len(slack.posts)) == (0, ["slack: nothing is owed"], 1)
+        assert (again.code, again.lines, len(slack.posts)) == (0, ["slack: everything is delivered"], 1)
     after = held(artifact)
     assert {row["signature"]: sorted(row["receipts"]) for row in after["conditions"]} == {
         "pending_orders_high:aegis-pt-core": ["slack", "stdout"],
@@ -100,7 +100,7 @@ def test_what_fails_stays_owed_is_said_and_is_exit_3(artifact):
         ran = notify(artifact, slack, **box.environ())
         assert ran.code == 3
         assert ran.lines[1:] == [
-            "slack: NOT DELIVERED, still owed: it answered 404 (no_service) (login)",
+            "slack: NOT DELIVERED, will be sent again: it answered 404 (no_service) (login)",
             "  Make a new webhook, and put it into AEGIS_PT_SLACK_WEBHOOK_URL.",
         ]
         assert ran.lines[0].startswith("email:")

@@ -241,7 +241,7 @@ def test_a_refusal_cannot_be_waited_for_and_says_what_to_mend(worker, status, me
         github.fault = lambda asked: (status, {"message": "No"}, {})
         found = prove(github, worker, timeout="60")
     assert (found.code, len(github.asked)) == (3, 1)
-    assert f"prove: could not tell: GitHub's list of runs: it answered {status}" in found.err
+    assert f"prove: cannot tell: GitHub's list of runs: it answered {status}" in found.err
     assert f"prove: {mend}" in found.err or f"prove: GH_TOKEN may not do this: {mend}" in found.err
 
 
@@ -251,8 +251,7 @@ def test_a_run_that_cannot_be_read_is_no_fault_of_the_token(worker):
         found = prove(github, worker)
     assert found.code == 3
     assert (
-        found.err
-        == "prove: could not tell: GitHub's list of runs: a run's created_at is not an RFC 3339 time\n"
+        found.err == "prove: cannot tell: GitHub's list of runs: a run's created_at is not an RFC 3339 time\n"
     )
 
 
@@ -377,7 +376,7 @@ def test_a_worker_that_fell_silent_while_it_was_waited_for_leaves_it_open():
     with serving(says(HEALTH), says({}, 404)) as served, github_on_loopback(FRESH) as github:
         found = prove(github, served)
     assert found.code == 3
-    assert "prove: could not tell: the run is there, but /healthz: it answered 404" in found.err
+    assert "prove: cannot tell: the run is there, but /healthz: it answered 404" in found.err
 
 
 def test_a_worker_with_wrong_variables_can_prove_nothing():

@@ -106,7 +106,7 @@ def test_a_channel_that_was_down_is_told_by_the_next_run_and_the_other_one_is_no
         slack.then(*[says(b"down", 503)] * 3)
         down = answer(*words, snapshot(0, **FIRING), environ=environ)
         assert (down.code, len(slack.posts), len(box.mails)) == (3, 0, 1)
-        assert "detector: slack was not told: " in down.err
+        assert "detector: slack was not reached: " in down.err
         healed = answer(*words, snapshot(600, **FIRING), environ=environ)
         assert (healed.code, len(slack.posts), len(box.mails)) == (0, 1, 1)
         assert all(name in everything(slack.posts[0]) for name in TYPES)
@@ -163,7 +163,7 @@ def test_standard_output_is_a_channel_where_somebody_is_said_to_read_it(switch, 
     first, second = (answer(*words, snapshot(at, **FIRING), environ=environ) for at in (0, 600))
     assert (first.code, len(first.document["new_events"])) == (0, 2)
     assert (second.code, second.document["new_events"]) == (0, [])
-    assert "NOBODY IS TOLD" not in first.err
+    assert "NOBODY IS ALERTED" not in first.err
     assert pinged(switch) == ["/u", "/u"]
 
 
@@ -189,8 +189,8 @@ def test_without_a_channel_what_is_owed_is_undelivered_on_every_run(
             environ=environ,
         )
         assert (done.code, owed(done)) == (3, TYPES)
-        assert "2 alerts owed, and there is no channel to tell it" in done.err
-        assert "NOBODY IS TOLD: no channel is configured. Set " in done.err
+        assert "2 alerts undelivered, and there is no channel to send to" in done.err
+        assert "NOBODY IS ALERTED: no channel is configured. Set " in done.err
         assert "AEGIS_PT_SLACK_WEBHOOK_URL" in done.err
     assert pinged(switch) == ["/u/fail"] * 2
 
@@ -210,8 +210,8 @@ def test_without_a_channel_a_run_that_owes_nothing_says_so_and_is_not_well(switc
     )
     done = answer(*words, environ=environ)
     assert (done.code, pinged(switch)) == (3, ["/u/fail"])
-    assert "::error title=PT health::NOBODY IS TOLD" in done.err
-    assert "NOBODY IS TOLD" in page.read_text()
+    assert "::error title=PT health::NOBODY IS ALERTED" in done.err
+    assert "NOBODY IS ALERTED" in page.read_text()
 
 
 def test_a_channel_that_comes_later_is_told_what_nobody_heard(slack, snapshot, tmp_path):
@@ -223,7 +223,7 @@ def test_a_channel_that_comes_later_is_told_what_nobody_heard(slack, snapshot, t
 
 def test_a_dry_run_without_a_channel_says_so_and_is_no_fault(snapshot, tmp_path):
     done = answer("run", "--dry-run", "--state", str(tmp_path / "s"), "--snapshot", snapshot(0, **FIRING))
-    assert (done.code, "NOBODY IS TOLD" in done.err) == (0, True)
+    assert (done.code, "NOBODY IS ALERTED" in done.err) == (0, True)
 
 
 def test_where_no_source_is_configured_nothing_was_checked_and_the_switch_hears_it(slack, switch, tmp_path):
@@ -463,7 +463,7 @@ def test_a_switch_that_does_not_answer_fails_nothing(status, slack, snapshot, tm
         environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u-secret-uuid")
         done = answer("run", "--state", str(tmp_path / "s"), "--snapshot", snapshot(), environ=environ)
     assert done.code == 0
-    assert f"The dead-man's switch was not told: it answered {status}." in done.err
+    assert f"The dead-man's switch could not be pinged: it answered {status}." in done.err
     assert "u-secret-uuid" not in done.err
 
 

@@ -166,7 +166,7 @@ def test_a_tick_costs_at_most_a_tenth_of_a_fresh_process():
 def test_a_pipe_gets_a_line_a_tick(tmp_path):
     ran = answer("watch", "--state", str(tmp_path), "--ticks", "1", environ={})
     assert ran.code == 0
-    assert re.fullmatch(r"observe: 0 events; .*\n", ran.out.decode())
+    assert re.fullmatch(r"observe \(\d+ of 11 signals seen\): 0 events; .*\n", ran.out.decode())
 
 
 @pytest.mark.parametrize("every", ["0", "-1", "4", "3601", "nan"])

@@ -149,7 +149,7 @@ def test_an_empty_profile_finds_nothing():
         pytest.param("status = []", "line 1: status: must be a table", id="a list for a table"),
         pytest.param('rows = "x"', "line 1: rows: must be a table", id="text for a table"),
         pytest.param("[rows]\norders = 3", "line 2: [rows] orders: must be a table", id="a number for rows"),
-        pytest.param('[signals]\noff = "moon"', "no golden signal is named 'moon'", id="no golden signal"),
+        pytest.param('[signals]\noff = "moon"', "no signal is named 'moon'", id="no golden signal"),
         pytest.param("[status\n", "(at line 1", id="no TOML"),
     ],
 )

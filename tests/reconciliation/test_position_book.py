@@ -52,7 +52,7 @@ def found(internal: list[tuple[Instrument, Any]], broker: list[tuple[Instrument,
         (Instrument("ES", sec_type="FUT", expiry="202606"), "ES 202606"),
         (Instrument(con_id="7"), "conid 7"),
         (Instrument("SPY", strike=727), "SPY 727"),
-        (Instrument(), "unknown instrument"),
+        (Instrument(), "(instrument not named)"),
     ],
 )
 def test_the_one_name_of_an_instrument(written, name):

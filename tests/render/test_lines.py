@@ -20,40 +20,39 @@ def line(document: dict[str, object]) -> str:
 
 
 def test_a_healthy_session():
-    assert line(healthy()) == f"observe: 0 events; 11 of 11 golden signals seen; {AT}"
+    assert line(healthy()) == f"observe (11 of 11 signals seen): 0 events; {AT}"
 
 
 def test_nothing_at_all_says_that_nothing_was_checked():
     said = line({"taken_at": "2026-06-02T15:00:00Z"})
-    assert said == (
-        "observe: 0 events; nothing was checked (no section on standard input says anything, "
-        f"no source is configured); {AT}"
-    )
+    assert said == f"NOTHING WAS CHECKED: no section holds a fact that a rule needs; 0 events; {AT}"
 
 
 @pytest.mark.parametrize("section", ["broker", "stores"])
 def test_a_broker_and_stores_that_agree_were_checked(section):
     told = {"broker": {"connected": True, "positions": []}, "stores": {"position_state": [], "trades": []}}
     said = line({"taken_at": "2026-06-02T15:00:00Z", section: told[section]})
-    assert said.startswith("observe: 0 events; 0 of 11 golden signals seen (not seen: ")
-    assert "nothing was checked" in line({"taken_at": "2026-06-02T15:00:00Z", section: {}})
+    assert said.startswith("observe (0 of 11 signals seen): 0 events; not seen: ")
+    assert "NOTHING WAS CHECKED" in line({"taken_at": "2026-06-02T15:00:00Z", section: {}})
 
 
 def test_what_was_not_seen_is_named():
     said = line(apply_patch(healthy(), {"ecs": None, "containers": None}))
-    assert "8 of 11 golden signals seen (not seen: runtime primary, gateway, standby guard)" in said
+    assert said.startswith(
+        "observe (8 of 11 signals seen): 0 events; not seen: runtime primary, gateway, standby guard; "
+    )
 
 
 def test_an_escalation_ends_with_the_need_for_approval():
     said = line(apply_patch(healthy(), {"status_v3": {"stuck_exits": 1, "pending_exits": 1}}))
-    assert said.startswith("escalate: 2 events; 11 of 11")
+    assert said.startswith("escalate (11 of 11 signals seen): 2 events; ")
     assert "; Stopping or scaling the runtime needs explicit approval; 2026" in said
 
 
 def test_held_events_are_counted():
     memory = remembered(evaluated(apply_patch(healthy(), {"status_v3": {"pending_orders": 2}})))
     report = evaluated(healthy_at("2026-06-02T15:05:00Z", {"status_v3": {"pending_orders": None}}), memory)
-    assert format_decision(report, ZONES).startswith("notify: 2 events (1 held); ")
+    assert format_decision(report, ZONES).startswith("notify (10 of 11 signals seen): 2 events (1 held); ")
 
 
 def test_every_section_has_a_reader():

@@ -186,8 +186,8 @@ def test_the_coverage_says_what_was_not_seen():
     report = evaluated({"taken_at": "2026-06-02T15:00:00Z"}, channels={})
     made = build_message(MessageContext(report, ZONES), "slack", ())
     assert made is not None
-    assert made.coverage.startswith("11 of 11 signals not seen: runtime primary, gateway")
-    assert message(condition()).coverage == "all 11 golden signals seen"
+    assert made.coverage.startswith("0 of 11 signals seen (not seen: runtime primary, gateway")
+    assert message(condition()).coverage == "11 of 11 signals seen"
 
 
 def test_the_decision_ends_with_the_need_for_approval():

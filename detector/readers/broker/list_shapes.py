@@ -83,7 +83,7 @@ def _list_entries(raw: Any, shape: RowShape, normalized: NormalizedList) -> Sequ
 def _find_answer(raw: Row, shape: RowShape, normalized: NormalizedList) -> Sequence[Any] | None:
     """Return the rows of a vendor's whole answer: `{"orders": […], "snapshot": true}`."""
     if raw.get("error"):
-        normalized.problems.append(("", "holds an error in place of its rows"))
+        normalized.problems.append(("", "holds an error instead of its rows"))
         return None
     if "columns" in raw and isinstance(raw.get("data"), list):  # a data frame, orient "split"
         columns = raw["columns"]

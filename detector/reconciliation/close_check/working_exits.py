@@ -60,7 +60,7 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
         left = _compute_exit_quantity(target, row, position)
         if left is None:
             text = (
-                f"Whether order {row.title} exits this position cannot be told: {_explain_exit(target, row)}."
+                f"Whether order {row.title} exits this position is not known: {_explain_exit(target, row)}."
             )
             return build_unknown_verdict("orders", text)
         if left and isinstance(row, BrokerOrder) and row.is_for_group:
