@@ -87,12 +87,13 @@ pages: $(INSTALLED) $(PAGE_CHECK)/node_modules/.installed ## the report's pages 
 	@rm -rf $(PAGES) && $(PY) -m tools.incident_pages $(PAGES) >/dev/null
 	@sh $(PAGE_CHECK)/run.sh "$(CURDIR)/$(PAGES)"
 
-pictures: $(INSTALLED) $(PAGE_CHECK)/node_modules/.installed ## take the documents' pictures of the report's page anew
+pictures: $(INSTALLED) $(PAGE_CHECK)/node_modules/.installed ## take the documents' pictures of the report's page again
 	@rm -rf $(PAGES) && $(PY) -m tools.incident_pages $(PAGES) >/dev/null
 	@sh $(PAGE_CHECK)/run.sh "$(CURDIR)/$(PAGES)" "$(CURDIR)/$(PAGES)/pictures"
 	@mkdir -p docs/pictures
 	@cp $(PAGES)/pictures/2025-09-15-connection-outage-remote-360-dark.png docs/pictures/report-phone.png
 	@cp $(PAGES)/pictures/2026-05-06-power-outage-on-the-machine-1280-light.png docs/pictures/report-desk.png
+	@$(PY) -m tools.alert_picture
 
 commits: $(INSTALLED) ## each commit since BASE starts and collects its tests, in a folder of its own
 	@for commit in $$(git rev-list --reverse --no-merges $(BASE)..HEAD); do \
@@ -123,10 +124,10 @@ dist: $(INSTALLED) ## the sdist and the wheel, in dist/; the wheel is made from 
 	@cd dist/unpacked && ../../$(PY) -m hatchling build -t wheel -d ..
 	@rm -rf dist/unpacked
 
-docs: $(INSTALLED) ## write the generated tables, schemas and help anew
+docs: $(INSTALLED) ## write the generated tables, schemas and help again
 	@$(PY) tools/generate_docs.py
 
-calendar: $(INSTALLED) ## write the market calendar anew
+calendar: $(INSTALLED) ## write the market calendar again
 	@$(PY) tools/make_nyse_table.py
 	@$(PY) -m tools.make_globex_table
 
@@ -134,7 +135,7 @@ format: $(INSTALLED) ## format, and repair what ruff can repair
 	@$(PY) -m ruff check --quiet --fix-only
 	@$(PY) -m ruff format --quiet
 
-lock: $(LOCK_VENV)/bin/uv ## write requirements/ anew; pins stay where they fit, UPGRADE=1 lifts them
+lock: $(LOCK_VENV)/bin/uv ## write requirements/ again; pins stay where they fit, UPGRADE=1 lifts them
 	@$(UV_COMPILE) --extra ibkr --output-file requirements/ibkr.txt
 	@$(UV_COMPILE) --constraints requirements/ibkr.txt --output-file requirements/runtime.txt
 	@$(UV_COMPILE) --group dev --constraints requirements/ibkr.txt --output-file requirements/dev.txt

@@ -18,7 +18,7 @@ from detector.domain.mute import Mute
 from detector.domain.profile import Profile, parse_profile
 from detector.domain.snapshot import PARTS, SECTIONS
 from detector.engine.catalog import load_rules
-from detector.engine.coverage import SIGNALS
+from detector.engine.coverage import SIGNALS, is_signal
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import MAX_BYTES, redact_excerpt, replace_surrogates, to_one_line
@@ -204,7 +204,7 @@ def _check_fact_names(settings: Settings) -> list[str]:
 
 def _check_signal_names(settings: Settings) -> list[str]:
     known = [signal.name for signal in SIGNALS]
-    unknown = [name for name in settings[SIGNALS_OFF] if name not in known]
+    unknown = [name for name in settings[SIGNALS_OFF] if not is_signal(name)]
     return [
         f"{SIGNALS_OFF.name}: no signal is named {name!r} (there are: {', '.join(known)})" for name in unknown
     ]

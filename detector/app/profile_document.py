@@ -16,7 +16,7 @@ from detector.domain.facts import STATUS_FACTS
 from detector.domain.payload_path import build_extractor
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, Profile, build_zone, parse_profile
 from detector.domain.store_layout import ROW_TYPES
-from detector.engine.coverage import SIGNALS
+from detector.engine.coverage import SIGNALS, is_signal
 from detector.market.session_plan import PLANS, parse_exception, parse_window
 
 
@@ -38,9 +38,9 @@ def _check_day(text: str) -> None:
 
 
 def _check_signal(name: str) -> None:
-    known = [signal.name for signal in SIGNALS]
-    if name not in known:
-        raise ValueError(f"no signal is named {name!r} (there are: {', '.join(known)})")
+    if not is_signal(name):
+        known = ", ".join(signal.name for signal in SIGNALS)
+        raise ValueError(f"no signal is named {name!r} (there are: {known})")
 
 
 PathNames = Annotated[list[Path], BeforeValidator(to_list)]

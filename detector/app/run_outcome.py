@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from typing import TextIO
 
 from detector.app.context import AppContext
 from detector.app.delivery import list_channel_settings
@@ -99,7 +100,7 @@ def _write_job_summary(job: Job, result: RunResult, path: str | None) -> None:
     if len(page.encode()) + len(screen.encode()) <= MAX_SUMMARY_BYTES:
         page += screen
     try:
-        with Path(path).open("a", encoding="utf-8") as file:
+        with _open_own_file(path) as file:
             file.write(page)
     except OSError as failure:
         job.app.print_stderr(f"The run's page {path} could not be written ({failure.strerror}).")
@@ -120,11 +121,17 @@ def _render_report_part(job: Job, result: RunResult) -> str:
     )
 
 
+def _open_own_file(path: str) -> TextIO:
+    """Open a file to add text to; a new one only its owner can read, a link is refused (OSError)."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
+
+
 def _write_step_output(job: Job, result: RunResult) -> None:
     """Write for the next steps that a person was notified; where it is missing, they must notify."""
     path = job.app.environ.get("GITHUB_OUTPUT")
     if path and result.notified:
-        with suppress(OSError), Path(path).open("a", encoding="utf-8") as file:
+        with suppress(OSError), _open_own_file(path) as file:
             file.write("told=yes\n")
 
 

@@ -114,6 +114,16 @@ SIGNALS = (
 )
 
 
+def get_signal_name(text: str) -> str:
+    """Return the name of a signal that a person wrote as it is shown: `runtime primary` is `runtime_primary`."""
+    return text.strip().lower().replace(" ", "_")
+
+
+def is_signal(text: str) -> bool:
+    """Whether a golden signal has that name or title."""
+    return get_signal_name(text) in {signal.name for signal in SIGNALS}
+
+
 @cache
 def group_rules() -> dict[str, tuple[str, ...]]:
     """Return the rules by golden signal; raises LookupError where a rule names one that does not exist."""

@@ -25,7 +25,7 @@ from detector.domain.seen_facts import update_contents
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
-from detector.engine.coverage import SignalCoverage, compute_coverage, count_checked
+from detector.engine.coverage import SignalCoverage, compute_coverage, count_checked, get_signal_name
 from detector.engine.gather import gather_facts, list_unread_sections
 from detector.engine.lost_facts import add_lost_facts, update_lane_memory
 from detector.engine.overrides import add_overrides, list_overrides, list_warnings
@@ -149,7 +149,8 @@ def list_rules(settings: Settings) -> tuple[Rule, ...]:
 
 def list_signals_off(settings: Settings) -> frozenset[str]:
     """Return the golden signals that this runtime does not have, by its settings and its profile."""
-    return frozenset((*settings[SIGNALS_OFF], *_get_files(settings).profile.signals_off))
+    names = (*settings[SIGNALS_OFF], *_get_files(settings).profile.signals_off)
+    return frozenset(map(get_signal_name, names))
 
 
 def gather(snapshot: Snapshot, settings: Settings, previous_run: PreviousRun = NO_PREVIOUS_RUN) -> Facts:

@@ -56,13 +56,20 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         # A password may hold spaces and @: it ends where the line, the quote or the next name begins.
         build_pattern(
-            r"(?i)((?<![A-Za-z])(?:passw(?:or)?d|passphrase|passwd|pwd|pass|pw)\s{0,4}+=\s{0,4}+)"
+            r"(?i)((?<![A-Za-z])(?:(?:passw(?:or)?d|passphrase|passwd|pwd|secret)[^\S\r\n]{0,4}+[=:]|pass\s{0,4}+=|pw\s{0,4}+=)"
+            r"[^\S\r\n]{0,4}+)"
             r"(?!\[redacted|[\"'\\])"
             r"(?:(?!\s{1,8}[\w.-]{1,40}\s{0,4}[=:])[^\r\n&\"',;}\]]){1,200}"
         ),
         r"\1[redacted]",
     ),
-    (build_pattern(r"(?<=://)[^\s/\"'<>]+(?=@)"), "[redacted]"),
+    (
+        # A password may hold spaces and @; digits after the colon are a port, where a space or a path follows.
+        build_pattern(
+            r"(?<=://)(?:[^\s/\"'<>:@]*+:(?!\d{1,5}(?:[\s/]|$))[^/\"'<>\r\n]{1,200}|[^\s/\"'<>]+)(?=@)"
+        ),
+        "[redacted]",
+    ),
     (build_pattern(_START + r"(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})"), "[redacted]"),
     (build_pattern(_START + r"(?:xox[a-z]|xapp|tskey)-[\w-]{8,}"), "[redacted]"),
     (build_pattern(_START + r"(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[redacted]"),

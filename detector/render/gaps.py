@@ -44,6 +44,7 @@ _STOOD_BY = "-"
 _DAY_MARKS: Final[Mapping[str | None, str]] = {"holiday": "H", "half day": "h"}
 _WIDTH = 80
 _MAX_LISTED = 10
+_MAX_DAYS = 31  # strips of a lane: the newest month
 
 
 def build_gap_document(report: GapReport, origin: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +116,7 @@ def render_gap_report(report: GapReport, zones: tuple[str, ...]) -> Iterator[str
     for unread in report.scope.unread:
         if unread.start < report.end:
             yield from map(escape_commands, wrap(f"Not read: {unread.why}.", _WIDTH, break_long_words=False))
+    yield from wrap(_describe_other_runs(report), _WIDTH)
     for lane in report.all_lanes:
         yield ""
         yield from _render_lane(lane)
@@ -123,6 +125,21 @@ def render_gap_report(report: GapReport, zones: tuple[str, ...]) -> Iterator[str
     yield ""
     yield from _render_uncovered(report, zones)
     yield from wrap(_describe_verdict(report), _WIDTH)
+
+
+def _describe_other_runs(report: GapReport) -> str:
+    """Return how many runs belong to no lane, with the commonest of their titles; empty where there is none."""
+    others = report.other_runs
+    if not others:
+        return ""
+    count = sum(others.values())
+    have = "run has" if count == 1 else "runs have"
+    commonest = max(others, key=lambda title: others[title])
+    return (
+        f"{count} {have} no lane in {'its title' if count == 1 else 'their titles'}, such as"
+        f" {escape_commands(commonest)!r}: counted for all lanes together only. A lane's title is"
+        f" `{report.scope.title_prefix}<cron>`, from the workflow's run-name."
+    )
 
 
 def _render_lane(lane: LaneReport) -> Iterator[str]:
@@ -140,8 +157,13 @@ def _render_lane(lane: LaneReport) -> Iterator[str]:
 def _render_strips(lane: LaneReport) -> Iterator[str]:
     marks = {window.at: (_get_mark(window), window.day_kind) for window in lane.windows}
     marks |= dict.fromkeys(lane.stood_by, (_STOOD_BY, None))
-    for _, times in groupby(sorted(marks), key=lambda at: at.date()):
-        day = list(times)
+    if marks and all(window.state == UNKNOWN for window in lane.windows) and not lane.stood_by:
+        yield "  no run could be listed for any of its windows"
+        return
+    days = [list(times) for _, times in groupby(sorted(marks), key=lambda at: at.date())]
+    if len(days) > _MAX_DAYS:
+        yield f"  the newest {_MAX_DAYS} of {len(days)} days; --json lists every window"
+    for day in days[-_MAX_DAYS:]:
         kind = next((marks[at][1] for at in day if marks[at][1]), None)
         label = f"{_DAY_MARKS.get(kind, ' ')} {day[0]:%a %m-%d}"
         for line in _split_strip({at: marks[at][0] for at in day}):

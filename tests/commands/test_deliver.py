@@ -64,7 +64,7 @@ def test_one_message_arrives_once_slack_is_back_however_long_it_was_gone(runs):
         assert not job.run(TWO_ORDERS, "2026-06-06T09:10:00Z").due
         (post,) = slack.posts
         assert "since 2026-06-06 00:00 UTC" in everything(post)
-        assert "owed: an earlier message did not get through" in everything(post)
+        assert "late: an earlier attempt to send this failed" in everything(post)
 
 
 def test_a_run_that_is_killed_after_the_message_tells_the_same_again_and_no_more():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from detector.domain.schedule_windows import Scope, UnreadSpan
 from detector.render.gaps import NOT_ALONE, render_gap_report
 from detector.schedule import judge
 from tests.support.github_runs import FakeGitHub, github_on_loopback, rate_limited
+from tests.support.loopback import closed_port
 from tests.support.program import Answer, answer
 from tests.support.snapshots import ROOT
 from tests.support.workflow_runs import FALLBACK, PRIMARY, answered, at, dispatched, item, scheduled
@@ -282,6 +284,39 @@ def test_titles_begin_as_the_run_name_of_the_file_has_it(checkout):
     ]
     assert counts(gaps("--json", "--workflow", "other.yml", runs=answered(runs)))["covered"] == 11
     assert counts(gaps("--json", runs=answered(runs)), 0) == {"expected_windows": 6, "missing_windows": 6}
+
+
+def test_runs_without_a_lane_in_their_title_are_counted_in_a_sentence():
+    runs = [{**one, "display_title": "Nightly"} for one in healthy()]
+    runs = [{**one, "event": "repository_dispatch"} for one in runs]
+    text = " ".join(gaps(runs=answered(runs)).out.decode().split())
+    assert f"{len(runs)} runs have no lane in their titles, such as 'Nightly': counted for all lanes" in text
+    assert "`PT health | <cron>`" in text
+    assert "1 run has no lane in its title, such as" in " ".join(
+        gaps(runs=answered(runs[:1])).out.decode().split()
+    )
+    assert "no lane in" not in gaps(runs=answered(healthy())).out.decode()
+
+
+def test_strips_are_of_the_newest_month():
+    lines = (
+        gaps(runs=answered([]), until="2026-06-01T15:00:00Z", **{"created-after": "2026-03-01T14:00:00Z"})
+        .out.decode()
+        .splitlines()
+    )
+    assert sum(line[2:5] in {"Mon", "Tue", "Wed", "Thu", "Fri"} for line in lines) <= 3 * 31 * 2
+    assert any(
+        re.fullmatch(r"  the newest 31 of 6\d days; --json lists every window", line) for line in lines
+    )
+
+
+def test_where_nothing_was_listed_a_lane_is_one_line_without_a_strip():
+    environ = {"GITHUB_API_URL": f"http://127.0.0.1:{closed_port()}", "GITHUB_REPOSITORY": "o/r"}
+    found = gaps(environ=environ)
+    lines = found.out.decode().splitlines()
+    assert found.code == 3
+    assert lines.count("  no run could be listed for any of its windows") == 3
+    assert not any("?" in line for line in lines if "unknown" not in line)
 
 
 def test_what_a_run_says_of_its_end_is_shown_on_one_line_without_escapes():

@@ -891,6 +891,16 @@ def test_five_hundred_conditions_are_one_message_a_channel_and_a_page_that_fits(
     assert 10_000 < len(page.read_bytes()) < 1024 * 1024
 
 
+def test_a_page_that_is_new_is_its_owner_s_alone_and_a_link_is_not_followed(snapshot, tmp_path):
+    page, link, target = tmp_path / "page.md", tmp_path / "link.md", tmp_path / "target.md"
+    link.symlink_to(target)
+    answer("run", "--summary", str(page), "--snapshot", snapshot())
+    assert page.stat().st_mode & 0o777 == 0o600
+    done = answer("run", "--summary", str(link), "--snapshot", snapshot())
+    assert "could not be written" in done.err
+    assert not target.exists()
+
+
 def test_a_page_is_added_to_what_is_there(snapshot, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n")

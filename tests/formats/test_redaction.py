@@ -299,6 +299,26 @@ DOCUMENTS = st.recursive(
 )
 
 
+_WORDS = st.lists(st.from_regex(r"[A-Za-z0-9@!#%]{3,9}", fullmatch=True), min_size=1, max_size=5)
+
+
+@given(_WORDS, st.sampled_from(["password: {}", "DB_PASSWORD={}", "passphrase : {}", "client_secret: {}"]))
+def test_no_word_of_a_password_is_left_however_many_there_are(words: list[str], text: str):
+    shown = redact_text(text.format(" ".join(words)) + "; host=db")
+    assert shown == text.format("[redacted]") + "; host=db"
+
+
+@given(_WORDS)
+def test_no_word_of_a_password_in_an_address_is_left(words: list[str]):
+    password = "p" + " ".join(words)
+    assert redact_text(f"postgres://me:{password}@db:5432/x") == "postgres://[redacted]@db:5432/x"
+
+
+def test_a_port_is_no_password():
+    for text in ("http://localhost:8080 refused by ann@host", "http://localhost:8080/x of ann@host"):
+        assert redact_text(text) == text
+
+
 @given(document=DOCUMENTS)
 def test_redacting_twice_is_redacting_once(document: Any):
     once = redact(document)
