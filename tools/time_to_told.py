@@ -136,8 +136,11 @@ def _cell(minutes: Sequence[Minutes] | None) -> str:
     told = sum(one is not None for one in minutes)
     if not told:
         return "never"
-    words = " / ".join(_words(percentile(minutes, share)) for share in (0.5, 0.9, 1.0))
-    return words if told == len(minutes) else f"{words} (told in {round(100 * told / len(minutes))} %)"
+    if told == len(minutes):
+        return " / ".join(_words(percentile(minutes, share)) for share in (0.5, 0.9, 1.0))
+    half = percentile(minutes, 0.5)
+    share = f"in {round(100 * told / len(minutes))} % of the shifts, else never"
+    return share if half is None else f"{share}; half within {_words(half)}"
 
 
 def _words(minutes: Minutes) -> str:

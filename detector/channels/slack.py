@@ -92,7 +92,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
     if hook and token:
         yield (
             f"{SLACK_WEBHOOK_URL.name} and {SLACK_TOKEN.name} are both set;"
-            " Slack is told in one way, so leave one out"
+            " Slack is reached in one way, so leave one out"
         )
     if token and not channel:
         yield f"{SLACK_TOKEN.name}: a bot token needs {SLACK_CHANNEL.name}"

@@ -53,7 +53,7 @@ def by_method(slack: Slack, method: str) -> list[dict]:
     [
         (
             {"SLACK_WEBHOOK_URL": "https://h.example/x", "SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": "C"},
-            ["are both set; Slack is told in one way, so leave one out"],
+            ["are both set; Slack is reached in one way, so leave one out"],
         ),
         ({"SLACK_TOKEN": "xoxb-1"}, ["needs AEGIS_PT_SLACK_CHANNEL"]),
         ({"SLACK_CHANNEL": "#a"}, ["needs AEGIS_PT_SLACK_TOKEN"]),

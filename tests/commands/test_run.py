@@ -384,7 +384,7 @@ def test_settings_that_contradict_are_refused_before_anything_is_looked_at(slack
     environ = to_slack(slack, AEGIS_PT_SLACK_TOKEN="xoxb-1", AEGIS_PT_SLACK_CHANNEL="#a")
     done = answer("run", "--snapshot", snapshot(), environ=environ)
     assert (done.code, done.out) == (2, b"")
-    assert "are both set; Slack is told in one way, so leave one out" in done.err
+    assert "are both set; Slack is reached in one way, so leave one out" in done.err
 
 
 def test_sources_that_fail_are_events_and_no_failure(slack, tmp_path):
