@@ -39,7 +39,8 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `detect` in front of arguments that name no command."""
-        if not args or (args[0].startswith("-") and args[0] not in _GROUP_OPTIONS):
+        is_completing = ctx.resilient_parsing
+        if not is_completing and (not args or (args[0].startswith("-") and args[0] not in _GROUP_OPTIONS)):
             args = ["detect", *args]
         return super().parse_args(ctx, args)
 

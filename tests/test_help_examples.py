@@ -85,3 +85,23 @@ def test_an_example_names_no_file_that_it_did_not_make(name):
     for file in re.findall(r"(?<![\w/.-])[\w-]+\.(?:json|ndjson|toml|db)\b", command):
         made = re.search(rf"(?:> |--artifact ){re.escape(file)}", command)
         assert made, f"{file}: whoever copies the line has no such file"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("detector ga", {"gaps", "gate"}), ("detector rules --j", {"--json"}), ("detector can", {"can-close"})],
+)
+def test_a_shell_completes_commands_and_options(typed, offered):
+    words = typed.split()
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "_DETECTOR_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    start = "import sys; sys.argv[0] = 'detector'; from detector.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", start], env=environment, capture_output=True, text=True, check=False
+    )
+    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered, done.stderr

@@ -72,7 +72,9 @@ class Trade(Instrument, frozen=True):
     def title(self) -> str:
         """Return the trade for a person: its number, its other ids, and its instrument."""
         if not self.trade_id:
-            return self.identity if self.symbol else f"without id or symbol{self.identity.removeprefix('trade')}"
+            return (
+                self.identity if self.symbol else f"without id or symbol{self.identity.removeprefix('trade')}"
+            )
         others = format_other_ids(self.signal_id, self.position_id)
         if others:
             return (

@@ -155,7 +155,7 @@ def explain_rule(rule: Rule, settings: Settings, lookback_sec: float) -> Iterato
         yield from _add_label("sees", ["what the monitor itself could see and could not"])
     yield from _add_label("hours", [declared.during.name])
     yield from _add_label("limits", list(render_limits(declared, settings)))
-    yield from _add_label("told", [_describe_delivery(declared)])
+    yield from _add_label("alerts", [_describe_delivery(declared)])
     if declared.listed_after is not None:
         yield from _add_label("listed", [describe_lasts(declared.listed_after, settings)])
     if declared.critical_after is not None:
