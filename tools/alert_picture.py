@@ -84,7 +84,7 @@ def _render_mrkdwn(text: str) -> str:
     return re.sub(r"(?<!\w)\*([^*\n]+)\*(?!\w)", r"<b>\1</b>", linked)
 
 
-def draw(page: str, target: Path) -> None:
+def write_picture(page: str, target: Path) -> None:
     """Draw the page at twice its size, as high as it is; raises SystemExit without a browser."""
     names = [os.environ.get("CHROMIUM", ""), *_BROWSERS]
     browser = next((path for name in names if name and (path := shutil.which(name))), None)
@@ -106,4 +106,4 @@ def draw(page: str, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(render_page(build_payload()), Path(sys.argv[1]).resolve() if sys.argv[1:] else PICTURE)
+    write_picture(render_page(build_payload()), Path(sys.argv[1]).resolve() if sys.argv[1:] else PICTURE)

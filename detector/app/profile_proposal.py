@@ -121,10 +121,10 @@ def _list_meant(name: str) -> tuple[str, ...]:
     if name in _KINDS:
         return (name,)
     nearest = find_nearest_name(name, _KINDS)
-    return _ALSO_NAMED.get(_fold(name)) or ((nearest,) if nearest else ())
+    return _ALSO_NAMED.get(_normalize(name)) or ((nearest,) if nearest else ())
 
 
-def _fold(name: str) -> str:
+def _normalize(name: str) -> str:
     return _SEPARATORS.sub("", name.lower())
 
 
@@ -172,7 +172,7 @@ def _match_columns(fact: str, rows: list[Mapping[str, Any]]) -> dict[str, str]:
     matched = {column: column for column in columns if column in keys}
     missing = [column for column in columns if column not in keys]
     for key in keys:
-        column = _ALSO_COLUMNS.get(_fold(key)) or find_nearest_name(key, missing)
+        column = _ALSO_COLUMNS.get(_normalize(key)) or find_nearest_name(key, missing)
         if key not in columns and column in missing and is_plain_path(key):
             matched.setdefault(column, key)
     return matched
