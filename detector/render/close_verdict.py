@@ -86,9 +86,7 @@ def _describe_broker(verdict: CloseVerdict, request: CloseRequest) -> str:
     if request.age.as_of is None or request.age.seconds is None:
         return "no reading of a known time"
     position = (
-        "position: not reported"
-        if verdict.position is None
-        else f"position: {describe_held(verdict.position)}"
+        "position not reported" if verdict.position is None else f"position {describe_held(verdict.position)}"
     )
     when = describe_age(request.age.seconds, request.limit_sec)
     return f"{position}, as of {format_time(request.age.as_of)}, {when}"
