@@ -1,7 +1,7 @@
 """The README's picture of an alert: the payload that Slack would get, drawn by Chromium.
 
-`python -m tools.alert_picture [FILE]` (`make pictures`) writes docs/pictures/alert.png. Slack's own blocks decide what stands
-there; only letters and colours are this file's.
+`python -m tools.alert_picture [FILE]` (`make pictures`) writes docs/pictures/alert.png. Slack's own blocks decide
+what stands there; only letters and colours are this file's.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ _WRONG = {"stuck_exits": 1, "pending_orders": 3}
 _HOOK = "https://hooks.slack.com/services/T00000000/B00000000/picture"
 _BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _STYLE = """
-body { margin: 0; padding: 16px 20px; font: 15px/1.46 Lato, "DejaVu Sans", sans-serif; color: #1d1c1d; background: #fff }
-.from { font-weight: 900 } .app { font-size: 10px; background: #ddd; border-radius: 2px; padding: 1px 3px; color: #616061 }
+body { margin: 0; padding: 16px 20px }
+body { font: 15px/1.46 Lato, "DejaVu Sans", sans-serif; color: #1d1c1d; background: #fff }
+.from { font-weight: 900 }
+.app { font-size: 10px; background: #ddd; border-radius: 2px; padding: 1px 3px; color: #616061 }
 h1 { font-size: 18px; margin: 2px 0 } .context { font-size: 12px; color: #616061; margin: 2px 0 }
 .attachment { border-left: 4px solid; border-radius: 4px; padding: 2px 0 2px 12px; margin: 8px 0 }
 .section { margin: 6px 0; white-space: pre-line }
@@ -39,7 +41,7 @@ h1 { font-size: 18px; margin: 2px 0 } .context { font-size: 12px; color: #616061
 
 
 def build_payload() -> dict[str, Any]:
-    """Return the payload of the alert, as a dry run of the program prints it; raises SystemExit where it fails."""
+    """Return the alert's payload as a dry run prints it; raises SystemExit where that fails."""
     document = json.loads(_SNAPSHOT.read_text(encoding="utf-8"))
     document["status_v3"].update(_WRONG)
     taken_at = datetime.fromisoformat(document["taken_at"]).astimezone(UTC)

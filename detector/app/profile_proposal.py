@@ -49,7 +49,7 @@ _SEPARATORS = build_pattern(r"[^a-z0-9]+")
 
 
 class Leaf(Struct, frozen=True):
-    """A value of the payload that is no object, and its path; a list is one leaf, and so is an object of rows."""
+    """A value of the payload that is no object, and its path; a list or an object of rows is one leaf."""
 
     path: str
     value: Any

@@ -31,8 +31,8 @@ _LONGEST_NAME = 60
 
 
 @click.command(
-    epilog='Example: echo \'{"status_v3": {"stuck_exits": 1}}\' | python -m detector run --snapshot - --stdout'
-    " --state memory && python -m detector ack stuck_exits:aegis-pt-core --by ann --state memory"
+    epilog='Example: echo \'{"status_v3": {"stuck_exits": 1}}\' | python -m detector run --snapshot -'
+    " --stdout --state memory && python -m detector ack stuck_exits:aegis-pt-core --by ann --state memory"
 )
 @click.argument("signature")
 @click.option(

@@ -35,7 +35,8 @@ _TIMEOUT_SEC = 300.0
 
 
 @click.command(
-    epilog="Example: python -m detector gaps --created-after 2026-06-01T17:45:00Z --until 2026-06-01T18:45:00Z"
+    epilog="Example: python -m detector gaps --created-after 2026-06-01T17:45:00Z"
+    " --until 2026-06-01T18:45:00Z"
 )
 @click.option(
     "--created-after", required=True, metavar="TIME", help="The first window, RFC 3339 with an offset."

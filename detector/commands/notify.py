@@ -43,7 +43,7 @@ def command(
 ) -> int:
     """Deliver what an artifact holds undelivered to the channels.
 
-    Receipts are written into it. Mutes and causes are respected, and what was delivered is not sent again. Exit 3
+    Receipts are written into it. Mutes and causes are respected, and nothing is sent twice. Exit 3
     when something was not delivered, or the receipts could not be written.
     """
     app = replace(app, clock=get_clock(app, now))

@@ -115,7 +115,7 @@ SIGNALS = (
 
 
 def get_signal_name(text: str) -> str:
-    """Return the name of a signal that a person wrote as it is shown: `runtime primary` is `runtime_primary`."""
+    """Return the name of a signal as a person wrote it: `runtime primary` is `runtime_primary`."""
     return text.strip().lower().replace(" ", "_")
 
 

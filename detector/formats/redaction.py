@@ -56,7 +56,8 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         # A password may hold spaces and @: it ends where the line, the quote or the next name begins.
         build_pattern(
-            r"(?i)((?<![A-Za-z])(?:(?:passw(?:or)?d|passphrase|passwd|pwd|secret)[^\S\r\n]{0,4}+[=:]|pass\s{0,4}+=|pw\s{0,4}+=)"
+            r"(?i)((?<![A-Za-z])(?:(?:passw(?:or)?d|passphrase|passwd|pwd|secret)"
+            r"[^\S\r\n]{0,4}+[=:]|pass\s{0,4}+=|pw\s{0,4}+=)"
             r"[^\S\r\n]{0,4}+)"
             r"(?!\[redacted|[\"'\\])"
             r"(?:(?!\s{1,8}[\w.-]{1,40}\s{0,4}[=:])[^\r\n&\"',;}\]]){1,200}"
@@ -64,7 +65,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         r"\1[redacted]",
     ),
     (
-        # A password may hold spaces and @; digits after the colon are a port, where a space or a path follows.
+        # A password may hold spaces and @; digits before a space or a path are a port.
         build_pattern(
             r"(?<=://)(?:[^\s/\"'<>:@]*+:(?!\d{1,5}(?:[\s/]|$))[^/\"'<>\r\n]{1,200}|[^\s/\"'<>]+)(?=@)"
         ),

@@ -128,7 +128,7 @@ def render_gap_report(report: GapReport, zones: tuple[str, ...]) -> Iterator[str
 
 
 def _describe_other_runs(report: GapReport) -> str:
-    """Return how many runs belong to no lane, with the commonest of their titles; empty where there is none."""
+    """Return how many runs belong to no lane, with their commonest title; empty where none does."""
     others = report.other_runs
     if not others:
         return ""

@@ -20,7 +20,7 @@ _MAX_EVENTS = 3
 
 
 def format_decision(report: Report, zones: tuple[str, ...]) -> str:
-    """Return what was checked, the decision, the number of events, the missing signals and the time as one line."""
+    """Return one line: what was checked, the decision, the events, the missing signals and the time."""
     missing = [covered.title for covered in report.coverage if covered.state == "not seen"]
     events = format_count(len(report.events), "event")
     if report.held:

@@ -101,7 +101,7 @@ _GITHUB_STEPS: Final = """\
 Commit the files to the default branch: GitHub starts schedules nowhere else.
 Secret AEGIS_PT_SLACK_WEBHOOK_URL (Settings, Secrets and variables, Actions): an incoming webhook of Slack.
 Start it once by hand: Actions, the workflow, Run workflow. The first run alerts, the second says nothing new.
-Secret AEGIS_PT_PING_URL: a check at healthchecks.io (*/10 13-21 * * 1-5 UTC, grace 1 h) alerts when it goes silent.
+Secret AEGIS_PT_PING_URL: a check at healthchecks.io (*/10 13-21 * * 1-5 UTC, grace 1 h) alerts at silence.
 E-mail: the secrets AEGIS_PT_EMAIL_TO and _FROM, AEGIS_PT_SMTP_USER and _PASSWORD; the host in the env file.
 AWS: the variable AWS_REGION and the secret AWS_ROLE_ARN: a role that trusts it and may only read.
 A dashboard in a tailnet: the variable TAILSCALE_OAUTH_CLIENT_ID and the secret TAILSCALE_OAUTH_SECRET.

@@ -108,7 +108,7 @@ PING_URL = add_setting(
     "PING_URL",
     "",
     "URL",
-    "Dead-man's switch (healthchecks.io): pinged after a run that saw, alerted and stored; /fail after any other.",
+    "Dead-man's switch (healthchecks.io): pinged after a run that saw, alerted, stored; else /fail.",
     build_url_parser("http", "https"),
     secret=True,
 )
