@@ -1,7 +1,7 @@
 """The README's picture of an alert: the payload that Slack would get, drawn by Chromium.
 
-`python -m tools.alert_picture [FILE]` (`make pictures`) writes docs/pictures/alert.png. Slack's own blocks decide
-what stands there; only letters and colours are this file's.
+`python -m tools.alert_picture [FILE]` (`make pictures`) writes docs/pictures/alert.png.
+Slack's own blocks decide what stands there; only letters and colours are this file's.
 """
 
 from __future__ import annotations
