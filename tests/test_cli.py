@@ -304,7 +304,7 @@ def test_with_all_times_given_the_clock_is_of_no_consequence():
 
 def test_quiet_silences_the_line_for_people_and_nothing_else():
     loud, quiet = answer(stdin=STANDBY), answer("--quiet", stdin=STANDBY)
-    assert loud.err.startswith("escalate: 1 event; ")
+    assert loud.err.startswith("escalate (1 of 11 signals seen): 1 event; ")
     assert quiet == Answer(loud.code, loud.out, "")
 
 
@@ -399,7 +399,7 @@ HELD = {
         pytest.param(
             {},
             3,
-            "PT HEALTH UNKNOWN - no events; 0 of 11",
+            "PT HEALTH UNKNOWN - nothing could be checked",
             "events_critical=0;;0;0 events_warning=0;0;;0 held=0",
             id="nothing seen",
         ),
@@ -541,7 +541,7 @@ def test_all_faults_of_the_files_are_told_at_once(tmp_path):
         "detector: AEGIS_PT_DISPLAY_ZONES: 'Mars/Base' is not a known time zone",
         "detector: AEGIS_PT_DISPLAY_ZONES: 'America' is not a known time zone",
     ]
-    assert said[4] == f"detector: AEGIS_PT_PROFILE: {tmp_path}/p.toml, line 1: [status]: must be a table"
+    assert said[4] == f"detector: AEGIS_PT_PROFILE: {tmp_path}/p.toml: line 1: status: must be a table"
     assert said[5].startswith(f"detector: AEGIS_PT_MARKET_CLOSURES: {tmp_path}/c.toml: ")
     assert said[6] == f"detector: AEGIS_PT_MUTES: {tmp_path}/m.toml: is nested too deep"
     assert len(said) == 7
@@ -729,7 +729,7 @@ def test_a_stdout_that_takes_nothing_is_no_receipt(closing, where, unbuffered, t
     assert ran.returncode == 3
     assert first.startswith("detector: standard output could not be written (")
     assert second == "detector: undelivered alerts will be sent again"
-    assert third.startswith("escalate: 1 event")
+    assert third.startswith("escalate (1 of 11 signals seen): 1 event")
     assert receipts(kept) == [{}]
     again = answer("--previous", str(kept), "--artifact", str(kept), stdin=STANDBY)
     assert [event["type"] for event in again.document["new_events"]] == ["standby_running"]

@@ -145,7 +145,7 @@ def test_a_source_that_hangs_does_not_keep_the_process_alive():
         environ = {"AEGIS_PT_STATUS_URL": server.url, "AEGIS_PT_SOURCE_TIMEOUT_SEC": "0.5"}
         ran = process("time python -m detector --now 2026-06-02T15:00:00Z", environ)
     assert ran.returncode == 0
-    assert "no answer within 0.5 s" in ran.stdout
+    assert re.search(r"no (complete )?answer within 0\.5 s", ran.stdout)
     took = re.search(r"real\s+0m([\d.]+)s", ran.stderr)
     assert took is not None
     assert float(took[1]) < 4
