@@ -12,6 +12,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import click
@@ -107,13 +108,13 @@ def signals() -> Iterator[str]:
     )
 
 
-def broker_shapes() -> Iterator[str]:
+@cache  # the dearest of the tables, and the same for every document
+def broker_shapes() -> tuple[str, ...]:
     """The table of the ways of writing ib_async's objects, from reading real ones."""
     from tests.support.broker_shapes import list_shape_rows  # noqa: PLC0415 - it loads ib_async and pandas
 
-    yield from _table(
-        ("written by", "`positions`", "`portfolio`", "`openTrades`", "`fills`"), list_shape_rows()
-    )
+    head = ("written by", "`positions`", "`portfolio`", "`openTrades`", "`fills`")
+    return tuple(_table(head, list_shape_rows()))
 
 
 def command_table() -> Iterator[str]:
@@ -205,7 +206,7 @@ def _gate_needs(check: GateCheck) -> str:
     return "; ".join(needs) or "–"
 
 
-BLOCKS: Mapping[str, Callable[[], Iterator[str]]] = {
+BLOCKS: Mapping[str, Callable[[], Iterable[str]]] = {
     "events": events,
     "settings": settings,
     "signals": signals,

@@ -152,7 +152,7 @@ def test_the_summary_names_what_failed(live):
     ]
     assert (
         lines[5]
-        == "collect: broker: 10 s old; 3 facts; not there: broker_executions, broker_link, broker_orders"
+        == "collect: broker: 10 s old; 3 facts; not there: account_values, broker_executions, broker_link, broker_orders"
     )
 
 
