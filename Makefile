@@ -107,8 +107,8 @@ commits: $(INSTALLED) ## each commit since BASE starts and collects its tests, i
 
 # NUT's upsd and its dummy driver: CI installs them and may not do without, a desk without them skips that test and says so.
 ups:
-	@if [ ! -x /lib/nut/upsd ] && [ -n "$$CI" ]; then \
-	  sudo -n apt-get update -qq && sudo -n DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nut-server >/dev/null; fi
+	@if [ ! -x /lib/nut/upsd ] && [ -n "$$CI" ]; then sudo=$$(command -v sudo || true); \
+	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends nut-server >/dev/null; fi
 
 # The whole suite runs as two halves side by side, for it is longer than the patience of one core.
 FIRST_HALF := $(addprefix tests/,domain engine formats gate ledger logs market readers render report rules schedule storage)
