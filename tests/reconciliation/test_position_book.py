@@ -236,24 +236,22 @@ def instruments(draw: Any) -> dict[str, Any]:
 SIDES = st.lists(st.tuples(instruments(), QUANTITIES), max_size=5)
 
 
-def in_other_words(draw: Any, row: dict[str, Any], quantity: Decimal, text: bool) -> dict[str, Any]:
-    """The same row as another program writes it; numbers as text only where an export may."""
+def in_other_words(draw: Any, row: dict[str, Any], quantity: Decimal, multiplier: bool) -> dict[str, Any]:
+    """The same row as another program writes it, which gives a multiplier in every row or in none."""
     made = dict(row)
     if "right" in made:
         made["right"] = draw(st.sampled_from((made["right"], {"C": "CALL", "P": "put"}[made["right"]])))
         day = made["expiry"]
         made["expiry"] = draw(st.sampled_from((day, f"{day[:4]}-{day[4:6]}-{day[6:]}")))
         made["strike"] = draw(
-            st.sampled_from(
-                (made["strike"], float(made["strike"]), *((f"{made['strike']:.2f}",) if text else ()))
-            )
+            st.sampled_from((made["strike"], float(made["strike"]), f"{made['strike']:.2f}"))
         )
-        if draw(st.booleans()):
+        if not multiplier:
             del made["multiplier"]
     written = [
         float(quantity),
         *((int(quantity),) if quantity == int(quantity) else ()),
-        *((f"{quantity:.4f}",) if text else ()),
+        f"{quantity:.4f}",
     ]
     return {**made, "quantity": draw(st.sampled_from(written))}
 
@@ -279,10 +277,10 @@ def test_no_order_writing_or_splitting_changes_the_verdict(internal, broker, dat
     plain = [[{**row, "quantity": float(quantity)} for row, quantity in side] for side in (internal, broker)]
     changed = [
         [
-            in_other_words(data.draw, row, quantity, text=True)
+            in_other_words(data.draw, row, quantity, multiplier)
             for row, quantity in data.draw(st.permutations(split(data.draw, side)))
         ]
-        for side in (internal, broker)
+        for side, multiplier in ((internal, data.draw(st.booleans())), (broker, data.draw(st.booleans())))
     ]
     assert verdict(*changed) == verdict(*plain)
 
