@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
+from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import Instrument
 from detector.domain.trade_rows import format_other_ids
@@ -52,10 +53,11 @@ def iter_listed_lots(facts: Facts) -> Iterator[Lot]:
 
 def iter_broker_lots(facts: Facts) -> Iterator[Lot]:
     """Yield the broker's lots."""
+    keys: dict[BrokerPosition, str] = {}
     for row in known(facts.broker_positions):
         if row.is_named:
             # Rows that are equal in everything may be one that was written again.
-            key = f"{row.con_id} {row.model}" if row.con_id else repr(row)
+            key = f"{row.con_id} {row.model}" if row.con_id else keys.setdefault(row, f"equal to {len(keys)}")
             yield build_lot(row, row.quantity, row.account, key=key, model=row.model)
 
 
