@@ -166,7 +166,7 @@ even_money = true
 
 
 @pytest.mark.parametrize(
-    "pattern", ["open_positions_drift:*:A{}x", "*:Z{}", "open_positions_drift:aegis:B{}"]
+    "pattern", ["open_positions_drift:*:A{}x", "pending_*:Z{}", "open_positions_drift:aegis:B{}"]
 )
 def test_calls_grow_with_the_mutes_and_the_conditions(pattern):
     def prepare_size(n: int) -> Callable[[], object]:

@@ -105,6 +105,7 @@ def test_what_was_not_taken_has_no_receipt_and_the_artifact_says_why():
                     "said": "it answered 404 (no_service)",
                 },
                 "failures": 1,
+                "cursor": None,
             }
         }
 
