@@ -193,7 +193,7 @@ def _one(made: World, words: tuple[str, ...], at: str, mode: str, seen: Counter[
         (made.folder / "err").read_text(),
     )
     seen[{0: "went well", 3: "said so"}.get(code, "killed")] += 1
-    assert made.run(words, minutes=10) in (0, 3), (at, mode)
+    assert made.run(words, minutes=10) == 0, (at, mode, (made.folder / "err").read_text())
     for channel, texts in made.told():
         for name in TYPES:
             told = sum(name in text for text in texts)

@@ -37,6 +37,7 @@ from detector.market.planned_restart import is_in_planned_restart, parse_planned
 from detector.readers.source_states import read_sources
 from detector.settings import (
     CLOCK_SKEW_SEC,
+    HEARTBEAT_STALE_SEC,
     IBKR_REGION,
     OPEN_GRACE_MINUTE,
     PROCESSES,
@@ -181,17 +182,25 @@ def _is_collected_status(section: str, source: SourceStatus | None) -> bool:
 def _check_change(reading: Reading, given: _Input, gathered: _GatheredSections) -> None:
     """Take the facts from a payload without a time that has been the same for too long of the session.
 
-    One that shows trouble keeps it: days of one fault are what an outage looks like.
+    One that shows trouble keeps it: days of one fault are what an outage looks like, and where the heartbeat
+    stands still the runtime is dead, which is worse than an old answer.
     """
     section, taken_at = reading.section, given.snapshot.taken_at
     content = update_content(section, given.snapshot.sections[section], given.context, taken_at)
     gathered.contents[get_content_key(section, given.context.settings)] = content
     seconds = count_open_seconds(content.since, taken_at, given.closures)
     is_too_long = seconds is not None and seconds > given.context.settings[SOURCE_STALE_SEC]
-    if seconds is not None and is_too_long and reading.values and not has_trouble(reading.values):
+    if seconds is not None and is_too_long and reading.values and not _shows_trouble(reading, given):
         gathered.unchanged.add(section)
         gathered.stale[section] = seconds
         reading.values.clear()
+
+
+def _shows_trouble(reading: Reading, given: _Input) -> bool:
+    heartbeat = reading.values.get("heartbeat_at")
+    age = None if heartbeat is None else (given.snapshot.taken_at - heartbeat).total_seconds()
+    is_dead = age is not None and age > given.context.settings[HEARTBEAT_STALE_SEC]
+    return is_dead or has_trouble(reading.values)
 
 
 def _run_reader(

@@ -241,3 +241,25 @@ def test_the_sentence_says_that_it_does_not_change():
     report = evaluated({**payload(), "taken_at": "2026-06-02T15:10:00Z"}, memory)
     (event,) = [event for event in report.events if event.type == "source_stale"]
     assert "names no time and has not changed for 600 s" in event.summary
+
+
+def types_at(*moments, **status):
+    """Return the events of runs that are given the same payload at each of these times of 2 June 2026."""
+    memory, types = None, []
+    document = {"status_v3": status, "sources": {"status_v3": {"state": "ok"}}}
+    for at in moments:
+        report = evaluated({**document, "taken_at": f"2026-06-02T{at}:00Z"}, memory)
+        types.append({event.type for event in report.events if not event.held})
+        memory = remembered(report)
+    return types
+
+
+def test_a_payload_whose_heartbeat_stands_still_is_a_dead_runtime_and_no_old_answer():
+    first, *later_runs = types_at("15:00", "15:10", "15:20", "15:40", heartbeat_at="2026-06-02T14:59:50Z")
+    assert "heartbeat_stale" not in first
+    assert all("heartbeat_stale" in types and "source_stale" not in types for types in later_runs)
+
+
+def test_a_payload_that_keeps_saying_the_same_young_age_is_an_old_answer():
+    first, second = types_at("15:00", "15:10", heartbeat_age_sec=5)
+    assert ("source_stale" in first, "source_stale" in second) == (False, True)
