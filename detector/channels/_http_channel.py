@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from detector.clients.json_client import JsonClient
 
 
-class HttpChannel:
+class HttpChannel(ABC):
     """A channel that sends each part of a message by one POST; a subclass has its settings and `send`."""
 
     name: ClassVar[str]
@@ -66,17 +67,17 @@ class HttpChannel:
         network = build_network_policy(self.settings, self.environment, deadline)
         return JsonClient(network, self.environment.clock)
 
+    @abstractmethod
     def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
         """Return how many of the items the message of that page names."""
-        raise NotImplementedError
 
+    @abstractmethod
     def send(self, client: JsonClient, part: Message) -> MessageRef | None:
         """Post one part and return its place, if it has one; raises ExternalError unless it is accepted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def render_body(self, part: Message) -> str:
         """Return the body of one part as indented JSON, without secrets."""
-        raise NotImplementedError
 
 
 def find_clear_text(settings: Settings, *addresses: Setting[str]) -> Iterator[str]:

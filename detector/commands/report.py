@@ -30,10 +30,7 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> date
         raise click.BadParameter(f"{value!r} is no day such as 2026-06-01") from None
 
 
-@click.command(
-    epilog="Example: python -m detector report --format html --to page.html"
-    " tests/fixtures/histories/2026-06-01-recovery-baseline-remote.ndjson"
-)
+@click.command(epilog="Example: python -m detector report --format html --to page.html")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--format",

@@ -34,6 +34,7 @@ from detector.reconciliation.expiry import (
     is_cash_settled,
     is_last_day_missing,
 )
+from detector.reconciliation.position_pairs import describe_held
 
 _FROM, _CRITICAL_FROM = time(10), time(15)  # New York
 _LAST_HOUR = timedelta(hours=1)
@@ -104,7 +105,7 @@ def _is_late(local_now: datetime, facts: Facts) -> bool:
 
 
 def _build_finding(holding: _Holding, name: str, sessions: int, is_late: bool) -> Finding:
-    quantity = "an unknown quantity" if holding.quantity is None else format_quantity(holding.quantity)
+    quantity = "an unknown quantity" if holding.quantity is None else describe_held(holding.quantity)
     when = "today" if sessions == 1 else f"in {sessions} sessions"
     is_short = holding.quantity is not None and holding.quantity < 0
     result = (
@@ -112,8 +113,8 @@ def _build_finding(holding: _Holding, name: str, sessions: int, is_late: bool) -
     )
     return Finding(
         CRITICAL if is_late else WARNING,
-        f"{quantity} {name} is still open at {holding.holder}, and its last session is {when}:"
-        f" what is left goes to {result}.",
+        f"{quantity.capitalize()} {name} is still open at {holding.holder}, and its last session is"
+        f" {when}: what is left goes to {result}.",
         subject=name,
-        observed=quantity,
+        observed=None if holding.quantity is None else format_quantity(holding.quantity),
     )

@@ -8,6 +8,7 @@ from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.formats.numbers import format_quantity
 from detector.reconciliation.lots import build_broker_book
+from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.subjects import build_subjects
 from detector.reconciliation.working_orders import ProtectiveOrders
 
@@ -65,7 +66,7 @@ def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
         elif covered < abs(quantity):
             yield Finding(
                 CRITICAL,
-                f"Position {position.name} of {format_quantity(quantity)} has stops and targets for"
+                f"Position {position.name}, {describe_held(quantity)}, has stops and targets for"
                 f" {format_quantity(covered)} at the broker, while "
                 f"{' and '.join(_DOWN_RULES[name] for name in down)}.",
                 subject=subject,
