@@ -6,7 +6,7 @@ Answers (developer.pagerduty.com, Events API v2): 202 with `status` "success" is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -29,7 +29,7 @@ from detector.formats.errors import NOT_ALLOWED, REJECTED, UNREADABLE, ExternalE
 from detector.formats.serialize import format_document
 from detector.formats.strict_json import DocumentError, parse_document
 from detector.formats.times import TimeError, parse_rfc3339
-from detector.render.message import Message
+from detector.render.message import Message, MessageItem
 from detector.render.message_pagerduty import (
     build_ack_event,
     build_dedup_key,
@@ -89,8 +89,11 @@ class PagerDutyService(HttpChannel):
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Send an event for each condition, the worst first; raises ExternalError where none was accepted."""
         client = self.build_client(context.deadline)
-        parts = [message.keep_items([item]) for item in message.items] or [message]
-        return send_parts(parts, lambda part: self.send(client, part), context)
+        return send_parts(_split_by_condition(message), lambda part: self.send(client, part), context)
+
+    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:  # noqa: ARG002
+        """Return 1: each condition is an alert of its own."""
+        return 1
 
     def send(self, client: JsonClient, part: Message) -> None:
         """Send the events of a part; a message for which nobody is paged is accepted without any."""
@@ -136,9 +139,16 @@ class PagerDutyService(HttpChannel):
 
     def render_preview(self, message: Message) -> str:
         """Return the events that would be sent, without the key."""
-        parts = [message.keep_items([item]) for item in message.items] or [message]
-        events = [event for part in parts for event in _build_events(part, _MASK)]
-        return "\n".join(f"POST\n{format_document(event)}" for event in events) or "nobody is paged for this"
+        bodies = (self.render_body(part) for part in _split_by_condition(message))
+        return "\n".join(body for body in bodies if body) or "nobody is paged for this"
+
+    def render_body(self, part: Message) -> str:
+        """Return the events of one part, none where nobody is paged for it."""
+        return "\n".join(f"POST\n{format_document(event)}" for event in _build_events(part, _MASK))
+
+
+def _split_by_condition(message: Message) -> list[Message]:
+    return [message.keep_items([item]) for item in message.items] or [message]
 
 
 class _Given(Struct, frozen=True):
