@@ -190,13 +190,13 @@ def _check_change(reading: Reading, given: _Input, gathered: _GatheredSections) 
     gathered.contents[get_content_key(section, given.context.settings)] = content
     seconds = count_open_seconds(content.since, taken_at, given.closures)
     is_too_long = seconds is not None and seconds > given.context.settings[SOURCE_STALE_SEC]
-    if seconds is not None and is_too_long and reading.values and not _shows_trouble(reading, given):
+    if seconds is not None and is_too_long and reading.values and not _has_visible_trouble(reading, given):
         gathered.unchanged.add(section)
         gathered.stale[section] = seconds
         reading.values.clear()
 
 
-def _shows_trouble(reading: Reading, given: _Input) -> bool:
+def _has_visible_trouble(reading: Reading, given: _Input) -> bool:
     heartbeat = reading.values.get("heartbeat_at")
     age = None if heartbeat is None else (given.snapshot.taken_at - heartbeat).total_seconds()
     is_dead = age is not None and age > given.context.settings[HEARTBEAT_STALE_SEC]
