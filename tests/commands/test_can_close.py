@@ -1571,3 +1571,24 @@ def test_taking_anything_away_never_gives_leave(document, target, quantity):
             place = place[step]
         del place[path[-1]]
         assert verdict_of(less, target, str(quantity))[0] != 0, path
+
+
+def with_an_execution(of: str | None, row: dict[str, Any]) -> dict[str, Any]:
+    executed = {**CALL, "exec_id": "1.01", "side": "BOT", "quantity": 39, "at": ago(600)}
+    return {
+        "taken_at": ago(0),
+        "broker": {
+            "connected": True,
+            "as_of": ago(5),
+            "positions": [{**CALL, "quantity": 39, **row}],
+            "open_orders": [],
+            "executions": [executed if of is None else {**executed, "account": of}],
+        },
+    }
+
+
+def test_a_position_of_nobody_beside_somebodys_executions_may_be_another_accounts():
+    assert asked(with_an_execution("DU1111111", {})) == ("cannot_tell", "account")
+    assert "export their account too" in why(with_an_execution("DU1111111", {}))
+    assert asked(with_an_execution("DU1111111", {"account": "DU1111111"})) == ("allow", "closes")
+    assert asked(with_an_execution(None, {})) == ("allow", "closes")

@@ -43,12 +43,18 @@ _HINT_PARTS = ("sec_type", "expiry", "strike", "right", "trading_class", "curren
 
 def find_account(close: CloseOrder, facts: Facts) -> str | CloseVerdict | None:
     """Return the account of the order, None where the broker's rows name none, or a verdict."""
-    rows = facts.broker_positions or ()
-    named = {row.account for row in rows} | {facts.broker_account}
-    accounts = sorted(account for account in named if account is not None)
+    positions = facts.broker_positions or ()
+    accounts = sorted({facts.broker_account, *(row.account for row in positions)} - {None}, key=str)
     if close.account is None and len(accounts) > 1:
         summary = f"The broker shows {len(accounts)} accounts; say which one with --account."
         return build_unknown_verdict("account", summary)
+    if facts.broker_account is None and any(row.account is None for row in positions):
+        traded = {
+            row.account for rows in (facts.broker_orders, facts.broker_executions) for row in rows or ()
+        }
+        if strange := sorted(traded - {None, close.account}, key=str):
+            summary = f"Positions name no account, and {strange[0]} trades here: export their account too."
+            return build_unknown_verdict("account", summary)
     if close.account is not None and close.account not in accounts:
         return build_unknown_verdict("account", f"The broker's rows say nothing of account {close.account}.")
     return close.account or (accounts[0] if accounts else None)
