@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -397,7 +397,11 @@ def test_a_callers_settings_name_files_of_its_own_and_nothing_of_it_passes_for_t
         (workspace / "caller" / "detector").mkdir()
         (workspace / "caller" / "detector" / "__init__.py").write_text("1 / 0\n")
         (workspace / "caller" / "json.py").write_text("1 / 0\n")
-        mute = '[[mute]]\nsignature = "pending_orders_high:*"\nuntil = 2100-01-01T00:00:00Z\nreason = "x"\nby = "y"\n'
+        # A mute lasts at most 31 days, and the run's clock is the real one.
+        soon = datetime.now(UTC) + timedelta(days=7)
+        mute = (
+            f'[[mute]]\nsignature = "pending_orders_high:*"\nuntil = {soon:%FT%TZ}\nreason = "x"\nby = "y"\n'
+        )
         (workspace / "caller" / "ops" / "mutes.toml").write_text(mute)
         deployment._settings(workspace / "caller" / "ops" / "health.env", "AEGIS_PT_MUTES=ops/mutes.toml")
 

@@ -108,13 +108,12 @@ def signals() -> Iterator[str]:
     )
 
 
-@cache  # the dearest of the tables, and the same for every document
-def broker_shapes() -> tuple[str, ...]:
+def broker_shapes() -> Iterator[str]:
     """The table of the ways of writing ib_async's objects, from reading real ones."""
     from tests.support.broker_shapes import list_shape_rows  # noqa: PLC0415 - it loads ib_async and pandas
 
     head = ("written by", "`positions`", "`portfolio`", "`openTrades`", "`fills`")
-    return tuple(_table(head, list_shape_rows()))
+    yield from _table(head, list_shape_rows())
 
 
 def command_table() -> Iterator[str]:
@@ -240,7 +239,7 @@ def generated(text: str, name: str) -> str:
         if match[2] == "looks" and match[3]:
             lines = "\n".join(_list_looks(text, match[3].split(", "), name))
         elif match[2] in BLOCKS and not match[3]:
-            lines = "\n".join(BLOCKS[match[2]]()).rstrip("\n")
+            lines = _build_block(match[2])
         else:
             raise DocumentationError(f"{name}: nothing generates {match[2]!r}; known are {', '.join(BLOCKS)}")
         if name.startswith("docs/"):
@@ -250,6 +249,11 @@ def generated(text: str, name: str) -> str:
     if len(_MARK.findall(text)) != 2 * len(_BLOCK.findall(text)):
         raise DocumentationError(f"{name}: a marked part is not opened, not closed or misspelt")
     return _BLOCK.sub(block, text)
+
+
+@cache  # nothing but the code decides it, and some are in several documents
+def _build_block(name: str) -> str:
+    return "\n".join(BLOCKS[name]()).rstrip("\n")
 
 
 def _list_looks(text: str, looks: Sequence[str], name: str) -> Iterator[str]:
