@@ -19,6 +19,11 @@ def print_lines(app: AppContext, lines: Iterable[str]) -> int:
     return print_text(app, "".join(f"{line}\n" for line in lines))
 
 
+def print_stream(app: AppContext, lines: Iterable[str]) -> int:
+    """Print each line as it comes, until one is not taken; return the exit code of `print_text`."""
+    return ExitCode.OK if all(app.print_stdout(f"{line}\n") for line in lines) else ExitCode.UNDELIVERED
+
+
 def print_json(app: AppContext, value: Any) -> int:
     """Print the value as JSON; return the exit code of `print_text`."""
     return print_text(app, format_document(value))

@@ -11,7 +11,7 @@ import click
 
 from detector.app.context import AppContext
 from detector.app.input_documents import parse_snapshot
-from detector.app.print_output import print_lines, print_text
+from detector.app.print_output import print_stream
 from detector.domain.snapshot import Snapshot
 from detector.formats.errors import InputError
 from detector.formats.strict_json import DocumentError
@@ -48,8 +48,8 @@ def command(app: AppContext, /, **options: Any) -> int:
         raise InputError("--compare needs at least one --set NAME=VALUE to compare with")
     try:
         if options["compare"]:
-            return _compare(app, options["paths"], settings, changed)
-        return _run_replay(app, options["paths"], changed, options["as_json"])
+            return print_stream(app, _iter_comparison(app, options["paths"], settings, changed))
+        return print_stream(app, _iter_replay(app, options["paths"], changed, options["as_json"]))
     except DocumentError as error:
         raise InputError(str(error)) from None
     except OSError as error:
@@ -85,30 +85,29 @@ def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings
         app.stderr.write("\r" + " " * 60 + "\r")
 
 
-def _run_replay(app: AppContext, paths: tuple[Path, ...], settings: Settings, as_json: bool) -> int:
+def _iter_replay(
+    app: AppContext, paths: tuple[Path, ...], settings: Settings, as_json: bool
+) -> Iterator[str]:
     replay = Replay(settings)
     for snapshot in _load_snapshots(app, paths, settings):
         for change in replay.advance(snapshot):
-            line = (
+            yield (
                 json.dumps(replay_report.build_change_document(change))
                 if as_json
                 else replay_report.format_change(change)
             )
-            print_lines(app, [line])
     if as_json:
-        print_lines(app, [json.dumps(replay_report.build_summary_document(replay.summary))])
+        yield json.dumps(replay_report.build_summary_document(replay.summary))
     else:
-        print_text(app, "\n")
-        print_lines(app, replay_report.render_summaries([("summary", replay.summary)]))
-    return 0
+        yield from ("", *replay_report.render_summaries([("summary", replay.summary)]))
 
 
-def _compare(app: AppContext, paths: tuple[Path, ...], settings: Settings, changed: Settings) -> int:
+def _iter_comparison(
+    app: AppContext, paths: tuple[Path, ...], settings: Settings, changed: Settings
+) -> Iterator[str]:
     first, second = Replay(settings), Replay(changed)
     for snapshot in _load_snapshots(app, paths, settings):
         for side, change in compare_changes(first.advance(snapshot), second.advance(snapshot)):
-            print_lines(app, [replay_report.format_difference("now" if side == "first" else "then", change)])
-    print_text(app, "\n")
-    return print_lines(
-        app, replay_report.render_summaries([("now", first.summary), ("then (--set)", second.summary)])
-    )
+            yield replay_report.format_difference("now" if side == "first" else "then", change)
+    yield ""
+    yield from replay_report.render_summaries([("now", first.summary), ("then (--set)", second.summary)])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,3 +141,28 @@ def test_wrong_usage_is_refused(capsys, words, message):
     code, _, err = replayed(capsys, *words)
     assert code == 2
     assert message in err
+
+
+class _ClosedPipe(io.BufferedIOBase):
+    """What is left of standard output where its reader took one line and went away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if self.taken:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        self.taken.append(bytes(data))
+        return len(data)
+
+
+def test_a_reader_that_goes_away_ends_the_replay_with_one_word_about_it(capsys, tmp_path, monkeypatch):
+    pipe = _ClosedPipe()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(pipe, write_through=True))
+    assert main(["replay", str(history(tmp_path))]) == 3
+    assert len(pipe.taken) == 1
+    assert capsys.readouterr().err.count("Broken pipe") == 1
