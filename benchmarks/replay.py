@@ -10,59 +10,81 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
-from typing import Any
 
-from detector.formats.merge_patch import apply_patch, apply_time_shift
+from detector.formats.merge_patch import apply_time_shift
+from detector.formats.times import parse_rfc3339
 
 STEPS = 13_608  # ten-minute runs over the 252 sessions of a year, 54 windows each
 LARGE, SMALL = 200_000, 10_000
+_SATURDAY = 5
 BASE = Path("tests/fixtures/snapshots/regular-session.json")
-GOAL = 3.0
+GOAL = 1.0
 
 
 def run() -> None:
-    """Print the time of a replay and of promtool on as many steps, and the peak memory of two lengths."""
+    """Print the processor time of a replay and of promtool on as many steps, and two peaks of memory."""
     with tempfile.TemporaryDirectory() as folder:
         history = Path(folder) / "history.ndjson"
         size = _write(history, STEPS)
         ours = _timed([sys.executable, "-m", "detector", "replay", str(history)])
         print(f"replay: {STEPS} snapshots of {size} bytes in {ours:.1f} s ({ours / STEPS * 1e6:.0f} µs each)")
         _against_promtool(Path(folder), ours)
-        peaks = [_peak(Path(folder) / f"{count}.ndjson", count) for count in (SMALL, LARGE)]
+        peaks = [_peak(Path(folder) / f"{length}.ndjson", length) for length in (SMALL, LARGE)]
         print(f"peak memory: {peaks[0]} MiB at {SMALL}, {peaks[1]} MiB at {LARGE} snapshots")
 
 
-def _snapshots(count: int) -> Iterator[str]:
-    """Yield a history in which some signals come and go, as JSON lines."""
+def _snapshots(length: int, minutes: int) -> Iterator[str]:
+    """Yield a healthy history as JSON lines, some pending orders aside; its log moves along with its window.
+
+    Working days from an hour before the open, nine hours a day; every section changes in every second
+    snapshot at least.
+    """
     base, chance = json.loads(BASE.read_text()), random.Random(1)
-    for number in range(count):
-        document = apply_time_shift(base, timedelta(minutes=10 * number))
-        patch: dict[str, Any] = {"status_v3": {"pending_orders": chance.choice((0, 0, 0, 0, 1, 1, 2, 3))}}
-        yield json.dumps(apply_patch(document, patch if number % 7 else {}))
+    first = parse_rfc3339(base["taken_at"])
+    logged = [datetime.fromtimestamp(event["timestamp"] / 1000, UTC) for event in base["logs"]["events"]]
+    for number, moment in zip(range(length), _list_moments(minutes), strict=False):
+        by = moment - first
+        document = apply_time_shift(base, by)
+        status, ecs, logs = (document[name] for name in ("status_v3", "ecs", "logs"))
+        status["pending_orders"] = chance.choice((0, 0, 0, 0, 1, 1, 2, 3)) if number % 7 else 1
+        ecs["tasks"][0]["version"] = number // 2
+        document["containers"][0]["Status"] = f"Exited (0) {number // 2} hours ago"
+        for event, at in zip(logs["events"], logged, strict=True):
+            event["timestamp"] = int((at + by).timestamp() * 1000)
+        yield json.dumps(document)
 
 
-def _write(path: Path, count: int) -> int:
+def _list_moments(minutes: int) -> Iterator[datetime]:
+    """Yield the times of runs: every so many minutes of 13:30 to 22:30 UTC, Mondays to Fridays of 2025."""
+    for day in (datetime(2025, 1, 6, 13, 30, tzinfo=UTC) + timedelta(days=number) for number in count()):
+        if day.weekday() < _SATURDAY:
+            yield from (day + timedelta(minutes=minute) for minute in range(0, 540, minutes))
+
+
+def _write(path: Path, length: int, minutes: int = 10) -> int:
     size = 0
     with path.open("w") as file:
-        for line in _snapshots(count):
+        for line in _snapshots(length, minutes):
             size = max(size, len(line))
             file.write(line + "\n")
     return size
 
 
 def _timed(command: list[str]) -> float:
-    began = time.perf_counter()
+    """Return the processor time of one process in seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _peak(path: Path, count: int) -> int:
+def _peak(path: Path, length: int) -> int:
     """Return the peak resident memory, in MiB, of a replay in a process of its own."""
-    _write(path, count)
+    _write(path, length, minutes=1)
     child = os.fork()
     if not child:
         done = subprocess.run(
@@ -114,7 +136,7 @@ def _against_promtool(folder: Path, ours: float) -> None:
     (folder / "test.yml").write_text(json.dumps(document))
     theirs = _timed([promtool, "test", "rules", str(folder / "test.yml")])
     print(f"promtool test rules: {len(RULES)} rules over {STEPS} steps in {theirs:.1f} s")
-    print(f"ratio promtool to replay {theirs / ours:.2f} (goal: at least {GOAL})")
+    print(f"ratio replay to promtool {ours / theirs:.2f} (goal: at most {GOAL})")
 
 
 _ONES = {"broker_connected", "running_count"}

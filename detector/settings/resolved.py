@@ -56,6 +56,7 @@ def has_any_source(settings: Settings) -> bool:
     return any(settings[setting] for setting in DECLARED.values() if setting.source)
 
 
+@lru_cache(maxsize=16)  # the settings of a process hardly change, and a replay asks at every snapshot
 def list_secrets(settings: Settings) -> tuple[str, ...]:
     """Return the texts that no output may show: values of secret settings and in queries of addresses."""
     secrets = [

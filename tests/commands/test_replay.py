@@ -143,15 +143,12 @@ def test_wrong_usage_is_refused(capsys, words, message):
     assert message in err
 
 
-class _ClosedPipe(io.BufferedIOBase):
+class _ClosedPipe(io.BytesIO):
     """What is left of standard output where its reader took one line and went away."""
 
     def __init__(self) -> None:
         super().__init__()
         self.taken: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
 
     def write(self, data: Any) -> int:
         if self.taken:
