@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from string import ascii_lowercase
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector.formats.patterns import build_pattern
 
@@ -24,36 +24,69 @@ _HIDING = (
     r"|x-amz-signature"
 )
 _OWNING = r"account|owner"
+_HIDING_SIGNS = tuple(
+    b"passw passphrase pwd secret token api_key api-key apikey routing integration user_key user-key userkey"
+    b" access_key access-key accesskey private_key private-key privatekey credential authorization"
+    b" x-amz-signature".split()
+)
+_KEY_SIGNS = tuple(
+    b"sk- k_live_ k_test_ aiza ya77. sg. npm_ pypi- _v7_ shp hf_ tk_ age-secret xkeysib dp.pt. key- lin_api_"
+    b" glsa_ hvs.".split()
+)
+
+
+class _Secret(NamedTuple):
+    """One kind of secret: a text that holds one has a sign in its mask, and the shape where there is one."""
+
+    signs: tuple[bytes, ...]
+    pattern: re.Pattern[str]
+    replacement: str = "[redacted]"
+    shape: re.Pattern[bytes] | None = None
+
+
 # No pattern may read a character more than a few times, whatever 16 MiB hold: a repeat is bounded, or
 # possessive where its beginning cannot be its middle.
-_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
+_SECRETS: tuple[_Secret, ...] = (
+    _Secret(
+        (b"-----begin",),
         build_pattern(
             r"-----BEGIN [A-Z ]{0,40}(?:PRIVATE KEY|CERTIFICATE)(?: BLOCK)?-----[^-]*+"
             r"(?:-----END [A-Z ]{0,60}-----)?"
         ),
-        "[redacted]",
     ),
-    (build_pattern(r"(?i)\b(hooks\.slack(?:-gov)?\.com/)[\w/+-]+"), r"\1[redacted]"),
-    (build_pattern(r"(?i)\b(discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/)[\w/+-]+"), r"\1[redacted]"),
-    (build_pattern(r"(?i)\b(hc-ping\.com/|events\.pagerduty\.com/integration/)[\w/+-]+"), r"\1[redacted]"),
-    (build_pattern(r"(?<![\w:])(?:bot)?\d{6,12}:[\w-]{30,60}(?![\w-])"), "[redacted]"),
-    (
+    _Secret(
+        (b"hooks.slack",), build_pattern(r"(?i)\b(hooks\.slack(?:-gov)?\.com/)[\w/+-]+"), r"\1[redacted]"
+    ),
+    _Secret(
+        (b"discord",),
+        build_pattern(r"(?i)\b(discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/)[\w/+-]+"),
+        r"\1[redacted]",
+    ),
+    _Secret(
+        (b"hc-ping", b"pagerduty"),
+        build_pattern(r"(?i)\b(hc-ping\.com/|events\.pagerduty\.com/integration/)[\w/+-]+"),
+        r"\1[redacted]",
+    ),
+    _Secret((b"777777:",), build_pattern(r"(?<![\w:])(?:bot)?\d{6,12}:[\w-]{30,60}(?![\w-])")),
+    _Secret(
+        (b"?", b"&"),
         build_pattern(r"(?i)([?&](?:t|sig|key|k|auth|user|signature|code)=)(?!\[redacted)[^\s&\"'<>]+"),
         r"\1[redacted]",
     ),
-    (
+    _Secret(
+        _KEY_SIGNS,
         build_pattern(
             _START + r"(?:sk-[\w-]{16,}|[srp]k_(?:live|test)_\w{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
             r"|SG\.[\w-]{16,}\.[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{16,}|do[opr]_v1_\w{32,}"
             r"|shp(?:at|ca|pa|ss)_\w{20,}"
             r"|hf_\w{20,}|tk_\w{20,}|AGE-SECRET-KEY-\w{20,}|xkeysib-[\w-]{16,}|dp\.pt\.\w{20,}"
             r"|key-[0-9a-f]{32}"
-            r"|lin_api_\w{20,}|glsa_\w{20,}|hvs\.[\w-]{20,}|SK[0-9a-f]{32})"
+            r"|lin_api_\w{20,}|glsa_\w{20,}|hvs\.[\w-]{20,})"
         ),
-        "[redacted]",
     ),
-    (
+    _Secret((b"sk",), build_pattern(_START + r"SK[0-9a-f]{32}"), shape=build_pattern(rb"sk[7a-f]{32}")),
+    _Secret(
+        (b"pass", b"pwd", b"secret", b"pw"),
         # A password may hold spaces and @: it ends where the line, the quote or the next name begins.
         build_pattern(
             r"(?i)((?<![A-Za-z])(?:(?:passw(?:or)?d|passphrase|passwd|pwd|secret)"
@@ -64,31 +97,40 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         r"\1[redacted]",
     ),
-    (
+    _Secret(
+        (b"://",),
         # A password may hold spaces and @; digits before a space or a path are a port.
         build_pattern(
             r"(?<=://)(?:[^\s/\"'<>:@]*+:(?!\d{1,5}(?:[\s/]|$))[^/\"'<>\r\n]{1,200}|[^\s/\"'<>]+)(?=@)"
         ),
-        "[redacted]",
     ),
-    (build_pattern(_START + r"(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})"), "[redacted]"),
-    (build_pattern(_START + r"(?:xox[a-z]|xapp|tskey)-[\w-]{8,}"), "[redacted]"),
-    (build_pattern(_START + r"(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[redacted]"),
-    (
+    _Secret(
+        (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat", b"glpat"),
+        build_pattern(_START + r"(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})"),
+    ),
+    _Secret((b"xox", b"xapp-", b"tskey"), build_pattern(_START + r"(?:xox[a-z]|xapp|tskey)-[\w-]{8,}")),
+    _Secret((b"akia", b"asia"), build_pattern(_START + r"(?:AKIA|ASIA)[A-Z0-9]{12,}\b")),
+    _Secret(
+        (b"eyj",),
         build_pattern(
             r"(?:(?<![\w-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--)|(?<=\\[nrt]))"
             r"eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"
         ),
-        "[redacted]",
     ),
-    (
+    _Secret(
+        (b"authorization",),
         build_pattern(
             r"(?i)(authorization[\\\"']{0,4}+\s{0,8}+[=:]\s{0,8}+[\\\"']{0,4}+)(?!\[redacted)[^\r\n\"',;}]+"
         ),
         r"\1[redacted]",
     ),
-    (build_pattern(r"(?i)\b(bearer|basic)\s{1,8}(?!\[redacted)[\w.~+/=-]{8,}"), r"\1 [redacted]"),
-    (
+    _Secret(
+        (b"bearer", b"basic"),
+        build_pattern(r"(?i)\b(bearer|basic)\s{1,8}(?!\[redacted)[\w.~+/=-]{8,}"),
+        r"\1 [redacted]",
+    ),
+    _Secret(
+        _HIDING_SIGNS,
         # `name = value`, `"name": "value"`, also with its quotes escaped; not the code of an exception.
         build_pattern(
             rf"(?i)((?:{_HIDING})(?:(?!exception|error)[\w-]){{0,40}}[\\\"']{{0,4}}+\s{{0,8}}+[=:]\s{{0,8}}+)"
@@ -96,47 +138,27 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         r"\1[redacted]",
     ),
-    (build_pattern(r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[e-mail]"),
-    (build_pattern(r"(arn:aws[\w-]*+:[\w-]*+:[\w-]*+:)\d{12}(?!\d)"), r"\1[aws-account]"),
-    (build_pattern(r"(?<!\d)\d{12}(?=\.(?:dkr\.ecr|signin\.aws)\.)"), "[aws-account]"),
-    (
+    _Secret((b"@",), build_pattern(r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[e-mail]"),
+    _Secret(
+        (b"7" * 12,), build_pattern(r"(arn:aws[\w-]*+:[\w-]*+:[\w-]*+:)\d{12}(?!\d)"), r"\1[aws-account]"
+    ),
+    _Secret((b"7" * 12,), build_pattern(r"(?<!\d)\d{12}(?=\.(?:dkr\.ecr|signin\.aws)\.)"), "[aws-account]"),
+    _Secret(
+        (b"7" * 12,),
         build_pattern(rf"(?i)((?:{_OWNING})[\W_]{{0,6}}(?:id[\W_]{{0,4}})?)\d{{12}}(?!\d)"),
         r"\1[aws-account]",
     ),
 )
-# Every match of the patterns above, numbers excepted, holds one of these.
-_SIGNS = (
-    "@", "://", "slack.com", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat", "glpat", "xox", "xapp-",
-    "tskey", "akia", "asia", "eyj", "bearer", "basic", "passw", "passphrase", "pwd", "secret", "token",
-    "api_key", "api-key", "apikey", "access_key", "access-key", "accesskey", "private_key", "private-key",
-    "privatekey", "credential", "authorization", "x-amz-signature", "account", "owner", "-----begin",
-    "slack-gov", "discord", "hc-ping", "pagerduty", "routing", "integration", "user_key",
-    "user-key", "userkey",
-    "?", "&", "pass", "pw", "sk-", "k_live_", "k_test_", "aiza", "ya29.", "sg.", "npm_", "pypi-", "_v1_",
-    "shp",
-    "hf_", "tk_", "age-secret", "xkeysib", "dp.pt.", "key-", "lin_api_", "glsa_", "hvs.",
-)  # fmt: skip
-_DIGITS = build_pattern(r"\d{5}")
-_NUMBER = build_pattern(r"[dufi][a-z]?\d{5}|\d{12}|\d{6}:[\w-]{30}|sk[0-9a-f]{32}")
-_HEX_KEY = build_pattern(r"sk[0-9a-f]{32}")
-_ONE_DIGIT = bytes(ord("7") if chr(code).isdecimal() else code for code in range(256))
-# What a match of _NUMBER holds where every digit is a 7; found far faster than by the pattern.
-_NUMBER_SIGNS = (*(f"{letter}77777".encode() for letter in ascii_lowercase), b"7" * 12, b"777777:")
+_ACCOUNT_MASK = build_pattern(rb"(?:(?<![a-z7])|(?<=\\[nrt]))(?:d[ufi][a-z]?|[ufi])7{5,9}(?!7)")
+_ACCOUNT_SIGNS = tuple(f"{letter}77777".encode() for letter in ascii_lowercase)
+_MASKED = bytes(ord("7") if chr(code).isdecimal() else code for code in range(256))
+# Letters that a pattern takes for ASCII ones where case does not count, and digits of other scripts.
+_FOLDED = build_pattern(r"[\u0130\u0131\u017f\u212a]|[^\D0-9]")
 _SHORTEST_SECRET = 4
-_CACHED_LENGTH = 64
 _TOGETHER = 256
 _SECRET_KEY = build_pattern(rf"(?i){_HIDING}")
 _OWNER_KEY = build_pattern(rf"(?i){_OWNING}")
 _AWS_ACCOUNT = build_pattern(r"\d{12}")
-# One cheap search decides whether a string needs the patterns above at all.
-_SUSPECT = build_pattern(
-    r"(?i)@|slack\.com|gh[pousr]_|github_pat|glpat|xox|xapp-|tskey|AKIA|ASIA|eyJ|bearer|basic|\d{12}"
-    r"|-----BEGIN|slack-gov\.com|discord|hc-ping|pagerduty|\d{6}:[\w-]{30}|[?&]\w{1,9}=|\bpass\s{0,4}="
-    r"|\bpw\s{0,4}="
-    r"|sk-|k_live_|k_test_|AIza|ya29\.|SG\.|npm_|pypi-|_v1_|shp|hf_|tk_|AGE-SECRET|xkeysib|dp\.pt\.|key-"
-    r"|lin_api_|glsa_|hvs\.|SK[0-9a-f]{32}"
-    rf"|{_HIDING}|{_OWNING}"
-)
 
 
 def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
@@ -145,20 +167,20 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
     `secrets` are values known to be secret (of settings); they are replaced wherever they stand.
     """
     long_secrets = tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
-    suspects = (
-        {key: _find_suspects({key: part}) for key, part in value.items()} if isinstance(value, dict) else {}
-    )
-    suspicious = (
-        [text for texts in suspects.values() for text in texts] if suspects else _find_suspects(value)
-    )
-    if not suspicious and not long_secrets:
+    parts = value if isinstance(value, dict) and not _is_secret_row(value) else {"": value}
+    suspects = {key: _find_suspects({key: part}, long_secrets) for key, part in parts.items()}
+    hidden = {text: _redact_secrets(text, long_secrets) for texts in suspects.values() for text in texts}
+    if not hidden:
         return value
-    aliases = _assign_aliases(suspicious)
+    aliases = _assign_aliases(hidden.values())
+    cleared = {
+        text: ACCOUNT.sub(lambda match: aliases[match[0].upper()], rest) for text, rest in hidden.items()
+    }
 
     def replace_text(text: str) -> str:
-        return _redact_string(text, aliases, long_secrets)
+        return cleared.get(text, text)
 
-    if not isinstance(value, dict) or long_secrets or _is_secret_row(value):
+    if parts is not value:
         return _replace_texts(value, replace_text)
     plain = {key: part for key, part in value.items() if not suspects[key]}
     cleaned = _replace_texts({key: part for key, part in value.items() if suspects[key]}, replace_text)
@@ -176,65 +198,75 @@ def get_account_kind(alias: str) -> str | None:
     return kind if kind in ("paper", "live") else None
 
 
-def _find_suspects(value: Any) -> list[str]:
+def _find_suspects(value: Any, secrets: Sequence[str]) -> set[str]:
+    """Return the texts that can hold an account or a secret, and the keys whose value can be one.
+
+    Texts that differ in their digits only are searched once.
+    """
     texts: list[str] = []
-    _collect_texts(value, texts)
-    return [
-        text
-        for start in range(0, len(texts), _TOGETHER)
-        for text in _list_suspects(texts[start : start + _TOGETHER])
-    ]
+    keys: set[str] = set()
+    _collect_texts(value, texts, keys)
+    texts += keys
+    masks = [_mask(text) for text in texts]
+    suspicious = set(_list_suspicious(dict.fromkeys(masks)))
+    suspects = {text for text, mask in zip(texts, masks, strict=True) if mask in suspicious}
+    for secret in secrets:
+        suspects.update(text for text in texts if secret in text)
+    suspects.update(key for key in keys if _is_owner_key(key))
+    return suspects
 
 
-def _list_suspects(texts: Sequence[str]) -> Iterator[str]:
-    """Yield the texts that can hold an account or a secret: all of them are searched at once first."""
-    together = "\n".join(dict.fromkeys(texts))
-    if together.isascii():
-        low = together.lower()
-        signs = [sign for sign in _SIGNS if sign in low]
-        masked = low.encode().translate(_ONE_DIGIT)
-        if signs or any(sign in masked for sign in _NUMBER_SIGNS) or _HEX_KEY.search(low):
-            yield from (text for text in texts if not _has_nothing(text, signs))
-    else:
-        yield from (text for text in texts if not _is_plain(text))
+def _mask(text: str) -> bytes | None:
+    """Return the text in lower case, each digit a 7; None where other letters can stand for ASCII ones."""
+    if not text.isascii() and _FOLDED.search(text):
+        return None
+    return text.encode("utf-8", "surrogatepass").lower().translate(_MASKED)
 
 
-def _collect_texts(value: Any, texts: list[str]) -> None:
+def _list_suspicious(masks: Iterable[bytes | None]) -> Iterator[bytes | None]:
+    """Yield the masks of texts that can hold an account or a secret: many are searched together first."""
+    known = []
+    for mask in masks:
+        if mask is None:
+            yield None
+        else:
+            known.append(mask)
+    for start in range(0, len(known), _TOGETHER):
+        group = known[start : start + _TOGETHER]
+        together = b"\n".join(group)
+        rows = _list_rows(together)
+        is_owned = any(sign in together for sign in _ACCOUNT_SIGNS)
+        if rows or is_owned:
+            yield from (
+                mask for mask in group if _list_rows(mask, rows) or (is_owned and _ACCOUNT_MASK.search(mask))
+            )
+
+
+def _list_rows(mask: bytes, rows: Iterable[_Secret] = _SECRETS) -> list[_Secret]:
+    """Return the kinds of secrets that a text of that mask can hold."""
+    kinds = []
+    for row in rows:
+        for sign in row.signs:
+            if sign in mask:
+                if row.shape is None or row.shape.search(mask):
+                    kinds.append(row)
+                break
+    return kinds
+
+
+def _collect_texts(value: Any, texts: list[str], keys: set[str]) -> None:
     if isinstance(value, str):
         texts.append(value)
     elif isinstance(value, dict):
-        for key, item in value.items():
-            texts.append(key)
+        keys.update(value)
+        for item in value.values():
             if type(item) is str:
                 texts.append(item)
             elif not isinstance(item, bool | int | float):
-                _collect_texts(item, texts)
+                _collect_texts(item, texts, keys)
     elif isinstance(value, list):
         for item in value:
-            _collect_texts(item, texts)
-
-
-def _is_plain(text: str) -> bool:
-    """Whether the text can hold neither an account nor a secret; short texts are remembered, they repeat."""
-    return _is_plain_cached(text) if len(text) <= _CACHED_LENGTH else _has_nothing(text)
-
-
-def _has_nothing(text: str, signs: Iterable[str] = _SIGNS) -> bool:
-    """Whether neither pattern matches; plain searches first, which are five times faster on log lines.
-
-    `signs` are those that the text can hold.
-    """
-    if text.isascii():  # beyond ASCII the patterns know letters that lower() does not
-        low = text.lower()
-        for sign in signs:
-            if sign in low:
-                return False
-        if _DIGITS.search(low) is None or _NUMBER.search(low) is None:
-            return True
-    return ACCOUNT.search(text) is None and _SUSPECT.search(text) is None
-
-
-_is_plain_cached = lru_cache(maxsize=4096)(_has_nothing)
+            _collect_texts(item, texts, keys)
 
 
 def _assign_aliases(texts: Iterable[str]) -> dict[str, str]:
@@ -246,16 +278,12 @@ def _assign_aliases(texts: Iterable[str]) -> dict[str, str]:
     return aliases
 
 
-def _redact_string(text: str, aliases: dict[str, str], secrets: tuple[str, ...]) -> str:
+def _redact_secrets(text: str, secrets: tuple[str, ...]) -> str:
     for secret in secrets:
         text = text.replace(secret, "[redacted]")
-    if _is_plain(text):
-        return text
-    if _SUSPECT.search(text):
-        for pattern, replacement in _SECRETS:
-            text = pattern.sub(replacement, text)
-    if aliases:
-        text = ACCOUNT.sub(lambda match: aliases.get(match[0].upper(), match[0]), text)
+    mask = _mask(text)
+    for row in _SECRETS if mask is None else _list_rows(mask):
+        text = row.pattern.sub(row.replacement, text)
     return text
 
 
