@@ -15,7 +15,6 @@ from datetime import timedelta
 
 import pytest
 
-from benchmarks.watch_tick import measure
 from detector.app.watch_loop import Requests, WatchClocks, WatchLoop, lock_instance
 from detector.formats.errors import InputError
 from detector.render.watch import render_screen
@@ -153,11 +152,6 @@ def test_hundreds_of_ticks_are_flat_in_memory_and_descriptors(capsys):
         print(f"\nwatch: {(last - first) / 1024:.0f} KiB more at tick {TICKS} than at tick {FIRST}")
     assert last - first < 2 * 1024 * 1024
     assert last_descriptors <= first_descriptors
-
-
-def test_a_tick_costs_at_most_a_tenth_of_a_fresh_process():
-    tick, fresh = measure(ticks=20, rounds=3)
-    assert tick <= fresh / 10
 
 
 # --- the program ---------------------------------------------------------------------------------------
