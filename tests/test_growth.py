@@ -12,9 +12,14 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from detector.domain.condition import MessageRef
 from detector.domain.run_memory import Memory
+from detector.ledger import add_receipts
 from detector.render.document import build_artifact_document
+from detector.render.message_build import build_message
+from detector.render.message_item import MessageContext
 from tests.support.snapshots import DEFAULTS, evaluated, healthy, healthy_at, remembered, settings_of
 
 FEW, MANY = 40, 160
@@ -172,5 +177,27 @@ def test_calls_grow_with_the_mutes_and_the_conditions(pattern):
     def prepare_size(n: int) -> Callable[[], object]:
         mutes = "".join(MUTE.format(pattern.format(i)) for i in range(n))
         return prepare(document([], shares(n)), mutes=mutes)
+
+    assert_linear(prepare_size)
+
+
+@pytest.mark.parametrize("ends", [pytest.param(False, id="that begin"), pytest.param(True, id="that end")])
+def test_calls_grow_with_the_conditions_of_a_message(ends):
+    def at(clock: str) -> dict[str, Any]:
+        return {**document([], []), "taken_at": f"2026-06-02T{clock}:00Z"}
+
+    def prepare_size(n: int) -> Callable[[], object]:
+        report = evaluated(document([], shares(n)), channels=["slack"])
+        if ends:
+            conditions = report.conditions
+            for notice in report.owed["slack"]:  # each in a message of its own
+                place = MessageRef("C1", notice.condition.signature)
+                conditions = add_receipts(conditions, [notice], "slack", report.taken_at, place)
+            memory = remembered(replace(report, conditions=conditions), printed=False)
+            good = evaluated(at("15:10"), memory, channels=["slack"])
+            report = evaluated(at("15:20"), remembered(good, printed=False), channels=["slack"])
+        assert len(report.owed["slack"]) >= n
+        context = MessageContext(report, ("UTC",))
+        return lambda: build_message(context, "slack", report.owed["slack"])
 
     assert_linear(prepare_size)

@@ -18,7 +18,7 @@ from detector.render.message_item import (
     MessageContext,
     build_notice_item,
     get_sort_key,
-    list_items_at,
+    group_items_by_message,
 )
 from detector.render.session_lines import render_days
 
@@ -198,8 +198,9 @@ def _list_earlier(
 ) -> Iterator[EarlierMessage]:
     """Yield each earlier message with a condition that ended now, rebuilt from all its conditions."""
     refs = {ref for item in items if item.kind in ("resolved", "unwatched") for ref in item.refs}
+    grouped = group_items_by_message(context, refs, channel)
     for ref in sorted(refs, key=lambda ref: (ref.channel, ref.ts)):
-        current = sorted(list_items_at(context, ref, channel), key=get_sort_key)
+        current = sorted(grouped[ref], key=get_sort_key)
         yield EarlierMessage(
             ref,
             Message(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import cached_property
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -50,7 +51,7 @@ class PreopenNotice(Struct, frozen=True):
     lines: tuple[str, ...]
 
 
-class MessageContext(Struct, frozen=True):
+class MessageContext(Struct, frozen=True, dict=True):
     """What every message of one run shares.
 
     `steps` are the runbook's next steps by event type. `hide` removes the settings' secrets from a text.
@@ -68,6 +69,12 @@ class MessageContext(Struct, frozen=True):
     sent_at: datetime | None = None
     unread: str = ""
     preopen: PreopenNotice | None = None
+
+    @cached_property
+    def causes(self) -> frozenset[str]:
+        """The signatures of which other conditions follow, which are then not sent by themselves."""
+        conditions = self.report.conditions.values()
+        return frozenset(other.because_of for other in conditions if other.is_active and other.because_of)
 
     @property
     def sent(self) -> datetime:
@@ -109,14 +116,6 @@ def build_notice_item(context: MessageContext, notice: Notice, channel: str) -> 
     return build_item(context, condition, kind, (notice.reason, why, notice.delivery_id), channel)
 
 
-def _is_cause(context: MessageContext, condition: Condition) -> bool:
-    """Return whether other conditions follow from this one, which are then not sent by themselves."""
-    conditions = context.report.conditions.values()
-    return condition.is_active and any(
-        other.is_active and other.because_of == condition.signature for other in conditions
-    )
-
-
 def build_item(
     context: MessageContext,
     condition: Condition,
@@ -151,7 +150,7 @@ def build_item(
         refs=receipt.places if receipt is not None else (),
         escalates=condition.escalated,
         money=condition.money,
-        is_cause=_is_cause(context, condition),
+        is_cause=condition.is_active and condition.signature in context.causes,
         event=_redact_event(event, context.hide),
     )
 
@@ -177,13 +176,19 @@ def _redact_event(event: Event, hide: Callable[[str], str]) -> Event:
     return replace(event, **texts)
 
 
-def list_items_at(context: MessageContext, ref: MessageRef, channel: str) -> Iterator[MessageItem]:
-    """Yield the current items of all conditions that the message at `ref` contained."""
+def group_items_by_message(
+    context: MessageContext, refs: Collection[MessageRef], channel: str
+) -> dict[MessageRef, list[MessageItem]]:
+    """Return by message the current items of all conditions that it contained."""
+    items: dict[MessageRef, list[MessageItem]] = {ref: [] for ref in refs}
     for condition in context.report.conditions.values():
         receipt = condition.get_receipt(channel)
-        if receipt is not None and ref in receipt.places:
-            reason, kind = _get_reason_and_kind(condition)
-            yield build_item(context, condition, kind, (reason, "", receipt.delivery_id or ""), channel)
+        for ref in receipt.places if receipt is not None else ():
+            if receipt is not None and ref in items:
+                reason, kind = _get_reason_and_kind(condition)
+                notification = (reason, "", receipt.delivery_id or "")
+                items[ref].append(build_item(context, condition, kind, notification, channel))
+    return items
 
 
 def _get_reason_and_kind(condition: Condition) -> tuple[Reason | None, Kind]:
