@@ -108,6 +108,8 @@ def _compare_group(group: Sequence[PositionPair]) -> tuple[list[Difference], str
     if any(None in pair for pair in totals):
         return [], _UNKNOWN_QUANTITY
     held = {side: any(lot.quantity for p in group for lot in p.lots[side]) for side in (INTERNAL, BROKER)}
+    if len(group) > 1 and held[BROKER] and not held[INTERNAL] and FLAT in (totals[-1][1] or ()):
+        return [], "the broker's rows that may be it cancel out"
     if len(group) == 1 or not all(held.values()):
         results = [difference for position in group if not _is_balance(position) for difference in
                    position.iter_differences()]  # fmt: skip

@@ -33,6 +33,7 @@ from detector.reconciliation.subjects import (
     Subjects,
     build_subjects,
 )
+from detector.reconciliation.working_orders import ChangesSince
 
 
 class Comparison(Struct, frozen=True):
@@ -41,7 +42,7 @@ class Comparison(Struct, frozen=True):
     An incomplete side has rows that could not be read: an instrument that it lacks proves nothing.
     `replaced`: an internal-only and a broker-only holding that are one under a new contract. `assigned`: an
     option that is gone, and the shares that its exercise or assignment moved. `unclear`: neither equal nor
-    different.
+    different. `newer`: differences that something newer than the broker's rows may have made.
     """
 
     book: PositionBook
@@ -54,6 +55,7 @@ class Comparison(Struct, frozen=True):
     assigned: tuple[DifferencePair, ...] = ()
     foreign: tuple[Difference, ...] = ()
     unclear: tuple[UnclearGroup, ...] = ()
+    newer: tuple[Difference, ...] = ()
 
     @property
     def facts(self) -> tuple[str, str]:
@@ -63,6 +65,10 @@ class Comparison(Struct, frozen=True):
     def list_undecided(self) -> list[str]:
         """Return the names of instruments that could not be compared."""
         return sorted({name for group in self.unclear for name in group.names})
+
+    def list_newer(self) -> list[str]:
+        """Return the names of instruments whose difference may be newer than the broker's rows."""
+        return sorted({row.name for row in self.newer} - {row.name for row in self.differences})
 
 
 def compare_with_broker(facts: Facts, foreign: str = "") -> Comparison | None:
@@ -120,7 +126,11 @@ def _build_comparison(
     book = build_position_book(lots, iter_broker_lots(facts), facts.broker_account)
     is_internal_complete, is_broker_complete = internal not in partial, "broker_positions" not in partial
     bare = Comparison(book, build_subjects(book), internal, is_internal_complete, is_broker_complete)
-    return _classify(bare, compare_positions(book), facts.taken_at, foreign)
+    compared = compare_positions(book)
+    changes = ChangesSince(facts) if compared.differences else None
+    newer = [row for row in compared.differences if changes is not None and changes.can_explain(row)]
+    rest = ComparedPositions(tuple(_drop(compared.differences, newer)), compared.unclear)
+    return _classify(replace(bare, newer=tuple(newer)), rest, facts.taken_at, foreign)
 
 
 def _classify(

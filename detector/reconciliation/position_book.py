@@ -6,7 +6,7 @@ nor the splitting of a position into lots changes the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from detector.domain.instrument_names import STOCK
 from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
+    UNCLEAR,
     compare,
     compare_accounts,
     compare_combo,
@@ -44,29 +45,22 @@ class PositionBook(Struct):
     positions: list[PositionPair] = field(default_factory=list)
     combos: list[Lot] = field(default_factory=list)
     _indexes: dict[str | None, InstrumentIndex[PositionPair]] = field(default_factory=dict)
-    _listed: dict[tuple[Side, str | None], InstrumentIndex[Instrument]] = field(default_factory=dict)
+    _listed: dict[str | None, InstrumentIndex[Instrument]] = field(default_factory=dict)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return the positions that may be of the instrument; several where it lacks a deciding part."""
         named = normalize(instrument)
-        matches = list(self._iter_matches(named, account or self.account))
-        same = [position for position, answer in matches if answer == SAME]
-        positions = same if len(same) == 1 else [position for position, _ in matches]
+        positions = [
+            position
+            for owner, index in self._indexes.items()
+            if compare_accounts(owner, account or self.account) != DIFFERENT
+            for position in _find_in(index, named)
+        ]
         if len(positions) > 1 and named.con_id is None and named.is_symbol_only:
             return [
                 position for position in positions if position.instrument.sec_type in (STOCK, None)
             ] or positions
         return positions
-
-    def _iter_matches(self, named: Instrument, account: str | None) -> Iterator[tuple[PositionPair, str]]:
-        for owner, index in self._indexes.items():
-            if compare_accounts(owner, account) == DIFFERENT:
-                continue
-            for position, answer in index.find(named):
-                if (
-                    compare(position.instrument, named) != DIFFERENT
-                ):  # it has more parts than when it was added
-                    yield position, answer
 
     def is_in_combo(self, instrument: Instrument) -> bool:
         """Whether the runtime holds a combo of which it may be a leg."""
@@ -76,9 +70,9 @@ class PositionBook(Struct):
             if lot.quantity != FLAT
         )
 
-    def add_listed(self, instrument: Instrument, account: str | None, side: Side) -> None:
-        """Note an instrument that a side lists, before any lot is added."""
-        self._listed.setdefault((side, account), InstrumentIndex()).add(instrument, instrument)
+    def add_listed(self, instrument: Instrument, account: str | None) -> None:
+        """Note an instrument that either side lists, before any lot is added."""
+        self._listed.setdefault(account, InstrumentIndex()).add(instrument, instrument)
 
     def add_lots(self, lots: Sequence[Lot], side: Side) -> None:
         """Add lots of one instrument and account to the position that they are of, else to a new one."""
@@ -92,7 +86,7 @@ class PositionBook(Struct):
             for position in index.find_same(first.instrument, certain=True)
             if compare(position.instrument, first.instrument) == SAME
             and not _is_listed_apart(position, first, side)
-            and not self._has_rival(position, first, side)
+            and not self._has_rival(position, first)
         ]
         position = same[0] if len(same) == 1 else PositionPair(first.instrument, first.account)
         if len(same) != 1:
@@ -100,17 +94,20 @@ class PositionBook(Struct):
         position.add_lots(lots, side)
         index.add(position.instrument, position)
 
-    def _has_rival(self, position: PositionPair, lot: Lot, side: Side) -> bool:
-        """Whether a row of the other side may be this lot or another one beside it: neither is certain."""
-        index = self._listed.get((side, lot.account))
-        has_id = lot.instrument.con_id is not None and lot.instrument.con_id == position.instrument.con_id
-        if index is None or has_id:
+    def _has_rival(self, position: PositionPair, lot: Lot) -> bool:
+        """Whether a listed instrument is the same as one of them and another than the other.
+
+        Then the one that lacks the deciding part may be either, and is joined to neither.
+        """
+        if has_same_id(position.instrument, lot.instrument):
             return False
-        rows = {row.instrument for other, rows in position.lots.items() if other != side for row in rows}
+        listed = self._listed[lot.account]
+        rows = {row.instrument for rows in position.lots.values() for row in rows}
         return any(
-            compare(rival, lot.instrument) == DIFFERENT
+            compare(rival, other) == DIFFERENT
             for row in rows
-            for rival in index.find_same(row, certain=True)
+            for this, other in ((row, lot.instrument), (lot.instrument, row))
+            for rival in listed.find_same(this, certain=True)
         )
 
     def list_groups(self) -> list[list[PositionPair]]:
@@ -141,11 +138,40 @@ class PositionBook(Struct):
         return list(by_root.values())
 
 
+def _find_in(index: InstrumentIndex[PositionPair], named: Instrument) -> list[PositionPair]:
+    """Return the one position of an account that is the instrument, else all that may be.
+
+    A row of a mere id beside that position may be more of it.
+    """
+    matches = [  # a position has more parts than when it was added
+        (position, answer)
+        for position, answer in index.find(named)
+        if compare(position.instrument, named) != DIFFERENT
+    ]
+    same = [position for position, answer in matches if answer == SAME]
+    if len(same) != 1:
+        return [position for position, _ in matches]
+    mere_ids = [position for position, _ in matches if not get_names(position.instrument)]
+    return same + [row for row in mere_ids if compare(row.instrument, same[0].instrument) == UNCLEAR]
+
+
 def _is_listed_apart(position: PositionPair, lot: Lot, side: Side) -> bool:
-    """Whether the broker lists both in other words without an id in common: lots of one contract, or two."""
-    others = position.lots[side] if side == BROKER else ()
-    has_id = lot.instrument.con_id is not None and lot.instrument.con_id == position.instrument.con_id
-    return not has_id and any(other.instrument != lot.instrument for other in others)
+    """Whether a side has both in other words without an id in common: lots of one contract, or two.
+
+    The runtime has lots of one contract in other words, but not long and short ones.
+    """
+    if has_same_id(position.instrument, lot.instrument):
+        return False
+    return any(
+        other.instrument != lot.instrument
+        and (side == BROKER or (other.quantity or FLAT) * (lot.quantity or FLAT) < 0)
+        for other in position.lots[side]
+    )
+
+
+def has_same_id(first: Instrument, second: Instrument) -> bool:
+    """Whether both bear the same contract id."""
+    return first.con_id is not None and first.con_id == second.con_id
 
 
 class _Groups:
@@ -204,8 +230,8 @@ def build_position_book(
             if account is None or owner == account:
                 own_lot = lot if owner == lot.account else replace(lot, account=owner)
                 groups.setdefault((lot.instrument, owner, side), []).append(own_lot)
-    for instrument, owner, side in groups:
-        book.add_listed(instrument, owner, side)
+    for instrument, owner, _ in groups:
+        book.add_listed(instrument, owner)
     for (_, _, side), group in sorted(groups.items(), key=lambda pair: (_get_rank(pair[1][0]), pair[0][2])):
         book.add_lots(group, side)
     return book

@@ -210,10 +210,10 @@ def build_lot(
 
 
 def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:
-    """Return one lot for each instrument as written, with the sum; None where a quantity is unknown."""
-    groups: dict[Instrument, list[Lot]] = {}
+    """Return one lot for each account and instrument as written: its sum; None where one is unknown."""
+    groups: dict[tuple[str | None, Instrument], list[Lot]] = {}
     for lot in lots:
-        groups.setdefault(lot.instrument, []).append(lot)
+        groups.setdefault((lot.account, lot.instrument), []).append(lot)
     merged = []
     for group in groups.values():
         totals = compute_totals(group)

@@ -8,6 +8,7 @@ from detector.formats.times import format_duration, format_time
 from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.explanations import find_booking
 from detector.reconciliation.position_pairs import describe_held
+from detector.reconciliation.working_orders import CHANGE_FACTS
 from detector.settings import FOREIGN_POSITIONS
 
 
@@ -16,7 +17,7 @@ from detector.settings import FOREIGN_POSITIONS
     "critical",
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
-    severity_inputs=["broker_account", "broker_bookings"],
+    severity_inputs=["orders", "broker_orders", "broker_account", *CHANGE_FACTS, "broker_bookings"],
     limits=[FOREIGN_POSITIONS],
     signal="reconciliation",
     money=True,

@@ -15,6 +15,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.reconciliation.comparison import compare_with_broker
+from detector.reconciliation.working_orders import CHANGE_FACTS
 from detector.settings import FOREIGN_POSITIONS
 
 _SESSION_SEC = 23_400  # a regular session: 6.5 hours
@@ -25,7 +26,7 @@ _SESSION_SEC = 23_400  # a regular session: 6.5 hours
     "warning; critical once a session has passed with a held contract unclear",
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
-    severity_inputs=["broker_account"],
+    severity_inputs=["orders", "broker_orders", "broker_account", *CHANGE_FACTS],
     limits=[FOREIGN_POSITIONS],
     signal="reconciliation",
     confirm=True,

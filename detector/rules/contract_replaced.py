@@ -8,6 +8,7 @@ from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.position_pairs import BROKER, INTERNAL, describe_held
+from detector.reconciliation.working_orders import CHANGE_FACTS
 from detector.settings import FOREIGN_POSITIONS
 
 
@@ -16,7 +17,7 @@ from detector.settings import FOREIGN_POSITIONS
     "critical",
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
-    severity_inputs=["broker_account"],
+    severity_inputs=["orders", "broker_orders", "broker_account", *CHANGE_FACTS],
     limits=[FOREIGN_POSITIONS],
     signal="reconciliation",
     money=True,
@@ -34,7 +35,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         for difference in (*comparison.differences, *itertools.chain(*comparison.replaced))
     ):
         yield Undecided("an instrument that differs is not named in full")
-    undecided = comparison.list_undecided()
+    undecided = sorted({*comparison.list_undecided(), *comparison.list_newer()})
     if undecided:
         yield Undecided(f"{', '.join(undecided)} could not be compared", undecided)
     for position in comparison.book.positions:

@@ -26,7 +26,7 @@ from detector.reconciliation.fills import list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_pairs import Difference, describe_held
 from detector.reconciliation.subjects import merge_by_subject
-from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders
+from detector.reconciliation.working_orders import CHANGE_FACTS, WorkingOrders
 from detector.settings import FOREIGN_POSITIONS, SOURCE_STALE_SEC
 
 _MAY_BE_LAG = ("quantity", "unmanaged")  # an order in flight explains these once, the other kinds never
@@ -49,23 +49,18 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     comparison = compare_with_broker(facts, limits[FOREIGN_POSITIONS])
     if comparison is None:
         return
-    changes, subjects, undecided = ChangesSince(facts), comparison.subjects, comparison.list_undecided()
+    subjects, undecided, newer = comparison.subjects, comparison.list_undecided(), comparison.list_newer()
     differences = comparison.differences
-    unexplained = [difference for difference in differences if not changes.can_explain(difference)]
-    findings = merge_by_subject(_build_findings(facts, unexplained, comparison))
+    findings = merge_by_subject(_build_findings(facts, comparison))
     yield from findings
-    yield from _find_own_list_phantoms(
-        facts, {*undecided, *(difference.name for difference in differences)}, changes, limits
-    )
+    reported = {*undecided, *newer, *(difference.name for difference in differences)}
+    yield from _find_own_list_phantoms(facts, reported, limits)
     if not (comparison.is_broker_complete and comparison.is_internal_complete):
         yield Undecided("a row of the positions could not be read")
-    elif any(difference.is_vague for difference in unexplained):
+    elif any(difference.is_vague for difference in differences):
         yield Undecided("an instrument that differs is not named in full")
     if undecided:
         yield Undecided(f"{', '.join(undecided)} could not be compared", subjects.list_possible(undecided))
-    newer = sorted(
-        {difference.name for difference in differences} - {difference.name for difference in unexplained}
-    )
     if newer:
         reason = f"what the broker held is older than the last order or trade in {', '.join(newer)}"
         yield Undecided(reason, subjects.list_possible(newer))
@@ -76,9 +71,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Undecided("it is told by account now", merged_subjects)
 
 
-def _build_findings(facts: Facts, differences: list[Difference], comparison: Comparison) -> Iterator[Finding]:
+def _build_findings(facts: Facts, comparison: Comparison) -> Iterator[Finding]:
     orders = WorkingOrders(facts)
-    for difference in differences:
+    for difference in comparison.differences:
         has_order = difference.kind in _MAY_BE_LAG and orders.has_producer(difference)
         note = ", while an order that would make it is working" if has_order else ""
         yield Finding(
@@ -92,9 +87,7 @@ def _build_findings(facts: Facts, differences: list[Difference], comparison: Com
         )
 
 
-def _find_own_list_phantoms(
-    facts: Facts, reported: Set[str], changes: ChangesSince, limits: Limits
-) -> RuleResults:
+def _find_own_list_phantoms(facts: Facts, reported: Set[str], limits: Limits) -> RuleResults:
     """Yield positions that the runtime's own list has open while its store and the broker do not.
 
     A trade that was closed within the allowed age of a section may still be open in an older list.
@@ -116,7 +109,6 @@ def _find_own_list_phantoms(
         if (
             comparison is None
             or difference.name in reported
-            or changes.can_explain(difference)
             or recently_closed_index.has(difference.instrument)
         ):
             continue

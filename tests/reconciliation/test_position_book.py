@@ -293,6 +293,22 @@ def test_no_order_writing_or_splitting_changes_the_verdict(internal, broker, dat
     assert verdict(*changed) == verdict(*plain)
 
 
+@given(SIDES, SIDES, st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_row_that_lacks_its_multiplier_adds_no_difference(internal, broker, data):
+    plain = [[{**row, "quantity": float(quantity)} for row, quantity in side] for side in (internal, broker)]
+    for side in (internal, broker):
+        assume_no_equal_rows(side)
+    changed = [
+        [
+            in_other_words(data.draw, row, quantity, data.draw(st.booleans()))
+            for row, quantity in data.draw(st.permutations(side))
+        ]
+        for side in (internal, broker)
+    ]
+    assert set(verdict(*changed)) <= set(verdict(*plain))
+
+
 @given(SIDES, SIDES)
 @settings(max_examples=60, deadline=None)
 def test_the_verdict_is_that_of_plain_sums(internal, broker):

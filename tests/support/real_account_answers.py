@@ -23,7 +23,7 @@ from detector.reconciliation.close_check.close_order import ALLOW, REFUSE, Close
 from detector.render.plan import Plan
 from detector.settings import MARKET_CLOSURES, PROFILE
 from tests.support.real_account_documents import Question, write_snapshot
-from tests.support.real_accounts import CONTRACTS, NOW, World, build_world
+from tests.support.real_accounts import CONTRACTS, NOW, Contract, World, build_world
 from tests.support.snapshots import DEFAULTS
 
 MONEY = (
@@ -92,20 +92,33 @@ def _add_findings(asked: Answers, state: BrokerState) -> None:
         asked.errors += ((name, outcome.why),) if "failed" in outcome.why else ()
 
 
+def list_answered(asked: Answers) -> list[Contract]:
+    """Return the contracts for which an answer holds: those that its sentence names, else the question's."""
+    question, summary = asked.question, asked.verdict.summary
+    named = [c for c in CONTRACTS.values() if f"con_id {c.con_id}," in summary.replace(")", ",")]
+    named = named or question.means()
+    return [c for c in CONTRACTS.values() if c.symbol == question.contract.symbol
+             and c.sec_type == question.contract.sec_type and f"currency {c.currency}" in summary
+             and any((c.expiry, c.trading_class, c.strike, c.right)
+                     == (n.expiry, n.trading_class, n.strike, n.right) for n in named)] or named  # fmt: skip
+
+
+def _list_accounts(asked: Answers) -> list[str]:
+    """Return the accounts that an answer may be about: the named one, else those whose positions are listed."""
+    question, world = asked.question, asked.world
+    if question.names_account:
+        return [question.account]
+    return [account for account in world.accounts if any(key[0] == account for key in world.rows)]
+
+
 def find_wrong_leave(asked: Answers) -> str:
     """Return why a leave to close does harm in the account; empty where there is none, or it closes."""
     if asked.verdict.decision != ALLOW:
         return ""
     question, world = asked.question, asked.world
     side = {"BUY": 1, "SELL": -1}.get(str(asked.verdict.side).upper(), question.side)
-    named = [
-        c for c in CONTRACTS.values() if f"con_id {c.con_id}," in f"{asked.verdict.summary.replace(')', ',')}"
-    ]
-    named = named or question.means()
-    named = [c for c in CONTRACTS.values() if c.symbol == question.contract.symbol
-             and c.sec_type == question.contract.sec_type and f"currency {c.currency}" in asked.verdict.summary
-             and any(c.expiry == n.expiry and c.trading_class == n.trading_class for n in named)] or named  # fmt: skip
-    accounts = [question.account] if question.names_account else list(world.accounts)
+    named = list_answered(asked)
+    accounts = _list_accounts(asked)
     harms = [
         world.refuses(account, contract.con_id, side, question.quantity)
         for account in accounts
@@ -125,7 +138,7 @@ def find_wrong_flat(asked: Answers) -> str:
     question, world, verdict = asked.question, asked.world, asked.verdict
     if verdict.reason != "flat" and not (verdict.decision == REFUSE and verdict.position == 0):
         return ""
-    accounts = [question.account] if question.names_account else list(world.accounts)
+    accounts = _list_accounts(asked)
     held = [c.local for a in accounts for c in question.means() if world.hold(a, c.con_id)]
     is_hedged = "it may be" in verdict.summary
     return f"{verdict.summary} (it holds {held})" if held and not is_hedged else ""
@@ -163,11 +176,12 @@ def find_contradictions(asked: Answers) -> Iterator[str]:
 
 
 def _is_about(asked: Answers, subject: str) -> bool:
-    """Whether a finding's subject is the one contract of its symbol and type that the question is about."""
+    """Whether a finding's subject is the one contract of its symbol and type that the answer is about."""
     difference = asked.world.difference
     if difference is None or (len(asked.world.accounts) > 1 and not asked.question.names_account):
         return False
-    return (asked.question.account, asked.question.contract.con_id) == difference[:2] and subject != "None"
+    answered = {(asked.question.account, contract.con_id) for contract in list_answered(asked)}
+    return answered == {difference[:2]} and subject != "None"
 
 
 def find_false_alarms(asked: Answers) -> Iterator[str]:

@@ -16,7 +16,7 @@ from detector.domain.store_layout import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
 from detector.reconciliation.close_check.close_order import match_instrument
 from detector.reconciliation.compared_positions import UnclearGroup
-from detector.reconciliation.comparison import Comparison, compare_with_broker
+from detector.reconciliation.comparison import Comparison
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import DIFFERENT, SAME, can_be_in_account, can_be_same, compare
 from detector.reconciliation.position_pairs import BROKER, Difference, describe_held
@@ -27,7 +27,7 @@ from detector.reconciliation.repair_plan.trade_claims import (
     build_quantity_column,
     is_unsigned,
 )
-from detector.reconciliation.working_orders import ChangesSince, get_account
+from detector.reconciliation.working_orders import get_account
 
 
 class RowChange(Struct, frozen=True):
@@ -90,17 +90,11 @@ class ReportedDifferences(Struct, frozen=True):
     """The comparison as `detect` makes it: what it reports is what a plan may correct."""
 
     comparison: Comparison | None
-    differences: tuple[Difference, ...] = ()
 
-    @classmethod
-    def collect(cls, facts: Facts, foreign: str = "") -> ReportedDifferences:
-        """Return the differences that `detect` reports: those that nothing newer than the broker explains."""
-        comparison = compare_with_broker(facts, foreign)
-        if comparison is None:
-            return cls(None)
-        changes = ChangesSince(facts)
-        differences = (row for row in comparison.differences if not changes.can_explain(row))
-        return cls(comparison, tuple(differences))
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """The differences that `detect` reports: those that nothing newer than the broker explains."""
+        return () if self.comparison is None else self.comparison.differences
 
     @property
     def origin(self) -> str:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.store_layout import POSITION_STATE, TRADES
+from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import can_be_in_account
 from detector.reconciliation.lots import build_broker_book
@@ -52,7 +53,7 @@ def build_items(facts: Facts, foreign: str = "") -> tuple[PlanItem, ...]:
 
     `foreign` is AEGIS_PT_FOREIGN_POSITIONS.
     """
-    reported = ReportedDifferences.collect(facts, foreign)
+    reported = ReportedDifferences(compare_with_broker(facts, foreign))
     disputed = tuple(iter_instrument_items(facts, reported))
     cases = (
         _build_case(facts, reported, trade_id, disputed).build_item() for trade_id in list_trade_ids(facts)
