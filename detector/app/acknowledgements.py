@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, ValidationError
 from msgspec.structs import replace
 
 from detector import ledger
+from detector.app.context import AppContext
 from detector.app.job import Job
+from detector.app.run_result import RunResult
 from detector.domain.acknowledgement import AckDocument, AckRequest, find_sender
-from detector.domain.condition import Condition
-from detector.domain.report import ChannelHealth
+from detector.domain.report import ChannelError, ChannelHealth
 from detector.domain.run_memory import Memory
+from detector.formats.errors import ExternalError
 from detector.formats.redaction import redact_text
 from detector.formats.serialize import from_json
 from detector.formats.strict_json import DocumentError, parse_document, redact_excerpt, to_one_line
-from detector.settings import ACK_FROM, CHANNEL_TIMEOUT_SEC, list_secrets
+from detector.settings import ACK_FROM, CHANNEL_TIMEOUT_SEC, Settings, list_secrets
 from detector.storage.ack_folder import read_acks
 
+if TYPE_CHECKING:
+    from detector.channels.channel import Channel
+
 EVENT_TYPE: Final = "aws_ibkr_pt_health_ack"
-_MOST_SEC, _MOST_EVENT_BYTES, _LONGEST_NAME = 10.0, 1_048_576, 60
+_MOST_SEC, _MOST_EVENT_BYTES, _LONGEST_NAME, _LONGEST_ERROR = 10.0, 1_048_576, 60, 240
 
 
 class AckReading(Struct):
@@ -45,28 +50,34 @@ def apply_arrived(job: Job, memory: Memory, runtime: str) -> tuple[Memory, AckRe
         memory = _read_channels(job, memory, reading)
     later = [channel.name for channel in job.channels if channel.rung.after_sec]
     applied = ledger.apply_acknowledgements(memory.conditions, reading.requests, job.clock(), later)
-    reading.notes += _send_onward(job, memory, applied.conditions)
     secrets = list_secrets(job.settings)
     reading.notes = [to_one_line(redact_text(note, secrets)) for note in (*reading.notes, *applied.notes)]
     return replace(memory, conditions=applied.conditions), reading
 
 
-def _send_onward(job: Job, memory: Memory, conditions: Mapping[str, Condition]) -> list[str]:
-    """Tell the pagers that page on by themselves what was acknowledged elsewhere; return the failures.
+def send_onward(job: Job, result: RunResult) -> None:
+    """Send the pagers that page on by themselves what was acknowledged elsewhere, after all alerts are out.
 
-    A failure is no fault of the run: what such a pager does then is one page too many, never one too few.
+    A failure is a note and no fault: such a pager pages once too often, and the next run tries again.
     """
-    fresh = {
-        key: condition
-        for key, condition in conditions.items()
-        if condition.acks[:1] != memory.conditions[key].acks[:1]
-    }
-    if not fresh or job.plan.dry_run:
-        return []
+    if job.plan.dry_run or not result.advances or not any(c.acks for c in result.report.conditions.values()):
+        return
     from detector.channels.ack_source import send_all
     from detector.clients.connection import Deadline
 
-    return send_all(job.channels, fresh, Deadline(min(_MOST_SEC, job.settings[CHANNEL_TIMEOUT_SEC])))
+    deadline = Deadline(min(_MOST_SEC, job.settings[CHANNEL_TIMEOUT_SEC]))
+    sent = send_all(job.channels, result.report.conditions, job.clock(), deadline)
+    result.report = replace(result.report, conditions=sent.conditions)
+    result.notes += [
+        f"{name} does not know yet that it is acknowledged, and is told again: {_describe(job, error).said}."
+        for name, error in sent.errors.items()
+    ]
+
+
+def _describe(job: Job, error: ExternalError) -> ChannelError:
+    """Return the error as it is kept: one line without secrets."""
+    said = to_one_line(redact_text(str(error), list_secrets(job.settings)))
+    return ChannelError(job.clock(), error.reason, said[:_LONGEST_ERROR])
 
 
 def _read_folder(job: Job, runtime: str, reading: AckReading) -> None:
@@ -125,6 +136,20 @@ def _build_request(document: AckDocument, sender: str, via: Any) -> AckRequest:
     return AckRequest(document.signature, name, document.at, document.until, via, f"{via}:{document.id}")
 
 
+def find_ack_errors(
+    app: AppContext, settings: Settings, channels: Sequence[Channel]
+) -> Mapping[str, ExternalError]:
+    """Return by channel why its acknowledgements cannot be read; what was read stays unconfirmed."""
+    if not channels:
+        return {}
+    from detector.channels.ack_source import AckContext, fetch_all
+    from detector.clients.connection import Deadline
+
+    deadline = Deadline(min(_MOST_SEC, settings[CHANNEL_TIMEOUT_SEC]))
+    context = AckContext({}, app.clock(), settings, deadline, public=True)
+    return fetch_all(channels, {channel.name: context for channel in channels}, deadline).errors
+
+
 def _read_channels(job: Job, memory: Memory, reading: AckReading) -> Memory:
     """Ask the channels, where a condition is open; return the memory with their cursors."""
     if not any(condition.phase != "ended" for condition in memory.conditions.values()):
@@ -143,12 +168,13 @@ def _read_channels(job: Job, memory: Memory, reading: AckReading) -> Memory:
     for answer in fetched.answers.values():
         reading.requests += answer.requests
         reading.notes += answer.ignored
-    reading.notes += [
-        f"Acknowledgements could not be read from {name}: {error}." for name, error in fetched.errors.items()
-    ]
-    cursors = {
-        name: replace(health[name], cursor=answer.cursor)
-        for name, answer in fetched.answers.items()
-        if answer.cursor is not None
-    }
-    return replace(memory, channels={**memory.channels, **cursors})
+    known = {**health}
+    for name, answer in fetched.answers.items():
+        cursor = answer.cursor if answer.cursor is not None else known[name].cursor
+        known[name] = replace(known[name], cursor=cursor, ack_error=None, ack_failures=0)
+    for name, error in fetched.errors.items():
+        failure = _describe(job, error).join_row(known[name].ack_error)
+        reading.notes.append(f"Acknowledgements could not be read from {name}: {failure.said}.")
+        known[name] = replace(known[name], ack_error=failure, ack_failures=known[name].ack_failures + 1)
+    changed = {name: known[name] for name in (*fetched.answers, *fetched.errors)}
+    return replace(memory, channels={**memory.channels, **changed})

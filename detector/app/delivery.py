@@ -20,7 +20,13 @@ from detector.channels.channel import (
 )
 from detector.channels.deliver_all import deliver_all
 from detector.domain.condition import Condition, Notice
-from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay
+from detector.domain.report import (
+    ChannelError,
+    ChannelHealth,
+    Report,
+    SessionDay,
+    list_lasting_failures,
+)
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
@@ -158,6 +164,7 @@ class _PendingDelivery:
             hide=self.redact,
             sent_at=app.clock(),
         )
+        self._lasting = {channel.name: list_lasting_failures(health, channel.name) for channel in channels}
         built = {
             channel: build_message(frame, channel.name, self._notices[channel.name], self._days[channel.name])
             for channel in channels
@@ -191,10 +198,14 @@ class _PendingDelivery:
         if result is not None:
             since = health.since or (now if result.extras_accepted else None)
             health = replace(health, last_success=now, since=since)
+            if result.extras_accepted:
+                health = replace(health, reported=self._lasting[name])
             if self._preopen is not None and result.extras_accepted:
                 health = replace(health, preopen=self._preopen.session)
         if error is not None:
-            failure = ChannelError(now, error.reason, str(error))
+            failure = ChannelError(now, error.reason, str(error)).join_row(
+                health.last_error if health.failures else None
+            )
             health = replace(health, last_error=failure, failures=health.failures + 1)
         else:
             health = replace(health, failures=0)

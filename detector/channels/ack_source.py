@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.channels.channel import Channel
 from detector.clients.fan_out import run_in_parallel
@@ -91,30 +92,58 @@ class AckTarget(Protocol):
 
     name: str
 
-    def send_acknowledgements(self, signatures: Iterable[str], deadline: Deadline) -> None:
-        """Send them; raises ExternalError."""
+    def send_acknowledgement(self, signature: str, deadline: Deadline) -> None:
+        """Acknowledge the condition there; raises ExternalError."""
+
+
+class SentAcks(Struct, frozen=True):
+    """The conditions with what each channel knows now, and by channel why it could not be sent the rest."""
+
+    conditions: Mapping[str, Condition]
+    errors: Mapping[str, ExternalError] = field(default_factory=dict)
 
 
 def send_all(
-    channels: Sequence[Channel], conditions: Mapping[str, Condition], deadline: Deadline
-) -> list[str]:
-    """Send each channel the acknowledged conditions that it was notified of; return a sentence a failure.
+    channels: Sequence[Channel], conditions: Mapping[str, Condition], now: datetime, deadline: Deadline
+) -> SentAcks:
+    """Send each channel the acknowledgements in force that it does not know yet; raises nothing.
 
-    `conditions` are those acknowledged since the last run.
+    What a channel does not accept is sent again by the next run, as long as it is in force.
     """
-    faults = []
+    after, errors = dict(conditions), dict[str, ExternalError]()
     for channel in channels:
-        signatures = [
-            condition.signature
-            for condition in conditions.values()
-            if channel.name in condition.receipts and condition.acks[0].via != channel.name
-        ]
-        if isinstance(channel, AckTarget) and signatures:
-            try:
-                channel.send_acknowledgements(signatures, deadline)
-            except ExternalError as error:
-                faults.append(f"{channel.name} was not told that it is acknowledged: {error}.")
-    return faults
+        unsent = _list_unsent(after, channel.name, now) if isinstance(channel, AckTarget) else {}
+        for signature, id_ in unsent.items():
+            error = _send(cast("AckTarget", channel), signature, deadline)
+            if error is not None:
+                errors[channel.name] = error
+                break
+            receipts = after[signature].receipts
+            known = replace(receipts[channel.name], acknowledged=id_)
+            after[signature] = replace(after[signature], receipts={**receipts, channel.name: known})
+    return SentAcks(after, errors)
+
+
+def _list_unsent(conditions: Mapping[str, Condition], channel: str, now: datetime) -> dict[str, str]:
+    """Return by signature the id of each acknowledgement that the channel has to be sent."""
+    unsent = {}
+    for signature, condition in conditions.items():
+        ack, receipt = condition.get_acknowledgement(now), condition.receipts.get(channel)
+        if ack is None or receipt is None or receipt.ended or condition.phase == "ended":
+            continue
+        if channel != ack.via and receipt.acknowledged != ack.id:
+            unsent[signature] = ack.id
+    return unsent
+
+
+def _send(channel: AckTarget, signature: str, deadline: Deadline) -> ExternalError | None:
+    try:
+        channel.send_acknowledgement(signature, deadline)
+    except ExternalError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - a broken channel becomes data
+        return _describe_broken(error)
+    return None
 
 
 class FetchedAcks(Struct, frozen=True):
@@ -149,7 +178,11 @@ def _fetch(source: AckSource, context: AckContext) -> AckAnswer | ExternalError:
     except ExternalError as error:
         return error
     except Exception as error:  # noqa: BLE001 - a broken channel becomes data
-        return ExternalError(f"the channel itself failed ({type(error).__name__})", reason=REJECTED)
+        return _describe_broken(error)
+
+
+def _describe_broken(error: Exception) -> ExternalError:
+    return ExternalError(f"the channel itself failed ({type(error).__name__})", reason=REJECTED)
 
 
 def list_refs(context: AckContext, channel: str) -> Iterator[MessageRef]:

@@ -6,7 +6,7 @@ Answers (developer.pagerduty.com, Events API v2): 202 with `status` "success" is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -129,13 +129,13 @@ class PagerDutyService(HttpChannel):
                     )
         return AckAnswer(tuple(acks), tuple(dict.fromkeys(ignored)))
 
-    def send_acknowledgements(self, signatures: Iterable[str], deadline: Deadline) -> None:
-        """Acknowledge the alerts of conditions that a person acknowledged elsewhere; raises ExternalError."""
-        client = self.build_client(deadline)
-        for signature in signatures:
-            event = build_ack_event(signature, self.settings[PAGERDUTY_ROUTING_KEY])
-            body = json.dumps(event).encode()
-            client.send_post(self.settings[PAGERDUTY_EVENTS_URL], body, find_refusal=_find_refusal)
+    def send_acknowledgement(self, signature: str, deadline: Deadline) -> None:
+        """Acknowledge the alert of a condition that a person acknowledged elsewhere; raises ExternalError."""
+        event = build_ack_event(signature, self.settings[PAGERDUTY_ROUTING_KEY])
+        body = json.dumps(event).encode()
+        self.build_client(deadline).send_post(
+            self.settings[PAGERDUTY_EVENTS_URL], body, find_refusal=_find_refusal
+        )
 
     def render_preview(self, message: Message) -> str:
         """Return the events that would be sent, without the key."""

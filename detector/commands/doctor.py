@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from detector.app.acknowledgements import find_ack_errors
 from detector.app.collection import build_snapshot_document, collect_sources, get_place
 from detector.app.context import AppContext, ExitCode
 from detector.app.delivery import load_channels
@@ -19,7 +20,7 @@ from detector.channels.channel import list_unused_options as list_unused_channel
 from detector.collectors.collector import SourceOption, list_unused_source_options
 from detector.collectors.run_sources import SourceResult
 from detector.engine.catalog import load_readers
-from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE
+from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE, ExternalError
 from detector.formats.redaction import redact
 from detector.render.reading import render_accounts
 from detector.settings import (
@@ -51,7 +52,8 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     """Try every source: what works, how to fix the rest, what to add.
 
     It reads what `collect` reads and changes nothing. Channels are shown, and nothing is sent through them:
-    `test-notify` does that. Exit 1 when a source could not be read.
+    `test-notify` does that. What people answered there is read and left as it is. Exit 1 when a source or
+    the answers could not be read.
     """
     settings = app.load_settings(env_file)
     for doubt in settings.doubts:
@@ -60,6 +62,7 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     environment = ChannelEnvironment(app.environ, app.clock)
     result = collect_sources(Job(app, settings, app.clock, PipelinePlan(quiet=as_json)))
     collected = {**result.sections, "sources": result.entries}
+    ack_errors = find_ack_errors(app, settings, channels)
     facts = read_collected(build_snapshot_document(settings, collected, app.clock()), app.clock(), settings)
     readings = dict(render_accounts(facts))
     document = redact(
@@ -70,7 +73,7 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
             ],
             "off": [name for name, entry in result.entries.items() if entry["state"] == "off"],
             "not_configured": [_describe_source_option(option) for option in _list_source_options(settings)],
-            "channels": [_describe_channel(channel) for channel in channels],
+            "channels": [_describe_channel(channel, ack_errors.get(channel.name)) for channel in channels],
             "channels_not_configured": [
                 _describe_channel_option(option)
                 for option in list_unused_channel_options(settings, environment)
@@ -79,9 +82,8 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
         list_secrets(settings),
     )
     output_code = print_json(app, document) if as_json else print_lines(app, _render_lines(document))
-    return output_code or (
-        ExitCode.FINDING if any(outcome.answer is None for outcome in result.collected) else 0
-    )
+    failed = any(outcome.answer is None for outcome in result.collected) or ack_errors
+    return output_code or (ExitCode.FINDING if failed else 0)
 
 
 def _describe_reading(name: str, readings: Mapping[str, str]) -> dict[str, str]:
@@ -134,8 +136,10 @@ def _describe_source_option(option: SourceOption) -> dict[str, Any]:
     }
 
 
-def _describe_channel(channel: Channel) -> dict[str, Any]:
+def _describe_channel(channel: Channel, ack_error: ExternalError | None) -> dict[str, Any]:
+    fault = {} if ack_error is None else {"acknowledgements": str(ack_error)}
     return {
+        **fault,
         "name": channel.name,
         "setting": channel.setting.name,
         "place": channel.display_name,
@@ -153,6 +157,8 @@ def _render_channel_lines(document: dict[str, Any]) -> Iterator[str]:
         yield "Channels (nothing was sent; `test-notify` sends a test):"
     for entry in document["channels"]:
         yield f"  {entry['name']:<{_COLUMN + 2}}from {entry['from']}; {entry['place']}"
+        if "acknowledgements" in entry:
+            yield f"  {'':<{_COLUMN + 2}}its acknowledgements cannot be read: {entry['acknowledgements']}"
     if document["channels_not_configured"]:
         yield "Channels that are not configured:"
     for entry in document["channels_not_configured"]:

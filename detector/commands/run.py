@@ -11,7 +11,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.app.acknowledgements import apply_arrived
+from detector.app.acknowledgements import apply_arrived, send_onward
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import load_channels, render_previews
 from detector.app.input_documents import build_expected_memory, parse_snapshot
@@ -164,6 +164,7 @@ def _run_steps(job: Job, backend: StateBackend, format_output: Callable[[RunResu
     (result.notes if job.plan.dry_run else result.faults).extend(blind_spots)
     result.faults += list_missing_recipients(job, result)
     deliver(job, result, format_output)
+    send_onward(job, result)
     store(job, result)
     if result.stored:
         remove_acks(acks.files)

@@ -33,7 +33,8 @@ class Receipt(Struct, frozen=True):
 
     `severity` is the highest that was delivered; `at` is null where the time is unknown (an older memory).
     `escalated` is whether the channel was notified that the episode escalates; null in an older memory.
-    `places` are the newest messages about it, the latest first.
+    `places` are the newest messages about it, the latest first. `acknowledged` is the id of the newest
+    acknowledgement from elsewhere that the channel was sent.
     """
 
     severity: Severity
@@ -45,6 +46,7 @@ class Receipt(Struct, frozen=True):
     ended: bool = False
     escalated: bool | None = None
     places: tuple[MessageRef, ...] = ()
+    acknowledged: str | None = None
 
 
 class Transition(Struct, frozen=True):

@@ -7,21 +7,27 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.condition import Condition, Notice
 from detector.domain.event import Event
 from detector.domain.previous_run import PreviousRun
 from detector.domain.rule import Severity
 from detector.domain.section_account import SectionAccount
-from detector.formats.times import compute_seconds
+from detector.formats.times import compute_seconds, format_time
 
 
 class ChannelError(Struct, frozen=True):
-    """Why a delivery failed: when, a reason of errors.REASONS, and a sentence."""
+    """Why a channel failed: when, a reason of errors.REASONS, a sentence, since when in a row."""
 
     at: datetime
     reason: str
     said: str
+    since: datetime | None = None
+
+    def join_row(self, earlier: ChannelError | None) -> ChannelError:
+        """Return this error as the next one in a row after `earlier`, or as the first where that is None."""
+        return replace(self, since=self.at if earlier is None else earlier.since or earlier.at)
 
 
 class ChannelHealth(Struct, frozen=True):
@@ -30,7 +36,8 @@ class ChannelHealth(Struct, frozen=True):
     `failures` counts the deliveries in a row that did not get through whole. `preopen` is the day, in New
     York, of the latest session before whose open it took the message.
     `cursor` is the last answer of a person that was read from it and whose acknowledgement stands in this
-    artifact.
+    artifact; `ack_error` is why such answers could not be read, and `ack_failures` how many runs in a row.
+    `reported` are the failures, as `list_lasting_failures` names them, that it took a message about.
     """
 
     since: datetime | None = None
@@ -39,6 +46,31 @@ class ChannelHealth(Struct, frozen=True):
     failures: int = 0
     preopen: str | None = None
     cursor: int | None = None
+    ack_error: ChannelError | None = None
+    ack_failures: int = 0
+    reported: tuple[str, ...] = ()
+
+
+_LASTS_FROM = 3  # in a row: half an hour at the usual schedule; shorter failures mostly end by themselves
+
+
+def list_lasting_failures(channels: Mapping[str, ChannelHealth], receiver: str) -> tuple[str, ...]:
+    """Return a name for each failure that a channel has to be told of: the third in a row, or a later one.
+
+    It is that of another channel's deliveries, or of reading the receiver's own acknowledgements.
+    """
+    own = channels.get(receiver, ChannelHealth())
+    errors = {
+        name: health.last_error
+        for name, health in channels.items()
+        if name != receiver and health.failures >= _LASTS_FROM
+    }
+    errors |= {f"acknowledgements of {receiver}": own.ack_error} if own.ack_failures >= _LASTS_FROM else {}
+    return tuple(
+        f"{name} {format_time(error.since or error.at)}"
+        for name, error in errors.items()
+        if error is not None
+    )
 
 
 class SessionDay(Struct, frozen=True):

@@ -151,4 +151,5 @@ def _build_receipt(condition: Condition, taken: Notice, channel: str, at: dateti
         ended=condition.phase == "ended",
         escalated=was_notified or taken.condition.escalated or taken.reason in ("escalated", "missed"),
         places=old.places if old is not None else (),
+        acknowledged=old.acknowledged if old is not None else None,
     )

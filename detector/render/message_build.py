@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from detector.domain.condition import Condition, Notice
-from detector.domain.report import ChannelHealth, Report, SessionDay
+from detector.domain.report import ChannelHealth, Report, SessionDay, list_lasting_failures
 from detector.domain.rule import RANK
 from detector.formats.numbers import format_count
 from detector.formats.times import compute_seconds, format_time
@@ -24,7 +24,6 @@ from detector.render.session_lines import render_days
 
 _NOTE_MAX = 300
 _LOST = "memory_lost"
-_FAILS_FROM = 3  # in a row: half an hour at the usual schedule; shorter failures mostly end by themselves
 _LATELY_SEC = 1500  # the longest time between two runs that is no gap
 
 
@@ -34,13 +33,13 @@ def build_message(
     """Return the one message of this run for a channel, or None where nothing is due.
 
     The first message to a channel describes the state at the start. Where nothing else is due, a message
-    still reports another channel's third failure in a row: the next alert may be due on that channel only.
+    still reports a failure that lasts: the next alert may be due on the failing channel only.
     """
     report = context.report
     health = report.channels.get(channel)
     is_first = not context.unread and (health is None or health.since is None)
     preopen = _get_preopen(context, health)
-    failing = () if notices or days or is_first or preopen else _list_failing(report, channel)
+    failing = () if notices or days or is_first or preopen else _list_unreported(report, channel)
     if not (notices or days or is_first or failing or preopen):
         return None
     shown, hidden = _split_repeated(context, notices)
@@ -72,6 +71,12 @@ def build_message(
         is_first=is_first,
         no_signal=no_signal,
     )
+
+
+def _list_unreported(report: Report, channel: str) -> list[str]:
+    """Return the lasting failures that this channel took no message about."""
+    reported = report.channels.get(channel, ChannelHealth()).reported
+    return [name for name in list_lasting_failures(report.channels, channel) if name not in reported]
 
 
 def _get_preopen(context: MessageContext, health: ChannelHealth | None) -> tuple[str, ...]:
@@ -118,15 +123,6 @@ def _describe_unread(context: MessageContext, hidden: Sequence[Notice]) -> Itera
     yield f"{others}the memory cannot be read since {since[11:16]}Z: {context.unread}"
 
 
-def _list_failing(report: Report, channel: str) -> tuple[str, ...]:
-    """Return name and time of the last error of each other channel that failed the third time in a row."""
-    return tuple(
-        f"{name} {format_time(health.last_error.at)}"
-        for name, health in report.channels.items()
-        if name != channel and health.failures == _FAILS_FROM and health.last_error is not None
-    )
-
-
 def _compute_delivery_id(
     report: Report, notices: Iterable[Notice], days: Iterable[SessionDay], extra: Iterable[str] = ()
 ) -> str:
@@ -164,6 +160,11 @@ def _list_notes(context: MessageContext, channel: str, is_first: bool) -> Iterat
         if name != channel and health.failures and health.last_error is not None:
             error = health.last_error
             yield f"Channel {name} fails ({error.reason}: {error.said}); its alerts will be sent again."
+        if health.ack_error is not None:
+            yield (
+                f"No acknowledgement of {name} is read ({health.ack_error.reason}: {health.ack_error.said});"
+                " whoever answers there is not heard, and a later rung is told as if nobody had."
+            )
 
 
 def _list_due_signatures(report: Report, channel: str) -> set[str]:

@@ -23,6 +23,8 @@ def render_days(days: Sequence[SessionDay], channels: Mapping[str, ChannelHealth
 def _describe_channel(name: str, health: ChannelHealth) -> str:
     if health.failures and health.last_error is not None:
         return f"{name} FAILING {format_count(health.failures, 'time')} in a row ({health.last_error.reason})"
+    if health.ack_error is not None:
+        return f"{name} ok, but its acknowledgements are not read ({health.ack_error.reason})"
     return f"{name} ok"
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 
 import pytest
 
-from tests.support.acks import PENDING, Night, stamp
-from tests.support.deliveries import THREE_ORDERS
+from tests.support.acks import DAY, PENDING, Night, stamp
+from tests.support.deliveries import QUICK, THREE_ORDERS
+from tests.support.github_memory import GitHub, github_with_memory
 from tests.support.loopback import says, serving
 from tests.support.pager_server import CHAT, pager_on_loopback
 from tests.support.program import answer
 from tests.support.slack_server import TOKEN, slack_on_loopback
+from tests.support.snapshots import healthy_at
 
 
 @pytest.fixture
@@ -268,14 +271,48 @@ def test_an_update_is_confirmed_only_after_its_acknowledgement_was_stored(chat):
     assert (pager.offsets[-1], night.acks()) == (8, ["ann"])
 
 
+def conflict(pager):
+    """Let the next request, which asks for the updates, be answered as to a second reader."""
+    description = "Conflict: terminated by other getUpdates request"
+    pager.then(says({"ok": False, "error_code": 409, "description": description}, 409))
+
+
 def test_a_bot_that_somebody_else_polls_is_told_of_and_delays_nothing(chat):
     night, pager = chat
-    pager.then(
-        says({"ok": False, "error_code": 409, "description": "Conflict: terminated by other getUpdates"}, 409)
-    )
+    conflict(pager)
     ran = night.run("15:10", THREE_ORDERS)
     assert ran.code == 0
     assert "give the detector a bot of its own" in night.notes[-1]
+
+
+def test_it_is_told_in_every_message_and_once_by_itself_where_nothing_else_is_due(chat):
+    night, pager = chat
+    for clock, sent in (("15:10", 1), ("15:20", 1), ("15:30", 2), ("15:40", 2)):
+        conflict(pager)
+        night.run(clock, THREE_ORDERS)
+        assert len(pager.taken) == sent, clock
+    assert pager.taken[1]["text"].startswith("🔇 CHANNEL FAILS")
+    conflict(pager)
+    night.run("15:50", {"status_v3": {"unknown_fills": 1, "pending_orders": 3}})
+    assert "unknown_fill" in pager.taken[2]["text"]
+    for body in pager.taken[1:]:
+        assert "No acknowledgement of telegram is read" in body["text"]
+        assert "give the detector a bot of its own" in body["text"]
+    night.run("16:00", {"status_v3": {"unknown_fills": 1, "stuck_exits": 1, "pending_orders": 3}})
+    assert "acknowledgement" not in pager.taken[3]["text"], "it is read again"
+
+
+def test_doctor_says_that_somebody_else_reads_the_bot_and_confirms_nothing(chat):
+    night, pager = chat
+    press(pager)
+    conflict(pager)
+    ran = answer("doctor", environ=night.environ)
+    assert ran.code == 1
+    assert "its acknowledgements cannot be read: another program reads" in ran.out.decode()
+    assert answer("doctor", environ=night.environ).code == 0
+    assert (pager.offsets, len(pager.taken)) == ([None], 1)
+    night.run("15:10", THREE_ORDERS)
+    assert night.acks() == ["ann"]
 
 
 # --- by PagerDuty -------------------------------------------------------------------------------------
@@ -323,12 +360,108 @@ def test_what_was_acknowledged_elsewhere_is_acknowledged_in_pagerduty_once(tmp_p
         assert len({body["dedup_key"] for body in pager.taken}) == 1
 
 
-def test_a_pager_that_cannot_be_told_of_it_changes_no_exit_code_and_is_named(tmp_path):
+def test_a_pager_that_did_not_take_it_is_named_and_told_again_until_it_does(tmp_path):
     with pager_on_loopback("pagerduty") as pager:
         night = Night(tmp_path / "memory", {**pager.environ, "AEGIS_PT_PAGERDUTY_MIN": "warning"})
         night.run("15:00", THREE_ORDERS)
         night.ack("15:02")
+        for clock in ("15:10", "15:20"):
+            pager.then(says({}, 400))
+            assert night.run(clock, THREE_ORDERS).code == 0
+            assert night.acks() == ["ann"]
+            assert night.notes[-1] == (
+                "pagerduty does not know yet that it is acknowledged, and is told again: it answered 400."
+            )
+        for clock in ("15:30", "15:40"):
+            night.run(clock, THREE_ORDERS)
+        assert [body["event_action"] for body in pager.taken] == ["trigger", "acknowledge"]
+
+
+def test_a_pager_that_is_alerted_late_learns_who_has_it_and_after_its_end_nothing(tmp_path):
+    with pager_on_loopback("pagerduty") as pager, slack_on_loopback() as slack:
+        hook = {"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook}
+        night = Night(tmp_path / "memory", {**pager.environ, **hook, "AEGIS_PT_PAGERDUTY_MIN": "warning"})
         pager.then(says({}, 400))
-        assert night.run("15:10", THREE_ORDERS).code == 0
-        assert night.acks() == ["ann"]
-        assert "pagerduty was not told that it is acknowledged: it answered 400." in night.notes
+        night.run("15:00", THREE_ORDERS)
+        night.ack("15:02", PENDING, "--for", "15m")
+        night.run("15:10", THREE_ORDERS)
+        assert [body["event_action"] for body in pager.taken] == ["trigger", "acknowledge"]
+        for clock in ("15:20", "15:30"):
+            night.run(clock, THREE_ORDERS)
+        assert len(pager.taken) == 2
+
+
+# --- in a public repository ---------------------------------------------------------------------------
+
+
+def in_public(github, tmp_path, clock, environ):
+    """Run in the workflow of a public repository; return the run, and the artifact that it uploaded."""
+    number = 9000 + int(clock.replace(":", ""))
+    artifact = tmp_path / "pt-health.json"
+    minutes = (int(clock[:2]) - 15) * 60 + int(clock[3:])
+    github.run(number, minutes=minutes, conclusion=None, status="in_progress")
+    words = ("run", "--artifact", str(artifact), "--snapshot", "-", "--now", stamp(clock))
+    document = json.dumps(healthy_at(stamp(clock), THREE_ORDERS))
+    ran = answer(*words, stdin=document, environ={**QUICK, **environ, **github.environ(number)})
+    github.runs[-1] |= {"status": "completed", "conclusion": "success"}
+    github.upload(number, artifact.read_text())
+    return ran, artifact.read_text()
+
+
+def by_dispatch(stack, tmp_path, login):
+    slack = stack.enter_context(slack_on_loopback())
+    words = ("ack", PENDING, "--by", "canary-by", "--repo", "o/n", "--now", stamp("15:02"), "--dry-run")
+    payload = answer(*words).document["body"]["client_payload"]
+    event = {"action": "aws_ibkr_pt_health_ack", "client_payload": payload, "sender": {"login": login}}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    github = {
+        "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        "GITHUB_EVENT_NAME": "repository_dispatch",
+    }
+    return {"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook, **github}, lambda: None
+
+
+def by_slack(stack, tmp_path, user):
+    slack = stack.enter_context(slack_on_loopback())
+    settings = {"SLACK_TOKEN": TOKEN, "SLACK_CHANNEL": "#alerts", "SLACK_API_URL": slack.api}
+    environ = {f"AEGIS_PT_{name}": text for name, text in settings.items()}
+    return environ, lambda: reacted(slack, {"name": "eyes", "users": [user], "count": 1})
+
+
+def by_telegram(stack, tmp_path, user):
+    pager = stack.enter_context(pager_on_loopback("telegram"))
+    pager.calls["getUpdates"] = lambda body: pager.updates
+    environ = {**pager.environ, "AEGIS_PT_TELEGRAM_MIN": "warning"}
+    return environ, lambda: press(pager, user=user)
+
+
+def by_pagerduty(stack, tmp_path, person):
+    pager = stack.enter_context(pager_on_loopback("pagerduty"))
+    api = stack.enter_context(serving(says(incidents(person))))
+    key = {"AEGIS_PT_PAGERDUTY_TOKEN": "canary-read-7d1f04b2", "AEGIS_PT_PAGERDUTY_API_URL": api.url}
+    return {**pager.environ, **key, "AEGIS_PT_PAGERDUTY_MIN": "warning"}, lambda: None
+
+
+WAYS = {
+    "github": (by_dispatch, "canary-login", "canary-stranger"),
+    "slack": (by_slack, "UCANARY", "USTRANGER"),
+    "telegram": (by_telegram, "774411", "885522"),
+    "pagerduty": (by_pagerduty, "PCANARY", "PSTRANGER"),
+}
+
+
+@pytest.mark.parametrize("is_allowed", [True, False], ids=["an allowed sender", "a stranger"])
+@pytest.mark.parametrize("kind", WAYS)
+def test_where_anybody_can_read_the_artifact_a_sender_is_an_alias(kind, is_allowed, tmp_path):
+    way, allowed, stranger = WAYS[kind]
+    with ExitStack() as stack:
+        github = stack.enter_context(github_with_memory(GitHub(private=False)))
+        environ, answers = way(stack, tmp_path, allowed if is_allowed else stranger)
+        environ = {**environ, "AEGIS_PT_ACK_FROM": f"bob={kind}:x1,Canary Ann={kind}:{allowed}"}
+        in_public(github, tmp_path, "15:00", {**environ, "GITHUB_EVENT_NAME": "schedule"})
+        answers()
+        ran, artifact = in_public(github, tmp_path, "15:10", environ)
+    assert (f"is acknowledged by responder-2 until {DAY}" in ran.err) is is_allowed
+    assert ('"by": "responder-2"' in artifact) is is_allowed
+    for name in ("Canary Ann", "canary-by", allowed, stranger):
+        assert name not in artifact + ran.err + ran.out.decode(), name

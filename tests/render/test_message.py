@@ -326,10 +326,21 @@ def test_a_channel_that_fails_is_told_of_through_the_others():
     )
 
 
-@pytest.mark.parametrize(("failures", "told"), [(2, False), (3, True), (4, False)])
-def test_a_channel_that_fails_the_third_time_is_a_message_of_its_own_to_the_others(failures, told):
+@pytest.mark.parametrize(
+    ("failures", "reported", "told"),
+    [
+        (2, (), False),
+        (3, (), True),
+        (3, ("email:12345678 2026-06-02T15:00:00Z",), False),
+        (4, (), True),
+        (4, ("email:12345678 2026-05-02T15:00:00Z",), True),
+    ],
+    ids=["twice", "the third time", "it was told", "its message was lost", "an earlier one was told"],
+)
+def test_a_channel_that_fails_the_third_time_is_a_message_of_its_own_to_the_others(failures, reported, told):
     health = replace(FAILING, failures=failures)
-    report = report_of(channels={**KNOWN, "email:12345678": health})
+    slack = replace(KNOWN["slack"], reported=reported)
+    report = report_of(channels={**KNOWN, "slack": slack, "email:12345678": health})
     made = build_message(MessageContext(report, ZONES), "slack", ())
     assert (made is not None) is told
     assert build_message(MessageContext(report, ZONES), "email:12345678", ()) is None
