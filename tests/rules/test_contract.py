@@ -11,12 +11,10 @@ from tools.generate_docs import BLOCKS
 TABLE = (ROOT / "docs" / "events.md").read_text("utf-8").splitlines()
 
 
-@pytest.mark.parametrize(
-    "row", list(BLOCKS["events"]())[2:], ids=lambda row: row.split("`")[1] if "`" in row else "head"
-)
-def test_a_rule_declares_what_the_table_of_events_shows(row):
+def test_the_rules_declare_what_the_table_of_events_shows():
     """The generated table is the snapshot of every declaration: `make docs` writes a change of it."""
-    assert row.replace("(RUNBOOK", "(../RUNBOOK") in TABLE
+    rows = [row.replace("(RUNBOOK", "(../RUNBOOK") for row in BLOCKS["events"]()]
+    assert [row for row in rows if row not in TABLE] == []
 
 
 def first_summary(facts: dict[str, object]) -> str:
