@@ -16,12 +16,10 @@ from detector.app.context import AppContext
 from detector.clients.local_file import LocalFile, read_file
 from detector.domain.event import Event
 from detector.domain.provenance import SourceStatus
-from detector.domain.report import Gap, Report
+from detector.domain.report import Decision, Gap, Report, SignalCoverage
 from detector.domain.run_memory import Memory
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
-from detector.engine.coverage import SignalCoverage
-from detector.engine.evaluate import Decision
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact
 from detector.formats.serialize import compute_checksum, from_json, to_json, to_json_without_defaults

@@ -10,9 +10,8 @@ import click
 from detector.app.context import AppContext, ExitCode
 from detector.app.input_documents import parse_source, read_source
 from detector.app.print_output import print_json, print_lines
+from detector.domain.report import Decision, SignalCoverage
 from detector.engine.catalog import load_readers
-from detector.engine.coverage import SignalCoverage
-from detector.engine.evaluate import Decision
 from detector.formats.errors import InputError
 from detector.render.schemas import (
     build_artifact_schema,

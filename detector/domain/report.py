@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from detector.domain.condition import Condition, Notice
 from detector.domain.event import Event
 from detector.domain.previous_run import PreviousRun
+from detector.domain.provenance import SourceStatus
 from detector.domain.rule import Severity
 from detector.domain.section_account import SectionAccount
 from detector.formats.times import compute_seconds, format_time
@@ -128,6 +129,23 @@ class RunInfo(Struct, frozen=True):
     source: str | None = None
 
 
+class Decision(Struct, frozen=True):
+    """What to do, and the signatures of the conditions behind it; `note` ends the text of an escalation."""
+
+    action: Literal["observe", "notify", "escalate"]
+    because: tuple[str, ...] = ()
+    note: str | None = None
+
+
+class SignalCoverage(Struct, frozen=True):
+    """The state of one golden signal in this run."""
+
+    signal: str
+    title: str
+    state: Literal["ok", "firing", "not seen"]
+    why: str = ""
+
+
 class Report(Struct, frozen=True):
     """The result of one evaluation; `owed` (notices that are due, by channel) is not part of the artifact.
 
@@ -139,14 +157,14 @@ class Report(Struct, frozen=True):
     generation: int
     taken_at: datetime
     runtime: str
-    decision: Any
+    decision: Decision
     events: tuple[Event, ...]
     new_events: tuple[Event, ...]
     resolved_events: tuple[Event, ...]
     held: tuple[str, ...]
     muted: tuple[str, ...]
-    coverage: tuple[Any, ...]
-    sources: Mapping[str, Any]
+    coverage: tuple[SignalCoverage, ...]
+    sources: Mapping[str, SourceStatus]
     conditions: Mapping[str, Condition]
     carried: PreviousRun
     channels: Mapping[str, ChannelHealth]
@@ -159,5 +177,5 @@ class Report(Struct, frozen=True):
     overrides: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     run: RunInfo = RunInfo()
-    snapshot: Mapping[str, Any] | None = None
+    snapshot: Mapping[str, object] | None = None
     owed: Mapping[str, tuple[Notice, ...]] = field(default_factory=dict)

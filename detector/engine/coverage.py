@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cache
-from typing import Literal
 
 from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement, RuleOutcome
+from detector.domain.report import SignalCoverage
 from detector.engine.catalog import load_rules
 from detector.engine.run_rules import list_missing_facts
-
-SignalState = Literal["ok", "firing", "not seen"]
 
 
 class Signal(Struct, frozen=True):
@@ -28,15 +26,6 @@ class Signal(Struct, frozen=True):
     def rules(self) -> tuple[str, ...]:
         """The names of the rules that evaluate it."""
         return group_rules()[self.name]
-
-
-class SignalCoverage(Struct, frozen=True):
-    """The state of one golden signal in this run."""
-
-    signal: str
-    title: str
-    state: SignalState
-    why: str = ""
 
 
 SIGNALS = (

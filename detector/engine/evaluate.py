@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -18,14 +18,14 @@ from detector.domain.mute import Mute
 from detector.domain.own_rule import build_engine_rule
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
 from detector.domain.profile import Profile, ReadContext, parse_profile
-from detector.domain.report import Gap, Report, SessionDay
+from detector.domain.report import Decision, Gap, Report, SessionDay, SignalCoverage
 from detector.domain.rule import RANK, Rule
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.seen_facts import update_contents
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
-from detector.engine.coverage import SignalCoverage, compute_coverage, count_checked, get_signal_name
+from detector.engine.coverage import compute_coverage, count_checked, get_signal_name
 from detector.engine.gather import gather_facts, list_unread_sections
 from detector.engine.lost_facts import add_lost_facts, update_lane_memory
 from detector.engine.overrides import add_overrides, list_overrides, list_warnings
@@ -48,7 +48,6 @@ from detector.settings import (
 if TYPE_CHECKING:
     from detector.domain.schedule_windows import Timetable
 
-Action = Literal["observe", "notify", "escalate"]
 APPROVAL = "Stopping or scaling the runtime needs explicit approval."
 _RESOLVED_REASONS = ("resolved", "retired", "no longer watched")
 
@@ -59,14 +58,6 @@ class LoadedFiles(Struct, frozen=True):
     profile: Profile
     closures: Closures = NO_CLOSURES
     mutes: tuple[Mute, ...] = ()
-
-
-class Decision(Struct, frozen=True):
-    """What to do, and the signatures of the conditions behind it; `note` ends the text of an escalation."""
-
-    action: Action
-    because: tuple[str, ...] = ()
-    note: str | None = None
 
 
 @lru_cache(maxsize=16)
@@ -216,7 +207,7 @@ def _list_events(notices: Collection[Notice], resolved: bool) -> tuple[Event, ..
     return tuple(sorted(by_signature.values(), key=lambda event: (-RANK[event.severity], event.signature)))
 
 
-def _build_snapshot_copy(snapshot: Snapshot) -> dict[str, Any]:
+def _build_snapshot_copy(snapshot: Snapshot) -> dict[str, object]:
     """Return the snapshot as the artifact stores it, without the previous artifact."""
     sections = {name: section for name, section in snapshot.sections.items() if name != "previous"}
     return {"taken_at": snapshot.taken_at, "runtime": snapshot.runtime, **sections}
@@ -263,4 +254,4 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
     )
 
 
-__all__ = ["FIRST_RUN", "Decision", "LoadedFiles", "evaluate"]
+__all__ = ["FIRST_RUN", "LoadedFiles", "evaluate"]

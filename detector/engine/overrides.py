@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
 from detector.domain.mute import LONGEST_MUTE, Mute
-from detector.engine.coverage import SignalCoverage, group_rules
+from detector.domain.report import SignalCoverage
+from detector.engine.coverage import group_rules
 from detector.market.closures import describe_override
 from detector.market.hours import to_new_york_day
 from detector.settings import MUTES, Settings
