@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.formats.errors import InputError
 from detector.settings import (
     DECLARED,
     ENV_FILE,
@@ -18,7 +19,6 @@ from detector.settings import (
     REQUIRED,
     RUNTIME,
     Setting,
-    SettingsError,
     measure_edit_distance,
     parse_env_file,
     resolve_settings,
@@ -68,9 +68,9 @@ def read(texts: Mapping[str, str], origin: str = "environment") -> Any:
 
 
 def faults(*layers: tuple[str, Mapping[str, str]]) -> list[str]:
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(InputError) as caught:
         resolve_settings(*layers)
-    return caught.value.faults
+    return list(caught.value.lines)
 
 
 def fault(name: str, text: str) -> str:
@@ -375,8 +375,8 @@ def test_any_text_is_taken_or_refused_in_a_sentence(texts):
     said: list[str] = []
     try:
         resolve_settings(("environment", texts))
-    except SettingsError as error:
-        said = error.faults
+    except InputError as error:
+        said = list(error.lines)
     assert all(any(name in sentence for name in texts) for sentence in said)
     assert sorted(said) == said
 
@@ -431,9 +431,9 @@ def test_a_line_of_a_file_is_read(line, found):
     ],
 )  # fmt: skip
 def test_a_line_that_cannot_be_read_is_named_by_its_number_and_not_by_what_it_says(text, said):
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(InputError) as caught:
         parse_env_file(text, "f")
-    assert caught.value.faults == said
+    assert list(caught.value.lines) == said
 
 
 def test_a_file_may_not_name_another_one_but_it_may_be_written_there():

@@ -16,10 +16,10 @@ from detector.app.run_result import RunResult
 from detector.domain.acknowledgement import AckDocument, AckRequest, find_sender
 from detector.domain.report import ChannelError, ChannelHealth
 from detector.domain.run_memory import Memory
-from detector.formats.errors import ExternalError
+from detector.formats.errors import ExternalError, InputError
 from detector.formats.redaction import redact_text
 from detector.formats.serialize import from_json
-from detector.formats.strict_json import DocumentError, parse_document, redact_excerpt, to_one_line
+from detector.formats.strict_json import parse_document, redact_excerpt, to_one_line
 from detector.settings import ACK_FROM, CHANNEL_TIMEOUT_SEC, Settings, list_secrets
 from detector.storage.ack_folder import read_acks
 
@@ -127,7 +127,7 @@ def _read_event(job: Job) -> dict[str, Any] | None:
     try:
         with Path(path).open("rb") as file:
             return parse_document(file.read(_MOST_EVENT_BYTES))
-    except (OSError, DocumentError):
+    except (OSError, InputError):
         return None
 
 

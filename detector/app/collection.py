@@ -17,7 +17,7 @@ from detector.domain.snapshot import KEYS, PARTS, SECTIONS, add_section, split_p
 from detector.formats.errors import TOO_LARGE, InputError
 from detector.formats.serialize import format_canonical
 from detector.formats.strict_json import MAX_BYTES
-from detector.formats.times import TimeError, compute_seconds, format_duration, format_time, parse_rfc3339
+from detector.formats.times import compute_seconds, format_duration, format_time, parse_rfc3339
 from detector.settings import RUNTIME, SOURCE_STALE_SEC, SOURCES_OFF, Settings
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _read_logs_state(previous: Any) -> tuple[datetime | None, bool]:
     entry = sources.get("logs") if isinstance(sources, dict) else None
     state = entry.get("state") if isinstance(entry, dict) else None
     if state == "ok":
-        with suppress(TimeError):
+        with suppress(InputError):
             return parse_rfc3339(str(document.get("taken_at"))), False
     return None, state == "failed"
 

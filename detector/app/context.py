@@ -22,7 +22,7 @@ from detector.engine.coverage import SIGNALS, is_signal
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import MAX_BYTES, redact_excerpt, replace_surrogates, to_one_line
-from detector.formats.times import TimeError, parse_run_time
+from detector.formats.times import parse_run_time
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.profiles import list_builtin_profiles, load_builtin_profile
 from detector.render.github_output import escape_commands
@@ -38,7 +38,6 @@ from detector.settings import (
     SIGNALS_OFF,
     SOURCES_OFF,
     Settings,
-    SettingsError,
     add_settings,
     find_doubts,
     find_unknown,
@@ -124,20 +123,17 @@ class AppContext(Struct, frozen=True):
             try:
                 written = parse_env_file(read_text(path, "--env-file"), path)
                 layers.insert(0, (path, written))
-            except SettingsError as error:
-                faults += error.faults
+            except InputError as error:
+                faults += error.lines
         try:
             settings = resolve_settings(*layers, ("--set", changes or {}))
-        except SettingsError as error:
-            raise InputError(*faults, *find_unknown(path, written), *error.faults) from None
+        except InputError as error:
+            raise InputError(*faults, *find_unknown(path, written), *error.lines) from None
         if faults:
             raise InputError(*faults)
         settings = replace(settings, files=_load_files(settings))
         own = [limit for rule in settings.files[PROFILE.name].rules for limit in rule.limits.values()]
-        try:
-            settings = add_settings(settings, own, *layers, ("--set", changes or {}))
-        except SettingsError as error:
-            raise InputError(*error.faults) from None
+        settings = add_settings(settings, own, *layers, ("--set", changes or {}))
         unknown = list(find_unknown(path, written, settings.values))
         if unknown:
             raise InputError(*unknown)
@@ -164,7 +160,7 @@ def parse_time_option(text: str, option: str) -> datetime:
     """Return the time of an option, RFC 3339 with an offset; raises InputError."""
     try:
         return parse_run_time(text)
-    except TimeError as error:
+    except InputError as error:
         raise InputError(f"{option}: {redact_excerpt(text)!r} {error}") from None
 
 

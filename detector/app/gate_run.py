@@ -11,8 +11,8 @@ from detector.app.job import InputDocument, Job
 from detector.domain.gate_report import BEFORE, GATE_VERSION, OPEN, GateReport, Stage
 from detector.domain.run_memory import Memory
 from detector.engine.evaluate import build_report, judge, list_signals_off
+from detector.formats.errors import InputError
 from detector.formats.serialize import compute_checksum, from_json
-from detector.formats.strict_json import DocumentError
 from detector.gate.check import GateAnswers, GateContext
 from detector.gate.morning_checks import find_session
 from detector.gate.run_checks import build_gate_report
@@ -70,7 +70,7 @@ def _read_before(path: str | None, runtime: str) -> tuple[GateReport | None, str
     if path is None:
         return None, None
     raw = artifact_file.read_document(Path(path))
-    if isinstance(raw, DocumentError):
+    if isinstance(raw, InputError):
         return None, f"{path}: {raw}"
     if not isinstance(raw, dict):
         return None, f"{path}: there is no such file"

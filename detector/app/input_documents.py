@@ -23,7 +23,7 @@ from detector.engine.catalog import load_rules
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact
 from detector.formats.serialize import compute_checksum, from_json, to_json, to_json_without_defaults
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document
+from detector.formats.strict_json import MAX_BYTES, parse_document
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.rules import find_next_step
 from detector.settings import RUNTIME, Settings, list_secrets
@@ -58,7 +58,7 @@ def parse_source(data: bytes, source: str) -> dict[str, Any]:
     """Return the JSON object of a snapshot; raises InputError that names the file."""
     try:
         return parse_document(data)
-    except DocumentError as error:
+    except InputError as error:
         raise InputError(str(error) if source == STDIN else f"{source}: {error}") from None
 
 
@@ -77,10 +77,7 @@ def redact_document(
 
 def check_document(document: Mapping[str, Any], now: datetime, settings: Settings) -> Snapshot:
     """Return the snapshot as it stands in the document, not redacted; raises InputError."""
-    try:
-        return build_snapshot(document, now=now, runtime=settings[RUNTIME])
-    except DocumentError as error:
-        raise InputError(str(error)) from None
+    return build_snapshot(document, now=now, runtime=settings[RUNTIME])
 
 
 def parse_snapshot(
@@ -104,7 +101,7 @@ def load_report(path: Path, now: datetime) -> tuple[dict[str, Any], Report]:
     raw = artifact_file.read_document(path)
     if raw is artifact_file.ABSENT:
         raise InputError(f"--artifact: {path}: there is no such file")
-    if isinstance(raw, DocumentError):
+    if isinstance(raw, InputError):
         raise InputError(f"--artifact: {path}: {raw}")
     try:
         return raw, parse_report(raw, now)

@@ -9,13 +9,12 @@ from msgspec import Struct
 
 from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
 from detector.formats.errors import InputError
-from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.storage import artifact_file
 
 
 class PreviousArtifact(Struct, frozen=True):
-    """A previous artifact as it was loaded: any JSON value, ABSENT, or the DocumentError of its file.
+    """A previous artifact as it was loaded: any JSON value, ABSENT, or the InputError of its file.
 
     `path` is None for a section.
     """
@@ -32,7 +31,7 @@ class PreviousArtifact(Struct, frozen=True):
         """Return the memory: FIRST_RUN where there is none, lost with its reason where it is unusable."""
         if self.is_absent:
             return FIRST_RUN
-        if isinstance(self.document, DocumentError):
+        if isinstance(self.document, InputError):
             return build_lost_memory(f"the previous artifact: {self.document}")
         return read_previous(self.document, expected)
 

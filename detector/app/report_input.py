@@ -18,7 +18,7 @@ from detector.engine.evaluate import evaluate, gather
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.serialize import to_json
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document
+from detector.formats.strict_json import MAX_BYTES, parse_document
 from detector.report.run_record import RunRecord
 from detector.settings import ARTIFACT, Settings
 from detector.storage.zip_archive import extract_only_member
@@ -74,9 +74,9 @@ def _iter_documents(path: Path, remarks: list[str]) -> Iterator[Located]:
             for location, data in _read_file(file, name):
                 try:
                     yield location, parse_document(data)
-                except DocumentError as error:
+                except InputError as error:
                     remarks.append(f"{location} is left out: {error}")
-        except (OSError, DocumentError) as error:
+        except (OSError, InputError) as error:
             remarks.append(f"{name} is left out: {getattr(error, 'strerror', None) or error}")
 
 

@@ -15,7 +15,7 @@ from detector.app.run_result import RunResult
 from detector.clients.local_file import read_file
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
-from detector.formats.errors import ExternalError
+from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import MAX_BYTES, to_one_line
@@ -32,7 +32,6 @@ from detector.settings import (
     ENV_FILE,
     PING_URL,
     Settings,
-    SettingsError,
     has_any_source,
     parse_env_file,
     resolve_settings,
@@ -154,13 +153,13 @@ def _resolve_ping_settings(app: AppContext, env_file: str | None) -> Settings | 
     if path:
         with suppress(OSError, ValueError):
             for line in read_file(path, MAX_BYTES).data.decode().splitlines():
-                with suppress(SettingsError):
+                with suppress(InputError):
                     texts |= parse_env_file(line, path)
     names = (PING_URL.name, CA_FILE.name)
     values = {name: app.environ.get(name, texts.get(name, "")) for name in names}
     try:
         return resolve_settings(("environment", {name: text for name, text in values.items() if text}))
-    except SettingsError:
+    except InputError:
         return None
 
 

@@ -13,7 +13,7 @@ from detector.app.context import AppContext
 from detector.app.github_access import build_github_client, build_network_policy
 from detector.domain.schedule_windows import WorkflowRun
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, UNREADABLE, ExternalError, InputError
-from detector.formats.strict_json import DocumentError, parse_document, redact_excerpt
+from detector.formats.strict_json import parse_document, redact_excerpt
 from detector.formats.times import format_duration, format_time
 from detector.settings import Settings
 
@@ -74,7 +74,7 @@ def fetch_health(search: ProofSearch, retry_sec: float = _HEALTHZ_SEC) -> dict[s
                 f"{search.url}/healthz", should_keep=lambda page: page.status == _DEGRADED
             )
             return parse_document(page.body)
-        except DocumentError as error:
+        except InputError as error:
             raise ExternalError(f"its answer is no JSON object: {error}", reason=MISSING) from None
         except ExternalError:
             if time.monotonic() + search.pause_sec > retry_until:

@@ -25,10 +25,10 @@ from detector.channels.channel import (
     send_parts,
 )
 from detector.domain.acknowledgement import AckRequest
-from detector.formats.errors import NOT_ALLOWED, REJECTED, UNREADABLE, ExternalError
+from detector.formats.errors import NOT_ALLOWED, REJECTED, UNREADABLE, ExternalError, InputError
 from detector.formats.serialize import format_document
-from detector.formats.strict_json import DocumentError, parse_document
-from detector.formats.times import TimeError, parse_rfc3339
+from detector.formats.strict_json import parse_document
+from detector.formats.times import parse_rfc3339
 from detector.render.message import Message, MessageItem
 from detector.render.message_pagerduty import (
     build_ack_event,
@@ -168,7 +168,7 @@ def _list_acknowledgements(page: Page) -> Iterator[_Given]:
                 yield _Given(
                     str(entry["acknowledger"]["id"]), at, f"pagerduty:{incident['id']}:{entry['at']}"
                 )
-    except (DocumentError, TimeError, KeyError, TypeError, AttributeError):
+    except (InputError, KeyError, TypeError, AttributeError):
         raise ExternalError("its list of incidents cannot be read", reason=UNREADABLE) from None
 
 
@@ -188,6 +188,6 @@ def _find_refusal(page: Page) -> ExternalError | None:
         return None
     try:
         status = parse_document(page.body).get("status")
-    except DocumentError:
+    except InputError:
         status = None
     return None if status == "success" else ExternalError("it answered without success", reason=REJECTED)

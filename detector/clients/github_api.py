@@ -33,10 +33,11 @@ from detector.formats.errors import (
     UNREACHABLE,
     UNREADABLE,
     ExternalError,
+    InputError,
     retry,
 )
 from detector.formats.redaction import redact_text
-from detector.formats.strict_json import DocumentError, parse_document, to_one_line
+from detector.formats.strict_json import parse_document, to_one_line
 
 API = "https://api.github.com"
 _PER_PAGE = 100  # the API's maximum
@@ -77,7 +78,7 @@ class GitHub(Struct, frozen=True):
         page = retry(fetch_once, self.network.deadline, self.pause)
         try:
             return parse_document(page.body)
-        except DocumentError as error:
+        except InputError as error:
             raise ExternalError(f"its answer cannot be read: {error}", reason=NOT_JSON) from None
 
     def list_pages(
@@ -211,7 +212,7 @@ def _extract_message(page: Page, token: str) -> str:
     """Return GitHub's message as one line: redacted before it is cut, so that no part of a token is left."""
     try:
         message = parse_document(page.body).get("message")
-    except DocumentError:
+    except InputError:
         return ""
     if not isinstance(message, str):
         return ""

@@ -31,9 +31,10 @@ from detector.formats.errors import (
     TOO_LARGE,
     UNREADABLE,
     ExternalError,
+    InputError,
 )
 from detector.formats.patterns import build_pattern
-from detector.formats.strict_json import DocumentError, parse_value
+from detector.formats.strict_json import parse_value
 
 _ACCOUNT = r"[A-Z]{1,4}[0-9]{4,10}"
 ALLOWED_PATHS: Final = tuple(
@@ -188,7 +189,7 @@ class Portal(Struct, frozen=True):
         _check_page(page, path)
         try:
             value = parse_value(page.body)
-        except DocumentError as error:
+        except InputError as error:
             raise ExternalError(f"{path} is not JSON: {error}", reason=NOT_JSON) from None
         _check_body(value, path)
         return value

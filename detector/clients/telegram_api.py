@@ -14,9 +14,17 @@ from msgspec import Struct
 
 from detector.clients.http_client import Page
 from detector.clients.json_client import JsonClient, build_refusal
-from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED, REJECTED, THROTTLED, ExternalError
+from detector.formats.errors import (
+    LOGIN,
+    NO_PLACE,
+    NOT_ALLOWED,
+    REJECTED,
+    THROTTLED,
+    ExternalError,
+    InputError,
+)
 from detector.formats.patterns import build_pattern
-from detector.formats.strict_json import DocumentError, parse_document
+from detector.formats.strict_json import parse_document
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 401, 403, 404, 409, 429, 500
 # Of the descriptions only these are looked for: each is in the Bot API's source, none holds data of ours.
@@ -50,7 +58,7 @@ class TelegramApi(Struct, frozen=True):
     def _find_refusal(self, page: Page) -> ExternalError | None:
         try:
             answer = parse_document(page.body)
-        except DocumentError:
+        except InputError:
             answer = {}
         if answer.get("ok") is True and "result" in answer:
             return None

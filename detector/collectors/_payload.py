@@ -8,9 +8,9 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from detector.domain.snapshot import get_kinds
-from detector.formats.errors import EMPTY, HTML, NOT_JSON, UNREADABLE, ExternalError
-from detector.formats.strict_json import MAX_DEPTH, DocumentError, describe_kind, parse_value
-from detector.formats.times import TimeError, parse_epoch, parse_rfc3339
+from detector.formats.errors import EMPTY, HTML, NOT_JSON, UNREADABLE, ExternalError, InputError
+from detector.formats.strict_json import MAX_DEPTH, describe_kind, parse_value
+from detector.formats.times import parse_epoch, parse_rfc3339
 
 if TYPE_CHECKING:
     from detector.clients.http_client import Page
@@ -33,7 +33,7 @@ def parse_body(data: bytes, content_type: str = "") -> Any:
         raise ExternalError("it answered with a page for people instead of JSON", reason=HTML)
     try:
         return parse_value(data)
-    except DocumentError as error:
+    except InputError as error:
         raise ExternalError(f"it answered with what is not JSON: {error}", reason=NOT_JSON) from None
 
 
@@ -63,7 +63,7 @@ def extract_time(value: Any, keys: Iterable[str], zone: tzinfo | None = None) ->
                 return parse_rfc3339(timestamp.strip(), zone)
             if isinstance(timestamp, int | float) and not isinstance(timestamp, bool):
                 return parse_epoch(timestamp)
-        except TimeError:
+        except InputError:
             continue
     return None
 

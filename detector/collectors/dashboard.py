@@ -15,9 +15,9 @@ from detector.collectors.collector import (
     format_origin,
     strip_query,
 )
-from detector.domain.payload_path import MISSING, Extractor, PathError
+from detector.domain.payload_path import MISSING, Extractor
 from detector.domain.profile import Profile
-from detector.formats.errors import NO_FACTS, ExternalError
+from detector.formats.errors import NO_FACTS, ExternalError, InputError
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,
@@ -102,5 +102,5 @@ def _has_value(extract: Extractor, payload: Any) -> bool:
     """Return whether the path leads to something in the payload; one that fails on it does."""
     try:
         return extract(payload) is not MISSING
-    except PathError:
+    except InputError:
         return True

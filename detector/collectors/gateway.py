@@ -24,8 +24,8 @@ from detector.collectors._port_tables import (
     parse_ss,
 )
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
-from detector.formats.errors import MISSING, ExternalError
-from detector.formats.times import TimeError, format_time, parse_rfc3339
+from detector.formats.errors import MISSING, ExternalError, InputError
+from detector.formats.times import format_time, parse_rfc3339
 from detector.settings import GATEWAY_HANDSHAKE, GATEWAY_PORT, Settings
 
 OPTIONS = (
@@ -121,5 +121,5 @@ def _update_handshake(port: int, context: SourceContext) -> dict[str, Any]:
 def _is_recent(text: Any, now: datetime) -> bool:
     try:
         return abs(now - parse_rfc3339(str(text))) < HANDSHAKE_INTERVAL
-    except TimeError:
+    except InputError:
         return False

@@ -10,8 +10,8 @@ from typing import Any
 from detector.clients.observation_file import open_observations
 from detector.collectors._supervisors import ProcessState, read_process
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
-from detector.formats.errors import ExternalError
-from detector.formats.times import TimeError, format_time, parse_rfc3339
+from detector.formats.errors import ExternalError, InputError
+from detector.formats.times import format_time, parse_rfc3339
 from detector.settings import PROCESSES, RESTART_WINDOW_SEC, RUNTIME, Settings
 
 OPTIONS = (SourceOption("processes", (PROCESSES,), "whether the processes of this machine run"),)
@@ -88,7 +88,7 @@ _MAX_SAMPLES = 500
 def _iter_samples(raw: Any, now: datetime, window: timedelta) -> Iterator[dict[str, Any]]:
     """Yield the samples within the window; a sample from the future is of a clock that was set back."""
     for sample in raw if isinstance(raw, list) else ():
-        with suppress(TimeError, TypeError, KeyError):
+        with suppress(InputError, TypeError, KeyError):
             if timedelta() <= now - parse_rfc3339(sample["at"]) <= window and isinstance(
                 sample["starts"], int
             ):

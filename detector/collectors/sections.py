@@ -15,8 +15,8 @@ from typing import Any
 from detector.collectors._payload import check_section, extract_time, find_page_time, parse_body
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.domain.snapshot import KEYS, SECTIONS, find_section
-from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError
-from detector.formats.times import TimeError, parse_rfc3339
+from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError, InputError
+from detector.formats.times import parse_rfc3339
 from detector.settings import SECTIONS_FROM, Settings
 
 OPTIONS = tuple(
@@ -91,7 +91,7 @@ def _extract_section(name: str, snapshot: dict[str, Any]) -> Answer:
     section = check_section(value, name)
     try:
         taken_at = parse_rfc3339(str(snapshot["taken_at"]))
-    except TimeError as error:
+    except InputError as error:
         raise ExternalError(f"its taken_at {error}", reason=UNREADABLE) from None
     times = (extract_time(section, _TIME_KEYS), extract_time(source_entry, _TIME_KEYS), taken_at)
     return Answer(section, min(time for time in times if time is not None))

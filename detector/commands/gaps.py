@@ -21,7 +21,7 @@ from detector.clients.local_file import read_file
 from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
-from detector.formats.strict_json import DocumentError, parse_value
+from detector.formats.strict_json import parse_value
 from detector.formats.times import format_time
 from detector.settings import DISPLAY_ZONES, MARKET_CLOSURES, Settings
 
@@ -143,7 +143,7 @@ def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedul
         listing = parse_listing(parse_value(data, max_bytes=_LARGEST_FILE), complete_to, workflow)
     except OSError as error:
         raise InputError(f"--runs: {name}: {error.strerror or type(error).__name__}") from None
-    except (DocumentError, InputError) as error:
+    except InputError as error:
         raise InputError(f"--runs: {name}: {error}") from None
     if listing.left_out:
         left_out = format_count(len(listing.left_out), "run")

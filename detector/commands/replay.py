@@ -14,7 +14,6 @@ from detector.app.input_documents import parse_snapshot
 from detector.app.print_output import print_stream
 from detector.domain.snapshot import Snapshot
 from detector.formats.errors import InputError
-from detector.formats.strict_json import DocumentError
 from detector.render import replay_report
 from detector.replay.snapshot_replay import Replay, compare_changes
 from detector.settings import DECLARED, Settings
@@ -50,8 +49,6 @@ def command(app: AppContext, /, **options: Any) -> int:
         if options["compare"]:
             return print_stream(app, _iter_comparison(app, options["paths"], settings, changed))
         return print_stream(app, _iter_replay(app, options["paths"], changed, options["as_json"]))
-    except DocumentError as error:
-        raise InputError(str(error)) from None
     except OSError as error:
         raise InputError(f"{error.filename}: {error.strerror}") from None
 
@@ -72,7 +69,7 @@ def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings
     prints_progress = app.stderr.isatty()
     for count, (location, document) in enumerate(read_recordings(paths), 1):
         if document.get("taken_at") is None:
-            raise DocumentError(f"{location}: a snapshot without taken_at cannot be replayed")
+            raise InputError(f"{location}: a snapshot without taken_at cannot be replayed")
         document.pop("previous", None)
         try:
             yield parse_snapshot(document, app.clock(), settings).snapshot

@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from detector.domain.provenance import Fault
+from detector.formats.errors import InputError
 from detector.formats.numbers import is_unset, parse_decimal, to_exact_decimal
 from detector.formats.strict_json import describe_kind
-from detector.formats.times import TimeError, parse_epoch, parse_rfc3339
+from detector.formats.times import parse_epoch, parse_rfc3339
 
 T = TypeVar("T")
 _LONGEST_ID, _LONGEST_TEXT, _LONGEST_NUMBER = 120, 500, 24
@@ -148,7 +149,7 @@ class ValueReader:
                 moment = parse_epoch(raw)
             else:
                 return self.record_mismatch(path, raw, "a time")
-        except TimeError as error:
+        except InputError as error:
             self.add_fault(path, str(error))
             return None
         if moment.year < _FIRST_YEAR:

@@ -17,7 +17,6 @@ from detector.domain.payload_path import (
     MISSING,
     Extractor,
     KeyPath,
-    PathError,
     build_extractor,
     list_key_paths,
 )
@@ -37,6 +36,7 @@ from detector.domain.rule import (
     Severity,
 )
 from detector.domain.section_reading import Reading
+from detector.formats.errors import InputError
 from detector.formats.numbers import normalize_number, parse_decimal
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import describe_kind, redact_excerpt
@@ -84,7 +84,7 @@ def read_own_rule(rule: OwnRule, raw: Mapping[str, Any], reading: Reading, setti
         judged = values | {name: settings[limit] for name, limit in rule.limits.items()}
         fires = rule.fires(judged)
         subject = rule.subject(judged) if rule.subject else None
-    except PathError as failure:
+    except InputError as failure:
         reading.add_fault(path, f"cannot be judged: {failure}")
         return
     if not isinstance(fires, bool):

@@ -28,10 +28,6 @@ _ROOTED = (
 _PLAIN = build_pattern(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
-class PathError(ValueError):
-    """A path that failed on a payload; the message names the profile's line and what went wrong."""
-
-
 class _Missing:
     """Marks a path that does not exist in the payload, which differs from null."""
 
@@ -49,7 +45,7 @@ def build_extractor(path: str, location: str = "") -> Extractor:
 
     JMESPath cannot distinguish null from a missing value, so both are MISSING. Raises InputError for a path
     that no payload can satisfy: its grammar, an unknown function, a wrong number of arguments. The extractor
-    raises PathError, which names `location`, where the path fails on a payload.
+    raises InputError, which names `location`, where the path fails on a payload.
     """
     if is_plain_path(path):
         return _build_key_extractor(path) if "." not in path else _build_dotted_extractor(path.split("."))
@@ -61,7 +57,7 @@ def build_extractor(path: str, location: str = "") -> Extractor:
             value = expression.search(payload)
         except (JMESPathError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise PathError(f"the path {location} = {path!r} fails on it ({problem})") from None
+            raise InputError(f"the path {location} = {path!r} fails on it ({problem})") from None
         return MISSING if value is None else value
 
     return extract

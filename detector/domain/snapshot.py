@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from detector.formats.strict_json import DocumentError, describe_kind, redact_excerpt
-from detector.formats.times import TimeError, parse_run_time
+from detector.formats.errors import InputError
+from detector.formats.strict_json import describe_kind, redact_excerpt
+from detector.formats.times import parse_run_time
 
 OBJECT, ARRAY = (dict,), (list,)
 SECTIONS: Mapping[str, tuple[tuple[type, ...], str]] = {
@@ -58,17 +59,17 @@ class Snapshot(Struct, frozen=True):
 def build_snapshot(document: Mapping[str, Any], *, now: datetime, runtime: str) -> Snapshot:
     """Check a parsed document against the contract and return the snapshot.
 
-    `now` and `runtime` are used where the document names none. Raises DocumentError for an unknown
+    `now` and `runtime` are used where the document names none. Raises InputError for an unknown
     key, a section of the wrong kind, or a `taken_at` that is not RFC 3339 with an offset.
     """
     sections: dict[str, Any] = {}
     for key, value in document.items():
         if key not in KEYS:
-            raise DocumentError(_describe_unknown_key(key))
+            raise InputError(_describe_unknown_key(key))
         if key in SECTIONS and value is not None:
             kinds, _ = SECTIONS[key]
             if kinds and not isinstance(value, kinds):
-                raise DocumentError(f"{key} is {describe_kind(value)}, not {_describe_kinds(kinds)}")
+                raise InputError(f"{key} is {describe_kind(value)}, not {_describe_kinds(kinds)}")
             sections[key] = value
     return Snapshot(_parse_taken_at(document, now), _parse_runtime(document, runtime), sections)
 
@@ -126,11 +127,11 @@ def _parse_taken_at(document: Mapping[str, Any], now: datetime) -> datetime:
     if value is None:
         return now
     if not isinstance(value, str):
-        raise DocumentError(f"taken_at is {describe_kind(value)}, not an RFC 3339 time with an offset")
+        raise InputError(f"taken_at is {describe_kind(value)}, not an RFC 3339 time with an offset")
     try:
         return parse_run_time(value)
-    except TimeError as error:
-        raise DocumentError(f"taken_at {redact_excerpt(value)!r} {error}") from None
+    except InputError as error:
+        raise InputError(f"taken_at {redact_excerpt(value)!r} {error}") from None
 
 
 def _parse_runtime(document: Mapping[str, Any], default: str) -> str:
@@ -138,7 +139,7 @@ def _parse_runtime(document: Mapping[str, Any], default: str) -> str:
     if value is None:
         return default
     if not isinstance(value, str) or not value.strip():
-        raise DocumentError("runtime is not a name")
+        raise InputError("runtime is not a name")
     return value
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from detector.domain.payload_path import MISSING, PathError
+from detector.domain.payload_path import MISSING
 from detector.domain.profile import ReadContext
 from detector.engine.section_time import STATUS_SECTIONS
+from detector.formats.errors import InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.settings import (
     ACCOUNT,
@@ -84,7 +85,7 @@ def _find_payload_mismatch(raw: Mapping[str, Any], context: ReadContext) -> Mism
     for name, extract in context.profile.identity.items():
         try:
             mismatch = _compare(name, extract(raw), settings[name], context.settings)
-        except PathError:
+        except InputError:
             continue
         if mismatch is not None:
             return mismatch

@@ -9,11 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from detector.domain.payload_path import MISSING, PathError
+from detector.domain.payload_path import MISSING
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import OWN_TIMES
+from detector.formats.errors import InputError
 from detector.formats.serialize import format_canonical
 from detector.settings import PROFILE, RUN_LANE, STATUS_AS_OF, Settings
 
@@ -86,7 +87,7 @@ def _iter_profile_times(raw: Mapping[str, Any], context: ReadContext) -> Iterato
     for path, extract in context.profile.time_paths.items():
         try:
             value = extract(raw)
-        except PathError:
+        except InputError:
             value = MISSING
         if value is not MISSING and value is not None:
             yield path, value

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from detector.formats.times import TimeError, format_time, parse_rfc3339
+from detector.formats.errors import InputError
+from detector.formats.times import format_time, parse_rfc3339
 
 
 def apply_patch(document: Any, patch: Any) -> Any:
@@ -33,5 +34,5 @@ def apply_time_shift(value: Any, by: timedelta) -> Any:
         return value
     try:
         return format_time(parse_rfc3339(value) + by)
-    except TimeError:
+    except InputError:
         return value

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import redact_text
 
@@ -23,10 +24,6 @@ _PATH_LIMIT = 80
 _LITERAL_LIMIT = 24
 
 
-class DocumentError(ValueError):
-    """The document is refused whole; the message says where and what, in one line."""
-
-
 class _DuplicateKeys(dict[str, Any]):
     """An object in which `key` stood twice."""
 
@@ -36,34 +33,34 @@ class _DuplicateKeys(dict[str, Any]):
 def parse_document(data: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Read one JSON object of at most `max_bytes` bytes.
 
-    Raises DocumentError for anything that RFC 8259 or the contract does not allow: not UTF-8, not one
+    Raises InputError for anything that RFC 8259 or the contract does not allow: not UTF-8, not one
     JSON object, trailing text, duplicate keys, numbers outside a double, nesting over 64 deep (the
     root is depth 1). A byte-order mark is accepted; a lone surrogate becomes U+FFFD.
     """
     value = parse_value(data, max_bytes=max_bytes)
     if not isinstance(value, dict):
-        raise DocumentError(f"the document is {describe_kind(value)}, not an object")
+        raise InputError(f"the document is {describe_kind(value)}, not an object")
     return value
 
 
 def parse_value(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     """Read one JSON value as `parse_document` does; its root may be of any kind."""
     if len(data) > max_bytes:
-        raise DocumentError(f"the document is over {max_bytes // (1024 * 1024)} MiB")
+        raise InputError(f"the document is over {max_bytes // (1024 * 1024)} MiB")
     text = _decode(data)
     if not text.strip(" \t\r\n"):
-        raise DocumentError("the document is empty; an object such as {} was expected")
+        raise InputError("the document is empty; an object such as {} was expected")
     value = _load(text)
     return _replace_in_value(value) if _SURROGATE.search(text) else value
 
 
 def _decode(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
-        raise DocumentError("the document is not UTF-8 (it looks like UTF-16 or UTF-32)")
+        raise InputError("the document is not UTF-8 (it looks like UTF-16 or UTF-32)")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DocumentError(f"the document is not UTF-8 (byte {error.start})") from None
+        raise InputError(f"the document is not UTF-8 (byte {error.start})") from None
 
 
 def _load(text: str) -> Any:
@@ -87,17 +84,15 @@ def _load(text: str) -> Any:
         )
         _check_depth(value)
     except json.JSONDecodeError as error:
-        raise DocumentError(
-            f"line {error.lineno} column {error.colno}: {_format_message(error.msg)}"
-        ) from None
+        raise InputError(f"line {error.lineno} column {error.colno}: {_format_message(error.msg)}") from None
     except _NumberError as error:
         line, column = _find_position(text, str(error))
         literal = str(error) if len(str(error)) <= _LITERAL_LIMIT else f"a number of {len(str(error))} digits"
-        raise DocumentError(f"line {line} column {column}: {literal} is not a finite number") from None
+        raise InputError(f"line {line} column {column}: {literal} is not a finite number") from None
     except RecursionError:
-        raise DocumentError(f"the document is nested over {MAX_DEPTH} deep") from None
+        raise InputError(f"the document is nested over {MAX_DEPTH} deep") from None
     if duplicates:
-        raise DocumentError(_describe_duplicate(value, duplicates[0]))
+        raise InputError(_describe_duplicate(value, duplicates[0]))
     return value
 
 
@@ -191,7 +186,7 @@ def _replace_in_value(value: Any) -> Any:
     if isinstance(value, dict):
         cleaned = {replace_surrogates(key): _replace_in_value(item) for key, item in value.items()}
         if len(cleaned) != len(value):
-            raise DocumentError("two keys differ only in characters that are not valid Unicode")
+            raise InputError("two keys differ only in characters that are not valid Unicode")
         return cleaned
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 
 _HOUR_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
@@ -19,21 +20,17 @@ RUNS_FROM, RUNS_UNTIL = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, t
 """When a run may be: far enough from the ends of time that every age, window and zone of it exists."""
 
 
-class TimeError(ValueError):
-    """A time that cannot be read, or that names no zone; the message says which."""
-
-
 def parse_rfc3339(text: str, zone: tzinfo | None = None) -> datetime:
     """Read an RFC 3339 time into UTC; a naive one only where `zone` says what it means.
 
-    Raises TimeError. A leap second counts as the next second; digits beyond microseconds are dropped.
+    Raises InputError. A leap second counts as the next second; digits beyond microseconds are dropped.
     """
     match = _RFC3339.fullmatch(text)
     if not match:
-        raise TimeError("is not an RFC 3339 time")
+        raise InputError("is not an RFC 3339 time")
     day, minute, second, fraction, offset = match.groups()
     if offset is None and zone is None:
-        raise TimeError("names no offset from UTC")
+        raise InputError("names no offset from UTC")
     leap = second == "60"
     micros = ((fraction or "") + "000000")[:6]
     plain = f"{day}T{minute}:{'59' if leap else second}.{micros}{(offset or '').upper()}"
@@ -43,25 +40,25 @@ def parse_rfc3339(text: str, zone: tzinfo | None = None) -> datetime:
             moment = moment.replace(tzinfo=zone)
         return moment.astimezone(UTC) + timedelta(seconds=1 if leap else 0)
     except (ValueError, OverflowError):
-        raise TimeError("is not a time that exists") from None
+        raise InputError("is not a time that exists") from None
 
 
 def parse_run_time(text: str) -> datetime:
-    """Read the time of a run, RFC 3339 with an offset, into UTC; raises TimeError.
+    """Read the time of a run, RFC 3339 with an offset, into UTC; raises InputError.
 
     It lies from `RUNS_FROM` to `RUNS_UNTIL`.
     """
     moment = parse_rfc3339(text)
     if not RUNS_FROM <= moment < RUNS_UNTIL:
-        raise TimeError(f"is outside the years {RUNS_FROM.year} to {RUNS_UNTIL.year - 1}")
+        raise InputError(f"is outside the years {RUNS_FROM.year} to {RUNS_UNTIL.year - 1}")
     return moment
 
 
 def parse_epoch(number: float) -> datetime:
-    """Read epoch seconds, or milliseconds where the number is too large for seconds; raises TimeError."""
+    """Read epoch seconds, or milliseconds where the number is too large for seconds; raises InputError."""
     unit = timedelta(milliseconds=1) if number >= _MILLISECONDS_FROM else timedelta(seconds=1)
     if not 0 <= number <= _LATEST_EPOCH * (timedelta(seconds=1) // unit):
-        raise TimeError("is not an epoch time")
+        raise InputError("is not an epoch time")
     return datetime(1970, 1, 1, tzinfo=UTC) + number * unit
 
 

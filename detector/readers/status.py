@@ -13,7 +13,6 @@ from detector.domain.payload_path import (
     MISSING,
     Extractor,
     KeyPath,
-    PathError,
     is_plain_path,
     list_key_paths,
 )
@@ -22,6 +21,7 @@ from detector.domain.runtime_rows import Order
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import ANY, LIST, OBJECT, OWN_TIMES, Key, Shape, build_columns
 from detector.domain.vendor_keys import FOREIGN
+from detector.formats.errors import InputError
 from detector.formats.times import NEVER
 
 SECTIONS = ("status_v3", "bot_status")
@@ -97,7 +97,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
 def _extract_value(name: str, raw: Mapping[str, Any], reading: Reading, profile: Profile) -> Any:
     try:
         return profile.extractors[name](raw)
-    except PathError as failure:
+    except InputError as failure:
         reading.add_fault(f"{reading.section}.{name}", f"cannot be read: {failure}")
         return MISSING
 

@@ -14,7 +14,7 @@ from detector.domain.schedule_windows import COMPLETED, UnreadSpan, WorkflowRun
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.strict_json import redact_excerpt
-from detector.formats.times import NEVER, RUNS_UNTIL, TimeError, format_time, parse_run_time
+from detector.formats.times import NEVER, RUNS_UNTIL, format_time, parse_run_time
 
 MOST_LISTED: Final = 1000
 """GitHub lists at most this many runs under a filter, and may report no higher total."""
@@ -199,5 +199,5 @@ def _parse_time(item: Mapping[str, Any], name: str) -> datetime | None:
         return None
     try:
         return parse_run_time(str(text))
-    except TimeError as error:
+    except InputError as error:
         raise InputError(f"a run's {name} {error}") from None

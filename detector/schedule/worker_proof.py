@@ -22,7 +22,7 @@ from detector.domain.schedule_windows import (
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import TimeError, format_time, parse_run_time
+from detector.formats.times import format_time, parse_run_time
 from detector.schedule.cron import CLOUDFLARE, read_cron
 from detector.schedule.schedule_files import WORKER_SOURCE
 
@@ -163,5 +163,5 @@ def _find_own_run_objection(own: object, run: WorkflowRun) -> str:
 def _parse_time(text: object) -> datetime | None:
     try:
         return parse_run_time(str(text))
-    except TimeError:
+    except InputError:
         return None

@@ -29,5 +29,4 @@ from detector.settings.setting import (
     DECLARED as DECLARED,
     PREFIX as PREFIX,
     Setting as Setting,
-    SettingsError as SettingsError,
 )

@@ -11,6 +11,7 @@ from urllib.parse import unquote_plus
 
 from msgspec import Struct, field
 
+from detector.formats.errors import InputError
 from detector.settings.runtime_settings import (
     HIGH_EXIT_ATTEMPT_CRITICAL,
     HIGH_EXIT_ATTEMPT_WARN,
@@ -20,7 +21,7 @@ from detector.settings.runtime_settings import (
     STATUS_PASSWORD,
     STATUS_USER,
 )
-from detector.settings.setting import DECLARED, PREFIX, Setting, SettingsError
+from detector.settings.setting import DECLARED, PREFIX, Setting
 
 T = TypeVar("T")
 _TYPO = 2  # letters in which a misspelt name differs from the real one
@@ -92,7 +93,7 @@ def encode_basic_auth(settings: Settings) -> str:
 def resolve_settings(*layers: tuple[str, Mapping[str, str]]) -> Settings:
     """Read the settings out of `layers` of (origin, names and texts), the later one winning.
 
-    Raises SettingsError with every fault at once: a value that cannot be used, a warning limit above
+    Raises InputError with every fault at once: a value that cannot be used, a warning limit above
     its critical one, a name one or two letters away from a real one. Other `AEGIS_PT_*` names belong
     to the bot and are left alone.
     """
@@ -111,14 +112,14 @@ def resolve_settings(*layers: tuple[str, Mapping[str, str]]) -> Settings:
                 faults.append(f"{name} ({origin}): {_describe_value(DECLARED[name], texts[name])} {error}")
     faults += _find_unordered(values, unusable)
     if faults:
-        raise SettingsError(sorted(faults))
+        raise InputError(*sorted(faults))
     return Settings(values, origins)
 
 
 def add_settings(
     settings: Settings, added: Iterable[Setting[Any]], *layers: tuple[str, Mapping[str, str]]
 ) -> Settings:
-    """Return the settings with those that a profile declares; raises SettingsError with every fault."""
+    """Return the settings with those that a profile declares; raises InputError with every fault."""
     own = {setting.name: setting for setting in added}
     values, origins = dict(settings.values), dict(settings.origins)
     values |= {name: setting.default for name, setting in own.items()}
@@ -131,14 +132,14 @@ def add_settings(
             except ValueError as error:
                 faults.append(f"{name} ({origin}): {_describe_value(own[name], texts[name])} {error}")
     if faults:
-        raise SettingsError(sorted(faults))
+        raise InputError(*sorted(faults))
     return Settings(values, origins, settings.files)
 
 
 def parse_env_file(text: str, origin: str) -> dict[str, str]:
     """Read `NAME=value` lines: comments, blank lines, `export` and quotes as a shell knows them.
 
-    Raises SettingsError that names every line that cannot be read.
+    Raises InputError that names every line that cannot be read.
     """
     values: dict[str, str] = {}
     faults: list[str] = []
@@ -154,7 +155,7 @@ def parse_env_file(text: str, origin: str) -> dict[str, str]:
         else:
             values[name.strip()] = _strip_quotes(value)
     if faults:
-        raise SettingsError(faults)
+        raise InputError(*faults)
     return values
 
 

@@ -254,14 +254,6 @@ def build_choice_parser(*choices: str) -> Callable[[str], str]:
 PREFIX = "AEGIS_PT_"
 
 
-class SettingsError(ValueError):
-    """One or more settings cannot be used; `faults` holds one sentence each."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
-
-
 class Setting(Struct, Generic[T], frozen=True, eq=False):
     """One declared setting: `parse` turns its text into a value or raises ValueError with what is wrong.
 

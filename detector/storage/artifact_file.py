@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from detector.formats.strict_json import MAX_BYTES, DocumentError, parse_document
+from detector.formats.errors import InputError
+from detector.formats.strict_json import MAX_BYTES, parse_document
 
 _LINE_SUFFIXES = (".ndjson", ".jsonl")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -19,7 +20,7 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _NEVER_READABLE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO)
 
 
-class UnavailableError(DocumentError):
+class UnavailableError(InputError):
     """The document could not be read this time, but may be readable the next time."""
 
 
@@ -31,7 +32,7 @@ ABSENT = Absent()
 
 
 def read_document(path: Path) -> Any:
-    """Return the document, ABSENT where there is no such file, or the reason as a DocumentError value.
+    """Return the document, ABSENT where there is no such file, or the reason as a InputError value.
 
     For a file that may be readable the next time the value is an UnavailableError; a folder, a link, a
     pipe or another owner's file can never be read.
@@ -40,10 +41,10 @@ def read_document(path: Path) -> Any:
         return parse_document(_read_bytes(path))
     except FileNotFoundError:
         return ABSENT
-    except DocumentError as error:
+    except InputError as error:
         return error
     except OSError as error:
-        kind = DocumentError if error.errno in _NEVER_READABLE else UnavailableError
+        kind = InputError if error.errno in _NEVER_READABLE else UnavailableError
         link = "it is a link, and links are not followed" if error.errno == errno.ELOOP else None
         return kind(link or error.strerror or type(error).__name__)
 
@@ -122,7 +123,7 @@ def _write_folder_to_disk(folder: Path) -> None:
 def read_recordings(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (location, snapshot) for every document, in the given order; a folder's files by name.
 
-    For an artifact that is its stored snapshot. Raises DocumentError with the location, and OSError where a
+    For an artifact that is its stored snapshot. Raises InputError with the location, and OSError where a
     file cannot be read.
     """
     for path in paths:
@@ -130,8 +131,8 @@ def read_recordings(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]
             for location, data in _read_documents(file):
                 try:
                     yield location, _get_snapshot(parse_document(data))
-                except DocumentError as error:
-                    raise DocumentError(f"{location}: {error}") from None
+                except InputError as error:
+                    raise InputError(f"{location}: {error}") from None
 
 
 def _list_files(path: Path) -> list[Path]:
@@ -156,7 +157,7 @@ def _get_snapshot(document: dict[str, Any]) -> dict[str, Any]:
         return document
     snapshot = document.get("snapshot")
     if not isinstance(snapshot, dict):
-        raise DocumentError("the artifact holds no snapshot (AEGIS_PT_ARTIFACT=ledger leaves it out)")
+        raise InputError("the artifact holds no snapshot (AEGIS_PT_ARTIFACT=ledger leaves it out)")
     if "cut" in snapshot:
-        raise DocumentError("the artifact's snapshot was cut, so that it cannot be replayed")
+        raise InputError("the artifact's snapshot was cut, so that it cannot be replayed")
     return snapshot

@@ -15,9 +15,9 @@ from detector.domain.event import Event
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory, join_memories
+from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.serialize import format_document
-from detector.formats.strict_json import DocumentError
 from detector.readers.previous import ExpectedMemory, is_of_another_runtime, read_previous
 from detector.render.document import build_artifact_document
 from detector.storage.artifact_file import UnavailableError
@@ -44,7 +44,7 @@ class LoadedMemory(Struct, frozen=True):
 def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory) -> LoadedMemory | None:
     """Return the memory to use of `(location, document)`, newest first; None where there are none.
 
-    A document that could not be read is a DocumentError as data, and one of another runtime is passed over.
+    A document that could not be read is a InputError as data, and one of another runtime is passed over.
     The first MOST_READ are read. Of the usable ones that with the latest `taken_at` is returned, whatever its
     generation, joined with what the others owe and delivered. A newer one that is broken makes the memory
     `lost`; where none is usable, all of it is.
@@ -74,7 +74,7 @@ def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory)
 
 
 def _read_memory(document: Any, expected: ExpectedMemory) -> Memory:
-    if isinstance(document, DocumentError):
+    if isinstance(document, InputError):
         return build_lost_memory(str(document))
     return read_previous(document, expected) if document is not None else build_lost_memory("it is null")
 

@@ -17,8 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.run_memory import build_lost_memory, mark_missing_memory
-from detector.formats.errors import TIMEOUT, ExternalError
-from detector.formats.strict_json import DocumentError
+from detector.formats.errors import TIMEOUT, ExternalError, InputError
 from detector.formats.times import parse_rfc3339
 from detector.readers.previous import ExpectedMemory
 from detector.storage import artifact_file
@@ -139,4 +138,4 @@ def _mark_bad(file: Path) -> None:
 
 def _read_document(file: Path) -> object:
     document = artifact_file.read_document(file)
-    return DocumentError("it is gone") if document is artifact_file.ABSENT else document
+    return InputError("it is gone") if document is artifact_file.ABSENT else document

@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from detector.clients.github_api import GitHub
 from detector.domain.run_memory import build_lost_memory, mark_missing_memory
-from detector.formats.errors import MISSING, ExternalError
-from detector.formats.strict_json import DocumentError, parse_document
-from detector.formats.times import TimeError, format_duration, parse_rfc3339
+from detector.formats.errors import MISSING, ExternalError, InputError
+from detector.formats.strict_json import parse_document
+from detector.formats.times import format_duration, parse_rfc3339
 from detector.readers.previous import ExpectedMemory
 from detector.storage.artifact_file import UnavailableError
 from detector.storage.memory_artifact import LoadedMemory, pick_newest
@@ -151,18 +151,18 @@ class WorkflowArtifacts(Struct, frozen=True):
         )
 
     def _fetch_document(self, artifact: Artifact) -> Any:
-        """Return the artifact's document, or why it cannot be read, as a DocumentError."""
+        """Return the artifact's document, or why it cannot be read, as a InputError."""
         size, digest = artifact.get("size_in_bytes"), artifact.get("digest")
         if not isinstance(size, int) or size > MOST_COMPRESSED:
-            return DocumentError(f"the archive is larger than {MOST_COMPRESSED} bytes")
+            return InputError(f"the archive is larger than {MOST_COMPRESSED} bytes")
         if not isinstance(digest, str):
-            return DocumentError("GitHub knows no digest of it")
+            return InputError("GitHub knows no digest of it")
         for _ in range(_DOWNLOADS):
             try:
                 data = self.github.fetch_file(f"/actions/artifacts/{artifact.get('id')}/zip")
             except ExternalError as error:
                 return (
-                    DocumentError("it is gone")
+                    InputError("it is gone")
                     if error.reason == MISSING
                     else self._build_unread(artifact, str(error))
                 )
@@ -173,18 +173,18 @@ class WorkflowArtifacts(Struct, frozen=True):
             return self._build_unread(artifact, why)
         try:
             return parse_document(extract_member(data, self.own.member))
-        except DocumentError as error:
+        except InputError as error:
             return error
 
-    def _build_unread(self, artifact: Artifact, why: str) -> DocumentError:
+    def _build_unread(self, artifact: Artifact, why: str) -> InputError:
         """Return why an artifact is unread this time, or broken once that has lasted too long."""
         try:
             created = parse_rfc3339(str(artifact.get("created_at")))
-        except TimeError:
+        except InputError:
             return UnavailableError(why)
         if self.at is None or self.at - created <= _LONGEST_UNREAD:
             return UnavailableError(why)
-        return DocumentError(f"{why}; it is over {format_duration(_LONGEST_UNREAD.total_seconds())} old")
+        return InputError(f"{why}; it is over {format_duration(_LONGEST_UNREAD.total_seconds())} old")
 
 
 def _find_newest_success(runs: Iterable[ListedRun], own: OwnRun) -> datetime | None:
@@ -193,6 +193,6 @@ def _find_newest_success(runs: Iterable[ListedRun], own: OwnRun) -> datetime | N
         if run["id"] != own.run_id and run.get("conclusion") == "success":
             try:
                 return parse_rfc3339(str(run.get("run_started_at")))
-            except TimeError:
+            except InputError:
                 continue
     return None

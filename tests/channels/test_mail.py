@@ -47,9 +47,9 @@ def test_half_a_channel_and_clear_text_beyond_this_machine_are_refused(texts, na
 )  # fmt: skip
 def test_what_is_no_plain_address_is_refused_and_not_repeated(text):
     """What is said in its place passes the redaction whole."""
-    from detector.settings import SettingsError
+    from detector.formats.errors import InputError
 
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(InputError) as refused:
         settings_of({"EMAIL_TO": text})
     assert "example" not in str(refused.value)
     assert redact_text(str(refused.value)) == str(refused.value)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from detector.domain.snapshot import KEYS, SECTIONS, Snapshot, build_snapshot
-from detector.formats.strict_json import DocumentError
+from detector.formats.errors import InputError
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 VALUES: dict[str, Any] = {"an object": {}, "an array": [], "text": "x", "a number": 3, "true or false": True}
@@ -34,7 +34,7 @@ def read(**document: Any) -> Snapshot:
 
 
 def refusal(**document: Any) -> str:
-    with pytest.raises(DocumentError) as caught:
+    with pytest.raises(InputError) as caught:
         read(**document)
     return str(caught.value)
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.formats.errors import InputError
 from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import (
     MAX_BYTES,
     MAX_DEPTH,
-    DocumentError,
     describe_kind,
     parse_document,
     redact_excerpt,
@@ -36,7 +36,7 @@ OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
 
 def refusal(data: bytes | str, **more: int) -> str:
     """What the refusal of a document says."""
-    with pytest.raises(DocumentError) as caught:
+    with pytest.raises(InputError) as caught:
         parse_document(data.encode() if isinstance(data, str) else data, **more)
     return str(caught.value)
 
@@ -412,7 +412,7 @@ def test_any_bytes_are_an_object_or_one_line_of_refusal(data):
     read, said = None, ""
     try:
         read = parse_document(data)
-    except DocumentError as error:
+    except InputError as error:
         said = str(error)
     assert said.isprintable()
     assert isinstance(read, dict) is (said == "")

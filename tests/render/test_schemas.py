@@ -19,7 +19,7 @@ from detector.domain.profile import HEARTBEAT_AGE, ReadContext, parse_profile
 from detector.domain.report import Report
 from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
 from detector.engine.gather import gather_facts
-from detector.formats.strict_json import DocumentError
+from detector.formats.errors import InputError
 from detector.market.closures import NO_CLOSURES
 from detector.profiles import load_builtin_profile
 from detector.render.document import build_artifact_document, build_failure_document, build_stdout_document
@@ -142,7 +142,7 @@ TAKEN = [
 
 @pytest.mark.parametrize("document", REFUSED)
 def test_the_schema_and_the_program_refuse_the_same(document):
-    with pytest.raises(DocumentError):
+    with pytest.raises(InputError):
         build_snapshot(document, now=NOW, runtime="aegis-pt-core")
     assert not accepts("snapshot", document)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from detector.formats.errors import InputError
 from detector.formats.merge_patch import apply_patch
 from detector.storage import artifact_file
 from tests.support.snapshots import ROOT, healthy
@@ -234,13 +235,13 @@ def flipped(data: bytes, chance: random.Random) -> bytes:
 
 
 def is_lost(data: bytes) -> bool:
-    from detector.formats.strict_json import DocumentError, parse_document
+    from detector.formats.strict_json import parse_document
     from detector.readers.previous import ExpectedMemory, read_previous
     from tests.support.snapshots import NOW
 
     try:
         return not read_previous(parse_document(data), ExpectedMemory("aegis-pt-core", NOW, {})).kept
-    except DocumentError:
+    except InputError:
         return True
 
 

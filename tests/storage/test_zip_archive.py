@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from detector.formats.strict_json import DocumentError
+from detector.formats.errors import InputError
 from detector.storage.zip_archive import MOST_COMPRESSED, MOST_RATIO, MOST_UNPACKED, extract_member
 from tests.support.github_memory import zipped
 
@@ -74,14 +74,14 @@ REFUSED = {
 
 @pytest.mark.parametrize(("data", "why"), REFUSED.values(), ids=REFUSED.keys())
 def test_anything_else_is_refused(data, why):
-    with pytest.raises(DocumentError, match=why):
+    with pytest.raises(InputError, match=why):
         extract_member(data, NAME)
 
 
 def test_every_cut_of_an_archive_is_refused_and_none_raises_anything_else():
     whole = zipped('{"a": 1}')
     for length in range(len(whole)):
-        with pytest.raises(DocumentError):
+        with pytest.raises(InputError):
             extract_member(whole[:length], NAME)
 
 
@@ -91,5 +91,5 @@ def test_every_flipped_byte_is_refused_or_reads_the_same():
         broken = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
         try:
             assert extract_member(broken, NAME) == b'{"a": 1}'
-        except DocumentError:
+        except InputError:
             continue

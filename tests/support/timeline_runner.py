@@ -18,9 +18,10 @@ from detector.domain.run_memory import build_lost_memory, check_memory_time
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
+from detector.formats.errors import InputError
 from detector.formats.merge_patch import apply_patch, apply_time_shift
 from detector.formats.redaction import redact
-from detector.formats.strict_json import DocumentError, parse_document
+from detector.formats.strict_json import parse_document
 from detector.formats.times import format_time
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
@@ -96,7 +97,7 @@ class TimelineRunner(Struct):
         document = self.build_document(step, at)
         try:
             return build_snapshot(redact(document), now=at, runtime=self.settings[RUNTIME])
-        except DocumentError as error:
+        except InputError as error:
             raise TimelineError(f"step {step.number}: {error}") from None
 
     def evaluate_step(self, step: Step, snapshot: Snapshot) -> tuple[Report, bool]:
@@ -107,7 +108,7 @@ class TimelineRunner(Struct):
         )
         try:
             memory = read_previous(None if text is None else parse_document(text.encode()), expected)
-        except DocumentError as error:
+        except InputError as error:
             memory = build_lost_memory(str(error))
         checked = check_memory_time(memory, snapshot.taken_at, snapshot.taken_at)
         rules = [_break_rule(rule) if rule.name in step.broken else rule for rule in load_rules()]

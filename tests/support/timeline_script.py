@@ -13,7 +13,8 @@ from detector.app.mute_document import MuteDocument
 from detector.domain.condition import STDOUT
 from detector.domain.mute import Mute
 from detector.engine.catalog import load_rules
-from detector.formats.times import TimeError, parse_rfc3339
+from detector.formats.errors import InputError
+from detector.formats.times import parse_rfc3339
 from tests.support.memory_accidents import ACCIDENTS
 
 _KEYS = {"about", "start", "gap_min", "gaps", "base", "channels", "ignore", "settings", "mute", "step"}
@@ -146,5 +147,5 @@ def parse_moment(value: Any, location: str) -> datetime:
         value = value.isoformat()
     try:
         return parse_rfc3339(str(value))
-    except TimeError as error:
+    except InputError as error:
         raise TimelineError(f"{location} {error}") from None

@@ -14,7 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from detector.formats.strict_json import DocumentError, parse_document
+from detector.formats.errors import InputError
+from detector.formats.strict_json import parse_document
 from detector.formats.times import format_time
 from detector.settings import PREFIX, Settings
 from tests.support.snapshots import ROOT, settings_of
@@ -78,7 +79,7 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     try:
         return _FAILED if run_timeline(options.file, options.gap) else 0
-    except (TimelineError, DocumentError, tomllib.TOMLDecodeError) as error:
+    except (TimelineError, InputError, tomllib.TOMLDecodeError) as error:
         print(f"{options.file.name}: {error}", file=sys.stderr)
         return _REFUSED
 

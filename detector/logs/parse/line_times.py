@@ -14,8 +14,9 @@ from zlib import crc32
 
 from msgspec import Struct, field
 
+from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
-from detector.formats.times import TimeError, parse_epoch
+from detector.formats.times import parse_epoch
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
 
 TRUSTED_FOR: Final = timedelta(hours=6)
@@ -78,7 +79,7 @@ def parse_time_field(stamp: str | float, zone: tzinfo | None) -> datetime | None
     """Return the time field of a structured record, or None where it cannot be read."""
     try:
         return find_line_time(stamp, zone) if isinstance(stamp, str) else parse_epoch(stamp)
-    except TimeError:
+    except InputError:
         return None
 
 
