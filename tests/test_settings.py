@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.formats.errors import InputError
+from detector.formats.nearest_name import measure_edit_distance
 from detector.settings import (
     DECLARED,
     ENV_FILE,
@@ -19,7 +20,6 @@ from detector.settings import (
     REQUIRED,
     RUNTIME,
     Setting,
-    measure_edit_distance,
     parse_env_file,
     resolve_settings,
 )

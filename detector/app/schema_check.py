@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from detector.domain.coercion import ValueReader
+from detector.formats.nearest_name import ANY, find_nearest_name
 from detector.formats.strict_json import describe_kind, redact_excerpt
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-_SIMILAR = 0.8  # of difflib: `pending_order` is near `pending_orders`, `orders` is not
-_ALWAYS_NEAR = 0.0
 _KINDS = {"object": "an object", "array": "an array", "string": "text", "null": "null"}
 _FAR_FUTURE: Final = datetime(9999, 12, 31, tzinfo=UTC)  # no time lies ahead of it: ages are not checked here
 
@@ -55,9 +53,9 @@ def find_departures(schema: Mapping[str, Any], document: Any) -> list[Departure]
         yield from Draft202012Validator.VALIDATORS["properties"](_, known, value, spec)
         if isinstance(value, dict) and spec.get("additionalProperties", True) is not False:
             for key in value.keys() - known.keys():
-                meant = get_close_matches(key, known.keys() - value.keys(), n=1, cutoff=_SIMILAR)
+                meant = find_nearest_name(key, known.keys() - value.keys())
                 if meant:
-                    yield ValidationError(meant[0], validator="misspelt", path=[key])
+                    yield ValidationError(meant, validator="misspelt", path=[key])
 
     checks = {"x-reads-as": check_kind, "properties": check_keys}
     validator = extend(Draft202012Validator, checks)(schema)  # type: ignore[no-untyped-call]
@@ -87,8 +85,7 @@ def _describe_error(error: ValidationError) -> Iterator[Departure]:
     elif error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = spec.get("properties", {})
         for key in sorted(error.instance.keys() - known.keys()):
-            nearest = get_close_matches(key, known, n=1, cutoff=_ALWAYS_NEAR)
-            yield Departure(_join(path, key), "is not known here", nearest[0] if nearest else None)
+            yield Departure(_join(path, key), "is not known here", find_nearest_name(key, known, ANY))
     elif error.validator == "type":
         kinds = [expected] if isinstance(expected, str) else expected
         wanted = " or ".join(_KINDS.get(kind, f"a {kind}") for kind in kinds if kind != "null")

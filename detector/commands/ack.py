@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from detector.app.input_documents import build_expected_memory
 from detector.app.print_output import print_json, print_lines
 from detector.domain.acknowledgement import LONGEST, AckDocument
 from detector.formats.errors import ExternalError, InputError
+from detector.formats.nearest_name import ANY, find_nearest_name
 from detector.formats.serialize import to_json
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time
@@ -113,7 +113,7 @@ def _check_signature(folder: Path, document: AckDocument) -> None:
         return
     if not names:
         raise InputError(f"--state: {folder} remembers no open condition of {document.runtime}")
-    nearest = get_close_matches(document.signature, names, n=1, cutoff=0.0)[0]
+    nearest = find_nearest_name(document.signature, names, ANY)
     raise InputError(
         f"no open condition is {redact_excerpt(document.signature)!r}; the nearest is {nearest!r}"
         f" (open: {', '.join(names[:10])})"

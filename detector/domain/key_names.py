@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from detector.formats.nearest_name import measure_edit_distance
 from detector.formats.patterns import build_pattern
-from detector.settings import measure_edit_distance
 
 _LONG, _MOST_EDITS = 8, 2  # from so many letters on, so many edits are still the same name
 _LONGEST_COMPARED = 60

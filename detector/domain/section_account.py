@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from detector.domain.key_names import is_mistyped, is_nearly
 from detector.domain.provenance import Fault
 from detector.domain.shape import ANY, LIST, OBJECT, Key, Shape
+from detector.formats.nearest_name import FAINTLY_ALIKE, find_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LineCounts
 
@@ -154,7 +155,7 @@ class KeyComparison(Struct):
                     place, Fault(place, f"is nearly {meant}, which is not there", f"{path}.{meant}")
                 )
             elif shape.envelope and _is_envelope_fault(key, value):
-                nearest = _find_nearest(key, shape)
+                nearest = find_nearest_name(key, shape.reads, FAINTLY_ALIKE)
                 hint = f"; the nearest known key is {nearest}" if nearest else ""
                 self._add_fault(place, f"is no known key{hint}")
             else:
@@ -234,9 +235,3 @@ def _is_envelope_fault(key: str, value: Any) -> bool:
     if isinstance(value, dict):
         return any(isinstance(part, dict | list) and part for part in value.values())
     return isinstance(value, list) and bool(value)
-
-
-def _find_nearest(key: str, shape: Shape) -> str | None:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
-
-    return next(iter(get_close_matches(key[:40].lower(), list(shape.reads), n=1, cutoff=0.5)), None)

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from detector.formats.errors import InputError
+from detector.formats.nearest_name import ALIKE, find_nearest_name
 from detector.formats.strict_json import describe_kind, redact_excerpt
 from detector.formats.times import parse_run_time
 
@@ -40,8 +41,6 @@ STALE_SEC: Mapping[str, float] = {STATEMENT: 36 * 3600}
 """The age from which a part is stale that is made once a day; all else has AEGIS_PT_SOURCE_STALE_SEC."""
 
 KEYS = ("taken_at", "runtime", *SECTIONS)
-_LONGEST_COMPARED = 40
-_LEAST_ALIKE = 0.6  # difflib's own measure: below it a suggestion is a guess
 
 
 class Snapshot(Struct, frozen=True):
@@ -148,8 +147,6 @@ def _describe_kinds(kinds: tuple[type, ...]) -> str:
 
 
 def _describe_unknown_key(key: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a refused document pays for it
-
     from detector.domain.facts import STATUS_FACTS  # noqa: PLC0415 - facts are made of snapshots
     from detector.domain.profile import HEARTBEAT_AGE  # noqa: PLC0415
 
@@ -157,9 +154,9 @@ def _describe_unknown_key(key: str) -> str:
     unknown = f"unknown section {redact_excerpt(key)!r}"
     if key in facts:
         return f"{unknown}: this is a fact: put it into status_v3"
-    nearest = get_close_matches(key[:_LONGEST_COMPARED].lower(), (*KEYS, *facts), n=1, cutoff=_LEAST_ALIKE)
+    nearest = find_nearest_name(key, (*KEYS, *facts), ALIKE)
     if not nearest:
         return f"{unknown} (`schema snapshot` lists the known ones)"
-    if nearest[0] in facts:
-        return f"{unknown}; {nearest[0]!r} is a fact: put it into status_v3"
-    return f"{unknown}; the nearest known one is {nearest[0]!r}"
+    if nearest in facts:
+        return f"{unknown}; {nearest!r} is a fact: put it into status_v3"
+    return f"{unknown}; the nearest known one is {nearest!r}"

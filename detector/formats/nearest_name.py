@@ -1,18 +1,20 @@
-"""The one suggestion of a name: what somebody may have meant by a name that is not known."""
+"""How alike two names are, and what somebody may have meant by a name that is not known."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-_SIMILAR = 0.75  # of difflib: `pending_order` is near `pending_orders`, `orders` is not near `trades`
+# Measures of difflib: `pending_order` is similar to `pending_orders`, `orders` is not similar to `trades`.
+SIMILAR, ALIKE, FAINTLY_ALIKE, ANY = 0.75, 0.6, 0.5, 0.0
+_LONGEST_COMPARED = 200
 
 
-def find_nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like the name, in any case, or None where none is much like it."""
+def find_nearest_name(name: str, known: Iterable[str], least: float = SIMILAR) -> str | None:
+    """Return the known name that is most like the name, in any case; None where none is `least` alike."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
 
     by_lower_case = {known_name.lower(): known_name for known_name in known}
-    matches = get_close_matches(name.lower(), by_lower_case, n=1, cutoff=_SIMILAR)
+    matches = get_close_matches(name[:_LONGEST_COMPARED].lower(), by_lower_case, n=1, cutoff=least)
     return by_lower_case[matches[0]] if matches else None
 
 
@@ -22,3 +24,23 @@ def describe_nearest_name(name: str, known: Iterable[str]) -> str:
     begun = (known_name for known_name in names if name and known_name.startswith(name.lower()))
     nearest = find_nearest_name(name, names) or next(begun, None)
     return f"did you mean {nearest}?" if nearest else f"there are: {', '.join(names)}"
+
+
+def measure_edit_distance(left: str, right: str, limit: int) -> int:
+    """Return the edits between two names, or `limit + 1` as soon as there must be more.
+
+    An edit inserts, deletes or replaces a letter, or swaps two neighbours (optimal string alignment).
+    """
+    if abs(len(left) - len(right)) > limit or len(set(left) ^ set(right)) > 2 * limit:
+        return limit + 1
+    above: list[int] = []
+    row = list(range(len(right) + 1))
+    for index, letter in enumerate(left, 1):
+        older, above, row = above, row, [index]
+        for column, other in enumerate(right, 1):
+            edits = min(above[column] + 1, row[-1] + 1, above[column - 1] + (letter != other))
+            is_swap = index > 1 and column > 1 and letter == right[column - 2] and left[index - 2] == other
+            row.append(min(edits, older[column - 2] + 1) if is_swap else edits)
+        if min(row) > limit + 1:
+            return limit + 1
+    return min(row[-1], limit + 1)

@@ -15,7 +15,6 @@ from detector.settings.resolved import (
     encode_basic_auth as encode_basic_auth,
     find_doubts as find_doubts,
     find_unknown as find_unknown,
-    measure_edit_distance as measure_edit_distance,
     parse_env_file as parse_env_file,
     resolve_settings as resolve_settings,
     list_secrets as list_secrets,

@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 from msgspec import Struct, field
 
 from detector.formats.errors import InputError
+from detector.formats.nearest_name import measure_edit_distance
 from detector.settings.runtime_settings import (
     HIGH_EXIT_ATTEMPT_CRITICAL,
     HIGH_EXIT_ATTEMPT_WARN,
@@ -223,23 +224,3 @@ def _find_resembled(name: str) -> str | None:
     distances = {declared: measure_edit_distance(name, declared, limit) for declared in DECLARED}
     nearest = min(distances, key=lambda declared: distances[declared])
     return nearest if distances[nearest] <= limit else None
-
-
-def measure_edit_distance(left: str, right: str, limit: int) -> int:
-    """Return the edits between two names, or `limit + 1` as soon as there must be more.
-
-    An edit inserts, deletes or replaces a letter, or swaps two neighbours (optimal string alignment).
-    """
-    if abs(len(left) - len(right)) > limit or len(set(left) ^ set(right)) > 2 * limit:
-        return limit + 1
-    above: list[int] = []
-    row = list(range(len(right) + 1))
-    for index, letter in enumerate(left, 1):
-        older, above, row = above, row, [index]
-        for column, other in enumerate(right, 1):
-            edits = min(above[column] + 1, row[-1] + 1, above[column - 1] + (letter != other))
-            is_swap = index > 1 and column > 1 and letter == right[column - 2] and left[index - 2] == other
-            row.append(min(edits, older[column - 2] + 1) if is_swap else edits)
-        if min(row) > limit + 1:
-            return limit + 1
-    return min(row[-1], limit + 1)
