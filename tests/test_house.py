@@ -154,6 +154,44 @@ def wide_lines() -> list[str]:
     ]
 
 
+def iter_own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below this one, but for those of functions and classes within it."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            yield child
+            yield from iter_own_nodes(child)
+
+
+def list_raised(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    raised = (child.exc for child in iter_own_nodes(node) if isinstance(child, ast.Raise) and child.exc)
+    names = (ast.unparse(error.func if isinstance(error, ast.Call) else error) for error in raised)
+    return [name for text in names if (name := text.rpartition(".")[2])[0].isupper()]
+
+
+def unnamed_errors() -> list[str]:
+    """Each error that a public function raises itself and its docstring does not name; a command's is its exit code."""
+    bodies = [(path, tree.body) for path, tree in modules().items()]
+    bodies += [
+        (path, entry.body)
+        for path, body in bodies
+        for entry in body
+        if isinstance(entry, ast.ClassDef) and not entry.name.startswith("_")
+    ]
+    public = (
+        (path, node)
+        for path, body in bodies
+        for node in body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not (node.name.startswith("_") or (path.startswith("commands/") and node.name == "command"))
+    )
+    return [
+        f"{path}: {node.name} raises {name}"
+        for path, node in public
+        for name in list_raised(node)
+        if name not in (ast.get_docstring(node) or "")
+    ]
+
+
 def test_the_list_of_verbs_stays_short():
     assert len(VERBS) <= 80
 
@@ -177,6 +215,7 @@ CEILINGS = [
     pytest.param(lambda: sorted(names_of_speech()), 0, id="names of speech or metaphor"),
     pytest.param(vague_names, 0, id="uses of one, found and made"),
     pytest.param(wide_lines, 0, id="lines over 110 columns"),
+    pytest.param(unnamed_errors, 0, id="errors that a public function raises and does not name"),
     pytest.param(
         lambda: [
             f"{path}: {node.name}" for path, node in functions() if (node.end_lineno or 0) - node.lineno >= 45

@@ -104,7 +104,10 @@ def get_token(app: AppContext) -> str:
 
 
 def build_github_client(app: AppContext, settings: Settings, repository: str, seconds: float) -> GitHub:
-    """Return a GitHub client whose deadline begins now; GITHUB_API_URL replaces github.com's API."""
+    """Return a GitHub client whose deadline begins now; raises InputError for an unusable GITHUB_API_URL.
+
+    That replaces github.com's API.
+    """
     from detector.clients.github_api import API, GitHub
 
     api = app.environ.get("GITHUB_API_URL") or API

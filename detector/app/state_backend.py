@@ -47,7 +47,7 @@ class StateBackend(Protocol):
     def lock(self) -> MemoryLock:
         """Lock the memory for one run; raises ExternalError where another run keeps the lock.
 
-        Yields why it cannot be locked, or None.
+        Raises InputError in a workflow that names no artifact. Yields why it cannot be locked, or None.
         """
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:

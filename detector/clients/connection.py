@@ -175,7 +175,7 @@ class Connection:
             self._sock.sendall(data)
 
     def start_tls(self, context: ssl.SSLContext, name: str | None) -> Connection:
-        """Return the same connection under TLS, with the peer's certificate verified for `name`."""
+        """Return the same connection under TLS, the certificate verified for `name`; raises ExternalError."""
         doing = "in the TLS handshake"
         if isinstance(self._sock, ssl.SSLSocket):
             raise ExternalError("TLS inside of TLS is not spoken here", reason=TLS)

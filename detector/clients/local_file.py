@@ -28,7 +28,7 @@ class LocalFile(Struct, frozen=True):
 
 
 def read_file(path: str | os.PathLike[str], max_bytes: int, seconds: float = _PIPE_SEC) -> LocalFile:
-    """Return at most `max_bytes` of a file, a pipe or a device; raises OSError.
+    """Return at most `max_bytes` of a file, a pipe or a device; raises OSError, as IsADirectoryError.
 
     Whatever is no regular file has `seconds` to come to its end: after that it is TimeoutError.
     """

@@ -158,7 +158,7 @@ class RecordingDecoder(Decoder):
         self.statuses: set[tuple[str, str, str]] = set()
 
     def interpret(self, fields: list[str]) -> None:
-        """Decode one message; one that was asked for and cannot be decoded ends the collection."""
+        """Decode one message; raises ValueError where one that was asked for cannot be decoded."""
         message_id = int(fields[0])
         if message_id not in self.handlers:
             return

@@ -79,7 +79,7 @@ def _read_job(identifier: str, context: SourceContext) -> ProcessState:
 
 
 def parse_job(text: str) -> ProcessState:
-    """Read `launchctl print`: the first line of each key is the job's own."""
+    """Read `launchctl print`: the first line of each key is the job's own; raises ExternalError."""
     values: dict[str, str] = {}
     for line in text.splitlines():
         key, equals, value = line.strip().partition(" = ")

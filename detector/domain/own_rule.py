@@ -159,7 +159,7 @@ def build_own_rule(table: Mapping[str, Any]) -> OwnRule:
 
 
 def parse_limit(text: str) -> float:
-    """Read a number."""
+    """Read a number; raises ValueError."""
     decimal = parse_decimal(text)
     if decimal is None:
         raise ValueError("is not a number")

@@ -44,7 +44,7 @@ def parse_document(data: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]
 
 
 def parse_value(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
-    """Read one JSON value as `parse_document` does; its root may be of any kind."""
+    """Read one JSON value as `parse_document` does; its root may be of any kind; raises InputError."""
     if len(data) > max_bytes:
         raise InputError(f"the document is over {max_bytes // (1024 * 1024)} MiB")
     text = _decode(data)

@@ -24,7 +24,7 @@ class Rung(Struct, frozen=True):
 
 
 def parse_rung(text: str) -> Rung:
-    """Read a floor, and optionally `after=SECONDS`, by comma."""
+    """Read a floor, and optionally `after=SECONDS`, by comma; raises ValueError."""
     floor, *rest = (part.strip() for part in text.split(","))
     if floor not in get_args(Floor):
         raise ValueError(f"must begin with one of {', '.join(get_args(Floor))}")

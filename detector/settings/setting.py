@@ -35,7 +35,7 @@ def build_int_parser(minimum: int, maximum: int) -> Callable[[str], int]:
 
 
 def parse_seconds(text: str) -> int | float:
-    """Read a number of seconds, 0 or more."""
+    """Read a number of seconds, 0 or more; raises ValueError."""
     if not _NUMBER.fullmatch(text):
         raise ValueError("is not a number of seconds (0 or more)")
     if float(text) > LARGEST:
@@ -45,7 +45,7 @@ def parse_seconds(text: str) -> int | float:
 
 
 def parse_name(text: str) -> str:
-    """Read a text that is not empty."""
+    """Read a text that is not empty; raises ValueError."""
     if not text:
         raise ValueError("is empty")
     return text
@@ -62,7 +62,7 @@ def parse_names(text: str) -> tuple[str, ...]:
 
 
 def parse_client_ids(text: str) -> tuple[str, ...]:
-    """Read API client ids, by comma: whole numbers of 0 or more."""
+    """Read API client ids, by comma: whole numbers of 0 or more; raises ValueError."""
     names = parse_names(text)
     faulty = next((name for name in names if not (name.isascii() and name.isdigit())), None)
     if faulty is not None:
@@ -71,7 +71,7 @@ def parse_client_ids(text: str) -> tuple[str, ...]:
 
 
 def parse_share(text: str) -> float:
-    """Read a share: a number from 0 to 1."""
+    """Read a share: a number from 0 to 1; raises ValueError."""
     if not _NUMBER.fullmatch(text) or float(text) > 1:
         raise ValueError("is not a share from 0 to 1")
     return float(text)
@@ -81,7 +81,7 @@ _FOREIGN_POSITION = re.compile(r"(?:[A-Za-z0-9-]+:)?\d+=-?\d+(?:\.\d+)?", re.ASC
 
 
 def parse_foreign_positions(text: str) -> str:
-    """Check a list of `account:con_id=quantity`, by comma; the account may be left out."""
+    """Check a list of `account:con_id=quantity`, by comma; the account may be left out; raises ValueError."""
     for entry in parse_names(text):
         if not _FOREIGN_POSITION.fullmatch(entry):
             raise ValueError("is not a list of ACCOUNT:CON_ID=QUANTITY, by comma")
@@ -121,7 +121,7 @@ def find_url_fault(text: str, schemes: tuple[str, ...]) -> str | None:
 
 
 def parse_token(text: str) -> str:
-    """Read a secret that travels in a header."""
+    """Read a secret that travels in a header; raises ValueError."""
     if not text.isascii() or not text.isprintable():
         raise ValueError("has a character that a header cannot carry")
     return text
@@ -147,7 +147,7 @@ def build_addresses_parser(maximum: int) -> Callable[[str], tuple[str, ...]]:
 
 
 def parse_sections(text: str) -> tuple[str, ...]:
-    """Read entries of section=place, by comma."""
+    """Read entries of section=place, by comma; raises ValueError."""
     entries = parse_names(text)
     for entry in entries:
         name, equals, location = (part.strip() for part in entry.partition("="))
@@ -166,7 +166,7 @@ _RESTART = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9] [A-Za-z0-9_+/-]+", re.ASCI
 
 
 def parse_port(text: str) -> str:
-    """Read a TCP port; empty is off."""
+    """Read a TCP port; empty is off; raises ValueError."""
     if text and not (
         _INTEGER.fullmatch(text) and len(text) < _LONGEST_PORT and 0 < int(text) <= _HIGHEST_PORT
     ):
@@ -175,7 +175,7 @@ def parse_port(text: str) -> str:
 
 
 def parse_processes(text: str) -> tuple[str, ...]:
-    """Read entries of name=supervisor:id, by comma."""
+    """Read entries of name=supervisor:id, by comma; raises ValueError."""
     entries = parse_names(text)
     for entry in entries:
         name, _, place = (part.strip() for part in entry.partition("="))
@@ -190,7 +190,7 @@ def parse_processes(text: str) -> tuple[str, ...]:
 
 
 def parse_restarts(text: str) -> tuple[str, ...]:
-    """Read entries of a local time and its zone, such as 23:45 America/New_York, by comma."""
+    """Read entries such as 23:45 America/New_York (a local time, its zone), by comma; raises ValueError."""
     entries = tuple(" ".join(entry.split()) for entry in parse_names(text))
     for entry in entries:
         if not _RESTART.fullmatch(entry):
@@ -203,21 +203,21 @@ def parse_restarts(text: str) -> tuple[str, ...]:
 
 
 def parse_ups(text: str) -> str:
-    """Read ups@host or ups@host:port as NUT writes it, or `pmset`; empty is off."""
+    """Read ups@host or ups@host:port as NUT writes it, or `pmset`; empty is off; raises ValueError."""
     if text and text != "pmset" and not _UPS.fullmatch(text):
         raise ValueError("is neither ups@host:port nor pmset")
     return text
 
 
 def parse_aws_account(text: str) -> str:
-    """Read an AWS account number; empty is none."""
+    """Read an AWS account number; empty is none; raises ValueError."""
     if text and not re.fullmatch(r"[0-9]{12}", text, re.ASCII):
         raise ValueError("is not 12 digits")
     return text
 
 
 def parse_address(text: str) -> str:
-    """Read host:port, an IPv6 address in brackets; empty is off."""
+    """Read host:port, an IPv6 address in brackets; empty is off; raises ValueError."""
     if text:
         fault = find_url_fault(f"tcp://{text}", ("tcp",))
         if fault or "/" in text or urlsplit(f"tcp://{text}").port is None:
@@ -226,14 +226,14 @@ def parse_address(text: str) -> str:
 
 
 def parse_digits(text: str) -> str:
-    """Read a number that is a name, such as a query's; empty is none."""
+    """Read a number that is a name, such as a query's; empty is none; raises ValueError."""
     if text and not _INTEGER.fullmatch(text):
         raise ValueError("is not digits")
     return text
 
 
 def parse_timeout(text: str) -> int | float:
-    """Read a number of seconds that something may take."""
+    """Read a number of seconds that something may take; raises ValueError."""
     value = parse_seconds(text)
     if not _SHORTEST_TIMEOUT <= value <= _LONGEST_TIMEOUT:
         raise ValueError(f"must be from {_SHORTEST_TIMEOUT} to {_LONGEST_TIMEOUT}")
