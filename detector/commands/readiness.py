@@ -20,8 +20,6 @@ from detector.formats.numbers import format_count
 from detector.formats.patterns import build_pattern
 
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"
-_MUST_NAME: Final = ("docs/schedule.md", "RUNBOOK.md")
-_DOCUMENTS: Final = (*_MUST_NAME, "scheduler/README.md")
 _TESTS: Final = (
     "tests/schedule",
     "tests/clients/test_github.py",
@@ -54,10 +52,11 @@ def command(app: AppContext, /, as_json: bool) -> int:
     """Prove offline that the scheduler can be deployed.
 
     A table of what is proven, what is not, and why. In the repository's checkout: the program compiles; the
-    Worker's types, its test in its real runtime and its bundle hold (npm run check in scheduler/); workflow,
-    Worker and documents mean the same days, hours, event and file; the scheduler's tests pass. It sets no
-    secret, deploys nothing, and the programs that it starts are given no token. Exit 0: ready, all of it is
-    proven. 1: not ready, something failed or could not be tried here (SKIPPED), and the last line names it.
+    Worker's types, its test in its real runtime and its bundle hold (npm run check in scheduler/); workflow
+    and Worker mean the same days, hours, event and file; the scheduler's tests pass, and with them that the
+    documents state this schedule. It sets no secret, deploys nothing, and the programs that it starts are
+    given no token. Exit 0: ready, all of it is proven. 1: not ready, something failed or could not be tried
+    here (SKIPPED), and the last line names it.
     """
     root = Path.cwd()
     if not (root / "detector" / "__init__.py").is_file():
@@ -174,19 +173,11 @@ def _check_consistency(root: Path) -> Iterator[ReadinessRow]:
                 "the schedule's files", FAILED, f"{name}: {getattr(error, 'strerror', None) or error}"
             )
             return
-    texts = {name: text for name in _DOCUMENTS if (text := _read_text(root / name)) or name in _MUST_NAME}
-    files = ScheduleDocuments(documents[WORKFLOW], Path(WORKFLOW).name, documents[WORKER], texts, _MUST_NAME)
+    files = ScheduleDocuments(documents[WORKFLOW], Path(WORKFLOW).name, documents[WORKER])
     for checked in check_consistency(files):
         yield ReadinessRow(
             checked.subject, FAILED if checked.fault else PROVEN, checked.fault or checked.detail
         )
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 def _render_lines(rows: Sequence[ReadinessRow]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Compares the workflow, the Worker and the documents: the days, hours, event and file of the schedule."""
+"""Compares the workflow and the Worker: the days, hours, event and file of the schedule."""
 
 from __future__ import annotations
 
@@ -14,19 +14,13 @@ from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron
 from detector.schedule.expected import find_uncovered_time, list_week_windows
-from detector.schedule.schedule_claims import (
-    SUMMER,
-    WINTER,
-    ScheduleFacts,
-    find_document_fault,
-    find_variables_fault,
-)
 from detector.schedule.schedule_files import (
     EVENT_TYPE,
     get_title_prefix,
     parse_worker_lanes,
     parse_workflow_lanes,
 )
+from detector.schedule.worker_variables import SUMMER, WINTER, find_variables_fault
 
 _MOST_TRIGGERS = 5  # of an account on Cloudflare's free plan
 _WEEK = range(7)
@@ -37,16 +31,11 @@ _TITLES: Final = (
 
 
 class ScheduleDocuments(Struct, frozen=True):
-    """The documents to compare: the workflow and its file's name, the Worker's configuration, texts by name.
-
-    The texts of `must_name` must name every cron; the others may omit some, but none may name another cron.
-    """
+    """The documents to compare: the workflow and its file's name, and the Worker's configuration."""
 
     workflow: Mapping[str, Any]
     workflow_file: str
     worker: Mapping[str, Any]
-    texts: Mapping[str, str]
-    must_name: tuple[str, ...] = ()
 
 
 class ConsistencyCheck(Struct, frozen=True):
@@ -97,7 +86,6 @@ def check_consistency(documents: ScheduleDocuments) -> Iterator[ConsistencyCheck
         ("the workflow's file", _check_file, "the Worker looks at the one that it triggers"),
         ("the run's title", _check_title, "it names the cron, or who dispatched"),
         ("the queue", _check_queue, "a waiting run is never thrown away"),
-        ("the documents", _check_documents, "they name these crons and no others"),
     )
     for subject, check, detail in checks:
         yield ConsistencyCheck(subject, check(documents, github, worker), detail)
@@ -195,11 +183,6 @@ def _check_queue(documents: ScheduleDocuments, _: Sequence[Lane], __: Sequence[L
     return (
         "concurrency needs queue: max and cancel-in-progress: false; else a third run throws the second away"
     )
-
-
-def _check_documents(documents: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
-    facts = ScheduleFacts((*github, *worker), _get_variables(documents))
-    return find_document_fault(documents.texts, documents.must_name, facts)
 
 
 def _get_variables(documents: ScheduleDocuments) -> Mapping[str, Any]:

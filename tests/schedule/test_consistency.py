@@ -1,4 +1,4 @@
-"""Workflow, Worker and documents against each other: the real ones agree, and each way to drift is found."""
+"""Workflow and Worker against each other: the real ones agree, and each way to drift is found."""
 
 from __future__ import annotations
 
@@ -17,15 +17,10 @@ FILE = "notify-aws-ibkr-pt-health.yml"
 WORKFLOW = parse_yaml((ROOT / ".github" / "workflows" / FILE).read_text())
 WORKER = parse_jsonc((ROOT / "scheduler" / "wrangler.jsonc").read_text())
 CRONS = [lane.cron for lane in (*parse_workflow_lanes(WORKFLOW), *parse_worker_lanes(WORKER))]
-TEXT = "It runs at " + ", ".join(f"`{cron}`" for cron in CRONS)
 
 
-def faults(
-    workflow: Any = None, worker: Any = None, file: str = FILE, text: str = TEXT, other: str = ""
-) -> dict[str, str]:
-    written = ScheduleDocuments(
-        workflow or WORKFLOW, file, worker or WORKER, {"README.md": text, "other.md": other}, ("README.md",)
-    )
+def faults(workflow: Any = None, worker: Any = None, file: str = FILE) -> dict[str, str]:
+    written = ScheduleDocuments(workflow or WORKFLOW, file, worker or WORKER)
     return {one.subject: one.fault for one in check_consistency(written) if one.fault}
 
 
@@ -47,10 +42,6 @@ def variable(**variables: str) -> Any:
     return changed(WORKER, lambda one: one["vars"].update(variables))
 
 
-def named(*crons: str) -> str:
-    return " ".join(f"`{cron}`" for cron in (*CRONS, *crons))
-
-
 PRIMARY, FALLBACK, TICKS, AFTER = CRONS
 
 
@@ -59,26 +50,16 @@ def test_what_is_in_this_repository_agrees():
 
 
 def test_it_compares_all_of_this():
-    written = ScheduleDocuments(WORKFLOW, FILE, WORKER, {"README.md": TEXT}, ("README.md",))
+    written = ScheduleDocuments(WORKFLOW, FILE, WORKER)
     assert [one.subject for one in check_consistency(written)] == [
         "the workflow's crons", "the Worker's crons", "the days", "the hours", "the lanes", "the session",
-        "the Worker's times", "the event type", "the workflow's file", "the run's title", "the queue", "the documents",
+        "the Worker's times", "the event type", "the workflow's file", "the run's title", "the queue",
     ]  # fmt: skip
 
 
 def test_the_worker_knows_its_runs_by_the_same_beginning_of_their_titles():
     sources = "".join(path.read_text() for path in (ROOT / "scheduler" / "src").glob("*.ts"))
     assert TITLE_PREFIX.strip().replace("|", r"\|") in sources
-
-
-@pytest.mark.parametrize("name", ["docs/schedule.md", "RUNBOOK.md"])
-def test_the_documents_name_the_crons_of_the_workflow_and_of_the_worker_and_no_others(name):
-    text = (ROOT / name).read_text(encoding="utf-8")
-    assert "the documents" not in faults(text=text)
-
-
-def test_the_workers_own_document_names_no_other_crons():
-    assert "the documents" not in faults(other=(ROOT / "scheduler" / "README.md").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -142,32 +123,3 @@ def test_a_worker_that_drifts_is_found(worker, what, says):
 )  # fmt: skip
 def test_a_workflow_that_drifts_is_found(workflow, what, says):
     assert says in faults(workflow)[what]
-
-
-@pytest.mark.parametrize(
-    ("text", "other", "says"),
-    [
-        pytest.param("nothing", "", "README.md does not name", id="a document without them"),
-        pytest.param(named(), "nothing", "", id="another document may be silent"),
-        pytest.param(named("5 13-21 * * MON-FRI"), "", "README.md names `5 13-21 * * MON-FRI`, which nothing runs at", id="one more"),
-        pytest.param(named("0,10,20,30,40,50 13-21 * * 1-5"), "", "README.md names `0,10,20,30,40,50 13-21 * * 1-5`", id="days by number"),
-        pytest.param(named("*/10 * * * *"), "", "README.md names `*/10 * * * *`", id="every day"),
-        pytest.param(named(), "a healthchecks.io check (schedule `*/10 13-21 * * 1-5` UTC)", "", id="the schedule of the dead-man's switch"),
-        pytest.param(named("7,17 13-21 * 1-6 MON-FRI"), "", "README.md names `7,17 13-21 * 1-6 MON-FRI`", id="some months"),
-        pytest.param(named(), "a `repository_dispatch` event of type aws_ibkr_pt", "other.md names the event type aws_ibkr_pt, not aws_ibkr_pt_health", id="another event"),
-        pytest.param(named(), "event type `ibkr_health`", "other.md names the event type ibkr_health", id="another event, quoted"),
-        pytest.param(named(), "of the type `aws_ibkr_pt_health`, event type `aws_ibkr_pt_health`", "", id="this event"),
-        pytest.param(named(), "from 14:00 to 21:59 UTC", "other.md says 14:00 to 21:59 UTC, when the schedule is not due", id="it begins later"),
-        pytest.param(named(), "from 13:00 to 20:59 UTC", "other.md says 13:00 to 20:59 UTC", id="it ends sooner"),
-        pytest.param(named(), "between 13:00 and 23:00 UTC", "other.md says 13:00 and 23:00 UTC", id="it ends later"),
-        pytest.param(named(), "13:00 to 21:59 UTC, 13:07 to 21:57 UTC, 13:00 to 22:10 UTC, 13:00 and 22:00 UTC", "", id="these hours"),
-        pytest.param(named(), "13:30 to 20:00 UTC in summer, 14:30 to 21:00 UTC in winter", "", id="the session's"),
-        pytest.param(named(), "03:45 to 05:45 UTC", "", id="hours of something else"),
-        pytest.param(named(), "| `PERIOD_MINUTES` | `15` | the time |", "other.md says that PERIOD_MINUTES is 15, and it is 10", id="another value of a variable"),
-        pytest.param(named(), "| `PERIOD_MINUTES` | `10` | the time |\n| `OTHER` | `x` |", "", id="its value"),
-        pytest.param(named(), "`0 13-21 * * MON-FRI`", "other.md names", id="another document names another"),
-    ],
-)  # fmt: skip
-def test_a_document_that_drifts_is_found(text, other, says):
-    assert faults(text=text, other=other).get("the documents", "").startswith(says)
-    assert bool(says) is ("the documents" in faults(text=text, other=other))

@@ -1,22 +1,20 @@
-"""Checks what the documents and the Worker's variables state about the schedule against the lanes."""
+"""Holds what a document states about the schedule against the lanes and the Worker's variables."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from msgspec import Struct
 
 from detector.domain.schedule_windows import SCHEDULE, Lane
-from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.market.hours import get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, read_cron
-from detector.schedule.expected import list_week_windows
-from detector.schedule.schedule_files import EVENT_TYPE, parse_minutes, parse_time_of_day
+from detector.schedule.schedule_files import EVENT_TYPE
+from detector.schedule.worker_variables import SUMMER, WINTER
 
 _CRON: Final = build_pattern(r"`([0-9*][0-9*,/-]*(?: [0-9A-Z*,/-]+){4})`", re.ASCII)
 _ELSEWHERE: Final = (
@@ -25,9 +23,6 @@ _ELSEWHERE: Final = (
 _EVENT: Final = build_pattern(r"(?:\bevent type|\bof (?:the )?type)\s+`?([a-z0-9]+(?:_[a-z0-9]+)+)", re.ASCII)
 _HOURS: Final = build_pattern(r"\b([0-2][0-9]:[0-5][0-9]) (to|and) ([0-2][0-9]:[0-5][0-9]) UTC", re.ASCII)
 _VARIABLE: Final = build_pattern(r"^\| `([A-Z][A-Z_]+)` \| `([^`]*)` \|", re.MULTILINE | re.ASCII)
-# Mondays of full weeks, one in each half of New York's year; the Tuesday after each has a session.
-WINTER: Final = date(2027, 1, 11)
-SUMMER: Final = date(2027, 7, 12)
 
 
 class ScheduleFacts(Struct, frozen=True):
@@ -37,17 +32,11 @@ class ScheduleFacts(Struct, frozen=True):
     variables: Mapping[str, Any]
 
 
-def find_document_fault(texts: Mapping[str, str], must_name: Sequence[str], facts: ScheduleFacts) -> str:
+def find_document_fault(text: str, facts: ScheduleFacts, must_name: bool = False) -> str:
     """Return the first false statement of a text, or a cron that it must name; empty where there is none."""
-    crons = {lane.cron for lane in facts.lanes}
-    for name, text in texts.items():
-        fault = next((message for finder in _FINDERS for message in finder(text, facts)), "")
-        if fault:
-            return f"{name} {fault}"
-        missing = crons - _find_crons(text)
-        if name in must_name and missing:
-            return f"{name} does not name `{min(missing)}`"
-    return ""
+    fault = next((message for finder in _FINDERS for message in finder(text, facts)), "")
+    missing = {lane.cron for lane in facts.lanes} - _find_crons(text) if must_name else ()
+    return fault or (f"does not name `{min(missing)}`" if missing else "")
 
 
 def _find_crons(text: str) -> set[str]:
@@ -114,54 +103,3 @@ _FINDERS: Final[tuple[Callable[[str, ScheduleFacts], Iterator[str]], ...]] = (
     _find_other_hours,
     _find_other_variables,
 )
-
-
-def find_variables_fault(github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]) -> str:
-    """Return the first difference between the Worker's variables and its ticks, empty for none."""
-    try:
-        return next(_find_faults(github, worker, variables), "")
-    except InputError as error:
-        return str(error)
-
-
-def _find_faults(
-    github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]
-) -> Iterator[str]:
-    due, ticks = _list_day_times(github), _list_day_times(worker)
-    period = parse_minutes(variables, "PERIOD_MINUTES")
-    tick_interval = min((later - earlier for earlier, later in pairwise(ticks)), default=period)
-    if period != tick_interval:
-        yield (
-            f"PERIOD_MINUTES is {_count_minutes(period)},"
-            f" and the ticks are {_count_minutes(tick_interval)} min apart"
-        )
-    if parse_minutes(variables, "ON_ITS_WAY_MINUTES") >= period:
-        yield (
-            "ON_ITS_WAY_MINUTES is not below PERIOD_MINUTES:"
-            " a run that hangs would stand for the next one too"
-        )
-    begins, ends = (parse_time_of_day(variables, name) for name in ("WATCH_FROM_UTC", "WATCH_TO_UTC"))
-    if begins != ticks[0]:
-        first_tick = _format_time_of_day(ticks[0])
-        yield f"WATCH_FROM_UTC is {_format_time_of_day(begins)}, and the first tick is at {first_tick}"
-    last = next((tick for tick in ticks if tick >= due[-1]), None)
-    if last is not None and ends != last:
-        end, last_tick = _format_time_of_day(ends), _format_time_of_day(last)
-        yield f"WATCH_TO_UTC is {end}, and the tick for the last window is at {last_tick}"
-    if ticks[-1] <= ends:
-        yield "no tick follows WATCH_TO_UTC: what is owed then waits for the next day"
-
-
-def _list_day_times(lanes: Sequence[Lane]) -> list[timedelta]:
-    """Return the times of day at which the lanes are due, in order, as the time since midnight."""
-    moments = (moment for lane in lanes for moment in list_week_windows(lane, SUMMER))
-    return sorted({timedelta(hours=due_at.hour, minutes=due_at.minute) for due_at in moments})
-
-
-def _count_minutes(length: timedelta) -> int:
-    return length // timedelta(minutes=1)
-
-
-def _format_time_of_day(since_midnight: timedelta) -> str:
-    hours, rest = divmod(_count_minutes(since_midnight), 60)
-    return f"{hours:02}:{rest:02}"
