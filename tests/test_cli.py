@@ -321,7 +321,7 @@ def test_quiet_silences_the_line_for_people_and_nothing_else():
         pytest.param(None, STANDBY, 0, id="without it: a critical one"),
     ],
 )
-def test_fail_on(level, stdin, code):
+def test_fail_on_sets_the_exit_code_and_nothing_else(level, stdin, code):
     words = ["--fail-on", level] if level else []
     given = answer(*words, stdin=stdin)
     assert given.code == code
@@ -405,7 +405,7 @@ HELD = {
         ),
     ],
 )
-def test_one_line_with_perfdata(stdin, code, begins, counts):
+def test_nagios_prints_one_line_with_perfdata(stdin, code, begins, counts):
     given = answer("--nagios", stdin=stdin)
     text = given.out.decode()
     assert given.code == code

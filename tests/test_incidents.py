@@ -132,7 +132,7 @@ def test_the_phantom_is_told_by_the_first_run_that_sees_the_broker(lane, minutes
 
 
 @pytest.mark.parametrize("lane", ["on the machine", "remote"])
-def test_every_minute_of_the_afternoon(lane):
+def test_every_minute_of_the_afternoon_tells_what_is_documented(lane):
     """What is told at which documented minute, and nothing else that is new."""
     found = runs(OUTAGE, lane)
     new = {

@@ -96,7 +96,7 @@ def test_the_seven_of_the_runbook_keep_their_names_and_defaults(name):
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_the_defaults_of_the_contract(name):
+def test_a_default_is_that_of_the_contract(name):
     assert resolve_settings().values[PREFIX + name] == EVENTS[name]
 
 
@@ -246,7 +246,7 @@ def test_a_warning_limit_may_reach_its_critical_one(pair, warn, critical):
         ),
     ],
 )
-def test_and_not_be_above_it(texts, says):
+def test_a_warning_limit_is_not_above_the_critical_one(texts, says):
     assert faults(("environment", {PREFIX + name: text for name, text in texts.items()})) == [says]
 
 

@@ -132,7 +132,7 @@ def test_a_timeline_runs_as_written(capsys):
     ]
 
 
-def test_a_timeline_at_another_gap(capsys):
+def test_a_timeline_runs_at_another_gap(capsys):
     code, lines, _ = run_program(capsys, TIMELINE, "--gap", "220")
     assert code == 0
     assert lines[1].split()[3] == "2026-06-06T08:40:00Z"
@@ -148,7 +148,7 @@ def test_a_timeline_that_differs_exits_1_and_says_how(capsys, tmp_path):
     assert lines[-1] == "1 faults"
 
 
-def test_a_timeline_with_its_own_settings(capsys, tmp_path):
+def test_a_timeline_runs_with_its_own_settings(capsys, tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(
         "start = 2026-06-06T05:00:00Z\n[settings]\nAEGIS_PT_PENDING_ORDER_WARN = 1\n"

@@ -184,7 +184,7 @@ def explained(runner: Runner) -> str:
     return "\n".join(f"{ran.name}: {ran.code}\n{ran.said}" for ran in runner.ran if ran.code)
 
 
-def test_a_day_of_the_monitor(deployment):
+def test_a_day_of_the_monitor_goes_as_documented(deployment):
     """First run, second run, a run whose Slack is down, the run after, a run whose program is broken, the run after."""
     slack, box = deployment.slack, deployment.box
 

@@ -59,7 +59,7 @@ def test_what_is_no_plain_address_is_refused_and_not_repeated(text):
 
 
 @pytest.mark.parametrize("tls", ["starttls", "tls"])
-def test_a_mail_travels_encrypted_and_logged_in(tls):
+def test_a_mail_is_sent_encrypted_and_after_a_login(tls):
     with mail_on_loopback(tls, login=tls == "starttls") as box:
         login = {"SMTP_USER": USER, "SMTP_PASSWORD": PASSWORD} if tls == "starttls" else {}
         delivery = Job(box.environ(SMTP_TLS=tls, **TRUSTED, **login)).run(TWO_ORDERS)

@@ -186,7 +186,7 @@ def test_a_writer_that_comes_while_it_lies_at_rest_is_noticed(store):
     assert {count for count, _ in quantities(store)} == {0, 8}
 
 
-def test_a_link_leads_to_the_store_and_its_log(store, tmp_path):
+def test_a_link_is_followed_to_the_store_and_its_log(store, tmp_path):
     link = tmp_path / "link.db"
     link.symlink_to(store)
     with writing(store, LIVES):

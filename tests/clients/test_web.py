@@ -116,7 +116,7 @@ def test_a_unix_socket_is_read(tmp_path):
 # --- what fails ---------------------------------------------------------------------------------------
 
 
-def test_a_port_on_which_nothing_listens():
+def test_a_port_on_which_nothing_listens_is_refused():
     error = failing(f"http://127.0.0.1:{closed_port()}/", 3)
     assert error.reason == errors.REFUSED
 

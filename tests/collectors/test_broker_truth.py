@@ -117,7 +117,7 @@ def test_can_close_from_tws(gateway, words, code, why, tmp_path):
 
 
 @pytest.mark.parametrize("account", [PAPER, LIVE])
-def test_plan_from_tws(account, tmp_path):
+def test_a_plan_from_tws_names_the_fill_and_its_price(account, tmp_path):
     """The store shows two contracts open that the broker sold; the plan names the fill and its price."""
     stores = tmp_path / "stores.json"
     row = {**STORED, "trade_id": "7", "is_open": True, "contracts_remaining": 2, "entry_price": 5.5}

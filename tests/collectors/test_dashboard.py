@@ -30,7 +30,7 @@ def header(request: bytes) -> str | None:
         ),
     ],
 )
-def test_the_credentials_of_the_dashboard(settings, sent):
+def test_the_dashboard_is_sent_the_credentials_of_the_settings(settings, sent):
     with serving(says(STATUS)) as server:
         environ = {f"AEGIS_PT_{name}": text for name, text in settings.items()}
         assert answer("collect", environ={"AEGIS_PT_STATUS_URL": server.url, **environ}).code == 0

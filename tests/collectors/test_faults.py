@@ -214,7 +214,7 @@ def test_a_connection_that_is_never_accepted_costs_nothing_but_its_source(broker
 
 
 @pytest.mark.parametrize("behaviour", CLEAN)
-def test_a_clean_read(behaviour, broker_file):
+def test_a_slow_but_whole_answer_is_read(behaviour, broker_file):
     with place(behaviour) as url:
         document, _, judged = collected(url, broker_file)
     assert document["sources"]["status_v3"]["state"] == "ok"

@@ -192,7 +192,7 @@ def with_trailers(rows: int = 1, end: bool = True) -> bytes:
     return "\n".join([*lines, *(['"EOF"'] if end else [])]).encode("utf-8-sig")
 
 
-def test_csv_with_headers_and_trailers():
+def test_csv_with_headers_and_trailers_is_read():
     rows, generated = parse_statement(with_trailers(), NOW)
     assert (len(rows), generated.isoformat()) == (1, "2026-06-02T10:05:01-04:00")
 

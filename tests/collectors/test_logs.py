@@ -109,7 +109,7 @@ def answer_settings():
         pytest.param({"taken_at": 1, "sources": []}, None, id="a broken memory"),
     ],
 )
-def test_how_far_back_it_looks(memory, wanted, aws, tmp_path):
+def test_it_looks_back_to_the_end_of_the_last_reading(memory, wanted, aws, tmp_path):
     collected(memory, tmp_path)
     assert asked_back(aws) == (wanted or logs.compute_lookback(answer_settings()).total_seconds())
 

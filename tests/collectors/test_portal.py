@@ -387,7 +387,7 @@ def test_can_close_from_client_portal(gateway, words, code, tmp_path):
 
 
 @pytest.mark.parametrize("account", ["DU1234567", "U1234567"])
-def test_plan_from_client_portal(account, tmp_path):
+def test_a_plan_from_client_portal_names_the_fill_and_its_price(account, tmp_path):
     stores = tmp_path / "stores.json"
     row = {"symbol": "SPX", "expiry": "2026-06-19", "strike": 6000, "right": "C", "sec_type": "OPT", "con_id": 700,
            "trade_id": "7", "is_open": True, "contracts_remaining": 2, "entry_price": 5.5}  # fmt: skip

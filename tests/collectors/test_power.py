@@ -40,7 +40,7 @@ UPS = "Now drawing from 'UPS Power'\n"
         ("Now drawing from 'AC Power'\n", {"status": "OL"}),
     ],
 )
-def test_pmset(text, section):
+def test_the_text_of_pmset_is_read(text, section):
     assert parse_pmset(text) == section
 
 
@@ -59,7 +59,7 @@ END LIST VAR demo
 """
 
 
-def test_the_variables_of_a_ups():
+def test_the_variables_of_a_ups_are_read():
     assert parse_ups_variables(VARIABLES) == {
         "status": "OB LB",
         "battery_charge": "42",
@@ -178,7 +178,7 @@ def wait_for(port: int, status: str):
     raise AssertionError(f"upsd never said {status}: {document}")
 
 
-def test_a_real_upsd_on_battery_low_and_back(real_upsd):
+def test_a_real_upsd_is_read_on_battery_low_and_back(real_upsd):
     folder, port = real_upsd
     assert wait_for(port, "OL") == {"status": "OL", "battery_charge": "100", "battery_runtime_sec": "3600"}
     for status, charge, runtime in (("OB DISCHRG", 64, 900), ("OB LB", 9, 120), ("OL CHRG", 11, 150)):

@@ -59,7 +59,7 @@ def unit(**changes: str) -> str:
         ),
     ],
 )
-def test_a_unit_of_systemd(text, state):
+def test_the_state_of_a_systemd_unit_is_read(text, state):
     assert parse_unit(text) == state
 
 
@@ -127,7 +127,7 @@ JOB = """gui/501/com.robotrader.runner = {
 """
 
 
-def test_a_job_of_launchd():
+def test_the_state_of_a_launchd_job_is_read():
     assert parse_job(JOB) == ProcessState(True, 70123, None, 1, 472)
     stopped = JOB.replace("state = running", "state = not running").replace("\tpid = 70123\n", "")
     assert parse_job(stopped) == ProcessState(False, None, None, 1, 472)
@@ -164,7 +164,7 @@ PS = """    1  1-02:03:04 /sbin/init
 """
 
 
-def test_the_process_list():
+def test_the_process_list_gives_each_start():
     ages = {
         process.pid: (NOW - process.started_at).total_seconds()
         for process in parse_process_list(PS, NOW)
@@ -198,7 +198,7 @@ def collected(place: str, home, **more: str):
     return ran.document
 
 
-def test_a_real_process_by_its_pid_file(tmp_path):
+def test_a_real_process_is_found_by_its_pid_file(tmp_path):
     path = tmp_path / "bot.pid"
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
@@ -216,7 +216,7 @@ def test_a_real_process_by_its_pid_file(tmp_path):
     [("not a pid", "not seen"), ("", "not seen"), ("-5", "not seen"), (None, False)],
     ids=["text", "empty", "negative", "gone"],
 )
-def test_a_pid_file_without_a_process(tmp_path, content, running):
+def test_a_pid_file_without_a_process_means_not_running_only_where_it_can_be_read(tmp_path, content, running):
     path = tmp_path / "bot.pid"
     if content is not None:
         path.write_text(content)

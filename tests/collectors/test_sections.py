@@ -61,7 +61,7 @@ def test_a_file_that_nobody_writes_any_more_is_stale(put):
     assert "source_stale" in ran.types
 
 
-def test_several_sections_from_several_places(put):
+def test_several_sections_are_read_from_several_places(put):
     one, two = put(BROKER), put([{"Names": ["/x"], "State": "exited"}], name="two.json")
     document = collected(f" broker = {one} , containers={two}")
     assert (document["broker"], len(document["containers"])) == (BROKER, 1)
@@ -115,7 +115,7 @@ def test_a_url_is_a_section_as_old_as_the_file_server_says():
         pytest.param({}, None, id="nothing said"),
     ],
 )
-def test_the_age_of_a_url(headers, ago):
+def test_a_url_is_as_old_as_its_headers_say(headers, ago):
     with serving(says(BROKER, headers=headers)) as server:
         assert entry(f"broker={server.url}/").get("as_of") == (None if ago is None else stamp(ago))
 

@@ -291,13 +291,13 @@ def test_a_flood_ends_at_its_cap(environ, monkeypatch):
     [sends(b"HTTP/1.1 400 Bad Request\r\n\r\n"), floods(64, announced=True)],
     ids=["HTTP", "a flood"],
 )
-def test_another_protocol_on_the_port(behaviour, environ):
+def test_another_protocol_on_the_port_is_a_failed_source(behaviour, environ):
     with serving(behaviour) as server:
         ran = answer("collect", environ=environ(server.url.partition("://")[2]))
     assert ran.document["sources"]["broker"]["state"] == "failed"
 
 
-def test_no_gateway_and_one_that_never_accepts(environ):
+def test_no_gateway_is_refused_and_one_that_never_accepts_times_out(environ):
     refused = answer("collect", environ=environ(f"127.0.0.1:{closed_port()}")).document["sources"]["broker"]
     assert refused["reason"] == errors.REFUSED
     with never_accepting() as url:

@@ -75,7 +75,7 @@ def counts(found: Answer, index: int | None = None) -> dict[str, int]:
 # ---- what it tells -----------------------------------------------------------------------------------------
 
 
-def test_every_window_covered():
+def test_a_healthy_day_covers_every_window():
     found = gaps("--json", runs=answered(healthy()))
     assert found.code == 0
     assert counts(found, 0) == {"expected_windows": 6, "covered": 6}
@@ -455,7 +455,7 @@ def test_a_dialect_error_names_the_file_the_field_and_its_value(checkout):
         pytest.param("14:57", 50, ["--fail-on-missing"], 1, id="some missing, others unknown"),
     ],
 )
-def test_the_exit_code(drop, total, words, code):
+def test_the_exit_code_says_whether_a_window_is_missing_or_unknown(drop, total, words, code):
     runs = [one for one in healthy() if drop is None or drop not in one["created_at"][:-4]]
     listing = answered(runs, total)
     if total and drop is None:

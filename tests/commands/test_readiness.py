@@ -82,7 +82,7 @@ def test_it_leaves_nothing_behind(checkout):
     assert sorted(path for path in checkout.rglob("*") if path.name != "npm-was-here") == before
 
 
-def test_as_json(checkout):
+def test_json_has_every_check_and_whether_it_is_ready(checkout):
     one_test(checkout, "True")
     found = readiness(checkout, "--json")
     assert (found.document["ready"], found.document["why_not"]) == (True, "")

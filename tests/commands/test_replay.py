@@ -76,7 +76,7 @@ def test_artifacts_are_replayed_from_the_snapshot_in_them(capsys, tmp_path):
     assert told(replayed(capsys, "--json", tmp_path)[1][:-1]) == EXPECTED
 
 
-def test_two_settings_side_by_side(capsys, tmp_path):
+def test_compare_lists_what_only_one_of_two_settings_reports(capsys, tmp_path):
     words = ("--compare", "--set", "AEGIS_PT_PENDING_ORDER_WARN=3", history(tmp_path))
     code, lines, _ = replayed(capsys, *words)
     assert code == 0

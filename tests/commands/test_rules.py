@@ -102,7 +102,7 @@ def test_json_has_the_declaration():
         ),
     ],
 )
-def test_a_duration_in_words(need, words):
+def test_a_duration_is_described_in_words(need, words):
     assert describe_lasts(need, DEFAULTS) == words
 
 

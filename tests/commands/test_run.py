@@ -358,7 +358,7 @@ def test_a_dry_run_leaves_nothing_behind(tmp_path, monkeypatch):
 # --- what it takes ----------------------------------------------------------------------------------------
 
 
-def test_a_snapshot_on_standard_input():
+def test_a_snapshot_is_read_from_standard_input():
     done = answer("run", "--snapshot", "-", stdin={**healthy(), **FIRING})
     assert sorted(done.types) == TYPES
 

@@ -122,7 +122,7 @@ def test_settings_that_cannot_be_used_leave_the_old_ones():
     assert lines == ["SIGHUP: the settings stay as they were: AEGIS_PT_GAP_SEC: is not a number"]
 
 
-def test_one_instance_for_each_folder(tmp_path):
+def test_a_folder_has_one_instance_at_a_time(tmp_path):
     with (
         lock_instance(tmp_path),
         pytest.raises(InputError, match="another `watch` runs on it"),
@@ -217,7 +217,7 @@ def test_the_screen_of_a_healthy_runtime_and_of_a_held_condition():
     assert any("(held: not seen now)" in line for line in render_screen(lost, ("UTC",), colour=False))
 
 
-def test_a_unit_of_systemd(tmp_path):
+def test_the_systemd_unit_is_hardened_and_quoted(tmp_path):
     ran = answer("watch", "--unit", "systemd", "--state", "/var/lib/a b", "--env-file", "/etc/pt%h.env")
     text = ran.out.decode()
     assert '--state "/var/lib/a b" --env-file /etc/pt%%h.env' in text
@@ -234,7 +234,7 @@ def test_a_unit_of_systemd(tmp_path):
         assert "Failed to parse" not in done.stderr
 
 
-def test_a_unit_of_launchd():
+def test_the_launchd_job_stays_alive_and_is_quoted():
     ran = answer("watch", "--unit", "launchd", "--state", "/Users/o/state & more")
     plist = plistlib.loads(ran.out)
     assert plist["ProgramArguments"][-2:] == ["--state", "/Users/o/state & more"]

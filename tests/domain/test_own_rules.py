@@ -77,7 +77,7 @@ def test_a_rule_of_ones_own_fires_with_its_number_its_limit_and_its_own_runbook(
         ),
     ],
 )
-def test_the_limit_of_a_rule_of_ones_own(payload, events):
+def test_a_rule_of_ones_own_fires_at_its_limit(payload, events):
     assert named(run(payload)) == events
 
 
@@ -262,7 +262,7 @@ def test_a_runtime_s_own_words_for_open_and_closed(status, is_open):
 
 
 @pytest.mark.parametrize(("side", "quantity"), [("up", 2), ("down", -2), ("SHORT", -2)])
-def test_a_runtime_s_own_words_for_long_and_short(side, quantity):
+def test_a_runtime_s_own_words_mean_long_and_short(side, quantity):
     broker = {"positions": [{"symbol": "SPY", "sec_type": "STK", "quantity": quantity}]}
     payload = {"positions": [{"symbol": "SPY", "sec_type": "STK", "quantity": 2, "side": side}]}
     document = {"taken_at": AT, "status_v3": payload, "broker": broker}

@@ -117,7 +117,7 @@ def test_numbers_that_are_written_as_text(status, events):
     assert own(status) == events
 
 
-def test_rows_in_an_object_keyed_by_symbol():
+def test_rows_in_an_object_are_named_by_their_keys():
     impossible = own({"positions": {"SPY": {"qty": "0"}, "QQQ": {"qty": "-3"}}})
     assert len(impossible) == 1
     assert impossible[0].startswith("critical impossible_state")

@@ -44,7 +44,7 @@ def test_every_section_of_the_design_is_known_and_no_other():
     assert set(KEYS) == {"taken_at", "runtime", *WANTED}
 
 
-def test_nothing_is_needed():
+def test_an_empty_document_is_a_snapshot_of_now():
     assert read() == Snapshot(NOW, "default-runtime", {})
 
 

@@ -98,7 +98,7 @@ def test_the_kind_can_be_read_off_an_alias(text):
 
 
 @pytest.mark.parametrize("text", ["DU1234567", "paperless", "", "demo-1"])
-def test_and_off_nothing_else(text):
+def test_nothing_else_is_taken_for_an_account(text):
     assert get_account_kind(text) is None
 
 

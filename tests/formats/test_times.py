@@ -41,7 +41,7 @@ OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(
         pytest.param("2026-06-02T15:00:00.0000009Z", id="digits beyond microseconds are dropped"),
     ],
 )
-def test_one_moment_in_many_writings(text):
+def test_one_moment_is_read_from_many_writings(text):
     assert parse_rfc3339(text) == NOW
 
 

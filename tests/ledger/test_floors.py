@@ -76,7 +76,7 @@ def _taken(report: Report) -> Report:
         "a blip below the floor is nobody's debt",
     ],
 )
-def test_a_channel_from_critical_on(history, deaf, wanted):
+def test_a_channel_from_critical_on_is_told_what_is_critical(history, deaf, wanted):
     assert told(history, deaf=deaf) == wanted
 
 

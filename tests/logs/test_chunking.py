@@ -114,7 +114,7 @@ class Told:
 
 @given(HISTORIES, CUTS)
 @settings(deadline=None, max_examples=40)
-def test_events_in_any_chunks(history, cuts):
+def test_events_give_the_same_in_any_chunks(history, cuts):
     lines = [event(at, message) for at, message in timed(history)]
     ends = sorted({BEGIN + cut * (NOON - BEGIN) for cut in cuts} | {NOON})
 
@@ -146,7 +146,7 @@ def test_events_in_any_chunks(history, cuts):
 
 @given(HISTORIES, CUTS)
 @settings(deadline=None, max_examples=25)
-def test_plain_lines_with_a_time_in_any_chunks(history, cuts):
+def test_plain_lines_with_a_time_give_the_same_in_any_chunks(history, cuts):
     whole = [
         (at, f"{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03} {part}")
         for at, message in timed(history)

@@ -46,7 +46,7 @@ def test_no_adversarial_line_raises_an_alarm(lines):
 
 
 @pytest.mark.parametrize("folder", BLIND, ids=lambda folder: folder.name)
-def test_lines_of_programs_that_nobody_tuned_for(folder):
+def test_lines_of_programs_that_nobody_tuned_for_are_understood(folder):
     rows = labelled(folder)
     assert len(rows) >= LEAST_BLIND_LINES
     assert len({row.dialect for row in rows}) >= LEAST_PROGRAMS

@@ -44,7 +44,7 @@ def check(combinations, verdicts):
     assert not wrong, f"{len(wrong)} differ\n" + "\n".join(wrong[:40])
 
 
-def test_every_line_in_every_layer_and_in_every_pair_of_layers():
+def test_a_line_means_the_same_in_every_layer_and_in_every_pair_of_layers():
     random = Random(20260602)
     verdicts = {text: heard_in(text) for text in LINES}
     combinations: list[tuple[str, tuple[Layer, ...], Random]] = [

@@ -187,7 +187,7 @@ def test_the_zone_that_a_moment_is_written_in_does_not_matter(moment: datetime) 
         pytest.param("2026-11-26 12:00", 35, False, id="not on a holiday"),
     ],
 )
-def test_past_grace(moment: str, grace_minute: int, past_grace: bool) -> None:
+def test_grace_ends_at_its_minute_of_the_session(moment: str, grace_minute: int, past_grace: bool) -> None:
     assert get_market_at(new_york(moment), grace_minute=grace_minute).past_grace is past_grace
 
 
@@ -207,7 +207,7 @@ def test_a_grace_that_is_none_is_refused(grace_minute: int) -> None:
         pytest.param("2026-11-27 13:00", "2026-11-30 09:30", id="at an early close: Monday"),
     ],
 )
-def test_the_next_open(moment: str, opens_at: str) -> None:
+def test_the_next_open_is_that_of_the_next_session(moment: str, opens_at: str) -> None:
     wait = new_york(opens_at) - new_york(moment)
     assert get_market_at(new_york(moment)).opens_in == wait.total_seconds()
 
@@ -418,7 +418,7 @@ def test_any_span_holds_what_the_sessions_of_exchange_calendars_do(span: list[da
         pytest.param("2009-12-31 23:59:59", "2026-06-10 12:00", None, id="a second too early"),
     ],
 )
-def test_a_span_holds(start: str, end: str, seconds: float | None) -> None:
+def test_a_span_holds_the_seconds_of_its_sessions(start: str, end: str, seconds: float | None) -> None:
     assert count_open_seconds(new_york(start), new_york(end)) == seconds
 
 

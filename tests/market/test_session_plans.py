@@ -120,7 +120,7 @@ TOKYO = {
         ("2026-06-06T01:00:00Z", False),
     ],
 )
-def test_a_market_of_ones_own(moment, is_open):
+def test_a_market_of_ones_own_is_open_in_its_own_hours(moment, is_open):
     plan = build_session_plan(TOKYO)
     assert get_market_at(datetime.fromisoformat(moment), Closures(plan=plan)).is_open is is_open
 

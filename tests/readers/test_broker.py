@@ -116,7 +116,7 @@ def test_what_ibkr_writes_for_nothing_is_not_seen(written):
     assert one({"positions": [{"symbol": "SPY", "quantity": 1, "realizedPNL": written}]}).realized_pnl is None
 
 
-def test_an_order_of_ib_async():
+def test_an_order_of_ib_async_is_read_with_its_contract_and_status():
     order = one(
         {"open_orders": [{
             "contract": CONTRACT,
@@ -153,7 +153,7 @@ def test_an_id_of_0_is_none():
         (1778096940, "19:49:00"),
     ],
 )
-def test_the_times_of_tws_and_flex(time, read_as):
+def test_the_times_of_tws_and_flex_are_read(time, read_as):
     found = one({"executions": [{"execId": "e1", "symbol": "SPY", "time": time}]}, "broker_executions")
     assert found.at == datetime.fromisoformat(f"2026-05-06T{read_as}+00:00")
 
@@ -167,7 +167,7 @@ def test_a_time_that_names_no_known_zone_is_not_seen(time):
     assert [fault.path for fault in made.invalid] == ["broker.executions.at"]
 
 
-def test_an_execution_of_ib_async():
+def test_an_execution_of_ib_async_is_read_with_its_commission_report():
     found = one(
         {"fills": [{
             "contract": CONTRACT,
@@ -206,7 +206,7 @@ def flex(**texts: str) -> Reading:
     return reading({"as_of": AS_OF, "flex": texts})
 
 
-def test_a_flex_statement_of_two_accounts():
+def test_a_flex_statement_gives_each_row_its_account():
     made = flex(positions_csv=POSITIONS)
     call, short = made.values["broker_positions"]
     assert (call.account, get_instrument_name(call), call.quantity, call.price) == ("DU1", NAME, 39, 5.5)
@@ -225,7 +225,7 @@ def test_flex_trades_are_executions_and_nothing_else():
     assert (found.at, found.opens) == (datetime(2026, 5, 6, 18, tzinfo=UTC), "C")
 
 
-def test_flex_with_headers_and_trailers_and_both_sections_in_one_file():
+def test_flex_is_read_with_headers_and_trailers_and_both_sections_in_one_file():
     def marked(text: str, section: str) -> str:
         head, *rows = text.splitlines()
         lines = [

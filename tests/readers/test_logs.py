@@ -144,7 +144,7 @@ def test_the_time_in_a_line_is_its_time(stamp):
         'time=2026-06-02T14:50:00Z level=error msg="Error 326, reqId -1: in use"',
     ],
 )
-def test_the_time_of_a_structured_record(line):
+def test_a_structured_record_happened_at_its_own_time(line):
     report = seen([line, "2026-06-02T14:59:00Z INFO x"])
     assert report.conditions["session_conflict:aegis-pt-core"].occurred_at == datetime(
         2026, 6, 2, 14, 50, tzinfo=UTC

@@ -84,5 +84,5 @@ def test_a_name_without_an_end_makes_no_path_without_one():
     assert len(path) < 120
 
 
-def test_nothing_is_nothing():
+def test_no_source_gives_no_fact_and_no_fault():
     assert reading({})[:2] == ({}, [])

@@ -74,7 +74,7 @@ def test_the_aegis_profile_knows_its_own_names_and_the_usual_ones():
     assert (trade.trade_id, trade.realized_pnl) == ("162", 1857.7)
 
 
-def test_the_rows_of_robo_trader():
+def test_the_rows_of_robo_trader_are_read_by_its_profile():
     (position,) = reading(
         {"position_state": [{"symbol": "COIN", "quantity": 10, "avg_cost": 250}]}, "robo_trader"
     ).values["store_positions"]

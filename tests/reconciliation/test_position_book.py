@@ -104,7 +104,7 @@ def test_beyond_what_an_account_can_hold_a_quantity_is_not_known(number):
         (-1, 39, "side"),
     ],
 )
-def test_the_kinds_of_difference(internal, broker, kind):
+def test_a_difference_is_of_one_kind(internal, broker, kind):
     assert classify_difference(Decimal(internal), Decimal(broker)) == kind
 
 

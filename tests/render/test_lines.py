@@ -19,7 +19,7 @@ def line(document: dict[str, object]) -> str:
     return format_decision(evaluated(document), ZONES)
 
 
-def test_a_healthy_session():
+def test_a_healthy_session_is_one_line_without_events():
     assert line(healthy()) == f"observe (11 of 11 signals seen): 0 events; {AT}"
 
 
@@ -82,5 +82,5 @@ def test_an_end_is_said_with_its_duration():
     ],
     ids=["the day where it differs", "an unknown zone is left out"],
 )
-def test_times_for_people(moment, zones, shown):
+def test_a_time_is_shown_in_each_zone(moment, zones, shown):
     assert format_in_zones(moment, zones) == shown

@@ -37,7 +37,7 @@ LINK = "broker_disconnected"
         pytest.param({"broker_connected": None, "connection_error": None}, [], id="not seen"),
     ],
 )
-def test_the_broker_link(facts, expected):
+def test_the_broker_link_is_down_when_a_payload_says_so(facts, expected):
     assert given(status(**facts)) == expected
 
 
@@ -99,7 +99,7 @@ DATA = ["warning market_data_10197"]
         ),
     ],
 )
-def test_10197(moment, count, more, expected):
+def test_10197_is_sustained_from_its_limit_on_and_critical_with_harm(moment, count, more, expected):
     clock = f"2026-06-02T{moment}Z"
     facts = {"heartbeat_at": clock, "market_data_10197_recent": count, **more}
     assert sorted(given({"taken_at": clock, **status(**facts)})) == sorted(expected)
@@ -220,7 +220,7 @@ def test_a_stale_section_is_not_seen_even_when_it_looks_fresh(as_of, expected):
         pytest.param("02:01", ["warning clock_skew:status_v3.heartbeat_at"], id="121 s ahead is not seen"),
     ],
 )
-def test_a_time_in_the_future(seconds, events):
+def test_a_time_up_to_120_s_ahead_is_now(seconds, events):
     clock = f"15:{seconds}" if ":" in seconds else f"15:00:{seconds}"
     assert given(status(heartbeat_at=f"2026-06-02T{clock}Z")) == events
 
@@ -242,7 +242,7 @@ def test_a_time_in_the_future(seconds, events):
         pytest.param({"sources": {"status_v3": {"state": "failed"}}}, None, id="failed"),
     ],
 )
-def test_a_missing_heartbeat(document, expected):
+def test_a_missing_heartbeat_is_told_where_a_payload_was_read(document, expected):
     found = named(evaluated({"taken_at": "2026-06-02T15:00:00Z", **document}))
     assert (
         found == expected if expected is not None else "reading_missing:heartbeat_at" not in " ".join(found)
@@ -267,7 +267,7 @@ GAP = ["warning watch_gap"]
         pytest.param("20:30:00", "23:00:00", 0, [], id="hours, none of them in the session"),
     ],
 )
-def test_a_gap_in_the_watch(before, now, positions, expected):
+def test_a_gap_in_the_watch_is_told_from_its_limit_in_the_session(before, now, positions, expected):
     def snapshot(clock: str) -> dict[str, Any]:
         facts = {
             "heartbeat_at": f"2026-06-02T{clock}Z",
@@ -312,7 +312,7 @@ def seen_at(clock: str, positions: int | None) -> dict[str, Any]:
         pytest.param(None, "warning", id="never known"),
     ],
 )
-def test_dark_with_money_at_risk(positions, fires):
+def test_dark_with_money_at_risk_fires_at_the_second_run(positions, fires):
     """What else the payload carried is lost with it, which is an event beside it."""
     memory = remembered(evaluated(seen_at("14:50", positions)))
     first = evaluated(dark_at("15:00"), memory)

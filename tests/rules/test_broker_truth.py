@@ -72,7 +72,7 @@ def first(patch: dict[str, Any], type_: str) -> Any:
         pytest.param([row(0.3)], [row(0.30000001)], None, id="and their last one is noise"),
     ],
 )
-def test_positions_that_differ(held, at_broker, kind):
+def test_positions_that_differ_are_told_with_the_kind(held, at_broker, kind):
     found = [event for event in truth(held, at_broker) if "drift" in event]
     assert found == ([] if kind is None else [f"critical open_positions_drift:{NAME}"])
     if kind:
@@ -784,7 +784,7 @@ def fills(executions: list[dict[str, Any]], trades: list[dict[str, Any]], **fact
     [("2026-06-02T14:58:00Z", False), ("2026-06-02T14:57:59Z", True)],
     ids=["120 s", "121 s"],
 )
-def test_a_fill_without_a_trade_after_the_lag(at, fires):
+def test_a_fill_without_a_trade_is_told_after_the_lag(at, fires):
     assert fills([execution(at=at)], []) == (["critical missed_fill:e1"] if fires else [])
 
 
@@ -981,7 +981,7 @@ WRONG = ["warning trade_record_inconsistent:162"]
         pytest.param(record(exit_price=None), [], id="an exit price that was not seen"),
     ],
 )
-def test_a_record_that_contradicts_itself(one, expected):
+def test_a_record_that_contradicts_itself_is_told(one, expected):
     assert records(one) == expected
 
 
@@ -1008,7 +1008,7 @@ def test_an_exit_price_equal_to_the_entry_price_is_named():
         ),
     ],
 )
-def test_a_record_that_contradicts_the_broker(section, expected):
+def test_a_record_that_contradicts_the_broker_is_told(section, expected):
     assert records(record(), broker={"connected": True, **section}) == expected
 
 
@@ -1062,7 +1062,7 @@ def bursts(patch: dict[str, Any], settings: dict[str, str] | None = None) -> lis
         pytest.param([entry(9, 0), entry(1, 700), entry(2, 800), entry(3, 900)], BURST, id="the last three"),
     ],
 )
-def test_entries_of_trades_one_after_the_other(rows, expected):
+def test_entries_of_trades_one_after_the_other_are_a_burst_in_any_order(rows, expected):
     assert bursts({"status_v3": {"recent_trades": rows}}) == expected
     assert bursts({"status_v3": {"recent_trades": rows[::-1]}}) == expected
 
@@ -1095,7 +1095,7 @@ JD = {"symbol": "JD"}
         pytest.param({"executions": buys(1, 2, 3, opens="C")}, [], id="Flex says that they closed"),
     ],
 )
-def test_entries_at_the_broker_one_after_the_other(section, expected):
+def test_entries_at_the_broker_one_after_the_other_are_a_burst(section, expected):
     status = internal(row(30, JD), recent_trades=None)
     assert bursts({"status_v3": status, "broker": {"connected": True, **section}}) == expected
 

@@ -123,7 +123,7 @@ def test_an_order_against_the_runtime_s_own_position_is_an_exit():
 
 
 @pytest.mark.parametrize("kind", ["EXIT", "stop_loss", "take-profit", "Close"])
-def test_an_exit_under_any_of_its_words(kind):
+def test_an_exit_is_known_by_any_of_its_words(kind):
     assert judged([order(kind=kind)], []) == FIRES
 
 

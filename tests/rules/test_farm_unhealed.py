@@ -42,7 +42,7 @@ def test_a_farm_has_300_seconds_to_heal(age, expected):
 
 
 @pytest.mark.parametrize(("down", "up"), [(2103, 2104), (2105, 2106), (2157, 2158)])
-def test_each_kind_of_farm(down, up):
+def test_each_kind_of_farm_is_healed_by_its_own_code(down, up):
     broken = ago(400, f"Error {down}, reqId -1: data farm connection is broken:somefarm")
     assert farms(seen([broken])) == ["warning farm_unhealed:somefarm"]
     healed = ago(200, f"Warning {up}, reqId -1: data farm connection is OK:somefarm")

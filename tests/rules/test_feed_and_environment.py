@@ -198,7 +198,7 @@ WRONG = ["critical wrong_environment"]
         pytest.param("live", {"broker": {"port": 4002}}, WRONG, id="the port of the export"),
     ],
 )
-def test_paper_and_live(mode, sections, expected):
+def test_paper_and_live_are_not_mixed(mode, sections, expected):
     assert given({"status_v3": {"mode": mode}, **sections}) == expected
 
 

@@ -53,7 +53,7 @@ def test_exit_codes_of_ibc_are_no_codes_of_tws(code):
         "Error 504, reqId -1: Not connected",
     ],
 )
-def test_what_fires_nothing(line):
+def test_these_lines_are_no_failure(line):
     assert seen([ago(60 - step, line) for step in range(5)]).events == ()
 
 

@@ -40,7 +40,7 @@ def at(moment: str, heartbeat: str, **more: object) -> dict[str, object]:
         ),
     ],
 )
-def test_heartbeat(moment, heartbeat, expected):
+def test_a_heartbeat_is_stale_above_its_limit_in_the_session(moment, heartbeat, expected):
     assert given(at(moment, heartbeat)) == expected
 
 

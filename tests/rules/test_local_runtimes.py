@@ -36,7 +36,7 @@ def gateway(**changes):
         pytest.param(gateway(listening=None, handshake="not_tried"), [], id="not seen"),
     ],
 )
-def test_the_port_of_the_gateway(section, events):
+def test_a_gateway_port_without_an_answer_is_told(section, events):
     assert given(section) == events
 
 
@@ -135,7 +135,7 @@ UNKNOWN = {"open_positions": None, "open_position_count": None}
         (UNKNOWN, {"status": "OB"}, "critical"),
     ],
 )
-def test_the_power(status, power, severity):
+def test_power_on_battery_is_critical_with_positions(status, power, severity):
     events = given({"status_v3": status, "power": power})
     expected = [] if severity is None else [f"{severity} power_on_battery"]
     assert [event for event in events if "power" in event] == expected

@@ -40,7 +40,7 @@ def order(age: int, **columns: Any) -> dict[str, Any]:
         pytest.param(40, ["critical pending_orders_high"], id="forty"),
     ],
 )
-def test_pending_orders(count, expected):
+def test_pending_orders_fire_from_their_limits_on(count, expected):
     assert given(status(pending_orders=count)) == expected
 
 
@@ -71,7 +71,7 @@ def test_exit_attempts_of_a_position_whatever_the_counters_say(attempts, expecte
         pytest.param(11, 3, [], id="below"),
     ],
 )
-def test_the_largest_number_of_attempts_without_a_position(largest, listed, expected):
+def test_the_largest_number_of_attempts_counts_without_a_position(largest, listed, expected):
     rows = [position(exit_attempt_count=listed)]
     facts = status(open_positions=rows, open_position_count=1, max_exit_attempt_count=largest)
     assert given(facts) == expected
@@ -108,7 +108,7 @@ def test_the_largest_number_of_attempts_without_a_position(largest, listed, expe
         pytest.param(order(900, status=None), ["warning pending_order_stale:1001"], id="no status"),
     ],
 )
-def test_a_stale_order(row, expected):
+def test_an_order_is_stale_above_its_age(row, expected):
     assert given(status(pending_orders=1, orders=[row])) == expected
 
 
@@ -231,7 +231,7 @@ def test_a_flag_resolves_by_itself_while_another_is_not_seen():
         ),
     ],
 )
-def test_counters_and_flags(facts, expected):
+def test_counters_and_flags_fire_when_they_are_set(facts, expected):
     found = given(status(**facts))
     assert (expected in found) if expected else (found == [])
 
@@ -246,7 +246,7 @@ def test_counters_and_flags(facts, expected):
         ([], []),
     ],
 )
-def test_imported_positions(tags, expected):
+def test_imported_positions_are_known_by_their_tags(tags, expected):
     assert given(status(open_positions=[position(tags=tags)], open_position_count=1)) == expected
 
 
@@ -285,7 +285,7 @@ def test_an_import_and_an_unknown_pnl_are_critical_with_harm(harm):
         ),
     ],
 )
-def test_an_impossible_state(facts, word):
+def test_an_impossible_state_is_told(facts, word):
     assert f"critical impossible_state:{word}" in given(status(**facts))
 
 
@@ -298,7 +298,7 @@ def test_an_impossible_state(facts, word):
         pytest.param({"stuck_exits": 2, "pending_exits": None}, id="pending not seen"),
     ],
 )
-def test_a_possible_state(facts):
+def test_a_possible_state_is_not_called_impossible(facts):
     assert [event for event in given(status(**facts)) if "impossible" in event] == []
 
 

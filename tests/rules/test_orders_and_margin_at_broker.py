@@ -53,7 +53,7 @@ def test_an_order_without_an_answer(row, events):
     assert own_events({"status_v3": {"orders": [row]}}, "order_limbo") == events
 
 
-def test_a_cancel_that_came_after_the_fill():
+def test_a_cancel_that_came_after_the_fill_leaves_the_order_in_limbo():
     line = (
         "2026-06-02 14:50:00+00:00 ERROR Error 10148, reqId 77: OrderId 77 that needs to be cancelled cannot be"
         " cancelled, state: "
@@ -130,7 +130,7 @@ def values(cushion: object, look_ahead: object = "100.5") -> dict[str, Any]:
         ),
     ],
 )
-def test_the_account_s_cushion(patch, events):
+def test_margin_is_low_below_the_account_s_cushion(patch, events):
     assert own_events(patch, "margin_low") == events
 
 

@@ -69,7 +69,7 @@ COUNT = "ecs_service_count_mismatch"
         ),
     ],
 )
-def test_service_counts(counts, expected):
+def test_service_counts_other_than_one_are_told(counts, expected):
     assert given(service(**counts)) == expected
 
 
@@ -143,7 +143,7 @@ TASKS = "critical ecs_task_count_mismatch"
         pytest.param([], [TASKS], id="none, though the service counts one"),
     ],
 )
-def test_runtime_tasks_of_the_cluster(tasks, expected):
+def test_more_or_fewer_runtime_tasks_than_one_are_told(tasks, expected):
     assert given({"ecs": {"tasks": tasks}}) == expected
 
 
@@ -223,7 +223,7 @@ def containers(gateway: Any, trader: Any = ("RUNNING", "UNKNOWN")) -> list[dict[
         ),
     ],
 )
-def test_the_gateway(columns, expected):
+def test_the_gateway_is_unhealthy_unless_it_runs_and_is_healthy(columns, expected):
     assert given({"ecs": {"tasks": [task(**columns)]}}) == expected
 
 
@@ -245,7 +245,7 @@ def test_a_gateway_that_was_sick_is_not_good_before_its_health_is_known():
         pytest.param(("PENDING", "UNKNOWN"), ["critical trader_not_running"], id="pending"),
     ],
 )
-def test_the_trader(trader, expected):
+def test_the_trader_runs_or_is_told(trader, expected):
     assert (
         given({"ecs": {"tasks": [task(containers=containers(("RUNNING", "HEALTHY"), trader))]}}) == expected
     )
@@ -302,7 +302,7 @@ FIRST, SECOND, THIRD = "2026-06-02T14:00:00Z", "2026-06-02T14:20:00Z", "2026-06-
         pytest.param([stopped(n, THIRD, group="service:else") for n in (1, 2, 3)], [], id="another service"),
     ],
 )
-def test_a_restart_loop(tasks, expected):
+def test_a_restart_loop_is_three_stops_within_its_time(tasks, expected):
     assert given({"ecs": {"stopped_tasks": tasks}}) == expected
 
 
@@ -327,7 +327,7 @@ def test_the_services_own_word_that_it_cannot_start_tasks(at, expected):
         ("paused", ["critical standby_running:aegis-lt-ibkr-trader"]),
     ],
 )
-def test_the_standby_host(state, expected):
+def test_the_standby_host_is_told_unless_it_is_exited(state, expected):
     assert given({"containers": [{"Names": ["/aegis-lt-ibkr-trader"], "State": state}]}) == expected
 
 

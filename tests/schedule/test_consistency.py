@@ -49,7 +49,7 @@ def test_what_is_in_this_repository_agrees():
     assert faults() == {}
 
 
-def test_it_compares_all_of_this():
+def test_these_are_the_comparisons_in_their_order():
     written = ScheduleDocuments(WORKFLOW, FILE, WORKER)
     assert [one.subject for one in check_consistency(written)] == [
         "the workflow's crons", "the Worker's crons", "the days", "the hours", "the lanes", "the session",

@@ -208,7 +208,7 @@ def test_the_union_is_covered_by_whoever_looked():
         pytest.param([on("14:09:00", dispatched("x"), run_attempt=2, run_started_at="2026-06-01T14:40:00Z")], "14:50", "missing", id="a re-run later"),
     ],
 )  # fmt: skip
-def test_the_state_of_a_window_in_the_union(runs, now, state):
+def test_a_window_in_the_union_has_one_state(runs, now, state):
     found = report(lanes(None, PRIMARY), *runs, start="14:05", end="14:10", now=at(f"2026-06-01T{now}Z"))
     assert counts(found.union) == {state: 1}
 
@@ -244,7 +244,7 @@ def gap(*clocks: str, cron: str = PRIMARY, **more) -> float | None:
         pytest.param([], 58, id="nobody"),
     ],
 )
-def test_the_longest_time_without_a_look(looks, minutes):
+def test_the_longest_time_without_a_look_is_measured_between_looks_and_ends(looks, minutes):
     assert gap(*looks) == minutes
 
 
