@@ -43,7 +43,7 @@ def run() -> None:
 
 def _measure_tick(folder: str, environ: dict[str, str], ticks: int) -> float:
     times: list[float] = []
-    run_tick: Callable[[Any], None] = watch._Watch.run_tick  # noqa: SLF001
+    run_tick: Callable[[Any], None] = watch._Watch.run_tick
 
     def run_timed(self: Any) -> None:
         began = time.perf_counter()
@@ -57,7 +57,7 @@ def _measure_tick(folder: str, environ: dict[str, str], ticks: int) -> float:
 
     app = AppContext(environ, lambda: datetime.now(UTC), io.BytesIO(), io.BytesIO(), io.StringIO())
     with (
-        patch.object(watch._Watch, "run_tick", run_timed),  # noqa: SLF001
+        patch.object(watch._Watch, "run_tick", run_timed),
         patch.object(watch, "WatchClocks", build_clocks),
     ):
         run_command(app, ["watch", "--state", f"{folder}/watch", "--ticks", str(ticks)])

@@ -192,6 +192,19 @@ def unnamed_errors() -> list[str]:
     ]
 
 
+def bare_exemptions() -> list[str]:
+    """Each `noqa` that does not say why."""
+    files = [
+        path for room in ("detector", "tools", "benchmarks", "tests") for path in (ROOT / room).rglob("*.py")
+    ]
+    return [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in files
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if re.search(r"# noqa(: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)*)?\s*$", line)
+    ]
+
+
 def test_the_list_of_verbs_stays_short():
     assert len(VERBS) <= 80
 
@@ -215,6 +228,7 @@ CEILINGS = [
     pytest.param(lambda: sorted(names_of_speech()), 0, id="names of speech or metaphor"),
     pytest.param(vague_names, 0, id="uses of one, found and made"),
     pytest.param(wide_lines, 0, id="lines over 110 columns"),
+    pytest.param(bare_exemptions, 0, id="exemptions from a check without their reason"),
     pytest.param(unnamed_errors, 0, id="errors that a public function raises and does not name"),
     pytest.param(
         lambda: [

@@ -91,7 +91,7 @@ class PagerDutyService(HttpChannel):
         client = self.build_client(context.deadline)
         return send_parts(_split_by_condition(message), lambda part: self.send(client, part), context)
 
-    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:  # noqa: ARG002
+    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
         """Return 1: each condition is an alert of its own."""
         return 1
 

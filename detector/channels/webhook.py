@@ -59,7 +59,7 @@ class Signed(HttpChannel):
         },
     )
 
-    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:  # noqa: ARG002
+    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
         """Return how many events one body holds."""
         return min(len(items), MAX_EVENTS)
 

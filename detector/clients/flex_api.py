@@ -125,7 +125,7 @@ class Flex(Struct):
             headers={"user-agent": _USER_AGENT, "accept": "application/xml, text/csv, */*"},
         )
         if page.status != 200:  # noqa: PLR2004 - HTTP's OK
-            reason = THROTTLED if page.status == 429 else HTTP_STATUS  # noqa: PLR2004
+            reason = THROTTLED if page.status == 429 else HTTP_STATUS  # noqa: PLR2004 - HTTP's
             raise ExternalError(f"it answered {page.status}", reason=reason)
         return _parse_envelope(page), page.body
 
@@ -174,7 +174,7 @@ def _parse_code(envelope: dict[str, str] | None) -> int | None:
     text = (envelope or {}).get("ErrorCode", "")
     if not text:
         return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004 - 32 bits
 
 
 def _choose_base(url: str, configured: str) -> str:

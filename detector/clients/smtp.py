@@ -149,7 +149,7 @@ class _SmtplibClient(smtplib.SMTP):
         self._server = server
         super().__init__(local_hostname=_LOCAL_NAME)
 
-    def _get_socket(self, host: str, port: int, timeout: float | None) -> Any:  # noqa: ARG002
+    def _get_socket(self, host: str, port: int, timeout: float | None) -> Any:
         connection = self._network.open_connection(host, port)
         if self._server.tls == "tls":
             connection = connection.start_tls(build_tls_context(self._network.ca_file), host)
@@ -171,7 +171,7 @@ class _TlsContext:
         self._network = network
         self._host = host
 
-    def wrap_socket(self, sock: _SocketAdapter, server_hostname: str = "") -> _SocketAdapter:  # noqa: ARG002
+    def wrap_socket(self, sock: _SocketAdapter, server_hostname: str = "") -> _SocketAdapter:
         return _SocketAdapter(sock.connection.start_tls(build_tls_context(self._network.ca_file), self._host))
 
 

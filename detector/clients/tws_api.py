@@ -55,7 +55,7 @@ class Tws(Struct, frozen=True):
     def read(self) -> TwsAnswer:
         """Return the whole answer; raises ExternalError, also where one list did not end."""
         try:
-            import detector.clients.tws_fence  # noqa: F401
+            import detector.clients.tws_fence  # noqa: F401 - loaded, not used
         except ModuleNotFoundError as error:
             raise ExternalError(f"the package {error.name} is not installed", reason=NOT_INSTALLED) from None
         _stop_logging()

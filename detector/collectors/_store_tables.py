@@ -64,7 +64,7 @@ class Store:
         return _merge_joined(rows, self._read_joined(table, table.joined, rows), table.joined)
 
     def _read_newest(self, table: str, select_list: str, columns: ColumnNames) -> list[TableRow]:
-        start = f"SELECT {select_list} FROM {_escape_name(table)}"  # noqa: S608
+        start = f"SELECT {select_list} FROM {_escape_name(table)}"
         ordered = self._has_row_ids(table)
         if not ordered and not self._is_long(table):
             return self._fetch_rows(table, start, ())
@@ -91,7 +91,7 @@ class Store:
         for first in range(0, len(keys), NEWEST_ROWS):
             chunk = keys[first : first + NEWEST_ROWS]
             # The profile's names are quoted, here and below.
-            statement = f"SELECT {select_list} FROM {_escape_name(joined.table)}"  # noqa: S608
+            statement = f"SELECT {select_list} FROM {_escape_name(joined.table)}"
             key_column = _escape_name(actual[joined.on.casefold()])
             condition = f"WHERE {key_column} IN ({', '.join('?' * len(chunk))}) LIMIT {MAX_ROWS + 1}"
             joined_rows += self._fetch_rows(joined.table, f"{statement} {condition}", chunk)
@@ -104,7 +104,7 @@ class Store:
             raise ExternalError(
                 f"it has no table {redact_excerpt(table)!r} (there are: {tables})", reason=SCHEMA
             )
-        cursor = self._connection.execute(f"SELECT * FROM {_escape_name(table)} LIMIT 0")  # noqa: S608
+        cursor = self._connection.execute(f"SELECT * FROM {_escape_name(table)} LIMIT 0")
         return {column[0].casefold(): column[0] for column in cursor.description}
 
     def _match_columns(self, table: StoreTable, actual: Mapping[str, str]) -> ColumnNames:
@@ -134,8 +134,8 @@ class Store:
         return bool(self._kinds[table] == "table") and has_row_ids(self._connection, _escape_name(table))
 
     def _is_long(self, table: str) -> bool:
-        rows = f"SELECT 1 FROM {_escape_name(table)} LIMIT {MAX_ROWS + 1}"  # noqa: S608
-        (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()  # noqa: S608
+        rows = f"SELECT 1 FROM {_escape_name(table)} LIMIT {MAX_ROWS + 1}"
+        (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()
         return bool(count > MAX_ROWS)
 
     def _build_open_filter(self, table: str, columns: ColumnNames) -> tuple[str, list[Any]]:
@@ -147,7 +147,7 @@ class Store:
         if column != "status":
             return f"coalesce({', '.join([*quoted, 'NULL'])}, 1) NOT IN (0, '0')", []
         states = self._connection.execute(
-            f"SELECT DISTINCT {quoted[0]} FROM {_escape_name(table)}"  # noqa: S608
+            f"SELECT DISTINCT {quoted[0]} FROM {_escape_name(table)}"
         ).fetchall()
         closed_states = [
             state

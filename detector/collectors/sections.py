@@ -36,7 +36,7 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
         yield ConfiguredSource(name, SECTIONS_FROM, strip_query(location), partial(read, name, location))
 
 
-def _read_file(name: str, location: str, context: SourceContext) -> Answer:  # noqa: ARG001
+def _read_file(name: str, location: str, context: SourceContext) -> Answer:
     try:
         # Without waiting: a named pipe that nobody writes into is no file.
         with os.fdopen(os.open(location, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:

@@ -50,7 +50,7 @@ def build_extractor(path: str, location: str = "") -> Extractor:
     if is_plain_path(path):
         return _build_key_extractor(path) if "." not in path else _build_dotted_extractor(path.split("."))
     expression = _parse_expression(path)
-    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415 - as jmespath itself
 
     def extract(payload: Any) -> Any:
         try:
@@ -65,8 +65,8 @@ def build_extractor(path: str, location: str = "") -> Extractor:
 
 def _parse_expression(path: str) -> Any:
     import jmespath  # noqa: PLC0415 - only a profile with such a path pays for it
-    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
-    from jmespath.functions import Functions  # noqa: PLC0415
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415 - as jmespath itself
+    from jmespath.functions import Functions  # noqa: PLC0415 - as jmespath itself
 
     try:
         expression = jmespath.compile(path)

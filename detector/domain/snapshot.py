@@ -148,7 +148,7 @@ def _describe_kinds(kinds: tuple[type, ...]) -> str:
 
 def _describe_unknown_key(key: str) -> str:
     from detector.domain.facts import STATUS_FACTS  # noqa: PLC0415 - facts are made of snapshots
-    from detector.domain.profile import HEARTBEAT_AGE  # noqa: PLC0415
+    from detector.domain.profile import HEARTBEAT_AGE  # noqa: PLC0415 - as STATUS_FACTS
 
     facts = (*STATUS_FACTS, HEARTBEAT_AGE)
     unknown = f"unknown section {redact_excerpt(key)!r}"

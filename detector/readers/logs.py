@@ -52,8 +52,8 @@ def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
 def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     """Read the history of the log lines; an empty list means that nothing was logged."""
     # Imported here because only a run with log lines needs the parsers.
-    from detector.logs.parse.history import LogWindow, build_history  # noqa: PLC0415
-    from detector.logs.parse.line_times import LogLines  # noqa: PLC0415
+    from detector.logs.parse.history import LogWindow, build_history  # noqa: PLC0415 - only where lines are
+    from detector.logs.parse.line_times import LogLines  # noqa: PLC0415 - only where lines are
 
     document: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
     entries = document.get("events")

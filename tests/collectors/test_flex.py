@@ -130,7 +130,7 @@ def test_every_code_at_each_step_is_a_reason_and_never_an_empty_statement(code, 
     service = Service(*[envelope(reference="456")] * step, envelope(code, status=status), seconds=300)
     if code == 1017 and step == 0:
         service = Service(envelope(code), seconds=300)
-    with pytest.raises(Exception) as raised:  # noqa: PT011
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - each kind of it is refused
         service.fetch()
     assert getattr(raised.value, "reason", None) == CODES[code]
     assert len(service.urls) <= 8

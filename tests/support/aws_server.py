@@ -162,17 +162,17 @@ class Aws:
         made: dict[str, Any] = getattr(self, f"_{operation}")(asked)
         return made
 
-    def _DescribeServices(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's names
+    def _DescribeServices(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"services": self.services, "failures": self.failures}
 
-    def _ListTasks(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _ListTasks(self, asked: dict[str, Any]) -> dict[str, Any]:
         """List as ECS does: by the *desired* status, so that a draining task is among the stopped ones."""
         arns = [one["taskArn"] for one in self.tasks if one["desiredStatus"] == asked["desiredStatus"]]
         start = int(asked.get("nextToken", "0"))
         more = {"nextToken": str(start + 100)} if start + 100 < len(arns) else {}
         return {"taskArns": arns[start : start + 100], **more}
 
-    def _DescribeTasks(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _DescribeTasks(self, asked: dict[str, Any]) -> dict[str, Any]:
         if not 0 < len(asked["tasks"]) <= 100:
             raise AwsError("InvalidParameterException", message="Tasks must be 1 to 100")
         known = {one["taskArn"]: one for one in self.tasks}
@@ -181,7 +181,7 @@ class Aws:
             "failures": [{"arn": arn, "reason": "MISSING"} for arn in asked["tasks"] if "gone" in known[arn]],
         }
 
-    def _FilterLogEvents(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _FilterLogEvents(self, asked: dict[str, Any]) -> dict[str, Any]:
         window = range(asked["startTime"], asked["endTime"] + 1)
         inside = sorted(
             (one for one in self.events if one["timestamp"] in window), key=lambda one: one["timestamp"]

@@ -29,9 +29,9 @@ from typing import Any
 
 time.sleep = lambda seconds: None  # a retry is tried again at once; before anything takes the real one
 
-from detector.channels.channel import load_channel_modules  # noqa: E402
-from detector.cli import main  # noqa: E402
-from detector.engine.catalog import load_rules  # noqa: E402
+from detector.channels.channel import load_channel_modules  # noqa: E402 - after the wrapping
+from detector.cli import main  # noqa: E402 - after the wrapping
+from detector.engine.catalog import load_rules  # noqa: E402 - after the wrapping
 
 _NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
@@ -138,7 +138,7 @@ def child(plan: dict[str, Any]) -> int:
     out.faults = faults
     sys.stdout = Stream(out)
     sys.stderr = Path(plan["err"]).open("w", encoding="utf-8")  # noqa: SIM115 - it ends with the process
-    sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
+    sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - for the whole process
     now = datetime.fromisoformat(plan["now"])
     wrap(faults)
     return main(plan["argv"], plan["environ"], lambda: now)

@@ -86,7 +86,7 @@ class _Handler:
         waiting = self._box.says.get(command)
         return waiting.pop(0) if waiting else None
 
-    async def handle_EHLO(  # noqa: N802
+    async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
@@ -94,13 +94,13 @@ class _Handler:
         said = await self._word("EHLO")
         return [said] if said else responses
 
-    async def handle_MAIL(  # noqa: N802
+    async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any
     ) -> str:
         envelope.mail_from = address
         return await self._word("MAIL") or "250 OK"
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any
     ) -> str:
         said = await self._word("RCPT") or self._box.refused.get(address)
@@ -108,7 +108,7 @@ class _Handler:
             envelope.rcpt_tos.append(address)
         return said or "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         said = await self._word("DATA")
         if said is None or said == "lose":
             data = envelope.content if isinstance(envelope.content, bytes) else b""

@@ -97,7 +97,7 @@ def iter_fields(fields: Mapping[str, Any]) -> Iterator[Field]:
                     (TEXT_RANK.get(name, len(TEXT_RANK)), is_error, item) for item in _list_objects(value)
                 ]
                 if name in _TEMPLATES and isinstance(value, str):
-                    value = _format_template(value, mapping)  # noqa: PLW2901
+                    value = _format_template(value, mapping)  # noqa: PLW2901 - the message in its final form
                 if not isinstance(value, dict):
                     yield Field(name, value, depth, in_error)
         level = sorted(deeper, key=itemgetter(0))

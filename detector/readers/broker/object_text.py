@@ -36,7 +36,7 @@ def is_object_text(value: object) -> bool:
 def parse_object(text: str) -> dict[str, Any] | None:
     """Return the object under its class's name, as `util.tree` writes it; None where it cannot be read."""
     import ast  # noqa: PLC0415 - only such an export pays for it
-    import warnings  # noqa: PLC0415
+    import warnings  # noqa: PLC0415 - as `ast`
 
     if not _OBJECT.match(text) or len(text) > _LONGEST:
         return None
@@ -51,7 +51,7 @@ def parse_object(text: str) -> dict[str, Any] | None:
 
 def _convert(node: ast.expr) -> Any:
     """Return the value of an expression; raises ValueError for anything but data."""
-    import ast  # noqa: PLC0415
+    import ast  # noqa: PLC0415 - only such an export pays for it
 
     match node:
         case ast.Constant(value=str() | int() | float() | None):
@@ -92,7 +92,7 @@ def _build_time(args: list[ast.expr], keywords: list[ast.keyword]) -> str:
 
 
 def _find_zone(node: ast.expr) -> tzinfo:
-    import ast  # noqa: PLC0415
+    import ast  # noqa: PLC0415 - only such an export pays for it
 
     match node:
         case ast.Attribute(attr="utc" | "UTC"):
