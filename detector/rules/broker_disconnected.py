@@ -71,7 +71,3 @@ def _iter_evidence(facts: Facts) -> Iterator[str]:
         yield "gateway_handshake"
     if (facts.connection_error or "").strip():
         yield "connection_error"
-    if facts.gateway_listening is False:
-        yield "gateway_listening"
-    if facts.gateway_handshake == "refused":
-        yield "gateway_handshake"

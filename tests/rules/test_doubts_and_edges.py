@@ -1,0 +1,458 @@
+"""What leaves a rule undecided, and the edges of its conditions: rows that breaking the rules on purpose asked for.
+
+An undecided rule resolves nothing, so that a doubt that goes missing is a condition that ends too early.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from detector.domain.judgement import RuleOutcome
+from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
+from detector.domain.rule import CRITICAL, DECLARED, NEVER, NOW, WARNING, Finding
+from detector.domain.snapshot import build_snapshot
+from detector.engine.evaluate import judge
+from detector.formats.redaction import redact
+from tests.support.log_lines import ago
+from tests.support.snapshots import DEFAULTS, given, healthy_at
+
+NOON = "2026-06-02T15:00:00Z"  # 11:00 in New York, the session is open
+CALL = {
+    "symbol": "SPY",
+    "sec_type": "OPT",
+    "expiry": "20260605",
+    "strike": 727,
+    "right": "C",
+    "multiplier": 100,
+}
+NAMELESS = {"sec_type": "STK", "quantity": 3}
+SPX = {
+    "symbol": "SPX",
+    "trading_class": "SPXW",
+    "sec_type": "OPT",
+    "expiry": "20260602",
+    "strike": 6000,
+    "right": "C",
+    "multiplier": 100,
+}
+SECOND_FACTOR = "IBC: Second Factor Authentication initiated"
+RESTART_FILE = "autorestart file not found: full authentication will be required"
+REFUSED_LOGIN = "IBC: detected dialog entitled: Login failed; event=Opened"
+TICKS = [{"symbol": name, "price": 10, "at": "2026-06-02T14:59:50Z"} for name in ("SPY", "QQQ")]
+
+
+def outcome(
+    name: str, patch: dict[str, Any], before: PreviousRun = NO_PREVIOUS_RUN, moment: str = NOON
+) -> RuleOutcome:
+    document = redact(healthy_at(moment, patch))
+    snapshot = build_snapshot(document, now=datetime.fromisoformat(moment), runtime="aegis-pt-core")
+    return judge(snapshot, DEFAULTS, before).outcomes[name]
+
+
+def finding(name: str, patch: dict[str, Any], **more: Any) -> Finding:
+    (signed,) = outcome(name, patch, **more).findings.values()
+    return signed.finding
+
+
+def held(*rows: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    listed = [{"tags": [], "exit_attempt_count": 0, **row} for row in rows]
+    return {"open_positions": listed, "open_position_count": len(rows), **facts}
+
+
+def broker(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"connected": True, "positions": list(rows), **more}
+
+
+def gateway(**changes: Any) -> dict[str, Any]:
+    return {
+        "gateway": {"port": 4002, "listening": True, "handshake": "not_tried", "close_wait": 0, **changes}
+    }
+
+
+def exit_order(**more: Any) -> dict[str, Any]:
+    return {
+        **CALL,
+        "order_id": 9,
+        "kind": "exit",
+        "side": "SELL",
+        "quantity": 1,
+        "status": "Submitted",
+        **more,
+    }
+
+
+# --- what leaves a rule undecided ------------------------------------------------------------------------
+
+UNREAD = "a row of the positions could not be read"
+
+
+@pytest.mark.parametrize(
+    ("rule", "patch", "why"),
+    [
+        pytest.param("comparison_unclear", {"status_v3": held(), "broker": broker(NAMELESS)}, UNREAD, id="a row of nothing"),
+        pytest.param("contract_replaced", {"status_v3": held(), "broker": broker(NAMELESS)}, UNREAD, id="the same, replaced"),
+        pytest.param("open_positions_drift", {"status_v3": held(), "broker": broker(NAMELESS)}, UNREAD, id="the same, drift"),
+        pytest.param(
+            "exit_would_open_position",
+            {"broker": broker(open_orders=[], open_orders_scope="client")},
+            "the orders of other clients at the broker were not seen",
+            id="one client's orders",
+        ),
+        pytest.param(
+            "exit_would_open_position",
+            {"status_v3": held(orders=[exit_order(side=None)]), "broker": broker({**CALL, "quantity": 1})},
+            "the side or quantity of order #9",
+            id="an exit without its side",
+        ),
+        pytest.param(
+            "exit_would_open_position",
+            {"status_v3": held(orders=[exit_order()]), "broker": broker(NAMELESS)},
+            "what order #9",
+            id="an exit beside a row of nothing",
+        ),
+        pytest.param(
+            "expiry_due",
+            {"status_v3": held({**SPX, "quantity": None}, open_position_count=None)},
+            "is short was not seen",
+            id="a cash-settled position of unknown side",
+        ),
+        pytest.param(
+            "feed_frozen",
+            {"status_v3": {"ticks": TICKS, "market_data_status": "stale"}},
+            "market data is not called ok",
+            id="another rule's feed",
+        ),
+        pytest.param(
+            "feed_frozen",
+            {"status_v3": {"ticks": [{**tick, "at": None} for tick in TICKS]}},
+            "whether the prices move cannot be told yet",
+            id="ticks without a time on a first run",
+        ),
+        pytest.param(
+            "gateway_unresponsive",
+            gateway(listening=None),
+            "whether the API port listens was not seen",
+            id="a port that was not looked at",
+        ),
+        *(
+            pytest.param("gateway_unresponsive", gateway(port=port), "is a proxy's", id=f"the proxy's port {port}")
+            for port in (4003, 4004, 7498, 7499)
+        ),
+        pytest.param(
+            "halted_but_running",
+            {"status_v3": {"trading_halted": True, "heartbeat_at": None}, "ecs": None},
+            "whether the runtime runs was not seen",
+            id="halted, and no sign of life",
+        ),
+        pytest.param(
+            "login_due", {"logs": [ago(180, SECOND_FACTOR)]}, "a second factor was asked for", id="180 s for the second factor"
+        ),
+        pytest.param(
+            "login_due",
+            {"logs": [ago(400, RESTART_FILE), ago(300, REFUSED_LOGIN)]},
+            "the gateway failed",
+            id="a login that the failure tells already",
+        ),
+        pytest.param(
+            "margin_low",
+            {"broker": {"account_values": [{"tag": "LookAheadExcessLiquidity", "value": "10"}]}},
+            "not seen in full",
+            id="no cushion",
+        ),
+        pytest.param(
+            "order_limbo",
+            {"status_v3": {"orders": [{**CALL, "order_id": 1001, "status": None}], "pending_orders": 1}},
+            "the status of order 1001 was not seen",
+            id="an order without a status",
+        ),
+        pytest.param("power_on_battery", {"power": {"status": "CAL"}}, "neither OL nor OB (CAL)", id="another word of the UPS"),
+    ],
+)  # fmt: skip
+def test_a_rule_is_undecided_where_it_cannot_see(rule, patch, why):
+    result = outcome(rule, patch)
+    assert any(why in doubt.why for doubt in result.undecided), result
+
+
+def test_within_the_open_grace_a_count_of_10197_says_nothing():
+    moment = "2026-06-02T13:33:00Z"
+    facts = {"heartbeat_at": moment, "market_data_10197_recent": 40}
+    result = outcome("market_data_10197", {"status_v3": facts}, moment=moment)
+    assert not result.findings
+    assert "within the open grace" in result.undecided[0].why
+
+
+# --- evidence --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("patch", "fact"),
+    [
+        ({"status_v3": {"broker_connected": False}}, "broker_connected"),
+        ({"status_v3": {"connection_error": "TimeoutError()"}}, "connection_error"),
+        ({"broker": {"connected": False}}, "broker_link"),
+        (gateway(listening=False), "gateway_listening"),
+        (gateway(handshake="refused"), "gateway_handshake"),
+    ],
+)
+def test_the_broker_link_is_down_by_what_says_so_and_nothing_else(patch, fact):
+    assert finding("broker_disconnected", patch).facts == (fact,)
+
+
+@pytest.mark.parametrize(
+    ("patch", "sign"),
+    [
+        ({"status_v3": {"heartbeat_at": "2026-06-02T14:55:00Z"}, "ecs": None}, "heartbeat_at"),
+        ({"status_v3": {"heartbeat_at": "2026-06-02T14:54:59Z"}}, "tasks"),
+        ({"status_v3": {"heartbeat_at": None}, "ecs": None, "processes": [{"name": "bot", "running": True}]}, "processes"),
+    ],
+    ids=["a heartbeat of 300 s", "a task", "a process"],
+)  # fmt: skip
+def test_each_sign_of_life_is_enough_beside_a_halt(patch, sign):
+    document = {**patch, "status_v3": {**patch["status_v3"], "trading_halted": True}}
+    assert finding("halted_but_running", document).facts == ("trading_halted", sign)
+
+
+# --- severity and time -----------------------------------------------------------------------------------
+
+NOT_ENTITLED = "Error 354, reqId 17: Requested market data is not subscribed."
+UNSUPPORTED = "IBC: detected dialog entitled: This version is no longer supported; event=Opened"
+
+
+def test_a_lapsed_subscription_is_critical_with_positions_open():
+    assert given({"logs": [ago(80, NOT_ENTITLED)]}) == ["warning data_not_entitled"]
+    open_ = held({**CALL, "quantity": 1})
+    assert "critical data_not_entitled" in given({"status_v3": open_, "logs": [ago(80, NOT_ENTITLED)]})
+
+
+@pytest.mark.parametrize(
+    ("moment", "severity"),
+    [
+        ("2026-06-02T15:00:00Z", CRITICAL),
+        ("2026-06-02T10:29:59Z", WARNING),
+        ("2026-06-02T10:30:00Z", CRITICAL),
+        ("2026-06-02T22:00:00Z", WARNING),
+    ],
+    ids=["in the session", "just over 3 h before it", "3 h before it", "after it"],
+)
+def test_a_login_is_due_critically_from_three_hours_before_the_session(moment, severity):
+    logs = [ago(400, RESTART_FILE, datetime.fromisoformat(moment))]
+    assert finding("login_due", {"logs": logs}, moment=moment).severity == severity
+
+
+@pytest.mark.parametrize(("seconds", "due"), [(180, False), (181, True)])
+def test_a_second_factor_has_180_s(seconds, due):
+    assert bool(outcome("login_due", {"logs": [ago(seconds, SECOND_FACTOR)]}).findings) is due
+
+
+@pytest.mark.parametrize(
+    ("moment", "deferred"),
+    [("2026-06-02T12:29:59Z", True), ("2026-06-02T12:30:00Z", False), ("2026-06-02T15:00:00Z", False)],
+    ids=["just over an hour before the open", "an hour before it", "in the session"],
+)
+def test_a_payload_that_is_not_answered_waits_at_night(moment, deferred):
+    failed = {"sources": {"status_v3": {"state": "failed", "reason": "timeout"}}, "status_v3": None}
+    assert finding("source_unavailable", failed, moment=moment).deferred is deferred
+
+
+def test_another_source_that_is_not_answered_waits_for_nothing():
+    failed = {"sources": {"ecs": {"state": "failed", "reason": "timeout"}}, "ecs": None}
+    assert finding("source_unavailable", failed, moment="2026-06-02T03:00:00Z").deferred is False
+
+
+def test_the_runtime_of_the_ups_is_a_limit_only_below_it():
+    at, below = ({"power": {"status": "OB", "battery_runtime_sec": seconds}} for seconds in (300, 299))
+    assert finding("power_on_battery", at).limit is None
+    assert finding("power_on_battery", below).limit is not None
+
+
+@pytest.mark.parametrize(
+    ("runtime", "severity"),
+    [({}, WARNING), ({"battery_runtime_sec": 0}, CRITICAL)],
+    ids=["unknown", "none left"],
+)
+def test_an_empty_battery_is_critical_without_positions(runtime, severity):
+    assert finding("power_on_battery", {"power": {"status": "OB", **runtime}}).severity == severity
+
+
+def test_only_a_warning_of_pending_orders_escalates_with_the_buildup():
+    warning, critical = (finding("pending_orders_high", {"status_v3": {"pending_orders": n}}) for n in (2, 3))
+    assert warning.escalates is not DECLARED
+    assert critical.escalates is DECLARED
+
+
+@pytest.mark.parametrize(
+    ("kind", "critical_after", "escalates"), [("exit", True, True), ("entry", False, False)]
+)
+def test_an_exit_that_waits_without_a_time_worsens_and_an_entry_does_not(kind, critical_after, escalates):
+    order = {**CALL, "order_id": 1001, "kind": kind, "status": "PendingCancel", "quantity": 1, "side": "SELL"}
+    result = finding("order_limbo", {"status_v3": {"pending_orders": 1, "orders": [order]}})
+    assert (result.critical_after is not NEVER) is critical_after
+    assert (result.escalates is not NEVER) is escalates
+    assert result.listed_after is not NEVER
+
+
+def test_an_exit_that_waits_since_a_known_time_is_critical_by_its_age():
+    order = {**exit_order(order_id=1001), "status": "PendingSubmit", "submitted_at": "2026-06-02T14:50:00Z"}
+    result = finding("order_limbo", {"status_v3": {"pending_orders": 1, "orders": [order]}})
+    assert (result.severity, result.critical_after, result.listed_after) == (CRITICAL, NEVER, NEVER)
+
+
+# --- one or several --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "patch", "words"),
+    [
+        pytest.param(
+            "pnl_unknown",
+            {"status_v3": {"recent_trades": [{"trade_id": "7", "pnl_unknown": True}], "stuck_exits": 1, "pending_exits": 1}},
+            "while stuck_exits holds",
+            id="one harm holds",
+        ),
+        pytest.param(
+            "pnl_unknown",
+            {
+                "status_v3": {
+                    "recent_trades": [{"trade_id": "7", "pnl_unknown": True}],
+                    "stuck_exits": 1,
+                    "pending_exits": 1,
+                    "send_outcome_unknown": True,
+                }
+            },
+            "while stuck_exits and send_outcome_unknown hold.",
+            id="two harms hold",
+        ),
+        pytest.param(
+            "ecs_task_count_mismatch", {"ecs": {"tasks": []}}, "0 runtime tasks run in the cluster (", id="nothing drains"
+        ),
+    ],
+)  # fmt: skip
+def test_a_sentence_counts_what_it_names(rule, patch, words):
+    assert words in finding(rule, patch).summary
+
+
+# --- the record of sent alerts ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "fires"), [("2026-06-02T14:35:00Z", False), ("2026-06-02T14:34:59Z", True)]
+)
+def test_a_record_that_later_runs_did_not_store_is_missed_above_the_gap(taken_at, fires):
+    looked = PreviousRun(
+        taken_at=datetime.fromisoformat(taken_at), looked_at=datetime.fromisoformat("2026-06-02T14:50:00Z")
+    )
+    result = outcome("memory_lost", {}, looked)
+    assert bool(result.findings) is fires
+    for signed in result.findings.values():
+        assert signed.finding.severity == WARNING
+        assert signed.finding.summary.startswith("Runs looked until 2026-06-02T14:50:00Z")
+
+
+@pytest.mark.parametrize(
+    ("older", "words"), [(None, "all active alerts are sent again"), (NOON, "an older one is used")]
+)
+def test_a_lost_record_says_whether_an_older_one_is_used(older, words):
+    lost = PreviousRun(taken_at=datetime.fromisoformat(older) if older else None, lost="it is not JSON")
+    assert words in finding("memory_lost", {}, before=lost).summary
+
+
+# --- expiry ----------------------------------------------------------------------------------------------
+
+TODAY = {**CALL, "expiry": "20260602"}
+FUTURE = {"symbol": "MCL", "sec_type": "FUT", "expiry": "20260604", "multiplier": 100, "quantity": 1}
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        pytest.param({**TODAY, "quantity": 1}, "its last session is today: what is left goes to delivery.", id="long"),
+        pytest.param({**TODAY, "quantity": -1}, "what is left goes to assignment.", id="short"),
+        pytest.param({**SPX, "quantity": -1}, "what is left goes to cash settlement.", id="short, settled in cash"),
+        pytest.param({**SPX, "quantity": 1}, None, id="long, settled in cash"),
+        pytest.param({**CALL, "quantity": 1}, None, id="it expires later"),
+        pytest.param(FUTURE, "its last session is in 3 sessions", id="a future of three sessions"),
+        pytest.param({**FUTURE, "expiry": "20260605"}, None, id="a future of four sessions"),
+    ],
+)  # fmt: skip
+def test_a_position_in_its_last_session_says_what_becomes_of_it(row, words):
+    findings = outcome("expiry_due", {"broker": broker(row)}).findings.values()
+    assert [words in signed.finding.summary for signed in findings] == ([] if words is None else [True])
+
+
+@pytest.mark.parametrize(
+    ("moment", "expiry", "severity"),
+    [
+        pytest.param("2026-06-02T18:59:59Z", "20260602", WARNING, id="before 15:00"),
+        pytest.param("2026-06-02T19:00:00Z", "20260602", CRITICAL, id="at 15:00"),
+        pytest.param(
+            "2026-11-27T16:59:59Z", "20261127", WARNING, id="an early close, more than an hour before it"
+        ),
+        pytest.param("2026-11-27T17:00:00Z", "20261127", CRITICAL, id="an early close, its last hour"),
+    ],
+)
+def test_an_expiry_is_critical_from_15_00_and_in_the_last_hour_of_a_short_day(moment, expiry, severity):
+    rows = broker({**CALL, "expiry": expiry, "quantity": -1})
+    assert finding("expiry_due", {"broker": rows}, moment=moment).severity == severity
+
+
+# --- rejected orders -------------------------------------------------------------------------------------
+
+
+def rejected(**more: Any) -> dict[str, Any]:
+    return exit_order(order_id=1, status="Rejected", submitted_at="2026-06-02T14:50:00Z", **more)
+
+
+@pytest.mark.parametrize(
+    ("order", "escalates"),
+    [
+        pytest.param({"submitted_at": "2026-06-02T14:50:01Z"}, NEVER, id="a later one"),
+        pytest.param({"submitted_at": "2026-06-02T14:50:00Z"}, NOW, id="one of the same moment"),
+        pytest.param({"submitted_at": None}, NOW, id="one without a time"),
+        pytest.param({"submitted_at": "2026-06-02T14:55:00Z", "side": "BUY"}, NOW, id="of the other side"),
+        pytest.param({"submitted_at": "2026-06-02T14:55:00Z", "strike": 728}, NOW, id="of another contract"),
+    ],
+)
+def test_a_rejected_exit_is_replaced_by_a_later_one_of_its_contract_and_side(order, escalates):
+    orders = [rejected(), exit_order(order_id=2, **order)]
+    assert finding("orders_rejected", {"status_v3": {"orders": orders}}).escalates == escalates
+
+
+@pytest.mark.parametrize(("at", "fires"), [("2026-06-02T14:00:00Z", True), ("2026-06-02T13:59:59Z", False)])
+def test_a_rejection_is_told_for_an_hour(at, fires):
+    assert (
+        bool(
+            outcome(
+                "orders_rejected", {"status_v3": {"orders": [{**rejected(), "submitted_at": at}]}}
+            ).findings
+        )
+        is fires
+    )
+
+
+def test_several_rejections_happened_when_the_newest_did():
+    times = ("2026-06-02T14:40:00Z", "2026-06-02T14:50:00Z", "2026-06-02T14:45:00Z")
+    orders = [
+        {**rejected(), "kind": "entry", "order_id": number, "submitted_at": at}
+        for number, at in enumerate(times, 1)
+    ]
+    assert finding("orders_rejected", {"status_v3": {"orders": orders}}).at == datetime.fromisoformat(
+        times[1]
+    )
+
+
+# --- the log ---------------------------------------------------------------------------------------------
+
+IN_USE = "Error 326, reqId -1: Unable to connect as the client id is already in use. Retry with a unique client id."
+
+
+@pytest.mark.parametrize(
+    ("moment", "severity"),
+    [("2026-06-02T15:00:00Z", CRITICAL), ("2026-06-03T04:00:00Z", WARNING)],
+    ids=["in the session", "in IBKR's reset window"],
+)
+def test_a_client_id_in_use_is_expected_in_the_reset_window(moment, severity):
+    logs = [ago(60, IN_USE, datetime.fromisoformat(moment))]
+    assert finding("session_conflict", {"logs": logs}, moment=moment).severity == severity
