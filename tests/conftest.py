@@ -21,7 +21,9 @@ LIVE_STATUS = {"heartbeat_at": "2026-06-02T14:59:30Z", "pending_orders": 3, "ope
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """Put this process on a machine with that AWS configuration, AWS at that address, and nothing of its own."""
+    """Put this process on a machine with that AWS configuration, AWS at that address, and nothing of its
+    own.
+    """
 
     def put(url: str, profiles: str | None = None, **more: str) -> None:
         for name in [

@@ -79,7 +79,8 @@ def test_on_every_channel_but_a_later_rung_only_reminders_are_silenced(history):
 @settings(max_examples=40)
 @given(HISTORIES)
 def test_an_acknowledgement_never_brings_a_message_forward(history):
-    # A later rung hears of an occurrence later, perhaps when it is milder again: then it is owed the worsening too.
+    # A later rung hears of an occurrence later, perhaps when it is milder again: then it is owed the
+    # worsening too.
     def first_words(with_acks: bool) -> list[tuple[datetime, str]]:
         return [(at, channel) for at, channel, reason in run(history, with_acks) if reason not in GOES_ON]
 

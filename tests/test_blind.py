@@ -1,4 +1,7 @@
-"""Never silently blind: whatever is given and not understood, or lost, or of another time, adds an event; nothing else does."""
+"""Never silently blind: whatever is given and not understood, or lost, or of another time, adds an event.
+
+Nothing else does.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def get_at(document: Document, path: Path) -> Any:
     return value
 
 
-# --- a key that is wrong by one edit --------------------------------------------------------------------------------
+# --- a key that is wrong by one edit ------------------------------------------------------------------------
 
 
 @settings(max_examples=100, deadline=None)
@@ -80,7 +83,7 @@ def test_the_full_snapshot_is_healthy_and_every_section_shows_something():
     assert all(BASE[1].values())
 
 
-# --- what was seen and is lost ---------------------------------------------------------------------------------------
+# --- what was seen and is lost ------------------------------------------------------------------------------
 
 
 def run_on(documents: list[Document], texts: dict[str, str] | None = None) -> list[list[str]]:
@@ -127,7 +130,7 @@ def test_a_fact_that_is_lost_after_three_runs_is_told_within_two_where_a_critica
     assert told[5:] == [[], []]
 
 
-# --- healthy days ------------------------------------------------------------------------------------------------------
+# --- healthy days -------------------------------------------------------------------------------------------
 
 
 def quiet(documents: list[Document], texts: dict[str, str] | None = None) -> bool:
@@ -196,7 +199,10 @@ LANES = [(BOX, REMOTE), ((*BOX, "stores"), REMOTE), (("logs",), ("status_v3", "b
 
 
 def tell_by_lane(runs: list[tuple[str, Document]]) -> list[list[str]]:
-    """Return what each run tells, of one memory, five minutes apart: `reason type`, resolved ones included."""
+    """Return what each run tells, of one memory, five minutes apart.
+
+    `reason type`, resolved ones included.
+    """
     memory, told = None, []
     for number, (lane, document) in enumerate(runs):
         report = evaluated(move(document, number * 300), memory, settings_of({"RUN_LANE": lane}))

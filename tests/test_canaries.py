@@ -98,7 +98,10 @@ def test_no_secret_reaches_any_output(machine, tmp_path):
 
 
 def channel_secrets(slack: Slack, box: Mailbox) -> dict[str, str]:
-    """Settings of every channel with a secret in each that can hold one; the webhook of `slack` is one itself."""
+    """Settings of every channel with a secret in each that can hold one.
+
+    The webhook of `slack` is one itself.
+    """
     return {
         "AEGIS_PT_CHANNEL_TIMEOUT_SEC": "2",
         "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook,

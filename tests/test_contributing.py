@@ -85,7 +85,10 @@ class Copy:
 
 
 def remove_shipped(root: Path, exercise: list[Block]) -> None:
-    """Take the parts of a shipped exercise out of the copy: they are those of the repository, word for word."""
+    """Take the parts of a shipped exercise out of the copy.
+
+    They are those of the repository, word for word.
+    """
     for block in exercise:
         target = root / block.path
         text = target.read_text("utf-8")

@@ -1,4 +1,6 @@
-"""Laws of delivery over random histories with refusing channels, and whole days at the cadences of real schedules."""
+"""Laws of delivery over random histories with refusing channels, and whole days at the cadences of real
+schedules.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,10 @@ def stamp(moment: datetime) -> str:
 
 
 def deliver(report: Report, refusing: frozenset[str]) -> tuple[Report, list[tuple[str, str]]]:
-    """Give each channel that does not refuse its notices; return the report with receipts, and the reasons."""
+    """Give each channel that does not refuse its notices.
+
+    Return the report with receipts, and the reasons.
+    """
     taken = []
     for channel in FLOORS:
         if channel in refusing:

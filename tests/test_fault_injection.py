@@ -1,7 +1,10 @@
-"""Every outside operation of a run at fault, one after the other: no alert is lost, and none is told more than twice.
+"""Every outside operation of a run at fault, one after the other.
 
-In SQLite's manner: the operations of a clean run are counted, and then, for every one of them, a run in which it fails
-once, one in which it and all after it fail, and one that is killed there with SIGKILL; each followed by a clean run.
+No alert is lost, and none is told more than twice.
+
+In SQLite's manner: the operations of a clean run are counted, and then, for every one of them, a run in which
+it fails once, one in which it and all after it fail, and one that is killed there with SIGKILL; each followed
+by a clean run.
 """
 
 from __future__ import annotations
@@ -158,7 +161,8 @@ def quiet_memory(made: World, words: tuple[str, ...]) -> str:
 
 
 PLACES = {"a workflow": ("--artifact", "{folder}/pt-health.json"), "a folder": ("--state", "{folder}/s")}
-# Looking, telling and pinging are the same in both; the second time only remembering and storing are at fault.
+# Looking, telling and pinging are the same in both; the second time only remembering and storing are at
+# fault.
 OF_MEMORY = ("github", "archives", "file")
 
 

@@ -1,4 +1,7 @@
-"""Every route by which a run could be green while it saw nothing: the rows are those of the table in docs/evidence.md."""
+"""Every route by which a run could be green while it saw nothing.
+
+The rows are those of the table in docs/evidence.md.
+"""
 
 from __future__ import annotations
 

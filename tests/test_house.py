@@ -1,4 +1,7 @@
-"""The house: what a module, a class, a function and a line may be called, and where it may stand. Each ceiling only falls."""
+"""The house: what a module, a class, a function and a line may be called, and where it may stand.
+
+Each ceiling only falls.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,9 @@ def doubled(names: Iterator[str]) -> set[str]:
 
 
 def stems() -> Iterator[str]:
-    """The stem of each module; a command and what it prints or is about, a collector and its reader, share theirs."""
+    """The stem of each module; a command and what it prints or is about, a collector and its reader, share
+    theirs.
+    """
     pairs = {"render": "commands", "domain": "commands", "readers": "collectors"}
     for path in modules():
         room, stem = Path(path).parts[0], Path(path).stem
@@ -168,8 +173,21 @@ def list_raised(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     return [name for text in names if (name := text.rpartition(".")[2])[0].isupper()]
 
 
+def wide_texts_of_tests() -> list[str]:
+    """Comments and docstrings; a row of data may be as wide as it is."""
+    return [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if len(line) > WIDTH and line.strip().startswith(("#", '"""'))
+    ]
+
+
 def unnamed_errors() -> list[str]:
-    """Each error that a public function raises itself and its docstring does not name; a command's is its exit code."""
+    """Each error that a public function raises itself and its docstring does not name.
+
+    A command's is its exit code.
+    """
     bodies = [(path, tree.body) for path, tree in modules().items()]
     bodies += [
         (path, entry.body)
@@ -228,6 +246,7 @@ CEILINGS = [
     pytest.param(lambda: sorted(names_of_speech()), 0, id="names of speech or metaphor"),
     pytest.param(vague_names, 0, id="uses of one, found and made"),
     pytest.param(wide_lines, 0, id="lines over 110 columns"),
+    pytest.param(wide_texts_of_tests, 0, id="comments and docstrings of tests over 110 columns"),
     pytest.param(bare_exemptions, 0, id="exemptions from a check without their reason"),
     pytest.param(unnamed_errors, 0, id="errors that a public function raises and does not name"),
     pytest.param(

@@ -1,4 +1,5 @@
-"""Hostile documents by the hundred, after JSONTestSuite's y (must be read), n (must be refused) and i (either).
+"""Hostile documents by the hundred, after JSONTestSuite's y (must be read), n (must be refused) and i
+(either).
 
 Whatever arrives, the answer is one of two: a valid document and exit 0, or one line on stderr and exit 2.
 """
@@ -207,7 +208,7 @@ def test_a_document_cut_anywhere_is_refused(cut):
     assert verdict(whole[:cut]) == 2
 
 
-# ---- properties -----------------------------------------------------------------------------------------------------
+# ---- properties --------------------------------------------------------------------------------------------
 
 NOISE = st.binary(max_size=60)
 TOKENS = st.lists(

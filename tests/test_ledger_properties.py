@@ -1,4 +1,7 @@
-"""Random histories against the oracle: told at least once, never twice for the same, resolved with evidence."""
+"""Random histories against the oracle.
+
+Told at least once, never twice for the same, resolved with evidence.
+"""
 
 from __future__ import annotations
 

@@ -82,7 +82,9 @@ def with_strangers(value: Any) -> Any:
 
 
 def without_rows(section: Any, name: str) -> Any:
-    """The section with plain text under the stranger's key where it is an envelope, in which rows are a fault."""
+    """The section with plain text under the stranger's key where it is an envelope, in which rows are a
+    fault.
+    """
     return section if name in PAYLOADS or isinstance(section, list) else {**section, "zz_unknown": "é"}
 
 

@@ -1,4 +1,6 @@
-"""Laws of delivery under faults, with the messages as they are sent: what is receipted was named, and nothing is lost.
+"""Laws of delivery under faults, with the messages as they are sent.
+
+What is receipted was named, and nothing is lost.
 
 The model knows only what each channel accepted, and which memory the next run reads.
 """
@@ -68,7 +70,10 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 class Ledger(Struct):
-    """What the channels accepted: by channel and delivery id how often, and which of these were lost again."""
+    """What the channels accepted.
+
+    By channel and delivery id how often, and which of these were lost again.
+    """
 
     named: Counter[tuple[str, str]] = field(default_factory=Counter)
     forgotten: Counter[tuple[str, str]] = field(default_factory=Counter)

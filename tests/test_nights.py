@@ -1,4 +1,6 @@
-"""Two nights as the operator lives them, through real channels on loopback; docs/channels.md shows what is made here.
+"""Two nights as the operator lives them, through real channels on loopback.
+
+Docs/channels.md shows what is made here.
 
 `python -m tests.test_nights` writes the two transcripts into the document anew.
 """
@@ -66,7 +68,9 @@ def _describe(body: dict[str, Any]) -> str:
 
 @contextmanager
 def night(folder: Path) -> Iterator[Transcript]:
-    """A night with Slack, PagerDuty, and ntfy on the phone of a colleague for what nobody acknowledged in 15 minutes."""
+    """A night with Slack, PagerDuty, and ntfy on the phone of a colleague for what nobody acknowledged in
+    15 minutes.
+    """
     with (
         slack_on_loopback() as slack,
         pager_on_loopback("pagerduty") as pagerduty,

@@ -1,7 +1,10 @@
-"""The outage of 2026-05-06 at a run a minute: which of its nine layers is told, when, on the box and elsewhere.
+"""The outage of 2026-05-06 at a run a minute.
 
-The founding document describes nine layers that each broke. The box's own sources (kernel table, supervisor) are
-added to the incident's world as the document's timeline has them; the table in docs/evidence.md is compared.
+Which of its nine layers is told, when, on the box and elsewhere.
+
+The founding document describes nine layers that each broke. The box's own sources (kernel table, supervisor)
+are added to the incident's world as the document's timeline has them; the table in docs/evidence.md is
+compared.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Canary secrets in every setting of the pagers and in what their servers answer: none in any output, memory or error."""
+"""Canary secrets in every setting of the pagers and in what their servers answer.
+
+None in any output, memory or error.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The documents, checked by doing what they say: transcripts are run, examples are read, numbers are compared."""
+"""The documents, checked by doing what they say.
+
+Transcripts are run, examples are read, numbers are compared.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,9 @@ def steps(block: str) -> Iterator[tuple[str, str]]:
 
 
 def titled(name: str, language: str) -> Iterator[tuple[str, str]]:
-    """Every block of a language in one document, with the heading that it stands under and its number there."""
+    """Every block of a language in one document, with the heading that it stands under and its number
+    there.
+    """
     seen: Counter[str] = Counter()
     for found in BLOCK.finditer(TEXTS[name]):
         heading = re.findall(r"^#+ (.*)$", TEXTS[name][: found.start()], re.MULTILINE)[-1]
@@ -62,7 +67,9 @@ TRANSCRIPTS = [
 
 @pytest.fixture
 def shell(tmp_path):
-    """A shell in an empty folder that has the repository's tests and schedule beside it, and nothing of the developer's."""
+    """A shell in an empty folder that has the repository's tests and schedule beside it, and nothing of
+    the developer's.
+    """
     for name in ("tests", ".github", "scheduler"):
         (tmp_path / name).symlink_to(ROOT / name)
     environment = {

@@ -119,7 +119,10 @@ def test_there_are_places_enough():
 
 
 def planted_all(paths: list[tuple[Any, ...]]) -> Any:
-    """The payload with all secrets in each of those places; keys last and the deepest first, for they are ways."""
+    """The payload with all secrets in each of those places.
+
+    Keys last and the deepest first, for they are ways.
+    """
     document = payload()
     for path in sorted(paths, key=lambda path: (path[-1] == "key", -len(path))):
         document = planted(document, path, ALL)
@@ -128,7 +131,9 @@ def planted_all(paths: list[tuple[Any, ...]]) -> Any:
 
 @pytest.mark.parametrize("part", range(50))
 def test_no_value_and_no_key_of_a_payload_lets_a_secret_out(part):
-    """Eight places at a time; the report holds all that the document holds, and the plugin line a part of it."""
+    """Eight places at a time; the report holds all that the document holds, and the plugin line a part of
+    it.
+    """
     assert leaks_of("--report", stdin=planted_all(PLACES[part::50])) == []
 
 
@@ -167,7 +172,7 @@ def test_an_artifact_holds_no_secret(tmp_path):
         assert leaks(kept.read_text()) == []
 
 
-# ---- documents that are refused -------------------------------------------------------------------------------------
+# ---- documents that are refused ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("secret", CANARIES)
@@ -193,7 +198,7 @@ def test_no_refusal_shows_a_secret(text, pad, secret):
         assert leaks(given.out, given.err) == []
 
 
-# ---- settings and the command line ----------------------------------------------------------------------------------
+# ---- settings and the command line -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", sorted(DECLARED))

@@ -1,4 +1,7 @@
-"""The table of when an operator would have been told: its figures are those of the code, and say what they claim."""
+"""The table of when an operator would have been told.
+
+Its figures are those of the code, and say what they claim.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The wheel, installed into an empty folder: what needs no checkout works, the rest names what it needs in one line."""
+"""The wheel, installed into an empty folder.
+
+What needs no checkout works, the rest names what it needs in one line.
+"""
 
 from __future__ import annotations
 

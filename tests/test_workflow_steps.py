@@ -1,4 +1,7 @@
-"""The monitor's workflow, step by step: every `run:` verbatim, against loopback GitHub, Slack, SMTP, AWS and dashboard."""
+"""The monitor's workflow, step by step.
+
+Every `run:` verbatim, against loopback GitHub, Slack, SMTP, AWS and dashboard.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,9 @@ class Deployment:
         )
 
     def _values(self, token: str, environ: dict[str, str]) -> dict[str, str]:
-        """What every expression of the job is, as the checks of the parser's own evaluator say of the longer ones."""
+        """What every expression of the job is, as the checks of the parser's own evaluator say of the
+        longer ones.
+        """
         values = {
             "github.token": token,
             "github.event_name": "schedule",
@@ -185,7 +190,9 @@ def explained(runner: Runner) -> str:
 
 
 def test_a_day_of_the_monitor_goes_as_documented(deployment):
-    """First run, second run, a run whose Slack is down, the run after, a run whose program is broken, the run after."""
+    """First run, second run, a run whose Slack is down, the run after, a run whose program is broken, the
+    run after.
+    """
     slack, box = deployment.slack, deployment.box
 
     first = deployment.run()

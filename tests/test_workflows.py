@@ -1,4 +1,7 @@
-"""The workflows as they are written: who may do what, what is pinned, which secrets arrive, and when they run."""
+"""The workflows as they are written.
+
+Who may do what, what is pinned, which secrets arrive, and when they run.
+"""
 
 from __future__ import annotations
 

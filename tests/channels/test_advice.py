@@ -1,4 +1,7 @@
-"""What to do about a channel's failure: each reason names the setting that leads there, of this very channel."""
+"""What to do about a channel's failure.
+
+Each reason names the setting that leads there, of this very channel.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every way in which a notifier fails, in the first run or in the first two: told at least once, at most twice.
+"""Every way in which a notifier fails, in the first run or in the first two.
+
+Told at least once, at most twice.
 
 The other channel hears of it exactly once, at once, whatever the broken one does.
 """

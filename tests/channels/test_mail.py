@@ -1,4 +1,6 @@
-"""E-mail: who is told, encrypted or not at all, in threads, and with nothing that a header could be broken with."""
+"""E-mail: who is told, encrypted or not at all, in threads, and with nothing that a header could be broken
+with.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Webhook, ntfy, PagerDuty and Telegram: each told once, by documented bodies, whatever becomes of it or of the others."""
+"""Webhook, ntfy, PagerDuty and Telegram.
+
+Each told once, by documented bodies, whatever becomes of it or of the others.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Channels side by side: one that hangs, is slow or raises anything neither stops nor delays nor repeats another."""
+"""Channels side by side: one that hangs, is slow or raises anything neither stops nor delays nor repeats
+another.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""The fifteen scenarios with real channels: every shipped timeline again, told to a loopback Slack and a mail server.
+"""The fifteen scenarios with real channels.
 
-The same timelines say what must be told as for the pure ledger (tests/test_timeline.py); here what counts is what
-arrived. Reminders are off, because the timelines are written for standard output, which is never reminded.
+Every shipped timeline again, told to a loopback Slack and a mail server.
+
+The same timelines say what must be told as for the pure ledger (tests/test_timeline.py); here what counts is
+what arrived. Reminders are off, because the timelines are written for standard output, which is never
+reminded.
 """
 
 from __future__ import annotations

@@ -241,7 +241,9 @@ def _silent_in_threads(slack: Slack) -> Behaviour:
 
 
 class _Slow:
-    """A finder that takes its time over the program's own Slack client, as a machine without compiled files does."""
+    """A finder that takes its time over the program's own Slack client, as a machine without compiled
+    files does.
+    """
 
     @staticmethod
     def find_spec(name: str, _path: object = None, _target: object = None) -> None:

@@ -1,4 +1,7 @@
-"""AWS over real HTTP on loopback: the fence around every operation, whose credentials, and whose fault it is."""
+"""AWS over real HTTP on loopback.
+
+The fence around every operation, whose credentials, and whose fault it is.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def head(request: bytes) -> tuple[str, dict[str, str]]:
     return first, {name.lower(): text.strip() for name, _, text in (line.partition(":") for line in lines)}
 
 
-# ---- what is asked ---------------------------------------------------------------------------------------------------
+# ---- what is asked -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_without_a_token_none_is_sent():
     assert "authorization" not in head(server.requests[0])[1]
 
 
-# ---- lists -----------------------------------------------------------------------------------------------------------
+# ---- lists -------------------------------------------------------------------------------------------------
 
 
 def page(total: int, count: int):
@@ -121,7 +121,7 @@ def test_an_answer_that_is_no_object_is_refused(body):
     assert refusal(says(body)).reason == errors.NOT_JSON
 
 
-# ---- refusals --------------------------------------------------------------------------------------------------------
+# ---- refusals ----------------------------------------------------------------------------------------------
 
 LIMIT = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1780412400"}
 
@@ -159,7 +159,7 @@ def test_it_ends_at_its_deadline():
     assert caught.value.reason == errors.TIMEOUT
 
 
-# ---- downloads -------------------------------------------------------------------------------------------------------
+# ---- downloads ---------------------------------------------------------------------------------------------
 
 
 def test_a_download_follows_its_redirect_without_the_token():
@@ -188,7 +188,7 @@ def test_an_artifact_that_is_gone_says_so():
     assert refusal(says({}, 410), lambda one: one.fetch_file(ARTIFACT)).reason == errors.MISSING
 
 
-# ---- the one thing that is sent --------------------------------------------------------------------------------------
+# ---- the one thing that is sent ----------------------------------------------------------------------------
 
 
 def sent(*behaviours, pauses: list[float] | None = None) -> tuple[list[bytes], ExternalError | None]:
@@ -238,7 +238,7 @@ def test_a_dispatch_to_nobody_is_tried_three_times():
     assert (caught.value.reason, pauses) == (errors.REFUSED, [0.2, 0.8])
 
 
-# ---- what GitHub says ------------------------------------------------------------------------------------------------
+# ---- what GitHub says --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("token", [TOKEN, "gh-of-an-enterprise-with-no-known-beginning"])

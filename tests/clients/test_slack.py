@@ -1,4 +1,6 @@
-"""Slack's SDK on our wire: its clients ask the two methods that this program answers, whatever release it is."""
+"""Slack's SDK on our wire: its clients ask the two methods that this program answers, whatever release it
+is.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""smtplib on our wire: one total deadline over a whole conversation, and no word of the server in an error."""
+"""smtplib on our wire: one total deadline over a whole conversation, and no word of the server in an
+error.
+"""
 
 from __future__ import annotations
 

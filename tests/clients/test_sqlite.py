@@ -1,4 +1,7 @@
-"""A store read while real processes write it: nothing torn, nothing written, nobody kept waiting, nothing left behind."""
+"""A store read while real processes write it.
+
+Nothing torn, nothing written, nobody kept waiting, nothing left behind.
+"""
 
 from __future__ import annotations
 

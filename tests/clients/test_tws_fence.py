@@ -1,4 +1,6 @@
-"""The fence before TWS: every method of ib_async and every message id is tried, and only reading ones pass."""
+"""The fence before TWS: every method of ib_async and every message id is tried, and only reading ones
+pass.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,9 @@ def test_the_handshake_and_every_allowed_message_pass():
 
 
 def test_every_method_of_ib_async_is_refused_or_listed(fenced):
-    """Both classes are walked whole, so that what a later ib_async brings is refused until someone lists it."""
+    """Both classes are walked whole, so that what a later ib_async brings is refused until someone lists
+    it.
+    """
     ib, recorder, _ = fenced
     assert len(public_methods(IB)) > 100
     assert len(public_methods(Client)) > 80

@@ -1,4 +1,7 @@
-"""From each source of broker truth to `can-close` and `plan`: a paper account, a live one, an advisor with models."""
+"""From each source of broker truth to `can-close` and `plan`.
+
+A paper account, a live one, an advisor with models.
+"""
 
 from __future__ import annotations
 

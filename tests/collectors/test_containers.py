@@ -1,4 +1,7 @@
-"""The standby host's Docker Engine over TCP and over a unix socket: one GET, and nothing that may hold a secret."""
+"""The standby host's Docker Engine over TCP and over a unix socket.
+
+One GET, and nothing that may hold a secret.
+"""
 
 from __future__ import annotations
 

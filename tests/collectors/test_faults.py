@@ -1,6 +1,7 @@
 """Every way in which a source can fail, on real sockets: it costs nothing but itself, within its deadline.
 
-The dashboard misbehaves; the bot and a file of the broker answer beside it. What they say must be judged as ever.
+The dashboard misbehaves; the bot and a file of the broker answer beside it. What they say must be judged as
+ever.
 """
 
 from __future__ import annotations

@@ -55,7 +55,10 @@ CSV_ROW = '"U1234567","OPT","SPX","700","6000","20260601","C","100","SELL","-39"
 
 
 class Service:
-    """The service without a socket: answers in their order, and every request with what was paused before it."""
+    """The service without a socket.
+
+    Answers in their order, and every request with what was paused before it.
+    """
 
     def __init__(self, *bodies: bytes, seconds: float = 60) -> None:
         self.bodies = list(bodies)

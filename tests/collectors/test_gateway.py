@@ -1,4 +1,6 @@
-"""The gateway's port: the kernel's tables and what prints them, and a handshake that leaves nothing behind."""
+"""The gateway's port: the kernel's tables and what prints them, and a handshake that leaves nothing
+behind.
+"""
 
 from __future__ import annotations
 

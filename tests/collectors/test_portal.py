@@ -1,4 +1,7 @@
-"""A Client Portal gateway on loopback: what it lists, every way in which it fails, and the fence before it."""
+"""A Client Portal gateway on loopback.
+
+What it lists, every way in which it fails, and the fence before it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The power: a real `upsd` where it is installed, its protocol word by word, and `pmset` as it is published."""
+"""The power: a real `upsd` where it is installed, its protocol word by word, and `pmset` as it is
+published.
+"""
 
 from __future__ import annotations
 

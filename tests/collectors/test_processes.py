@@ -1,4 +1,7 @@
-"""Processes by their supervisor: real ones on this machine, systemd's and launchd's answers as they are published."""
+"""Processes by their supervisor.
+
+Real ones on this machine, systemd's and launchd's answers as they are published.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The stores collector: the runtime's own SQLite file, named by a setting, its tables named by the profile."""
+"""The stores collector: the runtime's own SQLite file, named by a setting, its tables named by the
+profile.
+"""
 
 from __future__ import annotations
 

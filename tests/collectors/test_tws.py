@@ -1,4 +1,7 @@
-"""TWS through the real ib_async, against a gateway on loopback: what it lists, and every way in which it fails."""
+"""TWS through the real ib_async, against a gateway on loopback.
+
+What it lists, and every way in which it fails.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ def full(version: int = 178, **more: object) -> Gateway:
 
 
 def collected(gateway, environ, **more):
-    """Return what `collect` makes of the gateway, and how long it took; nothing of an account may be shown."""
+    """Return what `collect` makes of the gateway, and how long it took.
+
+    Nothing of an account may be shown.
+    """
     with gateway_on_loopback(gateway):
         began = time.monotonic()
         ran = answer("collect", environ=environ(gateway.address, **more))

@@ -1,4 +1,7 @@
-"""`ack` and what counts as one: by command, dispatch, reaction, button and pager; and what changes nothing."""
+"""`ack` and what counts as one: by command, dispatch, reaction, button and pager.
+
+And what changes nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`gate` as a command: exit codes, the artifact from `before` to `after`, JSON by its schema; and in `run`."""
+"""`gate` as a command: exit codes, the artifact from `before` to `after`, JSON by its schema.
+
+And in `run`.
+"""
 
 from __future__ import annotations
 

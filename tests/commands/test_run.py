@@ -727,7 +727,10 @@ def test_a_newest_artifact_that_is_damaged_is_unread_and_hidden_by_nothing(githu
 def test_an_artifact_that_stays_damaged_is_passed_over_after_six_hours_and_said(
     github, slack, snapshot, tmp_path
 ):
-    """Until then nothing is stored, so that it is not hidden; for ever would be a memory that stands still."""
+    """Until then nothing is stored, so that it is not hidden.
+
+    For ever would be a memory that stands still.
+    """
     for number in (0, 1):
         in_workflow(github, tmp_path, snapshot, 9000 + number, seconds=600 * number, **to_slack(slack))
     github.archives[github.artifacts[-1]["id"]] = b"broken"

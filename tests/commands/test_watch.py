@@ -1,4 +1,7 @@
-"""`watch`: a cadence that survives long ticks, jumps and sleep; flat memory; signals; one instance; a unit."""
+"""`watch`: a cadence that survives long ticks, jumps and sleep; flat memory; signals; one instance.
+
+A unit.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +136,7 @@ def test_a_folder_has_one_instance_at_a_time(tmp_path):
         pass
 
 
-# --- hundreds of ticks ---------------------------------------------------------------------------------------
+# --- hundreds of ticks --------------------------------------------------------------------------------------
 
 
 TICKS = int(os.environ.get("WATCH_TICKS", "400"))  # 2000 takes minutes: WATCH_TICKS=2000

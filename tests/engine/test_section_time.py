@@ -1,4 +1,6 @@
-"""One rule of time: a section that is older than the limit, or from the future, is fresh on none of its routes."""
+"""One rule of time: a section that is older than the limit, or from the future, is fresh on none of its
+routes.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ def stamp(seconds: float) -> str:
     return (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-# --- the routes: each gives a section that was true so many seconds from now, and returns the report ----------
+# --- the routes: each gives a section that was true so many seconds from now, and returns the report --------
 
 
 def with_own_time(name, seconds, tmp_path, key="as_of"):
@@ -181,7 +183,7 @@ def test_a_snapshot_of_now_lets_what_it_lacks_be_collected_and_an_old_one_too(tm
     assert (bool(facts_of(report, "broker")), facts_of(report, "power")) == (True, [])
 
 
-# --- a payload without a time ------------------------------------------------------------------------------------
+# --- a payload without a time -------------------------------------------------------------------------------
 
 
 def payload(pending=0, **more):

@@ -1,8 +1,10 @@
-"""One number on its way from the bytes of a snapshot to its event: the modules it passes, the shapes that hold it.
+"""One number on its way from the bytes of a snapshot to its event.
 
-A module counts where one of its functions is given or gives back the number itself, or a finding, condition or event that
-holds it, or where it puts the number into a shape that no argument had. A rule that is handed all facts and asks for
-others does not count.
+The modules it passes, the shapes that hold it.
+
+A module counts where one of its functions is given or gives back the number itself, or a finding, condition
+or event that holds it, or where it puts the number into a shape that no argument had. A rule that is handed
+all facts and asks for others does not count.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A hundred kinds of secrets as they stand in logs, URLs, settings and exceptions: none survives redaction."""
+"""A hundred kinds of secrets as they stand in logs, URLs, settings and exceptions.
+
+None survives redaction.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The gate on written mornings and incidents: hours, a question or a no, the pinned exposure, the founding days."""
+"""The gate on written mornings and incidents.
+
+Hours, a question or a no, the pinned exposure, the founding days.
+"""
 
 from __future__ import annotations
 

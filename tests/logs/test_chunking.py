@@ -104,7 +104,9 @@ class Told:
 
     @property
     def occurrences(self):
-        """Each telling of an occurrence, but for those that say that one told before became worse or escalates."""
+        """Each telling of an occurrence, but for those that say that one told before became worse or
+        escalates.
+        """
         found: list[tuple[str, datetime | None]] = []
         for reason, signature, at in self.told:
             if reason not in ("worse", "escalated") or (signature, at) not in found:

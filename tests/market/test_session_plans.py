@@ -1,4 +1,7 @@
-"""The sessions of five markets over a year of instants, against the calendar library; and a market of one's own."""
+"""The sessions of five markets over a year of instants, against the calendar library.
+
+And a market of one's own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The sections of the box: `gateway`, `processes` and `power`. What is missing or odd is not seen, and never down."""
+"""The sections of the box: `gateway`, `processes` and `power`.
+
+What is missing or odd is not seen, and never down.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever an account holds and however its export is written, no leave opens, and the plain close is allowed."""
+"""Whatever an account holds and however its export is written, no leave opens, and the plain close is
+allowed.
+"""
 
 from __future__ import annotations
 

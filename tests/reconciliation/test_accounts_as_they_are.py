@@ -1,4 +1,6 @@
-"""Accounts as they are, put to `detect`, `plan` and `can-close`: what they answer is held against the account.
+"""Accounts as they are, put to `detect`, `plan` and `can-close`.
+
+What they answer is held against the account.
 
 The whole number of documents: `REAL_ACCOUNTS=20000 pytest tests/reconciliation/test_accounts_as_they_are.py`.
 """

@@ -1,4 +1,7 @@
-"""What lies beside the runtime's own rows: models and their sum, the owner's positions, booked assignments."""
+"""What lies beside the runtime's own rows.
+
+Models and their sum, the owner's positions, booked assignments.
+"""
 
 from __future__ import annotations
 

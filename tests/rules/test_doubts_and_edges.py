@@ -1,4 +1,6 @@
-"""What leaves a rule undecided, and the edges of its conditions: rows that breaking the rules on purpose asked for.
+"""What leaves a rule undecided, and the edges of its conditions.
+
+Rows that breaking the rules on purpose asked for.
 
 An undecided rule resolves nothing, so that a doubt that goes missing is a condition that ends too early.
 """

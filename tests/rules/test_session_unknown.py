@@ -1,4 +1,7 @@
-"""Beyond the table of exchange days the session is unknown: that is told once, and it ends when it is known."""
+"""Beyond the table of exchange days the session is unknown.
+
+That is told once, and it ends when it is known.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Cron in two dialects: what each means by a number, what neither is allowed to hold, and the field that is at fault."""
+"""Cron in two dialects: what each means by a number, what neither is allowed to hold, and the field that
+is at fault.
+"""
 
 from __future__ import annotations
 

@@ -102,13 +102,16 @@ def test_a_run_without_a_lane_in_its_title_is_that_of_the_lane_that_was_due_last
 
 
 def test_the_runs_of_the_next_day_make_no_window_late_at_the_end_of_a_range():
-    """Listed are the runs of a day more, for a late run may come then; they are those of its own windows first."""
+    """Listed are the runs of a day more, for a late run may come then.
+
+    They are those of its own windows first.
+    """
     next_day = [run(f"2026-06-02T13:{minute:02}:20Z") for minute in range(7, 60, 10)]
     found = report(lanes(None, PRIMARY), *next_day, next_day[0], start="21:50", end="22:20")
     assert counts(found.lanes[0]) == {"missing": 1}
 
 
-# ---- standing by -----------------------------------------------------------------------------------------------------
+# ---- standing by -------------------------------------------------------------------------------------------
 
 
 def ticks(mode: dict[str, str], *runs: WorkflowRun, **more) -> tuple[list[tuple[str, str]], int]:
@@ -184,7 +187,7 @@ def test_a_tick_at_which_it_stood_by_is_no_window_of_the_union():
     assert found.lanes[1].longest_gap is None
 
 
-# ---- the union -------------------------------------------------------------------------------------------------------
+# ---- the union ---------------------------------------------------------------------------------------------
 
 
 def test_the_union_is_covered_by_whoever_looked():
@@ -220,7 +223,7 @@ def test_what_was_not_read_is_unknown_in_the_union_too():
     assert not any(one.at < at("2026-06-01T14:31Z") for one in found.union.windows if one.state != "unknown")
 
 
-# ---- how long nobody looked ------------------------------------------------------------------------------------------
+# ---- how long nobody looked --------------------------------------------------------------------------------
 
 
 def gap(*clocks: str, cron: str = PRIMARY, **more) -> float | None:
@@ -275,7 +278,7 @@ def test_where_nothing_was_due_there_is_no_gap():
     assert gap(start="22:00", end="23:00") is None
 
 
-# ---- may GitHub's schedule be the only one? --------------------------------------------------------------------------
+# ---- may GitHub's schedule be the only one? ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -300,7 +303,7 @@ def test_a_lane_outside_github_does_not_speak_for_it():
     assert found.github_suffices is True
 
 
-# ---- a week of everything --------------------------------------------------------------------------------------------
+# ---- a week of everything ----------------------------------------------------------------------------------
 
 
 @settings(max_examples=15)

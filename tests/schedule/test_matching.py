@@ -1,4 +1,7 @@
-"""Which run answers which window: the rules by hand, recorded run times against an oracle, and laws for all of them."""
+"""Which run answers which window.
+
+The rules by hand, recorded run times against an oracle, and laws for all of them.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def states(found: list[ScheduleWindow]) -> str:
     return " ".join(one.state for one in found)
 
 
-# ---- one window ------------------------------------------------------------------------------------------------------
+# ---- one window --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_a_run_under_way_is_pending_until_it_is_stuck(status, now, state, why):
     assert (found.state, found.why) == (state, why)
 
 
-# ---- re-runs ---------------------------------------------------------------------------------------------------------
+# ---- re-runs -----------------------------------------------------------------------------------------------
 
 
 def again(created: str, started: str | None, conclusion: str | None = "success", **more) -> WorkflowRun:
@@ -155,7 +158,7 @@ def test_a_rerun_keeps_its_creation_and_never_answers_the_window_of_its_second_a
     assert states(judged("13:07 16:17", one)) == " ".join(found)
 
 
-# ---- one to one ------------------------------------------------------------------------------------------------------
+# ---- one to one --------------------------------------------------------------------------------------------
 
 
 def test_one_run_covers_one_window_of_a_lane():
@@ -200,7 +203,7 @@ def test_a_second_success_in_a_window_makes_none_late_that_lies_far_before_it(wi
     assert states(match_windows(lane(), windows, runs, Scope(GRACE, LATER))) == f"{state} covered"
 
 
-# ---- what was not read -----------------------------------------------------------------------------------------------
+# ---- what was not read -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -219,7 +222,7 @@ def test_a_window_whose_runs_were_not_all_read_is_unknown_and_neither_covered_no
     assert states(judged("13:07", unread=unread)) == (state if state == "unknown" else "missing")
 
 
-# ---- recorded times --------------------------------------------------------------------------------------------------
+# ---- recorded times ----------------------------------------------------------------------------------------
 
 WHEN = [
     pytest.param(0, "2020-11-21T16:00Z", "2020-11-30T18:00Z", (872, 495, 289, 88), id="every 15 minutes"),
@@ -232,7 +235,10 @@ WHEN = [
 
 
 def oracle(windows: list[datetime], times: list[datetime]) -> tuple[set[datetime], set[datetime]]:
-    """The covered and the late windows of a lane whose windows lie further apart than the grace: no run has a choice."""
+    """The covered and the late windows of a lane whose windows lie further apart than the grace.
+
+    No run has a choice.
+    """
     covered = {w for w in windows if any(w <= time <= w + GRACE for time in times)}
     left = list(times)
     for window in sorted(covered):
@@ -265,7 +271,7 @@ def test_recorded_run_times_are_judged_as_a_small_oracle_judges_them(series, sta
     assert (len(found), len(covered), len(late), missing) == counts
 
 
-# ---- laws ------------------------------------------------------------------------------------------------------------
+# ---- laws --------------------------------------------------------------------------------------------------
 
 START = at("2026-06-01T13:00Z")
 CONCLUSIONS = st.sampled_from(["success", "success", "success", "failure", "cancelled", None])

@@ -25,7 +25,7 @@ def without(*names: str, **more: Any) -> dict[str, Any]:
     return {name: value for name, value in item(CREATED, **more).items() if name not in names}
 
 
-# ---- one run ---------------------------------------------------------------------------------------------------------
+# ---- one run -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_a_run_says_of_its_end_is_one_line():
     assert parse_run(without(conclusion="\x1b[31mfail\n::error::x")).conclusion == " [31mfail ::error::x"
 
 
-# ---- each once -------------------------------------------------------------------------------------------------------
+# ---- each once ---------------------------------------------------------------------------------------------
 
 
 def test_a_run_without_an_id_is_not_the_one_whose_id_is_its_place():
@@ -83,7 +83,7 @@ def test_a_run_without_an_id_is_not_the_one_whose_id_is_its_place():
     assert len(listed(runs).runs) == 3
 
 
-# ---- whose it is -----------------------------------------------------------------------------------------------------
+# ---- whose it is -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_run_that_is_left_out_still_counts_for_the_total():
     assert found.unread == ()
 
 
-# ---- how much it holds -----------------------------------------------------------------------------------------------
+# ---- how much it holds -------------------------------------------------------------------------------------
 
 
 def test_a_bare_list_knows_nothing_of_what_comes_before_its_oldest_run():

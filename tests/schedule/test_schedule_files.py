@@ -1,4 +1,7 @@
-"""The crons as they stand in the workflow and in the Worker's configuration; neither file is believed blindly."""
+"""The crons as they stand in the workflow and in the Worker's configuration.
+
+Neither file is believed blindly.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Artifacts of an earlier release as the memory of this one: no storm of alerts, and no silence.
 
-They hold conditions that are active, held, muted and resolved, of two runtimes, delivered to stdout, Slack and
-e-mail, or not yet delivered to one of them.
+They hold conditions that are active, held, muted and resolved, of two runtimes, delivered to stdout, Slack
+and e-mail, or not yet delivered to one of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The memory as a workflow's artifact: which one is believed, in which order they are read, and where the token goes."""
+"""The memory as a workflow's artifact.
+
+Which one is believed, in which order they are read, and where the token goes.
+"""
 
 from __future__ import annotations
 
@@ -264,7 +267,10 @@ def test_a_wrong_token_is_named_by_what_github_says_and_never_shown(github):
 
 
 def test_a_usual_run_asks_twelve_times(github):
-    """The repository, the runs, and of each of five runs the list and the redirect; the archives lie elsewhere."""
+    """The repository, the runs, and of each of five runs the list and the redirect.
+
+    The archives lie elsewhere.
+    """
     for number in range(1, 101):
         github.run(100 + number, minutes=number)
         github.upload(100 + number, artifact(number, 60 * number) if number > 95 else b"not read")

@@ -1,7 +1,7 @@
 """An account in plain arithmetic: what it holds, what works in it, and what an order would do to it.
 
-It knows nothing of the program. A world is drawn from a seed and written down as a broker's export writes it, with
-names left out, rows written again and fills that the rows may lack.
+It knows nothing of the program. A world is drawn from a seed and written down as a broker's export writes it,
+with names left out, rows written again and fills that the rows may lack.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Runs on a state folder with acknowledgements between them: the real command line, and what each channel was told."""
+"""Runs on a state folder with acknowledgements between them.
+
+The real command line, and what each channel was told.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A gateway on loopback that speaks the first messages of the TWS API, healthy, silent, refusing or half open."""
+"""A gateway on loopback that speaks the first messages of the TWS API, healthy, silent, refusing or half
+open.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A small AWS on loopback: real HTTP and the real wire formats, its answers in the shapes of botocore's models.
+"""A small AWS on loopback: real HTTP and the real wire formats, its answers in the shapes of botocore's
+models.
 
 What it answers is held against those models by `sound`, which every answer passes before it is served.
 """

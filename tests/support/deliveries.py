@@ -1,4 +1,7 @@
-"""The scheduled job in process: evaluate, deliver through real channels, and remember through the artifact's own text."""
+"""The scheduled job in process.
+
+Evaluate, deliver through real channels, and remember through the artifact's own text.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ class Job:
         sent_at: str | None = None,
         **more: Any,
     ) -> Delivery:
-        """Run once on the healthy snapshot of that time with a patch; a killed run tells and remembers nothing."""
+        """Run once on the healthy snapshot of that time with a patch.
+
+        A killed run tells and remembers nothing.
+        """
         door = door_of({**QUICK, **self.environ, **(environ or {})}, datetime.fromisoformat(sent_at or at))
         settings = door.load_settings()
         report = evaluated(

@@ -1,12 +1,14 @@
-"""A process that has the program loaded and forks a child for each run, with one of its outside operations at fault.
+"""A process that has the program loaded and forks a child for each run, with one of its outside operations at
+fault.
 
-An outside operation is one call to the kernel that leaves the process: a connection, a piece sent, a piece read, a
-file synced or renamed, a piece of standard output. Each has a label: what it is, where it goes, and its number there.
-The child whose plan names a label fails there, once or from there on, or is killed there with SIGKILL. The program
-itself knows nothing of this: it is the calls of this process's own `socket` and `os` that are wrapped, after the fork.
+An outside operation is one call to the kernel that leaves the process: a connection, a piece sent, a piece
+read, a file synced or renamed, a piece of standard output. Each has a label: what it is, where it goes, and
+its number there. The child whose plan names a label fails there, once or from there on, or is killed there
+with SIGKILL. The program itself knows nothing of this: it is the calls of this process's own `socket` and
+`os` that are wrapped, after the fork.
 
-One JSON object a line: in `argv`, `environ`, `now`, `ports` (port to name), `at` and `mode` (once, on, kill), `trace`
-(a file for the labels); out the exit code, negative for a signal.
+One JSON object a line: in `argv`, `environ`, `now`, `ports` (port to name), `at` and `mode` (once, on, kill),
+`trace` (a file for the labels); out the exit code, negative for a signal.
 """
 
 from __future__ import annotations
@@ -145,7 +147,10 @@ def child(plan: dict[str, Any]) -> int:
 
 
 def _warm() -> None:
-    """Let everything that is made once be made before the first fork: two runs in which nothing is reached."""
+    """Let everything that is made once be made before the first fork.
+
+    Two runs in which nothing is reached.
+    """
     load_rules(), load_channel_modules()
     nowhere = "http://127.0.0.1:9"  # the discard port, closed on every machine of today
     environ = {

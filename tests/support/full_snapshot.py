@@ -105,7 +105,10 @@ def iter_edits(key: str) -> Iterator[str]:
 
 
 def rename_key(document: dict[str, Any], path: Path, name: str) -> dict[str, Any] | None:
-    """Return a copy in which the key has another name, at its place; None where that name is there already."""
+    """Return a copy in which the key has another name, at its place.
+
+    None where that name is there already.
+    """
     copy = deepcopy(document)
     holder: Any = copy
     for part in path[:-1]:

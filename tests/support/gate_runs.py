@@ -32,7 +32,9 @@ SPY = {"symbol": "SPY", "con_id": 756733, "sec_type": "STK", "currency": "USD"}
 
 
 def morning_at(moment: datetime = MORNING, patch: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the healthy snapshot of that moment with a broker who holds 100 SPY under a stop, and a patch."""
+    """Return the healthy snapshot of that moment with a broker who holds 100 SPY under a stop, and a
+    patch.
+    """
     at = moment.isoformat()
     start = moment - timedelta(hours=1)
     proof = "position reconciliation OK matched=1 internal_count=1 broker_count=1"

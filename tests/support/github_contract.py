@@ -1,4 +1,7 @@
-"""GitHub's own description of the operations that are called: every request of ours and every answer of a stand-in for it."""
+"""GitHub's own description of the operations that are called.
+
+Every request of ours and every answer of a stand-in for it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ def example(path: str) -> Any:
 
 
 def check_request(method: str, target: str, headers: dict[str, str], body: bytes = b"") -> str:
-    """Return the path of the description that a request is one of; raises where it is none, or not as GitHub wants it."""
+    """Return the path of the description that a request is one of.
+
+    Raises where it is none, or not as GitHub wants it.
+    """
     parts = urlsplit(target)
     path = _path_of(parts.path)
     operation = description()["paths"][path][method.lower()]
@@ -48,7 +54,10 @@ def check_request(method: str, target: str, headers: dict[str, str], body: bytes
 
 
 def check_answer(path: str, method: str, status: int, body: Any) -> None:
-    """Raise where an answer is none that GitHub could give; statuses that it does not describe are not checked."""
+    """Raise where an answer is none that GitHub could give.
+
+    Statuses that it does not describe are not checked.
+    """
     found = description()["paths"][path][method.lower()]["responses"].get(str(status))
     schema = ((found or {}).get("content") or {}).get("application/json", {}).get("schema")
     if schema is not None:

@@ -1,7 +1,8 @@
-"""A GitHub on loopback that keeps one repository's runs and their artifacts, as the memory is found through it.
+"""A GitHub on loopback that keeps one repository's runs and their artifacts, as the memory is found through
+it.
 
-Every request and every answer is held against GitHub's own description. The archives lie on another origin, as they
-do in fact: what arrives there is kept apart, so that a test can see what was sent along.
+Every request and every answer is held against GitHub's own description. The archives lie on another origin,
+as they do in fact: what arrives there is kept apart, so that a test can see what was sent along.
 """
 
 from __future__ import annotations
@@ -185,7 +186,9 @@ class GitHub:
         return 302, None, {"location": f"{self.store.url}/archives/{number}?sig=signedForOneMinute"}
 
     def hand_out(self, served: Served, conn: socket.socket, request: bytes) -> None:
-        """Answer one request to the blob store, which refuses a second kind of credentials as the real one does."""
+        """Answer one request to the blob store, which refuses a second kind of credentials as the real one
+        does.
+        """
         if not request:  # who asked was killed first
             return
         if b"\r\nauthorization:" in request.lower():

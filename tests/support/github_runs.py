@@ -1,4 +1,5 @@
-"""GitHub on loopback: it lists runs with GitHub's filter, pages and limit, takes dispatches, and can be at fault.
+"""GitHub on loopback: it lists runs with GitHub's filter, pages and limit, takes dispatches, and can be at
+fault.
 
 Every request is checked with GitHub's own description, and so is every answer.
 """
@@ -131,7 +132,10 @@ def _answered(github: FakeGitHub, request: bytes) -> bytes:
 
 
 def _sample(answer: Any) -> Any:
-    """Return a page with its first two runs: the others are made as they are, and a thousand take seconds to check."""
+    """Return a page with its first two runs.
+
+    The others are made as they are, and a thousand take seconds to check.
+    """
     if isinstance(answer, dict) and "workflow_runs" in answer:
         return {**answer, "workflow_runs": answer["workflow_runs"][:2]}
     return answer

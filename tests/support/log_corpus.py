@@ -1,4 +1,6 @@
-"""The labelled log lines: what each says, read out of files that a person can read, and how the reader scores."""
+"""The labelled log lines: what each says, read out of files that a person can read, and how the reader
+scores.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,10 @@ def _words(label: str) -> Iterable[str]:
 
 
 def heard_in(text: str) -> frozenset[str]:
-    """Return what the reader hears in one message, in the words of the labels; a recovery owes a proof anyway."""
+    """Return what the reader hears in one message, in the words of the labels.
+
+    A recovery owes a proof anyway.
+    """
     lines = LogLines()
     lines.add(text, 0)
     said = [thing for _, thing in scan_lines(lines, introduced=False)]

@@ -77,7 +77,9 @@ def named_of(report: Report, *types: str) -> list[str]:
 
 
 def told_of(runs: Sequence[tuple[datetime, Any]], settings: Settings = DEFAULTS) -> list[list[str]]:
-    """Return what each run tells anew of these lines but for proofs that they owe, and for gaps between runs."""
+    """Return what each run tells anew of these lines but for proofs that they owe, and for gaps between
+    runs.
+    """
     told = told_over(runs, settings)
     return [
         [one for one in run if "reconcile_unproven" not in one and "watch_gap" not in one] for run in told

@@ -1,7 +1,9 @@
-"""Servers on loopback with real sockets: each connection is given to a behaviour, healthy or as bad as it gets.
+"""Servers on loopback with real sockets.
 
-The certificates in fixtures/tls/ are made of an authority of their own: one good, one expired, one for another
-name, one that signed itself.
+Each connection is given to a behaviour, healthy or as bad as it gets.
+
+The certificates in fixtures/tls/ are made of an authority of their own: one good, one expired, one for
+another name, one that signed itself.
 """
 
 from __future__ import annotations
@@ -44,7 +46,10 @@ class Served:
 def serving(
     *behaviours: Behaviour, certificate: str | None = None, path: str | None = None
 ) -> Iterator[Served]:
-    """Serve on loopback, or on the unix socket at `path`: one behaviour a connection, the last one from then on."""
+    """Serve on loopback, or on the unix socket at `path`.
+
+    One behaviour a connection, the last one from then on.
+    """
     listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
     listener.bind(path or ("127.0.0.1", 0))
     listener.listen(64)

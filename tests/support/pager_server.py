@@ -1,6 +1,9 @@
-"""The receivers of the pagers on loopback: webhook, ntfy, PagerDuty and Telegram, each with its documented answers.
+"""The receivers of the pagers on loopback.
 
-A body that its documented schema refuses, or that breaks a limit in bytes, stands in `faults`: no test can overlook it.
+Webhook, ntfy, PagerDuty and Telegram, each with its documented answers.
+
+A body that its documented schema refuses, or that breaks a limit in bytes, stands in `faults`: no test can
+overlook it.
 """
 
 from __future__ import annotations

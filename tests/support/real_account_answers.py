@@ -1,4 +1,6 @@
-"""What the commands answer about a written account, in process, and the laws that the truth holds against them."""
+"""What the commands answer about a written account, in process, and the laws that the truth holds against
+them.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ class Answers:
 
 
 def ask(seed: int, *, in_full: bool = True) -> Answers:
-    """Write the account of that seed as a document, and put it to `can-close`, and `in_full` to the others."""
+    """Write the account of that seed as a document, and put it to `can-close`, and `in_full` to the
+    others.
+    """
     rng = Random(seed)
     world = build_world(rng)
     question = Question(rng, world)
@@ -104,7 +108,10 @@ def list_answered(asked: Answers) -> list[Contract]:
 
 
 def _list_accounts(asked: Answers) -> list[str]:
-    """Return the accounts that an answer may be about: the named one, else those whose positions are listed."""
+    """Return the accounts that an answer may be about.
+
+    The named one, else those whose positions are listed.
+    """
     question, world = asked.question, asked.world
     if question.names_account:
         return [question.account]

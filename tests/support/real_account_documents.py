@@ -335,7 +335,10 @@ class Question:
         return words | (by_id if self.form == "both" else {})
 
     def means(self) -> list[Contract]:
-        """Return the contracts that the words may mean: a class that is not named is the one of the symbol."""
+        """Return the contracts that the words may mean.
+
+        A class that is not named is the one of the symbol.
+        """
         if self.form in ("con_id", "both", "full"):
             return [self.contract]
         if self.form == "local":

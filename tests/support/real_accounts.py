@@ -1,8 +1,8 @@
 """Accounts as they are: contracts, holdings, orders and fills, written down as a snapshot in many spellings.
 
-A `World` is the truth: what each account holds, what works there, what has filled and is in no row yet, and what
-the runtime believes. `write_snapshot` writes it as the documentation allows: parts of a name left out, in another
-spelling, rows in lots or twice, in the shape of this program, of ib_async or of the Client Portal.
+A `World` is the truth: what each account holds, what works there, what has filled and is in no row yet, and
+what the runtime believes. `write_snapshot` writes it as the documentation allows: parts of a name left out,
+in another spelling, rows in lots or twice, in the shape of this program, of ib_async or of the Client Portal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A mail server on loopback (aiosmtpd), with STARTTLS and TLS: it takes, refuses or drags its feet as told."""
+"""A mail server on loopback (aiosmtpd), with STARTTLS and TLS.
+
+It takes, refuses or drags its feet as told.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,9 @@ class Taken:
 
 @dataclass
 class Mailbox:
-    """What the server took, and the answers that it gives in the place of a yes, by command, used up in order."""
+    """What the server took, and the answers that it gives in the place of a yes, by command, used up in
+    order.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -157,7 +162,9 @@ def mail_on_loopback(tls: str = "none", certificate: str = "good", login: bool =
 
 @contextmanager
 def speaking(words: bytes, every: float = 0.0) -> Iterator[int]:
-    """Yield the port of a server that says these bytes to whoever connects, at once or one at a time, and no more."""
+    """Yield the port of a server that says these bytes to whoever connects, at once or one at a time, and
+    no more.
+    """
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(8)

@@ -1,6 +1,9 @@
-"""A runtime's store as real processes of its own: one that hammers it, one that holds it, one that is cut off.
+"""A runtime's store as real processes of its own.
 
-A process of its own, because a lock of SQLite belongs to a process: nothing in the test's process would be seen.
+One that hammers it, one that holds it, one that is cut off.
+
+A process of its own, because a lock of SQLite belongs to a process: nothing in the test's process would be
+seen.
 """
 
 from __future__ import annotations
@@ -92,7 +95,10 @@ def wrote(path: Path, script: str = ENDS, mode: str = "wal") -> None:
 
 @contextmanager
 def writing(path: Path, script: str, mode: str = "wal", patience: float = 5) -> Iterator[dict[str, float]]:
-    """Let a process write while the block runs; its last line is in what is yielded once the block has ended."""
+    """Let a process write while the block runs.
+
+    Its last line is in what is yielded once the block has ended.
+    """
     words = [*_words(script), str(path), mode, str(patience)]
     said: dict[str, float] = {}
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

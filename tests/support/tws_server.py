@@ -1,6 +1,9 @@
-"""A gateway on loopback that speaks the TWS API: the bytes that ib_async reads, healthy or as bad as they get.
+"""A gateway on loopback that speaks the TWS API.
 
-Formats: ib_async 2.1's decoder; a message is its length, four bytes with the highest first, and NUL-ended fields.
+The bytes that ib_async reads, healthy or as bad as they get.
+
+Formats: ib_async 2.1's decoder; a message is its length, four bytes with the highest first, and NUL-ended
+fields.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Run `watch` for so many ticks against a source that fails in turn, and print what it holds, as JSON.
 
-A process of its own: inside of pytest, what the suite itself keeps would count as the program's. The clock jumps
-an hour both ways, then eight hours pass in a sleep.
+A process of its own: inside of pytest, what the suite itself keeps would count as the program's. The clock
+jumps an hour both ways, then eight hours pass in a sleep.
 """
 
 from __future__ import annotations

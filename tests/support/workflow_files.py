@@ -1,7 +1,9 @@
-"""A runner for one job of a workflow: its steps in order, every `run:` of them verbatim and by the shell that it names.
+"""A runner for one job of a workflow.
 
-Expressions are looked up in a table that the test gives: one that it does not know is an error, so that no value of
-a workflow goes untested. Actions (`uses:`) are stood in for by functions.
+Its steps in order, every `run:` of them verbatim and by the shell that it names.
+
+Expressions are looked up in a table that the test gives: one that it does not know is an error, so that no
+value of a workflow goes untested. Actions (`uses:`) are stood in for by functions.
 """
 
 from __future__ import annotations
@@ -52,7 +54,10 @@ class Ran:
 
 @dataclass
 class Runner:
-    """A machine that runs one job: `values` of expressions, stand-ins for `actions`, and the `environ` of the machine."""
+    """A machine that runs one job.
+
+    `values` of expressions, stand-ins for `actions`, and the `environ` of the machine.
+    """
 
     workspace: Path
     environ: Mapping[str, str]
@@ -124,7 +129,10 @@ class Runner:
 
 
 def bare_environ(**more: str) -> dict[str, str]:
-    """What a runner's machine has of its own: a path with this Python in front, and no way to a package index."""
+    """What a runner's machine has of its own.
+
+    A path with this Python in front, and no way to a package index.
+    """
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}/usr/local/bin{os.pathsep}/usr/bin{os.pathsep}/bin",
         "PIP_NO_INDEX": "1",
