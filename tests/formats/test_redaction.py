@@ -307,7 +307,7 @@ DOCUMENTS = st.recursive(
 )
 
 
-_WORDS = st.lists(st.from_regex(r"[A-Za-z0-9@!#%]{3,9}", fullmatch=True), min_size=1, max_size=5)
+_WORDS = st.lists(st.from_regex(r"[A-Za-z0-9@!#%]{1,9}", fullmatch=True), min_size=1, max_size=5)
 
 
 @given(_WORDS, st.sampled_from(["password: {}", "DB_PASSWORD={}", "passphrase : {}", "client_secret: {}"]))
@@ -318,8 +318,15 @@ def test_no_word_of_a_password_is_left_however_many_there_are(words: list[str], 
 
 @given(_WORDS)
 def test_no_word_of_a_password_in_an_address_is_left(words: list[str]):
-    password = "p" + " ".join(words)
-    assert redact_text(f"postgres://me:{password}@db:5432/x") == "postgres://[redacted]@db:5432/x"
+    shown = redact_text(f"postgres://me:{' '.join(words)}@db:5432/x")
+    assert shown == "postgres://[redacted]@db:5432/x"
+
+
+@given(
+    st.from_regex(r"\d{1,6} [A-Za-z0-9!#%]{1,9}", fullmatch=True), st.sampled_from(["https", "ftp", "redis"])
+)
+def test_a_password_that_begins_like_a_port_is_hidden_under_any_scheme(password: str, scheme: str):
+    assert redact_text(f"{scheme}://me:{password}@host/x") == f"{scheme}://[redacted]@host/x"
 
 
 def test_a_port_is_no_password():
