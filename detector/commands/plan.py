@@ -94,9 +94,9 @@ def _explain_age(state: BrokerState) -> str | None:
     """Return why the broker's data is too old to change a row by, None where it is not."""
     limit = state.settings[TRUTH_MAX_AGE_SEC]
     if state.age.seconds is None:
-        return f"when its word was true is not known ({state.age.fault})."
+        return f"the time of its reading is not known ({state.age.fault})."
     if state.age.seconds > limit:
-        return f"its word is {describe_age(state.age.seconds, limit)}."
+        return f"its reading is {describe_age(state.age.seconds, limit)}."
     return None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from detector.formats.errors import InputError
+from detector.formats.numbers import normalize_number
 from detector.formats.patterns import build_pattern
 
 _HOUR_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
@@ -87,3 +89,15 @@ def format_duration(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def format_above(seconds: float, limit: float) -> str:
+    """Return seconds above their limit; less than one above it they have milliseconds, `300.4 s`."""
+    if limit < seconds < limit + 1:
+        return f"{math.ceil(seconds * 1000) / 1000:g} s"
+    return f"{seconds:.0f} s"
+
+
+def format_limit(seconds: float, limit: float) -> str:
+    """Return the limit of a duration: `limit 300 s` where it is kept, `over 300 s` where it is exceeded."""
+    return f"{'over' if seconds > limit else 'limit'} {normalize_number(limit)} s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.domain.gate_report import NO, PASSED, UNPROVEN, YES
-from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.formats.times import compute_seconds, format_duration, format_limit, format_time
 from detector.gate.check import GateContext, GateDecision
 from detector.gate.exposure import Change, find_unused, list_changes, list_lost
 from detector.market.hours import count_open_seconds
@@ -43,9 +43,8 @@ def decide_snapshot(context: GateContext) -> Iterator[GateDecision]:
     """The snapshot is of now: an old one says nothing about a deployment that begins now."""
     age = compute_seconds(context.facts.taken_at, context.now)
     limit = context.settings[SOURCE_STALE_SEC]
-    text = (
-        f"taken {format_duration(abs(age))} {'ago' if age >= 0 else 'ahead of the clock'} (limit {limit} s)"
-    )
+    where = "ago" if age >= 0 else "ahead of the clock"
+    text = f"taken {format_duration(abs(age))} {where} ({format_limit(abs(age), limit)})"
     yield GateDecision(YES if abs(age) <= limit else UNPROVEN, text)
 
 

@@ -8,7 +8,7 @@ from detector.domain.facts import known
 from detector.domain.gate_report import NO, UNPROVEN, YES
 from detector.domain.runtime_rows import ENTRY
 from detector.formats.numbers import format_count
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import format_duration, format_limit, format_time
 from detector.gate.check import Decide, GateContext, GateDecision
 from detector.reconciliation.working_orders import WorkingOrders
 from detector.settings import (
@@ -76,7 +76,7 @@ def decide_heartbeat(context: GateContext) -> Iterator[GateDecision]:
         context.facts.age_of(known(context.facts.heartbeat_at)),
         context.settings[HEARTBEAT_STALE_SEC],
     )
-    text = f"{format_duration(max(age, 0))} old (limit {limit} s)"
+    text = f"{format_duration(max(age, 0))} old ({format_limit(age, limit)})"
     yield GateDecision(NO if age > limit else YES, text)
 
 
@@ -111,7 +111,7 @@ def _decide_single(context: GateContext, order: object) -> Iterator[GateDecision
         yield GateDecision(UNPROVEN, f"entry order {row.title} is pending; its age was not seen")
     elif facts.age_of(row.submitted_at) > limit:
         age = format_duration(facts.age_of(row.submitted_at))
-        yield GateDecision(NO, f"entry order {row.title} is {age} old (limit {limit} s)")
+        yield GateDecision(NO, f"entry order {row.title} is {age} old (over {limit} s)")
     elif context.answers.accepted_entry:
         yield GateDecision(YES, f"entry order {row.title} may stay: {context.answers.accepted_entry}")
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,7 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.section_reading import Reading
 from detector.formats.numbers import normalize_number
-from detector.formats.times import compute_seconds, format_duration
+from detector.formats.times import compute_seconds, format_above, format_duration, format_limit
 
 _LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
 _IRRELEVANT_PATHS = ("broker.executions", "broker.mode", "broker.port")
@@ -30,10 +29,9 @@ class DataAge(Struct, frozen=True):
 
 
 def describe_age(seconds: float, limit: float) -> str:
-    """Return an age and its limit, `61 s old (limit 60 s)`; an age just above the limit has milliseconds."""
-    just_above = limit < seconds < int(limit) + 1
-    text = f"{math.ceil(seconds * 1000) / 1000:g} s" if just_above else format_duration(seconds)
-    return f"{text} old (limit {normalize_number(limit)} s)"
+    """Return an age and its limit, `20 s old (limit 60 s)` or `61 s old (over 60 s)`."""
+    text = format_above(seconds, limit) if limit < seconds < limit + 1 else format_duration(seconds)
+    return f"{text} old ({format_limit(seconds, limit)})"
 
 
 def compute_data_age(

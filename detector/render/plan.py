@@ -120,7 +120,7 @@ def _describe_no_difference(plan: Plan) -> str:
 def _describe_broker_age(plan: Plan) -> str:
     if plan.age.as_of is None or plan.age.seconds is None:
         return "when the broker was read is not known"
-    return f"the broker's word is {format_duration(plan.age.seconds)} old"
+    return f"the broker's reading is {format_duration(plan.age.seconds)} old"
 
 
 def _render_item(item: PlanItem) -> Iterator[str]:

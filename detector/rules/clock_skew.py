@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import STATE, WARNING, Finding, Healthy, Limits, RuleResults, exceeds, rule
+from detector.formats.times import format_above
 from detector.settings import CLOCK_SKEW_SEC
 
 
 @rule(STATE, "warning", limits=[exceeds(CLOCK_SKEW_SEC)], monitor=True, explicit_good=True)
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A time in the data lies too far in the future; it is not seen, never fresh."""
-    furthest: dict[str, float] = {}
+    limit, furthest = limits[CLOCK_SKEW_SEC], dict[str, float]()
     for path, ahead in facts.skewed:
         furthest[path] = max(ahead, furthest.get(path, 0.0))
     for path, ahead in furthest.items():
         yield Finding(
             WARNING,
-            f"{path} is ignored: it lies {ahead:.0f} s in the future (limit {limits[CLOCK_SKEW_SEC]} s).",
+            f"{path} is ignored: it lies {format_above(ahead, limit)} in the future (over {limit} s).",
             subject=path,
             observed=ahead,
             limit=CLOCK_SKEW_SEC,

@@ -16,7 +16,7 @@ from detector.domain.rule import (
     exceeds,
     rule,
 )
-from detector.formats.times import format_duration
+from detector.formats.times import format_above, format_duration
 from detector.reconciliation.between_runs import get_prices, has_unchanged_prices
 from detector.settings import FEED_FROZEN_SEC
 
@@ -54,8 +54,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Finding(
             severity,
             f"Market data is reported as ok, but no tick of {len(ticks)} instruments"
-            f" is younger than {min(ages):.0f} s "
-            f"(limit {limit} s).",
+            f" is younger than {format_above(min(ages), limit)} "
+            f"(over {limit} s).",
             observed=min(ages),
             limit=FEED_FROZEN_SEC,
             proven_sec=min(ages) - limit,
@@ -65,7 +65,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             severity,
             f"Market data is reported as ok, but no price of {len(ticks)} instruments has moved for"
             f" {format_duration(still_sec)} "
-            f"(limit {limit} s).",
+            f"({severity} at {limit} s).",
             observed=still_sec,
         )
     elif (
@@ -73,7 +73,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         or still_sec is not None
         or len(get_prices(facts)) < len({t.symbol for t in ticks})
     ):
-        yield Undecided("whether the prices move cannot be told yet")
+        yield Undecided("whether the prices move is not known yet")
 
 
 def _measure_still_sec(facts: Facts) -> float | None:

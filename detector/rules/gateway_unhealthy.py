@@ -16,6 +16,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.task_rows import Task
+from detector.formats.times import format_above
 from detector.settings import ESCALATE_AFTER_SEC, GATEWAY_CONTAINER, START_GRACE_SEC, TRADER_CONTAINER
 
 
@@ -58,13 +59,17 @@ def _judge_task(task: Task, facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _judge_unknown_health(task: Task, facts: Facts, limits: Limits) -> RuleResults:
-    name, started = limits[GATEWAY_CONTAINER], task.started_at or task.created_at
+    name, limit, started = (
+        limits[GATEWAY_CONTAINER],
+        limits[START_GRACE_SEC],
+        task.started_at or task.created_at,
+    )
     age = None if started is None else facts.age_of(started)
     if age is not None and limits.is_broken(START_GRACE_SEC, age):
         yield Finding(
             WARNING,
-            f"The health of {name} is still unknown {age:.0f} s after its task started "
-            f"(limit {limits[START_GRACE_SEC]} s).",
+            f"The health of {name} is still unknown {format_above(age, limit)} after its task started "
+            f"(over {limit} s).",
             observed=age,
             limit=START_GRACE_SEC,
         )

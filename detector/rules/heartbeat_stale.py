@@ -17,6 +17,7 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
+from detector.formats.times import format_above
 from detector.settings import HEARTBEAT_STALE_SEC
 
 _ESCALATE_NOW_FACTOR = 3
@@ -39,7 +40,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         limit = limits[HEARTBEAT_STALE_SEC]
         yield Finding(
             CRITICAL,
-            f"No heartbeat for {age:.0f} s while the market is open (limit {limit} s).",
+            f"No heartbeat for {format_above(age, limit)} while the market is open (over {limit} s).",
             observed=age,
             limit=HEARTBEAT_STALE_SEC,
             proven_sec=age - limit,

@@ -65,7 +65,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                 CRITICAL,
                 f"Execution {exec_id} at the broker has no trade in the runtime:"
                 f" {_describe_fill(fill)} at {format_time(at)}"
-                f"{', while connectivity was lost' if lost else ''} (limit {limits[FILL_LAG_SEC]} s).",
+                f"{', while connectivity was lost' if lost else f' (over {limits[FILL_LAG_SEC]} s ago)'}.",
                 subject=exec_id,
                 observed=age,
                 limit=FILL_LAG_SEC,

@@ -68,7 +68,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         finding.subject for finding in findings if finding.subject
     )
     if merged_subjects:
-        yield Undecided("it is told by account now", merged_subjects)
+        yield Undecided("it is reported by account now", merged_subjects)
 
 
 def _build_findings(facts: Facts, comparison: Comparison) -> Iterator[Finding]:

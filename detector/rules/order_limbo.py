@@ -21,6 +21,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.runtime_rows import EXIT, Order
+from detector.formats.times import format_above
 from detector.logs.events import FILLED_FIRST, MAX_NEWS_AGE
 from detector.reconciliation.working_orders import WorkingOrders, list_orders
 from detector.settings import ESCALATE_AFTER_SEC
@@ -63,7 +64,11 @@ def _judge_order(order: Order, since: datetime | None, facts: Facts, *, is_exit:
     yield Finding(
         CRITICAL if is_late else WARNING,
         f"{'Exit order' if is_exit else 'Order'} {order.title} is {order.status} "
-        + ("and has not been answered." if age is None else f"since {age:.0f} s (limit {_WAITING_SEC} s)."),
+        + (
+            "and has not been answered."
+            if age is None
+            else f"for {format_above(age, _WAITING_SEC)} (over {_WAITING_SEC} s)."
+        ),
         subject=order.identity,
         observed=age,
         facts=("orders", "broker_orders"),

@@ -18,6 +18,7 @@ from detector.domain.rule import (
 )
 from detector.domain.runtime_rows import EXIT, Order
 from detector.formats.numbers import format_count
+from detector.formats.times import format_above
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_STALE_SEC
 
 _UNLISTED = lasts(1800, observations=3)  # EVENTS: three observations in a row that span 1800 s
@@ -58,8 +59,8 @@ def _judge_order(order: Order, age: float, limits: Limits) -> RuleResults:
     if limits.is_broken(PENDING_ORDER_STALE_SEC, age):
         yield Finding(
             CRITICAL if is_exit and age > 2 * limit else WARNING,
-            f"{(order.kind or '').capitalize() or 'Working'} order {order.title} is {age:.0f} s old "
-            f"(limit {limit} s).",
+            f"{(order.kind or '').capitalize() or 'Working'} order {order.title} is"
+            f" {format_above(age, limit)} old (over {limit} s).",
             subject=order.identity,
             observed=age,
             limit=PENDING_ORDER_STALE_SEC,

@@ -53,7 +53,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     yield Finding(
         CRITICAL if is_low or facts.exposure != 0 else WARNING,
         f"The UPS is on battery{' and nearly empty' if is_low else ''}{_describe_battery(facts)},"
-        f" with {_describe_exposure(facts.exposure)} (limit {limits[UPS_RUNTIME_SEC]} s of runtime).",
+        f" with {_describe_exposure(facts.exposure)}"
+        f" (critical below {limits[UPS_RUNTIME_SEC]} s of runtime).",
         observed=left,
         limit=UPS_RUNTIME_SEC if left is not None and left < limits[UPS_RUNTIME_SEC] else None,
         facts=("power_status",),

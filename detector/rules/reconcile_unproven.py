@@ -62,7 +62,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         WARNING,
         f"No proof of reconciliation followed in the log since {format_time(due_since)},"
         f" for {format_duration(waited)} "
-        f"(limit {limits[RECONCILE_PROOF_SEC]} s).",
+        f"(over {limits[RECONCILE_PROOF_SEC]} s).",
         observed=waited,
         limit=RECONCILE_PROOF_SEC,
         proven_sec=waited - limits[RECONCILE_PROOF_SEC],

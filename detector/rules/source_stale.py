@@ -17,6 +17,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.snapshot import STALE_SEC
+from detector.formats.times import format_above
 from detector.settings import SOURCE_STALE_SEC
 
 
@@ -30,12 +31,13 @@ from detector.settings import SOURCE_STALE_SEC
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A section is older than it may be, even when what it says looks fresh; its facts are not seen."""
     for name, age in facts.stale.items():
+        limit = STALE_SEC.get(name, limits[SOURCE_STALE_SEC])
+        text = format_above(age, limit)
         is_unchanged = name in facts.unchanged
-        what = f"names no time and has not changed for {age:.0f} s" if is_unchanged else f"is {age:.0f} s old"
+        what = f"names no time and has not changed for {text}" if is_unchanged else f"is {text} old"
         yield Finding(
             WARNING,
-            f"Section {name} is ignored: it {what}"
-            f" (limit {STALE_SEC.get(name, limits[SOURCE_STALE_SEC])} s).",
+            f"Section {name} is ignored: it {what} (over {limit} s).",
             subject=name,
             observed=age,
             limit=None if name in STALE_SEC else SOURCE_STALE_SEC,

@@ -29,7 +29,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             CRITICAL,
             f"The engine started {format_duration(age)} ago and has not reconciled since ({since}),"
             " and entries are not blocked "
-            f"(limit {limits[STARTUP_RECONCILE_SEC]} s).",
+            f"(over {limits[STARTUP_RECONCILE_SEC]} s).",
             observed=age,
             limit=STARTUP_RECONCILE_SEC,
             proven_sec=age - limits[STARTUP_RECONCILE_SEC],

@@ -54,7 +54,7 @@ function answer(problems: string[], known: Record<string, unknown>): Health {
 
 function quietProblem(now: number, runs: readonly Run[], settings: WatchSettings): string[] {
   const { ageMs, late } = quietness(runs, now, settings);
-  return late ? [`no check succeeded for ${inMinutes(ageMs)} min (limit ${inMinutes(settings.quietLimitMs)})`] : [];
+  return late ? [`no check succeeded for ${inMinutes(ageMs)} min (over ${inMinutes(settings.quietLimitMs)})`] : [];
 }
 
 /** Cloudflare's crons have stopped without a word before. A Worker that never ticked yet is new, not silent. */

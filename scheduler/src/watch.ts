@@ -88,7 +88,7 @@ function judgeQuiet(tick: number, look: Look, dispatched: Dispatched, settings: 
     const length = `${inMinutes(ageMs)} min`;
     const span = since === newest ? `for ${length}` : `in the ${length} since the watch began`;
     const text = [
-      `PT health: no check succeeded ${span} (limit ${inMinutes(settings.quietLimitMs)}).`,
+      `PT health: no check succeeded ${span} (over ${inMinutes(settings.quietLimitMs)}).`,
       `Newest success: ${newestInWords(newest, look.value)}.`,
       dispatchInWords(dispatched),
       "Until one succeeds nothing watches the runtime: look at it by hand (RUNBOOK.md), and at",

@@ -128,9 +128,9 @@ describe("the status", () => {
       ["2026-06-01T14:29:59Z"],
       "2026-06-01T15:00:00Z",
       503,
-      `${MINUTES} 30 min (limit 30)`,
+      `${MINUTES} 30 min (over 30)`,
     ],
-    ["no run at all", [], "2026-06-01T15:00:00Z", 503, `${MINUTES} 120 min (limit 30)`],
+    ["no run at all", [], "2026-06-01T15:00:00Z", 503, `${MINUTES} 120 min (over 30)`],
     [
       "half an hour after the watch began, nothing since Friday",
       ["2026-05-29T21:57:00Z"],
@@ -138,14 +138,14 @@ describe("the status", () => {
       200,
       null,
     ],
-    ["a second later", ["2026-05-29T21:57:00Z"], "2026-06-01T13:30:01Z", 503, `${MINUTES} 30 min (limit 30)`],
+    ["a second later", ["2026-05-29T21:57:00Z"], "2026-06-01T13:30:01Z", 503, `${MINUTES} 30 min (over 30)`],
     ["nothing for hours, after the watch", ["2026-06-01T15:00:00Z"], "2026-06-01T22:00:00Z", 200, null],
     [
       "nothing for hours, a second before its end",
       ["2026-06-01T15:00:00Z"],
       "2026-06-01T21:59:59Z",
       503,
-      `${MINUTES} 419 min (limit 30)`,
+      `${MINUTES} 419 min (over 30)`,
     ],
     ["nothing, on a Saturday", [], "2026-06-06T15:00:00Z", 200, null],
   ];

@@ -127,7 +127,7 @@ describe("no success for longer than the limit of 30 min", () => {
     const { texts } = await play(scheduler, MONDAY, [`${MONDAY}T13:05:00Z`]);
     assert.equal(
       texts[0],
-      "PT health: no check succeeded for 35 min (limit 30). Newest success: 2026-06-01 13:05 UTC / 09:05 ET / 22:05 JST. " +
+      "PT health: no check succeeded for 35 min (over 30). Newest success: 2026-06-01 13:05 UTC / 09:05 ET / 22:05 JST. " +
         "A run was dispatched just now. Until one succeeds nothing watches the runtime: look at it by hand (RUNBOOK.md), and at " +
         "https://github.com/octo-org/trading/actions/workflows/notify-aws-ibkr-pt-health.yml",
     );
@@ -249,7 +249,7 @@ describe("once per episode", () => {
     assert.equal(github.asked.webhook.length, 0);
     assert.match(
       mute.log.join("\n"),
-      /no check succeeded in the 40 min since the watch began \(limit 30\)\. Newest success: none, there is no run/,
+      /no check succeeded in the 40 min since the watch began \(over 30\)\. Newest success: none, there is no run/,
     );
   });
 });

@@ -30,7 +30,7 @@ HEALTH: dict[str, Any] = {
     },
     "newest_own_run": {"created_at": "2026-06-02T14:10:03Z", "status": "completed", "conclusion": "success"},
 }
-QUIET = {**HEALTH, "status": "failing", "problems": ["no check succeeded for 45 min (limit 30)"]}
+QUIET = {**HEALTH, "status": "failing", "problems": ["no check succeeded for 45 min (over 30)"]}
 FRESH = item("2026-06-02T14:10:03Z", **dispatched())
 
 
@@ -307,14 +307,14 @@ def test_a_worker_that_said_that_no_check_succeeded_is_proven_once_one_did():
     assert found.code == 0
     assert found.out.decode().splitlines()[:2] == [
         "healthz: failing, mode absent",
-        "  problem: no check succeeded for 45 min (limit 30)",
+        "  problem: no check succeeded for 45 min (over 30)",
     ]
 
 
 @pytest.mark.parametrize(
     ("health", "why"),
     [
-        pytest.param(QUIET, "it says that it is failing: no check succeeded for 45 min (limit 30)", id="503"),
+        pytest.param(QUIET, "it says that it is failing: no check succeeded for 45 min (over 30)", id="503"),
         pytest.param(
             {**HEALTH, "last_tick": "none since this was deployed"},
             "it never ticked since it was deployed",

@@ -913,10 +913,13 @@ def test_a_fill_at_the_ends_of_the_lost_link(at, fires):
     [
         (
             execution(realized_pnl=3742.44),
-            f"sold 39 {NAME}, realized P&L 3742.44 at 2026-06-02T14:50:00Z (limit 120 s).",
+            f"sold 39 {NAME}, realized P&L 3742.44 at 2026-06-02T14:50:00Z (over 120 s ago).",
         ),
-        (execution(side="BOT"), f"bought 39 {NAME} at 2026-06-02T14:50:00Z (limit 120 s)."),
-        (execution(quantity=None), f"an unknown quantity of {NAME} at 2026-06-02T14:50:00Z (limit 120 s)."),
+        (execution(side="BOT"), f"bought 39 {NAME} at 2026-06-02T14:50:00Z (over 120 s ago)."),
+        (
+            execution(quantity=None),
+            f"an unknown quantity of {NAME} at 2026-06-02T14:50:00Z (over 120 s ago).",
+        ),
     ],
 )
 def test_the_summary_says_what_was_filled(one, words):

@@ -87,6 +87,16 @@ def test_a_summary_is_one_sentence(one):
         assert not re.search(r"[.!?] [A-Z]", event.summary), event.summary
 
 
+@by_fixture
+def test_a_limit_that_is_exceeded_reads_over_and_one_that_is_reached_at(one):
+    for event in one.run().events:
+        limits = [limit for limit in declared(event.type).limits if isinstance(limit, Limit)]
+        inclusive = {limit.inclusive for limit in limits if limit.setting.name == event.setting}
+        assert "(limit " not in event.summary
+        assert inclusive != {False} or "over " in event.summary, event.summary
+        assert inclusive != {True} or " at " in event.summary, event.summary
+
+
 @by_rule
 def test_a_rule_says_in_one_sentence_when_it_fires(one):
     assert re.fullmatch(r"[A-Z][^.]*\.", one.doc), one.doc
