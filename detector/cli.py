@@ -96,10 +96,10 @@ def commands() -> None:
     \b
     Exit codes:
       0  done, with events or without
-      1  found: an event of --fail-on, a source that doctor could not read, an
-         order that can-close refuses, a difference that plan finds, a window
-         that gaps misses, a line of gate that does not hold, or what readiness
-         or prove does not find proven
+      1  found: an event of --fail-on, a source that doctor could not read or
+         use, an order that can-close refuses, a difference that plan finds, a
+         missing window that gaps finds, a line of gate that is no, or a
+         scheduler that readiness or prove did not prove
       2  bad input, usage or settings
       3  not delivered, not stored, nothing checked, a dispatch was not taken,
          or can-close, plan, gate, gaps or prove cannot tell

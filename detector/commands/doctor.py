@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,10 +19,11 @@ from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
 from detector.channels.channel import list_unused_options as list_unused_channel_options
 from detector.collectors.collector import SourceOption, list_unused_source_options
 from detector.collectors.run_sources import SourceResult
+from detector.domain.facts import Facts
 from detector.engine.catalog import load_readers
 from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE, ExternalError
 from detector.formats.redaction import redact
-from detector.render.reading import render_accounts
+from detector.render.reading import explain_ignored, render_accounts
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,
@@ -53,7 +54,7 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
 
     It reads what `collect` reads and changes nothing. Channels are shown, and nothing is sent through them:
     `test-notify` does that. What people answered there is read and left as it is. Exit 1 when a source or
-    the answers could not be read.
+    the answers could not be read, or `detect` would ignore a source.
     """
     settings = app.load_settings(env_file)
     for doubt in settings.doubts:
@@ -64,11 +65,10 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     collected = {**result.sections, "sources": result.entries}
     ack_errors = find_ack_errors(app, settings, channels)
     facts = read_collected(build_snapshot_document(settings, collected, app.clock()), app.clock(), settings)
-    readings = dict(render_accounts(facts))
     document = redact(
         {
             "sources": [
-                {**_describe_source(outcome, settings), **_describe_reading(outcome.source.name, readings)}
+                {**_describe_source(outcome, settings), **_describe_reading(outcome.source.name, facts)}
                 for outcome in result.collected
             ],
             "off": [name for name, entry in result.entries.items() if entry["state"] == "off"],
@@ -82,12 +82,15 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
         list_secrets(settings),
     )
     output_code = print_json(app, document) if as_json else print_lines(app, _render_lines(document))
-    failed = any(outcome.answer is None for outcome in result.collected) or ack_errors
+    failed = any(source["state"] != "ok" for source in document["sources"]) or ack_errors
     return output_code or (ExitCode.FINDING if failed else 0)
 
 
-def _describe_reading(name: str, readings: Mapping[str, str]) -> dict[str, str]:
-    return {"reading": readings[name]} if name in readings else {}
+def _describe_reading(name: str, facts: Facts) -> dict[str, str]:
+    """Return what `detect` would make of the section; what it would ignore is not ok."""
+    readings = dict(render_accounts(facts))
+    state = {"state": "ignored"} if explain_ignored(name, facts) else {}
+    return {**state, "reading": readings[name]} if name in readings else state
 
 
 def _describe_source(outcome: SourceResult, settings: Settings) -> dict[str, Any]:
@@ -172,7 +175,7 @@ def _render_lines(document: dict[str, Any]) -> Iterator[str]:
     for source in document["sources"]:
         state = source["state"].upper() if source["state"] != "ok" else "ok"
         seconds = source["elapsed_ms"] / 1000
-        yield f"  {source['name']:<{_COLUMN}}{state:<8}{seconds:6.2f} s  {source['place']}"
+        yield f"  {source['name'] + ' ':<{_COLUMN}}{state:<8}{seconds:6.2f} s  {source['place']}"
         if "reason" in source:
             yield f"  {'':<{_COLUMN}}{source['reason']}: {source['detail']}"
         elif "detail" in source:
@@ -185,7 +188,7 @@ def _render_lines(document: dict[str, Any]) -> Iterator[str]:
     if document["not_configured"]:
         yield "Not configured; each setting adds what follows it:"
     for option in document["not_configured"]:
-        yield f"  {option['section']:<{_COLUMN}}{option['set']}: {option['adds']}"
+        yield f"  {option['section'] + ' ':<{_COLUMN}}{option['set']}: {option['adds']}"
         if option["with"]:
             yield f"  {'':<{_COLUMN}}together with {', '.join(option['with'])}"
     yield from _render_channel_lines(document)

@@ -69,7 +69,9 @@ def _explain_state(app: AppContext, signature: str, artifact: str) -> Iterator[s
 def _explain_event(name: str, settings: Settings) -> Iterator[str]:
     rules = {rule.name: rule for rule in list_rules(settings)}
     if name not in rules:
-        raise InputError(f"no event is named {redact_excerpt(name)!r}; {describe_nearest_name(name, rules)}")
+        raise InputError(
+            f"no event is named {redact_excerpt(name)!r}; {describe_nearest_name(name, rules, 'rules')}"
+        )
     rule = rules[name]
     yield from explain_rule(rule, settings, OCCURRENCE_LOOKBACK_SEC)
     section = find_section(read_runbook(), name)

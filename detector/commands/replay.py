@@ -35,7 +35,7 @@ _PROGRESS_EVERY = 200
 @click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
-    """Replay past snapshots or artifacts: what was reported, and when.
+    """Replay past snapshots: what was reported, and when.
 
     A folder, NDJSON, artifacts or single snapshots, in the order given (a folder's by name).
     """

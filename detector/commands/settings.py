@@ -60,6 +60,8 @@ def _find_setting(text: str) -> str:
     name = name if name.startswith(_PREFIX) else f"{_PREFIX}{name}"
     if name in DECLARED:
         return name
-    nearest = find_nearest_name(name, DECLARED)
+    words = name.removeprefix(_PREFIX)
+    holding = [known for known in DECLARED if words and words in known.removeprefix(_PREFIX)]
+    nearest = ", ".join(holding) or find_nearest_name(name, DECLARED)
     hint = f"; did you mean {nearest}?" if nearest else "; `settings` lists them"
     raise InputError(f"no setting is named {redact_excerpt(text)!r}{hint}")

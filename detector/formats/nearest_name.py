@@ -18,12 +18,17 @@ def find_nearest_name(name: str, known: Iterable[str], least: float = SIMILAR) -
     return by_lower_case[matches[0]] if matches else None
 
 
-def describe_nearest_name(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence about an unknown name: the nearest, else a longer one, else all names."""
+def describe_nearest_name(name: str, known: Iterable[str], listed_by: str = "") -> str:
+    """Return the end of a sentence about an unknown name: the nearest, else a longer one.
+
+    Where none is near, it is the command that lists them, else all names.
+    """
     names = list(known)
     begun = (known_name for known_name in names if name and known_name.startswith(name.lower()))
     nearest = find_nearest_name(name, names) or next(begun, None)
-    return f"did you mean {nearest}?" if nearest else f"there are: {', '.join(names)}"
+    if nearest:
+        return f"did you mean {nearest}?"
+    return f"`{listed_by}` lists them" if listed_by else f"there are: {', '.join(names)}"
 
 
 def measure_edit_distance(left: str, right: str, limit: int) -> int:

@@ -19,13 +19,21 @@ def render_accounts(facts: Facts) -> Iterator[tuple[str, str]]:
         yield account.section, "; ".join(_iter_parts(account, facts))
 
 
+def explain_ignored(section: str, facts: Facts) -> str | None:
+    """Return why nothing of a section counts: it is of another runtime, or too old; None where it counts."""
+    if section in facts.mismatched:
+        return f"it names {facts.mismatched[section]}"
+    if section in facts.stale:
+        state = "unchanged" if section in facts.unchanged else "old"
+        return f"{format_duration(facts.stale[section])} {state}"
+    return None
+
+
 def _iter_parts(account: SectionAccount, facts: Facts) -> Iterator[str]:
     section = account.section
-    if section in facts.mismatched:
-        yield f"ignored: it names {facts.mismatched[section]}"
-    elif section in facts.stale:
-        state = "unchanged" if section in facts.unchanged else "old"
-        yield f"ignored: {format_duration(facts.stale[section])} {state}"
+    ignored = explain_ignored(section, facts)
+    if ignored:
+        yield f"ignored: {ignored}"
     elif account.age_sec is not None:
         yield f"{format_duration(max(0.0, account.age_sec))} old"
     yield format_count(len(account.facts), "fact")

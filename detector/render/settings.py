@@ -10,7 +10,7 @@ from detector.settings import DECLARED, ENV_FILE, Rung, Setting, Settings, list_
 
 MASK = "********"
 NOTHING = "-"
-_COLUMNS = ("setting", "value", "unit", "default", "from")
+_COLUMNS = ("setting", "from", "value")
 
 
 def build_settings_document(settings: Settings) -> list[dict[str, Any]]:
@@ -33,16 +33,17 @@ def build_settings_document(settings: Settings) -> list[dict[str, Any]]:
 def render_settings(settings: Settings) -> list[str]:
     """Return a table of the values in force, one line for each setting."""
     rows = [
-        (
-            setting.name,
-            format_setting(setting, settings),
-            setting.unit,
-            format_default(setting),
-            settings.origins[setting.name],
-        )
+        (setting.name, settings.origins[setting.name], _format_in_force(setting, settings))
         for setting in DECLARED.values()
     ]
     return list(render_table([_COLUMNS, *rows]))
+
+
+def _format_in_force(setting: Setting[Any], settings: Settings) -> str:
+    """Return the value, a number with its unit, and what the default is: `60 seconds (default 300)`."""
+    value, default = format_setting(setting, settings), format_default(setting)
+    unit = f" {setting.unit}" if setting.unit != "count" and type(setting.default) in (int, float) else ""
+    return f"{value}{unit}" + ("" if settings.origins[setting.name] == "default" else f" (default {default})")
 
 
 def explain_settings(settings: Settings, names: Iterable[str]) -> Iterator[str]:

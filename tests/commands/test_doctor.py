@@ -54,6 +54,15 @@ def test_what_works_is_said_with_its_time_and_place():
     assert "abcdefgh" not in text
 
 
+def test_what_detect_would_ignore_is_not_ok():
+    with serving(says({"generated_at": "2026-06-01T10:00:00Z", **STATUS})) as server:
+        document, code, text = doctor(AEGIS_PT_STATUS_URL=f"{server.url}/status")
+    (found,) = document["sources"]
+    assert (found["state"], code) == ("ignored", 1)
+    assert found["reading"].startswith("ignored: ")
+    assert "  status_v3     IGNORED " in text
+
+
 def test_what_does_not_work_is_named_with_its_setting():
     document, code, text = doctor(AEGIS_PT_STATUS_URL=f"http://127.0.0.1:{closed_port()}/")
     (found,) = document["sources"]

@@ -33,27 +33,45 @@ def test_every_setting_has_its_line_in_the_order_of_its_declaration():
 
 
 def test_a_default_says_that_it_is_one():
-    assert row(told("settings").lines, HEARTBEAT) == [HEARTBEAT, "300", "seconds", "300", "default"]
+    assert row(told("settings").lines, HEARTBEAT) == [HEARTBEAT, "default", "300 seconds"]
+
+
+def test_the_table_fits_a_terminal_but_for_long_addresses():
+    assert [line for line in told("settings").lines if len(line) > 80 and "https://" not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        pytest.param("heartbeat", f"did you mean {HEARTBEAT}?", id="a part of one name"),
+        pytest.param("tws", "did you mean AEGIS_PT_TWS_ADDRESS, AEGIS_PT_TWS_CLIENT_ID?", id="of several"),
+        pytest.param("heartbeat_stale_sek", f"did you mean {HEARTBEAT}?", id="a typo"),
+        pytest.param("zzzzzz", "`settings` lists them", id="nothing like it"),
+    ],
+)
+def test_a_name_that_is_none_gets_those_that_hold_it_or_the_nearest(text, hint):
+    answer = told("settings", text)
+    assert (answer.code, answer.err.strip().endswith(hint)) == (2, True), answer.err
 
 
 def test_a_value_of_the_environment_says_so_and_keeps_its_default_beside_it():
     lines = told("settings", environ={HEARTBEAT: "60"}).lines
-    assert row(lines, HEARTBEAT) == [HEARTBEAT, "60", "seconds", "300", "environment"]
+    assert row(lines, HEARTBEAT) == [HEARTBEAT, "environment", "60 seconds (default 300)"]
 
 
 def test_a_value_of_a_file_names_the_file(env_file):
     lines = told("settings", "--env-file", str(env_file)).lines
-    assert row(lines, HEARTBEAT) == [HEARTBEAT, "120", "seconds", "300", str(env_file)]
+    assert row(lines, HEARTBEAT) == [HEARTBEAT, str(env_file), "120 seconds (default 300)"]
 
 
 def test_the_environment_wins_over_the_file(env_file):
     lines = told("settings", environ={HEARTBEAT: "60", ENV_FILE.name: str(env_file)}).lines
-    assert row(lines, HEARTBEAT)[1::3] == ["60", "environment"]
-    assert row(lines, "AEGIS_PT_GAP_SEC")[1::3] == ["900", str(env_file)]
+    assert row(lines, HEARTBEAT)[1:] == ["environment", "60 seconds (default 300)"]
+    assert row(lines, "AEGIS_PT_GAP_SEC")[1:] == [str(env_file), "900 seconds (default 1500)"]
 
 
 def test_an_empty_value_is_shown_as_one():
-    assert row(told("settings").lines, "AEGIS_PT_MUTES")[1] == "-"
+    assert row(told("settings").lines, "AEGIS_PT_MUTES")[2] == "-"
 
 
 def test_json_has_the_same_with_the_help():
