@@ -139,5 +139,5 @@ def test_the_table_of_the_documents_has_these_minutes():
     assert [int(layer) for layer, _, _ in rows] == list(LAYERS)
     for layer, *cells in rows:
         for cell, event, minute in zip(cells, LAYERS[int(layer)], EXPECTED[int(layer)], strict=True):
-            assert cell.startswith(minute or "not told"), (layer, cell)
+            assert cell.startswith(minute or "not reported"), (layer, cell)
             assert event is None or f"`{event.partition(':')[0]}`" in cell, (layer, cell)

@@ -101,7 +101,7 @@ def table(figures: Figures | None = None) -> Iterator[str]:
     """Yield the Markdown tables: when people knew, when each lane told it, and a quiet session."""
     figures = json.loads(FIGURES.read_text(encoding="utf-8")) if figures is None else figures
     loud = {name: events for name, events in figures.items() if incident(name).began}
-    heads = ["what there was to be told", "people knew after", *(way.title for way in WAYS.values())]
+    heads = ["what there was to report", "people knew after", *(way.title for way in WAYS.values())]
     yield from _headed(["incident", *heads, "a run at every documented minute"])
     for name, events in loud.items():
         one = incident(name)
@@ -113,7 +113,7 @@ def table(figures: Figures | None = None) -> Iterator[str]:
     for name, events in figures.items():
         if name not in loud:
             yield ""
-            yield from _headed(["incident", "what was told", *(way.title for way in WAYS.values())])
+            yield from _headed(["incident", "what was reported", *(way.title for way in WAYS.values())])
             for event, ways in events.items():
                 cells = [_share(ways.get(key, []), name, key) for key in WAYS]
                 yield f"| {name} | `{event}` | {' | '.join(cells)} |"

@@ -27,7 +27,7 @@ _LINES = (".ndjson", ".jsonl")
 _SUFFIXES = (".json", ".zip", *_LINES)
 _HISTORY_SECTIONS = ("status_v3", "bot_status", "ecs")  # those that the timeline's series are read from
 REPLAY = "replay"
-"""The channel of snapshots that are evaluated for the report: nobody was told by it."""
+"""The channel of snapshots that are evaluated for the report: nobody was alerted by it."""
 
 Located = tuple[str, dict[str, Any]]
 
@@ -58,7 +58,7 @@ def load_records(
     if snapshots:
         remarks.append(
             f"{format_count(len(snapshots), 'snapshot')} evaluated for this report:"
-            f" {REPLAY!r} is when a message would have been due, and nobody was told"
+            f" {REPLAY!r} is when a message would have been due, and nobody was alerted"
         )
     records += _evaluate_snapshots(app, snapshots, settings, remarks)
     return records, remarks

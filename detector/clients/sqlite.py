@@ -54,7 +54,7 @@ _ERRORS = {
     "SQLITE_AUTH": (UNREADABLE, "reading it would do more than read"),
     "SQLITE_READONLY": (
         UNFINISHED,
-        "a writer was cut off, and what it left must be played back or taken back first",
+        "a writer was cut off; its journal must be replayed or rolled back first",
     ),
 }
 

@@ -59,7 +59,7 @@ def command(
 ) -> int:
     """Acknowledge a condition: you have it, no reminders for a while.
 
-    Nor is a later rung told; what worsens, escalates or returns is told all the same. With --state the next
+    Nor is a later rung alerted; what worsens, escalates or returns is sent. With --state the next
     run there reads it. Otherwise it is a dispatch to the workflow (GH_TOKEN: Contents read and write), which
     counts where AEGIS_PT_ACK_FROM names the token's account. Exit 3: neither worked.
     """

@@ -65,7 +65,7 @@ class RunOptions(Struct, frozen=True):
 @click.option(
     "--stdout",
     is_flag=True,
-    help="Somebody reads standard output: where no channel is configured, it is one.",
+    help="Without a channel: count standard output as one, because a person reads it.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send, store and ping nothing.")
 @click.option("--quiet", is_flag=True, help="Say nothing on stderr about the decision and the coverage.")

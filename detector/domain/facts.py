@@ -123,7 +123,7 @@ class Facts(Struct, frozen=True):
     position_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "position reconciliation is due")
     entry_blocking_reconcile_pending: bool | None = _build_fact(FLAG, TRUE, "reconciliation blocks entries")
     broker_confirmation_required: bool | None = _build_fact(
-        FLAG, TRUE, "an order waits for the broker's word"
+        FLAG, TRUE, "an order waits for the broker's confirmation"
     )
     send_outcome_unknown: int | None = _build_fact(
         FLAG_OR_COUNT, LARGER, "orders whose sending has no known outcome"

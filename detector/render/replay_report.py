@@ -56,7 +56,7 @@ def render_summaries(summaries: list[tuple[str, Any]]) -> list[str]:
         ("", [name for name, _ in summaries]),
         ("snapshots", [str(summary.snapshots) for _, summary in summaries]),
         ("conditions", [str(summary.conditions) for _, summary in summaries]),
-        ("told", [str(summary.notified) for _, summary in summaries]),
+        ("alerts", [str(summary.notified) for _, summary in summaries]),
         (
             "longest",
             [

@@ -119,7 +119,7 @@ def _render_card(card: ConditionCard) -> Iterator[str]:
     if card.step:
         first, rest = split_first_sentence(card.step)
         yield f"<p><strong>First: {escape_text(first)}</strong> {escape_text(rest)}</p>"
-    yield f'<p class="soft">{escape_text(f"{card.since}; told: {card.told}; {card.runbook}")}</p>'
+    yield f'<p class="soft">{escape_text(f"{card.since}; alerted: {card.told}; {card.runbook}")}</p>'
     yield "</article>"
 
 

@@ -32,4 +32,4 @@ def _build_row(name: str, rung: Rung) -> tuple[str, ...]:
         return (name, *cells, "no reminder")
     after = f"after {format_duration(rung.after_sec)}"
     waits = tuple(after if cell == _NOW else f"{cell}, {after}" for cell in cells)
-    return (name, *waits, "not told")
+    return (name, *waits, "not sent")

@@ -62,7 +62,7 @@ _BROKER: Mapping[str, tuple[str, str]] = {
     "as_of": ("time", "when what it says was true"),
     "connected": (
         "flag",
-        "whether the export was connected to the broker; its lists are not believed where it was not",
+        "whether the export was connected to the broker; its lists are ignored where it was not",
     ),
     "account": ("id", "the account of the runtime"),
     "mode": ("text", "paper or live"),

@@ -175,7 +175,7 @@ def _build_orders(facts: Facts | None) -> ReportTable:
 def _build_message_table(marks: Sequence[Mark]) -> ReportTable:
     rows = tuple((format_time(mark.at), mark.channel, mark.label) for mark in marks[-_MOST_ROWS:])
     missing = None if rows else "no receipt of a channel stands in these runs"
-    return ReportTable("told", "What was told to whom, and when", ("at", "channel", "what"), rows, missing)
+    return ReportTable("told", "What was sent to whom, and when", ("at", "channel", "what"), rows, missing)
 
 
 def _build_channel_table(report: Report) -> ReportTable:

@@ -77,5 +77,5 @@ def _describe_generations(runs: Sequence[RunRecord]) -> list[str]:
             backwards.append(format_time(later.at))
     remarks = [f"{format_count(missing, 'run')} between these is not at hand"] if missing else []
     if backwards:
-        remarks.append(f"the memory began anew or was not carried on at {', '.join(backwards[:5])}")
+        remarks.append(f"the memory began again or was not carried on at {', '.join(backwards[:5])}")
     return remarks

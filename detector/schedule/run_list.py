@@ -81,7 +81,9 @@ def _parse_attempt(item: Mapping[str, Any], created: datetime, started: datetime
     attempt = _get_field(item, "run_attempt")
     if attempt is None:
         if started is None:
-            raise InputError("a run has neither run_attempt nor run_started_at: a re-run could not be told")
+            raise InputError(
+                "a run has neither run_attempt nor run_started_at: a re-run could not be recognized"
+            )
         return 1 if started - created <= _BEGINS_WITHIN else 2
     if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
         raise InputError("a run's run_attempt is not a whole number from 1 on")

@@ -143,7 +143,7 @@ def _check_distinct(lanes: Iterable[Lane]) -> tuple[Lane, ...]:
     by_name: dict[str, Lane] = {}
     for lane in lanes:
         if by_name.setdefault(lane.name, lane) is not lane:
-            raise InputError(f"the cron {lane.cron!r} stands there twice: their runs could not be told apart")
+            raise InputError(f"the cron {lane.cron!r} is there twice: their runs could not be distinguished")
     return tuple(by_name.values())
 
 
