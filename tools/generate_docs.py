@@ -14,16 +14,23 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import click
 
 from detector.cli import commands
 from detector.commands.schema import READ_BY_APP, SCHEMAS
+from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
+from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.gate_report import AFTER, BEFORE, OPEN
+from detector.domain.instrument import Instrument
+from detector.domain.local_rows import LocalProcess
 from detector.domain.profile import HEARTBEAT_AGE
 from detector.domain.rule import Rule
 from detector.domain.snapshot import SECTIONS
+from detector.domain.store_layout import POSITION_STATE, TRADES
+from detector.domain.trade_rows import StoredPosition, Trade
 from detector.engine.catalog import find_rule, load_readers, load_rules
 from detector.engine.coverage import SIGNALS
 from detector.formats.errors import REASONS
@@ -40,6 +47,15 @@ from tools.time_to_told import table as time_to_told
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ("RUNBOOK.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 WIDTH = 100
+ROWS_OF_LISTS: Mapping[str, type[Any]] = {
+    **{f"`{name}`": fact["row"] for name, fact in STATUS_FACTS.items() if fact["kind"] == ROWS},
+    "`broker.positions`": BrokerPosition,
+    "`broker.open_orders`": BrokerOrder,
+    "`broker.executions`": Execution,
+    f"`stores.{POSITION_STATE}`": StoredPosition,
+    f"`stores.{TRADES}`": Trade,
+    "`processes`": LocalProcess,
+}
 _BLOCK = re.compile(r"(<!-- generated: ([a-z-]+)(?: ([a-z, ]+))? -->\n).*?(<!-- /generated -->)", re.DOTALL)
 _LOOK = re.compile(r"^\*\*Look: ([a-z ]+)\.\*\*.*?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MARK = re.compile(r"<!-- /?generated\b")
@@ -172,6 +188,25 @@ def facts() -> Iterator[str]:
     yield from _table(("fact", "reads as", "meaning", "worse is"), [found[0], age, *found[1:]])
 
 
+def row_columns() -> Iterator[str]:
+    """The columns of the rows of each list in a snapshot; those of an instrument are one row of the table."""
+    instrument = set(get_columns(Instrument))
+    named = [("*an instrument*, in each but `processes`", list(get_columns(Instrument).items()))]
+    for title, row in ROWS_OF_LISTS.items():
+        named.append((title, [item for item in get_columns(row).items() if item[0] not in instrument]))
+    yield from _table(
+        ("rows of", "columns (and how each is read)"),
+        (
+            (title, ", ".join(f"`{name}` ({_describe_column(column)})" for name, column in columns))
+            for title, columns in named
+        ),
+    )
+
+
+def _describe_column(column: Mapping[str, Any]) -> str:
+    return f"{column['kind']}: {column['doc']}" if column["doc"] else str(column["kind"])
+
+
 def reasons() -> Iterator[str]:
     """The table of what can go wrong at the edge, from the one list of reasons."""
     rows = ((f"`{name}`", advice.format("the setting")) for name, advice in REASONS.items())
@@ -215,6 +250,7 @@ BLOCKS: Mapping[str, Callable[[], Iterable[str]]] = {
     "event-fields": event_fields,
     "sections": sections,
     "facts": facts,
+    "row-columns": row_columns,
     "time-to-told": time_to_told,
     "reasons": reasons,
     "gate-checks": gate_checks,
