@@ -29,6 +29,7 @@ from tests.support.workflow_files import Runner, bare_environ, expressions, work
 
 JOB = workflow(WORKFLOW)["jobs"]["check"]
 TYPES = ("pending_orders_high", "unknown_fill")
+PAGES = "https://github.com/owner/bot/actions/runs/9001/artifacts"
 FAILURE = "Say that the monitor itself is red"
 
 
@@ -69,7 +70,7 @@ class Deployment:
         )
         runner.actions = {
             "aws-actions/configure-aws-credentials": lambda given: self._credentials(runner, given),
-            "actions/upload-artifact": lambda given: self._upload(workspace, run_id, attempt, given),
+            "actions/upload-artifact": lambda given: self._upload(runner, run_id, attempt, given),
         }
         green = runner.run(JOB)
         self.github.runs[-1] |= {"status": "completed", "conclusion": "success" if green else "failure"}
@@ -125,6 +126,7 @@ class Deployment:
             "steps.job.outputs.code": "",
             "steps.job.outputs.cause": "",
             "steps.memory.outcome": "",
+            "steps.page.outputs.artifact-url": "",
             **self.event,
         }
         secrets = {one: self.secrets.get(one, "") for one in expressions(JOB) if one.startswith("secrets.")}
@@ -144,9 +146,14 @@ class Deployment:
         }
         return True
 
-    def _upload(self, workspace: Path, run_id: int, attempt: int, given: dict[str, str]) -> bool:
+    def _upload(self, runner: Runner, run_id: int, attempt: int, given: dict[str, str]) -> bool:
+        path = runner.workspace / given["path"]
+        if given.get("archive") == "false":
+            assert path.name == f"pt-health-page-{run_id}-{attempt}.html"
+            if path.exists() and self.uploads:
+                runner.values["steps.page.outputs.artifact-url"] = f"{PAGES}/{path.name}"
+            return self.uploads
         assert given["name"] == f"{NAME}-{run_id}-{attempt}"
-        path = workspace / given["path"]
         if path.exists() and self.uploads:
             self.github.upload(run_id, path.read_text(), attempt)
         return self.uploads
@@ -227,6 +234,17 @@ def test_a_day_of_the_monitor_goes_as_documented(deployment):
     assert (owed(after), len(slack.posts), len(box.mails)) == ([], 3, 2)
     assert [json.loads(one)["generation"] for one in stored(deployment)] == [1, 2, 3, 4, 5]
     assert not any(TOKEN in one or slack.hook in one for one in stored(deployment))
+
+
+def test_the_run_s_page_is_uploaded_and_linked_in_its_summary(deployment):
+    ran = deployment.run()
+    page = (ran.workspace / "pt-health-page-9001-1.html").read_text()
+    assert all(name in page for name in TYPES)
+    link = f"[The whole page of this run]({PAGES}/pt-health-page-9001-1.html)\n"
+    assert (ran.workspace / "page.md").read_text().endswith(link)
+    deployment.uploads = False
+    without = deployment.run()
+    assert "The whole page of this run" not in (without.workspace / "page.md").read_text()
 
 
 def own_program(workspace: Path) -> None:
@@ -463,6 +481,7 @@ def test_every_expression_of_the_job_has_a_value_here(deployment):
     known = deployment._values("t", deployment.github.environ()).keys()
     conditions = {
         "always()",
+        "always() && steps.page.outputs.artifact-url",
         "(failure() || cancelled()) && (steps.job.outputs.told != 'yes' || steps.memory.outcome != 'success')",
     }
     assert expressions(JOB) - known - conditions == set()

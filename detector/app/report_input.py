@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from detector import ledger
 from detector.app.context import AppContext
-from detector.app.input_documents import parse_report, parse_snapshot
+from detector.app.input_documents import ParsedSnapshot, parse_report, parse_snapshot
 from detector.domain.facts import Facts
-from detector.domain.run_memory import FIRST_RUN, build_next_memory, check_memory_time
+from detector.domain.run_memory import FIRST_RUN, Memory, build_next_memory, check_memory_time
 from detector.engine.evaluate import evaluate, gather
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
@@ -94,23 +94,48 @@ def _read_file(file: Path, name: str) -> Iterator[tuple[str, bytes]]:
 def _evaluate_snapshots(
     app: AppContext, snapshots: Sequence[Located], settings: Settings, remarks: list[str]
 ) -> Iterator[RunRecord]:
-    memory = FIRST_RUN
-    parsed = []
-    for location, document in snapshots:
-        document.pop("previous", None)
-        try:
-            parsed.append((location, parse_snapshot(document, app.clock(), settings)))
-        except InputError as error:
-            remarks.append(f"{location} is left out: {error}")
-    for location, entry in sorted(parsed, key=lambda pair: pair[1].snapshot.taken_at):
+    memories: dict[str, Memory] = {}
+    for location, entry in _order_snapshots(_parse_snapshots(app, snapshots, settings, remarks), remarks):
         snapshot = entry.snapshot
+        memory = memories.get(snapshot.runtime, FIRST_RUN)
         base = check_memory_time(memory, snapshot.taken_at, snapshot.taken_at)
         report = evaluate(snapshot, base.memory, entry.settings, (REPLAY,))
         conditions = ledger.add_receipts(report.conditions, report.owed[REPLAY], REPLAY, report.taken_at)
-        memory = build_next_memory(report, conditions)
+        memories[snapshot.runtime] = build_next_memory(report, conditions)
         yield RunRecord(
             location, replace(report, conditions=conditions), to_json(report.snapshot), is_artifact=False
         )
+
+
+def _parse_snapshots(
+    app: AppContext, snapshots: Sequence[Located], settings: Settings, remarks: list[str]
+) -> Iterator[tuple[str, ParsedSnapshot]]:
+    """Yield each snapshot once; a remark says which cannot be read, and how many are copies."""
+    read: dict[str, list[dict[str, Any]]] = {}
+    copies = 0
+    for location, document in snapshots:
+        document.pop("previous", None)
+        same_time = read.setdefault(str(document["taken_at"]), [])
+        if document in same_time:
+            copies += 1
+            continue
+        same_time.append(document)
+        try:
+            yield location, parse_snapshot(document, app.clock(), settings)
+        except InputError as error:
+            remarks.append(f"{location} is left out: {error}")
+    if copies:
+        remarks.append(f"{format_count(copies, 'snapshot')} given twice counts once")
+
+
+def _order_snapshots(
+    parsed: Iterable[tuple[str, ParsedSnapshot]], remarks: list[str]
+) -> list[tuple[str, ParsedSnapshot]]:
+    given = list(parsed)
+    ordered = sorted(given, key=lambda pair: pair[1].snapshot.taken_at)
+    if ordered != given:
+        remarks.append("the snapshots were given out of order; they are sorted by their times")
+    return ordered
 
 
 def gather_record_facts(

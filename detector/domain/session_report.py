@@ -75,7 +75,10 @@ class Mark(Struct, frozen=True):
 
 
 class ConditionCard(Struct, frozen=True):
-    """A condition that holds now: its sentence, its start, whether it is seen, and what to do about it."""
+    """A condition that holds now: its sentence, its start, whether it is seen, and what to do about it.
+
+    `acknowledged` is who has it until when, by its newest acknowledgement.
+    """
 
     signature: str
     severity: Literal["warning", "critical"]
@@ -86,6 +89,7 @@ class ConditionCard(Struct, frozen=True):
     told: str
     step: str
     runbook: str
+    acknowledged: str = "by nobody"
 
 
 class SessionReport(Struct, frozen=True):

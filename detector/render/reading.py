@@ -44,9 +44,12 @@ def _iter_parts(account: SectionAccount, facts: Facts) -> Iterator[str]:
         yield f"{format_count(account.unnamed, 'row')} without a name"
     if account.foreign:
         yield f"{format_count(account.foreign, 'foreign key')}"
+    misspelt, unreadable = _list_fault_paths(section, facts)
     if account.unknown:
-        names = _join([*account.unread, *_list_fault_paths(section, facts)])
-        yield f"{format_count(account.unknown, 'unknown key')}: {names}"
+        names = [*account.unread, *misspelt]
+        yield format_count(account.unknown, "unknown key") + (f": {_join(names)}" if names else "")
+    if unreadable:
+        yield f"not readable: {_join(unreadable)}"
     yield from _iter_skews(section, facts)
 
 
@@ -63,8 +66,11 @@ def _iter_skews(section: str, facts: Facts) -> Iterator[str]:
             yield f"{path} lies {format_duration(ahead)} in the future"
 
 
-def _list_fault_paths(section: str, facts: Facts) -> list[str]:
-    return [fault.path for fault in facts.invalid if fault.path.partition(".")[0] == section]
+def _list_fault_paths(section: str, facts: Facts) -> tuple[list[str], list[str]]:
+    """Return the paths of keys that are nearly known ones, and of everything else that was not read."""
+    faults = [fault for fault in facts.invalid if fault.path.partition(".")[0] == section]
+    misspelt = [fault.path for fault in faults if fault.meant]
+    return misspelt, [fault.path for fault in faults if not fault.meant]
 
 
 def _join(names: Iterable[str]) -> str:

@@ -119,7 +119,8 @@ def _render_card(card: ConditionCard) -> Iterator[str]:
     if card.step:
         first, rest = split_first_sentence(card.step)
         yield f"<p><strong>First: {escape_text(first)}</strong> {escape_text(rest)}</p>"
-    yield f'<p class="soft">{escape_text(f"{card.since}; alerted: {card.told}; {card.runbook}")}</p>'
+    told = f"{card.since}; alerted: {card.told}; acknowledged: {card.acknowledged}; {card.runbook}"
+    yield f'<p class="soft">{escape_text(told)}</p>'
     yield "</article>"
 
 
@@ -133,7 +134,7 @@ def _render_timeline(report: SessionReport) -> Iterator[str]:
     axis = TimeAxis(report.begins, report.ends, _ET)
     blind = [bar for bar in report.bars if bar.severity == "blind"]
     yield "<section><h2>Timeline</h2>"
-    yield '<p class="soft">New York time. Shaded: nobody looked. A triangle is a message.</p>'
+    yield '<p class="soft">New York time. Shaded: no run is at hand. A triangle is a message.</p>'
     yield '<figure class="bars" tabindex="0" role="region" aria-label="The timeline">'
     yield from render_bars(report, _ET)
     yield "</figure>"

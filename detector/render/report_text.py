@@ -68,7 +68,7 @@ def _render_card(card: ConditionCard) -> Iterator[str]:
     state = "HELD, not seen now; " if card.held else ""
     yield f"{'ESCALATE ' if card.escalates else ''}{card.severity.upper()}  {card.signature}"
     yield f"  {card.summary}"
-    yield f"  {state}{card.since}; alerted: {card.told}"
+    yield f"  {state}{card.since}; alerted: {card.told}; acknowledged: {card.acknowledged}"
     if card.step:
         yield f"  First: {card.step}"
     yield f"  {card.runbook}"

@@ -29,7 +29,7 @@ from detector.market.hours import MarketUnknown, Session, get_market_at, get_ses
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.truth_header import build_truth_header
 from detector.report.report_tables import build_kpi_table, build_tables
-from detector.report.run_record import RunHistory, RunRecord
+from detector.report.run_record import RunHistory, RunRecord, describe_missing_snapshots
 from detector.report.timeline import build_bars, build_series, list_blind_spans, list_marks
 from detector.settings import GAP_SEC, Settings
 
@@ -61,6 +61,7 @@ def choose_window(
     """Return the session, the bounds of the timeline and the session's name; raises nothing.
 
     Without a session on the day, or a calendar that knows it, the window is the day before the newest run.
+    Where no day was asked for, it reaches to the newest run: at the weekend that is long after the close.
     """
     newest = history.runs[-1].at if history.runs else given.made_at
     session, day = _find_session(given.day, newest, given.closures)
@@ -68,7 +69,9 @@ def choose_window(
         label = f"{given.day.isoformat()}: no session" if given.day else "no session near the newest run"
         start = datetime.combine(given.day, datetime.min.time(), UTC) if given.day else newest - _DAY
         return None, (start, start + _DAY), label
-    return session, (session.opens - _MARGIN, session.closes + _MARGIN), day.isoformat()
+    ends = session.closes + _MARGIN
+    ends = ends if given.day else max(ends, newest)
+    return session, (session.opens - _MARGIN, ends), day.isoformat()
 
 
 def _find_session(day: date | None, newest: datetime, closures: Closures) -> tuple[Session | None, date]:
@@ -124,7 +127,12 @@ def build_session_report(
         series=series,
         bars=(*blind, *build_bars(inside, looked_until)),
         marks=marks,
-        remarks=(*history.remarks, *_describe_outside(history, inside), *_describe_blind(blind)),
+        remarks=(
+            *history.remarks,
+            *_describe_outside(history, inside),
+            *describe_missing_snapshots(inside),
+            *_describe_blind(blind),
+        ),
     )
 
 
@@ -186,7 +194,7 @@ def _describe_blind(blind: Sequence[Bar]) -> list[str]:
     if not blind:
         return []
     stretches = format_count(len(blind), "stretch", "stretches")
-    return [f"nobody looked for {format_duration(total)} of the session, in {stretches}"]
+    return [f"no run is at hand for {format_duration(total)} of the session, in {stretches}"]
 
 
 def _iter_cards(run: RunRecord, steps: Mapping[str, str]) -> Iterator[ConditionCard]:
@@ -203,7 +211,17 @@ def _iter_cards(run: RunRecord, steps: Mapping[str, str]) -> Iterator[ConditionC
             told=_describe_receipts(condition, event),
             step=steps.get(event.type, ""),
             runbook=event.runbook,
+            acknowledged=_describe_acknowledgement(condition, run.at),
         )
+
+
+def _describe_acknowledgement(condition: Condition | None, at: datetime) -> str:
+    if condition is None or not condition.acks:
+        return "by nobody"
+    newest = condition.acks[0]
+    if condition.get_acknowledgement(at) is None:
+        return f"by {newest.by} at {format_time(newest.at)}, no longer in force"
+    return f"by {newest.by} until {format_time(newest.until)}"
 
 
 def _describe_receipts(condition: Condition | None, event: Event) -> str:

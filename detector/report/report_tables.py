@@ -46,6 +46,7 @@ def build_tables(
     yield ReportTable("signals", "Golden signals", ("signal", "state", "why"), rows, is_key=True)
     yield from _build_fact_tables(facts, settings)
     yield _build_message_table(marks)
+    yield _build_acknowledgement_table(run)
     yield _build_channel_table(report)
     yield _build_source_table(report)
 
@@ -176,6 +177,24 @@ def _build_message_table(marks: Sequence[Mark]) -> ReportTable:
     rows = tuple((format_time(mark.at), mark.channel, mark.label) for mark in marks[-_MOST_ROWS:])
     missing = None if rows else "no receipt of a channel stands in these runs"
     return ReportTable("told", "What was sent to whom, and when", ("at", "channel", "what"), rows, missing)
+
+
+def _build_acknowledgement_table(run: RunRecord) -> ReportTable:
+    columns = ("condition", "by", "through", "from", "until", "at the newest run")
+    rows = tuple(
+        (
+            signature,
+            ack.by,
+            ack.via,
+            format_time(ack.at),
+            format_time(ack.until),
+            "in force" if ack is condition.get_acknowledgement(run.at) else "no longer in force",
+        )
+        for signature, condition in sorted(run.report.conditions.items())
+        for ack in condition.acks
+    )
+    nobody = (("nothing", "nobody", "–", "–", "–", "–"),)
+    return ReportTable("acknowledgements", "Acknowledgements", columns, rows[:_MOST_ROWS] or nobody)
 
 
 def _build_channel_table(report: Report) -> ReportTable:

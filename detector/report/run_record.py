@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from msgspec import Struct
 
 from detector.domain.report import Report
 from detector.formats.numbers import format_count
-from detector.formats.times import format_time
+from detector.formats.times import compute_seconds, format_duration, format_time
+
+_FEWEST_STEPS = 3  # between runs, before an interval is called usual
 
 
 class RunRecord(Struct, frozen=True):
@@ -55,14 +57,47 @@ def build_history(records: Iterable[RunRecord], runtime: str | None = None) -> R
     if [record.at for record in own] != [record.at for record in ordered]:
         remarks.append("the runs were given out of order; they are sorted by their times")
     runs = list({_get_key(record): record for record in ordered}.values())
-    if len(runs) < len(ordered):
-        remarks.append(f"{format_count(len(ordered) - len(runs), 'run')} given twice counts once")
+    copies = sum(earlier.report == later.report for earlier, later in _iter_twins(ordered))
+    if copies:
+        remarks.append(f"{format_count(copies, 'run')} given twice counts once")
+    if len(ordered) - len(runs) > copies:
+        remarks.append(
+            f"{format_count(len(ordered) - len(runs) - copies, 'run')} of the same moment as another one"
+            " that differs left out"
+        )
     remarks += _describe_generations(runs)
     return RunHistory(chosen, tuple(runs), tuple(remarks))
 
 
 def _get_key(record: RunRecord) -> tuple[datetime, int]:
     return record.at, record.report.generation if record.is_artifact else 0
+
+
+def _iter_twins(ordered: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, RunRecord]]:
+    pairs = itertools.pairwise(ordered)
+    return ((earlier, later) for earlier, later in pairs if _get_key(earlier) == _get_key(later))
+
+
+def describe_missing_snapshots(runs: Sequence[RunRecord]) -> list[str]:
+    """Return a remark on the stretches without a bare snapshot that are over twice as long as usual.
+
+    Artifacts have generations instead, which show how many are missing.
+    """
+    times = [record.at for record in runs if not record.is_artifact]
+    steps = [(compute_seconds(*pair), *pair) for pair in itertools.pairwise(times)]
+    if len(steps) < _FEWEST_STEPS:
+        return []
+    usual = sorted(step for step, *_ in steps)[len(steps) // 2]
+    stretches = [step for step in steps if step[0] > 2 * usual]
+    if not stretches:
+        return []
+    longest, since, until = max(stretches)
+    text = (
+        f"snapshots seem to be missing in {format_count(len(stretches), 'stretch', 'stretches')}: one usually"
+        f" came every {format_duration(usual)}, and none for {format_duration(longest)} from"
+        f" {format_time(since)} to {format_time(until)}"
+    )
+    return [text]
 
 
 def _describe_generations(runs: Sequence[RunRecord]) -> list[str]:

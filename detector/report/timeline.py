@@ -142,7 +142,7 @@ def list_blind_spans(
     inside = [run.at for run in runs if begins <= run.at <= ends]
     edges = [begins, *inside, ends]
     return tuple(
-        Bar("nobody looked", "blind", start, end)
+        Bar("no run at hand", "blind", start, end)
         for start, end in itertools.pairwise(edges)
         if compute_seconds(start, end) > gap_sec
     )

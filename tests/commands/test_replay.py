@@ -85,7 +85,7 @@ def test_compare_lists_what_only_one_of_two_settings_reports(capsys, tmp_path):
         ["only", "now", "2026-06-02T15:30:00Z", "escalated"],
         ["only", "then", "2026-06-02T15:30:00Z", "new"],
     ]
-    assert next(line for line in lines if line.startswith("told")).split() == ["told", "3", "2"]
+    assert next(line for line in lines if line.startswith("alerts")).split() == ["alerts", "3", "2"]
 
 
 def test_text_for_people_ends_with_a_summary(capsys, tmp_path):

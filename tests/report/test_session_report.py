@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from html import escape
 from html.parser import HTMLParser
@@ -16,6 +17,8 @@ from jsonschema import Draft202012Validator
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
+from detector import ledger
+from detector.domain.acknowledgement import AckRequest
 from detector.domain.run_memory import FIRST_RUN
 from detector.domain.session_report import SessionReport
 from detector.ledger import add_receipts
@@ -186,6 +189,75 @@ def test_runs_out_of_order_are_sorted_and_that_is_said(tmp_path):
     document = as_document(str(path))
     times = [point["at"] for point in document["series"][0]["points"]]
     assert times == sorted(times)
+    assert "the snapshots were given out of order; they are sorted by their times" in document["remarks"]
+
+
+def write_snapshots(folder: Path, minutes: Iterable[float], **more: Any) -> Path:
+    """Write bare snapshots, one a line; `more` goes into each."""
+    path = folder / f"snapshots-{len(list(folder.iterdir()))}.ndjson"
+    documents = [{**morning_at(OPEN + timedelta(minutes=minute)), **more} for minute in minutes]
+    path.write_text("".join(f"{json.dumps(document)}\n" for document in documents))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("minutes", "remark"),
+    [
+        pytest.param([0, 10, 20, 30, 40], None, id="in order"),
+        pytest.param([0, 10, 20, 20, 30], "1 snapshot given twice counts once", id="doubled"),
+        pytest.param([0, 20, 10, 30, 40], "the snapshots were given out of order", id="out of order"),
+        pytest.param(
+            [0, 10, 20, 60, 70, 80],
+            "snapshots seem to be missing in 1 stretch: one usually came every 10 min, and none for 40 min"
+            " from 2026-06-02T13:50:00Z to 2026-06-02T14:30:00Z",
+            id="missing",
+        ),
+    ],
+)
+def test_disorder_of_bare_snapshots_is_said(minutes, remark, tmp_path):
+    document = as_document(str(write_snapshots(tmp_path, minutes)), now=OPEN + timedelta(minutes=82))
+    disorder = [text for text in document["remarks"] if re.search("twice|order|missing", text)]
+    assert [text[: len(remark or "")] for text in disorder] == ([remark] if remark else [])
+    assert document["runs"] == len(set(minutes))
+
+
+def test_two_snapshots_of_one_moment_that_differ_are_no_copies(tmp_path):
+    write_snapshots(tmp_path, [0, 10, 20])
+    write_snapshots(tmp_path, [10], status_v3={"pending_orders": 5})
+    remarks = as_document(str(tmp_path))["remarks"]
+    assert "1 run of the same moment as another one that differs left out" in remarks
+    assert not any("twice" in remark for remark in remarks)
+
+
+def test_bare_snapshots_of_two_runtimes_share_no_memory(tmp_path):
+    """A condition of the one is never held in the other, whatever their order is."""
+    write_snapshots(tmp_path, [0, 10, 20])
+    write_snapshots(tmp_path, [5, 15], runtime="another", status_v3={"stuck_exits": 1})
+    own = as_document(str(tmp_path))
+    assert [card["signature"] for card in own["conditions"]] == []
+    assert "2 runs of another runtime (another) left out" in own["remarks"]
+    other = as_document("--runtime", "another", str(tmp_path))
+    assert (other["runs"], other["runtime"]) == (2, "another")
+    assert all(card["signature"].split(":")[1] == "another" for card in other["conditions"])
+
+
+def test_who_acknowledged_a_condition_stands_with_it_and_in_a_table(tmp_path):
+    at = OPEN + timedelta(minutes=30)
+    run = evaluated(morning_at(at, {"status_v3": {"pending_orders": 3}}))
+    (signature,) = [event.signature for event in run.events if event.type == "pending_orders_high"]
+    request = AckRequest(signature, "ann", at, at + timedelta(hours=2), "slack", "1")
+    acks = ledger.apply_acknowledgements(run.conditions, [request], at)
+    (tmp_path / "run.json").write_text(
+        json.dumps(build_artifact_document(replace(run, conditions=acks.conditions)))
+    )
+    document = as_document(str(tmp_path), now=at + timedelta(minutes=1))
+    (card,) = [card for card in document["conditions"] if card["signature"] == signature]
+    assert card["acknowledged"] == "by ann until 2026-06-02T16:00:00Z"
+    (table,) = [table for table in document["tables"] if table["name"] == "acknowledgements"]
+    assert [row[:3] + row[5:] for row in table["rows"]] == [[signature, "ann", "slack", "in force"]]
+    page = report("--format", "html", str(tmp_path), now=at + timedelta(minutes=1)).out.decode()
+    assert "acknowledged: by ann until 2026-06-02T16:00:00Z" in page
+    assert "acknowledged: by ann" in report(str(tmp_path), now=at + timedelta(minutes=1)).out.decode()
 
 
 def test_a_stretch_in_which_nobody_looked_is_a_bar_and_a_remark(tmp_path):
@@ -196,7 +268,7 @@ def test_a_stretch_in_which_nobody_looked_is_a_bar_and_a_remark(tmp_path):
         ("2026-06-02T13:30:00Z", "2026-06-02T14:15:00Z"),
         ("2026-06-02T14:15:00Z", "2026-06-02T15:15:00Z"),
     ]
-    assert any("nobody looked for 105 min" in remark for remark in document["remarks"])
+    assert any("no run is at hand for 105 min" in remark for remark in document["remarks"])
 
 
 def test_a_session_can_be_named_and_a_day_without_one_is_said(tmp_path):
@@ -205,6 +277,16 @@ def test_a_session_can_be_named_and_a_day_without_one_is_said(tmp_path):
     holiday = as_document("--session", "2026-07-03", str(tmp_path))
     assert (holiday["runs"], holiday["session"]) == (0, "2026-07-03: no session")
     assert report("--session", "June", str(tmp_path)).code == 2
+
+
+@pytest.mark.parametrize("hours", [7.9, 14, 65, 96], ids=["after the close", "night", "weekend", "days later"])
+def test_the_newest_run_is_in_its_report_however_long_after_the_close_it_is(hours, tmp_path):
+    """Without it the page of a run at the weekend said that no run was at hand."""
+    at = OPEN + timedelta(days=3, hours=hours)  # from a Friday on
+    (tmp_path / "run.json").write_text(json.dumps(morning_at(at, {"status_v3": {"stuck_exits": 1}})))
+    document = as_document(str(tmp_path), now=at + timedelta(seconds=5))
+    assert document["runs"] == 1
+    assert "stuck_exits" in {card["signature"].split(":")[0] for card in document["conditions"]}
 
 
 def test_what_the_broker_holds_stands_with_the_stops_that_work_there(tmp_path):

@@ -91,7 +91,7 @@ def test_a_timezone_is_the_lanes():
         pytest.param("on: {schedule: [{corn: x}]}", "on.schedule number 1: has no cron", id="a key misspelt"),
         pytest.param("on: {schedule: ['0 1 * * *']}", "on.schedule number 1: has no cron", id="no mapping"),
         pytest.param("on: {schedule: [{cron: '0 1 * * 7'}]}", "on.schedule number 1: the weekday field '7'", id="a dialect error"),
-        pytest.param("on: {schedule: [{cron: 0 1 * * *}, {cron: 0 1 * * *}]}", "the cron '0 1 * * *' stands there twice", id="twice"),
+        pytest.param("on: {schedule: [{cron: 0 1 * * *}, {cron: 0 1 * * *}]}", "the cron '0 1 * * *' is there twice", id="twice"),
         pytest.param("on: {schedule: [{cron: 0 1 * * *, timezone: Mars/Olympus}]}", "on.schedule number 1: timezone 'Mars/Olympus' is not known", id="no zone"),
         pytest.param("on: {schedule: [{cron: 0 1 * * *, timezone: ../etc}]}", "on.schedule number 1: timezone '../etc'", id="a path"),
         pytest.param("on: {schedule: [{cron: 0 1 * * *, timezone: [a]}]}", "on.schedule number 1: timezone is no text", id="a list for a zone"),

@@ -91,8 +91,8 @@ class Runner:
         known = _EXPRESSION.fullmatch(condition)
         assert known is not None, condition
         words = known[1]
-        if words == "always()":
-            return True
+        if words.startswith("always()"):
+            return all(self.values[other] for other in words.split(" && ")[1:])
         if words.startswith("(failure() || cancelled()) && ("):
             others = words.partition(" && (")[2].removesuffix(")").split(" || ")
             return self.failed and any(self._differs(*other.split(" != ")) for other in others)
