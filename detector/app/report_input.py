@@ -19,16 +19,13 @@ from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.serialize import to_json
 from detector.formats.strict_json import MAX_BYTES, parse_document
-from detector.report.run_record import RunRecord
+from detector.report.run_record import REPLAY, RunRecord
 from detector.settings import ARTIFACT, Settings
 from detector.storage.zip_archive import extract_only_member
 
 _LINES = (".ndjson", ".jsonl")
 _SUFFIXES = (".json", ".zip", *_LINES)
 _HISTORY_SECTIONS = ("status_v3", "bot_status", "ecs")  # those that the timeline's series are read from
-REPLAY = "replay"
-"""The channel of snapshots that are evaluated for the report: nobody was alerted by it."""
-
 Located = tuple[str, dict[str, Any]]
 
 
@@ -57,8 +54,8 @@ def load_records(
             snapshots.append((location, document))
     if snapshots:
         remarks.append(
-            f"{format_count(len(snapshots), 'snapshot')} evaluated for this report:"
-            f" {REPLAY!r} is when a message would have been due, and nobody was alerted"
+            f"{format_count(len(snapshots), 'snapshot')} evaluated for this report: nobody was alerted, and the"
+            " times of messages are those at which one would have been due"
         )
     records += _evaluate_snapshots(app, snapshots, settings, remarks)
     return records, remarks
@@ -95,7 +92,7 @@ def _evaluate_snapshots(
     app: AppContext, snapshots: Sequence[Located], settings: Settings, remarks: list[str]
 ) -> Iterator[RunRecord]:
     memories: dict[str, Memory] = {}
-    for location, entry in _order_snapshots(_parse_snapshots(app, snapshots, settings, remarks), remarks):
+    for location, entry in _sort_snapshots(_parse_snapshots(app, snapshots, settings, remarks), remarks):
         snapshot = entry.snapshot
         memory = memories.get(snapshot.runtime, FIRST_RUN)
         base = check_memory_time(memory, snapshot.taken_at, snapshot.taken_at)
@@ -128,7 +125,7 @@ def _parse_snapshots(
         remarks.append(f"{format_count(copies, 'snapshot')} given twice counts once")
 
 
-def _order_snapshots(
+def _sort_snapshots(
     parsed: Iterable[tuple[str, ParsedSnapshot]], remarks: list[str]
 ) -> list[tuple[str, ParsedSnapshot]]:
     given = list(parsed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import shorten
 from typing import Any
 
 from detector.domain.gate_report import (
@@ -26,7 +27,8 @@ _OPEN_LABELS = {PASSED: "GO", FAILED: "NO-GO", CANNOT_TELL: "CANNOT TELL"}
 _STAGES = {"before": "before the deployment", "after": "after the deployment", "open": "before the open"}
 _WIDTH = len(UNPROVEN)
 _MOST_ON_PHONE = 5
-_EVIDENCE_ON_PHONE = 90
+_EVIDENCE_ON_PHONE = 60
+_NAMES_ON_PHONE = 120
 
 
 def build_gate_document(report: GateReport) -> dict[str, Any]:
@@ -56,18 +58,17 @@ def format_verdict(report: GateReport) -> str:
 
 def render_gate_message(report: GateReport, zones: tuple[str, ...]) -> Iterator[str]:
     """Yield the lines of the message before the open: one screen of a phone, the worst lines first."""
-    hours = ""
+    yield format_verdict(report)
     if report.session_opens is not None and report.session_closes is not None:
         open_sec = compute_seconds(report.session_opens, report.session_closes)
-        hours = f"; opens {format_in_zones(report.session_opens, zones)} for {format_duration(open_sec)}"
-    yield f"{format_verdict(report)}{hours}"
+        yield f"Opens {format_in_zones(report.session_opens, zones)} for {format_duration(open_sec)}"
     worst = [*report.list_lines(NO), *report.list_lines(UNPROVEN)]
     for line in worst[:_MOST_ON_PHONE]:
-        evidence = line.evidence[:_EVIDENCE_ON_PHONE]
+        evidence = shorten(line.evidence, _EVIDENCE_ON_PHONE, placeholder="…")
         yield f"{line.answer.upper()}: {line.title} ({evidence})"
     further = [line.check.replace("_", " ") for line in worst[_MOST_ON_PHONE:]]
     if further:
-        yield f"and {len(further)} more: {', '.join(further)}"
+        yield f"and {len(further)} more: {shorten(', '.join(further), _NAMES_ON_PHONE, placeholder='…')}"
 
 
 def _describe_line(line: CheckLine) -> str:

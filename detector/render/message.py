@@ -145,6 +145,11 @@ class Message(Struct, frozen=True):
         more = f" (+{len(self.items) - 1})" if len(self.items) > 1 else ""
         return f"{first.type}{more}: {first.summary}"
 
+    @property
+    def body_days(self) -> tuple[str, ...]:
+        """The lines of sessions and of the gate, whose verdict is not repeated below its own headline."""
+        return self.days[1:] if self.kind == "preopen" and not self.items else self.days
+
     def keep_items(self, items: Iterable[MessageItem]) -> Message:
         """Return the message with only these items, and the kind of the first of them."""
         kept = tuple(items)

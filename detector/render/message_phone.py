@@ -23,7 +23,7 @@ def render_phone_text(message: Message) -> str:
     lines = [_cut_bytes(f"{message.runtime}, {message.at}", _LINE_BYTES)]
     lines += [_cut_bytes(message.decision, _LINE_BYTES)] if message.decision else []
     lines += _render_items(message.items, message.page)
-    lines += ["", *message.days, *message.notes] if message.days or message.notes else []
+    lines += ["", *message.body_days, *message.notes] if message.days or message.notes else []
     lines += [f"run {message.link}"] if message.link else []
     return _cut_bytes("\n".join(lines), TEXT_BYTES - len(message.delivery_id) - 10) + (
         f"\ndelivery {message.delivery_id}"

@@ -149,8 +149,7 @@ def _build_line_sections(texts: Sequence[str]) -> Iterator[Block]:
 
 
 def _build_tail(message: Message) -> Iterator[Block]:
-    for line in message.days:
-        yield _build_section(escape_mrkdwn(line, _DAY))
+    yield from _build_line_sections([escape_mrkdwn(line, _DAY) for line in message.body_days])
     for line in message.notes[:_MAX_NOTES]:
         yield _build_section(escape_mrkdwn(line, _FACT))
     run = [_format_link(message.link, "the run")] if message.link else []

@@ -29,7 +29,7 @@ def _render_lines(message: Message) -> Iterator[str]:
     for item in _get_short(message):
         yield f"{_render_short(item)}  (#{item.type} id {item.delivery_id})"
     yield from _render_names(message)
-    for line in (*message.days, *message.notes):
+    for line in (*message.body_days, *message.notes):
         yield ""
         yield line
     yield ""
@@ -91,7 +91,7 @@ def _render_parts(message: Message) -> Iterator[str]:
             f'<small style="color:#868e96">(#{escape(item.type)} id {escape(item.delivery_id)})</small>'
         )
         yield _render_paragraph(f"{escape(_render_short(item))} {identity}")
-    for line in (*_render_names(message), *message.days, *message.notes):
+    for line in (*_render_names(message), *message.body_days, *message.notes):
         yield _render_paragraph(escape(line))
     run = f' · <a href="{escape(message.link)}">the run</a>' if _is_url(message.link) else ""
     yield _render_paragraph(f"delivery {escape(message.delivery_id)}{run}")

@@ -160,7 +160,8 @@ def _describe_newest(series: Series) -> str:
     seen = [point.value for point in series.points if point.value is not None]
     if not seen:
         return f"{series.title}: {NOT_PROVEN}"
-    limit = "" if series.limit is None else f" (limit {normalize_number(series.limit)})"
+    word = "expected" if series.name == "tasks" else "limit"
+    limit = "" if series.limit is None else f" ({word} {normalize_number(series.limit)})"
     return f"{series.title}: {normalize_number(seen[-1])}{f' {series.unit}' if series.unit else ''}{limit}"
 
 

@@ -28,10 +28,11 @@ from detector.market.closures import Closures
 from detector.market.hours import MarketUnknown, Session, get_market_at, get_session_on, to_new_york_day
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.truth_header import build_truth_header
+from detector.render.lines import format_in_zones
 from detector.report.report_tables import build_kpi_table, build_tables
-from detector.report.run_record import RunHistory, RunRecord, describe_missing_snapshots
+from detector.report.run_record import REPLAY, RunHistory, RunRecord, describe_missing_snapshots
 from detector.report.timeline import build_bars, build_series, list_blind_spans, list_marks
-from detector.settings import GAP_SEC, Settings
+from detector.settings import DISPLAY_ZONES, GAP_SEC, Settings
 
 _MARGIN = timedelta(hours=1)  # of a session's window, before its open and after its close
 _DAY = timedelta(days=1)
@@ -122,7 +123,7 @@ def build_session_report(
         runs=len(inside),
         final=decide_final(newest, _describe_blind_end(newest, looked_until, settings)),
         header=build_truth_header(newest_facts or _build_unseen_facts(history, given), age),
-        conditions=tuple(_iter_cards(newest, given.steps)) if newest else (),
+        conditions=tuple(_iter_cards(newest, given.steps, settings[DISPLAY_ZONES])) if newest else (),
         tables=(*tables, *given.evidence),
         series=series,
         bars=(*blind, *build_bars(inside, looked_until)),
@@ -197,7 +198,7 @@ def _describe_blind(blind: Sequence[Bar]) -> list[str]:
     return [f"no run is at hand for {format_duration(total)} of the session, in {stretches}"]
 
 
-def _iter_cards(run: RunRecord, steps: Mapping[str, str]) -> Iterator[ConditionCard]:
+def _iter_cards(run: RunRecord, steps: Mapping[str, str], zones: tuple[str, ...]) -> Iterator[ConditionCard]:
     conditions = run.report.conditions
     for event in run.report.events:
         condition, lasted = conditions.get(event.signature), compute_seconds(event.since, run.at)
@@ -205,7 +206,7 @@ def _iter_cards(run: RunRecord, steps: Mapping[str, str]) -> Iterator[ConditionC
             signature=event.signature,
             severity=event.severity,
             summary=event.summary,
-            since=f"since {format_time(event.since)}, for {format_duration(lasted)}",
+            since=f"since {format_in_zones(event.since, zones)}, for {format_duration(lasted)}",
             held=event.held,
             escalates=condition is not None and condition.escalated,
             told=_describe_receipts(condition, event),
@@ -229,7 +230,8 @@ def _describe_receipts(condition: Condition | None, event: Event) -> str:
         return f"not on its own: because of {event.because_of}"
     receipts = [] if condition is None else sorted(condition.receipts.items())
     told = [
-        f"{channel} at {format_time(receipt.at) if receipt.at else 'an unknown time'}"
+        f"{'nobody, due' if channel == REPLAY else channel} at"
+        f" {format_time(receipt.at) if receipt.at else 'an unknown time'}"
         + (" (that it escalates)" if receipt.escalated else "")
         for channel, receipt in receipts
     ]

@@ -13,7 +13,7 @@ from detector.formats.times import format_duration, format_time
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.working_orders import ProtectiveOrders
-from detector.report.run_record import RunRecord
+from detector.report.run_record import REPLAY, RunRecord
 from detector.settings import TRADER_CONTAINER, Settings
 
 _FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")
@@ -174,7 +174,10 @@ def _build_orders(facts: Facts | None) -> ReportTable:
 
 
 def _build_message_table(marks: Sequence[Mark]) -> ReportTable:
-    rows = tuple((format_time(mark.at), mark.channel, mark.label) for mark in marks[-_MOST_ROWS:])
+    rows = tuple(
+        (format_time(mark.at), "nobody (due then)" if mark.channel == REPLAY else mark.channel, mark.label)
+        for mark in marks[-_MOST_ROWS:]
+    )
     missing = None if rows else "no receipt of a channel stands in these runs"
     return ReportTable("told", "What was sent to whom, and when", ("at", "channel", "what"), rows, missing)
 

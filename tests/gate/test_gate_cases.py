@@ -283,5 +283,6 @@ def test_the_message_before_the_open_is_one_screen_of_a_phone():
     )
     good = list(render_gate_message(gate(OPEN, morning_at()), ZONES))
     assert good == [
-        "GO before the open: 0 no, 0 not proven, 28 yes; opens 2026-06-02 13:30 UTC, 09:30 EDT, 22:30 JST for 6 h 30 min"
+        "GO before the open: 0 no, 0 not proven, 28 yes",
+        "Opens 2026-06-02 13:30 UTC, 09:30 EDT, 22:30 JST for 6 h 30 min",
     ]

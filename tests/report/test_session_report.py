@@ -279,7 +279,9 @@ def test_a_session_can_be_named_and_a_day_without_one_is_said(tmp_path):
     assert report("--session", "June", str(tmp_path)).code == 2
 
 
-@pytest.mark.parametrize("hours", [7.9, 14, 65, 96], ids=["after the close", "night", "weekend", "days later"])
+@pytest.mark.parametrize(
+    "hours", [7.9, 14, 65, 96], ids=["after the close", "night", "weekend", "days later"]
+)
 def test_the_newest_run_is_in_its_report_however_long_after_the_close_it_is(hours, tmp_path):
     """Without it the page of a run at the weekend said that no run was at hand."""
     at = OPEN + timedelta(days=3, hours=hours)  # from a Friday on

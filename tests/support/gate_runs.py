@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -113,11 +114,22 @@ def gate_report(stage: Stage, context: GateContext) -> GateReport:
 
 def gate(stage: Stage, document: dict[str, Any], settings: Settings = DEFAULTS, **more: Any) -> GateReport:
     """Run one stage on a document; `after` gets a passing report of `before` ten minutes earlier."""
+    return gate_of(stage, context_of(document, stage, settings), **more)
+
+
+def gate_of(stage: Stage, context: GateContext, **more: Any) -> GateReport:
+    """Run one stage on a context of any stage, as `gate` does."""
+    given: dict[str, Any] = {"channels": (CHANNEL,) if stage == "open" else (), **more}
     if stage == "after" and "before" not in more:
-        earlier = morning_at(datetime.fromisoformat(document["taken_at"]) - timedelta(minutes=10))
-        more["before"] = gate(BEFORE, earlier)
-        assert more["before"].verdict == "pass", more["before"].lines
-    return gate_report(stage, context_of(document, stage, settings, **more))
+        given["before"] = _pass_before(context.facts.taken_at - timedelta(minutes=10))
+    return gate_report(stage, replace(context, **given))
+
+
+@cache
+def _pass_before(at: datetime) -> GateReport:
+    report = gate(BEFORE, morning_at(at))
+    assert report.verdict == "pass", report.lines
+    return report
 
 
 def answer_of(report: GateReport, check: str) -> str:
