@@ -54,8 +54,8 @@ def load_records(
             snapshots.append((location, document))
     if snapshots:
         remarks.append(
-            f"{format_count(len(snapshots), 'snapshot')} evaluated for this report: nobody was alerted, and the"
-            " times of messages are those at which one would have been due"
+            f"{format_count(len(snapshots), 'snapshot')} evaluated for this report: nobody was alerted;"
+            " the times of messages are those at which one would have been due"
         )
     records += _evaluate_snapshots(app, snapshots, settings, remarks)
     return records, remarks
