@@ -20,7 +20,6 @@ from detector.engine.evaluate import evaluate
 from detector.formats.numbers import format_count
 from detector.formats.serialize import to_json
 from detector.reconciliation.freshness import DataAge, compute_data_age
-from detector.render.rules import render_plain
 from detector.report.build_session import SessionInput, build_session_report, choose_window
 from detector.report.run_record import RunHistory, RunRecord, build_history
 from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, Settings
@@ -49,8 +48,7 @@ def run_report(job: Job, request: ReportRequest) -> SessionReport:
         remarks.append(f"{format_count(later, 'run')} after the time of this report left out")
     history = build_history((record for record in records if record.at <= latest), request.runtime)
     history = replace(history, remarks=(*remarks, *history.remarks))
-    steps = {name: render_plain(step) for name, step in list_next_steps().items()}
-    given = replace(_build_input(job), day=request.day, steps=steps, evidence=request.evidence)
+    given = replace(_build_input(job), day=request.day, steps=list_next_steps(), evidence=request.evidence)
     return build_report_of(job, history, given)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
@@ -9,10 +10,18 @@ from detector.domain.session_report import NOT_PROVEN, ReportTable
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 
+_CODE = re.compile(r"`([^`]+)`")
+_LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
+
 
 def escape_text(text: str) -> str:
     """Return any text as HTML that shows exactly it, on one line, in an element or a quoted attribute."""
     return escape(to_one_line(redact_text(text)), quote=True)
+
+
+def escape_step(text: str) -> str:
+    """Return a step of the runbook as HTML: its names and commands as code, its links as their text."""
+    return _CODE.sub(r"<code>\1</code>", escape_text(_LINK.sub(r"\1", text)))
 
 
 def render_table(table: ReportTable) -> Iterator[str]:

@@ -23,7 +23,7 @@ from detector.formats.numbers import format_count, normalize_number
 from detector.formats.times import format_time
 from detector.render.header_lines import render_header
 from detector.render.lines import format_in_zones
-from detector.render.page_markup import escape_text, render_rows, render_table, render_unproven
+from detector.render.page_markup import escape_step, escape_text, render_rows, render_table, render_unproven
 from detector.render.page_style import STYLE
 from detector.render.page_svg import TimeAxis, render_bars, render_series
 from detector.render.report_text import format_hours
@@ -118,7 +118,7 @@ def _render_card(card: ConditionCard) -> Iterator[str]:
     yield f"<p>{escape_text(card.summary)}</p>"
     if card.step:
         first, rest = split_first_sentence(card.step)
-        yield f"<p><strong>First: {escape_text(first)}</strong> {escape_text(rest)}</p>"
+        yield f"<p><strong>First: {escape_step(first)}</strong> {escape_step(rest)}</p>"
     told = f"{card.since}; alerted: {card.told}; acknowledged: {card.acknowledged}; {card.runbook}"
     yield f'<p class="soft">{escape_text(told)}</p>'
     yield "</article>"
