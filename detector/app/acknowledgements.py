@@ -69,7 +69,7 @@ def send_onward(job: Job, result: RunResult) -> None:
     sent = send_all(job.channels, result.report.conditions, job.clock(), deadline)
     result.report = replace(result.report, conditions=sent.conditions)
     result.notes += [
-        f"{name} does not know yet that it is acknowledged, and is sent it again: {_describe(job, error).said}."
+        f"{name} does not know yet that it is acknowledged, and is asked again: {_describe(job, error).said}."
         for name, error in sent.errors.items()
     ]
 

@@ -373,7 +373,7 @@ def test_a_pager_that_did_not_take_it_is_named_and_told_again_until_it_does(tmp_
             assert night.run(clock, THREE_ORDERS).code == 0
             assert night.acks() == ["ann"]
             assert night.notes[-1] == (
-                "pagerduty does not know yet that it is acknowledged, and is sent it again: it answered 400."
+                "pagerduty does not know yet that it is acknowledged, and is asked again: it answered 400."
             )
         for clock in ("15:30", "15:40"):
             night.run(clock, THREE_ORDERS)
