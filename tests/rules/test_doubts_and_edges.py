@@ -19,7 +19,7 @@ from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import judge
 from detector.formats.redaction import redact
 from tests.support.log_lines import ago
-from tests.support.snapshots import DEFAULTS, given, healthy_at
+from tests.support.snapshots import given, healthy_at, settings_of
 
 NOON = "2026-06-02T15:00:00Z"  # 11:00 in New York, the session is open
 CALL = {
@@ -47,11 +47,15 @@ TICKS = [{"symbol": name, "price": 10, "at": "2026-06-02T14:59:50Z"} for name in
 
 
 def outcome(
-    name: str, patch: dict[str, Any], before: PreviousRun = NO_PREVIOUS_RUN, moment: str = NOON
+    name: str,
+    patch: dict[str, Any],
+    before: PreviousRun = NO_PREVIOUS_RUN,
+    moment: str = NOON,
+    settings: dict[str, str] | None = None,
 ) -> RuleOutcome:
     document = redact(healthy_at(moment, patch))
     snapshot = build_snapshot(document, now=datetime.fromisoformat(moment), runtime="aegis-pt-core")
-    return judge(snapshot, DEFAULTS, before).outcomes[name]
+    return judge(snapshot, settings_of(settings), before).outcomes[name]
 
 
 def finding(name: str, patch: dict[str, Any], **more: Any) -> Finding:
@@ -130,7 +134,7 @@ UNREAD = "a row of the positions could not be read"
         pytest.param(
             "feed_frozen",
             {"status_v3": {"ticks": [{**tick, "at": None} for tick in TICKS]}},
-            "whether the prices move cannot be told yet",
+            "whether the prices move",
             id="ticks without a time on a first run",
         ),
         pytest.param(
@@ -458,3 +462,175 @@ IN_USE = "Error 326, reqId -1: Unable to connect as the client id is already in 
 def test_a_client_id_in_use_is_expected_in_the_reset_window(moment, severity):
     logs = [ago(60, IN_USE, datetime.fromisoformat(moment))]
     assert finding("session_conflict", {"logs": logs}, moment=moment).severity == severity
+
+
+# --- what was not understood -----------------------------------------------------------------------------
+
+COUNTS = ("pending_orders", "pending_exits", "stuck_exits", "unknown_fills", "max_exit_attempt_count")
+
+
+@pytest.mark.parametrize(
+    ("names", "subjects"),
+    [
+        (COUNTS, {f"status_v3.{name}" for name in COUNTS}),
+        ((*COUNTS, "market_data_10197_recent"), {"status_v3"}),
+    ],
+    ids=["five paths are five", "six paths are one"],
+)
+def test_from_six_paths_of_a_section_on_they_are_one_event(names, subjects):
+    findings = outcome("reading_invalid", {"status_v3": dict.fromkeys(names, "many")}).findings.values()
+    assert {signed.finding.subject for signed in findings} == subjects
+    sentence = next(iter(findings)).finding.summary
+    assert ("so it is not seen" in sentence) is (len(subjects) > 1)
+    assert ("6 parts of status_v3" in sentence) is (len(subjects) == 1)
+
+
+@pytest.mark.parametrize(
+    ("patch", "severity"),
+    [({"broker": broker(NAMELESS)}, CRITICAL), ({"status_v3": {"pending_orders": "many"}}, WARNING)],
+    ids=["a row that may be a position", "a count"],
+)
+def test_what_may_hide_a_position_is_critical(patch, severity):
+    assert finding("reading_invalid", patch).severity == severity
+
+
+# --- clients of the API ----------------------------------------------------------------------------------
+
+
+def client(number: int | None, account: str | None = None) -> dict[str, Any]:
+    row = {
+        "order_id": 5,
+        "perm_id": 70,
+        "symbol": "SPY",
+        "sec_type": "STK",
+        "side": "BUY",
+        "status": "Submitted",
+    }
+    return {**row, "client_id": number, "account": account, "quantity": 1}
+
+
+def test_without_the_ids_of_its_clients_nobody_is_unknown():
+    result = outcome("unknown_client", {"broker": broker(open_orders=[client(12)])})
+    assert not result.findings
+    assert "AEGIS_PT_CLIENT_IDS is not set" in result.undecided[0].why
+
+
+def test_an_order_that_names_no_client_leaves_it_undecided():
+    ids = {"CLIENT_IDS": "7"}
+    result = outcome("unknown_client", {"broker": broker(open_orders=[client(None)])}, settings=ids)
+    assert not result.findings
+    assert "names no API client" in result.undecided[0].why
+
+
+def test_the_orders_and_executions_of_an_unknown_client_are_counted_in_its_own_account():
+    orders = [client(12, "DU1"), {**client(12, "DU1"), "order_id": 6, "perm_id": 71}, client(13, "DU2")]
+    section = broker(open_orders=orders, account="DU1", executions=[])
+    found = finding("unknown_client", {"broker": section}, settings={"CLIENT_IDS": "7"})
+    assert found.subject == "12"
+    assert "has 2 orders and 0 executions in this account." in found.summary
+
+
+# --- tasks -----------------------------------------------------------------------------------------------
+
+
+def task(trader: str | None = "RUNNING", name: str | None = "lt-ibkr-trader", **more: Any) -> dict[str, Any]:
+    arn = "arn:aws:ecs:us-east-1:123456789012:task/aegis/0123456789abcdef"
+    containers = [{"name": name, "lastStatus": trader}, {"name": "ibkr-gateway", "lastStatus": "RUNNING"}]
+    row = {
+        "taskArn": arn,
+        "group": "service:aegis-pt-core",
+        "lastStatus": "RUNNING",
+        "containers": containers,
+    }
+    return {"ecs": {"tasks": [{**row, **more}]}}
+
+
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        pytest.param(task(lastStatus="STOPPED"), "no task of the service is running", id="stopped"),
+        pytest.param(task(group="service:other"), "no task of the service is running", id="of another service"),
+        pytest.param(task(trader=None), "the status of lt-ibkr-trader was not seen", id="no status"),
+        pytest.param(task(name=None), "the status of lt-ibkr-trader was not seen", id="no name"),
+    ],
+)  # fmt: skip
+def test_whether_the_trader_runs_is_not_known(patch, why):
+    result = outcome("trader_not_running", patch)
+    assert not result.findings
+    assert why in result.undecided[0].why
+
+
+def test_a_task_of_the_service_without_its_trader_is_told():
+    assert "runs without its container" in finding("trader_not_running", task(name="sidecar")).summary
+
+
+STARTS_FAIL = "(service aegis-pt-core) is unable to consistently start tasks successfully."
+
+
+@pytest.mark.parametrize(("at", "fires"), [("2026-06-02T14:00:00Z", True), ("2026-06-02T13:59:59Z", False)])
+def test_ecs_that_cannot_start_tasks_is_told_within_the_window(at, fires):
+    service = {"serviceName": "aegis-pt-core", "status": "ACTIVE", "desiredCount": 1, "runningCount": 1}
+    event = {"createdAt": at, "message": STARTS_FAIL}
+    patch = {"ecs": {"services": [{**service, "pendingCount": 0, "events": [event]}]}}
+    assert bool(outcome("task_restart_loop", patch).findings) is fires
+
+
+def stopped(minute: int, **container: Any) -> dict[str, Any]:
+    return {
+        "taskArn": f"arn:aws:ecs:us-east-1:123456789012:task/aegis/{minute:016}",
+        "group": "service:aegis-pt-core",
+        "lastStatus": "STOPPED",
+        "stoppedAt": f"2026-06-02T14:{minute}:00Z",
+        "stopCode": "EssentialContainerExited",
+        "containers": [{"name": "lt-ibkr-trader", **container}],
+    }
+
+
+def test_a_restart_loop_names_how_its_containers_ended_and_happened_at_the_last_stop():
+    ends = [
+        stopped(10, exitCode=137, reason="OutOfMemoryError: killed"),
+        stopped(30, exitCode=1),
+        stopped(20),
+    ]
+    found = finding("task_restart_loop", {"ecs": {"stopped_tasks": ends}})
+    assert "(exit 137 OutOfMemoryError, exit 1)" in found.summary
+    assert found.at == datetime.fromisoformat("2026-06-02T14:30:00Z")
+
+
+# --- positions without protection, and stores ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        pytest.param(
+            {
+                "status_v3": {"heartbeat_at": None, "broker_connected": None, "connection_error": None},
+                "ecs": None,
+            },
+            "whether the engine and its broker link are up was not seen",
+            id="nothing shows the engine",
+        ),
+        pytest.param(
+            {"status_v3": {"broker_connected": False}, "broker": broker(NAMELESS)},
+            "a row of the broker could not be read",
+            id="a row of nothing",
+        ),
+    ],
+)
+def test_whether_a_position_is_protected_is_not_known(patch, why):
+    document = {"broker": broker({**CALL, "quantity": 1}, open_orders=[]), **patch}
+    document["broker"].setdefault("open_orders", [])
+    assert [doubt.why for doubt in outcome("unprotected_position", document).undecided] == [why]
+
+
+def stores(positions: list[dict[str, Any]], trades: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"stores": {"as_of": NOON, "position_state": positions, "trades": trades}}
+
+
+def test_stores_of_which_a_row_cannot_be_read_are_not_compared():
+    result = outcome(
+        "state_stores_disagree", stores([{"trade_id": "7", "is_open": True, "quantity": "many"}], [])
+    )
+    assert not result.findings
+    assert "a row of the stores could not be read" in result.undecided[0].why
