@@ -5,9 +5,9 @@ schedules.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ from detector.domain.rule import RANK
 from detector.domain.run_memory import FIRST_RUN
 from detector.settings import Rung
 from tests.support.ledger_oracle import Oracle
-from tests.support.snapshots import NOW, ROOT, evaluated, healthy_at, remembered
+from tests.support.snapshots import NOW, ROOT, evaluated, healthy_at, remembered, settings_of
 
 FLOORS = {"slack": Rung("warning"), "mail": Rung("critical"), "pager": Rung("escalated")}
 ORDERS = {"warning": 2, "critical": 3, "good": 0, "unseen": None}
@@ -108,17 +108,66 @@ DAY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("positions", [0, 1], ids=["flat", "with a position"])
-@pytest.mark.parametrize("times", DAY.values(), ids=DAY.keys())
-def test_a_healthy_session_tells_of_nothing_but_its_schedule(times, positions):
-    memory, told = FIRST_RUN, Counter[str]()
+def run_healthy(times: list[datetime], positions: int, **settings: Any) -> list[tuple[datetime, str]]:
+    """Look at a healthy runtime at these times; return what is told, and when."""
     held = [{"symbol": "SPY", "quantity": 1, "sec_type": "STK"}] * positions
     patch = {"status_v3": {"open_positions": held, "open_position_count": positions}}
-    for moment in [one for one in times if one < OPENS + timedelta(minutes=390)]:
-        report = evaluated(healthy_at(stamp(moment), patch), memory)
-        told.update(event.type for event in report.new_events)
+    memory, told = FIRST_RUN, list[tuple[datetime, str]]()
+    for moment in times:
+        report = evaluated(healthy_at(stamp(moment), patch), memory, **settings)
+        told += [(moment, event.type) for event in report.new_events]
         memory = remembered(report)
-    assert told.keys() <= {"watch_gap"}, told
-    is_regular = len({later - earlier for earlier, later in pairwise(times)}) == 1
-    # Once; and again only where a gap is at least twice the longest one told.
-    assert told["watch_gap"] <= (1 if is_regular else 3), told
+    return told
+
+
+def expect_gaps(
+    times: list[datetime], opens: datetime, closes: datetime, limit: float = 1500
+) -> list[datetime]:
+    """When a gap is told, by the contract: the session's first, and one twice as long as the longest told."""
+    told, longest = list[datetime](), 0.0
+    for earlier, later in pairwise(times):
+        seconds = (min(later, closes) - max(earlier, opens)).total_seconds()
+        if seconds > limit and (not longest or seconds >= 2 * longest):
+            longest = seconds
+            told.append(later)
+    return told
+
+
+@pytest.mark.parametrize("positions", [0, 1], ids=["flat", "with a position"])
+@pytest.mark.parametrize("times", DAY.values(), ids=DAY.keys())
+def test_a_healthy_session_tells_of_nothing_but_its_schedule_and_once(times, positions):
+    session = [one for one in times if one < OPENS + timedelta(minutes=390)]
+    told = run_healthy(session, positions)
+    expected = expect_gaps(session, OPENS, OPENS + timedelta(minutes=390))
+    assert told == [(moment, "watch_gap") for moment in expected]
+    assert len(told) <= 1, "no recorded schedule doubles its own gap within a session"
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_a_recorded_series_at_its_own_times_tells_at_most_once_a_session(name):
+    times = [datetime.fromisoformat(text) for text in SERIES[name]]
+    told = run_healthy(times, 1)
+    assert {event for _, event in told} <= {"watch_gap"}
+    days = [f"{moment:%F}" for moment, _ in told]
+    assert len(days) == len(set(days)), told
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([10, 24, 26, 40, 55, 90, 120, 250]), min_size=1, max_size=12))
+def test_the_gaps_of_any_schedule_are_told_as_the_contract_says(minutes):
+    times = [OPENS + timedelta(minutes=passed) for passed in accumulate(minutes, initial=0)]
+    session = [one for one in times if one < OPENS + timedelta(minutes=390)]
+    expected = expect_gaps(session, OPENS, OPENS + timedelta(minutes=390))
+    assert [moment for moment, _ in run_healthy(session, 0)] == expected
+
+
+@pytest.mark.parametrize("plan", ["cme_globex", "us_overnight"])
+def test_a_session_over_midnight_is_one_session(plan):
+    """Sunday evening to Monday: a gap on either side of midnight is told once."""
+    profile = (
+        f'[profile]\nname = "es"\n[status]\nheartbeat_at = "heartbeat_at"\n[market]\nsession = "{plan}"\n'
+    )
+    begins = datetime(2026, 6, 8, 0, 30, tzinfo=UTC)  # Sunday 20:30 in New York
+    times = [begins + timedelta(minutes=40 * number) for number in range(10)]
+    told = run_healthy(times, 0, settings=settings_of(profile=profile))
+    assert [event for _, event in told].count("watch_gap") == 1

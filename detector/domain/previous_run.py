@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from detector.domain.seen_facts import LaneMemory, SectionContent
 from detector.logs.events import LogMemory
-from detector.market.hours import MarketUnknown, get_session_on, to_new_york_day
+from detector.market.hours import MarketUnknown, find_begun_session, to_new_york_day
 
 if TYPE_CHECKING:
     from detector.domain.facts import Facts
@@ -81,12 +81,9 @@ def measure_gap(facts: Facts, limit_sec: float) -> NoticedGap | None:
 
 
 def _get_session_day(facts: Facts) -> date:
-    """Return the day of the session that the gap ended in: today's once it has begun."""
-    today = to_new_york_day(facts.taken_at)
+    """Return the day of the session that the gap ended in: the newest that has begun."""
     try:
-        session = get_session_on(today, facts.closures)
+        begun = find_begun_session(facts.taken_at, facts.closures)
     except MarketUnknown:
-        return today
-    has_begun = session is not None and session.opens < facts.taken_at
-    before = facts.before.taken_at
-    return today if has_begun or before is None else to_new_york_day(before)
+        begun = None
+    return begun[0] if begun is not None else to_new_york_day(facts.taken_at)

@@ -122,6 +122,20 @@ def get_session_on(day: date, closures: Closures = NO_CLOSURES) -> Session | Non
     return Session(sessions[0].opens, sessions[-1].closes) if sessions else None
 
 
+def find_begun_session(moment: datetime, closures: Closures = NO_CLOSURES) -> tuple[date, Session] | None:
+    """The newest session that has begun by `moment` (aware), with its day; None where there is none near.
+
+    A session of a day may begin the evening before it. Raises `MarketUnknown`.
+    """
+    today = to_new_york_day(moment)
+    for back in range(0 if closures.plan is US_EQUITY else -1, MAX_CLOSED_DAYS + 1):
+        day = today - timedelta(days=back)
+        session = get_session_on(day, closures)
+        if session is not None and session.opens <= moment:
+            return day, session
+    return None
+
+
 def count_open_seconds(start: datetime, end: datetime, closures: Closures = NO_CLOSURES) -> float | None:
     """Seconds of regular session in [start, end), both aware, else `ValueError`; None if a day is unknown."""
     start, end = to_utc(start), to_utc(end)

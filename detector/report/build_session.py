@@ -25,7 +25,7 @@ from detector.domain.session_report import (
 from detector.formats.numbers import format_count
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.market.closures import Closures
-from detector.market.hours import MarketUnknown, Session, get_market_at, get_session_on, to_new_york_day
+from detector.market.hours import MarketUnknown, Session, find_begun_session, get_market_at, get_session_on
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.truth_header import build_truth_header
 from detector.render.lines import format_in_zones
@@ -36,7 +36,6 @@ from detector.settings import DISPLAY_ZONES, GAP_SEC, Settings
 
 _MARGIN = timedelta(hours=1)  # of a session's window, before its open and after its close
 _DAY = timedelta(days=1)
-_BACK_DAYS = 10
 _MOST_REASONS = 3
 
 
@@ -80,14 +79,10 @@ def _find_session(day: date | None, newest: datetime, closures: Closures) -> tup
     try:
         if day is not None:
             return get_session_on(day, closures), day
-        today = to_new_york_day(newest + _MARGIN)
-        for back in range(_BACK_DAYS):
-            session = get_session_on(today - timedelta(days=back), closures)
-            if session is not None and session.opens - _MARGIN <= newest:
-                return session, today - timedelta(days=back)
+        begun = find_begun_session(newest + _MARGIN, closures)
     except MarketUnknown:
-        pass
-    return None, day or newest.date()
+        begun = None
+    return (begun[1], begun[0]) if begun is not None else (None, day or newest.date())
 
 
 def build_session_report(
