@@ -44,6 +44,7 @@ from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import Market
+from detector.market.planned_restart import PlannedRestart, is_in_planned_restart
 from detector.market.session_plan import US_EQUITY
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ class Facts(Struct, frozen=True):
     quiet: bool | None = None
     open_unwatched: float | None = None
     closures: Closures = NO_CLOSURES
-    is_restarting: bool = False
+    restarts: tuple[PlannedRestart, ...] = ()
     expected_processes: tuple[str, ...] = ()
     own: Mapping[str, Any] = field(default_factory=dict)
 
@@ -231,6 +232,11 @@ class Facts(Struct, frozen=True):
             return False
         heartbeat = section in self.carriers.get("heartbeat_at", ()) and self.heartbeat_at is None
         return heartbeat or (section in self.carriers.get("open_positions", ()) and self.exposure is None)
+
+    @property
+    def is_restarting(self) -> bool:
+        """Whether a planned restart of the gateway may be under way."""
+        return is_in_planned_restart(self.taken_at, self.restarts)
 
     @property
     def has_long_session(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Severity
@@ -32,6 +32,7 @@ from detector.logs.events import (
     NOT_ENTITLED,
     ORDER_REJECTED,
     OUTCOME_UNKNOWN,
+    RESTART_TIME,
     SEVERE,
     THROTTLED,
     UNKNOWN_FILL,
@@ -44,6 +45,7 @@ from detector.logs.events import (
 )
 from detector.logs.outages import find_dead_streams, find_farm_outages, find_link_outages
 from detector.logs.spells import find_logins_due, find_trading_blocks
+from detector.market.planned_restart import PlannedRestart
 from detector.settings import ORDER_REJECT_CRITICAL, SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
 
 MOST_ORDERS = 20
@@ -197,4 +199,22 @@ def _list_unlinked_events(history: LogHistory, latest: datetime) -> tuple[LogEve
         for event in history.list_events(*_UNLINKED_KINDS)
         if event.at >= latest - (REPEATED_WITHIN if event.kind == ORDER_REJECTED else UNREACHED_WITHIN)
     ]
-    return tuple(recent[-_MOST_EVENTS:])
+    # A launcher writes its time once, at its start, perhaps weeks ago.
+    return (*history.list_events(RESTART_TIME)[-1:], *recent[-_MOST_EVENTS:])
+
+
+def find_announced_restart(
+    history: LogHistory | None, memory: LogMemory | None, zone: tzinfo | None
+) -> Iterator[PlannedRestart]:
+    """Yield the restart that the launcher announced last, in this run's log or an earlier one.
+
+    Its line names no zone: without one nothing is known to be planned, and an outage is told as any other.
+    """
+    given = history.events if history is not None else memory.marks if memory is not None else ()
+    newest = max((event for event in given if event.kind == RESTART_TIME), key=_get_time, default=None)
+    if newest is not None and newest.key and zone is not None:
+        yield PlannedRestart(time.fromisoformat(newest.key), zone)
+
+
+def _get_time(event: LogEvent) -> datetime:
+    return event.at

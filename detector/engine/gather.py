@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.domain.facts import Facts, has_trouble
+from detector.domain.log_evidence import find_announced_restart
 from detector.domain.merge import merge_readings
 from detector.domain.profile import ReadContext
 from detector.domain.provenance import SourceStatus
@@ -30,13 +32,15 @@ from detector.engine.section_time import (
     get_lane_key,
     update_content,
 )
+from detector.logs.events import LogHistory
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
 from detector.market.maintenance import is_in_maintenance
-from detector.market.planned_restart import is_in_planned_restart, parse_planned_restarts
+from detector.market.planned_restart import PlannedRestart, parse_planned_restarts
 from detector.readers.source_states import read_sources
 from detector.settings import (
     CLOCK_SKEW_SEC,
+    GATEWAY_ZONE,
     HEARTBEAT_STALE_SEC,
     IBKR_REGION,
     OPEN_GRACE_MINUTE,
@@ -112,7 +116,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         open_unwatched=_measure_unwatched_sec(context, taken_at, closures),
         quiet=is_in_maintenance(taken_at, settings[IBKR_REGION], closures),
         closures=closures,
-        is_restarting=is_in_planned_restart(taken_at, parse_planned_restarts(settings[RESTART_AT])),
+        restarts=_list_restarts(context, values.get("logs")),
         expected_processes=_list_expected_processes(context),
         own=own,
         **values,
@@ -125,6 +129,14 @@ def _read_sections(given: _Input) -> _GatheredSections:
         if section in given.snapshot.sections and section not in _NOT_READ:
             _read_section(section, given, gathered)
     return gathered
+
+
+def _list_restarts(context: ReadContext, history: LogHistory | None) -> tuple[PlannedRestart, ...]:
+    """Return the planned restarts: those of the setting, and the one that the launcher's log announced."""
+    settings = context.settings
+    zone = ZoneInfo(settings[GATEWAY_ZONE]) if settings[GATEWAY_ZONE] else context.profile.zone
+    announced = find_announced_restart(history, context.previous_run.logs, zone)
+    return (*parse_planned_restarts(settings[RESTART_AT]), *announced)
 
 
 def _list_expected_processes(context: ReadContext) -> tuple[str, ...]:

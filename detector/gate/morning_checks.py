@@ -11,12 +11,11 @@ from detector.formats.numbers import format_count, format_quantity
 from detector.formats.times import format_duration, format_time
 from detector.gate.check import GateContext, GateDecision
 from detector.market.hours import MarketUnknown, Session, get_market_at, load_zone
-from detector.market.planned_restart import QUIET_FOR, is_in_planned_restart, parse_planned_restarts
+from detector.market.planned_restart import QUIET_FOR, is_in_planned_restart
 from detector.market.session_plan import NEW_YORK, US_EQUITY
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.working_orders import ProtectiveOrders
-from detector.settings import RESTART_AT
 
 _SOON = timedelta(hours=12)  # a session that opens later than this is not this morning's
 _FULL_DAY = timedelta(hours=6, minutes=30)
@@ -84,8 +83,7 @@ def _find_weekly_login(moment: datetime) -> datetime:
 
 
 def _find_restart(context: GateContext, closes: datetime) -> datetime | None:
-    restarts = parse_planned_restarts(context.settings[RESTART_AT])
-    at = context.facts.taken_at
+    restarts, at = context.facts.restarts, context.facts.taken_at
     while restarts and at <= closes:
         if is_in_planned_restart(at, restarts):
             return at

@@ -29,6 +29,7 @@ NOT_ENTITLED, THROTTLED, HOST_EXHAUSTED, UNSUPPORTED = (
     "data not entitled", "throttled", "host exhausted", "unsupported"
 )  # fmt: skip
 LOGIN_DUE, SECOND_FACTOR_ASKED = "login due", "second factor asked"
+RESTART_TIME = "restart time"  # the launcher's planned restart each day: its local time, "" for none
 RECONCILED, MISMATCH, PROOF_DUE = "proven", "differs", "owes a proof"
 
 # The kinds of LogIncident that are no kind of LogEvent.

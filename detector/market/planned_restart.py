@@ -6,7 +6,7 @@ TWS and the gateway restart once a day at a time of the owner's choice; a soft r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ class PlannedRestart(Struct, frozen=True):
     """One restart a day, at a local time of its zone."""
 
     at: time
-    zone: ZoneInfo
+    zone: tzinfo
 
 
 def is_in_planned_restart(moment: datetime, restarts: Sequence[PlannedRestart]) -> bool:

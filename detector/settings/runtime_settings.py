@@ -23,6 +23,7 @@ from detector.settings.setting import (
     parse_timeout,
     parse_token,
     parse_ups,
+    parse_zone,
 )
 
 # The seven limits of the founding runbook, names and defaults to the letter.
@@ -89,6 +90,13 @@ RESTART_AT: Setting[tuple[str, ...]] = add_setting(
     "times",
     "When the gateway restarts by plan, by comma: 23:45 America/New_York. It is quiet for 300 s then.",
     parse_restarts,
+)
+GATEWAY_ZONE = add_setting(
+    "GATEWAY_ZONE",
+    "",
+    "zone",
+    "The gateway's zone, in which its launcher logs when it restarts by plan; empty: the profile's zone.",
+    parse_zone,
 )
 MARKET_CLOSURES = add_setting(
     "MARKET_CLOSURES", "", "path", "TOML file of market closures announced at short notice.", parse_optional

@@ -195,11 +195,18 @@ def parse_restarts(text: str) -> tuple[str, ...]:
     for entry in entries:
         if not _RESTART.fullmatch(entry):
             raise ValueError("is not a list of local times with their zone, such as 23:45 America/New_York")
-        try:
-            ZoneInfo(entry.partition(" ")[2])
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"names {entry.partition(' ')[2]!r}, which is not a known time zone") from None
+        parse_zone(entry.partition(" ")[2])
     return entries
+
+
+def parse_zone(text: str) -> str:
+    """Read the IANA name of a time zone, such as America/New_York; empty is none. Raises ValueError."""
+    try:
+        if text:
+            ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"names {text!r}, which is not a known time zone") from None
+    return text
 
 
 def parse_ups(text: str) -> str:

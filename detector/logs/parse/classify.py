@@ -45,7 +45,7 @@ _CANDIDATE_TEXTS: Final = (
     "only close", "day trad", "permission", "market data", "marketdata", "subscri", "delayed", "pacing",
     "max", "429", "too many", "rate limit", "support", "out of date", "upgrade", "space", "disk", "errno",
     "memory", "oom", "nospc", "mfile", "native thread", "reject", "declin", "unable to", "acknowledg",
-    "response", "answer", "locate", "order not found",
+    "response", "answer", "locate", "order not found", "off time",
     "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
 )  # fmt: skip
 _CANDIDATE_CODES: Final = tuple(str(code) for code in sorted(set(codes.iter_event_codes())))

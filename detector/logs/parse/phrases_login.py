@@ -85,6 +85,11 @@ _LOGGED_IN: Final = build_pattern(
     r"\blogin has completed\b|\b(?:gateway|session) (?:is )?running and authenticated\b"
     r"|\blogged in (?:successfully )?to (?:the )?(?:ib|ibkr|tws|gateway|interactive brokers)\b"
 )
+_RESTART_TIME: Final = build_pattern(
+    r"\bauto[ -]?(restart|log[ -]?off) time (?:is |was |has been )?(?:already |now )?set to"
+    r" (\d{1,2}):(\d\d)(?:\s?([ap])\.?m\b)?"
+)
+_NOON: Final = 12
 _FLAG: Final = r"[\"']?\s{0,2}[=:]\s{0,2}[\"']?(true|false)\b"
 _AUTHENTICATED, _COMPETING = (
     build_pattern(rf"\bauthenticated{_FLAG}"),
@@ -106,6 +111,21 @@ def match_login(line: ParsedLine) -> Iterator[LineMatch]:
     yield from matches
     if not matches and _ASKED.search(body):
         yield LineMatch(events.SECOND_FACTOR_ASKED)
+
+
+def match_restart_time(line: ParsedLine) -> Iterator[LineMatch]:
+    """Yield the local time at which the launcher lets the gateway restart each day; IBC writes it at a start.
+
+    A time at which it logs off is none of a restart: nothing comes back by itself then.
+    """
+    hit = _RESTART_TIME.search(line.body)
+    if hit is None:
+        return
+    hour, minute, half = int(hit[2]), int(hit[3]), hit[4]
+    if half is not None:
+        hour = hour % _NOON + (_NOON if half == "p" else 0)
+    is_time = hour < 2 * _NOON and minute < 5 * _NOON
+    yield LineMatch(events.RESTART_TIME, f"{hour:02}:{minute:02}" if hit[1] == "restart" and is_time else "")
 
 
 def match_session_status(line: ParsedLine) -> Iterator[LineMatch]:
@@ -136,5 +156,6 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
         match_login,
     ),
     (("competing", "authenticated", "another session"), match_session_status),
+    ((" time ",), match_restart_time),
 )
 """The matchers of logins and sessions, each with texts of which the line must contain one."""
