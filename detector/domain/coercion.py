@@ -6,6 +6,7 @@ and its path is noted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -14,11 +15,13 @@ from typing import Any, TypeVar
 from detector.domain.provenance import Fault
 from detector.formats.errors import InputError
 from detector.formats.numbers import is_unset, parse_decimal, to_exact_decimal
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import describe_kind
 from detector.formats.times import parse_epoch, parse_rfc3339
 
 T = TypeVar("T")
 _LONGEST_ID, _LONGEST_TEXT, _LONGEST_NUMBER = 120, 500, 24
+_CONTRACT_ID = build_pattern(r"0*([0-9]+)(?:\.0+)?(?:@[A-Z0-9.]*)?", re.ASCII)
 _FIRST_YEAR = 1970  # programs write year 1 or 1900 for a time that was never set
 
 
@@ -121,6 +124,12 @@ class ValueReader:
             return str(raw)[:_LONGEST_ID]
         return self.record_mismatch(path, raw, "an id")
 
+    def read_contract_id(self, path: str, raw: object) -> str | None:
+        """Read IBKR's number of a contract, also as `811.0` (pandas) and `811@SMART` (Client Portal)."""
+        text = self.read_identifier(path, raw)
+        number = _CONTRACT_ID.fullmatch(text or "")
+        return text if number is None else number[1] if number[1] != "0" else None
+
     def read_side(self, path: str, raw: object) -> str | None:
         """Read a side as text, or as 1 and -1."""
         is_sign = raw in (1, -1) and not isinstance(raw, bool)
@@ -192,6 +201,7 @@ _COERCE: Mapping[str, Callable[[ValueReader, str, Any], Any]] = {
     "quantity": ValueReader.read_quantity,
     "text": ValueReader.read_text,
     "id": ValueReader.read_identifier,
+    "contract id": ValueReader.read_contract_id,
     "side": ValueReader.read_side,
     "texts": ValueReader.read_texts,
     "csv": ValueReader.read_csv,

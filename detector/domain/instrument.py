@@ -8,6 +8,7 @@ TWS, Flex and the runtimes write the same contract in different ways: `20260506`
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from operator import attrgetter
 
@@ -34,7 +35,19 @@ from detector.formats.patterns import build_pattern
 
 OPTION, COMBO = "OPT", "BAG"
 
-_OCC = build_pattern(r"([A-Z0-9][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})", re.ASCII)
+_OCC = build_pattern(r"(?:O:)?([A-Z0-9][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})", re.ASCII)
+_ROOT, _STRIKE = r"(?P<root>[A-Z][A-Z0-9.]{0,5})", r"(?P<strike>\d{1,6}(?:\.\d{1,4})?)"
+_RIGHT = r"(?P<right>C|P|CALL|PUT)"
+# An option in one text, as people and IBKR's statements write it: SPY 19JUN26 727 C, .SPY260619C727.
+_OPTION_TEXTS = tuple(
+    build_pattern(form, re.ASCII)
+    for form in (
+        rf"\.?{_ROOT} ?(?P<day>\d{{6}}){_RIGHT}{_STRIKE}",
+        rf"{_ROOT}_(?P<month>\d\d)(?P<day>\d\d)(?P<year>\d\d){_RIGHT}{_STRIKE}",
+        rf"{_ROOT}[ _-]+(?P<day>[0-9A-Z/'-]{{5,11}})[ _-]+{_STRIKE}[ _-]*{_RIGHT}",
+        rf"{_ROOT}[ _-]+(?P<day>[0-9A-Z/'-]{{5,11}})[ _-]+{_RIGHT}[ _-]*{_STRIKE}",
+    )
+)
 _STRIKE_UNIT = 1000  # OCC writes a strike in thousandths
 
 
@@ -42,7 +55,7 @@ class Instrument(Struct, frozen=True):
     """The columns that identify an instrument; each may be unseen (None)."""
 
     symbol: str | None = build_column("id")
-    con_id: str | None = build_column("id")
+    con_id: str | None = build_column("contract id")
     sec_type: str | None = build_column("text")
     expiry: str | None = build_column("id")
     strike: float | None = build_column("number")
@@ -108,11 +121,33 @@ def _normalize_cached(row: Instrument) -> Instrument:
     )
     if occ:
         return _merge_occ_parts(instrument, occ, is_symbol=occ.string == texts[0])
+    option = _parse_option_text(texts[0])
+    if option:
+        return replace(instrument, **{**option, **_list_seen(instrument, option)})
     pair = split_pair(texts[0] or texts[1], instrument.sec_type)
     if pair:
         base, quote, sec_type = pair
         return replace(instrument, symbol=base, currency=quote, sec_type=sec_type)
     return _apply_future_symbol(instrument)
+
+
+def _list_seen(row: Instrument, parts: Mapping[str, object]) -> dict[str, object]:
+    """Return the row's own values of those parts, its symbol excepted."""
+    return {name: value for name in parts if name != "symbol" and (value := getattr(row, name)) is not None}
+
+
+@lru_cache(maxsize=4096)
+def _parse_option_text(text: str) -> dict[str, str | float] | None:
+    """Return symbol, expiry, strike and right of an option in one text; None for any other symbol."""
+    for form in _OPTION_TEXTS:
+        match = form.fullmatch(text)
+        parts = match.groupdict() if match else {}
+        day = f"{parts['year']}{parts['month']}{parts['day']}" if "year" in parts else parts.get("day")
+        expiry = normalize_expiry(day)
+        if match and is_known_expiry(expiry):
+            return {"symbol": normalize_symbol(match["root"]) or "", "expiry": expiry or "",
+                    "strike": float(match["strike"]), "right": match["right"][0]}  # fmt: skip
+    return None
 
 
 def _merge_occ_parts(row: Instrument, occ: re.Match[str], *, is_symbol: bool) -> Instrument:
@@ -125,7 +160,7 @@ def _merge_occ_parts(row: Instrument, occ: re.Match[str], *, is_symbol: bool) ->
         expiry=row.expiry or f"20{day[:2]}-{day[2:4]}-{day[4:]}",
         strike=row.strike or int(strike) / _STRIKE_UNIT,
         right=row.right or right,
-        local_symbol=occ.string,
+        local_symbol=occ.string.removeprefix("O:"),
         trading_class=row.trading_class or normalize_symbol(root),
     )
 

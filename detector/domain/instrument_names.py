@@ -6,6 +6,8 @@ A text in no known form is kept as it is and is compared with nothing (`is_known
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from detector.formats.numbers import to_exact_decimal
@@ -84,17 +86,38 @@ CURRENCIES = frozenset(
 _COINS = frozenset(["BTC", "ETH", "LTC", "BCH", "SOL", "ADA", "XRP", "DOGE", "AVAX", "LINK", "SUI", "HBAR"])
 _PAIR = build_pattern(r"([A-Z]{3,5}?)([./ -]?)([A-Z]{3})", re.ASCII)
 _FUTURE = build_pattern(rf"(\d?[A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(\d{{1,2}})", re.ASCII)
-_DAY = build_pattern(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
-_SHORT_DAY = build_pattern(r"(?!20)(\d\d)(\d\d)(\d\d)", re.ASCII)  # 202606 is a month
-_DAY_ZERO = build_pattern(r"(\d{4})-?(\d\d)-?00", re.ASCII)  # pysystemtrade's name of a contract month
+_NAME, _SHORT_YEAR = rf"(?P<name>{'|'.join(_MONTHS)})[A-Z]*\.?", r"'?(?P<year>(?:20)?\d\d)"
+# The ways in which a day or a contract month is written; the first that fits and is in the calendar counts.
+_EXPIRY_FORMS = tuple(
+    build_pattern(form, re.ASCII)
+    for form in (
+        r"(?P<year>\d{4})-?(?P<month>\d\d)-?00",  # pysystemtrade's name of a contract month
+        r"(?P<year>\d{4})-?(?P<month>\d\d)-?(?P<day>\d\d)(?!\d).*",
+        r"(?!20)(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)",  # 202606 is a month
+        r"(?P<year>\d{4})-?(?P<month>\d\d)",
+        r"(?P<day>\d\d?)\.(?P<month>\d\d?)\.(?P<year>(?:20)?\d\d)",
+        rf"(?P<day>\d{{1,2}})[ -]?{_NAME}[ -]?{_SHORT_YEAR}",
+        rf"{_NAME} ?(?P<day>\d{{1,2}})(?:, ?| |(?='))(?P<year>20\d\d|'\d\d)",
+        rf"{_NAME}[ -]?(?P<year>20\d\d|'?\d\d)",
+    )
+)
+_EPOCH = build_pattern(r"(\d{10})(\d{3})?(\.0+)?", re.ASCII)  # pandas writes a time in milliseconds
+_SLASHED = build_pattern(r"(\d{1,2})/(\d{1,2})/((?:20)?\d\d)", re.ASCII)
 _LOCAL_DAY = build_pattern(r"(?<!\d)20\d{6}(?!\d)", re.ASCII)  # FESX 20260619 M
 _LOCAL_MONTH = build_pattern(rf"(?:^|[ .])({'|'.join(_MONTHS)}) ?'?(\d\d)(?!\d)", re.ASCII)  # FESX JUN 26
-_SLASHED = build_pattern(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
-_NAMED_DAY = build_pattern(rf"(\d{{1,2}})({'|'.join(_MONTHS)})(?:20)?(\d\d)", re.ASCII)
-_KNOWN_EXPIRY = build_pattern(r"\d{4}-\d\d-\d\d|\d{6}", re.ASCII)
+_KNOWN_EXPIRY = build_pattern(r"(?P<year>\d{4})-?(?P<month>\d\d)(?:-(?P<day>\d\d))?", re.ASCII)
 _SEPARATORS = build_pattern(r"[ ./-]+")
 _YEAR_OF_ONE_DIGIT, _DECADE = 5, 2020  # 5 to 9 are 2025 to 2029, 0 to 4 are 2030 to 2034
 _MOST_MONTHS = 12
+_FIRST_YEAR, _LAST_YEAR = 1990, 2099  # of a contract's expiry
+_ENUMERATION = build_pattern(r"<?(?:[A-Za-z_]\w*\.)+([A-Za-z_]\w*)(?:: [^>]*>)?", re.ASCII)
+
+
+def normalize_word(text: str | None) -> str:
+    """Return a word in capitals; of the text of an enumeration its name: LONG of `<Side.LONG: 1>`."""
+    word = (text or "").strip()
+    match = _ENUMERATION.fullmatch(word)
+    return (match[1] if match else word).upper()
 
 
 def normalize_symbol(text: str | None) -> str | None:
@@ -104,7 +127,7 @@ def normalize_symbol(text: str | None) -> str | None:
 
 def normalize_type(text: str | None) -> str | None:
     """Return IBKR's code of a security type, or the text itself where it is unknown."""
-    label = (text or "").strip().upper()
+    label = normalize_word(text)
     return _TYPES.get(label.replace("_", " ").replace("-", " "), label) or None
 
 
@@ -115,33 +138,46 @@ def is_known_type(form: str | None) -> bool:
 
 def normalize_right(text: str | None) -> str | None:
     """Return C or P; TWS writes nothing, `0` or `?` for what has none."""
-    letter = (text or "").strip().upper()[:1]
+    letter = normalize_word(text)[:1]
     return letter if letter in ("C", "P") else None
 
 
 def normalize_expiry(text: str | None) -> str | None:
     """Return a day as `2026-06-19` and a month as `202606`; `05/06/2026` is ambiguous and stays as it is.
 
-    TWS may put the hour and zone of the last trade behind the day.
+    TWS may put the hour and zone of the last trade behind the day. What is no day of the calendar stays.
     """
-    parts = (text or "").strip().upper().split()
-    if not parts:
+    label = " ".join((text or "").upper().split())
+    if not label:
         return None
-    month = _DAY_ZERO.fullmatch(parts[0])
-    if month:
-        return "".join(month.groups())
-    day = _DAY.match(parts[0])
-    if day:
-        return "-".join(day.groups())
-    return _parse_short_day(parts[0]) or parts[0]
+    for form in _EXPIRY_FORMS:
+        match = form.fullmatch(label)
+        if match and (expiry := _format_expiry(match.groupdict())):
+            return expiry
+    return _parse_slashed_day(label) or _parse_epoch_day(label) or label.split()[0]
 
 
-def _parse_short_day(text: str) -> str | None:
-    short, named, slashed = _SHORT_DAY.fullmatch(text), _NAMED_DAY.fullmatch(text), _SLASHED.fullmatch(text)
-    if short:
-        return f"20{short[1]}-{short[2]}-{short[3]}"
-    if named:
-        return f"20{named[3]}-{_MONTHS.index(named[2]) + 1:02}-{int(named[1]):02}"
+def _format_expiry(parts: Mapping[str, str | None]) -> str | None:
+    name, year = parts.get("name"), (parts["year"] or "").lstrip("'")
+    month = _MONTHS.index(name) + 1 if name else int(parts.get("month") or 0)
+    number = int(year if len(year) > len("26") else f"20{year}")
+    try:
+        day = date(number, month, int(parts.get("day") or 1))
+    except ValueError:
+        return None
+    if not _FIRST_YEAR <= number <= _LAST_YEAR:
+        return None
+    return day.isoformat() if parts.get("day") else f"{day:%Y%m}"
+
+
+def _parse_epoch_day(text: str) -> str | None:
+    """Return the day of a time in seconds or milliseconds since 1970."""
+    match = _EPOCH.fullmatch(text)
+    return f"{datetime.fromtimestamp(int(match[1]), UTC):%Y-%m-%d}" if match else None
+
+
+def _parse_slashed_day(text: str) -> str | None:
+    slashed = _SLASHED.fullmatch(text)
     if not slashed:
         return None
     month, day = int(slashed[1]), int(slashed[2])
@@ -149,12 +185,13 @@ def _parse_short_day(text: str) -> str | None:
         month, day = day, month
     elif not month <= _MOST_MONTHS < day and month != day:
         return None
-    return f"{slashed[3]}-{month:02}-{day:02}"
+    return _format_expiry({"year": slashed[3], "month": str(month), "day": str(day)})
 
 
 def is_known_expiry(form: str | None) -> bool:
-    """Whether an expiry is a day or a month."""
-    return form is not None and bool(_KNOWN_EXPIRY.fullmatch(form))
+    """Whether an expiry is a day or a month of the calendar."""
+    match = _KNOWN_EXPIRY.fullmatch(form or "")
+    return match is not None and _format_expiry(match.groupdict()) == form
 
 
 def parse_future(symbol: str) -> tuple[str, str] | None:
@@ -204,6 +241,7 @@ _BUYS = frozenset(
         "BUY",
         "BOT",
         "B",
+        "L",
         "LONG",
         "BTO",
         "BTC",
@@ -239,7 +277,7 @@ _SELLS = frozenset(
 
 def get_sign(side: str | None) -> int | None:
     """Return 1 for a side that buys, -1 for a side that sells, None where it is missing or unknown."""
-    label = re.sub(r"[\s_.()]|(?<=[A-Z])-|POSITION", "", (side or "").upper())
+    label = re.sub(r"[\s_.()]|(?<=[A-Z])-|POSITION", "", normalize_word(side))
     return 1 if label in _BUYS else -1 if label in _SELLS else None
 
 
@@ -249,3 +287,23 @@ def apply_sign(quantity: Decimal | float | None, side: str | None) -> Decimal | 
     if number is None or number <= 0 or not (side or "").strip():
         return number
     return None if sign is None else sign * number
+
+
+SIDE_COLUMNS = (
+    "side", "longshort", "positionside", "positiontype", "direction", "buysell", "tradeside", "positiondirection",
+)  # fmt: skip
+"""Names of a column with a position's side, without case and punctuation."""
+_SIDE_FLAGS = {"isshort": ("SHORT", "LONG"), "short": ("SHORT", "LONG"), "islong": ("LONG", "SHORT"),
+               "long": ("LONG", "SHORT")}  # fmt: skip
+
+
+def find_side(cells: Mapping[str, object]) -> tuple[str, str] | None:
+    """Return the first column, by its name without punctuation, that holds a side or a flag of it, and the side."""
+    for name in SIDE_COLUMNS:
+        value = cells.get(name)
+        if value is not None and str(value).strip():
+            return name, str(value)
+    for name, (yes, no) in _SIDE_FLAGS.items():
+        if (value := cells.get(name)) in (True, False):  # 1 and 0 too
+            return name, yes if value else no
+    return None

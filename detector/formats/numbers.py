@@ -8,7 +8,10 @@ from decimal import Context, Decimal
 from detector.formats.patterns import build_pattern
 
 _DECIMAL = build_pattern(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
-_UNSET = 1.7e308  # IBKR writes the largest double, 1.7976931348623157E308
+# What IBKR writes for "not set": the largest double and integers, of ibapi also the largest Decimal.
+_UNSET, _UNSET_DOUBLE = 1.7e308, "1.7976931348623157E308"
+_UNSET_NUMBERS = frozenset([2**31 - 1, 2**63 - 1, 2**127 - 1])
+_UNSET_TEXTS = frozenset(["nan", "NaN", "NaT", "<NA>", "None", "null", *map(str, _UNSET_NUMBERS)])
 
 
 def parse_decimal(raw: object) -> Decimal | None:
@@ -18,8 +21,11 @@ def parse_decimal(raw: object) -> Decimal | None:
 
 
 def is_unset(raw: object) -> bool:
-    """Whether an exported value is unset: empty text, or the double that IBKR writes for "not set"."""
-    return (isinstance(raw, str) and not raw.strip()) or (isinstance(raw, float) and raw >= _UNSET)
+    """Whether an exported value is unset: empty text, no number in Python's words, IBKR's largest numbers."""
+    if isinstance(raw, str):
+        text = raw.strip()
+        return not text or text in _UNSET_TEXTS or text.upper().replace("+", "").startswith(_UNSET_DOUBLE)
+    return isinstance(raw, int | float) and (raw in _UNSET_NUMBERS or raw >= _UNSET)
 
 
 def format_count(count: int, singular: str, plural: str | None = None) -> str:

@@ -40,6 +40,7 @@ _EXAMPLES: Mapping[str, list[Any]] = {
     "texts": [["Broker"]],
     "csv": ["ClientAccountID,Symbol,Quantity"],
     "id": ["162", 162],
+    "contract id": ["756733", 756733],
     "side": ["BUY", -1],
 }
 _STATUS = ("status_v3", "bot_status")

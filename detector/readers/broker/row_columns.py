@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from detector.domain.instrument_names import SIDE_COLUMNS
 from detector.domain.shape import ANY, OBJECT, Key, Shape
 from detector.domain.vendor_keys import IB_KEYS
 from detector.readers.broker.cells import normalize_name
@@ -81,7 +82,6 @@ _ACCOUNT_VALUE = {
     "value": ("value", "val", "amount"),
     "currency": ("currency",),
 }
-SIDES = ("side", "longshort", "positionside", "positiontype")
 _NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "exec_id", "leg_con_ids")
 COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     POSITION: _POSITION,
@@ -108,7 +108,7 @@ def build_row_shape(kind: str) -> Shape:
     plain = {name: Key(ANY, column) for column, names in COLUMNS[kind].items() for name in names}
     if kind == ACCOUNT_VALUE:
         return Shape(plain, IB_KEYS, vendor=True, named_by=("tag",), normalize=normalize_name)
-    plain |= {"underlyingsymbol": Key(ANY, "symbol"), **{name: Key() for name in SIDES}}
+    plain |= {"underlyingsymbol": Key(ANY, "symbol"), **{name: Key() for name in SIDE_COLUMNS}}
     inner = Shape(plain, IB_KEYS, vendor=True, normalize=normalize_name)
     nested = {normalize_name(name): Key(OBJECT, inner=inner) for name in PARTS}
     return Shape({**nested, **plain}, IB_KEYS, vendor=True, named_by=_NAMED_BY, normalize=normalize_name)

@@ -10,13 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from detector.domain.broker_rows import ACCOUNT_TAGS, AccountValue, BrokerOrder, BrokerPosition, Execution
-from detector.domain.instrument_names import get_sign
+from detector.domain.instrument_names import find_side, get_sign
 from detector.domain.section_reading import Reading
-from detector.formats.numbers import format_quantity, parse_decimal, to_exact_decimal
+from detector.formats.numbers import format_quantity, is_unset, parse_decimal, to_exact_decimal
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.cells import normalize_broker_time, normalize_name
 from detector.readers.broker.layouts import ACCOUNT_VALUE, EXECUTION, ORDER, PARTS, POSITION
-from detector.readers.broker.row_columns import COLUMNS, SIDES
+from detector.readers.broker.row_columns import COLUMNS
 
 _TIMES = ("submitted_at", "status_at", "at")
 # TWS and the Client Portal write 0 for what is missing; a share has a strike of 0.
@@ -30,9 +30,19 @@ def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
     row = _convert_columns(item, POSITION, reading)
     problem = _find_contradiction(_merge_nested(item))
     if problem:
-        reading.add_fault("broker.positions.quantity", problem)
         row["quantity"] = None
-    return reading.read_row("broker.positions", row, BrokerPosition, _get_column)
+    elif _is_left_open(item, row["quantity"]):
+        problem = "is not given"
+    position = reading.read_row("broker.positions", row, BrokerPosition, _get_column)
+    if problem and position.is_named:
+        reading.add_fault("broker.positions.quantity", problem)
+    return position
+
+
+def _is_left_open(item: Mapping[str, Any], quantity: object) -> bool:
+    """Whether a row has a column of its quantity, with nothing in it."""
+    names = COLUMNS[POSITION]["quantity"]
+    return (quantity is None or is_unset(quantity)) and any(normalize_name(key) in names for key in item)
 
 
 def _find_contradiction(flat: Mapping[str, Any]) -> str | None:
@@ -44,7 +54,7 @@ def _find_contradiction(flat: Mapping[str, Any]) -> str | None:
     ]
     if len(set(numbers)) > 1:
         return f"is {format_quantity(numbers[0])} and {format_quantity(numbers[1])} in one row"
-    side = next((flat[key] for key in SIDES if isinstance(flat.get(key), str) and flat[key].strip()), "")
+    _, side = find_side(flat) or ("", "")
     sign = get_sign(side)
     is_unknown = sign is None and side.strip() not in ("", "-", "?") and any(number > 0 for number in numbers)
     if is_unknown or (sign is not None and any(number * sign < 0 for number in numbers)):
