@@ -135,6 +135,12 @@ class ValueReader:
         is_sign = raw in (1, -1) and not isinstance(raw, bool)
         return self.read_text(path, f"{raw:.0f}" if is_sign else raw)
 
+    def read_label(self, path: str, raw: object) -> str | None:
+        """Read a word as text, and a number or a flag that stands for a word as the text of it."""
+        if isinstance(raw, bool):
+            return str(raw).lower()
+        return self.read_text(path, f"{raw:g}" if isinstance(raw, int | float) else raw)
+
     def read_texts(self, path: str, raw: object) -> tuple[str, ...] | None:
         """Read a list of texts."""
         if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
@@ -203,6 +209,8 @@ _COERCE: Mapping[str, Callable[[ValueReader, str, Any], Any]] = {
     "id": ValueReader.read_identifier,
     "contract id": ValueReader.read_contract_id,
     "side": ValueReader.read_side,
+    "sign": ValueReader.read_label,
+    "state": ValueReader.read_label,
     "texts": ValueReader.read_texts,
     "csv": ValueReader.read_csv,
     "count or list": ValueReader.read_length,

@@ -113,7 +113,7 @@ _FIRST_YEAR, _LAST_YEAR = 1990, 2099  # of a contract's expiry
 _ENUMERATION = build_pattern(r"<?(?:[A-Za-z_]\w*\.)+([A-Za-z_]\w*)(?:: [^>]*>)?", re.ASCII)
 
 
-def normalize_word(text: str | None) -> str:
+def normalize_label(text: str | None) -> str:
     """Return a word in capitals; of the text of an enumeration its name: LONG of `<Side.LONG: 1>`."""
     word = (text or "").strip()
     match = _ENUMERATION.fullmatch(word)
@@ -127,7 +127,7 @@ def normalize_symbol(text: str | None) -> str | None:
 
 def normalize_type(text: str | None) -> str | None:
     """Return IBKR's code of a security type, or the text itself where it is unknown."""
-    label = normalize_word(text)
+    label = normalize_label(text)
     return _TYPES.get(label.replace("_", " ").replace("-", " "), label) or None
 
 
@@ -138,7 +138,7 @@ def is_known_type(form: str | None) -> bool:
 
 def normalize_right(text: str | None) -> str | None:
     """Return C or P; TWS writes nothing, `0` or `?` for what has none."""
-    letter = normalize_word(text)[:1]
+    letter = normalize_label(text)[:1]
     return letter if letter in ("C", "P") else None
 
 
@@ -277,7 +277,7 @@ _SELLS = frozenset(
 
 def get_sign(side: str | None) -> int | None:
     """Return 1 for a side that buys, -1 for a side that sells, None where it is missing or unknown."""
-    label = re.sub(r"[\s_.()]|(?<=[A-Z])-|POSITION", "", normalize_word(side))
+    label = re.sub(r"[\s_.()]|(?<=[A-Z])-|POSITION", "", normalize_label(side))
     return 1 if label in _BUYS else -1 if label in _SELLS else None
 
 
@@ -290,7 +290,8 @@ def apply_sign(quantity: Decimal | float | None, side: str | None) -> Decimal | 
 
 
 SIDE_COLUMNS = (
-    "side", "longshort", "positionside", "positiontype", "direction", "buysell", "tradeside", "positiondirection",
+    "side", "longshort", "positionside", "positiontype", "direction", "buysell", "tradeside",
+    "positiondirection",
 )  # fmt: skip
 """Names of a column with a position's side, without case and punctuation."""
 _SIDE_FLAGS = {"isshort": ("SHORT", "LONG"), "short": ("SHORT", "LONG"), "islong": ("LONG", "SHORT"),
@@ -298,7 +299,7 @@ _SIDE_FLAGS = {"isshort": ("SHORT", "LONG"), "short": ("SHORT", "LONG"), "islong
 
 
 def find_side(cells: Mapping[str, object]) -> tuple[str, str] | None:
-    """Return the first column, by its name without punctuation, that holds a side or a flag of it, and the side."""
+    """Return the first column that holds a side or a flag of it, and the side; names are without punctuation."""
     for name in SIDE_COLUMNS:
         value = cells.get(name)
         if value is not None and str(value).strip():

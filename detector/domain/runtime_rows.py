@@ -101,7 +101,7 @@ class Position(Instrument, frozen=True):
     """An open position as the runtime lists it; `quantity` is signed, or has its side beside it."""
 
     quantity: Decimal | float | None = build_column("quantity", "larger")
-    side: str | None = build_column("side", doc="LONG or SHORT, where the quantity bears no sign")
+    side: str | None = build_column("sign", doc="LONG or SHORT, where the quantity bears no sign")
     avg_price: float | None = build_column("number")
     tags: tuple[str, ...] | None = build_column("texts", "united")
     exit_attempt_count: int | None = build_column("count", "larger")

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from detector.domain.coercion import ValueReader
 from detector.domain.columns import get_columns
+from detector.domain.deciding_columns import SIGN, iter_problems
 
 
 class _Row(Protocol):
@@ -99,9 +100,13 @@ class Reading(ValueReader):
         for name in ("side", "status") if self.words else ():
             own = str(values.get(name)).strip().lower()
             values[name] = self.words.get((name, own), values.get(name))
-        return row_type(
-            **{name: self.read_value(kind, f"{path}.{name}", values[name]) for name, kind in kinds}
-        )
+        row = {name: self.read_value(kind, f"{path}.{name}", values[name]) for name, kind in kinds}
+        if ("side", SIGN) in kinds:
+            for column, problem, is_reported in iter_problems(item, values, row):
+                row["quantity"] = None
+                if not is_reported:
+                    self.add_fault(f"{path}.{column}", problem)
+        return row_type(**row)
 
 
 @cache

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 
 from detector.domain.columns import build_column
 from detector.domain.instrument import Instrument, get_instrument_name
-from detector.domain.instrument_names import apply_sign
+from detector.domain.instrument_names import apply_sign, normalize_label
 
-_OPEN_STATUSES = frozenset(["OPEN", "OPENED", "ACTIVE", "FILLED", "LIVE", "HELD"])
+_OPEN_STATUSES = frozenset(
+    ["OPEN", "OPENED", "ACTIVE", "FILLED", "LIVE", "HELD", "ENTERED", "INPOSITION", "INTRADE", "HOLDING",
+     "CLOSING",
+     "EXITING", "EXITPENDING", "PENDINGEXIT", "PENDINGCLOSE", "PARTIALLYCLOSED"]
+)  # fmt: skip
 _CLOSED_STATUSES = frozenset(
-    [
-        "CLOSED",
-        "CLOSE",
-        "EXITED",
-        "EXPIRED",
-        "DONE",
-        "SOLD",
-        "FLAT",
-        "INACTIVE",
-        "LIQUIDATED",
-        "ASSIGNED",
-        "EXERCISED",
-        "SETTLED",
-    ]
-)
+    ["CLOSED", "CLOSE", "EXITED", "EXPIRED", "DONE", "SOLD", "FLAT", "INACTIVE", "LIQUIDATED", "ASSIGNED",
+     "EXERCISED", "SETTLED", "STOPPEDOUT"]
+)  # fmt: skip
 
 
 class Trade(Instrument, frozen=True):
@@ -47,7 +40,7 @@ class Trade(Instrument, frozen=True):
     exit_reason: str | None = build_column("text")
     pnl_unknown: bool | None = build_column("flag", "true")
     is_open: bool | None = build_column("flag", "true", "whether it is open, in a store")
-    status: str | None = build_column("text", doc="OPEN or CLOSED, in a store")
+    status: str | None = build_column("state", doc="OPEN or CLOSED, in a store")
     side: str | None = build_column("side", doc="LONG or SHORT, where the quantity bears no sign")
     remaining: Decimal | float | None = build_column("quantity", doc="how much of it is still open")
     order_id: str | None = build_column("id", doc="the order that opened it")
@@ -89,14 +82,13 @@ class Trade(Instrument, frozen=True):
         """Return whether it is open; None where the row does not show it."""
         if self.is_open is not None:
             return self.is_open
-        if self.status is not None:
-            return _parse_status(self.status)
-        return False if self.closed_at is not None else None
+        state = parse_status(self.status)
+        return False if state is None and self.closed_at is not None else state
 
     @property
     def is_marked_closed(self) -> bool:
         """Whether its status is a closed one."""
-        return _parse_status(self.status) is False
+        return parse_status(self.status) is False
 
     @property
     def signed_quantity(self) -> Decimal | None:
@@ -112,9 +104,9 @@ class StoredPosition(Instrument, frozen=True):
     position_id: str | None = build_column("id")
     account: str | None = build_column("id")
     quantity: Decimal | None = build_column("quantity")
-    side: str | None = build_column("side", doc="LONG or SHORT, where the quantity bears no sign")
+    side: str | None = build_column("sign", doc="LONG or SHORT, where the quantity bears no sign")
     is_open: bool | None = build_column("flag")
-    status: str | None = build_column("text", doc="OPEN or CLOSED, where there is no flag")
+    status: str | None = build_column("state", doc="OPEN or CLOSED, where there is no flag")
     closed_at: datetime | None = build_column("time")
     avg_price: float | None = build_column("number")
 
@@ -128,10 +120,11 @@ class StoredPosition(Instrument, frozen=True):
         """Return whether it is open: by its flag, status, close or quantity; None where none decides."""
         if self.is_open is not None:
             return self.is_open
+        state = parse_status(self.status)
+        if state is not None or self.closed_at is not None:
+            return bool(state)
         if self.status is not None:
-            return _parse_status(self.status)
-        if self.closed_at is not None:
-            return False
+            return None
         return None if self.quantity is None else self.quantity != 0
 
     @property
@@ -152,9 +145,9 @@ class StoredPosition(Instrument, frozen=True):
         )
 
 
-def _parse_status(status: str | None) -> bool | None:
+def parse_status(status: str | None) -> bool | None:
     """Return whether a store's status means open; None where it is missing or unknown."""
-    label = (status or "").strip().upper()
+    label = re.sub(r"[\W_]", "", normalize_label(status))
     return True if label in _OPEN_STATUSES else False if label in _CLOSED_STATUSES else None
 
 

@@ -42,6 +42,8 @@ _EXAMPLES: Mapping[str, list[Any]] = {
     "id": ["162", 162],
     "contract id": ["756733", 756733],
     "side": ["BUY", -1],
+    "sign": ["LONG", -1],
+    "state": ["OPEN", "CLOSED"],
 }
 _STATUS = ("status_v3", "bot_status")
 _SOURCE = {

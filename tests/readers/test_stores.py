@@ -94,7 +94,7 @@ def test_the_rows_of_robo_trader_are_read_by_its_profile():
         ({"is_open": 1, "contracts_remaining": 39, "side": "SHORT"}, True, -39),
         ({"is_open": 1, "contracts_remaining": -39, "side": "SHORT"}, True, -39),
         ({"is_open": 1, "contracts_remaining": 39, "side": "BULL"}, True, None),
-        ({"is_open": 2, "contracts_remaining": 39}, True, 39),
+        ({"is_open": 2, "contracts_remaining": 39}, None, None),
         ({"is_open": "1"}, None, None),
     ],
 )
@@ -120,6 +120,48 @@ def test_what_a_row_says_is_open(row, held, signed):
 def test_what_a_trade_says_is_open(row, held):
     (trade,) = reading({"trades": [{"id": 162, **row}]}).values["store_trades"]
     assert trade.is_effectively_open is held
+
+
+ROW = {"symbol": "SPY", "contracts_remaining": 39}
+
+
+@pytest.mark.parametrize(
+    ("more", "column", "problem"),
+    [
+        ({"side": "BULL"}, "side", "is 'BULL', which is neither long nor short"),
+        ({"side": 0}, "side", "is '0', which is neither long nor short"),
+        ({"is_short": 1}, "is_short", "says short, and nothing reads it"),
+        ({"direction": "Short"}, "direction", "says short, and nothing reads it"),
+        ({"status": "STOPPED"}, "status", "is 'STOPPED', which is neither open nor closed"),
+        ({"status": 0}, "status", "is '0', which is neither open nor closed"),
+        ({"trade_status": "CLOSED"}, "trade_status", "says closed, and nothing reads it"),
+        ({"is_active": 0}, "is_active", "says closed, and nothing reads it"),
+        ({"exit_date": "2026-05-05"}, "exit_date", "says closed, and nothing reads it: map it as closed_at"),
+        ({"is_open": 1, "contracts_remaining": None}, "quantity", "of an open row is not given"),
+        ({"is_open": "0"}, "is_open", "is text, not true or false"),
+        ({"closed_at": "yesterday"}, "closed_at", "is not an RFC 3339 "),
+    ],
+)
+def test_what_would_decide_and_is_not_understood_is_reported_and_nothing_is_assumed(more, column, problem):
+    made = reading({"position_state": [{**ROW, **more}]})
+    assert [(fault.path, fault.problem[: len(problem)]) for fault in made.invalid] == [
+        (f"stores.position_state.{column}", problem)
+    ]
+    (position,) = made.values["store_positions"]
+    assert position.signed_quantity is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"is_short": 0}, {"direction": "BULLISH"}, {"state": "open"}, {"is_active": 1}, {"exit_date": None},
+        {"is_open": 1, "exit_date": "2026-05-05"}, {"side": "PositionSide.LONG"}, {"status": "<State.OPEN: 1>"},
+    ],
+)  # fmt: skip
+def test_what_changes_nothing_is_not_reported(more):
+    made = reading({"position_state": [{**ROW, **more}]})
+    assert made.invalid == []
+    assert made.values["store_positions"][0].signed_quantity == 39
 
 
 @pytest.mark.parametrize("written", [2, -1, "yes", 0.5, []])

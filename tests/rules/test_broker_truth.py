@@ -179,7 +179,7 @@ def test_a_row_that_cannot_be_read_leaves_the_rest_undecided():
         f"critical open_positions_drift:{NAME}",
         "critical reading_invalid:broker.positions",
     ]
-    assert truth([row(39)], [row(None)]) == []
+    assert truth([row(39)], [row(None)]) == ["critical reading_invalid:broker.positions.quantity"]
     report = evaluated(
         apply_patch(healthy(), {"status_v3": internal(row(39)), "broker": broker(row("many"))})
     )

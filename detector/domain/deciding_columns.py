@@ -1,0 +1,107 @@
+"""What decides whether a row of the runtime is open and on which side, and is not understood or not read.
+
+Of such a row the quantity is not known: taken for open and long, it would be a false difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from detector.domain.instrument_names import find_side, get_sign
+from detector.domain.trade_rows import parse_status
+from detector.formats.numbers import is_unset
+from detector.formats.strict_json import redact_excerpt
+
+SIGN, STATE = "sign", "state"
+"""Kinds of a column: the side of a quantity without a sign, and the state of what is held."""
+_STATE_COLUMNS = ("is_open", "status", "closed_at")  # of several the first that was read decides
+_CLOSED_FLAGS = {
+    "closed": True,
+    "isclosed": True,
+    "open": False,
+    "isopen": False,
+    "active": False,
+    "isactive": False,
+}
+_STATE_NAMES = ("state", "status", "positionstatus", "positionstate", "tradestatus", "tradestate")
+_END_NAMES = frozenset(
+    ["closedat", "closeat", "closedate", "closetime", "closedon", "closedtime", "closetimestamp", "exitat",
+     "exitdate",
+     "exittime", "exitedat", "exittimestamp", "dateclosed", "timeclosed"]
+)  # fmt: skip
+Row = Mapping[str, Any]
+Problem = tuple[str, str, bool]
+
+
+def iter_problems(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
+    """Yield (column, problem, whether it was reported already) of a row that holds a position.
+
+    `item` is the row as it was written, `raw` its values under our names, `row` the same after reading.
+    """
+    yield from _iter_states(item, raw, row)
+    quantity = row.get("quantity")
+    if quantity is None and _is_open(row) and (raw.get("quantity") is None or is_unset(raw["quantity"])):
+        yield "quantity", "of an open row is not given", False
+    if quantity is not None and quantity > 0:
+        yield from _iter_sides(item, raw, row.get("side"))
+
+
+def _iter_states(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
+    """Yield what leaves the state open: a value that was not read, an unknown word, another column."""
+    read = next((name for name in _STATE_COLUMNS if row.get(name) is not None), None)
+    stronger = _STATE_COLUMNS[: _STATE_COLUMNS.index(read) if read else None]
+    unread = [name for name in stronger if raw.get(name) not in (None, "")]
+    yield from ((name, "", True) for name in unread)
+    if read is None and not unread:
+        yield from _iter_ends(item)
+    elif read == "status" and parse_status(row["status"]) is None and row.get("closed_at") is None:
+        yield "status", _describe_label(row["status"], "open nor closed"), False
+
+
+def _iter_sides(item: Row, raw: Row, side: str | None) -> Iterator[Problem]:
+    """Yield what leaves the side of a quantity without a sign open."""
+    if side is not None:
+        if side.strip() and get_sign(side) is None:
+            yield "side", _describe_label(side, "long nor short"), False
+    elif raw.get("side") not in (None, ""):
+        yield "side", "", True
+    else:
+        name, word = find_side(_strip_names(item)) or ("", "")
+        if get_sign(word) == -1:
+            yield _find_key(item, name), "says short, and nothing reads it: map it as side", False
+
+
+def _is_open(row: Mapping[str, Any]) -> bool:
+    is_open = row.get("is_open")
+    return is_open if is_open is not None else parse_status(row.get("status")) is True
+
+
+def _iter_ends(item: Row) -> Iterator[Problem]:
+    """Yield the cell by which the row is closed, where there is one that nothing reads."""
+    for name, value in _strip_names(item).items():
+        is_flag = name in _CLOSED_FLAGS and value in (True, False) and bool(value) is _CLOSED_FLAGS[name]
+        is_word = name in _STATE_NAMES and isinstance(value, str) and parse_status(value) is False
+        if is_flag or is_word or name in _END_NAMES:
+            ours = "closed_at" if name in _END_NAMES else "is_open or status"
+            yield _find_key(item, name), f"says closed, and nothing reads it: map it as {ours}", False
+            return
+
+
+def _describe_label(word: str, kinds: str) -> str:
+    return f"is {redact_excerpt(word)!r}, which is neither {kinds} ([words] of the profile can name it)"
+
+
+def _strip_names(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {_strip_name(key): value for key, value in item.items() if value not in (None, "")}
+
+
+def _find_key(item: Mapping[str, Any], name: str) -> str:
+    return next(key for key in item if _strip_name(key) == name)
+
+
+@cache
+def _strip_name(key: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", key.lower())
