@@ -299,7 +299,7 @@ _SIDE_FLAGS = {"isshort": ("SHORT", "LONG"), "short": ("SHORT", "LONG"), "islong
 
 
 def find_side(cells: Mapping[str, object]) -> tuple[str, str] | None:
-    """Return the first column that holds a side or a flag of it, and the side; names are without punctuation."""
+    """Return the first column that holds a side or a flag of it, and that side; names have no punctuation."""
     for name in SIDE_COLUMNS:
         value = cells.get(name)
         if value is not None and str(value).strip():
