@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from typing import Any
 
@@ -15,6 +16,7 @@ from detector.settings import PROFILE
 from tests.support.broker_shapes import reading
 from tests.support.program import answer
 from tests.support.snapshots import evaluated, named, settings_of
+from tests.support.written_lists import UNREAD, WRITTEN
 
 AT = "2026-06-02T14:59:50Z"
 PORTAL_POSITION = {
@@ -58,6 +60,7 @@ POSITIONS: dict[str, dict[str, Any]] = {
     "Client Portal": {"positions": [PORTAL_POSITION]},
     "ibapi's callback": {"positions": [IBAPI_POSITION]},
     "ibapi's callback as an array": {"positions": [list(IBAPI_POSITION.values())]},
+    **{f"as people write: {way}": {"positions": listed} for way, listed in WRITTEN.items()},
     "by symbol": {"positions": {"SPY   260619C00727000": {"position": 39, "acctNumber": "DU1234567"}}},
     "by account": {"positions": {"DU1234567": [{**IBAPI_POSITION, "account": None}]}},
     **{
@@ -104,7 +107,7 @@ def test_a_position_that_only_the_runtime_holds_is_a_phantom(vendor):
 @pytest.mark.parametrize("vendor", [name for name in POSITIONS if name != "ibapi's callback as an array"])
 def test_a_field_by_a_name_that_is_nearly_its_own_is_reported(vendor):
     written = json.dumps(POSITIONS[vendor])
-    wrong = written.replace('"position"', '"positon"').replace("Quantity", "Quantitty")
+    wrong = re.sub(r"(posit)i(on)\b", r"\1\2", written, flags=re.IGNORECASE).replace("Quantity", "Quantitty")
     assert wrong != written
     report = evaluated(document(json.loads(wrong), 39))
     assert "reading_invalid" in {event.type for event in report.events}, named(report)
@@ -116,6 +119,15 @@ def test_can_close_reads_the_position(vendor, quantity, verdict):
     words = ("--symbol", "SPY", "--expiry", "2026-06-19", "--strike", "727", "--right", "C")
     ran = answer("can-close", *words, "--quantity", quantity, "--json", stdin=document(POSITIONS[vendor], 39))
     assert ran.document["verdict"] == verdict, ran.document
+
+
+@pytest.mark.parametrize("way", UNREAD)
+def test_what_is_not_read_is_reported_with_what_it_looks_like(way):
+    listed, problem = UNREAD[way]
+    for quantity in (39, 40):
+        report = evaluated(document({"positions": listed}, quantity))
+        assert {event.type for event in report.events} == {"reading_invalid"}, named(report)
+        assert problem in report.events[0].summary
 
 
 def test_the_portal_s_orders_and_trades_are_read_whole():

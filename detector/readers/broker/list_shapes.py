@@ -23,6 +23,12 @@ from detector.readers.broker.layouts import (
     ROW_KEYS,
     ArrayLayout,
 )
+from detector.readers.broker.list_text import (
+    FEWEST_COLUMNS,
+    describe_text,
+    normalize_numbers,
+    parse_list_text,
+)
 from detector.readers.broker.object_text import is_object_text, parse_object
 
 _PARTS = {normalize_name(name): name for name in PARTS}
@@ -55,19 +61,22 @@ def normalize_list(raw: Any, shape: RowShape) -> NormalizedList:
     normalized = NormalizedList()
     entries = _list_entries(raw, shape, normalized)
     if entries is not None:
-        normalized.rows = [_normalize_row(entry, shape, normalized) for entry in entries]
+        rows = [_normalize_row(entry, shape, normalized) for entry in entries]
+        normalized.rows = normalize_numbers(rows)
     return normalized
 
 
 def _list_entries(raw: Any, shape: RowShape, normalized: NormalizedList) -> Sequence[Any] | None:
     """Return the entries of a list, of a vendor's answer, of a data frame, or of an object of rows."""
+    text = raw if isinstance(raw, str) else ""
+    if text:
+        parsed = parse_object(text) or parse_list_text(text, shape.has_column)
+        raw = text if parsed is None else parsed
     if isinstance(raw, list):
-        return raw
-    if isinstance(raw, str) and (parsed := parse_object(raw)) is not None:
-        raw = parsed
+        return _apply_header(raw, shape)
     if not isinstance(raw, dict) or not raw:
         kind = "an empty object" if raw == {} else "text" if isinstance(raw, str) else "no list"
-        normalized.problems.append(("", f"is {kind}, not a list of {shape.kind}s"))
+        normalized.problems.append(("", f"is {kind}, not a list of {shape.kind}s{describe_text(text)}"))
         return None
     plain = strip_class(raw, CLASSES)
     for find in (_find_answer, _find_frame, _find_single_row, _find_keyed_rows):
@@ -76,8 +85,27 @@ def _list_entries(raw: Any, shape: RowShape, normalized: NormalizedList) -> Sequ
             return entries
         if normalized.problems:
             return None
-    normalized.problems.append(("", f"is an object in which no {shape.kind}s are recognised"))
+    normalized.problems.append(("", _describe_object(plain, shape)))
     return None
+
+
+def _apply_header(rows: list[Any], shape: RowShape) -> list[Any]:
+    """Return the rows as objects where the first of them is an array of the names of their columns."""
+    header = rows[0] if rows else None
+    if not isinstance(header, list) or not all(isinstance(name, str) for name in header):
+        return rows
+    if not all(isinstance(row, list) and len(row) == len(header) for row in rows):
+        return rows
+    is_header = sum(shape.has_column([name]) for name in header) >= FEWEST_COLUMNS
+    return [dict(zip(header, row, strict=True)) for row in rows[1:]] if is_header else rows
+
+
+def _describe_object(raw: Row, shape: RowShape) -> str:
+    is_sums = all(isinstance(value, int | float) for value in raw.values())
+    hint = (
+        "; this looks like quantities by a name: export the contract and the account too" if is_sums else ""
+    )
+    return f"is an object in which no {shape.kind}s are recognised{hint}"
 
 
 def _find_answer(raw: Row, shape: RowShape, normalized: NormalizedList) -> Sequence[Any] | None:
@@ -135,6 +163,9 @@ def _find_keyed_rows(raw: Row, shape: RowShape, normalized: NormalizedList) -> S
                 _add_column(row, "account", key) if has_account and isinstance(row, dict) else row
                 for row in rows
             ]
+        elif get_account_kind(key) is not None and _is_group(value, shape):
+            group = _find_keyed_rows(value, shape, normalized) or [value]
+            entries += [_add_column(row, "account", key) if isinstance(row, dict) else row for row in group]
         elif shape.kind == ACCOUNT_VALUE and not isinstance(value, dict):
             entries.append({"tag": key, "value": value})
         else:
@@ -142,6 +173,12 @@ def _find_keyed_rows(raw: Row, shape: RowShape, normalized: NormalizedList) -> S
             entries.append(_add_name(row, key, shape) if isinstance(row, dict) else row)
     is_known = any(isinstance(row, dict) and shape.has_column(row) for row in entries)
     return entries if is_known or not entries else None
+
+
+def _is_group(value: Any, shape: RowShape) -> bool:
+    """Whether the value is an object of rows: those of an account, by symbol or id."""
+    is_object = isinstance(value, dict) and not shape.has_column(value)
+    return is_object and all(isinstance(row, dict) for row in value.values())
 
 
 def _add_name(row: dict[str, Any], key: str, shape: RowShape) -> dict[str, Any]:
@@ -160,6 +197,11 @@ def _add_column(row: dict[str, Any], column: str, value: str) -> dict[str, Any]:
 
 def _normalize_row(entry: Any, shape: RowShape, normalized: NormalizedList) -> Any:
     """Return one row as an object; what is none stays as it is, for the reader to refuse."""
+    if isinstance(entry, str) and entry[:1] in ("{", "["):
+        entry = parse_list_text(entry, shape.has_column) or entry
+    if isinstance(entry, list) and [type(part) for part in entry] == [str, dict]:  # an item of a dictionary
+        row = _normalize_row(entry[1], shape, normalized)
+        return _add_name(row, entry[0], shape)
     if isinstance(entry, str) and is_object_text(entry):
         entry = parse_object(entry) or entry
         if isinstance(entry, str):
@@ -244,8 +286,8 @@ def _is_object(value: Any) -> bool:
 
 def _describe_array(cells: Sequence[Any], shape: RowShape) -> str:
     return (
-        f"has a row that is an array of {len(cells)} values, as no known {shape.kind} is: export it with the"
-        " names of its fields"
+        f"has a row that is an array of {len(cells)} values, as no known {shape.kind} is; this looks like"
+        " to_json(orient='values') of a data frame: export it with the names of its fields"
     )
 
 

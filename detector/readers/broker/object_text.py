@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import ast
 
 _OBJECT = re.compile(r"[A-Z][A-Za-z]{2,39}\(", re.ASCII)
+_LONGEST_LIST = 2_000_000
 _LONGEST = 20_000  # an order with every field that it can have takes under 6,000
 _NOTHING = ("nan", "NaN", "NaT", "inf", "None")
 _MOST_TIME_PARTS = 7
@@ -49,6 +50,19 @@ def parse_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def parse_literal(text: str) -> Any:
+    """Return a list or an object as Python writes it, objects under their classes; None for code."""
+    import ast  # noqa: PLC0415
+    import warnings  # noqa: PLC0415
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _convert(ast.parse(text[:_LONGEST_LIST], mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def _convert(node: ast.expr) -> Any:
     """Return the value of an expression; raises ValueError for anything but data."""
     import ast  # noqa: PLC0415 - only such an export pays for it
@@ -60,8 +74,21 @@ def _convert(node: ast.expr) -> Any:
             return -number
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_convert(item) for item in items]
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            return {
+                str(_convert(key)): _convert(value) for key, value in zip(keys, values, strict=True) if key
+            }
         case ast.Name(id=name) if name in _NOTHING:
             return None
+        case ast.Call():
+            return _convert_call(node)
+    raise ValueError("no data")
+
+
+def _convert_call(node: ast.Call) -> Any:
+    import ast  # noqa: PLC0415
+
+    match node:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
             return _build_object(name, [_convert(part) for part in args], keywords)
         case ast.Call(func=ast.Attribute(attr="datetime"), args=args, keywords=keywords):

@@ -1,0 +1,118 @@
+"""A broker's list as text: JSON, objects of Python, or CSV as pandas and spreadsheets write it.
+
+Any other text is described by what it is like, so that its owner knows how to export it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from detector.formats.errors import InputError
+from detector.formats.patterns import build_pattern
+from detector.formats.strict_json import parse_value
+from detector.readers.broker.object_text import parse_literal
+
+_DELIMITERS = (",", ";", "\t", "|")
+FEWEST_COLUMNS = 2  # that are known: a sentence has a comma too
+# Numbers that only a European, and only an American, writes so; and those that are then read.
+_EUROPEAN = build_pattern(r"[+-]?(?:\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d\d?|\d{4,}))", re.ASCII)
+_AMERICAN = build_pattern(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})", re.ASCII)
+_POINTED = build_pattern(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?", re.ASCII)
+_GROUPED = build_pattern(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
+# What other texts are like, and what to write instead.
+_KINDS = (
+    (build_pattern(r"<\w[^>]* object at 0x"), "the address of an object in memory", "util.tree() of it"),
+    (
+        build_pattern(r"\s*<(?:!doctype|html|table)", re.IGNORECASE),
+        "a page of HTML",
+        "to_json(orient='records')",
+    ),
+    (build_pattern(r"(?:gA[SN]V?|\x80)[\w+/=\s]+\Z"), "a pickle in base64", "JSON"),
+    (build_pattern(r"(?s).*\n\s*\|?\s*:?-{3,}"), "a table of Markdown", "to_json(orient='records')"),
+    (
+        build_pattern(r"(?s)[^\n]*\S {2,}\S[^\n]*\n.*\S {2,}\S"),
+        "print() of a data frame",
+        "to_json(orient='records')",
+    ),
+)
+
+
+def parse_list_text(text: str, has_column: Callable[[Iterable[str]], bool]) -> Any:
+    """Return the rows that a text holds; None where it is in no known form.
+
+    `has_column` returns whether one of some names is a column of such rows.
+    """
+    stripped = text.strip("\ufeff \r\n")
+    if stripped[:1] in ("[", "{"):
+        value = _parse_json(stripped)
+        return parse_literal(stripped) if value is None else value
+    return _parse_table(stripped, has_column)
+
+
+def describe_text(text: str) -> str:
+    """Return what a text that was not read is like, and what to write instead; else nothing."""
+    for pattern, kind, remedy in _KINDS:
+        if pattern.match(text):
+            return f"; this looks like {kind}: write {remedy} instead"
+    return ""
+
+
+def normalize_numbers(rows: list[Any]) -> list[Any]:
+    """Return the rows with numbers that are written as text with separators, where their list shows whose.
+
+    `1,234` alone may be either: it stays, and the reader refuses it.
+    """
+    texts = {cell for row in rows for cell in _iter_texts(row) if "," in cell}
+    is_european, is_american = (any(map(form.fullmatch, texts)) for form in (_EUROPEAN, _AMERICAN))
+    if is_european is is_american:
+        return rows
+    group, point = (".", ",") if is_european else (",", ".")
+    number = _POINTED if is_european else _GROUPED
+    return [_replace_numbers(row, number, group, point) for row in rows]
+
+
+def _iter_texts(item: Any) -> Iterator[str]:
+    if isinstance(item, str):
+        yield item
+    elif isinstance(item, dict):
+        for value in item.values():
+            yield from _iter_texts(value)
+
+
+def _replace_numbers(item: Any, number: re.Pattern[str], group: str, point: str) -> Any:
+    if isinstance(item, dict):
+        return {key: _replace_numbers(value, number, group, point) for key, value in item.items()}
+    if isinstance(item, str) and number.fullmatch(item.strip()):
+        return item.strip().replace(group, "").replace(point, ".")
+    return item
+
+
+def _parse_json(text: str) -> Any:
+    try:
+        return parse_value(text.encode())
+    except InputError:
+        pass
+    try:  # a row a line
+        return [parse_value(line.encode()) for line in text.splitlines() if line.strip()]
+    except InputError:
+        return None
+
+
+def _parse_table(text: str, has_column: Callable[[Iterable[str]], bool]) -> list[dict[str, str]] | None:
+    import csv  # noqa: PLC0415 - only such an export pays for it
+
+    lines = text.splitlines()
+    first = lines[0] if lines else ""
+    delimiter = max(_DELIMITERS, key=first.count)
+    try:
+        header, *rows = csv.reader(lines, strict=True, delimiter=delimiter)
+    except (csv.Error, ValueError):
+        return None
+    names = [name.strip() for name in header]
+    if sum(has_column([name]) for name in names) < FEWEST_COLUMNS or "" in names[1:]:
+        return None
+    if any(row and len(row) != len(names) for row in rows):
+        return None
+    return [dict(zip(names, row, strict=True)) for row in rows if row]
