@@ -1,4 +1,4 @@
-"""The forms in which people and vendors write a day, an option, a contract's number, a side, and nothing at all."""
+"""The forms in which a day, an option, a contract id, a side, and nothing at all are written."""
 
 from __future__ import annotations
 
