@@ -1,4 +1,4 @@
-"""One option position of 39 in every way in which people write a list: text, frames, nested objects, numbers."""
+"""One option position of 39 in every way in which people write a list: as text, frames, nested objects."""
 
 from __future__ import annotations
 

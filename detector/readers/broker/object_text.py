@@ -52,8 +52,8 @@ def parse_object(text: str) -> dict[str, Any] | None:
 
 def parse_literal(text: str) -> Any:
     """Return a list or an object as Python writes it, objects under their classes; None for code."""
-    import ast  # noqa: PLC0415
-    import warnings  # noqa: PLC0415
+    import ast  # noqa: PLC0415 - as above
+    import warnings  # noqa: PLC0415 - as above
 
     try:
         with warnings.catch_warnings():
@@ -86,7 +86,7 @@ def _convert(node: ast.expr) -> Any:
 
 
 def _convert_call(node: ast.Call) -> Any:
-    import ast  # noqa: PLC0415
+    import ast  # noqa: PLC0415 - as above
 
     match node:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
