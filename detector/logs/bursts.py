@@ -6,6 +6,7 @@ again changes nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -58,17 +59,23 @@ def find_session_conflicts(history: LogHistory) -> list[LogIncident]:
 
     A client's check of its own id is no conflict within 10 s after the paper disclaimer was not accepted.
     """
-    disclaimers = [event.at for event in history.list_events(DISCLAIMER)]
+    disclaimers = sorted(event.at for event in history.list_events(DISCLAIMER))
     real_conflicts = [
         event
         for event in history.list_events(SESSION_CONFLICT)
-        if event.key != ID_PROBE or not any(at <= event.at <= at + _AFTER_DISCLAIMER for at in disclaimers)
+        if event.key != ID_PROBE or not _is_soon_after(disclaimers, event.at)
     ]
     return _group_events(
         history.list_carried(SESSION_CONFLICT),
         [replace(event, key="") for event in real_conflicts],
         CONFLICT_WITHIN,
     )
+
+
+def _is_soon_after(times: Sequence[datetime], at: datetime) -> bool:
+    """Whether the last of the ordered times before `at` lies at most 10 s before it."""
+    index = bisect_right(times, at)
+    return index > 0 and at - times[index - 1] <= _AFTER_DISCLAIMER
 
 
 def find_repeated(history: LogHistory, kind: str) -> list[LogIncident]:
@@ -203,13 +210,13 @@ def _find_logged_failures(history: LogHistory, starts: Starts) -> list[LogIncide
             if latest is not None:
                 failures[-1] = replace(latest, until=event.at)
         elif event.kind == GATEWAY_FAILED or not starts.is_within_grace(event.at):
-            recent = _update_attempts(attempts, event)
-            if latest is not None:
+            if latest is not None:  # the attempts during a failure are part of it
                 failures[-1] = replace(latest, last=max(latest.last, event.at))
-            elif event.kind == GATEWAY_FAILED or len(recent) >= UNREACHED_TIMES:
-                since = recent[0][0] if recent else event.at
+                continue
+            attempts = _update_attempts(attempts, event)
+            if event.kind == GATEWAY_FAILED or len(attempts) >= UNREACHED_TIMES:
+                since = attempts[0][0] if attempts else event.at
                 failures.append(LogIncident(GATEWAY, since, event.at, event.at, note=event.note))
-            attempts = recent
     return failures
 
 

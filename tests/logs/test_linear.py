@@ -15,7 +15,7 @@ from detector.logs.parse.classify import classify_line
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
 from detector.logs.parse.line_times import LogLines
 from detector.logs.parse.scan import scan_lines
-from tests.support.log_lines import LOST, ago, named_of, seen
+from tests.support.log_lines import LOST, REFUSED, ago, named_of, seen
 
 MODULES = [import_module(f"detector.logs.parse.{e.name}") for e in iter_modules(parse.__path__)] + [bursts]
 
@@ -32,8 +32,13 @@ def patterns(value):
             yield from patterns(item)
 
 
+def decode(text):
+    """The text of a pattern on bytes as one on text."""
+    return text.decode() if isinstance(text, bytes) else text
+
+
 FOUND = {
-    pattern.pattern: (f"{module.__name__.rpartition('.')[2]}.{name}", number)
+    decode(pattern.pattern): (f"{module.__name__.rpartition('.')[2]}.{name}", number)
     for module in MODULES
     for name, value in vars(module).items()
     for number, pattern in enumerate(patterns(value))
@@ -142,7 +147,15 @@ def test_the_cost_grows_with_the_number_of_lines(line):
 
 
 @pytest.mark.parametrize(
-    "line", ["CRITICAL boom {}", LOST + " {}", "send_outcome_unknown order_id={}", "Error 326, reqId -1: {}"]
+    "line",
+    [
+        "CRITICAL boom {}",
+        LOST + " {}",
+        "send_outcome_unknown order_id={}",
+        "Error 326, reqId -1: {}",
+        REFUSED + " {}",
+        "Error 10141, reqId -1: Paper trading disclaimer must be accepted.\nclientId {} already in use?",
+    ],
 )
 @pytest.mark.parametrize("plain", [True, False], ids=["plain lines", "events"])
 def test_the_cost_of_a_whole_run_grows_with_the_number_of_lines(line, plain):

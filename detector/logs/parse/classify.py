@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec.structs import replace
@@ -50,9 +50,11 @@ _CANDIDATE_TEXTS: Final = (
 )  # fmt: skip
 _CANDIDATE_CODES: Final = tuple(str(code) for code in sorted(set(codes.iter_event_codes())))
 _MASKED_TEXTS: Final = tuple(mask_digits(text).decode() for text in _CANDIDATE_TEXTS if not text.isdecimal())
-_CANDIDATE_NUMBERS: Final = (*_CANDIDATE_CODES, *(text for text in _CANDIDATE_TEXTS if text.isdecimal()))
-_CANDIDATE_NUMBER: Final = build_pattern("|".join(_CANDIDATE_NUMBERS))
-_SHORTEST_NUMBER: Final = min(map(len, _CANDIDATE_NUMBERS))
+CANDIDATE_NUMBERS: Final = frozenset(
+    (*_CANDIDATE_CODES, *(text for text in _CANDIDATE_TEXTS if text.isdecimal()))
+)
+"""The numbers, each as a whole, that can give a match to a line without such words."""
+
 _FARM_AFTER: Final = build_pattern(
     r"(?:\b(?:broken|ok|connected|disconnected|down)\b|farm[^:\n]{0,60}|[^\x00-\x7f])\s{0,2}:\s{0,2}"
     r"([a-z][a-z0-9]{1,24}(?:\.[a-z0-9]{1,6})?)\b(?!\s?[=:])"
@@ -86,11 +88,6 @@ def can_match(lowered: str) -> bool:
 def has_candidate_text(masked: str) -> bool:
     """Whether a lowered line whose digits are masked can have a match by its words, whatever its numbers."""
     return has_any(_MASKED_TEXTS, masked) or not masked.isascii()
-
-
-def has_candidate_number(numbers: Iterable[str]) -> bool:
-    """Whether a number holds a code or the like, which may give a match to a line without such words."""
-    return any(len(number) >= _SHORTEST_NUMBER and _CANDIDATE_NUMBER.search(number) for number in numbers)
 
 
 def classify_line(line: ParsedLine) -> list[LineMatch]:

@@ -49,7 +49,7 @@ class ParsedLine(Struct, frozen=True):
     body: str
     level: str | None
     is_wrapped: bool = False
-    time: str | float | None = None
+    time: str | None = None
     dialect: str = "plain"
 
 

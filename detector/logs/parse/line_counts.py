@@ -7,16 +7,14 @@ from collections import Counter
 from detector.logs.events import LineCounts
 from detector.logs.parse.line import parse_line
 from detector.logs.parse.line_times import LogLines, find_line_time
-from detector.logs.parse.shapes import mask_digits
 
-_WITHIN = 1000
 _MOST_SHAPES = 2000
 _OTHER = "other"
 
 
 def count_lines(lines: LogLines) -> LineCounts:
     """Return the counts; lines of one shape count alike, those beyond 2,000 shapes as another dialect."""
-    shapes = [mask_digits(text[:_WITHIN]) for text in lines.texts]
+    shapes = lines.list_masks()
     samples = dict(zip(shapes, lines.texts, strict=True))
     with_text = sum(map(bool, map(str.strip, lines.texts)))
     timed = sum(stamp is not None for stamp in lines.stamps)

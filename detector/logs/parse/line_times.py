@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
 from msgspec import Struct, field
 
-from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.times import parse_epoch
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
+from detector.logs.parse.shapes import LONGEST_MASKED, mask_digits
 
 TRUSTED_FOR: Final = timedelta(hours=6)
 """The longest window that `collect` requests."""
@@ -30,6 +31,7 @@ _TIME: Final = build_pattern(
     r"\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
 _TIME_WITHIN: Final = 120
+_MICROSECOND: Final = 1_000_000_000_000_000
 _NO_STREAM: Final = ""
 
 
@@ -39,6 +41,7 @@ class LogLines(Struct):
     texts: list[str] = field(default_factory=list)
     stamps: list[int | None] = field(default_factory=list)
     streams: list[str] = field(default_factory=list)
+    masks: list[bytes] = field(default_factory=list)
 
     def add(self, text: str, stamp: int | None, stream: str = _NO_STREAM) -> None:
         """Add each line of a message."""
@@ -47,17 +50,29 @@ class LogLines(Struct):
             self.stamps.append(stamp)
             self.streams.append(stream)
 
+    def list_masks(self) -> list[bytes]:
+        """Return the shape of each line."""
+        self.masks += [mask_digits(text) for text in self.texts[len(self.masks) :]]
+        return self.masks
+
 
 def find_line_time(text: str, zone: tzinfo | None) -> datetime | None:
     """Return the time near the beginning of a line, or None; a naive time is in `zone`, else in UTC."""
     hit = _TIME.search(text, 0, _TIME_WITHIN)
     if hit is None:
         return None
-    year, month, day, clock, fraction, offset = hit.groups()
+    *second, fraction = hit.group(1, 2, 3, 4, 6, 5)
+    moment = _parse_second(*second, zone)
+    return moment.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if moment and fraction else moment
+
+
+@lru_cache(maxsize=4096)
+def _parse_second(  # noqa: PLR0913, PLR0917 - the groups of the pattern
+    year: str, month: str, day: str, clock: str, offset: str | None, zone: tzinfo | None
+) -> datetime | None:
+    """Return a time of whole seconds in UTC, or None where it does not exist; many lines share it."""
     try:
         moment = datetime.fromisoformat(f"{year}-{month}-{day}T{clock}")
-        if fraction:
-            moment = moment.replace(microsecond=int(fraction[:6].ljust(6, "0")))
         return (moment - _parse_offset(offset)).replace(tzinfo=UTC) if offset else _to_utc(moment, zone)
     except (ValueError, OverflowError):
         return None
@@ -75,12 +90,20 @@ def _parse_offset(text: str) -> timedelta:
     return -ahead if text[0] == "-" else ahead
 
 
-def parse_time_field(stamp: str | float, zone: tzinfo | None) -> datetime | None:
+def parse_time_field(stamp: str, zone: tzinfo | None) -> datetime | None:
     """Return the time field of a structured record, or None where it cannot be read."""
+    if moment := find_line_time(stamp, zone):
+        return moment
     try:
-        return find_line_time(stamp, zone) if isinstance(stamp, str) else parse_epoch(stamp)
-    except InputError:
+        return parse_epoch(_scale_epoch(float(stamp)))
+    except (ValueError, OverflowError):
         return None
+
+
+def _scale_epoch(value: float) -> float:
+    while value >= _MICROSECOND:
+        value /= 1000  # microseconds (journald) and nanoseconds
+    return value
 
 
 class LineTimes(Struct):
@@ -92,6 +115,7 @@ class LineTimes(Struct):
     newest: datetime | None = None
     trusted: bool = True
     next_at: datetime | None = None
+    stamp_spans: dict[bytes, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         plain = [index for index, stamp in enumerate(self.lines.stamps) if stamp is None]
@@ -157,8 +181,19 @@ class LineTimes(Struct):
         if self.lines.stamps[index] is not None:
             return None
         line = self.lines.texts[index]
-        stamp = parse_line(line).time if line[:1] == "{" else None
+        stamp = self._find_stamp(line, self.lines.list_masks()[index]) if line[:1] == "{" else None
         return parse_time_field(stamp, self.zone) if stamp is not None else find_line_time(line, self.zone)
+
+    def _find_stamp(self, line: str, masked: bytes) -> str | None:
+        """Return the time field of a record, read only once for all records of its shape."""
+        if masked in self.stamp_spans:
+            start, end = self.stamp_spans[masked]
+            return line[start:end]
+        stamp = parse_line(line).time
+        if stamp and line.count(stamp) == 1 and len(line) <= LONGEST_MASKED:
+            start = line.index(stamp)
+            self.stamp_spans[masked] = start, start + len(stamp)
+        return stamp
 
 
 def compute_digest(line: str) -> str:

@@ -41,7 +41,7 @@ NUMBERED_LEVELS: Final = {
     0: "EMERG", 1: "ALERT", 2: "CRIT", 3: "ERR", 4: "WARNING", 5: "NOTICE", 6: "INFO", 7: "DEBUG",
 }  # fmt: skip
 _LONGEST_FACT, _LONGEST_ERROR, _LONGEST = 60, 400, 8192
-_SECOND, _MICROSECOND = 1_000_000_000, 1_000_000_000_000_000
+_SECOND = 1_000_000_000
 
 
 class Record(Struct, frozen=True):
@@ -49,7 +49,7 @@ class Record(Struct, frozen=True):
 
     text: str
     level: str | None
-    time: str | float | None
+    time: str | None
     has_text: bool
 
 
@@ -143,7 +143,7 @@ def _read_level(field: Field) -> str | None:
     return NUMBERED_LEVELS.get(value) if type(value) is int else None
 
 
-def _read_time(field: Field) -> str | float | None:
+def _read_time(field: Field) -> str | None:
     value = field.value
     if isinstance(value, str):
         if TIME_TEXT.fullmatch(value.strip()):
@@ -151,9 +151,7 @@ def _read_time(field: Field) -> str | float | None:
         value = int(value) if value.isdecimal() and len(value) <= len("1780411291104482000") else None
     if type(value) not in (int, float) or not _TIME_KEY.search(field.name) or value < _SECOND:
         return None
-    while value >= _MICROSECOND:
-        value /= 1000  # microseconds (journald) and nanoseconds
-    return float(value)
+    return str(value)
 
 
 def _read_code(value: object) -> int | None:

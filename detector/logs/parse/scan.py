@@ -6,29 +6,32 @@ inner lines quote code and other messages, so they match nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from detector.logs import events
-from detector.logs.parse.classify import can_match, classify_line, has_candidate_number, has_candidate_text
+from detector.logs.parse.classify import CANDIDATE_NUMBERS, can_match, classify_line, has_candidate_text
 from detector.logs.parse.line import INTRODUCING_LEVELS, MAX_LINE_LENGTH, parse_line
 from detector.logs.parse.line_times import LogLines, find_line_time
 from detector.logs.parse.phrases_runtime import is_traceback_start
 from detector.logs.parse.shapes import (
+    LONGEST_MASKED,
     build_signature,
     build_stand_ins,
+    find_code_spans,
     find_spans,
-    mask_digits,
+    join_parts,
     replace_numbers,
+    split_stand_ins,
 )
 from detector.logs.parse.vocabulary import LineMatch
 
 _CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
 _WITHIN: Final = 12
 _SEARCHED: Final = 200
-_CACHE_LIMIT, _LONGEST_CACHED = 20_000, 1000
+_CACHE_LIMIT: Final = 20_000
 
 
 class _LineResult(Struct, frozen=True):
@@ -53,25 +56,55 @@ def _classify_alone(line: str) -> _LineResult:
     return _NOTHING if result == _NOTHING else result
 
 
+_Parts = tuple[str | int, ...]
+
+
+class _Quotation(Struct, frozen=True):
+    """A match whose texts quote numbers of its line; a part that is an index stands for that number."""
+
+    kind: str
+    key: _Parts
+    note: _Parts
+    farms: tuple[_Parts, ...]
+
+
 class _Template(Struct, frozen=True):
     """The result of the lines of one shape and signature; None where each of them must be read.
 
-    Where it `is_quoting`, its texts hold stand-ins for the numbers of a line.
+    `quotations` replace its matches where they quote numbers.
     """
 
     result: _LineResult | None
-    is_quoting: bool = False
+    quotations: tuple[_Quotation, ...] = ()
+
+    def fill(self, line: str, numbers: Sequence[str]) -> _LineResult:
+        """Return the result of a line with these numbers."""
+        if self.result is None:
+            return _classify_alone(line)
+        if not self.quotations:
+            return self.result
+        matches = tuple(
+            LineMatch(
+                quotation.kind,
+                join_parts(quotation.key, numbers),
+                join_parts(quotation.note, numbers),
+                tuple(join_parts(farm, numbers) for farm in quotation.farms),
+            )
+            for quotation in self.quotations
+        )
+        return _LineResult(matches, self.result.starts_traceback, self.result.is_bare)
 
 
-class _Shape(Struct, frozen=True):
-    """What is known of the lines of one shape: where their numbers stand, and their results by signature.
+class _Shape(Struct):
+    """What is known of the lines of one shape.
 
-    The words of a shape that `is_wordless` report nothing: only a code among its numbers can.
+    The words of a shape with `code_spans` report nothing: only a code among the numbers there can. `spans`
+    are those of all numbers, once they are needed.
     """
 
-    spans: tuple[tuple[int, int], ...]
-    is_wordless: bool
-    templates: dict[tuple[str | int, ...], _Template]
+    code_spans: tuple[tuple[int, int], ...] | None
+    spans: tuple[tuple[int, int], ...] | None = None
+    templates: dict[tuple[str | int, ...], _Template] = field(default_factory=dict)
 
 
 class _LineCache:
@@ -85,32 +118,27 @@ class _LineCache:
         self._shapes: dict[bytes, _Shape] = {}
         self._count = 0
 
-    def classify(self, line: str) -> _LineResult:
-        """Return the result of a line."""
-        if len(line) > _LONGEST_CACHED:
+    def classify(self, line: str, masked: bytes) -> _LineResult:
+        """Return the result of a line; `masked` is the beginning of its shape."""
+        if len(line) > LONGEST_MASKED:
             return _classify_alone(line)
-        digits_masked = mask_digits(line)
-        shape = self._shapes.get(digits_masked)
+        shape = self._shapes.get(masked)
         if shape is None:
-            if self._count >= _CACHE_LIMIT:
-                return _classify_alone(line)
-            self._count += 1
-            shape = _Shape(
-                find_spans(line),
-                not has_candidate_text(digits_masked.decode("utf-8", "surrogatepass").lower()),
-                {},
-            )
-            self._shapes[digits_masked] = shape
-        numbers = [line[start:end] for start, end in shape.spans]
-        if shape.is_wordless and not has_candidate_number(numbers):
+            shape = _build_shape(masked)
+            if self._count < _CACHE_LIMIT:
+                self._count += 1
+                self._shapes[masked] = shape
+        codes = shape.code_spans
+        if codes is not None and CANDIDATE_NUMBERS.isdisjoint([line[start:end] for start, end in codes]):
             return _NOTHING
+        if shape.spans is None:
+            shape.spans = find_spans(line)
+        numbers = [line[start:end] for start, end in shape.spans]
         signature = build_signature(numbers)
         template = shape.templates.get(signature)
         if template is None:
             return self._add_template(line, numbers, signature, shape)
-        if template.result is None:
-            return _classify_alone(line)
-        return _replace_stand_ins(template.result, numbers) if template.is_quoting else template.result
+        return template.fill(line, numbers)
 
     def _add_template(
         self, line: str, numbers: Sequence[str], signature: tuple[str | int, ...], shape: _Shape
@@ -122,6 +150,11 @@ class _LineCache:
         return result
 
 
+def _build_shape(masked: bytes) -> _Shape:
+    words = masked.decode("utf-8", "surrogatepass").lower()
+    return _Shape(None if has_candidate_text(words) else find_code_spans(masked))
+
+
 def _build_template(line: str, numbers: Sequence[str], result: _LineResult) -> _Template:
     stand_ins = build_stand_ins(numbers)
     if stand_ins is None:
@@ -129,23 +162,26 @@ def _build_template(line: str, numbers: Sequence[str], result: _LineResult) -> _
     if not stand_ins:
         return _Template(result)
     of_stand_ins = _classify_alone(replace_numbers(line, stand_ins))
-    quoting = _replace_stand_ins(of_stand_ins, numbers)
-    return _Template(of_stand_ins if quoting == result else None, quoting != of_stand_ins)
-
-
-def _replace_stand_ins(result: _LineResult, numbers: Sequence[str]) -> _LineResult:
-    """Return the result with a line's own numbers in the place of their stand-ins."""
-    own = {stand_in: number for number, stand_in in (build_stand_ins(numbers) or {}).items()}
-    matches = tuple(
-        LineMatch(
-            match.kind,
-            replace_numbers(match.key, own),
-            replace_numbers(match.note, own),
-            tuple(replace_numbers(farm, own) for farm in match.farms),
-        )
-        for match in result.matches
+    indices = {stand_in: numbers.index(number) for number, stand_in in stand_ins.items()}
+    template = _Template(of_stand_ins, tuple(_build_quotations(of_stand_ins.matches, indices)))
+    if template.fill(line, numbers) != result:
+        return _Template(None)
+    is_quoting = any(
+        len(text) > 1
+        for quotation in template.quotations
+        for text in (quotation.key, quotation.note, *quotation.farms)
     )
-    return _LineResult(matches, result.starts_traceback, result.is_bare)
+    return template if is_quoting else _Template(of_stand_ins)
+
+
+def _build_quotations(matches: Sequence[LineMatch], indices: Mapping[str, int]) -> Iterator[_Quotation]:
+    for match in matches:
+        yield _Quotation(
+            match.kind,
+            split_stand_ins(match.key, indices),
+            split_stand_ins(match.note, indices),
+            tuple(split_stand_ins(farm, indices) for farm in match.farms),
+        )
 
 
 def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMatch]]:
@@ -161,12 +197,12 @@ def _iter_results(lines: LogLines) -> Iterator[tuple[int, _LineResult]]:
     """Yield the results of the lines that give something, but for the inner lines of a traceback."""
     in_traceback: set[str] = set()  # the streams whose latest line is part of a traceback
     cache = _LineCache()
-    for index, line in enumerate(lines.texts):
+    for index, (line, masked) in enumerate(zip(lines.texts, lines.list_masks(), strict=True)):
         if in_traceback and lines.streams[index] in in_traceback:
             if line[:1] in " \t":  # an empty line too: it ends no traceback
                 continue
             in_traceback.discard(lines.streams[index])
-        result = cache.classify(line)
+        result = cache.classify(line, masked)
         if result is not _NOTHING:
             if result.starts_traceback:
                 in_traceback.add(lines.streams[index])

@@ -6,7 +6,7 @@ Lines of one shape report the same, but for the numbers whose value decides and 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from detector.formats.patterns import build_pattern
@@ -27,14 +27,19 @@ _DECISIVE: Final = frozenset(
         *IB_PORTS, *NUMBERED_LEVELS, 429,
     )
 )  # fmt: skip
+_CODE_LONG: Final = build_pattern(rb"(?<!7)7{3,5}(?!7)")
 _ENDS: Final = tuple(str(number) for number in range(41, 60) if str(number) not in _DECISIVE)
 _ONE_DIGIT: Final = bytes(ord("7") if chr(code) in "0123456789" else code for code in range(256))
 _SEVENS: Final = str.maketrans("0123456789", "7" * 10)
 
 
+LONGEST_MASKED: Final = 1000
+"""The number of characters of a line that its mask has."""
+
+
 def mask_digits(line: str) -> bytes:
-    """Return the shape of a line: its bytes with every digit the same; two orders faster than a pattern."""
-    return line.encode("utf-8", "surrogatepass").translate(_ONE_DIGIT)
+    """Return the shape of a line, cut: its bytes with every digit the same; far faster than a pattern."""
+    return line[:LONGEST_MASKED].encode("utf-8", "surrogatepass").translate(_ONE_DIGIT)
 
 
 def find_spans(line: str) -> tuple[tuple[int, int], ...]:
@@ -42,12 +47,18 @@ def find_spans(line: str) -> tuple[tuple[int, int], ...]:
     return tuple(hit.span() for hit in _NUMBER.finditer(line))
 
 
+def find_code_spans(masked: bytes) -> tuple[tuple[int, int], ...]:
+    """Return where the numbers stand that are as long as a code."""
+    return tuple(hit.span() for hit in _CODE_LONG.finditer(masked))
+
+
 def build_signature(numbers: Sequence[str]) -> tuple[str | int, ...]:
     """Return what decides between lines of one shape: a number's value, or which of the others it equals."""
+    if _DECISIVE.isdisjoint(numbers) and len(set(numbers)) == len(numbers):
+        return ()  # by far the commonest
     ranks: dict[str, int] = {}
     return tuple(
-        number if len(number) == 1 or number in _DECISIVE else ranks.setdefault(number, len(ranks))
-        for number in numbers
+        number if number in _DECISIVE else ranks.setdefault(number, len(ranks)) for number in numbers
     )
 
 
@@ -56,7 +67,7 @@ def build_stand_ins(numbers: Sequence[str]) -> dict[str, str] | None:
 
     It is as long as its number, and different for different numbers.
     """
-    others = [number for number in dict.fromkeys(numbers) if len(number) > 1 and number not in _DECISIVE]
+    others = [number for number in dict.fromkeys(numbers) if number not in _DECISIVE]
     if len(others) > len(_ENDS):
         return None
     return {number: number[:-2].translate(_SEVENS) + end for number, end in zip(others, _ENDS, strict=False)}
@@ -65,3 +76,21 @@ def build_stand_ins(numbers: Sequence[str]) -> dict[str, str] | None:
 def replace_numbers(text: str, replacements: dict[str, str]) -> str:
     """Return the text with these of its numbers and times replaced."""
     return _NUMBER.sub(lambda hit: replacements.get(hit[0], hit[0]), text)
+
+
+def split_stand_ins(text: str, indices: Mapping[str, int]) -> tuple[str | int, ...]:
+    """Return the text as parts: each stand-in as the index of its number, and what stands between them."""
+    parts: list[str | int] = []
+    end = 0
+    for hit in _NUMBER.finditer(text):
+        if hit[0] in indices:
+            parts += [text[end : hit.start()], indices[hit[0]]]
+            end = hit.end()
+    return (*parts, text[end:])
+
+
+def join_parts(parts: tuple[str | int, ...], numbers: Sequence[str]) -> str:
+    """Return the text of these parts with a line's own numbers."""
+    if len(parts) == 1:
+        return str(parts[0])
+    return "".join([part if isinstance(part, str) else numbers[part] for part in parts])
