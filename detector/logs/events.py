@@ -28,6 +28,7 @@ TRADING_BLOCKED, TRADING_ALLOWED, ORDER_REJECTED, ORDER_WORKING = (
 NOT_ENTITLED, THROTTLED, HOST_EXHAUSTED, UNSUPPORTED = (
     "data not entitled", "throttled", "host exhausted", "unsupported"
 )  # fmt: skip
+GATEWAY_STARTED = "gateway started"
 LOGIN_DUE, SECOND_FACTOR_ASKED = "login due", "second factor asked"
 RESTART_TIME = "restart time"  # the launcher's planned restart each day: its local time, "" for none
 RECONCILED, MISMATCH, PROOF_DUE = "proven", "differs", "owes a proof"

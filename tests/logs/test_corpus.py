@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from detector.logs import codes
+from detector.logs.codes import CODES
+from detector.logs.parse.vocabulary import CONFIRMATIONS
 from tests.support.log_corpus import (
     BLIND,
     CORPUS,
@@ -28,6 +31,12 @@ def test_there_are_enough_lines_of_every_kind():
     assert len({line.dialect for line in LINES}) >= 12
     assert len(kinds_heard(LINES)) == len(NAMES)
     assert sum(line.adversarial for line in LINES) >= 60
+
+
+def test_each_class_of_codes_with_an_event_has_words_that_confirm_it():
+    """A code in a weak place, whose class had no such words, was never heard."""
+    classes = {entry.kind for entry in CODES.values() if entry.event} - {codes.COMPETING_SESSION}
+    assert classes <= CONFIRMATIONS.keys()
 
 
 @pytest.mark.parametrize(("name", "lines"), [("the corpus", LINES), ("the held-out lines", UNSEEN)])

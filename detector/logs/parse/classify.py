@@ -30,13 +30,15 @@ from detector.logs.parse.vocabulary import (
     OTHER_ADDRESS,
     LineMatch,
     has_any,
+    is_asserted,
 )
 
 # A line is classified where its lowered text contains one of these, or any letter that is not ASCII.
 _CANDIDATE_TEXTS: Final = (
     "connectivity", "connection", "connected", "link ", "existing session", "in use", " ip", "exit", "login ",
     "log on", "logon failed", "logged on", "factor", "2fa", "ib key", "timeouterror", "timed out", "refused",
-    "econn", "reconcil", "missing", "absent", "outcome", "unknown", "unmatched", "engine", "started",
+    "econn", "starting", "launch", "spawned", "another session",
+    "reconcil", "missing", "absent", "outcome", "unknown", "unmatched", "engine", "started",
     "closed", "filled", "fatal", "crit", "severe", "emerg", "traceback", "exception in thread",
     "unhandled exception", "panic",
     "synchroni", "unrecogni", "duplicate client", "ftl", "\\u", '":60', '": 60',
@@ -74,6 +76,10 @@ _FARM_KINDS: Final = {
     2105: "historical data",
     2106: "historical data",
 }
+_FARM_LINK: Final = build_pattern(
+    r"\b(?:market data|(?P<history>hmds|historical)(?: data)?|(?P<definitions>sec-?def)(?: data)?) farm "
+    r"connection is (?:(?P<broken>broken|disconnected)|ok\b)"
+)
 _COMMENT: Final = build_pattern(r"#{1,3}(?!#)|//")
 _DATA_LOST_CODE, _DATA_KEPT_CODE = 1101, 1102
 _MARGIN_TEXTS: Final = ("margin", "liquidat")
@@ -121,9 +127,21 @@ def _match_text(line: ParsedLine, kinds: set[str]) -> Iterator[LineMatch]:
     if kinds.isdisjoint((events.LINK_LOST, events.LINK_RESTORED)):
         for match in match_link(line):
             yield from _match_recovery(match, line.body) if match.kind == events.LINK_RESTORED else (match,)
+    if "farm connection" in line.body and kinds.isdisjoint((events.FARM_DOWN, events.FARM_UP)):
+        yield from _match_farm(line.body)
     for triggers, matcher in (*GATEWAY_MATCHERS, *LOGIN_MATCHERS):
         if has_any(triggers, line.body):
             yield from (match for match in matcher(line) if match.kind not in kinds)
+
+
+def _match_farm(body: str) -> Iterator[LineMatch]:
+    """Yield a farm that TWS's message, without its code, calls broken or well."""
+    hit = _FARM_LINK.search(body)
+    if hit is not None and is_asserted(body, hit):
+        code = 2157 if hit["definitions"] else 2105 if hit["history"] else 2103
+        yield LineMatch(
+            events.FARM_DOWN if hit["broken"] else events.FARM_UP, _find_farm(code, body), "its words"
+        )
 
 
 _KIND_BY_CODE_KIND: Final = {

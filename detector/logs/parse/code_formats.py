@@ -162,7 +162,8 @@ def _is_reported(match: CodeMatch, body: str) -> bool:
         return False
     if not match.proven and not is_confirmed(entry.kind, body):
         return False
-    if match.start and HYPOTHETICAL.search(body, 0, match.start):
+    is_closing = body.startswith("(code", match.start)  # the broker's own words stand before it
+    if match.start and not is_closing and HYPOTHETICAL.search(body, 0, match.start):
         return False
     return not is_quoted(body, match.number_start)
 

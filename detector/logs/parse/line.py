@@ -6,6 +6,7 @@ bounded or cannot match the text after it.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from typing import Final
 
@@ -91,6 +92,10 @@ def _normalize_text(text: str) -> str:
 
 def _parse_record(text: str) -> tuple[str, Record] | None:
     """Return the kind and content of the record that a text is or ends with, or None for other text."""
+    if text[:1] == '"' and '","' in text:
+        return "csv", build_record(
+            {str(place): value for place, value in enumerate(next(csv.reader([text])))}
+        )
     if text[:1] == "{":
         fields = parse_json(text)
         return ("json", build_record(fields)) if fields else None

@@ -95,12 +95,12 @@ def parse_time_field(stamp: str, zone: tzinfo | None) -> datetime | None:
     if moment := find_line_time(stamp, zone):
         return moment
     try:
-        return parse_epoch(_scale_epoch(float(stamp)))
+        return parse_epoch(_to_seconds(float(stamp)))
     except (ValueError, OverflowError):
         return None
 
 
-def _scale_epoch(value: float) -> float:
+def _to_seconds(value: float) -> float:
     while value >= _MICROSECOND:
         value /= 1000  # microseconds (journald) and nanoseconds
     return value

@@ -22,7 +22,7 @@ MARGIN: Final = Phrase(events.MARGIN, "", "its words", build_pattern(
     r"|\b(?:ibkr|ib|broker|interactive brokers)\b[^.\n]{0,20}\bliquidat(?:ing|ed|es)\b"
     r"|\bliquidation of positions may\b|\bexcess liquidity (?:is |has (?:become|turned) )?(?:negative"
     r"|below zero)\b"
-    r"|\b(?:brokerage|broker) liquidation\b|\bliquidation: ?1\b"
+    r"|\b(?:brokerage|broker) liquidation\b|\bliquidation[\"']?\s?[:=]\s?1\b(?![.,]\d)"
 ))  # fmt: skip
 _BLOCKED: Final = (
     Phrase(events.TRADING_BLOCKED, "read-only", "the API is read-only", build_pattern(
@@ -71,10 +71,10 @@ _ACCOUNT: Final = (
         r"\bpacing violation\b|\bmax(?:imum)? rate of messages\b"
     )),
     Phrase(events.UNSUPPORTED, "", "its version", build_pattern(
-        r"\b(?:version|build|gateway|tws|workstation|api)\b(?:[^.\n]|\.(?=\d)){0,60}"
+        r"\b(?:version|build|gateway|tws|workstation|api)\b(?:[^.\n]|\.(?=\d)){0,120}?"
         r"\b(?:no longer (?:be )?supported|will (?:soon )?be (?:de-?supported|unsupported|retired)"
         r"|(?:is |has been )?(?:de-?supported|unsupported|out of date|too old)"
-        r"|must be (?:upgraded|updated)|support (?:will )?ends?)\b"
+        r"|(?:must|has to|needs? to) be (?:upgraded|updated)|support (?:will )?ends?)\b"
     )),
 )  # fmt: skip
 _PORTAL: Final = build_pattern(
@@ -85,21 +85,25 @@ _TOO_MANY: Final = build_pattern(
     r"|\" 429 \d|\b429 (?:too many|client error)|\btoo many requests\b|\brate limit (?:was |is )?(?:reached"
     r"|exceeded|hit)\b"
 )
+_A_CHECK: Final = build_pattern(
+    r"\b(?:check|test|killer|handler|guard|protection|monitor(?:ing)?|alarm|alert|threshold)s?"
+    r"(?: is| are|:)? (?:passed|ok|disabled|enabled|clear|configured|set|off|on)\b"
+)
 _HOST: Final = (
     Phrase(events.HOST_EXHAUSTED, "disk", "the disk is full", build_pattern(
         r"\bno space left on (?:the )?device\b|\bdisk (?:is )?full\b|\berrno 28\b|\benospc\b"
         r"|\bdatabase or disk is full\b|\bnot enough (?:disk )?space\b(?! (?:warning|check))"
         r"|\bdisk quota exceeded\b"
-    )),
+    ), unless=_A_CHECK),
     Phrase(events.HOST_EXHAUSTED, "memory", "memory ran out", build_pattern(
         r"\bout of memory\b|\boutofmemory(?:error|exception)?\b|\bcannot allocate memory\b|\bmemoryerror\b"
         r"|\boom[ -]?kill(?:ed|er|ing)?\b|\boomkilled\b|\bheap out of memory\b"
         r"|\bmemory quota (?:vastly )?exceeded\b"
         r"|\bunable to create (?:new )?native thread\b|\berrno 12\b|\benomem\b"
-    )),
+    ), unless=_A_CHECK),
     Phrase(events.HOST_EXHAUSTED, "files", "too many files are open", build_pattern(
         r"\btoo many open files\b|\bemfile\b|\benfile\b|\berrno 24\b"
-    )),
+    ), unless=_A_CHECK),
 )  # fmt: skip
 _SOON: Final = build_pattern(
     r"\bwill\b|\bsoon\b|\bin \d{1,3} days?\b|\b(?:after|from|on"

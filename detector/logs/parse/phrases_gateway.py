@@ -138,9 +138,27 @@ def _is_broker_timeout(body: str, has_port: bool) -> bool:
     return has_port or is_named or BROKER.search(body) is not None
 
 
+_GATEWAY: Final = r"(?:(?:ib[ -]?)?gateway(?: process)?|ibc|tws|trader workstation)"
+# IBC's own line of each session, and those of launchers, supervisors and keepers.
+_STARTED: Final = build_pattern(
+    r"\bibc\b[^\n]{0,12}\bstarting session\b|\bgateway process not found, starting\b"
+    rf"|\b(?:re-?)?(?:start(?:ing|ed)|launch(?:ing|ed)|spawned:?) (?:the |a new |new |'){{0,2}}{_GATEWAY}\b"
+    r"(?! (?:time|at|thread|watchdog|handler|data|feed|monitor|client|api|listener|health|connection)\b)"
+    rf"|(?<!api )\b{_GATEWAY} (?:was |has been )?(?:re-?)?(?:started|launched|spawned)\b(?! at\b)"
+)
+
+
+def match_gateway_start(line: ParsedLine) -> Iterator[LineMatch]:
+    """Yield a start of the gateway; one start is logged by its launcher and by itself."""
+    hit = _STARTED.search(line.body)
+    if hit is not None and is_asserted(line.body, hit, quoted=True):
+        yield LineMatch(events.GATEWAY_STARTED)
+
+
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
     (("existing session", " ip", "ip ", "client"), match_session_conflict),
     (("exit",), match_gateway_exit),
+    (("start", "launch", "spawned"), match_gateway_start),
     (_CONNECTION_TEXTS, match_connection),
 )
 """The matchers of gateway and session lines, each with texts of which the line must contain one."""

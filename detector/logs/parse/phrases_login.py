@@ -31,6 +31,8 @@ FAILURES: Final = (
         r"|\b(?:rejected|refused) (?:the |our )?log[ -]?in\b|\blog[ -]?in (?:was |is "
         r"|has been )?(?:rejected|refused)"
         r"|\berror (?:displayed|shown) by the login\b"
+        rf"|\b{_LOGIN} (?:dialog|window|page|screen|form) (?:did not|didn't|never) "
+        r"(?:appear|display|show|open|load)\w{0,3}\b"
         r"|\bmax(?:imum)? (?:number of )?failed (?:authentication|login|auth)[^\n]{0,60}\breached\b"
         r"|\baccount (?:is |has been |was )?locked\b(?=[^\n]{0,80}log[ -]?in)"
         r"|\b(?:error|exception) (?:encountered )?(?:during|in) authenticat"
@@ -40,7 +42,7 @@ FAILURES: Final = (
         r"|\bre-?authenticat(?:ion|e|ing) failed\b"
     ), unless=_OTHER_SERVICE),
     Phrase(events.GATEWAY_FAILED, "re-login", "a re-login is required", build_pattern(
-        r"\bre-?log ?-?(?:in|on)\b[^.\n]{0,20}\b(?:required|needed)\b"
+        r"\bre-?log ?-?(?:in|on)\b(?:(?!\b(?:not|no|never)\b)[^.\n]){0,20}\b(?:required|needed)\b"
     )),
     Phrase(events.GATEWAY_FAILED, "second factor", "second factor not completed", build_pattern(
         rf"{_FACTOR}[^.\n]{{0,80}}?\b(?:timed[ -]?out|timeout|(?:has |was )?expired|time-?out"
@@ -48,6 +50,8 @@ FAILURES: Final = (
         r"|(?:has |was |is )?(?:failed|rejected|denied|declined)|never completed)\b"
         rf"(?! (?:action|setting|is \d|set to|=))|\b(?:timed out|timeout) (?:while "
         rf"|waiting )?for (?:the )?{_FACTOR}"
+        rf"|\b{_LOGIN} (?:has |was |did )?not (?:been )?completed?\b[^.\n]{{0,20}}"
+        rf"\b(?:after|within|in|since)\b[^.\n]{{0,40}}{_FACTOR}"
     ), unless=_OTHER_SERVICE),
     Phrase(events.GATEWAY_FAILED, "session", "the session is active but not authenticated", build_pattern(
         r"\bsession (?:is |found |found but )?(?:active )?but (?:is )?not authenticated\b(?!, (?:logging"
@@ -66,10 +70,10 @@ LOGINS_DUE: Final = (
     Phrase(events.LOGIN_DUE, "second factor", "the second factor was not completed", FAILURES[2].pattern,
            unless=_OTHER_SERVICE),
     Phrase(events.LOGIN_DUE, "restart", "no restart without a full login", build_pattern(
-        r"\bauto-?restart file (?:was )?(?:not found|missing|is missing)\b|\bno auto-?restart file\b"
-        r"|\bauto-?restart token\b[^.\n]{0,30}\b(?:expired|invalid|missing)\b"
-        r"|\brestart token\b[^.\n]{0,30}\b(?:expired|invalid|missing)\b"
-        r"|\bfull (?:re-?)?authentication (?:will be |is )?(?:required|needed)\b"
+        r"\b(?:auto-?)?restart (?:file|token)\b[^.\n]{0,30}"
+        r"\b(?:not found|missing|expired|invalid|absent|does not exist|rejected)\b"
+        r"|\bno (?:valid )?(?:auto-?)?restart (?:file|token)\b"
+        rf"|\bfull (?:re-?)?(?:authentication|{_LOGIN})\b[^.\n]{{0,40}}\b(?:required|needed|necessary)\b"
     )),
 )  # fmt: skip
 _ASKED: Final = build_pattern(
@@ -79,7 +83,7 @@ _ASKED: Final = build_pattern(
 _CONFLICT: Final = Phrase(events.SESSION_CONFLICT, "session", "a competing session", build_pattern(
     r"\bcompeting (?:\w{1,12} ){0,2}session (?:was |is )?(?:found|detected|exists|active|present|holds)\b"
     r"|\b(?:found|detected) (?:a |another )?competing (?:\w{1,12} ){0,2}session\b"
-    r"|\banother session\b[^.\n]{0,30}\b(?:competes|competing|took over)\b"
+    r"|\banother session\b[^.\n]{0,30}\b(?:competes|competing|took over|already (?:logged in|active|open))\b"
 ))  # fmt: skip
 _LOGGED_IN: Final = build_pattern(
     r"\blogin has completed\b|\b(?:gateway|session) (?:is )?running and authenticated\b"

@@ -25,7 +25,7 @@ _ORDERS: Final = (
     )),
     (events.UNKNOWN_FILL, build_pattern(
         r"\bunknown[ _-]fill\b"
-        r"|\b(?:fill|execution)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b"
+        r"|\b(?:fill|execution|exec ?detail)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b"
         r"|\bunmatched[ _]fill\b"
         r"|\bunable to (?:locate|find) (?:the )?order\b"
         r"|\b(?:fill|execution)\b[^\n]{0,40}\b(?:order (?:was )?not found|no (?:matching |known )?order"
@@ -79,9 +79,14 @@ _REJECTED: Final = build_pattern(
 _COUNTED: Final = build_pattern(
     r"\brejected[\"']?\s{0,2}[=:]?\s{0,2}\d|(?<!order )(?<!#)\b\d{1,6} (?:orders )?(?:were )?rejected"
     r"|rejected (?:rate|count)"
+    r"|\b(?:not|never|none|no|n't|nothing)\s(?:orders? )?(?:was |were |been |being |be )?"
+    r"(?:rejected|declined|refused)\b"
 )
+# What an account is restricted to, "only closing orders", says nothing of the order that was rejected.
 _EXIT: Final = build_pattern(
-    r"\b(?:exit|exiting|close|closing|stop[- ]loss|take[- ]profit|sell to close|buy to cover)\b"
+    r"(?<!only )(?<!only place )(?<!only accept )\b"
+    r"(?:exit|exiting|close|closing|stop[- ]loss|take[- ]profit|sell to close|buy to cover)\b"
+    r"(?![ -](?:only|(?:orders?|trades?|transactions?|positions?) (?:only|are|is)))"
 )
 EXIT_KEY: Final = "exit"
 

@@ -33,7 +33,7 @@ _PIECE: Final = build_pattern(
     | \[?\d\d:\d\d:\d\d(?:[.,:]\d{{1,9}})?\]?(?![\d.])
     | [\[(<{{]?\s?(?P<level>(?:{LEVELS}))\s{{0,3}}(?:[\])>}}]|:{{1,2}}|(?=[\s|:,]|$))
     | [\[(<{{]\s?(?P<mixed>(?i:{LEVELS}))\s{{0,9}}[\])>}}]:?(?=\s)
-    | (?P<bare>(?i:fatal|critical|crit|severe))\s?(?:[\])>]:?|:)(?=\s)
+    | (?P<bare>(?i:fatal|critical|crit|severe))\s?(?:[\])>]:?|:)(?=\s)(?!\s{{1,3}}\d{{1,9}}(?:[,;]|$))
     | \|(?P<piped>[DIWECF])\|
     | (?P<letter>[DIWECF])(?=\s{{1,2}}\d\d:\d\d:\d\d)
     | (?:level|lvl|severity|levelname)=["']?(?P<keyed>[A-Za-z]{{3,12}})["']?(?=\s)

@@ -100,6 +100,8 @@ def iter_fields(fields: Mapping[str, Any]) -> Iterator[Field]:
                     value = _format_template(value, mapping)  # noqa: PLW2901 - the message in its final form
                 if not isinstance(value, dict):
                     yield Field(name, value, depth, in_error)
+                if isinstance(value, list):
+                    yield from (Field(name, text, depth, in_error) for text in _list_texts(value))
         level = sorted(deeper, key=itemgetter(0))
 
 
@@ -108,6 +110,14 @@ def _list_objects(value: object) -> list[Mapping[str, Any]]:
     if isinstance(value, dict):
         return [value]
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _list_texts(value: list[Any]) -> Iterator[str]:
+    """Yield the texts of a list and of the lists in it, as Loki's pushes have them."""
+    for item in value[:_MAX_VALUES]:
+        for text in item[:_MAX_VALUES] if isinstance(item, list) else (item,):
+            if isinstance(text, str):
+                yield text
 
 
 def _format_template(template: str, fields: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ _FACT_KEY: Final = build_pattern(
     r"(?:order|perm|exec|execution|trade|signal|clientorder|position)(?:id|ref|no)|orderref"
     r"|matched|(?:internal|broker|missing|absent)\w{0,20}|\w{0,20}outcome\w{0,20}|unknown\w{0,20}"
     r"|authenticated|competing|session|connected|established|exitcode|httpstatus|status(?:code)?|event"
-    r"|farm"
+    r"|farm|(?:order)?(?:intent|purpose|role)|positioneffect"
 )
 _LEVEL_NAMES: Final = frozenset(
     {"TRACE", "DEBUG", "DBG", "VERBOSE", "INFO", "INF", "INFORMATION", "NOTICE", "WARN", "WRN", "WARNING",
@@ -90,7 +90,7 @@ def _find_error_text(values: list[Field], chosen: Field) -> str:
     """Return the error that Go and Node loggers put beside the message, as `: text`, or nothing."""
     for field in values:
         if (
-            (field.name in ERROR_KEYS or (field.in_error and field.name in TEXT_RANK))
+            (field.name in (*ERROR_KEYS, "reason") or (field.in_error and field.name in TEXT_RANK))
             and field is not chosen
             and isinstance(field.value, str)
             and field.value not in chosen.value

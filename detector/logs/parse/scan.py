@@ -77,7 +77,7 @@ class _Template(Struct, frozen=True):
     result: _LineResult | None
     quotations: tuple[_Quotation, ...] = ()
 
-    def fill(self, line: str, numbers: Sequence[str]) -> _LineResult:
+    def build_result(self, line: str, numbers: Sequence[str]) -> _LineResult:
         """Return the result of a line with these numbers."""
         if self.result is None:
             return _classify_alone(line)
@@ -138,7 +138,7 @@ class _LineCache:
         template = shape.templates.get(signature)
         if template is None:
             return self._add_template(line, numbers, signature, shape)
-        return template.fill(line, numbers)
+        return template.build_result(line, numbers)
 
     def _add_template(
         self, line: str, numbers: Sequence[str], signature: tuple[str | int, ...], shape: _Shape
@@ -164,7 +164,7 @@ def _build_template(line: str, numbers: Sequence[str], result: _LineResult) -> _
     of_stand_ins = _classify_alone(replace_numbers(line, stand_ins))
     indices = {stand_in: numbers.index(number) for number, stand_in in stand_ins.items()}
     template = _Template(of_stand_ins, tuple(_build_quotations(of_stand_ins.matches, indices)))
-    if template.fill(line, numbers) != result:
+    if template.build_result(line, numbers) != result:
         return _Template(None)
     is_quoting = any(
         len(text) > 1

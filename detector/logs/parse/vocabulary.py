@@ -83,6 +83,12 @@ CONFIRMATIONS: Final[Mapping[str, re.Pattern[str]]] = {
     codes.MARGIN: build_pattern(r"margin|liquidat|urgent"),
     codes.DISCLAIMER: build_pattern(r"disclaimer|paper"),
     codes.WARNED: OTHER_ADDRESS,
+    codes.REFUSED: build_pattern(r"reject|refus|declin|denied|not available"),
+    codes.FILLED_FIRST: build_pattern(r"\bfilled\b"),
+    codes.BLOCKED: build_pattern(r"permission"),
+    codes.NOT_ENTITLED: build_pattern(r"subscri|delayed|market data"),
+    codes.THROTTLED: build_pattern(r"rate of messages|messages (?:per|a) second|msgs?/s|pacing"),
+    codes.UNSUPPORTED: build_pattern(r"out of date|upgrade|supported"),
 }
 """By class of code: the wording that confirms a code whose place alone does not prove it."""
 
@@ -127,6 +133,7 @@ def has_any(texts: Iterable[str], body: str) -> bool:
 def is_asserted(body: str, hit: re.Match[str], quoted: bool = False) -> bool:
     """Whether the line reports the match: it neither supposes nor denies nor (unless `quoted`) quotes it."""
     supposed, denied = HYPOTHETICAL.search(body, 0, hit.end()), DENIES.search(body, 0, hit.start())
+    denied = denied or _NONE_AFTER.match(body, hit.end())
     return not supposed and not denied and (quoted or not is_quoted(body, hit.start()))
 
 
