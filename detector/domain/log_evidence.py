@@ -25,6 +25,7 @@ from detector.logs.events import (
     CONNECTED,
     DISCLAIMER,
     FILLED_FIRST,
+    GATEWAY_STARTED,
     HOST_EXHAUSTED,
     LOGGED_IN,
     MARGIN,
@@ -105,8 +106,9 @@ _REPEATED_KINDS = (
     MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL, FILLED_FIRST, NOT_ENTITLED, UNSUPPORTED, HOST_EXHAUSTED
 )  # fmt: skip
 _UNLINKED_KINDS = (
-    SEVERE, CONNECT_FAILED, CONNECTED, LOGGED_IN, DISCLAIMER, THROTTLED, ORDER_REJECTED
+    SEVERE, CONNECT_FAILED, CONNECTED, LOGGED_IN, DISCLAIMER, THROTTLED, ORDER_REJECTED, GATEWAY_STARTED
 )  # fmt: skip
+_COUNTED_BY_THE_HOUR = (ORDER_REJECTED, GATEWAY_STARTED)
 _MOST_INCIDENTS, _MOST_EVENTS, _MOST_STARTS = 60, 200, 40
 _STARTS_MAX_AGE = timedelta(hours=2)
 _MAINTENANCE = timedelta(hours=6)  # longer than any maintenance window
@@ -197,7 +199,7 @@ def _list_unlinked_events(history: LogHistory, latest: datetime) -> tuple[LogEve
     recent = [
         event
         for event in history.list_events(*_UNLINKED_KINDS)
-        if event.at >= latest - (REPEATED_WITHIN if event.kind == ORDER_REJECTED else UNREACHED_WITHIN)
+        if event.at >= latest - (REPEATED_WITHIN if event.kind in _COUNTED_BY_THE_HOUR else UNREACHED_WITHIN)
     ]
     # A launcher writes its time once, at its start, perhaps weeks ago.
     return (*history.list_events(RESTART_TIME)[-1:], *recent[-_MOST_EVENTS:])

@@ -20,6 +20,7 @@ from detector.logs.events import (
     DISCLAIMER,
     GATEWAY,
     GATEWAY_FAILED,
+    GATEWAY_STARTED,
     ID_PROBE,
     LOGGED_IN,
     ORDER_REJECTED,
@@ -38,6 +39,7 @@ REPEATED_WITHIN: Final = timedelta(seconds=3600)
 THROTTLED_WITHIN, THROTTLED_TIMES = timedelta(seconds=600), 3
 UNREACHED_WITHIN: Final = timedelta(seconds=900)
 UNREACHED_TIMES: Final = 3
+_SAME_START: Final = timedelta(seconds=60)
 _SAME_ATTEMPT: Final = timedelta(seconds=1)
 _AFTER_DISCLAIMER: Final = timedelta(seconds=10)
 _NOTICED_WITHIN: Final = timedelta(seconds=300)  # a runtime calls a link up until its next request fails
@@ -168,6 +170,15 @@ def list_severe_events(history: LogHistory, starts: Starts) -> list[LogEvent]:
         (event for event in history.list_events(SEVERE) if not starts.is_within_grace(event.at)),
         key=lambda event: event.at,
     )
+
+
+def find_gateway_starts(history: LogHistory) -> list[datetime]:
+    """Return when the gateway started, oldest first; lines within 60 s of the first are of one start."""
+    starts: list[datetime] = []
+    for at in sorted(event.at for event in history.list_events(GATEWAY_STARTED)):
+        if not starts or at - starts[-1] > _SAME_START:
+            starts.append(at)
+    return starts
 
 
 def count_most_within(times: Sequence[datetime], within: timedelta) -> int:

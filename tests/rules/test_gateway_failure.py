@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.log_lines import NOON, READY, REFUSED, ago, named_of, seen, summary, told_of
+from tests.support.log_lines import NOON, READY, REFUSED, ago, document, named_of, seen, summary, told_of
+from tests.support.snapshots import evaluated, remembered
 
 FAILED = ["critical gateway_failure"]
 
@@ -167,3 +168,18 @@ def test_what_fails_soon_after_a_success_is_the_same_failure():
 def test_three_attempts_may_be_spread_over_runs():
     runs = [(NOON + timedelta(seconds=300 * run), [ago(30 - 300 * run, REFUSED)]) for run in range(4)]
     assert told_of(runs) == [[], [], ["new critical gateway_failure"], []]
+
+
+def test_a_spell_without_a_success_stays_listed_beyond_its_look_back():
+    """Of a spell that nothing ended, silence ends nothing; a success does."""
+    report = seen([ago(30 + 60 * step, REFUSED) for step in range(3)], status_v3={"broker_connected": None})
+    now = NOON
+    for hours in (1, 3, 12):
+        now = NOON + timedelta(hours=hours)
+        report = evaluated(document([], now, status_v3={"broker_connected": None}), remembered(report))
+        assert failed(report) == FAILED
+    later = now + timedelta(minutes=10)
+    report = seen([ago(60, READY, later)], later, remembered(report), status_v3={"broker_connected": None})
+    later += timedelta(hours=2)
+    report = evaluated(document([], later, status_v3={"broker_connected": None}), remembered(report))
+    assert failed(report) == []

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.log_lines import CLIENT_ID, NOON, ago, named_of, seen, summary, told_of
+from tests.support.log_lines import CLIENT_ID, NIGHT, NOON, ago, named_of, seen, summary, told_of
 
 CONFLICT = ["critical session_conflict"]
 
@@ -125,3 +125,25 @@ def test_a_client_asks_in_vain_after_a_refused_disclaimer(after, expected):
     asks = "ib_insync.client ERROR Peer closed connection. clientId 17 already in use?"
     assert named_of(seen([ago(100, disclaimer), ago(100 - after, asks)]), "session_conflict") == expected
     assert named_of(seen([ago(100, disclaimer), ago(95, CLIENT_ID)]), "session_conflict") == CONFLICT
+
+
+WINDOW_ENDS = NIGHT + timedelta(hours=2, minutes=10)  # 02:00 in New York, and 600 s
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param(NIGHT, "warning session_conflict", id="in the window"),
+        pytest.param(WINDOW_ENDS + timedelta(minutes=10), "critical session_conflict", id="after it"),
+    ],
+)
+def test_a_client_that_meets_its_own_old_session_in_the_reset_window(now, expected):
+    report = seen([ago(seconds, CLIENT_ID, now) for seconds in (400, 30)], now)
+    assert named_of(report, "session_conflict") == [expected]
+    assert (report.decision.action == "escalate") == (expected.startswith("critical"))
+
+
+def test_a_conflict_of_the_window_that_outlives_it_is_critical():
+    later = WINDOW_ENDS + timedelta(minutes=10)
+    runs = [(NIGHT, [ago(30, CLIENT_ID, NIGHT)]), (later, [ago(60, CLIENT_ID, later)])]
+    assert told_of(runs)[1] == ["worse critical session_conflict"]
