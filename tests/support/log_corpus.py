@@ -16,7 +16,7 @@ from tests.support.snapshots import ROOT
 
 CORPUS = ROOT / "tests" / "fixtures" / "logs"
 HELD_OUT = CORPUS / "held_out"
-# Made by somebody who had not seen the reader: labelled with what each line says, or with the events of lines.
+# Made by somebody who had not seen the reader: labelled with what a line says, or with the events of lines.
 BLIND = tuple(sorted(path.parent for path in CORPUS.glob("blind_*/*.txt")))
 BLIND_EVENTS = tuple(sorted(CORPUS.glob("blind_*/*.ndjson")))
 ADVERSARIAL = "!"
