@@ -111,8 +111,11 @@ def test_what_was_not_taken_has_no_receipt_and_the_artifact_says_why():
                     "at": "2026-06-06T05:00:00Z",
                     "reason": LOGIN,
                     "said": "it answered 404 (no_service)",
+                    "since": "2026-06-06T05:00:00Z",
                 },
                 "failures": 1,
+                "ack_failures": 0,
+                "reported": [],
             }
         }
 
