@@ -27,6 +27,7 @@ from detector.domain.instrument_names import (
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
+from detector.formats.redaction import ACCOUNT, get_account_kind
 
 Answer = Literal["same", "different", "unclear"]
 SAME: Final = "same"
@@ -47,9 +48,12 @@ _EXCHANGE_ROOTS = {
 _TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
 # Of these the futures of one month are of several sizes: FDAX, FDXM, FDXS. Source: Eurex.
 _SEVERAL_SIZES = frozenset(["DAX"])
+_WEEKLY_ROOT = build_pattern(r"[A-Z]{2,4}\d\d", re.ASCII)  # VX23 of VX23M6, a week of the year. Source: Cboe
 _EARLY_EXPIRY = frozenset(
     ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
 )  # they expire in the month before theirs
+_SMALL_ROOTS = frozenset(["FSXE", "FDXM", "FDXS"])
+_OPTION_MULTIPLIER = 100
 _DAY_LENGTH = len("2026-06-19")
 
 
@@ -149,6 +153,23 @@ def _compare_classes(first: Instrument, second: Instrument) -> Answer:
     return SAME if with_class.trading_class in (None, other.symbol) else UNCLEAR
 
 
+def is_usual_class(row: Instrument) -> bool:
+    """Whether a normalized row's class is the one that its symbol alone means; a row without one counts.
+
+    Of futures of one symbol some are small (SIL of SI, VXM of VIX) or weekly (VX23), and an American option
+    of another multiplier than 100 is adjusted.
+    """
+    if row.is_option:
+        is_american = row.sec_type != "FOP" and row.currency in (None, "USD")
+        return bool(row.trading_class) or not is_american or row.multiplier in (None, _OPTION_MULTIPLIER)
+    if not _is_dated(row):
+        return True
+    root, trading_class = _get_local_root(row) or "", row.trading_class
+    is_weekly = root != trading_class and bool(_WEEKLY_ROOT.fullmatch(root))
+    is_main = trading_class not in _SMALL_ROOTS and row.symbol == _EXCHANGE_ROOTS.get(trading_class or "")
+    return not is_weekly and (trading_class in (None, row.symbol) or is_main)
+
+
 def _is_dated(row: Instrument) -> bool:
     """Whether it is a future: called one, or with an expiry and no strike."""
     return row.sec_type == FUTURE or bool(row.expiry)
@@ -210,13 +231,20 @@ def _compare_days(first: Instrument, second: Instrument) -> Answer:
         return UNCLEAR if first.expiry or second.expiry or first.is_option else SAME
     if not mine or not theirs:
         return UNCLEAR
-    if mine & theirs:
+    days = [{day for day in given if len(day) == _DAY_LENGTH} for given in (mine, theirs)]
+    if days[0] & days[1]:
         return SAME
-    if any(is_month_of(one_day, other) for one_day in mine for other in theirs):
-        return UNCLEAR if first.is_option or second.is_option else SAME
     is_early = bool(_EARLY_EXPIRY & get_names(first) and _EARLY_EXPIRY & get_names(second))
     is_near = any(_is_near(one_day, other, is_early=is_early) for one_day in mine for other in theirs)
-    return UNCLEAR if is_near else DIFFERENT
+    if all(days) and not is_near:
+        return DIFFERENT
+    months = [given - own for given, own in zip((mine, theirs), days, strict=True)]
+    is_of_month = any(is_month_of(one_day, other) for one_day in mine for other in theirs)
+    if not months[0] & months[1] and not is_of_month:
+        return UNCLEAR if is_near else DIFFERENT
+    # A month of which one expires early may be its own or the next; of an option it leaves the day open.
+    is_open = first.is_option or second.is_option or (not months[0] & months[1] and (is_early or all(months)))
+    return UNCLEAR if is_open else SAME
 
 
 def _is_near(first: str, second: str, *, is_early: bool) -> bool:
@@ -248,8 +276,22 @@ def compare_combo(combo: Instrument, leg: Instrument) -> Answer:
 
 
 def compare_accounts(first: str | None, second: str | None) -> Answer:
-    """Compare two accounts; a row without an account may be of any."""
-    return UNCLEAR if None in (first, second) else SAME if first == second else DIFFERENT
+    """Compare two accounts: a row without one may be of any, and a mask or a suffix may hide the same."""
+    if first == second:
+        return UNCLEAR if first is None else SAME
+    return UNCLEAR if first is None or second is None else _compare_spellings(first.upper(), second.upper())
+
+
+@lru_cache(maxsize=1024)
+def _compare_spellings(first: str, second: str) -> Answer:
+    """Compare two accounts as written: `DU123` and `DU123/MODEL`, `DU***3`, or an alias may be the same."""
+    if first == second:
+        return SAME
+    short, long = sorted((first, second), key=len)
+    has_suffix = long.startswith(short) and not long[len(short)].isalnum()
+    is_masked = any(mark in first + second for mark in "*…")
+    kinds = {bool(ACCOUNT.match(text) or get_account_kind(text.lower())) for text in (first, second)}
+    return UNCLEAR if has_suffix or is_masked or len(kinds) > 1 else DIFFERENT
 
 
 def can_be_same(first: Instrument, second: Instrument) -> bool:

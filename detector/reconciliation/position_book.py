@@ -227,7 +227,7 @@ def build_position_book(
     for side, lots in sides:
         for lot in lots:
             owner = next(iter(accounts)) if lot.account is None and len(accounts) == 1 else lot.account
-            if account is None or owner == account:
+            if account is None or compare_accounts(owner, account) != DIFFERENT:
                 own_lot = lot if owner == lot.account else replace(lot, account=owner)
                 groups.setdefault((lot.instrument, owner, side), []).append(own_lot)
     for instrument, owner, _ in groups:

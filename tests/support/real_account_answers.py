@@ -58,7 +58,7 @@ def ask(seed: int, *, in_full: bool = True) -> Answers:
     rng = Random(seed)
     world = build_world(rng)
     question = Question(rng, world)
-    state = _read_state(write_snapshot(rng, world), question)
+    state = read_state(write_snapshot(rng, world), question.account if question.names_account else None)
     options = {part: question.words.get(part) for part in _PARTS}
     side = None if not question.names_side else "BUY" if question.side > 0 else "SELL"
     order = CloseOrder(
@@ -71,12 +71,12 @@ def ask(seed: int, *, in_full: bool = True) -> Answers:
     return asked
 
 
-def _read_state(document: dict[str, Any], question: Question) -> BrokerState:
+def read_state(document: dict[str, Any], account: str | None = None) -> BrokerState:
     """Return what the commands read out of a document; its facts are read once for all of them."""
     snapshot = check_document(document, NOW, DEFAULTS)
     context = ReadContext(DEFAULTS, DEFAULTS.files[PROFILE.name], FIRST_RUN.before)
     facts = gather_facts(snapshot, context, DEFAULTS.files[MARKET_CLOSURES.name])
-    ids = {"account": question.account if question.names_account else None, "trade": None}
+    ids = {"account": account, "trade": None}
     return build_broker_state(GatheredFacts(facts, snapshot, DEFAULTS, NOW, NOW, False, ids))
 
 

@@ -18,6 +18,7 @@ from detector.reconciliation.identity import (
     compare_combo,
     compare_parts,
     is_combo,
+    is_usual_class,
 )
 
 CloseDecision = Literal["allow", "refuse", "cannot_tell"]
@@ -83,7 +84,8 @@ def match_instrument(instrument: Instrument, row: Instrument) -> Answer:
     )  # EW2 is no adjustment
     is_adjusted = is_equity and (trading_class[:1].isdigit() or trading_class[-1:].isdigit())
     lacks_part = target.con_id is not None or (target.currency is not None and candidate.currency is None)
-    return UNCLEAR if lacks_part or is_adjusted else answer
+    is_other_size = not (target.trading_class or target.local_symbol) and not is_usual_class(candidate)
+    return UNCLEAR if lacks_part or is_adjusted or is_other_size else answer
 
 
 def _can_bear_local_symbol(wanted: Instrument, row: Instrument) -> bool:

@@ -76,7 +76,11 @@ def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[UnsettledFil
     near = [row for row in executions if not _is_before(row, facts, SETTLING)]
     fills: list[UnsettledFill] = []
     for execution in near:
-        if execution.signed_quantity is None:
+        if is_combo(execution) and any(
+            _is_of_order(leg, execution) for leg in executions if not is_combo(leg)
+        ):
+            continue  # its legs are listed beside it
+        if execution.signed_quantity is None or is_combo(execution):
             return build_unknown_verdict(
                 "moved", f"How much execution {execution.title} filled was not seen."
             )
@@ -104,7 +108,7 @@ def get_filled(order: Order) -> Decimal:
     return max(filled, abs(to_exact_decimal(order.quantity) or Decimal(0))) if is_filled else filled
 
 
-def _is_of_order(execution: Execution, order: Order) -> bool:
+def _is_of_order(execution: Execution, order: Order | Execution) -> bool:
     if execution.perm_id is not None and order.perm_id is not None:
         return execution.perm_id == order.perm_id
     return execution.order_id is not None and execution.order_id == order.order_id

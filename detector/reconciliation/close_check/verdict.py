@@ -158,6 +158,12 @@ def _describe_scope(target: CloseTarget) -> str:
         parts += [f"class {named.trading_class}"] if named.trading_class else []
         parts += [f"multiplier {named.multiplier:g}"] if named.multiplier else []
         parts += [f"currency {named.currency}"] if named.currency else []
+    elif (
+        target.wanted.con_id is None
+        and target.wanted.currency is None
+        and named.currency not in (None, "USD")
+    ):
+        parts.append(f"currency {named.currency}")
     parts += [f"account {target.account}"] if target.account else []
     return f" ({', '.join(parts)})" if parts else ""
 

@@ -55,7 +55,7 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
     """
     exits: list[WorkingExit] = []
     for row in (*list_orders_of(target, facts), *(facts.orders or ())):
-        if is_final(row) or _is_waiting_child(row, facts):
+        if is_final(row) or _is_waiting_child(target, row, facts):
             continue
         left = _compute_exit_quantity(target, row, position)
         if left is None:
@@ -73,11 +73,21 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
     return _merge_exits(exits)
 
 
-def _is_waiting_child(row: Order, facts: Facts) -> bool:
-    """Whether it is a child of a listed parent that has filled nothing: it exits nothing yet."""
-    parent_id = row.parent_id if isinstance(row, BrokerOrder) else None
-    return parent_id is not None and any(
-        parent.order_id == parent_id and not is_final(parent) and not parent.filled
+def _is_waiting_child(target: CloseTarget, row: Order, facts: Facts) -> bool:
+    """Whether it is a child of a listed entry that has filled nothing: it exits nothing of the position yet.
+
+    What the entry of the same client brings is as much as the child takes, in the same contract.
+    """
+    if not isinstance(row, BrokerOrder) or row.parent_id is None:
+        return False
+    return any(
+        parent.order_id == row.parent_id
+        and not is_final(parent)
+        and not parent.filled
+        and (parent.client_id == row.client_id or None in (parent.client_id, row.client_id))
+        and (get_sign(parent.side) or 0) * (get_sign(row.side) or 0) < 0
+        and target.match(parent) == SAME
+        and (_compute_remaining(parent) or 0) >= (_compute_remaining(row) or 0)
         for parent in facts.broker_orders or ()
     )
 
@@ -98,7 +108,8 @@ def _merge_exits(exits: Sequence[WorkingExit]) -> WorkingExits:
         for number, entry in enumerate(entries):
             order = entry.order
             group = order.oca_group if isinstance(order, BrokerOrder) else None
-            key = (group, get_sign(order.side)) if group else number
+            owner = getattr(order, "client_id", None) if at else None  # a client may use a name of another's
+            key = (group, get_sign(order.side), owner) if group else number
             groups[key] = max(groups.get(key, Decimal(0)), entry.left)
         sums[at] = sum(groups.values(), Decimal(0))
     return WorkingExits(sums[0], sums[1], tuple(entry.order for entry in exits))
