@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -135,31 +136,96 @@ def test_it_takes_no_connection(kind):
         assert failed.reason == errors.REFUSED
 
 
-@pytest.mark.parametrize("broken", ["slack", "email", *KINDS])
-def test_one_of_all_channels_fails_and_no_other_is_delayed_repeated_or_left_out(broken):
+CHANNELS = ("slack", "email", *KINDS)
+# Each channel has another one of these in each round, so that every fault meets every other.
+TOGETHER = ("is well", "takes no connection", "says to wait", "stumbles", "takes it with an error", "hangs")
+IN_ERROR = {
+    "slack": says(b"no_service", 200, {"content-type": "text/html"}),
+    "webhook": redirects("http://127.0.0.1:1/elsewhere", 307),
+    "ntfy": redirects("http://127.0.0.1:1/elsewhere", 307),
+    "pagerduty": says({"status": "invalid event"}, 202),
+    "telegram": says({"ok": False, "error_code": 400, "description": "Bad Request: no"}),
+}
+
+
+class AllChannels:
+    """Every channel there is on one job, and how each of them fails next."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.pagers = {kind: stack.enter_context(pager_on_loopback(kind)) for kind in KINDS}
+        self.slack = stack.enter_context(slack_on_loopback())
+        self.box = stack.enter_context(mail_on_loopback())
+        self.environ = {**EVERYTHING, "AEGIS_PT_SLACK_WEBHOOK_URL": self.slack.hook, **self.box.environ()}
+        for pager in self.pagers.values():
+            self.environ |= pager.environ
+        self.when_left: dict[str, dict[str, int]] = {}
+
+    def told(self) -> dict[str, int]:
+        """How many messages of the condition each channel took."""
+        counts = {kind: pager.told_of("pending_orders_high") for kind, pager in self.pagers.items()}
+        return {"slack": len(self.slack.posts), "email": len(self.box.mails), **counts}
+
+    def fail(self, name: str, fault: str) -> dict[str, str]:
+        """Let one channel fail in that way; return the settings that differ for it."""
+        if name == "email":
+            replies = {"says to wait": "451 4.7.1 greylisted", "stumbles": "421 4.3.2 later",
+                       "takes it with an error": "554 5.7.1 no"}  # fmt: skip
+            self.box.says.update({"RCPT": [replies[fault]] * 3} if fault in replies else {})
+            self.box.slow.update({"MAIL": 3} if fault == "hangs" else {})
+            return {"AEGIS_PT_SMTP_PORT": str(closed_port())} if fault == "takes no connection" else {}
+        server = self.slack if name == "slack" else self.pagers[name]
+        if fault == "takes no connection":
+            port = str(server.served.address[1])
+            gone = str(closed_port())
+            own = self.slack.hook if name == "slack" else ""
+            given = {"AEGIS_PT_SLACK_WEBHOOK_URL": own} if own else self.pagers[name].environ
+            return {key: text.replace(f":{port}", f":{gone}") for key, text in given.items()}
+        behaviours = {
+            "is well": [],
+            "says to wait": [says({}, 429, {"retry-after": "3600"})],
+            "stumbles": [says(b"oops", 503)] * 3,
+            "takes it with an error": [IN_ERROR[name]],
+            "hangs": [self._hang(name)],
+        }[fault]
+        server.then(*behaviours)
+        return {}
+
+    def _hang(self, name: str) -> Behaviour:
+        """Hang until the other side gives up, and note what the others had been told by then."""
+
+        def behave(served: Any, conn: Any, request: bytes) -> None:
+            hangs()(served, conn, request)
+            self.when_left[name] = self.told()
+
+        return behave
+
+    def heal(self) -> None:
+        """Let all of them be well."""
+        self.slack.answers.clear()
+        self.box.says.clear()
+        self.box.slow.clear()
+        for pager in self.pagers.values():
+            pager.answers.clear()
+
+
+@pytest.mark.parametrize("turn", range(len(CHANNELS)))
+def test_all_channels_fail_at_once_and_none_delays_repeats_or_drops_another_s_message(turn):
+    faults = dict(zip(CHANNELS, (*TOGETHER[turn:], *TOGETHER[:turn]), strict=True))
+    well = {name for name, fault in faults.items() if fault == "is well"}
     with ExitStack() as stack:
-        pagers = {kind: stack.enter_context(pager_on_loopback(kind)) for kind in KINDS}
-        slack = stack.enter_context(slack_on_loopback())
-        box = stack.enter_context(mail_on_loopback())
-        environ = {**EVERYTHING, "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook, **box.environ()}
-        for pager in pagers.values():
-            environ |= pager.environ
-        job = Job(environ)
-        if broken in pagers:
-            pagers[broken].then(hangs())
-        elif broken == "slack":
-            slack.then(hangs())
-        else:
-            box.says["RCPT"] = ["451 4.7.1 greylisted"] * 3
-        first = job.run(THREE_ORDERS, TIMES[0], environ={"AEGIS_PT_CHANNEL_TIMEOUT_SEC": "2"})
-        assert [name.partition(":")[0] for name in first.failed] == [broken]
-        slack.answers.clear()
-        box.says.clear()
-        assert not job.run(THREE_ORDERS, TIMES[1]).undelivered
-        told = {kind: pager.told_of("pending_orders_high") for kind, pager in pagers.items()}
-        assert {**told, "slack": len(slack.posts), "email": len(box.mails)} == dict.fromkeys(
-            ("slack", "email", *KINDS), 1
-        )
+        world = AllChannels(stack)
+        job = Job(world.environ)
+        changed = {"AEGIS_PT_CHANNEL_TIMEOUT_SEC": "2"}
+        for name, fault in faults.items():
+            changed |= world.fail(name, fault)
+        first = job.run(THREE_ORDERS, TIMES[0], environ=changed)
+        assert {name.partition(":")[0] for name in first.failed} == set(CHANNELS) - well
+        for told in (world.told(), *world.when_left.values()):
+            assert {name for name, count in told.items() if count} == well, "who is well waits for nobody"
+        world.heal()
+        for at in TIMES[1:3]:
+            assert not job.run(THREE_ORDERS, at).undelivered
+        assert world.told() == dict.fromkeys(CHANNELS, 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
