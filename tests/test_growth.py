@@ -48,6 +48,14 @@ def lots(n: int, **more: Any) -> Rows:
     return [{"symbol": "SPY", "sec_type": "STK", "quantity": 1, **more} for _ in range(n)]
 
 
+def in_own_accounts(rows: Rows) -> Rows:
+    return [{**row, "account": f"DU{1_000_000 + i}"} for i, row in enumerate(rows)]
+
+
+def in_models(rows: Rows) -> Rows:
+    return [{**row, "account": "DU1000000", "model": f"M{i}"} for i, row in enumerate(rows)]
+
+
 def futures(n: int) -> Rows:
     base = {"symbol": "ES", "sec_type": "FUT", "quantity": 1}
     return [{**base, "con_id": i + 1, "expiry": f"{2027 + i // 12}{1 + i % 12:02}"} for i in range(n)]
@@ -127,6 +135,10 @@ def assert_linear(prepare_size: Callable[[int], Callable[[], object]]) -> None:
         ),
         pytest.param(lambda n: everything(lots(n), lots(n)), id="one share in many lots"),
         pytest.param(lambda n: everything(futures(n), futures(n)), id="futures of one symbol"),
+        pytest.param(
+            lambda n: everything(in_own_accounts(lots(n)), in_own_accounts(lots(n))), id="many accounts"
+        ),
+        pytest.param(lambda n: everything(lots(n), in_models(lots(n))), id="many models"),
         pytest.param(lambda n: document(shares(n), []), id="positions that the broker lacks"),
         pytest.param(lambda n: document([], shares(n)), id="positions that nothing manages"),
         pytest.param(lambda n: everything(shares(n), shares(n, n)), id="positions of other names"),

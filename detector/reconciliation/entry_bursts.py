@@ -70,15 +70,12 @@ def _compute_positions_after(facts: Facts, dated_fills: list[Fill]) -> list[Deci
     if facts.broker_positions is None or "broker_positions" in facts.provenance.partial:
         return [None] * len(dated_fills)
     side = build_broker_book(facts)
-    current: dict[Instrument, Decimal | None] = {}
+    current: dict[tuple[str | None, Instrument], Decimal | None] = {}
     positions: list[Decimal | None] = []
     for fill in reversed(dated_fills):
-        held = (
-            current[fill.instrument]
-            if fill.instrument in current
-            else find_broker_position(side, fill.first)[1]
-        )
+        key = fill.first.account, fill.instrument
+        held = current[key] if key in current else find_broker_position(side, fill.first, key[0])[1]
         positions.append(held)
         quantity = fill.quantity
-        current[fill.instrument] = None if held is None or quantity is None else held - quantity
+        current[key] = None if held is None or quantity is None else held - quantity
     return positions[::-1]

@@ -283,6 +283,12 @@ def compare_accounts(first: str | None, second: str | None) -> Answer:
 
 
 @lru_cache(maxsize=1024)
+def is_plain_account(account: str) -> bool:
+    """Whether it is an account's number, or the alias of one: any other such is another account."""
+    return bool(ACCOUNT.fullmatch(account) and account.isupper()) or get_account_kind(account) is not None
+
+
+@lru_cache(maxsize=1024)
 def _compare_spellings(first: str, second: str) -> Answer:
     """Compare two accounts as written: `DU123` and `DU123/MODEL`, `DU***3`, or an alias may be the same."""
     if first == second:

@@ -16,9 +16,11 @@ from detector.reconciliation.identity import (
     UNCLEAR,
     Answer,
     compare,
+    compare_accounts,
     get_days,
     get_names,
     get_roots,
+    is_plain_account,
 )
 
 T = TypeVar("T")
@@ -107,6 +109,34 @@ class InstrumentIndex(Generic[T]):
             buckets = self._by_root.get(root, {})
             for bucket in buckets if None in wanted else (*wanted, None):
                 yield from buckets.get(bucket, ())
+
+
+class AccountIndex(Generic[T]):
+    """Entries by account and instrument; a lookup asks only the accounts that may be the same."""
+
+    def __init__(self, entries: Iterable[tuple[str | None, Instrument, T]] = ()) -> None:
+        self._indexes: dict[str | None, InstrumentIndex[T]] = {}
+        self._odd: list[str | None] = [None]
+        for account, instrument, entry in entries:
+            self.get_index(account).add(instrument, entry)
+
+    def get_index(self, account: str | None) -> InstrumentIndex[T]:
+        """Return the index of an account as it is written; a new one where there is none yet."""
+        if account not in self._indexes:
+            self._indexes[account] = InstrumentIndex()
+            self._odd += [account] if account is not None and not is_plain_account(account) else []
+        return self._indexes[account]
+
+    def iter_indexes(self, account: str | None) -> Iterator[tuple[str | None, InstrumentIndex[T]]]:
+        """Yield each account that is or may be that one, with its index."""
+        is_plain = account is not None and is_plain_account(account)
+        for owner in dict.fromkeys((account, *self._odd)) if is_plain else tuple(self._indexes):
+            if owner in self._indexes and compare_accounts(owner, account) != DIFFERENT:
+                yield owner, self._indexes[owner]
+
+    def find(self, instrument: Instrument, account: str | None) -> list[tuple[T, Answer]]:
+        """Return every entry that is or may be of the account and the instrument, with the answer."""
+        return [match for _, index in self.iter_indexes(account) for match in index.find(instrument)]
 
 
 def _list_buckets(instrument: Instrument) -> list[_Bucket]:

@@ -23,7 +23,7 @@ from detector.reconciliation.identity import (
     get_days,
     get_names,
 )
-from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex
 from detector.reconciliation.position_pairs import (
     BROKER,
     FLAT,
@@ -44,7 +44,7 @@ class PositionBook(Struct):
     account: str | None = None
     positions: list[PositionPair] = field(default_factory=list)
     combos: list[Lot] = field(default_factory=list)
-    _indexes: dict[str | None, InstrumentIndex[PositionPair]] = field(default_factory=dict)
+    _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
     _listed: dict[str | None, InstrumentIndex[Instrument]] = field(default_factory=dict)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
@@ -52,8 +52,7 @@ class PositionBook(Struct):
         named = normalize(instrument)
         positions = [
             position
-            for owner, index in self._indexes.items()
-            if compare_accounts(owner, account or self.account) != DIFFERENT
+            for _, index in self._indexes.iter_indexes(account or self.account)
             for position in _find_in(index, named)
         ]
         if len(positions) > 1 and named.con_id is None and named.is_symbol_only:
@@ -80,7 +79,7 @@ class PositionBook(Struct):
         if side == INTERNAL and first.instrument.sec_type == COMBO:
             self.combos.extend(lots)
             return
-        index = self._indexes.setdefault(first.account, InstrumentIndex())
+        index = self._indexes.get_index(first.account)
         same = [
             position
             for position in index.find_same(first.instrument, certain=True)
@@ -119,9 +118,7 @@ class PositionBook(Struct):
         for position in self.positions:
             is_named = bool(get_names(position.instrument))
             kind = replace(position.instrument, con_id=None)
-            for owner, index in self._indexes.items():
-                if compare_accounts(owner, position.account) == DIFFERENT:
-                    continue
+            for owner, index in self._indexes.iter_indexes(position.account):
                 matches = (
                     index.find_named(position.instrument)
                     if is_named

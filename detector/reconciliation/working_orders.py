@@ -24,7 +24,7 @@ from detector.reconciliation.identity import (
     compare_orders,
     is_combo,
 )
-from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import Difference, merge_by_instrument
 
@@ -48,13 +48,15 @@ class WorkingOrders:
             for order in listed
             if order.is_working and compare_accounts(get_account(order), own_account) != DIFFERENT
         ]
-        self._by_instrument = InstrumentIndex((normalize(order), order) for order in self._orders)
+        self._by_instrument = AccountIndex(
+            (get_account(order), normalize(order), order) for order in self._orders
+        )
         self._marked: dict[str, list[Order]] = {}
         for order in facts.orders or ():
             for key in _list_ids(order) if order.purpose else ():
                 self._marked.setdefault(key, []).append(order)
-        self._held = InstrumentIndex(
-            (lot.instrument, lot)
+        self._held = AccountIndex(
+            (lot.account, lot.instrument, lot)
             for lots in (iter_internal_lots(facts), iter_listed_lots(facts))
             for lot in merge_by_instrument(lots)
             if lot.quantity
@@ -66,7 +68,8 @@ class WorkingOrders:
 
         Fills in either direction make another quantity; what nothing manages comes from fills on its side.
         """
-        signs = (get_sign(order.side) or 0 for order in self._by_instrument.find_same(difference.instrument))
+        matches = self._by_instrument.find(difference.instrument, difference.account)
+        signs = (get_sign(order.side) or 0 for order, _ in matches)
         return any(sign and (difference.kind == "quantity" or sign * difference.broker > 0) for sign in signs)
 
     def iter_exits(self) -> Iterator[Order]:
@@ -91,8 +94,7 @@ class WorkingOrders:
         if order.is_stop and sign == -1:
             return True
         named = normalize(order)
-        matches = self._held.find(named) if sign is not None else ()
-        lots = [lot for lot, _ in matches if compare_accounts(lot.account, get_account(order)) != DIFFERENT]
+        lots = [lot for lot, _ in self._held.find(named, get_account(order))] if sign is not None else []
         own = [
             lot for lot in lots if named.con_id is not None and lot.instrument.con_id == named.con_id
         ] or lots
@@ -107,9 +109,8 @@ class WorkingOrders:
 
     def _compute_opposite(self, instrument: Instrument, sign: int | None, account: str | None) -> Decimal:
         remaining: dict[str, Decimal] = {}
-        for number, order in enumerate(self._by_instrument.find_same(instrument)):
-            is_opposite = sign is not None and get_sign(order.side) == -sign and order.purpose != EXIT
-            if is_opposite and compare_accounts(account, get_account(order)) != DIFFERENT:
+        for number, (order, _) in enumerate(self._by_instrument.find(instrument, account)):
+            if sign is not None and get_sign(order.side) == -sign and order.purpose != EXIT:
                 remaining[(_list_ids(order) or [f"row {number}"])[0]] = compute_remaining(order) or Decimal(0)
         return sum(remaining.values(), Decimal(0))
 
@@ -130,7 +131,9 @@ class ProtectiveOrders:
 
     def __init__(self, orders: Iterable[BrokerOrder]) -> None:
         working = [order for order in orders if order.is_working]
-        self._orders = InstrumentIndex((normalize(order), order) for order in working if not is_combo(order))
+        self._orders = AccountIndex(
+            (order.account, normalize(order), order) for order in working if not is_combo(order)
+        )
         self._combos = [order for order in working if is_combo(order)]
 
     def compute_protected(
@@ -143,9 +146,7 @@ class ProtectiveOrders:
         if any(compare_combo(combo, instrument) != DIFFERENT for combo in self._combos):
             return None
         groups: dict[str, Decimal] = {}
-        for number, (order, answer) in enumerate(self._orders.find(normalize(instrument))):
-            if compare_accounts(account, order.account) == DIFFERENT:
-                continue
+        for number, (order, answer) in enumerate(self._orders.find(normalize(instrument), account)):
             if answer != SAME:
                 return None
             sign, remaining = get_sign(order.side), compute_remaining(order)
