@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from detector.formats.merge_patch import apply_time_shift
 from detector.formats.times import parse_rfc3339
+from tests.support.merge_patch import apply_time_shift
 
 STEPS = 13_608  # ten-minute runs over the 252 sessions of a year, 54 windows each
 LARGE, SMALL = 200_000, 10_000

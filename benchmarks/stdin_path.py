@@ -13,7 +13,7 @@ from compileall import compile_dir
 from importlib import import_module
 from pathlib import Path
 
-from detector.formats.merge_patch import apply_patch
+from tests.support.merge_patch import apply_patch
 
 SNAPSHOT = Path("tests/fixtures/snapshots/regular-session.json")
 BASELINE = [sys.executable, "-c", "import click; from pydantic import BaseModel"]

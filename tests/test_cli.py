@@ -17,10 +17,10 @@ import pytest
 import detector
 from detector.app.context import AppContext
 from detector.cli import commands, main, run
-from detector.formats.merge_patch import apply_patch
 from detector.formats.serialize import compute_checksum
 from detector.formats.strict_json import MAX_BYTES
 from detector.profiles import list_builtin_profiles
+from tests.support.merge_patch import apply_patch
 from tests.support.program import Answer, answer
 from tests.support.snapshots import NOW, ROOT, SNAPSHOTS, healthy
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import apply_patch
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import ROOT, evaluated, healthy, healthy_at, later, remembered
 from tests.support.timeline_runner import TimelineRunner
 from tests.support.timeline_script import Timeline, TimelineError, parse_timeline

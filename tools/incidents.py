@@ -26,7 +26,6 @@ from detector.domain.report import Report
 from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
-from detector.formats.merge_patch import apply_patch
 from detector.formats.redaction import redact
 from detector.formats.strict_json import parse_document
 from detector.formats.times import format_time, parse_rfc3339
@@ -34,6 +33,7 @@ from detector.profiles import load_builtin_profile
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
 from detector.settings import PREFIX, PROFILE, Settings, resolve_settings
+from tests.support.merge_patch import apply_patch
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "fixtures" / "incidents"
 _NOW = re.compile(r"@now(?:-(\d+))?")

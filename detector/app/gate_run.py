@@ -1,8 +1,12 @@
-"""The gate of one stage: the snapshot judged as a run judges it, the artifact of `before`, the report."""
+"""The gate of one stage: the snapshot judged as a run judges it, the artifact of `before`, the report.
+
+In the scheduled run the gate before the open is a message, once a session and channel.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +20,17 @@ from detector.formats.serialize import compute_checksum, from_json
 from detector.gate.check import GateAnswers, GateContext
 from detector.gate.morning_checks import find_session
 from detector.gate.run_checks import build_gate_report
+from detector.market.hours import to_new_york_day
 from detector.reconciliation.freshness import compute_data_age
 from detector.reconciliation.truth_header import build_truth_header
-from detector.settings import CLOCK_SKEW_SEC
+from detector.render.gate import render_gate_message
+from detector.render.message_item import PreopenNotice
+from detector.settings import CLOCK_SKEW_SEC, DISPLAY_ZONES, PREOPEN
 from detector.storage import artifact_file
 
 NO_ANSWERS = GateAnswers()
+_EARLIEST = timedelta(hours=1)  # before the open
+_LATEST = timedelta(minutes=30)  # after the open, where no run came in the hour before it
 
 
 def run_gate(
@@ -87,3 +96,19 @@ def _explain_unusable(raw: Mapping[str, Any], runtime: str) -> str | None:
     if raw.get("stage") != BEFORE:
         return "is not of `gate before`"
     return None if raw.get("runtime") == runtime else "is of another runtime"
+
+
+def build_preopen(job: Job, document: InputDocument, memory: Memory) -> PreopenNotice | None:
+    """Return the message of the session that opens within an hour or just opened; None at other times."""
+    if job.settings[PREOPEN] != "1" or not job.channels:
+        return None
+    report = run_gate(job, document, memory)
+    if report.session_opens is None or not _is_due(report):
+        return None
+    day = to_new_york_day(report.session_opens).isoformat()
+    return PreopenNotice(day, tuple(render_gate_message(report, job.settings[DISPLAY_ZONES])))
+
+
+def _is_due(report: GateReport) -> bool:
+    opens, at = report.session_opens, report.taken_at
+    return opens is not None and opens - _EARLIEST <= at < opens + _LATEST

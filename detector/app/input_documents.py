@@ -15,11 +15,13 @@ import detector
 from detector.app.context import AppContext
 from detector.clients.local_file import LocalFile, read_file
 from detector.domain.event import Event
+from detector.domain.facts import Facts
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import Decision, Gap, Report, SignalCoverage
 from detector.domain.run_memory import Memory
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
+from detector.engine.evaluate import gather
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact
 from detector.formats.serialize import compute_checksum, from_json, to_json, to_json_without_defaults
@@ -169,3 +171,9 @@ def list_next_steps() -> dict[str, str]:
     """Return by event type the first step of its runbook section, or the rule's first docstring line."""
     text = read_runbook()
     return {rule.name: find_next_step(text, rule.name) or rule.doc for rule in load_rules()}
+
+
+def gather_document_facts(document: Mapping[str, Any], now: datetime, settings: Settings) -> Facts:
+    """Return the facts of a snapshot's document, and how each section was read; raises InputError."""
+    parsed = parse_snapshot(document, now, settings)
+    return gather(parsed.snapshot, parsed.settings)

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from detector import ledger
 from detector.app.context import AppContext
-from detector.app.input_documents import ParsedSnapshot, parse_report, parse_snapshot
+from detector.app.input_documents import ParsedSnapshot, gather_document_facts, parse_report, parse_snapshot
 from detector.domain.facts import Facts
 from detector.domain.run_memory import FIRST_RUN, Memory, build_next_memory, check_memory_time
-from detector.engine.evaluate import evaluate, gather
+from detector.engine.evaluate import evaluate
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.serialize import to_json
@@ -158,7 +158,6 @@ def gather_record_facts(
 def _gather_facts(app: AppContext, document: Mapping[str, Any], settings: Settings) -> Facts | None:
     body = {name: value for name, value in document.items() if name != "cut"}
     try:
-        parsed = parse_snapshot(body, app.clock(), settings)
+        return gather_document_facts(body, app.clock(), settings)
     except InputError:
         return None
-    return gather(parsed.snapshot, parsed.settings)

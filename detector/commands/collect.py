@@ -9,11 +9,11 @@ import click
 
 from detector.app.collection import build_snapshot_document
 from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.input_documents import gather_document_facts
 from detector.app.job import Job, PipelinePlan
 from detector.app.pipeline import collect, read
 from detector.app.previous_artifact import load_previous
 from detector.app.print_output import print_text
-from detector.app.reading_check import read_collected
 from detector.collectors.run_sources import SourceResult
 from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import MAX_BYTES
@@ -51,7 +51,7 @@ def command(
     text = _format_snapshot(document)
     if not quiet:
         app.print_stderr(_summarize(collected.results) if has_any_source(settings) else _NO_SOURCES)
-        for name, line in render_accounts(read_collected(document, job.clock(), settings)):
+        for name, line in render_accounts(gather_document_facts(document, job.clock(), settings)):
             app.print_stderr(f"collect: {name}: {line}")
     if to is None:
         return print_text(app, text)

@@ -12,9 +12,9 @@ from detector.app.acknowledgements import find_ack_errors
 from detector.app.collection import build_snapshot_document, collect_sources, get_place
 from detector.app.context import AppContext, ExitCode
 from detector.app.delivery import load_channels
+from detector.app.input_documents import gather_document_facts
 from detector.app.job import Job, PipelinePlan
 from detector.app.print_output import print_json, print_lines
-from detector.app.reading_check import read_collected
 from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
 from detector.channels.channel import list_unused_options as list_unused_channel_options
 from detector.collectors.collector import SourceOption, list_unused_source_options
@@ -64,7 +64,9 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     result = collect_sources(Job(app, settings, app.clock, PipelinePlan(quiet=as_json)))
     collected = {**result.sections, "sources": result.entries}
     ack_errors = find_ack_errors(app, settings, channels)
-    facts = read_collected(build_snapshot_document(settings, collected, app.clock()), app.clock(), settings)
+    facts = gather_document_facts(
+        build_snapshot_document(settings, collected, app.clock()), app.clock(), settings
+    )
     document = redact(
         {
             "sources": [

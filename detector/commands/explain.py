@@ -17,8 +17,7 @@ from detector.formats.nearest_name import describe_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.ledger.transitions import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
-from detector.render.condition_state import explain_condition
-from detector.render.rules import explain_code, explain_rule, find_section, render_plain
+from detector.render.rules import explain_code, explain_condition, explain_rule, find_section, render_plain
 from detector.settings import Settings
 
 _LONGEST_CODE = 6

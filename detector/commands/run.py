@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from detector.app.acknowledgements import apply_arrived, send_onward
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import load_channels, render_previews
+from detector.app.gate_run import build_preopen
 from detector.app.input_documents import build_expected_memory, parse_snapshot
 from detector.app.job import InputDocument, Job, PipelinePlan
 from detector.app.pipeline import collect, deliver, evaluate, read, store
-from detector.app.preopen import build_preopen
 from detector.app.run_outcome import (
     list_blind_spots,
     list_missing_recipients,

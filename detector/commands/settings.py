@@ -10,11 +10,11 @@ from detector.channels.channel import ChannelEnvironment, build_configured_chann
 from detector.formats.errors import InputError
 from detector.formats.nearest_name import find_nearest_name
 from detector.formats.strict_json import redact_excerpt
-from detector.render.rungs import render_rungs
 from detector.render.settings import (
     build_settings_document,
     explain_settings,
     render_env_example,
+    render_rungs,
     render_settings,
 )
 from detector.settings import DECLARED

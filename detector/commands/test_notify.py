@@ -19,7 +19,7 @@ from detector.formats.strict_json import redact_excerpt, to_one_line
 from detector.formats.times import format_time
 from detector.render.lines import format_in_zones
 from detector.render.message import Message
-from detector.render.rungs import render_rungs
+from detector.render.settings import render_rungs
 from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Settings, list_secrets
 
 

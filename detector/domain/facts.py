@@ -33,13 +33,12 @@ from detector.domain.columns import (
     build_field,
     get_declarations,
 )
-from detector.domain.local_rows import LocalProcess
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_account import SectionAccount
 from detector.domain.seen_facts import LostFact, SectionContent, is_known_to_any_lane, is_known_to_lane
-from detector.domain.task_rows import Container, Service, Task
+from detector.domain.task_rows import Container, LocalProcess, Service, Task
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
 from detector.market.closures import NO_CLOSURES, Closures

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from detector.domain.local_rows import LocalProcess
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import Shape, build_columns
+from detector.domain.task_rows import LocalProcess
 
 SECTIONS = ("processes",)
 _SHAPE = Shape(build_columns(list_kinds(LocalProcess)), envelope=True)

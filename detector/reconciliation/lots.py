@@ -16,9 +16,6 @@ INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else the runtime's own list."""
 
 
-COMPARED_FACTS = ("broker_positions", *INTERNAL_FACTS)
-
-
 def build_broker_book(facts: Facts, named_accounts: Iterable[str] = ()) -> PositionBook:
     """Return the broker's positions as a book without an internal side; they must have been read.
 

@@ -13,7 +13,6 @@ from detector.domain.report import Report
 from detector.formats.numbers import format_count
 from detector.formats.strict_json import to_one_line
 
-_BEYOND_SIGNALS = ("broker", "stores", "gateway", "processes", "power")
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _MAX_EVENTS = 3

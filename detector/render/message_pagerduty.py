@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from detector.formats.times import format_time
 from detector.render.message import Message, MessageItem, cut
 
-Action = Literal["trigger", "acknowledge", "resolve"]
 SUMMARY_MAX, DEDUP_KEY_MAX = 1_024, 255
 _SEVERITY: Final = {"critical": "critical", "warning": "warning"}
 _ENDED = ("resolved", "unwatched")

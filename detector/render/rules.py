@@ -1,17 +1,20 @@
-"""Rules and message codes explained, sections of the runbook, and every rule as JSON."""
+"""Rules, message codes and conditions explained, sections of the runbook, and every rule as JSON."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from textwrap import indent
 from typing import Any
 
 from detector.domain.columns import get_declarations
+from detector.domain.condition import Condition
 from detector.domain.event import build_runbook_link
 from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
 from detector.formats.patterns import build_pattern
+from detector.formats.times import format_time
 from detector.logs.codes import IBC_EXITS, CodeEntry
 from detector.render.settings import format_setting
 from detector.settings import Setting, Settings
@@ -233,3 +236,20 @@ def find_next_step(runbook: str, name: str) -> str | None:
     """Return the *Do* part of an event's section of the runbook as one line, or None."""
     match = re.search(r"\*Do:\*\s+(.*?)(?=\n\n|\Z)", find_section(runbook, name) or "", re.DOTALL)
     return " ".join(match[1].split()) if match else None
+
+
+def explain_condition(condition: Condition, moment: datetime) -> Iterator[str]:
+    """Yield the lines of a condition's state at the time of its artifact."""
+    yield f"In the artifact of {format_time(moment)}:"
+    ended = f", ended {format_time(condition.ended_at)}" if condition.ended_at is not None else ""
+    yield f"  {condition.severity}, {condition.phase}, since {format_time(condition.first_seen)}{ended}"
+    for name, receipt in sorted(condition.receipts.items()):
+        at = format_time(receipt.at) if receipt.at is not None else "at an unknown time"
+        yield f"  notified: {name}, {receipt.severity}, {at}"
+    in_force = condition.get_acknowledgement(moment)
+    for ack in condition.acks:
+        state = "in force" if ack is in_force else "no longer in force"
+        times = f"at {format_time(ack.at)} until {format_time(ack.until)}"
+        yield f"  acknowledged: by {ack.by} ({ack.via}) {times}, {state}"
+    if in_force is None and condition.waiting_since is not None:
+        yield f"  nobody has acknowledged it since {format_time(condition.waiting_since)}"

@@ -1,4 +1,4 @@
-"""Settings as text and as JSON: the values in force and their origin, without any secret."""
+"""Settings as text and as JSON, without any secret, and who is notified of what: the rung of each channel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from detector.formats.redaction import redact
-from detector.settings import DECLARED, ENV_FILE, Rung, Setting, Settings, list_secrets
+from detector.formats.times import format_duration
+from detector.settings import DECLARED, ENV_FILE, Floor, Rung, Setting, Settings, list_secrets
 
 MASK = "********"
 NOTHING = "-"
@@ -106,3 +107,30 @@ def _format_value(value: Any) -> str:
 
 def _join_value(value: Any) -> str:
     return ",".join(value) if isinstance(value, list | tuple) else str(value)
+
+
+_HEAD = ("channel", "warning", "critical", "critical about money", "what escalates", "acknowledged")
+_NOW, _LATER = "at once", "once it escalates"
+# By floor: a warning, a critical condition, and a critical one with money at risk.
+_CELLS: dict[Floor, tuple[str, str, str]] = {
+    "warning": (_NOW, _NOW, _NOW),
+    "critical": (_LATER, _NOW, _NOW),
+    "urgent": (_LATER, _LATER, _NOW),
+    "escalated": (_LATER, _LATER, _LATER),
+}
+
+
+def render_rungs(channels: Iterable[tuple[str, Rung]]) -> Iterator[str]:
+    """Yield the table: what each channel is notified of, and when; nothing where there is no channel."""
+    rows = [_build_row(name, rung) for name, rung in channels]
+    if rows:
+        yield from render_table([_HEAD, *rows])
+
+
+def _build_row(name: str, rung: Rung) -> tuple[str, ...]:
+    cells = (*_CELLS[rung.floor], _NOW)
+    if not rung.after_sec:
+        return (name, *cells, "no reminder")
+    after = f"after {format_duration(rung.after_sec)}"
+    waits = tuple(after if cell == _NOW else f"{cell}, {after}" for cell in cells)
+    return (name, *waits, "not sent")

@@ -12,11 +12,11 @@ from typing import Any
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
-from detector.domain.local_rows import LocalProcess
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE
 from detector.domain.shape import OWN_TIMES
 from detector.domain.snapshot import SECTIONS
 from detector.domain.store_layout import POSITION_STATE, TRADES
+from detector.domain.task_rows import LocalProcess
 from detector.domain.trade_rows import StoredPosition, Trade
 
 Schema = dict[str, Any]

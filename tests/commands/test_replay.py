@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from detector.cli import main
-from detector.formats.merge_patch import apply_patch
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import NOW, healthy, later
 
 COUNTS = [0, 2, 2, 3, 0, 0, 0]

@@ -20,10 +20,10 @@ from msgspec import Struct
 from detector.domain.run_memory import FIRST_RUN
 from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import evaluate
-from detector.formats.merge_patch import apply_patch
 from detector.formats.redaction import redact
 from detector.formats.strict_json import parse_document
 from detector.render.document import build_stdout_document
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import DEFAULTS, NOW, evaluated, healthy
 
 MARK = 731_842

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from detector.domain.gate_report import AFTER, BEFORE, OPEN
-from detector.formats.merge_patch import apply_patch
 from detector.gate.check import GateAnswers
 from detector.render.gate import render_gate_message
 from detector.settings import DISPLAY_ZONES
@@ -24,6 +23,7 @@ from tests.support.gate_runs import (
     gate,
     morning_at,
 )
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import DEFAULTS, settings_of
 from tools.incidents import documented_times, every, incident, seen
 

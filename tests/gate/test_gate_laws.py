@@ -16,7 +16,6 @@ from detector.domain.judgement import Judgement
 from detector.domain.report import ChannelHealth
 from detector.domain.rule import PAST_GRACE, RTH
 from detector.engine.catalog import load_rules
-from detector.formats.merge_patch import apply_patch
 from detector.gate.check import GateAnswers, GateCheck, GateContext
 from detector.gate.checks import CHECKS
 from detector.gate.run_checks import run_check
@@ -33,6 +32,7 @@ from tests.support.gate_runs import (
     morning_at,
     with_facts,
 )
+from tests.support.merge_patch import apply_patch
 
 STAGES = (BEFORE, AFTER, OPEN)
 CASES = [pytest.param(stage, check, id=f"{stage}-{check.name}") for check in CHECKS for stage in check.stages]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from detector.domain.snapshot import SECTIONS
-from detector.formats.merge_patch import apply_patch
 from detector.render.lines import format_decision, format_in_zones, render_resolved
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, healthy, healthy_at, remembered
 
 ZONES = ("UTC", "America/New_York", "Asia/Tokyo")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import apply_patch
 from detector.formats.redaction import redact
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import (
     evaluated,
     given,

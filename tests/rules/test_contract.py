@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.formats.merge_patch import apply_patch
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import ROOT, evaluated, healthy, healthy_at, named, owed, remembered
 from tools.generate_docs import BLOCKS
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats.merge_patch import apply_patch
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, given, healthy, healthy_at, named, remembered
 
 

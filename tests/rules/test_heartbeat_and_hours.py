@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.formats.merge_patch import apply_patch
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, given, healthy, named, owed, remembered, settings_of
 
 STALE = ["critical heartbeat_stale"]

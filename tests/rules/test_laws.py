@@ -15,9 +15,9 @@ from detector.domain.facts import FACT_NAMES, STATUS_FACTS, Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
 from detector.engine import coverage
 from detector.engine.catalog import find_rule, load_rules
-from detector.formats.merge_patch import apply_patch
 from detector.render.document import build_stdout_document
 from detector.settings import PREFIX
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import (
     Fixture,
     evaluated,

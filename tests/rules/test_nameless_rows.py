@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.formats.merge_patch import apply_patch
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, healthy
 
 

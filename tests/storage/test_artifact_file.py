@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from detector.formats.errors import InputError
-from detector.formats.merge_patch import apply_patch
 from detector.storage import artifact_file
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import ROOT, healthy
 
 FIRING = apply_patch(healthy(), {"status_v3": {"pending_orders": 2, "unknown_fills": 1}})

@@ -16,7 +16,6 @@ from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import build_report, judge, list_signals_off
 from detector.engine.run_rules import run_rules
-from detector.formats.merge_patch import apply_patch
 from detector.formats.redaction import redact
 from detector.gate.check import GateAnswers, GateContext
 from detector.gate.morning_checks import find_session
@@ -24,6 +23,7 @@ from detector.gate.run_checks import build_gate_report
 from detector.reconciliation.freshness import compute_data_age
 from detector.reconciliation.truth_header import build_truth_header
 from detector.settings import RUNTIME, Settings
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import DEFAULTS, healthy_at
 
 MORNING = datetime(2026, 6, 2, 12, 45, tzinfo=UTC)  # 08:45 in New York

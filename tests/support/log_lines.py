@@ -8,8 +8,8 @@ from typing import Any
 
 from detector.domain.report import Report
 from detector.domain.run_memory import FIRST_RUN, Memory
-from detector.formats.merge_patch import apply_patch
 from detector.settings import Settings
+from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import DEFAULTS, evaluated, healthy, named, remembered
 
 NOON = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)  # 11:00 in New York, in the session

@@ -21,7 +21,6 @@ from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
-from detector.formats.merge_patch import apply_patch, apply_time_shift
 from detector.formats.redaction import redact
 from detector.ledger import add_receipts
 from detector.market.closures import NO_CLOSURES
@@ -29,6 +28,7 @@ from detector.profiles import load_builtin_profile
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
 from detector.settings import MARKET_CLOSURES, MUTES, PROFILE, RUNTIME, Settings, resolve_settings
+from tests.support.merge_patch import apply_patch, apply_time_shift
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOTS = ROOT / "tests" / "fixtures" / "snapshots"

@@ -19,7 +19,6 @@ from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.errors import InputError
-from detector.formats.merge_patch import apply_patch, apply_time_shift
 from detector.formats.redaction import redact
 from detector.formats.strict_json import parse_document
 from detector.formats.times import format_time
@@ -27,6 +26,7 @@ from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
 from detector.settings import MUTES, RUNTIME, Settings
 from tests.support.memory_accidents import ACCIDENTS
+from tests.support.merge_patch import apply_patch, apply_time_shift
 from tests.support.timeline_script import Step, Timeline, TimelineError, parse_moment
 
 

@@ -22,7 +22,6 @@ _DATE = (
 _CLASS = r"(?:[A-Z]{1,9}[a-z0-9]\w{0,40}[A-Z]\w{0,40}|[A-Z]{2,9}[a-z]\w{0,60}|\w{1,40}[._]\w{1,60})"
 _DENIALS = "no|not|any|zero|without|0|of|for|non"
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-_SYSLOG_TAG = r"[A-Za-z_(][\w.@/()+-]{0,80}(?:\[\d{1,7}\])?:"
 _PIECE: Final = build_pattern(
     rf"""\s{{0,40}}(?:
       (?P<date>\[?{_DATE}(?:\s?\#\d{{1,7}})?\]?(?![\d.]))
