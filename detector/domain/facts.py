@@ -98,7 +98,7 @@ class Facts(Struct, frozen=True):
     contents: Mapping[str, SectionContent] = field(default_factory=dict)
     mismatched: Mapping[str, str] = field(default_factory=dict)
     unproven: frozenset[str] = frozenset()
-    accounts: tuple[SectionAccount, ...] = ()
+    section_accounts: tuple[SectionAccount, ...] = ()
     hidden_money: frozenset[str] = frozenset()
     lost: tuple[LostFact, ...] = ()
     lost_elsewhere: tuple[LostFact, ...] = ()

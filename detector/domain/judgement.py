@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from detector.domain.condition import Condition
 from detector.domain.facts import Facts
-from detector.domain.rule import DECLARED, Finding, Healthy, Kind, Lasts, Rule, Undecided
+from detector.domain.rule import AS_DECLARED, Finding, Healthy, Kind, Lasts, Rule, Undecided
 
 RuleVerdict = Literal["firing", "good", "unseen", "off hours", "retired"]
 
@@ -36,7 +36,7 @@ class SignedFinding(Struct, frozen=True):
     def get_duration(self, name: Literal["escalates", "critical_after", "listed_after"]) -> Lasts | None:
         """Return how long it must last for that, by the finding or else by the rule's declaration."""
         own = getattr(self.finding, name)
-        chosen: Lasts | None = getattr(self.rule.declaration, name) if own is DECLARED else own
+        chosen: Lasts | None = getattr(self.rule.declaration, name) if own is AS_DECLARED else own
         return chosen
 
 

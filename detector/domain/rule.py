@@ -112,7 +112,7 @@ class _Declared(Struct, frozen=True):
     """Marks a field of a finding that follows the rule's declaration."""
 
 
-DECLARED: Final = _Declared()
+AS_DECLARED: Final = _Declared()
 
 
 class Finding(Struct, frozen=True):
@@ -145,9 +145,9 @@ class Finding(Struct, frozen=True):
     deferred: bool = False
     kind: Kind | None = None
     money: bool | None = None
-    escalates: Lasts | _Declared | None = DECLARED
-    critical_after: Lasts | _Declared | None = DECLARED
-    listed_after: Lasts | _Declared | None = DECLARED
+    escalates: Lasts | _Declared | None = AS_DECLARED
+    critical_after: Lasts | _Declared | None = AS_DECLARED
+    listed_after: Lasts | _Declared | None = AS_DECLARED
 
 
 class Undecided(Struct, frozen=True):

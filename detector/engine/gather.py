@@ -59,7 +59,7 @@ class _GatheredSections(Struct):
     unchanged: set[str] = field(default_factory=set)
     mismatched: dict[str, str] = field(default_factory=dict)
     unproven: set[str] = field(default_factory=set)
-    accounts: list[SectionAccount] = field(default_factory=list)
+    section_accounts: list[SectionAccount] = field(default_factory=list)
     comparisons: dict[str, KeyComparison] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -107,7 +107,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         contents=gathered.contents,
         mismatched=gathered.mismatched,
         unproven=frozenset(gathered.unproven),
-        accounts=tuple(gathered.accounts),
+        section_accounts=tuple(gathered.section_accounts),
         sources=sources,
         sections=frozenset(snapshot.sections),
         carriers=_find_carriers(context),
@@ -174,7 +174,7 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
         _run_reader(section, raw, reading, context, gathered)
         if as_of is None and _is_collected_status(section, source):
             _check_change(reading, given, gathered)
-    gathered.accounts.append(build_account(reading, age, context, gathered.comparisons.get(section)))
+    gathered.section_accounts.append(build_account(reading, age, context, gathered.comparisons.get(section)))
 
 
 def _get_outer_times(section: str, given: _Input) -> OuterTimes:

@@ -13,9 +13,9 @@ from detector.logs.events import LineCounts
 _MOST_MISSING = 12
 
 
-def render_accounts(facts: Facts) -> Iterator[tuple[str, str]]:
+def render_section_accounts(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield the name of each section and what was made of it: its age, its facts, what was not understood."""
-    for account in facts.accounts:
+    for account in facts.section_accounts:
         yield account.section, "; ".join(_iter_parts(account, facts))
 
 

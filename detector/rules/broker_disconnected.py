@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from detector.domain.facts import Facts
 from detector.domain.rule import (
+    AS_DECLARED,
     CRITICAL,
-    DECLARED,
     NOW,
     OUTSIDE_MAINTENANCE,
     STATE,
@@ -56,7 +56,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         f"The broker link is down with {exposure}{f' ({reason})' if reason else ''}.",
         observed=count,
         facts=evidence,
-        listed_after=_IN_RESET if facts.quiet and facts.has_long_session else DECLARED,
+        listed_after=_IN_RESET if facts.quiet and facts.has_long_session else AS_DECLARED,
     )
 
 

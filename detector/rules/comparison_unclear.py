@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import (
-    DECLARED,
+    AS_DECLARED,
     STATE,
     WARNING,
     Finding,
@@ -53,5 +53,5 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                 subject=group.names[0],
                 observed=names,
                 facts=comparison.facts,
-                critical_after=DECLARED if group.is_held else None,
+                critical_after=AS_DECLARED if group.is_held else None,
             )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import (
+    AS_DECLARED,
     CRITICAL,
-    DECLARED,
     NOW,
     RTH,
     STATE,
@@ -44,7 +44,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             observed=age,
             limit=HEARTBEAT_STALE_SEC,
             proven_sec=age - limit,
-            escalates=NOW if age > _ESCALATE_NOW_FACTOR * limit else DECLARED,
+            escalates=NOW if age > _ESCALATE_NOW_FACTOR * limit else AS_DECLARED,
         )
     elif limits.is_broken(HEARTBEAT_STALE_SEC, heartbeat_age):
         yield Undecided("the market has not been open for long enough to judge the heartbeat")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Set
 from detector.domain.facts import Facts
 from detector.domain.instrument import normalize
 from detector.domain.rule import (
+    AS_DECLARED,
     CRITICAL,
-    DECLARED,
     NOW,
     STATE,
     WARNING,
@@ -82,8 +82,8 @@ def _build_findings(facts: Facts, comparison: Comparison) -> Iterator[Finding]:
             subject=comparison.subjects.get_subject(difference.name, difference.account),
             observed=difference.kind,
             facts=comparison.facts,
-            critical_after=lasts(observations=2) if has_order else DECLARED,
-            escalates=_ONCE_CRITICAL if has_order else DECLARED,
+            critical_after=lasts(observations=2) if has_order else AS_DECLARED,
+            escalates=_ONCE_CRITICAL if has_order else AS_DECLARED,
         )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import (
+    AS_DECLARED,
     CRITICAL,
-    DECLARED,
     STATE,
     WARNING,
     Finding,
@@ -45,6 +45,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                 f"{format_count(count, 'order is', 'orders are')} pending ({severity} at {limits[setting]}).",
                 observed=count,
                 limit=setting,
-                escalates=_BUILDUP if severity == WARNING else DECLARED,
+                escalates=_BUILDUP if severity == WARNING else AS_DECLARED,
             )
             return

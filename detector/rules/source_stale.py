@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import (
-    DECLARED,
+    AS_DECLARED,
     SECTION_CAUSE,
     STATE,
     WARNING,
@@ -43,6 +43,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             limit=None if name in STALE_SEC else SOURCE_STALE_SEC,
             source=name,
             cause=f"{SECTION_CAUSE}{name}",
-            critical_after=lasts(observations=2) if facts.is_blind_without(name) else DECLARED,
+            critical_after=lasts(observations=2) if facts.is_blind_without(name) else AS_DECLARED,
         )
     yield Healthy(lambda name: name in facts.sections and name not in facts.stale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts
 from detector.domain.provenance import SourceStatus
 from detector.domain.rule import (
-    DECLARED,
+    AS_DECLARED,
     SECTION_CAUSE,
     STATE,
     WARNING,
@@ -42,7 +42,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                 source=source.name,
                 cause=f"{SECTION_CAUSE}{source.name}",
                 deferred=source.name in _PAYLOADS and not _is_near_session(facts),
-                critical_after=lasts(observations=2) if facts.is_blind_without(source.name) else DECLARED,
+                critical_after=lasts(observations=2) if facts.is_blind_without(source.name) else AS_DECLARED,
             )
     answered = {source.name for source in facts.sources.values() if source.state == "ok"}
     yield Healthy(lambda name: name in answered)

@@ -14,7 +14,7 @@ import pytest
 
 from detector.domain.judgement import RuleOutcome
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
-from detector.domain.rule import CRITICAL, DECLARED, NEVER, NOW, WARNING, Finding
+from detector.domain.rule import AS_DECLARED, CRITICAL, NEVER, NOW, WARNING, Finding
 from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import judge
 from detector.formats.redaction import redact
@@ -285,8 +285,8 @@ def test_an_empty_battery_is_critical_without_positions(runtime, severity):
 
 def test_only_a_warning_of_pending_orders_escalates_with_the_buildup():
     warning, critical = (finding("pending_orders_high", {"status_v3": {"pending_orders": n}}) for n in (2, 3))
-    assert warning.escalates is not DECLARED
-    assert critical.escalates is DECLARED
+    assert warning.escalates is not AS_DECLARED
+    assert critical.escalates is AS_DECLARED
 
 
 @pytest.mark.parametrize(
