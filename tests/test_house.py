@@ -281,7 +281,29 @@ def names_that_are_read() -> set[str]:
                 read.add(node.id)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 read.add(node.value)
+            elif isinstance(node, ast.alias) and node.asname:
+                read.add(node.name)
     return read
+
+
+def names_of_the_top(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.decorator_list:
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def test_every_name_of_a_module_is_read():
+    read = names_that_are_read() | HOOKS
+    unread = [
+        f"{path}: {name}"
+        for path, tree in modules().items()
+        for name in names_of_the_top(tree)
+        if name not in read and not name.startswith("__") and not path.startswith("settings/")
+    ]
+    assert unread == []
 
 
 def is_record(node: ast.ClassDef) -> bool:
