@@ -19,7 +19,7 @@ from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import judge
 from detector.formats.redaction import redact
 from tests.support.log_lines import ago
-from tests.support.snapshots import given, healthy_at, settings_of
+from tests.support.snapshots import fixture, given, healthy_at, settings_of
 
 NOON = "2026-06-02T15:00:00Z"  # 11:00 in New York, the session is open
 CALL = {
@@ -634,3 +634,67 @@ def test_stores_of_which_a_row_cannot_be_read_are_not_compared():
     )
     assert not result.findings
     assert "a row of the stores could not be read" in result.undecided[0].why
+
+
+# --- contracts -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "doubts"),
+    [
+        pytest.param(7, 7, [], id="both con_ids"),
+        pytest.param(None, 7, ["SPY 2026-06-05 727C"], id="the runtime's row has none"),
+        pytest.param(7, None, ["SPY 2026-06-05 727C"], id="the broker's row has none"),
+    ],
+)
+def test_a_holding_without_con_id_is_not_proven_to_be_one_contract(mine, theirs, doubts):
+    rows = [{**CALL, "quantity": 1, "con_id": con_id} for con_id in (mine, theirs)]
+    result = outcome("contract_replaced", {"status_v3": held(rows[0]), "broker": broker(rows[1])})
+    assert [name for doubt in result.undecided for name in doubt.subjects or ()] == doubts
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        ("2026-06-02T15:00:00Z", "as it seems."),
+        ("2026-06-02T03:30:00Z", "as it seems; the market opens in 10 h."),
+    ],
+    ids=["in the session", "before it"],
+)
+def test_an_assignment_says_when_the_market_opens_while_it_is_closed(moment, words):
+    found = finding("assignment_suspected", fixture("assignment_suspected").patch, moment=moment)
+    assert found.summary.endswith(words)
+
+
+def test_an_assignment_is_not_suspected_beside_a_row_that_cannot_be_read():
+    patch = fixture("assignment_suspected").patch
+    rows = [*patch["broker"]["positions"], NAMELESS]
+    unread = {**patch, "broker": {**patch["broker"], "positions": rows}}
+    assert not outcome("assignment_suspected", unread).findings
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ({}, "(tag Broker)."),
+        ({"stuck_exits": 1, "pending_exits": 1}, "(tag Broker) while stuck_exits holds."),
+    ],
+    ids=["no harm", "one harm holds"],
+)
+def test_an_imported_position_says_what_holds_beside_it(harm, words):
+    facts = held({**CALL, "quantity": 1, "tags": ["Broker"]}, **harm)
+    assert finding("broker_import_position", {"status_v3": facts}).summary.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"open_positions": None, "open_position_count": None}, "with an unknown number of open positions"),
+        ({"open_positions": None, "open_position_count": 2}, "with 2 open positions"),
+    ],
+    ids=["unknown", "two"],
+)
+def test_a_broken_link_says_how_many_positions_are_open(facts, words):
+    found = finding("broker_disconnected", {"status_v3": {"broker_connected": False, **facts}})
+    assert words in found.summary
+    assert found.listed_after is AS_DECLARED
