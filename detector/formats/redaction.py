@@ -160,7 +160,7 @@ _MASKED = bytes(ord("7") if chr(code).isdecimal() else code for code in range(25
 # Letters that a pattern takes for ASCII ones where case does not count, and digits of other scripts.
 _FOLDED = build_pattern(r"[\u0130\u0131\u017f\u212a]|[^\D0-9]")
 _SHORTEST_SECRET = 4
-_TOGETHER = 256
+_TOGETHER, _MAX_PASSES = 256, 8
 _SECRET_KEY = build_pattern(rf"(?i){_HIDING}")
 _OWNER_KEY = build_pattern(rf"(?i){_OWNING}")
 _AWS_ACCOUNT = build_pattern(r"\d{12}")
@@ -240,11 +240,17 @@ def _list_suspicious(masks: Iterable[bytes | None]) -> Iterator[bytes | None]:
         group = known[start : start + _TOGETHER]
         together = b"\n".join(group)
         rows = _list_rows(together)
-        is_owned = any(sign in together for sign in _ACCOUNT_SIGNS)
-        if rows or is_owned:
-            yield from (
-                mask for mask in group if _list_rows(mask, rows) or (is_owned and _ACCOUNT_MASK.search(mask))
-            )
+        signs = [sign for sign in _ACCOUNT_SIGNS if sign in together]
+        if rows or signs:
+            yield from (mask for mask in group if _list_rows(mask, rows) or _has_account(mask, signs))
+
+
+def _has_account(mask: bytes, signs: Iterable[bytes]) -> bool:
+    """Whether a text of that mask can hold an account; the signs are searched first, far faster."""
+    for sign in signs:
+        if sign in mask:
+            return _ACCOUNT_MASK.search(mask) is not None
+    return False
 
 
 def _list_rows(mask: bytes, rows: Iterable[_Secret] = _SECRETS) -> list[_Secret]:
@@ -286,9 +292,12 @@ def _assign_aliases(texts: Iterable[str]) -> dict[str, str]:
 def _redact_secrets(text: str, secrets: tuple[str, ...]) -> str:
     for secret in secrets:
         text = text.replace(secret, "[redacted]")
-    mask = _mask(text)
-    for row in _SECRETS if mask is None else _list_rows(mask):
-        text = row.pattern.sub(row.replacement, text)
+    for _ in range(_MAX_PASSES):  # what is hidden ends a word, behind which another secret can begin
+        before, mask = text, _mask(text)
+        for row in _SECRETS if mask is None else _list_rows(mask):
+            text = row.pattern.sub(row.replacement, text)
+        if text == before:
+            break
     return text
 
 

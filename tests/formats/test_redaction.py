@@ -336,6 +336,7 @@ def test_a_port_is_no_password():
 
 @given(document=DOCUMENTS)
 @example(document={"arn:aws:iam::123456789012U1234567": None})  # an account behind what is hidden
+@example(document={"arn:aws:iam::123456789012xoxb-12345678": None})
 def test_redacting_twice_is_redacting_once(document: Any):
     once = redact(document)
     assert redact(once) == once

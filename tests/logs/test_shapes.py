@@ -27,6 +27,7 @@ def test_the_cache_changes_no_result():
     """Every labelled line and eight like it, in any order, through one cache."""
     random = Random(20260310)
     lines = [like for line in LINES for like in (line, *(with_other_numbers(line, random) for _ in range(8)))]
+    lines += [f"[{random.getrandbits(64):016x}-{random.getrandbits(48):012x}] {line}" for line in LINES]
     random.shuffle(lines)
     cache = _LineCache()
     wrong = [line for line in lines if cache.classify(line, mask_digits(line)) != _classify_alone(line)]

@@ -23,6 +23,7 @@ from detector.logs.parse.shapes import (
     find_code_spans,
     find_spans,
     join_parts,
+    mask_ids,
     replace_numbers,
     split_stand_ins,
 )
@@ -116,6 +117,7 @@ class _LineCache:
 
     def __init__(self) -> None:
         self._shapes: dict[bytes, _Shape] = {}
+        self._reporting: dict[bytes, bool] = {}
         self._count = 0
 
     def classify(self, line: str, masked: bytes) -> _LineResult:
@@ -124,7 +126,7 @@ class _LineCache:
             return _classify_alone(line)
         shape = self._shapes.get(masked)
         if shape is None:
-            shape = _build_shape(masked)
+            shape = self._build_shape(masked)
             if self._count < _CACHE_LIMIT:
                 self._count += 1
                 self._shapes[masked] = shape
@@ -140,6 +142,17 @@ class _LineCache:
             return self._add_template(line, numbers, signature, shape)
         return template.build_result(line, numbers)
 
+    def _build_shape(self, masked: bytes) -> _Shape:
+        """Return a new shape; ids in hexadecimal digits make new shapes of the same words."""
+        words = mask_ids(masked)
+        can_report = self._reporting.get(words)
+        if can_report is None:
+            can_report = has_candidate_text(words.decode("utf-8", "surrogatepass").lower())
+            if self._count < _CACHE_LIMIT:
+                self._count += 1
+                self._reporting[words] = can_report
+        return _Shape(None if can_report else find_code_spans(masked))
+
     def _add_template(
         self, line: str, numbers: Sequence[str], signature: tuple[str | int, ...], shape: _Shape
     ) -> _LineResult:
@@ -148,11 +161,6 @@ class _LineCache:
             self._count += 1
             shape.templates[signature] = _build_template(line, numbers, result)
         return result
-
-
-def _build_shape(masked: bytes) -> _Shape:
-    words = masked.decode("utf-8", "surrogatepass").lower()
-    return _Shape(None if has_candidate_text(words) else find_code_spans(masked))
 
 
 def _build_template(line: str, numbers: Sequence[str], result: _LineResult) -> _Template:

@@ -27,6 +27,7 @@ _DECISIVE: Final = frozenset(
         *IB_PORTS, *NUMBERED_LEVELS, 429,
     )
 )  # fmt: skip
+_ID: Final = build_pattern(rb"(?<![A-Za-z7])[A-Fa-f7-]{8,}+(?![A-Za-z])")
 _CODE_LONG: Final = build_pattern(rb"(?<!7)7{3,5}(?!7)")
 _ENDS: Final = tuple(str(number) for number in range(41, 60) if str(number) not in _DECISIVE)
 _ONE_DIGIT: Final = bytes(ord("7") if chr(code) in "0123456789" else code for code in range(256))
@@ -40,6 +41,11 @@ LONGEST_MASKED: Final = 1000
 def mask_digits(line: str) -> bytes:
     """Return the shape of a line, cut: its bytes with every digit the same; far faster than a pattern."""
     return line[:LONGEST_MASKED].encode("utf-8", "surrogatepass").translate(_ONE_DIGIT)
+
+
+def mask_ids(masked: bytes) -> bytes:
+    """Return the shape with each id of 8 and more hexadecimal digits as a 7."""
+    return _ID.sub(b"7", masked)
 
 
 def find_spans(line: str) -> tuple[tuple[int, int], ...]:
