@@ -33,23 +33,23 @@ from detector.logs.parse.vocabulary import (
     is_asserted,
 )
 
+_TEXT_MATCHERS: Final = (*ACCOUNT_MATCHERS, *ORDER_MATCHERS, *RUNTIME_MATCHERS)
+_LINK_MATCHERS: Final = (*GATEWAY_MATCHERS, *LOGIN_MATCHERS)  # a code whose place proves it says this already
+
+
+def _list_candidates() -> tuple[str, ...]:
+    """Return the texts of which a line without a code must have one, without those that hold another."""
+    texts = {text for triggers, _ in (*_TEXT_MATCHERS, *_LINK_MATCHERS) for text in triggers} | {
+        "connectivity", "connection", "connected", "link ", "farm connection",
+        "fatal", "ftl", "crit", "severe", "emerg", "panic", "traceback", "exception in thread",
+        "unhandled exception", "\\u", '":60', '": 60',
+        "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
+    }  # fmt: skip
+    return tuple(sorted(text for text in texts if not any(other in text for other in texts - {text})))
+
+
 # A line is classified where its lowered text contains one of these, or any letter that is not ASCII.
-_CANDIDATE_TEXTS: Final = (
-    "connectivity", "connection", "connected", "link ", "existing session", "in use", " ip", "exit", "login ",
-    "log on", "logon failed", "logged on", "factor", "2fa", "ib key", "timeouterror", "timed out", "refused",
-    "econn", "starting", "launch", "spawned", "another session",
-    "reconcil", "missing", "absent", "outcome", "unknown", "unmatched", "engine", "started",
-    "closed", "filled", "fatal", "crit", "severe", "emerg", "traceback", "exception in thread",
-    "unhandled exception", "panic",
-    "synchroni", "unrecogni", "duplicate client", "ftl", "\\u", '":60', '": 60',
-    "authenticat", "competing", "re-login", "relogin", "password", "logging in", "log in", "handle", "dialog",
-    "restart ", "autorestart", "margin", "liquidat", "excess liq", "read-only", "readonly", "closing",
-    "only close", "day trad", "permission", "market data", "marketdata", "subscri", "delayed", "pacing",
-    "max", "429", "too many", "rate limit", "support", "out of date", "upgrade", "space", "disk", "errno",
-    "memory", "oom", "nospc", "mfile", "native thread", "reject", "declin", "unable to", "acknowledg",
-    "response", "answer", "locate", "order not found", "off time",
-    "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
-)  # fmt: skip
+_CANDIDATE_TEXTS: Final = _list_candidates()
 _CANDIDATE_CODES: Final = tuple(str(code) for code in sorted(set(codes.iter_event_codes())))
 _MASKED_TEXTS: Final = tuple(mask_digits(text).decode() for text in _CANDIDATE_TEXTS if not text.isdecimal())
 CANDIDATE_NUMBERS: Final = frozenset(
@@ -112,7 +112,7 @@ def classify_line(line: ParsedLine) -> list[LineMatch]:
         kinds.add(events.MARGIN)  # urgent by its code alone, whatever another code's text speaks of
     else:
         matches += _match_text(line, kinds)
-    for triggers, matcher in (*ACCOUNT_MATCHERS, *ORDER_MATCHERS, *RUNTIME_MATCHERS):
+    for triggers, matcher in _TEXT_MATCHERS:
         if has_any(triggers, body):
             matches += (match for match in matcher(line) if match.kind not in kinds)
     if any(match.kind == events.LINK_RESTORED for match in matches):
@@ -129,7 +129,7 @@ def _match_text(line: ParsedLine, kinds: set[str]) -> Iterator[LineMatch]:
             yield from _match_recovery(match, line.body) if match.kind == events.LINK_RESTORED else (match,)
     if "farm connection" in line.body and kinds.isdisjoint((events.FARM_DOWN, events.FARM_UP)):
         yield from _match_farm(line.body)
-    for triggers, matcher in (*GATEWAY_MATCHERS, *LOGIN_MATCHERS):
+    for triggers, matcher in _LINK_MATCHERS:
         if has_any(triggers, line.body):
             yield from (match for match in matcher(line) if match.kind not in kinds)
 

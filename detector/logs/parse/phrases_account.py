@@ -151,7 +151,7 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "margin", "liquidat", "excess liquidity", "read-only", "readonly", "closing", "only close",
             "day trad", "permission", "for trading", "from trading", "market data", "marketdata",
             "not subscribed", "subscription", "delayed", "pacing", "max", "429", "too many requests",
-            "rate limit", "support", "out of date", "upgrade", "too old", "updated",
+            "rate limit", "support", "out of date", "upgrade", "too old", "be updated",
         ),
         match_account,
     ),

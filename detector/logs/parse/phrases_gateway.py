@@ -156,9 +156,9 @@ def match_gateway_start(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
-    (("existing session", " ip", "ip ", "client"), match_session_conflict),
+    (("existing session", " ip", "client id", "clientid", "client_id"), match_session_conflict),
     (("exit",), match_gateway_exit),
-    (("start", "launch", "spawned"), match_gateway_start),
+    (("starting", "started", "launch", "spawned"), match_gateway_start),
     (_CONNECTION_TEXTS, match_connection),
 )
 """The matchers of gateway and session lines, each with texts of which the line must contain one."""

@@ -156,10 +156,29 @@ def _is_dialog(body: str) -> bool:
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
     (
-        ("log", "factor", "2fa", "ib key", "authenticat", "restart", "dialog", "handle", "password"),
+        (
+            "log in",
+            "login",
+            "log-in",
+            "log on",
+            "logon",
+            "log-on",
+            "logging in",
+            "logged in",
+            "factor",
+            "2fa",
+            "ib key",
+            "authenticat",
+            "restart file",
+            "restart token",
+            "dialog",
+            "handle",
+            "popup",
+            "password",
+        ),
         match_login,
     ),
     (("competing", "authenticated", "another session"), match_session_status),
-    ((" time ",), match_restart_time),
+    (("restart time", "off time"), match_restart_time),
 )
 """The matchers of logins and sessions, each with texts of which the line must contain one."""

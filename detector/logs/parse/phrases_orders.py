@@ -73,7 +73,8 @@ def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
 
 _REJECTED: Final = build_pattern(
     r"\borders?\b[^.\n]{0,60}\b(?:was |is |has been |been |were )?(?:rejected|declined)\b"
-    r"|\border ?rejected\b|\brejected\b[^.\n]{0,20}\border\b|\bunable to accept your order\b"
+    r"|\border ?rejected\b"
+    r"|\b(?:rejected|declined|refused)\b(?! to)[^.\n]{0,20}\border\b(?! to)|\bunable to accept your order\b"
     r"|\border\b[^.\n]{0,60}\brefused\b(?! to)|\bbroker (?:has )?rejected\b"
 )
 _COUNTED: Final = build_pattern(

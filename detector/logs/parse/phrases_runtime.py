@@ -126,7 +126,7 @@ def match_proof_due(line: ParsedLine) -> Iterator[LineMatch]:
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
     (("reconcil", "missing", "absent", "not found"), match_reconciliation),
-    (("start", "reconnected", "re-connected", "closed", "filled"), match_proof_due),
+    (("started", "starting", "engine", "reconnected", "re-connected", "closed", "filled"), match_proof_due),
 )
 """The matchers of runtime lines, each with texts of which the line must contain one."""
 
