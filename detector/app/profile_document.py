@@ -138,6 +138,7 @@ class StoreEntry(Table):
 
     table: Text | None = None
     joined: Joined | None = None
+    rows: Literal["positions", "fills", "history"] | None = None
 
 
 class MarketTable(Table):
@@ -193,6 +194,7 @@ ProfileDocument: type[Table] = _build_table(
         "identity": Identity,
         "signals": Signals,
         "words": Vocabulary,
+        "symbols": dict[str, Text],
         "rule": list[RuleEntry],
     },
 )

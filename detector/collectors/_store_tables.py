@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from detector.domain.columns import get_columns
-from detector.domain.store_layout import POSITION_STATE, TRADES, JoinedTable, StoreColumns, StoreTable
+from detector.domain.store_layout import (
+    POSITION_STATE,
+    POSITIONS,
+    TRADES,
+    JoinedTable,
+    StoreColumns,
+    StoreTable,
+)
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.errors import SCHEMA, TOO_LARGE, ExternalError
 from detector.formats.strict_json import redact_excerpt
@@ -58,10 +65,19 @@ class Store:
         actual = self._list_actual_columns(table.table)
         columns = self._match_columns(table, actual)
         select_list = _format_select_list(columns, actual, (table.joined.key,) if table.joined else ())
-        rows = self._read_newest(table.table, select_list, columns)
+        if table.rows == POSITIONS:
+            rows = self._read_newest(table.table, select_list, columns)
+        else:  # a sum of some fills, or a reading before the last, would be another position
+            rows = self._read_whole(table.table, select_list)
         if table.joined is None:
             return rows
         return _merge_joined(rows, self._read_joined(table, table.joined, rows), table.joined)
+
+    def _read_whole(self, table: str, select_list: str) -> list[TableRow]:
+        """Return every row, in the order in which they were written; raises ExternalError for too many."""
+        order = " ORDER BY rowid" if self._has_row_ids(table) else ""
+        statement = f"SELECT {select_list} FROM {_escape_name(table)}{order} LIMIT {MAX_ROWS + 1}"
+        return self._fetch_rows(table, statement, ())
 
     def _read_newest(self, table: str, select_list: str, columns: ColumnNames) -> list[TableRow]:
         start = f"SELECT {select_list} FROM {_escape_name(table)}"

@@ -21,6 +21,8 @@ from detector.domain.payload_path import (
 from detector.domain.previous_run import PreviousRun
 from detector.domain.section_reading import WORDS
 from detector.domain.store_layout import (
+    POSITION_STATE,
+    POSITIONS,
     StoreColumns,
     StoreTable,
     build_store_columns,
@@ -42,7 +44,8 @@ class Profile(Struct, frozen=True, eq=False):
     `time_paths` find the payload's own time ([time]); `foreign` are keys of other people ([foreign]);
     `identity` finds the runtime and the account that a payload names ([identity]); `signals_off` are golden
     signals that this runtime does not have ([signals]), `rules` those of its own ([[rule]]);
-    `words` gives by column and own word ours ([words]).
+    `words` gives by column and own word ours ([words]), `symbols` by the runtime's own symbol the broker's
+    ([symbols]).
 
     `tables` are the tables of the runtime's own store ([store_tables]; none means the default ones), `stores`
     the names of their columns ([stores]). `processes` must run, `session_plan` are the hours ([market]).
@@ -70,6 +73,12 @@ class Profile(Struct, frozen=True, eq=False):
     signals_off: tuple[str, ...] = ()
     rules: tuple[OwnRule, ...] = ()
     words: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    symbols: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def position_rows(self) -> str:
+        """What the rows of the store of positions are."""
+        return next((table.rows for table in self.tables if table.name == POSITION_STATE), POSITIONS)
 
     def describe_path(self, fact: str) -> str:
         """Return the fact's place in a payload: its path, or its own name where that is an expression."""
@@ -123,6 +132,7 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
             for word, column in WORDS.items()
             for name in list_names(tables["words"].get(word, []))
         },
+        dict(tables["symbols"]),
     )
 
 

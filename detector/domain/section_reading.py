@@ -30,7 +30,8 @@ class Reading(ValueReader):
     """The content of one section: `values` by fact, and what the reading of its values noted.
 
     `partial` names facts of which a part could not be read: what they show counts, what they do not
-    show proves nothing. `words` translates the runtime's own words for states and sides.
+    show proves nothing. `words` translates the runtime's own words for states and sides, `symbols` its
+    own symbols.
     `content` is the section in its plain shape, where its reader normalized it.
     """
 
@@ -40,6 +41,7 @@ class Reading(ValueReader):
         self.values: dict[str, Any] = {}
         self.partial: set[str] = set()
         self.words: Mapping[tuple[str, str], str] = {}
+        self.symbols: Mapping[str, str] = {}
         self.content: Any = None
 
     def has_valid_as_of(self, raw: Mapping[str, Any]) -> bool:
@@ -100,6 +102,9 @@ class Reading(ValueReader):
         for name in ("side", "status") if self.words else ():
             own = str(values.get(name)).strip().lower()
             values[name] = self.words.get((name, own), values.get(name))
+        symbol = values.get("symbol")
+        if isinstance(symbol, str) and self.symbols:
+            values["symbol"] = self.symbols.get(symbol, symbol)
         row = {name: self.read_value(kind, f"{path}.{name}", values[name]) for name, kind in kinds}
         if ("side", SIGN) in kinds:
             for column, problem, is_reported in iter_problems(item, values, row):

@@ -4,6 +4,10 @@
 table = "trades"                                             # its name in the store; default: our name
 joined = { table = "outcomes", on = "trade_id", key = "id" } # where the ends of trades are in another table
 
+[store_tables.position_state]
+rows = "fills"                                   # each row is a fill or an order: a position is their sum
+# or "history": each row is a reading, and the last one of an instrument counts
+
 [stores.trades]
 trade_id = "id"                                  # our column = the store's own
 realized_pnl = ["realized_pnl", "pnl_dollars"]   # of several names, the first that a row has counts
@@ -40,6 +44,11 @@ class StoreTable(Struct, frozen=True):
     name: str
     table: str
     joined: JoinedTable | None = None
+    rows: str = "positions"
+
+
+POSITIONS, FILLS, HISTORY = "positions", "fills", "history"
+"""What the rows of a table of positions are: one a position, one a fill of it, or one a reading of it."""
 
 
 DEFAULT_TABLES = (StoreTable(POSITION_STATE, POSITION_STATE), StoreTable(TRADES, TRADES))
@@ -49,7 +58,10 @@ def build_store_tables(document: Mapping[str, Any]) -> tuple[StoreTable, ...]:
     """Return the tables of [store_tables]; none stands for the default ones."""
     return tuple(
         StoreTable(
-            name, entry.get("table", name), JoinedTable(**entry["joined"]) if "joined" in entry else None
+            name,
+            entry.get("table", name),
+            JoinedTable(**entry["joined"]) if "joined" in entry else None,
+            entry.get("rows", POSITIONS),
         )
         for name, entry in document.items()
     )

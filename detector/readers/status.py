@@ -82,6 +82,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     """Read every fact that the profile can find in one payload into `reading.values`."""
     profile = context.profile
     reading.has_text_numbers, reading.words = profile.numbers_as_text, profile.words
+    reading.symbols = profile.symbols
     for name, constant in profile.constants.items():
         _read_fact(name, constant, f"profile.{name}", reading, profile)
     for rule in profile.rules:

@@ -8,6 +8,7 @@ be text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from detector.domain.instrument import Instrument
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import LIST, TIME_KEYS, Key, Shape, build_columns
-from detector.domain.store_layout import POSITION_STATE, TRADES, StoreColumns
+from detector.domain.store_layout import FILLS, HISTORY, POSITION_STATE, POSITIONS, TRADES, StoreColumns
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
 from detector.formats.strict_json import redact_excerpt
@@ -25,6 +26,7 @@ from detector.formats.strict_json import redact_excerpt
 SECTIONS = ("stores",)
 _LISTS = ((POSITION_STATE, StoredPosition, "store_positions"), (TRADES, Trade, "store_trades"))
 _NAMED_BY = ("trade_id", "signal_id", "position_id", "symbol", "con_id")
+_STATES = ("is_open", "status", "closed_at")  # of an order or a fill it is not the state of the position
 _NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")
 R = TypeVar("R", StoredPosition, Trade)
 
@@ -47,7 +49,7 @@ def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
 def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None:
     """Read both stores; a row's missing columns come from the other store's row of the same trade."""
     reading.is_export = reading.has_integer_flags = True
-    reading.words = context.profile.words
+    reading.words, reading.symbols = context.profile.words, context.profile.symbols
     error = raw.get("error")
     if error:
         reason = redact_excerpt(error) if isinstance(error, str) else "an error"
@@ -66,9 +68,11 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         if not all(trade.is_named for trade in trades):
             reading.partial.add("store_trades")
     if position_items is not None:
-        get_position = _build_column_getter(stores, POSITION_STATE)
+        is_filled = context.profile.position_rows == FILLS
+        get_position = _build_column_getter(stores, POSITION_STATE, _STATES if is_filled else ())
         path = f"stores.{POSITION_STATE}"
         rows = tuple(reading.read_row(path, item, StoredPosition, get_position) for item in position_items)
+        rows = _merge_readings(rows, context.profile.position_rows, reading)
         completed = _merge_rows(rows, trades, (*_NAMES, *_IDS, "side"))
         trades = _merge_rows(trades, rows, (*_NAMES, *_IDS))
         reading.values["store_positions"] = completed
@@ -78,8 +82,40 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         reading.values["store_trades"] = trades
 
 
-def _build_column_getter(stores: StoreColumns, store: str) -> Callable[[Mapping[str, Any], str], object]:
-    names = stores.get(store, {})
+def _merge_readings(
+    rows: tuple[StoredPosition, ...], kind: str, reading: Reading
+) -> tuple[StoredPosition, ...]:
+    """Return one row for each instrument and account: the sum of its fills, or its last reading."""
+    if kind == POSITIONS:
+        return rows
+    groups: dict[tuple[object, ...], list[StoredPosition]] = {}
+    for row in rows:
+        groups.setdefault((*(getattr(row, name) for name in _NAMES), row.account), []).append(row)
+    if kind == HISTORY:
+        return tuple(group[-1] for group in groups.values())
+    signed = [row.signed_quantity for row in rows]
+    is_one_way = all(quantity is None or quantity >= 0 for quantity in signed)
+    if len(rows) > 1 and is_one_way and not any(row.side for row in rows):
+        reading.add_fault(
+            f"stores.{POSITION_STATE}.side", "is not given, and no fill is negative: which of them sold?"
+        )
+        return tuple(replace(group[0], quantity=None) for group in groups.values())
+    return tuple(_sum_fills(group) for group in groups.values())
+
+
+def _sum_fills(fills: list[StoredPosition]) -> StoredPosition:
+    quantities = [fill.signed_quantity for fill in fills]
+    known = [quantity for quantity in quantities if quantity is not None]
+    total = sum(known, Decimal(0)) if len(known) == len(quantities) else None
+    parts = {name: getattr(fills[0], name) for name in _NAMES}
+    return StoredPosition(**parts, account=fills[0].account, quantity=total)
+
+
+def _build_column_getter(
+    stores: StoreColumns, store: str, only_mapped: tuple[str, ...] = ()
+) -> Callable[[Mapping[str, Any], str], object]:
+    """Return how a column is found; those of `only_mapped` have no name but the profile's."""
+    names = {**dict.fromkeys(only_mapped, ()), **stores.get(store, {})}
 
     def get(item: Mapping[str, Any], column: str) -> object:
         keys = names.get(column, (column,))
