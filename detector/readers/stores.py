@@ -100,10 +100,10 @@ def _merge_readings(
             f"stores.{POSITION_STATE}.side", "is not given, and no fill is negative: which of them sold?"
         )
         return tuple(replace(group[0], quantity=None) for group in groups.values())
-    return tuple(_sum_fills(group) for group in groups.values())
+    return tuple(_merge_fills(group) for group in groups.values())
 
 
-def _sum_fills(fills: list[StoredPosition]) -> StoredPosition:
+def _merge_fills(fills: list[StoredPosition]) -> StoredPosition:
     quantities = [fill.signed_quantity for fill in fills]
     known = [quantity for quantity in quantities if quantity is not None]
     total = sum(known, Decimal(0)) if len(known) == len(quantities) else None
