@@ -22,7 +22,7 @@ from detector.channels.channel import DeliveryContext, send_parts
 from detector.clients.connection import Deadline
 from detector.domain.report import ChannelHealth, Report
 from detector.domain.rule import RANK
-from detector.domain.run_memory import FIRST_RUN, Memory, join_memories
+from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory, join_memories
 from detector.formats.errors import REFUSED, ExternalError
 from detector.render.message import Message
 from detector.render.message_build import build_message
@@ -44,7 +44,8 @@ class World(Struct, frozen=True):
     """What one run sees, and what happens to it.
 
     `parts` is by channel how many parts of its message it accepts; `stored` is False where the run is killed
-    between delivery and storing; `damaged` where the newest memory cannot be read and the one before it is.
+    between delivery and storing; `damaged` where the newest memory cannot be read and the one before it is,
+    `unread` where none can: nothing is stored then.
     """
 
     gap: int
@@ -54,6 +55,7 @@ class World(Struct, frozen=True):
     parts: Mapping[str, int]
     stored: bool = True
     damaged: bool = False
+    unread: bool = False
 
 
 @st.composite
@@ -65,6 +67,7 @@ def worlds(draw: st.DrawFn) -> World:
         draw(st.sampled_from([0, 0, 1, 7])),
         {name: draw(st.sampled_from([FAR, FAR, 0, 1])) for name in FLOORS},
         draw(st.sampled_from([True, True, True, False])),
+        draw(st.sampled_from([False, False, False, True])),
         draw(st.sampled_from([False, False, False, True])),
     )
 
@@ -102,7 +105,8 @@ def deliver(report: Report, world: World, book: Ledger) -> tuple[Report, Counter
     taken: Counter[tuple[str, str]] = Counter()
     for channel in FLOORS:
         notices = report.owed[channel]
-        message = build_message(MessageContext(report, ZONES), channel, notices)
+        unread = "GitHub could not be asked" if world.unread else ""
+        message = build_message(MessageContext(report, ZONES, unread=unread), channel, notices)
         texts: list[str] = []
 
         def send(part: Message, limit: int = world.parts[channel], texts: list[str] = texts) -> None:
@@ -119,6 +123,10 @@ def deliver(report: Report, world: World, book: Ledger) -> tuple[Report, Counter
         except ExternalError:
             continue
         accepted = [one for one in notices if result.accepted is None or one.delivery_id in result.accepted]
+        if world.unread:  # "and n as before": no receipt is kept of it
+            texts_in_all = "".join(texts)
+            assert "the memory cannot be read since" in texts_in_all
+            continue
         for notice in accepted:
             named = notice.condition.subject or notice.condition.type
             assert any(named in text for text in texts), (
@@ -156,6 +164,8 @@ def run_history(history: list[World], book: Ledger) -> tuple[Memory, list[tuple[
         seconds += world.gap
         usable = memories[:-1] if world.damaged and len(memories) > 1 else memories
         memory = join_memories(usable[-1], usable[-3:-1])
+        if world.unread:
+            memory = build_lost_memory("GitHub could not be asked")
         report = evaluated(document_at(world, seconds), memory, channels=FLOORS)
         note_reached(report, book)
         due = {(channel, one.delivery_id): one for channel in FLOORS for one in report.owed[channel]}
@@ -164,13 +174,29 @@ def run_history(history: list[World], book: Ledger) -> tuple[Memory, list[tuple[
             (channel, due[channel, key].condition.signature, str(due[channel, key].reason))
             for channel, key in taken
         ]
-        if world.damaged:
-            continue  # nothing is stored, so that the damaged memory is not hidden
+        if world.damaged or world.unread:
+            continue  # nothing is stored, so that the memory that was not read is not hidden
         if world.stored:
             memories.append(remembered(report, printed=False))
         else:
             book.forgotten += taken
     return memories[-1], told
+
+
+@settings(max_examples=30, deadline=None, phases=[Phase.generate])
+@given(st.lists(worlds(), min_size=1, max_size=6), st.lists(worlds(), min_size=1, max_size=4))
+def test_runs_that_read_no_memory_change_nothing_that_is_told_after_them(before, after):
+    """Once it can be read again, every channel is told the same as if the runs between had not been."""
+
+    def told(*between: World) -> list[tuple[str, str, str]]:
+        gone = sum(world.gap for world in unread) - sum(world.gap for world in between)
+        first, *rest = after
+        history = [*before, *between, replace(first, gap=first.gap + gone), *rest]
+        return run_history(history, Ledger())[1]
+
+    unread = [replace(world, unread=True, damaged=False) for world in after]
+    silent = [replace(world, parts=dict.fromkeys(FLOORS, 0)) for world in unread]
+    assert told(*silent) == told()
 
 
 def is_told_or_due(memory: Memory, channel: str, signature: str) -> bool:
@@ -206,7 +232,7 @@ def test_what_is_receipted_was_named_and_what_reached_a_channel_is_told_or_due(h
 def test_the_same_notice_is_sent_again_only_where_its_receipt_was_lost(history):
     """Once; and once more for every run that was killed after it was sent, or that could not store."""
     book = Ledger()
-    clear = [replace(world, damaged=False) for world in history]
+    clear = [replace(world, damaged=False, unread=False) for world in history]
     run_history(clear, book)
     for key, count in book.named.items():
         assert count <= 1 + book.forgotten[key], (key, count)
@@ -216,7 +242,7 @@ def test_the_same_notice_is_sent_again_only_where_its_receipt_was_lost(history):
 @given(st.lists(worlds(), min_size=1, max_size=8))
 def test_each_change_to_escalate_is_told_once_to_each_channel(history):
     book = Ledger()
-    kept = [replace(world, damaged=False, stored=True) for world in history]
+    kept = [replace(world, damaged=False, unread=False, stored=True) for world in history]
     _, told = run_history(kept, book)
     for channel, signature in {(channel, signature) for channel, signature, _ in told}:
         reasons = [reason for name, key, reason in told if (name, key) == (channel, signature)]
