@@ -77,7 +77,9 @@ def command(app: AppContext, /, **options: Any) -> int:
     if not _SHORTEST_SEC <= every <= _LONGEST_SEC:
         raise InputError(f"--every must be from {_SHORTEST_SEC} to {_LONGEST_SEC} seconds")
     if options["unit"]:
-        return print_text(app, render_unit(options["unit"], _list_arguments(options)))
+        return print_text(
+            app, render_unit(options["unit"], _list_arguments(options), str(Path(state).absolute()))
+        )
     run_options = RunOptions(state, None, None, None, False, False, True, None, env_file)
     with ExitStack() as stack:
         job, backend = build_job(app, run_options)

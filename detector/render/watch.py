@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 from xml.sax.saxutils import escape
@@ -18,6 +19,29 @@ _LOUD, _CALM, _PLAIN = (
 )  # inverse and blue: told apart without red and green
 _LABELS = {"firing": "FIRING", "not seen": "NOT SEEN", "ok": "ok"}
 _WIDTH = 10
+_HARDENING = """\
+UMask=0077
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectHome=read-only
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+PrivateTmp=yes
+PrivateDevices=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+MemoryMax=256M
+
+"""
+_STATE_ROOT, _STATE_NAME = "/var/lib/", re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 
 
 def render_screen(report: Report, zones: tuple[str, ...], colour: bool) -> Iterator[str]:
@@ -47,15 +71,20 @@ def format_tick(report: Report, zones: tuple[str, ...]) -> str:
     return to_one_line(format_decision(report, zones))
 
 
-def render_unit(kind: Literal["systemd", "launchd"], arguments: Sequence[str]) -> str:
-    """Return a unit that runs `watch` with these arguments; nothing is installed."""
-    return _render_systemd(arguments) if kind == "systemd" else _render_launchd(arguments)
+def render_unit(kind: Literal["systemd", "launchd"], arguments: Sequence[str], state: str) -> str:
+    """Return a unit that runs `watch` with these arguments and may write `state`; nothing is installed."""
+    return _render_systemd(arguments, state) if kind == "systemd" else _render_launchd(arguments)
 
 
-def _render_systemd(arguments: Sequence[str]) -> str:
+def _render_systemd(arguments: Sequence[str], state: str) -> str:
     command = " ".join(_escape_argument(text) for text in arguments)
+    name = state.removeprefix(_STATE_ROOT)
+    is_own = state.startswith(_STATE_ROOT) and _STATE_NAME.fullmatch(name) is not None
+    folder = f"StateDirectory={name}" if is_own else f"ReadWritePaths={_escape_path(state)}"
+    hint = "systemd makes the folder of --state" if is_own else "make the folder of --state for it first"
     return f"""\
-# /etc/systemd/system/pt-health-detector.service: set User= to the account of the runtime, then
+# /etc/systemd/system/pt-health-detector.service: set User= to the account of the runtime
+# ({hint}), then
 # systemctl daemon-reload && systemctl enable --now pt-health-detector
 [Unit]
 Description=Read-only health detector of the trading runtime
@@ -70,31 +99,17 @@ ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=10
 TimeoutStopSec=120
-StateDirectory=pt-health-detector
-Environment=XDG_STATE_HOME=/var/lib/pt-health-detector
-UMask=0077
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-ProtectSystem=strict
-ProtectHome=read-only
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectControlGroups=yes
-PrivateTmp=yes
-PrivateDevices=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-MemoryMax=256M
-
-[Install]
+{folder}
+Environment={_escape_path(f"XDG_STATE_HOME={state}")}
+{_HARDENING}[Install]
 WantedBy=multi-user.target
 """
+
+
+def _escape_path(path: str) -> str:
+    """Return a path of ReadWritePaths: systemd expands % in it."""
+    escaped = path.replace("\\", "\\\\").replace("%", "%%").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _escape_argument(text: str) -> str:

@@ -237,6 +237,21 @@ def test_the_systemd_unit_is_hardened_and_quoted(tmp_path):
         assert "Failed to parse" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        ("/var/lib/pt-health", "StateDirectory=pt-health"),
+        ("/srv/pt health/50%", 'ReadWritePaths="/srv/pt health/50%%"'),
+        ("/var/lib/a/b", 'ReadWritePaths="/var/lib/a/b"'),
+        ("/home/bot/state", 'ReadWritePaths="/home/bot/state"'),
+    ],
+)
+def test_the_systemd_unit_may_write_its_folder(state, line):
+    text = answer("watch", "--unit", "systemd", "--state", state).out.decode()
+    assert [one for one in text.splitlines() if one.startswith(("StateDir", "ReadWrite"))] == [line]
+    assert f'Environment="XDG_STATE_HOME={state.replace("%", "%%")}"' in text
+
+
 def test_the_launchd_job_stays_alive_and_is_quoted():
     ran = answer("watch", "--unit", "launchd", "--state", "/Users/o/state & more")
     plist = plistlib.loads(ran.out)
