@@ -68,7 +68,7 @@ class Condition(Struct, frozen=True):
     `quiet`: an occurrence that did not happen anew since the previous run. `deferred`: it is listed, and due
     to nobody for now. `runbook` is an address where the runbook has no section of it.
     `acks` are its newest acknowledgements, the latest first; `waiting_since` is since when nobody has
-    acknowledged it.
+    acknowledged it. `held_elsewhere`: only runs of lanes that do not read its sections were since it fired.
     """
 
     signature: str
@@ -101,6 +101,7 @@ class Condition(Struct, frozen=True):
     escalated_at: datetime | None = None
     held_since: datetime | None = None
     held_why: str | None = None
+    held_elsewhere: bool = False
     last_good: datetime | None = None
     good_since: datetime | None = None
     goods: int = 0

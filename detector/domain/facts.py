@@ -37,7 +37,13 @@ from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_account import SectionAccount
-from detector.domain.seen_facts import LostFact, SectionContent, is_known_to_any_lane, is_known_to_lane
+from detector.domain.seen_facts import (
+    LostFact,
+    SectionContent,
+    find_section_of,
+    is_known_to_any_lane,
+    is_known_to_lane,
+)
 from detector.domain.task_rows import Container, LocalProcess, Service, Task
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
@@ -209,6 +215,11 @@ class Facts(Struct, frozen=True):
             return True
         is_off = bool(states) and len(states) == len(self.carriers[name])
         return is_known_to_lane(self.before.lanes, self.lane, name) and not is_off
+
+    def find_carrier(self, name: str) -> str | None:
+        """Return the section that showed the fact (heartbeat or positions) to this lane, or would show it."""
+        configured = (section for section in self.carriers.get(name, ()) if section in self.sources)
+        return find_section_of(self.before.lanes, self.lane, name) or next(configured, None)
 
     def is_watched_anywhere(self, name: str) -> bool:
         """Return whether this lane expects the fact, or another lane saw it within the last week."""

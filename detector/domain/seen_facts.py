@@ -90,6 +90,12 @@ def is_known_to_lane(lanes: Mapping[str, LaneMemory], lane: str, name: str) -> b
     return memory is not None and any(fact in memory.facts for fact in _list_facts_of(name))
 
 
+def find_section_of(lanes: Mapping[str, LaneMemory], lane: str, name: str) -> str | None:
+    """Return the section that showed the lane the heartbeat or the positions; None where none did."""
+    facts = lanes[lane].facts if lane in lanes else {}
+    return next((facts[fact].section for fact in _list_facts_of(name) if fact in facts), None)
+
+
 def is_known_to_any_lane(lanes: Mapping[str, LaneMemory], name: str, at: datetime) -> bool:
     """Return whether a run of any lane saw the heartbeat or the positions within the last week."""
     names = _list_facts_of(name)

@@ -7,6 +7,7 @@ from functools import cache
 
 from msgspec import Struct
 
+from detector.domain.condition import Condition
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement, RuleOutcome
 from detector.domain.report import SignalCoverage
@@ -127,13 +128,26 @@ def group_rules() -> dict[str, tuple[str, ...]]:
 
 
 def compute_coverage(
-    judgement: Judgement, firing: Collection[str], off: Collection[str] = ()
+    judgement: Judgement, active: Collection[Condition], off: Collection[str] = ()
 ) -> tuple[SignalCoverage, ...]:
     """Return the state of every golden signal but those that are `off`.
 
-    `firing` are the rules with an active condition.
+    A signal was not seen where its `active` conditions are held, or of a rule that this run did not judge.
     """
-    return tuple(_evaluate_signal(signal, judgement, firing) for signal in SIGNALS if signal.name not in off)
+    firing = {
+        condition.type
+        for condition in active
+        if condition.phase == "firing" and _is_judged(condition.type, judgement)
+    }
+    earlier = {condition.type for condition in active} - firing
+    return tuple(
+        _evaluate_signal(signal, judgement, firing, earlier) for signal in SIGNALS if signal.name not in off
+    )
+
+
+def _is_judged(name: str, judgement: Judgement) -> bool:
+    outcome = judgement.outcomes.get(name)
+    return outcome is not None and outcome.verdict != "unseen"
 
 
 def count_checked(judgement: Judgement) -> int:
@@ -145,11 +159,14 @@ def count_checked(judgement: Judgement) -> int:
     )
 
 
-def _evaluate_signal(signal: Signal, judgement: Judgement, firing: Collection[str]) -> SignalCoverage:
+def _evaluate_signal(
+    signal: Signal, judgement: Judgement, firing: Collection[str], earlier: Collection[str]
+) -> SignalCoverage:
     firing_rules = [name for name in signal.rules if name in firing]
     if firing_rules:
         return SignalCoverage(signal.name, signal.title, "firing", ", ".join(firing_rules))
-    reasons = list(_explain_unknown(signal, judgement))
+    reasons = [f"{name} is of an earlier run" for name in signal.rules if name in earlier]
+    reasons += _explain_unknown(signal, judgement)
     return SignalCoverage(signal.name, signal.title, "not seen" if reasons else "ok", "; ".join(reasons))
 
 

@@ -27,7 +27,7 @@ from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import compute_coverage, count_checked, get_signal_name
 from detector.engine.gather import gather_facts, list_unread_sections
-from detector.engine.lost_facts import add_lost_facts, update_lane_memory
+from detector.engine.lost_facts import add_lost_facts, list_lane_sections, update_lane_memory
 from detector.engine.overrides import add_overrides, list_overrides, list_warnings
 from detector.formats.times import compute_seconds
 from detector.market.closures import NO_CLOSURES, Closures
@@ -98,9 +98,7 @@ def build_report(
     facts = judgement.facts
     step = _advance_ledger(snapshot, previous, settings, channels, judgement)
     active = _sort_by_severity(condition for condition in step.conditions.values() if condition.is_active)
-    coverage = compute_coverage(
-        judgement, {condition.type for condition in active}, list_signals_off(settings)
-    )
+    coverage = compute_coverage(judgement, active, list_signals_off(settings))
     overrides = list_overrides(facts)
     coverage = add_overrides(coverage, judgement, overrides)
     notices = [notice for channel in channels for notice in step.due_notices[channel]]
@@ -176,6 +174,7 @@ def _advance_ledger(
         is_new_snapshot=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
         has_memory=previous.kept,
         rungs=channels if isinstance(channels, Mapping) else {},
+        sections=list_lane_sections(judgement.facts),
     )
     mutes = _get_files(settings).mutes
     return ledger.advance(previous.conditions, judgement, run_context, tuple(channels), mutes)

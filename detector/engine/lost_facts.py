@@ -55,6 +55,12 @@ def list_seen_facts(facts: Facts) -> Mapping[str, tuple[str, ...]]:
     }
 
 
+def list_lane_sections(facts: Facts) -> frozenset[str]:
+    """Return the sections that this run's lane reads: now, by its sources, or within the last week."""
+    before = list_seen_before(facts.before.lanes, facts.lane, facts.taken_at)
+    return facts.sections | facts.sources.keys() | {fact.section for fact in before.values()}
+
+
 def update_lane_memory(facts: Facts) -> dict[str, LaneMemory]:
     """Return the memory of all lanes after this run."""
     return update_lanes(facts.before.lanes, facts.lane, list_seen_facts(facts), facts.taken_at)

@@ -1,7 +1,8 @@
 """A condition after a firing verdict: it begins, continues, returns, or occurs again.
 
 `lasted_sec` adds up the time between consecutive firing verdicts, without gaps longer than
-`AEGIS_PT_GAP_SEC` and without time in which the condition was held.
+`AEGIS_PT_GAP_SEC` and without time in which the condition was held; runs of a lane that does not read its
+sections count as none.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
 _GAPPED_VERDICTS = 3
 _FIRST_VERDICT: Mapping[str, Any] = {"observations": 1, "verdicts": 1}
+_NOT_HELD: Mapping[str, Any] = {"held_since": None, "held_why": None, "held_elsewhere": False}
 _NOT_ENDED: Mapping[str, Any] = {
-    "phase": "firing", "ended_at": None, "ending": None, "held_since": None, "held_why": None, "quiet": False
+    **_NOT_HELD, "phase": "firing", "ended_at": None, "ending": None, "quiet": False
 }  # fmt: skip
 
 
@@ -70,14 +72,13 @@ def _start_episode(signed: SignedFinding, run: RunContext) -> Condition:
 def _keep_firing(old: Condition, run: RunContext) -> Condition:
     elapsed = compute_seconds(old.last_seen, run.taken_at)
     near = elapsed <= run.settings[GAP_SEC]
-    counts = near and old.phase == "firing"
+    counts = near and (old.phase == "firing" or old.held_elsewhere)
     return replace(
         _count_observation(old, run),
         phase="firing",
         lasted_sec=old.lasted_sec + (elapsed if counts else 0),
         gapped=old.gapped or not near,
-        held_since=None,
-        held_why=None,
+        **_NOT_HELD,
     )
 
 
@@ -171,8 +172,7 @@ def _keep_occurrence(old: Condition, signed: SignedFinding, run: RunContext) -> 
         _count_observation(old, run),
         phase="firing" if old.phase == "held" else old.phase,
         quiet=not signed.finding.ongoing,
-        held_since=None,
-        held_why=None,
+        **_NOT_HELD,
     )
     if signed.finding.ongoing or old.ongoing:
         return replace(kept, noticed_at=run.taken_at)

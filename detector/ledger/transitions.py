@@ -26,7 +26,8 @@ class RunContext(Struct, frozen=True):
 
     `is_new_snapshot` is False where the snapshot is not newer than the memory: the same moment confirms
     nothing twice. `generation` is that of the artifact that this run will write. `rungs` say
-    what each channel receives; one without a rung receives everything at once.
+    what each channel receives; one without a rung receives everything at once. `sections` are those that
+    this run's lane reads; None is all of them.
     """
 
     taken_at: datetime
@@ -35,6 +36,12 @@ class RunContext(Struct, frozen=True):
     is_new_snapshot: bool = True
     has_memory: bool = True
     rungs: Mapping[str, Rung] = field(default_factory=dict)
+    sections: frozenset[str] | None = None
+
+    def is_of_other_lane(self, condition: Condition) -> bool:
+        """Return whether this run's lane reads none of the sections that raised the condition."""
+        raised_by = {entry.partition(":")[0] for entry in condition.evidence}
+        return bool(raised_by) and self.sections is not None and raised_by.isdisjoint(self.sections)
 
     def is_below(self, channel: str, severity: Severity, escalated: bool | None, money: bool) -> bool:
         """Return whether a condition of this severity is less than the least that the channel receives."""
@@ -142,7 +149,16 @@ def _advance_unknown(old: Condition, why: str, run: RunContext) -> Condition:
     since = old.held_since or run.taken_at
     if run.taken_at - since >= KEEP_FOR:
         return close_condition(old, "unwatched", run.taken_at, run)
+    elsewhere = run.is_of_other_lane(old)
+    if elsewhere and old.phase in ("recovering", "held"):
+        return old  # what another lane reads is neither good nor unseen in this run
     if old.phase == "recovering":
         return replace(old, goods=0, good_since=None, held_since=since, held_why=why)
-    transitions = old.transitions if old.phase == "held" else add_transition(old, run, "held")
-    return replace(old, phase="held", held_since=since, held_why=why, transitions=transitions)
+    return replace(
+        old,
+        phase="held",
+        held_since=since,
+        held_why=why,
+        held_elsewhere=elsewhere,
+        transitions=old.transitions if old.phase == "held" else add_transition(old, run, "held"),
+    )

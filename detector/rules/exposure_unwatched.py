@@ -23,7 +23,7 @@ _WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The heartbeat or the positions are not seen while the market is open and positions may be."""
     missing = {"heartbeat_at": facts.heartbeat_at is None, "open_positions": facts.exposure is None}
-    unwatched = [label for name, label in _WATCHED.items() if missing[name] and facts.is_watched(name)]
+    unwatched = [name for name in _WATCHED if missing[name] and facts.is_watched(name)]
     last = facts.before.open_positions if facts.exposure is None else facts.exposure
     if unwatched and last != 0:
         exposure_note = (
@@ -33,8 +33,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         )
         yield Finding(
             CRITICAL,
-            f"Dark while the market is open: {' and '.join(unwatched)} cannot be seen, and {exposure_note}.",
+            f"Dark while the market is open: {' and '.join(_WATCHED[name] for name in unwatched)} cannot be"
+            f" seen, and {exposure_note}.",
             observed=last,
+            source=facts.find_carrier(unwatched[0]),
         )
     elif facts.exposure == 0 or not (all(missing.values()) or _is_seen_elsewhere(missing, facts)):
         yield Healthy(lambda subject: True)
