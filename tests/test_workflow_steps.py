@@ -127,6 +127,8 @@ class Deployment:
             "steps.job.outputs.cause": "",
             "steps.memory.outcome": "",
             "steps.page.outputs.artifact-url": "",
+            "inputs.concurrency_group || 'aws-ibkr-pt-health'": "aws-ibkr-pt-health",
+            "steps.red.outputs.mark": "",
             **self.event,
         }
         secrets = {one: self.secrets.get(one, "") for one in expressions(JOB) if one.startswith("secrets.")}
@@ -153,6 +155,9 @@ class Deployment:
             if path.exists() and self.uploads:
                 runner.values["steps.page.outputs.artifact-url"] = f"{PAGES}/{path.name}"
             return self.uploads
+        if path.name == "monitor-red.txt":
+            self.github.upload(run_id, path.read_text(), attempt, name=given["name"])
+            return True
         assert given["name"] == f"{NAME}-{run_id}-{attempt}"
         if path.exists() and self.uploads:
             self.github.upload(run_id, path.read_text(), attempt)
@@ -259,9 +264,11 @@ def a_program_that_does_not_even_begin(workspace: Path) -> None:
 
 
 def stored(deployment: Deployment) -> list[str]:
+    github = deployment.github
+    memories = [one["id"] for one in github.artifacts if one["name"].startswith(NAME)]
     return [
-        zipfile.ZipFile(io.BytesIO(data)).read("pt-health.json").decode()
-        for data in deployment.github.archives.values()
+        zipfile.ZipFile(io.BytesIO(github.archives[number])).read("pt-health.json").decode()
+        for number in memories
     ]
 
 
@@ -274,8 +281,34 @@ def test_what_cannot_be_installed_is_said_by_the_plain_step(deployment):
 
     ran = deployment.run(breaks=unknown)
     assert ran.failed
-    assert [one.name for one in ran.ran][-1] == FAILURE
+    assert FAILURE in [one.name for one in ran.ran]
     assert (len(deployment.slack.posts), pinged(deployment)) == (1, ["/u-u-i-d/fail"])
+
+
+def test_a_cause_is_told_once_until_a_run_is_green_and_the_switch_hears_of_every_red_run(deployment):
+    def set_line(line: str) -> Callable[[Path], Any]:
+        return lambda workspace: (workspace / ".github" / "aws-ibkr-pt-health.env").write_text(line)
+
+    first, other = set_line("AEGIS_PT_PENDING_ORDER_WARN=three\n"), set_line("AEGIS_PT_NO_SUCH_NAME=1\n")
+    told = []
+    for breaks in (first, first, other, first, other, None, first, first):
+        ran = deployment.run(breaks=breaks)
+        told.append(len(said_red(deployment)))
+        if breaks is not None:
+            assert [one.code for one in ran.ran if one.name == FAILURE] == [0], explained(ran)
+    assert told == [1, 1, 2, 2, 2, 2, 3, 3]
+    assert pinged(deployment).count("/u-u-i-d/fail") == 2 * 7, "the program's own and the plain step's"
+
+
+def test_a_cause_is_told_again_where_slack_did_not_take_it_or_github_does_not_answer(deployment):
+    deployment.slack.then(says(b"down", 503), says(b"down", 503), says(b"down", 503))
+    deployment.run(breaks=a_program_that_does_not_even_begin)
+    deployment.run(breaks=a_program_that_does_not_even_begin)
+    assert len(deployment.github.artifacts) == 1, "only what Slack took leaves a mark"
+    deployment.github.fails("/repos/{owner}/{repo}/actions/artifacts", 500)
+    count = len(said_red(deployment))
+    deployment.run(breaks=a_program_that_does_not_even_begin)
+    assert len(said_red(deployment)) == count + 1
 
 
 def test_settings_that_are_refused_are_said_by_the_plain_step(deployment):
@@ -482,6 +515,7 @@ def test_every_expression_of_the_job_has_a_value_here(deployment):
     conditions = {
         "always()",
         "always() && steps.page.outputs.artifact-url",
+        "always() && steps.red.outputs.mark",
         "(failure() || cancelled()) && (steps.job.outputs.told != 'yes' || steps.memory.outcome != 'success')",
     }
     assert expressions(JOB) - known - conditions == set()
