@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.domain.vendor_keys import FOREIGN
+from detector.render.lines import format_signals_seen
 from tests.support.full_snapshot import (
     Path,
     build_full_snapshot,
@@ -76,6 +77,85 @@ def test_no_edit_of_a_sections_own_keys_is_silent(section):
                 if events == BASE[0] and facts != BASE[1]:
                     silent.append((path, edit))
     assert silent == []
+
+
+NEEDED: list[Path] = [
+    ("status_v3", "open_positions", 0, "quantity"), ("status_v3", "open_positions", 0, "symbol"),
+    ("status_v3", "orders", 0, "side"), ("status_v3", "orders", 0, "quantity"),
+    ("status_v3", "recent_trades", 0, "entry_price"), ("status_v3", "recent_trades", 0, "trade_id"),
+    ("status_v3", "ticks", 0, "price"), ("status_v3", "ticks", 0, "at"),
+    ("broker", "positions", 0, "quantity"), ("broker", "positions", 0, "strike"),
+    ("broker", "open_orders", 0, "action"), ("broker", "open_orders", 0, "totalQuantity"),
+    ("broker", "executions", 0, "side"), ("broker", "executions", 0, "at"),
+    ("stores", "position_state", 0, "quantity"), ("stores", "trades", 0, "status"),
+    ("ecs", "services", 0, "runningCount"), ("ecs", "tasks", 0, "lastStatus"), ("ecs", "tasks", 0, "containers"),
+    ("ecs", "tasks", 0, "containers", 0, "name"), ("containers", 0, "State"), ("containers", 0, "Names"),
+    ("processes", 0, "running"), ("gateway", "listening"), ("power", "status"), ("logs", "events", 0, "timestamp"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", NEEDED, ids=lambda path: ".".join(map(str, path)))
+def test_a_needed_column_under_a_strange_name_is_told_with_what_it_may_be(path):
+    document = rename_key(FULL, path, "zorp")
+    assert document is not None
+    report = evaluated(document)
+    told = [event.summary for event in report.events if event.type == "reading_invalid"]
+    assert any("zorp" in summary or "nothing is recognised" in summary for summary in told), told
+
+
+def test_a_row_without_a_needed_column_is_quiet_where_no_strange_key_could_be_it():
+    document = remove_key(FULL, ("status_v3", "open_positions", 0, "quantity"))
+    document["status_v3"]["open_positions"][0] |= {"strategy": "condor", "is_hedge": True, "legs": ["a"]}
+    assert [event for event in look(document)[0] if "reading_invalid" in event] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "edit"),
+    [
+        (("status_v3", "stuck_exits"), "stuck_exit"),
+        (("bot_status", "pending_exits"), "pendingExits"),
+        (("status_v3", "open_positions", 0, "quantity"), "quantty"),
+        (("broker", "open_orders", 0, "orderId"), "ordrId"),
+        (("gateway", "listening"), "listenig"),
+        (("ecs", "services", 0, "runningCount"), "running_count"),
+    ],
+)
+def test_a_known_key_that_is_null_beside_a_misspelling_with_a_value_is_told(path, edit):
+    document = rename_key(FULL, path, edit)
+    assert document is not None
+    get_at(document, path[:-1])[path[-1]] = None
+    assert any("reading_invalid" in event for event in look(document)[0])
+
+
+@pytest.mark.parametrize("name", ["cur_stuck_exits", "stuck_exits_value", "stuckExitsNow"])
+def test_a_fact_whose_name_stands_whole_in_a_longer_one_is_told(name):
+    document = rename_key(FULL, ("status_v3", "stuck_exits"), name)
+    assert document is not None
+    document.pop("bot_status")
+    assert any("reading_invalid" in event for event in look(document)[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["stuck_exits_limit", "max_stuck_exits", "stuck_exits_at", "stuck_exits_24h"]
+)
+def test_a_longer_name_that_means_another_fact_is_quiet(name):
+    document = rename_key(FULL, ("status_v3", "stuck_exits"), name)
+    assert document is not None
+    document.pop("bot_status")
+    assert [event for event in look(document)[0] if "reading_invalid" in event] == []
+
+
+@pytest.mark.parametrize("path", [("status_v3", "orders", 0, "side"), ("broker", "executions", 0, "side")])
+@pytest.mark.parametrize("side", ["CALL", 7, True, {"value": "BUY"}], ids=str)
+def test_a_side_that_is_not_known_is_told_and_never_taken_for_long(path, side):
+    document = deepcopy(FULL)
+    get_at(document, path[:-1])["side"] = side
+    assert any("reading_invalid" in event for event in look(document)[0])
+
+
+@pytest.mark.parametrize("status", ["ONBATT", "zorp"])
+def test_a_power_status_in_no_word_of_nut_is_told(status):
+    assert look(FULL | {"power": {"status": status}})[0] == ["warning reading_invalid:power.status"]
 
 
 def test_the_full_snapshot_is_healthy_and_every_section_shows_something():
@@ -240,6 +320,44 @@ def test_the_lane_that_sees_the_runtime_tells_its_dark_once_and_no_other_lane_en
     assert "new signal_lost" in counts, "the box lane's run forgives the remote lane nothing"
     assert {"resolved exposure_unwatched", "resolved signal_lost"} == set(told[10])
     assert told[9] == []
+
+
+@pytest.mark.parametrize(("first", "second"), LANES)
+def test_what_is_wrong_in_one_lane_lasts_and_ends_although_another_lane_runs_in_between(first, second):
+    """A run of a lane that does not read the section is neither a good verdict nor an unseen one."""
+    full = at_session(FULL)
+    if "status_v3" not in second:
+        second = (*second, "status_v3")
+    box = ("box", pick(full, *first))
+    good, bad = pick(full, *second), pick(full, *second)
+    bad["status_v3"] = {**bad["status_v3"], "stuck_exits": 1, "pending_orders": 3}
+    told = tell_by_lane([("remote", good), box, *[("remote", bad), box] * 2, *[("remote", good), box] * 3])
+    assert told[:2] == [[]] * 2
+    assert {"new stuck_exits", "new pending_orders_high"} <= set(told[2])
+    assert "escalated pending_orders_high" in told[4], "the runs in between stop no clock"
+    ended = [text for run in told[6:] for text in run if text.startswith("resolved")]
+    assert {"resolved stuck_exits", "resolved pending_orders_high"} <= set(ended)
+    assert told[-1] == []
+
+
+@pytest.mark.parametrize(("first", "second"), LANES[:3])
+def test_what_a_lane_lost_ends_although_another_lane_runs_in_between(first, second):
+    full = at_session(FULL)
+    box, remote = ("box", pick(full, *first)), ("remote", pick(full, *second))
+    dark = ("remote", pick(full, *(second[1:] or ("power",))))
+    told = tell_by_lane([box, remote, *[box, dark] * 3, *[box, remote] * 3])
+    ended = {text for run in told[8:] for text in run if text.startswith("resolved")}
+    assert {"resolved exposure_unwatched", "resolved signal_lost"} <= ended
+
+
+def test_a_signal_whose_conditions_are_only_held_is_not_counted_as_seen():
+    full = at_session(FULL)
+    bad = {**full, "status_v3": {**full["status_v3"], "unknown_fills": 1}}
+    report = evaluated(bad)
+    assert format_signals_seen(report) == "11 of 11 signals seen"
+    held = evaluated(move({"taken_at": full["taken_at"]}, STEP), remembered(report))
+    assert any("unknown_fill" in signature for signature in held.held)
+    assert format_signals_seen(held) == "0 of 11 signals seen"
 
 
 def test_another_profile_and_a_run_by_hand_expect_what_they_saw_themselves():

@@ -25,7 +25,7 @@ class BrokerPosition(Instrument, frozen=True):
     """
 
     account: str | None = build_column("id")
-    quantity: Decimal | None = build_column("quantity")
+    quantity: Decimal | None = build_column("quantity", needed=("quantity",))
     avg_price: float | None = build_column("number")
     avg_cost: float | None = build_column("number")
     realized_pnl: float | None = build_column("number")
@@ -80,7 +80,7 @@ class AccountValue(Struct, frozen=True):
     """One value of an account, as TWS names it; `Cushion` is excess liquidity as a share of the net value."""
 
     tag: str | None = build_column("id")
-    value: float | None = build_column("number")
+    value: float | None = build_column("number", needed=("value",))
     account: str | None = build_column("id")
     currency: str | None = build_column("text")
 
@@ -93,14 +93,14 @@ class AccountValue(Struct, frozen=True):
 class Execution(Instrument, frozen=True):
     """One execution at the broker; `quantity` is positive, `side` says which way."""
 
-    exec_id: str | None = build_column("id")
+    exec_id: str | None = build_column("id", needed=("exec_id",))
     perm_id: str | None = build_column("id")
     order_id: str | None = build_column("id")
     account: str | None = build_column("id")
-    side: str | None = build_column("text")
-    quantity: Decimal | None = build_column("quantity")
+    side: str | None = build_column("side", needed=("side",))
+    quantity: Decimal | None = build_column("quantity", needed=("quantity",))
     price: float | None = build_column("number")
-    at: datetime | None = build_column("time")
+    at: datetime | None = build_column("time", needed=("at",))
     realized_pnl: float | None = build_column("number")
     opens: str | None = build_column("text", doc="O where it opens and C where it closes, in Flex")
     notes: str | None = build_column("text", doc="Flex's codes: A assignment, Ex exercise, Ep expired, …")

@@ -12,16 +12,19 @@ from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from detector.domain.instrument_names import get_sign
 from detector.domain.provenance import Fault
 from detector.formats.errors import InputError
 from detector.formats.numbers import is_unset, parse_decimal, to_exact_decimal
 from detector.formats.patterns import build_pattern
-from detector.formats.strict_json import describe_kind
+from detector.formats.strict_json import describe_kind, redact_excerpt
 from detector.formats.times import parse_epoch, parse_rfc3339
 
 T = TypeVar("T")
 _LONGEST_ID, _LONGEST_TEXT, _LONGEST_NUMBER = 120, 500, 24
 _CONTRACT_ID = build_pattern(r"0*([0-9]+)(?:\.0+)?(?:@[A-Z0-9.]*)?", re.ASCII)
+_UNKNOWN_SIDE = "?"
+_NO_SIDE = ("", "-", _UNKNOWN_SIDE)  # in a column that has nothing to say
 _FIRST_YEAR = 1970  # programs write year 1 or 1900 for a time that was never set
 
 
@@ -131,9 +134,13 @@ class ValueReader:
         return text if number is None else number[1] if number[1] != "0" else None
 
     def read_side(self, path: str, raw: object) -> str | None:
-        """Read a side as text, or as 1 and -1."""
+        """Read a side as text, or as 1 and -1; an unknown one stays, so that no sign is taken for it."""
         is_sign = raw in (1, -1) and not isinstance(raw, bool)
-        return self.read_text(path, f"{raw:.0f}" if is_sign else raw)
+        side = f"{raw:.0f}" if is_sign else raw
+        if isinstance(side, str) and (side.strip() in _NO_SIDE or get_sign(side) is not None):
+            return side[:_LONGEST_TEXT]
+        self.add_fault(path, f"is {redact_excerpt(str(raw))}, which is no known side")
+        return side[:_LONGEST_TEXT] if isinstance(side, str) else _UNKNOWN_SIDE
 
     def read_label(self, path: str, raw: object) -> str | None:
         """Read a word as text, and a number or a flag that stands for a word as the text of it."""

@@ -41,9 +41,19 @@ def get_declarations(record: type[Struct]) -> Mapping[str, Mapping[str, Any]]:
     return {name: maker.details for name, maker in makers if isinstance(maker, _Declaration)}
 
 
-def build_column(kind: str, worse: str = "first", doc: str = "") -> Any:
-    """Declare one column of a row: the kind of its value and, where two payloads list it, which is worse."""
-    return build_field(kind=kind, worse=worse, doc=doc)
+def build_column(
+    kind: str,
+    worse: str = "first",
+    doc: str = "",
+    needed: tuple[str, ...] = (),
+    beside: tuple[str, ...] = (),
+) -> Any:
+    """Declare one column of a row: the kind of its value and, where two payloads list it, which is worse.
+
+    `needed` are the columns, its own first, of which a row must have one to be judged; with `beside`, only
+    where it has one of those.
+    """
+    return build_field(kind=kind, worse=worse, doc=doc, needed=needed, beside=beside)
 
 
 def get_columns(row: type[Any]) -> Mapping[str, Mapping[str, Any]]:

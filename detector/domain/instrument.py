@@ -48,6 +48,7 @@ _OPTION_TEXTS = tuple(
         rf"{_ROOT}[ _-]+(?P<day>[0-9A-Z/'-]{{5,11}})[ _-]+{_RIGHT}[ _-]*{_STRIKE}",
     )
 )
+_WHOLE = ("local_symbol", "con_id")  # an option's whole name
 _STRIKE_UNIT = 1000  # OCC writes a strike in thousandths
 
 
@@ -57,9 +58,9 @@ class Instrument(Struct, frozen=True):
     symbol: str | None = build_column("id")
     con_id: str | None = build_column("contract id")
     sec_type: str | None = build_column("text")
-    expiry: str | None = build_column("id")
-    strike: float | None = build_column("number")
-    right: str | None = build_column("text")
+    expiry: str | None = build_column("id", needed=("expiry", *_WHOLE), beside=("strike", "right"))
+    strike: float | None = build_column("number", needed=("strike", *_WHOLE), beside=("right",))
+    right: str | None = build_column("text", needed=("right", *_WHOLE), beside=("strike",))
     multiplier: float | None = build_column("number")
     local_symbol: str | None = build_column("id", doc="the exchange's own symbol: ESM6, or an OCC symbol")
     trading_class: str | None = build_column("id", doc="SPX or SPXW: two contracts under one symbol")

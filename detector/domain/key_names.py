@@ -13,7 +13,18 @@ _SHORTEST = 3  # letters of a name that one edit does not make another one, as w
 _SHORT_PART = 4  # two edits in so short a part make another word of it: `ask_price` is no `avg_price`
 _LONG_NUMBER = 4  # digits: a message code, as in `market_data_10197_recent`
 _NEGATIONS = ("un", "not", "no", "non", "dis")
+_FEWEST_PARTS = 2  # of a name in other people's payloads that stands whole in a longer one
+# Parts that make another fact of a name: a limit of it, its time, an earlier value, a statistic, why.
+_OTHER_MEANINGS = frozenset([
+    "max", "min", "limit", "limits", "threshold", "cap", "warn", "warning", "critical", "allowed",
+    "expected", "target", "prev", "previous", "last", "next", "first", "old", "yesterday", "history",
+    "id", "ids", "at", "ts", "time", "times", "date", "since", "until", "for", "age", "sec", "secs",
+    "seconds", "ms", "interval", "timeout", "reason", "reasons", "text", "message", "msg", "source",
+    "sources", "type", "kind", "by", "avg", "mean", "median", "rate", "pct", "ratio", "price", "pnl",
+    "enabled", "disabled", "un", "not", "no", "non", "known", "closed",
+])  # fmt: skip
 _PARTS = build_pattern(r"[^a-z0-9]+")
+_CAPITAL = build_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @lru_cache(maxsize=8192)
@@ -44,11 +55,33 @@ def is_nearly(key: str, known: str, *, strict: bool = True) -> bool:
 
 
 def is_mistyped(key: str, known: str) -> bool:
-    """Return whether a short key is the known name with a letter too many or too few.
+    """Return whether a short key is the known name but for one edit.
 
     It may be another word (`model`), so that its value must say that it is meant.
     """
-    return len(key) != len(known) >= _SHORT_PART and is_nearly(key, known, strict=False)
+    return len(known) >= _SHORT_PART and is_nearly(key, known, strict=False)
+
+
+@lru_cache(maxsize=8192)
+def is_wrapped(key: str, known: str, *, strict: bool = True) -> bool:
+    """Return whether the known name stands whole in a longer key: `cur_stuck_exits`, `stuck_exits_value`.
+
+    A part that makes another fact of it (`stuck_exits_limit`) and a digit do not count; nor, where others
+    write keys too (`strict`), a name of a single part.
+    """
+    mine, theirs = _split_parts(key), _split_parts(known)
+    more = len(mine) - len(theirs)
+    if len(known) < _SHORT_PART or more < 1 or (strict and len(theirs) < _FEWEST_PARTS):
+        return False
+    extra = mine[:more] if mine[more:] == theirs else mine[len(theirs) :]
+    is_whole = theirs in (mine[more:], mine[: len(theirs)])
+    return is_whole and all(part.isalpha() and part not in _OTHER_MEANINGS for part in extra)
+
+
+def _split_parts(name: str) -> list[str]:
+    """Return the parts of a name in lower case; in camel case a capital begins one."""
+    spaced = _CAPITAL.sub("_", name[:_LONGEST_COMPARED])
+    return [part for part in _PARTS.split(spaced.lower()) if part]
 
 
 def _has_other_digits(first: str, second: str) -> bool:

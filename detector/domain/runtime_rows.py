@@ -43,16 +43,16 @@ def is_done(status: str | None) -> bool:
 class Order(Instrument, frozen=True):
     """A working order as the runtime lists it."""
 
-    order_id: str | None = build_column("id")
+    order_id: str | None = build_column("id", needed=("order_id", "perm_id"))
     perm_id: str | None = build_column("id")
-    side: str | None = build_column("side")
+    side: str | None = build_column("side", needed=("side",))
     kind: str | None = build_column("text", doc="entry or exit")
     order_type: str | None = build_column("text")
     status: str | None = build_column("text", "working")
     parked: bool | None = build_column("flag")
     filled: Decimal | float | None = build_column("quantity", "larger")
-    quantity: Decimal | float | None = build_column("quantity", "larger")
-    submitted_at: datetime | None = build_column("time", "older")
+    quantity: Decimal | float | None = build_column("quantity", "larger", needed=("quantity", "remaining"))
+    submitted_at: datetime | None = build_column("time", "older", needed=("submitted_at",))
 
     @property
     def identity(self) -> str:
@@ -100,7 +100,7 @@ class Order(Instrument, frozen=True):
 class Position(Instrument, frozen=True):
     """An open position as the runtime lists it; `quantity` is signed, or has its side beside it."""
 
-    quantity: Decimal | float | None = build_column("quantity", "larger")
+    quantity: Decimal | float | None = build_column("quantity", "larger", needed=("quantity",))
     side: str | None = build_column("sign", doc="LONG or SHORT, where the quantity bears no sign")
     avg_price: float | None = build_column("number")
     tags: tuple[str, ...] | None = build_column("texts", "united")
@@ -141,8 +141,8 @@ class Tick(Struct, frozen=True):
     """The last price that the runtime saw of an instrument."""
 
     symbol: str | None = build_column("id")
-    price: float | None = build_column("number")
-    at: datetime | None = build_column("time", "older")
+    price: float | None = build_column("number", needed=("price",))
+    at: datetime | None = build_column("time", "older", needed=("at",))
 
     @property
     def is_named(self) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from detector.domain.key_names import is_mistyped, is_nearly
+from detector.domain.instrument_names import is_known_expiry, normalize_expiry
+from detector.domain.key_names import is_mistyped, is_nearly, is_wrapped
 from detector.domain.provenance import Fault
-from detector.domain.shape import ANY, LIST, OBJECT, Key, Shape
+from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
 from detector.formats.nearest_name import FAINTLY_ALIKE, find_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LineCounts
@@ -17,9 +18,25 @@ from detector.logs.events import LineCounts
 _MOST_ROWS = 10_000  # as many as the readers read
 _MOST_KEYS = 500  # of one object that are compared with known names
 MOST_NAMES = 10  # of keys that are not understood, by name
+_EARLIEST_EPOCH = 1e9  # seconds: September 2001
+_MOST_CANDIDATES = 3  # keys that may be a missing one, by name
+_TEXTS = ("text", "id")  # any value fits: `account_type` is no account
 _MODES = ("paper", "live")
 _NEVER = "last_reconcile_at"  # the fact for which null is a value
 Fits = Callable[[str, Any], bool]
+
+
+def _is_expiry(value: Any) -> bool:
+    form = normalize_expiry(str(value))
+    return form is not None and is_known_expiry(form)
+
+
+def _is_right(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().upper() in ("C", "P", "CALL", "PUT")
+
+
+# Columns of which any text fits the kind, and few the meaning.
+_WORDS: Mapping[str, Callable[[Any], bool]] = {"expiry": _is_expiry, "right": _is_right}
 
 
 class SectionAccount(Struct, frozen=True):
@@ -43,9 +60,10 @@ class SectionAccount(Struct, frozen=True):
 
 
 class _Keys(Struct, frozen=True):
-    """The keys of one object: with objects in them, of nobody, and the groups that were read."""
+    """The keys of one object: with objects in them, without, of nobody, and the groups that were read."""
 
     nested: tuple[tuple[str, Key], ...]
+    cells: tuple[str, ...]
     strange: tuple[str, ...]
     groups: frozenset[str]
 
@@ -67,7 +85,7 @@ class KeyComparison(Struct):
     partial: set[str] = field(default_factory=set)
     unnamed: int = 0
     _sorted: dict[tuple[str, tuple[str, ...]], _Keys] = field(default_factory=dict)
-    _near: dict[tuple[Any, ...], Mapping[str, str]] = field(default_factory=dict)
+    _near: dict[tuple[Any, ...], Mapping[str, list[str]]] = field(default_factory=dict)
 
     def compare(self, raw: Any, shape: Shape) -> None:
         """Compare every key of the section with its shape."""
@@ -103,9 +121,58 @@ class KeyComparison(Struct):
         keys = self._sort_keys(path, tuple(item), shape)
         for key, spec in keys.nested:
             self._compare_value(f"{path}.{key}", item[key], spec)
+        for key in keys.cells:
+            if isinstance(item[key], dict):
+                self._add_fault(f"{path}.{key}", "is an object, not a value")
         if keys.strange:
             self._compare_strange_keys(path, item, shape, keys)
+        if shape.needs and (keys.strange or keys.nested):
+            self._compare_needs(path, item, shape)
         return bool(keys.groups)
+
+    def _compare_needs(self, path: str, item: Mapping[str, Any], shape: Shape) -> None:
+        """Examine whether an object lacks what it must have while a key stands there that could be it."""
+        groups, strange = self._list_parts(path, item, shape)
+        for need in shape.needs if strange else ():
+            if not need.is_met_by(groups):
+                names = [place for place, value in strange if self._can_be(need, value)]
+                if names:
+                    listed = ", ".join(name.rpartition(".")[2] for name in names[:_MOST_CANDIDATES])
+                    self._add_fault(f"{path}.{need.groups[0]}", f"is not there, and {listed} may be it")
+
+    def _list_parts(
+        self, path: str, item: Mapping[str, Any], shape: Shape
+    ) -> tuple[set[str], list[tuple[str, Any]]]:
+        """Return the groups of an object and of the objects in it, and the paths of strange keys with values.
+
+        A strange key that is nearly a known one counts as that one.
+        """
+        keys = self._sort_keys(path, tuple(item), shape)
+        groups, strange = set(keys.groups), []
+        for key in keys.strange:
+            place = f"{path}.{redact_excerpt(key)}"
+            meant = self.faults[place].meant if place in self.faults else None
+            if meant is not None:
+                groups.add(shape.get_group(meant.rpartition(".")[2]))
+            elif item[key] is not None:
+                strange.append((place, item[key]))
+        for key, spec in keys.nested:
+            if spec.kind in (ANY, OBJECT) and spec.inner is not None and isinstance(item[key], dict):
+                inner_groups, inner_strange = self._list_parts(f"{path}.{key}", item[key], spec.inner)
+                groups |= inner_groups
+                strange += inner_strange
+        return groups, strange
+
+    def _can_be(self, need: Need, value: Any) -> bool:
+        """Return whether the value could be what is missing; a small number is no time."""
+        if need.kind == ANY:
+            return True
+        if need.groups[0] in _WORDS:
+            return _WORDS[need.groups[0]](value)
+        if need.kind == LIST:
+            return isinstance(value, list) and any(isinstance(entry, dict) for entry in value)
+        is_small = isinstance(value, int | float) and value < _EARLIEST_EPOCH
+        return self.fits(need.kind, value) and not (need.kind == "time" and is_small)
 
     def _sort_keys(self, path: str, keys: tuple[str, ...], shape: Shape) -> _Keys:
         """Sort the keys of an object into read, foreign and strange ones; most rows have the same keys."""
@@ -116,6 +183,7 @@ class KeyComparison(Struct):
 
     def _build_keys(self, path: str, keys: tuple[str, ...], shape: Shape) -> _Keys:
         nested: list[tuple[str, Key]] = []
+        cells: list[str] = []
         strange: list[str] = []
         groups: set[str] = set()
         for key in keys:
@@ -124,13 +192,18 @@ class KeyComparison(Struct):
                 spec = shape.reads[name]
                 groups.add(spec.group or name)
                 self.recognised.add(f"{path}.{key}")
-                if spec.inner is not None:
+                if spec.kind == CELL:
+                    cells.append(key)
+                elif spec.inner is not None:
                     nested.append((key, spec))
-            elif name in shape.foreign or key in shape.foreign or key in self.foreign_names:
+            elif self._is_foreign(key, name, shape) and not _is_plural(name, shape):
                 self.foreign.add(f"{path}.{key}")
             elif len(strange) < _MOST_KEYS:
                 strange.append(key)
-        return _Keys(tuple(nested), tuple(strange), frozenset(groups))
+        return _Keys(tuple(nested), tuple(cells), tuple(strange), frozenset(groups))
+
+    def _is_foreign(self, key: str, name: str, shape: Shape) -> bool:
+        return name in shape.foreign or key in shape.foreign or key in self.foreign_names
 
     def _compare_value(self, path: str, value: Any, key: Key) -> None:
         if key.inner is None:
@@ -141,19 +214,19 @@ class KeyComparison(Struct):
             self._compare_rows(path, value, key)
 
     def _compare_strange_keys(self, path: str, item: Mapping[str, Any], shape: Shape, keys: _Keys) -> None:
-        present = set(keys.groups)
-        for key, spec in keys.nested:
-            if spec.kind in (ANY, OBJECT) and spec.inner is not None and isinstance(item[key], dict):
-                present |= self._sort_keys(f"{path}.{key}", tuple(item[key]), spec.inner).groups
+        present = self._list_present(path, item, shape, keys)
         near = self._find_near(keys.strange, shape, frozenset(present))
         for key in keys.strange:
             place = f"{path}.{redact_excerpt(key)}"
             value = item[key]
-            meant = near.get(key) or _find_by_value(key, value, shape, present)
-            if meant is not None and self._can_take(shape.reads[meant], meant, value):
+            names = near.get(key) or _list_by_value(key, value, shape, present)
+            meant = next((name for name in names if self._can_take(shape.reads[name], name, value)), None)
+            if meant is not None:
                 self.faults.setdefault(
                     place, Fault(place, f"is nearly {meant}, which is not there", f"{path}.{meant}")
                 )
+            elif self._is_foreign(key, shape.normalize(key), shape):
+                self.foreign.add(f"{path}.{key}")
             elif shape.envelope and _is_envelope_fault(key, value):
                 nearest = find_nearest_name(key, shape.reads, FAINTLY_ALIKE)
                 hint = f"; the nearest known key is {nearest}" if nearest else ""
@@ -161,13 +234,23 @@ class KeyComparison(Struct):
             else:
                 self.unknown.add(f"{path}.{key}")
 
+    def _list_present(self, path: str, item: Mapping[str, Any], shape: Shape, keys: _Keys) -> set[str]:
+        """Return the groups that have a value in the object or in an object of it; null is none."""
+        names = (shape.normalize(key) for key, value in item.items() if value is not None)
+        present = {shape.get_group(name) for name in names if name in shape.reads}
+        for key, spec in keys.nested:
+            if spec.kind in (ANY, OBJECT) and spec.inner is not None and isinstance(item[key], dict):
+                inner = self._sort_keys(f"{path}.{key}", tuple(item[key]), spec.inner)
+                present |= self._list_present(f"{path}.{key}", item[key], spec.inner, inner)
+        return present
+
     def _find_near(
         self, strange: tuple[str, ...], shape: Shape, present: frozenset[str]
-    ) -> Mapping[str, str]:
+    ) -> Mapping[str, list[str]]:
         known = (strange, present, id(shape))
         if known not in self._near:
             absent = [name for name in shape.reads if shape.get_group(name) not in present]
-            is_strict = not (shape.envelope or shape.vendor)
+            is_strict = not (shape.envelope or shape.vendor or shape.named_by)
             self._near[known] = dict(_iter_near(strange, absent, shape, is_strict))
         return self._near[known]
 
@@ -175,6 +258,8 @@ class KeyComparison(Struct):
         """Return whether the fact could take the value; null is a value for one fact only."""
         if value is None:
             return meant.rpartition(".")[2] == _NEVER
+        if key.kind == CELL:
+            return not isinstance(value, dict)
         if key.kind in (ANY, LIST, OBJECT):
             kinds = {ANY: object, LIST: list, OBJECT: dict}
             return isinstance(value, kinds[key.kind])
@@ -184,25 +269,39 @@ class KeyComparison(Struct):
         self.faults.setdefault(path, Fault(path, problem))
 
 
-def _find_by_value(key: str, value: Any, shape: Shape, present: Collection[str]) -> str | None:
-    """Return the missing short key that the value shows to be meant: a list of rows, or paper and live."""
+def _list_by_value(key: str, value: Any, shape: Shape, present: Collection[str]) -> list[str]:
+    """Return missing short keys that the value shows to be meant: a list of rows, or paper and live."""
     if shape.envelope or shape.vendor or not (isinstance(value, list) or value in _MODES):
-        return None
-    for name, spec in shape.reads.items():
-        is_alike = spec.kind == LIST if isinstance(value, list) else spec.fact == "mode"
-        if is_alike and shape.get_group(name) not in present and is_mistyped(shape.normalize(key), name):
-            return name
-    return None
+        return []
+    name = shape.normalize(key)
+    return [
+        known
+        for known, spec in shape.reads.items()
+        if (spec.kind == LIST if isinstance(value, list) else spec.fact == "mode")
+        and shape.get_group(known) not in present
+        and is_mistyped(name, known)
+    ]
 
 
 def _iter_near(
     strange: Sequence[str], absent: Sequence[str], shape: Shape, is_strict: bool
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, list[str]]]:
     for key in strange:
         name = shape.normalize(key)
-        meant = next((known for known in absent if is_nearly(name, known, strict=is_strict)), None)
-        if meant is not None:
-            yield key, meant
+        names = [known for known in absent if is_nearly(name, known, strict=is_strict)]
+        if not (shape.vendor or shape.named_by):
+            names += [
+                known
+                for known in absent
+                if is_wrapped(key, known, strict=is_strict or shape.reads[known].kind in _TEXTS)
+            ]
+        if names:
+            yield key, names
+
+
+def _is_plural(name: str, shape: Shape) -> bool:
+    """Return whether a foreign key of our own envelope is the plural of a known one."""
+    return shape.envelope and name.endswith("s") and name[:-1] in shape.reads
 
 
 def _has_content(value: Any) -> bool:

@@ -5,11 +5,12 @@ Readers declare the shape of their section; the account of the reading compares 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct, field
 
-OBJECT, LIST, ANY = "object", "list", "any"
+OBJECT, LIST, ANY, CELL = "object", "list", "any", "cell"  # a cell is anything but an object
 OWN_TIMES = ("as_of", "generated_at")  # of a section: when its content was true
 
 
@@ -26,6 +27,22 @@ class Key(Struct, frozen=True, eq=False):
     fact: str | None = None
 
 
+class Need(Struct, frozen=True):
+    """The groups of which an object must have one, the usual one first, and the kind of their value.
+
+    With `beside`, only an object that has one of those groups.
+    """
+
+    groups: tuple[str, ...]
+    kind: str
+    beside: tuple[str, ...] = ()
+
+    def is_met_by(self, groups: Collection[str]) -> bool:
+        """Return whether an object with these groups lacks nothing."""
+        is_due = not self.beside or any(group in groups for group in self.beside)
+        return not is_due or any(group in groups for group in self.groups)
+
+
 def _keep_name(name: str) -> str:
     return name
 
@@ -34,7 +51,8 @@ class Shape(Struct, frozen=True, eq=False):
     """The keys of one object.
 
     `foreign` are known keys that are not read. In an `envelope`, which is this program's own, an unknown key
-    with rows is a fault. `named_by` are the groups of which a row needs one to say what it is about.
+    with rows is a fault. `named_by` are the groups of which a row needs one to say what it is about, `needs`
+    what it must have besides: where that is absent, a strange key that could be it is a fault.
     `normalize` is how names are compared (a broker's rows: without case and punctuation). `vendor`: the keys
     are those of one vendor's model, so that one edit of a missing short key is a misspelling too. `times` are
     keys that only date the object.
@@ -45,6 +63,7 @@ class Shape(Struct, frozen=True, eq=False):
     envelope: bool = False
     vendor: bool = False
     named_by: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
     times: tuple[str, ...] = OWN_TIMES
     normalize: Callable[[str], str] = field(default=_keep_name)
 
@@ -77,6 +96,13 @@ TIME_KEYS: Mapping[str, Key] = {name: Key("time", "as_of") for name in OWN_TIMES
 def build_keys(kinds: Mapping[str, str]) -> dict[str, Key]:
     """Return the keys of plain values: name to kind."""
     return {name: Key(kind) for name, kind in kinds.items()}
+
+
+def build_needs(columns: Mapping[str, Mapping[str, Any]]) -> tuple[Need, ...]:
+    """Return what a row must have by its declared columns."""
+    return tuple(
+        Need(spec["needed"], spec["kind"], spec["beside"]) for spec in columns.values() if spec["needed"]
+    )
 
 
 def build_columns(

@@ -27,13 +27,13 @@ class Trade(Instrument, frozen=True):
     `quantity` is the opened one, signed. `is_open` and `status` are the store's own statements of its state.
     """
 
-    trade_id: str | None = build_column("id")
+    trade_id: str | None = build_column("id", needed=("trade_id",))
     signal_id: str | None = build_column("id")
     position_id: str | None = build_column("id")
     opened_at: datetime | None = build_column("time")
     closed_at: datetime | None = build_column("time")
-    quantity: Decimal | float | None = build_column("quantity")
-    entry_price: float | None = build_column("number")
+    quantity: Decimal | float | None = build_column("quantity", needed=("quantity", "remaining"))
+    entry_price: float | None = build_column("number", needed=("entry_price",))
     exit_price: float | None = build_column("number")
     fees: float | None = build_column("number")
     realized_pnl: float | None = build_column("number")
@@ -103,7 +103,7 @@ class StoredPosition(Instrument, frozen=True):
     signal_id: str | None = build_column("id")
     position_id: str | None = build_column("id")
     account: str | None = build_column("id")
-    quantity: Decimal | None = build_column("quantity")
+    quantity: Decimal | None = build_column("quantity", needed=("quantity",))
     side: str | None = build_column("sign", doc="LONG or SHORT, where the quantity bears no sign")
     is_open: bool | None = build_column("flag")
     status: str | None = build_column("state", doc="OPEN or CLOSED, where there is no flag")

@@ -10,21 +10,27 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import ANY, OBJECT, Key, Shape
+from detector.domain.shape import ANY, OBJECT, Key, Need, Shape
 from detector.domain.task_rows import Container
 from detector.domain.vendor_keys import CONTAINER_CONFIG_KEYS, CONTAINER_KEYS, CONTAINER_STATE_KEYS
 from detector.formats.patterns import build_pattern
 
 SECTIONS = ("containers",)
-_INSPECTED_STATE = Shape({"Status": Key("text")}, CONTAINER_STATE_KEYS, vendor=True)
+_INSPECTED_STATE = Shape(
+    {"Status": Key("text", "State"), "Running": Key("flag", "State")},
+    CONTAINER_STATE_KEYS,
+    vendor=True,
+    needs=(Need(("State",), "text"),),
+)
 _INSPECTED_CONFIG = Shape({"Labels": Key()}, CONTAINER_CONFIG_KEYS, vendor=True)
 _SHAPE = Shape(
     {
-        "Id": Key("text", "name"),
-        "ID": Key("text", "name"),
+        "Id": Key("text", "id"),
+        "ID": Key("text", "id"),
         "Names": Key(group="name"),
         "Name": Key("text", "name"),
         "State": Key(ANY, inner=_INSPECTED_STATE),
+        "Status": Key("text", "State"),
         "Labels": Key(),
         "Config": Key(OBJECT, inner=_INSPECTED_CONFIG),
         "Project": Key("text"),
@@ -32,7 +38,8 @@ _SHAPE = Shape(
     },
     CONTAINER_KEYS,
     vendor=True,
-    named_by=("name",),
+    named_by=("name", "id"),
+    needs=(Need(("name",), "texts"), Need(("name",), "text"), Need(("State",), "text")),
 )
 
 
@@ -61,19 +68,31 @@ def _read_container(item: Mapping[str, Any], reading: Reading) -> Container | No
         reading.add_fault("containers.Names", "names no container")
         reading.partial.add("containers")
         return None
-    state = item.get("State")
-    if isinstance(state, dict):  # docker inspect
-        state = reading.read_value("text", "containers.State.Status", state.get("Status"))
-    else:
-        state = reading.read_value("text", "containers.State", state)
+    state = _read_state(item, reading)
     aliases = tuple(dict.fromkeys(_iter_aliases(name, _read_labels(item), item)))
     return Container(name, None if state is None else state.lower(), aliases)
+
+
+def _read_state(item: Mapping[str, Any], reading: Reading) -> str | None:
+    """Read the state: a word, an object of `docker inspect`, or the sentence of an older `docker ps`."""
+    state = item.get("State")
+    if isinstance(state, dict):
+        if state.get("Status") is None:
+            running = reading.read_value("flag", "containers.State.Running", state.get("Running"))
+            return None if running is None else "running" if running else "exited"
+        text = reading.read_value("text", "containers.State.Status", state["Status"])
+    elif state is None:
+        text = reading.read_value("text", "containers.Status", item.get("Status"))
+        text = None if text is None else text.partition(" ")[0]  # Up 2 hours, Exited (0) 3 days ago
+    else:
+        text = reading.read_value("text", "containers.State", state)
+    return text or None
 
 
 def _read_names(item: Mapping[str, Any], reading: Reading) -> tuple[str, ...] | None:
     """Read the names: a list of the Engine API, a text of `docker ps`, one name of `docker inspect`."""
     names = item.get("Names", item.get("Name"))
-    if isinstance(names, str):
+    if isinstance(names, str) and not names.startswith(("[", "{")):
         return tuple(name.strip() for name in names.split(",") if name.strip()) or None
     texts: tuple[str, ...] | None = reading.read_value("texts", "containers.Names", names)
     return texts

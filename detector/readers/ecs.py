@@ -12,7 +12,7 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Shape, build_keys
+from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Need, Shape, build_keys
 from detector.domain.task_rows import Service, Task, TaskContainer
 from detector.domain.vendor_keys import (
     DESCRIBE_ANSWER,
@@ -31,9 +31,10 @@ _DEPLOYMENT = Shape(
     build_keys({"rolloutState": "text", "createdAt": "time"}), ECS_DEPLOYMENT_KEYS, vendor=True
 )
 _EVENT = Shape(build_keys({"message": "text", "createdAt": "time"}), ECS_EVENT_KEYS, vendor=True)
+_COUNTS = ("desiredCount", "runningCount", "pendingCount")
 _SERVICE = Shape(
     {
-        **build_keys(dict.fromkeys(("desiredCount", "runningCount", "pendingCount"), "count")),
+        **build_keys(dict.fromkeys(_COUNTS, "count")),
         "status": Key("text"),
         "serviceName": Key("text", "name"),
         "serviceArn": Key("text", "name"),
@@ -44,6 +45,7 @@ _SERVICE = Shape(
     ECS_SERVICE_KEYS,
     vendor=True,
     named_by=("name",),
+    needs=(*(Need((name,), "count") for name in _COUNTS), Need(("status",), "text")),
 )
 _CONTAINER = Shape(
     build_keys(
@@ -57,6 +59,7 @@ _CONTAINER = Shape(
     ),
     ECS_CONTAINER_KEYS,
     vendor=True,
+    needs=(Need(("name",), "id"), Need(("lastStatus",), "text")),
 )
 _TASK_KEYS: dict[str, Key] = {
     **build_keys(
@@ -68,7 +71,13 @@ _TASK_KEYS: dict[str, Key] = {
     **build_keys(dict.fromkeys(("createdAt", "startedAt", "stoppingAt", "stoppedAt"), "time")),
     "containers": Key(LIST, inner=_CONTAINER),
 }
-_TASK = Shape(_TASK_KEYS, ECS_TASK_KEYS, vendor=True, named_by=("taskArn", "group", "containers"))
+_TASK = Shape(
+    _TASK_KEYS,
+    ECS_TASK_KEYS,
+    vendor=True,
+    named_by=("taskArn", "group", "containers"),
+    needs=(Need(("lastStatus",), "text"), Need(("group",), "text"), Need(("containers",), LIST)),
+)
 _STOPPED_TASK = Shape(
     {
         **_TASK_KEYS,

@@ -11,7 +11,7 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import TIME_KEYS, Key, Shape, build_keys
+from detector.domain.shape import ANY, TIME_KEYS, Key, Need, Shape, build_keys
 
 SECTIONS = ("gateway",)
 FACTS: Mapping[str, tuple[str, str]] = {
@@ -35,6 +35,7 @@ _SHAPE = Shape(
         **{key: Key(kind, fact=fact) for key, (fact, kind) in FACTS.items()},
     },
     envelope=True,
+    needs=(Need(("listening",), ANY),),
 )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import LIST, TIME_KEYS, Key, Shape, build_keys
+from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_keys
 from detector.domain.vendor_keys import FILTER_LOG_EVENTS_ANSWER, LOG_EVENT_KEYS
 from detector.formats.strict_json import describe_kind
 from detector.market.closures import NO_CLOSURES
@@ -32,6 +32,7 @@ _EVENT_SHAPE = Shape(
     LOG_EVENT_KEYS,
     vendor=True,
     named_by=("message",),
+    needs=(Need(("timestamp",), "time", beside=("message",)),),
 )
 _SHAPE = Shape(
     {

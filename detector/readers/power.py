@@ -11,9 +11,15 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import TIME_KEYS, Key, Shape
+from detector.domain.shape import ANY, TIME_KEYS, Key, Need, Shape
+from detector.formats.strict_json import redact_excerpt
 
 SECTIONS = ("power",)
+# Network UPS Tools, developer guide: "Status data" of new drivers.
+_WORDS = frozenset([
+    "OL", "OB", "LB", "HB", "RB", "CHRG", "DISCHRG", "BYPASS", "CAL", "OFF", "OVER", "TRIM", "BOOST", "FSD",
+    "ALARM", "ECO", "TEST", "WAIT", "OVERHEAT",
+])  # fmt: skip
 _SHAPE = Shape(
     {
         **TIME_KEYS,
@@ -22,6 +28,7 @@ _SHAPE = Shape(
         "battery_runtime_sec": Key("number", fact="battery_runtime_sec"),
     },
     envelope=True,
+    needs=(Need(("status",), ANY),),
 )
 
 
@@ -34,7 +41,9 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     """Read the status words in upper case, and what the battery still holds."""
     reading.is_export = True
     status = reading.read_value("text", "power.status", raw.get("status"))
-    if status is not None:
+    if status is not None and status.strip() and _WORDS.isdisjoint(status.upper().split()):
+        reading.add_fault("power.status", f"is {redact_excerpt(status)}, which is no state of NUT")
+    elif status is not None:
         reading.values["power_status"] = tuple(status.upper().split())
     for key in ("battery_charge", "battery_runtime_sec"):
         value = reading.read_value("number", f"power.{key}", raw.get(key))

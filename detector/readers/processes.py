@@ -10,11 +10,12 @@ from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading, list_kinds
-from detector.domain.shape import Shape, build_columns
+from detector.domain.shape import ANY, Need, Shape, build_columns
 from detector.domain.task_rows import LocalProcess
 
 SECTIONS = ("processes",)
-_SHAPE = Shape(build_columns(list_kinds(LocalProcess)), envelope=True)
+_NEEDS = (Need(("name",), ANY), Need(("running",), ANY))
+_SHAPE = Shape(build_columns(list_kinds(LocalProcess)), envelope=True, needs=_NEEDS)
 
 
 def build_shape(section: str, context: ReadContext, raw: object) -> Shape:

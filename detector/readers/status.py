@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from detector.domain.columns import ROWS
+from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.own_rule import read_own_rule
 from detector.domain.payload_path import (
@@ -19,13 +19,15 @@ from detector.domain.payload_path import (
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, Profile, ReadContext
 from detector.domain.runtime_rows import Order
 from detector.domain.section_reading import Reading, list_kinds
-from detector.domain.shape import ANY, LIST, OBJECT, OWN_TIMES, Key, Shape, build_columns
+from detector.domain.shape import ANY, LIST, OBJECT, OWN_TIMES, Key, Need, Shape, build_columns, build_needs
 from detector.domain.vendor_keys import FOREIGN
 from detector.formats.errors import InputError
 from detector.formats.times import NEVER
 
 SECTIONS = ("status_v3", "bot_status")
 _NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "trade_id", "signal_id", "position_id")
+_INSTRUMENT = Need(("symbol", "con_id", "local_symbol"), "text")
+_NEEDS = {"open_positions": (_INSTRUMENT,), "orders": (_INSTRUMENT,)}
 
 
 def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
@@ -74,7 +76,8 @@ def _build_fact_key(fact: str, profile: Profile) -> Key:
     columns = build_columns(list_kinds(spec["row"]), names)
     if fact == "orders":
         columns |= {mapped.get(ORDER_AGE, ORDER_AGE): Key("age", "submitted_at")}
-    shape = Shape(columns, FOREIGN | profile.foreign, named_by=_NAMED_BY)
+    needs = build_needs(get_columns(spec["row"])) + _NEEDS.get(fact, ())
+    shape = Shape(columns, FOREIGN | profile.foreign, named_by=_NAMED_BY, needs=needs)
     return Key(LIST, group, shape, fact)
 
 

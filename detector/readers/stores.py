@@ -17,7 +17,7 @@ from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading, list_kinds
-from detector.domain.shape import LIST, TIME_KEYS, Key, Shape, build_columns
+from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_columns, build_needs
 from detector.domain.store_layout import FILLS, HISTORY, POSITION_STATE, POSITIONS, TRADES, StoreColumns
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
@@ -28,16 +28,21 @@ _LISTS = ((POSITION_STATE, StoredPosition, "store_positions"), (TRADES, Trade, "
 _NAMED_BY = ("trade_id", "signal_id", "position_id", "symbol", "con_id")
 _STATES = ("is_open", "status", "closed_at")  # of an order or a fill it is not the state of the position
 _NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")
+_NEEDS = {TRADES: (Need(_STATES, "text"), Need(_STATES, "flag"))}
 R = TypeVar("R", StoredPosition, Trade)
 
 
 def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
     """Return the known keys of the section; the profile names the columns."""
+    is_usual = context.profile.position_rows == POSITIONS  # rows of fills or of a history need less
     lists = {
         name: Key(
             LIST,
             inner=Shape(
-                build_columns(list_kinds(row), context.profile.stores.get(name)), FOREIGN, named_by=_NAMED_BY
+                build_columns(list_kinds(row), context.profile.stores.get(name)),
+                FOREIGN,
+                named_by=_NAMED_BY,
+                needs=build_needs(get_columns(row)) + _NEEDS.get(name, ()) if is_usual else (),
             ),
             fact=fact,
         )

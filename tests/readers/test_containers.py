@@ -40,6 +40,18 @@ def test_it_reads_its_section():
             {"Names": ["/a"], "State": "Running"}, Container("a", "running"), id="a state in capitals"
         ),
         pytest.param({"Names": ["/a"]}, Container("a"), id="no state"),
+        pytest.param({"Names": "a", "Status": "Up 2 hours"}, Container("a", "up"), id="an older docker ps"),
+        pytest.param(
+            {"Names": "a", "Status": "Exited (0) 3 days ago"},
+            Container("a", "exited"),
+            id="an older one, ended",
+        ),
+        pytest.param(
+            {"Name": "/a", "State": {"Running": True}}, Container("a", "running"), id="a state that is a flag"
+        ),
+        pytest.param(
+            {"Name": "/a", "State": {"Running": False}}, Container("a", "exited"), id="a flag that is off"
+        ),
         pytest.param({"Names": ["/a"], "State": None}, Container("a"), id="a state of null"),
         pytest.param(
             {"Names": ["/web/db", "/a"], "State": "x"}, Container("a", "x"), id="a link's alias first"

@@ -17,7 +17,7 @@ from typing import Any
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution, keep_latest_versions
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Shape
+from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Need, Shape
 from detector.domain.snapshot import STATEMENT
 from detector.domain.vendor_keys import BROKER_ENVELOPE_KEYS
 from detector.formats.strict_json import redact_excerpt
@@ -60,6 +60,7 @@ _SHAPE = Shape(
     },
     BROKER_ENVELOPE_KEYS,
     envelope=True,
+    needs=(Need(("connected",), "flag"),),
 )
 
 _STATEMENT_SHAPE = Shape(

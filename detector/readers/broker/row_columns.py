@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from detector.domain.broker_rows import AccountValue, BrokerOrder, BrokerPosition, Execution
+from detector.domain.columns import get_columns
 from detector.domain.instrument_names import SIDE_COLUMNS
-from detector.domain.shape import ANY, OBJECT, Key, Shape
+from detector.domain.shape import CELL, OBJECT, Key, Need, Shape, build_needs
 from detector.domain.vendor_keys import IB_KEYS
 from detector.readers.broker.cells import normalize_name
 from detector.readers.broker.layouts import ACCOUNT_VALUE, EXECUTION, ORDER, PARTS, POSITION
@@ -82,6 +84,7 @@ _ACCOUNT_VALUE = {
     "value": ("value", "val", "amount"),
     "currency": ("currency",),
 }
+_INSTRUMENT_NEED = Need(("symbol", "con_id", "local_symbol", "leg_con_ids"), "text")
 _NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "exec_id", "leg_con_ids")
 COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     POSITION: _POSITION,
@@ -89,8 +92,10 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     EXECUTION: _EXECUTION,
     ACCOUNT_VALUE: _ACCOUNT_VALUE,
 }
-
 """By kind of row and by our column: the names that it may have."""
+_ROWS = {
+    POSITION: BrokerPosition, ORDER: BrokerOrder, EXECUTION: Execution, ACCOUNT_VALUE: AccountValue
+}  # fmt: skip
 
 
 @cache
@@ -105,10 +110,14 @@ def get_row_shape(kind: str) -> RowShape:
 
 def build_row_shape(kind: str) -> Shape:
     """Return the known keys of a row of that kind, and of the objects in it."""
-    plain = {name: Key(ANY, column) for column, names in COLUMNS[kind].items() for name in names}
+    needs = build_needs(get_columns(_ROWS[kind]))
+    plain = {name: Key(CELL, column) for column, names in COLUMNS[kind].items() for name in names}
     if kind == ACCOUNT_VALUE:
-        return Shape(plain, IB_KEYS, vendor=True, named_by=("tag",), normalize=normalize_name)
-    plain |= {"underlyingsymbol": Key(ANY, "symbol"), **{name: Key() for name in SIDE_COLUMNS}}
+        return Shape(plain, IB_KEYS, vendor=True, named_by=("tag",), needs=needs, normalize=normalize_name)
+    needs += (_INSTRUMENT_NEED,)
+    plain |= {"underlyingsymbol": Key(CELL, "symbol"), **{name: Key(CELL) for name in SIDE_COLUMNS}}
     inner = Shape(plain, IB_KEYS, vendor=True, normalize=normalize_name)
     nested = {normalize_name(name): Key(OBJECT, inner=inner) for name in PARTS}
-    return Shape({**nested, **plain}, IB_KEYS, vendor=True, named_by=_NAMED_BY, normalize=normalize_name)
+    return Shape(
+        {**nested, **plain}, IB_KEYS, vendor=True, named_by=_NAMED_BY, needs=needs, normalize=normalize_name
+    )
