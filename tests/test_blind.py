@@ -158,6 +158,30 @@ def test_a_power_status_in_no_word_of_nut_is_told(status):
     assert look(FULL | {"power": {"status": status}})[0] == ["warning reading_invalid:power.status"]
 
 
+OWNER = {"RUNTIME": "aegis-pt-core", "AWS_REGION": "us-east-1", "ECS_CLUSTER": "prod", "ECS_SERVICE": "bot"}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "own"),
+    [
+        *[
+            (section, "runtime", "aegis-pt-core")
+            for section in ("broker", "stores", "gateway", "power", "logs")
+        ],
+        ("logs", "region", "us-east-1"),
+        ("logs", "cluster", "arn:aws:ecs:us-east-1:123456789012:cluster/prod"),
+        ("logs", "service", "bot"),
+    ],
+)
+def test_what_a_section_says_of_its_owner_is_held_against_the_settings(section, key, own):
+    def list_events(name: str) -> list[str]:
+        document = {"taken_at": FULL["taken_at"], section: FULL[section] | {key: name}}
+        return named(evaluated(document, settings=settings_of(OWNER)))
+
+    assert list_events(own) == []
+    assert list_events("another") == [f"critical source_mismatch:{section}"]
+
+
 def test_the_full_snapshot_is_healthy_and_every_section_shows_something():
     assert BASE[0] == []
     assert all(BASE[1].values())

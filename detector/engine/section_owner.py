@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from detector.domain.payload_path import MISSING
@@ -21,6 +22,16 @@ from detector.settings import (
     Settings,
 )
 
+_OF_AWS = ("ecs", "logs")
+_NAMES: Mapping[str, Setting[Any]] = {"runtime": RUNTIME, "account": ACCOUNT}
+_AWS_NAMES: Mapping[str, Setting[Any]] = {
+    "runtime": RUNTIME,
+    "cluster": ECS_CLUSTER,
+    "service": ECS_SERVICE,
+    "region": AWS_REGION,
+    "account": AWS_ACCOUNT,
+    "aws_account": AWS_ACCOUNT,
+}
 _LISTS = ("services", "tasks", "stopped_tasks")
 _ARN_PARTS = 6  # arn:partition:service:region:account:resource
 _HIDDEN_ACCOUNT = "[aws-account]"  # what redaction leaves of an AWS account number
@@ -52,11 +63,12 @@ def find_mismatch(section: str, raw: Any, context: ReadContext) -> Mismatch | No
     """
     if section in STATUS_SECTIONS:
         return _find_payload_mismatch(raw, context)
+    if not isinstance(raw, dict):
+        return None
+    mismatches = _iter_envelope_mismatches(section, raw, context.settings)
     if section == "ecs":
-        return next(_iter_ecs_mismatches(raw, context.settings), None)
-    if section == "broker":
-        return _compare("account", raw.get("account"), ACCOUNT, context.settings)
-    return None
+        mismatches = chain(mismatches, _iter_ecs_mismatches(raw, context.settings))
+    return next(mismatches, None)
 
 
 def describe_mismatch(mismatch: Mismatch) -> str:
@@ -78,6 +90,19 @@ def _compare(what: str, named: object, setting: Setting[Any], settings: Settings
     if not text or is_hidden or text.lower() == expected.strip().lower():
         return None
     return Mismatch(what, redact_excerpt(text), expected, setting)
+
+
+def _iter_envelope_mismatches(section: str, raw: Mapping[str, Any], settings: Settings) -> Iterator[Mismatch]:
+    """Yield what a section says of itself and the settings do not; a cluster or a service may be an ARN."""
+    settings_by_key = _AWS_NAMES if section in _OF_AWS else _NAMES
+    for key, named in raw.items():
+        if key in settings_by_key:
+            setting = settings_by_key[key]
+            name = _get_name(named) if isinstance(named, str) and named.startswith("arn:") else named
+            what = "AWS account" if setting is AWS_ACCOUNT else key
+            mismatch = _compare(what, name, setting, settings)
+            if mismatch is not None:
+                yield mismatch
 
 
 def _find_payload_mismatch(raw: Mapping[str, Any], context: ReadContext) -> Mismatch | None:
