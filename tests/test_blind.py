@@ -378,7 +378,7 @@ def test_a_signal_whose_conditions_are_only_held_is_not_counted_as_seen():
     full = at_session(FULL)
     bad = {**full, "status_v3": {**full["status_v3"], "unknown_fills": 1}}
     report = evaluated(bad)
-    assert format_signals_seen(report) == "11 of 11 signals seen"
+    assert {entry.signal: entry.state for entry in report.coverage}["exit_safety"] == "firing"
     held = evaluated(move({"taken_at": full["taken_at"]}, STEP), remembered(report))
     assert any("unknown_fill" in signature for signature in held.held)
     assert format_signals_seen(held) == "0 of 11 signals seen"
@@ -406,3 +406,14 @@ def test_a_deployment_is_quiet_about_what_is_not_understood():
         {"id": "d", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "createdAt": "2026-06-02T14:58:00Z"}
     ]
     assert [event for event in look(document)[0] if "reading" in event or "lost" in event] == []
+
+
+@pytest.mark.parametrize(("column", "name"), [("quantity", "held")])
+def test_a_key_that_the_profile_calls_foreign_is_quiet_in_every_section(column, name):
+    document = rename_key(pick(FULL, "broker"), ("broker", "positions", 0, column), name)
+    assert document is not None
+    for foreign, is_told in (("other", True), (name, False)):
+        own = settings_of(
+            profile=f'[profile]\nname = "x"\n[status]\nmode = "mode"\n[foreign]\nkeys = ["{foreign}"]\n'
+        )
+        assert ("reading_invalid" in str(named(evaluated(document, settings=own)))) is is_told

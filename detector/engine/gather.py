@@ -224,15 +224,18 @@ def _run_reader(
     try:
         read(raw, reading, context)
         if build_shape is not None:
-            _compare_keys(raw, build_shape(section, context, raw), reading, gathered)
+            shape = build_shape(section, context, raw)
+            comparison = KeyComparison(section, partial(_can_read, reading), context.profile.foreign)
+            _compare_keys(raw, shape, comparison, reading, gathered)
         gathered.ran.add(f"reader of {section}")
     except Exception as error:  # noqa: BLE001 - the one place where a broken reader becomes data
         gathered.errors.append((f"reader of {section}", type(error).__name__))
         reading.values.clear()
 
 
-def _compare_keys(raw: Any, shape: Shape, reading: Reading, gathered: _GatheredSections) -> None:
-    comparison = KeyComparison(reading.section, partial(_can_read, reading))
+def _compare_keys(
+    raw: Any, shape: Shape, comparison: KeyComparison, reading: Reading, gathered: _GatheredSections
+) -> None:
     comparison.compare(raw if reading.content is None else reading.content, shape)
     reading.partial |= comparison.partial
     gathered.comparisons[reading.section] = comparison
