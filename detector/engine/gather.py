@@ -238,6 +238,8 @@ def _compare_keys(
 ) -> None:
     comparison.compare(raw if reading.content is None else reading.content, shape)
     reading.partial |= comparison.partial
+    # Of two faults with one path that of the keys says more: what stands there instead.
+    reading.invalid = [fault for fault in reading.invalid if fault.path not in comparison.faults]
     gathered.comparisons[reading.section] = comparison
     gathered.shapes[reading.section] = shape
 
