@@ -946,7 +946,7 @@ def test_executions_that_are_listed_twice_give_no_leave(second):
 HELD = {**FUTURE, "quantity": 39}
 UNKNOWN_EXITS: list[tuple[dict[str, Any], str]] = [
     ({"symbol": "ES"}, "its contract id would"),
-    ({**FUTURE, "side": "sideways"}, "its side was not seen"),
+    ({**FUTURE, "side": "-"}, "its side was not seen"),
     ({**FUTURE, "quantity": None}, "what it can still fill was not seen"),
     ({"symbol": "ES", "secType": "BAG"}, "it is a combo that has this contract among its legs, or may"),
     (
@@ -954,6 +954,13 @@ UNKNOWN_EXITS: list[tuple[dict[str, Any], str]] = [
         "it is a combo that has",
     ),
 ]
+
+
+def test_an_order_whose_side_names_none_is_a_fault_of_the_brokers_answer_and_gives_no_leave():
+    row = {"order_id": 5, **FUTURE, "side": "sideways", "quantity": 1, "status": "Submitted"}
+    line = why(seen(HELD, orders=[row]), base=("--con-id", "11"), quantity="1")
+    assert line.startswith("cannot tell: "), line
+    assert "broker.open_orders.side is sideways, which is no known side" in line, line
 
 
 @pytest.mark.parametrize(("order", "says"), UNKNOWN_EXITS)
