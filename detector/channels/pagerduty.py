@@ -35,6 +35,8 @@ from detector.render.message_pagerduty import (
     build_dedup_key,
     build_item_event,
     build_message_event,
+    build_resolve_event,
+    is_worsening,
 )
 from detector.settings import (
     ACK_FROM,
@@ -97,7 +99,7 @@ class PagerDutyService(HttpChannel):
 
     def send(self, client: JsonClient, part: Message) -> None:
         """Send the events of a part; a message for which nobody is paged is accepted without any."""
-        for event in _build_events(part, self.settings[PAGERDUTY_ROUTING_KEY]):
+        for event in self._build_events(part, self.settings[PAGERDUTY_ROUTING_KEY]):
             body = json.dumps(event).encode()
             client.send_post(self.settings[PAGERDUTY_EVENTS_URL], body, find_refusal=_find_refusal)
 
@@ -144,7 +146,26 @@ class PagerDutyService(HttpChannel):
 
     def render_body(self, part: Message) -> str:
         """Return the events of one part, none where nobody is paged for it."""
-        return "\n".join(f"POST\n{format_document(event)}" for event in _build_events(part, _MASK))
+        return "\n".join(f"POST\n{format_document(event)}" for event in self._build_events(part, _MASK))
+
+    def _build_events(self, part: Message, routing_key: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the events of a part.
+
+        PagerDuty tells nobody of a trigger while an alert is acknowledged. What became worse pages again: its
+        alert is ended first, where somebody acknowledged it or may have (nobody can ask without a token).
+        """
+        for item in part.items:
+            if is_worsening(item) and (item.acknowledged or not self.settings[PAGERDUTY_TOKEN]):
+                yield build_resolve_event(item, routing_key)
+            yield build_item_event(part, item, routing_key)
+        event = None if part.items else build_message_event(part, routing_key)
+        if event is not None:
+            yield event
+            if part.kind == "test":
+                yield {
+                    **{name: event[name] for name in ("routing_key", "dedup_key")},
+                    "event_action": "resolve",
+                }
 
 
 def _split_by_condition(message: Message) -> list[Message]:
@@ -170,16 +191,6 @@ def _list_acknowledgements(page: Page) -> Iterator[_Given]:
                 )
     except (InputError, KeyError, TypeError, AttributeError):
         raise ExternalError("its list of incidents cannot be read", reason=UNREADABLE) from None
-
-
-def _build_events(part: Message, routing_key: str) -> Iterator[Mapping[str, Any]]:
-    for item in part.items:
-        yield build_item_event(part, item, routing_key)
-    event = None if part.items else build_message_event(part, routing_key)
-    if event is not None:
-        yield event
-        if part.kind == "test":
-            yield {**{name: event[name] for name in ("routing_key", "dedup_key")}, "event_action": "resolve"}
 
 
 def _find_refusal(page: Page) -> ExternalError | None:

@@ -61,7 +61,7 @@ class MessageItem(Struct, frozen=True):
     `episode` identifies the episode in all its messages, `refs` are its earlier messages. `escalates` means
     that somebody has to be woken, `money` that it cannot wait,
     `is_cause` that other conditions follow from it and have no item of their own.
-    `event` is the condition for programs.
+    `event` is the condition for programs. `acknowledged`: somebody has it, or had it.
     """
 
     kind: Kind
@@ -83,6 +83,7 @@ class MessageItem(Struct, frozen=True):
     money: bool = False
     is_cause: bool = False
     event: Event | None = None
+    acknowledged: bool = False
 
     @property
     def title(self) -> str:

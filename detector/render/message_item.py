@@ -152,6 +152,7 @@ def build_item(
         money=condition.money,
         is_cause=condition.is_active and condition.signature in context.causes,
         event=_redact_event(event, context.hide),
+        acknowledged=bool(condition.acks),
     )
 
 

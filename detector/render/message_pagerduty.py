@@ -15,6 +15,7 @@ from detector.render.message import Message, MessageItem, cut
 SUMMARY_MAX, DEDUP_KEY_MAX = 1_024, 255
 _SEVERITY: Final = {"critical": "critical", "warning": "warning"}
 _ENDED = ("resolved", "unwatched")
+_WORSENINGS: Final = ("worse", "escalated")
 _CLIENT = "PT health detector"
 
 
@@ -32,7 +33,7 @@ def build_item_event(message: Message, item: MessageItem, routing_key: str) -> d
     """
     key = build_dedup_key(item.signature)
     if item.kind in _ENDED:
-        return {"routing_key": routing_key, "event_action": "resolve", "dedup_key": key}
+        return build_resolve_event(item, routing_key)
     if item.kind == "missed":
         key = build_dedup_key(f"missed:{item.episode}")
     payload: dict[str, Any] = {
@@ -48,6 +49,17 @@ def build_item_event(message: Message, item: MessageItem, routing_key: str) -> d
         payload["timestamp"] = format_time(item.event.since)
     links = [{"href": item.runbook_url, "text": "Runbook"}] if item.runbook_url else []
     return {**_build_trigger(routing_key, key, payload, message), "links": links + _list_run_link(message)}
+
+
+def build_resolve_event(item: MessageItem, routing_key: str) -> dict[str, Any]:
+    """Return the event that ends a condition's alert."""
+    key = build_dedup_key(item.signature)
+    return {"routing_key": routing_key, "event_action": "resolve", "dedup_key": key}
+
+
+def is_worsening(item: MessageItem) -> bool:
+    """Return whether the item is about an alert that was sent before and became more urgent."""
+    return item.event is not None and item.event.reason in _WORSENINGS
 
 
 def build_ack_event(signature: str, routing_key: str) -> dict[str, Any]:
