@@ -123,13 +123,7 @@ describe("the status", () => {
   const rows: [string, string[], string, number, string | null][] = [
     ["a fresh success", ["2026-06-01T14:57:00Z"], "2026-06-01T15:00:00Z", 200, null],
     ["at the limit", ["2026-06-01T14:30:00Z"], "2026-06-01T15:00:00Z", 200, null],
-    [
-      "a second beyond the limit",
-      ["2026-06-01T14:29:59Z"],
-      "2026-06-01T15:00:00Z",
-      503,
-      `${MINUTES} 30 min (over 30)`,
-    ],
+    ["a second beyond the limit", ["2026-06-01T14:29:59Z"], "2026-06-01T15:00:00Z", 503, `${MINUTES} 30 min (over 30)`],
     ["no run at all", [], "2026-06-01T15:00:00Z", 503, `${MINUTES} 120 min (over 30)`],
     [
       "half an hour after the watch began, nothing since Friday",
