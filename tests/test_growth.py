@@ -44,6 +44,18 @@ def vague_options(n: int) -> Rows:
     return [{"symbol": "SPX", "strike": 1000 + i, "quantity": 1} for i in range(n)]
 
 
+def bonds(n: int) -> Rows:
+    return [{"symbol": f"IBCID{i}", "sec_type": "BOND", "quantity": 1} for i in range(n)]
+
+
+def bonds_by_cusip(n: int) -> Rows:
+    return [{**row, "symbol": f"9128{i:04}7"} for i, row in enumerate(bonds(n))]
+
+
+def in_years(rows: Rows) -> Rows:
+    return [{**row, "expiry": f"{2027 + i}0615"} for i, row in enumerate(rows)]
+
+
 def lots(n: int, **more: Any) -> Rows:
     return [{"symbol": "SPY", "sec_type": "STK", "quantity": 1, **more} for _ in range(n)]
 
@@ -135,6 +147,10 @@ def assert_linear(prepare_size: Callable[[int], Callable[[], object]]) -> None:
         ),
         pytest.param(lambda n: everything(lots(n), lots(n)), id="one share in many lots"),
         pytest.param(lambda n: everything(futures(n), futures(n)), id="futures of one symbol"),
+        pytest.param(lambda n: everything(bonds(n), bonds_by_cusip(n)), id="bonds by other codes"),
+        pytest.param(
+            lambda n: everything(in_years(bonds(n)), bonds_by_cusip(n)), id="bonds without a maturity"
+        ),
         pytest.param(
             lambda n: everything(in_own_accounts(lots(n)), in_own_accounts(lots(n))), id="many accounts"
         ),

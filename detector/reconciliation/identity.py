@@ -28,6 +28,7 @@ from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import ACCOUNT, get_account_kind
+from detector.reconciliation.bond_names import has_common_bond_name, list_bond_names
 
 Answer = Literal["same", "different", "unclear"]
 SAME: Final = "same"
@@ -118,6 +119,7 @@ def get_names(row: Instrument) -> frozenset[str]:
     root = None if row.is_option else _get_local_root(row)
     if root:
         names.add(root)
+    names.update(*list_bond_names(row).values())
     if row.sec_type in _PAIR_TYPES and row.symbol and row.currency:
         names = {f"{row.symbol}{row.currency}"}
     return frozenset(names | {_EXCHANGE_ROOTS[name] for name in names if name in _EXCHANGE_ROOTS})
@@ -138,6 +140,9 @@ def get_roots(row: Instrument) -> frozenset[str]:
 def _compare_names(first: Instrument, second: Instrument) -> Answer:
     if not get_names(first) or not get_names(second):
         return UNCLEAR
+    if list_bond_names(first) and list_bond_names(second):
+        is_shared = has_common_bond_name(first, second)
+        return UNCLEAR if is_shared is None else SAME if is_shared else DIFFERENT
     if get_names(first) & get_names(second):
         return SAME
     return UNCLEAR if get_roots(first) & get_roots(second) else DIFFERENT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument
 from detector.domain.instrument_names import FUTURE
+from detector.reconciliation.bond_names import list_bond_names
 from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
@@ -25,6 +27,7 @@ from detector.reconciliation.identity import (
 
 T = TypeVar("T")
 _Bucket = float | int | None
+_BondKind = tuple[frozenset[str], bool, Instrument]
 
 
 class InstrumentIndex(Generic[T]):
@@ -38,7 +41,8 @@ class InstrumentIndex(Generic[T]):
         self._by_root: dict[str, dict[_Bucket, dict[Instrument, None]]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
         self._nameless: dict[Instrument, dict[Instrument, None]] = {}
-        self._of_any: dict[Instrument, list[tuple[T, Answer]]] = {}
+        self._of_any: dict[object, list[tuple[T, Answer]]] = {}
+        self._bonds: dict[str | None, dict[_BondKind, dict[Instrument, None]]] = {}
         for instrument, entry in entries:
             self.add(instrument, entry)
 
@@ -52,15 +56,18 @@ class InstrumentIndex(Generic[T]):
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
         if not get_names(instrument):
             self._nameless.setdefault(replace(instrument, con_id=None), {})[instrument] = None
+        if bond := get_bond_kind(instrument):
+            self._bonds.setdefault(instrument.expiry, {}).setdefault(bond, {})[instrument] = None
         self._of_any.clear()
 
     def find(self, instrument: Instrument) -> Sequence[tuple[T, Answer]]:
         """Return every entry that is or may be the instrument, each once, with the answer.
 
-        Of entries with a mere id that may be it, two stand for all.
+        Of entries with a mere id that may be it, two stand for all, and so of bonds named in another way.
         """
         if get_names(instrument):
-            return [*self.find_named(instrument), *self._iter_nameless(instrument)]
+            bonds = self.find_bonds(instrument)[:2]
+            return [*self.find_named(instrument), *self._iter_nameless(instrument), *bonds]
         same = self._collect((row, SAME) for row in self._by_id.get(instrument.con_id or "", ()))
         return [*same, *self.find_of_kind(instrument)]
 
@@ -75,6 +82,22 @@ class InstrumentIndex(Generic[T]):
         if kind not in self._of_any:
             self._of_any[kind] = self._collect(
                 (row, compare(row, kind)) for row in self._entries if row.con_id is None
+            )
+        return self._of_any[kind]
+
+    def find_bonds(self, instrument: Instrument) -> list[tuple[T, Answer]]:
+        """Return the bonds without a name of any kind of this one's that may be it: two of each kind."""
+        kind = get_bond_kind(instrument)
+        if kind is None:
+            return []
+        if kind not in self._of_any:
+            days = _list_days_beside(instrument.expiry) or tuple(self._bonds)
+            self._of_any[kind] = self._collect(
+                (row, compare(row, instrument))
+                for day in days
+                for other, rows in self._bonds.get(day, {}).items()
+                if not other[0] & kind[0]
+                for row in islice(rows, 2)
             )
         return self._of_any[kind]
 
@@ -137,6 +160,23 @@ class AccountIndex(Generic[T]):
     def find(self, instrument: Instrument, account: str | None) -> list[tuple[T, Answer]]:
         """Return every entry that is or may be of the account and the instrument, with the answer."""
         return [match for _, index in self.iter_indexes(account) for match in index.find(instrument)]
+
+
+def get_bond_kind(instrument: Instrument) -> _BondKind | None:
+    """Return all that decides which bonds of other names it may be: its kinds of name, and its parts."""
+    kinds = frozenset(list_bond_names(instrument))
+    parts = replace(instrument, con_id=None, symbol=None, local_symbol=None)
+    return (kinds, instrument.con_id is not None, parts) if kinds else None
+
+
+def _list_days_beside(expiry: str | None) -> tuple[str | None, ...]:
+    """Return a day, the days beside it, its month, and None; nothing where it is no day."""
+    try:
+        day = date.fromisoformat(expiry or "")
+        near = [day + timedelta(days=step) for step in (0, -1, 1)]
+    except (ValueError, OverflowError):
+        return ()
+    return (*(other.isoformat() for other in near), f"{day:%Y%m}", None)
 
 
 def _list_buckets(instrument: Instrument) -> list[_Bucket]:

@@ -23,7 +23,7 @@ from detector.reconciliation.identity import (
     get_days,
     get_names,
 )
-from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex
+from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex, get_bond_kind
 from detector.reconciliation.position_pairs import (
     BROKER,
     FLAT,
@@ -112,22 +112,16 @@ class PositionBook(Struct):
     def list_groups(self) -> list[list[PositionPair]]:
         """Return the positions in groups: those that may be the same are in one."""
         groups = _Groups()
-        joined: set[tuple[str | None, Instrument]] = (
-            set()
-        )  # a mere id may be any of its kind, and so may the next
+        joined: set[tuple[str | None, object]] = set()  # what one of a kind may be, the next may be too
         for position in self.positions:
-            is_named = bool(get_names(position.instrument))
-            kind = replace(position.instrument, con_id=None)
+            named = position.instrument
+            kind = get_bond_kind(named) if get_names(named) else replace(named, con_id=None)
             for owner, index in self._indexes.iter_indexes(position.account):
-                matches = (
-                    index.find_named(position.instrument)
-                    if is_named
-                    else index.find_of_kind(position.instrument)
-                )
-                for other, _ in matches if is_named or (owner, kind) not in joined else matches[:1]:
-                    is_other = compare(position.instrument, other.instrument) == DIFFERENT
-                    if not is_other and not _is_settled(position, other):
-                        groups.join(id(position), id(other))
+                for other, _ in index.find_named(named) if get_names(named) else ():
+                    _join(groups, position, other)
+                for other, _ in index.find_bonds(named) if get_names(named) else index.find_of_kind(named):
+                    if _join(groups, position, other) and (owner, kind) in joined:
+                        break
                 joined.add((owner, kind))
         by_root: dict[int, list[PositionPair]] = {}
         for position in self.positions:
@@ -187,6 +181,14 @@ class _Groups:
     def join(self, first: int, second: int) -> None:
         """Make the groups of two keys one."""
         self._parents[self.find_root(first)] = self.find_root(second)
+
+
+def _join(groups: _Groups, first: PositionPair, second: PositionPair) -> bool:
+    """Join two positions where they may be the same; return whether they may."""
+    is_other = compare(first.instrument, second.instrument) == DIFFERENT or _is_settled(first, second)
+    if not is_other:
+        groups.join(id(first), id(second))
+    return not is_other
 
 
 def _is_settled(first: PositionPair, second: PositionPair) -> bool:
