@@ -329,6 +329,14 @@ def test_a_statement_says_nothing_of_what_is_held():
     assert (ran.code, "The broker was not read" in ran.out.decode()) == (3, True)
 
 
+def test_a_plan_from_a_statement_alone_cannot_tell():
+    row = {"symbol": "SPX", "trade_id": "2", "is_open": True, "contracts_remaining": 2}
+    document = snapshot(60)
+    document["stores"]["position_state"] = [row]
+    ran = answer("plan", stdin=json.dumps(document))
+    assert (ran.code, "flat" in ran.out.decode()) == (3, False), ran.out
+
+
 @pytest.mark.parametrize(("hours", "is_stale"), [(1, False), (35.9, False), (36.1, True)])
 def test_a_statement_is_stale_after_36_hours(hours, is_stale):
     ran = answer("detect", "--offline", stdin=json.dumps(snapshot(hours * 3600, YESTERDAY)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import string
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from detector.clients.portal_api import ALLOWED_PATHS, Portal, check_request
 from detector.formats import errors
 from detector.formats.errors import ExternalError
 from tests.support.loopback import hangs, reply, serving
-from tests.support.program import answer
+from tests.support.program import Answer, answer
 
 STATUS = {"authenticated": True, "competing": False, "connected": True, "message": "", "MAC": "x"}
 OPTION = {
@@ -369,6 +370,12 @@ def with_exit() -> Gateway:
     return gateway
 
 
+def in_a_model() -> Gateway:
+    gateway = Gateway()
+    gateway.answers["/portfolio/U1234567/positions/0"] = [{**OPTION, "model": "Growth"}]
+    return gateway
+
+
 @pytest.mark.parametrize(
     ("gateway", "words", "code"),
     [
@@ -381,6 +388,7 @@ def with_exit() -> Gateway:
         pytest.param(
             two_accounts(), ("--account", "U1234567"), 3, id="advisor: whose orders are listed is unknown"
         ),
+        pytest.param(in_a_model(), (), 3, id="advisor: a position of a model"),
     ],
 )
 def test_can_close_from_client_portal(gateway, words, code, tmp_path):
@@ -389,21 +397,33 @@ def test_can_close_from_client_portal(gateway, words, code, tmp_path):
     assert ran.code == code, ran.out
 
 
+STORED = {
+    "symbol": "SPX", "expiry": "2026-06-19", "strike": 6000, "right": "C", "sec_type": "OPT", "con_id": 700,
+    "trade_id": "7", "is_open": True, "contracts_remaining": 2, "entry_price": 5.5,
+}  # fmt: skip
+
+
+def plan(gateway: Gateway, tmp_path: Path, row: dict[str, Any]) -> Answer:
+    stores = tmp_path / "stores.json"
+    stores.write_text(json.dumps({"as_of": "2026-06-02T14:59:50Z", "position_state": [row], "trades": []}))
+    with gateway_on_loopback(gateway) as url:
+        more = {**environ(url, tmp_path), "AEGIS_PT_SECTIONS": f"stores={stores}"}
+        return answer("plan", "--collect", environ=more)
+
+
 @pytest.mark.parametrize("account", ["DU1234567", "U1234567"])
 def test_a_plan_from_client_portal_names_the_fill_and_its_price(account, tmp_path):
-    stores = tmp_path / "stores.json"
-    row = {"symbol": "SPX", "expiry": "2026-06-19", "strike": 6000, "right": "C", "sec_type": "OPT", "con_id": 700,
-           "trade_id": "7", "is_open": True, "contracts_remaining": 2, "entry_price": 5.5}  # fmt: skip
-    stores.write_text(json.dumps({"as_of": "2026-06-02T14:59:50Z", "position_state": [row], "trades": []}))
     gateway = Gateway(account)
     gateway.answers[f"/portfolio2/{account}/positions"] = []
     gateway.answers["/iserver/account/trades"] = [{**TRADE, "account": account}]
-    with gateway_on_loopback(gateway) as url:
-        ran = answer(
-            "plan", "--collect", environ={**environ(url, tmp_path), "AEGIS_PT_SECTIONS": f"stores={stores}"}
-        )
+    ran = plan(gateway, tmp_path, STORED)
     assert (ran.code, "broker: flat" in ran.out.decode()) == (1, True), ran.out
     assert "sold 2 at 6.46 at 2026-06-02T14:40:00Z" in ran.out.decode()
+
+
+def test_a_plan_from_an_advisor_cannot_tell(tmp_path):
+    ran = plan(two_accounts(), tmp_path, {**STORED, "contracts_remaining": 5})
+    assert (ran.code, "The broker's side is not used" in ran.out.decode()) == (3, True), ran.out
 
 
 def test_it_and_tws_are_two_places_for_one_section(tmp_path):
