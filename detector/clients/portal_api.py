@@ -94,13 +94,10 @@ class Portal(Struct, frozen=True):
     def _check_session(self) -> None:
         """Raise ExternalError where nobody is logged in, or someone else is with the same username."""
         status = self._find_value("/iserver/auth/status")
-        if (
-            status is None
-        ):  # a gateway that knows it as POST only; the lists then say that there is no session
+        if status is None:  # a gateway has it as POST only: its lists then say that there is no session
             return
         if not isinstance(status, dict):
             raise ExternalError("its session status is no object", reason=UNREADABLE)
-        _check_competing(status)
         if status.get("authenticated") is not True:
             raise ExternalError("nobody is logged in to the gateway", reason=NO_SESSION)
         if status.get("connected") is False:
@@ -214,15 +211,13 @@ def _check_page(page: Page, path: str) -> None:
 
 
 def _check_body(value: Any, path: str) -> None:
-    if isinstance(value, dict):
-        _check_competing(value)
-        if value.get("error"):
-            raise ExternalError(f"{path} answered with an error", reason=UNREADABLE)
-
-
-def _check_competing(value: dict[str, Any]) -> None:
+    """Raise ExternalError for what any path may say: that another session took over, or an error."""
+    if not isinstance(value, dict):
+        return
     if value.get("competing") is True:
         raise ExternalError("another session of the same username took over (competing)", reason=COMPETING)
+    if value.get("error"):
+        raise ExternalError(f"{path} answered with an error", reason=UNREADABLE)
 
 
 def _check_rows(value: Any, title: str) -> list[dict[str, Any]]:

@@ -60,8 +60,9 @@ class Service:
     Answers in their order, and every request with what was paused before it.
     """
 
-    def __init__(self, *bodies: bytes, seconds: float = 60) -> None:
+    def __init__(self, *bodies: bytes, seconds: float = 60, status: int = 200) -> None:
         self.bodies = list(bodies)
+        self.status = status
         self.urls: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.paused: list[float] = []
@@ -73,7 +74,7 @@ class Service:
     def get(self, url, should_keep=None, *, headers):
         self.urls.append(url)
         self.headers.append(headers)
-        return Page(200, {}, self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0])
+        return Page(self.status, {}, self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0])
 
     def pause(self, seconds: float) -> None:
         self.paused.append(seconds)
@@ -171,8 +172,25 @@ def test_a_reference_that_is_gone_is_asked_for_once_more():
     ],
 )
 def test_what_is_no_answer_of_the_service(body):
+    service = Service(body)
     with pytest.raises(ExternalError):
-        Service(body).fetch()
+        service.fetch()
+    assert len(service.urls) == 1
+
+
+def test_an_envelope_in_the_place_of_a_statement_is_none():
+    service = Service(envelope(reference="456"), envelope(reference="457"))
+    with pytest.raises(ExternalError, match="no statement"):
+        service.fetch()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(302, errors.HTTP_STATUS), (404, errors.HTTP_STATUS), (429, errors.THROTTLED)]
+)
+def test_a_statement_comes_with_200_or_not_at_all(status, reason):
+    with pytest.raises(ExternalError) as raised:
+        Service(statement(TRADE), status=status).fetch()
+    assert raised.value.reason == reason
 
 
 def rows_of(body: bytes):
