@@ -10,17 +10,14 @@ from msgspec.structs import replace
 
 from detector.domain.columns import build_column
 from detector.domain.instrument import Instrument, get_instrument_name
-from detector.domain.instrument_names import apply_sign
+from detector.domain.instrument_names import apply_sign, normalize_label
 from detector.domain.trade_rows import format_other_ids
 
 ENTRY, EXIT = "entry", "exit"
-_DONE_STATUSES = (
-    "filled",
-    "cancelled",
-    "canceled",
-    "apicancelled",
-    "inactive",
-)  # ib_async OrderStatus.DoneStates, in any case
+_FILLED, _INACTIVE = "filled", "inactive"
+_REFUSED = ("rejected", "denied")
+# IBKR's words, in any case, and those of FIX that runtimes keep.
+_FINAL_STATUSES = (_FILLED, "cancelled", "canceled", "apicancelled", "apicanceled", "expired", *_REFUSED)
 _ENTRY_LABELS = (ENTRY, "open", "opening", "enter", "scalein", "add")
 _EXIT_LABELS = (
     EXIT, "close", "closing", "stop", "stoploss", "sl", "takeprofit", "target", "profittarget", "tp", "trail",
@@ -31,13 +28,13 @@ _STOP_TYPES = ("STP", "STOP", "TRAIL", "MIT", "LIT")
 
 
 def _normalize_label(label: str | None) -> str:
-    """Return a label in lower case without spaces and punctuation."""
-    return "".join(letter for letter in (label or "").lower() if letter.isalnum())
+    """Return a label in lower case without spaces and punctuation; of an enumeration its name."""
+    return "".join(letter for letter in normalize_label(label).lower() if letter.isalnum())
 
 
 def is_done(status: str | None) -> bool:
     """Whether an order of that status can fill no more, in whatever case it is written."""
-    return _normalize_label(status) in _DONE_STATUSES
+    return _normalize_label(status) in (*_FINAL_STATUSES, _INACTIVE)
 
 
 class Order(Instrument, frozen=True):
@@ -73,7 +70,22 @@ class Order(Instrument, frozen=True):
     @property
     def is_working(self) -> bool:
         """Whether it still can fill; an order without a status is listed because it works."""
-        return not is_done(self.status)
+        return not (self.is_final or _normalize_label(self.status) == _INACTIVE)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it certainly fills no more.
+
+        An inactive order may be waiting for shares to borrow (IBKR, `whyHeld`), and a parked one that was
+        refused is sent again.
+        """
+        label = _normalize_label(self.status)
+        return label in _FINAL_STATUSES and not (self.parked and label in _REFUSED)
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether its status says that all of it is filled."""
+        return _normalize_label(self.status) == _FILLED
 
     @property
     def purpose(self) -> str | None:

@@ -459,7 +459,13 @@ def test_an_account_that_is_not_told_apart_is_not_touched(rows, section, words, 
             id="one that says nothing of its state",
         ),
         pytest.param([{**EXIT, "status": "Filled"}], "39", "cannot_tell", "moved", id="a filled one"),
-        pytest.param([{**EXIT, "status": "Cancelled"}], "39", "allow", "closes", id="a cancelled one"),
+        *[
+            pytest.param([{**EXIT, "status": status}], "39", "allow", "closes", id=f"one that is {status}")
+            for status in ("Cancelled", "Api Cancelled", "Expired", "REJECTED", "OrderStatus.DENIED")
+        ],
+        pytest.param(
+            [{**EXIT, "status": "Expired", "filled": 5}], "39", "cannot_tell", "moved", id="expired in part"
+        ),
         pytest.param([{**EXIT, "quantity": 9}], "30", "allow", "closes", id="exactly what is left"),
         pytest.param([{**EXIT, "quantity": 10}], "30", "refuse", "exit_working", id="one more than is left"),
         pytest.param(

@@ -148,7 +148,9 @@ def test_a_stray_stop_over_nothing_is_an_exit(more, fires):
     assert judged([order(**{"kind": None, **more})], [], "broker") == (FIRES if fires else [])
 
 
-@pytest.mark.parametrize("status", ["FILLED", "cancelled", "Canceled", "ApiCancelled", "inactive"])
+@pytest.mark.parametrize(
+    "status", ["FILLED", "cancelled", "Canceled", "ApiCancelled", "inactive", "Expired", "OrderStatus.FILLED"]
+)
 def test_an_order_is_done_in_any_writing(status):
     assert judged([order(status=status)], []) == []
 

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument
-from detector.domain.runtime_rows import Order
 from detector.reconciliation.close_check.close_order import (
     match_instrument,
 )
@@ -19,9 +18,6 @@ from detector.reconciliation.identity import (
     compare_accounts,
     is_combo,
 )
-
-# Only these are certainly final: an inactive order may be waiting for shares to borrow (IBKR, `whyHeld`).
-FILLED, _CANCELLED = "filled", ("cancelled", "canceled", "apicancelled")
 
 
 class CloseTarget(Struct, frozen=True):
@@ -60,8 +56,3 @@ def list_orders_of(target: CloseTarget, facts: Facts) -> list[BrokerOrder]:
         for row in facts.broker_orders or ()
         if row.is_for_group or compare_accounts(row.account, target.account) != DIFFERENT
     ]
-
-
-def is_final(order: Order) -> bool:
-    """Whether the order certainly fills no more."""
-    return (order.status or "").strip().lower() in (FILLED, *_CANCELLED)

@@ -18,7 +18,6 @@ from detector.reconciliation.close_check.close_order import (
     build_unknown_verdict,
 )
 from detector.reconciliation.close_check.close_target import (
-    FILLED,
     CloseTarget,
     list_orders_of,
 )
@@ -104,8 +103,7 @@ def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[UnsettledFil
 def get_filled(order: Order) -> Decimal:
     """Return what an order filled, all of it where it is called filled."""
     filled = abs(to_exact_decimal(order.filled) or Decimal(0))
-    is_filled = (order.status or "").strip().lower() == FILLED
-    return max(filled, abs(to_exact_decimal(order.quantity) or Decimal(0))) if is_filled else filled
+    return max(filled, abs(to_exact_decimal(order.quantity) or Decimal(0))) if order.is_filled else filled
 
 
 def _is_of_order(execution: Execution, order: Order | Execution) -> bool:

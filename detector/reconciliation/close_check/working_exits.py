@@ -19,7 +19,6 @@ from detector.reconciliation.close_check.close_order import (
 )
 from detector.reconciliation.close_check.close_target import (
     CloseTarget,
-    is_final,
     list_orders_of,
 )
 from detector.reconciliation.identity import (
@@ -55,7 +54,7 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
     """
     exits: list[WorkingExit] = []
     for row in (*list_orders_of(target, facts), *(facts.orders or ())):
-        if is_final(row) or _is_waiting_child(target, row, facts):
+        if row.is_final or _is_waiting_child(target, row, facts):
             continue
         left = _compute_exit_quantity(target, row, position)
         if left is None:
@@ -82,7 +81,7 @@ def _is_waiting_child(target: CloseTarget, row: Order, facts: Facts) -> bool:
         return False
     return any(
         parent.order_id == row.parent_id
-        and not is_final(parent)
+        and not parent.is_final
         and not parent.filled
         and (parent.client_id == row.client_id or None in (parent.client_id, row.client_id))
         and (get_sign(parent.side) or 0) * (get_sign(row.side) or 0) < 0
@@ -158,7 +157,7 @@ def _collect_listed_exits(facts: Facts) -> set[str]:
     return {
         order.identity
         for order in facts.orders or ()
-        if (order.kind or "").strip().lower() == EXIT and not is_final(order)
+        if (order.kind or "").strip().lower() == EXIT and not order.is_final
     }
 
 
