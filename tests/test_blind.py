@@ -103,6 +103,13 @@ def test_a_needed_column_under_a_strange_name_is_told_with_what_it_may_be(path):
     assert any("zorp" in summary or "nothing is recognised" in summary for summary in told), told
 
 
+@pytest.mark.parametrize("name", ["shares", "totalQuantity", "totalSize", "contracts", "amount"])
+def test_a_position_of_the_broker_whose_quantity_has_another_name_is_told(name):
+    document = rename_key(FULL, ("broker", "positions", 0, "quantity"), name)
+    assert document is not None
+    assert any("reading_invalid" in event for event in look(document)[0])
+
+
 def test_a_row_without_a_needed_column_is_quiet_where_no_strange_key_could_be_it():
     document = remove_key(FULL, ("status_v3", "open_positions", 0, "quantity"))
     document["status_v3"]["open_positions"][0] |= {"strategy": "condor", "is_hedge": True, "legs": ["a"]}

@@ -43,8 +43,9 @@ def iter_problems(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
     """
     yield from _iter_states(item, raw, row)
     quantity = row.get("quantity")
-    if quantity is None and _is_open(row) and (raw.get("quantity") is None or is_unset(raw["quantity"])):
-        yield "quantity", "of an open row is not given", False
+    is_empty = raw.get("quantity") is None or is_unset(raw["quantity"])
+    if quantity is None and is_empty and _is_left_open(row):
+        yield "quantity", "of a row that is not closed is not given", False
     if quantity is not None and quantity > 0:
         yield from _iter_sides(item, raw, row.get("side"))
 
@@ -74,9 +75,12 @@ def _iter_sides(item: Row, raw: Row, side: str | None) -> Iterator[Problem]:
             yield _find_key(item, name), "says short, and nothing reads it: map it as side", False
 
 
-def _is_open(row: Mapping[str, Any]) -> bool:
-    is_open = row.get("is_open")
-    return is_open if is_open is not None else parse_status(row.get("status")) is True
+def _is_left_open(row: Row) -> bool:
+    """Whether a row of a store is open, or does not say that it is closed."""
+    if "is_open" not in row:  # the runtime's own list has no states
+        return False
+    state = row["is_open"] if row["is_open"] is not None else parse_status(row["status"])
+    return state is True or (state is None and row["closed_at"] is None)
 
 
 def _iter_ends(item: Row) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ be text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
 from detector.domain.profile import ReadContext
+from detector.domain.provenance import Fault
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_columns, build_needs
 from detector.domain.store_layout import FILLS, HISTORY, POSITION_STATE, POSITIONS, TRADES, StoreColumns
@@ -34,7 +35,7 @@ R = TypeVar("R", StoredPosition, Trade)
 
 def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
     """Return the known keys of the section; the profile names the columns."""
-    is_usual = context.profile.position_rows == POSITIONS  # rows of fills or of a history need less
+    is_usual = context.profile.position_rows == POSITIONS  # a table of fills may be that of the trades too
     lists = {
         name: Key(
             LIST,
@@ -42,7 +43,9 @@ def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
                 build_columns(list_kinds(row), context.profile.stores.get(name)),
                 FOREIGN,
                 named_by=_NAMED_BY,
-                needs=build_needs(get_columns(row)) + _NEEDS.get(name, ()) if is_usual else (),
+                needs=build_needs(get_columns(row)) + _NEEDS.get(name, ())
+                if is_usual or name == POSITION_STATE
+                else (),
             ),
             fact=fact,
         )
@@ -75,9 +78,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     if position_items is not None:
         is_filled = context.profile.position_rows == FILLS
         get_position = _build_column_getter(stores, POSITION_STATE, _STATES if is_filled else ())
-        path = f"stores.{POSITION_STATE}"
-        rows = tuple(reading.read_row(path, item, StoredPosition, get_position) for item in position_items)
-        rows = _merge_readings(rows, context.profile.position_rows, reading)
+        rows = _read_positions(position_items, context.profile.position_rows, get_position, reading)
         completed = _merge_rows(rows, trades, (*_NAMES, *_IDS, "side"))
         trades = _merge_rows(trades, rows, (*_NAMES, *_IDS))
         reading.values["store_positions"] = completed
@@ -87,17 +88,39 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         reading.values["store_trades"] = trades
 
 
-def _merge_readings(
-    rows: tuple[StoredPosition, ...], kind: str, reading: Reading
+def _read_positions(
+    items: Iterable[Mapping[str, Any]],
+    kind: str,
+    get: Callable[[Mapping[str, Any], str], object],
+    reading: Reading,
 ) -> tuple[StoredPosition, ...]:
-    """Return one row for each instrument and account: the sum of its fills, or its last reading."""
-    if kind == POSITIONS:
-        return rows
+    """Return one row for each instrument and account: the sum of its fills, or its last reading.
+
+    An older reading counts for nothing, and neither do its faults.
+    """
+    rows: list[StoredPosition] = []
+    latest: dict[tuple[object, ...], tuple[StoredPosition, list[Fault]]] = {}
+    for item in items:
+        start = len(reading.invalid)
+        row = reading.read_row(f"stores.{POSITION_STATE}", item, StoredPosition, get)
+        rows.append(row)
+        if kind == HISTORY:
+            latest[_get_instrument(row)] = row, reading.invalid[start:]
+            del reading.invalid[start:]
+    reading.invalid += [fault for _, faults in latest.values() for fault in faults]
+    if kind == HISTORY:
+        return tuple(row for row, _ in latest.values())
+    return _add_up_fills(rows, reading) if kind == FILLS else tuple(rows)
+
+
+def _get_instrument(row: StoredPosition) -> tuple[object, ...]:
+    return (*(getattr(row, name) for name in _NAMES), row.account)
+
+
+def _add_up_fills(rows: Sequence[StoredPosition], reading: Reading) -> tuple[StoredPosition, ...]:
     groups: dict[tuple[object, ...], list[StoredPosition]] = {}
     for row in rows:
-        groups.setdefault((*(getattr(row, name) for name in _NAMES), row.account), []).append(row)
-    if kind == HISTORY:
-        return tuple(group[-1] for group in groups.values())
+        groups.setdefault(_get_instrument(row), []).append(row)
     signed = [row.signed_quantity for row in rows]
     is_one_way = all(quantity is None or quantity >= 0 for quantity in signed)
     if len(rows) > 1 and is_one_way and not any(row.side for row in rows):

@@ -14,6 +14,8 @@ from tests.support.snapshots import ROOT
 _KIND = re.compile(r"^### (.+?)\n\n```toml\n(.+?)```\n\n```sql\n(.+?)```", re.DOTALL | re.MULTILINE)
 _PAGE = (ROOT / "docs" / "other-bots.md").read_text("utf-8")
 KINDS = {title: (profile, statements) for title, profile, statements in _KIND.findall(_PAGE)}
+FILLS = "Fills, of which positions are the sum"
+HISTORY = "A history of readings under names of its own (pysystemtrade)"
 AT = "2026-06-02T15:00:00Z"
 SPY, QQQ = "open_positions_drift:mybot:SPY", "open_positions_drift:mybot:QQQ"
 
@@ -79,3 +81,29 @@ def test_fills_that_do_not_show_which_of_them_sold_are_no_position(environ):
     settings = environ("Orders, of which the filled quantity counts", ('side = "action"', ""))
     events = list_events(settings, SPY=39, QQQ=-5)
     assert events == ["reading_invalid:mybot:stores.position_state.side"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "column"),
+    [
+        (FILLS, [{"symbol": "SPY", "side": "BOT", "zorp": 5}], "zorp"),
+        (FILLS, [{"symbol": "SPY", "side": "BOT", "shares": None}], "given"),
+        (HISTORY, [{"instrument": "SPY", "zorp": 5}], "zorp"),
+        (HISTORY, [{"instrument": "SPY", "position": None}], "given"),
+    ],
+)  # fmt: skip
+def test_a_row_of_fills_or_readings_without_its_quantity_is_reported(kind, rows, column, environ):
+    settings = {name: value for name, value in environ(kind).items() if name != "AEGIS_PT_STORES_DB"}
+    document = answer(stdin=snapshot(SPY=5) | {"stores": {"position_state": rows}}, environ=settings).document
+    faults = {event["signature"]: event["summary"] for event in document["events"]}
+    assert column in faults["reading_invalid:mybot:stores.position_state.quantity"]
+
+
+def test_an_older_reading_that_is_empty_is_no_fault(environ):
+    settings = environ(HISTORY)
+    rows = [{"instrument": "SPY", "position": quantity} for quantity in (None, 39)]
+    del settings["AEGIS_PT_STORES_DB"]
+    document = answer(
+        stdin=snapshot(SPY=39) | {"stores": {"position_state": rows}}, environ=settings
+    ).document
+    assert document["events"] == []

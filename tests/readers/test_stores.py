@@ -137,7 +137,11 @@ ROW = {"symbol": "SPY", "contracts_remaining": 39}
         ({"trade_status": "CLOSED"}, "trade_status", "says closed, and nothing reads it"),
         ({"is_active": 0}, "is_active", "says closed, and nothing reads it"),
         ({"exit_date": "2026-05-05"}, "exit_date", "says closed, and nothing reads it: map it as closed_at"),
-        ({"is_open": 1, "contracts_remaining": None}, "quantity", "of an open row is not given"),
+        ({"is_open": 1, "contracts_remaining": None}, "quantity", "of a row that is not closed is not given"),
+        *(
+            ({"contracts_remaining": none}, "quantity", "of a row that is not closed is not given")
+            for none in (None, "", " ", "nan", 1.7976931348623157e308)
+        ),
         ({"is_open": "0"}, "is_open", "is text, not true or false"),
         ({"closed_at": "yesterday"}, "closed_at", "is not an RFC 3339 "),
     ],
@@ -164,9 +168,18 @@ def test_what_changes_nothing_is_not_reported(more):
     assert made.values["store_positions"][0].signed_quantity == 39
 
 
+@pytest.mark.parametrize(
+    "closed", [{"is_open": 0}, {"status": "CLOSED"}, {"closed_at": "2026-05-05T20:00:00Z"}]
+)
+def test_a_closed_row_needs_no_quantity(closed):
+    made = reading({"position_state": [{"symbol": "SPY", **closed}]})
+    assert made.invalid == []
+    assert made.values["store_positions"][0].signed_quantity == 0
+
+
 @pytest.mark.parametrize("written", [2, -1, "yes", 0.5, []])
 def test_a_flag_that_is_neither_0_nor_1_is_not_seen_and_said(written):
-    made = reading({"position_state": [{"symbol": "SPY", "is_open": written}]})
+    made = reading({"position_state": [{"symbol": "SPY", "is_open": written, "contracts_remaining": 1}]})
     assert [fault.path for fault in made.invalid] == ["stores.position_state.is_open"]
 
 

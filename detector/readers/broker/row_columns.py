@@ -7,7 +7,7 @@ reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from detector.domain.broker_rows import AccountValue, BrokerOrder, BrokerPosition, Execution
@@ -112,12 +112,20 @@ def build_row_shape(kind: str) -> Shape:
     """Return the known keys of a row of that kind, and of the objects in it."""
     needs = build_needs(get_columns(_ROWS[kind]))
     plain = {name: Key(CELL, column) for column, names in COLUMNS[kind].items() for name in names}
+    foreign = IB_KEYS - _list_names(column for need in needs for column in need.groups)
     if kind == ACCOUNT_VALUE:
-        return Shape(plain, IB_KEYS, vendor=True, named_by=("tag",), needs=needs, normalize=normalize_name)
+        return Shape(plain, foreign, vendor=True, named_by=("tag",), needs=needs, normalize=normalize_name)
     needs += (_INSTRUMENT_NEED,)
     plain |= {"underlyingsymbol": Key(CELL, "symbol"), **{name: Key(CELL) for name in SIDE_COLUMNS}}
-    inner = Shape(plain, IB_KEYS, vendor=True, normalize=normalize_name)
+    inner = Shape(plain, foreign, vendor=True, normalize=normalize_name)
     nested = {normalize_name(name): Key(OBJECT, inner=inner) for name in PARTS}
     return Shape(
-        {**nested, **plain}, IB_KEYS, vendor=True, named_by=_NAMED_BY, needs=needs, normalize=normalize_name
+        {**nested, **plain}, foreign, vendor=True, named_by=_NAMED_BY, needs=needs, normalize=normalize_name
+    )
+
+
+def _list_names(columns: Iterable[str]) -> frozenset[str]:
+    """Return the names of columns in rows of any kind: what a position lacks may be a fill's `shares`."""
+    return frozenset(
+        name for column in columns for names in COLUMNS.values() for name in names.get(column, ())
     )
