@@ -105,6 +105,13 @@ class ValueReader:
         decimal = parse_decimal(raw) if self.is_export else None
         return float(decimal) if decimal is not None else self.record_mismatch(path, raw, "a number")
 
+    def read_contract_number(self, path: str, raw: object) -> float | None:
+        """Read a strike or a multiplier, which IBKR itself writes as text; empty text is not seen."""
+        decimal = parse_decimal(raw)
+        if decimal is not None:
+            return float(decimal)
+        return None if isinstance(raw, str) and not raw.strip() else self.read_number(path, raw)
+
     def read_quantity(self, path: str, raw: object) -> Decimal | float | None:
         """Read a number that an account can hold, exactly as it was written."""
         number = self.read_number(path, raw)
@@ -211,6 +218,7 @@ _COERCE: Mapping[str, Callable[[ValueReader, str, Any], Any]] = {
     "count": ValueReader.read_count,
     "exit code": ValueReader.read_exit_code,
     "number": ValueReader.read_number,
+    "contract number": ValueReader.read_contract_number,
     "quantity": ValueReader.read_quantity,
     "text": ValueReader.read_text,
     "id": ValueReader.read_identifier,

@@ -32,6 +32,7 @@ _EXAMPLES: Mapping[str, list[Any]] = {
     "count": [0],
     "exit code": [0, -15],
     "number": [5.5],
+    "contract number": [727.5, "727.50"],
     "quantity": [39, -39, 0.5],
     "flag": [False],
     "flag or count": [False, 0],

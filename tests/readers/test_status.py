@@ -285,3 +285,21 @@ def test_where_null_cannot_be_told_from_nothing_never_is_not_claimed():
     payloads: list[dict[str, Any]] = [{"a": [{"at": None}]}, {"a": [{}]}, {"a": []}, {}]
     for payload in payloads:
         assert "last_reconcile_at" not in reading({"started": 1780412000, **payload}, profile).values
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "told"),
+    [
+        ("6000.00", 6000, False),
+        (" 6000 ", 6000, False),
+        (6000, 6000, False),
+        ("", None, False),
+        ("6,000", None, True),
+        (True, None, True),
+    ],
+)
+def test_a_strike_and_a_multiplier_may_be_text_as_at_ibkr(written, number, told):
+    row = {"order_id": 5, "symbol": "SPX", "right": "P", "strike": written, "multiplier": written}
+    one = reading({"orders": [row]})
+    assert [(order.strike, order.multiplier) for order in one.values["orders"]] == [(number, number)]
+    assert faults(one) == (["status_v3.orders.strike", "status_v3.orders.multiplier"] if told else [])
