@@ -888,6 +888,8 @@ SPX = ("--symbol", "SPX", *WORDS[2:])
         ([EUREX], ("--local-symbol", "FESXM6", "--sec-type", "FUT"), "allow", "con_id 12"),
         ([holding(3)], ("--local-symbol", "SPY   260619C00727000"), "allow", "727C"),
         ([WEEKLY], SPX, "cannot tell", "add --trading-class SPXW"),
+        ([MORNING], SPX, "allow", "con_id 15"),
+        ([{**MORNING, "conId": None}], SPX, "allow", "class SPX"),
         ([WEEKLY, MORNING], (*SPX, "--trading-class", "SPXW"), "allow", "con_id 14"),
         ([WEEKLY, MORNING], SPX, "cannot tell", "give --con-id (14, 15)"),
         ([holding(3)], ("--symbol", "SPY"), "cannot tell",

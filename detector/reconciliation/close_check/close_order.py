@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.instrument_names import normalize_symbol
@@ -71,7 +72,8 @@ def match_instrument(instrument: Instrument, row: Instrument) -> Answer:
     if is_combo(instrument) or is_combo(row):
         combo, leg = (row, instrument) if is_combo(row) else (instrument, row)
         return compare_combo(combo, leg)
-    target, candidate = normalize(instrument), normalize(row)
+    candidate = normalize(row)
+    target = _apply_own_class(normalize(instrument), candidate)
     answer = compare(target, candidate)
     if answer == DIFFERENT:
         return UNCLEAR if _can_bear_local_symbol(instrument, candidate) else DIFFERENT
@@ -86,6 +88,13 @@ def match_instrument(instrument: Instrument, row: Instrument) -> Answer:
     lacks_part = target.con_id is not None or (target.currency is not None and candidate.currency is None)
     is_other_size = not (target.trading_class or target.local_symbol) and not is_usual_class(candidate)
     return UNCLEAR if lacks_part or is_adjusted or is_other_size else answer
+
+
+def _apply_own_class(target: Instrument, row: Instrument) -> Instrument:
+    """Return an option that is asked without its class with the class of its symbol, where the row has it."""
+    is_bare = target.is_option and (target.con_id, target.local_symbol, target.trading_class) == (None,) * 3
+    is_own = is_bare and target.symbol is not None and row.trading_class == target.symbol
+    return replace(target, trading_class=target.symbol) if is_own else target
 
 
 def _can_bear_local_symbol(wanted: Instrument, row: Instrument) -> bool:
