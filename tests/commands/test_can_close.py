@@ -1568,7 +1568,11 @@ def even(positions):
 
 
 def is_the_account_of_a_row(path, document):
-    """A row without an account belongs to the section's account, so removing the account changes it."""
+    """A row without an account is of the section's, so removing it changes whose the row is; and the
+    section's, beside rows that are all of one other account, leaves that one alone.
+    """
+    if path == ("broker", "account"):
+        return all(row.get("account") for row in document["broker"]["positions"])
     return path[-1] == "account" and len(path) > 2 and "account" in document["broker"]
 
 
