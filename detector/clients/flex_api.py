@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlencode, urlsplit
-from xml.etree import ElementTree
 
 from msgspec import Struct
 
+from detector.domain.flex_statement import parse_flex_xml
 from detector.formats.errors import (
     DENIED,
     HTML,
@@ -132,20 +132,6 @@ class Flex(Struct):
 
 class _ReferenceError(Exception):
     """The reference code is not valid any more (1017)."""
-
-
-def parse_flex_xml(data: bytes) -> ElementTree.Element:
-    """Return the root element; raises ExternalError, also for a document type: it may define entities."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ExternalError("its XML is not UTF-8", reason=UNREADABLE) from None
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ExternalError("its XML has a document type, which is not read", reason=UNREADABLE)
-    try:
-        return ElementTree.fromstring(text)  # noqa: S314 - no document type, so that no entity is defined
-    except ElementTree.ParseError:
-        raise ExternalError("its XML cannot be read: it may have broken off", reason=UNREADABLE) from None
 
 
 def build_code_error(code: int, message: str) -> ExternalError:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from detector.clients.flex_api import Flex
 from detector.collectors._broker_envelope import lock_turn
-from detector.collectors._flex_statement import parse_statement
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
+from detector.domain.flex_statement import parse_statement
 from detector.domain.snapshot import STATEMENT
 from detector.settings import FLEX_QUERY, FLEX_TOKEN, FLEX_URL, Settings
 
@@ -40,5 +40,6 @@ def _read_statement(context: SourceContext) -> Answer:
     with lock_turn(context, f"flex {settings[FLEX_QUERY]}"):
         service = Flex(context.get_page, deadline, settings[FLEX_URL], settings[FLEX_TOKEN])
         body = service.fetch_statement(settings[FLEX_QUERY])
-    rows, generated_at = parse_statement(body, context.clock())
+    rows, written_at = parse_statement(body)
+    generated_at = written_at or context.clock()
     return Answer({"as_of": generated_at.isoformat(), "executions": rows}, generated_at)

@@ -14,7 +14,7 @@ from typing import Any
 
 from detector.collectors._payload import check_section, extract_time, find_page_time, parse_body
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
-from detector.domain.snapshot import KEYS, SECTIONS, find_section
+from detector.domain.snapshot import KEYS, SECTIONS, STATEMENT, find_section
 from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError, InputError
 from detector.formats.times import parse_rfc3339
 from detector.settings import SECTIONS_FROM, Settings
@@ -51,7 +51,7 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:
         raise ExternalError(f"the file cannot be read: {why}", reason=UNREADABLE) from None
     if len(data) > _MAX_BYTES:
         raise ExternalError(f"the file is over {_MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
-    value = parse_body(data)
+    value = _parse(name, data)
     # A log file in which nothing is written reaches to the moment of its reading.
     is_quiet_log = name == "logs" and isinstance(value, list)
     return _build_answer(
@@ -61,8 +61,18 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:
 
 def _read_url(name: str, location: str, context: SourceContext) -> Answer:
     page = context.get_page(location)
-    value = parse_body(page.body, page.headers.get("content-type", ""))
+    value = _parse(name, page.body, page.headers.get("content-type", ""))
     return _build_answer(name, value, find_page_time(page, context.clock()))
+
+
+def _parse(name: str, data: bytes, content_type: str = "") -> Any:
+    """Return the value of a body: JSON or, of a statement, also the XML or CSV that IBKR gives out."""
+    if name != STATEMENT or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"", b"{"):
+        return parse_body(data, content_type)
+    from detector.domain.flex_statement import parse_statement
+
+    rows, generated_at = parse_statement(data)
+    return {"executions": rows, **({"as_of": generated_at.isoformat()} if generated_at else {})}
 
 
 def _build_answer(name: str, value: Any, as_of: datetime | None) -> Answer:

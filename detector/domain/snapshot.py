@@ -107,13 +107,20 @@ def merge_sections(given: Mapping[str, Any], collected: Mapping[str, Any]) -> di
 def split_parts(sections: Mapping[str, Any]) -> dict[str, Any]:
     """Return the sections with each part as an entry of its own, taken out of its section.
 
-    A section of which nothing else is there is absent: the part says nothing of it.
+    A section of which nothing else is there is absent: the part says nothing of it. A statement may be the
+    text that IBKR gives out, XML or CSV.
     """
     split = dict(sections)
     for name in PARTS:
         section, _, key = name.partition(".")
         value = find_section(split, name)
-        if isinstance(value, dict):
+        if isinstance(value, str):
+            from detector.domain.flex_statement import build_statement  # noqa: PLC0415 - few give a text
+
+            value = build_statement(value)
+        elif value is not None and not isinstance(value, dict):
+            value = {"error": f"it is {describe_kind(value)}, not an object or the statement's text"}
+        if value is not None:
             rest = {other: item for other, item in split[section].items() if other != key}
             split |= {name: value, section: rest}
             if not rest:

@@ -13,7 +13,7 @@ import pytest
 from detector.clients.connection import Deadline
 from detector.clients.flex_api import Flex
 from detector.clients.http_client import Page
-from detector.collectors._flex_statement import parse_flex_time, parse_statement
+from detector.domain.flex_statement import parse_flex_time, parse_statement
 from detector.formats import errors
 from detector.formats.errors import ExternalError
 from tests.support.loopback import hangs, says, serving
@@ -194,7 +194,7 @@ def test_a_statement_comes_with_200_or_not_at_all(status, reason):
 
 
 def rows_of(body: bytes):
-    return parse_statement(body, NOW)[0]
+    return parse_statement(body)[0]
 
 
 def test_xml_and_csv_give_the_same_fill():
@@ -214,8 +214,8 @@ def with_trailers(rows: int = 1, end: bool = True) -> bytes:
 
 
 def test_csv_with_headers_and_trailers_is_read():
-    rows, generated = parse_statement(with_trailers(), NOW)
-    assert (len(rows), generated.isoformat()) == (1, "2026-06-02T10:05:01-04:00")
+    rows, generated = parse_statement(with_trailers())
+    assert (len(rows), generated and generated.isoformat()) == (1, "2026-06-02T10:05:01-04:00")
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_csv_with_headers_and_trailers_is_read():
 )
 def test_a_statement_that_is_not_whole_is_no_statement(body, reason):
     with pytest.raises(ExternalError) as raised:
-        parse_statement(body, NOW)
+        parse_statement(body)
     assert raised.value.reason == reason
 
 
@@ -261,6 +261,31 @@ def test_a_statement_that_is_not_whole_is_no_statement(body, reason):
 def test_times_are_new_yorks_and_slashes_are_refused(text, moment):
     parsed = parse_flex_time(text)
     assert (parsed.isoformat() if parsed else None) == moment
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_csv_is_read_with_any_separator_of_flex(delimiter):
+    text = with_trailers().decode("utf-8-sig").replace('","', f'"{delimiter}"')
+    assert delimiter == "," or "," not in text
+    assert parse_statement(text.encode()) == parse_statement(with_trailers())
+
+
+@pytest.mark.parametrize(
+    ("executed", "expiry", "generated", "moment"),
+    [
+        ("06/01/2026;144900", "06/19/2026", "06/02/2026;100501", ("2026-06-01T14:49:00-04:00", "20260619")),
+        ("01/06/2026,14:49:00", "19/06/2026", "02/06/2026,10:05:01", ("2026-06-01T14:49:00-04:00", "20260619")),
+        ("06/01/26 144900", "06/19/26", "06/02/26 100501", ("2026-06-01T14:49:00-04:00", "20260619")),
+        ("06/01/2026;144900", "06/07/2026", "06/02/2026;100501", ("06/01/2026;144900", "06/07/2026")),
+        ("06/13/2026;144900", "13/06/2026", "06/02/2026;100501", ("06/13/2026;144900", "13/06/2026")),
+    ],
+    ids=["US", "European", "short", "undecided", "contradictory"],
+)  # fmt: skip
+def test_dates_with_slashes_are_read_where_a_day_over_12_decides(executed, expiry, generated, moment):
+    trade = TRADE.replace("20260601;144900", executed).replace("20260601", expiry)
+    (row,), at = parse_statement(statement(trade, generated=generated))
+    assert (row["datetime"], row["expiry"]) == moment
+    assert (at is not None) == (row["expiry"] == "20260619")
 
 
 @pytest.fixture
@@ -340,6 +365,51 @@ YESTERDAY = {"datetime": "2026-06-02T10:49:00-04:00"}
 def test_a_fill_that_only_the_statement_has_is_missed():
     ran = answer("detect", "--offline", stdin=json.dumps(snapshot(60, YESTERDAY)))
     assert "missed_fill" in ran.types
+
+
+RECENT = TRADE.replace("20260601;144900", "20260602;104900")
+
+
+def given(written: object) -> dict[str, Any]:
+    document = snapshot(60)
+    document["broker"] = {"statement": written}
+    return document
+
+
+@pytest.mark.parametrize(
+    "text",
+    [statement(RECENT), with_trailers().replace(b"20260601;144900", b"20260602;104900")],
+    ids=["XML", "CSV"],
+)
+def test_a_statement_may_be_given_as_its_text_or_by_its_file(text, tmp_path):
+    ran = answer("detect", "--offline", stdin=json.dumps(given(text.decode("utf-8-sig"))))
+    assert (ran.types.count("missed_fill"), "reading_invalid" in ran.types) == (1, False)
+    held = answer("can-close", "--symbol", "SPX", "--quantity", "1", stdin=json.dumps(given(text.decode())))
+    assert held.code == 3
+    (tmp_path / "statement").write_bytes(text)
+    ran = answer("collect", environ={"AEGIS_PT_SECTIONS": f"broker.statement={tmp_path / 'statement'}"})
+    assert ran.document["broker"]["statement"]["as_of"] == "2026-06-02T10:05:01-04:00"
+    assert len(ran.document["broker"]["statement"]["executions"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("Statement,Header,Field Name,Field Value\nStatement,Data,Title,Activity Statement", "activity statement"),
+        ("hello", "could not be read"),
+        ("", "could not be read"),
+        (statement(RECENT).decode()[:-60], "broken off"),
+        ([RECENT], "an array"),
+        (5, "not an object or the statement's text"),
+        (f"{CSV_HEADER}\n{CSV_ROW}", "does not say when"),
+    ],
+    ids=["activity", "a word", "empty", "cut", "list", "number", "no time"],
+)  # fmt: skip
+def test_a_statement_that_is_not_understood_is_reported(written, reason):
+    ran = answer("detect", "--offline", stdin=json.dumps(given(written)))
+    told = [event["summary"] for event in ran.document["events"] if event["type"] == "reading_invalid"]
+    assert any(reason in summary for summary in told), told
+    assert "missed_fill" not in ran.types
 
 
 def test_a_statement_says_nothing_of_what_is_held():

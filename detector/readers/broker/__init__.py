@@ -70,6 +70,7 @@ _STATEMENT_SHAPE = Shape(
             LIST, "broker_executions", inner=_ROW_SHAPES["broker_executions"], fact="broker_executions"
         ),
         "trades_csv": Key("csv", fact="broker_executions"),
+        "error": Key(),
     },
     BROKER_ENVELOPE_KEYS,
     envelope=True,

@@ -9,7 +9,7 @@ breaks out by day. Source: Flex Query reference, activity statement, Trades and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detector.domain.instrument_names import is_known_expiry, normalize_expiry
@@ -17,8 +17,6 @@ from detector.domain.section_reading import MAX_ROWS, Reading
 from detector.readers.broker.cells import normalize_name
 
 _ACCOUNT = "clientaccountid"
-_DELIMITERS = (",", ";", "|", "\t")  # Flex Query reference, delivery configuration; the first where equal
-_HEADER_LINES = 10
 _MARKS = ("BOF", "BOA", "BOS", "EOS", "EOA", "EOF")
 _TRADE_COLUMNS = {"tradeprice", "ibexecid", "tradeid"}
 _POSITION_COLUMNS = {
@@ -84,9 +82,11 @@ def _is_requested(header: list[str], for_trades: bool) -> bool:
 def _iter_records(text: str, reading: Reading, key: str) -> Iterator[list[str]]:
     import csv  # noqa: PLC0415 - only a Flex statement pays for it
 
+    from detector.domain.flex_statement import find_delimiter  # noqa: PLC0415 - as csv
+
     try:
         lines = text.removeprefix("\ufeff").splitlines()
-        for cells in csv.reader(lines, strict=True, delimiter=_find_delimiter(lines)):
+        for cells in csv.reader(lines, strict=True, delimiter=find_delimiter(lines)):
             first = cells[0].strip().upper() if cells else ""
             if first in ("HEADER", "DATA"):
                 yield [cell.strip() for cell in cells[2:]]
@@ -95,13 +95,6 @@ def _iter_records(text: str, reading: Reading, key: str) -> Iterator[list[str]]:
     except csv.Error as error:
         reading.add_fault(f"broker.flex.{key}", f"is not CSV ({error})")
         reading.partial.update(("broker_positions", "broker_executions"))
-
-
-def _find_delimiter(lines: Sequence[str]) -> str:
-    """Return what separates the cells of a statement: the one of which a line of its beginning has most."""
-    return max(
-        _DELIMITERS, key=lambda mark: max((line.count(mark) for line in lines[:_HEADER_LINES]), default=0)
-    )
 
 
 def _limit_rows(rows: Rows, reading: Reading, key: str, fact: str) -> Rows:

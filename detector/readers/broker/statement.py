@@ -1,6 +1,7 @@
 """The `statement` of the `broker` section: executions of a Flex statement, as old as the statement says.
 
-Shape: `{"as_of", "executions": [...]}` with rows under Flex's names, or `{"as_of", "trades_csv": "..."}`. It
+Shape: `{"as_of", "executions": [...]}` with rows under Flex's names, or `{"as_of", "trades_csv": "..."}`; a
+statement that is given as its text is in the first of them before it comes here. It
 adds fills to those that the broker listed by itself, and says nothing of what is held: what a statement does
 not show may have happened since, so that the executions are never complete by it.
 """
@@ -12,6 +13,7 @@ from typing import Any
 
 from detector.domain.broker_rows import keep_latest_versions
 from detector.domain.section_reading import Reading
+from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.cells import normalize_name
 from detector.readers.broker.flex import filter_executions, read_trades
 from detector.readers.broker.rows import read_execution
@@ -26,6 +28,11 @@ Rows = list[Mapping[str, Any]]
 
 def read_statement(raw: Mapping[str, Any], reading: Reading) -> None:
     """Read the executions of a statement; without its time it is not read."""
+    error = raw.get("error")
+    if error:
+        reason = redact_excerpt(error) if isinstance(error, str) else "an error"
+        reading.add_fault("broker.statement.error", f"says that it could not be read ({reason})")
+        return
     if raw.get("as_of") is None or not reading.has_valid_as_of(raw):
         reading.add_fault("broker.statement.as_of", "does not say when the statement was made")
         return
