@@ -23,6 +23,7 @@ _LONGEST_LINE = 400
 _SUMMARY = 64  # letters beside the longest name, within the 80 columns of a terminal
 _GROUP_OPTIONS = ("--help", "-h", "--version")
 _UNWRAPPED = "\b\n"  # an example is copied: the help may not break its line
+_PATHS = ("FILE", "DIR")
 _FOLDER = Path(__file__).parent / "commands"
 # In the order of `--help`; a command that stands nowhere here comes last, under "More".
 _GROUPS: Mapping[str, Sequence[str]] = {
@@ -55,6 +56,9 @@ class Commands(click.Group):
         command: click.Command = import_module(f"detector.commands.{cmd_name.replace('-', '_')}").command
         command.name = cmd_name
         command.epilog = _UNWRAPPED + (command.epilog or "").removeprefix(_UNWRAPPED)
+        for parameter in command.params:
+            if parameter.metavar in _PATHS:
+                parameter.callback = _check_path
         return command
 
     def resolve_command(
@@ -80,6 +84,13 @@ class Commands(click.Group):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+def _check_path(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Raise BadParameter for the empty text of a shell variable that is not set: no folder is meant."""
+    if value == "":
+        raise click.BadParameter(f"it is empty; name a {parameter.metavar}, or leave the option out")
+    return value
 
 
 @click.command(

@@ -616,6 +616,20 @@ def test_a_wrong_word_is_refused_in_one_line(words, says):
     assert refusal(answer(*words)).startswith(says)
 
 
+PATH_OPTIONS = [
+    (name, parameter.opts[0])
+    for name in sorted(commands.list_commands(click.Context(commands)))
+    for parameter in getattr(commands.get_command(click.Context(commands), name), "params", ())
+    if isinstance(parameter, click.Option) and parameter.metavar in ("FILE", "DIR")
+]
+
+
+@pytest.mark.parametrize(("name", "option"), PATH_OPTIONS)
+def test_an_option_that_names_a_file_or_a_folder_is_never_empty(name, option):
+    """As `--state "$FOLDER"` is where the variable is not set: neither this folder nor no file is meant."""
+    assert refusal(answer(name, option, "")).startswith(f"Invalid value for '{option}'")
+
+
 def test_a_refusal_without_an_end_is_cut():
     assert [len(refusal(answer("detect", "x" * length))) for length in (367, 368, 369, 9_999)] == [
         399,
