@@ -591,6 +591,23 @@ def test_bytes_in_the_environment_that_are_no_text_come_out_as_valid_utf_8():
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("plan",), id="plan"),
+        pytest.param(("gate", "open"), id="gate"),
+        pytest.param(("report",), id="report"),
+        pytest.param(("can-close", "--symbol", "SPY", "--quantity", "1"), id="can-close"),
+        pytest.param(("profile", "new", "-"), id="profile"),
+        pytest.param(("schema", "snapshot", "--check", "-"), id="schema"),
+    ],
+)
+def test_no_name_in_a_snapshot_moves_the_cursor_of_a_terminal(words):
+    hostile = "a\x1b[31mb\x07\x9b2Jc\r"
+    found = answer(*words, stdin={"runtime": hostile, "status_v3": {"stuck_exit" + hostile: hostile}})
+    assert not re.search(r"[^\n -~\u00a0-\U0010ffff]", found.out.decode() + found.err)
+
+
 # ---- usage -------------------------------------------------------------------------------------------------
 
 

@@ -46,7 +46,7 @@ _STATE_ROOT, _STATE_NAME = "/var/lib/", re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 
 def render_screen(report: Report, zones: tuple[str, ...], colour: bool) -> Iterator[str]:
     """Yield the lines of the screen; every state is a word too, so that no colour is needed to read it."""
-    yield f"{report.runtime}: {report.decision.action.upper()}"
+    yield f"{to_one_line(report.runtime)}: {report.decision.action.upper()}"
     yield f"last tick {format_in_zones(report.taken_at, zones)}"
     yield ""
     for covered in report.coverage:

@@ -210,6 +210,11 @@ def test_the_screen_shows_what_is_not_seen_as_loud_as_what_is_critical():
     assert any("NOT SEEN" in line and "runtime primary" in line for line in plain)
 
 
+def test_a_name_in_a_snapshot_moves_no_cursor_of_the_screen():
+    report = evaluated(healthy_at("2026-06-02T15:00:00Z", {"runtime": "a\x1b[2Jb"}))
+    assert next(render_screen(report, ("UTC",), colour=False)).startswith("a [2Jb: ")
+
+
 def test_the_screen_of_a_healthy_runtime_and_of_a_held_condition():
     first = evaluated(healthy())
     assert "  no condition holds" in list(render_screen(first, ("UTC",), colour=False))
