@@ -633,6 +633,11 @@ def test_a_wrong_word_is_refused_in_one_line(words, says):
     assert refusal(answer(*words)).startswith(says)
 
 
+@pytest.mark.parametrize("text", ["soon", "2026-06-02T15:00:00", ""])
+def test_a_time_that_cannot_be_read_is_refused_with_one_that_can(text):
+    assert refusal(answer("--now", text)).endswith("; a time is such as 2026-06-02T15:00:00Z")
+
+
 PATH_OPTIONS = [
     (name, parameter.opts[0])
     for name in sorted(commands.list_commands(click.Context(commands)))

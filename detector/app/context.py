@@ -161,7 +161,9 @@ def parse_time_option(text: str, option: str) -> datetime:
     try:
         return parse_run_time(text)
     except InputError as error:
-        raise InputError(f"{option}: {redact_excerpt(text)!r} {error}") from None
+        raise InputError(
+            f"{option}: {redact_excerpt(text)!r} {error}; a time is such as 2026-06-02T15:00:00Z"
+        ) from None
 
 
 def _load_files(settings: Settings) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from detector.formats.serialize import to_json
 from detector.reconciliation.freshness import DataAge, compute_data_age
 from detector.report.build_session import SessionInput, build_session_report, choose_window
 from detector.report.run_record import RunHistory, RunRecord, build_history
-from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, Settings
+from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
 
 
 class ReportRequest(Struct, frozen=True):
@@ -47,7 +47,9 @@ def run_report(job: Job, request: ReportRequest) -> SessionReport:
     if later:
         remarks.append(f"{format_count(later, 'run')} after the time of this report left out")
     history = build_history((record for record in records if record.at <= latest), request.runtime)
-    history = replace(history, remarks=(*remarks, *history.remarks))
+    history = replace(
+        history, runtime=history.runtime or settings[RUNTIME], remarks=(*remarks, *history.remarks)
+    )
     given = replace(_build_input(job), day=request.day, steps=list_next_steps(), evidence=request.evidence)
     return build_report_of(job, history, given)
 

@@ -52,7 +52,7 @@ def list_blind_spots(job: Job, report: Report) -> Iterator[str]:
         alternatives = list_channel_settings(job.app, job.settings)
         yield (
             f"NOBODY IS ALERTED: no channel is configured. Set {alternatives}; "
-            "or give --stdout, if a person reads standard output."
+            "or use `run --stdout`, if a person reads standard output."
         )
 
 

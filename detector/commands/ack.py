@@ -112,7 +112,8 @@ def _check_signature(folder: Path, document: AckDocument) -> None:
     if document.signature in names:
         return
     if not names:
-        raise InputError(f"--state: {folder} remembers no open condition of {document.runtime}")
+        what = f"remembers no open condition of {document.runtime}" if folder.is_dir() else "is no folder"
+        raise InputError(f"--state: {folder} {what}; name the folder of `run --state`")
     nearest = find_nearest_name(document.signature, names, ANY)
     raise InputError(
         f"no open condition is {redact_excerpt(document.signature)!r}; the nearest is {nearest!r}"

@@ -45,12 +45,9 @@ def command(app: AppContext, /, **options: Any) -> int:
         raise InputError("name a folder, an NDJSON file or snapshots to replay")
     if options["compare"] and not options["changes"]:
         raise InputError("--compare needs at least one --set NAME=VALUE to compare with")
-    try:
-        if options["compare"]:
-            return print_stream(app, _iter_comparison(app, options["paths"], settings, changed))
-        return print_stream(app, _iter_replay(app, options["paths"], changed, options["as_json"]))
-    except OSError as error:
-        raise InputError(f"{error.filename}: {error.strerror}") from None
+    if options["compare"]:
+        return print_stream(app, _iter_comparison(app, options["paths"], settings, changed))
+    return print_stream(app, _iter_replay(app, options["paths"], changed, options["as_json"]))
 
 
 def _parse_changes(assignments: tuple[str, ...]) -> dict[str, str]:

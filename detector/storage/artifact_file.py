@@ -123,16 +123,23 @@ def _write_folder_to_disk(folder: Path) -> None:
 def read_recordings(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (location, snapshot) for every document, in the given order; a folder's files by name.
 
-    For an artifact that is its stored snapshot. Raises InputError with the location, and OSError where a
-    file cannot be read.
+    For an artifact that is its stored snapshot. Raises InputError with the location, or with the path of what
+    cannot be read.
     """
     for path in paths:
-        for file in _list_files(path):
-            for location, data in _read_documents(file):
-                try:
-                    yield location, _get_snapshot(parse_document(data))
-                except InputError as error:
-                    raise InputError(f"{location}: {error}") from None
+        try:
+            for file in _list_files(path):
+                yield from _read_snapshots(file)
+        except OSError as error:  # one of a read names no file
+            raise InputError(f"{error.filename or path}: {error.strerror}") from None
+
+
+def _read_snapshots(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for location, data in _read_documents(file):
+        try:
+            yield location, _get_snapshot(parse_document(data))
+        except InputError as error:
+            raise InputError(f"{location}: {error}") from None
 
 
 def _list_files(path: Path) -> list[Path]:

@@ -83,6 +83,14 @@ def test_what_cannot_be_meant_is_refused_and_nothing_is_written(night, signature
     assert not list(night.folder.glob("ack-*"))
 
 
+def test_another_folder_is_refused_with_the_folder_that_is_meant(night, tmp_path):
+    hint = "; name the folder of `run --state`"
+    (tmp_path / "empty").mkdir()
+    for folder, why in (("none", "is no folder"), ("empty", "remembers no open condition of aegis-pt-core")):
+        ran = answer("ack", PENDING, "--by", "ann", "--state", str(tmp_path / folder))
+        assert (ran.code, ran.err) == (2, f"detector: --state: {tmp_path / folder} {why}{hint}\n")
+
+
 def test_a_dry_run_writes_nothing(night):
     ran = night.ack("15:02", PENDING, "--dry-run")
     assert ran.document["signature"] == PENDING

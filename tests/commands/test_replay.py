@@ -127,6 +127,12 @@ def test_what_cannot_be_replayed_says_where(capsys, tmp_path, content, message):
     assert (code, err.startswith(f"detector: {message}")) == (2, True), err
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="Linux only")
+def test_a_file_that_cannot_be_read_is_named(capsys):
+    """The error of a read names no file, other than that of opening it."""
+    assert replayed(capsys, "/proc/self/mem") == (2, [], "detector: /proc/self/mem: Input/output error\n")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

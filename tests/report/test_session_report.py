@@ -279,6 +279,11 @@ def test_a_session_can_be_named_and_a_day_without_one_is_said(tmp_path):
     assert report("--session", "June", str(tmp_path)).code == 2
 
 
+def test_a_report_of_no_run_names_the_runtime_of_the_settings(tmp_path):
+    environ = {"AEGIS_PT_RUNTIME": "my-bot"}
+    assert as_document(str(tmp_path), environ=environ)["runtime"] == "my-bot"
+
+
 @pytest.mark.parametrize(
     "hours", [7.9, 14, 65, 96], ids=["after the close", "night", "weekend", "days later"]
 )
