@@ -167,7 +167,8 @@ def run_history(history: list[World], book: Ledger) -> tuple[Memory, list[tuple[
         if world.unread:
             memory = build_lost_memory("GitHub could not be asked")
         report = evaluated(document_at(world, seconds), memory, channels=FLOORS)
-        note_reached(report, book)
+        if world.stored and not world.damaged and not world.unread:
+            note_reached(report, book)  # a run of which nothing is kept and nothing was taken is as none
         due = {(channel, one.delivery_id): one for channel in FLOORS for one in report.owed[channel]}
         report, taken = deliver(report, world, book)
         told += [
