@@ -14,12 +14,13 @@ from detector.app.context import AppContext
 from detector.app.input_documents import ParsedSnapshot, gather_document_facts, parse_report, parse_snapshot
 from detector.domain.facts import Facts
 from detector.domain.run_memory import FIRST_RUN, Memory, build_next_memory, check_memory_time
+from detector.domain.session_report import REPLAY
 from detector.engine.evaluate import evaluate
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.serialize import to_json
 from detector.formats.strict_json import MAX_BYTES, parse_document
-from detector.report.run_record import REPLAY, RunRecord
+from detector.report.run_record import RunRecord
 from detector.settings import ARTIFACT, Settings
 from detector.storage.zip_archive import extract_only_member
 
@@ -52,11 +53,6 @@ def load_records(
             remarks.append(f"{location} is left out: it is no artifact, and a snapshot without taken_at")
         else:
             snapshots.append((location, document))
-    if snapshots:
-        remarks.append(
-            f"{format_count(len(snapshots), 'snapshot')} evaluated for this report: nobody was alerted;"
-            " the times of messages are those at which one would have been due"
-        )
     records += _evaluate_snapshots(app, snapshots, settings, remarks)
     return records, remarks
 

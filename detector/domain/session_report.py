@@ -15,6 +15,13 @@ NOTIFY: Final[FinalWord] = "notify"
 ESCALATE: Final[FinalWord] = "stop and escalate"
 NOT_PROVEN: Final = "NOT PROVEN"
 REPORT_VERSION: Final = 1
+REPLAY: Final = "replay"
+"""The channel of snapshots that are evaluated for the report: nobody was alerted by it."""
+_MEANINGS: Final = {
+    CONTINUE: "Keep observing: nothing has to be done.",
+    NOTIFY: "Report it to whoever answers for the runtime; nothing has to be stopped.",
+    ESCALATE: "Deploy, restart, scale and close nothing by yourself, and wake whoever may approve it.",
+}
 
 
 class FinalLine(Struct, frozen=True):
@@ -23,6 +30,11 @@ class FinalLine(Struct, frozen=True):
     word: FinalWord
     because: str
     unproven: tuple[str, ...] = ()
+
+    @property
+    def meaning(self) -> str:
+        """What the word asks of its reader, in one sentence."""
+        return _MEANINGS[self.word]
 
 
 class ReportTable(Struct, frozen=True):
@@ -117,3 +129,8 @@ class SessionReport(Struct, frozen=True):
     bars: tuple[Bar, ...]
     marks: tuple[Mark, ...]
     remarks: tuple[str, ...]
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether messages of it were due and not sent, because snapshots were evaluated for it."""
+        return any(mark.channel == REPLAY for mark in self.marks)

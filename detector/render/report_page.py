@@ -26,7 +26,7 @@ from detector.render.lines import format_in_zones
 from detector.render.page_markup import escape_step, escape_text, render_rows, render_table, render_unproven
 from detector.render.page_style import STYLE
 from detector.render.page_svg import TimeAxis, render_bars, render_series
-from detector.render.report_text import format_hours
+from detector.render.report_text import REPLAYED, format_hours
 
 _POLICY = (
     "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"  # no script, no address
@@ -77,6 +77,7 @@ def _render_final(report: SessionReport) -> Iterator[str]:
     kind = _CLASSES.get(final.word, "stop")
     yield f'<div class="final {kind}"><strong class="word">{escape_text(final.word.upper())}</strong>'
     yield f"<p>{escape_text(final.because)}</p>"
+    yield f"<p><strong>{escape_text(final.meaning)}</strong></p>"
     if final.unproven:
         yield from render_unproven(", ".join(final.unproven))
     yield "</div>"
@@ -85,6 +86,8 @@ def _render_final(report: SessionReport) -> Iterator[str]:
 def _list_times(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
     newest = "none" if report.newest_run is None else format_in_zones(report.newest_run, zones)
     yield f"Newest run: {newest}; the market is {report.market} then. Session{format_hours(report, zones)}."
+    if report.is_replayed:
+        yield REPLAYED
     yield f"Broker: {'; '.join(render_header(report.header))}."
     yield f"Made {format_in_zones(report.made_at, zones)} from {format_count(report.runs, 'run')}."
 

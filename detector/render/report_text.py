@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from detector.domain.session_report import NOT_PROVEN, ConditionCard, ReportTable, SessionReport
 from detector.formats.numbers import format_count
@@ -13,6 +14,10 @@ from detector.render.header_lines import render_header
 from detector.render.lines import format_in_zones
 
 _LABEL_MAX = 34
+REPLAYED: Final = (
+    "Nobody was alerted by these runs: snapshots were evaluated for this report;"
+    ' "due" is when a message would have been sent.'
+)
 
 
 def format_final_line(report: SessionReport) -> str:
@@ -48,11 +53,14 @@ def _render_lines(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str
 
 
 def _list_facts(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
-    """Yield runtime, session, times and market, and the header on the broker."""
+    """Yield what the final line asks, runtime, session, times and market, and the header on the broker."""
+    yield report.final.meaning
     yield f"{report.runtime}, session {report.session}{format_hours(report, zones)}"
     newest = "none" if report.newest_run is None else format_in_zones(report.newest_run, zones)
     reported, runs = format_in_zones(report.made_at, zones), format_count(report.runs, "run")
     yield f"newest run: {newest}; the market is {report.market} then; {runs}; made {reported}"
+    if report.is_replayed:
+        yield REPLAYED
     yield from render_header(report.header)
 
 

@@ -15,6 +15,7 @@ from detector.domain.session_report import (
     CONTINUE,
     ESCALATE,
     NOTIFY,
+    REPLAY,
     REPORT_VERSION,
     Bar,
     ConditionCard,
@@ -30,7 +31,7 @@ from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.truth_header import build_truth_header
 from detector.render.lines import format_in_zones
 from detector.report.report_tables import build_kpi_table, build_tables
-from detector.report.run_record import REPLAY, RunHistory, RunRecord, describe_missing_snapshots
+from detector.report.run_record import RunHistory, RunRecord, describe_missing_snapshots
 from detector.report.timeline import build_bars, build_series, list_blind_spans, list_marks
 from detector.settings import DISPLAY_ZONES, GAP_SEC, Settings
 
@@ -201,7 +202,7 @@ def _iter_cards(run: RunRecord, steps: Mapping[str, str], zones: tuple[str, ...]
             signature=event.signature,
             severity=event.severity,
             summary=event.summary,
-            since=f"since {format_in_zones(event.since, zones)}, for {format_duration(lasted)}",
+            since=f"first seen {format_in_zones(event.since, zones)}, for {format_duration(lasted)}",
             held=event.held,
             escalates=condition is not None and condition.escalated,
             told=_describe_receipts(condition, event),

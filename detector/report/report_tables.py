@@ -7,13 +7,13 @@ from decimal import Decimal
 
 from detector.domain.facts import Facts
 from detector.domain.report import Report
-from detector.domain.session_report import Mark, ReportTable, Series
+from detector.domain.session_report import REPLAY, Mark, ReportTable, Series
 from detector.formats.numbers import format_quantity, normalize_number
 from detector.formats.times import format_duration, format_time
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.working_orders import ProtectiveOrders
-from detector.report.run_record import REPLAY, RunRecord
+from detector.report.run_record import RunRecord
 from detector.settings import TRADER_CONTAINER, Settings
 
 _FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")
@@ -179,7 +179,9 @@ def _build_message_table(marks: Sequence[Mark]) -> ReportTable:
         for mark in marks[-_MOST_ROWS:]
     )
     missing = None if rows else "no receipt of a channel stands in these runs"
-    return ReportTable("told", "What was sent to whom, and when", ("at", "channel", "what"), rows, missing)
+    return ReportTable(
+        "told", "Messages: sent to whom, or due, and when", ("at", "channel", "what"), rows, missing
+    )
 
 
 def _build_acknowledgement_table(run: RunRecord) -> ReportTable:
@@ -211,7 +213,7 @@ def _build_channel_table(report: Report) -> ReportTable:
         )
         for name, health in sorted(report.channels.items())
     )
-    missing = None if rows else "no channel stands in the newest run"
+    missing = None if rows else "the newest run records no channel: it delivered nothing to anybody"
     return ReportTable("channels", "Channels", ("channel", "last success", "last error"), rows, missing)
 
 

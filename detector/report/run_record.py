@@ -14,8 +14,6 @@ from detector.domain.report import Report
 from detector.formats.numbers import format_count
 from detector.formats.times import compute_seconds, format_duration, format_time
 
-REPLAY = "replay"
-"""The channel of snapshots that are evaluated for the report: nobody was alerted by it."""
 _FEWEST_STEPS = 3  # between runs, before an interval is called usual
 
 

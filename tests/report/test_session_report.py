@@ -93,6 +93,15 @@ def test_in_the_dark_the_line_says_stop_and_escalate_and_what_is_not_proven():
     assert "heartbeat" in document["final"]["unproven"]
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_the_first_screen_says_what_the_final_line_asks_and_that_a_replay_alerted_nobody(form):
+    words = ("--format", form, str(HISTORIES / "2025-09-15-connection-outage-remote.ndjson"))
+    ran = report(*words, environ={"AEGIS_PT_PROFILE": "robo_trader"})
+    first_screen = ran.out.decode().partition("ESCALATE CRITICAL" if form == "text" else "Golden signals")[0]
+    assert "close nothing by yourself, and wake whoever may approve it" in first_screen
+    assert "Nobody was alerted by these runs" in first_screen
+
+
 def test_a_report_of_an_earlier_time_knows_nothing_later():
     words = (str(HISTORIES / "2026-05-06-power-outage-remote.ndjson"),)
     environ = {"AEGIS_PT_PROFILE": "cortana"}
