@@ -154,6 +154,14 @@ def assert_linear(prepare_size: Callable[[int], Callable[[], object]]) -> None:
         pytest.param(
             lambda n: everything(in_own_accounts(lots(n)), in_own_accounts(lots(n))), id="many accounts"
         ),
+        pytest.param(
+            lambda n: everything(lots(n), in_own_accounts(lots(n))),
+            id="one share, many accounts at the broker",
+        ),
+        pytest.param(
+            lambda n: everything(shares(n), in_own_accounts(shares(n))),
+            id="shares, many accounts at the broker",
+        ),
         pytest.param(lambda n: everything(lots(n), in_models(lots(n))), id="many models"),
         pytest.param(lambda n: document(shares(n), []), id="positions that the broker lacks"),
         pytest.param(lambda n: document([], shares(n)), id="positions that nothing manages"),

@@ -6,7 +6,7 @@ differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from detector.reconciliation.identity import (
     DIFFERENT,
     compare_accounts,
     get_names,
+    is_plain_account,
 )
 from detector.reconciliation.position_book import (
     PositionBook,
@@ -26,13 +27,13 @@ from detector.reconciliation.position_pairs import (
     Difference,
     DifferenceKind,
     PositionPair,
-    Side,
     classify_difference,
     has_common,
     list_titles,
 )
 
 _CASH = "CASH"
+_Totals = frozenset[Decimal] | None
 
 
 _DOUBLED = "a row is listed twice, or is the sum of the models beside it"
@@ -101,10 +102,7 @@ def _is_held(group: Sequence[PositionPair]) -> bool:
 
 def _compare_group(group: Sequence[PositionPair]) -> tuple[list[Difference], str]:
     """Return the certain differences of positions that may be the same, and what is unclear of them."""
-    totals = [
-        (_compute_group_totals(group, INTERNAL, a), _compute_group_totals(group, BROKER, a))
-        for a in _list_accounts(group)
-    ]
+    totals = _list_group_totals(group)
     if any(None in pair for pair in totals):
         return [], _UNKNOWN_QUANTITY
     held = {side: any(lot.quantity for p in group for lot in p.lots[side]) for side in (INTERNAL, BROKER)}
@@ -132,25 +130,37 @@ def _list_accounts(group: Sequence[PositionPair]) -> list[str | None]:
     return [*accounts, None] if is_open else [None]
 
 
-def _compute_group_totals(
-    group: Sequence[PositionPair], side: Side, account: str | None
-) -> frozenset[Decimal] | None:
-    sums = {FLAT}
+def _list_group_totals(group: Sequence[PositionPair]) -> list[tuple[_Totals, _Totals]]:
+    """Return what both sides may add up to in each account that the runtime may be of."""
+    rows: dict[str | None, list[PositionPair]] = {}
     for position in group:
-        if compare_accounts(position.account, account) == DIFFERENT:
-            continue
-        totals = position.get_totals(side)
+        rows.setdefault(position.account, []).append(position)
+    sums = {
+        owner: {side: _add_totals(p.get_totals(side) for p in own) for side in (INTERNAL, BROKER)}
+        for owner, own in rows.items()
+    }
+    odd = [owner for owner in rows if owner is None or not is_plain_account(owner)]
+    totals = []
+    for account in _list_accounts(group):
+        is_plain = account is not None and is_plain_account(account)
+        owners = dict.fromkeys((account, *odd)) if is_plain else rows
+        near = [owner for owner in owners if compare_accounts(owner, account) != DIFFERENT]
+        internal, broker = (_add_totals(sums[owner][side] for owner in near) for side in (INTERNAL, BROKER))
+        totals.append((internal, broker))
+    return totals
+
+
+def _add_totals(parts: Iterable[_Totals]) -> _Totals:
+    """Return what parts may add up to together; None where one is unknown."""
+    sums = frozenset((FLAT,))
+    for totals in parts:
         if totals is None:
             return None
-        sums = {known + total for known in sums for total in totals} if len(totals) > 1 else {
-            known + next(iter(totals)) for known in sums
-        }  # fmt: skip
-    return frozenset(sums)
+        sums = frozenset(known + total for known in sums for total in totals)
+    return sums
 
 
-def _merge_difference(
-    group: Sequence[PositionPair], totals: tuple[frozenset[Decimal] | None, frozenset[Decimal] | None]
-) -> Difference:
+def _merge_difference(group: Sequence[PositionPair], totals: tuple[_Totals, _Totals]) -> Difference:
     """Return the difference of the sums, under the name of the least detailed position."""
     vaguest = max(
         group, key=lambda position: min(lot.detail for side in position.lots.values() for lot in side)

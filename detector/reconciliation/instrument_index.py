@@ -27,6 +27,7 @@ from detector.reconciliation.identity import (
 
 T = TypeVar("T")
 _Bucket = float | int | None
+_OF_ANY_NAME = ""
 _BondKind = tuple[frozenset[str], bool, Instrument]
 
 
@@ -140,8 +141,15 @@ class AccountIndex(Generic[T]):
     def __init__(self, entries: Iterable[tuple[str | None, Instrument, T]] = ()) -> None:
         self._indexes: dict[str | None, InstrumentIndex[T]] = {}
         self._odd: list[str | None] = [None]
+        self._owners: dict[str, dict[str | None, None]] = {}
         for account, instrument, entry in entries:
-            self.get_index(account).add(instrument, entry)
+            self.add(account, instrument, entry)
+
+    def add(self, account: str | None, instrument: Instrument, entry: T) -> None:
+        """Add an entry of an account under an instrument in its normal form."""
+        self.get_index(account).add(instrument, entry)
+        for key in _list_keys(instrument) or (_OF_ANY_NAME,):
+            self._owners.setdefault(key, {})[account] = None
 
     def get_index(self, account: str | None) -> InstrumentIndex[T]:
         """Return the index of an account as it is written; a new one where there is none yet."""
@@ -150,23 +158,45 @@ class AccountIndex(Generic[T]):
             self._odd += [account] if account is not None and not is_plain_account(account) else []
         return self._indexes[account]
 
-    def iter_indexes(self, account: str | None) -> Iterator[tuple[str | None, InstrumentIndex[T]]]:
-        """Yield each account that is or may be that one, with its index."""
+    def iter_indexes(
+        self, account: str | None, instrument: Instrument
+    ) -> Iterator[tuple[str | None, InstrumentIndex[T]]]:
+        """Yield each account that is or may be that one and may have the instrument, with its index."""
         is_plain = account is not None and is_plain_account(account)
-        for owner in dict.fromkeys((account, *self._odd)) if is_plain else tuple(self._indexes):
+        keys = _list_keys(instrument)
+        if is_plain:
+            owners: Iterable[str | None] = dict.fromkeys((account, *self._odd))
+        elif keys:
+            lists = (self._owners.get(key, {}) for key in (*keys, _OF_ANY_NAME))
+            owners = dict.fromkeys(owner for some in lists for owner in some)
+        else:
+            owners = tuple(self._indexes)
+        for owner in owners:
             if owner in self._indexes and compare_accounts(owner, account) != DIFFERENT:
                 yield owner, self._indexes[owner]
 
     def find(self, instrument: Instrument, account: str | None) -> list[tuple[T, Answer]]:
         """Return every entry that is or may be of the account and the instrument, with the answer."""
-        return [match for _, index in self.iter_indexes(account) for match in index.find(instrument)]
+        return [
+            match for _, index in self.iter_indexes(account, instrument) for match in index.find(instrument)
+        ]
+
+
+def _list_keys(instrument: Instrument) -> tuple[str, ...]:
+    """Return its roots and its id: what may be it has one of them; none where it may be of any name."""
+    if not get_names(instrument) or list_bond_names(instrument):
+        return ()
+    has_id = instrument.con_id is not None
+    return (*sorted(get_roots(instrument)), *((f"id {instrument.con_id}",) if has_id else ()))
 
 
 def get_bond_kind(instrument: Instrument) -> _BondKind | None:
     """Return all that decides which bonds of other names it may be: its kinds of name, and its parts."""
-    kinds = frozenset(list_bond_names(instrument))
+    names = list_bond_names(instrument)
+    if not names:
+        return None
     parts = replace(instrument, con_id=None, symbol=None, local_symbol=None)
-    return (kinds, instrument.con_id is not None, parts) if kinds else None
+    return frozenset(names), instrument.con_id is not None, parts
 
 
 def _list_days_beside(expiry: str | None) -> tuple[str | None, ...]:

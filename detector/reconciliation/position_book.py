@@ -45,14 +45,20 @@ class PositionBook(Struct):
     positions: list[PositionPair] = field(default_factory=list)
     combos: list[Lot] = field(default_factory=list)
     _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
+    _lookups: dict[tuple[Instrument, str | None], list[PositionPair]] = field(default_factory=dict)
     _listed: dict[str | None, InstrumentIndex[Instrument]] = field(default_factory=dict)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return the positions that may be of the instrument; several where it lacks a deciding part."""
-        named = normalize(instrument)
+        key = normalize(instrument), account or self.account
+        if key not in self._lookups:  # a runtime may list one instrument in many rows
+            self._lookups[key] = self._find(*key)
+        return self._lookups[key]
+
+    def _find(self, named: Instrument, account: str | None) -> list[PositionPair]:
         positions = [
             position
-            for _, index in self._indexes.iter_indexes(account or self.account)
+            for _, index in self._indexes.iter_indexes(account, named)
             for position in _find_in(index, named)
         ]
         if len(positions) > 1 and named.con_id is None and named.is_symbol_only:
@@ -75,6 +81,7 @@ class PositionBook(Struct):
 
     def add_lots(self, lots: Sequence[Lot], side: Side) -> None:
         """Add lots of one instrument and account to the position that they are of, else to a new one."""
+        self._lookups.clear()
         first = lots[0]
         if side == INTERNAL and first.instrument.sec_type == COMBO:
             self.combos.extend(lots)
@@ -91,7 +98,7 @@ class PositionBook(Struct):
         if len(same) != 1:
             self.positions.append(position)
         position.add_lots(lots, side)
-        index.add(position.instrument, position)
+        self._indexes.add(first.account, position.instrument, position)
 
     def _has_rival(self, position: PositionPair, lot: Lot) -> bool:
         """Whether a listed instrument is the same as one of them and another than the other.
@@ -116,7 +123,7 @@ class PositionBook(Struct):
         for position in self.positions:
             named = position.instrument
             kind = get_bond_kind(named) if get_names(named) else replace(named, con_id=None)
-            for owner, index in self._indexes.iter_indexes(position.account):
+            for owner, index in self._indexes.iter_indexes(position.account, named):
                 for other, _ in index.find_named(named) if get_names(named) else ():
                     _join(groups, position, other)
                 for other, _ in index.find_bonds(named) if get_names(named) else index.find_of_kind(named):
