@@ -655,6 +655,13 @@ def test_the_exit_that_works_is_named():
             "orders",
             id="an order sent into the dark",
         ),
+        pytest.param({"orders": [], "heartbeat_at": ago(20)}, "allow", "closes", id="a fresh sign of life"),
+        pytest.param({"orders": [], "heartbeat_at": ago(400)}, "cannot_tell", "orders", id="an old one"),
+        pytest.param({"orders": [], "heartbeat_at": ago(-4000)}, "cannot_tell", "orders", id="one to come"),
+        pytest.param({"orders": [], "heartbeat_at": "x"}, "cannot_tell", "orders", id="one that is no time"),
+        pytest.param(
+            {"orders": [], "heartbeat_age_sec": "x"}, "cannot_tell", "orders", id="an age that is none"
+        ),
     ],
 )
 def test_the_runtimes_own_exits_count_too(status, verdict, reason):

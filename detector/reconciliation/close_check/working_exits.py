@@ -126,7 +126,17 @@ def explain_unknown_orders(facts: Facts, heartbeat_limit_sec: float | None) -> s
     if facts.heartbeat_at is not None and facts.age_of(facts.heartbeat_at) > heartbeat_limit_sec:
         age = format_duration(facts.age_of(facts.heartbeat_at))
         return f"The runtime's last sign of life is {age} old: its own orders may be others than it lists."
+    if facts.heartbeat_at is None and _is_heartbeat_misread(facts):
+        return (
+            "The runtime's last sign of life could not be read: its own orders may be others than it lists."
+        )
     return _explain_runtime_orders(facts)
+
+
+def _is_heartbeat_misread(facts: Facts) -> bool:
+    """Whether a heartbeat is given that is no time, or one of the future."""
+    paths = (*(fault.path for fault in facts.invalid), *(path for path, _ in facts.skewed))
+    return any(path.rpartition(".")[2] in ("heartbeat_at", "heartbeat_age_sec") for path in paths)
 
 
 def _explain_runtime_orders(facts: Facts) -> str | None:
