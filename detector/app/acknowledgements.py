@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,10 +20,18 @@ from detector.formats.errors import ExternalError, InputError
 from detector.formats.redaction import redact_text
 from detector.formats.serialize import from_json
 from detector.formats.strict_json import parse_document, redact_excerpt, to_one_line
-from detector.settings import ACK_FROM, CHANNEL_TIMEOUT_SEC, Settings, list_secrets
+from detector.settings import (
+    ACK_FROM,
+    CHANNEL_TIMEOUT_SEC,
+    COLLECT_TIMEOUT_SEC,
+    SOURCE_TIMEOUT_SEC,
+    Settings,
+    list_secrets,
+)
 from detector.storage.ack_folder import read_acks
 
 if TYPE_CHECKING:
+    from detector.channels.ack_source import FetchedAcks
     from detector.channels.channel import Channel
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health_ack"
@@ -38,16 +46,38 @@ class AckReading(Struct):
     files: list[Path]
 
 
-def apply_arrived(job: Job, memory: Memory, runtime: str) -> tuple[Memory, AckReading]:
-    """Return the memory with all acknowledgements since the last run, and what was read.
+def start_fetching_acks(job: Job, memory: Memory) -> Callable[[], FetchedAcks] | None:
+    """Start to ask the channels, where a condition is open; return what waits for their answers.
 
-    In a dry run no channel is asked: Telegram would forget what it answered.
+    What is read of the sources meanwhile delays nothing: both end by the same number of seconds. In a dry run
+    no channel is asked: Telegram would forget what it answered.
     """
+    if job.plan.dry_run or all(condition.phase == "ended" for condition in memory.conditions.values()):
+        return None
+    from detector.channels.ack_source import AckContext, fetch_all
+    from detector.clients.connection import Deadline
+
+    settings = job.settings
+    deadline = Deadline(
+        min(_get_seconds(settings), settings[SOURCE_TIMEOUT_SEC], settings[COLLECT_TIMEOUT_SEC])
+    )
+    public = job.backend is not None and job.backend.public
+    contexts = {
+        name: AckContext(memory.conditions, job.clock(), settings, deadline, public, known.cursor)
+        for name, known in _get_health(job, memory).items()
+    }
+    return fetch_all(job.channels, contexts, deadline)
+
+
+def apply_arrived(
+    job: Job, memory: Memory, runtime: str, fetch: Callable[[], FetchedAcks] | None
+) -> tuple[Memory, AckReading]:
+    """Return the memory with all acknowledgements since the last run, and what was read."""
     reading = AckReading([], [], [])
     _read_folder(job, runtime, reading)
     _read_dispatch(job, runtime, reading)
-    if not job.plan.dry_run:
-        memory = _read_channels(job, memory, reading)
+    if fetch is not None:
+        memory = _read_channels(job, memory, reading, fetch())
     later = [channel.name for channel in job.channels if channel.rung.after_sec]
     applied = ledger.apply_acknowledgements(memory.conditions, reading.requests, job.clock(), later)
     secrets = list_secrets(job.settings)
@@ -65,7 +95,7 @@ def send_onward(job: Job, result: RunResult) -> None:
     from detector.channels.ack_source import send_all
     from detector.clients.connection import Deadline
 
-    deadline = Deadline(min(_MOST_SEC, job.settings[CHANNEL_TIMEOUT_SEC]))
+    deadline = Deadline(_get_seconds(job.settings))
     sent = send_all(job.channels, result.report.conditions, job.clock(), deadline)
     result.report = replace(result.report, conditions=sent.conditions)
     result.notes += [
@@ -145,30 +175,26 @@ def find_ack_errors(
     from detector.channels.ack_source import AckContext, fetch_all
     from detector.clients.connection import Deadline
 
-    deadline = Deadline(min(_MOST_SEC, settings[CHANNEL_TIMEOUT_SEC]))
+    deadline = Deadline(_get_seconds(settings))
     context = AckContext({}, app.clock(), settings, deadline, public=True)
-    return fetch_all(channels, {channel.name: context for channel in channels}, deadline).errors
+    return fetch_all(channels, {channel.name: context for channel in channels}, deadline)().errors
 
 
-def _read_channels(job: Job, memory: Memory, reading: AckReading) -> Memory:
-    """Ask the channels, where a condition is open; return the memory with their cursors."""
-    if not any(condition.phase != "ended" for condition in memory.conditions.values()):
-        return memory
-    from detector.channels.ack_source import AckContext, fetch_all
-    from detector.clients.connection import Deadline
+def _get_health(job: Job, memory: Memory) -> dict[str, ChannelHealth]:
+    return {channel.name: memory.channels.get(channel.name, ChannelHealth()) for channel in job.channels}
 
-    deadline = Deadline(min(_MOST_SEC, job.settings[CHANNEL_TIMEOUT_SEC]))
-    public = job.backend is not None and job.backend.public
-    health = {channel.name: memory.channels.get(channel.name, ChannelHealth()) for channel in job.channels}
-    contexts = {
-        name: AckContext(memory.conditions, job.clock(), job.settings, deadline, public, known.cursor)
-        for name, known in health.items()
-    }
-    fetched = fetch_all(job.channels, contexts, deadline)
+
+def _get_seconds(settings: Settings) -> float:
+    """Return how long a channel may take to be asked or sent acknowledgements."""
+    return min(_MOST_SEC, settings[CHANNEL_TIMEOUT_SEC])
+
+
+def _read_channels(job: Job, memory: Memory, reading: AckReading, fetched: FetchedAcks) -> Memory:
+    """Add the channels' answers to what was read; return the memory with their cursors and failures."""
     for answer in fetched.answers.values():
         reading.requests += answer.requests
         reading.notes += answer.ignored
-    known = {**health}
+    known = _get_health(job, memory)
     for name, answer in fetched.answers.items():
         cursor = answer.cursor if answer.cursor is not None else known[name].cursor
         known[name] = replace(known[name], cursor=cursor, ack_error=None, ack_failures=0)

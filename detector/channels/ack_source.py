@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -155,16 +155,23 @@ class FetchedAcks(Struct, frozen=True):
 
 def fetch_all(
     channels: Sequence[Channel], contexts: Mapping[str, AckContext], deadline: Deadline
-) -> FetchedAcks:
-    """Ask all channels in parallel until one deadline; raises nothing."""
+) -> Callable[[], FetchedAcks]:
+    """Start to ask all channels in parallel until one deadline; return what waits for their answers.
+
+    Neither raises anything.
+    """
     sources = [channel for channel in channels if channel.name in contexts and isinstance(channel, AckSource)]
     for channel in channels:
         with suppress(Exception):
             channel.load_client()
     tasks = {source.name: partial(_fetch, source, contexts[source.name]) for source in sources}
+    return partial(_gather_answers, run_in_parallel(tasks, deadline.get_remaining))
+
+
+def _gather_answers(outcomes: Iterable[tuple[str, AckAnswer | ExternalError | None]]) -> FetchedAcks:
     answers: dict[str, AckAnswer] = {}
     errors: dict[str, ExternalError] = {}
-    for name, outcome in run_in_parallel(tasks, deadline.get_remaining):
+    for name, outcome in outcomes:
         if isinstance(outcome, AckAnswer):
             answers[name] = outcome
         else:

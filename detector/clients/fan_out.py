@@ -18,9 +18,10 @@ _GRACE_SEC = 0.25  # in which a task that reaches its own deadline can still ret
 def run_in_parallel(
     tasks: Mapping[str, Callable[[], T]], get_remaining: Callable[[], float]
 ) -> Iterator[tuple[str, T | None]]:
-    """Yield the name and the result of each task as it ends, then the name and None of each that did not.
+    """Start every task now; return the name and the result of each as it ends, then those that did not end.
 
-    `get_remaining` returns the seconds until the deadline. A task must not raise.
+    The result of a task that did not end is None. `get_remaining` returns the seconds until the deadline. A
+    task must not raise.
     """
     results: SimpleQueue[tuple[str, T]] = SimpleQueue()
 
@@ -29,7 +30,12 @@ def run_in_parallel(
 
     for name, task in tasks.items():
         Thread(target=run, args=(name, task), daemon=True).start()
-    waiting = dict.fromkeys(tasks)
+    return _collect_results(results, dict.fromkeys(tasks), get_remaining)
+
+
+def _collect_results(
+    results: SimpleQueue[tuple[str, T]], waiting: dict[str, None], get_remaining: Callable[[], float]
+) -> Iterator[tuple[str, T | None]]:
     while waiting:
         try:
             name, result = results.get(timeout=max(0.0, get_remaining() + _GRACE_SEC))

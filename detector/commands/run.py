@@ -11,7 +11,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.app.acknowledgements import apply_arrived, send_onward
+from detector.app.acknowledgements import apply_arrived, send_onward, start_fetching_acks
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import load_channels, render_previews
 from detector.app.gate_run import build_preopen
@@ -153,8 +153,10 @@ def _run_steps(job: Job, backend: StateBackend, format_output: Callable[[RunResu
             f"{job.plan.source}: `run` finds its memory itself; leave the `previous` section out"
         )
     loaded, expected = _load_memory(job, source, backend)
-    memory, acks = apply_arrived(job, loaded.memory, expected.runtime)
+    # The channels answer while the sources are read: no alert waits for both.
+    fetch_acks = start_fetching_acks(job, loaded.memory)
     document = collect(job, source, loaded.document)
+    memory, acks = apply_arrived(job, loaded.memory, expected.runtime, fetch_acks)
     result = evaluate(job, document, lambda _: memory)
     result.preopen = build_preopen(job, document, memory)
     result.report = replace(result.report, run=_build_run_info(job))

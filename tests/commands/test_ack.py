@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from threading import Barrier, Event
 
 import pytest
 
 from tests.support.acks import DAY, PENDING, Night, stamp
 from tests.support.deliveries import QUICK, THREE_ORDERS
 from tests.support.github_memory import GitHub, github_with_memory
-from tests.support.loopback import says, serving
+from tests.support.loopback import hangs, says, serving
 from tests.support.pager_server import CHAT, pager_on_loopback
 from tests.support.program import answer
 from tests.support.slack_server import TOKEN, slack_on_loopback
@@ -324,6 +325,51 @@ def test_doctor_says_that_somebody_else_reads_the_bot_and_confirms_nothing(chat)
     assert (pager.offsets, len(pager.taken)) == ([None], 1)
     night.run("15:10", THREE_ORDERS)
     assert night.acks() == ["ann"]
+
+
+# --- while the sources are read -----------------------------------------------------------------------
+
+
+def test_answers_are_waited_for_while_the_sources_are_read(chat):
+    """Neither answers before both were asked."""
+    night, pager = chat
+    press(pager)
+    both = Barrier(2, timeout=8)
+
+    def updates(body):
+        both.wait()
+        return pager.updates
+
+    def bot(served, conn, request):
+        both.wait()
+        says({"pending_orders": 3})(served, conn, request)
+
+    pager.calls["getUpdates"] = updates
+    with serving(bot) as server:
+        night.run("15:10", THREE_ORDERS, AEGIS_PT_BOT_STATUS_URL=server.url)
+    assert night.memory["sources"]["bot_status"]["state"] == "ok"
+    assert night.acks() == ["ann"]
+
+
+def test_a_channel_that_hangs_when_it_is_asked_has_given_up_before_a_slow_source_answers(chat):
+    """The source answers only after the run has given the channel up: the one wait contains the other."""
+    night, pager = chat
+    given_up = Event()
+
+    def hang(served, conn, request):
+        hangs()(served, conn, request)
+        given_up.set()
+
+    def bot(served, conn, request):
+        assert given_up.wait(8)
+        says({"unknown_fills": 1})(served, conn, request)
+
+    pager.then(hang)
+    with serving(bot) as server:
+        night.run("15:10", THREE_ORDERS, AEGIS_PT_BOT_STATUS_URL=server.url, AEGIS_PT_CHANNEL_TIMEOUT_SEC="2")
+    assert "unknown_fill" in pager.taken[-1]["text"], "what the slow source shows is told in this run"
+    assert "No acknowledgement of telegram is read" in pager.taken[-1]["text"]
+    assert "Acknowledgements could not be read from telegram" in " ".join(night.notes)
 
 
 # --- by PagerDuty -------------------------------------------------------------------------------------
