@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
-from detector.domain.flex_statement import parse_flex_xml
+from detector.domain.statement_tables import parse_flex_xml
 from detector.formats.errors import (
     DENIED,
     HTML,

@@ -274,3 +274,43 @@ def test_the_portal_s_trades_beside_its_orders_are_no_second_list_of_orders():
     lists = {"positions": [PORTAL_POSITION], "open_orders": [], "executions": None, "trades": PORTAL_TRADES}
     ran = answer("can-close", *words, "--json", stdin=document(lists, 39))
     assert ran.document["verdict"] == "allow", ran.document
+
+
+# --- the text of a statement, by one parser --------------------------------------------------------------
+
+_XML_POSITION = (
+    '<FlexQueryResponse><FlexStatements><FlexStatement accountId="DU1234567" whenGenerated="20260602;100501">'
+    '<OpenPositions><OpenPosition assetCategory="OPT" symbol="SPY   260619C00727000" underlyingSymbol="SPY"'
+    ' conid="811" multiplier="100" strike="727" expiry="20260619" putCall="C" position="{}" costBasisPrice="5.5"'
+    ' levelOfDetail="SUMMARY"/></OpenPositions></FlexStatement></FlexStatements></FlexQueryResponse>'
+)
+
+
+def test_open_positions_are_read_of_xml_with_the_account_of_their_statement():
+    made = reading({"as_of": AT, "flex": {"positions_csv": _XML_POSITION.format("1,239")}})
+    (row,) = made.values["broker_positions"]
+    assert (row.account, row.con_id, row.quantity, row.price) == ("paper-1", "811", 1239, 5.5)
+
+
+@pytest.mark.parametrize(
+    "trailers",
+    [
+        pytest.param('"EOS","POST","2","0"\n"EOF"', id="a row is missing by EOS"),
+        pytest.param('"EOS","POST","1","0"', id="the end is missing"),
+    ],
+)
+def test_positions_that_broke_off_prove_nothing(trailers):
+    text = f'"BOF","x"\n"BOS","POST"\n"HEADER","POST",{FLEX_HEADER}\n"DATA","POST",{FLEX_ROW}\n{trailers}'
+    made = reading({"as_of": AT, "flex": {"positions_csv": text}})
+    assert "broker_positions" not in made.values
+    assert [fault.path for fault in made.invalid] == ["broker.flex.positions_csv"]
+
+
+@pytest.mark.parametrize(
+    ("written", "quantity"), [("1,239", 1239), ("1,239.5", 1239.5), ("39,00", None), ("1,23", None)]
+)
+def test_a_comma_that_groups_no_thousands_is_no_number(written, quantity):
+    text = f"{FLEX_HEADER}\n" + FLEX_ROW.replace(",39,", f',"{written}",')
+    made = reading({"as_of": AT, "flex": {"positions_csv": text}})
+    assert [row.quantity for row in made.values["broker_positions"]] == [quantity]
+    assert bool(made.invalid) is (quantity is None)

@@ -19,13 +19,18 @@ from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Need, Shape
 from detector.domain.snapshot import STATEMENT
+from detector.domain.statement_tables import POSITIONS, TRADES
 from detector.domain.vendor_keys import BROKER_ENVELOPE_KEYS
 from detector.formats.strict_json import redact_excerpt
-from detector.readers.broker.flex import filter_executions, filter_held_now, read_open_positions, read_trades
 from detector.readers.broker.row_columns import build_row_shape
 from detector.readers.broker.rows import read_account_value, read_execution, read_order, read_position
 from detector.readers.broker.sections import KINDS, LISTS, normalize_section
-from detector.readers.broker.statement import read_statement
+from detector.readers.broker.statement import (
+    filter_executions,
+    filter_held_now,
+    read_statement,
+    read_table,
+)
 
 SECTIONS = ("broker", STATEMENT)
 _OF_CLIENT = ("openOrders", "openTrades", "trades")  # ib_async's lists hold the orders of one client only
@@ -42,6 +47,7 @@ _NARROW_SCOPES = (
     ("open_orders_scope", "client", "broker_orders"),
     ("executions_scope", "client", "broker_executions"),
 )
+_FLEX_TEXTS = {"broker_positions": ("positions_csv", POSITIONS), "broker_executions": ("trades_csv", TRADES)}
 Rows = list[Mapping[str, Any]]
 _ROW_SHAPES = {fact: build_row_shape(kind) for fact, kind in KINDS.items()}
 _SHAPE = Shape(
@@ -98,16 +104,14 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         if value is not None:
             values[fact] = value
     if _has_answer(raw, reading) and dated:
-        listed = _find_rows(raw, reading, "broker_positions", _read_flex_positions)
+        listed = _find_rows(raw, reading, "broker_positions")
         held = None if listed is None else filter_held_now(listed, reading, "broker.positions")
         _store_rows(reading, "broker_positions", held, read_position)
-        _store_rows(
-            reading, "broker_orders", _find_rows(raw, reading, "broker_orders", _read_no_flex), read_order
-        )
+        _store_rows(reading, "broker_orders", _find_rows(raw, reading, "broker_orders"), read_order)
         if _is_of_client(raw, reading):
             reading.partial.add("broker_orders")
         _store_account_values(raw, reading)
-    listed = _find_rows(raw, reading, "broker_executions", _read_flex_trades)
+    listed = _find_rows(raw, reading, "broker_executions")
     _store_rows(
         reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution
     )
@@ -136,45 +140,32 @@ def _is_of_client(raw: Mapping[str, Any], reading: Reading) -> bool:
     return scope is not None or key in _OF_CLIENT
 
 
-def _find_rows(
-    raw: Mapping[str, Any],
-    reading: Reading,
-    fact: str,
-    flex: Callable[[Mapping[str, Any], Reading, bool], Rows | None],
-) -> Rows | None:
+def _find_rows(raw: Mapping[str, Any], reading: Reading, fact: str) -> Rows | None:
     key = next((name for name in LISTS[fact] if raw.get(name) is not None), None)
     if key is not None:
         return reading.read_objects(f"broker.{key}", raw[key], fact)
     statement = raw.get("flex")
-    if statement is None:
+    if statement is None or fact not in _FLEX_TEXTS:
         return None
     if not isinstance(statement, dict):
         reading.add_fault("broker.flex", "is not an object of texts")
         return None
-    return flex(statement, reading, raw.get("as_of") is not None)
+    return _read_flex(statement, raw.get("as_of") is not None, fact, reading)
 
 
-def _read_flex_positions(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
-    text = reading.read_value("csv", "broker.flex.positions_csv", statement.get("positions_csv"))
-    if text is not None and not dated:
+def _read_flex(statement: Mapping[str, Any], is_dated: bool, fact: str, reading: Reading) -> Rows | None:
+    key, kind = _FLEX_TEXTS[fact]
+    text = reading.read_value("csv", f"broker.flex.{key}", statement.get(key))
+    if text is not None and kind == POSITIONS and not is_dated:
         reading.add_fault(
             "broker.as_of", "is missing, and a Flex statement does not say when its positions were true"
         )
         return None
-    return None if text is None else read_open_positions(text, reading)
-
-
-def _read_flex_trades(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
-    text = reading.read_value("csv", "broker.flex.trades_csv", statement.get("trades_csv"))
-    return None if text is None else read_trades(text, reading)
-
-
-def _read_no_flex(statement: Mapping[str, Any], reading: Reading, dated: bool) -> Rows | None:
-    return None
+    return None if text is None else read_table(text, f"broker.flex.{key}", kind, fact, reading)
 
 
 def _store_account_values(raw: Mapping[str, Any], reading: Reading) -> None:
-    rows = _find_rows(raw, reading, "account_values", _read_no_flex)
+    rows = _find_rows(raw, reading, "account_values")
     if rows is not None:
         values = [read_account_value(row, reading) for row in rows]
         reading.values["account_values"] = tuple(value for value in values if value is not None)

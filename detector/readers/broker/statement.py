@@ -1,9 +1,12 @@
-"""The `statement` of the `broker` section: executions of a Flex statement, as old as the statement says.
+"""Statements of IBKR's: the `statement` of the `broker` section, and the text of a Flex query in its `flex`.
 
-Shape: `{"as_of", "executions": [...]}` with rows under Flex's names, or `{"as_of", "trades_csv": "..."}`; a
-statement that is given as its text is in the first of them before it comes here. It
+Shape of the first: `{"as_of", "executions": [...]}` with rows under Flex's names, or `{"as_of",
+"trades_csv": "..."}`; a statement that is given as its text is in the first of them before it comes here. It
 adds fills to those that the broker listed by itself, and says nothing of what is held: what a statement does
 not show may have happened since, so that the executions are never complete by it.
+
+A statement lists a position as SUMMARY and again as its LOTs, and once for each day where the query breaks
+out by day. Source: Flex Query reference, Trades and Open Positions (LevelOfDetail, ReportDate).
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from detector.domain.broker_rows import keep_latest_versions
-from detector.domain.section_reading import Reading
+from detector.domain.instrument_names import is_known_expiry, normalize_expiry
+from detector.domain.section_reading import MAX_ROWS, Reading
+from detector.domain.statement_tables import TRADES, read_tables
+from detector.formats.errors import ExternalError
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.cells import normalize_name
-from detector.readers.broker.flex import filter_executions, read_trades
 from detector.readers.broker.rows import read_execution
 
 _FACT = "broker_executions"
@@ -23,6 +28,8 @@ _CANCELS = "(CA.)"  # at the end of Buy/Sell
 _CANCEL_TYPES = ("TRADECANCEL", "FRACSHARECANCEL")
 _BOOK_TYPE = "BOOKTRADE"  # an exercise, an assignment or an expiry: a booking without an execution
 _EXEC_IDS = ("ibexecid", "execid")
+_EXECUTION, _SUMMARY, _LOT = "EXECUTION", "SUMMARY", "LOT"
+_LEVEL, _DATE = "levelofdetail", "reportdate"
 Rows = list[Mapping[str, Any]]
 
 
@@ -38,7 +45,7 @@ def read_statement(raw: Mapping[str, Any], reading: Reading) -> None:
         return
     text = reading.read_value("csv", "broker.statement.trades_csv", raw.get("trades_csv"))
     if text is not None:
-        rows = read_trades(text, reading)
+        rows = read_table(text, "broker.statement.trades_csv", TRADES, _FACT, reading)
     else:
         rows = reading.read_objects("broker.statement.executions", raw.get("executions"), _FACT)
     if rows is None:
@@ -50,6 +57,51 @@ def read_statement(raw: Mapping[str, Any], reading: Reading) -> None:
     )
     reading.values[_FACT] = keep_latest_versions(read_execution(row, reading) for row in kept)
     reading.partial.add(_FACT)
+
+
+def read_table(text: str, path: str, kind: str, fact: str, reading: Reading) -> Rows | None:
+    """Return the rows of a statement's sections of that kind; None where it has none, or cannot be read."""
+    try:
+        tables = read_tables(text.encode()).find(kind)
+    except ExternalError as error:
+        reading.add_fault(path, f"cannot be read: {error}")
+        return None
+    if not tables:
+        reading.add_fault(path, f"has no section of {kind}")
+        return None
+    rows = [row for table in tables for row in table.rows]
+    if any(table.misfits for table in tables):
+        reading.add_fault(path, "has a row that does not fit its header")
+        reading.partial.add(fact)
+    if len(rows) > MAX_ROWS:
+        reading.add_fault(path, f"has over {MAX_ROWS} rows")
+        reading.partial.add(fact)
+    return list(rows[:MAX_ROWS])
+
+
+def filter_held_now(rows: Rows, reading: Reading, path: str) -> Rows:
+    """Return the rows of the newest day, without the single lots where there are summaries."""
+    levels = {_get_text(row, _LEVEL) for row in rows}
+    kept = [row for row in rows if _get_text(row, _LEVEL) != _LOT] if _SUMMARY in levels else rows
+    return _filter_newest_day(kept, reading, path)
+
+
+def filter_executions(rows: Rows) -> Rows:
+    """Return the executions, without the orders, lots and summaries of the same trades."""
+    return [row for row in rows if _get_text(row, _LEVEL) in ("", _EXECUTION)]
+
+
+def _filter_newest_day(rows: Rows, reading: Reading, path: str) -> Rows:
+    days = [_get_text(row, _DATE) for row in rows]
+    if len(set(days)) <= 1:
+        return rows
+    forms = [normalize_expiry(day) for day in days]
+    dates = [form for form in forms if form is not None and is_known_expiry(form)]
+    if len(dates) < len(forms):
+        reading.add_fault(path, "has a report date that cannot be read beside others")
+        reading.partial.add("broker_positions")
+        return rows
+    return [row for row, form in zip(rows, forms, strict=True) if form == max(dates)]
 
 
 def _is_booking(row: Mapping[str, Any]) -> bool:
