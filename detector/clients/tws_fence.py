@@ -8,7 +8,6 @@ out two requests at the start, and placeOrder still sends.
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import struct
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from ib_async.decoder import Decoder
 from ib_async.wrapper import Wrapper
 
 from detector.formats.errors import CLIENT_ID, FORBIDDEN, LINK_DOWN, TOO_LARGE, UNREADABLE, ExternalError
+from detector.formats.patterns import build_pattern
 
 # Outgoing message ids of the TWS API (ibapi message.py, OUT). Each only lists, or ends a list.
 ALLOWED_MESSAGES: Final = {
@@ -44,7 +44,7 @@ ALLOWED_CLIENT_CALLS: Final = frozenset(
     }
 )  # fmt: skip
 MAX_BYTES: Final = 8 * 1024 * 1024
-_HANDSHAKE = re.compile(rb"API\0\0\0\0[\x01-\x40]v\d+\.\.\d+")
+_HANDSHAKE = build_pattern(rb"API\0\0\0\0[\x01-\x40]v\d+\.\.\d+")
 _PREFIX, _START_API, _START_API_FIELDS = 4, 71, 5
 _CLIENT_ID_IN_USE, _LINK_DOWN_CODES = 326, (1100, 1300, 2110)
 _STATUS, _EXECUTION = 3, 11  # incoming message ids: orderStatus, execDetails

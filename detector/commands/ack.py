@@ -17,6 +17,7 @@ from detector.app.print_output import print_json, print_lines
 from detector.domain.acknowledgement import LONGEST, AckDocument
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.nearest_name import ANY, find_nearest_name
+from detector.formats.patterns import build_pattern
 from detector.formats.serialize import to_json
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time
@@ -25,7 +26,7 @@ from detector.storage.ack_folder import write_ack
 from detector.storage.state_dir import StateDir
 
 _TIMEOUT_SEC = 40.0
-_DURATION = re.compile(r"([0-9]{1,5})(s|m|h)", re.ASCII)
+_DURATION = build_pattern(r"([0-9]{1,5})(s|m|h)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _LONGEST_NAME = 60
 

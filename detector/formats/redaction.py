@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from detector.formats.patterns import build_pattern
@@ -155,7 +154,7 @@ _SECRETS: tuple[_Secret, ...] = (
     ),
 )
 _ACCOUNT_MASK = build_pattern(rb"(?:(?<![a-z7])|(?<=\\[nrt]))(?:d[ufi][a-z]?|[ufi])7{5,9}(?!7)")
-_ACCOUNT_SIGNS = tuple(f"{letter}77777".encode() for letter in ascii_lowercase)
+_ACCOUNT_SIGNS = tuple(f"{letter}77777".encode() for letter in "abcdefghijklmnopqrstuvwxyz")
 _MASKED = bytes(ord("7") if chr(code).isdecimal() else code for code in range(256))
 # Letters that a pattern takes for ASCII ones where case does not count, and digits of other scripts.
 _FOLDED = build_pattern(r"[\u0130\u0131\u017f\u212a]|[^\D0-9]")

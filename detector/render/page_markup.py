@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from html import escape
 
 from detector.domain.session_report import NOT_PROVEN, ReportTable
+from detector.formats.patterns import build_pattern
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 
-_CODE = re.compile(r"`([^`]+)`")
-_LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
+_CODE = build_pattern(r"`([^`]+)`")
+_LINK = build_pattern(r"\[([^\]]+)\]\([^)]+\)")
 
 
 def escape_text(text: str) -> str:

@@ -5,7 +5,6 @@ The decision and the golden signals stand first; then conditions with their step
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
@@ -20,6 +19,7 @@ from detector.domain.session_report import (
     SessionReport,
 )
 from detector.formats.numbers import format_count, normalize_number
+from detector.formats.patterns import build_pattern
 from detector.formats.times import format_time
 from detector.render.header_lines import render_header
 from detector.render.lines import format_in_zones
@@ -33,7 +33,7 @@ _POLICY = (
 )
 _CLASSES = {CONTINUE: "continue", NOTIFY: "notify"}
 _STATES = {"ok": "", "firing": "firing", NOT_PROVEN: "unproven"}
-_SENTENCE_END = re.compile(r"[.!?]\s+(?=[A-Z`])")
+_SENTENCE_END = build_pattern(r"[.!?]\s+(?=[A-Z`])")
 _ET = "America/New_York"
 _REPEAT = (
     "Neither a green signal nor this page is approval to deploy, stop or restart: "

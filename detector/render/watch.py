@@ -8,6 +8,7 @@ from typing import Literal
 from xml.sax.saxutils import escape
 
 from detector.domain.report import Report
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import to_one_line
 from detector.render.lines import format_decision, format_in_zones
 
@@ -41,7 +42,7 @@ SystemCallFilter=@system-service
 MemoryMax=256M
 
 """
-_STATE_ROOT, _STATE_NAME = "/var/lib/", re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
+_STATE_ROOT, _STATE_NAME = "/var/lib/", build_pattern(r"[A-Za-z0-9_.-]+", re.ASCII)
 
 
 def render_screen(report: Report, zones: tuple[str, ...], colour: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable
 
+from detector.formats.patterns import build_pattern
 from detector.settings.rung import Rung, add_rung
 from detector.settings.setting import (
     Setting,
@@ -45,7 +46,7 @@ def _parse_signing_secret(text: str) -> str:
     return text
 
 
-_SENDER = re.compile(
+_SENDER = build_pattern(
     r"(?:[^=:,]{1,40}=)?(?:github|slack|telegram|pagerduty):(?:\*|[A-Za-z0-9_.@-]{1,64})", re.ASCII
 )
 

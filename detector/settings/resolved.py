@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from detector.formats.errors import InputError
 from detector.formats.nearest_name import measure_edit_distance
+from detector.formats.patterns import build_pattern
 from detector.settings.runtime_settings import (
     HIGH_EXIT_ATTEMPT_CRITICAL,
     HIGH_EXIT_ATTEMPT_WARN,
@@ -28,7 +29,7 @@ T = TypeVar("T")
 _TYPO = 2  # letters in which a misspelt name differs from the real one
 _SECRET_LETTERS = 8  # a shorter value in an address is a word such as `json`
 _MAX_TEXT = 60  # letters of a value in a message; a longer one is not cut: half a secret looks like none
-_QUOTED = re.compile(r"""(["'])((?:(?!\1).)*)\1(?:\s+#.*)?""")
+_QUOTED = build_pattern(r"""(["'])((?:(?!\1).)*)\1(?:\s+#.*)?""")
 
 _ORDERED_LIMITS = (
     (PENDING_ORDER_WARN, PENDING_ORDER_CRITICAL),

@@ -10,15 +10,17 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from detector.formats.patterns import build_pattern
+
 T = TypeVar("T")
 LARGEST = 1_000_000_000
 _SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.1, 600
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_NUMBER = build_pattern(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 # Of RFC 5321's addresses the ones that people have: dot-atom at a host name.
-_ADDRESS = re.compile(
+_ADDRESS = build_pattern(
     r"[\w!#$%&'*+/=?^`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}", re.ASCII
 )
-_INTEGER = re.compile(r"[0-9]+", re.ASCII)
+_INTEGER = build_pattern(r"[0-9]+", re.ASCII)
 
 
 def build_int_parser(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -77,7 +79,7 @@ def parse_share(text: str) -> float:
     return float(text)
 
 
-_FOREIGN_POSITION = re.compile(r"(?:[A-Za-z0-9-]+:)?\d+=-?\d+(?:\.\d+)?", re.ASCII)
+_FOREIGN_POSITION = build_pattern(r"(?:[A-Za-z0-9-]+:)?\d+=-?\d+(?:\.\d+)?", re.ASCII)
 
 
 def parse_foreign_positions(text: str) -> str:
@@ -161,8 +163,8 @@ def parse_sections(text: str) -> tuple[str, ...]:
 
 SUPERVISORS = ("systemd", "launchd", "pidfile", "command")
 _HIGHEST_PORT, _LONGEST_PORT = 65_535, 6
-_UPS = re.compile(r"[A-Za-z0-9._-]+@([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?", re.ASCII)
-_RESTART = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9] [A-Za-z0-9_+/-]+", re.ASCII)
+_UPS = build_pattern(r"[A-Za-z0-9._-]+@([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?", re.ASCII)
+_RESTART = build_pattern(r"([01][0-9]|2[0-3]):[0-5][0-9] [A-Za-z0-9_+/-]+", re.ASCII)
 
 
 def parse_port(text: str) -> str:

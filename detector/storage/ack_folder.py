@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +11,12 @@ from urllib.parse import quote
 from msgspec import ValidationError
 
 from detector.domain.acknowledgement import AckDocument
+from detector.formats.patterns import build_pattern
 from detector.formats.serialize import format_document, from_json, to_json
 from detector.storage import artifact_file
 
 _MAX_NAME_LENGTH, _MOST_FILES = 100, 200
-_FILE: Final = re.compile(r"ack-.+-[0-9a-f-]{8,64}\.json")
+_FILE: Final = build_pattern(r"ack-.+-[0-9a-f-]{8,64}\.json")
 
 
 def write_ack(folder: Path, document: AckDocument) -> Path:

@@ -55,28 +55,25 @@ _BLOCKED: Final = (
 _ALLOWED: Final = build_pattern(
     r"\bread-?only (?:api|mode)[^\n]{0,40}\b(?:set to:? ?false|(?:is )?disabled|unset)\b"
 )
-_ACCOUNT: Final = (
-    MARGIN,
-    Phrase(events.NOT_ENTITLED, "", "its words", build_pattern(
-        r"\bmarket data\b[^.\n]{0,50}\bnot subscribed\b"
-        r"|\bnot subscribed to\b[^.\n]{0,40}\b(?:market )?data\b"
-        r"|\brequires? (?:an )?additional (?:market data )?subscription\b|\bdelayed[ -]frozen\b"
-        r"|\bmarket ?data ?type\b[^.\n]{0,30}\b(?:is|=|:|to|now)\b[^.\n]{0,12}\b(?:delayed|[34]\b)"
-        r"|\b(?:displaying|receiving|showing|falling back to|got) delayed (?:market )?data\b"
-        r"|\blive data (?:is )?not subscribed\b|\bno market data (?:permissions?|subscription|entitlement)"
-        r"|\bmarket data (?:subscription|entitlement)s?\b[^.\n]{0,30}\b(?:expired|lapsed|missing|required"
-        r"|cancelled)\b"
-    )),
-    Phrase(events.THROTTLED, "", "pacing or rate limit", build_pattern(
-        r"\bpacing violation\b|\bmax(?:imum)? rate of messages\b"
-    )),
-    Phrase(events.UNSUPPORTED, "", "its version", build_pattern(
-        r"\b(?:version|build|gateway|tws|workstation|api)\b(?:[^.\n]|\.(?=\d)){0,120}?"
-        r"\b(?:no longer (?:be )?supported|will (?:soon )?be (?:de-?supported|unsupported|retired)"
-        r"|(?:is |has been )?(?:de-?supported|unsupported|out of date|too old)"
-        r"|(?:must|has to|needs? to) be (?:upgraded|updated)|support (?:will )?ends?)\b"
-    )),
-)  # fmt: skip
+_ENTITLED: Final = Phrase(events.NOT_ENTITLED, "", "its words", build_pattern(
+    r"\bmarket data\b[^.\n]{0,50}\bnot subscribed\b"
+    r"|\bnot subscribed to\b[^.\n]{0,40}\b(?:market )?data\b"
+    r"|\brequires? (?:an )?additional (?:market data )?subscription\b|\bdelayed[ -]frozen\b"
+    r"|\bmarket ?data ?type\b[^.\n]{0,30}\b(?:is|=|:|to|now)\b[^.\n]{0,12}\b(?:delayed|[34]\b)"
+    r"|\b(?:displaying|receiving|showing|falling back to|got) delayed (?:market )?data\b"
+    r"|\blive data (?:is )?not subscribed\b|\bno market data (?:permissions?|subscription|entitlement)"
+    r"|\bmarket data (?:subscription|entitlement)s?\b[^.\n]{0,30}\b(?:expired|lapsed|missing|required"
+    r"|cancelled)\b"
+))  # fmt: skip
+_PACING: Final = Phrase(events.THROTTLED, "", "pacing or rate limit", build_pattern(
+    r"\bpacing violation\b|\bmax(?:imum)? rate of messages\b"
+))  # fmt: skip
+_VERSION: Final = Phrase(events.UNSUPPORTED, "", "its version", build_pattern(
+    r"\b(?:version|build|gateway|tws|workstation|api)\b(?:[^.\n]|\.(?=\d)){0,120}?"
+    r"\b(?:no longer (?:be )?supported|will (?:soon )?be (?:de-?supported|unsupported|retired)"
+    r"|(?:is |has been )?(?:de-?supported|unsupported|out of date|too old)"
+    r"|(?:must|has to|needs? to) be (?:upgraded|updated)|support (?:will )?ends?)\b"
+))  # fmt: skip
 _PORTAL: Final = build_pattern(
     r"iserver|portal|/v1/api|localhost:5000|\bibkr?\b|ibeam|interactive brokers|max rate of messages|tickle"
 )
@@ -114,16 +111,28 @@ _DAY: Final = build_pattern(r"\b(?:after|from|on|by|until) (\d{4}-?\d\d-?\d\d)\b
 _DIGITS: Final = build_pattern(r"\d[\d.,:]*")
 
 
-def match_account(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield what the broker says of margin, permissions, data subscriptions, rates and versions."""
-    body = line.body
-    if _ALLOWED.search(body):
+def build_matcher(*phrases: Phrase) -> Callable[[ParsedLine], Iterator[LineMatch]]:
+    """Return the matcher of phrases about the account."""
+
+    def match(line: ParsedLine) -> Iterator[LineMatch]:
+        for hit in match_phrases(phrases, line.body):
+            yield build_account_match(hit.kind, hit.note, line.body)
+
+    return match
+
+
+def match_block(line: ParsedLine) -> Iterator[LineMatch]:
+    """Yield whether the account or the API may trade."""
+    if _ALLOWED.search(line.body):
         yield LineMatch(events.TRADING_ALLOWED)
-        return
-    yield from match_phrases(_BLOCKED, body)
-    for match in match_phrases(_ACCOUNT, body):
-        yield build_account_match(match.kind, match.note, body)
-    if _TOO_MANY.search(body) and _PORTAL.search(body):
+    else:
+        yield from match_phrases(_BLOCKED, line.body)
+
+
+def match_throttling(line: ParsedLine) -> Iterator[LineMatch]:
+    """Yield that the broker asks for fewer requests."""
+    yield from match_phrases((_PACING,), line.body)
+    if _TOO_MANY.search(line.body) and _PORTAL.search(line.body):
         yield LineMatch(events.THROTTLED, note="HTTP 429")
 
 
@@ -146,15 +155,20 @@ def match_host(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
+    (("margin", "liquidat", "excess liquidity"), build_matcher(MARGIN)),
     (
         (
-            "margin", "liquidat", "excess liquidity", "read-only", "readonly", "closing", "only close",
-            "day trad", "permission", "for trading", "from trading", "market data", "marketdata",
-            "not subscribed", "subscription", "delayed", "pacing", "max", "429", "too many requests",
-            "rate limit", "support", "out of date", "upgrade", "too old", "be updated",
+            "read-only", "readonly", "closing", "only close", "liquidat", "day trad", "restricted from",
+            "permission", "for trading", "from trading",
         ),
-        match_account,
+        match_block,
     ),
+    (
+        ("market data", "marketdata", "not subscribed", "subscription", "delayed"),
+        build_matcher(_ENTITLED),
+    ),
+    (("pacing", "max", "429", "too many requests", "rate limit"), match_throttling),
+    (("support", "out of date", "upgrade", "too old", "be updated"), build_matcher(_VERSION)),
     (
         (
             "space", "disk", "errno", "memory", "oom", "nospc", "nomem", "mfile", "enfile", "open files",

@@ -11,12 +11,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from detector.formats.patterns import build_pattern
 from detector.readers.broker.layouts import CLASSES
 
 if TYPE_CHECKING:
     import ast
 
-_OBJECT = re.compile(r"[A-Z][A-Za-z]{2,39}\(", re.ASCII)
+_OBJECT = build_pattern(r"[A-Z][A-Za-z]{2,39}\(", re.ASCII)
 _LONGEST_LIST = 2_000_000
 _LONGEST = 20_000  # an order with every field that it can have takes under 6,000
 _NOTHING = ("nan", "NaN", "NaT", "inf", "None")
