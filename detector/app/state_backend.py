@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -16,7 +15,7 @@ from detector.domain.run_memory import build_lost_memory
 from detector.formats.errors import ExternalError, InputError
 from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, RUNTIME, Settings
 from detector.storage.memory_artifact import LoadedMemory
-from detector.storage.state_dir import StateDir
+from detector.storage.state_dir import StateDir, encode_runtime
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 _ARTIFACT = "pt-health.json"  # its name in a workflow; a dry run reads it without --artifact
 _ARTIFACT_NAME = "pt-health-memory"
-_MAX_NAME_LENGTH = 100  # of a runtime in an artifact's name
 _GITHUB_SEC = 45.0
 _GITHUB_NEEDS = ("GITHUB_WORKFLOW_REF", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")
 
@@ -44,8 +42,8 @@ class StateBackend(Protocol):
     def ack_folder(self) -> Path | None:
         """The folder in which acknowledgements wait for the next run, where there is one."""
 
-    def lock(self) -> MemoryLock:
-        """Lock the memory for one run; raises ExternalError where another run keeps the lock.
+    def lock(self, runtime: str) -> MemoryLock:
+        """Lock the memory of the runtime for one run; raises ExternalError where another run keeps the lock.
 
         Raises InputError in a workflow that names no artifact. Yields why it cannot be locked, or None.
         """
@@ -77,7 +75,7 @@ class _NoBackend(Struct, frozen=True):
     public: bool = False
     ack_folder: Path | None = None
 
-    def lock(self) -> MemoryLock:
+    def lock(self, runtime: str) -> MemoryLock:  # noqa: ARG002 - as every backend
         return _lock_nothing()
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:  # noqa: ARG002 - as every backend
@@ -96,8 +94,8 @@ class _FolderBackend(Struct, frozen=True):
     def ack_folder(self) -> Path | None:
         return self.folder.path
 
-    def lock(self) -> MemoryLock:
-        return self.folder.lock(self.wait_sec)
+    def lock(self, runtime: str) -> MemoryLock:
+        return self.folder.lock(runtime, self.wait_sec)
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
         return self.folder.find(expected)
@@ -115,7 +113,7 @@ class _GitHubBackend(Struct):
     public: bool = True  # until GitHub reports that it is private
     ack_folder: Path | None = None
 
-    def lock(self) -> MemoryLock:
+    def lock(self, runtime: str) -> MemoryLock:  # noqa: ARG002 - its workflow runs one at a time
         if self.artifact is None:
             raise InputError(
                 "in a workflow, name with --artifact the file that it uploads: that is the memory"
@@ -167,7 +165,7 @@ class _GitHubBackend(Struct):
 def get_artifact_name(settings: Settings) -> str:
     """Return the name of the workflow's artifacts: that of the setting, else one that holds the runtime."""
     own: str = settings[ARTIFACT_NAME]
-    return own or f"{_ARTIFACT_NAME}-{quote(settings[RUNTIME], safe='')[:_MAX_NAME_LENGTH]}"
+    return own or f"{_ARTIFACT_NAME}-{encode_runtime(settings[RUNTIME], safe='')}"
 
 
 def _build_unread(why: str) -> LoadedMemory:

@@ -94,7 +94,7 @@ def run(app: AppContext, options: RunOptions) -> int:
             send_refusal_ping(app, options.env_file)
         raise
     if options.dry_run:
-        return _run_dry(job, backend)
+        return _run_dry(job)
     return run_job(job, backend, lambda result: _format_output(job, result), options.summary)
 
 
@@ -103,8 +103,9 @@ def run_job(
 ) -> int:
     """Run the steps under the memory's lock and publish the outcome; return the exit code."""
     try:
-        with backend.lock() as fault:
-            result = _run_steps(job, backend, format_output)
+        source, expected = _read_source(job)
+        with backend.lock(expected.runtime) as fault:
+            result = _run_steps(job, source, expected, format_output)
         result.faults += [fault] if fault else []
     except ExternalError as error:
         job.app.print_stderr(f"detector: nothing was looked at: {error}")
@@ -136,23 +137,34 @@ def build_job(app: AppContext, options: RunOptions) -> tuple[Job, StateBackend]:
     return Job(app, settings, get_clock(app, options.now), plan, channels, backend), backend
 
 
-def _run_dry(job: Job, backend: StateBackend) -> int:
+def _run_dry(job: Job) -> int:
     """Print what a run would send, and store nothing."""
     job.app.print_stderr("Dry run: nothing is sent, stored or pinged.")
-    result = _run_steps(job, backend, lambda result: _format_output(job, result))
+    result = _run_steps(job, *_read_source(job), lambda result: _format_output(job, result))
     for note in (*result.notes, *result.faults):
         job.app.print_stderr(note)
     return result.exit_code
 
 
-def _run_steps(job: Job, backend: StateBackend, format_output: Callable[[RunResult], str]) -> RunResult:
-    """Read, load the memory, collect, evaluate, deliver and print; and only then store."""
+def _read_source(job: Job) -> tuple[InputDocument, ExpectedMemory]:
+    """Return the given snapshot, and what the memory has to match; raises InputError."""
     source = read(job)
     if source.previous is not None:
         raise InputError(
             f"{job.plan.source}: `run` finds its memory itself; leave the `previous` section out"
         )
-    loaded, expected = _load_memory(job, source, backend)
+    snapshot = parse_snapshot(source.document, job.clock(), job.settings).snapshot
+    return source, build_expected_memory(snapshot.runtime, snapshot.taken_at)
+
+
+def _run_steps(
+    job: Job,
+    source: InputDocument,
+    expected: ExpectedMemory,
+    format_output: Callable[[RunResult], str],
+) -> RunResult:
+    """Load the memory, since which the logs are read; collect, evaluate, deliver; and only then store."""
+    loaded = job.backend.find(expected) if job.backend is not None else LoadedMemory()
     # The channels answer while the sources are read: no alert waits for both.
     fetch_acks = start_fetching_acks(job, loaded.memory)
     document = collect(job, source, loaded.document)
@@ -171,15 +183,6 @@ def _run_steps(job: Job, backend: StateBackend, format_output: Callable[[RunResu
     if result.stored:
         remove_acks(acks.files)
     return result
-
-
-def _load_memory(
-    job: Job, source: InputDocument, backend: StateBackend
-) -> tuple[LoadedMemory, ExpectedMemory]:
-    """Return the memory of the backend, before anything is collected: the logs are read since then."""
-    snapshot = parse_snapshot(source.document, job.clock(), job.settings).snapshot
-    expected = build_expected_memory(snapshot.runtime, snapshot.taken_at)
-    return backend.find(expected), expected
 
 
 def _format_output(job: Job, result: RunResult) -> str:

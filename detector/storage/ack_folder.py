@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from msgspec import ValidationError
 
@@ -14,15 +13,15 @@ from detector.domain.acknowledgement import AckDocument
 from detector.formats.patterns import build_pattern
 from detector.formats.serialize import format_document, from_json, to_json
 from detector.storage import artifact_file
+from detector.storage.state_dir import encode_runtime
 
-_MAX_NAME_LENGTH, _MOST_FILES = 100, 200
+_MOST_FILES = 200
 _FILE: Final = build_pattern(r"ack-.+-[0-9a-f-]{8,64}\.json")
 
 
 def write_ack(folder: Path, document: AckDocument) -> Path:
     """Write one acknowledgement; raises OSError."""
-    name = quote(document.runtime, safe=" ")[:_MAX_NAME_LENGTH]
-    path = folder / f"ack-{name}-{document.id}.json"
+    path = folder / f"ack-{encode_runtime(document.runtime)}-{document.id}.json"
     artifact_file.write_atomically(path, format_document(to_json(document)))
     return path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -24,27 +25,30 @@ from detector.storage import artifact_file
 from detector.storage.memory_artifact import MOST_READ, LoadedMemory, pick_newest
 
 KEPT = MOST_READ
-_LOCK = ".lock"
-_MAX_NAME_LENGTH = 100  # of a runtime's name in a file's name
+_MAX_NAME_LENGTH, _DIGEST_LENGTH = 100, 16  # of a runtime's name in a file's name
 _RETRY_SEC = 0.1
 
 
 class StateDir(Struct, frozen=True):
-    """The folder of `run --state`: `memory-<runtime>-<generation>.json`, the newest KEPT of each runtime."""
+    """The folder of `run --state`: `memory-<runtime>-<generation>.json`, the newest KEPT of each runtime.
+
+    What waits or fails for one runtime concerns no other one in the folder.
+    """
 
     path: Path
 
     @contextmanager
-    def lock(self, wait_sec: float) -> Iterator[str | None]:
-        """Create the folder and lock it for one run.
+    def lock(self, runtime: str, wait_sec: float) -> Iterator[str | None]:
+        """Create the folder and lock the runtime's memory in it for one run.
 
         Raises ExternalError where another run still has it after `wait_sec`; the kernel releases the lock
-        when its holder ends. Yields why the folder cannot be locked, or None: a disk that cannot be written
-        must not stop an alert.
+        when its holder ends. Yields why it cannot be locked, or None: a disk that cannot be written must not
+        stop an alert.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            handle = os.open(self._get_lock_path(runtime), flags, 0o600)
         except OSError as error:
             yield f"{self.path} cannot be held ({error.strerror})"
             return
@@ -59,7 +63,9 @@ class StateDir(Struct, frozen=True):
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise ExternalError(f"another run holds {self.path}", reason=TIMEOUT) from None
+                    raise ExternalError(
+                        f"another run of this runtime holds {self.path}", reason=TIMEOUT
+                    ) from None
                 time.sleep(_RETRY_SEC)
             except OSError as error:  # a file system without locks
                 return f"{self.path} cannot be held ({error.strerror})"
@@ -77,7 +83,9 @@ class StateDir(Struct, frozen=True):
             return LoadedMemory(build_lost_memory(why), unavailable=why)
         documents = ((file.name, _read_document(file)) for file in files)
         loaded = pick_newest(documents, expected) or LoadedMemory()
-        return replace(loaded, memory=mark_missing_memory(loaded.memory, self._read_unstored()))
+        return replace(
+            loaded, memory=mark_missing_memory(loaded.memory, self._read_unstored(expected.runtime))
+        )
 
     def store(self, text: str, runtime: str, generation: int) -> None:
         """Write this generation and keep the newest few; raises OSError, with every older one untouched.
@@ -94,38 +102,53 @@ class StateDir(Struct, frozen=True):
             artifact_file.write_atomically(path, text)
         except OSError:  # a full disk: the next run must not report that nobody looked
             with suppress(OSError, ValueError, KeyError):
-                self._mark_unstored(parse_rfc3339(json.loads(text)["taken_at"]).timestamp())
+                self._mark_unstored(runtime, parse_rfc3339(json.loads(text)["taken_at"]).timestamp())
             raise
         with suppress(OSError):
-            self._mark_unstored(0)
+            self._mark_unstored(runtime, 0)
         with suppress(OSError):  # surplus files are ignored by find(), and removed by a later run
             files = self._list_files(runtime)
             index = files.index(path)
             for file in files[:index]:
                 _mark_bad(file)
-            for file in (*files[index + KEPT :], *self.path.glob(".memory-*.tmp")):
+            for file in (*files[index + KEPT :], *self._list_files(runtime, r"\.", r"\.[0-9]+\.tmp")):
                 file.unlink()
 
-    def _mark_unstored(self, seconds: float) -> None:
-        """Keep as the lock file's time when the last run looked that could not store its memory; 0: none."""
-        os.utime(self.path / _LOCK, (seconds, seconds), follow_symlinks=False)
+    def _get_lock_path(self, runtime: str) -> Path:
+        return self.path / f".lock-{encode_runtime(runtime)}"
 
-    def _read_unstored(self) -> datetime | None:
+    def _mark_unstored(self, runtime: str, seconds: float) -> None:
+        """Keep as the lock file's time when the last run looked that could not store its memory; 0: none."""
+        os.utime(self._get_lock_path(runtime), (seconds, seconds), follow_symlinks=False)
+
+    def _read_unstored(self, runtime: str) -> datetime | None:
         with suppress(OSError):
-            seconds = (self.path / _LOCK).lstat().st_mtime
+            seconds = self._get_lock_path(runtime).lstat().st_mtime
             return datetime.fromtimestamp(seconds, UTC) if seconds else None
         return None
 
-    def _list_files(self, runtime: str) -> list[Path]:
-        """Return the files of one runtime, the highest generation first."""
-        pattern = re.compile(rf"{re.escape(_build_prefix(runtime))}([0-9]{{8,12}})\.json")
+    def _list_files(self, runtime: str, before: str = "", after: str = "") -> list[Path]:
+        """Return the files of one runtime, the highest generation first; the patterns stand around a name."""
+        pattern = re.compile(rf"{before}{re.escape(_build_prefix(runtime))}([0-9]{{8,12}})\.json{after}")
         matches = {path: pattern.fullmatch(path.name) for path in self.path.iterdir()}
         numbered = [(int(match[1]), path) for path, match in matches.items() if match]
         return [path for _, path in sorted(numbered, reverse=True)]
 
 
+def encode_runtime(runtime: str, safe: str = " ") -> str:
+    """Return a runtime's name as a part of a file's name: without separators, short, and no other runtime's.
+
+    A name that is too long (a Japanese letter takes nine) ends in its digest.
+    """
+    name = quote(runtime, safe=safe)
+    if len(name) <= _MAX_NAME_LENGTH:
+        return name
+    digest = hashlib.sha256(runtime.encode("utf-8", "replace")).hexdigest()[:_DIGEST_LENGTH]
+    return f"{name[: _MAX_NAME_LENGTH - _DIGEST_LENGTH - 1]}-{digest}"
+
+
 def _build_prefix(runtime: str) -> str:
-    return f"memory-{quote(runtime, safe=' ')[:_MAX_NAME_LENGTH]}-"
+    return f"memory-{encode_runtime(runtime)}-"
 
 
 def _mark_bad(file: Path) -> None:

@@ -311,12 +311,12 @@ def test_a_second_run_does_not_look_while_the_first_one_holds_the_folder(slack, 
     from detector.storage.state_dir import StateDir
 
     environ = to_slack(slack, AEGIS_PT_PING_URL=f"{switch.url}/u", AEGIS_PT_COLLECT_TIMEOUT_SEC="0.1")
-    with StateDir(tmp_path / "s").lock(0):
+    with StateDir(tmp_path / "s").lock("aegis-pt-core", 0):
         done = answer(
             "run", "--state", str(tmp_path / "s"), "--snapshot", snapshot(0, **FIRING), environ=environ
         )
     assert (done.code, done.out, slack.posts, pinged(switch)) == (3, b"", [], ["/u/fail"])
-    assert "nothing was looked at: another run holds" in done.err
+    assert "nothing was looked at: another run of this runtime holds" in done.err
 
 
 def test_two_processes_at_once_tell_once(slack, snapshot, tmp_path):

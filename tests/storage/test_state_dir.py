@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from detector.formats.errors import ExternalError
 from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document
-from detector.storage.state_dir import KEPT, StateDir
+from detector.storage.state_dir import KEPT, StateDir, encode_runtime
 from tests.support.snapshots import NOW, ROOT, evaluated, healthy, later
 
 RUNTIME = "aegis-pt-core"
@@ -27,7 +27,7 @@ def text(generation: int, seconds: float = 0, runtime: str = RUNTIME) -> str:
 
 
 def names(folder) -> list[str]:
-    return sorted(path.name for path in folder.path.iterdir() if path.name != ".lock")
+    return sorted(path.name for path in folder.path.iterdir() if not path.name.startswith(".lock-"))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def folder(tmp_path):
 @pytest.fixture
 def used(folder):
     """A folder with three generations."""
-    with folder.lock(0):
+    with folder.lock(RUNTIME, 0):
         for number in (1, 2, 3):
             folder.store(text(number, number), RUNTIME, number)
     return folder
@@ -49,7 +49,7 @@ def test_a_folder_that_is_not_there_is_a_first_run(folder):
 
 
 def test_an_empty_folder_is_a_first_run(folder):
-    with folder.lock(0):
+    with folder.lock(RUNTIME, 0):
         assert folder.find(EXPECTED).memory.before.lost is None
 
 
@@ -58,7 +58,7 @@ def test_what_is_stored_is_found(used):
 
 
 def test_a_few_generations_are_kept(folder):
-    with folder.lock(0):
+    with folder.lock(RUNTIME, 0):
         for number in range(1, 12):
             folder.store(text(number, number), RUNTIME, number)
     assert names(folder) == [f"memory-aegis-pt-core-{number:08d}.json" for number in range(12 - KEPT, 12)]
@@ -131,7 +131,7 @@ HOLDS = """
 import sys, time
 from pathlib import Path
 from detector.storage.state_dir import StateDir
-with StateDir(Path(sys.argv[1])).lock(5):
+with StateDir(Path(sys.argv[1])).lock("aegis-pt-core", 5):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -153,20 +153,50 @@ def another_run(folder):
 
 
 def test_a_second_run_waits_and_then_gives_up(folder, another_run):
-    with pytest.raises(ExternalError, match="another run holds"), folder.lock(0.15):
+    with pytest.raises(ExternalError, match="another run of this runtime holds"), folder.lock(RUNTIME, 0.15):
         pass
 
 
 def test_a_second_run_goes_on_as_soon_as_the_first_ended(folder, another_run):
     another_run.stdin.close()
-    with folder.lock(5):
+    with folder.lock(RUNTIME, 5):
         pass
 
 
 def test_a_killed_run_holds_nothing(folder, another_run):
     another_run.kill()
-    with folder.lock(5):
+    with folder.lock(RUNTIME, 5):
         pass
+
+
+@pytest.mark.parametrize("other", ["b", "aegis-pt-core-2", "a/../b", "x" * 300])
+def test_a_run_of_another_runtime_does_not_wait(folder, another_run, other):
+    with folder.lock(other, 0) as fault:
+        assert fault is None
+        folder.store(text(1, 1, other), other, 1)
+
+
+def test_what_another_runtime_writes_at_this_moment_is_left_alone(used):
+    writing = used.path / ".memory-aegis-pt-core-2-00000004.json.123.tmp"
+    writing.write_text("{")
+    used.store(text(4), RUNTIME, 4)
+    assert writing.exists()
+
+
+def test_a_run_that_could_not_store_is_no_excuse_for_another_runtime(used, monkeypatch):
+    with used.lock("b", 0):
+        used.store(text(1, 1, "b"), "b", 1)
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        used.store(text(4, 9), RUNTIME, 4)
+    looked = {
+        name: used.find(ExpectedMemory(name, NOW, {})).memory.before.looked_at for name in (RUNTIME, "b")
+    }
+    assert (looked[RUNTIME] is None, looked["b"]) == (False, None)
 
 
 # --- a folder that cannot be held keeps no alert back ---------------------------------------------------
@@ -174,7 +204,7 @@ def test_a_killed_run_holds_nothing(folder, another_run):
 
 def test_a_place_that_cannot_be_made_is_named_and_the_run_goes_on(tmp_path):
     (tmp_path / "file").write_text("")
-    with StateDir(tmp_path / "file" / "state").lock(0) as fault:
+    with StateDir(tmp_path / "file" / "state").lock(RUNTIME, 0) as fault:
         assert "file" in str(fault)
 
 
@@ -187,7 +217,7 @@ def test_a_disk_that_takes_nothing_is_named_and_still_read(used, monkeypatch):
         return really_open(path, flags, *rest)
 
     monkeypatch.setattr(os, "open", read_only)
-    with used.lock(0) as fault:
+    with used.lock(RUNTIME, 0) as fault:
         assert "Read-only file system" in str(fault)
         assert used.find(EXPECTED).memory.generation == 3
 
@@ -197,12 +227,12 @@ def test_a_file_system_without_locks_is_named(used, monkeypatch):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with used.lock(0) as fault:
+    with used.lock(RUNTIME, 0) as fault:
         assert "No locks available" in str(fault)
 
 
 def test_a_folder_that_is_held_has_no_fault(folder):
-    with folder.lock(0) as fault:
+    with folder.lock(RUNTIME, 0) as fault:
         assert fault is None
 
 
@@ -219,6 +249,19 @@ def test_two_runtimes_share_a_folder_and_neither_touches_the_others_memory(used,
     assert used.find(expected).memory.generation == KEPT + 2
     assert used.find(EXPECTED).memory.generation == 3
     assert {name: (used.path / name).read_bytes() for name in before} == before
+
+
+LONG = "東京取引所自動売買システム"  # nine letters each in a file's name
+
+
+@pytest.mark.parametrize("names", [(f"{LONG}一号", f"{LONG}二号"), ("x" * 300, "x" * 301)], ids=str)
+def test_two_long_names_are_two_runtimes(folder, names):
+    assert len({encode_runtime(name) for name in names}) == 2
+    assert all(len(encode_runtime(name)) == 100 for name in names)
+    for number, name in enumerate(names, 1):
+        folder.path.mkdir(exist_ok=True)
+        folder.store(text(number, number, name), name, number)
+    assert [folder.find(ExpectedMemory(name, NOW, {})).memory.generation for name in names] == [1, 2]
 
 
 # --- what could not be read this time ----------------------------------------------------------------------
