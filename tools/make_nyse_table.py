@@ -63,11 +63,10 @@ def column(name: str, comment: str, days: Iterable[date]) -> str:
 
 def render() -> str:
     """The whole text of the table's module; the same `holidays` data give the same bytes."""
-    years = f"FIRST_YEAR: Final = {YEARS.start}\nLAST_YEAR: Final = {YEARS.stop - 1}\n"
     hour = 'EARLY_CLOSE: Final = time(13, 0)\n"""America/New_York."""\n'
     closed = column("CLOSED", "Weekdays without a session.", full_closures())
     early = column("EARLY", "Sessions that end at `EARLY_CLOSE`.", early_closes())
-    return "\n".join([HEADER, years + hour, closed, early])
+    return "\n".join([HEADER, hour, closed, early])
 
 
 def main(arguments: list[str]) -> int:

@@ -11,8 +11,6 @@ from __future__ import annotations
 from datetime import time
 from typing import Final
 
-FIRST_YEAR: Final = 2010
-LAST_YEAR: Final = 2036
 EARLY_CLOSE: Final = time(13, 0)
 """America/New_York."""
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
-from detector.market._nyse_table import FIRST_YEAR, LAST_YEAR
-from detector.market.session_plan import US_EQUITY, SessionPlan
+from detector.market.session_plan import NYSE, US_EQUITY, SessionPlan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -65,12 +64,7 @@ def describe_override(closures: Closures, day: date) -> str | None:
 
 def check_closure_day(day: date) -> None:
     """Raise ValueError for a day that cannot be announced: outside of the table's years, or at a weekend."""
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ValueError(describe_outside_years(day))
+    if outside := NYSE.describe_outside(day):
+        raise ValueError(outside)
     if day.weekday() >= SATURDAY:
         raise ValueError(f"{day} is a {day:%A}, when the market is closed anyway")
-
-
-def describe_outside_years(day: date) -> str:
-    """Return the sentence that a day lies outside the years of the table."""
-    return f"{day} is outside the exchange calendar, which covers {FIRST_YEAR} to {LAST_YEAR}"

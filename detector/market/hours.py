@@ -16,9 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
-from detector.market._nyse_table import FIRST_YEAR, LAST_YEAR
-from detector.market.closures import NO_CLOSURES, OPENS, Closures, describe_outside_years
-from detector.market.session_plan import NEW_YORK, US_EQUITY, SessionWindow
+from detector.market.closures import NO_CLOSURES, OPENS, Closures
+from detector.market.session_plan import NEW_YORK, NYSE, US_EQUITY, SessionWindow
 
 _NEAR_DAYS: Final = (-1, 0, 1)
 """Whose sessions an instant may lie in, from its day in New York: one may begin the evening before."""
@@ -167,7 +166,9 @@ def to_new_york_day(moment: datetime) -> date:
     try:
         return moment.astimezone(load_zone(NEW_YORK)).date()
     except OverflowError:
-        raise MarketUnknown(describe_outside_years(moment.date())) from None
+        raise MarketUnknown(
+            NYSE.describe_outside(moment.date()) or "the date has no day in New York"
+        ) from None
 
 
 def load_zone(name: str) -> ZoneInfo:
@@ -195,8 +196,8 @@ def _list_sessions(day: date, closures: Closures) -> tuple[Session, ...]:
         raise TypeError("a session belongs to a date, not to a datetime")
     plan, is_early = closures.plan, False
     if plan.table is not None:
-        if not FIRST_YEAR <= day.year <= LAST_YEAR:
-            raise MarketUnknown(describe_outside_years(day))
+        if outside := plan.table.describe_outside(day):
+            raise MarketUnknown(outside)
         month_day = f"{day:%m-%d}"
         if month_day in plan.table.closed[day.year] or day in closures.closed:
             return ()

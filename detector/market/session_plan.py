@@ -29,6 +29,14 @@ class TableDays(Struct, frozen=True):
     closed: Mapping[int, str]
     early: Mapping[int, str]
 
+    def describe_outside(self, day: date) -> str | None:
+        """Return the sentence that a day lies outside the table's years; None where it does not."""
+        if day.year in self.closed:
+            return None
+        return (
+            f"{day} is outside the exchange calendar, which covers {min(self.closed)} to {max(self.closed)}"
+        )
+
 
 NYSE: Final = TableDays(_nyse_table.CLOSED, _nyse_table.EARLY)
 GLOBEX: Final = TableDays(_globex_table.CLOSED, _globex_table.EARLY)

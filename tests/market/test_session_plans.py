@@ -16,7 +16,7 @@ from detector.app.profile_document import parse_profile_text
 from detector.formats.errors import InputError
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
-from detector.market.session_plan import PLANS, build_session_plan
+from detector.market.session_plan import PLANS, US_EQUITY, SessionPlan, TableDays, build_session_plan
 from tests.support.snapshots import evaluated, healthy_at, named, remembered, settings_of
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -202,3 +202,11 @@ def test_a_reset_in_a_session_that_never_pauses_is_quiet_for_900_seconds(minutes
         memory = remembered(report)
         listed_now = "critical broker_disconnected" in named(report)
     assert listed_now is listed
+
+
+def test_a_market_is_unknown_outside_the_years_of_its_own_table():
+    plan = SessionPlan("short", US_EQUITY.windows, table=TableDays({2030: "01-01"}, {2030: ""}))
+    open_at = datetime(2030, 3, 4, 15, 0, tzinfo=UTC)
+    assert get_market_at(open_at, Closures(plan=plan)).is_open
+    outside = get_market_at(open_at + timedelta(days=400), Closures(plan=plan))
+    assert "which covers 2030 to 2030" in (outside.why_unknown or "")
