@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct, field
 
-from detector.formats.errors import InputError
-from detector.formats.times import format_duration
+from detector.app.context import AppContext
+from detector.clients.observation_file import get_state_folder
+from detector.formats.errors import ExternalError, InputError
+from detector.formats.strict_json import to_one_line
+from detector.formats.times import format_duration, format_time
+from detector.settings import RUNTIME
+from detector.storage.state_dir import encode_runtime
 
 _SLICE_SEC = 0.5  # a signal is noticed within this
 _JUMP_SEC = 120.0
-_LOCK_NAME = "watch.lock"
+_HOLDER = re.compile(r"([0-9]{1,10}) ([0-9TZ:.+-]{20,40})\n", re.ASCII)
+_MAX_HOLDER_BYTES = 100
 
 
 class Requests(Struct):
@@ -29,6 +36,49 @@ class Requests(Struct):
 
     ends: bool = False
     reloads: bool = False
+
+
+class TickLines(Struct):
+    """The lines on stderr of a watch: what the tick before printed too is not repeated.
+
+    On a terminal the next screen would wipe out a line that stands alone: there each tick's lines wait for
+    its end, and stand below its screen.
+    """
+
+    app: AppContext
+    waits: bool
+    before: frozenset[str] = frozenset()
+    lines: list[str] = field(default_factory=list)
+
+    def print_line(self, line: str) -> None:
+        """Print a line that stands for itself, however often it comes."""
+        if self.waits:
+            self.lines.append(line)
+        else:
+            self.app.print_stderr(line)
+
+    def print_changed(self, line: str) -> None:
+        """Print a line of a tick, where it is not that of the tick before."""
+        if not self.waits and line not in self.before and line not in self.lines:
+            self.app.print_stderr(line)
+        self.lines.append(line)
+
+    def close_tick(self) -> None:
+        """Mark the end of a tick."""
+        for line in self.lines if self.waits else ():
+            self.app.print_stderr(line)
+        self.before = frozenset(self.lines)
+        self.lines.clear()
+
+
+class WatchContext(AppContext, frozen=True, kw_only=True):
+    """The context of a tick: its lines on stderr are those of the watch."""
+
+    tick_lines: TickLines
+
+    def print_stderr(self, line: str) -> None:
+        """Print a line that the tick before did not print."""
+        self.tick_lines.print_changed(line)
 
 
 class WatchClocks(Struct, frozen=True):
@@ -111,19 +161,55 @@ class WatchLoop(Struct):
 
 
 @contextmanager
-def lock_instance(folder: Path) -> Iterator[None]:
-    """Hold the only instance of this folder's runtime; raises InputError where another one runs."""
+def lock_instance(runtime: str, folder: Path, now: datetime) -> Iterator[str | None]:
+    """Hold the only instance of the runtime in this folder.
+
+    Raises InputError where another one runs, with its process and since when. Yields why the folder cannot be
+    locked, or None: a disk that cannot be written must not end the watch.
+    """
+    path = folder / f"watch-{encode_runtime(runtime)}.lock"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(folder / _LOCK_NAME, flags, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise InputError(f"--state {folder}: {error.strerror}") from None
+        yield _describe_fault(folder, error)
+        return
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"--state {folder}: another `watch` runs on it") from None
-        yield
+        yield _lock(descriptor, runtime, folder, now)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, runtime: str, folder: Path, now: datetime) -> str | None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(_describe_holder(runtime, descriptor)) from None
+    except OSError as error:  # a file system without locks
+        return _describe_fault(folder, error)
+    with suppress(OSError):  # a full disk: it is held all the same
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {format_time(now)}\n".encode(), 0)
+    return None
+
+
+def get_user_folder(environ: Mapping[str, str], state: Path) -> Path | None:
+    """Return where an instance is locked for its user, whatever its `--state`; None: nowhere."""
+    with suppress(ExternalError):
+        folder = get_state_folder(environ)
+        return None if folder.resolve() == state.resolve() else folder
+    return None
+
+
+def _describe_fault(folder: Path, error: OSError) -> str:
+    return f"{folder} cannot be locked ({error.strerror}): a second `watch` of this runtime is not noticed"
+
+
+def _describe_holder(runtime: str, descriptor: int) -> str:
+    text = os.pread(descriptor, _MAX_HOLDER_BYTES, 0).decode("ascii", "replace")
+    holder = _HOLDER.fullmatch(text)
+    who = f"process {holder[1]}, since {holder[2]}" if holder else "another process of this user"
+    return (
+        f"{to_one_line(runtime)!r} is watched already: {who}."
+        f" End that one, or name another runtime in {RUNTIME.name}"
+    )

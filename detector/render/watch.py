@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape
 
 from detector.domain.report import Report
@@ -13,13 +13,12 @@ from detector.formats.strict_json import to_one_line
 from detector.render.lines import format_decision, format_in_zones
 
 CLEAR = "\x1b[H\x1b[2J"
-_LOUD, _CALM, _PLAIN = (
-    "\x1b[1;7m",
-    "\x1b[34m",
-    "\x1b[0m",
-)  # inverse and blue: told apart without red and green
+# Inverse and blue: told apart without red and green.
+_LOUD, _CALM, _PLAIN = "\x1b[1;7m", "\x1b[34m", "\x1b[0m"
 _LABELS = {"firing": "FIRING", "not seen": "NOT SEEN", "ok": "ok"}
 _WIDTH = 10
+_CRITICAL_RANK, _LOUD_RANK, _WARNING_RANK, _CALM_RANK = range(4)
+_FRAME_LINES = 5  # the two at the top, the count at the end, the cursor's, and one that may wrap
 _HARDENING = """\
 UMask=0077
 NoNewPrivileges=yes
@@ -45,26 +44,71 @@ MemoryMax=256M
 _STATE_ROOT, _STATE_NAME = "/var/lib/", build_pattern(r"[A-Za-z0-9_.-]+", re.ASCII)
 
 
-def render_screen(report: Report, zones: tuple[str, ...], colour: bool) -> Iterator[str]:
-    """Yield the lines of the screen; every state is a word too, so that no colour is needed to read it."""
-    yield f"{to_one_line(report.runtime)}: {report.decision.action.upper()}"
+class _Row(NamedTuple):
+    """A label and a text of the screen; the lower its rank, the later a small window leaves it out."""
+
+    label: str
+    text: str
+    rank: int = _CALM_RANK
+
+
+def render_screen(
+    report: Report, zones: tuple[str, ...], colour: bool, size: tuple[int, int] | None = None
+) -> Iterator[str]:
+    """Yield the lines of the screen; every state is a word too, so that no colour is needed to read it.
+
+    `size` is the terminal's columns and lines: what does not fit is counted, the calm lines first.
+    """
+    action = report.decision.action.upper() if report.checked or report.events else "NOTHING WAS CHECKED"
+    yield f"{to_one_line(report.runtime)}: {action}"
     yield f"last tick {format_in_zones(report.taken_at, zones)}"
-    yield ""
-    for covered in report.coverage:
-        label = _format_label(f"{_LABELS[covered.state]:<{_WIDTH}}", covered.state != "ok", colour)
-        why = f": {to_one_line(covered.why)}" if covered.why else ""
-        yield f"  {label} {covered.title}{why}"
-    yield ""
-    if not report.events:
-        yield "  no condition holds"
-    for event in report.events:
-        label = _format_label(f"{event.severity.upper():<{_WIDTH}}", event.severity == "critical", colour)
-        held = " (held: not seen now)" if event.held else ""
-        yield f"  {label} {to_one_line(event.summary)}{held}"
+    signals = [
+        _Row(
+            _LABELS[covered.state],
+            _join_why(covered.title, covered.why),
+            _CALM_RANK if covered.state == "ok" else _LOUD_RANK,
+        )
+        for covered in report.coverage
+    ]
+    events = [
+        _Row(
+            event.severity.upper(),
+            to_one_line(event.summary) + (" (held: not seen now)" if event.held else ""),
+            _CRITICAL_RANK if event.severity == "critical" else _WARNING_RANK,
+        )
+        for event in report.events
+    ]
+    blank = _Row("", "")
+    rows = [blank, *signals, blank, *(events or [_Row("", "no condition holds")])]
+    for row in rows if size is None else _cut_rows(rows, *size):
+        yield _format_row(row, colour)
 
 
-def _format_label(text: str, is_loud: bool, colour: bool) -> str:
-    return f"{_LOUD if is_loud else _CALM}{text}{_PLAIN}" if colour else text
+def _join_why(title: str, why: str | None) -> str:
+    return f"{title}: {to_one_line(why)}" if why else title
+
+
+def _cut_rows(rows: list[_Row], columns: int, lines: int) -> list[_Row]:
+    """Return the rows that fit, in their order: first the loud ones, and at the end how many are left out."""
+    left = lines - _FRAME_LINES
+    by_rank = sorted(range(len(rows)), key=lambda index: (rows[index].rank, index))
+    kept = set()
+    for index in by_rank:
+        left -= -(-(len(rows[index].text) + _WIDTH + 3) // columns)
+        if left >= 0:
+            kept.add(index)
+    missing = sum(bool(row.label) for index, row in enumerate(rows) if index not in kept)
+    note = [_Row("", f"and {missing} more, for which this window is too small")] if missing else []
+    return [row for index, row in enumerate(rows) if index in kept] + note
+
+
+def _format_row(row: _Row, colour: bool) -> str:
+    if not row.label:
+        return f"  {row.text}".rstrip()
+    label = f"{row.label:<{_WIDTH}}"
+    if colour:
+        label = f"{_LOUD if row.rank <= _LOUD_RANK else _CALM}{label}{_PLAIN}"
+    return f"  {label} {row.text}"
 
 
 def format_tick(report: Report, zones: tuple[str, ...]) -> str:

@@ -140,7 +140,7 @@ def encode_runtime(runtime: str, safe: str = " ") -> str:
 
     A name that is too long (a Japanese letter takes nine) ends in its digest.
     """
-    name = quote(runtime, safe=safe)
+    name = quote(runtime, safe=safe, errors="replace")
     if len(name) <= _MAX_NAME_LENGTH:
         return name
     digest = hashlib.sha256(runtime.encode("utf-8", "replace")).hexdigest()[:_DIGEST_LENGTH]

@@ -5,6 +5,7 @@ A unit.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import plistlib
@@ -18,9 +19,14 @@ from datetime import timedelta
 
 import pytest
 
-from detector.app.watch_loop import Requests, WatchClocks, WatchLoop, lock_instance
+from detector.app.context import AppContext
+from detector.app.watch_loop import Requests, TickLines, WatchClocks, WatchLoop, lock_instance
+from detector.commands.run import RunOptions
+from detector.commands.watch import _start_watch, _Watch
 from detector.formats.errors import InputError
-from detector.render.watch import render_screen
+from detector.render.watch import CLEAR, render_screen
+from detector.settings import RUNTIME
+from tests.support.loopback import says, serving
 from tests.support.program import answer
 from tests.support.snapshots import NOW, ROOT, evaluated, healthy, healthy_at, remembered
 from tests.support.watch_ticks import FIRST
@@ -125,15 +131,126 @@ def test_settings_that_cannot_be_used_leave_the_old_ones():
     assert lines == ["SIGHUP: the settings stay as they were: AEGIS_PT_GAP_SEC: is not a number"]
 
 
-def test_a_folder_has_one_instance_at_a_time(tmp_path):
+# --- one instance for each runtime ---------------------------------------------------------------------
+
+HOLDER = rf"'bot' is watched already: process {os.getpid()}, since 2026-06-02T15:00:00Z\. .*AEGIS_PT_RUNTIME"
+
+
+def test_a_runtime_has_one_instance_and_the_second_one_says_who_has_it(tmp_path):
+    with lock_instance("bot", tmp_path, NOW) as fault:
+        assert fault is None
+        with pytest.raises(InputError, match=HOLDER), lock_instance("bot", tmp_path, NOW):
+            pass
+    with lock_instance("bot", tmp_path, NOW):
+        pass
+
+
+@pytest.mark.parametrize(
+    "other", ["Bot 2", "../bot", "bot/../x", "b\x1b[2Jt", "ボット" * 60, "-", ".", "\udcff"]
+)
+def test_two_runtimes_share_a_folder_whatever_they_are_called(tmp_path, other):
+    with lock_instance("bot", tmp_path / "s", NOW), lock_instance(other, tmp_path / "s", NOW) as fault:
+        assert fault is None
+        assert len(list((tmp_path / "s").iterdir())) == 2
+        with pytest.raises(InputError) as refusal, lock_instance(other, tmp_path / "s", NOW):
+            pass
+        assert "\x1b" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"12 yesterday\n", b"1" * 200])
+def test_a_holder_that_cannot_be_read_still_holds(tmp_path, content):
+    with lock_instance("bot", tmp_path, NOW):
+        next(tmp_path.iterdir()).write_bytes(content)
+        with pytest.raises(InputError, match="another process of"), lock_instance("bot", tmp_path, NOW):
+            pass
+
+
+@pytest.mark.parametrize("state", ["a", "b"])
+def test_a_second_watch_of_one_user_is_refused_in_whatever_folder(tmp_path, state):
+    environ = {"HOME": str(tmp_path), "AEGIS_PT_RUNTIME": "bot"}
+    user_folder = tmp_path / ".local" / "state" / "pt-health-detector"
+    with lock_instance("bot", tmp_path / "a", NOW), lock_instance("bot", user_folder, NOW):
+        ran = answer("watch", "--ticks", "1", "--state", str(tmp_path / state), environ=environ)
+    assert (ran.code, ran.out) == (2, b"")
+    assert re.search(HOLDER, ran.err)
+    again = answer("watch", "--ticks", "1", "--state", str(tmp_path / state), environ=environ)
+    assert again.out
+
+
+def test_a_state_folder_that_is_the_users_own_is_no_second_instance(tmp_path):
+    state = tmp_path / "pt-health-detector"
+    ran = answer("watch", "--ticks", "1", "--state", str(state), environ={"XDG_STATE_HOME": str(tmp_path)})
+    assert ran.out
+
+
+def test_a_folder_that_cannot_be_locked_ends_no_watch(tmp_path):
+    (tmp_path / "file").write_text("")
+    environ = {"HOME": str(tmp_path / "file")}
+    ran = answer("watch", "--ticks", "1", "--state", str(tmp_path / "file"), environ=environ)
+    assert ran.out
+    assert ran.err.count("a second `watch` of this runtime is not noticed") == 1
+
+
+def test_a_watch_that_is_refused_pings_the_switch(tmp_path):
+    with serving(says(b"OK")) as switch:
+        environ = {"AEGIS_PT_PING_URL": f"{switch.url}/u", "AEGIS_PT_GAP_SEC": "soon"}
+        assert answer("watch", "--state", str(tmp_path), environ=environ).code == 2
+    assert [request.split()[1] for request in switch.requests] == [b"/u/fail"]
+
+
+@pytest.fixture
+def watch(tmp_path):
+    """A watch in process that was started with the settings of an env file."""
+    env_file = tmp_path / "watch.env"
+    env_file.write_text("AEGIS_PT_RUNTIME=first\n")
+    app = AppContext({}, lambda: NOW, io.BytesIO(), io.BytesIO(), io.StringIO())
+    options = RunOptions(str(tmp_path / "state"), None, None, None, False, False, True, None, str(env_file))
+    with _start_watch(app, options) as started:
+        yield started, env_file
+
+
+def test_the_lock_follows_the_name_of_the_runtime(watch, tmp_path):
+    started, env_file = watch
+    env_file.write_text("AEGIS_PT_RUNTIME=second\n")
+    started.update_settings()
+    with lock_instance("first", tmp_path / "state", NOW):
+        pass
+    with pytest.raises(InputError, match="watched already"), lock_instance("second", tmp_path / "state", NOW):
+        pass
+
+
+def test_a_runtime_that_another_one_watches_leaves_the_old_settings(watch, tmp_path):
+    started, env_file = watch
+    env_file.write_text("AEGIS_PT_RUNTIME=second\n")
     with (
-        lock_instance(tmp_path),
-        pytest.raises(InputError, match="another `watch` runs on it"),
-        lock_instance(tmp_path),
+        lock_instance("second", tmp_path / "state", NOW),
+        pytest.raises(InputError, match="'second' is watched already"),
     ):
+        started.update_settings()
+    assert started.job.settings[RUNTIME] == "first"
+    with pytest.raises(InputError, match="watched already"), lock_instance("first", tmp_path / "state", NOW):
         pass
-    with lock_instance(tmp_path):
-        pass
+
+
+@pytest.mark.parametrize("kind", ["env file", "a folder", "gone", "profile", "mutes"])
+def test_settings_that_cannot_be_used_leave_the_old_job(watch, tmp_path, kind):
+    started, env_file = watch
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[broken")
+    contents = {
+        "env file": "AEGIS_PT_GAP_SEC=soon\n",
+        "profile": f"AEGIS_PT_PROFILE={bad}\n",
+        "mutes": f"AEGIS_PT_MUTES={bad}\n",
+    }
+    env_file.unlink()
+    if kind == "a folder":
+        env_file.mkdir()
+    elif kind in contents:
+        env_file.write_text(contents[kind])
+    before = started.job
+    with pytest.raises(InputError):
+        started.update_settings()
+    assert started.job is before
 
 
 # --- hundreds of ticks --------------------------------------------------------------------------------------
@@ -147,7 +264,7 @@ def test_hundreds_of_ticks_are_flat_in_memory_and_descriptors(capsys):
     words = [sys.executable, "-m", "tests.support.watch_ticks", str(TICKS)]
     ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     result = json.loads(ran.stdout)
-    assert (result["code"], result["ticks"]) == (0, TICKS)
+    assert (result["code"], result["ticks"]) == (3, TICKS)
     (first, first_descriptors), (last, last_descriptors) = (
         result["held"][str(number)] for number in (FIRST, TICKS)
     )
@@ -162,8 +279,119 @@ def test_hundreds_of_ticks_are_flat_in_memory_and_descriptors(capsys):
 
 def test_a_pipe_gets_a_line_a_tick(tmp_path):
     ran = answer("watch", "--state", str(tmp_path), "--ticks", "1", environ={})
-    assert ran.code == 0
+    assert ran.code == 3
     assert re.fullmatch(r"NOTHING WAS CHECKED: .*; 0 events; .*\n", ran.out.decode())
+
+
+@pytest.fixture
+def ticks_of(tmp_path, monkeypatch):
+    """Run a watch whose ticks do what is handed over, and return what it printed."""
+
+    def run_ticks(*acts, stdout=None, environ=None):
+        steps = iter(acts)
+        original = _Watch.run_tick
+
+        def run_tick(self) -> None:
+            next(steps)()
+            original(self)
+
+        monkeypatch.setattr(_Watch, "run_tick", run_tick)
+        monkeypatch.setattr("detector.commands.watch.WatchClocks", lambda wall: Clocks().clocks)
+        words = ("watch", "--state", str(tmp_path / "state"), "--ticks", str(len(acts)))
+        return answer(*words, stdout=stdout, environ=environ)
+
+    return run_ticks
+
+
+def nothing() -> None: ...
+
+
+def test_what_is_wrong_with_the_ticks_is_printed_once(ticks_of):
+    ran = ticks_of(nothing, nothing, nothing)
+    for text in ("NOTHING WAS CHECKED", "NOBODY IS ALERTED"):
+        assert ran.err.count(text) == 1
+    assert ran.out.count(b"NOTHING WAS CHECKED") == 3
+
+
+def test_a_line_that_was_gone_is_printed_again_and_one_of_the_loop_always():
+    said = io.StringIO()
+    lines = TickLines(AppContext({}, lambda: NOW, io.BytesIO(), io.BytesIO(), said), waits=False)
+    for texts in (["a", "b", "b"], ["a"], ["a", "b"], [], ["b"]):
+        for text in texts:
+            lines.print_changed(text)
+        lines.close_tick()
+    assert said.getvalue().split() == ["a", "b", "b", "b"]
+    lines.print_line("b")
+    lines.close_tick()
+    assert said.getvalue().split() == ["a", "b", "b", "b", "b"]
+
+
+def test_the_end_of_all_faults_is_printed_once(ticks_of, tmp_path):
+    path = tmp_path / "status.json"
+
+    def heal() -> None:
+        path.write_text('{"stuck_exits": 0, "unknown_fills": 0}')
+        os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+
+    with serving(says(b"ok")) as slack:
+        environ = {
+            "AEGIS_PT_SECTIONS": f"status_v3={path}",
+            "AEGIS_PT_SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/x",
+        }
+        ran = ticks_of(nothing, nothing, heal, heal, environ=environ)
+    assert ran.code == 0, ran.err
+    assert ran.err.count("the ticks are without a fault again") == 1
+
+
+@pytest.mark.parametrize(("acts", "code"), [((nothing,), 3), ((nothing, nothing), 3)])
+def test_after_so_many_ticks_it_ends_with_the_code_of_the_last_one(ticks_of, acts, code):
+    assert ticks_of(*acts).code == code
+
+
+class Terminal(io.BytesIO):
+    """A terminal as standard output, whose size is not known."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "colours"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": "0"}, False),
+        ({"NO_COLOR": "false", "TERM": "xterm-256color"}, False),
+    ],
+    ids=str,
+)
+def test_a_terminal_shows_a_screen_and_no_color_leaves_the_words(ticks_of, environ, colours):
+    terminal = Terminal()
+    ticks_of(nothing, stdout=terminal, environ=environ)
+    text = terminal.getvalue().decode()
+    assert text.startswith(f"{CLEAR}aegis-pt-core: NOTHING WAS CHECKED\n")
+    assert ("\x1b[" in text.removeprefix(CLEAR)) is colours
+    assert "NOT SEEN" in text
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(ticks_of):
+    terminal = Terminal()
+    ticks_of(nothing, nothing, stdout=terminal, environ={"TERM": "dumb"})
+    assert b"\x1b" not in terminal.getvalue()
+    assert terminal.getvalue().count(b"\n") == 2
+
+
+def test_below_a_screen_every_tick_has_its_lines():
+    said = io.StringIO()
+    lines = TickLines(AppContext({}, lambda: NOW, io.BytesIO(), Terminal(), said), waits=True)
+    lines.print_line("SIGHUP")
+    lines.print_changed("NOBODY")
+    assert said.getvalue() == ""
+    lines.close_tick()
+    lines.print_changed("NOBODY")
+    lines.close_tick()
+    assert said.getvalue() == "SIGHUP\nNOBODY\nNOBODY\n"
 
 
 @pytest.mark.parametrize("every", ["0", "-1", "4", "3601", "nan"])
@@ -208,6 +436,22 @@ def test_the_screen_shows_what_is_not_seen_as_loud_as_what_is_critical():
     plain = list(render_screen(report, ("UTC",), colour=False))
     assert not any("\x1b" in line for line in plain)
     assert any("NOT SEEN" in line and "runtime primary" in line for line in plain)
+
+
+@pytest.mark.parametrize("lines", [8, 12, 24, 200])
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_small_window_keeps_its_top_and_what_is_critical(lines, columns):
+    report = evaluated(healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"stuck_exits": 1}, "ecs": None}))
+    whole = list(render_screen(report, ("UTC",), colour=False))
+    screen = list(render_screen(report, ("UTC",), colour=False, size=(columns, lines)))
+    assert screen[:2] == whole[:2]
+    assert sum(1 + (len(line) - 1) // columns for line in screen if line) < lines
+    assert any("CRITICAL" in line for line in screen)
+    left_out = sum("  " in line for line in whole) - sum("  " in line for line in screen)
+    if left_out:
+        assert re.fullmatch("  and [0-9]+ more, for which this window is too small", screen[-1])
+    else:
+        assert screen == whole
 
 
 def test_a_name_in_a_snapshot_moves_no_cursor_of_the_screen():
