@@ -1,1 +1,4 @@
-"""The collectors, one source a file: each reads the configured source and returns its section."""
+"""The collectors, one source a file: each reads the configured source and returns its section.
+
+They are found by their files; nothing lists them.
+"""

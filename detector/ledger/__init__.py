@@ -1,4 +1,4 @@
-"""The ledger: the state of every condition after a run, and the notices that are due to each channel.
+"""The ledger of alerts: the state of each condition after a run, and the notices that are due to a channel.
 
 `advance` takes the conditions of the previous run with all receipts since, this run's verdicts and its
 `taken_at`; it reads no clock. A notice is due until a receipt records that the channel accepted it.

@@ -1,1 +1,1 @@
-"""The rules, one per file; the name of the file is the type of its event."""
+"""The rules, one a file, found by their files; the name of the file is the type of its event."""

@@ -1,4 +1,4 @@
-"""The schedule: when runs are expected, by the configured crons, and which windows the runs covered."""
+"""The schedule of this program's own runs: when they are due by the crons, and which windows they covered."""
 
 from __future__ import annotations
 
