@@ -187,6 +187,9 @@ class Facts(Struct, frozen=True):
     broker_bookings: tuple[Execution, ...] | None = _build_section_fact(
         "what the broker booked without an execution: exercises, assignments and expiries of a Flex statement"
     )
+    statement_fills: tuple[Execution, ...] | None = _build_section_fact(
+        "fills of a statement without execution ids, which may be executions that are listed with theirs"
+    )
     account_values: tuple[AccountValue, ...] | None = _build_section_fact(
         "the account's cushion and look-ahead excess liquidity, as the broker computes them"
     )

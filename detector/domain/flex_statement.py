@@ -23,6 +23,7 @@ _KEPT = {
     "origtradeid",
     "ibexecid", "execid", "iborderid", "orderid", "buysell", "quantity", "tradeprice", "price", "datetime",
     "fifopnlrealized", "opencloseindicator", "transactiontype", "levelofdetail", "notes", "code",
+    "localsymbol",
 }  # fmt: skip
 _MAX_ROWS = 10_000
 _DATES = ("datetime", "expiry")

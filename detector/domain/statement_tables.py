@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from detector.formats.errors import QUERY, UNREADABLE, ExternalError
+from detector.formats.errors import UNREADABLE, ExternalError
 from detector.formats.patterns import build_pattern
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ _ACCOUNT = "clientaccountid"
 _GENERATED_CELL = 6  # of a BOF record
 _DELIMITERS = (",", ";", "|", "\t")  # Flex Query reference, delivery configuration; the first where equal
 _HEADER_LINES = 10
-_ACTIVITY_STATEMENT = ["Statement", "Header", "Field Name"]  # the first cells of the one for people
 Cells = Mapping[str, str]
 
 
@@ -78,19 +77,21 @@ def read_tables(body: bytes) -> StatementTables:
     """Return the tables of a statement; raises ExternalError where it cannot be read or broke off."""
     import csv  # noqa: PLC0415 - only a statement pays for it
 
+    from detector.domain.activity_statement import (  # noqa: PLC0415 - it builds the tables of this module
+        is_activity_statement,
+        read_activity_statement,
+    )
+
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return _read_xml(parse_flex_xml(body))
+        return _strip_thousands(_read_xml(parse_flex_xml(body)))
     try:
         lines = body.decode("utf-8-sig").splitlines()
         records = list(csv.reader(lines, strict=True, delimiter=_find_delimiter(lines)))
     except (UnicodeDecodeError, csv.Error):
         raise ExternalError("the statement is neither XML nor CSV", reason=UNREADABLE) from None
-    if records and [cell.strip() for cell in records[0][:3]] == _ACTIVITY_STATEMENT:
-        raise ExternalError(
-            "it looks like the activity statement, which has no execution ids: give a Flex query's",
-            reason=QUERY,
-        )
-    return _read_csv([[cell.strip() for cell in record] for record in records])
+    rows = [[cell.strip() for cell in record] for record in records]
+    read = read_activity_statement(rows) if is_activity_statement(rows) else _read_csv(rows)
+    return _strip_thousands(read)
 
 
 def parse_flex_xml(data: bytes) -> ElementTree.Element:
@@ -110,13 +111,22 @@ def parse_flex_xml(data: bytes) -> ElementTree.Element:
 
 
 def strip_cells(cells: Iterable[tuple[str, str]]) -> Cells:
-    """Return the cells that hold something, by the plain names of their columns, numbers without commas."""
-    kept = ((normalize_column(name), cell.strip()) for name, cell in cells)
-    return {
-        name: text.replace(",", "") if name in _NUMBERS and _GROUPED.fullmatch(text) else text
-        for name, text in kept
-        if text.upper() not in _NULLS
-    }
+    """Return the cells that hold something, by the plain names of their columns."""
+    return {normalize_column(name): cell for name, cell in cells if cell.strip().upper() not in _NULLS}
+
+
+def _strip_thousands(read: StatementTables) -> StatementTables:
+    """Return the tables with their numbers without the commas of thousands, where all are such."""
+    rows = [row for table in read.tables for row in table.rows]
+    if all(
+        _GROUPED.fullmatch(row[name]) for row in rows for name in _NUMBERS & row.keys() if "," in row[name]
+    ):
+        for table in read.tables:
+            table.rows = [
+                {name: text.replace(",", "") if name in _NUMBERS else text for name, text in row.items()}
+                for row in table.rows
+            ]
+    return read
 
 
 @cache

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from detector.domain.broker_rows import Execution
+from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
 from detector.reconciliation.fills import (
@@ -18,15 +21,29 @@ from detector.reconciliation.fills import (
     Fill,
     Leg,
     get_leg_ids,
+    group_fills,
     has_closed,
     iter_legs,
+    list_trades,
     match_leg,
 )
-from detector.reconciliation.identity import SAME, UNCLEAR, Answer, get_names
+from detector.reconciliation.identity import (
+    DIFFERENT,
+    SAME,
+    UNCLEAR,
+    Answer,
+    compare_accounts,
+    get_names,
+    is_combo,
+)
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.lots import iter_internal_lots
 from detector.reconciliation.position_pairs import Lot, merge_by_instrument
 
 _ZERO = Decimal(0)
+LISTED_FOR = timedelta(hours=24)
+"""A store of trades is expected to hold at least its last day."""
+_PRICE_TOLERANCE = 1e-4  # a statement rounds the average price of an order
 
 
 def find_unmatched(fills: Sequence[Fill], trades: Sequence[Trade], lots: Iterable[Lot]) -> list[Fill]:
@@ -51,6 +68,91 @@ def find_unmatched(fills: Sequence[Fill], trades: Sequence[Trade], lots: Iterabl
         unused = open_legs.list_rest()
     positions = _HeldQuantities(lots, trades)
     return [fill for fill in rest if not positions.remove_match(fill)]
+
+
+class StatementFills:
+    """The fills of a statement without execution ids: `new` to the executions, or perhaps among them.
+
+    An execution is the same by instrument, account, side, quantity, price and time, or all of an order are,
+    or all that are so near; each stands for one fill.
+    """
+
+    def __init__(self, fills: Iterable[Execution], executions: Iterable[Execution]) -> None:
+        self.new: list[Fill] = []
+        self.unclear: list[Fill] = []
+        self._used: set[int] = set()
+        self._by_minute: dict[int | None, InstrumentIndex[Execution]] = {}
+        self._by_order: dict[tuple[str | None, str | None], list[Execution]] = {}
+        for row in executions:
+            minute = None if row.at is None else _to_minute(row.at)
+            self._by_minute.setdefault(minute, InstrumentIndex()).add(normalize(row), row)
+            self._by_order.setdefault((row.account, row.order_ref), []).append(row)
+        for row in sorted(
+            (row for row in fills if not is_combo(row)), key=lambda row: abs(row.signed_quantity or _ZERO)
+        ):
+            self._add(row)
+
+    def _add(self, fill: Execution) -> None:
+        near = [
+            (row, answer)
+            for minute in self._list_minutes(fill)
+            for row, answer in (
+                self._by_minute[minute].find(normalize(fill)) if minute in self._by_minute else ()
+            )
+            if id(row) not in self._used and _is_candidate(row, fill)
+        ]
+        same = next((rows for rows in self._iter_groups(near) if _has_sum(fill, rows)), None)
+        if same is not None:
+            self._used.update(id(row) for row in same)
+        elif near:
+            self.unclear.append(Fill((fill,)))
+        else:
+            self.new.append(Fill((fill,)))
+
+    def _iter_groups(self, near: Sequence[tuple[Execution, Answer]]) -> Iterator[Sequence[Execution]]:
+        """Yield what may be the fill: an execution, those of one order, or all that are so near."""
+        sure = [row for row, answer in near if answer == SAME]
+        yield from ([row] for row in sure)
+        for key in dict.fromkeys((row.account, row.order_ref) for row in sure if row.order_ref):
+            yield [row for row in self._by_order[key] if id(row) not in self._used]
+        yield sure
+
+    def _list_minutes(self, fill: Execution) -> Iterable[int | None]:
+        if fill.at is None:
+            return list(self._by_minute)
+        return [None, *range(_to_minute(fill.at) - 1, _to_minute(fill.at) + 2)]
+
+
+def find_unclear_fills(facts: Facts) -> list[Fill]:
+    """Return a statement's fills of the last day that may be listed executions, where no trade is theirs."""
+    executions = facts.broker_executions or ()
+    unclear = StatementFills(facts.statement_fills or (), executions).unclear
+    since = facts.taken_at - LISTED_FOR
+    recent = [fill for fill in unclear if fill.at is None or fill.at >= since]
+    fills = [*group_fills(executions), *recent]
+    missing = find_unmatched(fills, list_trades(facts), iter_internal_lots(facts)) if recent else []
+    return [fill for fill in recent if any(fill is other for other in missing)]
+
+
+def _is_candidate(row: Execution, fill: Execution) -> bool:
+    """Whether an execution may be the fill or a part of it, by account, side and time."""
+    quantities = (row.signed_quantity, fill.signed_quantity)
+    is_near = row.at is None or fill.at is None or abs(row.at - fill.at) <= MATCH_TOLERANCE
+    is_same_side = None in quantities or (quantities[0] or _ZERO) * (quantities[1] or _ZERO) > 0
+    return is_near and is_same_side and compare_accounts(row.account, fill.account) != DIFFERENT
+
+
+def _has_sum(fill: Execution, rows: Sequence[Execution]) -> bool:
+    """Whether executions make up the fill: its quantity, at its average price."""
+    if not rows or fill.at is None or fill.price is None or any(row.at is None for row in rows):
+        return False
+    known = [(row.signed_quantity, row.price) for row in rows]
+    amounts = [(quantity, price) for quantity, price in known if quantity is not None and price is not None]
+    total = sum((quantity for quantity, _ in amounts), _ZERO)
+    if len(amounts) < len(rows) or not total or total != fill.signed_quantity:
+        return False
+    average = float(sum(quantity * Decimal(str(price)) for quantity, price in amounts) / total)
+    return math.isclose(average, fill.price, rel_tol=_PRICE_TOLERANCE)
 
 
 class _OpenLegs:

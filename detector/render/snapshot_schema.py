@@ -190,7 +190,7 @@ def _build_broker() -> Schema:
     properties["open_orders_scope"] = {"description": "all, or client where they are one client's only"}
     properties["executions_scope"] = {"description": "all, or client where they are one client's only"}
     properties["statement"] = {
-        "description": "a Flex statement, or its text (XML, CSV): fills as of its own time, not what is held",
+        "description": "a statement, or its text (XML, CSV): fills as of its own time, not what is held",
         "properties": {
             "as_of": _describe_value("time", "when the statement was generated"),
             "executions": _build_rows("its trades, under Flex's names or these", Execution),

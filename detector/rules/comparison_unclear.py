@@ -14,7 +14,9 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
+from detector.formats.times import format_time
 from detector.reconciliation.comparison import compare_with_broker
+from detector.reconciliation.fill_matching import find_unclear_fills
 from detector.reconciliation.working_orders import CHANGE_FACTS
 from detector.settings import FOREIGN_POSITIONS
 
@@ -26,7 +28,7 @@ _SESSION_SEC = 23_400  # a regular session: 6.5 hours
     "warning; critical once a session has passed with a held contract unclear",
     sees=["broker_positions"],
     any_of=["store_positions", "open_positions"],
-    severity_inputs=["orders", "broker_orders", "broker_account", *CHANGE_FACTS],
+    severity_inputs=["orders", "broker_orders", "broker_account", "statement_fills", *CHANGE_FACTS],
     limits=[FOREIGN_POSITIONS],
     signal="reconciliation",
     confirm=True,
@@ -34,6 +36,16 @@ _SESSION_SEC = 23_400  # a regular session: 6.5 hours
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Rows of broker and runtime may be of one contract: a difference is neither shown nor excluded."""
+    for fill in find_unclear_fills(facts):
+        name = fill.first.instrument_name
+        time = format_time(fill.at) if fill.at else "an unknown time"
+        yield Finding(
+            WARNING,
+            f"A statement's fill of {name} at {time} may be an execution that the broker lists with its id,"
+            " and no trade is the runtime's: a Flex query with execution ids would make it clear.",
+            subject=f"fill of {name} at {time}",
+            observed=name,
+        )
     comparison = compare_with_broker(facts, limits[FOREIGN_POSITIONS])
     if comparison is None:
         return

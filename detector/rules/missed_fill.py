@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from detector.domain.facts import Facts, known
@@ -14,13 +14,16 @@ from detector.formats.numbers import format_quantity
 from detector.formats.times import format_time
 from detector.logs.events import LogIncident
 from detector.logs.outages import find_link_outages
-from detector.reconciliation.fill_matching import find_partial_fills, find_unmatched
+from detector.reconciliation.fill_matching import (
+    LISTED_FOR,
+    StatementFills,
+    find_partial_fills,
+    find_unmatched,
+)
 from detector.reconciliation.fills import Fill, group_fills, list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots
 from detector.settings import FILL_LAG_SEC
-
-_LISTED_FOR = timedelta(hours=24)  # a store of trades is expected to hold at least its last day
 
 
 @rule(
@@ -28,7 +31,7 @@ _LISTED_FOR = timedelta(hours=24)  # a store of trades is expected to hold at le
     "critical",
     sees=["broker_executions"],
     any_of=["store_trades", "recent_trades"],
-    severity_inputs=["store_positions", "open_positions", "logs"],
+    severity_inputs=["store_positions", "open_positions", "logs", "statement_fills"],
     limits=[exceeds(FILL_LAG_SEC)],
     money=True,
     escalates=NOW,
@@ -41,7 +44,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if facts.provenance.partial & {"store_trades", "recent_trades", "store_positions", "open_positions"}:
         return  # an unreadable row may be the trade of the fill
     since, outages = _compute_listed_since(facts, trades), find_link_outages(facts.logs) if facts.logs else []
-    broker_fills = group_fills(known(facts.broker_executions))
+    listed = group_fills(known(facts.broker_executions))
+    of_statement = StatementFills(facts.statement_fills or (), known(facts.broker_executions))
+    broker_fills = [*listed, *of_statement.new]
     own = InstrumentIndex(
         [(normalize(trade), trade) for trade in trades] + [(lot.instrument, lot) for lot in lots]
     )
@@ -57,13 +62,15 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     )
     for fill in unknown:
         at, exec_id = fill.at, fill.first.exec_id
+        if at is not None and any(fill is other for other in of_statement.new):
+            exec_id = f"{fill.first.instrument_name} {at:%Y-%m-%dT%H.%M.%SZ}"
         if at is None or exec_id is None or id(fill) in partial:
             continue
         age, lost = facts.age_of(at), _is_within_outage(outages, at)
         if lost or limits.is_broken(FILL_LAG_SEC, age):
             yield Finding(
                 CRITICAL,
-                f"Execution {exec_id} at the broker has no trade in the runtime:"
+                f"{_describe_source(fill)} has no trade in the runtime:"
                 f" {_describe_fill(fill)} at {format_time(at)}"
                 f"{', while connectivity was lost' if lost else f' (over {limits[FILL_LAG_SEC]} s ago)'}.",
                 subject=exec_id,
@@ -84,6 +91,11 @@ def _is_conversion(fill: Fill, own: InstrumentIndex[Any]) -> bool:
     return fill.instrument.sec_type == "CASH" and not own.has(fill.instrument)
 
 
+def _describe_source(fill: Fill) -> str:
+    exec_id = fill.first.exec_id
+    return f"Execution {exec_id} at the broker" if exec_id else "A fill of the broker's statement"
+
+
 def _describe_fill(fill: Fill) -> str:
     quantity = fill.quantity
     side = "bought" if quantity is not None and quantity > 0 else "sold"
@@ -99,7 +111,7 @@ def _compute_listed_since(facts: Facts, trades: list[Trade]) -> datetime:
 
     A store has at least its last day; a payload's recent trades are complete since the oldest of them.
     """
-    day = facts.taken_at - _LISTED_FOR
+    day = facts.taken_at - LISTED_FOR
     times = [at for trade in trades for at in (trade.opened_at, trade.closed_at) if at is not None]
     return day if facts.store_trades is not None or not times else max(day, min(times))
 

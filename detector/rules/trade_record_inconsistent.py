@@ -11,7 +11,7 @@ from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResul
 from detector.domain.trade_rows import Trade
 from detector.formats.times import format_time
 from detector.market.hours import MarketUnknown, to_new_york_day
-from detector.reconciliation.fill_matching import ClosingFills
+from detector.reconciliation.fill_matching import ClosingFills, StatementFills
 from detector.reconciliation.fills import group_fills, list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import find_broker_position, iter_broker_lots
@@ -23,7 +23,7 @@ from detector.reconciliation.position_book import build_position_book
     OCCURRENCE,
     "warning",
     any_of=["store_trades", "recent_trades"],
-    severity_inputs=["broker_executions", "broker_positions", "broker_account"],
+    severity_inputs=["broker_executions", "statement_fills", "broker_positions", "broker_account"],
     signal="exit_attribution",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
@@ -75,7 +75,9 @@ class _BrokerFigures:
 
     def __init__(self, facts: Facts, trades: list[Trade]) -> None:
         self._facts = facts
-        self._closings = ClosingFills(group_fills(facts.broker_executions or ()))
+        executions = facts.broker_executions or ()
+        stated = StatementFills(facts.statement_fills or (), executions).new
+        self._closings = ClosingFills([*group_fills(executions), *stated])
         rows = facts.broker_positions or ()
         self._side = build_position_book((), iter_broker_lots(facts), facts.broker_account) if rows else None
         self._rows = InstrumentIndex((normalize(row), row) for row in rows)

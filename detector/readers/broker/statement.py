@@ -27,7 +27,8 @@ _FACT = "broker_executions"
 _CANCELS = "(CA.)"  # at the end of Buy/Sell
 _CANCEL_TYPES = ("TRADECANCEL", "FRACSHARECANCEL")
 _BOOK_TYPE = "BOOKTRADE"  # an exercise, an assignment or an expiry: a booking without an execution
-_EXEC_IDS = ("ibexecid", "execid")
+_EXEC_IDS = ("ibexecid", "execid", "executionid")
+_KINDS = (_FACT, "broker_bookings", "statement_fills")
 _EXECUTION, _SUMMARY, _LOT = "EXECUTION", "SUMMARY", "LOT"
 _LEVEL, _DATE = "levelofdetail", "reportdate"
 Rows = list[Mapping[str, Any]]
@@ -51,11 +52,10 @@ def read_statement(raw: Mapping[str, Any], reading: Reading) -> None:
     if rows is None:
         return
     listed = _drop_cancelled(filter_executions(rows))
-    kept = [row for row in listed if not _is_booking(row)]
-    reading.values["broker_bookings"] = tuple(
-        read_execution(row, reading) for row in listed if _is_booking(row)
-    )
-    reading.values[_FACT] = keep_latest_versions(read_execution(row, reading) for row in kept)
+    kinds = {row_kind: [row for row in listed if _find_kind(row) == row_kind] for row_kind in _KINDS}
+    for name, kind_rows in kinds.items():
+        reading.values[name] = tuple(read_execution(row, reading) for row in kind_rows)
+    reading.values[_FACT] = keep_latest_versions(reading.values[_FACT])
     reading.partial.add(_FACT)
 
 
@@ -104,10 +104,11 @@ def _filter_newest_day(rows: Rows, reading: Reading, path: str) -> Rows:
     return [row for row, form in zip(rows, forms, strict=True) if form == max(dates)]
 
 
-def _is_booking(row: Mapping[str, Any]) -> bool:
-    return _get_text(row, "transactiontype") == _BOOK_TYPE and not any(
-        _get_text(row, name) for name in _EXEC_IDS
-    )
+def _find_kind(row: Mapping[str, Any]) -> str:
+    """Return the fact that a row is of: an execution, a booking, or a fill without an id."""
+    if _get_exec_id(row):
+        return _FACT
+    return "broker_bookings" if _get_text(row, "transactiontype") == _BOOK_TYPE else "statement_fills"
 
 
 def _drop_cancelled(rows: Rows) -> Rows:
