@@ -27,6 +27,7 @@ from detector.domain.gate_report import AFTER, BEFORE, OPEN
 from detector.domain.instrument import Instrument
 from detector.domain.profile import HEARTBEAT_AGE
 from detector.domain.rule import Rule
+from detector.domain.session_report import WORDS
 from detector.domain.snapshot import SECTIONS
 from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.task_rows import LocalProcess
@@ -213,6 +214,11 @@ def reasons() -> Iterator[str]:
     yield from _table(("reason", "what to do"), rows)
 
 
+def words() -> Iterator[str]:
+    """The table of what the words of a report mean, from the one that its page has too."""
+    yield from _table(("word", "means"), WORDS.items())
+
+
 def gate_checks() -> Iterator[str]:
     """The table of the gate's checks, from their declaration."""
     yield from _table(
@@ -254,6 +260,7 @@ BLOCKS: Mapping[str, Callable[[], Iterable[str]]] = {
     "time-to-told": time_to_told,
     "reasons": reasons,
     "gate-checks": gate_checks,
+    "words": words,
     "broker-shapes": broker_shapes,
     "layers": layer_table,
     "picture": picture,

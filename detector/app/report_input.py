@@ -26,7 +26,8 @@ from detector.storage.zip_archive import extract_only_member
 
 _LINES = (".ndjson", ".jsonl")
 _SUFFIXES = (".json", ".zip", *_LINES)
-_HISTORY_SECTIONS = ("status_v3", "bot_status", "ecs")  # those that the timeline's series are read from
+# Those that the timeline's series are read from, and what was last held where it is not seen now.
+_HISTORY_SECTIONS = ("status_v3", "bot_status", "ecs", "broker", "stores")
 Located = tuple[str, dict[str, Any]]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal
 
 from msgspec import Struct
 
+from detector.domain.condition import Phase
 from detector.domain.gate_report import TruthHeader
 
 FinalWord = Literal["continue", "notify", "stop and escalate"]
@@ -23,6 +25,28 @@ _MEANINGS: Final = {
     ESCALATE: "Deploy, restart, scale and close nothing by yourself, and wake whoever may approve it.",
 }
 
+WORDS: Final[Mapping[str, str]] = {
+    "run": "one look at the runtime: it reads what it can, and says what is wrong",
+    "golden signals": "the eleven things that a run must see before it may call the runtime healthy",
+    "not seen": "in nothing that the run could read; never taken for zero, for none or for well",
+    NOT_PROVEN: "not seen, so that it is neither known to be well nor known to be wrong",
+    "condition": "one problem over time; its name (type:runtime:subject) stays the same",
+    "holds": "the newest run saw it",
+    "happened": "it is over by itself, and stays listed for a while because somebody has to look into it",
+    "held": "wrong when it was last seen, and not seen now; it counts as wrong until it is seen to be good",
+    "good since …, not confirmed yet": "seen good again; it is resolved when a second look confirms it",
+    "not carried on": "good again before anybody was alerted; or the memory was lost, which a remark says",
+    "escalates": "so grave, or wrong for so long, that a person who may approve a stop has to know now",
+    "alerted": "the channel accepted the message; due: the time at which one would have been sent",
+    "undelivered": "due to a channel that has not accepted it; every run tries again until it does",
+    "acknowledged": "somebody has it until the time given; it stays wrong, and reminders wait",
+    "channel": "a place that messages go to, such as Slack, e-mail or a phone",
+    "blind stretch": "a part of the session in which no run looked, longer than AEGIS_PT_GAP_SEC",
+    "lane": "one of the ways by which runs are started: GitHub's schedule, an external trigger, cron",
+    "broker truth": "what the broker itself reports, with the time at which it was true",
+}
+"""What the words of a report mean, for its page and for the documents."""
+
 
 class FinalLine(Struct, frozen=True):
     """The one final line: what to do, why, and what was not proven."""
@@ -38,7 +62,7 @@ class FinalLine(Struct, frozen=True):
 
 
 class ReportTable(Struct, frozen=True):
-    """One part of the report as a table; `missing` is why it has no rows, and then it is NOT PROVEN.
+    """One part of the report as a table; `missing` is what of it was not seen, and that is NOT PROVEN.
 
     `is_key` marks the parts that stand on the first screen.
     """
@@ -69,13 +93,18 @@ class Series(Struct, frozen=True):
 
 
 class Bar(Struct, frozen=True):
-    """A condition over time, or a stretch in which nobody looked (severity `blind`)."""
+    """A condition over time, or a stretch in which nobody looked (severity `blind`, and no `phase`).
+
+    `state` is what is known of it at the newest run: `good since 2026-06-01T15:40:00Z, not confirmed yet`.
+    """
 
     label: str
     severity: Literal["warning", "critical", "blind"]
     start: datetime
     end: datetime
     is_open: bool = False
+    phase: Phase | None = None
+    state: str = ""
 
 
 class Mark(Struct, frozen=True):
@@ -89,7 +118,8 @@ class Mark(Struct, frozen=True):
 class ConditionCard(Struct, frozen=True):
     """A condition that holds now: its sentence, its start, whether it is seen, and what to do about it.
 
-    `acknowledged` is who has it until when, by its newest acknowledgement.
+    `acknowledged` is who has it until when, by its newest acknowledgement; `undelivered` which channels have
+    not accepted it, since when and why. `last_occurred` is None but for what happens and does not last.
     """
 
     signature: str
@@ -102,12 +132,17 @@ class ConditionCard(Struct, frozen=True):
     step: str
     runbook: str
     acknowledged: str = "by nobody"
+    undelivered: str = "nothing"
+    first_seen: datetime | None = None
+    last_occurred: datetime | None = None
 
 
 class SessionReport(Struct, frozen=True):
     """The report of one runtime's session; `market` is its state at the newest run.
 
     `begins` and `ends` bound the timeline; the session's own hours are None where there is none.
+    `open_positions` are what is open by whose word, `undelivered` the messages that no channel has accepted,
+    `recovering` the conditions that are good again and not confirmed; each a sentence.
     """
 
     schema_version: int
@@ -129,8 +164,15 @@ class SessionReport(Struct, frozen=True):
     bars: tuple[Bar, ...]
     marks: tuple[Mark, ...]
     remarks: tuple[str, ...]
+    open_positions: tuple[str, ...] = ()
+    undelivered: tuple[str, ...] = ()
+    recovering: tuple[str, ...] = ()
 
     @property
     def is_replayed(self) -> bool:
         """Whether messages of it were due and not sent, because snapshots were evaluated for it."""
         return any(mark.channel == REPLAY for mark in self.marks)
+
+    def get_table(self, name: str) -> ReportTable | None:
+        """Return the table of that name, or None."""
+        return next((table for table in self.tables if table.name == name), None)

@@ -29,7 +29,7 @@ def render_table(table: ReportTable) -> Iterator[str]:
     yield f'<section id="{escape_text(table.name)}"><h2>{escape_text(table.title)}</h2>'
     if table.missing is not None:
         yield from render_unproven(table.missing)
-    elif table.rows:
+    if table.rows:
         yield from render_rows(table.title, table.columns, table.rows)
     yield "</section>"
 

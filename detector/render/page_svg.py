@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
@@ -20,11 +19,10 @@ _TICK_WIDTH = 60  # of a label with its distance
 
 
 class TimeAxis(Struct, frozen=True):
-    """Maps a time to a place between `begins` and `ends`; labels are in the zone."""
+    """Maps a time to a place between `begins` and `ends`; labels are in UTC, as all times of the page."""
 
     begins: datetime
     ends: datetime
-    zone: str
     width: int = _PLOT_WIDTH
 
     def compute_x(self, at: datetime) -> float:
@@ -39,16 +37,11 @@ class TimeAxis(Struct, frozen=True):
         step = next(
             (hours_step for hours_step in _TICKS_HOURS if hours / hours_step <= self.width / _TICK_WIDTH), 24
         )
-        try:
-            zone = ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            return []
-        local = self.begins.astimezone(zone)
-        at = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        at = self.begins.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         ticks = []
         while at < self.ends:
             if at.hour % step == 0:
-                ticks.append((self.compute_x(at), f"{at:%H:%M}"))
+                ticks.append((self.compute_x(at), f"{at:%H:%M}Z"))
             at += timedelta(hours=1)
         return ticks
 
@@ -98,9 +91,9 @@ def _split_runs(points: Sequence[SeriesPoint]) -> Iterator[list[SeriesPoint]]:
         yield stretch
 
 
-def render_bars(report: SessionReport, zone: str) -> Iterator[str]:
+def render_bars(report: SessionReport) -> Iterator[str]:
     """Yield the timeline: a bar for each condition, the blind stretches, and a mark for each message."""
-    axis = TimeAxis(report.begins, report.ends, zone, _BARS_WIDTH)
+    axis = TimeAxis(report.begins, report.ends, _BARS_WIDTH)
     bars = [bar for bar in report.bars if bar.severity != "blind"]
     blind = [bar for bar in report.bars if bar.severity == "blind"]
     height = _TOP + _ROW * max(len(bars), 1) + 2 * _ROW

@@ -13,6 +13,7 @@ from detector.domain.session_report import (
     CONTINUE,
     NOT_PROVEN,
     NOTIFY,
+    WORDS,
     ConditionCard,
     ReportTable,
     Series,
@@ -20,21 +21,23 @@ from detector.domain.session_report import (
 )
 from detector.formats.numbers import format_count, normalize_number
 from detector.formats.patterns import build_pattern
-from detector.formats.times import format_time
+from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.header_lines import render_header
 from detector.render.lines import format_in_zones
 from detector.render.page_markup import escape_step, escape_text, render_rows, render_table, render_unproven
 from detector.render.page_style import STYLE
 from detector.render.page_svg import TimeAxis, render_bars, render_series
-from detector.render.report_text import REPLAYED, format_hours
+from detector.render.report_text import RECOVERING, REPLAYED
 
 _POLICY = (
     "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"  # no script, no address
 )
 _CLASSES = {CONTINUE: "continue", NOTIFY: "notify"}
-_STATES = {"ok": "", "firing": "firing", NOT_PROVEN: "unproven"}
+FIRING = "firing"
+_STATES = {FIRING: "firing", NOT_PROVEN: "unproven", "ok": ""}  # in the order of the page
 _SENTENCE_END = build_pattern(r"[.!?]\s+(?=[A-Z`])")
-_ET = "America/New_York"
+_BARS = "bars"  # the table that stands with the timeline
+_ZONES = "Here in every zone. All other times on this page, those of the plots too, are in UTC (Z)."
 _REPEAT = (
     "Neither a green signal nor this page is approval to deploy, stop or restart: "
     "that needs explicit approval."
@@ -42,7 +45,7 @@ _REPEAT = (
 
 
 def render_page(report: SessionReport, zones: tuple[str, ...]) -> str:
-    """Return the page; a time axis is in New York time, other times are in UTC or in `zones`."""
+    """Return the page; its times and its plots are in UTC, those of the session in every zone as well."""
     return "\n".join(_render_parts(report, zones)) + "\n"
 
 
@@ -57,15 +60,21 @@ def _render_parts(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str
     yield "<header>"
     yield f"<h1>{escape_text(report.runtime)}, session {escape_text(report.session)}</h1>"
     yield from _render_final(report)
-    yield from (f'<p class="soft">{escape_text(line)}</p>' for line in _list_times(report, zones))
+    yield f"<p>{escape_text(_describe_newest_run(report))}</p>"
+    if report.is_replayed:
+        yield f"<p>{escape_text(REPLAYED)}</p>"
     yield "</header>\n<main>"
+    yield from _render_conditions(report)
+    yield from _render_open(report)
     for table in report.tables:
         if table.is_key:
             yield from _render_tiles(table)
-    yield from _render_conditions(report)
+    yield from _render_times(report, zones)
     yield from _render_timeline(report)
     for table in report.tables:
-        yield from render_table(table)
+        if table.name != _BARS:
+            yield from render_table(table)
+    yield from render_table(ReportTable("words", "Words", ("word", "means"), tuple(WORDS.items())))
     yield from _render_remarks(report)
     yield "</main>\n<footer>"
     yield from _render_final(report)
@@ -78,23 +87,64 @@ def _render_final(report: SessionReport) -> Iterator[str]:
     yield f'<div class="final {kind}"><strong class="word">{escape_text(final.word.upper())}</strong>'
     yield f"<p>{escape_text(final.because)}</p>"
     yield f"<p><strong>{escape_text(final.meaning)}</strong></p>"
+    yield from _render_signals(report)
     if final.unproven:
         yield from render_unproven(", ".join(final.unproven))
     yield "</div>"
 
 
-def _list_times(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
-    newest = "none" if report.newest_run is None else format_in_zones(report.newest_run, zones)
-    yield f"Newest run: {newest}; the market is {report.market} then. Session{format_hours(report, zones)}."
-    if report.is_replayed:
-        yield REPLAYED
-    yield f"Broker: {'; '.join(render_header(report.header))}."
-    yield f"Made {format_in_zones(report.made_at, zones)} from {format_count(report.runs, 'run')}."
+def _render_signals(report: SessionReport) -> Iterator[str]:
+    """Yield how many golden signals are firing, not proven and ok, with the names of those that fire."""
+    rows = [row for table in report.tables if table.is_key for row in table.rows]
+    firing = [name for name, state, *_ in rows if state == FIRING]
+    unproven = sum(state == NOT_PROVEN for _, state, *_ in rows)
+    names = f" ({', '.join(firing)})" if firing else ""
+    well = len(rows) - len(firing) - unproven
+    if rows:
+        text = f"Golden signals: {len(firing)} firing{names}, {unproven} not proven, {well} ok."
+        yield f"<p>{escape_text(text)}</p>"
+
+
+def _describe_newest_run(report: SessionReport) -> str:
+    if report.newest_run is None:
+        return "Newest run: none."
+    age = format_duration(compute_seconds(report.newest_run, report.made_at))
+    return (
+        f"Newest run: {format_time(report.newest_run)}, {age} before this page was made; the market is"
+        f" {report.market} then. {format_count(report.runs, 'run')} of this session at hand."
+    )
+
+
+def _render_open(report: SessionReport) -> Iterator[str]:
+    """Yield what is open by whose word, which messages are undelivered, and how old the broker's word is."""
+    yield "<section><h2>What is open</h2><ul>"
+    positions = [f"Position: {text}" for text in report.open_positions]
+    undelivered = [f"Undelivered: {text}" for text in report.undelivered]
+    broker = f"Broker: {'; '.join(render_header(report.header))}"
+    yield from (f"<li>{escape_text(text)}</li>" for text in (*positions, *undelivered, broker))
+    yield "</ul></section>"
+
+
+def _render_times(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
+    """Yield the times of the session and of the page in every zone; all others on the page are in UTC."""
+    times = (
+        ("session opens", report.session_opens),
+        ("session closes", report.session_closes),
+        ("newest run", report.newest_run),
+        ("page made", report.made_at),
+    )
+    rows = tuple(
+        (name, *(format_in_zones(at, (zone,)) for zone in zones)) for name, at in times if at is not None
+    )
+    yield f'<section id="times"><h2>Times</h2><p class="soft">{escape_text(_ZONES)}</p>'
+    yield from render_rows("Times", ("time of", *zones), rows)
+    yield "</section>"
 
 
 def _render_tiles(table: ReportTable) -> Iterator[str]:
     yield f'<section><h2>{escape_text(table.title)}</h2><ul class="tiles">'
-    for name, state, *_ in table.rows:
+    ranks = {state: rank for rank, state in enumerate(_STATES)}
+    for name, state, *_ in sorted(table.rows, key=lambda row: ranks.get(row[1], 0)):
         yield (
             f'<li class="{_STATES.get(state, "")}"><b>{escape_text(name)}</b>'
             f"<span>{escape_text(state)}</span></li>"
@@ -110,21 +160,36 @@ def _render_conditions(report: SessionReport) -> Iterator[str]:
     if not report.conditions:
         yield "<p>Nothing, in what was seen.</p>"
     for card in report.conditions:
-        yield from _render_card(card)
+        yield from _render_card(card, report)
+    if report.recovering:
+        yield f"<h3>{escape_text(RECOVERING)}</h3><ul>"
+        yield from (f"<li>{escape_text(text)}</li>" for text in report.recovering)
+        yield "</ul>"
     yield "</section>"
 
 
-def _render_card(card: ConditionCard) -> Iterator[str]:
-    escalates, held = "ESCALATE " if card.escalates else "", " (held: not seen now)" if card.held else ""
-    title = escape_text(f"{escalates}{card.severity.upper()}{held}: {card.signature}")
+def _render_card(card: ConditionCard, report: SessionReport) -> Iterator[str]:
+    escalates, held = ", escalates" if card.escalates else "", " (held: not seen now)" if card.held else ""
+    title = escape_text(f"{card.severity.upper()}{escalates}{held}: {card.signature}")
     yield f'<article class="card {card.severity}"><h3>{title}</h3>'
     yield f"<p>{escape_text(card.summary)}</p>"
     if card.step:
         first, rest = split_first_sentence(card.step)
         yield f"<p><strong>First: {escape_step(first)}</strong> {escape_step(rest)}</p>"
-    told = f"{card.since}; alerted: {card.told}; acknowledged: {card.acknowledged}; {card.runbook}"
-    yield f'<p class="soft">{escape_text(told)}</p>'
+    yield f"<p>{escape_text(_describe_since(card, report))}. Alerted: {escape_text(card.told)}.</p>"
+    parts = [] if report.is_replayed else [f"Undelivered: {card.undelivered}"]
+    parts += [f"Acknowledged: {card.acknowledged}", f"In the runbook: {card.runbook}"]
+    yield f'<p class="soft">{escape_text(". ".join(parts))}</p>'
     yield "</article>"
+
+
+def _describe_since(card: ConditionCard, report: SessionReport) -> str:
+    if card.first_seen is None or report.newest_run is None:
+        return card.since
+    since = f"Since {format_time(card.first_seen)}"
+    if card.last_occurred is not None:
+        return f"{since}, last occurred {format_time(card.last_occurred)}"
+    return f"{since}, for {format_duration(compute_seconds(card.first_seen, report.newest_run))}"
 
 
 def split_first_sentence(text: str) -> tuple[str, str]:
@@ -134,20 +199,17 @@ def split_first_sentence(text: str) -> tuple[str, str]:
 
 
 def _render_timeline(report: SessionReport) -> Iterator[str]:
-    axis = TimeAxis(report.begins, report.ends, _ET)
+    axis = TimeAxis(report.begins, report.ends)
     blind = [bar for bar in report.bars if bar.severity == "blind"]
     yield "<section><h2>Timeline</h2>"
-    yield '<p class="soft">New York time. Shaded: no run is at hand. A triangle is a message.</p>'
+    yield '<p class="soft">Shaded: no run is at hand. A triangle is a message.</p>'
     yield '<figure class="bars" tabindex="0" role="region" aria-label="The timeline">'
-    yield from render_bars(report, _ET)
+    yield from render_bars(report)
     yield "</figure>"
-    rows = tuple(
-        (bar.label, bar.severity, format_time(bar.start), "holds" if bar.is_open else format_time(bar.end))
-        for bar in report.bars
-    )
-    if rows:
-        yield "<details><summary>The bars as a table</summary>"
-        yield from render_rows("The bars", ("what", "severity", "from", "to"), rows)
+    bars = report.get_table(_BARS)
+    if bars is not None:
+        yield "<details open><summary>The bars as a table</summary>"
+        yield from render_rows("The bars", bars.columns, bars.rows)
         yield "</details>"
     yield '<div class="plots">'
     for series in report.series:

@@ -14,6 +14,8 @@ from detector.render.header_lines import render_header
 from detector.render.lines import format_in_zones
 
 _LABEL_MAX = 34
+_MOST_ENTRIES = 6
+RECOVERING: Final = "Good again, not confirmed yet"
 REPLAYED: Final = (
     "Nobody was alerted by these runs: snapshots were evaluated for this report;"
     ' "due" is when a message would have been sent.'
@@ -38,6 +40,9 @@ def _render_lines(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str
     for card in report.conditions:
         yield ""
         yield from _render_card(card)
+    if report.recovering:
+        yield ""
+        yield from (f"{RECOVERING}: {text}" for text in report.recovering)
     for table in report.tables:
         yield ""
         yield f"{table.title}"
@@ -61,7 +66,15 @@ def _list_facts(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
     yield f"newest run: {newest}; the market is {report.market} then; {runs}; made {reported}"
     if report.is_replayed:
         yield REPLAYED
+    yield from _list_open(report)
     yield from render_header(report.header)
+
+
+def _list_open(report: SessionReport) -> Iterator[str]:
+    """Yield what is open by whose word and as of when, and what is undelivered, each in one line."""
+    for title, entries in (("open positions", report.open_positions), ("undelivered", report.undelivered)):
+        more = len(entries) - _MOST_ENTRIES
+        yield f"{title}: {'; '.join(entries[:_MOST_ENTRIES])}{f'; and {more} more' if more > 0 else ''}"
 
 
 def format_hours(report: SessionReport, zones: tuple[str, ...]) -> str:
@@ -77,6 +90,7 @@ def _render_card(card: ConditionCard) -> Iterator[str]:
     yield f"{'ESCALATE ' if card.escalates else ''}{card.severity.upper()}  {card.signature}"
     yield f"  {card.summary}"
     yield f"  {state}{card.since}; alerted: {card.told}; acknowledged: {card.acknowledged}"
+    yield f"  undelivered: {card.undelivered}"
     if card.step:
         yield f"  First: {card.step}"
     yield f"  {card.runbook}"
@@ -91,6 +105,7 @@ def render_report_markdown(report: SessionReport, zones: tuple[str, ...]) -> Ite
         first, *rest = (escape_markdown(line.strip()) for line in _render_card(card))
         yield f"- **{first}**"
         yield from (f"    - {line}" for line in rest)
+    yield from (f"- {RECOVERING}: {escape_markdown(text)}" for text in report.recovering)
     for table in report.tables:
         yield ""
         yield from _render_markdown_table(table)
@@ -113,7 +128,9 @@ def _render_markdown_table(table: ReportTable) -> Iterator[str]:
     yield ""
     if table.missing is not None:
         yield f"{NOT_PROVEN}: {escape_markdown(table.missing)}"
-        return
+        if not table.rows:
+            return
+        yield ""
     yield _join_cells(table.columns)
     yield _join_cells(["---"] * len(table.columns), escape=False)
     yield from (_join_cells(row) for row in table.rows)

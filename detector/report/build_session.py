@@ -11,6 +11,7 @@ from detector.domain.condition import Condition
 from detector.domain.event import Event
 from detector.domain.facts import Facts
 from detector.domain.report import Report
+from detector.domain.rule import OCCURRENCE
 from detector.domain.session_report import (
     CONTINUE,
     ESCALATE,
@@ -30,7 +31,14 @@ from detector.market.hours import MarketUnknown, Session, find_begun_session, ge
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.truth_header import build_truth_header
 from detector.render.lines import format_in_zones
-from detector.report.report_tables import build_kpi_table, build_tables
+from detector.report.report_tables import (
+    build_condition_table,
+    build_kpi_table,
+    build_tables,
+    describe_positions,
+    describe_undelivered,
+    describe_undelivered_rows,
+)
 from detector.report.run_record import RunHistory, RunRecord, describe_missing_snapshots
 from detector.report.timeline import build_bars, build_series, list_blind_spans, list_marks
 from detector.settings import DISPLAY_ZONES, GAP_SEC, Settings
@@ -103,8 +111,10 @@ def build_session_report(
     blind = list_blind_spans(inside, session.opens, looked_until, settings[GAP_SEC]) if session else ()
     marks = list_marks(inside, begins)
     series = build_series(inside, facts, settings)
-    closed = None if newest_facts is None else _count_closed(newest_facts)
-    tables = [*build_tables(newest, newest_facts, settings, marks), build_kpi_table(series, closed)]
+    bars = (*blind, *build_bars(inside, looked_until))
+    seen = [facts.get(run.at) for run in reversed(inside)]
+    tables = tuple(build_tables(newest, seen, settings, marks))
+    evidence = (build_kpi_table(series, _count_closed(newest_facts)), *given.evidence)
     return SessionReport(
         schema_version=REPORT_VERSION,
         runtime=history.runtime,
@@ -120,16 +130,14 @@ def build_session_report(
         final=decide_final(newest, _describe_blind_end(newest, looked_until, settings)),
         header=build_truth_header(newest_facts or _build_unseen_facts(history, given), age),
         conditions=tuple(_iter_cards(newest, given.steps, settings[DISPLAY_ZONES])) if newest else (),
-        tables=(*tables, *given.evidence),
+        tables=(*tables, build_condition_table(bars), *evidence),
         series=series,
-        bars=(*blind, *build_bars(inside, looked_until)),
+        bars=bars,
         marks=marks,
-        remarks=(
-            *history.remarks,
-            *_describe_outside(history, inside),
-            *describe_missing_snapshots(inside),
-            *_describe_blind(blind),
-        ),
+        open_positions=tuple(describe_positions(tables)),
+        undelivered=tuple(describe_undelivered_rows(tables)),
+        recovering=tuple(f"{bar.label}: {bar.state}" for bar in bars if bar.phase == "recovering"),
+        remarks=tuple(_iter_remarks(history, inside, blind)),
     )
 
 
@@ -137,8 +145,8 @@ def _build_unseen_facts(history: RunHistory, given: SessionInput) -> Facts:
     return Facts(given.made_at, history.runtime, get_market_at(given.made_at, given.closures))
 
 
-def _count_closed(facts: Facts) -> int | None:
-    return None if facts.recent_trades is None else len(facts.recent_trades)
+def _count_closed(facts: Facts | None) -> int | None:
+    return None if facts is None or facts.recent_trades is None else len(facts.recent_trades)
 
 
 def decide_final(run: RunRecord | None, blind: str | None) -> FinalLine:
@@ -181,6 +189,13 @@ def _describe_market(at: datetime, closures: Closures) -> str:
     return {True: "open", False: "closed", None: "unknown"}[get_market_at(at, closures).is_open]
 
 
+def _iter_remarks(history: RunHistory, inside: Sequence[RunRecord], blind: Sequence[Bar]) -> Iterator[str]:
+    yield from history.remarks
+    yield from _describe_outside(history, inside)
+    yield from describe_missing_snapshots(inside)
+    yield from _describe_blind(blind)
+
+
 def _describe_outside(history: RunHistory, inside: Sequence[RunRecord]) -> list[str]:
     count = len(history.runs) - len(inside)
     return [f"{format_count(count, 'run')} outside this session"] if count else []
@@ -197,18 +212,25 @@ def _describe_blind(blind: Sequence[Bar]) -> list[str]:
 def _iter_cards(run: RunRecord, steps: Mapping[str, str], zones: tuple[str, ...]) -> Iterator[ConditionCard]:
     conditions = run.report.conditions
     for event in run.report.events:
-        condition, lasted = conditions.get(event.signature), compute_seconds(event.since, run.at)
+        condition = conditions.get(event.signature)
+        occurred = condition.last_seen if condition is not None and condition.kind == OCCURRENCE else None
+        lasted = f"for {format_duration(compute_seconds(event.since, run.at))}"
+        if occurred is not None:
+            lasted = f"last occurred {format_in_zones(occurred, zones)}"
         yield ConditionCard(
             signature=event.signature,
             severity=event.severity,
             summary=event.summary,
-            since=f"first seen {format_in_zones(event.since, zones)}, for {format_duration(lasted)}",
+            since=f"first seen {format_in_zones(event.since, zones)}, {lasted}",
             held=event.held,
             escalates=condition is not None and condition.escalated,
             told=_describe_receipts(condition, event),
             step=steps.get(event.type, ""),
             runbook=event.runbook,
             acknowledged=_describe_acknowledgement(condition, run.at),
+            undelivered=describe_undelivered(condition, run.report),
+            first_seen=event.since,
+            last_occurred=occurred,
         )
 
 

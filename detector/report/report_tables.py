@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from msgspec import Struct
+
+from detector.domain.condition import Condition
 from detector.domain.facts import Facts
+from detector.domain.instrument import get_instrument_name
 from detector.domain.report import Report
-from detector.domain.session_report import REPLAY, Mark, ReportTable, Series
-from detector.formats.numbers import format_quantity, normalize_number
+from detector.domain.session_report import REPLAY, Bar, Mark, ReportTable, Series
+from detector.formats.numbers import format_count, format_quantity, normalize_number
 from detector.formats.times import format_duration, format_time
-from detector.reconciliation.lots import build_broker_book
-from detector.reconciliation.position_pairs import describe_held
+from detector.reconciliation.lots import iter_broker_lots, iter_internal_lots, iter_listed_lots
+from detector.reconciliation.position_pairs import Lot, describe_held, merge_by_instrument
+from detector.reconciliation.truth_header import is_complete
 from detector.reconciliation.working_orders import ProtectiveOrders
 from detector.report.run_record import RunRecord
+from detector.report.timeline import RECONCILE_FLAGS
 from detector.settings import TRADER_CONTAINER, Settings
 
-_FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")
 _COUNTS = (
     "pending_orders",
     "pending_exits",
@@ -28,13 +32,32 @@ _COUNTS = (
 )
 _UNSEEN = "NOT PROVEN"
 _NO_SNAPSHOT = "the newest run's snapshot is not in its artifact (AEGIS_PT_ARTIFACT=ledger leaves it out)"
+_NO_CHANNEL = "the newest run records no channel: it delivered nothing to anybody"
 _MOST_ROWS = 200
 
 
+class _Origin(Struct, frozen=True):
+    """Who lists positions or orders: the fact that holds the list, and how its lots are read."""
+
+    fact: str
+    title: str
+    iter_lots: Callable[[Facts], Iterator[Lot]]
+
+
+_ORIGINS = (
+    _Origin("broker_positions", "the broker", iter_broker_lots),
+    _Origin("open_positions", "the runtime's status", iter_listed_lots),
+    _Origin("store_positions", "the runtime's store", iter_internal_lots),
+)
+
+
 def build_tables(
-    run: RunRecord | None, facts: Facts | None, settings: Settings, marks: Sequence[Mark]
+    run: RunRecord | None, seen: Sequence[Facts | None], settings: Settings, marks: Sequence[Mark]
 ) -> Iterator[ReportTable]:
-    """Yield the tables of the newest run; what was not seen is NOT PROVEN, row by row."""
+    """Yield the tables of the newest run; what was not seen is NOT PROVEN, row by row.
+
+    `seen` are the facts of the runs, the newest first; None where its snapshot was not kept.
+    """
     if run is None:
         yield ReportTable("signals", "Golden signals", (), missing="no run is at hand", is_key=True)
         return
@@ -44,14 +67,16 @@ def build_tables(
         for covered in report.coverage
     )
     yield ReportTable("signals", "Golden signals", ("signal", "state", "why"), rows, is_key=True)
-    yield from _build_fact_tables(facts, settings)
+    yield from _build_fact_tables(seen, settings)
+    yield build_undelivered_table(run)
     yield _build_message_table(marks)
     yield _build_acknowledgement_table(run)
     yield _build_channel_table(report)
     yield _build_source_table(report)
 
 
-def _build_fact_tables(facts: Facts | None, settings: Settings) -> Iterator[ReportTable]:
+def _build_fact_tables(seen: Sequence[Facts | None], settings: Settings) -> Iterator[ReportTable]:
+    facts, earlier = seen[0], [entry for entry in seen[1:] if entry is not None]
     builders = (
         ("ecs", "Service and tasks", ("what", "state"), _list_service),
         ("orders", "Orders, exits and heartbeat", ("fact", "value"), _list_counts),
@@ -63,8 +88,8 @@ def _build_fact_tables(facts: Facts | None, settings: Settings) -> Iterator[Repo
             yield ReportTable(name, title, columns, missing=_NO_SNAPSHOT)
         else:
             yield ReportTable(name, title, columns, tuple(build(facts, settings)))
-    yield _build_holdings(facts)
-    yield _build_orders(facts)
+    yield _build_holdings(facts, earlier)
+    yield _build_orders(facts, earlier)
 
 
 def _list_service(facts: Facts, settings: Settings) -> Iterator[tuple[str, ...]]:
@@ -106,7 +131,7 @@ def _list_counts(facts: Facts, _: Settings) -> Iterator[tuple[str, ...]]:
 
 
 def _list_reconciliation(facts: Facts, _: Settings) -> Iterator[tuple[str, ...]]:
-    for name in _FLAGS:
+    for name in RECONCILE_FLAGS:
         value = getattr(facts, name)
         yield name, _UNSEEN if value is None else str(value).lower()
     history = facts.logs
@@ -124,41 +149,83 @@ def _list_market_data(facts: Facts, _: Settings) -> Iterator[tuple[str, ...]]:
     yield "broker_connected", _UNSEEN if link is None else str(link).lower()
 
 
-def _build_holdings(facts: Facts | None) -> ReportTable:
-    columns = ("instrument", "account", "held at the broker", "stops and targets there")
-    title = "What the broker holds"
-    if facts is None or facts.broker_positions is None:
-        missing = _NO_SNAPSHOT if facts is None else "the broker's positions were not seen"
-        return ReportTable("holdings", title, columns, missing=missing)
-    protection = None if facts.broker_orders is None else ProtectiveOrders(facts.broker_orders)
-    rows = []
-    for position in build_broker_book(facts).positions[:_MOST_ROWS]:
-        quantity = position.compute_quantity("broker")
-        if quantity == 0:
-            continue
-        covered = (
-            protection.compute_protected(position.instrument, quantity, position.account)
-            if protection is not None and quantity is not None
-            else None
-        )
-        held = _UNSEEN if quantity is None else describe_held(quantity)
-        rows.append((position.name, position.account or "–", held, _describe_protection(quantity, covered)))
-    return ReportTable("holdings", title, columns, tuple(rows) or (("nothing", "–", "flat", "–"),))
+def _build_holdings(facts: Facts | None, earlier: Sequence[Facts]) -> ReportTable:
+    """Return what is held by whose word and as of when; what is not seen now, as it was last seen."""
+    columns = ("instrument", "account", "held", "by whose word", "as of", "stops and targets at the broker")
+    title = "Open positions, by whose word"
+    if facts is None:
+        return ReportTable("holdings", title, columns, missing=_NO_SNAPSHOT)
+    rows = [row for origin in _ORIGINS for row in _list_held(origin, facts, earlier)]
+    missing = "the broker's positions are not seen now" if facts.broker_positions is None else None
+    return ReportTable("holdings", title, columns, tuple(rows[:_MOST_ROWS]), missing)
 
 
-def _describe_protection(held: Decimal | None, covered: Decimal | None) -> str:
-    if held is None or covered is None:
+def _list_held(origin: _Origin, facts: Facts, earlier: Sequence[Facts]) -> Iterator[tuple[str, ...]]:
+    seen = _find_seen(origin.fact, facts, earlier)
+    if seen is None:
+        if origin.fact != "store_positions":
+            yield "not seen", "–", _UNSEEN, origin.title, "–", "–"
+        return
+    as_of = _describe_as_of(seen, facts, origin)
+    count = seen.open_position_count
+    if getattr(seen, origin.fact) is None:
+        yield format_count(count or 0, "position"), "–", "counted, not named", origin.title, as_of, "–"
+        return
+    rows = getattr(seen, origin.fact)
+    held = [lot for lot in merge_by_instrument(origin.iter_lots(seen)) if lot.quantity != 0]
+    for lot in held:
+        quantity = _UNSEEN if lot.quantity is None else describe_held(lot.quantity)
+        name = f"{get_instrument_name(lot.instrument)} {lot.trade_title}".strip()
+        stops = _describe_protection(seen, lot) if origin.fact == "broker_positions" else "–"
+        yield name, lot.account or "–", quantity, origin.title, as_of, stops
+    unnamed = sum(not row.is_named for row in rows)
+    if unnamed:
+        name = f"{format_count(unnamed, 'row')} without an instrument"
+        yield name, "–", _UNSEEN, origin.title, as_of, "–"
+    if not held and not unnamed:
+        yield "none", "–", "flat", origin.title, as_of, "–"
+
+
+def _find_seen(fact: str, facts: Facts, earlier: Sequence[Facts]) -> Facts | None:
+    """Return the newest facts in which the fact was seen; the runtime's list may only be counted."""
+    return next(
+        (
+            seen
+            for seen in (facts, *earlier)
+            if getattr(seen, fact) is not None
+            or (fact == "open_positions" and seen.open_position_count is not None)
+        ),
+        None,
+    )
+
+
+def _describe_as_of(seen: Facts, newest: Facts, origin: _Origin) -> str:
+    at = seen.broker_as_of if origin.fact.startswith("broker_") else None
+    text = format_time(at or seen.taken_at)
+    partial = "" if is_complete(origin.fact, seen) or getattr(seen, origin.fact) is None else ", in part"
+    return f"{text}{partial}" if seen is newest else f"last seen {text}{partial}, not seen now"
+
+
+def _describe_protection(seen: Facts, lot: Lot) -> str:
+    if seen.broker_orders is None or lot.quantity is None:
         return _UNSEEN
-    text = f"for {format_quantity(covered)} of {format_quantity(abs(held))}"
-    return text if covered >= abs(held) else f"{text}: NOT COVERED"
+    covered = ProtectiveOrders(seen.broker_orders).compute_protected(
+        lot.instrument, lot.quantity, lot.account
+    )
+    if covered is None:
+        return _UNSEEN
+    text = f"for {format_quantity(covered)} of {format_quantity(abs(lot.quantity))}"
+    return text if covered >= abs(lot.quantity) else f"{text}: NOT COVERED"
 
 
-def _build_orders(facts: Facts | None) -> ReportTable:
-    columns = ("order", "side", "quantity", "type", "status")
+def _build_orders(facts: Facts | None, earlier: Sequence[Facts]) -> ReportTable:
+    columns = ("order", "side", "quantity", "type", "status", "as of")
     title = "Orders that work at the broker"
-    if facts is None or facts.broker_orders is None:
+    seen = None if facts is None else _find_seen("broker_orders", facts, earlier)
+    if facts is None or seen is None:
         missing = _NO_SNAPSHOT if facts is None else "the broker's orders were not seen"
         return ReportTable("broker_orders", title, columns, missing=missing)
+    as_of = _describe_as_of(seen, facts, _Origin("broker_orders", "the broker", iter_broker_lots))
     rows = tuple(
         (
             order.title,
@@ -166,11 +233,94 @@ def _build_orders(facts: Facts | None) -> ReportTable:
             "–" if order.quantity is None else str(normalize_number(float(order.quantity))),
             order.order_type or "–",
             order.status or "–",
+            as_of,
         )
-        for order in facts.broker_orders
+        for order in seen.broker_orders or ()
         if order.is_working
     )
-    return ReportTable("broker_orders", title, columns, rows[:_MOST_ROWS] or (("none",) + ("–",) * 4,))
+    unseen = None if seen is facts else "the broker's orders are not seen now"
+    none = (("none", *("–",) * 4, as_of),)
+    return ReportTable("broker_orders", title, columns, rows[:_MOST_ROWS] or none, unseen)
+
+
+def build_undelivered_table(run: RunRecord) -> ReportTable:
+    """Return what is due and was not accepted: which condition, to which channel, since when and why."""
+    columns, title = ("condition", "to", "due since", "why"), "Undelivered"
+    rows = tuple(
+        (signature, channel, format_time(since), _describe_failure(run.report, channel))
+        for signature, condition in sorted(run.report.conditions.items())
+        for channel, since in sorted(condition.owing.items())
+    )
+    if not rows and run.is_artifact and not run.report.channels:
+        return ReportTable("undelivered", title, columns, missing=_NO_CHANNEL)
+    if not rows and not run.is_artifact:
+        rows = (("nothing was sent", "–", "–", "snapshots were evaluated for this report"),)
+    return ReportTable("undelivered", title, columns, rows[:_MOST_ROWS] or (("nothing", "–", "–", "–"),))
+
+
+def describe_positions(tables: Iterable[ReportTable]) -> Iterator[str]:
+    """Yield what is open by whose word and as of when, a sentence a row of the table of positions."""
+    holdings = _find_table(tables, "holdings")
+    if holdings is None or (holdings.missing and not holdings.rows):
+        yield f"{_UNSEEN}: {holdings.missing if holdings else 'no run is at hand'}"
+        return
+    for name, account, held, origin, as_of, _ in holdings.rows:
+        if as_of == "–":
+            yield f"{_UNSEEN} by {origin}: {name}"
+            continue
+        owner = "" if account == "–" else f" in {account}"
+        yield f"{name}{owner}: {held}, by {origin}, {as_of if as_of.startswith('last') else f'as of {as_of}'}"
+
+
+def describe_undelivered_rows(tables: Iterable[ReportTable]) -> Iterator[str]:
+    """Yield each message that is undelivered: of what, to which channel, since when and why."""
+    undelivered = _find_table(tables, "undelivered")
+    if undelivered is None or undelivered.missing:
+        yield f"{_UNSEEN}: {undelivered.missing if undelivered else 'no run is at hand'}"
+        return
+    for name, channel, since, why in undelivered.rows:
+        reason = "" if why == "–" else f": {why}"
+        yield f"{name}{reason}" if channel == "–" else f"{name}, to {channel} since {since}{reason}"
+
+
+def _find_table(tables: Iterable[ReportTable], name: str) -> ReportTable | None:
+    return next((table for table in tables if table.name == name), None)
+
+
+def _describe_failure(report: Report, channel: str) -> str:
+    health = report.channels.get(channel)
+    if health is None or health.last_error is None:
+        return "no answer of the channel is recorded"
+    error = health.last_error
+    return f"{error.said} ({format_count(health.failures, 'failure')} in a row)"
+
+
+def describe_undelivered(condition: Condition | None, report: Report) -> str:
+    """Return which channels have not accepted the condition's message, since when and why."""
+    entries = () if condition is None else sorted(condition.owing.items())
+    return (
+        "; ".join(
+            f"to {channel} since {format_time(since)}: {_describe_failure(report, channel)}"
+            for channel, since in entries
+        )
+        or "nothing"
+    )
+
+
+def build_condition_table(bars: Sequence[Bar]) -> ReportTable:
+    """Return the bars of the timeline as a table, with what is known of each at the newest run."""
+    rows = tuple(
+        (
+            bar.label,
+            bar.severity,
+            format_time(bar.start),
+            "–" if bar.is_open and bar.phase != "recovering" else format_time(bar.end),
+            bar.state,
+        )
+        for bar in bars
+    )
+    columns = ("what", "severity", "from", "to", "state at the newest run")
+    return ReportTable("bars", "Conditions and blind stretches", columns, rows or (("nothing", *("–",) * 4),))
 
 
 def _build_message_table(marks: Sequence[Mark]) -> ReportTable:
@@ -213,7 +363,7 @@ def _build_channel_table(report: Report) -> ReportTable:
         )
         for name, health in sorted(report.channels.items())
     )
-    missing = None if rows else "the newest run records no channel: it delivered nothing to anybody"
+    missing = None if rows else _NO_CHANNEL
     return ReportTable("channels", "Channels", ("channel", "last success", "last error"), rows, missing)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from detector.domain.condition import Condition
+from detector.domain.condition import Condition, Ending
 from detector.domain.facts import Facts
+from detector.domain.rule import OCCURRENCE
 from detector.domain.session_report import Bar, Mark, Series, SeriesPoint
-from detector.formats.times import compute_seconds
+from detector.formats.times import compute_seconds, format_time
 from detector.report.run_record import RunRecord
 from detector.settings import (
     EXPECTED_TASKS,
@@ -26,6 +27,17 @@ from detector.settings import (
 )
 
 _MOST_BARS = 60
+RECONCILE_FLAGS = (
+    "broker_reconcile_pending",
+    "position_reconcile_pending",
+    "entry_blocking_reconcile_pending",
+)
+_ENDINGS: Mapping[Ending, str] = {
+    "resolved": "resolved: good since",
+    "retired": "retired",
+    "unwatched": "no longer watched from",
+    "passed": "over",
+}
 
 
 class _Measure(Struct, frozen=True):
@@ -48,6 +60,11 @@ def _count_tasks(facts: Facts, settings: Settings) -> float | None:
         return None
     running = [task for task in facts.tasks if task.last_status == "RUNNING"]
     return sum(task.find_container(settings[TRADER_CONTAINER]) is not None for task in running)
+
+
+def _count_reconciliations(facts: Facts, _: Settings) -> float | None:
+    flags = [value for name in RECONCILE_FLAGS if (value := getattr(facts, name)) is not None]
+    return sum(flags) if flags else None
 
 
 def _count_imports(facts: Facts, _: Settings) -> float | None:
@@ -85,6 +102,7 @@ _MEASURES = (
         MARKET_DATA_10197_WARN,
     ),
     _Measure("tasks", "Runtime tasks", "", _count_tasks, EXPECTED_TASKS),
+    _Measure("reconciliations", "Reconciliations due", "", _count_reconciliations),
     _Measure("unknown_exits", "Exits with unknown P&L", "", _count_unknown_exits),
     _Measure("imports", "Imported positions", "", _count_imports),
 )
@@ -111,28 +129,59 @@ def build_series(
 
 def build_bars(runs: Sequence[RunRecord], ends: datetime) -> tuple[Bar, ...]:
     """Return the conditions of the runs as bars, the worst first; one that holds reaches to the end."""
-    bars: dict[tuple[str, datetime], Bar] = {}
-    for run in runs:
-        for condition in run.report.conditions.values():
-            if condition.listed and (condition.is_active or condition.ended_at is not None):
-                bar = _build_bar(condition, run.at)
-                bars[condition.signature, condition.first_seen] = bar
-    newest = runs[-1].report.taken_at if runs else None
-    kept = [
-        bar
-        if not bar.is_open
-        else Bar(bar.label, bar.severity, bar.start, ends if bar.end == newest else bar.end, True)
-        for bar in bars.values()
-        if runs and bar.end >= runs[0].at
-    ]
+    latest: dict[tuple[str, datetime], tuple[datetime, Condition]] = {
+        (condition.signature, condition.first_seen): (run.at, condition)
+        for run in runs
+        for condition in run.report.conditions.values()
+        if condition.listed
+    }
+    bars = (_build_bar(condition, at, at == runs[-1].at, ends) for at, condition in latest.values())
+    kept = (bar for bar in bars if bar.end >= runs[0].at)
     return tuple(
         sorted(kept, key=lambda bar: (bar.severity != "critical", bar.start, bar.label))[:_MOST_BARS]
     )
 
 
-def _build_bar(condition: Condition, at: datetime) -> Bar:
-    ended = condition.ended_at if condition.phase == "ended" else None
-    return Bar(condition.signature, condition.peak, condition.first_seen, ended or at, ended is None)
+def _build_bar(condition: Condition, at: datetime, is_newest: bool, ends: datetime) -> Bar:
+    is_open, end = condition.phase != "ended", condition.ended_at or at
+    if condition.phase == "recovering":
+        end = condition.good_since or at
+    elif _has_happened(condition):
+        is_open, end = False, condition.last_seen
+    elif is_open:
+        end = ends if is_newest else at
+    state = describe_state(condition)
+    if is_open and not is_newest:
+        is_open, state = False, f"last seen {format_time(at)}, not carried on"
+    return Bar(
+        condition.signature, condition.peak, condition.first_seen, end, is_open, condition.phase, state
+    )
+
+
+def describe_state(condition: Condition) -> str:
+    """Return what is known of a condition: it holds, is held, is good and not confirmed, or has ended.
+
+    What happened and does not go on is listed for a while, and holds no more.
+    """
+    if condition.phase == "ended":
+        return f"{_ENDINGS[condition.ending or 'resolved']} {_format_optional(condition.ended_at)}"
+    if condition.phase == "held":
+        return f"held: not seen since {_format_optional(condition.held_since)}"
+    if _has_happened(condition):
+        return f"happened, last at {format_time(condition.last_seen)}"
+    if condition.phase == "firing":
+        return "holds" if condition.confirmed else "holds: seen once, alerted at the second observation"
+    if condition.good_since is None:
+        return f"was good, and not seen since {_format_optional(condition.held_since)}; not confirmed yet"
+    return f"good since {format_time(condition.good_since)}, not confirmed yet"
+
+
+def _has_happened(condition: Condition) -> bool:
+    return condition.phase == "firing" and condition.kind == OCCURRENCE and not condition.ongoing
+
+
+def _format_optional(moment: datetime | None) -> str:
+    return "an unknown time" if moment is None else format_time(moment)
 
 
 def list_blind_spans(
@@ -142,7 +191,7 @@ def list_blind_spans(
     inside = [run.at for run in runs if begins <= run.at <= ends]
     edges = [begins, *inside, ends]
     return tuple(
-        Bar("no run at hand", "blind", start, end)
+        Bar("no run at hand", "blind", start, end, state="blind stretch")
         for start, end in itertools.pairwise(edges)
         if compute_seconds(start, end) > gap_sec
     )

@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
@@ -19,13 +19,16 @@ from msgspec.structs import fields, replace
 
 from detector import ledger
 from detector.domain.acknowledgement import AckRequest
+from detector.domain.condition import Phase
+from detector.domain.report import ChannelError, ChannelHealth
 from detector.domain.run_memory import FIRST_RUN
-from detector.domain.session_report import SessionReport
+from detector.domain.session_report import WORDS, SessionReport
 from detector.ledger import add_receipts
 from detector.render.document import build_artifact_document
 from detector.render.report_page import render_page
 from detector.render.report_text import render_report, render_report_markdown
 from detector.render.schemas import build_report_schema
+from detector.report.timeline import describe_state
 from detector.settings import DISPLAY_ZONES
 from tests.support.gate_runs import morning_at
 from tests.support.program import Answer, answer
@@ -65,6 +68,11 @@ def artifacts(folder: Path, count: int, minutes: float = 8, **patches: dict[str,
     return files
 
 
+def as_text(*words: str, **more: Any) -> str:
+    """Return what is printed, as its reader sees it: without the escapes of HTML and Markdown."""
+    return unescape(report(*words, **more).out.decode())
+
+
 def as_document(*words: str, **more: Any) -> Any:
     return report("--format", "json", *words, **more).document
 
@@ -97,7 +105,9 @@ def test_in_the_dark_the_line_says_stop_and_escalate_and_what_is_not_proven():
 def test_the_first_screen_says_what_the_final_line_asks_and_that_a_replay_alerted_nobody(form):
     words = ("--format", form, str(HISTORIES / "2025-09-15-connection-outage-remote.ndjson"))
     ran = report(*words, environ={"AEGIS_PT_PROFILE": "robo_trader"})
-    first_screen = ran.out.decode().partition("ESCALATE CRITICAL" if form == "text" else "Golden signals")[0]
+    first_screen = ran.out.decode().partition("ESCALATE CRITICAL" if form == "text" else "What is wrong now")[
+        0
+    ]
     assert "close nothing by yourself, and wake whoever may approve it" in first_screen
     assert "Nobody was alerted by these runs" in first_screen
 
@@ -265,7 +275,7 @@ def test_who_acknowledged_a_condition_stands_with_it_and_in_a_table(tmp_path):
     (table,) = [table for table in document["tables"] if table["name"] == "acknowledgements"]
     assert [row[:3] + row[5:] for row in table["rows"]] == [[signature, "ann", "slack", "in force"]]
     page = report("--format", "html", str(tmp_path), now=at + timedelta(minutes=1)).out.decode()
-    assert "acknowledged: by ann until 2026-06-02T16:00:00Z" in page
+    assert "Acknowledged: by ann until 2026-06-02T16:00:00Z" in page
     assert "acknowledged: by ann" in report(str(tmp_path), now=at + timedelta(minutes=1)).out.decode()
 
 
@@ -309,10 +319,180 @@ def test_what_the_broker_holds_stands_with_the_stops_that_work_there(tmp_path):
     naked: dict[str, Any] = {"broker": {"open_orders": []}}
     at = OPEN + timedelta(hours=2)
     tables = {table["name"]: table for table in as_document(now=at, stdin=morning_at(at))["tables"]}
-    assert tables["holdings"]["rows"] == [["SPY", "paper-1", "long 100", "for 100 of 100"]]
-    assert tables["broker_orders"]["rows"][0][1:] == ["SELL", "100", "STP", "PreSubmitted"]
+    held = [row[:4] + row[5:] for row in tables["holdings"]["rows"]]
+    assert held[:2] == [
+        ["SPY", "paper-1", "long 100", "the broker", "for 100 of 100"],
+        ["SPY", "–", "long 100", "the runtime's status", "–"],
+    ]
+    assert tables["broker_orders"]["rows"][0][1:5] == ["SELL", "100", "STP", "PreSubmitted"]
     bare = {table["name"]: table for table in as_document(now=at, stdin=morning_at(at, naked))["tables"]}
-    assert bare["holdings"]["rows"][0][3] == "for 0 of 100: NOT COVERED"
+    assert bare["holdings"]["rows"][0][5] == "for 0 of 100: NOT COVERED"
+
+
+def test_what_is_not_seen_now_stands_as_it_was_last_seen(tmp_path):
+    """The founding outage: the broker was gone, and the page told of one position without its name."""
+    words = (str(HISTORIES / "2026-05-06-power-outage-remote.ndjson"),)
+    environ = {"AEGIS_PT_PROFILE": "cortana"}
+    document = as_document(*words, now="2026-05-06T19:45:00Z", environ=environ)
+    assert document["open_positions"] == [
+        "SPY 727C: long 39, by the broker, last seen 2026-05-06T16:46:55Z, not seen now",
+        *(
+            f"SPY 727C trade #162 (signal #238, position #301): long 39, by {speaker}, as of 2026-05-06T19:46:00Z"
+            for speaker in ("the runtime's status", "the runtime's store")
+        ),
+    ]
+    orders = next(table for table in document["tables"] if table["name"] == "broker_orders")
+    assert orders["missing"] == "the broker's orders are not seen now"
+    assert orders["rows"][0][-1] == "last seen 2026-05-06T16:46:55Z, not seen now"
+    for form in ("text", "markdown", "html"):
+        shown = as_text("--format", form, *words, now="2026-05-06T19:45:00Z", environ=environ)
+        assert "SPY 727C: long 39, by the broker, last seen" in shown
+
+
+@pytest.mark.parametrize(
+    ("patch", "lines"),
+    [
+        pytest.param(
+            {"status_v3": {"open_positions": None, "open_position_count": 8}},
+            [
+                "SPY in paper-1: long 100, by the broker, as of 2026-06-02T15:30:00Z",
+                "8 positions: counted, not named, by the runtime's status, as of 2026-06-02T15:30:00Z",
+            ],
+            id="a count without names",
+        ),
+        pytest.param(
+            {"status_v3": {"open_positions": None, "open_position_count": None}, "broker": None},
+            ["NOT PROVEN by the broker: not seen", "NOT PROVEN by the runtime's status: not seen"],
+            id="nothing is seen",
+        ),
+        pytest.param(
+            {"broker": {"positions": [], "open_orders": []}, "status_v3": {"open_positions": []}},
+            [
+                "none: flat, by the broker, as of 2026-06-02T15:30:00Z",
+                "none: flat, by the runtime's status, as of 2026-06-02T15:30:00Z",
+            ],
+            id="both are flat",
+        ),
+        pytest.param(
+            {"status_v3": {"open_positions": [{"quantity": 3}]}, "broker": {"positions": [{"symbol": "X"}]}},
+            [
+                "X in paper-1: NOT PROVEN, by the broker, as of 2026-06-02T15:30:00Z",
+                "1 row without an instrument: NOT PROVEN, by the runtime's status, as of 2026-06-02T15:30:00Z, in part",
+            ],
+            id="a row without its instrument or quantity",
+        ),
+    ],
+)
+def test_each_position_names_whose_word_it_is_and_as_of_when(patch, lines):
+    at = OPEN + timedelta(hours=2)
+    assert as_document(now=at, stdin=morning_at(at, patch))["open_positions"] == lines
+
+
+# --- the state of a condition, and what is undelivered ---------------------------------------------------
+
+
+def test_what_is_good_again_and_not_confirmed_never_holds_in_any_form():
+    words = (str(HISTORIES / "2026-05-06-power-outage-remote.ndjson"),)
+    environ, now = {"AEGIS_PT_PROFILE": "cortana"}, "2026-05-06T19:47:59Z"
+    document = as_document(*words, now=now, environ=environ)
+    state = "good since 2026-05-06T19:48:00Z, not confirmed yet"
+    bars = {bar["label"].split(":")[0]: bar for bar in document["bars"]}
+    assert (bars["heartbeat_stale"]["state"], bars["heartbeat_stale"]["phase"]) == (state, "recovering")
+    assert bars["watch_gap"]["state"] == "happened, last at 2026-05-06T19:42:00Z"
+    assert not bars["watch_gap"]["is_open"]
+    assert f"heartbeat_stale:cortana-mk2: {state}" in document["recovering"]
+    for form in ("text", "markdown", "html"):
+        shown = as_text("--format", form, *words, now=now, environ=environ)
+        assert shown.count(state) >= 4, form
+
+
+PHASES: dict[str, dict[str, Any]] = {
+    "firing": {},
+    "firing, happened": {"kind": "occurrence"},
+    "held": {"held_since": OPEN},
+    "recovering": {"good_since": OPEN},
+    "recovering and lost": {"held_since": OPEN},
+    "ended": {"ended_at": OPEN, "ending": "resolved"},
+    "ended, retired": {"ended_at": OPEN, "ending": "retired"},
+    "ended, passed": {"ended_at": OPEN, "ending": "passed"},
+    "ended, unwatched": {"ended_at": OPEN, "ending": "unwatched"},
+}
+
+
+def test_every_phase_of_a_condition_has_a_state_of_its_own():
+    (condition, *_) = evaluated(morning_at(OPEN, {"status_v3": {"stuck_exits": 1}})).conditions.values()
+    assert {name.split()[0].strip(",") for name in PHASES} == set(get_args(Phase))
+    states = {
+        name: describe_state(replace(condition, phase=name.split()[0].strip(","), **more))
+        for name, more in PHASES.items()
+    }
+    assert len(set(states.values())) == len(PHASES)
+    assert states["firing, happened"].startswith("happened")
+    assert [name for name, state in states.items() if "holds" in state] == ["firing"]
+    assert all("not confirmed" in states[name] for name in states if name.startswith("recovering"))
+
+
+def undelivered_run(folder: Path, **more: Any) -> datetime:
+    """Write the artifact of a run whose alert a channel did not take, and return its time."""
+    at = OPEN + timedelta(minutes=30)
+    document = morning_at(at, {"status_v3": {"stuck_exits": 1}})
+    made = replace(evaluated(document, channels=("slack", "email")), **more)
+    told = add_receipts(made.conditions, made.owed["email"], "email", at)
+    (folder / "run.json").write_text(json.dumps(build_artifact_document(replace(made, conditions=told))))
+    return at
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_undelivered_names_condition_channel_since_when_and_why(form, tmp_path):
+    error = ChannelError(OPEN, "timeout", "no answer within 10 s", OPEN)
+    health = {"slack": ChannelHealth(last_error=error, failures=2), "email": ChannelHealth(since=OPEN)}
+    at = undelivered_run(tmp_path, channels=health)
+    shown = as_text("--format", form, str(tmp_path), now=at + timedelta(minutes=1))
+    text = "to slack since 2026-06-02T14:00:00Z: no answer within 10 s (2 failures in a row)"
+    assert f"stuck_exits:aegis-pt-core, {text}" in shown
+    table = next(t for t in as_document(str(tmp_path))["tables"] if t["name"] == "undelivered")
+    assert [row[1:] for row in table["rows"] if row[0].startswith("stuck_exits")] == [
+        ["slack", "2026-06-02T14:00:00Z", "no answer within 10 s (2 failures in a row)"]
+    ]
+
+
+def test_a_channel_of_which_nothing_is_recorded_is_said(tmp_path):
+    undelivered_run(tmp_path)
+    lines = as_document(str(tmp_path))["undelivered"]
+    assert any(line.endswith("no answer of the channel is recorded") for line in lines)
+
+
+# --- the page's order, times and words -------------------------------------------------------------------
+
+
+def test_the_page_begins_with_the_decision_then_what_is_wrong_then_what_is_well(tmp_path):
+    page = render_page(whole_report(tmp_path), ZONES)
+    heads = re.findall(r"<h2>([^<]*)</h2>", page)
+    assert heads[:5] == ["What is wrong now", "What is open", "Golden signals", "Times", "Timeline"]
+    assert page.index('<strong class="word">') < page.index("<h2>")
+    tiles = re.findall(r"<li[^>]*><b>[^<]*</b><span>([^<]*)</span>", page)
+    assert tiles == sorted(tiles, key=["firing", "NOT PROVEN", "ok"].index)
+    counts = re.search(r"Golden signals: (\d+) firing[^,]*.*?, (\d+) not proven, (\d+) ok", page)
+    assert counts is not None
+    assert [int(count) for count in counts.groups()] == [
+        tiles.count(s) for s in ("firing", "NOT PROVEN", "ok")
+    ]
+
+
+def test_the_page_states_its_zones_once_and_its_plots_have_one(tmp_path):
+    page = render_page(whole_report(tmp_path), ZONES)
+    assert page.count("Asia/Tokyo") == page.count("America/New_York") == 1
+    hours = re.findall(r'<text class="hour"[^>]*>([^<]*)<', page)
+    assert hours
+    assert all(re.fullmatch(r"\d\d:00Z", hour) for hour in hours)
+    assert len(re.findall(r"\bJST\b", page)) == 4  # session, newest run and page, in the table of times
+
+
+def test_the_words_of_the_page_are_explained_on_it(tmp_path):
+    page = render_page(whole_report(tmp_path), ZONES)
+    words = page.partition("<h2>Words</h2>")[2]
+    assert all(escape(f"{name}") in words for name in WORDS)
+    assert all(state.split()[0].strip(":") in " ".join(WORDS) for state in ("holds", "held: x", "good since"))
 
 
 # --- what may be shown -----------------------------------------------------------------------------------
