@@ -106,7 +106,7 @@ def test_an_event_has_the_fields_of_the_contract_in_both_lists():
 REFUSED = [
     pytest.param(b"", "the document is empty", id="empty"),
     pytest.param(b" \n", "the document is empty", id="blank"),
-    pytest.param(b"nonsense", "line 1 column 1: expecting value", id="not JSON"),
+    pytest.param(b"nonsense", "line 1 column 1: expecting value; this is not JSON", id="not JSON"),
     pytest.param(
         b"<!doctype html><title>Sign in</title>", "line 1 column 1: expecting value", id="a login page"
     ),

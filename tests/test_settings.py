@@ -23,6 +23,7 @@ from detector.settings import (
     parse_env_file,
     resolve_settings,
 )
+from tests.support.snapshots import settings_of
 
 RUNBOOK = {
     "AEGIS_PT_HEARTBEAT_STALE_SEC": 300,
@@ -438,3 +439,8 @@ def test_a_line_that_cannot_be_read_is_named_by_its_number_and_not_by_what_it_sa
 
 def test_a_file_may_not_name_another_one_but_it_may_be_written_there():
     assert resolve_settings(("file", {ENV_FILE.name: "other.env"}))[ENV_FILE] == "other.env"
+
+
+def test_a_test_that_names_no_setting_is_refused():
+    with pytest.raises(InputError, match="AEGIS_PT_LAST_YEAR_SEC"):
+        settings_of({"LAST_YEAR_SEC": "1"})

@@ -42,18 +42,12 @@ _TITLE = "PT health"
 
 
 def list_blind_spots(job: Job, report: Report) -> Iterator[str]:
-    """Yield why this run is worth nothing: no rule was judged on its facts, or no channel is configured."""
+    """Yield why this run is worth nothing: no rule was judged on its facts."""
     if not report.checked:
         if has_any_source(job.settings) or job.plan.source is not None:
             yield "NOTHING WAS CHECKED: no source gave a fact that a rule needs."
         else:
             yield "NOTHING WAS CHECKED: no source is configured."
-    if not _has_recipient(job):
-        alternatives = list_channel_settings(job.app, job.settings)
-        yield (
-            f"NOBODY IS ALERTED: no channel is configured. Set {alternatives}; "
-            "or use `run --stdout`, if a person reads standard output."
-        )
 
 
 def _has_recipient(job: Job) -> bool:
@@ -61,8 +55,15 @@ def _has_recipient(job: Job) -> bool:
 
 
 def list_missing_recipients(job: Job, result: RunResult) -> Iterator[str]:
-    """Yield the fault of a run that owes notices and has no channel to deliver them."""
-    due = len(result.report.owed.get(STDOUT, ())) if result.advances and not _has_recipient(job) else 0
+    """Yield that no channel is configured, and what is due and cannot be delivered therefore."""
+    if _has_recipient(job):
+        return
+    alternatives = list_channel_settings(job.app, job.settings)
+    yield (
+        f"NOBODY IS ALERTED: no channel is configured. Set {alternatives}; "
+        "or use `run --stdout`, if a person reads standard output."
+    )
+    due = len(result.report.owed.get(STDOUT, ())) if result.advances else 0
     if due and not job.plan.dry_run:
         yield f"{format_count(due, 'alert')} undelivered, and there is no channel to send to"
 

@@ -21,7 +21,7 @@ from detector.app.context import AppContext
 from detector.clients.observation_file import get_state_folder
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import format_duration, format_to_second
 from detector.settings import RUNTIME
 from detector.storage.state_dir import encode_runtime
 
@@ -189,7 +189,7 @@ def _lock(descriptor: int, runtime: str, folder: Path, now: datetime) -> str | N
         return _describe_fault(folder, error)
     with suppress(OSError):  # a full disk: it is held all the same
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {format_time(now)}\n".encode(), 0)
+        os.pwrite(descriptor, f"{os.getpid()} {format_to_second(now)}\n".encode(), 0)
     return None
 
 

@@ -173,10 +173,10 @@ def _run_steps(
     result.preopen = build_preopen(job, document, memory)
     result.report = replace(result.report, run=_build_run_info(job))
     result.unavailable = loaded.unavailable
-    blind_spots = list(list_blind_spots(job, result.report))
     result.notes = [*([loaded.note] if loaded.note else []), *acks.notes, *result.notes]
-    (result.notes if job.plan.dry_run else result.faults).extend(blind_spots)
-    result.faults += list_missing_recipients(job, result)
+    result.faults += list_blind_spots(job, result.report)
+    # Who tries a run out has no channel yet; one that sees nothing is as blind as any other.
+    (result.notes if job.plan.dry_run else result.faults).extend(list_missing_recipients(job, result))
     deliver(job, result, format_output)
     send_onward(job, result)
     store(job, result)

@@ -11,6 +11,7 @@ from detector.app.context import AppContext, ExitCode
 from detector.app.input_documents import parse_source, read_source
 from detector.app.print_output import print_json, print_lines
 from detector.domain.report import Decision, SignalCoverage
+from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_readers
 from detector.formats.errors import InputError
 from detector.render.schemas import (
@@ -58,8 +59,20 @@ def command(app: AppContext, /, name: str | None, check: str | None) -> int:
 def _check_document(app: AppContext, name: str, source: str) -> int:
     from detector.app.schema_check import find_departures
 
-    departures = find_departures(SCHEMAS[name](), parse_source(read_source(app, source).data, source))
+    document = parse_source(read_source(app, source).data, source)
+    departures: list[object] = list(find_departures(SCHEMAS[name](), document))
+    if name == "snapshot" and not departures:
+        departures += _list_refusals(app, document)
     printed = print_lines(app, (f"{departure}" for departure in departures))
     if printed:
         return printed
     return ExitCode.FINDING if departures else ExitCode.OK
+
+
+def _list_refusals(app: AppContext, document: Mapping[str, Any]) -> list[str]:
+    """Return why `detect` refuses a document in which the schema finds nothing."""
+    try:
+        build_snapshot(document, now=app.clock(), runtime="")
+    except InputError as error:
+        return list(error.lines)
+    return []

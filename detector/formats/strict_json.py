@@ -84,7 +84,8 @@ def _load(text: str) -> Any:
         )
         _check_depth(value)
     except json.JSONDecodeError as error:
-        raise InputError(f"line {error.lineno} column {error.colno}: {_format_message(error.msg)}") from None
+        where = f"line {error.lineno} column {error.colno}"
+        raise InputError(f"{where}: {_format_message(error.msg)}; this is not JSON") from None
     except _NumberError as error:
         line, column = _find_position(text, str(error))
         literal = str(error) if len(str(error)) <= _LITERAL_LIMIT else f"a number of {len(str(error))} digits"

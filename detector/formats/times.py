@@ -71,6 +71,11 @@ def format_time(moment: datetime) -> str:
     return moment.isoformat(timespec=spec).replace("+00:00", "Z")
 
 
+def format_to_second(moment: datetime) -> str:
+    """Return the time for a sentence: RFC 3339 in UTC, to the second."""
+    return format_time(moment.replace(microsecond=0))
+
+
 def compute_seconds(earlier: datetime, later: datetime) -> float:
     """Return the seconds from `earlier` to `later`, never less than 0."""
     return max(0.0, (later - earlier).total_seconds())

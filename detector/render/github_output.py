@@ -14,7 +14,7 @@ from detector.formats.numbers import format_count
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import format_time
+from detector.formats.times import format_to_second
 from detector.render.lines import format_decision
 
 _MAX_ANNOTATION_CHARS = 2000
@@ -89,7 +89,7 @@ def escape_markdown(text: str) -> str:
 def _list_event_rows(report: Report) -> Iterator[tuple[str, ...]]:
     for event in report.events:
         held = " (held)" if event.held else ""
-        yield event.severity + held, event.signature, format_time(event.since), event.summary
+        yield event.severity + held, event.signature, format_to_second(event.since), event.summary
 
 
 def _list_notice_rows(report: Report) -> Iterator[tuple[str, ...]]:
@@ -103,12 +103,12 @@ def _list_channel_rows(report: Report) -> Iterator[tuple[str, ...]]:
 
 
 def _format_last_success(moment: datetime | None) -> str:
-    return "never" if moment is None else format_time(moment)
+    return "never" if moment is None else format_to_second(moment)
 
 
 def _format_last_error(health: ChannelHealth) -> str:
     error = health.last_error
-    return f"{format_time(error.at)}: {error.said}" if error is not None and health.failures else ""
+    return f"{format_to_second(error.at)}: {error.said}" if error is not None and health.failures else ""
 
 
 def _render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from detector.domain.gate_report import TruthHeader
 from detector.formats.numbers import normalize_number
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import format_duration, format_time, format_to_second
 
 
 def render_header(header: TruthHeader) -> Iterator[str]:
@@ -30,4 +30,4 @@ def build_header_document(header: TruthHeader) -> dict[str, Any]:
 def _describe_age(header: TruthHeader) -> str:
     if header.as_of is None or header.age_sec is None:
         return f"of no known age ({header.age_fault or 'it was not read'})"
-    return f"{format_duration(header.age_sec)} old, as of {format_time(header.as_of)}"
+    return f"{format_duration(header.age_sec)} old, as of {format_to_second(header.as_of)}"

@@ -699,3 +699,11 @@ def test_every_change_makes_the_store_say_what_the_broker_says(at_broker, stored
     assert changes(again) == {}
     opens = {row["strike"]: row["quantity"] for row in states if row["is_open"]}
     assert all(dict(at_broker)[strike] == quantity for strike, quantity in opens.items())
+
+
+def test_a_sentence_has_no_fraction_of_a_second():
+    document = {name: part for name, part in snapshot([], [state()]).items() if name != "taken_at"}
+    app_now = (NOW + timedelta(microseconds=123456)).isoformat()
+    ran = answer("plan", "--now", app_now, stdin=document)
+    assert "at 2026-06-02T15:00:00Z; " in ran.out.decode()
+    assert not re.search(r"\d\.\d{3,}Z", ran.out.decode())

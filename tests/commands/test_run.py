@@ -349,9 +349,10 @@ def test_two_processes_at_once_tell_once(slack, snapshot, tmp_path):
     assert (tmp_path / "s" / "memory-aegis-pt-core-00000002.json").exists()
 
 
-def test_a_dry_run_leaves_nothing_behind(tmp_path, monkeypatch):
+def test_a_dry_run_leaves_nothing_behind_and_is_as_blind_as_a_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert answer("run", "--state", "memory", "--dry-run").code == 0
+    done = answer("run", "--state", "memory", "--dry-run")
+    assert (done.code, "NOTHING WAS CHECKED" in done.err) == (3, True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -64,10 +64,35 @@ def departures(document, name="snapshot"):
             " now where it is left out",
             id="a time",
         ),
+        pytest.param(
+            {"taken_at": "9999-06-02T15:00:00Z"},
+            "taken_at '9999-06-02T15:00:00Z' is outside the years 1970 to 8999",
+            id="a time that no run can have",
+        ),
     ],
 )
 def test_a_departure_has_its_path_its_problem_and_what_was_meant(document, line):
     assert departures(document) == (1, [line])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"taken_at": "0001-01-01T00:00:00+14:00"},
+        {"taken_at": "2026-02-30T00:00:00Z"},
+        {"taken_at": ""},
+        {"runtime": ""},
+        {"runtime": 3},
+        {"logs": {"events": 3}},
+        {"stores": []},
+        {},
+    ],
+    ids=str,
+)
+def test_the_check_passes_nothing_that_detect_refuses(document):
+    detected = told("detect", "--offline", "--quiet", stdin=json.dumps(document).encode())
+    if detected.code == 2:
+        assert departures(document)[0] == 1
 
 
 def test_an_account_in_a_departure_is_an_alias():

@@ -21,13 +21,22 @@ from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
+from detector.formats.errors import InputError
 from detector.formats.redaction import redact
 from detector.ledger import add_receipts
 from detector.market.closures import NO_CLOSURES
 from detector.profiles import load_builtin_profile
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
-from detector.settings import MARKET_CLOSURES, MUTES, PROFILE, RUNTIME, Settings, resolve_settings
+from detector.settings import (
+    MARKET_CLOSURES,
+    MUTES,
+    PROFILE,
+    RUNTIME,
+    Settings,
+    find_unknown,
+    resolve_settings,
+)
 from tests.support.merge_patch import apply_patch, apply_time_shift
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,8 +47,14 @@ NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
 
 def settings_of(texts: dict[str, str] | None = None, **files: str) -> Settings:
-    """Return settings from `AEGIS_PT_` names without their prefix, with the aegis profile."""
-    made = resolve_settings(("test", {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}))
+    """Return settings from `AEGIS_PT_` names without their prefix, with the aegis profile.
+
+    A name that is no setting is refused, as in an env file.
+    """
+    named = {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}
+    if unknown := list(find_unknown("test", named)):
+        raise InputError(*unknown)
+    made = resolve_settings(("test", named))
     parsed: dict[str, Any] = {
         PROFILE.name: parse_profile_text(files["profile"]) if "profile" in files else AEGIS,
         MARKET_CLOSURES.name: NO_CLOSURES,
