@@ -65,7 +65,7 @@ def test_an_empty_snapshot_gives_the_two_keys_to_the_letter():
 def test_a_healthy_snapshot_gives_the_same_and_says_what_was_seen():
     given = answer(stdin=healthy())
     assert (given.code, given.out) == (0, EMPTY)
-    assert re.match(r"observe \(\d+ of 11 signals seen\): 0 events", given.err)
+    assert re.match(r"decision: observe \(\d+ of 11 signals seen\): 0 events", given.err)
 
 
 def test_alone_it_is_detect():
@@ -304,7 +304,7 @@ def test_with_all_times_given_the_clock_is_of_no_consequence():
 
 def test_quiet_silences_the_line_for_people_and_nothing_else():
     loud, quiet = answer(stdin=STANDBY), answer("--quiet", stdin=STANDBY)
-    assert loud.err.startswith("escalate (1 of 11 signals seen): 1 event; ")
+    assert loud.err.startswith("decision: escalate (1 of 11 signals seen): 1 event; ")
     assert quiet == Answer(loud.code, loud.out, "")
 
 
@@ -765,7 +765,7 @@ def test_a_stdout_that_takes_nothing_is_no_receipt(closing, where, unbuffered, t
     assert ran.returncode == 3
     assert first.startswith("detector: standard output could not be written (")
     assert second == "detector: undelivered alerts will be sent again"
-    assert third.startswith("escalate (1 of 11 signals seen): 1 event")
+    assert third.startswith("decision: escalate (1 of 11 signals seen): 1 event")
     assert receipts(kept) == [{}]
     again = answer("--previous", str(kept), "--artifact", str(kept), stdin=STANDBY)
     assert [event["type"] for event in again.document["new_events"]] == ["standby_running"]

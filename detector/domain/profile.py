@@ -35,6 +35,7 @@ from detector.settings import Settings
 
 HEARTBEAT_AGE = "heartbeat_age_sec"
 ORDER_AGE = "age_sec"
+_LONGEST_LINE = 80  # of an expression, in a message
 
 
 class Profile(Struct, frozen=True, eq=False):
@@ -84,6 +85,15 @@ class Profile(Struct, frozen=True, eq=False):
         """Return the fact's place in a payload: its path, or its own name where that is an expression."""
         path = self.paths[fact]
         return path if is_plain_path(path) else fact
+
+    def describe_line(self, fact: str, column: str) -> str | None:
+        """Return the line that says where a fact is, or a column of its rows; None where no other name is."""
+        path = self.column_paths.get(fact, {}).get(column)
+        if path is not None:
+            return f'[rows.{fact}] {column} = "{path}"'
+        path = self.paths[fact]
+        text = path if len(path) <= _LONGEST_LINE else f"{path[:_LONGEST_LINE]}…"
+        return None if path == fact else f'[status] {fact} = "{text}"'
 
 
 class ReadContext(Struct, frozen=True):

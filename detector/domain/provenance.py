@@ -12,11 +12,15 @@ from detector.domain.shape import Shape
 
 
 class Fault(Struct, frozen=True):
-    """What could not be read: its path (without list indices), why, and the key that it nearly is."""
+    """What could not be read: its path (without list indices), why, and the key that it nearly is.
+
+    `line` is the profile's line by which the fact is found there, None where it stands under its own name.
+    """
 
     path: str
     problem: str
     meant: str | None = None
+    line: str | None = None
 
 
 class SourceStatus(Struct, frozen=True):

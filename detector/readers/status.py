@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
+
+from msgspec.structs import replace
 
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
@@ -17,6 +19,7 @@ from detector.domain.payload_path import (
     list_key_paths,
 )
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, Profile, ReadContext
+from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import Order
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import ANY, LIST, OBJECT, OWN_TIMES, Key, Need, Shape, build_columns, build_needs
@@ -93,16 +96,26 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     values = {name: _extract_value(name, raw, reading, profile) for name in profile.extractors}
     for name, value in values.items():
         if value is not MISSING and value is not None:
+            start = len(reading.invalid)
             _read_fact(name, value, f"{reading.section}.{profile.describe_path(name)}", reading, profile)
+            reading.invalid[start:] = _add_lines(reading.invalid[start:], name, profile)
     if values.get("last_reconcile_at", MISSING) is None and "engine_started_at" in reading.values:
         reading.values["last_reconcile_at"] = NEVER
+
+
+def _add_lines(faults: Iterable[Fault], name: str, profile: Profile) -> list[Fault]:
+    """Return the faults of one fact with the profile's line by which it, or its column, is found."""
+    return [
+        replace(fault, line=profile.describe_line(name, fault.path.rpartition(".")[2])) for fault in faults
+    ]
 
 
 def _extract_value(name: str, raw: Mapping[str, Any], reading: Reading, profile: Profile) -> Any:
     try:
         return profile.extractors[name](raw)
     except InputError as failure:
-        reading.add_fault(f"{reading.section}.{name}", f"cannot be read: {failure}")
+        line = profile.describe_line(name, "")
+        reading.invalid.append(Fault(f"{reading.section}.{name}", f"cannot be read: {failure}", line=line))
         return MISSING
 
 

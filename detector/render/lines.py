@@ -27,7 +27,7 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     if not report.checked and not report.events:
         parts = ["NOTHING WAS CHECKED: no section holds a fact that a rule needs", events]
     else:
-        parts = [f"{report.decision.action} ({format_signals_seen(report)}): {events}"]
+        parts = [f"decision: {report.decision.action} ({format_signals_seen(report)}): {events}"]
         parts += [f"not seen: {', '.join(missing)}"] if missing else []
     if report.foreign:
         owned = format_count(len(report.foreign), "position")

@@ -53,7 +53,8 @@ def _iter_groups(section: str, faults: Sequence[Fault]) -> Iterator[tuple[str, S
 
 def _summarize(subject: str, faults: Sequence[Fault]) -> str:
     if len(faults) == 1:
-        return f"{faults[0].path} {faults[0].problem}, so it is not seen."
+        line = f" (profile: {faults[0].line})" if faults[0].line else ""
+        return f"{faults[0].path} {faults[0].problem}, so it is not seen{line}."
     named = ", ".join(fault.path.removeprefix(f"{subject}.") for fault in faults[:_NAMED])
     return f"{len(faults)} parts of {subject} were not understood and are not seen ({named}, …)."
 

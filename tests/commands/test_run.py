@@ -910,7 +910,7 @@ def test_a_page_is_added_to_what_is_there(snapshot, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n")
     answer("run", "--summary", str(page), "--snapshot", snapshot())
-    assert page.read_text().startswith("before\n### observe")
+    assert page.read_text().startswith("before\n### decision&#58; observe")
 
 
 def test_the_page_ends_with_the_reports_final_line_and_where_its_whole_page_is(snapshot, tmp_path):

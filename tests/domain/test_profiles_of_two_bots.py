@@ -117,6 +117,34 @@ def test_numbers_that_are_written_as_text(status, events):
     assert own(status) == events
 
 
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        ({"n": "two"}, '[status] pending_orders = "n"'),
+        ({"age": "old"}, '[status] heartbeat_age_sec = "age"'),
+        ({"positions": {"SPY": {"qty": "ten"}}}, '[rows.open_positions] quantity = "qty"'),
+        ({"positions": {"SPY": {"qty": "1", "avg_price": []}}}, '[status] open_positions = "positions"'),
+        ({"positions": 3}, '[status] open_positions = "positions"'),
+    ],
+)
+def test_what_was_not_understood_names_the_fact_and_the_profile_s_line(status, line):
+    report = evaluated({"taken_at": AT, "status_v3": status}, settings=settings_of(profile=OWN))
+    (event,) = [event for event in report.events if event.type == "reading_invalid"]
+    assert event.summary.endswith(f"so it is not seen (profile: {line}).")
+
+
+def test_a_long_expression_is_cut_and_a_fact_under_its_own_name_names_no_line():
+    report = evaluated({"taken_at": AT, "status_v3": {"pending_orders": "two"}})
+    (event,) = report.events
+    assert event.summary == "status_v3.pending_orders is text, not a count, so it is not seen."
+    profile = parse_profile_text(ROBO)
+    line = profile.describe_line("broker_connected", "")
+    assert line is not None
+    assert line.startswith('[status] broker_connected = "[trading_status]')
+    assert len(line) < 120
+    assert line.endswith('…"')
+
+
 def test_rows_in_an_object_are_named_by_their_keys():
     impossible = own({"positions": {"SPY": {"qty": "0"}, "QQQ": {"qty": "-3"}}})
     assert len(impossible) == 1

@@ -20,7 +20,7 @@ def line(document: dict[str, object]) -> str:
 
 
 def test_a_healthy_session_is_one_line_without_events():
-    assert line(healthy()) == f"observe (11 of 11 signals seen): 0 events; {AT}"
+    assert line(healthy()) == f"decision: observe (11 of 11 signals seen): 0 events; {AT}"
 
 
 def test_nothing_at_all_says_that_nothing_was_checked():
@@ -32,27 +32,29 @@ def test_nothing_at_all_says_that_nothing_was_checked():
 def test_a_broker_and_stores_that_agree_were_checked(section):
     told = {"broker": {"connected": True, "positions": []}, "stores": {"position_state": [], "trades": []}}
     said = line({"taken_at": "2026-06-02T15:00:00Z", section: told[section]})
-    assert said.startswith("observe (0 of 11 signals seen): 0 events; not seen: ")
+    assert said.startswith("decision: observe (0 of 11 signals seen): 0 events; not seen: ")
     assert "NOTHING WAS CHECKED" in line({"taken_at": "2026-06-02T15:00:00Z", section: {}})
 
 
 def test_what_was_not_seen_is_named():
     said = line(apply_patch(healthy(), {"ecs": None, "containers": None}))
     assert said.startswith(
-        "observe (8 of 11 signals seen): 0 events; not seen: runtime primary, gateway, standby guard; "
+        "decision: observe (8 of 11 signals seen): 0 events; not seen: runtime primary, gateway, standby guard; "
     )
 
 
 def test_an_escalation_ends_with_the_need_for_approval():
     said = line(apply_patch(healthy(), {"status_v3": {"stuck_exits": 1, "pending_exits": 1}}))
-    assert said.startswith("escalate (11 of 11 signals seen): 2 events; ")
+    assert said.startswith("decision: escalate (11 of 11 signals seen): 2 events; ")
     assert "; Stopping or scaling the runtime needs explicit approval; 2026" in said
 
 
 def test_held_events_are_counted():
     memory = remembered(evaluated(apply_patch(healthy(), {"status_v3": {"pending_orders": 2}})))
     report = evaluated(healthy_at("2026-06-02T15:05:00Z", {"status_v3": {"pending_orders": None}}), memory)
-    assert format_decision(report, ZONES).startswith("notify (10 of 11 signals seen): 2 events (1 held); ")
+    assert format_decision(report, ZONES).startswith(
+        "decision: notify (10 of 11 signals seen): 2 events (1 held); "
+    )
 
 
 def test_every_section_has_a_reader():
