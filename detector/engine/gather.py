@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -134,9 +134,14 @@ def _read_sections(given: _Input) -> _GatheredSections:
 def _list_restarts(context: ReadContext, history: LogHistory | None) -> tuple[PlannedRestart, ...]:
     """Return the planned restarts: those of the setting, and the one that the launcher's log announced."""
     settings = context.settings
-    zone = ZoneInfo(settings[GATEWAY_ZONE]) if settings[GATEWAY_ZONE] else context.profile.zone
-    announced = find_announced_restart(history, context.previous_run.logs, zone)
+    announced = find_announced_restart(history, context.previous_run.logs, _find_zone("broker", context))
     return (*parse_planned_restarts(settings[RESTART_AT]), *announced)
+
+
+def _find_zone(section: str, context: ReadContext) -> tzinfo | None:
+    """Return the zone of times that name none: the gateway's for what it gave out, else the profile's."""
+    gateway_zone = context.settings[GATEWAY_ZONE] if section == "broker" else ""
+    return ZoneInfo(gateway_zone) if gateway_zone else context.profile.zone
 
 
 def _list_expected_processes(context: ReadContext) -> tuple[str, ...]:
@@ -155,7 +160,7 @@ def _measure_unwatched_sec(context: ReadContext, taken_at: datetime, closures: C
 def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> None:
     """Read one section: whether it counts at all, then its facts, then the account of its keys."""
     raw, context, taken_at = given.snapshot.sections[section], given.context, given.snapshot.taken_at
-    reading = Reading(section, taken_at, context.settings[CLOCK_SKEW_SEC], context.profile.zone)
+    reading = Reading(section, taken_at, context.settings[CLOCK_SKEW_SEC], _find_zone(section, context))
     source = given.sources.get(section)
     as_of = find_section_time(raw, _get_outer_times(section, given), reading, context)
     age = None if as_of is None else (taken_at - as_of).total_seconds()

@@ -95,7 +95,8 @@ GATEWAY_ZONE = add_setting(
     "GATEWAY_ZONE",
     "",
     "zone",
-    "The gateway's zone, in which its launcher logs when it restarts by plan; empty: the profile's zone.",
+    "The gateway's zone, in which its launcher logs when it restarts by plan, and of TWS's times that name"
+    " none; empty: the profile's zone.",
     parse_zone,
 )
 MARKET_CLOSURES = add_setting(

@@ -33,7 +33,8 @@ from detector.readers.broker.statement import (
 )
 
 SECTIONS = ("broker", STATEMENT)
-_OF_CLIENT = ("openOrders", "openTrades", "trades")  # ib_async's lists hold the orders of one client only
+# Lists of ib_async and ibapi that hold, or may hold, the orders of one client only.
+_OF_CLIENT = ("openOrders", "openTrades", "trades", "openOrder")
 _NAMES = {
     "connected": "broker_link",
     "account": "broker_account",

@@ -14,7 +14,13 @@ from detector.market.session_plan import NEW_YORK
 _DAY, _HOUR = r"(\d{4})-?(\d\d)-?(\d\d)", r"(\d\d):?(\d\d):?(\d\d)"
 _TWS = build_pattern(rf"{_DAY}(-| +){_HOUR}(?: +([A-Za-z][\w/+-]{{1,40}}))?", re.ASCII)
 _FLEX = build_pattern(rf"{_DAY}[;,] ?{_HOUR}(?: +([A-Za-z][\w/+-]{{1,40}}))?", re.ASCII)
-_SHORT_NAMES = {"EST": NEW_YORK, "EDT": NEW_YORK, "CST": "America/Chicago", "CDT": "America/Chicago"}
+_EPOCH = build_pattern(r"\d{10}(\d{3})?", re.ASCII)  # of ibapi with formatDate=2, as text
+_SHORT_NAMES = {
+    "EST": NEW_YORK, "EDT": NEW_YORK, "CST": "America/Chicago", "CDT": "America/Chicago",
+    "MST": "America/Denver", "MDT": "America/Denver", "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles", "BST": "Europe/London", "CEST": "Europe/Paris", "JST": "Asia/Tokyo",
+    "HKT": "Asia/Hong_Kong",
+}  # fmt: skip
 
 
 @cache
@@ -39,7 +45,7 @@ def normalize_broker_time(raw: Any) -> Any:
     if flex:
         year, month, day, hour, minute, second, zone = flex.groups()
         return _apply_zone(f"{year}-{month}-{day}T{hour}:{minute}:{second}", zone or NEW_YORK, raw)
-    return raw
+    return int(raw) if _EPOCH.fullmatch(raw.strip()) else raw
 
 
 def _apply_zone(local_time: str, zone: str | None, raw: str) -> str:

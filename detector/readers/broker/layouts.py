@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 POSITION, ORDER, EXECUTION, ACCOUNT_VALUE = "position", "order", "execution", "account value"
+ORDER_STATUS, COMMISSION = "order status", "commission report"
 
 # What the constructor of a class sets, and what its text and `util.tree` therefore leave out.
 CLASSES: Mapping[str, Mapping[str, Any]] = {
@@ -36,11 +37,12 @@ PARTS = ("contract", "order", "orderStatus", "order_status", "orderState", "orde
 
 
 class ArrayLayout(Struct, frozen=True):
-    """A row that is an array: the name of what it is, its fields, and the numbers of those with an object."""
+    """A row that is an array: what it is, its fields, and where an object or an integer stands."""
 
     name: str
     fields: tuple[str, ...]
     objects: tuple[int, ...] = ()
+    integers: tuple[int, ...] = ()
 
 
 ARRAYS: Mapping[str, tuple[ArrayLayout, ...]] = {
@@ -51,6 +53,9 @@ ARRAYS: Mapping[str, tuple[ArrayLayout, ...]] = {
             ("contract", "position", "marketPrice", "marketValue", "averageCost", "unrealizedPNL",
              "realizedPNL", "account"),
             (0,),
+        ),
+        ArrayLayout(
+            "positionMulti", ("reqId", "account", "modelCode", "contract", "position", "avgCost"), (3,)
         ),
     ),
     ORDER: (
@@ -63,9 +68,18 @@ ARRAYS: Mapping[str, tuple[ArrayLayout, ...]] = {
         ArrayLayout("Fill", ("contract", "execution", "commissionReport", "time"), (0, 1, 2)),
         ArrayLayout("execDetails", ("reqId", "contract", "execution"), (1, 2)),
     ),
+    ORDER_STATUS: (
+        ArrayLayout(
+            "orderStatus",
+            ("orderId", "status", "filled", "remaining", "avgFillPrice", "permId", "parentId",
+             "lastFillPrice", "clientId", "whyHeld", "mktCapPrice"),
+        ),
+    ),
     ACCOUNT_VALUE: (
+        ArrayLayout("accountSummary", ("reqId", "account", "tag", "value", "currency"), (), (0,)),
         ArrayLayout("AccountValue", ("account", "tag", "value", "currency", "modelCode")),
         ArrayLayout("updateAccountValue", ("key", "val", "currency", "accountName")),
+        ArrayLayout("accountUpdateMulti", ("reqId", "account", "modelCode", "key", "value", "currency")),
     ),
 }  # fmt: skip
 

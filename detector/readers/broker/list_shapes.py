@@ -275,7 +275,10 @@ def _split_key(key: str) -> tuple[str, str]:
 
 def _find_layout(cells: Sequence[Any], shape: RowShape) -> ArrayLayout | None:
     for layout in ARRAYS.get(shape.kind, ()):
-        if len(cells) == len(layout.fields) and all(_is_object(cells[number]) for number in layout.objects):
+        fits = len(cells) == len(layout.fields) and all(
+            _is_object(cells[number]) for number in layout.objects
+        )
+        if fits and all(isinstance(cells[number], int) for number in layout.integers):
             return layout
     return None
 

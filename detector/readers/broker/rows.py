@@ -28,7 +28,7 @@ _ID_NAMES = ("orderid", "permid", "parentid", "conid")
 def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
     """Return one position of the broker; its quantity is None where the row contradicts itself."""
     row = _convert_columns(item, POSITION, reading)
-    problem = _find_contradiction(_merge_nested(item))
+    problem = _find_contradiction(merge_nested(item))
     if problem:
         row["quantity"] = None
     elif _is_left_open(item, row["quantity"]):
@@ -111,7 +111,7 @@ def _get_column(item: Mapping[str, Any], column: str) -> object:
 
 def _convert_columns(item: Mapping[str, Any], kind: str, reading: Reading) -> dict[str, Any]:
     """Return the row under our names; its own keys come before those of nested objects."""
-    flat = _merge_nested(item)
+    flat = merge_nested(item)
     row = _convert_plain(flat, kind, reading)
     for column in _ZERO_IS_NONE:
         if row.get(column) in (0, *_ZEROS):
@@ -141,13 +141,14 @@ def _parse_legs(listed: Any) -> Any:
     """Return the contract ids of a combo's legs; any other value stays as it is, for the reader to refuse."""
     if not isinstance(listed, list):
         return listed
-    ids = [_merge_nested(leg).get("conid") if isinstance(leg, dict) else leg for leg in listed]
+    ids = [merge_nested(leg).get("conid") if isinstance(leg, dict) else leg for leg in listed]
     return [
         str(con_id) if isinstance(con_id, int) and not isinstance(con_id, bool) else con_id for con_id in ids
     ]
 
 
-def _merge_nested(item: Mapping[str, Any]) -> dict[str, Any]:
+def merge_nested(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cells of a row and of the objects in it, by plain names; the row's own come first."""
     flat: dict[str, Any] = {}
     for part in (item, *(item[key] for key in PARTS if isinstance(item.get(key), dict))):
         for key, value in part.items():

@@ -1,15 +1,29 @@
-"""The lists of the `broker` section by every name that they have, normalized into rows."""
+"""The lists of the `broker` section by every name that they have, normalized into rows.
+
+Some are named after a callback of ibapi, which is called again for each change: the last of each subject
+counts, and a list of `orderStatus` or `commissionReport` completes the rows of its orders or executions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from detector.domain.runtime_rows import is_done
 from detector.domain.section_reading import Reading
 from detector.readers.broker.cells import normalize_name
-from detector.readers.broker.layouts import ACCOUNT_VALUE, EXECUTION, ORDER, POSITION
-from detector.readers.broker.list_shapes import NormalizedList, normalize_list
-from detector.readers.broker.row_columns import get_row_shape
+from detector.readers.broker.layouts import (
+    ACCOUNT_VALUE,
+    ARRAYS,
+    COMMISSION,
+    EXECUTION,
+    ORDER,
+    ORDER_STATUS,
+    POSITION,
+)
+from detector.readers.broker.list_shapes import NormalizedList, RowShape, normalize_list
+from detector.readers.broker.row_columns import COLUMNS, get_row_shape
+from detector.readers.broker.rows import merge_nested
 
 KINDS = {
     "broker_positions": POSITION,
@@ -17,14 +31,51 @@ KINDS = {
     "broker_executions": EXECUTION,
     "account_values": ACCOUNT_VALUE,
 }
+_HELD, _VALUES = (
+    ("position", "positionMulti", "updatePortfolio"),
+    ("updateAccountValue", "accountUpdateMulti"),
+)
 LISTS: Mapping[str, tuple[str, ...]] = {
-    "broker_positions": ("positions", "portfolio", "portfolioItems"),
-    "broker_orders": ("open_orders", "openOrders", "orders", "openTrades", "reqAllOpenOrders", "trades"),
-    "broker_executions": ("executions", "fills"),
-    "account_values": ("account_values", "accountValues", "accountSummary", "summary"),
+    "broker_positions": ("positions", "portfolio", "portfolioItems", *_HELD),
+    "broker_orders": (
+        "open_orders",
+        "openOrders",
+        "orders",
+        "openTrades",
+        "reqAllOpenOrders",
+        "trades",
+        "openOrder",
+    ),
+    "broker_executions": ("executions", "fills", "execDetails"),
+    "account_values": ("account_values", "accountValues", "accountSummary", "summary", *_VALUES),
 }
 """By fact: the names of its list; of several the first that is there counts."""
 
+PARTS_OF: Mapping[str, tuple[str, str]] = {
+    "orderStatus": (ORDER_STATUS, "broker_orders"),
+    "commissionReport": (COMMISSION, "broker_executions"),
+    "commissionAndFeesReport": (COMMISSION, "broker_executions"),
+}
+"""By the name of a list whose rows are parts of others: what it is of, and the fact of the others."""
+
+_CALLBACKS = frozenset((*_HELD, *_VALUES, "openOrder"))
+_CONTRACT = (
+    "conid",
+    "symbol",
+    "localsymbol",
+    "lasttradedateorcontractmonth",
+    "strike",
+    "right",
+    "tradingclass",
+)
+_SUBJECTS = {
+    POSITION: ("model", "modelcode", *_CONTRACT),
+    ORDER: ("permid", "clientid", "orderid"),
+    ACCOUNT_VALUE: ("tag", "key", "currency", "modelcode"),
+}
+_STATUS_NAMES = {normalize_name(name) for name in ARRAYS[ORDER_STATUS][0].fields}
+_PART_NAMES = {ORDER_STATUS: "orderStatus", COMMISSION: "commissionReport"}
+_PART_COLUMNS = frozenset(("orderid", "permid", "status", "execid", "commission", "realizedpnl"))
 _FACTS = {name: fact for fact, names in LISTS.items() for name in names}
 _EITHER = "trades"  # ib_async's orders, the executions of the Client Portal, of Flex and of most bots
 _EXECUTION_NAMES = frozenset(
@@ -43,7 +94,83 @@ def normalize_section(raw: Mapping[str, Any], reading: Reading) -> dict[str, Any
                 _replace_executions(raw, content, reading)
             else:
                 content[name] = _record_problems(normalized, name, fact, reading)
+    for name in PARTS_OF.keys() & raw.keys():
+        del content[name]
+        if raw[name] is not None:
+            _add_parts(raw, name, content, reading)
+    for name in (*_CALLBACKS, *LISTS["broker_orders"]):
+        if isinstance(content.get(name), list):
+            content[name] = _join_calls(content[name], name)
     return content
+
+
+def _join_calls(rows: list[Any], name: str) -> list[Any]:
+    """Return the rows of a list of calls: the last of each subject, statuses in their orders."""
+    if _FACTS[name] == "broker_orders" and any(map(_is_status, rows)):
+        orders = [row for row in rows if not _is_status(row)]
+        rows = _merge_parts(orders, filter(_is_status, rows), ORDER_STATUS)
+    return _keep_last(rows, KINDS[_FACTS[name]]) if name in _CALLBACKS else rows
+
+
+def _keep_last(rows: Iterable[Any], kind: str) -> list[Any]:
+    """Return the last row of each subject: a callback is called again for each change."""
+    names = (*COLUMNS[kind]["account"], *_SUBJECTS[kind])
+    latest: dict[Any, Any] = {}
+    for number, row in enumerate(rows):
+        flat = merge_nested(row) if isinstance(row, dict) else {}
+        key = tuple(str(flat[name]) if name in flat else None for name in names)
+        latest[key if any(key) else number] = row
+    return list(latest.values())
+
+
+def _add_parts(raw: Mapping[str, Any], name: str, content: dict[str, Any], reading: Reading) -> None:
+    """Put the order statuses, or the reports of commissions, of a list of them into their rows."""
+    kind, fact = PARTS_OF[name]
+    normalized = normalize_list(raw[name], RowShape(kind, _PART_COLUMNS))
+    if not any(raw.get(key) is not None for key in LISTS[fact]):
+        normalized.problems.append(("", f"has no list of its {kind.split()[0]}s beside it"))
+    parts = _record_problems(normalized, name, fact, reading) or []
+    key = next((key for key in LISTS[fact] if isinstance(content.get(key), list)), None)
+    if key is not None:
+        content[key] = _merge_parts(content[key], parts, kind)
+
+
+def _merge_parts(rows: list[Any], parts: Iterable[Any], kind: str) -> list[Any]:
+    """Put each part into the row that it is of; a status that still works and has no row is one itself."""
+    by_key: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        flat = merge_nested(row) if isinstance(row, dict) else {}
+        for key in _list_keys(flat):
+            by_key.setdefault(key, []).append(row)
+    rest = []
+    for part in parts:
+        flat = merge_nested(part) if isinstance(part, dict) else {}
+        owners = [row for key in _list_keys(flat) for row in by_key.get(key, ())]
+        owners = [row for row in owners if _is_part_of(flat, merge_nested(row))]
+        for row in owners:
+            row[_PART_NAMES[kind]] = part
+        if not owners and kind == ORDER_STATUS and not is_done(str(flat.get("status"))):
+            rest.append(part)
+    return rows + rest
+
+
+def _list_keys(flat: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, str(flat[name])) for name in ("execid", "permid", "orderid") if name in flat]
+
+
+def _is_part_of(part: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether a status or report is that of the row: by execution, permanent or order id."""
+    for name in ("execid", "permid"):
+        if name in part and name in row:
+            return bool(str(part[name]) == str(row[name]))
+    clients = {str(item["clientid"]) for item in (part, row) if "clientid" in item}
+    return str(part.get("orderid")) == str(row.get("orderid")) and len(clients) <= 1
+
+
+def _is_status(row: Any) -> bool:
+    """Whether a row of orders is a status alone, as `orderStatus` reports it."""
+    names = {normalize_name(key) for key in row} if isinstance(row, dict) else set()
+    return {"status", "remaining", "orderid"} <= names <= _STATUS_NAMES
 
 
 def _replace_executions(raw: Mapping[str, Any], content: dict[str, Any], reading: Reading) -> None:
