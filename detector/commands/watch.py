@@ -115,8 +115,8 @@ def command(app: AppContext, /, **options: Any) -> int:
             app, render_unit(options["unit"], _list_arguments(options), str(Path(state).absolute()))
         )
     run_options = RunOptions(state, None, None, None, False, False, True, None, env_file)
-    requests = Requests()
-    with _start_watch(app, run_options) as watch, _open_signal_handlers(requests):
+    asked = Requests()
+    with _start_watch(app, run_options) as watch, _open_signal_handlers(asked):
         WatchLoop(
             watch.run_tick,
             watch.update_settings,
@@ -124,9 +124,9 @@ def command(app: AppContext, /, **options: Any) -> int:
             WatchClocks(app.clock),
             every,
             options["ticks"],
-            requests,
+            asked,
         ).run()
-    return ExitCode.OK if requests.ends else watch.exit_code
+    return ExitCode.OK if asked.ends else watch.exit_code
 
 
 @contextmanager
