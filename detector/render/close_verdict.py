@@ -16,7 +16,7 @@ from detector.reconciliation.close_check.close_order import CloseOrder, CloseVer
 from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
-from detector.render.header_lines import build_header_document, render_header
+from detector.render.lines import build_header_document, render_header
 
 _INSTRUMENT_FIELDS = (
     "symbol", "local_symbol", "con_id", "sec_type", "expiry", "strike", "right", "trading_class", "currency",

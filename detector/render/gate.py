@@ -19,8 +19,7 @@ from detector.domain.gate_report import (
 )
 from detector.formats.serialize import compute_checksum, to_json
 from detector.formats.times import compute_seconds, format_duration
-from detector.render.header_lines import render_header
-from detector.render.lines import format_in_zones
+from detector.render.lines import format_in_zones, render_header
 
 _LABELS = {PASSED: "PASS", FAILED: "FAIL", CANNOT_TELL: "CANNOT TELL"}
 _OPEN_LABELS = {PASSED: "GO", FAILED: "NO-GO", CANNOT_TELL: "CANNOT TELL"}

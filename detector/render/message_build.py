@@ -11,7 +11,7 @@ from detector.domain.report import ChannelHealth, Report, SessionDay, list_lasti
 from detector.domain.rule import RANK
 from detector.formats.numbers import format_count
 from detector.formats.times import compute_seconds, format_to_second
-from detector.render.lines import format_signals_seen
+from detector.render.lines import format_signals_seen, render_days
 from detector.render.message import EarlierMessage, Kind, Message, MessageItem, get_kind_without_items
 from detector.render.message_item import (
     SHORT_MAX,
@@ -20,7 +20,6 @@ from detector.render.message_item import (
     get_sort_key,
     group_items_by_message,
 )
-from detector.render.session_lines import render_days
 
 _NOTE_MAX = 300
 _LOST = "memory_lost"

@@ -16,7 +16,7 @@ from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.items import PlanItem, RowChange
 from detector.render.close_verdict import to_json_number
-from detector.render.header_lines import build_header_document, render_header
+from detector.render.lines import build_header_document, render_header
 
 _LAST_STEP = (
     "Look again before anything is started: broker and stores have to agree, "

@@ -22,8 +22,7 @@ from detector.domain.session_report import (
 from detector.formats.numbers import format_count, normalize_number
 from detector.formats.patterns import build_pattern
 from detector.formats.times import compute_seconds, format_duration, format_time
-from detector.render.header_lines import render_header
-from detector.render.lines import format_in_zones
+from detector.render.lines import format_in_zones, render_header
 from detector.render.page_markup import escape_step, escape_text, render_rows, render_table, render_unproven
 from detector.render.page_style import STYLE
 from detector.render.page_svg import TimeAxis, render_bars, render_series

@@ -10,8 +10,7 @@ from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.render.github_output import escape_markdown
-from detector.render.header_lines import render_header
-from detector.render.lines import format_in_zones
+from detector.render.lines import format_in_zones, render_header
 
 _LABEL_MAX = 34
 _MOST_ENTRIES = 6
