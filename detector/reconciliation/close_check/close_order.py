@@ -8,6 +8,8 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from detector.domain.broker_rows import BrokerOrder
+from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.instrument_names import normalize_symbol
 from detector.reconciliation.identity import (
@@ -16,6 +18,7 @@ from detector.reconciliation.identity import (
     UNCLEAR,
     Answer,
     compare,
+    compare_accounts,
     compare_combo,
     compare_parts,
     is_combo,
@@ -107,3 +110,41 @@ def _can_bear_local_symbol(wanted: Instrument, row: Instrument) -> bool:
         return False
     is_option_name = " " in local and normalize(wanted).strike is None
     return row.is_option if is_option_name else bool(row.symbol) and local.startswith(row.symbol or "")
+
+
+class CloseTarget(Struct, frozen=True):
+    """The contract that is to be closed, with every name that the broker's row adds, and its account.
+
+    `wanted` is the instrument as the request names it.
+    """
+
+    instrument: Instrument
+    account: str | None
+    con_ids: frozenset[str]
+    wanted: Instrument
+
+    def match(self, row: Instrument) -> Answer:
+        """Compare with a row: different is what another id, or both the request and the held row, exclude.
+
+        An id or a currency that only the held row adds is not asked of other rows.
+        """
+        named = self.instrument
+        if is_combo(row):
+            return match_instrument(named, row)
+        if row.con_id is None and self.wanted.con_id is None:
+            named = replace(named, con_id=None)
+        if row.currency is None and self.wanted.currency is None:
+            named = replace(named, currency=None)
+        answer = match_instrument(named, row)
+        if answer == DIFFERENT and None in (named.con_id, row.con_id):
+            return DIFFERENT if match_instrument(self.wanted, row) == DIFFERENT else UNCLEAR
+        return answer
+
+
+def list_orders_of(target: CloseTarget, facts: Facts) -> list[BrokerOrder]:
+    """Return the broker's orders that are of the account, or may be."""
+    return [
+        row
+        for row in facts.broker_orders or ()
+        if row.is_for_group or compare_accounts(row.account, target.account) != DIFFERENT
+    ]

@@ -14,11 +14,11 @@ from detector.domain.instrument_names import FUTURE
 from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.close_check.close_order import (
     CloseOrder,
+    CloseTarget,
     CloseVerdict,
     build_unknown_verdict,
     match_instrument,
 )
-from detector.reconciliation.close_check.close_target import CloseTarget
 from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,

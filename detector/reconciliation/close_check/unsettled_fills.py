@@ -14,11 +14,9 @@ from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.times import format_time
 from detector.reconciliation.close_check.close_order import (
+    CloseTarget,
     CloseVerdict,
     build_unknown_verdict,
-)
-from detector.reconciliation.close_check.close_target import (
-    CloseTarget,
     list_orders_of,
 )
 from detector.reconciliation.fills import SETTLING

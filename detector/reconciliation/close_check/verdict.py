@@ -23,10 +23,10 @@ from detector.reconciliation.close_check.close_order import (
     SELL,
     CloseDecision,
     CloseOrder,
+    CloseTarget,
     CloseVerdict,
     build_unknown_verdict,
 )
-from detector.reconciliation.close_check.close_target import CloseTarget
 from detector.reconciliation.close_check.held_rows import (
     apply_only_expiry,
     build_target,

@@ -14,11 +14,9 @@ from detector.domain.runtime_rows import EXIT, Order
 from detector.formats.numbers import format_count, to_exact_decimal
 from detector.formats.times import format_duration
 from detector.reconciliation.close_check.close_order import (
+    CloseTarget,
     CloseVerdict,
     build_unknown_verdict,
-)
-from detector.reconciliation.close_check.close_target import (
-    CloseTarget,
     list_orders_of,
 )
 from detector.reconciliation.identity import (
