@@ -14,8 +14,7 @@ from detector.domain.facts import Facts
 from detector.domain.gate_report import TruthHeader
 from detector.domain.profile import Profile
 from detector.readers.broker.contradictions import find_inconsistency
-from detector.reconciliation.freshness import DataAge, compute_data_age
-from detector.reconciliation.truth_header import build_truth_header
+from detector.reconciliation.freshness import DataAge, build_truth_header, compute_data_age
 from detector.settings import CLOCK_SKEW_SEC, PROFILE, Settings
 
 STATUS = ("status_v3", "bot_status")

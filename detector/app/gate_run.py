@@ -21,8 +21,7 @@ from detector.gate.check import GateAnswers, GateContext
 from detector.gate.morning_checks import find_session
 from detector.gate.run_checks import build_gate_report
 from detector.market.hours import to_new_york_day
-from detector.reconciliation.freshness import compute_data_age
-from detector.reconciliation.truth_header import build_truth_header
+from detector.reconciliation.freshness import build_truth_header, compute_data_age
 from detector.render.gate import render_gate_message
 from detector.render.message_item import PreopenNotice
 from detector.settings import CLOCK_SKEW_SEC, DISPLAY_ZONES, PREOPEN

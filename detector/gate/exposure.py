@@ -15,7 +15,7 @@ from detector.domain.gate_report import Exposure
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import format_quantity
-from detector.reconciliation.truth_header import is_complete
+from detector.reconciliation.freshness import is_complete
 
 POSITION_FACTS = {"broker_positions": "broker", "store_positions": "store", "open_positions": "runtime"}
 _ORDER_FACTS = {"broker_orders": "broker", "orders": "runtime"}

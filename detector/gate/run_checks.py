@@ -26,7 +26,7 @@ from detector.formats.times import compute_seconds
 from detector.gate.check import GateCheck, GateContext, GateDecision
 from detector.gate.checks import CHECKS
 from detector.gate.exposure import build_exposure
-from detector.reconciliation.truth_header import is_complete
+from detector.reconciliation.freshness import is_complete
 
 _RANK = {NO: 0, UNPROVEN: 1, YES: 2}
 _MOST_REASONS = 3

@@ -28,8 +28,7 @@ from detector.formats.numbers import format_count
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.market.closures import Closures
 from detector.market.hours import MarketUnknown, Session, find_begun_session, get_market_at, get_session_on
-from detector.reconciliation.freshness import DataAge
-from detector.reconciliation.truth_header import build_truth_header
+from detector.reconciliation.freshness import DataAge, build_truth_header
 from detector.render.lines import format_in_zones
 from detector.report.report_tables import (
     build_condition_table,

@@ -13,9 +13,9 @@ from detector.domain.report import Report
 from detector.domain.session_report import REPLAY, Bar, Mark, ReportTable, Series
 from detector.formats.numbers import format_count, format_quantity, normalize_number
 from detector.formats.times import format_duration, format_time
+from detector.reconciliation.freshness import is_complete
 from detector.reconciliation.lots import iter_broker_lots, iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import Lot, describe_held, merge_by_instrument
-from detector.reconciliation.truth_header import is_complete
 from detector.reconciliation.working_orders import ProtectiveOrders
 from detector.report.run_record import RunRecord
 from detector.report.timeline import RECONCILE_FLAGS

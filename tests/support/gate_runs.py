@@ -20,8 +20,7 @@ from detector.formats.redaction import redact
 from detector.gate.check import GateAnswers, GateContext
 from detector.gate.morning_checks import find_session
 from detector.gate.run_checks import build_gate_report
-from detector.reconciliation.freshness import compute_data_age
-from detector.reconciliation.truth_header import build_truth_header
+from detector.reconciliation.freshness import build_truth_header, compute_data_age
 from detector.settings import RUNTIME, Settings
 from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import DEFAULTS, healthy_at
