@@ -49,7 +49,7 @@ from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
 from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import Market
-from detector.market.planned_restart import PlannedRestart, is_in_planned_restart
+from detector.market.maintenance import PlannedRestart, is_in_planned_restart
 from detector.market.session_plan import US_EQUITY
 
 T = TypeVar("T")

@@ -46,7 +46,7 @@ from detector.logs.events import (
 )
 from detector.logs.outages import find_dead_streams, find_farm_outages, find_link_outages
 from detector.logs.spells import find_logins_due, find_trading_blocks
-from detector.market.planned_restart import PlannedRestart
+from detector.market.maintenance import PlannedRestart
 from detector.settings import ORDER_REJECT_CRITICAL, SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
 
 MOST_ORDERS = 20

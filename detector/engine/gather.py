@@ -35,8 +35,7 @@ from detector.engine.section_time import (
 from detector.logs.events import LogHistory
 from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
-from detector.market.maintenance import is_in_maintenance
-from detector.market.planned_restart import PlannedRestart, parse_planned_restarts
+from detector.market.maintenance import PlannedRestart, is_in_maintenance, parse_planned_restarts
 from detector.readers.source_states import read_sources
 from detector.settings import (
     CLOCK_SKEW_SEC,

@@ -11,7 +11,7 @@ from detector.formats.numbers import format_count, format_quantity
 from detector.formats.times import format_duration, format_time
 from detector.gate.check import GateContext, GateDecision
 from detector.market.hours import MarketUnknown, Session, get_market_at, load_zone
-from detector.market.planned_restart import QUIET_FOR, is_in_planned_restart
+from detector.market.maintenance import QUIET_FOR, is_in_planned_restart
 from detector.market.session_plan import NEW_YORK, US_EQUITY
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.lots import build_broker_book

@@ -11,9 +11,11 @@ never in maintenance.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache, lru_cache
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -135,3 +137,36 @@ def compute_alert_time(since: datetime, region: str, closures: Closures) -> date
 def is_within_maintenance(since: datetime, until: datetime, region: str, closures: Closures) -> bool:
     """Whether an outage ended, or lasts until now, before its alert time."""
     return since <= until < compute_alert_time(since, region, closures)
+
+
+QUIET_FOR: Final = timedelta(seconds=300)
+"""How long a planned restart is quiet; one that lasts longer did not come back."""
+
+
+class PlannedRestart(Struct, frozen=True):
+    """One restart a day, at a local time of its zone."""
+
+    at: time
+    zone: tzinfo
+
+
+def is_in_planned_restart(moment: datetime, restarts: Sequence[PlannedRestart]) -> bool:
+    """Whether `moment` (aware) lies in [start, start + `QUIET_FOR`) of a planned restart.
+
+    A local time that the clock skips or repeats counts as its first reading (PEP 495, fold 0).
+    """
+    moment = to_utc(moment)
+    for restart in restarts:
+        local = moment.astimezone(restart.zone)
+        for day in (local.date(), local.date() - timedelta(days=1)):
+            starts = datetime.combine(day, restart.at, restart.zone).astimezone(UTC)
+            if starts <= moment < starts + QUIET_FOR:
+                return True
+    return False
+
+
+@cache
+def parse_planned_restarts(entries: tuple[str, ...]) -> tuple[PlannedRestart, ...]:
+    """Return the restarts of `AEGIS_PT_RESTART_AT`, which holds only entries that can be read."""
+    parts = (entry.partition(" ") for entry in entries)
+    return tuple(PlannedRestart(time.fromisoformat(clock), ZoneInfo(zone)) for clock, _, zone in parts)
