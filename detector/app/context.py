@@ -259,7 +259,7 @@ def _parse_mutes(text: str) -> tuple[Mute, ...]:
 
 
 def _parse_closures(text: str) -> Closures:
-    from detector.app.closures_document import parse_closures
+    from detector.app.mute_document import parse_closures
 
     return parse_closures(text)
 

@@ -6,7 +6,7 @@ from datetime import date, time
 
 import pytest
 
-from detector.app.closures_document import parse_closures
+from detector.app.mute_document import parse_closures
 from detector.formats.errors import InputError
 from detector.market.closures import NO_CLOSURES, Closures
 
