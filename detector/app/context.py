@@ -23,7 +23,7 @@ from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import MAX_BYTES, redact_excerpt, replace_surrogates, to_one_line
 from detector.formats.times import parse_run_time
-from detector.market.closures import NO_CLOSURES, Closures
+from detector.market.session_plan import NO_CLOSURES, Closures
 from detector.profiles import list_builtin_profiles, load_builtin_profile
 from detector.render.github_output import escape_commands
 from detector.settings import (

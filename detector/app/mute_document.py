@@ -13,7 +13,7 @@ from detector.app.written_document import Table, Text, parse_document_text
 from detector.domain.mute import Mute, check_pattern
 from detector.formats.errors import InputError
 from detector.formats.times import parse_rfc3339
-from detector.market.closures import CLOSES, OPENS, Closures, check_closure_day, check_closure_number
+from detector.market.session_plan import CLOSES, OPENS, Closures, check_closure_day, check_closure_number
 
 
 def parse_mutes(text: str, money_rules: Collection[str]) -> tuple[Mute, ...]:

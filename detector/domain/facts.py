@@ -47,10 +47,9 @@ from detector.domain.seen_facts import (
 from detector.domain.task_rows import Container, LocalProcess, Service, Task
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory
-from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import Market
 from detector.market.maintenance import PlannedRestart, is_in_planned_restart
-from detector.market.session_plan import US_EQUITY
+from detector.market.session_plan import NO_CLOSURES, US_EQUITY, Closures
 
 T = TypeVar("T")
 

@@ -30,7 +30,7 @@ from detector.engine.gather import gather_facts, list_unread_sections
 from detector.engine.lost_facts import add_lost_facts, list_lane_sections, update_lane_memory
 from detector.engine.overrides import add_overrides, list_overrides, list_warnings
 from detector.formats.times import compute_seconds
-from detector.market.closures import NO_CLOSURES, Closures
+from detector.market.session_plan import NO_CLOSURES, Closures
 from detector.reconciliation.between_runs import build_closed_memory, build_price_memory
 from detector.reconciliation.comparison import list_foreign
 from detector.settings import (

@@ -33,9 +33,9 @@ from detector.engine.section_time import (
     update_content,
 )
 from detector.logs.events import LogHistory
-from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
 from detector.market.maintenance import PlannedRestart, is_in_maintenance, parse_planned_restarts
+from detector.market.session_plan import Closures
 from detector.readers.source_states import read_sources
 from detector.settings import (
     CLOCK_SKEW_SEC,

@@ -11,8 +11,8 @@ from detector.domain.judgement import Judgement
 from detector.domain.mute import LONGEST_MUTE, Mute
 from detector.domain.report import SignalCoverage
 from detector.engine.coverage import group_rules
-from detector.market.closures import describe_override
 from detector.market.hours import to_new_york_day
+from detector.market.session_plan import describe_override
 from detector.settings import MUTES, Settings
 
 

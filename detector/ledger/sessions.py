@@ -12,8 +12,8 @@ from detector.domain.condition import Condition
 from detector.domain.report import SessionDay
 from detector.domain.rule import RANK, Severity
 from detector.formats.times import compute_seconds
-from detector.market.closures import Closures
 from detector.market.hours import MarketUnknown, Session, get_session_on, to_new_york_day
+from detector.market.session_plan import Closures
 
 _MAX_DAYS = 4  # the running one and the last three that are over
 _LOOKBACK_DAYS = 6

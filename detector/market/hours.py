@@ -16,8 +16,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
-from detector.market.closures import NO_CLOSURES, OPENS, Closures
-from detector.market.session_plan import NEW_YORK, NYSE, US_EQUITY, SessionWindow
+from detector.market.session_plan import (
+    NEW_YORK,
+    NO_CLOSURES,
+    NYSE,
+    OPENS,
+    US_EQUITY,
+    Closures,
+    SessionWindow,
+)
 
 _NEAR_DAYS: Final = (-1, 0, 1)
 """Whose sessions an instant may lie in, from its day in New York: one may begin the evening before."""

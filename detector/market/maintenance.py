@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.market.closures import NO_CLOSURES, Closures
 from detector.market.hours import (
     MarketUnknown,
     get_market_at,
@@ -29,7 +28,7 @@ from detector.market.hours import (
     to_new_york_day,
     to_utc,
 )
-from detector.market.session_plan import NEW_YORK, US_EQUITY
+from detector.market.session_plan import NEW_YORK, NO_CLOSURES, US_EQUITY, Closures
 
 RELOGIN_MARGIN: Final = timedelta(seconds=600)
 """How much longer than its row a window lasts: a gateway logs in again after the reset."""

@@ -17,8 +17,8 @@ from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_keys
 from detector.domain.vendor_keys import FILTER_LOG_EVENTS_ANSWER, LOG_EVENT_KEYS
 from detector.formats.strict_json import describe_kind
-from detector.market.closures import NO_CLOSURES
 from detector.market.maintenance import is_in_maintenance
+from detector.market.session_plan import NO_CLOSURES
 from detector.settings import IBKR_REGION, MARKET_CLOSURES, Settings
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from detector.domain.session_report import (
 )
 from detector.formats.numbers import format_count
 from detector.formats.times import compute_seconds, format_duration, format_time
-from detector.market.closures import Closures
 from detector.market.hours import MarketUnknown, Session, find_begun_session, get_market_at, get_session_on
+from detector.market.session_plan import Closures
 from detector.reconciliation.freshness import DataAge, build_truth_header
 from detector.render.lines import format_in_zones
 from detector.report.report_tables import (

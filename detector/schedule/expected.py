@@ -11,9 +11,8 @@ from cronsim import CronSim
 from msgspec import Struct
 
 from detector.domain.schedule_windows import UNKNOWN, Lane, ScheduleWindow, Scope, WorkflowRun
-from detector.market.closures import CLOSES, NO_CLOSURES, SATURDAY, Closures
 from detector.market.hours import MarketUnknown, get_session_on, load_zone, to_new_york_day
-from detector.market.session_plan import NEW_YORK
+from detector.market.session_plan import CLOSES, NEW_YORK, NO_CLOSURES, SATURDAY, Closures
 
 GRACE = timedelta(minutes=8)
 """The default time after its window in which a run may begin."""

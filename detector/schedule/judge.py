@@ -25,7 +25,7 @@ from detector.domain.schedule_windows import (
     Scope,
     WorkflowRun,
 )
-from detector.market.closures import NO_CLOSURES, Closures
+from detector.market.session_plan import NO_CLOSURES, Closures
 from detector.schedule.expected import (
     describe_market_day,
     iter_windows,

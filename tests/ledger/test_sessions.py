@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from detector.domain.report import SessionDay
 from detector.ledger import ObservedRun, count_run, list_due_days, mark_summarized
-from detector.market.closures import NO_CLOSURES, Closures
+from detector.market.session_plan import NO_CLOSURES, Closures
 from tests.support.messages import condition
 
 OPEN = datetime(2026, 6, 2, 13, 30, tzinfo=UTC)  # a Tuesday

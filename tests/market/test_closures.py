@@ -8,7 +8,7 @@ import pytest
 
 from detector.app.mute_document import parse_closures
 from detector.formats.errors import InputError
-from detector.market.closures import NO_CLOSURES, Closures
+from detector.market.session_plan import NO_CLOSURES, Closures
 
 WEDNESDAY = date(2026, 6, 10)
 

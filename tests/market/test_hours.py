@@ -17,7 +17,6 @@ from exchange_calendars import get_calendar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.market.closures import Closures
 from detector.market.hours import (
     Market,
     MarketUnknown,
@@ -26,6 +25,7 @@ from detector.market.hours import (
     get_market_at,
     get_session_on,
 )
+from detector.market.session_plan import Closures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.market.closures import Closures
 from detector.market.hours import get_market_at, get_session_on
 from detector.market.maintenance import REGIONS, find_maintenance_end, is_in_maintenance
+from detector.market.session_plan import Closures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

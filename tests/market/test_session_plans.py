@@ -14,9 +14,15 @@ import pytest
 
 from detector.app.profile_document import parse_profile_text
 from detector.formats.errors import InputError
-from detector.market.closures import Closures
 from detector.market.hours import count_open_seconds, get_market_at
-from detector.market.session_plan import PLANS, US_EQUITY, SessionPlan, TableDays, build_session_plan
+from detector.market.session_plan import (
+    PLANS,
+    US_EQUITY,
+    Closures,
+    SessionPlan,
+    TableDays,
+    build_session_plan,
+)
 from tests.support.snapshots import evaluated, healthy_at, named, remembered, settings_of
 
 NEW_YORK = ZoneInfo("America/New_York")

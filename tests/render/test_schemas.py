@@ -20,7 +20,7 @@ from detector.domain.report import Report
 from detector.domain.snapshot import KEYS, SECTIONS, build_snapshot
 from detector.engine.gather import gather_facts
 from detector.formats.errors import InputError
-from detector.market.closures import NO_CLOSURES
+from detector.market.session_plan import NO_CLOSURES
 from detector.profiles import load_builtin_profile
 from detector.render.document import build_artifact_document, build_failure_document, build_stdout_document
 from detector.render.schemas import ARTIFACT_FIELDS, EVENT_FIELDS, OPTIONAL

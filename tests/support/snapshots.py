@@ -23,7 +23,7 @@ from detector.engine.evaluate import evaluate
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact
 from detector.ledger import add_receipts
-from detector.market.closures import NO_CLOSURES
+from detector.market.session_plan import NO_CLOSURES
 from detector.profiles import load_builtin_profile
 from detector.readers.previous import ExpectedMemory, read_previous
 from detector.render.document import build_artifact_document
