@@ -1,4 +1,4 @@
-"""IBKR's maintenance windows by region, in which a lost link is expected, and the time from which it alerts.
+"""When a lost link is expected: IBKR's maintenance windows by region, and the gateway's planned restarts.
 
 Daily windows: `america` is the union of the status page (00:15-01:45 ET), of IBAutomater (23:45-00:45 ET, 15
 minutes either side) and of resets seen in Lean #227 and IBC #251; `europe` and `asia` are the status page's
@@ -7,6 +7,8 @@ against New York with daylight saving. The weekend reset is one event for all re
 03:00 ET, and all have the same union with IBAutomater, which begins 15 minutes earlier in every region.
 Every window is half-open and lasts `RELOGIN_MARGIN` longer than its row. The regular session is
 never in maintenance.
+
+TWS and the gateway restart once a day at a time of the owner's choice; a soft restart takes 60 to 90 s.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Hours: NYSE and Arca 04:00-20:00 with the regular session inside (17:00 on an early close); IBKR's overnight
 session Sunday to Thursday 20:00-03:50; Globex equity index futures Sunday to Friday 18:00-17:00, with the
 hour from 17:00 on closed (all America/New_York). A session belongs to the day on which it ends.
+The owner's closures are what a table cannot know: a day of mourning (2025-01-09 was one), a storm.
 """
 
 from __future__ import annotations

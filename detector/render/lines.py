@@ -1,4 +1,4 @@
-"""The report as single lines: the decision with its coverage, each resolved event, the Nagios plugin line.
+"""What is printed line by line: decision, resolved events, Nagios plugin line, session, closing header.
 
 Exit codes and perfdata follow the Nagios plugin guidelines: 0 ok, 1 warning, 2 critical, 3 unknown.
 """

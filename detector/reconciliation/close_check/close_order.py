@@ -1,4 +1,4 @@
-"""A close order, the match of rows with its instrument, and the verdict whether it may be sent."""
+"""A close order and the contract that it would close, under all of its names; which rows are of it."""
 
 from __future__ import annotations
 
