@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.app.mute_document import parse_mutes
+from detector.app.owner_documents import parse_mutes
 from detector.domain.run_memory import FIRST_RUN
 from detector.formats.errors import InputError
 from tests.support.snapshots import evaluated, healthy_at, named, owed, remembered, settings_of

@@ -16,7 +16,7 @@ import click
 import jmespath
 import pytest
 
-from detector.app.mute_document import parse_closures, parse_mutes
+from detector.app.owner_documents import parse_closures, parse_mutes
 from detector.app.profile_document import parse_profile_tables, parse_profile_text
 from detector.app.rule_document import find_broken_examples
 from detector.cli import commands

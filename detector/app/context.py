@@ -253,13 +253,13 @@ def _parse_profile(text: str) -> Profile:
 
 
 def _parse_mutes(text: str) -> tuple[Mute, ...]:
-    from detector.app.mute_document import parse_mutes
+    from detector.app.owner_documents import parse_mutes
 
     return parse_mutes(text, [rule.name for rule in load_rules() if rule.declaration.money])
 
 
 def _parse_closures(text: str) -> Closures:
-    from detector.app.mute_document import parse_closures
+    from detector.app.owner_documents import parse_closures
 
     return parse_closures(text)
 

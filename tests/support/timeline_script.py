@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 from pydantic import ValidationError
 
-from detector.app.mute_document import MuteDocument
+from detector.app.owner_documents import MuteDocument
 from detector.domain.condition import STDOUT
 from detector.domain.mute import Mute
 from detector.engine.catalog import load_rules
