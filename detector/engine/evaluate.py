@@ -32,7 +32,7 @@ from detector.engine.overrides import add_overrides, list_overrides, list_warnin
 from detector.formats.times import compute_seconds
 from detector.market.session_plan import NO_CLOSURES, Closures
 from detector.reconciliation.between_runs import build_closed_memory, build_price_memory
-from detector.reconciliation.comparison import list_foreign
+from detector.reconciliation.position_comparison import list_foreign
 from detector.settings import (
     FOREIGN_POSITIONS,
     GAP_SEC,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, rule
 from detector.formats.times import format_duration, format_time
-from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.explanations import find_booking
+from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.working_orders import CHANGE_FACTS
 from detector.settings import FOREIGN_POSITIONS

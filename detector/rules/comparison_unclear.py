@@ -15,8 +15,8 @@ from detector.domain.rule import (
     rule,
 )
 from detector.formats.times import format_time
-from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.fill_matching import find_unclear_fills
+from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.working_orders import CHANGE_FACTS
 from detector.settings import FOREIGN_POSITIONS
 

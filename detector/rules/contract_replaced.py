@@ -6,7 +6,7 @@ import itertools
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
-from detector.reconciliation.comparison import compare_with_broker
+from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.position_pairs import BROKER, INTERNAL, describe_held
 from detector.reconciliation.working_orders import CHANGE_FACTS
 from detector.settings import FOREIGN_POSITIONS

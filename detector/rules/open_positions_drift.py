@@ -20,10 +20,10 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
-from detector.reconciliation.comparison import Comparison, compare_runtime_list, compare_with_broker
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.fills import list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.position_comparison import Comparison, compare_runtime_list, compare_with_broker
 from detector.reconciliation.position_pairs import Difference, describe_held
 from detector.reconciliation.subjects import merge_by_subject
 from detector.reconciliation.working_orders import CHANGE_FACTS, WorkingOrders

@@ -18,8 +18,8 @@ from detector.formats.redaction import redact
 from detector.readers.broker.contradictions import find_inconsistency
 from detector.reconciliation.close_check.close_order import ALLOW, CloseOrder, CloseVerdict
 from detector.reconciliation.close_check.verdict import decide_close
-from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.freshness import explain_unreliable
+from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.repair_plan.trade_cases import build_items
 from detector.settings import MARKET_CLOSURES, PROFILE
 from tests.support.account_oracle import ACCOUNTS, CONTRACTS, NOW, World, draw_world, name_request

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.formats.numbers import format_quantity, to_exact_decimal
-from detector.reconciliation.compared_positions import compare_positions
 from detector.reconciliation.position_book import PositionBook, build_position_book
+from detector.reconciliation.position_differences import compare_positions
 from detector.reconciliation.position_pairs import Difference, Lot, build_lot, classify_difference
 from tests.support.snapshots import evaluated, healthy, named
 

@@ -15,10 +15,10 @@ from detector.domain.instrument import Instrument, normalize
 from detector.domain.store_layout import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
 from detector.reconciliation.close_check.close_order import match_instrument
-from detector.reconciliation.compared_positions import UnclearGroup
-from detector.reconciliation.comparison import Comparison
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import DIFFERENT, SAME, can_be_in_account, can_be_same, compare
+from detector.reconciliation.position_comparison import Comparison
+from detector.reconciliation.position_differences import UnclearGroup
 from detector.reconciliation.position_pairs import BROKER, Difference, describe_held
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
 from detector.reconciliation.repair_plan.trade_claims import (

@@ -13,10 +13,10 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.store_layout import POSITION_STATE, TRADES
-from detector.reconciliation.comparison import compare_with_broker
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import can_be_in_account
 from detector.reconciliation.lots import build_broker_book
+from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.position_pairs import BROKER, describe_held
 from detector.reconciliation.repair_plan.closing_fill import (
     PRICE_DECIMALS,

@@ -11,7 +11,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.facts import Facts
-from detector.reconciliation.compared_positions import ComparedPositions, UnclearGroup, compare_positions
 from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state
 from detector.reconciliation.explanations import (
     DifferencePair,
@@ -28,6 +27,7 @@ from detector.reconciliation.lots import (
     iter_listed_lots,
 )
 from detector.reconciliation.position_book import PositionBook, build_position_book
+from detector.reconciliation.position_differences import ComparedPositions, UnclearGroup, compare_positions
 from detector.reconciliation.position_pairs import Difference, Lot, describe_held
 from detector.reconciliation.subjects import (
     Subjects,
