@@ -46,7 +46,7 @@ from detector.settings import (
 )
 
 if TYPE_CHECKING:
-    from detector.domain.schedule_windows import Timetable
+    from detector.domain.run_windows import Timetable
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]

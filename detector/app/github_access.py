@@ -20,7 +20,7 @@ from detector.settings.setting import find_url_fault
 if TYPE_CHECKING:
     from detector.clients.connection import NetworkPolicy
     from detector.clients.github_api import GitHub
-    from detector.domain.schedule_windows import Lane
+    from detector.domain.run_windows import Lane
 
 T = TypeVar("T")
 WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from detector.app.context import AppContext
 from detector.app.github_access import build_github_client, build_network_policy
-from detector.domain.schedule_windows import WorkflowRun
+from detector.domain.run_windows import WorkflowRun
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, UNREADABLE, ExternalError, InputError
 from detector.formats.strict_json import parse_document, redact_excerpt
 from detector.formats.times import format_duration, format_time

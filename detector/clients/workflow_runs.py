@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from detector.clients.github_api import GitHub
-from detector.domain.schedule_windows import UnreadSpan, WorkflowRun
+from detector.domain.run_windows import UnreadSpan, WorkflowRun
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time

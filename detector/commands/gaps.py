@@ -18,7 +18,7 @@ from detector.app.github_access import (
 )
 from detector.app.print_output import print_json, print_lines
 from detector.clients.local_file import read_file
-from detector.domain.schedule_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
+from detector.domain.run_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.formats.strict_json import parse_value

@@ -8,7 +8,7 @@ from itertools import groupby
 from textwrap import wrap
 from typing import Any, Final
 
-from detector.domain.schedule_windows import (
+from detector.domain.run_windows import (
     COVERED,
     LATE,
     MISSING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from detector.domain.schedule_windows import WorkflowRun
+from detector.domain.run_windows import WorkflowRun
 from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, to_one_line

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from detector.domain.schedule_windows import SCHEDULE, TITLE_PREFIX, Lane
+from detector.domain.run_windows import SCHEDULE, TITLE_PREFIX, Lane
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.schedule.cron import CLOUDFLARE, GITHUB, Cron, read_cron

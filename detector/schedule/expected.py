@@ -10,7 +10,7 @@ from statistics import median
 from cronsim import CronSim
 from msgspec import Struct
 
-from detector.domain.schedule_windows import UNKNOWN, Lane, ScheduleWindow, Scope, WorkflowRun
+from detector.domain.run_windows import UNKNOWN, Lane, ScheduleWindow, Scope, WorkflowRun
 from detector.market.hours import MarketUnknown, get_session_on, load_zone, to_new_york_day
 from detector.market.session_plan import CLOSES, NEW_YORK, NO_CLOSURES, SATURDAY, Closures
 

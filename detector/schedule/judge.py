@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.domain.schedule_windows import (
+from detector.domain.run_windows import (
     COVERED,
     DISPATCH,
     LATE,

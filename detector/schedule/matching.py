@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from detector.domain.schedule_windows import (
+from detector.domain.run_windows import (
     COMPLETED,
     COVERED,
     IN_GRACE,

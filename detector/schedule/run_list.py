@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from detector.domain.schedule_windows import COMPLETED, UnreadSpan, WorkflowRun
+from detector.domain.run_windows import COMPLETED, UnreadSpan, WorkflowRun
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.strict_json import redact_excerpt

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from detector.domain.schedule_windows import DISPATCH, SCHEDULE, Lane, StandBy
+from detector.domain.run_windows import DISPATCH, SCHEDULE, Lane, StandBy
 from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.market.hours import MarketUnknown, load_zone

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from detector.domain.schedule_windows import (
+from detector.domain.run_windows import (
     COMPLETED,
     DISPATCH,
     SCHEDULE,

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from detector.domain.schedule_windows import Lane
+from detector.domain.run_windows import Lane
 from detector.formats.errors import InputError
 from detector.schedule.expected import list_week_windows
 from detector.schedule.schedule_files import parse_minutes, parse_time_of_day

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.schedule_windows import Scope, UnreadSpan
+from detector.domain.run_windows import Scope, UnreadSpan
 from detector.render.gaps import NOT_ALONE, render_gap_report
 from detector.schedule import judge
 from tests.support.github_runs import FakeGitHub, github_on_loopback, rate_limited

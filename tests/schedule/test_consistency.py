@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.schedule_windows import TITLE_PREFIX
+from detector.domain.run_windows import TITLE_PREFIX
 from detector.schedule import parse_jsonc, parse_worker_lanes, parse_workflow_lanes, parse_yaml
 from detector.schedule.consistency import ScheduleDocuments, check_consistency
 from tests.support.snapshots import ROOT

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from detector.domain.schedule_windows import SCHEDULE, Lane
+from detector.domain.run_windows import SCHEDULE, Lane
 from detector.market.session_plan import Closures
 from detector.schedule.cron import GITHUB, read_cron
 from detector.schedule.expected import LaneTimetable, describe_market_day, iter_windows

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.domain.schedule_windows import (
+from detector.domain.run_windows import (
     STATES,
     GapReport,
     Lane,

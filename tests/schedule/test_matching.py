@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.domain.schedule_windows import (
+from detector.domain.run_windows import (
     DISPATCH,
     SCHEDULE,
     STATES,

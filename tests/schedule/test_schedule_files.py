@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from detector.domain.schedule_windows import StandBy
+from detector.domain.run_windows import StandBy
 from detector.formats.errors import InputError
 from detector.schedule import (
     get_title_prefix,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from detector.domain.schedule_windows import SCHEDULE, Lane
+from detector.domain.run_windows import SCHEDULE, Lane
 from detector.formats.patterns import build_pattern
 from detector.market.hours import get_session_on
 from detector.schedule.cron import CLOUDFLARE, GITHUB, read_cron

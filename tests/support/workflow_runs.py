@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from detector.domain.schedule_windows import WorkflowRun
+from detector.domain.run_windows import WorkflowRun
 from detector.formats.times import format_time
 from detector.schedule import parse_run
 
