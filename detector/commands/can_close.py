@@ -31,7 +31,7 @@ from detector.reconciliation.close_check.close_order import (
 from detector.reconciliation.close_check.verdict import decide_close
 from detector.reconciliation.freshness import describe_age, explain_unreliable
 from detector.reconciliation.repair_plan.trade_claims import build_trade_title, list_claims
-from detector.render.close_verdict import CloseRequest, build_verdict_document, render_verdict
+from detector.render.can_close import CloseRequest, build_verdict_document, render_verdict
 from detector.settings import HEARTBEAT_STALE_SEC, SECTIONS_FROM, TRUTH_MAX_AGE_SEC
 
 _NAMES = ("symbol", "local_symbol", "con_id")

@@ -15,7 +15,7 @@ from detector.formats.times import format_duration, format_time, format_to_secon
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.items import PlanItem, RowChange
-from detector.render.close_verdict import to_json_number
+from detector.render.can_close import to_json_number
 from detector.render.lines import build_header_document, render_header
 
 _LAST_STEP = (
