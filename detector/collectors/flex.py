@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.clients.flex_api import Flex
-from detector.collectors._broker_envelope import lock_turn
+from detector.collectors._broker_source import lock_turn
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.domain.flex_statement import parse_statement
 from detector.domain.snapshot import STATEMENT

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._broker_envelope import check_maintenance, describe_accounts, lock_turn
+from detector.collectors._broker_source import check_maintenance, describe_accounts, lock_turn
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.formats.errors import LINK_DOWN, UNREADABLE, ExternalError
 from detector.formats.numbers import parse_decimal

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from detector.collectors._broker_envelope import check_maintenance, describe_accounts, lock_turn
+from detector.collectors._broker_source import check_maintenance, describe_accounts, lock_turn
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
 from detector.collectors.gateway import read_port_state
 from detector.formats.errors import CLOSE_WAIT, LINK_DOWN, UNREADABLE, ExternalError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detector.clients.connection import Deadline, NetworkPolicy
-from detector.collectors._broker_envelope import lock_turn
+from detector.collectors._broker_source import lock_turn
 from detector.collectors.collector import SourceContext
 from detector.formats.errors import LOCKED, THROTTLED, UNREADABLE, ExternalError
 from tests.support.snapshots import DEFAULTS, NOW
