@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from detector import __version__
 from detector.clients.connection import NetworkPolicy
-from detector.clients.transport import Transport, read_body
+from detector.clients.httpx_transport import Transport, read_body
 from detector.formats.errors import (
     CREDENTIALS,
     DENIED,

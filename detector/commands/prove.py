@@ -13,7 +13,7 @@ import click
 from detector.app.context import AppContext, parse_time_option
 from detector.app.github_access import RUNS_ADVICE, WORKER, WORKFLOW, find_repository, load_worker_lanes
 from detector.app.print_output import print_lines
-from detector.app.scheduler_proof import LOOKBACK, ProofSearch, fetch_health, wait_for_proof
+from detector.app.proof_search import LOOKBACK, ProofSearch, fetch_health, wait_for_proof
 from detector.formats.errors import MISSING, ExternalError, InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time

@@ -14,7 +14,7 @@ import pytest
 
 from detector.clients.connection import Deadline, NetworkPolicy, is_forbidden_address
 from detector.clients.http_client import HttpClient, Page, parse_origin, send_request
-from detector.clients.transport import MAX_BYTES
+from detector.clients.httpx_transport import MAX_BYTES
 from detector.formats import errors
 from detector.formats.errors import ExternalError
 from tests.support.loopback import (
