@@ -18,7 +18,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from detector.app.context import AppContext
-from detector.clients.observation_file import get_state_folder
+from detector.clients.collector_state import get_state_folder
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import format_duration, format_to_second

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import quote
 
-from detector.clients.store_file import (
+from detector.clients.sqlite_file import (
     LOCK_RETRY_SEC,
     LOCK_TIMEOUT_SEC,
     LOCKED_MESSAGE,

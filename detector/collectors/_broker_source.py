@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from detector.clients.observation_file import open_observations
+from detector.clients.collector_state import open_observations
 from detector.collectors.collector import SourceContext
 from detector.formats.errors import MAINTENANCE, THROTTLED, ExternalError
 from detector.market.maintenance import is_in_maintenance

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from detector.clients.collector_state import open_observations
 from detector.clients.gateway_handshake import HANDSHAKE_SEC, check_handshake
-from detector.clients.observation_file import open_observations
 from detector.collectors._port_tables import (
     PortState,
     parse_kernel_tables,

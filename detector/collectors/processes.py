@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from detector.clients.observation_file import open_observations
+from detector.clients.collector_state import open_observations
 from detector.collectors._supervisors import ProcessState, read_process
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
 from detector.formats.errors import ExternalError, InputError
