@@ -198,6 +198,17 @@ def test_the_first_sentence_of_what_to_do_is_an_act_that_stands_alone(name):
 
 
 @pytest.mark.parametrize("name", RULES)
+def test_whoever_is_woken_reads_at_most_600_words_to_a_decision(name):
+    section = re.sub(r"```.*?```", "", find_section(RUNBOOK, name) or "", flags=re.DOTALL)
+    assert len(section.split()) <= 600
+
+
+def test_the_settings_are_listed_once():
+    marks = [path.name for path in (ROOT / "docs").glob("*.md") if "generated: settings" in path.read_text()]
+    assert (marks, "generated: settings" in RUNBOOK) == (["settings.md"], False)
+
+
+@pytest.mark.parametrize("name", RULES)
 def test_where_to_look_has_the_commands_themselves(name):
     section = find_section(RUNBOOK, name) or ""
     look, _, _ = section.partition("*Look:* ")[2].partition("*Do:* ")
