@@ -113,7 +113,7 @@ def build_session_report(
     bars = (*blind, *build_bars(inside, looked_until))
     seen = [facts.get(run.at) for run in reversed(inside)]
     tables = tuple(build_tables(newest, seen, settings, marks))
-    evidence = (build_kpi_table(series, _count_closed(newest_facts)), *given.evidence)
+    evidence = (build_kpi_table(series, _count_closed(newest_facts), history.runs), *given.evidence)
     return SessionReport(
         schema_version=REPORT_VERSION,
         runtime=history.runtime,

@@ -51,6 +51,22 @@ _ORIGINS = (
 )
 
 
+class _Figure(Struct, frozen=True):
+    """A figure to be driven down: its series, and the event and golden signal that count it over runs."""
+
+    title: str
+    series: str
+    event: str
+    signal: str
+    is_of_trades: bool = False
+
+
+_FIGURES = (
+    _Figure("exits with unknown P&L", "unknown_exits", "pnl_unknown", "exit_attribution", is_of_trades=True),
+    _Figure("positions imported from the broker", "imports", "broker_import_position", "broker_imports"),
+)
+
+
 def build_tables(
     run: RunRecord | None, seen: Sequence[Facts | None], settings: Settings, marks: Sequence[Mark]
 ) -> Iterator[ReportTable]:
@@ -381,24 +397,49 @@ def _build_source_table(report: Report) -> ReportTable:
     return ReportTable("sources", "Sources", ("source", "state", "as of", "why"), rows, missing)
 
 
-def build_kpi_table(series: Sequence[Series], closed_trades: int | None) -> ReportTable:
-    """Return the figures that the runbook wants driven down: unknown exits per closed trade, and imports."""
-    by_name = {entry.name: [point.value for point in entry.points] for entry in series}
-    unknown, imports = (
-        [value for value in by_name.get(name, ()) if value is not None]
-        for name in ("unknown_exits", "imports")
-    )
-    share = f" of {closed_trades} closed" if closed_trades is not None else ""
-    rows = (
+def build_kpi_table(
+    series: Sequence[Series], closed_trades: int | None, runs: Sequence[RunRecord]
+) -> ReportTable:
+    """Return the figures that the runbook wants driven down: unknown exits per closed trade, and imports.
+
+    `runs` are all at hand, also of other sessions: there each trade and each position counts once.
+    """
+    columns = ("figure", "newest run", "in this session", "in all runs at hand")
+    rows = tuple(
         (
-            "exits with unknown P&L",
-            f"{unknown[-1]:.0f}{share}" if unknown else _UNSEEN,
-            f"{max(unknown):.0f} at most" if unknown else _UNSEEN,
-        ),
-        (
-            "positions imported from the broker",
-            f"{imports[-1]:.0f}" if imports else _UNSEEN,
-            f"{max(imports):.0f} at most" if imports else _UNSEEN,
-        ),
+            figure.title,
+            *_list_values(series, figure, closed_trades),
+            _count_subjects(runs, figure),
+        )
+        for figure in _FIGURES
     )
-    return ReportTable("kpi", "To be driven down", ("figure", "newest run", "over these runs"), rows)
+    return ReportTable("kpi", "To be driven down", columns, rows)
+
+
+def _list_values(series: Sequence[Series], figure: _Figure, closed_trades: int | None) -> tuple[str, str]:
+    """Return the figure at the newest run that saw it, and its highest value in the session."""
+    points = (point for entry in series if entry.name == figure.series for point in entry.points)
+    values = [point.value for point in points if point.value is not None]
+    if not values:
+        return _UNSEEN, _UNSEEN
+    share = f" of {closed_trades} closed" if figure.is_of_trades and closed_trades is not None else ""
+    return f"{values[-1]:.0f}{share}", f"{max(values):.0f} at most"
+
+
+def _count_subjects(runs: Sequence[RunRecord], figure: _Figure) -> str:
+    seen = [
+        run
+        for run in runs
+        if any(
+            covered.signal == figure.signal and covered.state != "not seen" for covered in run.report.coverage
+        )
+    ]
+    if not seen:
+        return _UNSEEN
+    subjects = {
+        condition.signature
+        for run in runs
+        for condition in run.report.conditions.values()
+        if condition.type == figure.event
+    }
+    return f"{len(subjects)} since {format_time(seen[0].at)}, seen by {len(seen)} of {len(runs)} runs"

@@ -495,6 +495,32 @@ def test_the_words_of_the_page_are_explained_on_it(tmp_path):
     assert all(state.split()[0].strip(":") in " ".join(WORDS) for state in ("holds", "held: x", "good since"))
 
 
+@pytest.mark.parametrize("kept", ["full", "ledger"])
+def test_the_figures_to_be_driven_down_count_each_trade_once_over_all_runs_at_hand(kept, tmp_path):
+    documents: list[dict[str, Any]] = []
+    for day, trades in ((0, [1]), (0, [1, 2]), (1, [2, 3]), (1, [3])):
+        at = OPEN + timedelta(days=day, minutes=10 * len(documents))
+        rows = [
+            {
+                "trade_id": trade,
+                "symbol": "SPY",
+                "closed_at": (OPEN - timedelta(hours=trade)).isoformat(),
+                "pnl_unknown": True,
+            }
+            for trade in trades
+        ]
+        documents.append(morning_at(at, {"status_v3": {"recent_trades": rows}}))
+    (tmp_path / "runs.ndjson").write_text("".join(f"{json.dumps(document)}\n" for document in documents))
+    ran = as_document(
+        str(tmp_path), now=OPEN + timedelta(days=1, hours=1), environ={"AEGIS_PT_ARTIFACT": kept}
+    )
+    kpi = next(table for table in ran["tables"] if table["name"] == "kpi")
+    unknown, imports = kpi["rows"]
+    assert unknown[3] == "3 since 2026-06-02T13:30:00Z, seen by 4 of 4 runs"
+    assert imports[3] == "0 since 2026-06-02T13:30:00Z, seen by 4 of 4 runs"
+    assert unknown[1:3] == (["1 of 1 closed", "2 at most"] if kept == "full" else ["NOT PROVEN"] * 2)
+
+
 # --- what may be shown -----------------------------------------------------------------------------------
 
 
