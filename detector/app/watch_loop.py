@@ -109,8 +109,6 @@ class WatchLoop(Struct):
         last: tuple[datetime, float] | None = None
         ticks = 0
         while not self.requests.ends:
-            if self.requests.reloads:
-                self._update_settings()
             last = self._check_clock(last)
             self.tick()
             ticks += 1
@@ -148,12 +146,16 @@ class WatchLoop(Struct):
         if late < 0:
             return due
         skipped = int(late // self.every_sec) + 1
-        took = format_duration(late + self.every_sec)
-        self.report(f"The tick took {took}: {skipped} of the ticks due meanwhile skipped")
+        passed = format_duration(late + self.every_sec)
+        self.report(
+            f"{passed} passed since the last tick was due: {skipped} of the ticks due meanwhile skipped"
+        )
         return due + skipped * self.every_sec
 
     def _wait_until(self, due: float) -> None:
-        while not (self.requests.ends or self.requests.reloads):
+        while not self.requests.ends:
+            if self.requests.reloads:
+                self._update_settings()
             left = due - self.clocks.monotonic()
             if left <= 0:
                 return

@@ -120,12 +120,27 @@ def test_a_term_ends_after_the_tick_and_a_hup_reads_the_settings_again():
     assert lines == ["SIGHUP: the settings were read again"]
 
 
+def test_a_storm_of_hups_moves_no_tick():
+    clocks, at, reloads = Clocks(), [], []
+    made, _ = loop(clocks, lambda: at.append(clocks.monotonic_at), 4, lambda: reloads.append(True))
+    wait = clocks.wait
+
+    def wait_and_hup(seconds: float) -> None:
+        made.requests.reloads = True
+        wait(seconds)
+
+    made.clocks = WatchClocks(lambda: clocks.wall_at, lambda: clocks.monotonic_at, wait_and_hup)
+    made.run()
+    assert [moment - at[0] for moment in at] == [0, 60, 120, 180]
+    assert len(reloads) == 360
+
+
 def test_settings_that_cannot_be_used_leave_the_old_ones():
     def refuse() -> None:
         raise InputError("AEGIS_PT_GAP_SEC: is not a number")
 
     clocks = Clocks()
-    made, lines = loop(clocks, lambda: None, 1, refuse)
+    made, lines = loop(clocks, lambda: None, 2, refuse)
     made.requests.reloads = True
     made.run()
     assert lines == ["SIGHUP: the settings stay as they were: AEGIS_PT_GAP_SEC: is not a number"]
