@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.acks import STALE, Night, stale
-from tests.support.pager_server import Pager, pager_on_loopback
+from tests.support.pager_server import Incidents, Pager, pager_on_loopback
 from tests.support.slack_server import Slack, slack_on_loopback
 from tests.support.snapshots import ROOT
 
@@ -34,6 +34,7 @@ class Transcript:
         self._pagers = pagers
         self._seen = 0
         self._seen_by = dict.fromkeys(pagers, 0)
+        self._incidents = Incidents(pagers["pagerduty"])
         self.lines: list[str] = []
 
     def run(self, clock: str, patch: dict[str, Any] | None) -> None:
@@ -42,10 +43,22 @@ class Transcript:
         told = [("Slack", str(post["text"])) for post in self._slack.posts[self._seen :]]
         self._seen = len(self._slack.posts)
         for kind, pager in self._pagers.items():
-            told += [(_TITLES[kind], _describe(body)) for body in pager.taken[self._seen_by[kind] :]]
+            told += [
+                (_TITLES[kind], _describe(body))
+                for body in pager.taken[self._seen_by[kind] :]
+                if self._has_effect(body)
+            ]
             self._seen_by[kind] = len(pager.taken)
         for channel, text in told or [("", "(nobody is told anything new)")]:
             self._add(clock, f"{channel}: {text}" if channel else text)
+
+    def _has_effect(self, body: dict[str, Any]) -> bool:
+        """Whether PagerDuty had an alert to resolve: it ignores what may be open only after a killed run."""
+        key = body.get("dedup_key")
+        was_open = key in self._incidents.open
+        if key is not None:
+            self._incidents.refresh(upto=1)
+        return body.get("event_action") != "resolve" or was_open
 
     def acknowledge(self, clock: str) -> None:
         """Acknowledge the stale heartbeat, as ann does."""

@@ -92,8 +92,8 @@ class AckTarget(Protocol):
 
     name: str
 
-    def send_acknowledgement(self, signature: str, deadline: Deadline) -> None:
-        """Acknowledge the condition there; raises ExternalError."""
+    def send_acknowledgement(self, condition: Condition, deadline: Deadline) -> None:
+        """Acknowledge there a condition that it was notified of; raises ExternalError."""
 
 
 class SentAcks(Struct, frozen=True):
@@ -114,7 +114,7 @@ def send_all(
     for channel in channels:
         unsent = _list_unsent(after, channel.name, now) if isinstance(channel, AckTarget) else {}
         for signature, id_ in unsent.items():
-            error = _send(cast("AckTarget", channel), signature, deadline)
+            error = _send(cast("AckTarget", channel), after[signature], deadline)
             if error is not None:
                 errors[channel.name] = error
                 break
@@ -136,9 +136,9 @@ def _list_unsent(conditions: Mapping[str, Condition], channel: str, now: datetim
     return unsent
 
 
-def _send(channel: AckTarget, signature: str, deadline: Deadline) -> ExternalError | None:
+def _send(channel: AckTarget, condition: Condition, deadline: Deadline) -> ExternalError | None:
     try:
-        channel.send_acknowledgement(signature, deadline)
+        channel.send_acknowledgement(condition, deadline)
     except ExternalError as error:
         return error
     except Exception as error:  # noqa: BLE001 - a broken channel becomes data

@@ -1,4 +1,4 @@
-"""PagerDuty by its Events API v2: an alert for each condition, triggered and resolved by its signature.
+"""PagerDuty by its Events API v2: an alert for each condition, by a key from its signature.
 
 Answers (developer.pagerduty.com, Events API v2): 202 with `status` "success" is a receipt.
 """
@@ -6,12 +6,14 @@ Answers (developer.pagerduty.com, Events API v2): 202 with `status` "success" is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.channels._http_channel import HttpChannel, find_clear_text
 from detector.channels.ack_source import MAX_QUERIES, AckAnswer, AckContext
@@ -25,18 +27,20 @@ from detector.channels.channel import (
     send_parts,
 )
 from detector.domain.acknowledgement import AckRequest
+from detector.domain.condition import Condition, MessageRef
 from detector.formats.errors import NOT_ALLOWED, REJECTED, UNREADABLE, ExternalError, InputError
 from detector.formats.serialize import format_document
 from detector.formats.strict_json import parse_document
 from detector.formats.times import parse_rfc3339
 from detector.render.message import Message, MessageItem
 from detector.render.message_pagerduty import (
-    build_ack_event,
-    build_dedup_key,
-    build_item_event,
+    ENDED,
+    build_event,
+    build_item_events,
+    build_item_key,
     build_message_event,
-    build_resolve_event,
-    is_worsening,
+    list_outdated_keys,
+    list_recorded_keys,
 )
 from detector.settings import (
     ACK_FROM,
@@ -89,27 +93,37 @@ class PagerDutyService(HttpChannel):
     )
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
-        """Send an event for each condition, the worst first; raises ExternalError where none was accepted."""
+        """Send the events of each condition, the worst first; raises ExternalError where none was accepted.
+
+        The alerts that others took the place of are resolved after all of these: nothing waits for that.
+        """
         client = self.build_client(context.deadline)
-        return send_parts(_split_by_condition(message), lambda part: self.send(client, part), context)
+        result = send_parts(_split_by_condition(message), lambda part: self.send(client, part), context)
+        try:
+            for item in message.items:
+                if result.accepted is None or item.delivery_id in result.accepted:
+                    self._send_events(client, _build_outdated_events(item, self._routing_key))
+        except ExternalError as error:
+            warning = f"an earlier alert of a condition was not resolved: {error}"
+            return replace(result, warning=warning)
+        return result
 
     def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
         """Return 1: each condition is an alert of its own."""
         return 1
 
-    def send(self, client: JsonClient, part: Message) -> None:
+    def send(self, client: JsonClient, part: Message) -> MessageRef | None:
         """Send the events of a part; a message for which nobody is paged is accepted without any."""
-        for event in self._build_events(part, self.settings[PAGERDUTY_ROUTING_KEY]):
-            body = json.dumps(event).encode()
-            client.send_post(self.settings[PAGERDUTY_EVENTS_URL], body, find_refusal=_find_refusal)
+        self._send_events(client, _build_events(part, self._routing_key))
+        keys = [build_item_key(item) for item in part.items if item.kind not in ENDED]
+        return MessageRef(KIND, keys[0]) if keys else None
 
     def fetch_acknowledgements(self, context: AckContext) -> AckAnswer:
         """Return who acknowledged the incidents of the open conditions; raises ExternalError."""
         token = self.settings[PAGERDUTY_TOKEN]
         acks: list[AckRequest] = []
         ignored: list[str] = []
-        for condition in context.list_open(KIND)[:MAX_QUERIES] if token else ():
-            key = build_dedup_key(condition.signature)
+        for condition, key in islice(_list_alerts(context), MAX_QUERIES) if token else ():
             query = urlencode(
                 {"incident_key": key, "statuses[]": "acknowledged", "include[]": "acknowledgers"}
             )
@@ -131,41 +145,58 @@ class PagerDutyService(HttpChannel):
                     )
         return AckAnswer(tuple(acks), tuple(dict.fromkeys(ignored)))
 
-    def send_acknowledgement(self, signature: str, deadline: Deadline) -> None:
-        """Acknowledge the alert of a condition that a person acknowledged elsewhere; raises ExternalError."""
-        event = build_ack_event(signature, self.settings[PAGERDUTY_ROUTING_KEY])
-        body = json.dumps(event).encode()
-        self.build_client(deadline).send_post(
-            self.settings[PAGERDUTY_EVENTS_URL], body, find_refusal=_find_refusal
-        )
+    def send_acknowledgement(self, condition: Condition, deadline: Deadline) -> None:
+        """Acknowledge the alerts of a condition that was acknowledged elsewhere; raises ExternalError."""
+        keys = list_recorded_keys(condition.signature, condition.receipts[KIND].places)
+        events = (build_event("acknowledge", key, self._routing_key) for key in keys)
+        self._send_events(self.build_client(deadline), events)
 
     def render_preview(self, message: Message) -> str:
         """Return the events that would be sent, without the key."""
-        bodies = (self.render_body(part) for part in _split_by_condition(message))
+        bodies = [self.render_body(part) for part in _split_by_condition(message)]
+        bodies += [_render_events(_build_outdated_events(item, _MASK)) for item in message.items]
         return "\n".join(body for body in bodies if body) or "nobody is paged for this"
 
     def render_body(self, part: Message) -> str:
         """Return the events of one part, none where nobody is paged for it."""
-        return "\n".join(f"POST\n{format_document(event)}" for event in self._build_events(part, _MASK))
+        return _render_events(_build_events(part, _MASK))
 
-    def _build_events(self, part: Message, routing_key: str) -> Iterator[Mapping[str, Any]]:
-        """Yield the events of a part.
+    @property
+    def _routing_key(self) -> str:
+        return self.settings[PAGERDUTY_ROUTING_KEY]
 
-        PagerDuty tells nobody of a trigger while an alert is acknowledged. What became worse pages again: its
-        alert is ended first, where somebody acknowledged it or may have (nobody can ask without a token).
-        """
-        for item in part.items:
-            if is_worsening(item) and (item.acknowledged or not self.settings[PAGERDUTY_TOKEN]):
-                yield build_resolve_event(item, routing_key)
-            yield build_item_event(part, item, routing_key)
-        event = None if part.items else build_message_event(part, routing_key)
-        if event is not None:
-            yield event
-            if part.kind == "test":
-                yield {
-                    **{name: event[name] for name in ("routing_key", "dedup_key")},
-                    "event_action": "resolve",
-                }
+    def _send_events(self, client: JsonClient, events: Iterable[Mapping[str, Any]]) -> None:
+        for event in events:
+            body = json.dumps(event).encode()
+            client.send_post(self.settings[PAGERDUTY_EVENTS_URL], body, find_refusal=_find_refusal)
+
+
+def _build_events(part: Message, routing_key: str) -> Iterator[Mapping[str, Any]]:
+    for item in part.items:
+        yield from build_item_events(part, item, routing_key)
+    event = None if part.items else build_message_event(part, routing_key)
+    if event is not None:
+        yield event
+        if part.kind == "test":
+            yield build_event("resolve", event["dedup_key"], routing_key)
+
+
+def _build_outdated_events(item: MessageItem, routing_key: str) -> Iterator[Mapping[str, Any]]:
+    return (build_event("resolve", key, routing_key) for key in list_outdated_keys(item))
+
+
+def _render_events(events: Iterable[Mapping[str, Any]]) -> str:
+    return "\n".join(f"POST\n{format_document(event)}" for event in events)
+
+
+def _list_alerts(context: AckContext) -> Iterator[tuple[Condition, str]]:
+    """Yield each open condition with the key of its newest alert, then those with the earlier ones."""
+    keys = [
+        (condition, list_recorded_keys(condition.signature, condition.receipts[KIND].places))
+        for condition in context.list_open(KIND)
+    ]
+    yield from ((condition, newest) for condition, (newest, *_) in keys)
+    yield from ((condition, key) for condition, (_, *earlier) in keys for key in earlier)
 
 
 def _split_by_condition(message: Message) -> list[Message]:

@@ -22,7 +22,7 @@ STDOUT = "stdout"
 
 
 class MessageRef(Struct, frozen=True):
-    """The place of a delivered message, for later edits and replies: Slack's channel and ts."""
+    """The place of a delivered message: Slack's channel and ts, Telegram's chat and number, a pager's key."""
 
     channel: str
     ts: str

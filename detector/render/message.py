@@ -61,7 +61,7 @@ class MessageItem(Struct, frozen=True):
     `episode` identifies the episode in all its messages, `refs` are its earlier messages. `escalates` means
     that somebody has to be woken, `money` that it cannot wait,
     `is_cause` that other conditions follow from it and have no item of their own.
-    `event` is the condition for programs. `acknowledged`: somebody has it, or had it.
+    `event` is the condition for programs. `is_occurrence`: it happened, and no end of it is sent.
     """
 
     kind: Kind
@@ -83,7 +83,7 @@ class MessageItem(Struct, frozen=True):
     money: bool = False
     is_cause: bool = False
     event: Event | None = None
-    acknowledged: bool = False
+    is_occurrence: bool = False
 
     @property
     def title(self) -> str:

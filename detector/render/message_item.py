@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from detector.domain.condition import Condition, MessageRef, Notice, Reason
 from detector.domain.event import Event, build_event, build_runbook_link
 from detector.domain.report import Report
-from detector.domain.rule import RANK
+from detector.domain.rule import OCCURRENCE, RANK
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import compute_seconds, format_duration, format_time
@@ -152,7 +152,7 @@ def build_item(
         money=condition.money,
         is_cause=condition.is_active and condition.signature in context.causes,
         event=_redact_event(event, context.hide),
-        acknowledged=bool(condition.acks),
+        is_occurrence=condition.kind == OCCURRENCE,
     )
 
 

@@ -1,41 +1,108 @@
 """A message as events of PagerDuty's Events API v2, one for each condition.
 
+PagerDuty tells nobody of a trigger while its alert is acknowledged. So what worsens, escalates or returns
+pages by an alert of its own, and the alert before it is resolved after that. The keys of a condition's alerts
+are few and fixed: what a killed run could not record is repeated by the same key, and the end resolves all.
+
 Limits (developer.pagerduty.com, PD-CEF): 255 characters of a dedup_key, 1,024 of a summary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
 from typing import Any, Final
 
+from detector.domain.condition import MessageRef
 from detector.formats.times import format_time
 from detector.render.message import Message, MessageItem, cut
 
 SUMMARY_MAX, DEDUP_KEY_MAX = 1_024, 255
 _SEVERITY: Final = {"critical": "critical", "warning": "warning"}
-_ENDED = ("resolved", "unwatched")
-_WORSENINGS: Final = ("worse", "escalated")
+ENDED = ("resolved", "unwatched")
+_FIRST: Final = ("new", "owed")
+_SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
+    "worse": ("worse",),
+    "escalated": ("escalated",),
+    "again": ("again", "again-2"),
+}
+"""By reason the ends of the keys for what pages anew; a return takes the other than the return before it."""
 _CLIENT = "PT health detector"
 
 
-def build_dedup_key(signature: str) -> str:
-    """Return the key of a condition's alert: its signature, or a hash of a longer one."""
-    if len(signature) <= DEDUP_KEY_MAX:
-        return signature
-    return sha256(signature.encode()).hexdigest()
+def list_recorded_keys(signature: str, places: Sequence[MessageRef]) -> list[str]:
+    """Return the keys of the alerts of a condition that PagerDuty accepted, the newest first.
 
-
-def build_item_event(message: Message, item: MessageItem, routing_key: str) -> dict[str, Any]:
-    """Return the event of one condition: a trigger, or a resolve at its end.
-
-    A condition that began and ended unnoticed has an alert of its own, which a person closes.
+    A receipt without any is of an earlier version, whose only key was the signature.
     """
-    key = build_dedup_key(item.signature)
-    if item.kind in _ENDED:
-        return build_resolve_event(item, routing_key)
+    return [place.ts for place in places] or [_limit_key(signature)]
+
+
+def build_item_events(message: Message, item: MessageItem, routing_key: str) -> Iterator[dict[str, Any]]:
+    """Yield the events of one condition: a trigger, or at its end a resolve of each recorded alert."""
+    if item.kind in ENDED:
+        yield from (build_event("resolve", key, routing_key) for key in _list_recorded(item))
+    else:
+        yield _build_item_trigger(message, item, routing_key)
+
+
+def build_item_key(item: MessageItem) -> str:
+    """Return the key of an item's alert: of an earlier one, unless it pages anew.
+
+    An occurrence has alerts of its own in each episode, because no end resolves them; a person does, and so
+    with what began and ended unnoticed.
+    """
     if item.kind == "missed":
-        key = build_dedup_key(f"missed:{item.episode}")
+        return _limit_key(f"missed:{item.episode}")
+    reason = item.event.reason if item.event is not None else None
+    if reason in _FIRST or reason is None:
+        return _build_key(item, "")
+    newest = _list_recorded(item)[0]
+    if reason not in _SUFFIXES:
+        return newest
+    return next(key for suffix in _SUFFIXES[reason] if (key := _build_key(item, suffix)) != newest)
+
+
+def list_outdated_keys(item: MessageItem) -> list[str]:
+    """Return the keys that are to be resolved once the events of the item are accepted: all others.
+
+    One that is not recorded may be open where a run was killed, or its memory lost; PagerDuty ignores the
+    resolve of an alert that is not open.
+    """
+    is_end = item.kind in ENDED
+    if not is_end and (item.event is None or item.event.reason not in _SUFFIXES):
+        return []
+    suffixes = ("", *chain.from_iterable(_SUFFIXES.values()))
+    keys = dict.fromkeys([*_list_recorded(item), *(_build_key(item, suffix) for suffix in suffixes)])
+    done = _list_recorded(item) if is_end else [build_item_key(item)]
+    return [key for key in keys if key not in done]
+
+
+def build_event(action: str, key: str, routing_key: str) -> dict[str, Any]:
+    """Return the event that resolves or acknowledges an alert."""
+    return {"routing_key": routing_key, "event_action": action, "dedup_key": key}
+
+
+def _list_recorded(item: MessageItem) -> list[str]:
+    return list_recorded_keys(_get_signature(item), item.refs)
+
+
+def _get_signature(item: MessageItem) -> str:
+    """Return the whole signature: the one that is shown may be cut."""
+    return item.event.signature if item.event is not None else item.signature
+
+
+def _build_key(item: MessageItem, suffix: str) -> str:
+    parts = (_get_signature(item), item.episode if item.is_occurrence else "", suffix)
+    return _limit_key("::".join(part for part in parts if part))
+
+
+def _limit_key(key: str) -> str:
+    return key if len(key) <= DEDUP_KEY_MAX else sha256(key.encode()).hexdigest()
+
+
+def _build_item_trigger(message: Message, item: MessageItem, routing_key: str) -> dict[str, Any]:
     payload: dict[str, Any] = {
         "summary": cut(f"{item.label} {item.title}: {item.summary}", SUMMARY_MAX),
         "source": message.runtime,
@@ -48,24 +115,8 @@ def build_item_event(message: Message, item: MessageItem, routing_key: str) -> d
     if item.event is not None:
         payload["timestamp"] = format_time(item.event.since)
     links = [{"href": item.runbook_url, "text": "Runbook"}] if item.runbook_url else []
-    return {**_build_trigger(routing_key, key, payload, message), "links": links + _list_run_link(message)}
-
-
-def build_resolve_event(item: MessageItem, routing_key: str) -> dict[str, Any]:
-    """Return the event that ends a condition's alert."""
-    key = build_dedup_key(item.signature)
-    return {"routing_key": routing_key, "event_action": "resolve", "dedup_key": key}
-
-
-def is_worsening(item: MessageItem) -> bool:
-    """Return whether the item is about an alert that was sent before and became more urgent."""
-    return item.event is not None and item.event.reason in _WORSENINGS
-
-
-def build_ack_event(signature: str, routing_key: str) -> dict[str, Any]:
-    """Return the event that acknowledges a condition's alert, so that PagerDuty pages nobody further."""
-    key = build_dedup_key(signature)
-    return {"routing_key": routing_key, "event_action": "acknowledge", "dedup_key": key}
+    trigger = _build_trigger(routing_key, build_item_key(item), payload, message)
+    return {**trigger, "links": links + _list_run_link(message)}
 
 
 def build_message_event(message: Message, routing_key: str) -> dict[str, Any] | None:

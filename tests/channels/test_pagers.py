@@ -9,16 +9,12 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from detector.channels.webhook import compute_signature
-from detector.domain.acknowledgement import AckRequest
 from detector.formats import errors
-from detector.ledger import apply_acknowledgements
 from tests.support.deliveries import THREE_ORDERS, Job
 from tests.support.loopback import Behaviour, closed_port, hangs, redirects, resets, says, sends
 from tests.support.pager_server import KINDS, SECRETS, TOPIC, Pager, pager_on_loopback, takes_and_breaks_off
@@ -77,7 +73,7 @@ def test_it_is_told_once_of_the_problem_and_once_of_its_end(kind):
         for at, patch in zip(TIMES, (THREE_ORDERS, THREE_ORDERS, None, None, None), strict=True):
             assert not job.run(patch, at).undelivered
         assert pager.told_of("pending_orders_high") == (1 if kind == "pagerduty" else 2)
-        assert len(pager.taken) == 2
+        assert len(pager.taken) == (6 if kind == "pagerduty" else 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -292,37 +288,14 @@ def test_a_page_of_pagerduty_is_resolved_by_the_key_that_opened_it():
         job = Job({**EVERYTHING, **pager.environ})
         for at, patch in zip(TIMES, (THREE_ORDERS, None, None, None, None), strict=True):
             job.run(patch, at)
-        opened, closed = pager.taken
+        opened, closed, *unsent = pager.taken
         assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
         assert opened["dedup_key"] == closed["dedup_key"] == "pending_orders_high:aegis-pt-core"
+        further = [event["dedup_key"].removeprefix(opened["dedup_key"]) for event in unsent]
+        assert further == ["::worse", "::escalated", "::again", "::again-2"], "killed runs may have sent them"
 
 
 def test_the_first_message_that_tells_of_nothing_pages_nobody():
     with pager_on_loopback("pagerduty") as pager:
         assert not Job({**EVERYTHING, **pager.environ}).run(None).undelivered
         assert pager.taken == []
-
-
-@pytest.mark.parametrize(
-    ("token", "acknowledged", "actions"),
-    [
-        pytest.param(None, False, ["trigger", "resolve", "trigger"], id="nobody can ask whether it is"),
-        pytest.param("canary-read-7d1f04b2", False, ["trigger", "trigger"], id="it is not"),
-        pytest.param("canary-read-7d1f04b2", True, ["trigger", "resolve", "trigger"], id="it is"),
-    ],
-)
-def test_what_becomes_worse_pages_again_though_its_alert_is_acknowledged(token, acknowledged, actions):
-    """PagerDuty tells nobody of a trigger while an alert is acknowledged: it has to end first."""
-    with pager_on_loopback("pagerduty") as pager:
-        more = {"AEGIS_PT_PAGERDUTY_TOKEN": token} if token else {}
-        job = Job({**EVERYTHING, **pager.environ, **more})
-        job.run({"status_v3": {"pending_orders": 2}}, TIMES[0])
-        if acknowledged:
-            at = datetime.fromisoformat(TIMES[0]) + timedelta(minutes=5)
-            signature = "pending_orders_high:aegis-pt-core"
-            request = AckRequest(signature, "ann", at, at + timedelta(hours=2), "command", "command:1")
-            applied = apply_acknowledgements(job.memory.conditions, [request], at, [])
-            job.memory = replace(job.memory, conditions=applied.conditions)
-        job.run(THREE_ORDERS, TIMES[1])
-        assert [event["event_action"] for event in pager.taken] == actions
-        assert len({event["dedup_key"] for event in pager.taken}) == 1

@@ -126,6 +126,35 @@ def answer_of(pager: Pager, request: bytes) -> bytes:
     return reply(_STATUS.get(pager.kind, 200), json.dumps(_answer(pager, body)).encode())
 
 
+@dataclass
+class Incidents:
+    """What PagerDuty makes of the events that it took: who was paged for what, and what is open."""
+
+    pager: Pager
+    open: dict[str, str] = field(default_factory=dict)
+    pages: list[str] = field(default_factory=list)
+    seen: int = 0
+
+    def refresh(self, upto: int | None = None) -> None:
+        """Take the events since the last call; nobody is paged for a trigger of an open alert."""
+        events = self.pager.taken[self.seen :][:upto]
+        for event in events:
+            key, action = event["dedup_key"], event["event_action"]
+            if action == "trigger" and key not in self.open:
+                self.open[key] = "triggered"
+                self.pages.append(key)
+            elif action == "resolve":
+                self.open.pop(key, None)
+            elif action == "acknowledge" and key in self.open:
+                self.open[key] = "acknowledged"
+        self.seen += len(events)
+
+    def acknowledge(self) -> None:
+        """Acknowledge all that is open, as a person does."""
+        self.refresh()
+        self.open = dict.fromkeys(self.open, "acknowledged")
+
+
 _STATUS = {"pagerduty": 202}
 
 
