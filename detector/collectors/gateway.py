@@ -8,6 +8,7 @@ by any process of this user, and none while a connection is half closed.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -46,7 +47,8 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
     """Yield the gateway, where its port is set."""
     port = settings[GATEWAY_PORT]
     if port:
-        yield ConfiguredSource("gateway", GATEWAY_PORT, f"port {port}", partial(_read_gateway, int(port)))
+        location = f"port {port}" + (" (not tried on a Mac)" if sys.platform == "darwin" else "")
+        yield ConfiguredSource("gateway", GATEWAY_PORT, location, partial(_read_gateway, int(port)))
 
 
 def _read_gateway(port: int, context: SourceContext) -> Answer:

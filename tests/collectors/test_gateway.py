@@ -25,11 +25,11 @@ from detector.collectors._port_tables import (
     parse_ss,
 )
 from detector.collectors.collector import SourceContext
-from detector.collectors.gateway import read_port_state
+from detector.collectors.gateway import build_sources, read_port_state
 from detector.formats.errors import MISSING, ExternalError
 from tests.support.api_gateway import api_gateway
 from tests.support.program import answer
-from tests.support.snapshots import DEFAULTS, NOW
+from tests.support.snapshots import DEFAULTS, NOW, settings_of
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's tables are Linux's")
 
@@ -170,6 +170,13 @@ def test_a_port_that_listens_is_seen_without_any_socket(tmp_path):
     assert not (tmp_path / ".local").exists()
 
 
+@pytest.mark.parametrize(("platform", "marks"), [("darwin", True), ("linux", False)])
+def test_on_a_mac_doctor_says_that_it_was_not_tried_there(monkeypatch, platform, marks):
+    monkeypatch.setattr(sys, "platform", platform)
+    source = next(build_sources(settings_of({"GATEWAY_PORT": "4002"})))
+    assert ("not tried on a Mac" in source.location) is marks
+
+
 @linux
 def test_a_port_that_does_not_listen(tmp_path):
     with api_gateway() as gateway:
@@ -244,18 +251,24 @@ def test_without_a_place_for_its_state_it_opens_no_socket():
 
 
 @linux
-@pytest.mark.parametrize("manner", ["healthy", "half open"])
-def test_after_500_probes_the_gateway_holds_nothing(manner, monkeypatch):
+@pytest.mark.parametrize(
+    ("manner", "outcome"),
+    [("healthy", "ok"), ("half open", "ok"), ("silent", "silent"), ("refusing", "refused")],
+)
+def test_after_500_probes_the_gateway_holds_nothing(manner, outcome, monkeypatch):
     if manner == "half open":
         monkeypatch.setattr("detector.clients.connection._CLOSE_SEC", 0.002)  # not a second for each
     with api_gateway(manner) as gateway:
         for _ in range(500):
-            connect = partial(NetworkPolicy(Deadline(5)).open_connection, "127.0.0.1", gateway.port)
-            assert check_handshake(connect).outcome == "ok"
+            deadline = Deadline(0.01 if manner == "silent" else 5)
+            connect = partial(NetworkPolicy(deadline).open_connection, "127.0.0.1", gateway.port)
+            assert check_handshake(connect).outcome == outcome
         time.sleep(0.2)
         state = read_port_state(gateway.port, context())
         assert state == PortState(listening=True, established=0, close_wait=0)
-        assert {data for data in gateway.received if data} == {b"API\0\0\0\0\tv100..187"}
+        received = {data for data in gateway.received if data}
+        assert received <= {b"API\0\0\0\0\tv100..187"}
+        assert bool(received) is (manner != "refusing")
 
 
 def test_the_loopback_gateway_is_one_for_the_real_client():

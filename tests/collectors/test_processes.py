@@ -107,6 +107,32 @@ def test_what_systemd_does_not_know_is_not_seen_and_never_down(text, reason):
     assert failure.value.reason == reason
 
 
+GERMAN = """#!/bin/sh
+if [ "${LC_ALL}${LANG}${TZ}" = "CCUTC" ] && [ -z "$LANGUAGE" ]; then day="Tue" zone="13:00:00 UTC"
+else day="Di" zone="15:00:00 CEST"; fi
+cat <<END
+LoadState=loaded
+ActiveState=active
+SubState=running
+MainPID=812
+NRestarts=4
+ExecMainStatus=0
+ExecMainStartTimestamp=$day 2026-06-02 $zone
+END
+"""
+
+
+def test_on_a_german_machine_the_tool_answers_in_c_and_utc(tmp_path):
+    tool = tmp_path / "systemctl"
+    tool.write_text(GERMAN)
+    tool.chmod(0o755)
+    more = {"LANG": "de_DE.UTF-8", "LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de", "TZ": "Europe/Berlin"}
+    environ = {"AEGIS_PT_PROCESSES": "bot=systemd:bot.service", "PATH": f"{tmp_path}:/usr/bin:/bin", **more}
+    ran = answer("collect", environ={"HOME": str(tmp_path), **environ})
+    row = ran.document["processes"][0]
+    assert (row["running"], row["started_at"]) == (True, "2026-06-02T13:00:00Z")
+
+
 # As `launchctl print gui/501/LABEL` answers, by its manual and public parsers; not tried on a Mac.
 JOB = """gui/501/com.robotrader.runner = {
 \tactive count = 1

@@ -21,6 +21,7 @@ import pytest
 
 from detector.app.context import AppContext
 from detector.app.watch_loop import Requests, TickLines, WatchClocks, WatchLoop, lock_instance
+from detector.cli import run
 from detector.commands.run import RunOptions
 from detector.commands.watch import _start_watch, _Watch
 from detector.formats.errors import InputError
@@ -356,6 +357,40 @@ def test_the_end_of_all_faults_is_printed_once(ticks_of, tmp_path):
         ran = ticks_of(nothing, nothing, heal, heal, environ=environ)
     assert ran.code == 0, ran.err
     assert ran.err.count("the ticks are without a fault again") == 1
+
+
+@pytest.mark.parametrize("every", [5, 60, 600])
+def test_a_condition_is_told_once_at_any_cadence_and_once_that_it_is_over(tmp_path, monkeypatch, every):
+    """Stuck for most of the ticks, while the clock jumps an hour ahead and back, and the machine sleeps."""
+    clocks, path = Clocks(), tmp_path / "status.json"
+    ticks = 60
+    jumps = {ticks // 4: 1, ticks // 3: -1, ticks // 2: 8}
+    number = iter(range(ticks))
+    original = _Watch.run_tick
+
+    def run_tick(self) -> None:
+        tick = next(number)
+        clocks.wall_at += timedelta(hours=jumps.get(tick, 0))
+        path.write_text(json.dumps({"stuck_exits": int(tick < ticks - 5)}))
+        os.utime(path, (clocks.wall_at.timestamp(),) * 2)
+        original(self)
+
+    monkeypatch.setattr(_Watch, "run_tick", run_tick)
+    monkeypatch.setattr("detector.commands.watch.WatchClocks", lambda wall: clocks.clocks)
+    with serving(says(b"ok")) as slack:
+        environ = {
+            "AEGIS_PT_SECTIONS": f"status_v3={path}",
+            "AEGIS_PT_SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/x",
+            "AEGIS_PT_ESCALATION_REMIND_SEC": "0",
+            "AEGIS_PT_SESSION_SUMMARY": "0",
+        }
+        app = AppContext(environ, lambda: clocks.wall_at, io.BytesIO(), io.BytesIO(), io.StringIO())
+        words = ["watch", "--state", str(tmp_path / "s"), "--every", str(every), "--ticks", str(ticks)]
+        run(app, words)
+    posts = [request.partition(b"\r\n\r\n")[2].decode() for request in slack.requests]
+    stuck = [post for post in posts if "stuck_exits" in post or "exit is stuck" in post.lower()]
+    assert len(stuck) <= 2, stuck
+    assert "stuck" in stuck[0]
 
 
 @pytest.mark.parametrize(("acts", "code"), [((nothing,), 3), ((nothing, nothing), 3)])
