@@ -49,15 +49,17 @@ class _Watch(Struct):
     backend: StateBackend
     lock: ExitStack
     exit_code: int = 0
+    outdated: str = ""
 
     def update_settings(self) -> None:
         """Read the settings and their files again; raises InputError, and the old ones stay."""
+        self.outdated = "detector: the settings in force are older than their files, which cannot be used"
         job, backend = build_job(self.app, self.options)
         if job.settings[RUNTIME] != self.job.settings[RUNTIME]:
             lock = _lock_runtime(self.app, self.options, job)
             self.lock.close()
             self.lock = lock
-        self.job, self.backend = job, backend
+        self.job, self.backend, self.outdated = job, backend, ""
 
     def run_tick(self) -> None:
         """Run the job once; what fails is reported and pinged, and the next tick tries again."""
@@ -71,6 +73,8 @@ class _Watch(Struct):
         except Exception as error:  # noqa: BLE001 - one broken tick must not end the watch; its ping failed
             self.exit_code = ExitCode.BROKEN
             self.app.print_stderr(f"detector: the tick broke off ({type(error).__name__})")
+        if self.outdated:
+            self.app.print_stderr(self.outdated)
         if before and not self.exit_code:
             self.lines.print_line("detector: the ticks are without a fault again")
         self.lines.close_tick()

@@ -263,10 +263,18 @@ def test_settings_that_cannot_be_used_leave_the_old_job(watch, tmp_path, kind):
         env_file.mkdir()
     elif kind in contents:
         env_file.write_text(contents[kind])
-    before = started.job
+    before, said = started.job, started.lines.app.stderr
     with pytest.raises(InputError):
         started.update_settings()
     assert started.job is before
+    for _ in range(3):
+        started.run_tick()
+    assert said.getvalue().count("the settings in force are older than their files") == 1
+    if kind != "a folder":
+        env_file.write_text("AEGIS_PT_RUNTIME=first\n")
+        started.update_settings()
+        started.run_tick()
+        assert not any("settings in force" in line for line in started.lines.before)
 
 
 # --- hundreds of ticks --------------------------------------------------------------------------------------
