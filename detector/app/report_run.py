@@ -89,6 +89,6 @@ def _evaluate_now(job: Job, request: ReportRequest) -> RunRecord:
 def _compute_age(inside: list[RunRecord], given: SessionInput, settings: Settings) -> DataAge:
     """Return the age of the newest run's broker section when the report is made."""
     kept = inside[-1].snapshot if inside else None
-    if kept is None:
-        return DataAge(fault="it was not kept")
+    if kept is None or not isinstance(kept.get("broker"), dict):
+        return DataAge(fault="it was not kept" if kept is None else "the broker was not read")
     return compute_data_age(kept, inside[-1].at, given.made_at, settings[CLOCK_SKEW_SEC])

@@ -141,8 +141,9 @@ class SessionReport(Struct, frozen=True):
     """The report of one runtime's session; `market` is its state at the newest run.
 
     `begins` and `ends` bound the timeline; the session's own hours are None where there is none.
-    `open_positions` are what is open by whose word, `undelivered` the messages that no channel has accepted,
-    `recovering` the conditions that are good again and not confirmed; each a sentence.
+    `open_positions` are what is open by whose word, `working_orders` what works at the broker, `undelivered`
+    the messages that no channel has accepted, `recovering` the conditions that are good again and not
+    confirmed; each a sentence.
     """
 
     schema_version: int
@@ -165,6 +166,7 @@ class SessionReport(Struct, frozen=True):
     marks: tuple[Mark, ...]
     remarks: tuple[str, ...]
     open_positions: tuple[str, ...] = ()
+    working_orders: tuple[str, ...] = ()
     undelivered: tuple[str, ...] = ()
     recovering: tuple[str, ...] = ()
 

@@ -63,8 +63,8 @@ def _render_parts(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str
     if report.is_replayed:
         yield f"<p>{escape_text(REPLAYED)}</p>"
     yield "</header>\n<main>"
-    yield from _render_conditions(report)
     yield from _render_open(report)
+    yield from _render_conditions(report)
     for table in report.tables:
         if table.is_key:
             yield from _render_tiles(table)
@@ -118,9 +118,10 @@ def _render_open(report: SessionReport) -> Iterator[str]:
     """Yield what is open by whose word, which messages are undelivered, and how old the broker's word is."""
     yield "<section><h2>What is open</h2><ul>"
     positions = [f"Position: {text}" for text in report.open_positions]
+    orders = [f"Order at the broker: {text}" for text in report.working_orders]
     undelivered = [f"Undelivered: {text}" for text in report.undelivered]
     broker = f"Broker: {'; '.join(render_header(report.header))}"
-    yield from (f"<li>{escape_text(text)}</li>" for text in (*positions, *undelivered, broker))
+    yield from (f"<li>{escape_text(text)}</li>" for text in (*positions, *orders, *undelivered, broker))
     yield "</ul></section>"
 
 

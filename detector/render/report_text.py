@@ -71,7 +71,11 @@ def _list_facts(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
 
 def _list_open(report: SessionReport) -> Iterator[str]:
     """Yield what is open by whose word and as of when, and what is undelivered, each in one line."""
-    for title, entries in (("open positions", report.open_positions), ("undelivered", report.undelivered)):
+    for title, entries in (
+        ("open positions", report.open_positions),
+        ("orders at the broker", report.working_orders),
+        ("undelivered", report.undelivered),
+    ):
         more = len(entries) - _MOST_ENTRIES
         yield f"{title}: {'; '.join(entries[:_MOST_ENTRIES])}{f'; and {more} more' if more > 0 else ''}"
 

@@ -34,9 +34,8 @@ from detector.report.report_tables import (
     build_condition_table,
     build_kpi_table,
     build_tables,
-    describe_positions,
+    describe_open,
     describe_undelivered,
-    describe_undelivered_rows,
 )
 from detector.report.run_record import RunHistory, RunRecord, describe_missing_snapshots
 from detector.report.timeline import build_bars, build_series, list_blind_spans, list_marks
@@ -113,7 +112,7 @@ def build_session_report(
     bars = (*blind, *build_bars(inside, looked_until))
     seen = [facts.get(run.at) for run in reversed(inside)]
     tables = tuple(build_tables(newest, seen, settings, marks))
-    evidence = (build_kpi_table(series, _count_closed(newest_facts), history.runs), *given.evidence)
+    kpi = build_kpi_table(series, newest_facts, history.runs)
     return SessionReport(
         schema_version=REPORT_VERSION,
         runtime=history.runtime,
@@ -129,12 +128,11 @@ def build_session_report(
         final=decide_final(newest, _describe_blind_end(newest, looked_until, settings)),
         header=build_truth_header(newest_facts or _build_unseen_facts(history, given), age),
         conditions=tuple(_iter_cards(newest, given.steps, settings[DISPLAY_ZONES])) if newest else (),
-        tables=(*tables, build_condition_table(bars), *evidence),
+        tables=(*tables, build_condition_table(bars), kpi, *given.evidence),
         series=series,
         bars=bars,
         marks=marks,
-        open_positions=tuple(describe_positions(tables)),
-        undelivered=tuple(describe_undelivered_rows(tables)),
+        **describe_open(tables),
         recovering=tuple(f"{bar.label}: {bar.state}" for bar in bars if bar.phase == "recovering"),
         remarks=tuple(_iter_remarks(history, inside, blind)),
     )
@@ -142,10 +140,6 @@ def build_session_report(
 
 def _build_unseen_facts(history: RunHistory, given: SessionInput) -> Facts:
     return Facts(given.made_at, history.runtime, get_market_at(given.made_at, given.closures))
-
-
-def _count_closed(facts: Facts | None) -> int | None:
-    return None if facts is None or facts.recent_trades is None else len(facts.recent_trades)
 
 
 def decide_final(run: RunRecord | None, blind: str | None) -> FinalLine:

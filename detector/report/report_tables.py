@@ -274,7 +274,16 @@ def build_undelivered_table(run: RunRecord) -> ReportTable:
     return ReportTable("undelivered", title, columns, rows[:_MOST_ROWS] or (("nothing", "–", "–", "–"),))
 
 
-def describe_positions(tables: Iterable[ReportTable]) -> Iterator[str]:
+def describe_open(tables: Sequence[ReportTable]) -> dict[str, tuple[str, ...]]:
+    """Return the report's sentences on what is open, from its tables, by the names of their fields."""
+    return {
+        "open_positions": tuple(_describe_positions(tables)),
+        "working_orders": tuple(_describe_orders(tables)),
+        "undelivered": tuple(_describe_undelivered_rows(tables)),
+    }
+
+
+def _describe_positions(tables: Iterable[ReportTable]) -> Iterator[str]:
     """Yield what is open by whose word and as of when, a sentence a row of the table of positions."""
     holdings = _find_table(tables, "holdings")
     if holdings is None or (holdings.missing and not holdings.rows):
@@ -288,7 +297,19 @@ def describe_positions(tables: Iterable[ReportTable]) -> Iterator[str]:
         yield f"{name}{owner}: {held}, by {origin}, {as_of if as_of.startswith('last') else f'as of {as_of}'}"
 
 
-def describe_undelivered_rows(tables: Iterable[ReportTable]) -> Iterator[str]:
+def _describe_orders(tables: Iterable[ReportTable]) -> Iterator[str]:
+    """Yield each order that works at the broker, with its quantity and as of when."""
+    orders = _find_table(tables, "broker_orders")
+    if orders is None or (orders.missing and not orders.rows):
+        yield f"{_UNSEEN}: {orders.missing if orders else 'no run is at hand'}"
+        return
+    for name, side, quantity, kind, status, as_of in orders.rows:
+        parts = " ".join(part for part in (side, quantity, kind, status) if part != "–")
+        text = f"{name} {parts}".strip()
+        yield f"{text}, by the broker, {as_of if as_of.startswith('last') else f'as of {as_of}'}"
+
+
+def _describe_undelivered_rows(tables: Iterable[ReportTable]) -> Iterator[str]:
     """Yield each message that is undelivered: of what, to which channel, since when and why."""
     undelivered = _find_table(tables, "undelivered")
     if undelivered is None or undelivered.missing:
@@ -397,13 +418,13 @@ def _build_source_table(report: Report) -> ReportTable:
     return ReportTable("sources", "Sources", ("source", "state", "as of", "why"), rows, missing)
 
 
-def build_kpi_table(
-    series: Sequence[Series], closed_trades: int | None, runs: Sequence[RunRecord]
-) -> ReportTable:
+def build_kpi_table(series: Sequence[Series], facts: Facts | None, runs: Sequence[RunRecord]) -> ReportTable:
     """Return the figures that the runbook wants driven down: unknown exits per closed trade, and imports.
 
     `runs` are all at hand, also of other sessions: there each trade and each position counts once.
     """
+    trades = None if facts is None else facts.recent_trades
+    closed_trades = None if trades is None else len(trades)
     columns = ("figure", "newest run", "in this session", "in all runs at hand")
     rows = tuple(
         (

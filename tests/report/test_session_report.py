@@ -344,9 +344,13 @@ def test_what_is_not_seen_now_stands_as_it_was_last_seen(tmp_path):
     orders = next(table for table in document["tables"] if table["name"] == "broker_orders")
     assert orders["missing"] == "the broker's orders are not seen now"
     assert orders["rows"][0][-1] == "last seen 2026-05-06T16:46:55Z, not seen now"
+    assert document["working_orders"] == [
+        "#1 (SPY 727C) SELL 39 LMT Submitted, by the broker, last seen 2026-05-06T16:46:55Z, not seen now"
+    ]
     for form in ("text", "markdown", "html"):
         shown = as_text("--format", form, *words, now="2026-05-06T19:45:00Z", environ=environ)
         assert "SPY 727C: long 39, by the broker, last seen" in shown
+        assert "#1 (SPY 727C) SELL 39 LMT Submitted, by the broker, last seen" in shown
 
 
 @pytest.mark.parametrize(
@@ -468,7 +472,7 @@ def test_a_channel_of_which_nothing_is_recorded_is_said(tmp_path):
 def test_the_page_begins_with_the_decision_then_what_is_wrong_then_what_is_well(tmp_path):
     page = render_page(whole_report(tmp_path), ZONES)
     heads = re.findall(r"<h2>([^<]*)</h2>", page)
-    assert heads[:5] == ["What is wrong now", "What is open", "Golden signals", "Times", "Timeline"]
+    assert heads[:5] == ["What is open", "What is wrong now", "Golden signals", "Times", "Timeline"]
     assert page.index('<strong class="word">') < page.index("<h2>")
     tiles = re.findall(r"<li[^>]*><b>[^<]*</b><span>([^<]*)</span>", page)
     assert tiles == sorted(tiles, key=["firing", "NOT PROVEN", "ok"].index)
