@@ -7,7 +7,8 @@ be text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_colum
 from detector.domain.store_layout import FILLS, HISTORY, POSITION_STATE, POSITIONS, TRADES, StoreColumns
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
+from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 
 SECTIONS = ("stores",)
@@ -30,6 +32,8 @@ _NAMED_BY = ("trade_id", "signal_id", "position_id", "symbol", "con_id")
 _STATES = ("is_open", "status", "closed_at")  # of an order or a fill it is not the state of the position
 _NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")
 _NEEDS = {TRADES: (Need(_STATES, "text"), Need(_STATES, "flag"))}
+# pysystemtrade's names of a contract; a spread has a month for each leg.
+_CONTRACT = build_pattern(r"(?:[^/]+/)?([^/.]+)[/.](\d{6}(?:\d\d)?(?:_\d{6}(?:\d\d)?)*)", re.ASCII)
 R = TypeVar("R", StoredPosition, Trade)
 
 
@@ -67,9 +71,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     stores = context.profile.stores
     trade_items = reading.read_objects(f"stores.{TRADES}", raw.get(TRADES), "store_trades")
     trades: tuple[Trade, ...] = ()
-    position_items = reading.read_objects(
-        f"stores.{POSITION_STATE}", raw.get(POSITION_STATE), "store_positions"
-    )
+    position_items = _read_documents(raw, reading, stores.get(POSITION_STATE, {}))
     if trade_items is not None:
         get_trade = _build_column_getter(stores, TRADES)
         trades = tuple(reading.read_row(f"stores.{TRADES}", item, Trade, get_trade) for item in trade_items)
@@ -86,6 +88,55 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
             reading.partial.add("store_positions")
     if trade_items is not None:
         reading.values["store_trades"] = trades
+
+
+def _read_documents(
+    raw: Mapping[str, Any], reading: Reading, names: Mapping[str, Sequence[str]]
+) -> list[Mapping[str, Any]] | None:
+    """Return the rows of the store of positions, those of each document in it."""
+    items = reading.read_objects(f"stores.{POSITION_STATE}", raw.get(POSITION_STATE), "store_positions")
+    if items is None:
+        return None
+    rows = [row for item in items for row in _iter_rows(item, names)]
+    reading.content = {**raw, POSITION_STATE: rows}
+    return rows
+
+
+def _iter_rows(item: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows that a document holds: the entries of a series in it, and the legs of its contract."""
+    quantities = names.get("quantity", ("quantity",))
+    series = next((value for value in item.values() if _is_series(value, quantities)), None)
+    if series is None or any(name in item for name in quantities):
+        yield from _iter_legs(item, names)
+    else:
+        for entry in series:
+            yield from _iter_legs({**item, **entry}, names)
+
+
+def _is_series(value: object, quantities: Sequence[str]) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(entry, dict) and any(name in entry for name in quantities) for entry in value
+    )
+
+
+def _iter_legs(item: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> Iterator[Mapping[str, Any]]:
+    """Yield a row for each leg of a contract that is named as `GOLD/20260800` or `strategy/GOLD/202606_202609`."""
+    symbol, quantity, expiry = (
+        next((name for name in names.get(column, (column,)) if name in item), "")
+        for column in ("symbol", "quantity", "expiry")
+    )
+    contract = _CONTRACT.fullmatch(str(item.get(symbol)))
+    months = contract[2].split("_") if contract else [None]
+    cell = item.get(quantity)
+    amounts: list[Any] = cell if isinstance(cell, list) else [cell]
+    if (contract is None and cell is not amounts) or len(amounts) != len(months):
+        yield item
+        return
+    for month, amount in zip(months, amounts, strict=True):
+        named = (
+            {symbol: contract[1], expiry or names.get("expiry", ("expiry",))[0]: month} if contract else {}
+        )
+        yield {**item, **named, quantity: amount}
 
 
 def _read_positions(

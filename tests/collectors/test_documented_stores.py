@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from typing import Any
@@ -107,3 +108,138 @@ def test_an_older_reading_that_is_empty_is_no_fault(environ):
         stdin=snapshot(SPY=39) | {"stores": {"position_state": rows}}, environ=settings
     ).document
     assert document["events"] == []
+
+
+# --- can-close of each kind, and the real models ---------------------------------------------------------
+
+
+def decide_close(environ: dict[str, str], document: dict[str, Any], *words: str) -> str:
+    ran = answer("can-close", *words, "--json", stdin=document, environ=environ)
+    return str(ran.document["verdict"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_can_close_by_each_kind(kind, environ):
+    settings = environ(kind)
+    held = snapshot(SPY=39, QQQ=-5)
+    assert decide_close(settings, held, "--symbol", "SPY", "--quantity", "39") == "allow"
+    assert decide_close(settings, held, "--symbol", "SPY", "--quantity", "40") == "refuse"
+    assert decide_close(settings, held, "--symbol", "QQQ", "--quantity", "5", "--side", "buy") == "allow"
+    assert decide_close(settings, held, "--symbol", "QQQ", "--quantity", "5", "--side", "sell") == "refuse"
+    assert decide_close(settings, snapshot(QQQ=-5), "--symbol", "SPY", "--quantity", "39") == "refuse"
+
+
+# Columns of the tables that the models of freqtrade 2026.9 (PyPI) make, with the types that SQLite has of them.
+_FREQTRADE = """
+    id INTEGER, exchange VARCHAR, pair VARCHAR, base_currency VARCHAR, stake_currency VARCHAR, is_open BOOLEAN,
+    fee_open FLOAT, fee_open_cost FLOAT, fee_open_currency VARCHAR, fee_close FLOAT, fee_close_cost FLOAT,
+    fee_close_currency VARCHAR, open_rate FLOAT, open_rate_requested FLOAT, open_trade_value FLOAT, close_rate FLOAT,
+    close_rate_requested FLOAT, realized_profit FLOAT, close_profit FLOAT, close_profit_abs FLOAT, stake_amount FLOAT,
+    max_stake_amount FLOAT, amount FLOAT, amount_requested FLOAT, open_date DATETIME, close_date DATETIME,
+    stop_loss FLOAT, stop_loss_pct FLOAT, initial_stop_loss FLOAT, initial_stop_loss_pct FLOAT,
+    is_stop_loss_trailing BOOLEAN, max_rate FLOAT, min_rate FLOAT, exit_reason VARCHAR, exit_order_status VARCHAR,
+    strategy VARCHAR, enter_tag VARCHAR, timeframe INTEGER, trading_mode VARCHAR, amount_precision FLOAT,
+    price_precision FLOAT, precision_mode INTEGER, precision_mode_price INTEGER, contract_size FLOAT, leverage FLOAT,
+    is_short BOOLEAN, liquidation_price FLOAT, interest_rate FLOAT, funding_fees FLOAT, funding_fee_running FLOAT,
+    record_version INTEGER
+"""
+_TRADES = (
+    (
+        1,
+        "BTC/USD",
+        0,
+        0,
+        0.5,
+        "2026-06-02 10:00:00.000000",
+        "2026-06-02 12:00:00.000000",
+        600.0,
+        610.0,
+        "roi",
+    ),
+    (2, "BTC/USD", 1, 0, 0.25, "2026-06-02 10:00:00.000000", None, 600.0, None, None),
+    (3, "ETH/USD", 1, 1, 2.0, "2026-06-02 10:00:00.000000", None, 600.0, None, None),
+)
+
+
+@pytest.fixture
+def freqtrade(tmp_path):
+    connection = sqlite3.connect(tmp_path / "tradesv3.sqlite")
+    connection.execute(f"CREATE TABLE trades ({_FREQTRADE}, PRIMARY KEY (id))")
+    names = "id, pair, is_open, is_short, amount, open_date, close_date, open_rate, close_rate, exit_reason"
+    connection.executemany(f"INSERT INTO trades ({names}) VALUES ({', '.join('?' * 10)})", _TRADES)
+    connection.commit()
+    connection.close()
+    return {
+        "AEGIS_PT_STORES_DB": str(tmp_path / "tradesv3.sqlite"),
+        "AEGIS_PT_PROFILE": "freqtrade",
+        "AEGIS_PT_RUNTIME": "mybot",
+    }
+
+
+def hold_coins(**held: float) -> dict[str, Any]:
+    document = snapshot(**held)
+    document["broker"]["positions"] = [
+        {**row, "secType": "CRYPTO"} for row in document["broker"]["positions"]
+    ]
+    return document
+
+
+def test_the_table_of_freqtrade_s_own_models_is_read_by_the_built_in_profile(freqtrade):
+    def list_signatures(**held: float) -> list[str]:
+        document = answer(stdin=hold_coins(**held), environ=freqtrade).document
+        return [event["signature"] for event in document["events"]]
+
+    drift = "open_positions_drift:mybot:"
+    assert list_signatures(BTC=0.25, ETH=-2) == []
+    assert list_signatures(BTC=0.25, ETH=2) == [f"{drift}ETH"]
+    assert list_signatures(BTC=0.75, ETH=-2) == [f"{drift}BTC"]
+    assert list_signatures(ETH=-2) == [f"{drift}BTC"]
+    words = ("--symbol", "BTC", "--sec-type", "CRYPTO", "--currency", "USD", "--quantity")
+    assert decide_close(freqtrade, hold_coins(BTC=0.25, ETH=-2), *words, "0.25") == "allow"
+    assert decide_close(freqtrade, hold_coins(BTC=0.25, ETH=-2), *words, "0.5") == "refuse"
+
+
+# --- documents of pysystemtrade --------------------------------------------------------------------------
+
+((_PROFILE, _DOCUMENTS),) = re.findall(
+    r"### pysystemtrade's own documents.+?```toml\n(.+?)```\n\n```json\n(.+?)```", _PAGE, re.DOTALL
+)
+ORDERS = [
+    {"key": "trend/GOLD/20260800", "trade": [4], "fill": [3], "order_id": 1, "broker_account": "DU1234567", "parent": ""},
+    {"key": "roll/GOLD/202608_202612", "trade": [1, -1], "fill": [1, -1], "order_id": 2, "broker_account": "DU1234567"},
+    {"key": "trend/GOLD/20260800", "trade": [-1], "fill": [-1], "order_id": 3, "broker_account": "DU1234567"},
+]  # fmt: skip
+_OF_ORDERS = (
+    ('rows = "history"', 'rows = "fills"'), ('"contractid"', '"key"'), ('"position"', '"fill"\naccount = "broker_account"'),
+)  # fmt: skip
+
+
+def hold_gold(**held: float) -> dict[str, Any]:
+    rows = [
+        {"account": "DU1234567", "symbol": "GC", "secType": "FUT", "currency": "USD", "position": quantity,
+         "lastTradeDateOrContractMonth": "20260827" if month == "august" else "20261229"}
+        for month, quantity in held.items()
+    ]  # fmt: skip
+    return {"taken_at": AT, "broker": {**snapshot()["broker"], "positions": rows}}
+
+
+@pytest.mark.parametrize("kind", ["positions", "orders"])
+def test_documents_of_pysystemtrade_are_read_as_they_are_dumped(kind, tmp_path):
+    profile = _PROFILE
+    for old, new in _OF_ORDERS if kind == "orders" else ():
+        assert old in profile
+        profile = profile.replace(old, new, 1)
+    section = json.loads(_DOCUMENTS) if kind == "positions" else {"position_state": ORDERS}
+    (tmp_path / "mybot.toml").write_text(profile)
+    settings = {"AEGIS_PT_PROFILE": str(tmp_path / "mybot.toml"), "AEGIS_PT_RUNTIME": "mybot"}
+
+    def list_signatures(**held: float) -> list[str]:
+        given = {**hold_gold(**held), "stores": {"as_of": AT, **section}}
+        document = answer(stdin=given, environ=settings).document
+        return [event["signature"] for event in document["events"]]
+
+    assert list_signatures(august=3, december=-1) == []
+    (event,) = list_signatures(august=2, december=-1)
+    assert event.startswith("open_positions_drift:mybot:GC 2026")
+    assert len(list_signatures(august=3, december=1)) == 1
+    assert len(list_signatures(december=-1)) == 1
