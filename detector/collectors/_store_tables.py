@@ -15,7 +15,7 @@ from detector.domain.store_layout import (
     StoreColumns,
     StoreTable,
 )
-from detector.domain.trade_rows import StoredPosition, Trade
+from detector.domain.trade_rows import StoredPosition, Trade, Words, is_closed_state
 from detector.formats.errors import SCHEMA, TOO_LARGE, ExternalError
 from detector.formats.strict_json import redact_excerpt
 
@@ -40,8 +40,9 @@ ColumnNames = Mapping[str, Sequence[str]]
 class Store:
     """One open store: its tables by name, the size that was read so far, and the values left out."""
 
-    def __init__(self, connection: StoreConnection, columns: StoreColumns) -> None:
+    def __init__(self, connection: StoreConnection, columns: StoreColumns, words: Words) -> None:
         self._connection = connection
+        self._words = words
         self._column_aliases = columns
         tables = connection.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')")
         self._kinds = {name: kind for name, kind in tables if not name.startswith("sqlite_")}
@@ -158,21 +159,16 @@ class Store:
         """Return the SQL condition of rows that may be open, and its values; one without a state may be."""
         column = next(name for name in ("is_open", "status", "closed_at", "quantity") if name in columns)
         quoted = [_escape_name(name) for name in columns[column]]
-        if column == "closed_at":
-            return " AND ".join(f"{name} IS NULL" for name in quoted), []
+        if column == "closed_at":  # an empty text is no time
+            return " AND ".join(f"({name} IS NULL OR trim({name}) = '')" for name in quoted), []
         if column != "status":
             return f"coalesce({', '.join([*quoted, 'NULL'])}, 1) NOT IN (0, '0')", []
-        states = self._connection.execute(
-            f"SELECT DISTINCT {quoted[0]} FROM {_escape_name(table)}"
-        ).fetchall()
-        closed_states = [
-            state
-            for (state,) in states
-            if isinstance(state, str) and Trade(status=state).is_effectively_open is False
-        ]
+        state_of = f"coalesce({', '.join([*quoted, 'NULL'])})"
+        states = self._connection.execute(f"SELECT DISTINCT {state_of} FROM {_escape_name(table)}").fetchall()
+        closed_states = [state for (state,) in states if is_closed_state(state, self._words)]
         del closed_states[_MAX_STATES:]
         marks = ", ".join("?" * len(closed_states))
-        return f"({quoted[0]} IS NULL OR {quoted[0]} NOT IN ({marks}))", closed_states
+        return f"({state_of} IS NULL OR {state_of} NOT IN ({marks}))", closed_states
 
     def _fetch_rows(self, table: str, statement: str, values: Sequence[Any]) -> list[TableRow]:
         cursor = self._connection.execute(statement, values)

@@ -38,6 +38,6 @@ def _read_stores(context: SourceContext) -> Answer:
     seconds = min(context.settings[SOURCE_TIMEOUT_SEC], context.settings[COLLECT_TIMEOUT_SEC])
     as_of = context.clock()  # before the transaction: what is read is never younger than that
     with open_store(context.settings[STORES_DB], seconds) as connection:
-        store = Store(connection, profile.stores)
+        store = Store(connection, profile.stores, profile.words)
         section = {table.name: store.read_rows(table) for table in profile.tables or DEFAULT_TABLES}
     return Answer({"as_of": format_time(as_of), **section}, as_of, store.note)

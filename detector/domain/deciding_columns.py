@@ -12,7 +12,7 @@ from typing import Any
 
 from detector.domain.instrument_names import find_side, get_sign
 from detector.domain.trade_rows import parse_status
-from detector.formats.numbers import is_unset
+from detector.formats.numbers import is_unset, parse_decimal
 from detector.formats.strict_json import redact_excerpt
 
 SIGN, STATE = "sign", "state"
@@ -25,13 +25,16 @@ _CLOSED_FLAGS = {
     "isopen": False,
     "active": False,
     "isactive": False,
+    "deleted": True,
+    "isdeleted": True,
 }
 _STATE_NAMES = ("state", "status", "positionstatus", "positionstate", "tradestatus", "tradestate")
 _END_NAMES = frozenset(
     ["closedat", "closeat", "closedate", "closetime", "closedon", "closedtime", "closetimestamp", "exitat",
      "exitdate",
-     "exittime", "exitedat", "exittimestamp", "dateclosed", "timeclosed"]
+     "exittime", "exitedat", "exittimestamp", "dateclosed", "timeclosed", "deletedat", "deletedon"]
 )  # fmt: skip
+_END_PRICES = frozenset(["exitprice", "exitrate", "exitfillprice"])  # of what is held there is none yet
 Row = Mapping[str, Any]
 Problem = tuple[str, str, bool]
 
@@ -88,10 +91,16 @@ def _iter_ends(item: Row) -> Iterator[Problem]:
     for name, value in _strip_names(item).items():
         is_flag = name in _CLOSED_FLAGS and value in (True, False) and bool(value) is _CLOSED_FLAGS[name]
         is_word = name in _STATE_NAMES and isinstance(value, str) and parse_status(value) is False
-        if is_flag or is_word or name in _END_NAMES:
+        is_price = name in _END_PRICES and _is_price(value)
+        if is_flag or is_word or is_price or name in _END_NAMES:
             ours = "closed_at" if name in _END_NAMES else "is_open or status"
             yield _find_key(item, name), f"says closed, and nothing reads it: map it as {ours}", False
             return
+
+
+def _is_price(value: object) -> bool:
+    number = parse_decimal(str(value))
+    return number is not None and number != 0
 
 
 def _describe_label(word: str, kinds: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from detector.domain.coercion import ValueReader
 from detector.domain.columns import get_columns
 from detector.domain.deciding_columns import SIGN, iter_problems
+from detector.domain.trade_rows import Words, convert_label
 
 
 class _Row(Protocol):
@@ -40,7 +41,7 @@ class Reading(ValueReader):
         self.section = section
         self.values: dict[str, Any] = {}
         self.partial: set[str] = set()
-        self.words: Mapping[tuple[str, str], str] = {}
+        self.words: Words = {}
         self.symbols: Mapping[str, str] = {}
         self.content: Any = None
 
@@ -100,8 +101,7 @@ class Reading(ValueReader):
         kinds = list_kinds(row_type)
         values = {name: get(item, name) for name, _ in kinds}
         for name in ("side", "status") if self.words else ():
-            own = str(values.get(name)).strip().lower()
-            values[name] = self.words.get((name, own), values.get(name))
+            values[name] = convert_label(name, values.get(name), self.words)
         symbol = values.get("symbol")
         if isinstance(symbol, str) and self.symbols:
             values["symbol"] = self.symbols.get(symbol, symbol)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from detector.domain.columns import build_column
 from detector.domain.instrument import Instrument, get_instrument_name
@@ -143,6 +145,22 @@ class StoredPosition(Instrument, frozen=True):
             if self.trade_id
             else get_instrument_name(self)
         )
+
+
+Words = Mapping[tuple[str, str], str]
+"""By column and a runtime's own word in it, in lower case: the usual word."""
+
+
+def convert_label(column: str, raw: object, words: Words) -> Any:
+    """Return the usual word for a runtime's own, also for a number or a flag; else the value as it is."""
+    own = f"{raw:g}" if isinstance(raw, int | float) and not isinstance(raw, bool) else str(raw)
+    return words.get((column, own.strip().lower()), raw)
+
+
+def is_closed_state(raw: object, words: Words) -> bool:
+    """Whether a store's state certainly means closed, in the runtime's own words or the usual ones."""
+    state = convert_label("status", raw, words)
+    return isinstance(state, str) and parse_status(state) is False
 
 
 def parse_status(status: str | None) -> bool | None:

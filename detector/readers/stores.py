@@ -120,7 +120,7 @@ def _is_series(value: object, quantities: Sequence[str]) -> bool:
 
 
 def _iter_legs(item: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> Iterator[Mapping[str, Any]]:
-    """Yield a row for each leg of a contract that is named as `GOLD/20260800` or `strategy/GOLD/202606_202609`."""
+    """Yield a row for each leg of a contract named `GOLD/20260800` or `strategy/GOLD/202606_202609`."""
     symbol, quantity, expiry = (
         next((name for name in names.get(column, (column,)) if name in item), "")
         for column in ("symbol", "quantity", "expiry")

@@ -129,7 +129,7 @@ def test_can_close_by_each_kind(kind, environ):
     assert decide_close(settings, snapshot(QQQ=-5), "--symbol", "SPY", "--quantity", "39") == "refuse"
 
 
-# Columns of the tables that the models of freqtrade 2026.9 (PyPI) make, with the types that SQLite has of them.
+# The columns of the table `trades` that the models of freqtrade 2026.9 (PyPI) make.
 _FREQTRADE = """
     id INTEGER, exchange VARCHAR, pair VARCHAR, base_currency VARCHAR, stake_currency VARCHAR, is_open BOOLEAN,
     fee_open FLOAT, fee_open_cost FLOAT, fee_open_currency VARCHAR, fee_close FLOAT, fee_close_cost FLOAT,

@@ -173,6 +173,50 @@ def test_of_a_long_table_the_newest_rows_are_read_and_every_one_that_may_be_open
     ]
 
 
+OWN_WORDS = """
+[store_tables.position_state]
+[store_tables.trades]
+[stores.trades]
+trade_id = "id"
+[words]
+open = ["running", "1"]
+closed = ["target hit", "2"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "read"),
+    [
+        ("target hit", "running", True),
+        ("TARGET HIT ", "target hit", False),
+        ("target hit", "no word", True),
+        ("CLOSED", "target hit", False),
+        (2, 1, True),
+        (2, 2, False),
+    ],
+)
+def test_the_profile_s_own_words_decide_what_is_closed(closed, status, read, store, profile):
+    trades = [
+        (i, "SPY", status if i == 5 else closed, None, None) for i in range(1, MAX_ROWS + NEWEST_ROWS + 2)
+    ]
+    rows = collected(store(trades=trades), profile(OWN_WORDS))["stores"]["trades"]
+    assert (rows[0]["id"] == 5, len(rows)) == (read, NEWEST_ROWS + read)
+
+
+@pytest.mark.parametrize(
+    ("closed_at", "read"), [(None, True), ("", True), (" ", True), ("2026-05-05", False)]
+)
+def test_an_empty_time_of_the_close_is_none(closed_at, read, store, profile):
+    columns = (
+        '[store_tables.trades]\n[stores.trades]\ntrade_id = "id"\nstatus = "no_column"\nclosed_at = "note"\n'
+    )
+    trades = [
+        (i, "SPY", None, None, closed_at if i == 5 else "2026-05-05") for i in range(1, 2 * NEWEST_ROWS)
+    ]
+    rows = collected(store(trades=trades), profile(columns))["stores"]["trades"]
+    assert (rows[0]["id"] == 5, len(rows)) == (read, NEWEST_ROWS + read)
+
+
 @pytest.mark.parametrize(
     ("is_open", "read"),
     [(1, True), (0, False), ("0", False), (None, True)],

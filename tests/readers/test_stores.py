@@ -136,6 +136,17 @@ ROW = {"symbol": "SPY", "contracts_remaining": 39}
         ({"status": 0}, "status", "is '0', which is neither open nor closed"),
         ({"trade_status": "CLOSED"}, "trade_status", "says closed, and nothing reads it"),
         ({"is_active": 0}, "is_active", "says closed, and nothing reads it"),
+        (
+            {"deleted_at": "2026-05-05"},
+            "deleted_at",
+            "says closed, and nothing reads it: map it as closed_at",
+        ),
+        ({"deleted": 1}, "deleted", "says closed, and nothing reads it: map it as is_open or status"),
+        (
+            {"exit_price": 6.46},
+            "exit_price",
+            "says closed, and nothing reads it: map it as is_open or status",
+        ),
         ({"exit_date": "2026-05-05"}, "exit_date", "says closed, and nothing reads it: map it as closed_at"),
         ({"is_open": 1, "contracts_remaining": None}, "quantity", "of a row that is not closed is not given"),
         *(

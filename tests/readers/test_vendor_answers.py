@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -314,3 +315,23 @@ def test_a_comma_that_groups_no_thousands_is_no_number(written, quantity):
     made = reading({"as_of": AT, "flex": {"positions_csv": text}})
     assert [row.quantity for row in made.values["broker_positions"]] == [quantity]
     assert bool(made.invalid) is (quantity is None)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "beside", "value"),
+    [
+        ("1.234", {}, None),
+        ("-1.234", {"avgCost": "550"}, None),
+        ("1.234", {"avgCost": "550.5"}, Decimal("1.234")),
+        ("1.234", {"avgCost": "1,550.25"}, Decimal("1.234")),
+        ("1.234", {"avgCost": "550,25"}, Decimal(1234)),
+        ("1.234", {"avgCost": 550}, Decimal("1.234")),
+        ("0.234", {}, Decimal("0.234")),
+        ("1.2340", {}, Decimal("1.234")),
+        ("12", {"avgCost": "1.234"}, Decimal(12)),
+    ],
+)
+def test_a_quantity_as_text_that_may_be_of_thousands_is_reported(quantity, beside, value):
+    made = reading({"positions": [{"symbol": "SPY", "account": "DU1234567", "position": quantity, **beside}]})
+    assert [row.quantity for row in made.values["broker_positions"]] == [value]
+    assert bool(made.invalid) is (value is None)

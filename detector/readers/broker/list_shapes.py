@@ -37,11 +37,15 @@ Row = Mapping[str, Any]
 
 
 class RowShape(Struct, frozen=True):
-    """What a list is of: its kind, the columns that it may have, and those of which a row needs one."""
+    """What a list is of: its kind, the columns that it may have, and those of which a row needs one.
+
+    `has_points`: its numbers are known to have decimal points, as IBKR writes a statement.
+    """
 
     kind: str
     columns: Collection[str]
     required: Collection[str] = ()
+    has_points: bool = False
 
     def has_column(self, keys: Iterable[str]) -> bool:
         """Whether one of the keys is a column, or a part of a row."""
@@ -62,7 +66,7 @@ def normalize_list(raw: Any, shape: RowShape) -> NormalizedList:
     entries = _list_entries(raw, shape, normalized)
     if entries is not None:
         rows = [_normalize_row(entry, shape, normalized) for entry in entries]
-        normalized.rows = normalize_numbers(rows)
+        normalized.rows = normalize_numbers(rows, has_points=shape.has_points)
     return normalized
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import parse_value
+from detector.readers.broker.cells import normalize_name
 from detector.readers.broker.object_text import parse_literal
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -21,6 +22,19 @@ _EUROPEAN = build_pattern(r"[+-]?(?:\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d\d?|\d{4,})
 _AMERICAN = build_pattern(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})", re.ASCII)
 _POINTED = build_pattern(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?", re.ASCII)
 _GROUPED = build_pattern(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
+_THOUSAND = build_pattern(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)  # 1.234 may be 1234
+_DECIMAL = build_pattern(r"[+-]?(?:[\d,]*\d\.(?:\d\d?|\d{4,})|0\.\d+)", re.ASCII)
+_QUANTITIES = (
+    "quantity",
+    "position",
+    "pos",
+    "qty",
+    "shares",
+    "size",
+    "totalquantity",
+    "totalsize",
+    "remaining",
+)
 # What other texts are like, and what to write instead.
 _KINDS = (
     (build_pattern(r"<\w[^>]* object at 0x"), "the address of an object in memory", "util.tree() of it"),
@@ -59,18 +73,41 @@ def describe_text(text: str) -> str:
     return ""
 
 
-def normalize_numbers(rows: list[Any]) -> list[Any]:
+def normalize_numbers(rows: list[Any], *, has_points: bool = False) -> list[Any]:
     """Return the rows with numbers that are written as text with separators, where their list shows whose.
 
-    `1,234` alone may be either: it stays, and the reader refuses it.
+    `1,234` alone may be either: it stays, and the reader refuses it, as it does a quantity of `1.234` in a
+    list that is text alone.
     """
-    texts = {cell for row in rows for cell in _iter_texts(row) if "," in cell}
+    cells = {cell for row in rows for cell in _iter_texts(row)}
+    texts = {cell for cell in cells if "," in cell}
     is_european, is_american = (any(map(form.fullmatch, texts)) for form in (_EUROPEAN, _AMERICAN))
+    has_points = has_points or any(map(_DECIMAL.fullmatch, cells)) or any(map(_has_number, rows))
+    if not is_european and not has_points:
+        return [_mark_ambiguous(row) for row in rows]
     if is_european is is_american:
         return rows
     group, point = (".", ",") if is_european else (",", ".")
     number = _POINTED if is_european else _GROUPED
     return [_replace_numbers(row, number, group, point) for row in rows]
+
+
+def _has_number(item: Any) -> bool:
+    if isinstance(item, dict):
+        return any(map(_has_number, item.values()))
+    return isinstance(item, int | float)
+
+
+def _mark_ambiguous(item: Any) -> Any:
+    """Return a row with each quantity that may be of thousands as a text that is no number."""
+    if not isinstance(item, dict):
+        return item
+    marked = dict(item)
+    for key, cell in item.items():
+        text = cell.strip() if isinstance(cell, str) else ""
+        if normalize_name(key) in _QUANTITIES and _THOUSAND.fullmatch(text):
+            marked[key] = f"{text} or {text.replace('.', '')}"
+    return marked
 
 
 def _iter_texts(item: Any) -> Iterator[str]:

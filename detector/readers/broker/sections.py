@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from detector.domain.runtime_rows import is_done
 from detector.domain.section_reading import Reading
+from detector.domain.snapshot import STATEMENT
 from detector.readers.broker.cells import normalize_name
 from detector.readers.broker.layouts import (
     ACCOUNT_VALUE,
@@ -89,7 +92,8 @@ def normalize_section(raw: Mapping[str, Any], reading: Reading) -> dict[str, Any
     content = dict(raw)
     for name, fact in _FACTS.items():
         if raw.get(name) is not None:
-            normalized = normalize_list(raw[name], get_row_shape(KINDS[fact]))
+            shape = replace(get_row_shape(KINDS[fact]), has_points=reading.section == STATEMENT)
+            normalized = normalize_list(raw[name], shape)
             if name == _EITHER and _is_of_executions(normalized.rows):
                 _replace_executions(raw, content, reading)
             else:
