@@ -65,7 +65,9 @@ def test_what_a_floor_covers_reaches_its_channel_once_it_accepts(history):
         report = evaluated(document, memory, channels=FLOORS)
         for one in report.conditions.values():
             reached["slack"] = reached["slack"] or one.is_active
-            reached["mail"] = reached["mail"] or (one.is_active and RANK[one.severity] == RANK["critical"])
+            reached["mail"] = reached["mail"] or (
+                one.is_active and (one.escalated or RANK[one.severity] == RANK["critical"])
+            )
             reached["pager"] = reached["pager"] or (one.is_active and one.escalated)
         report, taken = deliver(report, refusing)
         told += taken

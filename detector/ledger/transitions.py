@@ -44,12 +44,12 @@ class RunContext(Struct, frozen=True):
         return bool(raised_by) and self.sections is not None and raised_by.isdisjoint(self.sections)
 
     def is_below(self, channel: str, severity: Severity, escalated: bool | None, money: bool) -> bool:
-        """Return whether a condition of this severity is less than the least that the channel receives."""
+        """Return whether a condition is less than the least that the channel receives; no escalation is."""
         floor = self.get_rung(channel).floor
-        if floor == "escalated":
+        if escalated or floor == "escalated":
             return not escalated
         if floor == "urgent":
-            return not (escalated or (money and severity == CRITICAL))
+            return not (money and severity == CRITICAL)
         return RANK[severity] < RANK[floor]
 
     def is_too_early(self, channel: str, waiting_since: datetime | None) -> bool:

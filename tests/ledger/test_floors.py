@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import get_args
 
 import pytest
 from msgspec.structs import replace
@@ -10,9 +12,14 @@ from msgspec.structs import replace
 from detector import ledger
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report
+from detector.domain.rule import CRITICAL as CRITICAL_SEVERITY
+from detector.domain.rule import WARNING
 from detector.domain.run_memory import FIRST_RUN
+from detector.ledger.transitions import RunContext
+from detector.render.settings import render_rungs
 from detector.settings import Rung
-from tests.support.snapshots import evaluated, healthy_at, remembered
+from detector.settings.rung import Floor
+from tests.support.snapshots import DEFAULTS, NOW, evaluated, healthy_at, remembered
 
 LEVELS = {"-": 0, "w": 2, "c": 3}
 CRITICAL = {"slack": Rung("critical")}
@@ -58,6 +65,7 @@ def _taken(report: Report) -> Report:
         ("cw--", "xxxx", []),
         ("cw---", "xxxx", ["missed"]),
         ("ww---", "xxxx", []),
+        ("wwwww--", "", ["new", "resolved"]),
     ],
     ids=[
         "never above the floor: silent to its end",
@@ -74,6 +82,7 @@ def _taken(report: Report) -> Report:
         "nothing gets through",
         "a blip above the floor is missed",
         "a blip below the floor is nobody's debt",
+        "a warning that escalates",
     ],
 )
 def test_a_channel_from_critical_on_is_told_what_is_critical(history, deaf, wanted):
@@ -114,6 +123,17 @@ ESCALATED = {"slack": Rung("escalated")}
 )
 def test_a_channel_for_what_escalates(history, deaf, wanted):
     assert told(history, ESCALATED, deaf) == wanted
+
+
+@pytest.mark.parametrize("floor", get_args(Floor))
+def test_the_table_of_rungs_says_what_the_ledger_does(floor):
+    run = RunContext(NOW, DEFAULTS, rungs={"slack": Rung(floor)})
+    kinds = [(WARNING, False), (CRITICAL_SEVERITY, False), (CRITICAL_SEVERITY, True)]
+    below = [run.is_below("slack", severity, False, money) for severity, money in kinds]
+    (row,) = [line for line in render_rungs([("slack", Rung(floor))]) if line.startswith("slack")]
+    cells = re.findall("at once|once it escalates", row)
+    assert cells == ["once it escalates" if is_below else "at once" for is_below in below] + ["at once"]
+    assert not any(run.is_below("slack", severity, True, money) for severity, money in kinds)
 
 
 def test_from_warning_on_is_no_floor_at_all():
