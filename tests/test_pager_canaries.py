@@ -1,11 +1,12 @@
 """Canary secrets in every setting of the pagers and in what their servers answer.
 
-None in any output, memory or error.
+None in any output, memory, error, log or process list.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 from contextlib import ExitStack
 
 import pytest
@@ -56,7 +57,11 @@ def test_every_secret_of_the_pagers_is_planted_here():
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_no_secret_reaches_an_output_a_memory_or_a_failure(name, tmp_path):
+def test_no_secret_reaches_an_output_a_memory_a_log_or_another_process(name, tmp_path, caplog, monkeypatch):
+    caplog.set_level("DEBUG")  # the libraries' own lines too: the path of Telegram holds its token
+    monkeypatch.setattr(
+        subprocess, "Popen", pytest.fail
+    )  # a list of processes shows what one is started with
     with ExitStack() as stack:
         pagers = [stack.enter_context(pager_on_loopback(kind)) for kind in KINDS]
         api = stack.enter_context(serving(ANSWERS[name]))
@@ -85,6 +90,7 @@ def test_no_secret_reaches_an_output_a_memory_or_a_failure(name, tmp_path):
         ]
         outputs.append(night.ack("15:21", PENDING))
     assert_no_leak(*(f"{one.out.decode()}{one.err}" for one in outputs))
+    assert_no_leak(caplog.text)
     assert_no_leak(*(path.read_text() for path in night.folder.iterdir() if path.suffix == ".json"))
 
 

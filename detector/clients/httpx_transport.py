@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,8 @@ from detector.formats.errors import ENCODING, PROXY, TOO_LARGE, ExternalError
 from detector.formats.strict_json import redact_excerpt
 
 MAX_BYTES = 8 * 1024 * 1024
+# Its trace holds the headers of answers, such as the target of a redirect, and those can hold secrets.
+logging.getLogger("httpcore").setLevel(logging.CRITICAL + 1)
 _CHUNK_BYTES = 64 * 1024
 _GZIP_OR_ZLIB = 47  # zlib's window bits: either header is accepted
 

@@ -14,6 +14,7 @@ import pytest
 from tests.support.acks import DAY, PENDING, Night, stamp
 from tests.support.deliveries import QUICK, THREE_ORDERS
 from tests.support.github_memory import GitHub, github_with_memory
+from tests.support.github_runs import github_on_loopback
 from tests.support.loopback import hangs, says, serving
 from tests.support.pager_server import CHAT, pager_on_loopback
 from tests.support.program import answer
@@ -150,6 +151,37 @@ def dispatch(night, tmp_path, sender="ann-at-github", event="aws_ibkr_pt_health_
 def test_a_dispatch_of_an_allowed_sender_is_read_by_the_run_that_it_starts(night, tmp_path):
     dispatch(night, tmp_path)
     assert night.acks() == ["Ann"]
+
+
+def send_ack(github, signature=PENDING, token="canary-token"):
+    environ = {"GITHUB_API_URL": github.url, "GH_TOKEN": token}
+    words = ("ack", signature, "--by", "ann", "--repo", "owner/name", "--now", stamp("15:02"))
+    return answer(*words, environ=environ)
+
+
+def test_what_the_command_sends_to_github_is_what_the_run_reads(night, tmp_path):
+    with github_on_loopback() as github:
+        ran = send_ack(github)
+    (asked,) = github.asked
+    assert (ran.code, asked.path) == (0, "/repos/owner/name/dispatches")
+    assert (
+        ran.out.decode()
+        == f"{PENDING}: acknowledged by ann until 2026-06-02T17:02:00Z (dispatched to owner/name)\n"
+    )
+    assert len(asked.body["client_payload"]) <= 10, "GitHub takes no more"
+    dispatch(night, tmp_path, event=asked.body["event_type"], **asked.body["client_payload"])
+    assert night.acks() == ["Ann"]
+
+
+def test_without_a_token_or_a_yes_of_github_it_is_said_that_nothing_was_sent(night):
+    with github_on_loopback() as github:
+        assert "set GH_TOKEN to a fine-grained token" in send_ack(github, token="").err
+        assert github.asked == []
+        github.fault = lambda asked: (403, {"message": "canary-token"}, {})
+        ran = send_ack(github)
+    assert (ran.code, ran.out) == (3, b"")
+    assert ran.err.startswith("ack: not sent: GitHub could not be asked: ")
+    assert "canary" not in ran.err
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ VALIDATORS = {
     "pagerduty": Draft202012Validator(vendor_schema("pagerduty_enqueue")),
     "telegram": Draft202012Validator(vendor_schema("telegram_sendMessage")),
 }
+_CALLS = {"getUpdates": Draft202012Validator(vendor_schema("telegram_getUpdates"))}
 
 
 @dataclass
@@ -118,6 +119,7 @@ def answer_of(pager: Pager, request: bytes) -> bytes:
     body = json.loads(data)
     method = path.rpartition("/")[2]
     if pager.kind == "telegram" and method in pager.calls:
+        pager.faults += [error.message for error in _CALLS[method].iter_errors(body)]
         return reply(200, json.dumps({"ok": True, "result": pager.calls[method](body)}).encode())
     pager.faults += [error.message for error in VALIDATORS[pager.kind].iter_errors(body)]
     pager.faults += _FAULTS[pager.kind](path, headers, data)
