@@ -15,7 +15,7 @@ body{margin:0 auto;max-width:1080px;padding:12px 16px 40px;background:var(--bg);
 font:16px/1.45 system-ui,-apple-system,Segoe UI,Helvetica,Arial,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.35rem;margin:.2em 0}h2{font-size:1.05rem;margin:1.6em 0 .4em}h3{font-size:1rem;
 margin:0 0 .2em}
-p{margin:.3em 0}.soft{color:var(--soft)}a{color:var(--line)}
+p{margin:.3em 0}ul{margin:.3em 0;padding-left:1.2em}.soft{color:var(--soft)}a{color:var(--line)}
 .final{border:3px solid;border-radius:8px;padding:10px 14px;margin:10px 0}
 .final strong.word{display:block;font-size:1.5rem;line-height:1.2}
 .continue{border-color:var(--ok)}.continue .word{color:var(--ok)}
