@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from detector.domain.statement_tables import TRADES, read_tables
+from detector.domain.statement_tables import TRADES, find_missing, read_tables
 from detector.formats.errors import QUERY, TOO_LARGE, UNREADABLE, ExternalError
 from detector.formats.patterns import build_pattern
 from detector.market.session_plan import NEW_YORK
@@ -47,6 +47,8 @@ def parse_statement(body: bytes) -> tuple[list[dict[str, Any]], datetime | None]
     if not tables:
         raise ExternalError("the query has no section of trades", reason=QUERY)
     rows = [{name: row[name] for name in row if name in _KEPT} for table in tables for row in table.rows]
+    if missing := find_missing(rows, TRADES):
+        raise ExternalError(f"no trade of the statement has a {' or a '.join(missing)}", reason=QUERY)
     if len(rows) > _MAX_ROWS:
         raise ExternalError(
             f"the statement has over {_MAX_ROWS} trades; ask for fewer days", reason=TOO_LARGE

@@ -27,6 +27,8 @@ _XML_SECTIONS = {
     "TradeConfirms": ("TradeConfirm", TRADES),
     "OpenPositions": ("OpenPosition", POSITIONS),
 }
+# What stands beside trades: their orders, lots and sums.
+_XML_SUMS = {"Order", "Lot", "SymbolSummary", "AssetSummary", "WashSale"}
 _EXECUTION_COLUMNS = {"ibexecid", "execid", "tradeprice"}
 _POSITION_COLUMNS = {
     "markprice", "positionvalue", "costbasisprice", "costbasismoney", "openprice", "percentofnav",
@@ -129,6 +131,12 @@ def _strip_thousands(read: StatementTables) -> StatementTables:
     return read
 
 
+def find_missing(rows: Sequence[Mapping[str, object]], kind: str) -> list[str]:
+    """Return what no row has and each must have: the query lacks it, or its column has another name."""
+    needed = {"quantity": _QUANTITIES, **({"datetime": {"datetime"}} if kind == TRADES else {})}
+    return [name for name, names in needed.items() if rows and not any(map(names.intersection, rows))]
+
+
 @cache
 def normalize_column(name: str) -> str:
     """Return the name of a column without case and punctuation: `putcall` for `Put/Call`."""
@@ -145,7 +153,10 @@ def _read_xml(root: ElementTree.Element) -> StatementTables:
         for tag, (row_tag, kind) in _XML_SECTIONS.items():
             for holder in statement.findall(tag):
                 rows = [strip_cells(row.attrib.items()) for row in holder.findall(row_tag)]
-                read.tables.append(StatementTable(kind, [_add_account(row, account) for row in rows]))
+                strange = 0 if rows else sum(row.tag not in _XML_SUMS for row in holder)
+                read.tables.append(
+                    StatementTable(kind, [_add_account(row, account) for row in rows], strange)
+                )
     return read
 
 

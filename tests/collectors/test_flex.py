@@ -231,6 +231,7 @@ def test_csv_with_headers_and_trailers_is_read():
         pytest.param(
             statement(holder="OpenPositions", tag="OpenPosition"), errors.QUERY, id="no trades in XML"
         ),
+        pytest.param(statement(TRADE, tag="Trde"), errors.UNREADABLE, id="rows by another name"),
         pytest.param(statement(TRADE)[:-60], errors.UNREADABLE, id="XML that broke off"),
         pytest.param(b"<FlexQueryResponse/>", errors.UNREADABLE, id="no statement in it"),
         pytest.param("<a>\u00e4</a>".encode("latin-1"), errors.UNREADABLE, id="latin-1"),
@@ -402,8 +403,10 @@ def test_a_statement_may_be_given_as_its_text_or_by_its_file(text, tmp_path):
         ([RECENT], "an array"),
         (5, "not an object or the statement's text"),
         (f"{CSV_HEADER}\n{CSV_ROW}", "does not say when"),
+        (statement(RECENT).decode().replace("quantity=", "quantty="), "no trade of the statement has a quantity"),
+        (statement(RECENT).decode().replace("dateTime=", "dateTme="), "no trade of the statement has a datetime"),
     ],
-    ids=["activity", "a word", "empty", "cut", "list", "number", "no time"],
+    ids=["activity", "a word", "empty", "cut", "list", "number", "no time", "no quantity", "no time of a trade"],
 )  # fmt: skip
 def test_a_statement_that_is_not_understood_is_reported(written, reason):
     ran = answer("detect", "--offline", stdin=json.dumps(given(written)))

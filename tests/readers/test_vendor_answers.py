@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from detector.domain.profile import parse_profile
 from detector.profiles import load_builtin_profile
 from detector.settings import PROFILE
+from tests.support.activity_statement import write_activity_statement
 from tests.support.broker_shapes import reading
 from tests.support.program import answer
 from tests.support.snapshots import evaluated, named, settings_of
@@ -57,7 +58,15 @@ FLEX_HEADER = (
     "Put/Call,ReportDate,Quantity,CostBasisPrice,LevelOfDetail"
 )
 FLEX_ROW = "DU1234567,USD,OPT,SPY   260619C00727000,SPY,811,100,727,2026-06-19,C,2026-06-01,39,5.5,SUMMARY"
+_XML_POSITION = (
+    '<FlexQueryResponse><FlexStatements><FlexStatement accountId="DU1234567" whenGenerated="20260602;100501">'
+    '<OpenPositions><OpenPosition assetCategory="OPT" symbol="SPY   260619C00727000" underlyingSymbol="SPY"'
+    ' conid="811" multiplier="100" strike="727" expiry="20260619" putCall="C" position="{}" costBasisPrice="5.5"'
+    ' levelOfDetail="SUMMARY"/></OpenPositions></FlexStatement></FlexStatements></FlexQueryResponse>'
+)
 POSITIONS: dict[str, dict[str, Any]] = {
+    "Flex in XML": {"flex": {"positions_csv": _XML_POSITION.format("39")}},
+    "the activity statement": {"flex": {"positions_csv": write_activity_statement()}},
     "Client Portal": {"positions": [PORTAL_POSITION]},
     "ibapi's callback": {"positions": [IBAPI_POSITION]},
     "ibapi's callback as an array": {"positions": [list(IBAPI_POSITION.values())]},
@@ -279,13 +288,6 @@ def test_the_portal_s_trades_beside_its_orders_are_no_second_list_of_orders():
 
 # --- the text of a statement, by one parser --------------------------------------------------------------
 
-_XML_POSITION = (
-    '<FlexQueryResponse><FlexStatements><FlexStatement accountId="DU1234567" whenGenerated="20260602;100501">'
-    '<OpenPositions><OpenPosition assetCategory="OPT" symbol="SPY   260619C00727000" underlyingSymbol="SPY"'
-    ' conid="811" multiplier="100" strike="727" expiry="20260619" putCall="C" position="{}" costBasisPrice="5.5"'
-    ' levelOfDetail="SUMMARY"/></OpenPositions></FlexStatement></FlexStatements></FlexQueryResponse>'
-)
-
 
 def test_open_positions_are_read_of_xml_with_the_account_of_their_statement():
     made = reading({"as_of": AT, "flex": {"positions_csv": _XML_POSITION.format("1,239")}})
@@ -335,3 +337,9 @@ def test_a_quantity_as_text_that_may_be_of_thousands_is_reported(quantity, besid
     made = reading({"positions": [{"symbol": "SPY", "account": "DU1234567", "position": quantity, **beside}]})
     assert [row.quantity for row in made.values["broker_positions"]] == [value]
     assert bool(made.invalid) is (value is None)
+
+
+def test_an_empty_quantity_of_a_statement_is_reported_and_no_difference():
+    text = f"{FLEX_HEADER}\n" + FLEX_ROW.replace(",39,", ",--,")
+    report = evaluated(document({"flex": {"positions_csv": text}}, 39))
+    assert {event.type for event in report.events} == {"reading_invalid"}, named(report)

@@ -17,7 +17,7 @@ from typing import Any
 from detector.domain.broker_rows import keep_latest_versions
 from detector.domain.instrument_names import is_known_expiry, normalize_expiry
 from detector.domain.section_reading import MAX_ROWS, Reading
-from detector.domain.statement_tables import TRADES, read_tables
+from detector.domain.statement_tables import TRADES, find_missing, read_tables
 from detector.formats.errors import ExternalError
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.cells import normalize_name
@@ -70,13 +70,21 @@ def read_table(text: str, path: str, kind: str, fact: str, reading: Reading) -> 
         reading.add_fault(path, f"has no section of {kind}")
         return None
     rows = [row for table in tables for row in table.rows]
+    for name in find_missing(rows, kind):
+        reading.add_fault(f"{path}.{name}", "is in no row")
+        reading.partial.add(fact)
     if any(table.misfits for table in tables):
         reading.add_fault(path, "has a row that does not fit its header")
         reading.partial.add(fact)
     if len(rows) > MAX_ROWS:
         reading.add_fault(path, f"has over {MAX_ROWS} rows")
         reading.partial.add(fact)
-    return list(rows[:MAX_ROWS])
+    return [_mark_quantity(row) for row in rows[:MAX_ROWS]]
+
+
+def _mark_quantity(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row with its quantity, None where its cell is empty or has another name."""
+    return row if {"quantity", "position"} & row.keys() else {**row, "quantity": None}
 
 
 def filter_held_now(rows: Rows, reading: Reading, path: str) -> Rows:
