@@ -53,6 +53,10 @@ ORDERS: dict[str, dict[str, Any]] = {
                             "orderStatus": [STATUS]},
     "both in one list": {"open_orders": [{"contract": CONTRACT, "order": ORDER, "orderState": STATE}, STATUS]},
     "statuses first": {"open_orders": [STATUS, {**CONTRACT, **ORDER, "orderState": STATE}]},
+    "objects by their id": {
+        "openOrder": {"5": {"contract": CONTRACT, "order": ORDER, "orderState": STATE}},
+        "orderStatus": {"5": {name: value for name, value in STATUS.items() if name != "orderId"}},
+    },
     "without permanent ids": {
         "openOrder": [[5, CONTRACT, {**ORDER, "permId": 0}, STATE]],
         "orderStatus": [{**STATUS, "permId": 0}, {**STATUS, "permId": 0, "clientId": 8, "status": "Cancelled"}],
@@ -218,3 +222,13 @@ def test_a_renamed_field_is_reported(way, name, wrong):
         report
     )
     assert name == "conId" or any(event.type == "reading_invalid" for event in report.events), named(report)
+
+
+@pytest.mark.parametrize(
+    "junk", [None, 5, "x", [], {}, [[]], [None], [{}], {"x": {"y": 1}}, {"5": 1}], ids=json.dumps
+)
+@pytest.mark.parametrize("name", ["orderStatus", "commissionReport", "openOrder", "execDetails", "position"])
+def test_any_junk_is_read_without_falling_over(name, junk):
+    reading(
+        {"openOrder": [[5, CONTRACT, ORDER, STATE]], "execDetails": [[1, CONTRACT, EXECUTION]], name: junk}
+    )

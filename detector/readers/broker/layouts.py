@@ -86,7 +86,7 @@ ARRAYS: Mapping[str, tuple[ArrayLayout, ...]] = {
 # Keys of a vendor's whole answer under which its rows stand, and what marks it as no answer yet.
 ANSWER_ROWS = ("orders", "positions", "trades", "executions", "fills", "data", "rows", "result")
 ANSWER_KEYS = frozenset(
-    ["snapshot", "notifications", "schema", "status", "count", "page", "pagesize", *ANSWER_ROWS]
+    ["snapshot", "error", "notifications", "schema", "status", "count", "page", "pagesize", *ANSWER_ROWS]
 )
 
 # Column by which a row is known where an object has its rows under keys: digits, other text.
@@ -95,4 +95,6 @@ ROW_KEYS: Mapping[str, tuple[str, str]] = {
     ORDER: ("orderId", "orderId"),
     EXECUTION: ("execId", "execId"),
     ACCOUNT_VALUE: ("tag", "tag"),
+    ORDER_STATUS: ("orderId", "orderId"),
+    COMMISSION: ("execId", "execId"),
 }

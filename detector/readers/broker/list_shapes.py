@@ -82,7 +82,7 @@ def _list_entries(raw: Any, shape: RowShape, normalized: NormalizedList) -> Sequ
         kind = "an empty object" if raw == {} else "text" if isinstance(raw, str) else "no list"
         normalized.problems.append(("", f"is {kind}, not a list of {shape.kind}s{describe_text(text)}"))
         return None
-    plain = strip_class(raw, CLASSES)
+    plain = _strip_envelope(strip_class(raw, CLASSES))
     for find in (_find_answer, _find_frame, _find_single_row, _find_keyed_rows):
         entries = find(plain, shape, normalized)
         if entries is not None:
@@ -91,6 +91,13 @@ def _list_entries(raw: Any, shape: RowShape, normalized: NormalizedList) -> Sequ
             return None
     normalized.problems.append(("", _describe_object(plain, shape)))
     return None
+
+
+def _strip_envelope(raw: Row) -> Row:
+    """Return the answer in an answer: `{"result": {"positions": […]}}`."""
+    key = next(iter(raw)) if len(raw) == 1 else ""
+    inner = raw.get(key)
+    return _strip_envelope(inner) if isinstance(inner, dict) and normalize_name(key) in ANSWER_ROWS else raw
 
 
 def _apply_header(rows: list[Any], shape: RowShape) -> list[Any]:
@@ -189,6 +196,8 @@ def _add_name(row: dict[str, Any], key: str, shape: RowShape) -> dict[str, Any]:
     """Return the row, named by its key where it names nothing itself."""
     if get_account_kind(key):
         return _add_column(row, "account", key)
+    if contract := parse_object(key):
+        return {"contract": strip_class(contract, None), **row}
     digits, text = ROW_KEYS[shape.kind]
     if "contract" in row or any(normalize_name(name) in shape.required for name in row):
         return row
