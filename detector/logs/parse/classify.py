@@ -12,19 +12,20 @@ from detector.formats.patterns import build_pattern
 from detector.logs import codes, events
 from detector.logs.codes import CodeEntry, find_code_entry
 from detector.logs.parse.code_formats import find_codes
-from detector.logs.parse.line import ParsedLine, is_traceback_part
+from detector.logs.parse.line import INTRODUCING_LEVELS, ParsedLine, is_traceback_part
+from detector.logs.parse.phrases_account import MARGIN_WORDS, build_account_match, match_host
 from detector.logs.parse.phrases_account import MATCHERS as ACCOUNT_MATCHERS
-from detector.logs.parse.phrases_account import build_account_match, match_host
 from detector.logs.parse.phrases_gateway import MATCHERS as GATEWAY_MATCHERS
-from detector.logs.parse.phrases_gateway import match_connection
-from detector.logs.parse.phrases_link import match_link
+from detector.logs.parse.phrases_gateway import match_connection, match_link
 from detector.logs.parse.phrases_login import MATCHERS as LOGIN_MATCHERS
 from detector.logs.parse.phrases_orders import MATCHERS as ORDER_MATCHERS
 from detector.logs.parse.phrases_orders import build_rejection, match_late_cancel
 from detector.logs.parse.phrases_runtime import MATCHERS as RUNTIME_MATCHERS
 from detector.logs.parse.phrases_runtime import is_severe
+from detector.logs.parse.prefixes import has_urgent_priority
 from detector.logs.parse.shapes import mask_digits
 from detector.logs.parse.vocabulary import (
+    ASIDE,
     CLIENT_ID_USED,
     DATA_LOST,
     OTHER_ADDRESS,
@@ -42,7 +43,11 @@ def _list_candidates() -> tuple[str, ...]:
     texts = {text for triggers, _ in (*_TEXT_MATCHERS, *_LINK_MATCHERS) for text in triggers} | {
         "connectivity", "connection", "connected", "link ", "farm connection",
         "fatal", "ftl", "crit", "severe", "emerg", "panic", "traceback", "exception in thread",
-        "unhandled exception", "\\u", '":60', '": 60',
+        "unhandled exception", "\\u", '":60', '": 60', "|c|", "|f|", "[c] ", "[f] ", "f/",
+        *(f'{key}":{space}{quote}{number}' for key in ("priority", "level", "severity") for number in "012"
+          for space in ("", " ") for quote in ("", '"')),
+        *(f'{key}":{space}{number}' for key, number in (("severitynumber", 2), ("levelno",
+        50)) for space in ("", " ")),
         "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
     }  # fmt: skip
     return tuple(sorted(text for text in texts if not any(other in text for other in texts - {text})))
@@ -80,15 +85,30 @@ _FARM_LINK: Final = build_pattern(
     r"\b(?:market data|(?P<history>hmds|historical)(?: data)?|(?P<definitions>sec-?def)(?: data)?) farm "
     r"connection is (?:(?P<broken>broken|disconnected)|ok\b)"
 )
+_NOTE: Final = build_pattern(r"[\s(\[]{0,3}(?:please )?note(?: that)?\s?:")
 _COMMENT: Final = build_pattern(r"#{1,3}(?!#)|//")
 _DATA_LOST_CODE, _DATA_KEPT_CODE = 1101, 1102
 _MARGIN_TEXTS: Final = ("margin", "liquidat")
-_URGENT: Final = build_pattern(r"urgent|liquidat")
+_URGENT: Final = build_pattern(
+    rf"urgent|liquid|dringend|likwid|ликвид|清算|平仓|平倉|청산|tasfiye|pilne|acil|{MARGIN_WORDS}"
+)
+# A setting or a count whose name begins like a level: `CRITICAL threshold = 20`.
+_SETTING: Final = build_pattern(
+    r"(?:\w+ ){0,3}?(?:threshold|limit|level|count|lines?|alerts?|events?|window|burst|score|errors?|total"
+    r"|templates?|rules?|at|above|below)"
+    r"\b[^.\n]{0,16}?(?:=|:|\bis|\bset to|\bat|\bof)\s?[-+\d.]+\s?(?:%|s|ms|sec(?:onds)?|lines?)?"
+    r"|[=:\s]{0,3}\d[\d.,]{0,12}\s?%?"
+)
 
 
 def can_match(lowered: str) -> bool:
     """Whether a lowered line can have a match; most lines cannot."""
-    return has_any(_CANDIDATE_TEXTS, lowered) or has_any(_CANDIDATE_CODES, lowered) or not lowered.isascii()
+    return (
+        has_any(_CANDIDATE_TEXTS, lowered)
+        or has_any(_CANDIDATE_CODES, lowered)
+        or not lowered.isascii()
+        or has_urgent_priority(lowered)
+    )
 
 
 def has_candidate_text(masked: str) -> bool:
@@ -98,11 +118,12 @@ def has_candidate_text(masked: str) -> bool:
 
 def classify_line(line: ParsedLine) -> list[LineMatch]:
     """Return every match of a line; the wording is not matched where the place of a code proves it."""
-    severe, body = is_severe(line), line.body
+    body = line.body
+    severe = is_severe(line) and not _SETTING.fullmatch(body)
     if is_traceback_part(line):
         return [*match_connection(line), *match_host(line)]
-    if _COMMENT.match(body):
-        return []
+    if ASIDE.match(body) or _COMMENT.match(body):
+        return [LineMatch(events.SEVERE)] if severe and not _COMMENT.match(body) else []
     is_coded = severe or has_any(_CANDIDATE_CODES, body) or has_any(_MARGIN_TEXTS, body)
     code_matches = find_codes(line) if is_coded else []
     entries = [entry for code_match in code_matches if (entry := find_code_entry(code_match.code))]
@@ -112,7 +133,8 @@ def classify_line(line: ParsedLine) -> list[LineMatch]:
         kinds.add(events.MARGIN)  # urgent by its code alone, whatever another code's text speaks of
     else:
         matches += _match_text(line, kinds)
-    for triggers, matcher in _TEXT_MATCHERS:
+    is_note = line.level not in INTRODUCING_LEVELS and _NOTE.match(body) is not None
+    for triggers, matcher in () if is_note else _TEXT_MATCHERS:
         if has_any(triggers, body):
             matches += (match for match in matcher(line) if match.kind not in kinds)
     if any(match.kind == events.LINK_RESTORED for match in matches):

@@ -16,7 +16,7 @@ from detector.formats.patterns import build_pattern
 from detector.logs.codes import CODES, find_code_entry
 from detector.logs.parse.line import ParsedLine, is_quoted
 from detector.logs.parse.records import BROKER
-from detector.logs.parse.vocabulary import HYPOTHETICAL, is_confirmed
+from detector.logs.parse.vocabulary import HYPOTHETICAL, UNREAL, is_confirmed
 
 _END = r"(?!\d|[.]\d)"
 _LABELS = (
@@ -38,9 +38,14 @@ _PROVEN: Final = (
     ("|", build_pattern(r"(?<![\w.])-?\d{1,10}\s{0,4}\|\s{0,4}(\d{3,5})\s{0,4}\|")),
 )  # fmt: skip
 _KEYED: Final = build_pattern(
-    r"(?:(?<![a-z])(?:(?:error|err|ib|ibkr|tws|msg|message)[ _]?)?code|代码|代碼|コード"
-    r"|코드)[\"']?\s{0,3}[=: ]\s{0,3}[\"']?(\d{3,5})" + _END
+    r"(?:(?<![a-z])(?P<key>(?:(?:error|err|ib|ibkr|tws|msg|message|broker)[ _.-]?){0,2})code"
+    r"|(?P<foreign>代码|代碼|コード|코드|(?:fehler|meldungs)[- ]?code|code d'erreur|c[oó]digo(?: de error"
+    r"| de erro)?"
+    r"|codice(?: errore| di errore)?|foutcode|код ошибки|код сообщения|код|kod(?: błędu)?|hata kodu))"
+    r"[\"']?\s{0,3}[=: ]\s{0,3}[\"']?(\d{3,5})" + _END
 )
+# What an own key of a code introduces in another language than English: the code proves it.
+_OTHER_LANGUAGE: Final = build_pattern(r"[\])\"']?\s{0,2}[,;:|–-]?[^=\n]{0,40}=?[^\n]{0,60}[^\x00-\x7f]{2}")
 # A sentence that names the broker, the word error or code, and the number: `TWS error 1100 received`.
 _NATURAL: Final = build_pattern(
     r"(?:\b(?:ib|ibkr|tws|interactive brokers|ib[ _-]?gateway|ib[ _-]?api)\b[^\w\n]{0,3}"
@@ -73,10 +78,23 @@ _AFTER_ERROR: Final = build_pattern(r"\b(?:error|err)\s(\d{3,5})\s")
 _PARENTHESISED: Final = build_pattern(r"[(\[](\d{3,5})[)\]]")
 _FIRST: Final = build_pattern(
     r"[^\w\n-]{0,8}(?:\d{1,9}[ ,:]{1,3})?(\d{3,5})" + _END + r"[\])]?\s{0,2}[:\]),|–-]?\s"
-    r"(?!\s?(?:shares?|contracts?|lots?|rows?|records?|bars?|ticks?|bytes?|m?s|us|usd|times?)\b)"
+    r"(?!\s?(?:shares?|contracts?|symbols?|orders|candidates?|tickers?|items?|signals?|instruments?|lots?"
+    r"|rows?|records?|bars?|ticks?|bytes?|m?s|us|usd|times?)\b)"
 )
 _ALONE: Final = build_pattern(r"error (\d{3,5})\.?\s*")
+# A code with its text: `cancelOrder(90): 10148 - order was already filled`.
+_SAID: Final = build_pattern(r"(?:^|[\s:(\[\"'])(\d{3,5})[)\]]?\s{0,2}[-–—|:]\s{1,2}(?=[^\d\s=])")
+_OF_ANOTHER: Final = build_pattern(
+    r"(?:id|orders?|req|request|ticker|port|client|rows?|line|pid|no|item|page|step|try|attempt|contract"
+    r"|trade"
+    r"|symbols?|exit|status|http|price|limit|stop|qty|quantity|size|at|for|of|in|ref|run|job|batch|loop|cycle"
+    r"|epoch|iteration|test|task|day)\W{0,3}$"
+)
 _SHORTEST: Final = len("error 10197.  ")
+_EXPLAINED: Final = build_pattern(
+    r"[\])\"':]{0,2}\s(?:means?|is what|indicates?|stands for|describes|says that|is sent)\b"
+)
+_QUOTES: Final = ('"', "'")
 _BESIDE: Final = 12
 _DIGIT: Final = build_pattern(r"\d")
 _WEAK: Final = (_AFTER_MINUS_ONE, _POSITIONAL, _LABELLED, _AFTER_ERROR)
@@ -142,8 +160,12 @@ def _find_weak(body: str) -> Iterator[CodeMatch]:
         yield from (
             CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven=False) for hit in pattern.finditer(body)
         )
-    if BROKER.search(body):
-        for hit in _PARENTHESISED.finditer(body):
+    for hit in _SAID.finditer(body):
+        if not _OF_ANOTHER.search(body, max(0, hit.start(1) - 14), hit.start(1)):
+            yield CodeMatch(int(hit[1]), hit.start(1), hit.start(1), proven=False)
+    is_broker = BROKER.search(body) is not None
+    for hit in _PARENTHESISED.finditer(body):
+        if is_broker or "farm" in body:
             yield CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven=False)
     first = _FIRST.match(body)
     if first:
@@ -153,19 +175,25 @@ def _find_weak(body: str) -> Iterator[CodeMatch]:
 def _find_keyed(body: str, proven: bool) -> Iterator[CodeMatch]:
     for hit in _KEYED.finditer(body):
         if not _NOT_OURS.search(body, max(0, hit.start() - 12), hit.start()):
-            yield CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven)
+            is_own = (hit["key"] or hit["foreign"]) and _OTHER_LANGUAGE.match(body, hit.end())
+            yield CodeMatch(int(hit[3]), hit.start(), hit.start(3), proven or bool(is_own))
 
 
 def _is_reported(match: CodeMatch, body: str) -> bool:
     entry = find_code_entry(match.code)
     if entry is None or _is_listed(match, body):
         return False
-    if not match.proven and not is_confirmed(entry.kind, body):
+    if not match.proven and (not is_confirmed(entry.kind, body) or UNREAL.search(body)):
         return False
     is_closing = body.startswith("(code", match.start)  # the broker's own words stand before it
     if match.start and not is_closing and HYPOTHETICAL.search(body, 0, match.start):
         return False
-    return not is_quoted(body, match.number_start)
+    if _EXPLAINED.match(body, match.number_start + len(str(match.code))):
+        return False
+    is_value = body[match.number_start - 1 : match.number_start] in _QUOTES and body[
+        match.number_start - 2 : match.number_start - 1
+    ] in ("=", ":")
+    return not is_quoted(body, match.start if is_value else match.number_start)
 
 
 def _is_listed(match: CodeMatch, body: str) -> bool:

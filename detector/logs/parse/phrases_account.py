@@ -6,24 +6,68 @@ Codes say most of this; these are the words of programs that do not pass the cod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 from detector.formats.patterns import build_pattern
 from detector.logs import events
+from detector.logs.parse.concepts import Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import LineMatch, Phrase, match_phrases
+from detector.logs.parse.vocabulary import LineMatch, Phrase, is_asserted, match_phrases
 
+# In the languages of TWS, with those of the vocabulary.
+MARGIN_WORDS: Final = (
+    r"zwangsliquid|zwangsverkauf|margin-?(?:defizit|unterdeckung)|nachschuss|liquidation (?:forcée|d'office)"
+    r"|appel de marge|déficit de marge|liquidación (?:forzosa|forzada|automática)|llamada de margen"
+    r"|déficit de margen"
+    r"|liquidazione (?:forzata|coatta)|richiesta di margine|deficit di margine|liquidação forçada"
+    r"|chamada de margem"
+    r"|déficit de margem|gedwongen liquid|margetekort|принудительн\w{0,4} (?:ликвидац|закрыти)|дефицит маржи"
+    r"|маржин-?колл|强制平仓|強制平倉|保证金不足|保證金不足|追加保证金|追加保證金|強制決済|強制清算|追証"
+    r"|証拠金不足"
+    r"|강제 ?청산|마진콜|증거금 ?부족|przymusow\w{0,3} likwid|niedob[oó]r depozytu|zorunlu tasfiye"
+    r"|teminat tamamlama"
+)
+_READ_ONLY: Final = (
+    r"(?:\b(?:read|view)[ -]?only\b|nur[ -]lese|nur[ -]lesen|schreibgeschützt|lecture seule|s[oó]lo lectura"
+    r"|sola lettura|s[oó](?:mente)? (?:de )?leitura|apenas leitura|alleen[ -]lezen|только (?:для )?чтени|只读"
+    r"|只讀|唯讀"
+    r"|読み取り専用|읽기 ?전용|tylko do odczytu|salt okunur)"
+)
+_OPEN: Final = (
+    r"(?:(?:open(?:ing)?|initiat(?:e|ing)|enter(?:ing)?|establish(?:ing)?)(?= (?:any|new|more|further"
+    r"|additional|an?|fresh|positions?|trades?"
+    r"|orders?|long|short|options?|futures)\b|\W{0,3}$)|(?:plac|mak|submitt)(?:e|ing) (?:any |more )?"
+    r"(?:new|opening|day|further)|trad(?:e|ing)\b(?! (?:before|after|until|outside|on this|this symbol))"
+    r"|day[ -]?trad(?:e|ing))"
+)
 MARGIN: Final = Phrase(events.MARGIN, "", "its words", build_pattern(
     r"\burgent\b[^\n]{0,200}(?:margin|liquidat)"
     r"|\bmargin (?:deficiency|deficit|violation|call)\b(?! (?:protection|limit|threshold|monitor|check))"
     r"|\b(?:positions?|account)\b[^.\n]{0,60}\b(?:may|will|can|could|are|is"
     r"|subject) (?:to )?(?:be(?:ing)? )?"
     r"(?:automatically )?liquidat(?:ed|ion)\b"
-    r"|\b(?:ibkr|ib|broker|interactive brokers)\b[^.\n]{0,20}\bliquidat(?:ing|ed|es)\b"
+    r"|\b(?:ibkr|ib|broker|interactive brokers)\b[^.\n]{0,20}\bliquidat(?:ing|ed|es|e)\b"
+    r"|\b(?:ibkr|ib|broker|interactive brokers)\b[^.;\n]{0,24}\b(?:clos(?:ing|ed) (?:out )?(?:our |your "
+    r"|the )?positions?|sold off)\b(?=[^.\n]{0,60}margin)"
+    r"|\bmargin (?:violation|deficiency|deficit|call)\b[^.\n]{0,40}\b(?:broker|ibkr"
+    r"|ib)\b[^.\n]{0,30}\b(?:clos|liquidat|sell)"
     r"|\bliquidation of positions may\b|\bexcess liquidity (?:is |has (?:become|turned) )?(?:negative"
     r"|below zero)\b"
     r"|\b(?:brokerage|broker) liquidation\b|\bliquidation[\"']?\s?[:=]\s?1\b(?![.,]\d)"
+    r"|\b(?:forced|auto(?:matic)?|involuntary|compulsory)[ -]?(?:liquidat(?:ion|ed|ing)|sell-?out"
+    r"|close-?out)\b"
+    r"|\b(?:liquidat(?:ed|ion)|sold out|closed out|force[ -]closed) by (?:the )?(?:broker(?:age)?|ibkr|ib)\b"
+    r"|\bnot margin compliant\b|\bmargin (?:is |was |has been )?(?:deficient|breached|violated)\b"
+    r"|\b(?:below|under|beneath) (?:the |its )?maintenance margin\b"
+    rf"|{MARGIN_WORDS}"
 ))  # fmt: skip
+_BY_ITSELF: Final = build_pattern(
+    r"\b(?:strategy|bot|engine|algo)\b [^.;\n]{0,30}\bclos|\bby (?:its|our|the) (?:own|strategy|bot|risk"
+    r"|schedule|end-of-day)\b|\brisk manager\b"
+    r"|\b(?:mode|restrictions?|only) (?:is |was |has been |have been )?(?:disabled|off|lifted|removed|ended"
+    r"|cleared)\b"
+)
 _BLOCKED: Final = (
     Phrase(events.TRADING_BLOCKED, "read-only", "the API is read-only", build_pattern(
         r"\bapi(?: interface| client)? is (?:currently )?(?:in |set to )?read-?only\b"
@@ -42,7 +86,7 @@ _BLOCKED: Final = (
         r"|exhausted)\b"
         r"|\brestricted from (?:opening|trading|placing|entering)\b"
         r"|\b(?:restrict\w{0,6}|potential) [^.\n]{0,20}pattern day trad(?:er|ing)\b"
-    )),
+    ), unless=_BY_ITSELF),
     Phrase(events.TRADING_BLOCKED, "permission", "no trading permission", build_pattern(
         r"\bno (?:trading )?permissions? (?:to trade|for (?:this|the) (?:product|contract|instrument"
         r"|security))"
@@ -50,6 +94,67 @@ _BLOCKED: Final = (
         r"|did) ?n[o']t have (?:the )?(?:necessary )?(?:trading )?permissions?\b"
         r"|\btrading permissions? (?:is |are )?(?:missing|required|denied)\b"
         r"|\baccount (?:is |has been )?(?:frozen|suspended|blocked|locked) (?:for|from) trading\b"
+    )),
+)  # fmt: skip
+_RESTRICTIONS: Final = (
+    Concept(events.TRADING_BLOCKED, "read-only", "the API is read-only", build_pattern(
+        _READ_ONLY
+    ), build_pattern(
+        r"(?<![a-z])api(?![a-z])|\b(?:tws|ib ?gateway|ibkr|placing orders|orders? (?:was |were |is "
+        r"|are )?(?:refused|rejected|blocked))\b"
+        r"|api[-\W]?(?:schnittstelle|interface|接口|インター)|\berror 321\b|\b321\b"
+    ), build_pattern(
+        r"only\b[^.;\n]{0,25}(?:[=:]|\bto:?|\bis|\bset)\s?[\"']?(?:no|false|off|0|disabled|unset|unchecked)\b"
+        r"|dashboard|database|\bdb\b|\bfile\b|mount"
+        r"|ledger|\brole\b|viewer|\bdisk\b|volume|bucket|\btoken\b|\bkey\b|replica|\bmarket data\b"
+        r"|\bnot (?:in )?read|\bnot (?:enabled|set|on|active|checked)\b|filesystem"
+    )),
+    Concept(events.TRADING_BLOCKED, "restricted", "only closing orders are accepted", build_pattern(
+        r"\b(?:cannot|can not|can't|may not|must not|no longer|unable to|not able to"
+        r"|not (?:be )?(?:allowed|permitted|eligible|authori[sz]ed) to|(?:prohibited|barred|blocked"
+        r"|restricted|prevented|banned"
+        r"|forbidden|precluded) from)\b (?:(?:currently|be able to|allowed to|permitted to) )?"
+        rf"{_OPEN}\b"
+        r"|\btrading (?:is |was )?(?:not|no longer) (?:permitted|allowed|possible|enabled)\b"
+        r"|\b(?:new|opening) (?:orders?|positions?|trades?) (?:are |is |were )?(?:not|no longer) (?:allowed"
+        r"|permitted|possible|accepted)\b"
+        r"|\b(?:no|any) (?:new|opening) (?:orders?|positions?|trades?) (?:are |is |will be |may be "
+        r"|can be )?(?:\w+ )?(?:accepted|allowed|permitted|possible|placed|opened)\b"
+        r"|\b(?:restricted|suspended|frozen|barred|banned|deactivated|flagged|disabled|blocked)\b(?! (?:list"
+        r"|symbols?|hours|for \d))"
+        r"|\bclos(?:e|ing)[ -]?only\b|\bliquidat(?:e|ion|ing)[ -]only\b|\breduc(?:e|ing)[ -]only\b"
+    ), build_pattern(
+        r"\b(?:(?:your|the|this|our|my|live|ibkr|ib|brokerage|trading)? ?account|pattern day[ -]trad\w{2,3}"
+        r"|pdt|day[ -]trad(?:e|er|ing) (?:limit|rule|restriction)s?)\b"
+    ), build_pattern(
+        r"\b(?:log[ -]?in|log[ -]?on|password|attempts?|market data|subscription|withdraw\w*|by (?:its|our"
+        r"|the) (?:own|strategy|bot|risk)"
+        r"|strategy|spread|cooldown|kill[ -]?switch|unrestricted|not (?:been )?(?:restricted|suspended|frozen"
+        r"|blocked|flagged)"
+        r"|daily loss|risk (?:manager|guard|limit)|margin (?:enabled|disabled)|summary|updates?)\b"
+    )),
+    Concept(events.TRADING_BLOCKED, "permission", "no trading permission", build_pattern(
+        r"\b(?:no|lost|loses|lacks?|lacking|missing|without|insufficient|denied|n[o']t (?:have|hold)(?: the"
+        r"| any)?|needs?|requires?|have)\b"
+        r" (?:\w+ ){0,3}?trading (?:permissions?|privileges?|authori[sz]ations?|rights?)\b(?=[^.;\n]{0,60}"
+        r"|$)(?<!have trading permissions)(?<!have trading permission)"
+        r"|\b(?:account|user|you)\b[^.;\n]{0,20}\b(?:lacks?|no|missing|not have|\w{1,5}n't have"
+        r"|without) (?:the )?(?:\w+ )?permissions?\b(?= (?:to (?:trade|short|open|buy|sell)|for|in)\b"
+        r"|\W{0,3}$)"
+        r"|\btrading (?:permissions?|privileges?|rights?|access)\b[^.;\n]{0,40}?\b(?:missing|required|denied"
+        r"|not (?:been )?(?:granted|enabled|found"
+        r"|approved|available|set up)|revoked|expired|removed|withdrawn|lost|insufficient|suspended|absent)\b"
+        r"|\bnot (?:permissioned|entitled|authori[sz]ed|permitted|approved|allowed|cleared) (?:to trade"
+        r"|for trading)\b"
+        r"|keine? handelsberechtigung|handelsberechtigung(?:en)? (?:fehl|nicht)|(?:pas"
+        r"|aucune) (?:d')?(?:autorisation|permission)s? de (?:négociation|trading)"
+        r"|(?:sin|no tiene) (?:los )?permisos? (?:de|para) (?:la )?(?:negocia|operar|trading)|(?:nessun"
+        r"|non (?:ha|dispone))[^.;\n]{0,20}(?:autorizzazion|permess)\w{1,3} (?:al|di|per il) trading"
+        r"|(?:sem|não (?:tem|possui)) permiss(?:ão|ões) (?:de|para) negocia|geen handels(?:bevoegdheid"
+        r"|toestemming|rechten)|нет (?:торгов\w{2,4} )?разрешени"
+        r"|(?:没有|無|无|缺少)[^。\n]{0,6}交易(?:权限|權限)|取引(?:許可|権限)が(?:ない|あり)"
+        r"|거래 ?권한이? ?(?:없|필요)|brak (?:uprawnień"
+        r"|zezwole)|işlem (?:izni|yetki\w{0,3}) (?:yok|bulunm)"
     )),
 )  # fmt: skip
 _ALLOWED: Final = build_pattern(
@@ -65,22 +170,111 @@ _ENTITLED: Final = Phrase(events.NOT_ENTITLED, "", "its words", build_pattern(
     r"|\bmarket data (?:subscription|entitlement)s?\b[^.\n]{0,30}\b(?:expired|lapsed|missing|required"
     r"|cancelled)\b"
 ))  # fmt: skip
-_PACING: Final = Phrase(events.THROTTLED, "", "pacing or rate limit", build_pattern(
-    r"\bpacing violation\b|\bmax(?:imum)? rate of messages\b"
+_LAPSED: Final = Concept(events.NOT_ENTITLED, "", "its words", build_pattern(
+    r"\bdelayed (?:market )?(?:data|quotes?|ticks?|prices?|feed|snapshots?)\b|\bdelayed\W{0,3}$"
+    r"|[(=: ]delayed(?:[-_ ]frozen)?\)"
+    r"|\b(?:subscriptions?|entitlements?|permissions?)\b[^.;\n]{0,30}\b(?:missing|lapsed|expired|required"
+    r"|needed|cancelled|not (?:active|found|held)|absent)\b"
+    r"|\b(?:no|missing|lacks?|lacking|without|lapsed|expired|needs?"
+    r"|requires?) (?:\w+ ){0,3}?(?:subscriptions?|entitlements?)\b"
+    r"|\b(?:not|n't) (?:entitled|subscribed|permissioned)\b"
+), build_pattern(
+    r"\b(?:market ?data(?: ?type)?|marketdatatype|quotes?|ticks?|live (?:data|quotes?|subscription|prices?)"
+    r"|data (?:for|subscription|feed)|feed|level (?:1|2|i|ii)|nbbo|streaming|exchange data)\b"
+), build_pattern(
+    r"\b(?:allow(?:s|ed)?|accept(?:s|ed)?|config\w*|settings?|none delayed|not delayed|no delay|historical"
+    r"|backfill|if|when|ok|active|renewed|delayed (?:start|execution|fill|order)|symbols? subscribed"
+    r"|paper mode|option|flag|news|unsubscribed|topic|websocket|channel|redis|kafka|by \d+ ?(?:ms|s"
+    r"|seconds))\b|marketdatatype\("
 ))  # fmt: skip
-_VERSION: Final = Phrase(events.UNSUPPORTED, "", "its version", build_pattern(
-    r"\b(?:version|build|gateway|tws|workstation|api)\b(?:[^.\n]|\.(?=\d)){0,120}?"
-    r"\b(?:no longer (?:be )?supported|will (?:soon )?be (?:de-?supported|unsupported|retired)"
-    r"|(?:is |has been )?(?:de-?supported|unsupported|out of date|too old)"
-    r"|(?:must|has to|needs? to) be (?:upgraded|updated)|support (?:will )?ends?)\b"
+_PACING: Final = Phrase(events.THROTTLED, "", "pacing or rate limit", build_pattern(
+    r"\bpacing violations?\b|\b(?:max(?:imum)?|message) rate of messages\b"
+    r"|\bmax(?:imum)? (?:message )?rate\b[^.;\n]{0,30}\bexceeded\b"
+    r"|\b(?:violat\w{1,4}|exceed\w{0,3}|hit|broke|breach\w{0,3}|tripped|over) (?:the |ibkr'?s? "
+    r"|ib'?s? )?(?:historical data |message |api )?pacing\b"
+    r"|\bpacing (?:limits?|rules?|error)\b[^.;\n]{0,20}\b(?:exceeded|hit|reached|violated|broken|tripped)\b"
+    r"|\bpacing error\b"
+    r"|\b(?:ib|ibkr|tws|gateway|broker|historical data)\b[^.;\n]{0,30}\b(?:is throttling|throttled (?:us|our"
+    r"|the|requests?|this)|rate[- ]limit(?:ed|ing) (?:us|our|requests?|this))\b"
+    r"|\b(?:we|requests?|client|api calls?) (?:are|were|is|was|got|being) (?:being )?(?:throttled"
+    r"|rate[- ]limited) by (?:the )?(?:ib|ibkr|tws|gateway|broker|client portal)\b"
+    r"|\btoo many (?:messages|requests|historical data requests|api requests) (?:sent )?(?:to|from|for"
+    r"|by) (?:the )?(?:ib|ibkr|tws|gateway|broker|client portal)\b"
+    r"|\bpenalty box\b"
+))  # fmt: skip
+_VERSION: Final = Concept(events.UNSUPPORTED, "", "its version", build_pattern(
+    r"\bno longer (?:be )?(?:supported|maintained|accepted|compatible|function|work|connect|start|run)\b"
+    r"|\bunsupported (?:since|as of|from|after|now|by)\b|\bunsupported\W{0,3}$"
+    r"|\b(?:will (?:soon )?be )?(?:de-?supported|discontinued|retired|phased out)\b"
+    r"|\bnot supported any ?(?:more|longer)\b"
+    r"|\b(?:is|are|be|been|was|now|as|become|becomes|went|goes|going) (?:soon )?(?:unsupported|discontinued"
+    r"|retired|obsolete|deprecated|sunset|phased out)\b"
+    r"|\b(?:ended|ends|ending|drops?|dropped|stops?|stopped|withdrew) support\b|\bbelow (?:the )?minimum\b"
+    r"|\bdropped by (?:ibkr|ib|interactive)\b"
+    r"|\bunsupported (?:version|build|release|gateway|tws)\b|\b(?:is|are) (?:not|n't) supported\b"
+    r"|\bout[ -]of[ -]date\b|\boutdated\b|\btoo old\b"
+    r"|\bend[ -]of[ -](?:life|support|service)\b|\beol\b|\bsunsets?\b"
+    r"|\b(?:must|has to|have to|need(?:s|ed)? to|should|will have to|required to) (?:be )?(?:upgrade|update"
+    r"|replace)d?\b"
+    r"|\bplease (?:upgrade|update)\b|\b(?:minimum|oldest|lowest) (?:\w+ )?(?:supported |required "
+    r"|allowed )?(?:version|build)\b"
+    r"|\bsupport (?:for [\w. ]{1,30} )?(?:will |has |is )?(?:be )?(?:ends?|ended|ending|expire[sd]?|stops?"
+    r"|stopped|dropped|ceases?|ceased|withdrawn|over)\b"
+    r"|\b(?:stops?|ceases?) (?:working|connecting|to work|to be supported|being supported)\b|\b(?:drops?"
+    r"|loses?|lost|dropped) support\b"
+    r"|\b(?:upgrade|update) (?:is )?(?:required|mandatory|needed|necessary)\b|\b(?:mandatory|forced"
+    r"|required) (?:upgrade|update)\b"
+    r"|\bexpire[sd]?\b(?= (?:on|in|soon|after|at|by)\b)|\b(?:newer|more recent|later|current) (?:version"
+    r"|build|release) is required\b"
+    r"|nicht (?:mehr|länger) unterstützt|aktualisiert werden|veraltet|plus (?:prise?e? en charge|supporté)"
+    r"|mise? à (?:jour|niveau)|obsol[eè]t"
+    r"|dejará de|ya no (?:es|ser[áa]|se) (?:compatible|admit|soport)|debe (?:ser )?actualiza|non (?:sarà|è"
+    r"|verrà) più support|(?:deve|va) (?:essere )?aggiornat"
+    r"|deixará de|não (?:será|é) mais (?:compat|suport)|deve ser (?:atualizad|actualizad)|(?:niet (?:meer"
+    r"|langer)|niet langer) (?:worden )?ondersteund|bijgewerkt worden|worden bijgewerkt"
+    r"|больше не (?:будет )?поддержива|необходимо обнов|нужно обнов|устарел|不再(?:受)?(?:支持|支援|被支)"
+    r"|(?:需要|必须|必須"
+    r"|请|請)(?:进行)?(?:升级|更新|升級)|停止支持|停止支援"
+    r"|サポート(?:が|は)?(?:されなく|終了|対象外)|(?:アップグレード|更新|アップデート)(?:が|する|を"
+    r"|して)?(?:必要|ください|する必要)|지원(?:되지|이 (?:종료|중단)"
+    r"|하지 않)|(?:업데이트|업그레이드)(?:해야|가 필요|하십시오)"
+    r"|nie będzie (?:już )?(?:obsługiwan|wspieran)|przestanie być|(?:wymaga|należy) (?:aktualiz|zaktualiz)"
+    r"|zaktualizowan|desteklenme|güncellenme"
+), build_pattern(
+    r"\b(?:versions?|builds?|releases?|(?:ib ?)?gateway|ibgw|tws|trader workstation|workstation|applications?"
+    r"|client ?portal(?:\.gw)?|software)\b"
+    r"|versi[oó]n|versão|versione|versie|верси|版本|バージョン|버전|wersj|sürüm|anwendung|aplicaci"
+    r"|applicazione"
+    r"|aplicativo|aplicação|applicatie|приложени"
+    r"|应用|應用|アプリ|애플리케이션|aplikacj|uygulama"
+), build_pattern(
+    r"\b(?:python|node(?:js)?|java|jre|jdk|pandas|numpy|scipy|kubernetes|k8s|kubectl|docker|helm|driver"
+    r"|librar(?:y|ies)|package|pip|npm|openssl"
+    r"|ubuntu|debian|plugin|order type|timeframe|exchange|browser|chrome|firefox|sdk|protobuf|schema"
+    r"|poddisruption\w*|feature|symbol|model|dataset"
+    r"|config\w*|strategy|indicator|redis|postgres\w*|tls|ssl|certificate|session|token|cookie|password"
+    r"|status|quotes?|prices?|positions?|contracts?|options?"
+    r"|orders? (?:type|book)|data is|cache|metrics|every \d{1,4}|up to date)\b|\bv\d+(?:alpha|beta)\d+"
+    r"|bar size|market data"
 ))  # fmt: skip
 _PORTAL: Final = build_pattern(
-    r"iserver|portal|/v1/api|localhost:5000|\bibkr?\b|ibeam|interactive brokers|max rate of messages|tickle"
+    r"iserver|portal|/v1/api|localhost:5000|\bibkr?\b|ibeam|ibind|interactive brokers|max rate of messages"
+    r"|tickle|cpapi|cpgw"
+    r"|/portfolio/|/trsrv/|/hmds/|/sso/|\btws\b|broker"
 )
 _TOO_MANY: Final = build_pattern(
-    r"\b(?:http|status(?:[ _]?code)?|returned|answered|error|got|->|=>)\W{0,10}(?:status\W{0,4})?429\b"
-    r"|\" 429 \d|\b429 (?:too many|client error)|\btoo many requests\b|\brate limit (?:was |is )?(?:reached"
-    r"|exceeded|hit)\b"
+    r"\b(?:http|status(?:[ _]?code)?|returned|answered|error|got|gave|replied|responded|with|code|->"
+    r"|=>)(?:[ _]status)?\W{0,10}(?:status\W{0,4})?429\b"
+    r"|\" 429 \d|\b429 (?:too many|client error|from|on|rate)|\btoo many requests\b"
+    r"|\brate[ -]limit(?:er)? (?:was |is |has been )?(?:reached|exceeded|hit|tripped)\b|\b(?:hit|exceeded"
+    r"|over|reached) (?:the |our )?(?:\w+ )?rate[ -]limits?\b"
+    r"|\brate[ -]limited\b|\b(?:being |are |was |were |got )throttled\b|\bslow down\b"
+)
+_NOT_THROTTLED: Final = build_pattern(
+    r"\b(?:not|never|no|n't|0|without)\b[^.;\n]{0,20}(?:throttled|rate[ -]limited|429|too many requests)"
+    r"|\bby (?:our|its|the) own\b"
+    r"|\b(?:slack|telegram|discord|webhook|pushover|sendgrid|twilio|openai|yahoo|polygon|alpaca|news|sec\.gov"
+    r"|finnhub|alphavantage|github|smtp)\b"
 )
 _A_CHECK: Final = build_pattern(
     r"\b(?:check|test|killer|handler|guard|protection|monitor(?:ing)?|alarm|alert|threshold)s?"
@@ -88,7 +282,10 @@ _A_CHECK: Final = build_pattern(
 )
 _HOST: Final = (
     Phrase(events.HOST_EXHAUSTED, "disk", "the disk is full", build_pattern(
-        r"\bno space left on (?:the )?device\b|\bdisk (?:is )?full\b|\berrno 28\b|\benospc\b"
+        r"\bno space left on (?:the )?device\b|\b(?:filesystem|file system|partition"
+        r"|disk)\b[^.;\n]{0,24}\b100 ?%"
+        r"|\b(?:filesystem|file system|partition) (?:[\w/]{1,30} )?is full\b|\bdisk (?:is )?full\b"
+        r"|\berrno 28\b|\benospc\b"
         r"|\bdatabase or disk is full\b|\bnot enough (?:disk )?space\b(?! (?:warning|check))"
         r"|\bdisk quota exceeded\b"
     ), unless=_A_CHECK),
@@ -103,11 +300,12 @@ _HOST: Final = (
     ), unless=_A_CHECK),
 )  # fmt: skip
 _SOON: Final = build_pattern(
-    r"\bwill\b|\bsoon\b|\bin \d{1,3} days?\b|\b(?:after|from|on"
-    r"|by) \d{4}-\d\d-\d\d\b"
+    r"\bwill\b|\bsoon\b|\b(?:in|within) \d{1,3} days?\b|\b20\d\d-?\d\d-?\d\d\b|\breaches\b|\bdays? left\b"
+    r"|\bending\b"
+    r"|\bwird\b|dejará|deixará|\bsarà|\bsera\b|будет|将|將|예정|będzie|przestanie|olacak"
 )
 _DAYS: Final = build_pattern(r"\b(?:in|within) (\d{1,3}) days?\b")
-_DAY: Final = build_pattern(r"\b(?:after|from|on|by|until) (\d{4}-?\d\d-?\d\d)\b")
+_DAY: Final = build_pattern(r"\b(20\d\d-?\d\d-?\d\d)\b")
 _DIGITS: Final = build_pattern(r"\d[\d.,:]*")
 
 
@@ -121,18 +319,37 @@ def build_matcher(*phrases: Phrase) -> Callable[[ParsedLine], Iterator[LineMatch
     return match
 
 
+def match_entitlement(line: ParsedLine) -> Iterator[LineMatch]:
+    """Yield that market data is not subscribed, or delayed."""
+    matches = list(match_phrases((_ENTITLED,), line.body))
+    yield from matches or (match for match, _, _ in match_concepts((_LAPSED,), line.body))
+
+
+def match_version(line: ParsedLine) -> Iterator[LineMatch]:
+    """Yield that the version of the gateway is, or will be, unsupported."""
+    for match, _, _ in match_concepts((_VERSION,), line.body):
+        yield build_account_match(match.kind, match.note, line.body)
+
+
 def match_block(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield whether the account or the API may trade."""
     if _ALLOWED.search(line.body):
         yield LineMatch(events.TRADING_ALLOWED)
-    else:
-        yield from match_phrases(_BLOCKED, line.body)
+        return
+    matches = list(match_phrases(_BLOCKED, line.body))
+    yield from matches or (match for match, _, _ in islice(match_concepts(_RESTRICTIONS, line.body), 1))
 
 
 def match_throttling(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield that the broker asks for fewer requests."""
     yield from match_phrases((_PACING,), line.body)
-    if _TOO_MANY.search(line.body) and _PORTAL.search(line.body):
+    hit = _TOO_MANY.search(line.body)
+    if (
+        hit
+        and _PORTAL.search(line.body)
+        and not _NOT_THROTTLED.search(line.body)
+        and is_asserted(line.body, hit)
+    ):
         yield LineMatch(events.THROTTLED, note="HTTP 429")
 
 
@@ -155,23 +372,52 @@ def match_host(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
-    (("margin", "liquidat", "excess liquidity"), build_matcher(MARGIN)),
+    (
+        ("margin", "liquid", "excess liquidity", "zwangs", "nachschuss", "marge", "margen", "margem",
+         "sold out", "close-out",
+         "sell-out", "closed", "likwid", "保", "強制", "强制", "追", "청산", "마진", "증거금", "маржи",
+         "принуд", "tasfiye", "teminat", "depozytu"),
+        build_matcher(MARGIN),
+    ),
     (
         (
-            "read-only", "readonly", "closing", "only close", "liquidat", "day trad", "restricted from",
-            "permission", "for trading", "from trading",
+            "read-only", "readonly", "read only", "view only", "closing", "close", "liquidat", "reduce",
+            "day trad", "day-trad",
+            "pdt", "restricted", "permission", "privilege", "trading right", "trading access", "to trade",
+            "for trading", "from trading", "account",
+            "authori", "nur", "schreibgesch", "lecture seule", "lo lectura", "sola lettura", "leitura",
+            "alleen", "odczytu", "okunur",
+            "чтени", "разреш", "只", "唯", "読み", "읽기", "berechtigung", "permis", "negocia", "权限",
+            "權限", "権限", "許可", "권한",
+            "uprawnie", "zezwole", "izni", "yetki", "autori", "handels",
         ),
         match_block,
     ),
     (
-        ("market data", "marketdata", "not subscribed", "subscription", "delayed"),
-        build_matcher(_ENTITLED),
+        ("market data", "marketdata", "subscribed", "subscription", "delayed", "entitle"),
+        match_entitlement,
     ),
-    (("pacing", "max", "429", "too many requests", "rate limit"), match_throttling),
-    (("support", "out of date", "upgrade", "too old", "be updated"), build_matcher(_VERSION)),
+    (("pacing", "max", "429", "too many", "rate limit", "rate-limit", "throttl", "penalty", "slow down"),
+     match_throttling),
     (
         (
-            "space", "disk", "errno", "memory", "oom", "nospc", "nomem", "mfile", "enfile", "open files",
+            "support", "out of date", "out-of-date", "outdated", "upgrade", "too old", "update",
+            "discontinued", "retired",
+            "obsol", "dropped", "below", "ended", "deprecated", "sunset", "phased out", "end-of-",
+            "end of ", "eol", "minimum version",
+            "cease", "stops working",
+            "expire", "is required", "unterst", "aktualisiert", "veraltet", "en charge", "actualiza",
+            "aggiornat", "bijgewerkt",
+            "ondersteund", "compatible", "suport", "soport", "dejar", "deixar", "支持", "支援", "サポート",
+            "지원", "поддерж", "obsługiw", "версия", "верси", "版本", "バージョン", "버전", "wersj",
+            "desteklen", "atualizad",
+        ),
+        match_version,
+    ),
+    (
+        (
+            "space", "disk", "100%", "100 %", "is full", "errno", "memory", "oom", "nospc", "nomem",
+            "mfile", "enfile", "open files",
             "native thread",
         ),
         match_host,

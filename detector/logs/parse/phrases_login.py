@@ -6,15 +6,17 @@ A login that failed is a failure of the gateway. One that will not come by itsel
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 from detector.formats.patterns import build_pattern
 from detector.logs import events
+from detector.logs.parse.concepts import Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
 from detector.logs.parse.vocabulary import LineMatch, Phrase, match_phrases
 
 _LOGIN = r"log[ -]?(?:in|on)"
-_FACTOR = r"\b(?:second[ -]factor|two[ -]factor|2fa|ib key|2-factor)\b"
+_FACTOR = r"\b(?:second[ -]factor|two[ -]?step|2-?step|two[ -]?factor|2-?fa|ib ?key|2-factor|mfa)\b"
 _OTHER_SERVICE: Final = build_pattern(
     r"redis|postgres|psycopg|mysql|mariadb|mongo|kafka|rabbitmq|amqp|elastic|slack|smtp|imap|dynamodb"
     r"|\bsqs\b"
@@ -24,7 +26,11 @@ _OTHER_SERVICE: Final = build_pattern(
 FAILURES: Final = (
     Phrase(events.GATEWAY_FAILED, "login", "login failed", build_pattern(
         rf"\b{_LOGIN} (?:has |attempt )?failed\b(?! (?:count|times|attempts?|limit|today))"
-        r"|\blogging in (?:has )?failed\b|\b(?:failed|unable|could not|cannot) to log ?[io]n\b"
+        r"|\blogging in (?:has )?failed\b"
+        r"|\b(?:failed to|unable to|could not|couldn't|cannot|can't) (?:log ?(?:in|on|into)|sign ?in(?:to)?"
+        r"|authenticate)\b(?! (?:by itself|without|until))"
+        r"|\bauthenticat\w{1,4} (?:with|at|to|against) (?:the )?(?:ibkr|ib|tws|gateway|broker"
+        r"|interactive brokers|client portal)[\w ]{0,20} failed\b"
         rf"|\b{_LOGIN} failure\b|\btoo many failed {_LOGIN}"
         r"|\bunrecogni[sz]ed user ?name or password\b|\b(?:invalid|incorrect"
         r"|wrong) user ?name[^.\n]{0,12} password"
@@ -43,11 +49,14 @@ FAILURES: Final = (
     ), unless=_OTHER_SERVICE),
     Phrase(events.GATEWAY_FAILED, "re-login", "a re-login is required", build_pattern(
         r"\bre-?log ?-?(?:in|on)\b(?:(?!\b(?:not|no|never)\b)[^.\n]){0,20}\b(?:required|needed)\b"
-    )),
+    ), unless=build_pattern(r"\bweekly\b|\bsunday\b|\bmanual(?:ly)?\b|\bscheduled\b|\bby hand\b|\b(?:a"
+    r"|the) (?:person|human|operator)\b")),
     Phrase(events.GATEWAY_FAILED, "second factor", "second factor not completed", build_pattern(
         rf"{_FACTOR}[^.\n]{{0,80}}?\b(?:timed[ -]?out|timeout|(?:has |was )?expired|time-?out"
-        r"|(?:has |was |is )?not (?:been )?(?:completed|approved|confirmed|answered|received)"
-        r"|(?:has |was |is )?(?:failed|rejected|denied|declined)|never completed)\b"
+        r"|(?:has |was |is )?(?:not|never) (?:been )?(?:completed|approved|confirmed|answered|received)"
+        r"(?=[^.\n]{0,30}(?:\b(?:within|after|in) \d|\b(?:exit|clos|giv|restart|terminat|abort|shut"
+        r"|stop)\w{0,6}))"
+        r"|(?:has |was |is )?(?:failed|rejected|denied|declined))\b"
         rf"(?! (?:action|setting|is \d|set to|=))|\b(?:timed out|timeout) (?:while "
         rf"|waiting )?for (?:the )?{_FACTOR}"
         rf"|\b{_LOGIN} (?:has |was |did )?not (?:been )?completed?\b[^.\n]{{0,20}}"
@@ -66,14 +75,90 @@ FAILURES: Final = (
     )),
 )  # fmt: skip
 LOGINS_DUE: Final = (
-    Phrase(events.LOGIN_DUE, "re-login", "a re-login is required", FAILURES[1].pattern),
+    Phrase(events.LOGIN_DUE, "re-login", "a re-login is required", FAILURES[1].pattern,
+           unless=_OTHER_SERVICE),
     Phrase(events.LOGIN_DUE, "second factor", "the second factor was not completed", FAILURES[2].pattern,
            unless=_OTHER_SERVICE),
     Phrase(events.LOGIN_DUE, "restart", "no restart without a full login", build_pattern(
-        r"\b(?:auto-?)?restart (?:file|token)\b[^.\n]{0,30}"
-        r"\b(?:not found|missing|expired|invalid|absent|does not exist|rejected)\b"
-        r"|\bno (?:valid )?(?:auto-?)?restart (?:file|token)\b"
+        r"\b(?:auto-?)?restart:?[ -]?(?:token )?(?:file|token)\b[^.\n]{0,30}"
+        r"\b(?:not (?:found|there|present|valid|accepted)|missing|expired|invalid(?:ated)?|absent"
+        r"|does not exist|rejected|gone|stale|no longer valid)\b"
+        r"|\bno (?:valid |usable )?(?:auto-?)?restart[ -]?(?:file|token)\b"
+        r"|\b(?:could not|cannot|can't|unable to|failed to) (?:find|read|load|use) (?:an? |the "
+        r"|any )?(?:auto-?)?restart[ -]?(?:file|token)\b"
+        r"|\bauto-?restart\b[^.;\n]{0,20}\b(?:impossible|not possible|failed|refused"
+        r"|rejected)\b(?=[^.;\n]{0,40}\b(?:token|log[ -]?in|2fa|factor|file))"
         rf"|\bfull (?:re-?)?(?:authentication|{_LOGIN})\b[^.\n]{{0,40}}\b(?:required|needed|necessary)\b"
+    )),
+)  # fmt: skip
+_PERSON: Final = r"(?:manual|human|operator|someone|somebody|person|user|hand|trader|owner|you|owner)"
+_AUTH: Final = build_pattern(
+    r"\b(?:second[ -]factor|two[ -]?(?:factor|step)|2-?(?:factor|step)|2-?fa|mfa|otp|ib ?key|push(?:es)?"
+    r"|(?:re-?)?log[ -]?(?:in|on)|logging in|sign[ -]?in"
+    r"|sso|(?:re-?)?authenticat\w{1,5}|credentials|security code|challenge|ibkr mobile|ib mobile"
+    r"|authenticator|(?:re)?start token|brokerage session"
+    r"|(?:ibkr|ib|gateway|cpapi|client portal|portal|tws) session)\b"
+)
+_WAITING: Final = (
+    Concept(events.LOGIN_DUE, "second factor", "the second factor was not completed", build_pattern(
+        r"\b(?:confirmation|approval|login|challenge|prompt|second factor|2fa|push|authentication) (?:is "
+        r"|was )?(?:outstanding|missing|overdue|absent|lacking|blocked)\b"
+        r"|\bwait(?:s|ing)\b[^.;\n]{0,40}\b(?:since|for) \d|\bcannot (?:proceed|continue|complete)\b"
+        r"|\bunreachable\b"
+        r"|\b(?:not|never|\w{1,6}n't) (?:\w+ )?(?:entered|typed|supplied|provided)\b"
+        r"|\b(?:not|never|\w{1,6}n't|nobody|no one|no user|no human|no-one|without anyone"
+        r"|without being)\b(?: \w+){0,2}? (?:completed?|confirm(?:ed|s|ing)?|answer(?:ed|s|ing)?|approv(?:e"
+        r"|ed|es|ing)"
+        r"|accepted|acknowledged?|respond(?:ed|s|ing)?|finish(?:ed)?|tapp?(?:ed|ing)?|validated?|react(?:ed|s"
+        r"|ing)?|reply|replied|picked up|acted on|touched)\b"
+        r"|\b(?:nobody|no one|no-one|no human|no user)(?: is| was)? (?:there|available|around|present|home)\b"
+        r"|\b(?:unanswered|unapproved|unconfirmed|incomplete|uncompleted|unattended|ignored)\b"
+        r"|\b(?:no|without|never (?:got|received)|not received) (?:an? |any |the )?(?:user |phone "
+        r"|mobile )?(?:response|answer|approval|confirmation|reaction|reply|tap)\b(?! (?:is |was )?(?:needed"
+        r"|required|necessary))"
+        r"|\b(?:still|remains?|has been|been) (?:\w+ )?(?:pending|open|outstanding|waiting|unanswered|hanging"
+        r"|blocked|stuck)\b|\bpending (?:after|since|for \d)"
+        r"|\b(?:stuck|blocked|hanging|hangs) (?:at|on|in|waiting)\b"
+    ), build_pattern(
+        r"\b(?:second[ -]factor|two[ -]?(?:factor|step)|2-?(?:factor|step)|2-?fa|mfa|otp|ib ?key|push(?:es)?"
+        r"|log[ -]?(?:in|on)|sign[ -]?in|authenticat\w{1,5}|security code"
+        r"|challenge|ibkr mobile|authenticator)\b"
+    ), build_pattern(_OTHER_SERVICE.pattern + r"|\borders?\b|\bgit\b")),
+    Concept(events.LOGIN_DUE, "re-login", "a person must log in", build_pattern(
+        rf"\b(?:needs?|requires?|waits? for|waiting for|awaiting|awaits|until) (?:an? |the "
+        rf"|some )?(?:\w+ ){{0,2}}?{_PERSON}\b"
+        r"|\b(?:operator|human|manual|user) (?:action|intervention|attention|input|help"
+        r"|step) (?:is )?(?:needed|required|necessary)\b"
+        r"|\b(?:entered|typed|completed|done|confirmed|approved|(?:re-?)?authenticated|logged in) (?:by hand"
+        r"|manually|by a (?:human|person))\b"
+        r"|\bfalling back to (?:a )?(?:full|cold|interactive|manual) log[ -]?in\b"
+        r"|\b(?:manual|interactive|fresh|full|human|weekly|new|cold) (?:\w+ )?(?:re-?)?(?:log[ -]?(?:in|on)"
+        r"|authenticat\w{1,5}|sign[ -]?in|2fa|approval)\b[^.;\n]{0,30}\b(?:required|needed|necessary|due"
+        r"|pending|must|owed|overdue|outstanding)\b"
+        r"|\b(?:required|needed|necessary|due|pending|owed|overdue)\b:? (?:an? )?(?:manual|interactive|fresh"
+        r"|full|human|weekly|new) (?:\w+ )?(?:re-?)?(?:log[ -]?(?:in|on)|authenticat\w{1,5}|sign[ -]?in)\b"
+        r"|\b(?:please|must|have to|has to|need to|needs to) (?:\w+ ){0,6}?(?:re-?)?(?:log[ -]?in|log[ -]?on"
+        r"|authenticate|sign in|approve|confirm|enter)\b(?! (?:order|trade))"
+        r"|\b(?:re-?)?(?:log[ -]?(?:in|on)|sign[ -]?in|authenticat\w{1,5})\b[^.;\n]{0,20}\b(?:manually"
+        r"|by hand|by a person|in person)\b"
+        r"|\b(?:re-?)?(?:log[ -]?(?:in|on)|sign[ -]?in|authenticate|(?:re-?)?authentication)\b(?: is| now"
+        r"| again){0,2} (?:required|needed|necessary|due|overdue)\b"
+        r"|\b(?:sso|restart token|brokerage session|(?:ibkr|ib|gateway|cpapi|client portal|portal"
+        r"|tws) (?:session|login)|weekly (?:session|token|login)|soft token)\b[^.;,\n]{0,20}"
+        r"\b(?:has |have |is |was )?(?:expired|invalidated|no longer valid|ran out|lapsed"
+        r"|timed out for good)\b"
+        r"|\bsession expired\b"
+    ), _AUTH, build_pattern(
+        _OTHER_SERVICE.pattern + r"|\bno (?:\w+ ){0,3}(?:log[ -]?in|2fa|authentication"
+        r"|second factor) (?:is )?(?:needed|required|necessary)"
+        r"|\bnot (?:needed|required|necessary|due)\b|\bclient[ _]?id\b|\border\b|\balready authenticated\b"
+        r"|\binvalid user"
+    ), build_pattern(
+        r"\b(?:ibkr|ib|tws|gateway|ibgw|ibc|ibeam|client portal|cpapi|portal|brokerage|sso|iserver|2-?fa"
+        r"|two[ -]?factor|second[ -]factor|ib ?key|mfa|restart token|(?:auto-?|cold )?restart|session|sms"
+        r"|security code"
+        r"|two[ -]?step|weekly|sunday|ibkr mobile|push notification|interactive brokers|localhost:5000"
+        r"|broker)\b"
     )),
 )  # fmt: skip
 _ASKED: Final = build_pattern(
@@ -84,6 +169,23 @@ _CONFLICT: Final = Phrase(events.SESSION_CONFLICT, "session", "a competing sessi
     r"\bcompeting (?:\w{1,12} ){0,2}session (?:was |is )?(?:found|detected|exists|active|present|holds)\b"
     r"|\b(?:found|detected) (?:a |another )?competing (?:\w{1,12} ){0,2}session\b"
     r"|\banother session\b[^.\n]{0,30}\b(?:competes|competing|took over|already (?:logged in|active|open))\b"
+))  # fmt: skip
+_DISPLACED: Final = Concept(events.SESSION_CONFLICT, "session", "another session took over", build_pattern(
+    r"\b(?:another|a second|other|different) (?:user|log[ -]?in|session|device|machine|computer"
+    r"|location|instance|place|host|tws|workstation)\b[^.;\n]{0,30}"
+    r"\b(?:logged (?:in|on)|signed in|took over|taken over|is (?:active|connected|logged)|kicked|opened"
+    r"|holds|uses|using|displaced)\b"
+    r"|\b(?:kicked|logged|thrown|forced|bumped)[ -](?:us |our session |me )?(?:out|off) (?:by|because|since"
+    r"|as)\b|\bkicked (?:us |our session )?(?:out|off)\b"
+    r"|\bsession (?:was |has been |is )?(?:taken over|superseded|displaced|stolen|ended by another"
+    r"|terminated by another|closed by another)\b"
+    r"|\blogged in (?:elsewhere|from (?:another|a different|elsewhere))\b|\bsame (?:user ?name|user|login"
+    r"|credentials)\b[^.;\n]{0,40}\b(?:elsewhere|another|second|twice)\b"
+), build_pattern(
+    r"\b(?:ibkr|ib|tws|gateway|ibgw|ibc|ibeam|portal|brokerage|session|user ?name|trading)\b"
+), build_pattern(
+    _OTHER_SERVICE.pattern + r"|\b(?:browser|chrome|firefox|tmux|cookies?|pid|thread|no|market"
+    r"|trading session|rth|dev(?:eloper)?|client portal session (?:ok|fine)|reused)\b"
 ))  # fmt: skip
 _LOGGED_IN: Final = build_pattern(
     r"\blogin has completed\b|\b(?:gateway|session) (?:is )?running and authenticated\b"
@@ -112,6 +214,8 @@ def match_login(line: ParsedLine) -> Iterator[LineMatch]:
         *match_phrases(FAILURES, body, quoted=_is_dialog(body)),
         *match_phrases(LOGINS_DUE, body, True),
     ]
+    if not matches:
+        matches = [match for match, _, _ in islice(match_concepts(_WAITING, body), 1)]
     yield from matches
     if not matches and _ASKED.search(body):
         yield LineMatch(events.SECOND_FACTOR_ASKED)
@@ -135,7 +239,8 @@ def match_restart_time(line: ParsedLine) -> Iterator[LineMatch]:
 def match_session_status(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield what a status of the Client Portal's session, or of ibeam, shows."""
     body = line.body
-    yield from match_phrases((_CONFLICT,), body)
+    conflicts = list(match_phrases((_CONFLICT,), body))
+    yield from conflicts or (match for match, _, _ in match_concepts((_DISPLACED,), body))
     competing, authenticated = _COMPETING.search(body), _AUTHENTICATED.search(body)
     if authenticated is None:
         return
@@ -175,10 +280,47 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "handle",
             "popup",
             "password",
+            "mfa",
+            "otp",
+            "two-step",
+            "two step",
+            "verification",
+            "push",
+            "ibkey",
+            "sign in",
+            "sign-in",
+            "sso",
+            "session expired",
+            "session has expired",
+            " session ",
+            "token",
+            "credentials",
+            "security code",
+            "ibkr mobile",
         ),
         match_login,
     ),
-    (("competing", "authenticated", "another session"), match_session_status),
+    (
+        (
+            "competing",
+            "authenticated",
+            "another",
+            "elsewhere",
+            "kicked",
+            "second ",
+            "took over",
+            "taken over",
+            "different",
+            "other ",
+            "logged out",
+            "logged off",
+            "superseded",
+            "displaced",
+            "same user",
+            "session",
+        ),
+        match_session_status,
+    ),
     (("restart time", "off time"), match_restart_time),
 )
 """The matchers of logins and sessions, each with texts of which the line must contain one."""

@@ -7,32 +7,222 @@ from typing import Final
 
 from detector.formats.patterns import build_pattern
 from detector.logs import events
+from detector.logs.parse.concepts import OVER, Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import LineMatch, is_asserted
+from detector.logs.parse.vocabulary import FILLED_WORDS, REFUSED_WORDS, UNREAL, LineMatch, is_asserted
 
-_ORDERS: Final = (
-    (events.OUTCOME_UNKNOWN, build_pattern(
+_SEND: Final = build_pattern(
+    r"\border(?!book|ing|ed\b)\w{0,12}|\b(?:place|submit|send|new|create|modify|replace)_?orders?\b"
+    r"|\b(?:submit(?:s|ted|ting)?|submission|placement|placing|send(?:ing)?"
+    r"|sent|transmi(?:t|ts|tted|tting|ssion)|coid|trade request|bracket|basket|legs?|replace(?:ment)?"
+    r"|modif\w{0,8})\b"
+    r"|/orders?\b"
+)
+_UNSURE: Final = (
+    r"(?:unknown(?=_|\b)|unclear|unconfirmed|uncertain|undetermined|undeterminable|indeterminate|ambiguous"
+    r"|undefined"
+    r"|not (?:yet )?(?:known|clear|certain|confirmed|determined)|never (?:known|learned|confirmed|determined)"
+    r"|in doubt|unverified|unverifiable|anyone's guess|anybody's guess|a mystery)"
+)
+_FATE: Final = r"(?:outcome|status|state|result|fate|disposition|acceptance|execution state)"
+_CANNOT: Final = (
+    r"(?:cannot|can ?not|can't|could not|couldn't|unable to|impossible to|no way to|failed to|not able to)"
+)
+_NO: Final = (
+    r"(?:\bno|without (?:an?y? )?|\bnever (?:got|received|saw|had|gave|sent)(?: back)?(?: us)?(?: an?y?)?"
+    r"|\bnot (?:get|got|receive|received|see|seen)(?: an?y?)?"
+    r"|n't (?:get|got|receive|received|see|seen|give)(?: us)?(?: an?y?)?)"
+)
+_REPLY: Final = (
+    r"(?:repl(?:y|ies)|answers?|responses?|ack(?:s|nowledge?ments?)?|confirmations?"
+    r"|order ?status(?:es)?|openorders?|word|echo)"
+)
+_UNNEEDED: Final = (
+    r"(?! (?:is |was |are |were )?(?:needed|required|necessary|expected|yet|due|handler|time)\b)"
+)
+_AGENT: Final = r"(?:gateway|broker(?:age)?|ibkr|ib|tws|server|api|exchange|portal|venue|it|they)"
+_LOST_TRACK: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
+    rf"\b{_FATE}\b[^.;(\n]{{0,30}}\b{_UNSURE}(?![a-z])|\b{_UNSURE}[ _-](?:\w+ ){{0,2}}?{_FATE}\b(?! (?:code"
+    rf"|string|value|type|enum))"
+    rf"|\b(?:{_CANNOT} (?:\w+ ){{0,2}}?(?:tell|say|know|determine|establish|confirm|verify|prove|see"
+    rf"|ascertain|be (?:sure|certain)|work out"
+    rf"|find out|decide)|(?:do|does|did)(?:n't| not) know|not (?:sure|certain|clear|known)|unsure|unclear"
+    rf"|unknown|uncertain"
+    rf"|undetermined|no idea|in doubt|unconfirmed|nobody knows)\b[^.;\n]{{0,20}}\b(?:whether|if|that|it"
+    rf"|receipt|delivery|acceptance|arrival|status|state|outcome|result|fate|what)\b"
+    rf"|\bin[ -]doubt\b|\bnothing (?:came|heard|received|has come|back)\b|\b(?:submi\w{{0,6}}|send(?:ing)?"
+    rf"|plac(?:e|ing|ement)\w{{0,6}}|transmi\w{{0,6}}) [^.;\n]{{0,24}}"
+    rf"\b(?:timed out|timeouterror|read timeout|deadline exceeded)\b|\bmid[ -](?:order|send|submit"
+    rf"|transmission|write|flight)\b"
+    rf"|\bwhether\b[^.;\n]{{0,70}}\b(?:is|are|was|remains?|stays?) (?:still )?{_UNSURE}\b"
+    rf"|\bwhether\b[^.;\n]{{0,70}}\b(?:cannot|can't|could not|couldn't) be (?:\w+ )?"
+    rf"(?:told|determined|established|confirmed|verified|known)\b"
+    rf"|\b(?:may|might) or (?:may|might) not\b"
+    rf"|\b(?:may|might|could) (?:well |still |already |also |or may not ){{0,2}}(?:exist|be (?:live|working"
+    rf"|resting|pending|open"
+    rf"|at the (?:broker|exchange)"
+    rf"|in the market)|have (?:been |be )?(?:already )?(?:accepted|executed|filled|placed|gone (?:through"
+    rf"|out)|reached|transmitted"
+    rf"|sent|received|arrived|submitted|got through|made it))\b"
+    rf"|\b(?:possibly|maybe|perhaps|probably) (?:already )?(?:live|sent|placed|accepted|executed|filled"
+    rf"|working)\b"
+    rf"|\b(?:lost track of|lost sight of|never heard (?:back )?(?:from|about|of|anything)|heard nothing"
+    rf"|no word (?:from|on|about))\b"
+    rf"|\b(?:order|submission)s?(?: [\w#-]{{1,20}})? (?:was |is |got |were )?(?:lost"
+    rf"|swallowed) (?:in (?:flight|transit)|on the way|somewhere)\b"
+), _SEND, build_pattern(r"\bfrom (?:the )?(?:strategy|user)\b|\border (?:queue|sizing"
+    r"|template)\b"))  # fmt: skip
+_UNANSWERED: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
+    rf"{_NO} (?:\w+ ){{0,2}}?{_REPLY}\b{_UNNEEDED}"
+    rf"(?=[^.;\n]{{0,90}}\b(?:order|cancelling|giving up|submi|sent|send|placing|placement|transmi|before"
+    rf"|within|after|in \d|from|for|to|on|came"
+    rf"|arrived|received|seen|unknown|outcome|gateway|broker|ib|ibkr|tws|timeout|timed out)|\W{{0,3}}$|[,;(])"
+    rf"|\b(?:not|never|\w{{1,6}}n't) (?:been |be |being |get |got )?(?:acknowledged|acked|confirmed|answered"
+    rf"|echoed"
+    rf"|replied to)\b(?! yet)"
+    rf"|\b(?:unacknowledged|unacked|unanswered|unconfirmed)\b|\bneither (?:ack\w*|confirmed|accepted|filled"
+    rf"|rejected|answered) nor\b"
+    rf"|\b{_REPLY} (?:to|for|on|of) [^.;\n]{{0,30}}\b(?:lost|missing|never (?:came|arrived))\b"
+    rf"|\b(?:vanished|disappeared|went missing|dropped out|swallowed) (?:between|after|during|on the way"
+    rf"|in)\b"
+    rf"|\b{_AGENT} (?:did not|didn't|never|does not|doesn't|has not|hasn't|failed to|will not"
+    rf"|stopped)(?: \w+)? "
+    rf"(?:answer|reply|respond|ack|acknowledge|confirm|echo|react)(?:ed|ing)?\b"
+    rf"|\b(?:timed? ?out|timeout|time-out|gave up|giving up|deadline exceeded"
+    rf"|expired)\b[^.;\n]{{0,50}}\b(?:ack|acks|acknowledg\w*|confirm\w*"
+    rf"|repl(?:y|ies)|responses?|answers?|order ?status|open ?order)\b(?![^.;\n]{{0,12}}\b(?:set to|is set"
+    rf"|configured))"
+    rf"|\b(?:dropped|lost|closed|cut|reset|killed) (?:the |its |our )?(?:connection|link|socket"
+    rf"|session)\b[^.;\n]{{0,12}}\b(?:during|while|before|right after|as)\b"
+    rf"[^.;\n]{{0,30}}\b(?:send|sending|submi\w*|plac\w*|transmi\w*|ack\w*|confirm\w*|repl(?:y|ied))\b"
+    rf"|\b(?:ack|acknowledge?ment|confirmation|reply|response)[ _]timeout\b(?![\"']?\s?[=:]\s?\d| (?:is|set"
+    rf"|of)\b)"
+    rf"|\b(?:ack|acknowledge?ment|confirmation|reply|response|answer|order ?status)\b (?:was |has "
+    rf"|is )?(?:never (?:came|arrived|received|seen|got here)"
+    rf"|not (?:received|seen|arrived|come|read)|missing|absent|timed out|lost|overdue|outstanding"
+    rf"|did not (?:arrive|come)"
+    rf"|didn't (?:arrive|come))"
+    rf"|\b(?:connection|socket|link|session|pipe|gateway|tws|api|ib|ibkr|broker)\b[^.;\n]{{0,30}}\b(?:dropped"
+    rf"|lost|closed|reset|broke|broken|died|dies|went (?:away|down)"
+    rf"|crashed|restarted|disconnected)\b[^.;\n]{{0,12}}\b(?:during|while|mid|in the middle of|in mid|as"
+    rf"|right after|before)\b[^.;\n]{{0,30}}"
+    rf"\b(?:send|sending|submi\w*|plac(?:e|ing|ement)\w*|transmi\w*|ack\w*|confirm\w*|repl(?:y|ied)"
+    rf"|flush\w*)\b"
+), build_pattern(
+    r"\border(?!book|ing|ed\b)\w{0,12}|\bid=\w|\b(?:openorder|coid|(?:place|submit|send|new)[ _]?orders?"
+    r"|placing"
+    r"|submission|submitted|submit|transmitted|leg|bracket)\b|/orders?\b"
+), build_pattern(
+    r"\b(?:historical|market data|reqhist\w*|account summary|positions? request|contract details|ticker"
+    r"|heartbeat"
+    r"|what-?if|scanner|push|mobile app|user|preview|signals?"
+    r"|no orders?(?! ?(?:ack|status|confirm|id|repl|resp))|not sent|order queue"
+    r"|cancel\w* (?:confirmed|acknowledged))\b"
+))  # fmt: skip
+_FILL: Final = build_pattern(
+    r"\b(?:fills?|partial fills?|executions?|exec(?:s|details?|id| details?| id| reports?)?|exec_id"
+    r"|trade reports?"
+    r"|execution reports?|trade confirms?|trade confirmations?|deals?|drop[- ]copy|trade confirmation"
+    r"|trade (?:from|for|of|on|without|with no|reported|came|received)|trade print|bot \d+"
+    r"|sld \d+)\b"
+)
+_STRANGE: Final = (
+    r"(?:unknown|spurious|bogus|surprise|unexplained|unauthori[sz]ed|untracked|unrecogni[sz]ed|orphan(?:ed)?"
+    r"|unmatched|unsolicited|unattribut(?:ed|able)"
+    r"|unaccounted(?: for)?"
+    r"|unassigned|unidentified|stray|foreign|alien|rogue|mystery|mysterious|phantom|ghost|unmapped|unclaimed"
+    r"|unowned"
+    r"|unregistered|nonexistent|non-existent|unfamiliar|unlinked|unknown to us)"
+)
+_OURS: Final = (
+    r"(?:we|i|the bot|this bot|our bot|the engine|this engine|the system|the strategy|this client"
+    r"|this session|it|us)"
+)
+_KNOWN: Final = (
+    r"(?:known|tracked|open|local|internal|registered|originating|parent|matching|corresponding"
+    r"|such|live|own|working|recorded|pending|active|of our|our)"
+)
+_BOOK: Final = (
+    r"(?:order ?books?|books?|cache|registry|blotter|ledger|store|map|table|stack|index|database|db|tracker"
+    r"|oms|lists?|memory"
+    r"|log|engine|bot|strategy|state|system|records?|orders?|journal|dict|us)"
+)
+_NOBODYS: Final = Concept(events.UNKNOWN_FILL, "", "", build_pattern(
+    rf"\b(?:{_STRANGE}|unexpected)[ _-](?:\w+[ _-]){{0,2}}?(?:fills?|executions?|exec(?:s|details?)?"
+    rf"|trade reports?|deals?|trade confirm\w{{0,7}})\b"
+    rf"(?![ _-]?(?:prices?|rates?|times?|size|quantity|qty|ratio|latency|types?|sides?|model|venue|mode"
+    rf"|algo\w*|style|engine|path"
+    rf"|environment|context|format|server|handler|policy|cost|report format|speed|quality|state|status"
+    rf"|counter|rule|protection|filter|detection|guard|check|handling|alerts?)\b)"
+    rf"|\b(?:for|of|on|from|against|to|with|by|references?|carries|names|has|id)\b (?:an? "
+    rf"|the )?(?:order (?:id )?)?{_STRANGE} (?:\w+ ){{0,2}}?(?:orders?|client|trade|ticket"
+    rf"|perm ?id|client_?order_?id|clordid|order[ _]?ids?|ids?|signal|strategy|parent|orderref|ref|source"
+    rf"|origin|account|session|owner)\b"
+    rf"|\b(?:is|are|was|were|remains?|stays?|as|:|=|->) (?:\w+ )?{_STRANGE}\b"
+    rf"|\b(?:match(?:es|ed|ing)?|belong(?:s|ing)?(?: to)?|correspond(?:s|ing)?(?: to| with)?|map(?:s"
+    rf"|ped)?(?: to)?|attribut\w+ to|assign\w* to|relat\w+ to"
+    rf"|link\w* to|tied to|known to|refer\w* to|fits?) (?:no|none of|nobody|not one"
+    rf"|not any|nothing)\b(?! (?:error|commission|price|fee|slippage|issue|problem|time|change|gap|delay"
+    rf"|impact|remaining|exec))"
+    rf"|\b(?:has|have|with|found) (?:no|none of|not one|not any) (?:\w+ ){{0,2}}?(?:orders?|owner"
+    rf"|match(?:es)?|parent|strategy|record|counterpart|origin|ours)\b"
+    rf"|\bno (?:{_KNOWN} ){{1,2}}(?:\w+ )?(?:orders?|trades?|owner|strategy|entry|intent|ticket|signal"
+    rf"|client)\b"
+    rf"|\bno (?:order|trade|ticket|intent|owner|strategy|signal|record of (?:an?|the|this|such|our)? ?order"
+    rf"|order record)\b(?: (?:was |is |could be )?(?:found|exists?|known|on file|recorded|behind|for|in|on"
+    rf"|owns|claims|sent|placed))"
+    rf"|\b{_CANNOT} (?:\w+ )?(?:match|attribute|map|assign|reconcile|link|associate|identify|recogni[sz]e"
+    rf"|resolve|locate|find|place|tie|trace|connect|apply|book|allocate|explain|account for)\b"
+    rf"|\b(?:cannot|can ?not|can't|could not|couldn't) be (?:\w+ )?(?:matched|attributed|mapped|assigned"
+    rf"|reconciled|linked|associated|identified|recogni[sz]ed"
+    rf"|resolved|located|found|placed|tied|traced|explained|allocated)\b"
+    rf"|\border lookup (?:failed|empty|returned nothing)\b|\bno match(?:es)?\b(?! for (?:filter|symbol))"
+    rf"|\bwhose order\b"
+    rf"|\b{_STRANGE} (?:to|for) (?:us|this|the|our|any)\b"
+    rf"|\b(?:orphan(?:ed)?|unmatched|untracked|unattributed|unrecogni[sz]ed|unclaimed)\b(?=\W{{0,3}}$|[,;(])"
+    rf"|\b(?:not|un)[ -]?(?:attributable"
+    rf"|explainable|matchable|traceable)\b"
+    rf"|\b(?:not|\w{{1,6}}n't|never) (?:been )?(?:match(?:ed)?(?! for)|attributed|mapped|recogni[sz]e[sd]?"
+    rf"|tracked"
+    rf"|ours|one of ours|our order|from us|by us|placed by|submitted by|sent by"
+    rf"|issued by|requested by|belong|correspond|know|known|expected|accounted for)\b"
+    rf"|\b(?:orders?|trades?|it|that|which|one)\b (?:that |which )?(?:{_OURS} )?(?:have |has |had |did |do "
+    rf"|does |was |were )?(?:never|not|n't|didn't|don't|doesn't|haven't|hasn't|wasn't|weren't)"
+    rf" (?:been )?(?:place[sd]?|submit(?:ted|s)?|sen[dt]|know|known|knows|issued?|track(?:s|ed)?|own(?:s|ed)?"
+    rf"|created?|request(?:ed)?|have|has|recogni[sz]e[sd]?|in)\b"
+    rf"|\b{_OURS} (?:have |has |had |did |do |does )?(?:never|not|n't|didn't|don't|doesn't|haven't"
+    rf"|hasn't) (?:been )?(?:place[sd]?|submit(?:ted|s)?|sen[dt]|know|knows|issued?|track(?:s|ed)?|own(?:s"
+    rf"|ed)?|created?|request(?:ed)?|order(?:ed)?"
+    rf"|have|has|recogni[sz]e[sd]?)\b(?! (?:yet|a price))"
+    rf"|\b(?:nobody|no one|no strategy|no bot|none of (?:our|the) \w+) (?:here )?(?:placed|sent|submitted"
+    rf"|ordered|owns|claims|claimed|knows|recognises|recognizes|asked)\b"
+    rf"|\b(?:not|\w{{1,6}}n't|never|absent|missing) (?!yet\b)(?:\w+ )?(?:in|on|to|by|from) (?:the |our |my "
+    rf"|any "
+    rf"|its )?(?:\w+[ -]){{0,2}}?{_BOOK}\b"
+    rf"|\border(?:[ _]?id)?\b[^.;,\n]{{0,30}}\b(?:(?:was |is )?not found|(?:is |was )?unknown|not known"
+    rf"|does not exist|doesn't exist|never existed)\b"
+    rf"|\bunknown order\b|\b(?:by|from) neither\b|\bneither (?:of )?(?:this|our|we|the)\b|\bbehind our back\b"
+    rf"|\bcame from nowhere\b|\bout of nowhere\b|\b(?:without|w/o|lacking) (?:an? |any |the "
+    rf"|its )?(?:{_KNOWN} )?(?:\w+ )?orders?\b"
+), _FILL, build_pattern(
+    r"\b(?:no|zero|0|without) (?:partial )?(?:fills?|executions?)\b|\bfill (?:price|rate|probability|model"
+    r"|ratio|time|quality|reports? (?:sent|saved|written|generated)|stat\w*|logic|engine|simulator|poller"
+    r"|queue)\b"
+    r"|\bexecution of (?:task|job|script|plan|strategy|the)\b|\b(?:thread|pool|job|worker|executor)\b"
+    r"|\b(?:commission|(?:auto[- ]?)?liquidat\w+|execution (?:venue|algo\w*|mode|engine|quality|environment"
+    r"|service|time|latency|speed|context|thread|plan|cost))\b"
+))  # fmt: skip
+_WHOLE: Final = (
+    Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
         r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b"
         r"|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b"
-        r"|\b(?:timeout|timed out)\b[^\n]{0,40}\b(?:broker(?:age)?|ibkr|ib|tws) (?:response|answer|reply)\b"
-        r"(?=[^\n]{0,60}\border)"
-        r"|\bno (?:response|answer|reply|ack\w{0,14})\b[^\n]{0,50}\b(?:for|to|on) (?:the )?order"
-        r"(?:[ _]?(?:id|ref|no))?\b"
-        r"|\border\b[^.\n]{0,40}\b(?:was|has|is)? ?(?:not|never) (?:been )?(?:acknowledged|acked"
-        r"|confirmed)\b"
-        r"|\b(?:timeout|timed out)\b[^\n]{0,30}\border\b[^.\n]{0,40}\b(?:acknowledg|confirm)\w{0,6}"
-        r"|\border\b[^.\n]{0,60}\b(?:state|status|outcome|fate)(?: is)? unknown\b"
     )),
-    (events.UNKNOWN_FILL, build_pattern(
-        r"\bunknown[ _-]fill\b"
-        r"|\b(?:fill|execution|exec ?detail)s? (?:received )?(?:for|of|on) (?:an )?unknown[ _]order\b"
-        r"|\bunmatched[ _]fill\b"
-        r"|\bunable to (?:locate|find) (?:the )?order\b"
-        r"|\b(?:fill|execution)\b[^\n]{0,40}\b(?:order (?:was )?not found|no (?:matching |known )?order"
-        r"|unknown order|does not match any (?:known )?order|not in (?:the )?cache)\b"
-        r"|\bno (?:matching |known )?order (?:was )?found for (?:the )?(?:fill|execution)\b"
+    Concept(events.UNKNOWN_FILL, "", "", build_pattern(
+        rf"\bunknown[ _-]fill\b|\b(?:{_STRANGE}|unexpected)[ _-](?:fills?|executions?"
+        rf"|exec)(?![\w-])(?=\W{{0,3}}(?:$|;|\())|\bunable to (?:locate|find) (?:the )?order\b"
     )),
 )  # fmt: skip
+_ORDERS: Final = (*_WHOLE, _LOST_TRACK, _UNANSWERED, _NOBODYS)
 _ORDER_ID: Final = build_pattern(
     r"(?:\b(?:venue|client|broker(?:age)?)[ _]?order[ _]?id"
     r"|\bbroker(?:age)?[ _]?id)\W{0,4}([a-z0-9][\w.-]{0,60})"
@@ -47,10 +237,6 @@ _OTHER_ID: Final = build_pattern(
 _EMPTY: Final = build_pattern(
     r"[\"']?(?:\s{0,2}[=:]\s{0,2}|\s)[\"']?(?:false|0|no|none|null|\[\]|\{\}|cleared|resolved|ok)(?!\w)"
 )
-_OVER: Final = build_pattern(r"\b(?:resolved|cleared|reconciled|confirmed as)\b")
-_NEGATED: Final = build_pattern(
-    r"\b(?:no|not|without|zero|0|any|if|when|whether|unless|check(?:ed|ing)? for|never)\s(?:a |an |the )?$"
-)
 _LISTED: Final = build_pattern(
     r"\b(?:no|without|neither)\b[^.;]{0,400}\bn?or $"
     r"|\b(?:if|when|whenever|unless|whether|runbook|example|threshold|alert on)\b[^.;]{0,400}$"
@@ -60,15 +246,15 @@ _LISTED: Final = build_pattern(
 def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield a send without a known outcome, or a fill of no known order."""
     body = line.body
-    for kind, pattern in _ORDERS:
-        hit = pattern.search(body)
-        if hit is None or _EMPTY.match(body, hit.end()) or _NEGATED.search(body, 0, hit.start()):
+    kinds: set[str] = set()
+    for match, start, end in match_concepts(_ORDERS, body):
+        if match.kind in kinds or _EMPTY.match(body, end):
             continue
         order_id = _find_order_id(line, body)
-        if order_id is None and (_LISTED.search(body, 0, hit.start()) or _OVER.search(body)):
+        if order_id is None and (_LISTED.search(body, 0, start) or OVER.search(body)):
             continue
-        if not _OVER.search(body, hit.end(), hit.end() + 40):
-            yield LineMatch(kind, order_id or events.UNNAMED)
+        kinds.add(match.kind)
+        yield LineMatch(match.kind, order_id or events.UNNAMED)
 
 
 _REJECTED: Final = build_pattern(
@@ -76,18 +262,47 @@ _REJECTED: Final = build_pattern(
     r"|\border ?rejected\b"
     r"|\b(?:rejected|declined|refused)\b(?! to)[^.\n]{0,20}\border\b(?! to)|\bunable to accept your order\b"
     r"|\border\b[^.\n]{0,60}\brefused\b(?! to)|\bbroker (?:has )?rejected\b"
+    r"|\borders?\b[^.\n]{0,60}\b(?:turned down|knocked back|bounced|not accepted|was invalid|denied) (?:by|at"
+    r"|from) (?:the )?"
+    r"(?:broker(?:age)?|ibkr|ib|tws|exchange|gateway|server)\b"
+    r"|\b(?:broker(?:age)?|ibkr|ib|tws|exchange|gateway) (?:has )?(?:turned down|knocked back|bounced"
+    r"|declined|denied|did not accept) "
+    r"(?:our |the |my |an? )?(?:\w+ ){0,2}order"
+    rf"|(?:auftrag|ordre|orden|ordine|ordem|order|zlecenie|emir|ордер|заявк\w|приказ|订单|委托|訂單|委託"
+    rf"|注文|オーダー|주문)"
+    rf"[^.\n]{{0,40}}(?:{REFUSED_WORDS})"
 )
 _COUNTED: Final = build_pattern(
-    r"\brejected[\"']?\s{0,2}[=:]?\s{0,2}\d|(?<!order )(?<!#)\b\d{1,6} (?:orders )?(?:were )?rejected"
+    r"\bneither\b[^.;\n]{0,40}\bnor\b|\brejected[\"']?\s{0,2}[=:]?\s{0,2}\d"
+    r"|(?<!order )(?<!#)\b\d{1,6} (?:orders )?(?:were )?rejected"
     r"|rejected (?:rate|count)"
     r"|\b(?:not|never|none|no|n't|nothing)\s(?:orders? )?(?:was |were |been |being |be )?"
     r"(?:rejected|declined|refused)\b"
 )
 # What an account is restricted to, "only closing orders", says nothing of the order that was rejected.
+_RESTRICTION: Final = build_pattern(
+    r"\b(?:restricted|limited|confined) to [^.;\n]{0,30}\b(?:clos(?:e|ing)|liquidat\w*)\b(?: (?:orders?"
+    r"|trades?|transactions?|positions?|only))*"
+    r"|\bonly [^.;\n]{0,30}\bclos(?:e|ing)\b(?: (?:orders?|trades?|transactions?|positions?))?|\bclos(?:e"
+    r"|ing)[ -](?:\w+ )?only\b"
+    r"|\b(?:the )?(?:market|exchange|session|rth)\b[^.;\n]{0,12}\bclos(?:e|es|ing|ed)\b|\bto the close\b"
+    r"|\bmarket[- ]on[- ]close\b|\btoo close to\b"
+)
 _EXIT: Final = build_pattern(
     r"(?<!only )(?<!only place )(?<!only accept )\b"
     r"(?:exit|exiting|close|closing|stop[- ]loss|take[- ]profit|sell to close|buy to cover)\b"
     r"(?![ -](?:only|(?:orders?|trades?|transactions?|positions?) (?:only|are|is)))"
+)
+_BY_ITSELF: Final = build_pattern(
+    r"\b(?:by|in|at) (?:the |our |its |a |local )?(?:\w+[ -]){0,2}?(?:strategy|filters?|risk|pre-?trade"
+    r"|validator|validation|guard|limiter|sizing"
+    r"|compliance|cooldown|bot|engine|policy|rule|user|operator|human|sanity check|budget|allocator|spread)\b"
+)
+_NOT_AN_ORDER: Final = build_pattern(
+    r"\bcancel(?:lation|l?ing)?s?(?: order| request| of [^.;\n]{1,30})?(?: [\w#-]{1,20})? (?:was "
+    r"|is )?(?:rejected|refused|declined)\b"
+    r"|\b(?:fills?|executions?|signal|candidate|setup|idea|log[ -]?in|proposal|alert|handshake"
+    r"|connection)s? (?:was |is |were )?(?:rejected|refused|declined)\b"
 )
 EXIT_KEY: Final = "exit"
 
@@ -95,7 +310,14 @@ EXIT_KEY: Final = "exit"
 def match_rejection(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield a rejected order in other words than those of its code."""
     hit = _REJECTED.search(line.body)
-    if hit is not None and not _COUNTED.search(line.body) and is_asserted(line.body, hit):
+    if (
+        hit is None
+        or _COUNTED.search(line.body)
+        or _NOT_AN_ORDER.search(line.body)
+        or _BY_ITSELF.search(line.body, hit.start(), hit.end() + 60)
+    ):
+        return
+    if is_asserted(line.body, hit):
         yield build_rejection(line, "its words")
 
 
@@ -103,13 +325,39 @@ def build_rejection(line: ParsedLine, note: str) -> LineMatch:
     """Return the match of a rejected order: its id, and whether the line calls it an exit."""
     order_id = _find_order_id(line, line.body) or events.UNNAMED
     return LineMatch(
-        events.ORDER_REJECTED, order_id, f"{EXIT_KEY}, {note}" if _EXIT.search(line.body) else note
+        events.ORDER_REJECTED,
+        order_id,
+        f"{EXIT_KEY}, {note}" if _EXIT.search(_RESTRICTION.sub(" ", line.body)) else note,
     )
+
+
+_FILLED: Final = build_pattern(rf"\bfilled\b|{FILLED_WORDS}")
+_STATE: Final = build_pattern(
+    r"(?:state|status|zustand|état|estado|stato|staat|статус|состояни|状态|狀態|状態|상태|stan"
+    r"|durum)\w{0,2}\s?[:=]?\s?[\"']?\w|\bnot found\b"
+)
+_TOO_LATE: Final = build_pattern(
+    r"\btoo late to cancel\b|\b(?:could not|cannot|can't|couldn't|failed to"
+    r"|unable to) cancel\b[^.;\n]{0,60}\b(?<!not )(?:filled|executed)\b(?! \d)"
+    r"|\bcancel ?(?:/|vs\.?|-) ?fill race\b|\bcancel\w*\b[^.;\n]{0,80}\b(?:already (?:been )?(?:completely "
+    r"|fully )?(?:filled|executed)\b(?! \d)|(?:was|is|has been) (?:fully |completely )?filled"
+    r" (?:before|first|already)|too late[^.;\n]{0,30}(?:fill|execut)\w*|state: ?filled"
+    r"|lost the race to (?:the|a) fill)"
+    r"|\b(?:already (?:been )?(?:completely |fully )?(?:filled|executed)|filled (?:before|first"
+    r"|while))\b[^.;\n]{0,60}\bcancel(?:l?ed|lation|ling)?\b"
+)
 
 
 def match_late_cancel(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield an order whose cancel was answered with its fill; with another state the same code is benign."""
-    if "filled" in line.body:
+    if _FILLED.search(line.body) or not _STATE.search(line.body):
+        yield LineMatch(events.FILLED_FIRST, _find_order_id(line, line.body) or events.UNNAMED)
+
+
+def match_early_fill(line: ParsedLine) -> Iterator[LineMatch]:
+    """Yield an order that filled before its cancel, in other words than those of its code."""
+    hit = _TOO_LATE.search(line.body)
+    if hit is not None and is_asserted(line.body, hit) and not UNREAL.search(line.body):
         yield LineMatch(events.FILLED_FIRST, _find_order_id(line, line.body) or events.UNNAMED)
 
 
@@ -126,11 +374,22 @@ def _find_order_id(line: ParsedLine, body: str) -> str | None:
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
     (
         (
-            "outcome", "fill", "execution", "locate", "order not found", "acknowledg", "acked", "response",
-            "answer", "reply", "unknown", "confirmed",
+            "order", "outcome", "fill", "exec", "trade report", "trade confirm", "deal", "drop copy",
+            "drop-copy", "coid",
+            "submi", "transmi", "acknowledg", "unconfirmed", "sent ", "send", "bracket", "basket",
         ),
         match_orders,
     ),
-    (("reject", "declined", "refused", "unable to accept"), match_rejection),
+    (
+        (
+            "reject", "declined", "refused", "unable to accept", "turned down", "knocked back", "bounced",
+            "not accepted", "denied",
+            "was invalid", "abgelehnt", "gewiesen", "verweigert", "rejet", "rechazad", "denegad",
+            "rifiutat", "respint", "rejeitad", "recusad",
+            "geweigerd", "odrzucon", "reddedil", "red edil", "откло", "отказ", "拒", "却下", "거부", "거절",
+        ),
+        match_rejection,
+    ),
+    (("cancel",), match_early_fill),
 )  # fmt: skip
 """The matchers of lines on orders, each with texts of which the line must contain one."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 from detector.formats.patterns import build_pattern
 from detector.logs import events
+from detector.logs.parse.concepts import Concept, match_concepts
 from detector.logs.parse.line import SEVERE_LEVELS, ParsedLine
-from detector.logs.parse.vocabulary import LineMatch, has_any
+from detector.logs.parse.vocabulary import UNREAL, LineMatch, has_any
 
 _RECONCILIATION: Final = build_pattern(r"\bpositions?[ _-]reconcil\w{1,10}\b")
 _COUNTS: Final = tuple(
@@ -50,6 +52,106 @@ _NO_DIFFERENCE: Final = build_pattern(
 )
 
 
+_BROKER_SIDE: Final = r"(?:broker(?:age)?|ibkr|ib|tws|interactive brokers|portfolio|account|exchange|gateway)"
+_OWN_SIDE: Final = (
+    r"(?:internal(?:ly)?|ledger|engine|our (?:books?|records?|state|side)|books?|stores?|db|database"
+    r"|local(?:ly)?|bot|strategy|we|runtime|model"
+    r"|system|state|tracker|expected|memory|cache)"
+)
+_HAS: Final = (
+    r"(?:has|have|had|shows?|showed|reports?|reported|lists?|holds?|knows?|sees?|says|thinks"
+    r"|tracks?|records?|returned|gives|is|are|was|carries|believes)"
+)
+_NONE: Final = r"(?:no|none|nothing|zero|0|flat|empty|not|n't)"
+_POSITIONS: Final = (
+    r"\b(?:positions?|holds?|holdings?|holding|held|shares|contracts|quantit(?:y|ies)|qty"
+    r"|long|short|lots?|exposure|open|recon\w{0,10}|flat)\b|\b\d{1,6} [a-z]{1,5}\b"
+)
+_DIFFERENCES: Final = (
+    Concept(events.MISMATCH, "", "the broker lacks what is held internally", build_pattern(
+        rf"\b{_BROKER_SIDE}(?:'s)?(?: side| account| portfolio| itself)? (?:\w+ )?{_HAS}(?: us)?(?: of| at"
+        rf"| only)? {_NONE}\b"
+        rf"|\b{_BROKER_SIDE}(?: side)? (?:flat|empty)\b|\b(?:no"
+        rf"|without(?: an?)?) (?:{_BROKER_SIDE} (?:counterpart|record|side|match|position|equivalent)"
+        rf"|(?:counterpart|match|record|entry) (?:at|in|on|with) (?:the |our )?{_BROKER_SIDE})\b"
+        rf"|\b{_BROKER_SIDE}(?: \w+)? (?:lacks?|is missing|misses|omits)\b"
+        rf"|\b(?:{_OWN_SIDE}[- ]only|only (?:in |by |at )?(?:the |our )?{_OWN_SIDE})\b"
+        rf"|\b(?:not|never|\w{{1,6}}n't) (?:\w+ )?(?:at|by|to|in|on|with|from) (?:the |our )?{_BROKER_SIDE}\b"
+        rf"|\b(?:missing|absent|gone|unknown|vanished|disappeared|lacking) (?:at|from|in|on|to|by) (?:the "
+        rf"|our )?{_BROKER_SIDE}\b"
+        rf"|\b{_BROKER_SIDE} (?:does not|doesn't|did not|didn't) (?:\w+ )?(?:have|show|report|list|hold|know"
+        rf"|see|return)\b"
+    ), build_pattern(rf"\b(?:{_OWN_SIDE}|reconcil\w{{0,8}}|tracked|our)\b"), build_pattern(
+        r"\b(?:both|agrees?|in sync|consistent|as expected|identical|flat too|also flat"
+        r"|flat\b[^.;\n]{0,30}\bflat|orders?|connect\w{0,5}|permission|market data|opinion|fees?|signals?"
+        r"|stops?|login|session|reply"
+        r"|response|answer)\b"
+    ), build_pattern(_POSITIONS)),
+    Concept(events.MISMATCH, "", "the broker holds what is unknown internally", build_pattern(
+        rf"\b{_OWN_SIDE}(?:'s)?(?: side| state| book)? (?:\w+ )?{_HAS}(?: of| it| that it| we)?(?: is"
+        rf"| are)? {_NONE}\b"
+        rf"|\b(?:no|without(?: an?)?) (?:{_OWN_SIDE} (?:counterpart|record|side|match|position|equivalent"
+        rf"|entry)|(?:counterpart|match|record|entry) (?:in|on|with) (?:the |our )?{_OWN_SIDE})\b"
+        rf"|\b(?:broker|ibkr|ib|tws|account|portfolio)[- ]only\b|\bonly (?:at |in |on |by |held at )(?:the "
+        rf"|our )?{_BROKER_SIDE}\b"
+        rf"|\b(?:phantom|ghost|orphan(?:ed)?|unmanaged|unknown|untracked|unaccounted"
+        rf"|stray) (?:\w+ )?positions?\b"
+        rf"|\b(?:not|never|\w{{1,6}}n't|un)[ -]?(?:\w+ )?(?:known|tracked|recorded|held|present|found|booked"
+        rf"|seen"
+        rf"|there|existing|in) (?:internally|(?:in|by|to|on|from) (?:the |our )?{_OWN_SIDE}|locally)\b"
+        rf"|\b(?:missing|absent|gone|unknown|lacking) (?:internally|locally|(?:from|in|to|by) (?:the "
+        rf"|our )?{_OWN_SIDE})\b"
+        rf"|\bnot internally\b|\b{_OWN_SIDE} (?:does not|doesn't|did not|didn't|don't"
+        rf"|do not) (?:\w+ )?(?:have|show|report|list|hold|know|see|track)\b"
+    ), build_pattern(
+        rf"\b(?:{_BROKER_SIDE}(?:'s)?(?: side| account| portfolio| itself)? (?:\w+ )?{_HAS}"
+        rf"|{_BROKER_SIDE}[- ](?:positions?|holdings?|only)|held"
+        rf"|(?:at|by|in|on|with|from) (?:the |our )?{_BROKER_SIDE})\b|\b{_BROKER_SIDE}\s?[=:]?\s?[+-]?\d"
+    ), build_pattern(
+        r"\b(?:both|agrees?|in sync|consistent|as expected|identical|flat too|also flat"
+        r"|flat\b[^.;\n]{0,30}\bflat|orders?|connect\w{0,5}|permission|market data|opinion|fees?|signals?"
+        r"|stops?|login|session|reply"
+        r"|response|answer)\b"
+    ), build_pattern(_POSITIONS)),
+    Concept(events.MISMATCH, "", "the line says that they differ", build_pattern(
+        r"\b(?:mismatch\w{0,3}|discrepanc(?:y|ies)|differs?|differ(?:ence|ent|ing)|diverge[sd]?|divergence"
+        r"|drift(?:s|ed)?|disagree(?:s|d|ment)?|out of sync|inconsistent"
+        r"|(?:do(?:es)? not|doesn't|don't|did not|didn't) (?:match|agree|tally|reconcile|add up|line up"
+        r"|equal)|not equal|unequal|unreconciled|off by [1-9])\b|!=|<>|≠"
+    ), build_pattern(r"\b(?:positions?|holdings?|quantit(?:y|ies)|qty|share counts?|position counts?"
+    r"|recon\w{0,10})\b"), build_pattern(
+        r"\b(?:price|precision|average cost|avg ?cost|currency|tick|time|schema|version|cash|pnl|p&l"
+        r"|order (?:id|status|type)|check(?:s|er|ing)? (?:is|enabled)|tolerance"
+        r"|(?:check|compar|scan|look|verify)\w{0,3} [^.;\n]{0,40}\b(?:for|whether|if))\b"
+    ), build_pattern(r"\b(?:broker(?:age)?|ibkr|ib|tws|recon\w{0,10}|account|portfolio)\b")),
+)  # fmt: skip
+_NUMBER: Final = (
+    r"[\"']?(?:[ _](?:count|positions?|qty|quantity|size|side|account|portfolio))?(?: (?:for|in"
+    r"|of) [\w.]{1,12})?(?:[ _](?:is|has|have|shows?|says|reports?|holds?|total))?[\"']?\s?[=:]?\s?(?:long "
+    r"|short )?([+-]?\d{1,9}(?:\.\d{1,6})?)\b(?![:/-]\d)(?!\s(?:connections?|requests?|orders?|fills?|ms|s"
+    r"|seconds|retries|clients?|symbols?|rows?|bars|ticks|trades|messages|errors?|calls)\b)"
+)
+_SUPPOSED: Final = build_pattern(
+    r"\b(?:if|when|would|should|examples?|e\.g\.|tests?|docs?|unless|until|will)\b"
+)
+_SIDES: Final = (
+    build_pattern(rf"(?<![\w.-])(?:broker|ibkr|ib){_NUMBER}"),
+    build_pattern(
+        rf"(?<![\w.-])(?:internal|ledger|local|engine|ours|we(?: have)?|db|store|book|expected){_NUMBER}"
+    ),
+)
+
+
+def _find_unequal(body: str) -> str | None:
+    """Return the two numbers that the line gives for broker and runtime where they differ, else None."""
+    hits = [pattern.search(body) for pattern in _SIDES]
+    if hits[0] is None or hits[1] is None or float(hits[0][1]) == float(hits[1][1]):
+        return None
+    if _SUPPOSED.search(body, 0, min(hits[0].start(), hits[1].start())):
+        return None
+    return f"internal {hits[1][1]}, broker {hits[0][1]}"
+
+
 def match_reconciliation(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield a proof that broker and internal positions agree, or a difference between them.
 
@@ -62,6 +164,7 @@ def match_reconciliation(line: ParsedLine) -> Iterator[LineMatch]:
         return
     hit = _RECONCILIATION.search(body)
     if hit is None:
+        yield from _match_difference(body)
         return
     counts = [count_hit[1] for pattern in _COUNTS if (count_hit := pattern.search(body))]
     if len(counts) == len(_COUNTS):
@@ -74,6 +177,19 @@ def match_reconciliation(line: ParsedLine) -> Iterator[LineMatch]:
             yield LineMatch(events.RECONCILED, note=counts[0])
     elif _DIFFERS.search(body, hit.end()) and not _NO_DIFFERENCE.search(body):
         yield LineMatch(events.MISMATCH, note="the line says that they differ")
+    else:
+        yield from _match_difference(body)
+
+
+def _match_difference(body: str) -> Iterator[LineMatch]:
+    """Yield a difference between broker and internal positions that the line tells in other words."""
+    if UNREAL.search(body):
+        return
+    unequal = _find_unequal(body)
+    if unequal:
+        yield LineMatch(events.MISMATCH, note=unequal)
+    else:
+        yield from (match for match, _, _ in islice(match_concepts(_DIFFERENCES, body), 1))
 
 
 def _find_missing(body: str) -> str | None:
@@ -125,7 +241,24 @@ def match_proof_due(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
-    (("reconcil", "missing", "absent", "not found"), match_reconciliation),
+    (
+        (
+            "recon",
+            "missing",
+            "absent",
+            "not found",
+            "internal",
+            "ledger",
+            "qty",
+            "broker",
+            "ibkr",
+            " ib",
+            "ib ",
+            "tws",
+            "account",
+        ),
+        match_reconciliation,
+    ),
     (("started", "starting", "engine", "reconnected", "re-connected", "closed", "filled"), match_proof_due),
 )
 """The matchers of runtime lines, each with texts of which the line must contain one."""

@@ -34,30 +34,35 @@ _PIECE: Final = build_pattern(
     | [\[(<{{]\s?(?P<mixed>(?i:{LEVELS}))\s{{0,9}}[\])>}}]:?(?=\s)
     | (?P<bare>(?i:fatal|critical|crit|severe))\s?(?:[\])>]:?|:)(?=\s)(?!\s{{1,3}}\d{{1,9}}(?:[,;]|$))
     | \|(?P<piped>[DIWECF])\|
+    | [|;,]\s?(?P<column>(?i:{LEVELS}))\s?[|;,](?:\s?[\w.$]{{1,80}}\s?[|;,](?=\s?\S))?
+    | \[(?P<bracketed>[DIWECF])\](?=\s)
+    | (?P<logcat>[DIWEF])/[\w.$-]{{1,60}}(?:\(\s{{0,5}}\d{{1,7}}\))?:(?=\s)
     | (?P<letter>[DIWECF])(?=\s{{1,2}}\d\d:\d\d:\d\d)
     | (?:level|lvl|severity|levelname)=["']?(?P<keyed>[A-Za-z]{{3,12}})["']?(?=\s)
     | [A-Za-z][\w.@/-]{{0,60}}\s{{1,3}}\|(?=\s)
-    | \[(?!\s?-?\d{{3,5}}\s?\])(?![^\]\n]{{0,80}}(?:code|err|req))[^\]\n]{{0,80}}\]
+    | \[(?!\s?-?\d{{3,5}}\s?\])(?![^\]\n]{{0,200}}(?:[cC]ode|[eE]rr|[rR]eq))[^\]\n]{{0,80}}\]
     | (?:ts|time|timestamp)=["']?[\w.:+-]{{1,40}}["']?(?=\s)
     | \{{'[^{{}}\n]{{0,300}}'\}}(?=\s)
     | [0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}(?=\s)
     | (?![\w$./-]{{1,120}}(?:Error|Exception|Warning)\b)
         [A-Za-z_$][\w$-]*+(?:[./][\w$-]++){{1,8}}(?:\[\d{{1,7}}\])?
         (?:[:.]\w{{1,40}}:\d{{1,6}}|:\d{{1,6}})?:?(?=\s)
-    | [A-Za-z_$][\w$-]{{0,40}}(?:\[\d{{1,7}}\])?(?=(?:\s{{1,3}}|:|\s[-|]\s)(?:{LEVELS})\b)
+    | (?!(?i:severity|severities|levels?|at|of|as|is|to|the|all|every|each|max|min)\s)
+        [A-Za-z_$][\w$-]{{0,40}}(?:\[\d{{1,7}}\])?(?=(?:\s{{1,3}}|:|\s[-|]\s)(?:{LEVELS})\b)
     | {_CLASS}\s{{1,3}}[-|](?=\s)
     | [DIWEFA],(?=\s\[)
     | \{{[\w./-]{{1,60}}:\d{{1,6}}\}}(?=\s)
     | (?P<glog>[IWEF])\d{{4}}(?=\s\d\d:\d\d)
     | [A-Za-z_][\w.()-]{{0,60}}\[[\w.]{{1,20}}\]:(?=\s)
     | (?:root|main|__main__)(?=[:\s])
-    | [-|:>*·•–—]{{1,3}}(?=\s)
+    | [-|:>*·•–—!=~]{{1,10}}(?=\s)
     )""",
     re.VERBOSE,
 )
 # RFC 5424 and the short form of journald: a host, a name and its process id after the time.
 _AFTER_TIME: Final = build_pattern(
-    r"\s(?:[\w.-]{1,80}\s)(?:[\w./-]{1,48}\s(?:\d{1,7}|-)\s[\w-]{1,32}\s(?:-|\[[^\]\n]{0,300}\])(?=\s)"
+    r"\s(?:[\w.-]{1,80}\s)(?:[\w./-]{1,48}\s(?:\d{1,7}|-)\s[\w-]{1,32}\s(?:-|\[(?![^\]\n]{0,200}(?:[cC]ode"
+    r"|[eE]rr)[^\]\n]{0,12}=)[^\]\n]{0,300}\]|(?=\[))(?=\s|\[)"
     r"|[\w./()@-]{1,80}\[\d{1,7}\]:(?=\s))"
 )
 # The commonest prefix in one step: a date, an optional logger name, a level.
@@ -69,6 +74,8 @@ _LAYER_ENDS: Final = ("date", "glog")  # after these another logger's prefix may
 _GLOG: Final = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 _LETTERS: Final = {"D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERROR", "C": "CRITICAL", "F": "FATAL"}
 _WITHIN: Final = 600
+_PRIORITY: Final = build_pattern(r"<(\d{1,3})>")
+_GREATEST_PRIORITY, _SEVERITIES, _CRITICAL = 191, 8, 2  # RFC 5424: 8 times the facility, plus the severity
 _NO_LEVEL_AFTER: Final = build_pattern(rf"(?i)(?:^|\s)(?:{_DENIALS})$")
 
 
@@ -76,12 +83,13 @@ def parse_prefix(text: str) -> tuple[int, str | None]:
     """Return the offset where the message begins, and the first level before it."""
     common = _COMMON.match(text)
     at, level = (common.end(), common["level"]) if common else (0, None)
-    is_new_layer = False
+    is_new_layer = is_urgent = False
     while at < _WITHIN:
         piece = _PIECE.match(text, at)
         if piece is None or piece.end() == at:
             break
         name = _read_level(piece)
+        is_urgent = is_urgent or has_urgent_priority(piece[0])
         if name and _NO_LEVEL_AFTER.search(text[:at]):
             break
         is_new_layer = is_new_layer or any(piece[kind] for kind in _LAYER_ENDS)
@@ -94,7 +102,13 @@ def parse_prefix(text: str) -> tuple[int, str | None]:
         )
         after = _AFTER_TIME.match(text, at) if text[at - 1].isdigit() or text[at - 1] == "Z" else None
         at = after.end() if after else at
-    return at + len(text[at:]) - len(text[at:].lstrip()), level
+    return at + len(text[at:]) - len(text[at:].lstrip()), level or ("CRIT" if is_urgent else None)
+
+
+def has_urgent_priority(text: str) -> bool:
+    """Whether a text begins with a priority of syslog, `<130>`, whose severity is critical or worse."""
+    hit = _PRIORITY.match(text) if text[:1] == "<" else None
+    return hit is not None and int(hit[1]) <= _GREATEST_PRIORITY and int(hit[1]) % _SEVERITIES <= _CRITICAL
 
 
 def _normalize_level(name: str | None) -> str | None:
@@ -102,6 +116,7 @@ def _normalize_level(name: str | None) -> str | None:
 
 
 def _read_level(piece: re.Match[str]) -> str | None:
-    if name := piece["level"] or piece["mixed"] or piece["bare"] or piece["keyed"]:
+    if name := piece["level"] or piece["mixed"] or piece["bare"] or piece["keyed"] or piece["column"]:
         return name
-    return _GLOG.get(piece["glog"]) or _LETTERS.get(piece["piped"] or piece["letter"])
+    letter = piece["piped"] or piece["letter"] or piece["bracketed"] or piece["logcat"]
+    return _GLOG.get(piece["glog"]) or _LETTERS.get(letter)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from detector.formats.patterns import build_pattern
+from detector.logs.codes import CODES
 from detector.logs.parse.record_fields import ERROR_KEYS, TEXT_RANK, TIME_TEXT, Field, is_human, iter_fields
 
 BROKER: Final = build_pattern(
@@ -22,7 +23,14 @@ BROKER: Final = build_pattern(
 _LEVEL_KEY: Final = build_pattern(r"level|severity|priority|^lvl$|^sev$|^l$")
 _TIME_KEY: Final = build_pattern(r"time|date|^ts$|^t$|^at$|epoch")
 _CODE_KEY: Final = build_pattern(
-    r"(?:error|err|ib|ibkr|tws|api|msg|message|notice|warning)?code(?:no|number)?"
+    r"(?:error|err|ib|ibkr|tws|api|msg|message|notice|warning|broker|gateway|event){0,3}code(?:no|number)?"
+    r"|(?:ib|ibkr|tws|broker)(?:error|err|message|msg|notice|warning|event)?(?:no|num|number|id)?"
+    r"|(?:error|err|errno|errornumber|errorid)"
+)
+_WEAK_CODE_KEYS: Final = frozenset({"code", "error", "err", "errno", "errornumber", "errorid", "eventcode"})
+_TEXT_KEY: Final = build_pattern(
+    r"[a-z]{0,12}(?:message|msg|text|string|str|reason|details?|description|desc|notice|error|err|cause|info)"
+    r"|body|content|line|payload|raw|note"
 )
 _REQUEST_KEY: Final = build_pattern(r"(?:req|request|ticker)id|id")
 _FACT_KEY: Final = build_pattern(
@@ -31,6 +39,8 @@ _FACT_KEY: Final = build_pattern(
     r"|authenticated|competing|session|connected|established|exitcode|httpstatus|status(?:code)?|event"
     r"|farm|(?:order)?(?:intent|purpose|role)|positioneffect"
 )
+_PATH_KEY: Final = build_pattern(r"(?:request|http)?(?:path|url|uri|endpoint|route)")
+_PORTAL_PATH: Final = build_pattern(r"/(?:iserver|portfolio|tickle|sso|trsrv|hmds|v1/(?:api|portal))(?:/|$)")
 _LEVEL_NAMES: Final = frozenset(
     {"TRACE", "DEBUG", "DBG", "VERBOSE", "INFO", "INF", "INFORMATION", "NOTICE", "WARN", "WRN", "WARNING",
      "ERROR", "ERR", "ALERT", "FATAL", "FTL", "CRITICAL", "CRIT", "SEVERE", "EMERG", "EMERGENCY", "PANIC"}
@@ -38,8 +48,13 @@ _LEVEL_NAMES: Final = frozenset(
 # Sources: pino and bunyan, level numbers; RFC 5424, severities (GELF `level`, journald `PRIORITY`).
 NUMBERED_LEVELS: Final = {
     60: "FATAL", 50: "ERROR", 40: "WARN", 30: "INFO", 20: "DEBUG", 10: "TRACE",
-    0: "EMERG", 1: "ALERT", 2: "CRIT", 3: "ERR", 4: "WARNING", 5: "NOTICE", 6: "INFO", 7: "DEBUG",
+    0: "EMERG", 1: "CRIT", 2: "CRIT", 3: "ERR", 4: "WARNING", 5: "NOTICE", 6: "INFO", 7: "DEBUG",
 }  # fmt: skip
+# Sources: OpenTelemetry's log data model; the levels of Python's logging.
+_NUMBERED_BY_KEY: Final[Mapping[str, Mapping[int, str]]] = {
+    "severitynumber": dict.fromkeys(range(21, 25), "FATAL") | dict.fromkeys(range(17, 21), "ERROR"),
+    "levelno": {50: "CRITICAL", 40: "ERROR", 30: "WARNING", 20: "INFO", 10: "DEBUG"},
+}
 _LONGEST_FACT, _LONGEST_ERROR, _LONGEST = 60, 400, 8192
 _SECOND = 1_000_000_000
 
@@ -64,7 +79,7 @@ def build_record(fields: Mapping[str, Any]) -> Record:
     facts = (
         f"{_FACT_NAMES.get(field.name, field.name)}={field.value}"
         for field in values
-        if field is not chosen and _FACT_KEY.fullmatch(field.name) and _is_short(field.value)
+        if field is not chosen and _is_short(field.value) and _is_fact(field)
     )
     if added := " ".join(dict.fromkeys(facts)):
         text = f"{text} ; {added}"
@@ -76,21 +91,26 @@ def build_record(fields: Mapping[str, Any]) -> Record:
 def _add_code(values: list[Field], text: str) -> str:
     """Return the text behind the record's code, in the form that its key deserves."""
     for field in values:
-        code = _read_code(field.value) if _CODE_KEY.fullmatch(field.name) else None
+        code = _read_code(field)
         if code is not None:
             is_request = any(
                 _REQUEST_KEY.fullmatch(other.name) and type(other.value) in (int, str) for other in values
             )
-            is_proven = field.name != "code" or is_request or BROKER.search(text.lower())
+            is_proven = field.name not in _WEAK_CODE_KEYS or is_request or BROKER.search(text.lower())
             return f"error {code}, reqId -1: {text}" if is_proven else f"code {code}: {text}"
     return text
 
 
 def _find_error_text(values: list[Field], chosen: Field) -> str:
-    """Return the error that Go and Node loggers put beside the message, as `: text`, or nothing."""
+    """Return what stands beside the message, as `: text`, or nothing.
+
+    It is the error of Go and Node loggers, and the broker's own text where the record holds a listed code.
+    """
+    has_code = any(_read_code(field) in CODES for field in values)
     for field in values:
+        is_beside = field.name in (*ERROR_KEYS, "reason") or (field.in_error and field.name in TEXT_RANK)
         if (
-            (field.name in (*ERROR_KEYS, "reason") or (field.in_error and field.name in TEXT_RANK))
+            (is_beside or (has_code and _TEXT_KEY.fullmatch(field.name)))
             and field is not chosen
             and isinstance(field.value, str)
             and field.value not in chosen.value
@@ -140,7 +160,9 @@ def _read_level(field: Field) -> str | None:
         if value.strip().upper() in _LEVEL_NAMES:
             return value.strip().upper()
         value = int(value) if value.isdecimal() and len(value) <= len("60") else None
-    return NUMBERED_LEVELS.get(value) if type(value) is int else None
+    if type(value) is not int:
+        return None
+    return _NUMBERED_BY_KEY.get(field.name, NUMBERED_LEVELS).get(value)
 
 
 def _read_time(field: Field) -> str | None:
@@ -154,10 +176,21 @@ def _read_time(field: Field) -> str | None:
     return str(value)
 
 
-def _read_code(value: object) -> int | None:
-    if type(value) is int:
-        return value
-    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) <= len("10197") else None
+def _read_code(field: Field) -> int | None:
+    """Return the number that a code's key holds; a key without the word must hold a code that is listed."""
+    if not _CODE_KEY.fullmatch(field.name):
+        return None
+    value = field.value
+    if isinstance(value, str) and value.isdecimal() and len(value) <= len("10197"):
+        value = int(value)
+    return value if type(value) is int and ("code" in field.name or value in CODES) else None
+
+
+def _is_fact(field: Field) -> bool:
+    """Whether a value belongs to what the record says: an id, a count, a path of the Client Portal."""
+    if _PATH_KEY.fullmatch(field.name):
+        return isinstance(field.value, str) and _PORTAL_PATH.search(field.value) is not None
+    return _FACT_KEY.fullmatch(field.name) is not None
 
 
 def _is_short(value: object) -> bool:

@@ -16,6 +16,7 @@ from detector.logs.parse.classify import CANDIDATE_NUMBERS, can_match, classify_
 from detector.logs.parse.line import INTRODUCING_LEVELS, MAX_LINE_LENGTH, parse_line
 from detector.logs.parse.line_times import LogLines, find_line_time
 from detector.logs.parse.phrases_runtime import is_traceback_start
+from detector.logs.parse.prefixes import has_urgent_priority
 from detector.logs.parse.shapes import (
     LONGEST_MASKED,
     build_signature,
@@ -122,7 +123,7 @@ class _LineCache:
 
     def classify(self, line: str, masked: bytes) -> _LineResult:
         """Return the result of a line; `masked` is the beginning of its shape."""
-        if len(line) > LONGEST_MASKED:
+        if len(line) > LONGEST_MASKED or (line[:1] == "<" and has_urgent_priority(line)):
             return _classify_alone(line)
         shape = self._shapes.get(masked)
         if shape is None:

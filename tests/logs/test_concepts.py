@@ -1,0 +1,146 @@
+"""Events in any program's words: each subject with each state, in both orders; denied, they are silent."""
+
+from __future__ import annotations
+
+from itertools import product
+from random import Random
+
+import pytest
+
+from detector.logs import events
+from detector.logs.parse.classify import can_match, classify_line
+from detector.logs.parse.line import parse_line
+from tests.support.log_wrappers import LAYERS
+
+ORDERS = [
+    "order 4711",
+    "the exit order",
+    "order id=88",
+    "placeOrder 5123",
+    "bracket order O-7",
+    "order for TSLA",
+]
+UNSURE = [
+    "outcome unknown", "status is unclear", "state undetermined", "result uncertain", "fate unknown",
+    "cannot tell whether it was accepted", "we do not know if it reached IB", "may or may not be live",
+    "never acknowledged", "no reply from the gateway", "broker did not confirm", "unacknowledged after 20 s",
+    "timed out waiting for an acknowledgement", "no confirmation before the disconnect",
+    "it might have been transmitted", "unable to verify that it was placed", "lost track of it",
+]  # fmt: skip
+FILLS = [
+    "fill",
+    "execution 0001.1",
+    "partial fill of 5 ES",
+    "trade report",
+    "execDetails 00025b46",
+    "BOT 10 SPY fill",
+]
+STRANGE = [
+    "matches no open order", "belongs to no order of ours", "cannot be attributed to any order",
+    "for an order we never placed", "order not in our book", "no matching order found", "unknown to this bot",
+    "not ours", "from an unknown order", "does not match any tracked order",
+    "could not be mapped to a strategy",
+    "nobody placed it", "order not found in the cache", "is unmatched", "orphaned, no known order",
+]  # fmt: skip
+FACTORS = ["second factor", "2FA", "IB Key push", "two-factor request", "the IBKR login"]
+UNANSWERED = [
+    "not confirmed", "unanswered", "was never approved", "nobody answered", "still pending",
+    "not completed by the user", "was not acknowledged", "no response on the phone",
+]  # fmt: skip
+VERSIONS = [
+    "gateway version 10.19",
+    "TWS build 1030",
+    "the application you run",
+    "this version of IB Gateway",
+]
+ENDED = [
+    "is no longer supported", "reaches end of support in 5 days", "must be upgraded",
+    "will be desupported on 20261120",
+    "is outdated", "will be retired soon", "has to be updated", "is unsupported",
+]  # fmt: skip
+POSITIONS = ["position in MSFT", "SPY position of 10", "holding KO"]
+DIFFERENT = [
+    "held internally, broker has none", "ledger says 150, not found at the broker",
+    "at the broker, unknown internally",
+    "internal and broker disagree", "differs between broker and ledger",
+    "open in the engine, missing at the broker",
+]  # fmt: skip
+ACCOUNTS = ["account U***", "your account", "this account"]
+RESTRICTED = [
+    "cannot open new positions", "is restricted to closing orders", "has no trading permissions for options",
+    "is not permitted to open positions", "was suspended from trading", "may not trade: pattern day trader",
+    "lacks trading permission",
+]  # fmt: skip
+CASES = [
+    pytest.param(kind, subjects, states, id=kind)
+    for kind, subjects, states in (
+        (events.OUTCOME_UNKNOWN, ORDERS, UNSURE),
+        (events.UNKNOWN_FILL, FILLS, STRANGE),
+        (events.LOGIN_DUE, FACTORS, UNANSWERED),
+        (events.UNSUPPORTED, VERSIONS, ENDED),
+        (events.MISMATCH, POSITIONS, DIFFERENT),
+        (events.TRADING_BLOCKED, ACCOUNTS, RESTRICTED),
+    )
+]
+ASIDE = (
+    "Tip: ",
+    "Help: ",
+    "Usage: ",
+    "Example: ",
+    "FAQ: ",
+    "backtest: ",
+    "dry run: ",
+    "we page if the ",
+    "docs: when the ",
+)
+
+
+def read_kinds(text):
+    """Return the kinds of events that the reader hears in a line."""
+    return {match.kind for match in classify_line(parse_line(text))} if can_match(text.lower()) else set()
+
+
+@pytest.mark.parametrize(("kind", "subjects", "states"), CASES)
+def test_a_subject_and_a_state_report_the_event_in_any_order_and_wrapper(kind, subjects, states):
+    random = Random(20260602)
+    missed = []
+    for subject, state in product(subjects, states):
+        for text in (
+            f"{subject} {state}",
+            f"{subject}: {state}",
+            f"{subject} (TSLA) - {state}",
+            f"{state}: {subject}",
+        ):
+            wrapped = random.choice(LAYERS)(text, random)
+            missed += [line for line in (text, wrapped) if kind not in read_kinds(line)]
+    assert missed == []
+
+
+@pytest.mark.parametrize(("kind", "subjects", "states"), CASES)
+def test_what_a_line_supposes_or_explains_is_silent(kind, subjects, states):
+    told = [
+        line
+        for subject, state, aside in product(subjects, states, ASIDE)
+        if kind in read_kinds(line := f"{aside}{subject} {state}")
+    ]
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "rule set loaded: send_outcome_unknown, unknown_fill, order_limbo",
+        "enabled checks: unknown_fill, send_outcome_unknown",
+        '{"message": "rules", "rules": ["unknown_fill", "send_outcome_unknown"]}',
+        "unknown fill count is 0",
+        "unknown fills: none",
+        "unmatched fills = 0",
+        "orders with unknown outcome: 0",
+        "no order has an unknown outcome",
+        "unknown_fill_policy=halt",
+        "order status unknown? no",
+        "order 88 outcome unknown -> Filled",
+    ],
+)
+def test_names_counts_of_zero_and_what_is_settled_are_silent(line):
+    assert read_kinds(line) == set()
