@@ -27,6 +27,9 @@ def list_evidence(
         document, fault = _run_command(job, gaps.command, words)
         yield _build_gap_table(document, fault)
     if with_readiness:
+        job.app.print_stderr(
+            "report: the scheduler's offline proof runs its tests; that takes a minute or two"
+        )
         document, fault = _run_command(job, readiness.command, ["--json"])
         yield _build_readiness_table(document, fault)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
-from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock, parse_time_option
 from detector.app.job import CollectMode, Job, PipelinePlan
 from detector.app.report_run import ReportRequest, run_report
 from detector.commands._report_evidence import list_evidence
@@ -19,6 +19,7 @@ from detector.formats.serialize import format_document, to_json
 from detector.settings import DISPLAY_ZONES, Settings
 from detector.storage import artifact_file
 
+_GAPS_FROM = "SCHEDULE_CREATED_AFTER"
 _CODES = {CONTINUE: ExitCode.OK, ESCALATE: ExitCode.FINDING}
 
 
@@ -78,7 +79,7 @@ def command(app: AppContext, /, **options: Any) -> int:
         evidence=tuple(
             list_evidence(
                 job,
-                options["created_after"] or app.environ.get("SCHEDULE_CREATED_AFTER") or None,
+                _get_gaps_start(options["created_after"], app.environ),
                 options["runs"],
                 options["readiness"] or app.environ.get("RUN_PREDEPLOY_READINESS") == "1",
             )
@@ -89,6 +90,14 @@ def command(app: AppContext, /, **options: Any) -> int:
     if code or not options["fails"]:
         return code
     return _CODES.get(report.final.word, ExitCode.UNDECIDED)
+
+
+def _get_gaps_start(option: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return from when the schedule's gaps are asked for; raises InputError where that is no time."""
+    name, text = ("--gaps", option) if option else (_GAPS_FROM, environ.get(_GAPS_FROM))
+    if text:
+        parse_time_option(text, name)
+    return text or None
 
 
 def _write_report(app: AppContext, report: SessionReport, settings: Settings, options: dict[str, Any]) -> int:

@@ -659,6 +659,20 @@ def test_the_schedule_s_gaps_and_the_scheduler_s_proof_stand_in_the_same_report(
     assert missing["gaps"]
 
 
+@pytest.mark.parametrize(
+    ("words", "environ", "name"),
+    [
+        (("--gaps", "yesterday"), {}, "--gaps"),
+        ((), {"SCHEDULE_CREATED_AFTER": "17:45"}, "SCHEDULE_CREATED_AFTER"),
+    ],
+)
+def test_a_start_of_the_gaps_that_is_no_time_is_refused_by_its_own_name(tmp_path, words, environ, name):
+    artifacts(tmp_path, 1)
+    ran = report(*words, str(tmp_path), environ=environ)
+    assert ran.code == 2
+    assert f"{name}: " in ran.err
+
+
 def test_it_is_written_whole_to_a_file_and_only_its_final_line_is_printed(tmp_path):
     artifacts(tmp_path, 2)
     page = tmp_path / "page.html"
