@@ -6,14 +6,25 @@ Nothing else does.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from copy import deepcopy
+from functools import reduce
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
+from detector.domain.columns import VOCABULARIES, find_term, get_columns, list_terms
+from detector.domain.facts import FACT_NAMES, STATUS_FACTS
+from detector.domain.previous_run import NO_PREVIOUS_RUN
+from detector.domain.profile import ReadContext
+from detector.domain.shape import CELL, LIST, Key, Shape
 from detector.domain.vendor_keys import FOREIGN
+from detector.engine.catalog import load_shape_builders
+from detector.engine.evaluate import judge
 from detector.render.lines import format_signals_seen
 from tests.support.full_snapshot import (
     Path,
@@ -24,7 +35,17 @@ from tests.support.full_snapshot import (
     remove_key,
     rename_key,
 )
-from tests.support.snapshots import evaluated, healthy, healthy_at, named, remembered, settings_of
+from tests.support.snapshots import (
+    AEGIS,
+    DEFAULTS,
+    build_snapshot_of,
+    evaluated,
+    healthy,
+    healthy_at,
+    named,
+    remembered,
+    settings_of,
+)
 
 FULL = build_full_snapshot()
 KEYS = [path for path in iter_keys(FULL) if len(path) > 1]
@@ -110,6 +131,95 @@ def test_a_position_of_the_broker_whose_quantity_has_another_name_is_told(name):
     assert any("reading_invalid" in event for event in look(document)[0])
 
 
+ALWAYS: list[Path] = [
+    ("broker", "positions", 0, "quantity"), ("broker", "executions", 0, "side"),
+    ("broker", "executions", 0, "quantity"), ("broker", "executions", 0, "at"),
+    ("stores", "position_state", 0, "quantity"), ("ecs", "services", 0, "runningCount"),
+    ("ecs", "tasks", 0, "lastStatus"), ("ecs", "tasks", 0, "containers", 0, "lastStatus"),
+    ("containers", 0, "State"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [None, "", "gone"])
+@pytest.mark.parametrize("path", ALWAYS, ids=lambda path: ".".join(map(str, path)))
+def test_a_row_without_what_its_source_always_gives_is_told(path, value):
+    document = remove_key(FULL, path)
+    if value != "gone":
+        get_at(document, path[:-1])[path[-1]] = value
+    assert any("reading_invalid" in event for event in look(document)[0])
+
+
+USUAL = [
+    "heartbeat_at", "pending_orders", "pending_exits", "stuck_exits", "broker_reconcile_pending",
+    "position_reconcile_pending", "entry_blocking_reconcile_pending", "broker_confirmation_required",
+    "send_outcome_unknown", "unknown_fills", "market_data_status", "market_data_10197_recent",
+    "max_exit_attempt_count", "broker_connected", "open_positions", "recent_trades", "orders", "mode",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_a_usual_fact_under_a_strange_name_is_told_by_the_first_run(name):
+    document = rename_key(FULL, ("status_v3", name), "zorp")
+    assert document is not None
+    document.pop("bot_status")
+    told = [event for event in evaluated(document).events if event.type == "reading_invalid"]
+    assert [event.subject for event in told] == ["status_v3.zorp"]
+    assert name in told[0].summary
+
+
+def test_a_fact_that_a_runtime_never_had_is_quiet_beside_many_keys_of_its_own_or_none():
+    few = {name: FULL["status_v3"][name] for name in ("heartbeat_at", "pending_orders", "mode")}
+    many = {**FULL["status_v3"], **{f"own_{number}": number for number in range(40)}}
+    for status in (few, {**few, "loops": 7, "warm": True}, many):
+        document = {"taken_at": FULL["taken_at"], "status_v3": dict(status)}
+        document["status_v3"].pop("stuck_exits", None)
+        assert [event for event in look(document)[0] if "reading_invalid" in event] == []
+
+
+@pytest.mark.parametrize("name", ["stuck_exits_2", "stuck_exits_v2", "stuck_exits2", "unstuck_exits"])
+def test_a_name_that_differs_in_a_digit_or_by_a_negation_is_another_fact(name):
+    document = rename_key(FULL, ("status_v3", "stuck_exits"), name)
+    assert document is not None
+    document.pop("bot_status")
+    assert [event for event in look(document)[0] if "reading_invalid" in event] == []
+
+
+# --- any key, any value -------------------------------------------------------------------------------------
+
+VALUES: list[Any] = ["NaN", ["x"], {"value": 1}, True, "zorp", "300s", -1e20, 1e30, "yes", "0"]
+EXPORTS = ("broker", "stores", "power")  # in which `NaN` is how a program writes nothing
+TEXT_NUMBERS = (
+    "number",
+    "contract number",
+    "quantity",
+)  # which exports, and TWS of a contract, write as text
+FREE = {"id", "contract id", "text", "any"}  # kinds of which any text is one
+
+
+def list_facts(document: Document) -> dict[str, Any]:
+    facts = judge(build_snapshot_of(document), DEFAULTS, NO_PREVIOUS_RUN).facts
+    return {name: getattr(facts, name) for name in FACT_NAMES}
+
+
+def find_kind(path: Path) -> str:
+    kinds = {tuple(part for part in place if part != 0): key.kind for place, key in DECLARED}
+    return kinds.get(tuple(part for part in path if part != 0), CELL)
+
+
+def test_any_value_of_another_kind_is_told_or_changes_no_fact():
+    """Of ids and free texts any value is one; what a row of a broker holds is tried by its columns."""
+    random, base, silent = Random(7), list_facts(FULL), []
+    for path in random.sample([path for path in KEYS if find_kind(path) not in {*FREE, CELL}], 60):
+        for value in random.sample(VALUES[path[0] in EXPORTS :], 4):
+            document = deepcopy(FULL)
+            get_at(document, path[:-1])[path[-1]] = value
+            is_number = value == "0" and find_kind(path) in TEXT_NUMBERS
+            is_told = is_number or bool(set(look(document)[0]) - set(BASE[0]))
+            if not is_told and list_facts(document) != base and type(value) is not type(get_at(FULL, path)):
+                silent.append((path, value, find_kind(path)))
+    assert silent == []
+
+
 def test_a_row_without_a_needed_column_is_quiet_where_no_strange_key_could_be_it():
     document = remove_key(FULL, ("status_v3", "open_positions", 0, "quantity"))
     document["status_v3"]["open_positions"][0] |= {"strategy": "condor", "is_hedge": True, "legs": ["a"]}
@@ -160,7 +270,90 @@ def test_a_side_that_is_not_known_is_told_and_never_taken_for_long(path, side):
     assert any("reading_invalid" in event for event in look(document)[0])
 
 
-@pytest.mark.parametrize("status", ["ONBATT", "zorp"])
+# --- a word that nobody knows -------------------------------------------------------------------------------
+
+WORD_KINDS = {*VOCABULARIES, "side", "sign", "state"}
+FREE_TEXTS = {
+    "connection_error", "exit_reason", "ID", "Id", "Name", "Names", "Project", "Service", "Status", "Labels",
+    "arn", "clusterArn", "serviceArn", "serviceName", "taskArn", "group", "detail-type", "message", "reason",
+    "stoppedReason", "host", "error", "logStreamName", "oca_group", "notes",
+}  # fmt: skip
+"""Texts of which every one is right; the first word of a container's `Status` is tried beside the others."""
+BROKER_ROWS = {"positions": BrokerPosition, "open_orders": BrokerOrder, "executions": Execution}
+
+
+def iter_leaves(shape: Shape, path: Path, seen: tuple[Shape, ...] = ()) -> Iterator[tuple[Path, Key]]:
+    """Yield the path and the declaration of every key that holds a value."""
+    for name, key in shape.reads.items():
+        if key.inner is None:
+            yield (*path, name), key
+        elif key.inner not in seen:
+            inner = (*path, name, 0) if key.kind == LIST else (*path, name)
+            yield from iter_leaves(key.inner, inner, (*seen, key.inner))
+
+
+def iter_declared() -> Iterator[tuple[Path, Key]]:
+    context = ReadContext(DEFAULTS, AEGIS, NO_PREVIOUS_RUN)
+    for section, build_shape in load_shape_builders().items():
+        section_path: Path = tuple(section.split("."))
+        path: Path = (*section_path, 0) if isinstance(FULL.get(section), list) else section_path
+        yield from iter_leaves(build_shape(section, context, FULL.get(section, {})), path)
+    for name, row in BROKER_ROWS.items():
+        for column, spec in get_columns(row).items():
+            yield ("broker", name, 0, column), Key(spec["kind"])
+
+
+DECLARED = [(path, key) for path, key in iter_declared() if key.kind != CELL]
+WORDS = [path for path, key in DECLARED if key.kind in WORD_KINDS] + [("containers", 0, "Status")]
+
+
+def nest(path: Path, value: Any) -> Any:
+    """Return the smallest document with that value there; a row has a name and a quantity too."""
+
+    def wrap(inner: Any, part: str | int) -> Any:
+        return [{"symbol": "SPY", "quantity": 3, "Names": ["/a"], **inner}] if part == 0 else {part: inner}
+
+    return reduce(wrap, reversed(path), value)
+
+
+@pytest.mark.parametrize("path", WORDS, ids=lambda path: ".".join(map(str, path)))
+def test_a_word_that_nobody_knows_is_told_in_every_fact_that_is_one(path):
+    report = evaluated({"taken_at": FULL["taken_at"], **nest(path, "zorp")})
+    told = [event.summary for event in report.events if event.type == "reading_invalid"]
+    assert any("zorp" in summary for summary in told), told
+
+
+def test_every_text_that_is_declared_is_a_word_or_is_known_to_be_free():
+    assert len(WORDS) > 40
+    assert {str(path[-1]) for path, key in DECLARED if key.kind in ("text", "any")} == FREE_TEXTS
+
+
+@pytest.mark.parametrize("kind", VOCABULARIES)
+def test_a_known_word_is_read_in_any_case_and_punctuation(kind):
+    for word in list_terms(kind):
+        assert find_term(kind, word) == find_term(kind, word.swapcase()) is not None
+
+
+@pytest.mark.parametrize(
+    ("fact", "own"), [("mode", "practice"), ("market_data_status", "streaming"), ("kind", "ouverture")]
+)
+def test_a_profile_may_have_words_of_its_own_for_a_fact(fact, own):
+    document = healthy()
+    status = document["status_v3"]
+    if fact == "kind":
+        status["orders"] = [{**FULL["status_v3"]["orders"][0], fact: own}]
+        status["pending_orders"] = 1
+    else:
+        status[fact] = own
+    words = '[words]\npaper = ["practice"]\nok = ["streaming"]\nentry = ["ouverture"]\n'
+    paths = "\n".join(f'{name} = "{name}"' for name in STATUS_FACTS)
+    own_profile = f'[profile]\nname = "x"\n[status]\n{paths}\n{words}'
+    told = named(evaluated(document, settings=settings_of(profile=own_profile)))
+    untold = named(evaluated(document))
+    assert ([event for event in told if "reading" in event], untold != []) == ([], True)
+
+
+@pytest.mark.parametrize("status", ["ONBATT", "zorp", "OL zorp"])
 def test_a_power_status_in_no_word_of_nut_is_told(status):
     assert look(FULL | {"power": {"status": status}})[0] == ["warning reading_invalid:power.status"]
 
@@ -415,7 +608,7 @@ def test_a_deployment_is_quiet_about_what_is_not_understood():
     assert [event for event in look(document)[0] if "reading" in event or "lost" in event] == []
 
 
-@pytest.mark.parametrize(("column", "name"), [("quantity", "held")])
+@pytest.mark.parametrize(("column", "name"), [("expiry", "last_day")])
 def test_a_key_that_the_profile_calls_foreign_is_quiet_in_every_section(column, name):
     document = rename_key(pick(FULL, "broker"), ("broker", "positions", 0, column), name)
     assert document is not None

@@ -229,7 +229,7 @@ def test_no_traceback_ever_reaches_the_terminal(data):
         pytest.param(
             b'{"status_v3": {"mode": null, "a":' + b"[" * 62 + b"]" * 62 + b"}}", id="exactly 64 deep"
         ),
-        pytest.param(b'{"status_v3": {"mode": "\\ud800"}}', id="a lone surrogate"),
+        pytest.param(b'{"status_v3": {"mode": "paper", "own_note": "\\ud800"}}', id="a lone surrogate"),
         pytest.param(
             b'{"logs": [], "containers": [], "previous": null, "taken_at": null}',
             id="lists of nothing, and null",
@@ -243,7 +243,8 @@ def test_a_document_is_taken(data):
 def test_a_lone_surrogate_comes_out_as_valid_utf_8():
     row = {"Names": ["/aegis-lt-ibkr-\ud800x"], "State": "run\udfffning"}
     given = answer(stdin=json.dumps({"containers": [row]}))
-    (event,) = given.document["events"]
+    event, unknown = given.document["events"]
+    assert "run\ufffdning, which is no known container state" in unknown["summary"]
     assert event["subject"] == "aegis-lt-ibkr-\ufffdx"
     assert event["summary"] == "Standby container aegis-lt-ibkr-\ufffdx is run\ufffdning, not exited."
 

@@ -154,6 +154,13 @@ ROWS: dict[str, Row] = {
         with_null(with_status(0, stuck_exit=1), "stuck_exits")
     ),
     "a column that a row needs has another name": lambda job: job.run(with_position(amount_held=3)),
+    "a usual fact has a strange name in the very first run": lambda job: job.run(
+        with_status(0, stuck_exits=None, hung=0)
+    ),
+    "a row lacks what its source always gives": lambda job: job.run(
+        at(0, broker={"as_of": "2026-06-02T14:59:50Z", "connected": True, "positions": [{"symbol": "COIN"}]})
+    ),
+    "a word that nobody knows": lambda job: job.run(with_status(0, mode="zorp")),
     "a row's side names no side": lambda job: job.run(with_position(quantity=3, side="CALL")),
     "everything lies in one object more": lambda job: job.run(
         at(0, status_v3={"data": at(0)["status_v3"]})

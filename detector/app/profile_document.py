@@ -15,6 +15,7 @@ from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.payload_path import build_extractor
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, Profile, build_zone, parse_profile
+from detector.domain.section_reading import WORDS
 from detector.domain.store_layout import ROW_TYPES
 from detector.engine.coverage import SIGNALS, is_signal
 from detector.market.session_plan import PLANS, parse_exception, parse_window
@@ -116,15 +117,6 @@ class Signals(Table):
     off: SignalNames | None = None
 
 
-class Vocabulary(Table):
-    """[words]: the runtime's own words for the state and the side of its rows."""
-
-    open: Names | None = None
-    closed: Names | None = None
-    long: Names | None = None
-    short: Names | None = None
-
-
 class Joined(Table):
     """A second table of a store."""
 
@@ -193,7 +185,7 @@ ProfileDocument: type[Table] = _build_table(
         "foreign": Foreign,
         "identity": Identity,
         "signals": Signals,
-        "words": Vocabulary,
+        "words": _build_table("words", dict.fromkeys(WORDS, Names)),
         "symbols": dict[str, Text],
         "rule": list[RuleEntry],
     },

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from detector.domain.columns import build_column
+from detector.domain.columns import OPENING, build_column
 from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import Order
@@ -24,8 +24,8 @@ class BrokerPosition(Instrument, frozen=True):
     `avg_price` is the price of one unit; `avg_cost` is IBKR's, which for an option includes the multiplier.
     """
 
-    account: str | None = build_column("id")
-    quantity: Decimal | None = build_column("quantity", needed=("quantity",))
+    account: str | None = build_column("id", needed=("account",))
+    quantity: Decimal | None = build_column("quantity", needed=("quantity",), always=True)
     avg_price: float | None = build_column("number")
     avg_cost: float | None = build_column("number")
     realized_pnl: float | None = build_column("number")
@@ -56,7 +56,7 @@ class BrokerOrder(Order, frozen=True):
     A combo names its legs by their contract ids alone.
     """
 
-    account: str | None = build_column("id")
+    account: str | None = build_column("id", needed=("account",))
     remaining: Decimal | None = build_column("quantity")
     parent_id: str | None = build_column("id")
     oca_group: str | None = build_column("text")
@@ -81,7 +81,7 @@ class AccountValue(Struct, frozen=True):
 
     tag: str | None = build_column("id")
     value: float | None = build_column("number", needed=("value",))
-    account: str | None = build_column("id")
+    account: str | None = build_column("id", needed=("account",))
     currency: str | None = build_column("text")
 
     @property
@@ -94,15 +94,15 @@ class Execution(Instrument, frozen=True):
     """One execution at the broker; `quantity` is positive, `side` says which way."""
 
     exec_id: str | None = build_column("id", needed=("exec_id",))
-    perm_id: str | None = build_column("id")
+    perm_id: str | None = build_column("id", needed=("perm_id", "order_id"))
     order_id: str | None = build_column("id")
-    account: str | None = build_column("id")
-    side: str | None = build_column("side", needed=("side",))
-    quantity: Decimal | None = build_column("quantity", needed=("quantity",))
-    price: float | None = build_column("number")
-    at: datetime | None = build_column("time", needed=("at",))
+    account: str | None = build_column("id", needed=("account",))
+    side: str | None = build_column("side", needed=("side",), always=True)
+    quantity: Decimal | None = build_column("quantity", needed=("quantity",), always=True)
+    price: float | None = build_column("number", needed=("price",))
+    at: datetime | None = build_column("time", needed=("at",), always=True)
     realized_pnl: float | None = build_column("number")
-    opens: str | None = build_column("text", doc="O where it opens and C where it closes, in Flex")
+    opens: str | None = build_column(OPENING, doc="O where it opens and C where it closes, in Flex")
     notes: str | None = build_column("text", doc="Flex's codes: A assignment, Ex exercise, Ep expired, …")
     client_id: str | None = build_column("id", doc="the API client whose order it filled")
     model: str | None = build_column("id", doc="the model portfolio of an advisor that it is for")

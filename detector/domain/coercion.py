@@ -12,15 +12,17 @@ from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from detector.domain.columns import KEPT, find_term
 from detector.domain.instrument_names import get_sign
 from detector.domain.provenance import Fault
 from detector.formats.errors import InputError
-from detector.formats.numbers import is_unset, parse_decimal, to_exact_decimal
+from detector.formats.numbers import NO_NAMES, is_unset, parse_decimal, to_exact_decimal
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import describe_kind, redact_excerpt
 from detector.formats.times import parse_epoch, parse_rfc3339
 
 T = TypeVar("T")
+_LARGEST = 10**15  # nobody holds or owes as much
 _LONGEST_ID, _LONGEST_TEXT, _LONGEST_NUMBER = 120, 500, 24
 _CONTRACT_ID = build_pattern(r"0*([0-9]+)(?:\.0+)?(?:@[A-Z0-9.]*)?", re.ASCII)
 _UNKNOWN_SIDE = "?"
@@ -67,7 +69,8 @@ class ValueReader:
             decimal = parse_decimal(raw)
             raw = raw if decimal is None else int(decimal) if decimal == int(decimal) else float(decimal)
         faults = len(self.invalid) + len(self.skewed)
-        value = _COERCE[kind](self, path, raw)
+        read = _COERCE.get(kind)
+        value = self.read_term(kind, path, raw) if read is None else read(self, path, raw)
         if len(self.invalid) + len(self.skewed) == faults:
             self.read_paths.add(path)
         return value
@@ -105,12 +108,19 @@ class ValueReader:
         decimal = parse_decimal(raw) if self.is_export else None
         return float(decimal) if decimal is not None else self.record_mismatch(path, raw, "a number")
 
+    def read_amount(self, path: str, raw: object) -> float | None:
+        """Read a price, an amount of money or a level; what is larger than any of these is none."""
+        number = self.read_number(path, raw)
+        is_none = number is not None and abs(number) >= _LARGEST
+        return self.record_mismatch(path, raw, "an amount") if is_none else number
+
     def read_contract_number(self, path: str, raw: object) -> float | None:
         """Read a strike or a multiplier, which IBKR itself writes as text; empty text is not seen."""
         decimal = parse_decimal(raw)
-        if decimal is not None:
-            return float(decimal)
-        return None if isinstance(raw, str) and not raw.strip() else self.read_number(path, raw)
+        if decimal is None and isinstance(raw, str) and not raw.strip():
+            return None
+        number = self.read_amount(path, raw if decimal is None else float(decimal))
+        return self.record_mismatch(path, raw, "0 or more") if number is not None and number < 0 else number
 
     def read_quantity(self, path: str, raw: object) -> Decimal | float | None:
         """Read a number that an account can hold, exactly as it was written."""
@@ -127,7 +137,8 @@ class ValueReader:
     def read_identifier(self, path: str, raw: object) -> str | None:
         """Read an id, which may be text or a whole number; empty text is no id."""
         if isinstance(raw, str):
-            return raw.strip()[:_LONGEST_ID] or None
+            text = raw.strip()[:_LONGEST_ID]
+            return self.record_mismatch(path, raw, "an id") if text in NO_NAMES else text or None
         if isinstance(raw, float) and raw.is_integer():
             raw = int(raw)
         if isinstance(raw, int) and not isinstance(raw, bool):
@@ -138,6 +149,8 @@ class ValueReader:
         """Read IBKR's number of a contract, also as `811.0` (pandas) and `811@SMART` (Client Portal)."""
         text = self.read_identifier(path, raw)
         number = _CONTRACT_ID.fullmatch(text or "")
+        if text is not None and number is None:
+            self.add_fault(path, f"is {redact_excerpt(text)}, which is no contract id")
         return text if number is None else number[1] if number[1] != "0" else None
 
     def read_side(self, path: str, raw: object) -> str | None:
@@ -154,6 +167,15 @@ class ValueReader:
         if isinstance(raw, bool):
             return str(raw).lower()
         return self.read_text(path, f"{raw:g}" if isinstance(raw, int | float) else raw)
+
+    def read_term(self, kind: str, path: str, raw: object) -> str | None:
+        """Read a word of that kind in its usual form; an unknown one is noted and, but for some, None."""
+        text = self.read_text(path, raw)
+        word = None if text is None else find_term(kind, text)
+        if text is None or word is not None:
+            return word
+        self.add_fault(path, f"is {redact_excerpt(text)}, which is no known {kind}")
+        return text if kind in KEPT else None
 
     def read_texts(self, path: str, raw: object) -> tuple[str, ...] | None:
         """Read a list of texts."""
@@ -217,7 +239,7 @@ _COERCE: Mapping[str, Callable[[ValueReader, str, Any], Any]] = {
     "flag": ValueReader.read_flag,
     "count": ValueReader.read_count,
     "exit code": ValueReader.read_exit_code,
-    "number": ValueReader.read_number,
+    "number": ValueReader.read_amount,
     "contract number": ValueReader.read_contract_number,
     "quantity": ValueReader.read_quantity,
     "text": ValueReader.read_text,

@@ -53,6 +53,15 @@ def iter_problems(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
         yield from _iter_sides(item, raw, row.get("side"))
 
 
+def find_unknown_state(row: Row) -> str | None:
+    """Return what is wrong with a row's status where it alone decides and nobody knows its word."""
+    status = row.get("status")
+    if status is None or parse_status(status) is not None:
+        return None
+    is_decided = row.get("is_open") is not None or row.get("closed_at") is not None
+    return None if is_decided else _describe_label(status, "open nor closed")
+
+
 def _iter_states(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
     """Yield what leaves the state open: a value that was not read, an unknown word, another column."""
     read = next((name for name in _STATE_COLUMNS if row.get(name) is not None), None)
@@ -61,8 +70,8 @@ def _iter_states(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
     yield from ((name, "", True) for name in unread)
     if read is None and not unread:
         yield from _iter_ends(item)
-    elif read == "status" and parse_status(row["status"]) is None and row.get("closed_at") is None:
-        yield "status", _describe_label(row["status"], "open nor closed"), False
+    elif read == "status" and (problem := find_unknown_state(row)):
+        yield "status", problem, False
 
 
 def _iter_sides(item: Row, raw: Row, side: str | None) -> Iterator[Problem]:

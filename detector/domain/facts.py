@@ -21,6 +21,8 @@ from detector.domain.columns import (
     FLAG_OR_COUNT,
     LARGER,
     LENGTH,
+    MARKET_DATA,
+    MODE,
     NEWER,
     NOT_EMPTY,
     NOT_OK,
@@ -134,7 +136,9 @@ class Facts(Struct, frozen=True):
         FLAG_OR_COUNT, LARGER, "orders whose sending has no known outcome"
     )
     unknown_fills: int | None = _build_fact(COUNT, LARGER, "fills that belong to no known order")
-    market_data_status: str | None = _build_fact(TEXT, NOT_OK, "the runtime's own word for its market data")
+    market_data_status: str | None = _build_fact(
+        MARKET_DATA, NOT_OK, "the runtime's own word for its market data"
+    )
     market_data_10197_recent: int | None = _build_fact(COUNT, LARGER, "recent 10197 notices")
     max_exit_attempt_count: int | None = _build_fact(
         COUNT, LARGER, "largest number of exit attempts of a position"
@@ -150,7 +154,7 @@ class Facts(Struct, frozen=True):
     engine_started_at: datetime | None = _build_fact(TIME, NEWER, "when the engine started")
     last_reconcile_at: datetime | None = _build_fact(TIME, OLDER, "when a reconciliation last completed")
     trading_halted: bool | None = _build_fact(FLAG, TRUE, "trading is halted by the runtime's own switch")
-    mode: str | None = _build_fact(TEXT, FIRST, "paper or live, as the runtime says")
+    mode: str | None = _build_fact(MODE, FIRST, "paper or live, as the runtime says")
 
     service: Service | None = _build_section_fact("the ECS service of the runtime")
     tasks: tuple[Task, ...] | None = _build_section_fact("all tasks of the cluster")

@@ -15,7 +15,7 @@ from operator import attrgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.domain.columns import build_column, get_columns
+from detector.domain.columns import RIGHT, SECURITY_TYPE, build_column, get_columns
 from detector.domain.instrument_names import (
     COMMON_FUTURES,
     FUTURE,
@@ -57,10 +57,10 @@ class Instrument(Struct, frozen=True):
 
     symbol: str | None = build_column("id")
     con_id: str | None = build_column("contract id")
-    sec_type: str | None = build_column("text")
+    sec_type: str | None = build_column(SECURITY_TYPE, needed=("sec_type",))
     expiry: str | None = build_column("id", needed=("expiry", *_WHOLE), beside=("strike", "right"))
     strike: float | None = build_column("contract number", needed=("strike", *_WHOLE), beside=("right",))
-    right: str | None = build_column("text", needed=("right", *_WHOLE), beside=("strike",))
+    right: str | None = build_column(RIGHT, needed=("right", *_WHOLE), beside=("strike",))
     multiplier: float | None = build_column("contract number")
     local_symbol: str | None = build_column("id", doc="the exchange's own symbol: ESM6, or an OCC symbol")
     trading_class: str | None = build_column("id", doc="SPX or SPXW: two contracts under one symbol")

@@ -78,6 +78,20 @@ def is_wrapped(key: str, known: str, *, strict: bool = True) -> bool:
     return is_whole and all(part.isalpha() and part not in _OTHER_MEANINGS for part in extra)
 
 
+@lru_cache(maxsize=8192)
+def is_other_fact_of(key: str, known: str) -> bool:
+    """Return whether a key is a known name negated, with a digit, or with parts that mean another fact."""
+    mine, theirs = _split_parts(key), _split_parts(known)
+    if _is_negation("".join(mine), "".join(theirs)):
+        return True
+    plain = [part for part in (part.strip("0123456789") for part in mine) if part]
+    extra = [part for part in mine if part.strip("0123456789") not in theirs]
+    is_whole = theirs in (plain[: len(theirs)], plain[-len(theirs) :])
+    return (
+        mine != theirs and is_whole and all(not part.isalpha() or part in _OTHER_MEANINGS for part in extra)
+    )
+
+
 def _split_parts(name: str) -> list[str]:
     """Return the parts of a name in lower case; in camel case a capital begins one."""
     spaced = _CAPITAL.sub("_", name[:_LONGEST_COMPARED])

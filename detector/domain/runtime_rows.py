@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.domain.columns import build_column
+from detector.domain.columns import ORDER_KIND, ORDER_STATUS, ORDER_TYPE, build_column
 from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.instrument_names import apply_sign, normalize_label
 from detector.domain.trade_rows import format_other_ids
@@ -37,15 +37,20 @@ def is_done(status: str | None) -> bool:
     return _normalize_label(status) in (*_FINAL_STATUSES, _INACTIVE)
 
 
+def is_import_tag(tag: str) -> bool:
+    """Whether a position's tag says that it was imported from the broker."""
+    return tag == "Broker" or tag.startswith("reconcile-import-")
+
+
 class Order(Instrument, frozen=True):
     """A working order as the runtime lists it."""
 
     order_id: str | None = build_column("id", needed=("order_id", "perm_id"))
     perm_id: str | None = build_column("id")
     side: str | None = build_column("side", needed=("side",))
-    kind: str | None = build_column("text", doc="entry or exit")
-    order_type: str | None = build_column("text")
-    status: str | None = build_column("text", "working")
+    kind: str | None = build_column(ORDER_KIND, doc="entry or exit", needed=("kind",))
+    order_type: str | None = build_column(ORDER_TYPE, needed=("order_type",))
+    status: str | None = build_column(ORDER_STATUS, "working", needed=("status",))
     parked: bool | None = build_column("flag")
     filled: Decimal | float | None = build_column("quantity", "larger")
     quantity: Decimal | float | None = build_column("quantity", "larger", needed=("quantity", "remaining"))
@@ -113,9 +118,11 @@ class Position(Instrument, frozen=True):
     """An open position as the runtime lists it; `quantity` is signed, or has its side beside it."""
 
     quantity: Decimal | float | None = build_column("quantity", "larger", needed=("quantity",))
-    side: str | None = build_column("sign", doc="LONG or SHORT, where the quantity bears no sign")
+    side: str | None = build_column(
+        "sign", doc="LONG or SHORT, where the quantity bears no sign", needed=("side",)
+    )
     avg_price: float | None = build_column("number")
-    tags: tuple[str, ...] | None = build_column("texts", "united")
+    tags: tuple[str, ...] | None = build_column("texts", "united", needed=("tags",))
     exit_attempt_count: int | None = build_column("count", "larger")
     trade_id: str | None = build_column("id")
     signal_id: str | None = build_column("id")
@@ -140,7 +147,7 @@ class Position(Instrument, frozen=True):
     def import_tag(self) -> str | None:
         """Return the tag that says that the position was imported from the broker, None without one."""
         tags = self.tags or ()
-        return next((tag for tag in tags if tag == "Broker" or tag.startswith("reconcile-import-")), None)
+        return next(filter(is_import_tag, tags), None)
 
     @property
     def title(self) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 
-from detector.domain.instrument_names import is_known_expiry, normalize_expiry
+from detector.domain.columns import VOCABULARIES, is_sign_of
+from detector.domain.instrument_names import get_sign, is_known_expiry, normalize_expiry
 from detector.domain.key_names import is_mistyped, is_nearly, is_wrapped
 from detector.domain.provenance import Fault
+from detector.domain.runtime_rows import is_import_tag
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
 from detector.formats.nearest_name import FAINTLY_ALIKE, find_nearest_name
+from detector.formats.numbers import is_unset
+from detector.formats.redaction import get_account_kind
 from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LineCounts
 
@@ -19,7 +23,9 @@ _MOST_ROWS = 10_000  # as many as the readers read
 _MOST_KEYS = 500  # of one object that are compared with known names
 MOST_NAMES = 10  # of keys that are not understood, by name
 _EARLIEST_EPOCH = 1e9  # seconds: September 2001
+_FEWEST_COLUMNS = 2  # by which a row is recognised
 _MOST_CANDIDATES = 3  # keys that may be a missing one, by name
+_SHORTEST_SIDE = 3  # letters: B and S are many things
 _TEXTS = ("text", "id")  # any value fits: `account_type` is no account
 _MODES = ("paper", "live")
 _NEVER = "last_reconcile_at"  # the fact for which null is a value
@@ -31,12 +37,22 @@ def _is_expiry(value: Any) -> bool:
     return form is not None and is_known_expiry(form)
 
 
-def _is_right(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().upper() in ("C", "P", "CALL", "PUT")
+def _is_side(value: Any) -> bool:
+    return isinstance(value, str) and len(value) >= _SHORTEST_SIDE and get_sign(value) is not None
 
 
-# Columns of which any text fits the kind, and few the meaning.
-_WORDS: Mapping[str, Callable[[Any], bool]] = {"expiry": _is_expiry, "right": _is_right}
+def _is_account(value: Any) -> bool:
+    return isinstance(value, str) and get_account_kind(value) is not None
+
+
+def _has_import_tag(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(tag, str) and is_import_tag(tag) for tag in value)
+
+
+# Columns whose kind any text fits, and whose meaning few.
+_SIGNS: Mapping[str, Callable[[Any], bool]] = {
+    "expiry": _is_expiry, "side": _is_side, "account": _is_account, "tags": _has_import_tag
+}  # fmt: skip
 
 
 class SectionAccount(Struct, frozen=True):
@@ -72,7 +88,8 @@ class KeyComparison(Struct):
     """The keys of one section against its shape.
 
     `fits` returns whether a value can be of a kind. Of `faults`, each path has one; `partial` are the facts
-    whose lists have rows that were not understood.
+    whose lists have rows that were not understood. `strange` are the values of a payload's own keys that
+    nobody knows, rows excepted.
     """
 
     section: str
@@ -83,6 +100,7 @@ class KeyComparison(Struct):
     unknown: set[str] = field(default_factory=set)
     faults: dict[str, Fault] = field(default_factory=dict)
     partial: set[str] = field(default_factory=set)
+    strange: dict[str, Any] = field(default_factory=dict)
     unnamed: int = 0
     _sorted: dict[tuple[str, tuple[str, ...]], _Keys] = field(default_factory=dict)
     _near: dict[tuple[Any, ...], Mapping[str, list[str]]] = field(default_factory=dict)
@@ -126,19 +144,25 @@ class KeyComparison(Struct):
                 self._add_fault(f"{path}.{key}", "is an object, not a value")
         if keys.strange:
             self._compare_strange_keys(path, item, shape, keys)
-        if shape.needs and (keys.strange or keys.nested):
+        if shape.needs and (keys.strange or keys.nested or any(need.always for need in shape.needs)):
             self._compare_needs(path, item, shape)
         return bool(keys.groups)
 
     def _compare_needs(self, path: str, item: Mapping[str, Any], shape: Shape) -> None:
-        """Examine whether an object lacks what it must have while a key stands there that could be it."""
+        """Examine whether an object lacks what it must have: always, or while a strange key could be it."""
         groups, strange = self._list_parts(path, item, shape)
-        for need in shape.needs if strange else ():
-            if not need.is_met_by(groups):
-                names = [place for place, value in strange if self._can_be(need, value)]
-                if names:
-                    listed = ", ".join(name.rpartition(".")[2] for name in names[:_MOST_CANDIDATES])
-                    self._add_fault(f"{path}.{need.groups[0]}", f"is not there, and {listed} may be it")
+        given = set(_iter_given(item, shape))
+        for need in shape.needs:
+            is_met = need.is_met_by(given if need.always else groups)
+            candidates = () if is_met else self._list_candidates(need, strange)
+            if candidates:
+                self._add_fault(f"{path}.{need.groups[0]}", _describe_candidates(candidates))
+            elif need.always and not is_met:
+                self._add_fault(f"{path}.{need.groups[0]}", "is not given")
+
+    def _list_candidates(self, need: Need, strange: Iterable[tuple[str, Any]]) -> tuple[str, ...]:
+        """Return the names of strange keys whose value could be what is missing."""
+        return tuple(place.rpartition(".")[2] for place, value in strange if self.can_be(need, value))
 
     def _list_parts(
         self, path: str, item: Mapping[str, Any], shape: Shape
@@ -163,14 +187,16 @@ class KeyComparison(Struct):
                 strange += inner_strange
         return groups, strange
 
-    def _can_be(self, need: Need, value: Any) -> bool:
+    def can_be(self, need: Need, value: Any) -> bool:
         """Return whether the value could be what is missing; a small number is no time."""
         if need.kind == ANY:
             return True
-        if need.groups[0] in _WORDS:
-            return _WORDS[need.groups[0]](value)
+        if need.groups[0] in _SIGNS:
+            return _SIGNS[need.groups[0]](value)
+        if need.kind in VOCABULARIES:
+            return isinstance(value, str) and is_sign_of(need.kind, value)
         if need.kind == LIST:
-            return isinstance(value, list) and any(isinstance(entry, dict) for entry in value)
+            return isinstance(value, list) and (not value or any(isinstance(row, dict) for row in value))
         is_small = isinstance(value, int | float) and value < _EARLIEST_EPOCH
         return self.fits(need.kind, value) and not (need.kind == "time" and is_small)
 
@@ -233,6 +259,8 @@ class KeyComparison(Struct):
                 self._add_fault(place, f"is no known key{hint}")
             else:
                 self.unknown.add(f"{path}.{key}")
+                if shape.is_payload:
+                    self.strange[place] = value
 
     def _list_present(self, path: str, item: Mapping[str, Any], shape: Shape, keys: _Keys) -> set[str]:
         """Return the groups that have a value in the object or in an object of it; null is none."""
@@ -250,7 +278,7 @@ class KeyComparison(Struct):
         known = (strange, present, id(shape))
         if known not in self._near:
             absent = [name for name in shape.reads if shape.get_group(name) not in present]
-            is_strict = not (shape.envelope or shape.vendor or shape.named_by)
+            is_strict = shape.is_payload
             self._near[known] = dict(_iter_near(strange, absent, shape, is_strict))
         return self._near[known]
 
@@ -267,6 +295,33 @@ class KeyComparison(Struct):
 
     def _add_fault(self, path: str, problem: str) -> None:
         self.faults.setdefault(path, Fault(path, problem))
+
+
+def _describe_candidates(names: Sequence[str]) -> str:
+    """Return what is said of a missing fact that one of these keys may be."""
+    return f"is not there, and {', '.join(names[:_MOST_CANDIDATES])} may be it"
+
+
+def _iter_given(item: Mapping[str, Any], shape: Shape) -> Iterator[str]:
+    """Yield the groups that have a value in the object or in an object of it; unset is none."""
+    for key, value in item.items():
+        name = shape.normalize(key)
+        if name not in shape.reads:
+            continue
+        spec = shape.reads[name]
+        if not (value is None or is_unset(value)):
+            yield spec.group or name
+        if spec.inner is not None and isinstance(value, dict):
+            yield from _iter_given(value, spec.inner)
+
+
+def has_rows_of(value: Any, shape: Shape) -> bool:
+    """Return whether a value is a list of rows of that shape: two known keys in one of them."""
+    rows = value[:_MOST_KEYS] if isinstance(value, list) else ()
+    return any(
+        isinstance(row, dict) and sum(shape.normalize(key) in shape.reads for key in row) >= _FEWEST_COLUMNS
+        for row in rows
+    )
 
 
 def _list_by_value(key: str, value: Any, shape: Shape, present: Collection[str]) -> list[str]:

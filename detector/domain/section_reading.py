@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from detector.domain.coercion import ValueReader
 from detector.domain.columns import get_columns
-from detector.domain.deciding_columns import SIGN, iter_problems
+from detector.domain.deciding_columns import SIGN, STATE, find_unknown_state, iter_problems
 from detector.domain.trade_rows import Words, convert_label
 
 
@@ -22,8 +22,19 @@ class _Row(Protocol):
 
 
 R = TypeVar("R", bound=_Row)
-WORDS = {"open": "status", "closed": "status", "long": "side", "short": "side"}
-"""Words that a profile may have words of its own for, and the column in which they stand."""
+WORDS = {
+    "open": "status",
+    "closed": "status",
+    "long": "side",
+    "short": "side",
+    "entry": "kind",
+    "exit": "kind",
+    "ok": "market_data_status",
+    "paper": "mode",
+    "live": "mode",
+}
+"""Words that a profile may have words of its own for, and the column or the fact in which they stand."""
+_WORD_COLUMNS = ("side", "status", "kind")
 MAX_ROWS = 10_000  # no runtime lists more; a list of millions would keep one run busy for minutes
 
 
@@ -100,7 +111,7 @@ class Reading(ValueReader):
         """Read one row of a declared type, column by column through `get`."""
         kinds = list_kinds(row_type)
         values = {name: get(item, name) for name, _ in kinds}
-        for name in ("side", "status") if self.words else ():
+        for name in _WORD_COLUMNS if self.words else ():
             values[name] = convert_label(name, values.get(name), self.words)
         symbol = values.get("symbol")
         if isinstance(symbol, str) and self.symbols:
@@ -111,6 +122,8 @@ class Reading(ValueReader):
                 row["quantity"] = None
                 if not is_reported:
                     self.add_fault(f"{path}.{column}", problem)
+        elif ("status", STATE) in kinds and (unknown := find_unknown_state(row)):
+            self.add_fault(f"{path}.status", unknown)
         return row_type(**row)
 
 

@@ -30,12 +30,14 @@ class Key(Struct, frozen=True, eq=False):
 class Need(Struct, frozen=True):
     """The groups of which an object must have one, the usual one first, and the kind of their value.
 
-    With `beside`, only an object that has one of those groups.
+    With `beside`, only an object that has one of those groups. `always`: an object without a value is a fault
+    even where no strange key could be it.
     """
 
     groups: tuple[str, ...]
     kind: str
     beside: tuple[str, ...] = ()
+    always: bool = False
 
     def is_met_by(self, groups: Collection[str]) -> bool:
         """Return whether an object with these groups lacks nothing."""
@@ -66,6 +68,11 @@ class Shape(Struct, frozen=True, eq=False):
     needs: tuple[Need, ...] = ()
     times: tuple[str, ...] = OWN_TIMES
     normalize: Callable[[str], str] = field(default=_keep_name)
+
+    @property
+    def is_payload(self) -> bool:
+        """Whether it is an object of somebody's own payload: no envelope, no vendor's model, no row."""
+        return not (self.envelope or self.vendor or self.named_by)
 
     def get_group(self, name: str) -> str:
         """Return the group of a key that is read."""
@@ -101,7 +108,9 @@ def build_keys(kinds: Mapping[str, str]) -> dict[str, Key]:
 def build_needs(columns: Mapping[str, Mapping[str, Any]]) -> tuple[Need, ...]:
     """Return what a row must have by its declared columns."""
     return tuple(
-        Need(spec["needed"], spec["kind"], spec["beside"]) for spec in columns.values() if spec["needed"]
+        Need(spec["needed"], spec["kind"], spec["beside"], spec["always"])
+        for spec in columns.values()
+        if spec["needed"]
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
@@ -15,14 +15,14 @@ from detector.domain.facts import Facts, has_trouble
 from detector.domain.log_evidence import find_announced_restart
 from detector.domain.merge import merge_readings
 from detector.domain.profile import ReadContext
-from detector.domain.provenance import SourceStatus
+from detector.domain.provenance import Fault, SourceStatus
 from detector.domain.section_account import KeyComparison, SectionAccount
 from detector.domain.section_reading import Reading
 from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import Shape
 from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, Snapshot, split_parts
 from detector.engine.catalog import load_readers, load_shape_builders
-from detector.engine.reading_account import build_account, find_hidden_money
+from detector.engine.reading_account import build_account, find_hidden_money, find_missing_facts
 from detector.engine.section_owner import describe_mismatch, find_mismatch, is_owner_unproven
 from detector.engine.section_time import (
     STATUS_SECTIONS,
@@ -88,8 +88,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
     gathered = _read_sections(_Input(snapshot, sources, dict(sources_reading.skewed), context, closures))
     readings = [sources_reading, *gathered.readings]
     values, provenance = merge_readings(readings)
-    faults = [fault for reading in readings for fault in reading.invalid]
-    faults += [fault for part in gathered.comparisons.values() for fault in part.faults.values()]
+    faults = _list_faults(readings, gathered, values, context)
     own = {rule.name: values.pop(rule.name, None) for rule in context.profile.rules}
     return Facts(
         taken_at=taken_at,
@@ -120,6 +119,15 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         own=own,
         **values,
     )
+
+
+def _list_faults(
+    readings: Iterable[Reading], gathered: _GatheredSections, values: Mapping[str, Any], context: ReadContext
+) -> list[Fault]:
+    """Return what was not understood: values, keys, and keys that may be a fact that no payload shows."""
+    faults = [fault for reading in readings for fault in reading.invalid]
+    faults += [fault for part in gathered.comparisons.values() for fault in part.faults.values()]
+    return faults + find_missing_facts(gathered.comparisons, gathered.shapes, values, context)
 
 
 def _read_sections(given: _Input) -> _GatheredSections:

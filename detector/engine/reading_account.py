@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from detector.domain.columns import MODE
 from detector.domain.facts import SECTION_FACTS, STATUS_FACTS
+from detector.domain.key_names import is_other_fact_of
+from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE, ReadContext
 from detector.domain.provenance import Fault
-from detector.domain.section_account import MOST_NAMES, KeyComparison, SectionAccount
+from detector.domain.section_account import MOST_NAMES, KeyComparison, SectionAccount, has_rows_of
 from detector.domain.section_reading import Reading
-from detector.domain.shape import Shape
+from detector.domain.shape import LIST, Key, Need, Shape
 from detector.engine.catalog import load_money_facts
+from detector.engine.coverage import SIGNALS, get_signal_name
 from detector.engine.section_time import STATUS_SECTIONS
 from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LogHistory
+from detector.settings import SIGNALS_OFF
 
 
 def build_account(
@@ -49,6 +55,92 @@ def _list_mapped_facts(section: str, context: ReadContext) -> set[str]:
     if section not in STATUS_SECTIONS:
         return set(SECTION_FACTS.get(section, ()))
     return {"heartbeat_at" if name == HEARTBEAT_AGE else name for name in context.profile.extractors}
+
+
+class _MissingFact(Struct, frozen=True):
+    """A fact that no payload shows: its place in one payload, its key there, and the keys beside it."""
+
+    name: str
+    path: str
+    holder: str
+    key: Key
+    names: frozenset[str]
+
+
+def find_missing_facts(
+    comparisons: Mapping[str, KeyComparison],
+    shapes: Mapping[str, Shape],
+    values: Mapping[str, Any],
+    context: ReadContext,
+) -> list[Fault]:
+    """Return the keys of payloads that nobody knows, and that may be facts that no payload shows.
+
+    Rows of a known shape, and a word for paper or live, are such a fact in any payload; else it must be one
+    of known shape: most of its keys are known, and most facts that a status normally has are there.
+    """
+    payloads = {name: comparisons[name] for name in STATUS_SECTIONS if name in comparisons}
+    if not any(part.strange for part in payloads.values()):
+        return []
+    names, usual = _list_plain_facts(context), _list_usual_facts(context)
+    missing = [name for name in names if values.get(name) is None]
+    is_usual = 2 * len(usual.intersection(missing)) <= len(usual)
+    faults = []
+    for section, part in payloads.items():
+        expected = usual if is_usual and _has_known_shape(section, part) else frozenset[str]()
+        facts = list(_iter_missing_facts(section, part, shapes[section], missing, context))
+        for place, value in part.strange.items():
+            meant = [fact.path for fact in facts if _can_be(fact, place, value, expected, part)]
+            if meant:
+                listed = ", ".join(path.partition(".")[2] for path in meant[:MOST_NAMES])
+                problem = f"is no known key, and may be {listed}, which is not there"
+                faults.append(Fault(place, problem, meant[0]))
+    return faults
+
+
+def _has_known_shape(section: str, comparison: KeyComparison) -> bool:
+    """Return whether at least as many of a payload's own keys are known as are not."""
+    known = sum(path.rpartition(".")[0] == section for path in comparison.recognised)
+    return known >= sum(place.rpartition(".")[0] == section for place in comparison.strange)
+
+
+def _iter_missing_facts(
+    section: str, comparison: KeyComparison, shape: Shape, names: Iterable[str], context: ReadContext
+) -> Iterator[_MissingFact]:
+    for name in names:
+        *holder, key = context.profile.key_paths[name][0]
+        place, inner = ".".join((section, *holder)), shape.find_shape(holder)
+        path = f"{place}.{key}"
+        if inner is not None and key in inner.reads and path not in comparison.recognised:
+            yield _MissingFact(name, path, place, inner.reads[key], frozenset(inner.reads))
+
+
+def _can_be(
+    fact: _MissingFact, place: str, value: Any, expected: Collection[str], comparison: KeyComparison
+) -> bool:
+    """Return whether a strange key could be the fact, by its place, its name and its value."""
+    holder, _, key = place.rpartition(".")
+    if holder != fact.holder or any(is_other_fact_of(key, name) for name in fact.names):
+        return False
+    if fact.key.kind == LIST:
+        return fact.key.inner is not None and has_rows_of(value, fact.key.inner)
+    is_due = fact.name in expected or fact.key.kind == MODE
+    return is_due and comparison.can_be(Need((fact.name,), fact.key.kind), value)
+
+
+def _list_plain_facts(context: ReadContext) -> list[str]:
+    """Return the facts that the profile finds by a plain path."""
+    paths = context.profile.paths
+    return [name for name in context.profile.key_paths if name in STATUS_FACTS and is_plain_path(paths[name])]
+
+
+def _list_usual_facts(context: ReadContext) -> frozenset[str]:
+    """Return the facts that a status normally has: of the golden signals, and of link and exit attempts."""
+    off = {*context.settings[SIGNALS_OFF], *context.profile.signals_off}
+    signals_off = set(map(get_signal_name, off))
+    golden = {name for signal in SIGNALS if signal.name not in signals_off for name in signal.facts}
+    return frozenset((*golden, "broker_connected", "max_exit_attempt_count")).intersection(
+        _list_plain_facts(context)
+    )
 
 
 def find_hidden_money(

@@ -11,7 +11,9 @@ _DECIMAL = build_pattern(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})
 # What IBKR writes for "not set": the largest double and integers, of ibapi also the largest Decimal.
 _UNSET, _UNSET_DOUBLE = 1.7e308, "1.7976931348623157E308"
 _UNSET_NUMBERS = frozenset([2**31 - 1, 2**63 - 1, 2**127 - 1])
-_UNSET_TEXTS = frozenset(["nan", "NaN", "NaT", "<NA>", "None", "null", *map(str, _UNSET_NUMBERS)])
+NO_NAMES = frozenset(["nan", "NaN", "NaT", "<NA>", "None", "null"])
+"""What programs write for nothing, and what therefore is no text for a name."""
+_UNSET_TEXTS = frozenset([*NO_NAMES, *map(str, _UNSET_NUMBERS)])
 
 
 def parse_decimal(raw: object) -> Decimal | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from detector.domain.columns import CONTAINER_STATE
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import ANY, OBJECT, Key, Need, Shape
@@ -17,10 +18,10 @@ from detector.formats.patterns import build_pattern
 
 SECTIONS = ("containers",)
 _INSPECTED_STATE = Shape(
-    {"Status": Key("text", "State"), "Running": Key("flag", "State")},
+    {"Status": Key(CONTAINER_STATE, "State"), "Running": Key("flag", "State")},
     CONTAINER_STATE_KEYS,
     vendor=True,
-    needs=(Need(("State",), "text"),),
+    needs=(Need(("State",), CONTAINER_STATE),),
 )
 _INSPECTED_CONFIG = Shape({"Labels": Key()}, CONTAINER_CONFIG_KEYS, vendor=True)
 _SHAPE = Shape(
@@ -39,7 +40,7 @@ _SHAPE = Shape(
     CONTAINER_KEYS,
     vendor=True,
     named_by=("name", "id"),
-    needs=(Need(("name",), "texts"), Need(("name",), "text"), Need(("State",), "text")),
+    needs=(Need(("name",), "texts"), Need(("name",), "text"), Need(("State",), CONTAINER_STATE, always=True)),
 )
 
 
@@ -80,12 +81,13 @@ def _read_state(item: Mapping[str, Any], reading: Reading) -> str | None:
         if state.get("Status") is None:
             running = reading.read_value("flag", "containers.State.Running", state.get("Running"))
             return None if running is None else "running" if running else "exited"
-        text = reading.read_value("text", "containers.State.Status", state["Status"])
+        text = reading.read_value(CONTAINER_STATE, "containers.State.Status", state["Status"])
     elif state is None:
         text = reading.read_value("text", "containers.Status", item.get("Status"))
-        text = None if text is None else text.partition(" ")[0]  # Up 2 hours, Exited (0) 3 days ago
+        word = None if text is None else text.partition(" ")[0]  # Up 2 hours, Exited (0) 3 days ago
+        text = reading.read_value(CONTAINER_STATE, "containers.Status", word)
     else:
-        text = reading.read_value("text", "containers.State", state)
+        text = reading.read_value(CONTAINER_STATE, "containers.State", state)
     return text or None
 
 

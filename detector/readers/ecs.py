@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from detector.domain.columns import HEALTH, ROLLOUT, SERVICE_STATUS, STOP_CODE, TASK_STATUS
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Need, Shape, build_keys
@@ -28,14 +29,14 @@ from detector.settings import ECS_SERVICE
 
 SECTIONS = ("ecs",)
 _DEPLOYMENT = Shape(
-    build_keys({"rolloutState": "text", "createdAt": "time"}), ECS_DEPLOYMENT_KEYS, vendor=True
+    build_keys({"rolloutState": ROLLOUT, "createdAt": "time"}), ECS_DEPLOYMENT_KEYS, vendor=True
 )
 _EVENT = Shape(build_keys({"message": "text", "createdAt": "time"}), ECS_EVENT_KEYS, vendor=True)
 _COUNTS = ("desiredCount", "runningCount", "pendingCount")
 _SERVICE = Shape(
     {
         **build_keys(dict.fromkeys(_COUNTS, "count")),
-        "status": Key("text"),
+        "status": Key(SERVICE_STATUS),
         "serviceName": Key("text", "name"),
         "serviceArn": Key("text", "name"),
         "clusterArn": Key("text"),
@@ -45,28 +46,36 @@ _SERVICE = Shape(
     ECS_SERVICE_KEYS,
     vendor=True,
     named_by=("name",),
-    needs=(*(Need((name,), "count") for name in _COUNTS), Need(("status",), "text")),
+    needs=(
+        *(Need((name,), "count", always=True) for name in _COUNTS),
+        Need(("status",), SERVICE_STATUS),
+    ),
 )
 _CONTAINER = Shape(
     build_keys(
         {
             "name": "id",
-            "lastStatus": "text",
-            "healthStatus": "text",
+            "lastStatus": TASK_STATUS,
+            "healthStatus": HEALTH,
             "exitCode": "exit code",
             "reason": "text",
         }
     ),
     ECS_CONTAINER_KEYS,
     vendor=True,
-    needs=(Need(("name",), "id"), Need(("lastStatus",), "text")),
+    needs=(
+        Need(("name",), "id", always=True),
+        Need(("lastStatus",), TASK_STATUS, always=True),
+        Need(("healthStatus",), HEALTH),
+    ),
 )
 _TASK_KEYS: dict[str, Key] = {
     **build_keys(
-        dict.fromkeys(
-            ("taskArn", "clusterArn", "group", "lastStatus", "desiredStatus", "stopCode", "stoppedReason"),
-            "text",
-        )
+        {
+            **dict.fromkeys(("taskArn", "clusterArn", "group", "stoppedReason"), "text"),
+            **dict.fromkeys(("lastStatus", "desiredStatus"), TASK_STATUS),
+            "stopCode": STOP_CODE,
+        }
     ),
     **build_keys(dict.fromkeys(("createdAt", "startedAt", "stoppingAt", "stoppedAt"), "time")),
     "containers": Key(LIST, inner=_CONTAINER),
@@ -76,7 +85,12 @@ _TASK = Shape(
     ECS_TASK_KEYS,
     vendor=True,
     named_by=("taskArn", "group", "containers"),
-    needs=(Need(("lastStatus",), "text"), Need(("group",), "text"), Need(("containers",), LIST)),
+    needs=(
+        Need(("lastStatus",), TASK_STATUS, always=True),
+        Need(("group",), "text"),
+        Need(("containers",), LIST),
+        Need(("startedAt", "createdAt"), "time"),
+    ),
 )
 _STOPPED_TASK = Shape(
     {
@@ -101,6 +115,7 @@ _SHAPE = Shape(
     },
     DESCRIBE_ANSWER,
     envelope=True,
+    needs=(Need(("services",), LIST), Need(("tasks",), LIST)),
 )
 _CANNOT_START = "unable to consistently start tasks"  # wording of the ECS service event
 
@@ -167,7 +182,7 @@ def _build_service(item: Mapping[str, Any], reading: Reading, name: str) -> Serv
     return Service(
         exists=True,
         name=name,
-        status=get_value("text", "status"),
+        status=get_value(SERVICE_STATUS, "status"),
         desired=get_value("count", "desiredCount"),
         running=get_value("count", "runningCount"),
         pending=get_value("count", "pendingCount"),
@@ -179,7 +194,8 @@ def _build_service(item: Mapping[str, Any], reading: Reading, name: str) -> Serv
 def _iter_replacements(item: Mapping[str, Any], reading: Reading) -> Iterator[datetime]:
     path = "ecs.services.deployments"
     for deployment in reading.read_objects(path, item.get("deployments"), "service") or []:
-        if deployment.get("rolloutState") == "IN_PROGRESS":
+        state = reading.read_value(ROLLOUT, f"{path}.rolloutState", deployment.get("rolloutState"))
+        if state == "IN_PROGRESS":
             started_at = reading.read_value("time", f"{path}.createdAt", deployment.get("createdAt"))
             if started_at is not None:
                 yield started_at
@@ -205,12 +221,12 @@ def _read_task(item: Mapping[str, Any], path: str, reading: Reading, service: st
     return Task(
         task_id=(get_value("text", "taskArn") or "").rpartition("/")[2],
         of_service=None if group is None else group == f"service:{service}",
-        last_status=get_value("text", "lastStatus"),
-        desired_status=get_value("text", "desiredStatus"),
+        last_status=get_value(TASK_STATUS, "lastStatus"),
+        desired_status=get_value(TASK_STATUS, "desiredStatus"),
         created_at=get_value("time", "createdAt"),
         started_at=get_value("time", "startedAt"),
         stopped_at=get_value("time", "stoppedAt") or get_value("time", "stoppingAt"),
-        stop_code=get_value("text", "stopCode"),
+        stop_code=get_value(STOP_CODE, "stopCode"),
         stopped_reason=get_value("text", "stoppedReason"),
         containers=_read_containers(item, f"{path}.containers", reading, fact),
     )
@@ -225,8 +241,8 @@ def _read_containers(
     return tuple(
         TaskContainer(
             name=reading.read_value("id", f"{path}.name", container.get("name")),
-            last_status=reading.read_value("text", f"{path}.lastStatus", container.get("lastStatus")),
-            health=reading.read_value("text", f"{path}.healthStatus", container.get("healthStatus")),
+            last_status=reading.read_value(TASK_STATUS, f"{path}.lastStatus", container.get("lastStatus")),
+            health=reading.read_value(HEALTH, f"{path}.healthStatus", container.get("healthStatus")),
             exit_code=reading.read_value("exit code", f"{path}.exitCode", container.get("exitCode")),
             reason=reading.read_value("text", f"{path}.reason", container.get("reason")),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from detector.domain.columns import HANDSHAKE
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import ANY, TIME_KEYS, Key, Need, Shape, build_keys
@@ -19,7 +20,6 @@ FACTS: Mapping[str, tuple[str, str]] = {
     "listening": ("gateway_listening", "flag"),
     "close_wait": ("gateway_close_wait", "count"),
 }
-HANDSHAKES = ("ok", "silent", "refused")
 _PLAIN = (
     ("established", "count"),
     ("server_version", "count"),
@@ -31,11 +31,15 @@ _HIGHEST_PORT = 65_535
 _SHAPE = Shape(
     {
         **TIME_KEYS,
-        **build_keys({"handshake": "text", **dict(_PLAIN)}),
+        **build_keys({"handshake": HANDSHAKE, **dict(_PLAIN)}),
         **{key: Key(kind, fact=fact) for key, (fact, kind) in FACTS.items()},
     },
     envelope=True,
-    needs=(Need(("listening",), ANY),),
+    needs=(
+        Need(("listening",), ANY),
+        Need(("handshake",), HANDSHAKE),
+        *(Need((key,), kind) for key, (_, kind) in FACTS.items() if kind == "count"),
+    ),
 )
 
 
@@ -52,10 +56,8 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
             reading.add_fault("gateway.port", f"is {value}, not a port")
         elif value is not None:
             reading.values[fact] = value
-    handshake = reading.read_value("text", "gateway.handshake", raw.get("handshake"))
-    if handshake in HANDSHAKES:
+    handshake = reading.read_value(HANDSHAKE, "gateway.handshake", raw.get("handshake"))
+    if handshake not in (None, _NOT_TRIED):
         reading.values["gateway_handshake"] = handshake
-    elif handshake not in (None, _NOT_TRIED):
-        reading.add_fault("gateway.handshake", f"is none of {', '.join((*HANDSHAKES, _NOT_TRIED))}")
     for key, kind in _PLAIN:
         reading.read_value(kind, f"gateway.{key}", raw.get(key))

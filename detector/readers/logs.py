@@ -42,6 +42,7 @@ _SHAPE = Shape(
     },
     FILTER_LOG_EVENTS_ANSWER,
     envelope=True,
+    needs=(Need(("from",), "time"), Need(("events",), LIST)),
 )
 
 

@@ -14,7 +14,12 @@ from detector.domain.shape import ANY, Need, Shape, build_columns
 from detector.domain.task_rows import LocalProcess
 
 SECTIONS = ("processes",)
-_NEEDS = (Need(("name",), ANY), Need(("running",), ANY))
+_NEEDS = (
+    Need(("name",), ANY),
+    Need(("running",), ANY),
+    Need(("started_at",), "time"),
+    Need(("starts_recent",), "count"),
+)
 _SHAPE = Shape(build_columns(list_kinds(LocalProcess)), envelope=True, needs=_NEEDS)
 
 

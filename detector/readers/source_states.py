@@ -6,12 +6,12 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from detector.domain import snapshot
+from detector.domain.columns import SOURCE_STATE
 from detector.domain.key_names import is_nearly
 from detector.domain.provenance import SourceStatus
 from detector.domain.section_reading import Reading
 from detector.formats.strict_json import redact_excerpt
 
-STATES = ("ok", "failed", "off")
 _KEYS = ("state", "as_of", "reason", "detail", "elapsed_ms")
 _NAMES = tuple(name for name in (*snapshot.SECTIONS, *snapshot.PARTS) if name not in ("sources", "previous"))
 
@@ -26,9 +26,10 @@ def read_sources(raw: Mapping[str, Any], reading: Reading) -> dict[str, SourceSt
             reading.add_fault(path, "is not an object")
             continue
         _compare_names(path, entry, _KEYS, entry, reading)
-        state = reading.read_value("text", f"{path}.state", entry.get("state"))
-        if state not in STATES:
-            reading.add_fault(f"{path}.state", "is none of ok, failed, off")
+        state = reading.read_value(SOURCE_STATE, f"{path}.state", entry.get("state"))
+        if state is None:
+            if not any(fault.path == f"{path}.state" for fault in reading.invalid):
+                reading.add_fault(f"{path}.state", "is not given")
             continue
         sources[name] = SourceStatus(
             name,

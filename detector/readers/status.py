@@ -23,6 +23,7 @@ from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import Order
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import ANY, LIST, OBJECT, OWN_TIMES, Key, Need, Shape, build_columns, build_needs
+from detector.domain.trade_rows import convert_label
 from detector.domain.vendor_keys import FOREIGN
 from detector.formats.errors import InputError
 from detector.formats.times import NEVER
@@ -131,7 +132,7 @@ def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Pro
         )
         value = _apply_ages(rows, raw, path, reading, profile) if name == "orders" and rows else rows
     else:
-        value = reading.read_value(spec["kind"], path, raw)
+        value = reading.read_value(spec["kind"], path, convert_label(name, raw, reading.words))
     if name == "heartbeat_at":
         _keep_older(reading, name, value)
     elif value is not None:

@@ -15,6 +15,7 @@ from detector.formats.numbers import normalize_number
 from detector.formats.times import compute_seconds, format_above, format_duration, format_limit
 
 _LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
+_UNCLEAR_COLUMNS = (".sec_type", ".order_type")  # a word of these that nobody knows makes its row unclear
 _IRRELEVANT_PATHS = ("broker.executions", "broker.mode", "broker.port")
 
 
@@ -86,7 +87,8 @@ def _iter_broker_problems(facts: Facts) -> Iterator[str | None]:
 
 
 def _is_relevant(path: str) -> bool:
-    return path.partition(".")[0] == "broker" and not path.startswith(_IRRELEVANT_PATHS)
+    is_irrelevant = path.startswith(_IRRELEVANT_PATHS) or path.endswith(_UNCLEAR_COLUMNS)
+    return path.partition(".")[0] == "broker" and not is_irrelevant
 
 
 _TITLES = {

@@ -10,7 +10,16 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
-from detector.domain.columns import ROWS, get_columns
+from detector.domain.columns import (
+    HANDSHAKE,
+    MODE,
+    ROWS,
+    SCOPE,
+    SOURCE_STATE,
+    UPS_STATUS,
+    get_columns,
+    list_terms,
+)
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE
 from detector.domain.shape import OWN_TIMES
@@ -48,7 +57,7 @@ _EXAMPLES: Mapping[str, list[Any]] = {
 }
 _STATUS = ("status_v3", "bot_status")
 _SOURCE = {
-    "state": ("text", "ok, failed or off"),
+    "state": (SOURCE_STATE, "ok, failed or off"),
     "as_of": ("time", "when its content was true"),
     "reason": ("text", "why it failed, in one word"),
     "detail": ("text", "why it failed, in its own words"),
@@ -69,9 +78,9 @@ _BROKER: Mapping[str, tuple[str, str]] = {
         "whether the export was connected to the broker; its lists are ignored where it was not",
     ),
     "account": ("id", "the account of the runtime"),
-    "mode": ("text", "paper or live"),
+    "mode": (MODE, "paper or live"),
     "port": ("count", "the API port that it was read through"),
-    "open_orders_scope": ("text", "all, or client where its orders are those of one API client"),
+    "open_orders_scope": (SCOPE, "all, or client where its orders are those of one API client"),
 }
 _FLEX = {"positions_csv": "the Open Positions of a Flex statement", "trades_csv": "its Trades"}
 _LOGS = {
@@ -88,7 +97,7 @@ _GATEWAY: Mapping[str, tuple[str, str]] = {
     "host": ("text", "the machine of the gateway"),
     "port": ("count", "its API port"),
     "listening": ("flag", "whether a process listens on it"),
-    "handshake": ("text", "ok, silent, refused or not_tried"),
+    "handshake": (HANDSHAKE, "ok, silent, refused or not_tried"),
     "handshake_at": ("time", "when the handshake was tried"),
     "server_version": ("count", "the version that the handshake was answered with"),
     "established": ("count", "established connections of the port"),
@@ -96,7 +105,7 @@ _GATEWAY: Mapping[str, tuple[str, str]] = {
 }
 _POWER: Mapping[str, tuple[str, str]] = {
     "as_of": ("time", _AS_OF),
-    "status": ("text", "the words of NUT: OL, OB, LB, …"),
+    "status": (UPS_STATUS, "the words of NUT: OL, OB, LB, …"),
     "battery_charge": ("number", "what the battery holds, in per cent"),
     "battery_runtime_sec": ("number", "how long the battery lasts, in seconds"),
 }
@@ -202,7 +211,7 @@ def _build_broker() -> Schema:
 
 def _describe_value(kind: str, description: str) -> Schema:
     described = {"description": description} if description else {}
-    return {**described, "x-reads-as": kind, "examples": _EXAMPLES[kind]}
+    return {**described, "x-reads-as": kind, "examples": _EXAMPLES.get(kind) or list_terms(kind)[:2]}
 
 
 _CONTENTS: Mapping[str, Callable[[], Schema]] = {

@@ -54,9 +54,11 @@ def test_it_reads_its_section():
         ),
         pytest.param({"Names": ["/a"], "State": None}, Container("a"), id="a state of null"),
         pytest.param(
-            {"Names": ["/web/db", "/a"], "State": "x"}, Container("a", "x"), id="a link's alias first"
+            {"Names": ["/web/db", "/a"], "State": "dead"}, Container("a", "dead"), id="a link's alias first"
         ),
-        pytest.param({"Names": ["/web/db"], "State": "x"}, Container("web/db", "x"), id="an alias alone"),
+        pytest.param(
+            {"Names": ["/web/db"], "State": "dead"}, Container("web/db", "dead"), id="an alias alone"
+        ),
         pytest.param({"Names": [], "Id": "0123456789abcdef"}, Container("0123456789ab"), id="an id alone"),
         pytest.param({"Names": ["/" + "x" * 300]}, Container("x" * 255), id="a name without an end"),
     ],

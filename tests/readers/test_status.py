@@ -93,7 +93,9 @@ KINDS = {
     "flag or count": "send_outcome_unknown",
     "flag": "broker_reconcile_pending position_reconcile_pending entry_blocking_reconcile_pending "
     "broker_confirmation_required broker_connected trading_halted",
-    "text": "market_data_status connection_error mode",
+    "text": "connection_error",
+    "market data status": "market_data_status",
+    "mode": "mode",
     "rows": "orders open_positions recent_trades ticks",
 }
 """DESIGN §3: what each fact is."""
@@ -111,7 +113,7 @@ WRONG = {
     "flag": [0, 1, "true", []],
     "flag or count": ["yes", -1, 0.5, []],
     "count or list": ["2", True, -1, {}],
-    "text": [0, True, [], {}],
+    **{kind: [0, True, [], {}] for kind in ("text", "market data status", "mode")},
     "rows": [{}, "none", 0, True],
 }
 

@@ -409,7 +409,10 @@ def test_a_part_that_cannot_be_read_makes_no_other_instrument(written, kind):
     mine = {key: value for key, value in {**theirs, **written}.items() if value is not None}
     found = truth([row(39, mine)], [row(39, theirs)])
     known_apart = kind == "FOP" and written.get("sec_type") in ("us_option", "Equity and Index Options")
-    assert found == ([f"critical open_positions_drift:{NAME}"] if known_apart else [])
+    unknown = [event for event in found if "reading_invalid" in event]
+    assert bool(unknown) is (written.get("sec_type") in ("CALL", "FOP_ES"))
+    drift = [event for event in found if event not in unknown]
+    assert drift == ([f"critical open_positions_drift:{NAME}"] if known_apart else [])
 
 
 @pytest.mark.parametrize(

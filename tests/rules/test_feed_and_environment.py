@@ -169,7 +169,9 @@ WRONG = ["critical wrong_environment"]
             "paper",
             {
                 "broker": {
-                    "open_orders": [{"order_id": 1, "symbol": "SPY", "side": "BUY", "account": "U1234567"}]
+                    "open_orders": [
+                        {"order_id": 1, "symbol": "SPY", "side": "BUY", "quantity": 1, "account": "U1234567"}
+                    ]
                 }
             },
             WRONG,

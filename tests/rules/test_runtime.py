@@ -81,7 +81,7 @@ def test_service_counts_other_than_one_are_told(counts, expected):
             "failures": [{"arn": "arn:aws:ecs:r:1:service/c/aegis-pt-core", "reason": "MISSING"}],
         },
         {"services": []},
-        {"services": [{"serviceName": "another", "runningCount": 1}]},
+        {"services": [{"serviceName": "another", "desiredCount": 1, "runningCount": 1, "pendingCount": 0}]},
     ],
     ids=["MISSING", "an empty answer", "another service"],
 )
@@ -174,7 +174,7 @@ def test_only_where_no_task_runs_is_a_stale_heartbeat_a_symptom(ecs, symptom):
 
 def test_a_task_without_a_status_may_be_the_one_that_is_missing():
     report = evaluated(apply_patch(healthy(), {"ecs": {"tasks": [task(lastStatus=None)]}}))
-    assert named(report) == []
+    assert named(report) == ["warning reading_invalid:ecs.tasks.lastStatus"]
     assert report.coverage[0].why == "the containers or the status of a task were not seen"
 
 

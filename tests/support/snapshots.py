@@ -17,7 +17,7 @@ from detector.domain.profile import parse_profile
 from detector.domain.report import Report
 from detector.domain.rule import Rule, RuleResults
 from detector.domain.run_memory import FIRST_RUN, Memory
-from detector.domain.snapshot import build_snapshot
+from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
 from detector.formats.errors import InputError
@@ -152,11 +152,16 @@ def fixtures() -> list[Fixture]:
     return [fixture(name) for name in names if name not in ("healthy", "regular-session")]
 
 
+def build_snapshot_of(document: dict[str, Any], settings: Settings = DEFAULTS) -> Snapshot:
+    """Return a document as the engine reads it."""
+    return build_snapshot(redact(document), now=NOW, runtime=settings[RUNTIME])
+
+
 def evaluated(
     document: dict[str, Any], memory: Memory | None = None, settings: Settings = DEFAULTS, **more: Any
 ) -> Report:
     """Evaluate a document as the door does; `memory` wins over a `previous` section."""
-    snapshot = build_snapshot(redact(document), now=NOW, runtime=settings[RUNTIME])
+    snapshot = build_snapshot_of(document, settings)
     if memory is None or (memory is FIRST_RUN and "previous" in document):
         kinds = {one.name: one.declaration.kind for one in load_rules()}
         memory = read_previous(

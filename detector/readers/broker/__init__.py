@@ -11,10 +11,11 @@ positions and orders are unknown. Executions are history and remain valid.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution, keep_latest_versions
+from detector.domain.columns import MODE, SCOPE
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Need, Shape
@@ -41,13 +42,13 @@ _NAMES = {
     "mode": "broker_mode",
     "port": "broker_port",
 }
-_KINDS = {"connected": "flag", "account": "id", "mode": "text", "port": "count"}
+_KINDS = {"connected": "flag", "account": "id", "mode": MODE, "port": "count"}
 # What a list may be of: one client's rows of those of all, or a cache of unknown age.
-_NARROW_SCOPES = (
-    ("positions_scope", "cache", "broker_positions"),
-    ("open_orders_scope", "client", "broker_orders"),
-    ("executions_scope", "client", "broker_executions"),
-)
+_SCOPES = {
+    "positions_scope": "broker_positions",
+    "open_orders_scope": "broker_orders",
+    "executions_scope": "broker_executions",
+}
 _FLEX_TEXTS = {"broker_positions": ("positions_csv", POSITIONS), "broker_executions": ("trades_csv", TRADES)}
 Rows = list[Mapping[str, Any]]
 _ROW_SHAPES = {fact: build_row_shape(kind) for fact, kind in KINDS.items()}
@@ -59,7 +60,7 @@ _SHAPE = Shape(
             for fact, names in LISTS.items()
             for name in names
         },
-        **{scope: Key("text") for scope, _, _ in _NARROW_SCOPES},
+        **dict.fromkeys(_SCOPES, Key(SCOPE)),
         **TIME_KEYS,
         "statement": Key(OBJECT),
         "error": Key(),
@@ -67,7 +68,10 @@ _SHAPE = Shape(
     },
     BROKER_ENVELOPE_KEYS,
     envelope=True,
-    needs=(Need(("connected",), "flag"),),
+    needs=(
+        Need(("connected",), "flag"),
+        Need(("mode",), MODE),
+    ),
 )
 
 _STATEMENT_SHAPE = Shape(
@@ -116,7 +120,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     _store_rows(
         reading, "broker_executions", None if listed is None else filter_executions(listed), read_execution
     )
-    reading.partial |= {fact for key, scope, fact in _NARROW_SCOPES if raw.get(key) == scope}
+    reading.partial |= set(_iter_narrow_facts(raw, reading))
     if "broker_executions" in values:
         values["broker_executions"] = keep_latest_versions(values["broker_executions"])
 
@@ -132,13 +136,18 @@ def _has_answer(raw: Mapping[str, Any], reading: Reading) -> bool:
 
 def _is_of_client(raw: Mapping[str, Any], reading: Reading) -> bool:
     """Whether the list of orders holds those of one API client only."""
-    scope = reading.read_value("text", "broker.open_orders_scope", raw.get("open_orders_scope"))
+    scope = reading.read_value(SCOPE, "broker.open_orders_scope", raw.get("open_orders_scope"))
     if scope in ("all", "client"):
         return bool(scope == "client")
-    if scope is not None:
-        reading.add_fault("broker.open_orders_scope", "is neither all nor client")
     key = next((name for name in LISTS["broker_orders"] if raw.get(name) is not None), None)
     return scope is not None or key in _OF_CLIENT
+
+
+def _iter_narrow_facts(raw: Mapping[str, Any], reading: Reading) -> Iterator[str]:
+    """Yield the facts whose list is not known to hold the rows of all clients as of now."""
+    for key, fact in _SCOPES.items():
+        if reading.read_value(SCOPE, f"broker.{key}", raw.get(key)) not in (None, "all"):
+            yield fact
 
 
 def _find_rows(raw: Mapping[str, Any], reading: Reading, fact: str) -> Rows | None:

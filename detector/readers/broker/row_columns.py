@@ -23,7 +23,7 @@ _INSTRUMENT = {
     "symbol": ("underlyingsymbol", "undsym", "symbol", "ticker"),
     "local_symbol": ("localsymbol", "occsymbol"),
     "con_id": ("conid",),
-    "sec_type": ("sectype", "assetclass", "assetcategory"),
+    "sec_type": ("sectype", "assetclass", "assetcategory", "securitytype", "instrumenttype", "assettype"),
     "expiry": ("expiry", "lasttradedateorcontractmonth", "lasttradedate", "expiration", "expirationdate",
                "contractmonth"),
     "strike": ("strike", "strikeprice"),
@@ -116,7 +116,9 @@ def build_row_shape(kind: str) -> Shape:
     if kind == ACCOUNT_VALUE:
         return Shape(plain, foreign, vendor=True, named_by=("tag",), needs=needs, normalize=normalize_name)
     needs += (_INSTRUMENT_NEED,)
-    plain |= {"underlyingsymbol": Key(CELL, "symbol"), **{name: Key(CELL) for name in SIDE_COLUMNS}}
+    if kind == POSITION:
+        needs += (Need(SIDE_COLUMNS, "sign"),)
+    plain = {"underlyingsymbol": Key(CELL, "symbol"), **dict.fromkeys(SIDE_COLUMNS, Key(CELL)), **plain}
     inner = Shape(plain, foreign, vendor=True, normalize=normalize_name)
     nested = {normalize_name(name): Key(OBJECT, inner=inner) for name in PARTS}
     return Shape(
