@@ -509,11 +509,14 @@ def stores(is_open: Any, status: Any, trade_id: Any = 162) -> dict[str, Any]:
         pytest.param(True, "closed", True, id="flags and words in any form"),
         pytest.param(None, "OPEN", True, id="by its remaining quantity of 0"),
         pytest.param(1, None, False, id="a status that was not seen"),
-        pytest.param(1, "ROLLED", False, id="a status that nobody knows"),
     ],
 )
 def test_stores_that_differ_about_what_is_open(is_open, status, fires):
     assert given(stores(is_open, status)) == ([f"critical state_stores_disagree:{NAME}"] if fires else [])
+
+
+def test_a_status_that_nobody_knows_is_no_difference_and_is_told():
+    assert given(stores(1, "ROLLED")) == ["critical reading_invalid:stores.trades.status"]
 
 
 def test_a_partial_exit_is_no_difference():
