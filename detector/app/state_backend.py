@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.app.context import AppContext
 from detector.app.github_access import build_github_client, find_repository, get_token
-from detector.domain.run_memory import build_lost_memory
+from detector.domain.run_memory import FIRST_RUN, build_lost_memory
 from detector.formats.errors import ExternalError, InputError
 from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, RUNTIME, Settings
 from detector.storage.memory_artifact import LoadedMemory
@@ -56,11 +57,14 @@ class StateBackend(Protocol):
 
 
 def open_backend(
-    app: AppContext, settings: Settings, state: str | None, artifact: str | None
+    app: AppContext, settings: Settings, state: str | None, artifact: str | None, stored: set[str]
 ) -> StateBackend:
-    """Return the backend of this run: `--state` wins over the workflow's artifacts."""
+    """Return the backend of this run: `--state` wins over the workflow's artifacts.
+
+    `stored` are the runtimes whose memory this process stored in the folder; the backend adds to them.
+    """
     if state is not None:
-        return _FolderBackend(StateDir(Path(state)), settings[COLLECT_TIMEOUT_SEC])
+        return _FolderBackend(StateDir(Path(state)), settings[COLLECT_TIMEOUT_SEC], stored)
     if app.environ.get("GITHUB_REPOSITORY"):
         return _GitHubBackend(app, settings, artifact)
     return _NoBackend()
@@ -88,6 +92,7 @@ class _NoBackend(Struct, frozen=True):
 class _FolderBackend(Struct, frozen=True):
     folder: StateDir
     wait_sec: float
+    stored: set[str]
     public: bool = False
 
     @property
@@ -98,10 +103,15 @@ class _FolderBackend(Struct, frozen=True):
         return self.folder.lock(runtime, self.wait_sec)
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
-        return self.folder.find(expected)
+        loaded = self.folder.find(expected)
+        if loaded.memory != FIRST_RUN or expected.runtime not in self.stored:
+            return loaded
+        why = f"what this process had stored in {self.folder.path} is gone"
+        return replace(loaded, memory=build_lost_memory(why))
 
     def store(self, text: str, runtime: str, generation: int) -> None:
         self.folder.store(text, runtime, generation)
+        self.stored.add(runtime)
 
 
 class _GitHubBackend(Struct):

@@ -121,10 +121,17 @@ def run_job(
     return result.exit_code
 
 
-def build_job(app: AppContext, options: RunOptions) -> tuple[Job, StateBackend]:
-    """Return the job of these options and the place of its memory; raises InputError."""
+def build_job(
+    app: AppContext, options: RunOptions, stored: set[str] | None = None
+) -> tuple[Job, StateBackend]:
+    """Return the job of these options and the place of its memory; raises InputError.
+
+    `stored` are the runtimes whose memory this process stored already.
+    """
     settings = app.load_settings(options.env_file)
-    backend = open_backend(app, settings, options.state, options.artifact)
+    backend = open_backend(
+        app, settings, options.state, options.artifact, set() if stored is None else stored
+    )
     plan = PipelinePlan(
         source=options.snapshot,
         stdout_delivers=options.stdout,

@@ -48,13 +48,14 @@ class _Watch(Struct):
     job: Job
     backend: StateBackend
     lock: ExitStack
+    stored: set[str]
     exit_code: int = 0
     outdated: str = ""
 
     def update_settings(self) -> None:
         """Read the settings and their files again; raises InputError, and the old ones stay."""
         self.outdated = "detector: the settings in force are older than their files, which cannot be used"
-        job, backend = build_job(self.app, self.options)
+        job, backend = build_job(self.app, self.options, self.stored)
         if job.settings[RUNTIME] != self.job.settings[RUNTIME]:
             lock = _lock_runtime(self.app, self.options, job)
             self.lock.close()
@@ -141,11 +142,13 @@ def _start_watch(app: AppContext, options: RunOptions) -> Iterator[_Watch]:
     fields = {name: getattr(app, name) for name in AppContext.__struct_fields__}
     context = WatchContext(**fields, tick_lines=lines)
     try:
-        job, backend = build_job(context, options)
+        stored: set[str] = set()
+        job, backend = build_job(context, options, stored)
     except InputError:
         send_refusal_ping(app, options.env_file)
         raise
-    watch = _Watch(context, options, lines, is_screen, job, backend, _lock_runtime(context, options, job))
+    lock = _lock_runtime(context, options, job)
+    watch = _Watch(context, options, lines, is_screen, job, backend, lock, stored)
     try:
         yield watch
     finally:

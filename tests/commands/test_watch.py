@@ -367,6 +367,40 @@ def test_the_end_of_all_faults_is_printed_once(ticks_of, tmp_path):
     assert ran.err.count("the ticks are without a fault again") == 1
 
 
+@pytest.mark.parametrize("goes", ["the folder", "its files"])
+@pytest.mark.parametrize("reloads", [False, True])
+def test_a_memory_that_goes_while_it_watches_is_lost_and_said(ticks_of, tmp_path, monkeypatch, goes, reloads):
+    state, path = tmp_path / "state", tmp_path / "status.json"
+    path.write_text('{"stuck_exits": 1}')
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+
+    def take_away() -> None:
+        for file in [] if goes == "the folder" else state.glob("memory-*"):
+            file.unlink()
+        if goes == "the folder":
+            shutil.rmtree(state)
+
+    original = _Watch.run_tick
+
+    def run_tick(self) -> None:
+        if reloads:
+            self.update_settings()
+        original(self)
+
+    monkeypatch.setattr(_Watch, "run_tick", run_tick)
+    with serving(says(b"ok")) as slack:
+        environ = {
+            "AEGIS_PT_SECTIONS": f"status_v3={path}",
+            "AEGIS_PT_SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/x",
+        }
+        ticks_of(nothing, nothing, take_away, nothing, environ=environ)
+    posts = [request.partition(b"\r\n\r\n")[2].decode() for request in slack.requests]
+    assert len(posts) == 2
+    assert "memory_lost" not in posts[0]
+    for text in ("memory_lost", "The record of sent alerts was lost", "is gone", "stuck_exits"):
+        assert text in posts[1]
+
+
 @pytest.mark.parametrize("every", [5, 60, 600])
 def test_a_condition_is_told_once_at_any_cadence_and_once_that_it_is_over(tmp_path, monkeypatch, every):
     """Stuck for most of the ticks, while the clock jumps an hour ahead and back, and the machine sleeps."""
