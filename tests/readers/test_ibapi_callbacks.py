@@ -232,3 +232,9 @@ def test_any_junk_is_read_without_falling_over(name, junk):
     reading(
         {"openOrder": [[5, CONTRACT, ORDER, STATE]], "execDetails": [[1, CONTRACT, EXECUTION]], name: junk}
     )
+
+
+def test_a_list_that_only_lacks_a_letter_is_no_callback_s_and_is_reported():
+    """`position` is a callback of ibapi, and `positions` with a slip of the pen."""
+    made = reading({"position": [{"symbol": "COIN", "position": 3}]})
+    assert ["broker.position"] == [fault.path for fault in made.invalid]

@@ -62,6 +62,11 @@ PARTS_OF: Mapping[str, tuple[str, str]] = {
 """By the name of a list whose rows are parts of others: what it is of, and the fact of the others."""
 
 _CALLBACKS = frozenset((*_HELD, *_VALUES, "openOrder"))
+_CALLBACK_SIGNS = {
+    "position": frozenset(("contract", "account", "avgcost", "averagecost")),
+    "openOrder": frozenset(("contract", "order", "orderstate", "orderid", "permid")),
+}
+"""What tells a callback's list from one whose name lacks a letter: an argument that ibapi gives it."""
 _CONTRACT = (
     "conid",
     "symbol",
@@ -94,6 +99,7 @@ def normalize_section(raw: Mapping[str, Any], reading: Reading) -> dict[str, Any
         if raw.get(name) is not None:
             shape = replace(get_row_shape(KINDS[fact]), has_points=reading.section == STATEMENT)
             normalized = normalize_list(raw[name], shape)
+            _check_callback(name, normalized)
             if name == _EITHER and _is_of_executions(normalized.rows):
                 _replace_executions(raw, content, reading)
             else:
@@ -106,6 +112,14 @@ def normalize_section(raw: Mapping[str, Any], reading: Reading) -> dict[str, Any
         if isinstance(content.get(name), list):
             content[name] = _join_calls(content[name], name)
     return content
+
+
+def _check_callback(name: str, normalized: NormalizedList) -> None:
+    """Record that a list under a callback's name has nothing that ibapi gives that callback."""
+    signs = _CALLBACK_SIGNS.get(name)
+    rows = [row for row in normalized.rows or () if isinstance(row, dict)]
+    if signs and rows and not any(signs & {normalize_name(key) for key in row} for row in rows):
+        normalized.problems.append(("", f"has none of what ibapi's {name} gives; is it {name}s?"))
 
 
 def _join_calls(rows: list[Any], name: str) -> list[Any]:
