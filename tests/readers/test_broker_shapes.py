@@ -82,14 +82,18 @@ def test_can_close_reads_the_position(way, quantity, verdict):
     assert ran.document["verdict"] == verdict, ran.document
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("name", "wrong"), [("position", "positon"), ("contract", "contrct")])
-def test_a_renamed_field_is_reported(way, name, wrong):
-    listed = json.loads(
-        json.dumps(WAYS[way]([BUILDERS["positions"]("option")])).replace(f'"{name}', f'"{wrong}')
-    )
-    if f'"{wrong}' not in json.dumps(listed):
-        pytest.skip("this way of writing names no fields")
+def written(way: str) -> str:
+    return json.dumps(WAYS[way]([BUILDERS["positions"]("option")]))
+
+
+RENAMED = {"position": "positon", "contract": "contrct"}
+
+
+@pytest.mark.parametrize(
+    ("way", "name"), [(way, name) for way in WAYS for name in RENAMED if f'"{name}' in written(way)]
+)
+def test_a_renamed_field_is_reported(way, name):
+    listed = json.loads(written(way).replace(f'"{name}', f'"{RENAMED[name]}'))
     report = evaluated(document(listed, {**OPTION, "quantity": 39}))
     assert any(event.type == "reading_invalid" for event in report.events), named(report)
 
