@@ -10,6 +10,7 @@ import pytest
 from detector.logs import events
 from detector.logs.parse.classify import can_match, classify_line
 from detector.logs.parse.line import parse_line
+from tests.support.log_corpus import CORPUS, NAMES, QUIET
 from tests.support.log_wrappers import LAYERS
 
 ORDERS = [
@@ -144,3 +145,25 @@ def test_what_a_line_supposes_or_explains_is_silent(kind, subjects, states):
 )
 def test_names_counts_of_zero_and_what_is_settled_are_silent(line):
     assert read_kinds(line) == set()
+
+
+ALARMS = {kind: name for kind, name in NAMES.items() if name not in QUIET} | {events.FILLED_FIRST: "limbo"}
+OWN_WORDS = [
+    line.partition("\t")
+    for line in (CORPUS / "own_words" / "lines.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+
+
+def test_lines_in_own_words_say_their_events_and_others_nothing():
+    assert (
+        sum(label == "-" for label, _, _ in OWN_WORDS)
+        >= 400
+        <= sum(label != "-" for label, _, _ in OWN_WORDS)
+    )
+    wrong = []
+    for label, _, text in OWN_WORDS:
+        told = {ALARMS[kind] for kind in read_kinds(text) if kind in ALARMS}
+        if told != set(label.split()) - {"-"}:
+            wrong.append(f"{label} told as {sorted(told)}: {text}")
+    assert wrong == []

@@ -60,6 +60,8 @@ MARGIN: Final = Phrase(events.MARGIN, "", "its words", build_pattern(
     r"|\b(?:liquidat(?:ed|ion)|sold out|closed out|force[ -]closed) by (?:the )?(?:broker(?:age)?|ibkr|ib)\b"
     r"|\bnot margin compliant\b|\bmargin (?:is |was |has been )?(?:deficient|breached|violated)\b"
     r"|\b(?:below|under|beneath) (?:the |its )?maintenance margin\b"
+    r"|\b(?:broker|ibkr|ib)\b[^.;\n]{0,24}\b(?:initiated|started|began|triggered|ordered) (?:a "
+    r"|the )?(?:forced )?liquidation\b"
     rf"|{MARGIN_WORDS}"
 ))  # fmt: skip
 _BY_ITSELF: Final = build_pattern(
@@ -114,13 +116,15 @@ _RESTRICTIONS: Final = (
         r"|not (?:be )?(?:allowed|permitted|eligible|authori[sz]ed) to|(?:prohibited|barred|blocked"
         r"|restricted|prevented|banned"
         r"|forbidden|precluded) from)\b (?:(?:currently|be able to|allowed to|permitted to) )?"
-        rf"{_OPEN}\b"
-        r"|\btrading (?:is |was )?(?:not|no longer) (?:permitted|allowed|possible|enabled)\b"
+        rf"{_OPEN}\b|\b(?:does not|doesn't|do not|no longer|will not|won't) (?:allow|permit"
+        rf"|accept)s? (?:any )?(?:new|opening) (?:positions?|orders?|trades?)\b|\btrading (?:is "
+        rf"|was )?(?:not|no longer) (?:permitted|allowed|possible|enabled)\b"
         r"|\b(?:new|opening) (?:orders?|positions?|trades?) (?:are |is |were )?(?:not|no longer) (?:allowed"
         r"|permitted|possible|accepted)\b"
         r"|\b(?:no|any) (?:new|opening) (?:orders?|positions?|trades?) (?:are |is |will be |may be "
-        r"|can be )?(?:\w+ )?(?:accepted|allowed|permitted|possible|placed|opened)\b"
-        r"|\b(?:restricted|suspended|frozen|barred|banned|deactivated|flagged|disabled|blocked)\b(?! (?:list"
+        r"|can be )?(?:\w+ )?(?:accepted|allowed|permitted|possible|placed|opened)\b|\bflagged (?:as "
+        r"|for )?(?:an? )?(?:pdt|pattern|day|restricted)\b|\b(?:restricted|suspended|frozen|barred|banned"
+        r"|deactivated|disabled|blocked)\b(?! (?:stock|list"
         r"|symbols?|hours|for \d))"
         r"|\bclos(?:e|ing)[ -]?only\b|\bliquidat(?:e|ion|ing)[ -]only\b|\breduc(?:e|ing)[ -]only\b"
     ), build_pattern(
@@ -141,6 +145,9 @@ _RESTRICTIONS: Final = (
         r"|\b(?:account|user|you)\b[^.;\n]{0,20}\b(?:lacks?|no|missing|not have|\w{1,5}n't have"
         r"|without) (?:the )?(?:\w+ )?permissions?\b(?= (?:to (?:trade|short|open|buy|sell)|for|in)\b"
         r"|\W{0,3}$)"
+        r"|\bno permissions? (?:for|to trade) [^.;\n]{0,30}\baccount\b"
+        r"|\bpermissions? to trade\b[^.;\n]{0,30}\b(?:revoked|denied|missing|removed|lost|required"
+        r"|withdrawn)\b"
         r"|\btrading (?:permissions?|privileges?|rights?|access)\b[^.;\n]{0,40}?\b(?:missing|required|denied"
         r"|not (?:been )?(?:granted|enabled|found"
         r"|approved|available|set up)|revoked|expired|removed|withdrawn|lost|insufficient|suspended|absent)\b"
@@ -191,8 +198,9 @@ _PACING: Final = Phrase(events.THROTTLED, "", "pacing or rate limit", build_patt
     r"\bpacing violations?\b|\b(?:max(?:imum)?|message) rate of messages\b"
     r"|\bmax(?:imum)? (?:message )?rate\b[^.;\n]{0,30}\bexceeded\b"
     r"|\b(?:violat\w{1,4}|exceed\w{0,3}|hit|broke|breach\w{0,3}|tripped|over) (?:the |ibkr'?s? "
-    r"|ib'?s? )?(?:historical data |message |api )?pacing\b"
-    r"|\bpacing (?:limits?|rules?|error)\b[^.;\n]{0,20}\b(?:exceeded|hit|reached|violated|broken|tripped)\b"
+    r"|ib'?s? )?(?:historical data |message |api )?pacing\b|\bpacing (?:was |is )?(?:hit(?! rate)|exceeded"
+    r"|violated|tripped)\b|\bpacing (?:limits?|rules?|error)\b[^.;\n]{0,20}\b(?:exceeded|hit|reached"
+    r"|violated|broken|tripped)\b"
     r"|\bpacing error\b"
     r"|\b(?:ib|ibkr|tws|gateway|broker|historical data)\b[^.;\n]{0,30}\b(?:is throttling|throttled (?:us|our"
     r"|the|requests?|this)|rate[- ]limit(?:ed|ing) (?:us|our|requests?|this))\b"
@@ -210,6 +218,9 @@ _VERSION: Final = Concept(events.UNSUPPORTED, "", "its version", build_pattern(
     r"|\b(?:is|are|be|been|was|now|as|become|becomes|went|goes|going) (?:soon )?(?:unsupported|discontinued"
     r"|retired|obsolete|deprecated|sunset|phased out)\b"
     r"|\b(?:ended|ends|ending|drops?|dropped|stops?|stopped|withdrew) support\b|\bbelow (?:the )?minimum\b"
+    r"|\bdeprecated\b(?=\W{0,2}(?:[,.;:]|$))|\bdrops? (?:it|this|version|build)\b|\bpast (?:its "
+    r"|the )?(?:support|end)\b"
+    r"|\brequires? (?:at least |a newer |a more recent |minimum )(?:version|build)\b"
     r"|\bdropped by (?:ibkr|ib|interactive)\b"
     r"|\bunsupported (?:version|build|release|gateway|tws)\b|\b(?:is|are) (?:not|n't) supported\b"
     r"|\bout[ -]of[ -]date\b|\boutdated\b|\btoo old\b"
@@ -260,7 +271,7 @@ _VERSION: Final = Concept(events.UNSUPPORTED, "", "its version", build_pattern(
 _PORTAL: Final = build_pattern(
     r"iserver|portal|/v1/api|localhost:5000|\bibkr?\b|ibeam|ibind|interactive brokers|max rate of messages"
     r"|tickle|cpapi|cpgw"
-    r"|/portfolio/|/trsrv/|/hmds/|/sso/|\btws\b|broker"
+    r"|/portfolio/|/trsrv/|/hmds/|/sso/|\btws\b|broker|gateway"
 )
 _TOO_MANY: Final = build_pattern(
     r"\b(?:http|status(?:[ _]?code)?|returned|answered|error|got|gave|replied|responded|with|code|->"
@@ -282,7 +293,7 @@ _A_CHECK: Final = build_pattern(
 )
 _HOST: Final = (
     Phrase(events.HOST_EXHAUSTED, "disk", "the disk is full", build_pattern(
-        r"\bno space left on (?:the )?device\b|\b(?:filesystem|file system|partition"
+        r"\bno space left on (?:the )?(?:device\b|disk\b|volume\b|/)|\b(?:filesystem|file system|partition"
         r"|disk)\b[^.;\n]{0,24}\b100 ?%"
         r"|\b(?:filesystem|file system|partition) (?:[\w/]{1,30} )?is full\b|\bdisk (?:is )?full\b"
         r"|\berrno 28\b|\benospc\b"
@@ -403,7 +414,7 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
         (
             "support", "out of date", "out-of-date", "outdated", "upgrade", "too old", "update",
             "discontinued", "retired",
-            "obsol", "dropped", "below", "ended", "deprecated", "sunset", "phased out", "end-of-",
+            "obsol", "requires", "dropped", "below", "ended", "deprecated", "sunset", "phased out", "end-of-",
             "end of ", "eol", "minimum version",
             "cease", "stops working",
             "expire", "is required", "unterst", "aktualisiert", "veraltet", "en charge", "actualiza",

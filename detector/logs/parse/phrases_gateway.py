@@ -28,7 +28,7 @@ from detector.logs.parse.vocabulary import (
 )
 
 _SESSION: Final = build_pattern(
-    r"\bexisting session detected\b"
+    r"\bexisting session (?:detected|found(?![^.\n]{0,20}(?:cache|reus|cookie)))\b"
     r"(?!\s?(?:action|handling|setting|policy|[=]|:?\s?(?:0|false|no|none)\b|\())"
 )
 _OF_A_SESSION: Final = build_pattern(
@@ -241,7 +241,7 @@ def _build_link_match(lost: bool, body: str, note: str) -> LineMatch:
 
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
-    (("existing session", " ip", "client id", "clientid", "client_id"), match_session_conflict),
+    (("existing session", " ip", "client"), match_session_conflict),
     (("exit",), match_gateway_exit),
     (("starting", "started", "launch", "spawned"), match_gateway_start),
     (_CONNECTION_TEXTS, match_connection),

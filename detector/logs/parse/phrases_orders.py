@@ -9,7 +9,7 @@ from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.concepts import OVER, Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import FILLED_WORDS, REFUSED_WORDS, UNREAL, LineMatch, is_asserted
+from detector.logs.parse.vocabulary import FILLED_WORDS, REFUSED_WORDS, LineMatch, is_asserted
 
 _SEND: Final = build_pattern(
     r"\border(?!book|ing|ed\b)\w{0,12}|\b(?:place|submit|send|new|create|modify|replace)_?orders?\b"
@@ -20,8 +20,8 @@ _SEND: Final = build_pattern(
 )
 _UNSURE: Final = (
     r"(?:unknown(?=_|\b)|unclear|unconfirmed|uncertain|undetermined|undeterminable|indeterminate|ambiguous"
-    r"|undefined"
-    r"|not (?:yet )?(?:known|clear|certain|confirmed|determined)|never (?:known|learned|confirmed|determined)"
+    r"|undefined|unresolved|pending (?:verification|investigation)|not (?:yet )?(?:known|clear|certain"
+    r"|confirmed|determined)|never (?:known|learned|confirmed|determined|reported|seen)"
     r"|in doubt|unverified|unverifiable|anyone's guess|anybody's guess|a mystery)"
 )
 _FATE: Final = r"(?:outcome|status|state|result|fate|disposition|acceptance|execution state)"
@@ -49,17 +49,25 @@ _LOST_TRACK: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
     rf"|find out|decide)|(?:do|does|did)(?:n't| not) know|not (?:sure|certain|clear|known)|unsure|unclear"
     rf"|unknown|uncertain"
     rf"|undetermined|no idea|in doubt|unconfirmed|nobody knows)\b[^.;\n]{{0,20}}\b(?:whether|if|that|it"
-    rf"|receipt|delivery|acceptance|arrival|status|state|outcome|result|fate|what)\b"
-    rf"|\bin[ -]doubt\b|\bnothing (?:came|heard|received|has come|back)\b|\b(?:submi\w{{0,6}}|send(?:ing)?"
+    rf"|receipt|delivery|acceptance|arrival|placement|submission|transmission|status|state|outcome|result"
+    rf"|fate|what)\b|\bin[ -]doubt\b"
+    rf"|\b{_CANNOT} (?:\w+ )?be (?:sure|certain)\b|\b{_CANNOT} (?:tell|say|know)\b(?=\W{{0,2}}(?:[,.;]|$))"
+    rf"|\b(?:assuming|assumed?|marking|marked|considered|flagged|left|treated|treating)\b(?: it)?(?: as"
+    rf"| in)? (?:status |state |an? )?(?:{_UNSURE}|limbo)(?![a-z])"
+    rf"|(?:->|=>|→) ?(?:status |state )?unknown(?! order)(?![a-z])"
+    rf"|(?<!symbol )(?<!contract )\bunresolved\b(?! (?:symbol"
+    rf"|contract|dependency))|\bnothing (?:came back|heard|has come|back|received (?:from (?:ib|ibkr|tws"
+    rf"|the (?:gateway|broker))|back|since|after))\b|\b(?:submi\w{{0,6}}|send(?:ing)?"
     rf"|plac(?:e|ing|ement)\w{{0,6}}|transmi\w{{0,6}}) [^.;\n]{{0,24}}"
-    rf"\b(?:timed out|timeouterror|read timeout|deadline exceeded)\b|\bmid[ -](?:order|send|submit"
-    rf"|transmission|write|flight)\b"
+    rf"\b(?:timed out|timeouterror|read timeout|deadline exceeded)\b|\b(?:learn|find out|query"
+    rf"|work out) (?:the )?(?:fate|outcome|true state)\b|\bmid[ -](?:order|send|submit"
+    rf"|transmission|write|flight)\b(?![ -]?book)"
     rf"|\bwhether\b[^.;\n]{{0,70}}\b(?:is|are|was|remains?|stays?) (?:still )?{_UNSURE}\b"
     rf"|\bwhether\b[^.;\n]{{0,70}}\b(?:cannot|can't|could not|couldn't) be (?:\w+ )?"
     rf"(?:told|determined|established|confirmed|verified|known)\b"
     rf"|\b(?:may|might) or (?:may|might) not\b"
-    rf"|\b(?:may|might|could) (?:well |still |already |also |or may not ){{0,2}}(?:exist|be (?:live|working"
-    rf"|resting|pending|open"
+    rf"|\b(?:may|might|could) (?:well |still |already |also |or may not ){{0,2}}(?:exist|be (?:live|active"
+    rf"|working|resting|pending|open"
     rf"|at the (?:broker|exchange)"
     rf"|in the market)|have (?:been |be )?(?:already )?(?:accepted|executed|filled|placed|gone (?:through"
     rf"|out)|reached|transmitted"
@@ -76,21 +84,28 @@ _UNANSWERED: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
     rf"{_NO} (?:\w+ ){{0,2}}?{_REPLY}\b{_UNNEEDED}"
     rf"(?=[^.;\n]{{0,90}}\b(?:order|cancelling|giving up|submi|sent|send|placing|placement|transmi|before"
     rf"|within|after|in \d|from|for|to|on|came"
-    rf"|arrived|received|seen|unknown|outcome|gateway|broker|ib|ibkr|tws|timeout|timed out)|\W{{0,3}}$|[,;(])"
+    rf"|arrived|received|seen|unknown|outcome|gateway|broker|ib|ibkr|tws|timeout|timed out|back)|\W{{0,3}}$"
+    rf"|[,;(])"
     rf"|\b(?:not|never|\w{{1,6}}n't) (?:been |be |being |get |got )?(?:acknowledged|acked|confirmed|answered"
     rf"|echoed"
-    rf"|replied to)\b(?! yet)"
-    rf"|\b(?:unacknowledged|unacked|unanswered|unconfirmed)\b|\bneither (?:ack\w*|confirmed|accepted|filled"
+    rf"|replied to)\b(?! yet)|\b{_CANNOT} (?:receive|get|obtain|see|read) (?:\w+ ){{0,3}}?{_REPLY}\b|(?:\b"
+    rf"|_)(?:unacknowledged|unacked|unanswered|unconfirmed)(?![a-z])"
+    rf"|\bneither (?:ack\w*|confirmed|accepted|filled"
     rf"|rejected|answered) nor\b"
-    rf"|\b{_REPLY} (?:to|for|on|of) [^.;\n]{{0,30}}\b(?:lost|missing|never (?:came|arrived))\b"
+    rf"|\b{_REPLY} (?:to|for|on|of) [^.;\n]{{0,30}}\b(?:lost|missing|never (?:came|arrived))\b|\b(?:eof"
+    rf"|broken ?pipe\w*|econnreset|epipe|disconnect\w*|connection (?:lost|reset|closed|dropped)"
+    rf"|socket (?:error|closed)|hung up)\b"
+    rf"[^.;\n]{{0,24}}\b(?:before|during|while|mid)\b[^.;\n]{{0,24}}\b(?:ack\w*|repl\w*|response|confirm\w*"
+    rf"|send\w*|submi\w*|transmi\w*|answer)\b"
     rf"|\b(?:vanished|disappeared|went missing|dropped out|swallowed) (?:between|after|during|on the way"
     rf"|in)\b"
     rf"|\b{_AGENT} (?:did not|didn't|never|does not|doesn't|has not|hasn't|failed to|will not"
     rf"|stopped)(?: \w+)? "
     rf"(?:answer|reply|respond|ack|acknowledge|confirm|echo|react)(?:ed|ing)?\b"
     rf"|\b(?:timed? ?out|timeout|time-out|gave up|giving up|deadline exceeded"
-    rf"|expired)\b[^.;\n]{{0,50}}\b(?:ack|acks|acknowledg\w*|confirm\w*"
-    rf"|repl(?:y|ies)|responses?|answers?|order ?status|open ?order)\b(?![^.;\n]{{0,12}}\b(?:set to|is set"
+    rf"|expired)\b[^.;\n]{{0,50}}\b(?:acks?|acknowledge?(?:ments?)?|be (?:acknowledged|confirmed)"
+    rf"|confirm(?:ations?)?|repl(?:y|ies)|responses?|answers?|order ?status"
+    rf"|open ?order)\b(?![^.;\n]{{0,12}}\b(?:set to|is set"
     rf"|configured))"
     rf"|\b(?:dropped|lost|closed|cut|reset|killed) (?:the |its |our )?(?:connection|link|socket"
     rf"|session)\b[^.;\n]{{0,12}}\b(?:during|while|before|right after|as)\b"
@@ -99,7 +114,7 @@ _UNANSWERED: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
     rf"|of)\b)"
     rf"|\b(?:ack|acknowledge?ment|confirmation|reply|response|answer|order ?status)\b (?:was |has "
     rf"|is )?(?:never (?:came|arrived|received|seen|got here)"
-    rf"|not (?:received|seen|arrived|come|read)|missing|absent|timed out|lost|overdue|outstanding"
+    rf"|not (?:received|seen|arrived|come|read)|missing|absent|timed out|lost|overdue|outstanding|expired"
     rf"|did not (?:arrive|come)"
     rf"|didn't (?:arrive|come))"
     rf"|\b(?:connection|socket|link|session|pipe|gateway|tws|api|ib|ibkr|broker)\b[^.;\n]{{0,30}}\b(?:dropped"
@@ -110,8 +125,8 @@ _UNANSWERED: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
     rf"|flush\w*)\b"
 ), build_pattern(
     r"\border(?!book|ing|ed\b)\w{0,12}|\bid=\w|\b(?:openorder|coid|(?:place|submit|send|new)[ _]?orders?"
-    r"|placing"
-    r"|submission|submitted|submit|transmitted|leg|bracket)\b|/orders?\b"
+    r"|(?:sent|submitted) (?:an? )?(?:buy|sell|market|limit|stop|exit|entry)|placing|submission|submitted"
+    r"|submit|transmitted|leg|bracket)\b|/orders?\b"
 ), build_pattern(
     r"\b(?:historical|market data|reqhist\w*|account summary|positions? request|contract details|ticker"
     r"|heartbeat"
@@ -122,7 +137,9 @@ _UNANSWERED: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
 _FILL: Final = build_pattern(
     r"\b(?:fills?|partial fills?|executions?|exec(?:s|details?|id| details?| id| reports?)?|exec_id"
     r"|trade reports?"
-    r"|execution reports?|trade confirms?|trade confirmations?|deals?|drop[- ]copy|trade confirmation"
+    r"|execution reports?|trade confirms?|trade confirmations?|deals?|filled an order|unexpected trade"
+    r"|executed (?:quantity"
+    r"|qty|shares)|drop[- ]copy|trade confirmation"
     r"|trade (?:from|for|of|on|without|with no|reported|came|received)|trade print|bot \d+"
     r"|sld \d+)\b"
 )
@@ -201,7 +218,9 @@ _NOBODYS: Final = Concept(events.UNKNOWN_FILL, "", "", build_pattern(
     rf"|its )?(?:\w+[ -]){{0,2}}?{_BOOK}\b"
     rf"|\border(?:[ _]?id)?\b[^.;,\n]{{0,30}}\b(?:(?:was |is )?not found|(?:is |was )?unknown|not known"
     rf"|does not exist|doesn't exist|never existed)\b"
-    rf"|\bunknown order\b|\b(?:by|from) neither\b|\bneither (?:of )?(?:this|our|we|the)\b|\bbehind our back\b"
+    rf"|\bunknown order\b|\b(?:by|from) neither\b|\bneither (?:of )?(?:this|our|we|the)\b"
+    rf"|\boutside (?:of )?(?:this|our|the) (?:system|bot|engine|process)\b|\b(?:somebody|someone) else's\b"
+    rf"|\bbehind our back\b"
     rf"|\bcame from nowhere\b|\bout of nowhere\b|\b(?:without|w/o|lacking) (?:an? |any |the "
     rf"|its )?(?:{_KNOWN} )?(?:\w+ )?orders?\b"
 ), _FILL, build_pattern(
@@ -218,7 +237,7 @@ _WHOLE: Final = (
         r"|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b"
     )),
     Concept(events.UNKNOWN_FILL, "", "", build_pattern(
-        rf"\bunknown[ _-]fill\b|\b(?:{_STRANGE}|unexpected)[ _-](?:fills?|executions?"
+        rf"\bunknown[ _-]fill\b|\b(?:{_STRANGE}|unexpected)[ _-](?:fill|execution"
         rf"|exec)(?![\w-])(?=\W{{0,3}}(?:$|;|\())|\bunable to (?:locate|find) (?:the )?order\b"
     )),
 )  # fmt: skip
@@ -259,14 +278,14 @@ def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
 
 _REJECTED: Final = build_pattern(
     r"\borders?\b[^.\n]{0,60}\b(?:was |is |has been |been |were )?(?:rejected|declined)\b"
-    r"|\border ?rejected\b"
+    r"|\border ?rejected\b|\bstatus[=:] ?[\"']?rejected\b[^\n]{0,60}\border"
     r"|\b(?:rejected|declined|refused)\b(?! to)[^.\n]{0,20}\border\b(?! to)|\bunable to accept your order\b"
     r"|\border\b[^.\n]{0,60}\brefused\b(?! to)|\bbroker (?:has )?rejected\b"
     r"|\borders?\b[^.\n]{0,60}\b(?:turned down|knocked back|bounced|not accepted|was invalid|denied) (?:by|at"
     r"|from) (?:the )?"
     r"(?:broker(?:age)?|ibkr|ib|tws|exchange|gateway|server)\b"
     r"|\b(?:broker(?:age)?|ibkr|ib|tws|exchange|gateway) (?:has )?(?:turned down|knocked back|bounced"
-    r"|declined|denied|did not accept) "
+    r"|declined|denied|(?:did not|would not|will not|does not|refused to|refuses to) (?:take|accept)) "
     r"(?:our |the |my |an? )?(?:\w+ ){0,2}order"
     rf"|(?:auftrag|ordre|orden|ordine|ordem|order|zlecenie|emir|ордер|заявк\w|приказ|订单|委托|訂單|委託"
     rf"|注文|オーダー|주문)"
@@ -294,14 +313,16 @@ _EXIT: Final = build_pattern(
     r"(?![ -](?:only|(?:orders?|trades?|transactions?|positions?) (?:only|are|is)))"
 )
 _BY_ITSELF: Final = build_pattern(
-    r"\b(?:by|in|at) (?:the |our |its |a |local )?(?:\w+[ -]){0,2}?(?:strategy|filters?|risk|pre-?trade"
+    r"\brejected locally\b|\b(?:by|in|at) (?:the |our |its |a |local )?(?:\w+[ -]){0,2}?(?:strategy|filters?"
+    r"|risk|pre-?trade"
     r"|validator|validation|guard|limiter|sizing"
     r"|compliance|cooldown|bot|engine|policy|rule|user|operator|human|sanity check|budget|allocator|spread)\b"
 )
 _NOT_AN_ORDER: Final = build_pattern(
-    r"\bcancel(?:lation|l?ing)?s?(?: order| request| of [^.;\n]{1,30})?(?: [\w#-]{1,20})? (?:was "
+    r"\bcancel(?:lation|l?ing)?s?(?: order| request| of [^.;\n]{1,30})?(?: [\w#-]{1,20})?:? (?:was "
     r"|is )?(?:rejected|refused|declined)\b"
-    r"|\b(?:fills?|executions?|signal|candidate|setup|idea|log[ -]?in|proposal|alert|handshake"
+    r"|\bfills? (?:for|of|on) [^.;\n]{0,30}\b(?:rejected|refused)\b|\b(?:fills?|executions?|signal|candidate"
+    r"|setup|idea|log[ -]?in|proposal|alert|handshake"
     r"|connection)s? (?:was |is |were )?(?:rejected|refused|declined)\b"
 )
 EXIT_KEY: Final = "exit"
@@ -337,15 +358,22 @@ _STATE: Final = build_pattern(
     r"|durum)\w{0,2}\s?[:=]?\s?[\"']?\w|\bnot found\b"
 )
 _TOO_LATE: Final = build_pattern(
-    r"\btoo late to cancel\b|\b(?:could not|cannot|can't|couldn't|failed to"
+    r"\btoo late to cancel\b|\bcancel(?:lation)?(?: request)?(?: (?:of|for) [\w #-]{1,30})? (?:failed"
+    r"|came too late|was too late"
+    r"|too late)\b[^.;\n]{0,60}\b(?<!not )(?:filled|executed)\b(?! \d)|\b(?:could not|cannot|can't|couldn't"
+    r"|failed to"
     r"|unable to) cancel\b[^.;\n]{0,60}\b(?<!not )(?:filled|executed)\b(?! \d)"
     r"|\bcancel ?(?:/|vs\.?|-) ?fill race\b|\bcancel\w*\b[^.;\n]{0,80}\b(?:already (?:been )?(?:completely "
     r"|fully )?(?:filled|executed)\b(?! \d)|(?:was|is|has been) (?:fully |completely )?filled"
     r" (?:before|first|already)|too late[^.;\n]{0,30}(?:fill|execut)\w*|state: ?filled"
     r"|lost the race to (?:the|a) fill)"
     r"|\b(?:already (?:been )?(?:completely |fully )?(?:filled|executed)|filled (?:before|first"
-    r"|while))\b[^.;\n]{0,60}\bcancel(?:l?ed|lation|ling)?\b"
+    r"|while))\b[^.;\n]{0,40}\b(?:cancel(?:lation)?s? (?:was |is |request )?(?:refused|rejected|failed"
+    r"|not possible|too late|reached|arrived|came)|(?:before|by the time) (?:the |its |our )?cancel)"
 )
+
+
+_EARLY_FILL: Final = Concept(events.FILLED_FIRST, "", "", _TOO_LATE, build_pattern(r"\bcancel|\brace\b"))
 
 
 def match_late_cancel(line: ParsedLine) -> Iterator[LineMatch]:
@@ -356,8 +384,7 @@ def match_late_cancel(line: ParsedLine) -> Iterator[LineMatch]:
 
 def match_early_fill(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield an order that filled before its cancel, in other words than those of its code."""
-    hit = _TOO_LATE.search(line.body)
-    if hit is not None and is_asserted(line.body, hit) and not UNREAL.search(line.body):
+    for _ in match_concepts((_EARLY_FILL,), line.body):
         yield LineMatch(events.FILLED_FIRST, _find_order_id(line, line.body) or events.UNNAMED)
 
 

@@ -66,6 +66,7 @@ _NONE: Final = r"(?:no|none|nothing|zero|0|flat|empty|not|n't)"
 _POSITIONS: Final = (
     r"\b(?:positions?|holds?|holdings?|holding|held|shares|contracts|quantit(?:y|ies)|qty"
     r"|long|short|lots?|exposure|open|recon\w{0,10}|flat)\b|\b\d{1,6} [a-z]{1,5}\b"
+    r"|\b[a-z]{1,5} [+-]?\d{1,6}\b"
 )
 _DIFFERENCES: Final = (
     Concept(events.MISMATCH, "", "the broker lacks what is held internally", build_pattern(
@@ -75,7 +76,8 @@ _DIFFERENCES: Final = (
         rf"|without(?: an?)?) (?:{_BROKER_SIDE} (?:counterpart|record|side|match|position|equivalent)"
         rf"|(?:counterpart|match|record|entry) (?:at|in|on|with) (?:the |our )?{_BROKER_SIDE})\b"
         rf"|\b{_BROKER_SIDE}(?: \w+)? (?:lacks?|is missing|misses|omits)\b"
-        rf"|\b(?:{_OWN_SIDE}[- ]only|only (?:in |by |at )?(?:the |our )?{_OWN_SIDE})\b"
+        rf"|\b(?:{_OWN_SIDE}[- ]only|only (?:exists? |seen |held |known |shown )?(?:in |by |at )?(?:the "
+        rf"|our )?{_OWN_SIDE})\b"
         rf"|\b(?:not|never|\w{{1,6}}n't) (?:\w+ )?(?:at|by|to|in|on|with|from) (?:the |our )?{_BROKER_SIDE}\b"
         rf"|\b(?:missing|absent|gone|unknown|vanished|disappeared|lacking) (?:at|from|in|on|to|by) (?:the "
         rf"|our )?{_BROKER_SIDE}\b"
@@ -87,14 +89,22 @@ _DIFFERENCES: Final = (
         r"|stops?|login|session|reply"
         r"|response|answer)\b"
     ), build_pattern(_POSITIONS)),
+    Concept(events.MISMATCH, "", "the broker lacks what is held internally", build_pattern(
+        rf"\b(?:not|never|\w{{1,6}}n't) (?:found |held |present |there |known |reported |listed "
+        rf"|visible )?(?:at|by|in|on|to) (?:the |our )?{_BROKER_SIDE}\b"
+    ), build_pattern(r"\b(?:positions?|holdings?|holding) (?:of |in |for )?[a-z][\w.]{0,8}\b"), build_pattern(
+        r"\b(?:yet|loaded|orders?|allowed|connect\w{0,5}|opened|size|limit)\b"
+    )),
     Concept(events.MISMATCH, "", "the broker holds what is unknown internally", build_pattern(
         rf"\b{_OWN_SIDE}(?:'s)?(?: side| state| book)? (?:\w+ )?{_HAS}(?: of| it| that it| we)?(?: is"
         rf"| are)? {_NONE}\b"
         rf"|\b(?:no|without(?: an?)?) (?:{_OWN_SIDE} (?:counterpart|record|side|match|position|equivalent"
         rf"|entry)|(?:counterpart|match|record|entry) (?:in|on|with) (?:the |our )?{_OWN_SIDE})\b"
-        rf"|\b(?:broker|ibkr|ib|tws|account|portfolio)[- ]only\b|\bonly (?:at |in |on |by |held at )(?:the "
+        rf"|\b(?:broker|ibkr|ib|tws|account|portfolio)[- ]only\b|\bonly (?:exists? |seen |held |known "
+        rf"|shown )?(?:at |in |on |by )(?:the "
         rf"|our )?{_BROKER_SIDE}\b"
-        rf"|\b(?:phantom|ghost|orphan(?:ed)?|unmanaged|unknown|untracked|unaccounted"
+        rf"|\b(?:phantom|ghost|orphan(?:ed)?|unmanaged|unexpected|unplanned|unexplained|unknown|untracked"
+        rf"|unaccounted"
         rf"|stray) (?:\w+ )?positions?\b"
         rf"|\b(?:not|never|\w{{1,6}}n't|un)[ -]?(?:\w+ )?(?:known|tracked|recorded|held|present|found|booked"
         rf"|seen"
@@ -127,8 +137,11 @@ _DIFFERENCES: Final = (
 )  # fmt: skip
 _NUMBER: Final = (
     r"[\"']?(?:[ _](?:count|positions?|qty|quantity|size|side|account|portfolio))?(?: (?:for|in"
-    r"|of) [\w.]{1,12})?(?:[ _](?:is|has|have|shows?|says|reports?|holds?|total))?[\"']?\s?[=:]?\s?(?:long "
-    r"|short )?([+-]?\d{1,9}(?:\.\d{1,6})?)\b(?![:/-]\d)(?!\s(?:connections?|requests?|orders?|fills?|ms|s"
+    r"|of) [\w.]{1,12}|(?<=position) [a-z]{1,6}(?= [+-]?\d)|(?<=qty) [a-z]{1,6}(?= [+-]?\d))?(?:[ _](?:is"
+    r"|has|have|shows?|says|reports?|holds?|lists?|counts?"
+    r"|total))?[\"']?\s?[=:]?\s?(?:long "
+    r"|short )?([+-]?\d{1,9}(?:\.\d{1,6})?)\b(?![:/.-]\d)(?!\s(?:ready|connected|started|online"
+    r"|up)\b)(?!\s(?:connections?|requests?|orders?|fills?|ms|s"
     r"|seconds|retries|clients?|symbols?|rows?|bars|ticks|trades|messages|errors?|calls)\b)"
 )
 _SUPPOSED: Final = build_pattern(

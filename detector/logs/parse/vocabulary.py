@@ -55,7 +55,7 @@ CLIENT_ID_USED: Final = build_pattern(
     r"|registered)"
     r"|\bclient[ _-]?id\b[^.\n]{0,24}?\b(?:is |was )?(?:in use|taken|occupied|not unique"
     r"|used by (?:an)?other)\b(?!\s?[:=]| (?:are|is|will|for|by (?:strategy|us|this|our|the bot))\b)"
-    r"|\bduplicate client[ _]?id\b"
+    r"|\bduplicate client[ _]?id\b|\bclient #?\d{1,5} (?:is )?already (?:connected|in use|used|taken)\b"
 )
 HYPOTHETICAL: Final = build_pattern(
     r"\b(?:if|when|whenever|unless|until|once|in case|whether|should|would|might|will|(?:to )?avoid|prevents?"
@@ -186,7 +186,7 @@ NONE_AFTER: Final = build_pattern(
     r"|[^.;,\n]{0,20}(?<!id)[:=]\s?(?:(?:0|false|none|never)(?![\w.])|no(?=\s{0,3}(?:[,;.)]|$)))"
     r"|[^.;,\n]{0,30}\b(?:count|total|number|counter|tally)s?\b[^.;,\n]{0,15}\b(?:0|zero|none|nil)(?![\w.])"
     r"|[^.;,\n]{0,12}\b(?:is|are|was|were|stays?|remains?) (?:at )?(?:0|zero|none|nil|empty)(?![\w.])"
-    r"|[^.;,\n]{0,30}\?\s{0,2}(?:no|none|never|n|false)\b|\s?\(0\)"
+    r"|[^.;,\n]{0,30}\?\s{0,2}(?:no|none|never|n|false)\b|\s?\(0\)|\s(?:0|none|zero)(?![\w.:%-])"
 )
 """Words after a message that take it back: a count of zero, `: no`."""
 NOT_YET: Final = build_pattern(r"\b(?:not|never|n't|no longer)\b")
