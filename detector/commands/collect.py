@@ -17,7 +17,7 @@ from detector.app.print_output import print_text
 from detector.collectors.run_sources import SourceResult
 from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import MAX_BYTES
-from detector.render.reading import render_section_accounts
+from detector.render.reading import render_section_summaries
 from detector.settings import has_any_source
 from detector.storage import artifact_file
 
@@ -51,7 +51,7 @@ def command(
     text = _format_snapshot(document)
     if not quiet:
         app.print_stderr(_summarize(collected.results) if has_any_source(settings) else _NO_SOURCES)
-        for name, line in render_section_accounts(gather_document_facts(document, job.clock(), settings)):
+        for name, line in render_section_summaries(gather_document_facts(document, job.clock(), settings)):
             app.print_stderr(f"collect: {name}: {line}")
     if to is None:
         return print_text(app, text)

@@ -23,7 +23,7 @@ from detector.domain.facts import Facts
 from detector.engine.catalog import load_readers
 from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE, ExternalError
 from detector.formats.redaction import redact
-from detector.render.reading import explain_ignored, render_section_accounts
+from detector.render.reading import explain_ignored, render_section_summaries
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,
@@ -90,7 +90,7 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
 
 def _describe_reading(name: str, facts: Facts) -> dict[str, str]:
     """Return what `detect` would make of the section; what it would ignore is not ok."""
-    readings = dict(render_section_accounts(facts))
+    readings = dict(render_section_summaries(facts))
     state = {"state": "ignored"} if explain_ignored(name, facts) else {}
     return {**state, "reading": readings[name]} if name in readings else state
 

@@ -38,7 +38,7 @@ from detector.domain.columns import (
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
-from detector.domain.section_account import SectionAccount
+from detector.domain.section_summary import SectionSummary
 from detector.domain.seen_facts import (
     LostFact,
     SectionContent,
@@ -105,7 +105,7 @@ class Facts(Struct, frozen=True):
     contents: Mapping[str, SectionContent] = field(default_factory=dict)
     mismatched: Mapping[str, str] = field(default_factory=dict)
     unproven: frozenset[str] = frozenset()
-    section_accounts: tuple[SectionAccount, ...] = ()
+    section_summaries: tuple[SectionSummary, ...] = ()
     hidden_money: frozenset[str] = frozenset()
     lost: tuple[LostFact, ...] = ()
     lost_elsewhere: tuple[LostFact, ...] = ()

@@ -14,7 +14,7 @@ from detector.domain.event import Event
 from detector.domain.previous_run import PreviousRun
 from detector.domain.provenance import SourceStatus
 from detector.domain.rule import Severity
-from detector.domain.section_account import SectionAccount
+from detector.domain.section_summary import SectionSummary
 from detector.formats.times import compute_seconds, format_time
 
 
@@ -172,7 +172,7 @@ class Report(Struct, frozen=True):
     sessions: tuple[SessionDay, ...] = ()
     unread: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
-    reading: tuple[SectionAccount, ...] = ()
+    reading: tuple[SectionSummary, ...] = ()
     checked: int = 0
     overrides: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -121,7 +121,7 @@ def build_report(
         gap=_measure_gap(previous, facts, settings),
         unread=list_unread_sections(snapshot),
         foreign=list_foreign(facts, settings[FOREIGN_POSITIONS]),
-        reading=facts.section_accounts,
+        reading=facts.section_summaries,
         checked=count_checked(judgement),
         overrides=overrides,
         warnings=list_warnings(facts, settings, _get_files(settings).mutes),

@@ -16,13 +16,13 @@ from detector.domain.log_evidence import find_announced_restart
 from detector.domain.merge import merge_readings
 from detector.domain.profile import ReadContext
 from detector.domain.provenance import Fault, SourceStatus
-from detector.domain.section_account import KeyComparison, SectionAccount
 from detector.domain.section_reading import Reading
+from detector.domain.section_summary import KeyComparison, SectionSummary
 from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import Shape
 from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, Snapshot, split_parts
 from detector.engine.catalog import load_readers, load_shape_builders
-from detector.engine.reading_account import build_account, find_hidden_money, find_missing_facts
+from detector.engine.reading_summary import build_summary, find_hidden_money, find_missing_facts
 from detector.engine.section_owner import describe_mismatch, find_mismatch, is_owner_unproven
 from detector.engine.section_time import (
     STATUS_SECTIONS,
@@ -58,7 +58,7 @@ class _GatheredSections(Struct):
     unchanged: set[str] = field(default_factory=set)
     mismatched: dict[str, str] = field(default_factory=dict)
     unproven: set[str] = field(default_factory=set)
-    section_accounts: list[SectionAccount] = field(default_factory=list)
+    section_summaries: list[SectionSummary] = field(default_factory=list)
     comparisons: dict[str, KeyComparison] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -105,7 +105,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         contents=gathered.contents,
         mismatched=gathered.mismatched,
         unproven=frozenset(gathered.unproven),
-        section_accounts=tuple(gathered.section_accounts),
+        section_summaries=tuple(gathered.section_summaries),
         sources=sources,
         sections=frozenset(snapshot.sections),
         carriers=_find_carriers(context),
@@ -186,7 +186,7 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
         _run_reader(section, raw, reading, context, gathered)
         if as_of is None and _is_collected_status(section, source):
             _check_change(reading, given, gathered)
-    gathered.section_accounts.append(build_account(reading, age, context, gathered.comparisons.get(section)))
+    gathered.section_summaries.append(build_summary(reading, age, context, gathered.comparisons.get(section)))
 
 
 def _get_outer_times(section: str, given: _Input) -> OuterTimes:

@@ -142,5 +142,5 @@ def _compute_age(check: GateCheck, context: GateContext) -> float | None:
     if not seen:
         return None
     sections = {section for name in seen for section in facts.provenance.seen.get(name, ())}
-    ages = [account.age_sec or 0 for account in facts.section_accounts if account.section in sections]
+    ages = [account.age_sec or 0 for account in facts.section_summaries if account.section in sections]
     return max(compute_seconds(facts.taken_at, context.now), 0) + max(ages, default=0)

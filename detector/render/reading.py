@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from detector.domain.facts import Facts
-from detector.domain.section_account import SectionAccount
+from detector.domain.section_summary import SectionSummary
 from detector.formats.numbers import format_count
 from detector.formats.times import format_duration
 from detector.logs.events import LineCounts
@@ -13,9 +13,9 @@ from detector.logs.events import LineCounts
 _MOST_MISSING = 12
 
 
-def render_section_accounts(facts: Facts) -> Iterator[tuple[str, str]]:
+def render_section_summaries(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield the name of each section and what was made of it: its age, its facts, what was not understood."""
-    for account in facts.section_accounts:
+    for account in facts.section_summaries:
         yield account.section, "; ".join(_iter_parts(account, facts))
 
 
@@ -29,7 +29,7 @@ def explain_ignored(section: str, facts: Facts) -> str | None:
     return None
 
 
-def _iter_parts(account: SectionAccount, facts: Facts) -> Iterator[str]:
+def _iter_parts(account: SectionSummary, facts: Facts) -> Iterator[str]:
     section = account.section
     ignored = explain_ignored(section, facts)
     if ignored:

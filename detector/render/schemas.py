@@ -13,7 +13,7 @@ from detector.domain.gate_report import GATE_VERSION, GateReport
 from detector.domain.previous_run import PreviousRun
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
-from detector.domain.section_account import SectionAccount
+from detector.domain.section_summary import SectionSummary
 from detector.domain.session_report import REPORT_VERSION, SessionReport
 from detector.formats.serialize import to_json
 from detector.render.message_webhook import WebhookBody
@@ -92,7 +92,7 @@ def build_webhook_schema() -> Schema:
 
 
 _RECORDS = (
-    Event, Condition, SourceStatus, Gap, RunInfo, PreviousRun, ChannelHealth, SessionDay, SectionAccount
+    Event, Condition, SourceStatus, Gap, RunInfo, PreviousRun, ChannelHealth, SessionDay, SectionSummary
 )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
         "sources": {"type": "object", "additionalProperties": _build_ref(SourceStatus)},
         "unread": _build_list({"type": "string"}),
         "foreign": _build_list({"type": "string"}),
-        "reading": _build_list(_build_ref(SectionAccount)),
+        "reading": _build_list(_build_ref(SectionSummary)),
         "checked": {"type": "integer", "minimum": 0},
         "overrides": _build_list({"type": "string"}),
         "warnings": _build_list({"type": "string"}),

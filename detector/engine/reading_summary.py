@@ -14,8 +14,8 @@ from detector.domain.key_names import is_other_fact_of
 from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE, ReadContext
 from detector.domain.provenance import Fault
-from detector.domain.section_account import MOST_NAMES, KeyComparison, SectionAccount, has_rows_of
 from detector.domain.section_reading import Reading
+from detector.domain.section_summary import MOST_NAMES, KeyComparison, SectionSummary, has_rows_of
 from detector.domain.shape import LIST, Key, Need, Shape
 from detector.engine.catalog import load_money_facts
 from detector.engine.coverage import SIGNALS, get_signal_name
@@ -25,13 +25,13 @@ from detector.logs.events import LogHistory
 from detector.settings import SIGNALS_OFF
 
 
-def build_account(
+def build_summary(
     reading: Reading, age: float | None, context: ReadContext, comparison: KeyComparison | None
-) -> SectionAccount:
+) -> SectionSummary:
     """Return what a run made of one section; `comparison` is None where it was not read."""
     facts = tuple(sorted(name for name, value in reading.values.items() if value is not None))
     mapped = _list_mapped_facts(reading.section, context)
-    account = SectionAccount(
+    account = SectionSummary(
         reading.section,
         facts=facts,
         missing=tuple(sorted(mapped - set(facts))),

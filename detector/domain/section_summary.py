@@ -55,7 +55,7 @@ _SIGNS: Mapping[str, Callable[[Any], bool]] = {
 }  # fmt: skip
 
 
-class SectionAccount(Struct, frozen=True):
+class SectionSummary(Struct, frozen=True):
     """What a run made of one section.
 
     `facts` were seen, `missing` are mapped and were not. `recognised`, `foreign` and `unknown` count keys by
