@@ -23,7 +23,7 @@ from detector.domain.shape import Shape
 from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, Snapshot, split_parts
 from detector.engine.catalog import load_readers, load_shape_builders
 from detector.engine.reading_summary import build_summary, find_hidden_money, find_missing_facts
-from detector.engine.section_owner import describe_mismatch, find_mismatch, is_owner_unproven
+from detector.engine.section_scope import describe_mismatch, find_mismatch, is_owner_unproven
 from detector.engine.section_time import (
     STATUS_SECTIONS,
     OuterTimes,
