@@ -18,7 +18,7 @@ from detector.app.gate_run import build_preopen
 from detector.app.input_documents import build_expected_memory, parse_snapshot
 from detector.app.job import InputDocument, Job, PipelinePlan
 from detector.app.pipeline import collect, deliver, evaluate, read, store
-from detector.app.run_outcome import (
+from detector.app.run_publication import (
     list_blind_spots,
     list_missing_recipients,
     publish_outcome,
