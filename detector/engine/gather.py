@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from detector.domain.facts import Facts, has_trouble
 from detector.domain.log_evidence import find_announced_restart
-from detector.domain.merge import merge_readings
 from detector.domain.profile import ReadContext
 from detector.domain.provenance import Fault, SourceStatus
 from detector.domain.section_reading import Reading
@@ -22,6 +21,7 @@ from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import Shape
 from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, Snapshot, split_parts
 from detector.engine.catalog import load_readers, load_shape_builders
+from detector.engine.merge_readings import merge_readings
 from detector.engine.reading_summary import build_summary, find_hidden_money, find_missing_facts
 from detector.engine.section_scope import describe_mismatch, find_mismatch, is_owner_unproven
 from detector.engine.section_time import (

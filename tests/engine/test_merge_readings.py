@@ -12,10 +12,10 @@ from msgspec.structs import fields
 
 from detector.domain.columns import UNITED, get_columns
 from detector.domain.facts import STATUS_FACTS
-from detector.domain.merge import merge_readings, merge_rows
 from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_reading import Reading
 from detector.domain.trade_rows import Trade
+from detector.engine.merge_readings import merge_readings, merge_rows
 from detector.formats.times import NEVER
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
