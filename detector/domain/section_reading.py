@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from detector.domain.coercion import ValueReader
 from detector.domain.columns import get_columns
-from detector.domain.deciding_columns import SIGN, STATE, find_unknown_state, iter_problems
+from detector.domain.row_state import SIGN, STATE, find_unknown_state, iter_problems
 from detector.domain.trade_rows import Words, convert_label
 
 
