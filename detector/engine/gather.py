@@ -32,11 +32,11 @@ from detector.engine.section_time import (
     get_lane_key,
     update_content,
 )
+from detector.engine.source_states import read_sources
 from detector.logs.events import LogHistory
 from detector.market.hours import count_open_seconds, get_market_at
 from detector.market.maintenance import PlannedRestart, is_in_maintenance, parse_planned_restarts
 from detector.market.session_plan import Closures
-from detector.readers.source_states import read_sources
 from detector.settings import (
     CLOCK_SKEW_SEC,
     GATEWAY_ZONE,
