@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.settings.rung import Rung, add_rung
+from detector.settings.escalation import Rung, add_rung
 from detector.settings.setting import (
     Setting,
     add_setting,

@@ -7,7 +7,7 @@ from base64 import b64decode
 from collections.abc import Callable
 
 from detector.formats.patterns import build_pattern
-from detector.settings.rung import Rung, add_rung
+from detector.settings.escalation import Rung, add_rung
 from detector.settings.setting import (
     Setting,
     add_setting,
