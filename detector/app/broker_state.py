@@ -13,7 +13,7 @@ from detector.app.pipeline import GatheredFacts
 from detector.domain.facts import Facts
 from detector.domain.gate_report import TruthHeader
 from detector.domain.profile import Profile
-from detector.readers.broker.contradictions import find_inconsistency
+from detector.readers.broker.sections import find_inconsistency
 from detector.reconciliation.freshness import DataAge, build_truth_header, compute_data_age
 from detector.settings import CLOCK_SKEW_SEC, PROFILE, Settings
 

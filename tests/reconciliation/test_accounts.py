@@ -15,7 +15,7 @@ from detector.domain.profile import ReadContext
 from detector.domain.snapshot import build_snapshot
 from detector.engine.gather import gather_facts
 from detector.formats.redaction import redact
-from detector.readers.broker.contradictions import find_inconsistency
+from detector.readers.broker.sections import find_inconsistency
 from detector.reconciliation.close_check.close_order import ALLOW, CloseOrder, CloseVerdict
 from detector.reconciliation.close_check.verdict import decide_close
 from detector.reconciliation.freshness import explain_unreliable
