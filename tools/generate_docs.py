@@ -25,11 +25,10 @@ from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.gate_report import AFTER, BEFORE, OPEN
 from detector.domain.instrument import Instrument
-from detector.domain.profile import HEARTBEAT_AGE
+from detector.domain.profile import HEARTBEAT_AGE, POSITION_STATE, TRADES
 from detector.domain.rule import Rule
 from detector.domain.session_report import WORDS
 from detector.domain.snapshot import SECTIONS
-from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.task_rows import LocalProcess
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.engine.catalog import find_rule, load_readers, load_rules

@@ -14,9 +14,8 @@ from detector.domain.coercion import ValueReader
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.payload_path import build_extractor
-from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, Profile, build_zone, parse_profile
+from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, ROW_TYPES, Profile, build_zone, parse_profile
 from detector.domain.section_reading import WORDS
-from detector.domain.store_layout import ROW_TYPES
 from detector.engine.coverage import SIGNALS, is_signal
 from detector.market.session_plan import PLANS, parse_exception, parse_window
 

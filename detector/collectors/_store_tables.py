@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from detector.domain.columns import get_columns
-from detector.domain.store_layout import (
+from detector.domain.profile import (
     POSITION_STATE,
     POSITIONS,
     TRADES,

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 from detector.collectors._store_tables import Store
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
-from detector.domain.profile import Profile
-from detector.domain.store_layout import DEFAULT_TABLES
+from detector.domain.profile import DEFAULT_TABLES, Profile
 from detector.formats.times import format_time
 from detector.settings import COLLECT_TIMEOUT_SEC, PROFILE, SOURCE_TIMEOUT_SEC, STORES_DB, Settings
 

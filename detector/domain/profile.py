@@ -20,15 +20,7 @@ from detector.domain.payload_path import (
 )
 from detector.domain.previous_run import PreviousRun
 from detector.domain.section_reading import WORDS
-from detector.domain.store_layout import (
-    POSITION_STATE,
-    POSITIONS,
-    StoreColumns,
-    StoreTable,
-    build_store_columns,
-    build_store_tables,
-    list_names,
-)
+from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.errors import InputError
 from detector.market.session_plan import US_EQUITY, SessionPlan, build_session_plan
 from detector.settings import Settings
@@ -156,3 +148,59 @@ def build_zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones, or a name too long for a file
         raise InputError(f"{name!r} is not a known time zone") from None
+
+
+POSITION_STATE, TRADES = "position_state", "trades"
+ROW_TYPES: Mapping[str, type[Any]] = {POSITION_STATE: StoredPosition, TRADES: Trade}
+StoreColumns = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""By store and by our column: the names that it may have in the store."""
+
+
+class JoinedTable(Struct, frozen=True):
+    """A second table with missing values: its column `on` equals the first table's column `key`."""
+
+    table: str
+    on: str
+    key: str
+
+
+class StoreTable(Struct, frozen=True):
+    """One list of the `stores` section and the table that it is read from."""
+
+    name: str
+    table: str
+    joined: JoinedTable | None = None
+    rows: str = "positions"
+
+
+POSITIONS, FILLS, HISTORY = "positions", "fills", "history"
+"""What the rows of a table of positions are: one a position, one a fill of it, or one a reading of it."""
+
+
+DEFAULT_TABLES = (StoreTable(POSITION_STATE, POSITION_STATE), StoreTable(TRADES, TRADES))
+
+
+def build_store_tables(document: Mapping[str, Any]) -> tuple[StoreTable, ...]:
+    """Return the tables of [store_tables]; none stands for the default ones."""
+    return tuple(
+        StoreTable(
+            name,
+            entry.get("table", name),
+            JoinedTable(**entry["joined"]) if "joined" in entry else None,
+            entry.get("rows", POSITIONS),
+        )
+        for name, entry in document.items()
+    )
+
+
+def build_store_columns(document: Mapping[str, Any]) -> StoreColumns:
+    """Return the columns of [stores]; one that is not listed has our own name."""
+    return {
+        store: {column: list_names(names) for column, names in table.items()}
+        for store, table in document.items()
+    }
+
+
+def list_names(value: str | list[str]) -> tuple[str, ...]:
+    """Return a name, or a list of names, as names."""
+    return (value,) if isinstance(value, str) else tuple(value)

@@ -16,11 +16,18 @@ from msgspec.structs import replace
 
 from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
-from detector.domain.profile import ReadContext
+from detector.domain.profile import (
+    FILLS,
+    HISTORY,
+    POSITION_STATE,
+    POSITIONS,
+    TRADES,
+    ReadContext,
+    StoreColumns,
+)
 from detector.domain.provenance import Fault
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_columns, build_needs
-from detector.domain.store_layout import FILLS, HISTORY, POSITION_STATE, POSITIONS, TRADES, StoreColumns
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
 from detector.formats.patterns import build_pattern

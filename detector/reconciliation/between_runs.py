@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from detector.domain.facts import Facts
+from detector.domain.profile import POSITION_STATE, TRADES
 from detector.domain.runtime_rows import Position
-from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.trade_rows import StoredPosition, Trade
 
 STORES: Mapping[str, str] = {

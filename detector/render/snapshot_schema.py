@@ -21,10 +21,9 @@ from detector.domain.columns import (
     list_terms,
 )
 from detector.domain.facts import STATUS_FACTS
-from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE
+from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, POSITION_STATE, TRADES
 from detector.domain.shape import OWN_TIMES
 from detector.domain.snapshot import SECTIONS
-from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.task_rows import LocalProcess
 from detector.domain.trade_rows import StoredPosition, Trade
 

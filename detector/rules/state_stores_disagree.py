@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import normalize
+from detector.domain.profile import POSITION_STATE, TRADES
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
-from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.reconciliation.instrument_index import InstrumentIndex

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
-from detector.domain.store_layout import POSITION_STATE
+from detector.domain.profile import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
 from detector.reconciliation.close_check.close_order import match_instrument
 from detector.reconciliation.expiry import LIVE, get_expiry_state

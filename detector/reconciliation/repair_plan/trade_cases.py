@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
-from detector.domain.store_layout import POSITION_STATE, TRADES
+from detector.domain.profile import POSITION_STATE, TRADES
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import can_be_in_account
 from detector.reconciliation.lots import build_broker_book

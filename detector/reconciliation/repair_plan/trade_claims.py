@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument
+from detector.domain.profile import POSITION_STATE, TRADES
 from detector.domain.runtime_rows import Position
-from detector.domain.store_layout import POSITION_STATE, TRADES
 from detector.domain.trade_rows import StoredPosition, Trade, format_other_ids
 from detector.formats.numbers import format_quantity, normalize_number
 from detector.formats.times import format_duration
