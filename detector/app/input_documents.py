@@ -18,7 +18,7 @@ from detector.domain.event import Event
 from detector.domain.facts import Facts
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import Decision, Gap, Report, SignalCoverage
-from detector.domain.run_memory import Memory
+from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import gather
@@ -177,3 +177,35 @@ def gather_document_facts(document: Mapping[str, Any], now: datetime, settings: 
     """Return the facts of a snapshot's document, and how each section was read; raises InputError."""
     parsed = parse_snapshot(document, now, settings)
     return gather(parsed.snapshot, parsed.settings)
+
+
+class PreviousArtifact(Struct, frozen=True):
+    """A previous artifact as it was loaded: any JSON value, ABSENT, or the InputError of its file.
+
+    `path` is None for a section.
+    """
+
+    document: Any
+    path: Path | None = None
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the named file does not exist, which is a first run."""
+        return self.document is artifact_file.ABSENT
+
+    def read(self, expected: ExpectedMemory) -> Memory:
+        """Return the memory: FIRST_RUN where there is none, lost with its reason where it is unusable."""
+        if self.is_absent:
+            return FIRST_RUN
+        if isinstance(self.document, InputError):
+            return build_lost_memory(f"the previous artifact: {self.document}")
+        return read_previous(self.document, expected)
+
+
+def load_previous(path: str | None, section: Any = None) -> PreviousArtifact:
+    """Return the artifact of the file, else of the section; raises InputError where both are given."""
+    if path is None:
+        return PreviousArtifact(section)
+    if section is not None:
+        raise InputError("--previous and a `previous` section are given together; leave one out")
+    return PreviousArtifact(artifact_file.read_document(Path(path)), Path(path))

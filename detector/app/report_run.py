@@ -8,10 +8,9 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.app.input_documents import build_expected_memory, list_next_steps, parse_snapshot
+from detector.app.input_documents import build_expected_memory, list_next_steps, load_previous, parse_snapshot
 from detector.app.job import Job
 from detector.app.pipeline import collect, read
-from detector.app.previous_artifact import load_previous
 from detector.app.report_input import gather_record_facts, load_records
 from detector.domain.report import Report
 from detector.domain.run_memory import CLOCK_TOLERANCE

@@ -9,10 +9,9 @@ import click
 
 from detector.app.collection import build_snapshot_document
 from detector.app.context import AppContext, ExitCode, get_clock
-from detector.app.input_documents import gather_document_facts
+from detector.app.input_documents import gather_document_facts, load_previous
 from detector.app.job import Job, PipelinePlan
 from detector.app.pipeline import collect, read
-from detector.app.previous_artifact import load_previous
 from detector.app.print_output import print_text
 from detector.collectors.run_sources import SourceResult
 from detector.formats.serialize import format_canonical, format_document

@@ -8,9 +8,9 @@ import click
 from msgspec import Struct
 
 from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.input_documents import PreviousArtifact, load_previous
 from detector.app.job import Job, PipelinePlan
 from detector.app.pipeline import collect, deliver, evaluate, read, store
-from detector.app.previous_artifact import PreviousArtifact, load_previous
 from detector.app.run_result import RunResult, add_stdout_receipts
 from detector.domain.report import Report
 from detector.domain.rule import RANK

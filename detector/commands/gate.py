@@ -10,10 +10,9 @@ import click
 
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.gate_run import run_gate
-from detector.app.input_documents import build_expected_memory, parse_snapshot
+from detector.app.input_documents import build_expected_memory, load_previous, parse_snapshot
 from detector.app.job import CollectMode, InputDocument, Job, PipelinePlan
 from detector.app.pipeline import collect, read
-from detector.app.previous_artifact import load_previous
 from detector.app.print_output import print_json, print_lines
 from detector.domain.gate_report import AFTER, BEFORE, FAILED, PASSED, GateReport, GateVerdict, Stage
 from detector.domain.run_memory import Memory
