@@ -13,8 +13,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.clients.local_file import read_file
+from detector.domain.acknowledgement import Mute
 from detector.domain.facts import FACT_NAMES
-from detector.domain.mute import Mute
 from detector.domain.profile import Profile, parse_profile
 from detector.domain.snapshot import PARTS, SECTIONS
 from detector.engine.catalog import load_rules

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from detector.app.written_document import Table, Text, parse_document_text
-from detector.domain.mute import Mute, check_pattern
+from detector.domain.acknowledgement import Mute, check_pattern
 from detector.formats.errors import InputError
 from detector.formats.times import parse_rfc3339
 from detector.market.session_plan import CLOSES, OPENS, Closures, check_closure_day, check_closure_number

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from detector import ledger
+from detector.domain.acknowledgement import Mute
 from detector.domain.condition import STDOUT, Condition, Notice
 from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
 from detector.domain.log_evidence import build_log_memory
-from detector.domain.mute import Mute
 from detector.domain.own_rule import build_engine_rule
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
 from detector.domain.profile import Profile, ReadContext, parse_profile

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from msgspec.structs import replace
 
+from detector.domain.acknowledgement import LONGEST_MUTE, Mute
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
-from detector.domain.mute import LONGEST_MUTE, Mute
 from detector.domain.report import SignalCoverage
 from detector.engine.coverage import group_rules
 from detector.market.hours import to_new_york_day

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from detector.domain.acknowledgement import ActiveMutes, Mute
 from detector.domain.condition import Condition, Notice
 from detector.domain.judgement import Judgement, SignedFinding
-from detector.domain.mute import ActiveMutes, Mute
 from detector.domain.rule import RANK, SECTION_CAUSE
 from detector.ledger.acknowledge import update_waiting
 from detector.ledger.delivery_due import build_notice, find_due_reason

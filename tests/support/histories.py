@@ -16,8 +16,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from detector.domain.acknowledgement import Mute
 from detector.domain.condition import STDOUT
-from detector.domain.mute import Mute
 from detector.formats.times import format_time
 from detector.settings import MUTES
 from tests.support.snapshots import ROOT

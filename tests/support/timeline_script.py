@@ -10,8 +10,8 @@ from msgspec import Struct, field
 from pydantic import ValidationError
 
 from detector.app.owner_documents import MuteDocument
+from detector.domain.acknowledgement import Mute
 from detector.domain.condition import STDOUT
-from detector.domain.mute import Mute
 from detector.engine.catalog import load_rules
 from detector.formats.errors import InputError
 from detector.formats.times import parse_rfc3339
