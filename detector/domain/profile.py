@@ -1,4 +1,7 @@
-"""A profile: where each fact is found in the payloads of one kind of bot."""
+"""A profile: where each fact is found in the payloads of one kind of bot, and in the tables of its stores.
+
+It holds names of keys, tables and columns only, no SQL.
+"""
 
 from __future__ import annotations
 
