@@ -22,8 +22,8 @@ _MOST_HITS: Final = 4
 # Words before that suppose, of the whole line and of the clause; programs "ignore" and "treat" what happened.
 _SUPPOSED: Final = build_pattern(
     r"\b(?:if|when(?:ever)?(?! \w{2,12}ing\b)|unless|until|in case|whether|e\.g\.|examples?|samples?|docs?"
-    r"|documentation|runbook"
-    r"|readme|see|tests?|testing|mock(?:ed|s)?|fake|polic(?:y|ies)|regex|pattern|codes|means?|meaning|avoid"
+    r"|documentation|runbook|readme|see (?:also|docs?|the)|tests?|testing|mock(?:ed|s)?|fake|polic(?:y|ies)"
+    r"|regex|pattern|codes|means?|meaning|avoid"
     r"|prevents?"
     r"|suppress(?:es|ed|ing)?|silenc(?:e|ed|ing)|simulat(?:e|es|ed|ing|ion)|inject(?:ed|s|ing)?|replay(?:s"
     r"|ed|ing)?|dry[- ]run"
@@ -74,6 +74,7 @@ _AS_A_NAME: Final = build_pattern(
     r"|actions?|timeouts?|modes?"
     r"|monitors?|monitoring|metrics?|detection|detectors?|guards?|hooks?|callbacks?|tests?|runbook|settings?"
     r"|limits?|reports?|summary)\b"
+    r"|\s(?:is )?(?:enabled|disabled|armed|loaded|active|installed|registered|ready)\b"
     r"|[\"']?\s?[=:]\s?[\"']?(?:page|halt|block|ignore|alert|warn|warning|critical|enabled?|on|off|log|stop"
     r"|skip|email|sms)\b"
 )

@@ -58,7 +58,8 @@ MARGIN: Final = Phrase(events.MARGIN, "", "its words", build_pattern(
     r"|\b(?:forced|auto(?:matic)?|involuntary|compulsory)[ -]?(?:liquidat(?:ion|ed|ing)|sell-?out"
     r"|close-?out)\b"
     r"|\b(?:liquidat(?:ed|ion)|sold out|closed out|force[ -]closed) by (?:the )?(?:broker(?:age)?|ibkr|ib)\b"
-    r"|\bnot margin compliant\b|\bmargin (?:is |was |has been )?(?:deficient|breached|violated)\b"
+    r"|\bnot margin compliant\b|\bviolation of (?:the )?margin\b|\bliquidation (?:is )?imminent\b"
+    r"|\bmargin (?:is |was |has been )?(?:deficient|breached|violated)\b"
     r"|\b(?:below|under|beneath) (?:the |its )?maintenance margin\b"
     r"|\b(?:broker|ibkr|ib)\b[^.;\n]{0,24}\b(?:initiated|started|began|triggered|ordered) (?:a "
     r"|the )?(?:forced )?liquidation\b"
@@ -79,7 +80,8 @@ _BLOCKED: Final = (
         r"|\b(?:order|orders)\b[^\n]{0,80}\b(?:api|tws|gateway|session)\b[^\n]{0,20}\bread-?only\b"
     )),
     Phrase(events.TRADING_BLOCKED, "restricted", "only closing orders are accepted", build_pattern(
-        r"\b(?:restricted|limited) to (?:placing |submitting )?(?:clos(?:e|ing)|liquidat)"
+        r"\b(?:restrict(?:s|ed)?|limit(?:s|ed)?)\b(?: this account| the account| your account| us"
+        r"| you)? to (?:placing |submitting |only )?(?:clos(?:e|ing)|liquidat)"
         r"|\bclosing[ -](?:only|(?:orders?|trades?|transactions?|positions?) only)\b"
         r"|\bonly (?:place |accepts? |submit |allow(?:s|ed)? )?closing (?:orders?|trades?|transactions?)\b"
         r"|\b(?:can|may) only close\b|\bliquidation[ -]only\b"
@@ -187,9 +189,11 @@ _LAPSED: Final = Concept(events.NOT_ENTITLED, "", "its words", build_pattern(
     r"|\b(?:not|n't) (?:entitled|subscribed|permissioned)\b"
 ), build_pattern(
     r"\b(?:market ?data(?: ?type)?|marketdatatype|quotes?|ticks?|live (?:data|quotes?|subscription|prices?)"
-    r"|data (?:for|subscription|feed)|feed|level (?:1|2|i|ii)|nbbo|streaming|exchange data)\b"
+    r"|data (?:for|subscription|feed)|feed|level (?:1|2|i|ii)|nbbo|delayed (?:data|quotes)|streaming"
+    r"|exchange data)\b"
 ), build_pattern(
-    r"\b(?:allow(?:s|ed)?|accept(?:s|ed)?|config\w*|settings?|none delayed|not delayed|no delay|historical"
+    r"\b(?:allow(?:s|ed)?|accept(?:s|ed)?|config\w*|settings?|none delayed|not delayed|no delay|disabled"
+    r"|historical"
     r"|backfill|if|when|ok|active|renewed|delayed (?:start|execution|fill|order)|symbols? subscribed"
     r"|paper mode|option|flag|news|unsubscribed|topic|websocket|channel|redis|kafka|by \d+ ?(?:ms|s"
     r"|seconds))\b|marketdatatype\("
@@ -207,8 +211,8 @@ _PACING: Final = Phrase(events.THROTTLED, "", "pacing or rate limit", build_patt
     r"|\b(?:we|requests?|client|api calls?) (?:are|were|is|was|got|being) (?:being )?(?:throttled"
     r"|rate[- ]limited) by (?:the )?(?:ib|ibkr|tws|gateway|broker|client portal)\b"
     r"|\btoo many (?:messages|requests|historical data requests|api requests) (?:sent )?(?:to|from|for"
-    r"|by) (?:the )?(?:ib|ibkr|tws|gateway|broker|client portal)\b"
-    r"|\bpenalty box\b"
+    r"|by) (?:the )?(?:ib|ibkr|tws|gateway|broker|client portal)\b|\bpenalty box\b|\bthrottled by (?:ibkr|ib"
+    r"|tws|the gateway|the broker)\b"
 ))  # fmt: skip
 _VERSION: Final = Concept(events.UNSUPPORTED, "", "its version", build_pattern(
     r"\bno longer (?:be )?(?:supported|maintained|accepted|compatible|function|work|connect|start|run)\b"

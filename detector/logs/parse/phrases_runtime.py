@@ -85,7 +85,8 @@ _DIFFERENCES: Final = (
         rf"|see|return)\b"
     ), build_pattern(rf"\b(?:{_OWN_SIDE}|reconcil\w{{0,8}}|tracked|our)\b"), build_pattern(
         r"\b(?:both|agrees?|in sync|consistent|as expected|identical|flat too|also flat"
-        r"|flat\b[^.;\n]{0,30}\bflat|orders?|connect\w{0,5}|permission|market data|opinion|fees?|signals?"
+        r"|flat\b[^.;\n]{0,30}\bflat|orders?|connect\w{0,5}|permission|market data|folder|files?|opinion"
+        r"|fees?|signals?"
         r"|stops?|login|session|reply"
         r"|response|answer)\b"
     ), build_pattern(_POSITIONS)),
@@ -115,11 +116,12 @@ _DIFFERENCES: Final = (
         rf"|do not) (?:\w+ )?(?:have|show|report|list|hold|know|see|track)\b"
     ), build_pattern(
         rf"\b(?:{_BROKER_SIDE}(?:'s)?(?: side| account| portfolio| itself)? (?:\w+ )?{_HAS}"
-        rf"|{_BROKER_SIDE}[- ](?:positions?|holdings?|only)|held"
+        rf"|{_BROKER_SIDE}[- ](?:positions?|holdings?|only)|held|recon\w{{0,10}}"
         rf"|(?:at|by|in|on|with|from) (?:the |our )?{_BROKER_SIDE})\b|\b{_BROKER_SIDE}\s?[=:]?\s?[+-]?\d"
     ), build_pattern(
         r"\b(?:both|agrees?|in sync|consistent|as expected|identical|flat too|also flat"
-        r"|flat\b[^.;\n]{0,30}\bflat|orders?|connect\w{0,5}|permission|market data|opinion|fees?|signals?"
+        r"|flat\b[^.;\n]{0,30}\bflat|orders?|connect\w{0,5}|permission|market data|folder|files?|opinion"
+        r"|fees?|signals?"
         r"|stops?|login|session|reply"
         r"|response|answer)\b"
     ), build_pattern(_POSITIONS)),
