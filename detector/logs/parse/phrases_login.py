@@ -147,7 +147,7 @@ _WAITING: Final = (
         r"|\b(?:required|needed|necessary|due|pending|owed|overdue)\b:? (?:an? )?(?:manual|interactive|fresh"
         r"|full|human|weekly|new) (?:\w+ )?(?:re-?)?(?:log[ -]?(?:in|on)|authenticat\w{1,5}|sign[ -]?in)\b"
         r"|\b(?:please|must|have to|has to|need to|needs to) (?:\w+ ){0,6}?(?:re-?)?(?:log[ -]?in|log[ -]?on"
-        r"|authenticate|sign in|approve|confirm|enter)\b(?! (?:order|trade))"
+        r"|authenticate|sign in|approve|confirm|enter|complete|finish)\b(?! (?:order|trade))"
         r"|\b(?:re-?)?(?:log[ -]?(?:in|on)|sign[ -]?in|authenticat\w{1,5})\b[^.;\n]{0,20}\b(?:manually"
         r"|by hand|by a person|in person)\b"
         r"|\b(?:re-?)?(?:log[ -]?(?:in|on)|sign[ -]?in|authenticate"
@@ -164,8 +164,8 @@ _WAITING: Final = (
         r"|\binvalid user"
     ), build_pattern(
         r"\b(?:ibkr|ib|tws|gateway|ibgw|ibc|ibeam|client portal|cpapi|portal|brokerage|sso|iserver|2-?fa"
-        r"|two[ -]?factor|second[ -]factor|ib ?key|mfa|restart token|(?:auto-?|cold )?restart|session|sms"
-        r"|security code"
+        r"|two[ -]?factor|second[ -]factor|ib ?key|mfa|restart token|(?:auto-?|cold )?restart|session|token"
+        r"|sms|security code"
         r"|two[ -]?step|weekly|sunday|ibkr mobile|push notification|interactive brokers|localhost:5000"
         r"|broker)\b"
     )),
