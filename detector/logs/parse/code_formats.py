@@ -87,7 +87,8 @@ _SAID: Final = build_pattern(r"(?:^|[\s:(\[\"'])(\d{3,5})[)\]]?\s{0,2}[-–—|:
 _OF_ANOTHER: Final = build_pattern(
     r"(?:id|orders?|req|request|ticker|port|client|rows?|line|pid|no|item|page|step|try|attempt|contract"
     r"|trade"
-    r"|symbols?|exit|status|http|price|limit|stop|qty|quantity|size|at|for|of|in|ref|run|job|batch|loop|cycle"
+    r"|symbols?|exit|status|http|price|limit|stop|qty|quantity|size|at|for|of|in|ref|run|signals?|job|batch"
+    r"|loop|cycle"
     r"|epoch|iteration|test|task|day)\W{0,3}$"
 )
 _SHORTEST: Final = len("error 10197.  ")

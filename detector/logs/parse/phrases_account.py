@@ -363,7 +363,7 @@ def match_throttling(line: ParsedLine) -> Iterator[LineMatch]:
         hit
         and _PORTAL.search(line.body)
         and not _NOT_THROTTLED.search(line.body)
-        and is_asserted(line.body, hit)
+        and is_asserted(line.body, hit, True)
     ):
         yield LineMatch(events.THROTTLED, note="HTTP 429")
 

@@ -161,6 +161,7 @@ _WAITING: Final = (
         _OTHER_SERVICE.pattern + r"|\bno (?:\w+ ){0,3}(?:log[ -]?in|2fa|authentication"
         r"|second factor) (?:is )?(?:needed|required|necessary)"
         r"|\bnot (?:needed|required|necessary|due)\b|\bclient[ _]?id\b|\border\b|\balready authenticated\b"
+        r"|\bnext (?:\w+ )?log[ -]?in (?:is|at|on)\b|\b(?:planned|scheduled) (?:for|at|on)\b|\bdue on\b"
         r"|\binvalid user"
     ), build_pattern(
         r"\b(?:ibkr|ib|tws|gateway|ibgw|ibc|ibeam|client portal|cpapi|portal|brokerage|sso|iserver|2-?fa"
