@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from msgspec import Struct
@@ -25,13 +25,17 @@ from detector.settings import CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME,
 
 
 class ReportRequest(Struct, frozen=True):
-    """What is to be reported: the files, or now without any; the session and runtime; further tables."""
+    """What is to be reported: the files, or now without any; the session and runtime; further tables.
+
+    `as_of` is the time that --now gave: nothing later is in the report. Without it a clock may be off.
+    """
 
     paths: tuple[Path, ...] = ()
     day: date | None = None
     runtime: str | None = None
     previous: str | None = None
     evidence: tuple[ReportTable, ...] = ()
+    as_of: datetime | None = None
 
 
 def run_report(job: Job, request: ReportRequest) -> SessionReport:
@@ -41,7 +45,7 @@ def run_report(job: Job, request: ReportRequest) -> SessionReport:
         records, remarks = load_records(job.app, request.paths, settings)
     else:
         records = [_evaluate_now(job, request)]
-    latest = job.clock() + CLOCK_TOLERANCE
+    latest = request.as_of or job.clock() + CLOCK_TOLERANCE
     later = sum(record.at > latest for record in records)
     if later:
         remarks.append(f"{format_count(later, 'run')} after the time of this report left out")

@@ -70,12 +70,14 @@ def command(app: AppContext, /, **options: Any) -> int:
     """
     settings = app.load_settings(options["env_file"])
     mode: CollectMode = "always" if options["collects"] else "if_empty"
-    job = Job(app, settings, get_clock(app, options["now"]), PipelinePlan(collect=mode, quiet=True))
+    clock = get_clock(app, options["now"])
+    job = Job(app, settings, clock, PipelinePlan(collect=mode, quiet=True))
     request = ReportRequest(
         paths=options["paths"],
         day=options["session"],
         runtime=options["runtime"],
         previous=options["previous"],
+        as_of=clock() if options["now"] else None,
         evidence=tuple(
             list_evidence(
                 job,
