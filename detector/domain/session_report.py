@@ -22,7 +22,8 @@ REPLAY: Final = "replay"
 _MEANINGS: Final = {
     CONTINUE: "Keep observing: nothing has to be done.",
     NOTIFY: "Report it to whoever answers for the runtime; nothing has to be stopped.",
-    ESCALATE: "Deploy, restart, scale and close nothing by yourself, and wake whoever may approve it.",
+    ESCALATE: "Wake the person who may approve a stop. Do not stop the bot yourself:"
+    " deploy, restart, scale and close nothing without that approval.",
 }
 
 WORDS: Final[Mapping[str, str]] = {
@@ -31,6 +32,7 @@ WORDS: Final[Mapping[str, str]] = {
     "not seen": "in nothing that the run could read; never taken for zero, for none or for well",
     NOT_PROVEN: "not seen, so that it is neither known to be well nor known to be wrong",
     "condition": "one problem over time; its name (type:runtime:subject) stays the same",
+    "first seen by a run": "when the first run saw it; it may have begun before, when no run looked",
     "holds": "the newest run saw it",
     "happened": "it is over by itself, and stays listed for a while because somebody has to look into it",
     "held": "wrong when it was last seen, and not seen now; it counts as wrong until it is seen to be good",
@@ -120,6 +122,7 @@ class ConditionCard(Struct, frozen=True):
 
     `acknowledged` is who has it until when, by its newest acknowledgement; `undelivered` which channels have
     not accepted it, since when and why. `last_occurred` is None but for what happens and does not last.
+    `gaps` are the session's stretches without a run, where the condition is about them.
     """
 
     signature: str
@@ -135,6 +138,7 @@ class ConditionCard(Struct, frozen=True):
     undelivered: str = "nothing"
     first_seen: datetime | None = None
     last_occurred: datetime | None = None
+    gaps: str = ""
 
 
 class SessionReport(Struct, frozen=True):

@@ -221,8 +221,8 @@ def _describe_since(context: MessageContext, condition: Condition) -> str:
     began = context.format_briefly(condition.first_seen)
     if condition.ended_at is not None:
         lasted = format_duration(compute_seconds(condition.first_seen, condition.ended_at))
-        return f"from {began} to {context.format_briefly(condition.ended_at)} ({lasted})"
+        return f"seen by runs from {began} to {context.format_briefly(condition.ended_at)} ({lasted})"
     if condition.first_seen >= context.report.taken_at:
         return "first seen now"
     lasted = format_duration(compute_seconds(condition.first_seen, context.report.taken_at))
-    return f"since {began} ({lasted})"
+    return f"first seen by a run at {began} ({lasted} ago)"

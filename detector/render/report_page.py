@@ -9,6 +9,8 @@ from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from detector.domain.session_report import (
     CONTINUE,
     NOT_PROVEN,
@@ -26,7 +28,7 @@ from detector.render.lines import format_in_zones, render_header
 from detector.render.page_markup import escape_step, escape_text, render_rows, render_table, render_unproven
 from detector.render.page_style import STYLE
 from detector.render.page_svg import TimeAxis, render_bars, render_series
-from detector.render.report_text import RECOVERING, REPLAYED
+from detector.render.report_text import GAPS, RECOVERING, REPLAYED
 
 _POLICY = (
     "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"  # no script, no address
@@ -35,6 +37,7 @@ _CLASSES = {CONTINUE: "continue", NOTIFY: "notify"}
 FIRING = "firing"
 _STATES = {FIRING: "firing", NOT_PROVEN: "unproven", "ok": ""}  # in the order of the page
 _SENTENCE_END = build_pattern(r"[.!?]\s+(?=[A-Z`])")
+_POSITIONS = "Positions, as each source has them; one position may stand in several lines:"
 _BARS = "bars"  # the table that stands with the timeline
 _ZONES = "Here in every zone. All other times on this page, those of the plots too, are in UTC (Z)."
 _REPEAT = (
@@ -72,7 +75,9 @@ def _render_parts(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str
     yield from _render_timeline(report)
     for table in report.tables:
         if table.name != _BARS:
-            yield from render_table(table)
+            yield from render_table(
+                replace(table, title=f"{table.title}, and why") if table.is_key else table
+            )
     yield from render_table(ReportTable("words", "Words", ("word", "means"), tuple(WORDS.items())))
     yield from _render_remarks(report)
     yield "</main>\n<footer>"
@@ -87,8 +92,9 @@ def _render_final(report: SessionReport) -> Iterator[str]:
     yield f"<p>{escape_text(final.because)}</p>"
     yield f"<p><strong>{escape_text(final.meaning)}</strong></p>"
     yield from _render_signals(report)
-    if final.unproven:
-        yield from render_unproven(", ".join(final.unproven))
+    unproven = (*final.unproven, *(name for name in report.header.unproven if name not in final.unproven))
+    if unproven:
+        yield from render_unproven(", ".join(unproven))
     yield "</div>"
 
 
@@ -107,9 +113,11 @@ def _render_signals(report: SessionReport) -> Iterator[str]:
 def _describe_newest_run(report: SessionReport) -> str:
     if report.newest_run is None:
         return "Newest run: none."
-    age = format_duration(compute_seconds(report.newest_run, report.made_at))
+    later = report.newest_run > report.made_at  # by a clock that is off
+    age = format_duration(abs((report.made_at - report.newest_run).total_seconds()))
+    when = f"{age} {'after' if later else 'before'} this page was made"
     return (
-        f"Newest run: {format_time(report.newest_run)}, {age} before this page was made; the market is"
+        f"Newest run: {format_time(report.newest_run)}, {when}; the market is"
         f" {report.market} then. {format_count(report.runs, 'run')} of this session at hand."
     )
 
@@ -117,11 +125,12 @@ def _describe_newest_run(report: SessionReport) -> str:
 def _render_open(report: SessionReport) -> Iterator[str]:
     """Yield what is open by whose word, which messages are undelivered, and how old the broker's word is."""
     yield "<section><h2>What is open</h2><ul>"
-    positions = [f"Position: {text}" for text in report.open_positions]
+    positions = "".join(f"<li>{escape_text(text)}</li>" for text in report.open_positions)
+    yield f"<li>{_POSITIONS}<ul>{positions}</ul></li>"
     orders = [f"Order at the broker: {text}" for text in report.working_orders]
     undelivered = [f"Undelivered: {text}" for text in report.undelivered]
     broker = f"Broker: {'; '.join(render_header(report.header))}"
-    yield from (f"<li>{escape_text(text)}</li>" for text in (*positions, *orders, *undelivered, broker))
+    yield from (f"<li>{escape_text(text)}</li>" for text in (*orders, *undelivered, broker))
     yield "</ul></section>"
 
 
@@ -177,6 +186,8 @@ def _render_card(card: ConditionCard, report: SessionReport) -> Iterator[str]:
         first, rest = split_first_sentence(card.step)
         yield f"<p><strong>First: {escape_step(first)}</strong> {escape_step(rest)}</p>"
     yield f"<p>{escape_text(_describe_since(card, report))}. Alerted: {escape_text(card.told)}.</p>"
+    if card.gaps:
+        yield f"<p>{escape_text(f'{GAPS} {card.gaps}.')}</p>"
     parts = [] if report.is_replayed else [f"Undelivered: {card.undelivered}"]
     parts += [f"Acknowledged: {card.acknowledged}", f"In the runbook: {card.runbook}"]
     yield f'<p class="soft">{escape_text(". ".join(parts))}</p>'
@@ -186,10 +197,13 @@ def _render_card(card: ConditionCard, report: SessionReport) -> Iterator[str]:
 def _describe_since(card: ConditionCard, report: SessionReport) -> str:
     if card.first_seen is None or report.newest_run is None:
         return card.since
-    since = f"Since {format_time(card.first_seen)}"
+    since = f"First seen by a run at {format_time(card.first_seen)}"
     if card.last_occurred is not None:
         return f"{since}, last occurred {format_time(card.last_occurred)}"
-    return f"{since}, for {format_duration(compute_seconds(card.first_seen, report.newest_run))}"
+    if card.first_seen >= report.newest_run:
+        return f"{since}, the newest run"
+    age = format_duration(compute_seconds(card.first_seen, report.newest_run))
+    return f"{since}, {age} before the newest run"
 
 
 def split_first_sentence(text: str) -> tuple[str, str]:

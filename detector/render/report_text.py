@@ -14,6 +14,7 @@ from detector.render.lines import format_in_zones, render_header
 
 _LABEL_MAX = 34
 _MOST_ENTRIES = 6
+GAPS: Final = "No run is at hand in this session from"
 RECOVERING: Final = "Good again, not confirmed yet"
 REPLAYED: Final = (
     "Nobody was alerted by these runs: snapshots were evaluated for this report;"
@@ -93,6 +94,8 @@ def _render_card(card: ConditionCard) -> Iterator[str]:
     yield f"{'ESCALATE ' if card.escalates else ''}{card.severity.upper()}  {card.signature}"
     yield f"  {card.summary}"
     yield f"  {state}{card.since}; alerted: {card.told}; acknowledged: {card.acknowledged}"
+    if card.gaps:
+        yield f"  {GAPS} {card.gaps}"
     yield f"  undelivered: {card.undelivered}"
     if card.step:
         yield f"  First: {card.step}"

@@ -28,6 +28,11 @@ _LABEL_WIDTH = 13
 _LINK = build_pattern(r"\[([^\]]+)\]\([^)]*\)")
 # `code`, **strong** and *stressed*
 _MARKUP = build_pattern(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
+_SENTENCE_END = build_pattern(r"(?<=[.!?])\s+(?=[A-Z`*])")
+_CASE_NAME = build_pattern(r"`([a-z_]+)`")
+# "With `phantom` or `side`: press no button." is a step of those two cases alone
+_CASE = build_pattern(r"With `[a-z_]+`(?:(?:, | or )`[a-z_]+`)*: (?=.)")
+_WORD = build_pattern(r"[a-z_]+")
 _COMMENT = build_pattern(r"^<!-- .* -->\n", re.MULTILINE)
 
 
@@ -236,6 +241,21 @@ def find_next_step(runbook: str, name: str) -> str | None:
     """Return the *Do* part of an event's section of the runbook as one line, or None."""
     match = re.search(r"\*Do:\*\s+(.*?)(?=\n\n|\Z)", find_section(runbook, name) or "", re.DOTALL)
     return " ".join(match[1].split()) if match else None
+
+
+def choose_case(step: str, observed: object) -> str:
+    """Return a step without the sentences of other cases.
+
+    "With `phantom` or `side`: press no button." is of two cases; the observed one loses its introduction.
+    """
+    if not isinstance(observed, str):
+        return step
+    kept = ((sentence, _CASE.match(sentence)) for sentence in _SENTENCE_END.split(step))
+    return " ".join(
+        sentence if case is None else sentence[case.end()].upper() + sentence[case.end() + 1 :]
+        for sentence, case in kept
+        if case is None or set(_CASE_NAME.findall(case[0])) & set(_WORD.findall(observed))
+    )
 
 
 def explain_condition(condition: Condition, moment: datetime) -> Iterator[str]:

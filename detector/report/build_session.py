@@ -30,6 +30,7 @@ from detector.market.hours import MarketUnknown, Session, find_begun_session, ge
 from detector.market.session_plan import Closures
 from detector.reconciliation.freshness import DataAge, build_truth_header
 from detector.render.lines import format_in_zones
+from detector.render.rules import choose_case
 from detector.report.report_tables import (
     build_condition_table,
     build_kpi_table,
@@ -44,6 +45,7 @@ from detector.settings import DISPLAY_ZONES, GAP_SEC, Settings
 _MARGIN = timedelta(hours=1)  # of a session's window, before its open and after its close
 _DAY = timedelta(days=1)
 _MOST_REASONS = 3
+_GAP = "watch_gap"  # the event that speaks of the stretches without a run
 
 
 class SessionInput(Struct, frozen=True):
@@ -127,7 +129,7 @@ def build_session_report(
         runs=len(inside),
         final=decide_final(newest, _describe_blind_end(newest, looked_until, settings)),
         header=build_truth_header(newest_facts or _build_unseen_facts(history, given), age),
-        conditions=tuple(_iter_cards(newest, given.steps, settings[DISPLAY_ZONES])) if newest else (),
+        conditions=tuple(_iter_cards(newest, given, _describe_gaps(blind))) if newest else (),
         tables=(*tables, build_condition_table(bars), kpi, *given.evidence),
         series=series,
         bars=bars,
@@ -202,28 +204,37 @@ def _describe_blind(blind: Sequence[Bar]) -> list[str]:
     return [f"no run is at hand for {format_duration(total)} of the session, in {stretches}"]
 
 
-def _iter_cards(run: RunRecord, steps: Mapping[str, str], zones: tuple[str, ...]) -> Iterator[ConditionCard]:
+def _describe_gaps(blind: Sequence[Bar]) -> str:
+    """Return each stretch of the session without a run, with its exact times."""
+    return ", ".join(f"{format_time(bar.start)} to {format_time(bar.end)}" for bar in blind)
+
+
+def _iter_cards(run: RunRecord, given: SessionInput, gaps: str) -> Iterator[ConditionCard]:
+    steps, zones = given.steps, given.settings[DISPLAY_ZONES]
     conditions = run.report.conditions
     for event in run.report.events:
         condition = conditions.get(event.signature)
         occurred = condition.last_seen if condition is not None and condition.kind == OCCURRENCE else None
-        lasted = f"for {format_duration(compute_seconds(event.since, run.at))}"
+        lasted = f"{format_duration(compute_seconds(event.since, run.at))} before the newest run"
         if occurred is not None:
             lasted = f"last occurred {format_in_zones(occurred, zones)}"
+        elif event.since >= run.at:
+            lasted = "the newest run"
         yield ConditionCard(
             signature=event.signature,
             severity=event.severity,
             summary=event.summary,
-            since=f"first seen {format_in_zones(event.since, zones)}, {lasted}",
+            since=f"first seen by a run at {format_in_zones(event.since, zones)}, {lasted}",
             held=event.held,
             escalates=condition is not None and condition.escalated,
             told=_describe_receipts(condition, event),
-            step=steps.get(event.type, ""),
+            step=choose_case(steps.get(event.type, ""), event.observed),
             runbook=event.runbook,
             acknowledged=_describe_acknowledgement(condition, run.at),
             undelivered=describe_undelivered(condition, run.report),
             first_seen=event.since,
             last_occurred=occurred,
+            gaps=gaps if event.type == _GAP else "",
         )
 
 

@@ -28,7 +28,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         CRITICAL if open_positions else WARNING,
         f"Nobody looked from {format_time(since)} to {format_time(facts.taken_at)},"
         f" {format_duration(unwatched)} of it "
-        f"in the regular session{position_note} (over {limits[GAP_SEC]} s).",
+        f"in the regular session (over {limits[GAP_SEC]} s, its limit){position_note}.",
         observed=unwatched,
         limit=GAP_SEC,
         at=gap.at,

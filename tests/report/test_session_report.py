@@ -105,10 +105,10 @@ def test_in_the_dark_the_line_says_stop_and_escalate_and_what_is_not_proven():
 def test_the_first_screen_says_what_the_final_line_asks_and_that_a_replay_alerted_nobody(form):
     words = ("--format", form, str(HISTORIES / "2025-09-15-connection-outage-remote.ndjson"))
     ran = report(*words, environ={"AEGIS_PT_PROFILE": "robo_trader"})
-    first_screen = ran.out.decode().partition("ESCALATE CRITICAL" if form == "text" else "What is wrong now")[
-        0
-    ]
-    assert "close nothing by yourself, and wake whoever may approve it" in first_screen
+    first_screen = unescape(ran.out.decode()).partition(
+        "ESCALATE CRITICAL" if form == "text" else "What is wrong now"
+    )[0]
+    assert "Wake the person who may approve a stop. Do not stop the bot yourself" in first_screen
     assert "Nobody was alerted by these runs" in first_screen
 
 
@@ -118,6 +118,26 @@ def test_a_report_of_an_earlier_time_knows_nothing_later():
     early = as_document(*words, now="2026-05-06T17:00:00Z", environ=environ)
     assert early["newest_run"] <= "2026-05-06T17:02:00Z"
     assert any("after the time of this report" in remark for remark in early["remarks"])
+
+
+@pytest.mark.parametrize(
+    ("before_sec", "runs"),
+    [(-1, 2), (0, 2), (1, 1), (119, 1)],
+    ids=["later", "at once", "just before", "two minutes"],
+)
+def test_a_report_of_a_given_time_has_no_run_that_is_later_by_any_clock(before_sec, runs, tmp_path):
+    artifacts(tmp_path, 2)
+    newest = OPEN + timedelta(minutes=-7)
+    early = as_document(str(tmp_path), now=newest - timedelta(seconds=before_sec))
+    assert early["runs"] == runs
+    assert (early["newest_run"] == newest.isoformat().replace("+00:00", "Z")) is (runs == 2)
+
+
+def test_without_a_given_time_a_clock_may_be_off_and_the_page_says_after(tmp_path):
+    taken = json.dumps({"taken_at": "2026-06-02T15:01:00Z", "status_v3": {"pending_orders": 0}})
+    (tmp_path / "later.json").write_text(taken)
+    page = answer("report", "--format", "html", str(tmp_path)).out.decode()
+    assert "2026-06-02T15:01:00Z, 60 s after this page was made" in page
 
 
 # --- the final line --------------------------------------------------------------------------------------
@@ -337,7 +357,7 @@ def test_what_is_not_seen_now_stands_as_it_was_last_seen(tmp_path):
     assert document["open_positions"] == [
         "SPY 727C: long 39, by the broker, last seen 2026-05-06T16:46:55Z, not seen now",
         *(
-            f"SPY 727C trade #162 (signal #238, position #301): long 39, by {speaker}, as of 2026-05-06T19:46:00Z"
+            f"SPY 727C trade #162 (signal #238, position #301): long 39, by {speaker}, as of 2026-05-06T19:45:00Z"
             for speaker in ("the runtime's status", "the runtime's store")
         ),
     ]
@@ -397,7 +417,7 @@ def test_each_position_names_whose_word_it_is_and_as_of_when(patch, lines):
 
 def test_what_is_good_again_and_not_confirmed_never_holds_in_any_form():
     words = (str(HISTORIES / "2026-05-06-power-outage-remote.ndjson"),)
-    environ, now = {"AEGIS_PT_PROFILE": "cortana"}, "2026-05-06T19:47:59Z"
+    environ, now = {"AEGIS_PT_PROFILE": "cortana"}, "2026-05-06T19:48:00Z"
     document = as_document(*words, now=now, environ=environ)
     state = "good since 2026-05-06T19:48:00Z, not confirmed yet"
     bars = {bar["label"].split(":")[0]: bar for bar in document["bars"]}
@@ -472,6 +492,7 @@ def test_a_channel_of_which_nothing_is_recorded_is_said(tmp_path):
 def test_the_page_begins_with_the_decision_then_what_is_wrong_then_what_is_well(tmp_path):
     page = render_page(whole_report(tmp_path), ZONES)
     heads = re.findall(r"<h2>([^<]*)</h2>", page)
+    assert len(heads) == len(set(heads))
     assert heads[:5] == ["What is open", "What is wrong now", "Golden signals", "Times", "Timeline"]
     assert page.index('<strong class="word">') < page.index("<h2>")
     tiles = re.findall(r"<li[^>]*><b>[^<]*</b><span>([^<]*)</span>", page)
@@ -481,6 +502,38 @@ def test_the_page_begins_with_the_decision_then_what_is_wrong_then_what_is_well(
     assert [int(count) for count in counts.groups()] == [
         tiles.count(s) for s in ("firing", "NOT PROVEN", "ok")
     ]
+
+
+def incident_page(name: str, now: str) -> str:
+    words = ("--format", "html", str(HISTORIES / f"{name}.ndjson"))
+    return as_text(*words, now=now, environ={"AEGIS_PT_PROFILE": INCIDENTS[name]})
+
+
+def test_a_card_says_when_a_run_first_saw_it_and_a_gap_card_lists_every_gap_of_the_session():
+    page = incident_page("2026-05-06-power-outage-remote", "2026-05-06T19:45:00Z")
+    assert "First seen by a run at 2026-05-06T19:44:00Z, 60 s before the newest run." in page
+    assert "Since 2026" not in page
+    gaps = (
+        "2026-05-06T13:30:00Z to 2026-05-06T15:50:00Z",
+        "2026-05-06T15:55:54Z to 2026-05-06T16:47:00Z",
+        "2026-05-06T16:48:00Z to 2026-05-06T19:42:00Z",
+    )
+    assert f"No run is at hand in this session from {', '.join(gaps)}." in page
+    assert "2 h 54 min of it in the regular session (over 1500 s, its limit), with 1 position open." in page
+
+
+def test_the_top_of_the_page_names_what_of_the_broker_is_not_proven():
+    page = incident_page("2026-06-01-recovery-baseline-remote", "2026-06-01T15:40:00Z")
+    top = page.partition("What is open")[0]
+    assert "the broker's positions, the broker's open orders, the broker's executions" in top
+    assert top.count("broker imports") == 1
+
+
+def test_the_card_of_a_drift_shows_the_step_of_its_own_kind_alone():
+    page = incident_page("2026-05-06-power-outage-on-the-machine", "2026-05-06T19:50:00Z")
+    card = page.partition("open_positions_drift:cortana-mk2:SPY 727C</h3>")[2].partition("</article>")[0]
+    assert "Press no Cut or Close button and send no exit" in card
+    assert not re.search("phantom|unmanaged|<code>side", card)
 
 
 def test_the_page_states_its_zones_once_and_its_plots_have_one(tmp_path):
