@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detector.logs import events
+from detector.logs.parse import phrases_orders
 from detector.logs.parse.classify import can_match, classify_line
 from detector.logs.parse.line import parse_line
+from detector.logs.parse.vocabulary import has_any
 from tests.support.log_corpus import CORPUS, NAMES, QUIET
 from tests.support.log_wrappers import LAYERS
 
@@ -167,3 +172,17 @@ def test_lines_in_own_words_say_their_events_and_others_nothing():
         if told != set(label.split()) - {"-"}:
             wrong.append(f"{label} told as {sorted(told)}: {text}")
     assert wrong == []
+
+
+@pytest.mark.parametrize("concept", phrases_orders.CONCEPTS, ids=lambda concept: concept.state.pattern[:24])
+def test_whatever_a_state_of_an_order_can_match_has_an_unusual_text(concept):
+    """The texts are looked for before the patterns are compiled: none of their forms may lack one."""
+    pattern = re.compile(concept.state.pattern, re.ASCII)
+
+    @settings(max_examples=100)
+    @given(st.from_regex(pattern, alphabet=st.characters(codec="ascii")))
+    def check(text):
+        hit = pattern.search(text)
+        assert hit is None or has_any(phrases_orders.UNUSUAL, hit[0])
+
+    check()

@@ -100,6 +100,8 @@ def match_concepts(concepts: Iterable[Concept], body: str) -> Iterator[tuple[Lin
     if UNREAL.search(body):
         return
     for concept in concepts:
+        if concept.subject is not None and not concept.subject.search(body):
+            continue  # a state has far more forms than its subject, and is compiled only for such lines
         for hit in islice(concept.state.finditer(body), _MOST_HITS):
             start = _find_start(concept, body, hit)
             if start is not None and _is_reported(body, start, hit, concept.subject is None):

@@ -9,7 +9,7 @@ from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.concepts import OVER, Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import FILLED_WORDS, REFUSED_WORDS, LineMatch, is_asserted
+from detector.logs.parse.vocabulary import FILLED_WORDS, REFUSED_WORDS, LineMatch, has_any, is_asserted
 
 _SEND: Final = build_pattern(
     r"\border(?!book|ing|ed\b)\w{0,12}|\b(?:place|submit|send|new|create|modify|replace)_?orders?\b"
@@ -253,7 +253,19 @@ _WHOLE: Final = (
         rf"|exec)(?![\w-])(?=\W{{0,3}}(?:$|;|\())|\bunable to (?:locate|find) (?:the )?order\b"
     )),
 )  # fmt: skip
-_ORDERS: Final = (*_WHOLE, _LOST_TRACK, _UNANSWERED, _NOBODYS)
+CONCEPTS: Final = (*_WHOLE, _LOST_TRACK, _UNANSWERED, _NOBODYS)
+UNUSUAL: Final = (
+    "un", "no ", " no", "non-", "not", "n't", "none", "never", "nobody", "nowhere", "neither", "without",
+    "w/o", "lack", "fail", "lost", "miss", "absent", "doubt", "guess", "myster", "ambig", "indeterm",
+    "impossib", "limbo", "whether", "assum", "mark", "consider", "flag", "left", "treat", ">", "→", "pending",
+    "timed out", "timeout", "time out", "time-out", "deadline", "expired", "learn", "find out", "query",
+    "work out", "mid", "may ", "might", "could", "possibl", "maybe", "perhaps", "probabl", "track", "sight",
+    "heard", "swallow", "eof", "broke", "econn", "epipe", "disconn", "reset", "close", "drop", "hung",
+    "vanish", "disappear", "went", "stop", "gave", "giving", "cut", "kill", "overdue", "outstanding", "die",
+    "crash", "restart", "spurious", "bogus", "surpris", "orphan", "stray", "foreign", "alien", "rogue",
+    "phantom", "ghost", "whose", "outside", "else's", "back", "empty", "word",
+)  # fmt: skip
+"""A line on an order or a fill of which something is not known has one of these; most lines have none."""
 _ORDER_ID: Final = build_pattern(
     r"(?:\b(?:venue|client|broker(?:age)?)[ _]?order[ _]?id"
     r"|\bbroker(?:age)?[ _]?id)\W{0,4}([a-z0-9][\w.-]{0,60})"
@@ -278,7 +290,7 @@ def match_orders(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield a send without a known outcome, or a fill of no known order."""
     body = line.body
     kinds: set[str] = set()
-    for match, start, end in match_concepts(_ORDERS, body):
+    for match, start, end in match_concepts(CONCEPTS if has_any(UNUSUAL, body) else (), body):
         if match.kind in kinds or _EMPTY.match(body, end):
             continue
         order_id = _find_order_id(line, body)
