@@ -16,7 +16,9 @@ from detector.formats.patterns import build_pattern
 # A line end that JSON escaped is a letter too: what follows it begins a word.
 _START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
 # Account ids as seen in public logs: U1234567, DU1234567, DUN264991, F/DF (advisor), I; paper starts with D.
-ACCOUNT = build_pattern(_START + r"(?:D[UFI][A-Z]?|[UFI])\d{5,9}(?!\d)", re.IGNORECASE)
+# A digest or a UUID, as of a commit, a task or a delivery, may begin like an advisor's id in small letters.
+_DIGEST = r"(?-i:[0-9a-f]{12,}+(?![A-Za-z0-9])|[0-9a-f]{8}-[0-9a-f]{4}-)"
+ACCOUNT = build_pattern(_START + rf"(?!{_DIGEST})(?:D[UFI][A-Z]?|[UFI])\d{{5,9}}(?!\d)", re.IGNORECASE)
 _HIDING = (
     r"passw|passphrase|pwd|secret|token|api[_-]?key|routing[_-]?key|integration[_-]?key"
     r"|user[_-]?key|access[_-]?key|private[_-]?key|credential|authorization"

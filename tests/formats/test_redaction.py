@@ -65,6 +65,10 @@ def test_an_account_becomes_an_alias_of_its_kind(account, alias):
         pytest.param("DUxxxxxxx", id="a mask"),
         pytest.param("SPY 2026-05-06 727C", id="an option"),
         pytest.param("aegis-lt-ibkr-trader", id="a container"),
+        pytest.param("f780678f4ec640c1", id="the id of a delivery"),
+        pytest.param("df12345ab9c0", id="the short id of a container"),
+        pytest.param("https://h/blob/f1234567f0a1b2c3d4e5f60718293a4b5c6d7e8f/RUNBOOK.md", id="a commit"),
+        pytest.param("f1234567-4ec6-40c1-9d3e-5b8a7c6d5e4f", id="a UUID"),
         pytest.param("2026-06-02T15:00:00Z", id="a time"),
         pytest.param("reconcile-import-20260602", id="a tag"),
         pytest.param("API connection failed: TimeoutError()", id="an error"),
@@ -75,6 +79,25 @@ def test_an_account_becomes_an_alias_of_its_kind(account, alias):
 )
 def test_what_is_none_is_left_alone(text):
     assert redact({"x": [text]}) == {"x": [text]}
+
+
+DIGESTS = st.tuples(
+    st.sampled_from(["f", "df"]),
+    st.text("0123456789", min_size=5, max_size=9),
+    st.text("abcdef", min_size=1, max_size=1),
+    st.text("0123456789abcdef", min_size=7, max_size=50),
+).map("".join)
+
+
+@given(DIGESTS)
+def test_a_digest_is_no_account_and_shifts_no_alias(digest):
+    document = {"task": digest, "in": f"id {digest}.", "account": "u7654321"}
+    assert redact(document) == {**document, "account": "live-1"}
+
+
+@pytest.mark.parametrize("text", ["f123456789", "df123456789", "f12345", "F1234567abc012", "f1234567-1234"])
+def test_an_advisor_in_small_letters_is_no_digest(text):
+    assert redact(text).startswith(("live-1", "paper-1"))
 
 
 def test_aliases_are_numbered_by_kind_in_the_order_of_the_ids():
