@@ -160,7 +160,8 @@ def test_no_secret_comes_out_of_where_it_would_be_shown(secret):
 
 def test_what_is_hidden_is_said_to_be():
     row = {"Names": ["/aegis-lt-ibkr-DU7654321"], "State": "password=swordfish1"}
-    (event,) = answer(stdin={"containers": [row]}).document["events"]
+    event, unknown = answer(stdin={"containers": [row]}).document["events"]
+    assert "password=[redacted], which is no known container state" in unknown["summary"]
     assert event["subject"] == "aegis-lt-ibkr-paper-1"
     assert event["summary"] == "Standby container aegis-lt-ibkr-paper-1 is password=[redacted], not exited."
 
