@@ -34,6 +34,7 @@ from detector.formats.errors import (
     UNREACHABLE,
     ExternalError,
 )
+from detector.formats.numbers import format_list
 from detector.formats.redaction import redact_text
 from detector.render.message import Message
 from detector.render.message_text import render_html, render_text
@@ -93,7 +94,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
     needed: tuple[Setting[Any], ...] = (SMTP_HOST, EMAIL_FROM, EMAIL_TO)
     missing = [setting.name for setting in needed if not settings[setting]]
     if missing and len(missing) < len(needed):
-        yield f"e-mail needs {' and '.join(missing)} too"
+        yield f"e-mail needs {format_list(missing)} too"
     if bool(settings[SMTP_USER]) != bool(settings[SMTP_PASSWORD]):
         yield f"{SMTP_USER.name} and {SMTP_PASSWORD.name}: a login needs both"
     if settings[SMTP_HOST] and settings[SMTP_TLS] == "none" and not is_loopback(settings[SMTP_HOST]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Context, Decimal
 
 from detector.formats.patterns import build_pattern
@@ -33,6 +34,12 @@ def is_unset(raw: object) -> bool:
 def format_count(count: int, singular: str, plural: str | None = None) -> str:
     """Return `1 exit` or `2 exits`; `plural` where it is not the singular with an s."""
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def format_list(names: Iterable[str]) -> str:
+    """Return `a`, `a and b`, or `a, b and c`."""
+    *first, last = [*names] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 _LARGEST, _FINEST = Decimal(10) ** 12, -12

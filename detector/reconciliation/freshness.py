@@ -11,7 +11,7 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.gate_report import TruthHeader
 from detector.domain.section_reading import Reading
-from detector.formats.numbers import normalize_number
+from detector.formats.numbers import format_list, normalize_number
 from detector.formats.times import compute_seconds, format_above, format_duration, format_limit
 
 _LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
@@ -80,7 +80,7 @@ def _iter_broker_problems(facts: Facts) -> Iterator[str | None]:
         if _is_relevant(fault.path):
             yield f"What the broker said could not be read in full: {fault.path} {fault.problem}."
     incomplete = [title for fact, title in _LIST_TITLES.items() if fact in facts.provenance.partial]
-    yield f"The broker's {' and '.join(incomplete)} could not be read in full." if incomplete else None
+    yield f"The broker's {format_list(incomplete)} could not be read in full." if incomplete else None
     yield "The broker's positions were not seen." if facts.broker_positions is None else None
     unknown = [row.instrument_name for row in facts.broker_positions or () if row.quantity is None]
     yield f"How much of {unknown[0]} the broker holds was not seen." if unknown else None

@@ -15,6 +15,7 @@ from detector.domain.rule import (
     Undecided,
     rule,
 )
+from detector.formats.numbers import format_list
 
 _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown_fill")
 
@@ -29,7 +30,7 @@ _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """An open position was imported from the broker after the fact."""
     harm = [name for name in _HARM if findings[name]]
-    harm_note = f" while {' and '.join(harm)} hold{'s' if len(harm) == 1 else ''}" if harm else ""
+    harm_note = f" while {format_list(harm)} hold{'s' if len(harm) == 1 else ''}" if harm else ""
     for position in known(facts.open_positions):
         if position.tags is None:
             yield Undecided(f"the tags of {position.identity} were not seen", [position.identity])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, RTH, STATE, Finding, Healthy, Limits, RuleResults, lasts, rule
-from detector.formats.numbers import format_count
+from detector.formats.numbers import format_count, format_list
 
 _WATCHED = {"heartbeat_at": "the heartbeat", "open_positions": "the positions"}
 
@@ -33,7 +33,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         )
         yield Finding(
             CRITICAL,
-            f"Dark while the market is open: {' and '.join(_WATCHED[name] for name in unwatched)} cannot be"
+            f"Dark while the market is open: {format_list(_WATCHED[name] for name in unwatched)} cannot be"
             f" seen, and {exposure_note}.",
             observed=last,
             source=facts.find_carrier(unwatched[0]),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import RTH, STATE, WARNING, Finding, Limits, RuleResults, Undecided, reaches, rule
-from detector.formats.numbers import format_count
+from detector.formats.numbers import format_count, format_list
 from detector.settings import MARKET_DATA_10197_WARN
 
 _IN_LOGS = ("session_conflict", "connectivity_lost")
@@ -31,7 +31,7 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
     ]
     evidence = ("market_data_10197_recent", *(("logs",) if set(_IN_LOGS) & set(harm) else ()))
     if facts.market.past_grace and limits.is_broken(MARKET_DATA_10197_WARN, count):
-        harm_note = f", together with {' and '.join(harm)}" if harm else ""
+        harm_note = f", together with {format_list(harm)}" if harm else ""
         yield Finding(
             WARNING,
             f"{format_count(count, 'recent 10197 notice')}{harm_note} (warning at {limit}).",
@@ -41,7 +41,7 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
     elif count > 0 and harm:
         yield Finding(
             WARNING,
-            f"{format_count(count, 'recent 10197 notice')} together with {' and '.join(harm)}.",
+            f"{format_count(count, 'recent 10197 notice')} together with {format_list(harm)}.",
             observed=count,
             facts=evidence,
         )

@@ -20,6 +20,7 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
+from detector.formats.numbers import format_list
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.fills import list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
@@ -123,7 +124,7 @@ def _find_own_list_phantoms(facts: Facts, reported: Set[str], limits: Limits) ->
 
 def _describe_difference(difference: Difference, facts: Facts) -> str:
     name = difference.name
-    titles = f" as {' and '.join(difference.trade_titles)}" if difference.trade_titles else ""
+    titles = f" as {format_list(difference.trade_titles)}" if difference.trade_titles else ""
     mine, theirs = f"{describe_held(difference.internal)} open{titles}", describe_held(difference.broker)
     if difference.is_merged:
         return f"{name}: the rows that may be it add up to {mine} in the runtime and {theirs} at the broker"

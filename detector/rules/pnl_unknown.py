@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
+from detector.formats.numbers import format_list
 
 _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown_fill")
 
@@ -20,7 +21,7 @@ _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """A recent trade was closed without a known P&L."""
     harm = [name for name in _HARM if findings[name]]
-    harm_note = f" while {' and '.join(harm)} hold{'s' if len(harm) == 1 else ''}" if harm else ""
+    harm_note = f" while {format_list(harm)} hold{'s' if len(harm) == 1 else ''}" if harm else ""
     for trade in known(facts.recent_trades):
         if trade.pnl_unknown:
             yield Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.trade_rows import StoredPosition
+from detector.formats.numbers import format_list
 from detector.reconciliation.between_runs import STORES, get_open_trades, list_reopened
 from detector.reconciliation.lots import build_broker_book, find_broker_position
 
@@ -41,7 +42,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             broker_note = "while the broker is flat"
         yield Finding(
             CRITICAL,
-            f"Trade {row.title} was closed and is open again in {' and '.join(stores)} {broker_note}.",
+            f"Trade {row.title} was closed and is open again in {format_list(stores)} {broker_note}.",
             subject=row.trade_id,
             facts=tuple(name for name in STORES if row.trade_id in get_open_trades(name, facts)),
         )

@@ -16,7 +16,7 @@ from detector.domain.rule import (
     Undecided,
     rule,
 )
-from detector.formats.numbers import format_count
+from detector.formats.numbers import format_count, format_list
 from detector.settings import CLIENT_IDS
 
 _HARM = ("duplicate_entry_burst", "open_positions_drift")
@@ -53,7 +53,7 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
             f"API client {client_id}, which {CLIENT_IDS.name} does not name, has"
             f" {format_count(orders.get(client_id, 0), 'order')} and"
             f" {format_count(executions.get(client_id, 0), 'execution')} in this account"
-            f"{' while ' + ' and '.join(harm) + ' holds' if harm else ''}.",
+            f"{' while ' + format_list(harm) + ' holds' if harm else ''}.",
             subject=client_id,
         )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Finding, Limits, RuleResults, Undecided, rule
-from detector.formats.numbers import format_quantity
+from detector.formats.numbers import format_list, format_quantity
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.subjects import build_subjects
@@ -66,12 +67,15 @@ def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
         elif covered < abs(quantity):
             yield Finding(
                 CRITICAL,
-                f"Position {position.name}, {describe_held(quantity)}, has stops and targets for"
-                f" {format_quantity(covered)} at the broker, while "
-                f"{' and '.join(_DOWN_RULES[name] for name in down)}.",
+                f"Position {position.name}, {describe_held(quantity)}, {_describe_protection(covered)}"
+                f" at the broker, while {format_list(_DOWN_RULES[name] for name in down)}.",
                 subject=subject,
                 observed=format_quantity(covered),
                 facts=("broker_positions", "broker_orders", *evidence),
             )
             if position.instrument.is_vague:
                 yield Undecided("the instrument is not named in full")
+
+
+def _describe_protection(covered: Decimal) -> str:
+    return f"has stops and targets for {format_quantity(covered)}" if covered else "has no stop and no target"

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from detector.domain.facts import Facts
 from detector.domain.runtime_rows import Order
-from detector.formats.numbers import format_count, format_quantity
+from detector.formats.numbers import format_count, format_list, format_quantity
 from detector.reconciliation.close_check.close_order import (
     ALLOW,
     BUY,
@@ -96,7 +96,7 @@ def _decide_by_readings(
     readings = dict.fromkeys(positions, "The broker lists it several times, with other quantities")
     for sign in (1, -1):
         parts = [fill.quantity for fill in fills if fill.quantity * sign > 0]
-        titles = " and ".join(fill.title for fill in fills)
+        titles = format_list(fill.title for fill in fills)
         for position in positions:
             for total in accumulate(parts):
                 readings.setdefault(position + total, f"What {titles} filled may not be in the position yet")

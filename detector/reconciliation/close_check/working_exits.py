@@ -11,7 +11,7 @@ from detector.domain.broker_rows import BrokerOrder
 from detector.domain.facts import Facts
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
-from detector.formats.numbers import format_count, to_exact_decimal
+from detector.formats.numbers import format_count, format_list, to_exact_decimal
 from detector.formats.times import format_duration
 from detector.reconciliation.close_check.close_order import (
     CloseTarget,
@@ -147,7 +147,7 @@ def _explain_runtime_orders(facts: Facts) -> str | None:
     if pending + stuck > len(_collect_listed_exits(facts)):
         counts = [format_count(pending, "pending exit")] if pending else []
         counts += [format_count(stuck, "stuck exit")] if stuck else []
-        return f"The runtime has {' and '.join(counts)} and does not list each of them."
+        return f"The runtime has {format_list(counts)} and does not list each of them."
     if facts.send_outcome_unknown:
         return "The runtime sent an order and does not know what became of it."
     return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
-from detector.formats.numbers import format_count
+from detector.formats.numbers import format_count, format_list
 from detector.formats.times import format_duration
 from detector.reconciliation.between_runs import list_reopened
 from detector.reconciliation.position_pairs import describe_held
@@ -50,7 +50,7 @@ def _iter_stale_memory(facts: Facts, items: Sequence[PlanItem]) -> Iterator[str]
     for row, stores in list_reopened(facts):
         if row.trade_id:
             yield (
-                f"trade #{row.trade_id} was seen closed and is open again in {' and '.join(stores)}:"
+                f"trade #{row.trade_id} was seen closed and is open again in {format_list(stores)}:"
                 " this has undone a repair before"
             )
 

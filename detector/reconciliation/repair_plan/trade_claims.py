@@ -12,7 +12,7 @@ from detector.domain.instrument import Instrument
 from detector.domain.profile import POSITION_STATE, TRADES
 from detector.domain.runtime_rows import Position
 from detector.domain.trade_rows import StoredPosition, Trade, format_other_ids
-from detector.formats.numbers import format_quantity, normalize_number
+from detector.formats.numbers import format_list, format_quantity, normalize_number
 from detector.formats.times import format_duration
 from detector.reconciliation.position_pairs import describe_held
 
@@ -135,6 +135,6 @@ def _iter_store_problems(facts: Facts) -> Iterator[str]:
             yield f"The stores could not be read in full: {fault.path} {fault.problem}."
     incomplete = [name for fact, name in _LISTS.items() if fact in facts.provenance.partial]
     if incomplete:
-        yield f"The stores could not be read in full: {' and '.join(incomplete)} has rows that say nothing."
+        yield f"The stores could not be read in full: {format_list(incomplete)} has rows that say nothing."
     if facts.store_positions is None and facts.open_positions is None:
         yield "No store and no list of the runtime's own says what is open."
