@@ -39,8 +39,12 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     if report.unread:
         parts.append(f"not read by this version: {', '.join(report.unread)}")
     if report.decision.note:
-        parts.append(report.decision.note.rstrip("."))
+        parts.append(_continue_line(report.decision.note))
     return "; ".join([*parts, format_in_zones(report.taken_at, zones)])
+
+
+def _continue_line(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
 def format_signals_seen(report: Report) -> str:

@@ -92,6 +92,17 @@ class MessageItem(Struct, frozen=True):
         return " · ".join(part for part in parts if part)
 
     @property
+    def line(self) -> str:
+        """Title and sentence in one line; a subject that the sentence begins with is not repeated."""
+        return f"{self.short_title}: {self.summary}"
+
+    @property
+    def short_title(self) -> str:
+        """The title, without a subject that the sentence begins with."""
+        begins = self.subject and self.summary.startswith(f"{self.subject}:")
+        return self.type if begins else self.title
+
+    @property
     def label(self) -> str:
         """ESCALATE, or the label of its kind; for a missed condition also its severity."""
         label = ESCALATE if self.escalates else STYLES[self.kind].label

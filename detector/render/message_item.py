@@ -26,6 +26,7 @@ from detector.render.message import (
 )
 
 _SUMMARY_MAX, _STEP_MAX, SHORT_MAX = 420, 420, 90
+_EXPLAIN = "python -m detector explain"  # for whoever holds no runbook, in place of its section's name
 _LATE_SEC = 900  # a run takes a minute; a snapshot older than the next run is late
 _KINDS: Mapping[Reason, Kind] = {
     "missed": "missed",
@@ -130,6 +131,7 @@ def build_item(
     reason, why, delivery_id = notification
     event = build_event(condition, reason)
     receipt = condition.get_receipt(channel)
+    runbook_url = context.to_safe_url(condition.runbook or f"{context.runbook_url}#{condition.type}")
     return MessageItem(
         kind=kind,
         severity=event.severity,
@@ -143,8 +145,8 @@ def build_item(
         step=context.to_safe_line(
             _SENTENCE_END.split(context.steps.get(condition.type, ""), maxsplit=1)[0], _STEP_MAX
         ),
-        runbook=condition.runbook or build_runbook_link(condition.type),
-        runbook_url=context.to_safe_url(condition.runbook or f"{context.runbook_url}#{condition.type}"),
+        runbook=build_runbook_link(condition.type) if runbook_url else f"{_EXPLAIN} {condition.type}",
+        runbook_url=runbook_url,
         delivery_id=delivery_id,
         episode=condition.episode_id,
         refs=receipt.places if receipt is not None else (),

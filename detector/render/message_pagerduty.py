@@ -104,7 +104,7 @@ def _limit_key(key: str) -> str:
 
 def _build_item_trigger(message: Message, item: MessageItem, routing_key: str) -> dict[str, Any]:
     payload: dict[str, Any] = {
-        "summary": cut(f"{item.label} {item.title}: {item.summary}", SUMMARY_MAX),
+        "summary": cut(f"{item.label} {item.line}", SUMMARY_MAX),
         "source": message.runtime,
         "severity": _SEVERITY[item.severity],
         "class": item.type,

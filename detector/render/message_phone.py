@@ -14,7 +14,7 @@ from detector.render.message_text import render_item
 
 TEXT_BYTES: Final = 3_400  # with a headline of 150 characters, each of up to 4 bytes, at most 4,000
 _ITEMS_BYTES, _FULL_BYTES, _SHORT_BYTES = 2_600, 840, 260
-_LINE_BYTES = 300
+_LINE_BYTES = 240
 _ELLIPSIS = "…"
 
 
@@ -22,6 +22,7 @@ def render_phone_text(message: Message) -> str:
     """Return the message without its headline, at most TEXT_BYTES in UTF-8; it names every item."""
     lines = [_cut_bytes(f"{message.runtime}, {message.at}", _LINE_BYTES)]
     lines += [_cut_bytes(message.decision, _LINE_BYTES)] if message.decision else []
+    lines += [_cut_bytes(message.coverage, _LINE_BYTES)] if message.coverage else []
     lines += _render_items(message.items, message.page)
     lines += ["", *message.body_days, *message.notes] if message.days or message.notes else []
     lines += [f"run {message.link}"] if message.link else []
@@ -44,11 +45,13 @@ def count_phone_items(items: Sequence[MessageItem], page: int) -> int:
 def _render_items(items: Sequence[MessageItem], page: int) -> Iterator[str]:
     """Yield one text for each item: the worst in full, every other one in a line."""
     for index, item in enumerate(items):
-        head = f"{item.label}  {item.title}"
+        title = f"{item.label}  {item.title}"
         if page == 1 and index < MAX_FULL:
-            yield _cut_bytes("\n".join(("", head, *render_item(item))), _FULL_BYTES)
+            yield _cut_bytes("\n".join(("", title, *render_item(item))), _FULL_BYTES)
         else:
-            yield _cut_bytes(f"{head}: {item.summary}", _SHORT_BYTES)
+            gap = "\n" if index == MAX_FULL and page == 1 else ""
+            limit = max(_SHORT_BYTES, len(title.encode()) + len(_ELLIPSIS.encode()) + 1)
+            yield gap + _cut_bytes(f"{item.label}  {item.line}", limit)
 
 
 def _cut_bytes(text: str, limit: int) -> str:

@@ -121,7 +121,7 @@ def _format_full(item: MessageItem) -> str:
 
 def _format_short(item: MessageItem) -> str:
     summary = escape_mrkdwn(item.summary, _SHORT_SUMMARY)
-    return f"*{item.label}*  *{escape_mrkdwn(item.title, _PART)}*: {summary}  (id {item.delivery_id})"
+    return f"*{item.label}*  *{escape_mrkdwn(item.short_title, _PART)}*: {summary}  (id {item.delivery_id})"
 
 
 def _format_groups(items: Sequence[MessageItem]) -> Iterator[str]:

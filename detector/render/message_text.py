@@ -69,7 +69,7 @@ def _render_names(message: Message) -> Iterator[str]:
 
 
 def _render_short(item: MessageItem) -> str:
-    return f"{item.label}  {item.title}: {cut(item.summary, _SHORT_MAX)}"
+    return f"{item.label}  {item.short_title}: {cut(item.summary, _SHORT_MAX)}"
 
 
 def render_html(message: Message) -> str:

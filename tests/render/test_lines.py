@@ -46,7 +46,7 @@ def test_what_was_not_seen_is_named():
 def test_an_escalation_ends_with_the_need_for_approval():
     said = line(apply_patch(healthy(), {"status_v3": {"stuck_exits": 1, "pending_exits": 1}}))
     assert said.startswith("decision: escalate (11 of 11 signals seen): 2 events; ")
-    assert "; Stopping or scaling the runtime needs explicit approval; 2026" in said
+    assert "; stopping or scaling the runtime needs explicit approval; 2026" in said
 
 
 def test_held_events_are_counted():

@@ -136,8 +136,10 @@ def test_an_item_shows_the_next_step_and_where_it_is_explained():
     assert "<https://x.example/R.md#heartbeat_stale|RUNBOOK.md#heartbeat_stale> · id " in text
 
 
-def test_without_an_address_of_the_runbook_its_section_is_named():
-    assert "\nRUNBOOK.md#heartbeat_stale · id " in everything(build_slack_payload(message(condition())))
+def test_without_an_address_of_the_runbook_the_command_that_explains_it_is_named():
+    text = everything(build_slack_payload(message(condition())))
+    assert "\npython -m detector explain heartbeat_stale · id " in text
+    assert "RUNBOOK.md" not in text
 
 
 @settings(max_examples=25)

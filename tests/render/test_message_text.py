@@ -1,4 +1,4 @@
-"""A message as HTML: no data becomes a tag, and nothing is fetched when a person opens it."""
+"""A message as text and as HTML: what a phone shows, and no data becomes a tag or is fetched."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import re
 from html.parser import HTMLParser
 from math import ceil
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from detector.app.input_documents import list_next_steps
+from detector.formats.numbers import format_list
+from detector.render.message_phone import TEXT_BYTES, count_phone_items, render_phone_text
 from detector.render.message_text import render_html, render_text
 from tests.support.messages import condition, ended, message
 
@@ -91,3 +95,40 @@ def test_eight_conditions_at_once_are_at_most_two_screens_of_a_phone():
     assert shown <= 2 * PHONE_LINES, shown
     assert lines[0].startswith("🔴 ESCALATE stuck_exits (+7): ")
     assert sum(line.strip().startswith("First: ") for line in lines) == 3
+
+
+def test_a_phone_reads_what_is_not_seen_and_no_subject_twice():
+    drift = "SPY: the broker holds long 10, and nothing in the runtime manages it."
+    told = [condition("x", subject=f"order {k}") for k in range(4)]
+    made = message(*told, condition("open_positions_drift", "warning", subject="SPY", summary=drift))
+    blind = replace(made, coverage="10 of 11 signals seen (not seen: gateway)")
+    lines = render_phone_text(blind).splitlines()
+    assert "10 of 11 signals seen (not seen: gateway)" in lines
+    assert f"WARNING  open_positions_drift: {drift}" in lines
+    assert lines[lines.index("CRITICAL  x · order 3: No heartbeat for 900 s (over 300 s).") - 1] == ""
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "銀", "🟣"])
+@pytest.mark.parametrize("count", [1, 3, 8, 60])
+def test_a_phone_s_text_names_whatever_it_counts(letter, count):
+    """Though each line above the items is as long as it can be."""
+
+    def texts(k: int) -> str:
+        return f"{k} {letter * 80}: {letter * 420}" if k % 2 else letter * 420
+
+    told = (
+        condition("x", subject=f"{k} {letter * 80}", summary=texts(k), escalated=True) for k in range(count)
+    )
+    made = message(*told, steps={"x": letter * 420}, runbook_url="https://x.example/R.md")
+    made = replace(made, runtime=letter * 90, at=letter * 200, decision=letter * 300, coverage=letter * 300)
+    for part in made.split(count_phone_items):
+        text = render_phone_text(part)
+        assert len(text.encode()) <= TEXT_BYTES
+        assert all(item.subject in text for item in part.items)
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [((), ""), (("a",), "a"), (("a", "b"), "a and b"), (("a", "b", "c"), "a, b and c")]
+)
+def test_a_list_reads_as_english(names, text):
+    assert format_list(names) == text
