@@ -39,11 +39,11 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     if report.unread:
         parts.append(f"not read by this version: {', '.join(report.unread)}")
     if report.decision.note:
-        parts.append(_continue_line(report.decision.note))
+        parts.append(_format_clause(report.decision.note))
     return "; ".join([*parts, format_in_zones(report.taken_at, zones)])
 
 
-def _continue_line(sentence: str) -> str:
+def _format_clause(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
