@@ -25,9 +25,7 @@ from detector.reconciliation.identity import (
     compare_accounts,
     compare_parts,
 )
-from detector.reconciliation.position_pairs import (
-    Difference,
-)
+from detector.reconciliation.position_pairs import Difference
 
 _USUAL_MULTIPLIER = 100
 

@@ -24,14 +24,7 @@ from detector.reconciliation.identity import (
     get_names,
 )
 from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex, get_bond_kind
-from detector.reconciliation.position_pairs import (
-    BROKER,
-    FLAT,
-    INTERNAL,
-    Lot,
-    PositionPair,
-    Side,
-)
+from detector.reconciliation.position_pairs import BROKER, FLAT, INTERNAL, Lot, PositionPair, Side
 
 
 class PositionBook(Struct):

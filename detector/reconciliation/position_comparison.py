@@ -29,10 +29,7 @@ from detector.reconciliation.lots import (
 from detector.reconciliation.position_book import PositionBook, build_position_book
 from detector.reconciliation.position_differences import ComparedPositions, UnclearGroup, compare_positions
 from detector.reconciliation.position_pairs import Difference, Lot, describe_held
-from detector.reconciliation.subjects import (
-    Subjects,
-    build_subjects,
-)
+from detector.reconciliation.subjects import Subjects, build_subjects
 from detector.reconciliation.working_orders import ChangesSince
 
 

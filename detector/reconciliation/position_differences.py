@@ -11,15 +11,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from detector.reconciliation.identity import (
-    DIFFERENT,
-    compare_accounts,
-    get_names,
-    is_plain_account,
-)
-from detector.reconciliation.position_book import (
-    PositionBook,
-)
+from detector.reconciliation.identity import DIFFERENT, compare_accounts, get_names, is_plain_account
+from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_pairs import (
     BROKER,
     FLAT,

@@ -19,14 +19,7 @@ from detector.reconciliation.close_check.close_order import (
     build_unknown_verdict,
     match_instrument,
 )
-from detector.reconciliation.identity import (
-    DIFFERENT,
-    SAME,
-    UNCLEAR,
-    Answer,
-    compare_accounts,
-    get_days,
-)
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare_accounts, get_days
 from detector.reconciliation.position_pairs import describe_held, merge_instruments
 
 _DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (

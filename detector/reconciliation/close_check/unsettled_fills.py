@@ -20,11 +20,7 @@ from detector.reconciliation.close_check.close_order import (
     list_orders_of,
 )
 from detector.reconciliation.fills import SETTLING
-from detector.reconciliation.identity import (
-    DIFFERENT,
-    compare_accounts,
-    is_combo,
-)
+from detector.reconciliation.identity import DIFFERENT, compare_accounts, is_combo
 
 _RESOLUTION = timedelta(seconds=1)  # TWS gives the time of an execution in whole seconds, cut off
 

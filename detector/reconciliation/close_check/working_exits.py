@@ -19,14 +19,7 @@ from detector.reconciliation.close_check.close_order import (
     build_unknown_verdict,
     list_orders_of,
 )
-from detector.reconciliation.identity import (
-    DIFFERENT,
-    SAME,
-    UNCLEAR,
-    Answer,
-    compare_orders,
-    is_combo,
-)
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare_orders, is_combo
 
 
 class WorkingExit(Struct, frozen=True):
