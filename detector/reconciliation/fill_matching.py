@@ -10,7 +10,6 @@ from decimal import Decimal
 from itertools import accumulate
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
@@ -36,7 +35,7 @@ from detector.reconciliation.identity import (
     get_names,
     is_combo,
 )
-from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.instrument_index import InstrumentIndex, get_mere_kind
 from detector.reconciliation.lots import iter_internal_lots
 from detector.reconciliation.position_pairs import Lot, merge_by_instrument
 
@@ -200,7 +199,7 @@ class _OpenLegs:
             return []
         if get_names(instrument):
             return index.find_same(instrument)
-        key = minute, replace(instrument, con_id=None), quantity
+        key = minute, get_mere_kind(instrument), quantity
         if key not in self._of_kind:
             groups = (group for group, _ in index.find_of_kind(instrument))
             self._of_kind[key] = [row for row in groups if quantity is None or quantity in row or None in row]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import islice
 from typing import Generic, TypeVar
@@ -28,7 +28,7 @@ from detector.reconciliation.identity import (
 T = TypeVar("T")
 _Bucket = float | int | None
 _OF_ANY_NAME = ""
-_BondKind = tuple[frozenset[str], bool, Instrument]
+_BondKind = tuple[frozenset[str], frozenset[str], bool, Instrument]
 
 
 class InstrumentIndex(Generic[T]):
@@ -41,7 +41,7 @@ class InstrumentIndex(Generic[T]):
         self._entries: dict[Instrument, dict[int, T]] = {}
         self._by_root: dict[str, dict[_Bucket, dict[Instrument, None]]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
-        self._nameless: dict[Instrument, dict[Instrument, None]] = {}
+        self._nameless: dict[tuple[bool, Instrument], dict[Instrument, None]] = {}
         self._of_any: dict[object, list[tuple[T, Answer]]] = {}
         self._bonds: dict[str | None, dict[_BondKind, dict[Instrument, None]]] = {}
         for instrument, entry in entries:
@@ -56,9 +56,10 @@ class InstrumentIndex(Generic[T]):
         if instrument.con_id is not None:
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
         if not get_names(instrument):
-            self._nameless.setdefault(replace(instrument, con_id=None), {})[instrument] = None
+            self._nameless.setdefault(get_mere_kind(instrument), {})[instrument] = None
         if bond := get_bond_kind(instrument):
-            self._bonds.setdefault(instrument.expiry, {}).setdefault(bond, {})[instrument] = None
+            for day in get_days(instrument) or (None,):
+                self._bonds.setdefault(day, {}).setdefault(bond, {})[instrument] = None
         self._of_any.clear()
 
     def find(self, instrument: Instrument) -> Sequence[tuple[T, Answer]]:
@@ -78,13 +79,12 @@ class InstrumentIndex(Generic[T]):
         return self._collect((candidate, compare(candidate, instrument)) for candidate in candidates)
 
     def find_of_kind(self, instrument: Instrument) -> list[tuple[T, Answer]]:
-        """Return the entries without an id that a mere id may be: one list for all of its kind."""
-        kind = replace(instrument, con_id=None)
-        if kind not in self._of_any:
-            self._of_any[kind] = self._collect(
-                (row, compare(row, kind)) for row in self._entries if row.con_id is None
-            )
-        return self._of_any[kind]
+        """Return the entries of another or no id that it may be without a name: one list for all of its kind."""
+        key = has_id, kind = get_mere_kind(instrument)
+        if key not in self._of_any:
+            rows = (row for row in self._entries if row.con_id is None or not has_id)
+            self._of_any[key] = self._collect((row, compare(row, kind)) for row in rows)
+        return self._of_any[key]
 
     def find_bonds(self, instrument: Instrument) -> list[tuple[T, Answer]]:
         """Return the bonds without a name of any kind of this one's that may be it: two of each kind."""
@@ -92,7 +92,7 @@ class InstrumentIndex(Generic[T]):
         if kind is None:
             return []
         if kind not in self._of_any:
-            days = _list_days_beside(instrument.expiry) or tuple(self._bonds)
+            days = _list_days_beside(kind[1]) or tuple(self._bonds)
             self._of_any[kind] = self._collect(
                 (row, compare(row, instrument))
                 for day in days
@@ -122,8 +122,8 @@ class InstrumentIndex(Generic[T]):
         return list(entries.values())
 
     def _iter_nameless(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
-        for kind, rows in self._nameless.items() if instrument.con_id is None else ():
-            if compare(kind, instrument) != DIFFERENT:
+        for (has_id, kind), rows in self._nameless.items():
+            if not (has_id and instrument.con_id) and compare(kind, instrument) != DIFFERENT:
                 yield from self._collect((row, UNCLEAR) for row in islice(rows, 2))
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
@@ -190,31 +190,42 @@ def _list_keys(instrument: Instrument) -> tuple[str, ...]:
     return (*sorted(get_roots(instrument)), *((f"id {instrument.con_id}",) if has_id else ()))
 
 
+def get_mere_kind(instrument: Instrument) -> tuple[bool, Instrument]:
+    """Return all but the id that decides what an instrument without a name may be, and whether it has an id."""
+    return instrument.con_id is not None, replace(instrument, con_id=None)
+
+
 def get_bond_kind(instrument: Instrument) -> _BondKind | None:
     """Return all that decides which bonds of other names it may be: its kinds of name, and its parts."""
     names = list_bond_names(instrument)
     if not names:
         return None
     parts = replace(instrument, con_id=None, symbol=None, local_symbol=None)
-    return frozenset(names), instrument.con_id is not None, parts
+    return frozenset(names), get_days(instrument), instrument.con_id is not None, parts
 
 
-def _list_days_beside(expiry: str | None) -> tuple[str | None, ...]:
-    """Return a day, the days beside it, its month, and None; nothing where it is no day."""
-    try:
-        day = date.fromisoformat(expiry or "")
-        near = [day + timedelta(days=step) for step in (0, -1, 1)]
-    except (ValueError, OverflowError):
-        return ()
-    return (*(other.isoformat() for other in near), f"{day:%Y%m}", None)
+def _list_days_beside(days: Collection[str]) -> set[str | None]:
+    """Return the days, those beside them, the months that they may be of, and None; nothing for a month."""
+    near: set[str | None] = {None} if days else set()
+    for text in days:
+        try:
+            day = date.fromisoformat(text)
+            near |= {(day + timedelta(days=step)).isoformat() for step in (0, -1, 1)}
+        except (ValueError, OverflowError):
+            return set()
+        near |= {f"{day:%Y%m}", f"{day.replace(day=1) + timedelta(days=32):%Y%m}"}
+    return near
 
 
 def _list_buckets(instrument: Instrument) -> list[_Bucket]:
-    """Return what divides the instruments of one name: the strike, or a future's months; else None."""
-    days = get_days(instrument) if instrument.sec_type == FUTURE and instrument.strike is None else ()
-    return [int(day[:4]) * 12 + int(day[-5:-3] if "-" in day else day[4:]) for day in days] or [
-        instrument.strike
-    ]
+    """Return what divides the instruments of one name: the strike, or a future's months.
+
+    None is beside all of them, as of a future that bears a strike.
+    """
+    if instrument.sec_type != FUTURE:
+        return [instrument.strike]
+    days = get_days(instrument) if instrument.strike is None else ()
+    return [int(day[:4]) * 12 + int(day[-5:-3] if "-" in day else day[4:]) for day in days] or [None]
 
 
 def _list_near(bucket: _Bucket) -> tuple[_Bucket, ...]:

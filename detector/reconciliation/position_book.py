@@ -23,7 +23,12 @@ from detector.reconciliation.identity import (
     get_days,
     get_names,
 )
-from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex, get_bond_kind
+from detector.reconciliation.instrument_index import (
+    AccountIndex,
+    InstrumentIndex,
+    get_bond_kind,
+    get_mere_kind,
+)
 from detector.reconciliation.position_pairs import BROKER, FLAT, INTERNAL, Lot, PositionPair, Side
 
 
@@ -115,7 +120,7 @@ class PositionBook(Struct):
         joined: set[tuple[str | None, object]] = set()  # what one of a kind may be, the next may be too
         for position in self.positions:
             named = position.instrument
-            kind = get_bond_kind(named) if get_names(named) else replace(named, con_id=None)
+            kind = get_bond_kind(named) if get_names(named) else get_mere_kind(named)
             for owner, index in self._indexes.iter_indexes(position.account, named):
                 for other, _ in index.find_named(named) if get_names(named) else ():
                     _join(groups, position, other)
