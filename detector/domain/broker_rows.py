@@ -64,7 +64,13 @@ class BrokerOrder(Order, frozen=True):
     group: str | None = build_column("text", doc="the advisor's group or profile of accounts that it is for")
     model: str | None = build_column("id", doc="the model portfolio of an advisor that it is for")
     status_at: datetime | None = build_column("time", doc="since when it has its status")
+    why_held: str | None = build_column("text", doc="why it waits: locate, for shares to borrow")
     leg_con_ids: tuple[str, ...] | None = build_column("texts", "united")
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it still can fill; an inactive one that is held for a reason waits."""
+        return super().is_working or (self.is_inactive and bool(self.why_held))
 
     @property
     def is_for_group(self) -> bool:

@@ -75,7 +75,12 @@ class Order(Instrument, frozen=True):
     @property
     def is_working(self) -> bool:
         """Whether it still can fill; an order without a status is listed because it works."""
-        return not (self.is_final or _normalize_label(self.status) == _INACTIVE)
+        return not (self.is_final or self.is_inactive)
+
+    @property
+    def is_inactive(self) -> bool:
+        """Whether its status leaves open that it waits: TWS calls a refused order so, and one that is held."""
+        return _normalize_label(self.status) == _INACTIVE
 
     @property
     def is_final(self) -> bool:

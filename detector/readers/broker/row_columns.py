@@ -62,6 +62,7 @@ _ORDER = {
     "group": ("fagroup", "faprofile"),
     "model": ("modelcode", "model"),
     "status_at": ("statusat",),
+    "why_held": ("whyheld",),
 }
 _EXECUTION = {
     **_INSTRUMENT,

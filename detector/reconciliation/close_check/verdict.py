@@ -131,7 +131,7 @@ def _decide_reading(close: CloseOrder, target: CloseTarget, facts: Facts, positi
             f" the other side; cancel {numbers or ('it' if is_single else 'them')}, read again, then close"
         )
         is_certain = exits.least + close.quantity > abs(position)
-        text = text if is_certain else f"Two orders have one number, and may be one or two. {text}"
+        text = text if is_certain else f"{exits.doubt} {text}"
         decision: CloseDecision = REFUSE if is_certain else CANNOT_TELL
         reason = "exit_working" if is_certain else "orders"
         return CloseVerdict(decision, reason, f"{text}.", side, position, exits.most, titles)

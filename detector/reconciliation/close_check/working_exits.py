@@ -23,19 +23,23 @@ from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, c
 
 
 class WorkingExit(Struct, frozen=True):
-    """An order that takes off the position, what it can still fill, and whether it may be another's twin."""
+    """An order that takes off the position, what it can still fill, and why it may be no exit of its own."""
 
     order: Order
     left: Decimal
-    is_twin: bool = False
+    doubt: str = ""
 
 
 class WorkingExits(Struct, frozen=True):
-    """The exits at work: at least `least` and at most `most` of the position; of an OCA group the largest."""
+    """The exits at work: at least `least` and at most `most` of the position; of an OCA group the largest.
+
+    `doubt`: why they may be fewer.
+    """
 
     least: Decimal
     most: Decimal
     orders: tuple[Order, ...]
+    doubt: str
 
 
 def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> WorkingExits | CloseVerdict:
@@ -86,14 +90,24 @@ def _add_exit(exits: list[WorkingExit], row: Order, left: Decimal) -> None:
     answers = [compare_orders(entry.order, row) for entry in exits]
     if SAME in answers:
         at = answers.index(SAME)
-        exits[at] = WorkingExit(exits[at].order, max(exits[at].left, left), exits[at].is_twin)
+        exits[at] = WorkingExit(exits[at].order, max(exits[at].left, left), exits[at].doubt)
     else:
-        exits.append(WorkingExit(row, left, is_twin=UNCLEAR in answers))
+        twin = "Two orders have one number, and may be one or two." if UNCLEAR in answers else ""
+        exits.append(WorkingExit(row, left, twin or _explain_inactive(row)))
+
+
+def _explain_inactive(order: Order) -> str:
+    """Return why an inactive order may fill nothing: TWS calls a refused order so, and one that waits."""
+    return (
+        ""
+        if order.is_working
+        else f"Order {order.title} is Inactive: refused, or held back until it can work."
+    )
 
 
 def _merge_exits(exits: Sequence[WorkingExit]) -> WorkingExits:
     sums = [Decimal(0), Decimal(0)]
-    for at, entries in enumerate(([entry for entry in exits if not entry.is_twin], exits)):
+    for at, entries in enumerate(([entry for entry in exits if not entry.doubt], exits)):
         groups: dict[object, Decimal] = {}
         for number, entry in enumerate(entries):
             order = entry.order
@@ -102,7 +116,8 @@ def _merge_exits(exits: Sequence[WorkingExit]) -> WorkingExits:
             key = (group, get_sign(order.side), owner) if group else number
             groups[key] = max(groups.get(key, Decimal(0)), entry.left)
         sums[at] = sum(groups.values(), Decimal(0))
-    return WorkingExits(sums[0], sums[1], tuple(entry.order for entry in exits))
+    doubts = dict.fromkeys(entry.doubt for entry in exits if entry.doubt)
+    return WorkingExits(sums[0], sums[1], tuple(entry.order for entry in exits), " ".join(doubts))
 
 
 def explain_unknown_orders(facts: Facts, heartbeat_limit_sec: float | None) -> str | None:
@@ -187,7 +202,9 @@ def _explain_exit(target: CloseTarget, order: Order) -> str:
     if is_combo(order):
         return "it is a combo that has this contract among its legs, or may"
     if _match_order(target, order) == UNCLEAR:
-        return "it does not say in full which contract it is for; its contract id would"
+        is_bare = target.instrument.is_option and not order.trading_class
+        remedy = "its trading class or its contract id" if is_bare else "its contract id"
+        return f"it does not say in full which contract it is for; {remedy} would"
     return "its side was not seen" if get_sign(order.side) is None else "what it can still fill was not seen"
 
 
