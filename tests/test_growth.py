@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from detector.commands.plan import _build_plan
 from detector.domain.condition import MessageRef
 from detector.domain.run_memory import Memory
 from detector.ledger import add_receipts
 from detector.render.document import build_artifact_document
 from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext
+from tests.support.real_account_answers import read_state
 from tests.support.snapshots import DEFAULTS, evaluated, healthy, healthy_at, remembered, settings_of
 
 FEW, MANY = 40, 160
@@ -184,6 +186,26 @@ def assert_linear(prepare_size: Callable[[int], Callable[[], object]]) -> None:
 )
 def test_calls_grow_with_the_rows(build):
     assert_linear(lambda n: prepare(build(n)))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(lambda n: everything(shares(n), shares(n)), id="the same names"),
+        pytest.param(lambda n: everything(vague_options(n), options(n)), id="options without an expiry"),
+        pytest.param(lambda n: everything(futures(n), futures(n)), id="futures of one symbol"),
+        pytest.param(lambda n: everything(shares(n), in_own_accounts(shares(n))), id="many accounts"),
+        pytest.param(lambda n: document(shares(n), []), id="positions that the broker lacks"),
+        pytest.param(lambda n: document([], shares(n)), id="positions that nothing manages"),
+        pytest.param(lambda n: document(shares(n), shares(n, quantity=2)), id="other quantities"),
+    ],
+)
+def test_calls_of_a_plan_grow_with_the_rows(build):
+    def prepare_size(n: int) -> Callable[[], object]:
+        state = read_state(build(n))
+        return lambda: _build_plan(state)
+
+    assert_linear(prepare_size)
 
 
 @pytest.mark.parametrize("stays", [pytest.param(True, id="that stay"), pytest.param(False, id="that end")])

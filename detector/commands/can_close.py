@@ -30,7 +30,7 @@ from detector.reconciliation.close_check.close_order import (
 )
 from detector.reconciliation.close_check.verdict import decide_close
 from detector.reconciliation.freshness import describe_age, explain_unreliable
-from detector.reconciliation.repair_plan.trade_claims import build_trade_title, list_claims
+from detector.reconciliation.repair_plan.trade_claims import TradeRows
 from detector.render.can_close import CloseRequest, build_verdict_document, render_verdict
 from detector.settings import HEARTBEAT_STALE_SEC, SECTIONS_FROM, TRUTH_MAX_AGE_SEC
 
@@ -168,6 +168,6 @@ def _build_request(order: CloseOrder, state: BrokerState) -> CloseRequest:
         state.header,
         state.settings[TRUTH_MAX_AGE_SEC],
         TRUTH_MAX_AGE_SEC.name,
-        None if trade is None else build_trade_title(state.facts, trade),
-        () if trade is None else list_claims(state.facts, trade),
+        None if trade is None else TradeRows(state.facts).build_title(trade),
+        () if trade is None else TradeRows(state.facts).list_claims(trade),
     )

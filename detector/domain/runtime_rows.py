@@ -79,7 +79,7 @@ class Order(Instrument, frozen=True):
 
     @property
     def is_inactive(self) -> bool:
-        """Whether its status leaves open that it waits: TWS calls a refused order so, and one that is held."""
+        """Whether its status leaves open that it waits: TWS calls so what is refused and what is held."""
         return _normalize_label(self.status) == _INACTIVE
 
     @property

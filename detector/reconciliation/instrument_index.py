@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from msgspec.structs import replace
 
-from detector.domain.instrument import Instrument
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import FUTURE
 from detector.reconciliation.bond_names import list_bond_names
 from detector.reconciliation.identity import (
@@ -73,13 +73,26 @@ class InstrumentIndex(Generic[T]):
         same = self._collect((row, SAME) for row in self._by_id.get(instrument.con_id or "", ()))
         return [*same, *self.find_of_kind(instrument)]
 
+    def find_all(self, instrument: Instrument) -> list[tuple[T, Answer]]:
+        """Return every entry that is or may be the instrument, where none can stand for another."""
+        if not get_names(instrument):
+            return self._collect((row, compare(row, instrument)) for row in self._entries)
+        has_id, is_bond = instrument.con_id is not None, bool(list_bond_names(instrument))
+        nameless = (
+            row for (other, _), rows in self._nameless.items() if not (has_id and other) for row in rows
+        )
+        kinds = (entry for by_kind in self._bonds.values() for entry in by_kind.items() if is_bond)
+        bonds = (row for kind, rows in kinds if not (has_id and kind[2]) for row in rows)
+        rows = dict.fromkeys((*self._iter_candidates(instrument), *nameless, *bonds))
+        return self._collect((row, compare(row, instrument)) for row in rows)
+
     def find_named(self, instrument: Instrument) -> list[tuple[T, Answer]]:
         """Return the entries of the same id, and those with a name that are or may be the instrument."""
         candidates = dict.fromkeys(self._iter_candidates(instrument))
         return self._collect((candidate, compare(candidate, instrument)) for candidate in candidates)
 
     def find_of_kind(self, instrument: Instrument) -> list[tuple[T, Answer]]:
-        """Return the entries of another or no id that it may be without a name: one list for all of its kind."""
+        """Return the entries that it may be without a name and by no id: one list for all of its kind."""
         key = has_id, kind = get_mere_kind(instrument)
         if key not in self._of_any:
             rows = (row for row in self._entries if row.con_id is None or not has_id)
@@ -182,6 +195,23 @@ class AccountIndex(Generic[T]):
         ]
 
 
+class RowIndex(Generic[T]):
+    """The rows of a list by account and instrument, for what must have each of them, in the list's order."""
+
+    def __init__(self, rows: Iterable[tuple[str | None, Instrument, T]]) -> None:
+        self._index = AccountIndex(
+            (account, normalize(instrument), (number, row))
+            for number, (account, instrument, row) in enumerate(rows)
+        )
+
+    def find(self, instrument: Instrument, account: str | None) -> list[T]:
+        """Return the rows that are or may be of the account and the instrument."""
+        named = normalize(instrument)
+        indexes = self._index.iter_indexes(account, named)
+        entries = {entry[0]: entry[1] for _, index in indexes for entry, _ in index.find_all(named)}
+        return [entries[number] for number in sorted(entries)]
+
+
 def _list_keys(instrument: Instrument) -> tuple[str, ...]:
     """Return its roots and its id: what may be it has one of them; none where it may be of any name."""
     if not get_names(instrument) or list_bond_names(instrument):
@@ -191,7 +221,7 @@ def _list_keys(instrument: Instrument) -> tuple[str, ...]:
 
 
 def get_mere_kind(instrument: Instrument) -> tuple[bool, Instrument]:
-    """Return all but the id that decides what an instrument without a name may be, and whether it has an id."""
+    """Return what decides which instruments one without a name may be: whether it has an id, and the rest."""
     return instrument.con_id is not None, replace(instrument, con_id=None)
 
 

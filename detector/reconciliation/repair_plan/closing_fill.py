@@ -1,4 +1,4 @@
-"""The broker's fill that closed a trade, and the other trades that may own the fill or the day's P&L."""
+"""The rows that a plan asks for, the fill that closed a trade, and other trades that may own it."""
 
 from __future__ import annotations
 
@@ -10,33 +10,63 @@ from msgspec import Struct
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument
+from detector.domain.runtime_rows import Order
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.numbers import to_exact_decimal
 from detector.market.hours import MarketUnknown, to_new_york_day
-from detector.reconciliation.fills import Fill, has_closed, iter_legs, list_trades, match_leg
-from detector.reconciliation.identity import DIFFERENT, can_be_in_account, can_be_same
+from detector.reconciliation.close_check.close_order import match_instrument
+from detector.reconciliation.fills import Fill, group_fills, has_closed, iter_legs, list_trades, match_leg
+from detector.reconciliation.identity import DIFFERENT, can_be_in_account, is_combo
+from detector.reconciliation.instrument_index import RowIndex
+from detector.reconciliation.lots import build_broker_book
+from detector.reconciliation.repair_plan.trade_claims import TradeRows, explain_incomplete_stores
+from detector.reconciliation.working_orders import get_account
 
 PRICE_DECIMALS = 4
 """Decimals of a computed price."""
 
 
-def get_trade_accounts(facts: Facts) -> dict[str, str]:
-    """Return the account of each trade for which the store of positions has one."""
-    return {row.trade_id: row.account for row in facts.store_positions or () if row.trade_id and row.account}
+class PlanRows:
+    """The rows of a snapshot as the items of a plan ask for them: by trade, by account and instrument."""
 
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.by_trade = TradeRows(facts)
+        positions, held = facts.store_positions or (), facts.broker_positions or ()
+        accounts = {row.account for row in held} | {row.account for row in positions}
+        self.has_several_accounts = len(accounts - {None}) > 1
+        """Whether the instrument's name alone is ambiguous."""
+        self.is_complete = explain_incomplete_stores(facts) is None
+        self.book = None if facts.broker_positions is None else build_broker_book(facts)
+        self.trade_accounts = {row.trade_id: row.account for row in positions if row.trade_id and row.account}
+        """The account of each trade for which the store of positions has one."""
+        own = self.trade_accounts
+        stored: list[StoredPosition | Trade] = [*positions, *(facts.store_trades or ())]
+        self.open = RowIndex(
+            (own.get(row.trade_id), row, row.trade_id)
+            for row in stored if row.trade_id and row.is_effectively_open
+        )  # fmt: skip
+        self.trades = RowIndex((own.get(row.trade_id or ""), row, row) for row in list_trades(facts))
+        self.positions = RowIndex(
+            (row.account, row, row) for row in positions if row.is_effectively_open is not False
+        )
+        self.fills = RowIndex(
+            (fill.first.account, fill.instrument, fill) for fill in group_fills(facts.broker_executions or ())
+        )
+        self.held = RowIndex((row.account, row, row) for row in held)
+        listed: tuple[Order, ...] = (*(facts.broker_orders or ()), *(facts.orders or ()))
+        self._working = [order for order in listed if order.is_working]
+        self._combos = [order for order in self._working if is_combo(order)]
+        self._orders = RowIndex((get_account(order), order, order) for order in self._working)
 
-def collect_open_ids(facts: Facts, instrument: Instrument, account: str | None) -> set[str]:
-    """Return the ids of trades that any store has open in the instrument and account."""
-    accounts = get_trade_accounts(facts)
-    rows: list[StoredPosition | Trade] = [*(facts.store_positions or ()), *(facts.store_trades or ())]
-    return {
-        row.trade_id
-        for row in rows
-        if row.trade_id
-        and row.is_effectively_open
-        and can_be_in_account(accounts.get(row.trade_id), account)
-        and can_be_same(row, instrument)
-    }
+    def list_in_flight(self, instrument: Instrument, account: str | None) -> tuple[str, ...]:
+        """Return the titles of orders that work in the instrument, or may, each once."""
+        is_indexed = bool(instrument.symbol or instrument.con_id) and not is_combo(instrument)
+        orders = [*self._orders.find(instrument, account), *self._combos] if is_indexed else self._working
+        own = (order for order in orders if can_be_in_account(get_account(order), account))
+        return tuple(
+            dict.fromkeys(order.title for order in own if match_instrument(instrument, order) != DIFFERENT)
+        )
 
 
 class CompetingTrades(Struct, frozen=True):
@@ -47,26 +77,17 @@ class CompetingTrades(Struct, frozen=True):
 
     @classmethod
     def collect(
-        cls, facts: Facts, instrument: Instrument, trade_id: str | None, account: str | None
+        cls, rows: PlanRows, instrument: Instrument, trade_id: str | None, account: str | None
     ) -> CompetingTrades:
-        """Return all but the trade `trade_id`; `instrument` is in its normal form."""
-        accounts = get_trade_accounts(facts)
+        """Return all but the trade `trade_id`."""
         trades = tuple(
             trade
-            for trade in list_trades(facts)
-            if (trade.trade_id is None or trade.trade_id != trade_id)
-            and can_be_in_account(accounts.get(trade.trade_id or ""), account)
-            and can_be_same(trade, instrument)
+            for trade in rows.trades.find(instrument, account)
+            if trade.trade_id is None or trade.trade_id != trade_id
         )
         trade_ids = {trade.trade_id for trade in trades} | {trade_id}
-        rows = [row for row in facts.store_positions or () if row.is_effectively_open is not False]
-        quantities = tuple(
-            row.signed_quantity
-            for row in rows
-            if row.trade_id not in trade_ids
-            and can_be_in_account(row.account, account)
-            and can_be_same(row, instrument)
-        )
+        positions = rows.positions.find(instrument, account)
+        quantities = tuple(row.signed_quantity for row in positions if row.trade_id not in trade_ids)
         return cls(trades, quantities)
 
     @property

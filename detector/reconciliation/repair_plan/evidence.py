@@ -7,17 +7,16 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.formats.times import format_time
-from detector.reconciliation.fills import Fill, group_fills
-from detector.reconciliation.identity import can_be_in_account, can_be_same
+from detector.reconciliation.fills import Fill
 from detector.reconciliation.pnl import check_pnl_by_broker
 from detector.reconciliation.repair_plan.closing_fill import (
     PRICE_DECIMALS,
     CompetingTrades,
+    PlanRows,
     compute_fill_price,
     find_closing_fill,
     is_day_sum_of,
@@ -75,28 +74,19 @@ class Evidence(Struct, frozen=True):
 
 
 def collect_evidence(
-    facts: Facts, instrument: Instrument, trade_id: str | None, account: str | None = None
+    rows: PlanRows, instrument: Instrument, trade_id: str | None, account: str | None = None
 ) -> Evidence:
     """Return the broker's figures of an instrument, or of the trade where its closing fill is known."""
-    normal_form = normalize(instrument)
-    trade = next((row for row in facts.store_trades or () if trade_id and row.trade_id == trade_id), None)
-    own_fills = [
-        fill
-        for fill in group_fills(facts.broker_executions or ())
-        if can_be_same(fill.instrument, normal_form) and can_be_in_account(fill.first.account, account)
-    ]
-    competing = CompetingTrades.collect(facts, normal_form, trade_id, account)
+    trade = rows.by_trade.find_stored(trade_id)
+    own_fills = rows.fills.find(instrument, account)
+    competing = CompetingTrades.collect(rows, instrument, trade_id, account)
     closing_fill = None if trade is None else find_closing_fill(own_fills, trade, competing)
     fill_texts = tuple(text for fill in own_fills for text in _iter_fill_text(fill))
     if closing_fill is not None:
         return Evidence(fill_texts, compute_fill_price(closing_fill), closing_fill.realized_pnl, trade)
-    rows = [
-        row
-        for row in facts.broker_positions or ()
-        if can_be_same(row, normal_form) and can_be_in_account(row.account, account)
-    ]
-    realized = rows[0].realized_pnl if len(rows) == 1 and rows[0].quantity == 0 else None
-    if trade_id is not None and not is_day_sum_of(trade, competing, facts.taken_at):
+    held = rows.held.find(instrument, account)
+    realized = held[0].realized_pnl if len(held) == 1 and held[0].quantity == 0 else None
+    if trade_id is not None and not is_day_sum_of(trade, competing, rows.facts.taken_at):
         return Evidence(fill_texts, None, None, trade, realized)
     return Evidence(fill_texts, None, realized, trade)
 

@@ -5,7 +5,7 @@ While an order works in the instrument, its fills may still change the correct v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -14,12 +14,13 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.profile import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
-from detector.reconciliation.close_check.close_order import match_instrument
 from detector.reconciliation.expiry import LIVE, get_expiry_state
-from detector.reconciliation.identity import DIFFERENT, SAME, can_be_in_account, can_be_same, compare
+from detector.reconciliation.identity import SAME, can_be_in_account, compare
+from detector.reconciliation.instrument_index import RowIndex
 from detector.reconciliation.position_comparison import Comparison
 from detector.reconciliation.position_differences import UnclearGroup
-from detector.reconciliation.position_pairs import BROKER, Difference, describe_held
+from detector.reconciliation.position_pairs import BROKER, Difference, PositionPair, describe_held
+from detector.reconciliation.repair_plan.closing_fill import PlanRows
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
 from detector.reconciliation.repair_plan.trade_claims import (
     RUNTIME_LIST,
@@ -27,7 +28,6 @@ from detector.reconciliation.repair_plan.trade_claims import (
     build_quantity_column,
     is_unsigned,
 )
-from detector.reconciliation.working_orders import get_account
 
 
 class RowChange(Struct, frozen=True):
@@ -64,9 +64,10 @@ class PlanItem(Struct, frozen=True):
         """The instrument, and its account where there are several."""
         return add_account(self.instrument, self.account)
 
-    def is_of(self, instrument: Instrument, account: str | None) -> bool:
-        """Whether the item may be of that instrument and account."""
-        return can_be_in_account(self.account, account) and can_be_same(self.traded, instrument)
+
+def build_item_index(items: Iterable[PlanItem]) -> RowIndex[PlanItem]:
+    """Return the items by their account and instrument."""
+    return RowIndex((item.account, item.traded, item) for item in items)
 
 
 def add_account(text: str, account: str | None) -> str:
@@ -80,56 +81,54 @@ def describe_broker(quantity: Decimal | None, account: str | None) -> str:
     return add_account(held, account)
 
 
-def has_several_accounts(facts: Facts) -> bool:
-    """Whether the rows have several accounts, so that the instrument's name alone is ambiguous."""
-    at_broker = {row.account for row in facts.broker_positions or ()}
-    return len((at_broker | {row.account for row in facts.store_positions or ()}) - {None}) > 1
+class ReportedDifferences:
+    """The comparison as `detect` makes it: what it reports is what a plan may correct.
 
+    `differences`: those that nothing newer than the broker explains. `origin`: the list that the internal
+    side was read from.
+    """
 
-class ReportedDifferences(Struct, frozen=True):
-    """The comparison as `detect` makes it: what it reports is what a plan may correct."""
-
-    comparison: Comparison | None
-
-    @property
-    def differences(self) -> tuple[Difference, ...]:
-        """The differences that `detect` reports: those that nothing newer than the broker explains."""
-        return () if self.comparison is None else self.comparison.differences
-
-    @property
-    def origin(self) -> str:
-        """The list that the internal side was read from."""
-        is_store = self.comparison is not None and self.comparison.internal_fact == "store_positions"
-        return POSITION_STATE if is_store else RUNTIME_LIST
+    def __init__(self, comparison: Comparison | None) -> None:
+        self.comparison = comparison
+        self.differences = () if comparison is None else comparison.differences
+        is_store = comparison is not None and comparison.internal_fact == "store_positions"
+        self.origin = POSITION_STATE if is_store else RUNTIME_LIST
+        self._by_instrument = RowIndex((row.account, row.instrument, row) for row in self.differences)
+        self._by_title: dict[str, list[Difference]] = {}
+        for row in self.differences:
+            for title in row.trade_titles:
+                self._by_title.setdefault(title, []).append(row)
+        replaced, assigned, unclear = (
+            ((), (), ())
+            if comparison is None
+            else (comparison.replaced, comparison.assigned, comparison.unclear)
+        )
+        self._replaced, self._assigned = (
+            RowIndex((None, pair[0].instrument, pair[1]) for pair in pairs) for pairs in (replaced, assigned)
+        )
+        self._unclear: dict[str, UnclearGroup] = {}
+        for group in filter(_is_undecided, unclear):
+            for name in group.names:
+                self._unclear.setdefault(name, group)
 
     def find_certain(self, instrument: Instrument, account: str | None, title: str) -> Difference | None:
         """Return the reported difference in that very instrument, or in the trade of that title."""
-        matches = (
-            row
-            for row in self.differences
-            if can_be_in_account(row.account, account)
-            and (title in row.trade_titles or compare(row.instrument, normalize(instrument)) == SAME)
+        named = normalize(instrument)
+        same = (
+            row for row in self._by_instrument.find(named, account) if compare(row.instrument, named) == SAME
         )
-        return next((row for row in matches if not row.is_merged), None)
+        titled = (row for row in self._by_title.get(title, ()) if can_be_in_account(row.account, account))
+        return next((row for row in (*titled, *same) if not row.is_merged), None)
 
     def explain_unclear(self, instrument: Instrument) -> str | None:
         """Return why what the broker holds of the instrument is unclear, None where it is clear."""
-        if self.comparison is None:
-            return None
-        for old, new in self.comparison.replaced:
-            if can_be_same(old.instrument, instrument):
-                held = describe_held(new.broker)
-                return f"which contract it is now: the broker holds {held} as {_format_id(new)}"
-        for gone, moved in self.comparison.assigned:
-            if can_be_same(gone.instrument, instrument):
-                return f"whether it was assigned or exercised: {moved.name} moved by as many shares"
-        name = instrument.instrument_name
-        groups = (group for group in self.comparison.unclear if name in group.names and _is_undecided(group))
-        return next((_describe_unclear(group) for group in groups), None)
-
-
-def _format_id(difference: Difference) -> str:
-    return f"{difference.name} (con_id {difference.instrument.con_id})"
+        for new in self._replaced.find(instrument, None):
+            name = f"{new.name} (con_id {new.instrument.con_id})"
+            return f"which contract it is now: the broker holds {describe_held(new.broker)} as {name}"
+        for moved in self._assigned.find(instrument, None):
+            return f"whether it was assigned or exercised: {moved.name} moved by as many shares"
+        group = self._unclear.get(instrument.instrument_name)
+        return None if group is None else _describe_unclear(group)
 
 
 def _is_undecided(group: UnclearGroup) -> bool:
@@ -142,20 +141,21 @@ def _describe_unclear(group: UnclearGroup) -> str:
     return f"whether anything differs in it: {group.why}{names}; {group.remedy} would make it clear"
 
 
-def iter_instrument_items(facts: Facts, reported: ReportedDifferences) -> Iterator[PlanItem]:
+def iter_instrument_items(rows: PlanRows, reported: ReportedDifferences) -> Iterator[PlanItem]:
     """Yield the differences by instrument, whether or not any row has a trade, then what is unclear."""
     comparison = reported.comparison
     if comparison is None:
         return
-    has_several = has_several_accounts(facts)
     for difference in reported.differences:
-        yield _build_item(facts, difference, reported.origin, difference.account if has_several else None)
+        yield _build_item(rows, difference, reported.origin)
     for old, _ in (*comparison.replaced, *comparison.assigned):
         yield _build_unclear_item(old.instrument, reported, None)
-    for group in comparison.unclear:
-        rows = [position for position in comparison.book.positions if position.name in group.names]
-        if rows and _is_undecided(group):
-            yield _build_unclear_item(rows[0].instrument, reported, rows[0].compute_quantity(BROKER))
+    first: dict[str, tuple[int, PositionPair]] = {}
+    for number, position in enumerate(comparison.book.positions):
+        first.setdefault(position.name, (number, position))
+    for group in filter(_is_undecided, comparison.unclear):
+        _, position = min(first[name] for name in group.names)
+        yield _build_unclear_item(position.instrument, reported, position.compute_quantity(BROKER))
 
 
 def _build_unclear_item(
@@ -166,10 +166,11 @@ def _build_unclear_item(
     return PlanItem(name, name, name, instrument, (), position or None, Evidence(), open_questions=questions)
 
 
-def _build_item(facts: Facts, difference: Difference, origin: str, account: str | None) -> PlanItem:
-    waiting = list_in_flight(facts, difference.instrument, account)
-    rows = _list_open_rows(facts, difference, account) if origin == POSITION_STATE else []
-    question = _build_question(difference, rows, waiting, facts)
+def _build_item(plan_rows: PlanRows, difference: Difference, origin: str) -> PlanItem:
+    account = difference.account if plan_rows.has_several_accounts else None
+    waiting = plan_rows.list_in_flight(difference.instrument, account)
+    rows = plan_rows.positions.find(difference.instrument, account) if origin == POSITION_STATE else []
+    question = _build_question(difference, rows, waiting, plan_rows.facts)
     claims = (
         () if difference.kind == "unmanaged" else (f"{origin}: open, {describe_held(difference.internal)}",)
     )
@@ -185,7 +186,7 @@ def _build_item(facts: Facts, difference: Difference, origin: str, account: str 
         difference.instrument,
         claims,
         difference.broker,
-        collect_evidence(facts, difference.instrument, None, account),
+        collect_evidence(plan_rows, difference.instrument, None, account),
         changes=(change,) if origin == POSITION_STATE and question is None else (),
         in_memory=origin == RUNTIME_LIST and difference.kind == "phantom" and not waiting,
         open_questions=() if question is None else (question,),
@@ -197,16 +198,6 @@ EXPIRED_QUESTION = (
     "how it ended: the contract has expired, and whether it was worthless, exercised or assigned is in the"
     " broker's statement"
 )
-
-
-def _list_open_rows(facts: Facts, difference: Difference, account: str | None) -> list[StoredPosition]:
-    return [
-        row
-        for row in facts.store_positions or ()
-        if row.is_effectively_open is not False
-        and can_be_in_account(row.account, account)
-        and can_be_same(row, difference.instrument)
-    ]
 
 
 def _build_question(
@@ -229,15 +220,6 @@ def _build_question(
     if waiting:
         return describe_waiting(waiting)
     return f"which of its {len(rows)} open rows is wrong" if len(rows) > 1 else None
-
-
-def list_in_flight(facts: Facts, instrument: Instrument, account: str | None) -> tuple[str, ...]:
-    """Return the titles of orders that work in the instrument, or may, each once."""
-    rows = (*(facts.broker_orders or ()), *(facts.orders or ()))
-    orders = [order for order in rows if order.is_working and can_be_in_account(get_account(order), account)]
-    return tuple(
-        dict.fromkeys(order.title for order in orders if match_instrument(instrument, order) != DIFFERENT)
-    )
 
 
 def describe_waiting(orders: tuple[str, ...]) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
 from detector.formats.numbers import format_count, format_list
 from detector.formats.times import format_duration
 from detector.reconciliation.between_runs import list_reopened
 from detector.reconciliation.position_pairs import describe_held
-from detector.reconciliation.repair_plan.items import PlanItem
+from detector.reconciliation.repair_plan.items import PlanItem, build_item_index
 from detector.reconciliation.repair_plan.trade_claims import RUNTIME_LIST
 
 _RUNNING = "RUNNING"
@@ -57,9 +56,6 @@ def _iter_stale_memory(facts: Facts, items: Sequence[PlanItem]) -> Iterator[str]
 
 def list_exposed(facts: Facts, items: Sequence[PlanItem]) -> tuple[str, ...]:
     """Return the broker's other positions: while the runtime is stopped, only broker orders protect them."""
-    rows = [row for row in facts.broker_positions or () if row.quantity and not _is_covered(row, items)]
+    flat = build_item_index(item for item in items if not item.position)
+    rows = [row for row in facts.broker_positions or () if row.quantity and not flat.find(row, row.account)]
     return tuple(f"{describe_held(row.quantity)} {row.instrument_name}" for row in rows if row.quantity)
-
-
-def _is_covered(row: BrokerPosition, items: Sequence[PlanItem]) -> bool:
-    return any(item.is_of(row, row.account) for item in items if not item.position)

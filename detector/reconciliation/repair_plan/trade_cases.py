@@ -15,13 +15,12 @@ from detector.domain.instrument import Instrument, get_instrument_name, normaliz
 from detector.domain.profile import POSITION_STATE, TRADES
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import can_be_in_account
-from detector.reconciliation.lots import build_broker_book
+from detector.reconciliation.instrument_index import RowIndex
 from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.position_pairs import BROKER, describe_held
 from detector.reconciliation.repair_plan.closing_fill import (
     PRICE_DECIMALS,
-    collect_open_ids,
-    get_trade_accounts,
+    PlanRows,
 )
 from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
 from detector.reconciliation.repair_plan.items import (
@@ -29,20 +28,15 @@ from detector.reconciliation.repair_plan.items import (
     PlanItem,
     ReportedDifferences,
     RowChange,
+    build_item_index,
     describe_broker,
     describe_waiting,
-    has_several_accounts,
     iter_instrument_items,
-    list_in_flight,
 )
 from detector.reconciliation.repair_plan.trade_claims import (
     RUNTIME_LIST,
     Column,
     TradeClaim,
-    build_trade_title,
-    explain_incomplete_stores,
-    list_claims,
-    list_trade_ids,
 )
 
 _STORES = (POSITION_STATE, TRADES)
@@ -53,19 +47,16 @@ def build_items(facts: Facts, foreign: str = "") -> tuple[PlanItem, ...]:
 
     `foreign` is AEGIS_PT_FOREIGN_POSITIONS.
     """
-    reported = ReportedDifferences(compare_with_broker(facts, foreign))
-    disputed = tuple(iter_instrument_items(facts, reported))
+    rows, reported = PlanRows(facts), ReportedDifferences(compare_with_broker(facts, foreign))
+    disputed = tuple(iter_instrument_items(rows, reported))
+    by_instrument = build_item_index(disputed)
     cases = (
-        _build_case(facts, reported, trade_id, disputed).build_item() for trade_id in list_trade_ids(facts)
+        _build_case(rows, reported, trade_id, by_instrument).build_item()
+        for trade_id in rows.by_trade.list_ids()
     )
     trade_items = [item for item in cases if item is not None]
-    covered = (
-        item
-        for item in disputed
-        if any(trade_item.is_of(item.traded, item.account) for trade_item in trade_items)
-    )
-    covered_ids = {id(item) for item in covered}
-    return (*trade_items, *(item for item in disputed if id(item) not in covered_ids))
+    covering = build_item_index(trade_items)
+    return (*trade_items, *(item for item in disputed if not covering.find(item.traded, item.account)))
 
 
 class _TradeCase(Struct, frozen=True):
@@ -195,42 +186,40 @@ def _format_money(number: float | None) -> str:
 
 
 def _build_case(
-    facts: Facts, reported: ReportedDifferences, trade_id: str, disputed: Sequence[PlanItem]
+    rows: PlanRows, reported: ReportedDifferences, trade_id: str, disputed: RowIndex[PlanItem]
 ) -> _TradeCase:
-    claims = list_claims(facts, trade_id)
+    claims, title = rows.by_trade.list_claims(trade_id), rows.by_trade.build_title(trade_id)
     instrument = max((claim.instrument for claim in claims), key=_count_parts)
-    account = get_trade_accounts(facts).get(trade_id) if has_several_accounts(facts) else None
-    difference = reported.find_certain(instrument, account, build_trade_title(facts, trade_id))
+    account = rows.trade_accounts.get(trade_id) if rows.has_several_accounts else None
+    difference = reported.find_certain(instrument, account, title)
     if difference is not None:
         instrument = difference.instrument  # the same name as in what `detect` reports
-    quantity, doubt = _find_quantity(facts, instrument, account), reported.explain_unclear(instrument)
+    quantity, doubt = _find_quantity(rows, instrument, account), reported.explain_unclear(instrument)
     is_open_inside = any(claim.is_open and claim.origin == reported.origin for claim in claims)
     return _TradeCase(
-        build_trade_title(facts, trade_id),
+        title,
         f"trade #{trade_id}",
         claims,
         instrument,
         quantity if doubt is None else None,
-        is_alone=explain_incomplete_stores(facts) is None
-        and not collect_open_ids(facts, instrument, account) - {trade_id},
-        is_disputed=any(item.is_of(instrument, account) for item in disputed),
-        evidence=collect_evidence(facts, instrument, trade_id, account),
+        is_alone=rows.is_complete and not {*rows.open.find(instrument, account)} - {trade_id},
+        is_disputed=bool(disputed.find(instrument, account)),
+        evidence=collect_evidence(rows, instrument, trade_id, account),
         account=account,
-        waiting=list_in_flight(facts, instrument, account),
+        waiting=rows.list_in_flight(instrument, account),
         may_change=not is_open_inside or difference is not None,
         doubt=doubt,
-        has_expired=get_expiry_state(instrument, facts.taken_at) != LIVE,
+        has_expired=get_expiry_state(instrument, rows.facts.taken_at) != LIVE,
     )
 
 
-def _find_quantity(facts: Facts, instrument: Instrument, account: str | None) -> Decimal | None:
+def _find_quantity(rows: PlanRows, instrument: Instrument, account: str | None) -> Decimal | None:
     """Return the broker's signed quantity in that account; None where it is unknown or may be another's."""
-    if facts.broker_positions is None or not (instrument.symbol or instrument.con_id):
+    if rows.book is None or not (instrument.symbol or instrument.con_id):
         return None
-    if not can_be_in_account(facts.broker_account, account):
+    if not can_be_in_account(rows.facts.broker_account, account):
         return None  # the broker was asked for another account
-    book = build_broker_book(facts)
-    positions = book.find(instrument, account)
+    positions = rows.book.find(instrument, account)
     quantities = {position.compute_quantity(BROKER) for position in positions} or {Decimal(0)}
     return quantities.pop() if len(positions) <= 1 or quantities == {Decimal(0)} else None
 

@@ -1,8 +1,8 @@
-"""The claims of the sources about one trade, its canonical title, and whether the stores are complete."""
+"""The rows of a snapshot by trade and instrument, what each source claims of a trade, and its title."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -68,40 +68,49 @@ def is_unsigned(row: StoredPosition) -> bool:
     return signed is not None and signed < 0 and row.quantity is not None and row.quantity > 0
 
 
-def build_trade_title(facts: Facts, trade_id: str) -> str:
-    """Return the trade's canonical title: `trade #162 (signal #238, position #301)`."""
-    rows = [row for _, row in _iter_rows(facts, trade_id)]
-    signal, position = (
-        next((value for row in rows if (value := getattr(row, name)) is not None), None)
-        for name in ("signal_id", "position_id")
-    )
-    return f"trade #{trade_id}{format_other_ids(signal, position)}"
+TradeRow = StoredPosition | Trade | Position
 
 
-def list_claims(facts: Facts, trade_id: str) -> tuple[TradeClaim, ...]:
-    """Return the claim of each source that has the trade."""
-    return tuple(_build_claim(origin, row) for origin, row in _iter_rows(facts, trade_id))
+class TradeRows:
+    """The rows of every source by their trade, those of the stores before the runtime's own."""
+
+    def __init__(self, facts: Facts) -> None:
+        lists: tuple[tuple[str, Sequence[TradeRow] | None], ...] = (
+            (POSITION_STATE, facts.store_positions),
+            (TRADES, facts.store_trades),
+            (RUNTIME_LIST, facts.open_positions),
+            (RUNTIME_TRADES, facts.recent_trades),
+        )
+        self._rows: dict[str, list[tuple[str, TradeRow]]] = {}
+        for origin, rows in lists:
+            for row in rows or ():
+                if row.trade_id:
+                    self._rows.setdefault(row.trade_id, []).append((origin, row))
+
+    def list_ids(self) -> list[str]:
+        """Return the trade ids of all sources, each once, by number."""
+        return sorted(self._rows, key=lambda trade_id: (len(trade_id), trade_id))
+
+    def build_title(self, trade_id: str) -> str:
+        """Return the trade's canonical title: `trade #162 (signal #238, position #301)`."""
+        rows = [row for _, row in self._rows.get(trade_id, ())]
+        signal, position = (
+            next((value for row in rows if (value := getattr(row, name)) is not None), None)
+            for name in ("signal_id", "position_id")
+        )
+        return f"trade #{trade_id}{format_other_ids(signal, position)}"
+
+    def list_claims(self, trade_id: str) -> tuple[TradeClaim, ...]:
+        """Return the claim of each source that has the trade."""
+        return tuple(_build_claim(origin, row) for origin, row in self._rows.get(trade_id, ()))
+
+    def find_stored(self, trade_id: str | None) -> Trade | None:
+        """Return the trade's row in the store of trades."""
+        rows = (row for origin, row in self._rows.get(trade_id or "", ()) if origin == TRADES)
+        return next((row for row in rows if isinstance(row, Trade)), None)
 
 
-def list_trade_ids(facts: Facts) -> tuple[str, ...]:
-    """Return the trade ids of all sources, each once, by number."""
-    lists = (facts.store_positions, facts.store_trades, facts.open_positions, facts.recent_trades)
-    ids = {row.trade_id for rows in lists for row in rows or () if row.trade_id}
-    return tuple(sorted(ids, key=lambda trade_id: (len(trade_id), trade_id)))
-
-
-def _iter_rows(facts: Facts, trade_id: str) -> Iterator[tuple[str, StoredPosition | Trade | Position]]:
-    lists = (
-        (POSITION_STATE, facts.store_positions),
-        (TRADES, facts.store_trades),
-        (RUNTIME_LIST, facts.open_positions),
-        (RUNTIME_TRADES, facts.recent_trades),
-    )
-    for origin, rows in lists:
-        yield from ((origin, row) for row in rows or () if row.trade_id == trade_id)
-
-
-def _build_claim(origin: str, row: StoredPosition | Trade | Position) -> TradeClaim:
+def _build_claim(origin: str, row: TradeRow) -> TradeClaim:
     if isinstance(row, Trade):
         is_open = row.is_effectively_open if origin == TRADES else row.closed_at is None
         return TradeClaim(
