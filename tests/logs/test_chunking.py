@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -115,7 +115,12 @@ class Told:
         return found
 
 
+EXIT, CRASH = "IBC: Exiting after error with exit code=1102", MESSAGES[13]
+
+
 @given(HISTORIES, CUTS)
+@example([(0, EXIT), (0, CRASH)], [0.0] * 9)  # the first line was read, the crash right after it was not
+@example([(0, EXIT), (0, CRASH), (0, CRASH), (0, "CRITICAL boom"), (0, CRASH), (0, CRASH)], [0.0] * 9)
 @settings(deadline=None, max_examples=40)
 def test_events_give_the_same_in_any_chunks(history, cuts):
     lines = [event(at, message) for at, message in timed(history)]

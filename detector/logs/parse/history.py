@@ -56,7 +56,8 @@ def build_history(lines: LogLines, window: LogWindow, memory: LogMemory | None) 
     times = LineTimes(lines, window.to, window.zone)
     first_at = times.find_first()
     known_count = count_known_lines(lines, memory.tail, memory.whole) if memory else 0
-    matches = list(scan_lines(lines, _has_introduction(memory, first_at)))
+    introduced = memory is not None and memory.ending == _INTRODUCED
+    matches = list(scan_lines(lines, introduced, _build_known_check(memory, times, first_at)))
     if not times.trusted:
         matches = [(index, match) for index, match in matches if index >= known_count]
     events = [event for event in _to_events(matches, times, lines) if not _is_expected(event, window)]
@@ -83,11 +84,17 @@ def _is_expected(event: LogEvent, window: LogWindow) -> bool:
     return event.kind == PROOF_DUE and event.note == RECONNECT and bool(window.is_maintenance(event.at))
 
 
-def _has_introduction(memory: LogMemory | None, first_at: datetime | None) -> bool:
-    """Whether a traceback on the first line was introduced, or evaluated, in an earlier run."""
-    if memory is None:
-        return False
-    return memory.ending == _INTRODUCED or (first_at is not None and first_at <= memory.to)
+def _build_known_check(
+    memory: LogMemory | None, times: LineTimes, first_at: datetime | None
+) -> Callable[[int], bool]:
+    """Return what tells whether the line at an index is of a time that an earlier run read to its end.
+
+    It is asked of each line: the first may have been read when those after it were not.
+    """
+    if memory is None or first_at is None or first_at > memory.to:
+        return lambda index: False
+    read_to = memory.to
+    return lambda index: times.get_times((index,))[index] <= read_to
 
 
 def _compute_ending(lines: LogLines, memory: LogMemory | None) -> str:

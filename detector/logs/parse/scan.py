@@ -6,7 +6,7 @@ inner lines quote code and other messages, so they match nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, field
@@ -193,12 +193,18 @@ def _build_quotations(matches: Sequence[LineMatch], indices: Mapping[str, int]) 
         )
 
 
-def scan_lines(lines: LogLines, introduced: bool) -> Iterator[tuple[int, LineMatch]]:
-    """Yield each match with its line's index; `introduced` is the state at the end of the previous run."""
+def scan_lines(
+    lines: LogLines, introduced: bool, is_known: Callable[[int], bool] = lambda index: False
+) -> Iterator[tuple[int, LineMatch]]:
+    """Yield each match with its line's index; `introduced` is the state at the end of the previous run.
+
+    `is_known` tells whether the previous run read the line at an index, and so a traceback that begins there.
+    """
     for index, result in _iter_results(lines):
         for match in result.matches:
             yield index, match
-        if result.is_bare and not is_introduced(index, lines.texts, lines.streams, introduced):
+        already = introduced or (result.is_bare and index < _WITHIN and is_known(index))
+        if result.is_bare and not is_introduced(index, lines.texts, lines.streams, already):
             yield index, LineMatch(events.SEVERE)
 
 
