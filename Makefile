@@ -154,13 +154,16 @@ clean: ## remove all that is made: the environments, caches and builds
 	@rm -rf $(VENV) $(LOCK_VENV) $(WORKFLOW_CHECK)/node_modules $(PAGE_CHECK)/node_modules $(WORKER)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What a run needs, and no more: a third of what a developer installs. Begun again whenever the lock changes, so that
+# What a run needs, and no more: a third of what a developer installs, and the command `detector`, without the build
+# backend that an editable install wants. Begun again whenever the lock changes, so that
 # what it no longer names is gone too.
 $(RUNTIME): requirements/runtime.txt
 	@$(CHECK_PYTHON)
 	@echo "setup: $(VENV) from requirements/runtime.txt (once; seconds)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PY) $(PIP_INSTALL) $(FROM_LOCK) -r requirements/runtime.txt
+	@echo "$(CURDIR)" >"$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/detector.pth"
+	@printf '#!/bin/sh\nexec "%s" -m detector "$$@"\n' "$(CURDIR)/$(PY)" >$(VENV)/bin/detector && chmod +x $(VENV)/bin/detector
 	@touch $@
 
 # `pip check` at the end: the package asks for nothing that the lock does not hold.

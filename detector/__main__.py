@@ -7,7 +7,17 @@ import sys
 # Python does by default, took a twentieth of a run and a tenth of a replay, and freed nothing.
 gc.set_threshold(50_000)
 
-from detector.cli import main  # noqa: E402 - the imports are most of what would be collected
+try:
+    from detector.cli import main
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] == "detector":
+        raise
+    print(  # noqa: T201 - nothing of the program is there that could print it
+        f"detector: its packages are missing ({error.name}): in a clone run `make run` once"
+        " and use .venv/bin/python",
+        file=sys.stderr,
+    )
+    sys.exit(4)
 
 if __name__ == "__main__":
     sys.exit(main())

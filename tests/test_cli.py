@@ -982,3 +982,34 @@ def test_a_file_that_a_person_wrote_is_checked_with_pydantic(tmp_path, setting, 
     path = tmp_path / "written.toml"
     path.write_text(text)
     assert list_loaded(("pydantic",), {f"AEGIS_PT_{setting}": str(path)}) == ["pydantic"]
+
+
+def test_without_its_packages_the_program_says_so_in_one_line(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-S", "-m", "detector"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (ran.returncode, ran.stdout) == (4, "")
+    assert re.fullmatch(
+        r"detector: its packages are missing \(\w+\): in a clone run `make run` once.*\n", ran.stderr
+    )
+
+
+def test_the_command_of_a_clone_s_environment_is_the_module(tmp_path):
+    recipe = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "bin/detector &&" in line)
+    folder = tmp_path / "a b" / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    makefile = f"PY := python\nVENV := .venv\nall:\n{recipe}\n"
+    (tmp_path / "a b" / "Makefile").write_text(makefile)
+    subprocess.run(["make", "-s", "-C", str(tmp_path / "a b"), "all"], check=True)
+    python = tmp_path / "a b" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    ran = subprocess.run(
+        [str(folder / "detector"), "--version"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert (ran.returncode, ran.stdout.startswith("detector")) == (0, True), ran.stderr

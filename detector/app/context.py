@@ -24,7 +24,7 @@ from detector.formats.redaction import redact_text
 from detector.formats.strict_json import MAX_BYTES, redact_excerpt, replace_surrogates, to_one_line
 from detector.formats.times import parse_run_time
 from detector.market.session_plan import NO_CLOSURES, Closures
-from detector.profiles import list_builtin_profiles, load_builtin_profile
+from detector.profiles import is_profile_path, list_builtin_profiles, load_builtin_profile
 from detector.render.github_output import escape_commands
 from detector.settings import (
     DISPLAY_ZONES,
@@ -228,7 +228,7 @@ def _load_profile(name: str) -> Profile:
     document = load_builtin_profile(name)
     if document is not None:
         return parse_profile(document)
-    if name and "/" not in name and not name.endswith(".toml"):
+    if name and not is_profile_path(name):
         raise InputError(
             f"{PROFILE.name}: no built-in profile {name!r}"
             f" (there are: {', '.join(list_builtin_profiles())}) and no path"

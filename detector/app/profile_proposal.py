@@ -68,6 +68,7 @@ def render_proposal(payload: Mapping[str, Any], source: str, now: datetime) -> I
     tables = [(fact, leaf.value) for fact, leaf in chosen.items() if _KINDS[fact] == ROWS]
     yield f"# Proposed for {redact_excerpt(source)}."
     yield "# Confirm each line: a path to something else reads a wrong fact."
+    yield "# Settings: AEGIS_PT_PROFILE names this file, AEGIS_PT_RUNTIME the bot (its memory and alerts)."
     yield from ("[profile]", 'name = "mybot"')
     if _has_text_numbers(chosen, now):
         yield "numbers_as_text = true  # this payload writes numbers as text"

@@ -23,7 +23,7 @@ from detector.domain.facts import Facts
 from detector.engine.catalog import load_readers
 from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE, ExternalError
 from detector.formats.redaction import redact
-from detector.render.reading import explain_ignored, render_section_summaries
+from detector.render.reading import explain_ignored, render_section_values
 from detector.settings import (
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,
@@ -35,9 +35,9 @@ from detector.settings import (
     Settings,
     list_secrets,
 )
+from detector.settings.setting import LOOPBACK_HOSTS
 
 _NETWORK_REASONS = (DNS, REFUSED, UNREACHABLE)
-_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _COLUMN = 14
 _CREDENTIALS: tuple[tuple[Setting[str], tuple[Setting[str], ...]], ...] = (
     (STATUS_URL, (STATUS_TOKEN, STATUS_USER)),
@@ -90,7 +90,7 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
 
 def _describe_reading(name: str, facts: Facts) -> dict[str, str]:
     """Return what `detect` would make of the section; what it would ignore is not ok."""
-    readings = dict(render_section_summaries(facts))
+    readings = dict(render_section_values(facts))
     state = {"state": "ignored"} if explain_ignored(name, facts) else {}
     return {**state, "reading": readings[name]} if name in readings else state
 
@@ -121,7 +121,7 @@ def _list_cleartext_settings(settings: Settings) -> list[Setting[str]]:
     for address, credentials in _CREDENTIALS:
         parts = urlsplit(settings[address])
         carries = any(settings[credential] for credential in credentials)
-        if carries and parts.scheme == "http" and parts.hostname not in _LOOPBACK_HOSTS:
+        if carries and parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
             addresses.append(address)
     return addresses
 

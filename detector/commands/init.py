@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from detector.app.context import AppContext
 from detector.app.print_output import print_lines
 from detector.formats.errors import InputError
 from detector.formats.strict_json import redact_excerpt
+from detector.profiles import is_profile_path, list_builtin_profiles
 from detector.render.setup_files import (
     PLACEHOLDER,
     PROGRAM,
@@ -23,7 +25,7 @@ from detector.render.setup_files import (
     list_box_steps,
     list_github_steps,
 )
-from detector.settings.setting import find_url_fault
+from detector.settings.setting import LOOPBACK_HOSTS, find_url_fault
 
 Files = dict[str, str]
 PLACES: Final[dict[str, tuple[Callable[[SetupRequest], Files], Callable[[SetupRequest], list[str]]]]] = {
@@ -71,6 +73,8 @@ def command(
     request = _read_answers(app, SetupRequest(runtime or "", profile, status_url, program), place)
     build, list_steps = PLACES[place]
     files = build(request)
+    for warning in _list_warnings(request, place, Path(folder)):
+        app.print_stderr(f"detector: {warning}")
     if dry_run:
         return print_lines(
             app,
@@ -109,6 +113,16 @@ def _read_answers(app: AppContext, request: SetupRequest, place: str) -> SetupRe
     return request
 
 
+def _list_warnings(request: SetupRequest, place: str, folder: Path) -> Iterator[str]:
+    """Yield what is written and cannot work as it stands."""
+    if place == "github" and not (folder / ".git").exists():
+        yield f"{folder} is not the root of a git repository: GitHub reads workflows in its root alone"
+    if place == "github" and urlsplit(request.status_url).hostname in LOOPBACK_HOSTS:
+        yield "--status-url is an address of this machine itself, which no runner of GitHub reaches"
+    if is_profile_path(request.profile) and not (folder / request.profile).is_file():
+        yield f"--profile: {request.profile} does not exist in {folder} yet: commit it before the first run"
+
+
 def _find_faults(request: SetupRequest) -> Iterator[str]:
     if not request.runtime:
         yield "name the runtime: --runtime my-bot"
@@ -118,6 +132,12 @@ def _find_faults(request: SetupRequest) -> Iterator[str]:
         yield f"--status-url: {fault}"
     if any(not text.isprintable() or "#" in text for text in (request.profile, request.status_url)):
         yield "--profile or --status-url has a character that a file of settings cannot carry"
+    profiles = list_builtin_profiles()
+    if request.profile and not is_profile_path(request.profile) and request.profile not in profiles:
+        names = ", ".join(profiles)
+        yield f"--profile: {redact_excerpt(request.profile)!r} is neither a path nor one of {names}"
+    if request.program.startswith(f"{PLACEHOLDER.partition('@')[0]}@") and request.program != PLACEHOLDER:
+        yield "--program: OWNER/REPOSITORY stands for the repository of this program; put in its name"
     if request.program != PLACEHOLDER and not PROGRAM.fullmatch(request.program):
         program = redact_excerpt(request.program)
         yield f"--program: {program!r} is not {PLACEHOLDER}, with all 40 digits"

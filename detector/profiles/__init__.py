@@ -21,6 +21,11 @@ def read_builtin_profile(name: str) -> str | None:
     return entry.read_text(encoding="utf-8") if name.isidentifier() and entry.is_file() else None
 
 
+def is_profile_path(name: str) -> bool:
+    """Return whether a profile's name is the path of a file, and not a built-in name."""
+    return "/" in name or name.endswith(".toml")
+
+
 def list_builtin_profiles() -> list[str]:
     """Return the names of the built-in profiles."""
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))

@@ -3,20 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
 
 from detector.domain.facts import Facts
+from detector.domain.runtime_rows import Position
 from detector.domain.section_summary import SectionSummary
-from detector.formats.numbers import format_count
+from detector.formats.numbers import format_count, format_quantity
 from detector.formats.times import format_duration
 from detector.logs.events import LineCounts
 
 _MOST_MISSING = 12
+_MOST_ROWS = 5
 
 
 def render_section_summaries(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield the name of each section and what was made of it: its age, its facts, what was not understood."""
     for account in facts.section_summaries:
-        yield account.section, "; ".join(_iter_parts(account, facts))
+        yield (
+            account.section,
+            "; ".join(_iter_parts(account, facts, format_count(len(account.facts), "fact"))),
+        )
+
+
+def render_section_values(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Yield the same with each fact by its name, and its value or age."""
+    for account in facts.section_summaries:
+        values = _join(_describe_fact(name, facts) for name in account.facts)
+        yield account.section, "; ".join(_iter_parts(account, facts, values or "0 facts"))
+
+
+def _describe_fact(name: str, facts: Facts) -> str:
+    value = getattr(facts, name, None)
+    if isinstance(value, datetime):
+        age = facts.age_of(value)
+        when = f"{format_duration(age)} ago" if age >= 0 else f"in {format_duration(-age)}"
+        return f"{name.removesuffix('_at')} {when}"
+    if isinstance(value, tuple):
+        rows = [row for row in value if isinstance(row, Position)]
+        if value and len(rows) == len(value):
+            return f"{name} {_join_rows(rows)}"
+        return f"{name} {format_count(len(value), 'row')}"
+    if isinstance(value, bool):
+        return f"{name} {str(value).lower()}"
+    return f"{name} {value}" if isinstance(value, int | float | str) else name
+
+
+def _join_rows(rows: Iterable[Position]) -> str:
+    names = [f"{row.title} {_format_held(row.signed_quantity)}" for row in rows]
+    more = len(names) - _MOST_ROWS
+    return " and ".join(names[:_MOST_ROWS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _format_held(quantity: Decimal | None) -> str:
+    return "of no known quantity" if quantity is None else format_quantity(quantity)
 
 
 def explain_ignored(section: str, facts: Facts) -> str | None:
@@ -29,14 +69,14 @@ def explain_ignored(section: str, facts: Facts) -> str | None:
     return None
 
 
-def _iter_parts(account: SectionSummary, facts: Facts) -> Iterator[str]:
+def _iter_parts(account: SectionSummary, facts: Facts, values: str) -> Iterator[str]:
     section = account.section
     ignored = explain_ignored(section, facts)
     if ignored:
         yield f"ignored: {ignored}"
     elif account.age_sec is not None:
         yield f"{format_duration(max(0.0, account.age_sec))} old"
-    yield format_count(len(account.facts), "fact")
+    yield values
     yield from _iter_line_counts(account.lines)
     if account.facts and account.missing:
         yield f"not there: {_join(account.missing)}"

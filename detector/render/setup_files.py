@@ -91,16 +91,22 @@ _BOX_SECRETS: Final = """\
 #AEGIS_PT_SLACK_WEBHOOK_URL=https://hooks.slack.com/services/T.../B.../...
 #AEGIS_PT_PING_URL=https://hc-ping.com/...
 """
+FIRST_RUNS: Final = (
+    "The first run says that monitoring starts and what is wrong; the second only what is new."
+)
 _NO_PROGRAM: Final = (
     f"Replace {PLACEHOLDER} in {GITHUB_WORKFLOW} by the repository of this program and one of its commits."
 )
 _NO_SOURCE: Final = (
     f"Name a source in {ENV_PATH}, such as AEGIS_PT_STATUS_URL: without one nothing is checked."
 )
-_GITHUB_STEPS: Final = """\
+_GITHUB_STEPS: Final = f"""\
 Commit the files to the default branch: GitHub starts schedules nowhere else.
 Secret AEGIS_PT_SLACK_WEBHOOK_URL (Settings, Secrets and variables, Actions): an incoming webhook of Slack.
-Start it once by hand: Actions, the workflow, Run workflow. The first run alerts, the second says nothing new.
+A status with a login: the secret AEGIS_PT_STATUS_TOKEN (or _USER, _PASSWORD), AEGIS_PT_BOT_STATUS_TOKEN.
+Try the channel: `python -m detector test-notify --dry-run` prints what would be sent.
+Start it once by hand: Actions, the workflow, Run workflow. {FIRST_RUNS}
+Secret MONITOR_RED_WEBHOOK_URL: a Slack webhook of another channel, for a run that fails itself.
 Secret AEGIS_PT_PING_URL: a check at healthchecks.io (*/10 13-21 * * 1-5 UTC, grace 1 h) alerts at silence.
 E-mail: the secrets AEGIS_PT_EMAIL_TO and _FROM, AEGIS_PT_SMTP_USER and _PASSWORD; the host in the env file.
 AWS: the variable AWS_REGION and the secret AWS_ROLE_ARN: a role that trusts it and may only read.

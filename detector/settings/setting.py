@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -102,6 +102,9 @@ def build_url_parser(*schemes: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def find_url_fault(text: str, schemes: tuple[str, ...]) -> str | None:

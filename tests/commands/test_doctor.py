@@ -146,3 +146,30 @@ def test_credentials_in_clear_text_are_warned_of(environ, warned):
     document, _, text = doctor(**environ, AEGIS_PT_SOURCE_TIMEOUT_SEC="0.3")
     assert ("warning" in document["sources"][0]) is warned
     assert ("clear text" in text) is warned
+
+
+def test_each_fact_stands_by_its_name_with_its_value_or_age_and_an_account_redacted():
+    payload = {
+        "heartbeat_at": "2026-06-02T14:59:48Z",
+        "pending_orders": 2,
+        "broker_connected": True,
+        "open_positions": [
+            {"symbol": "AAPL", "quantity": 10, "account": "DU1234567"},
+            {"symbol": "SPY", "quantity": -3},
+        ],
+        "orders": [],
+        "market_data_status": "ok of DU1234567",
+    }
+    with serving(says(payload)) as server:
+        document, code, text = doctor(AEGIS_PT_STATUS_URL=server.url)
+    reading = document["sources"][0]["reading"]
+    assert code == 0
+    for part in (
+        "heartbeat 12 s ago",
+        "pending_orders 2",
+        "broker_connected true",
+        "open_positions AAPL 10 and SPY -3",
+        "orders 0 rows",
+    ):
+        assert part in reading
+    assert "DU1234567" not in text + str(document)

@@ -123,6 +123,33 @@ def test_a_link_that_leads_nowhere_is_not_followed(tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "warning"),
+    [
+        pytest.param(["--status-url", "http://127.0.0.1:80/x"], "no runner of GitHub reaches", id="loopback"),
+        pytest.param(["--status-url", "http://localhost/x"], "no runner of GitHub reaches", id="localhost"),
+        pytest.param(["--profile", "ops/none.toml"], "ops/none.toml does not exist", id="profile to come"),
+        pytest.param(["--profile", "aegis", "--status-url", "https://bot.example/x"], "", id="all well"),
+    ],
+)
+def test_what_is_written_and_cannot_work_yet_is_a_warning(words, warning, tmp_path):
+    (tmp_path / ".git").mkdir()
+    code, stdout, stderr = github(tmp_path, *words)
+    assert code == 0
+    assert "written" in stdout
+    assert warning in stderr if warning else not stderr
+
+
+def test_a_folder_that_is_no_root_of_a_repository_is_a_warning_for_github_alone(tmp_path):
+    assert "is not the root of a git repository" in github(tmp_path)[2]
+    assert not init("box", "--runtime", "b", "--folder", str(tmp_path), "--dry-run")[2]
+
+
+def test_the_page_of_the_job_names_every_secret_of_the_workflow():
+    page = (ROOT / "docs" / "github.md").read_text("utf-8")
+    assert [name for name in list_workflow_secrets() if f"`{name}`" not in page] == []
+
+
 def test_a_terminal_is_asked_for_what_was_not_given(tmp_path):
     typed = f"my-bot\n\nhttp://127.0.0.1:8080/status\nowner/detector@{COMMIT}\n"
     code, stdout, stderr = init("github", "--folder", str(tmp_path), typed=typed)
@@ -140,6 +167,12 @@ def test_a_terminal_is_asked_for_what_was_not_given(tmp_path):
         pytest.param(["--runtime", "b", "--program", "a/b@main"], "with all 40 digits", id="a branch"),
         pytest.param(["--runtime", "b", "--status-url", "ftp://x"], "must begin with http", id="a scheme"),
         pytest.param(["--runtime", "b", "--profile", "a\nb=c"], "cannot carry", id="two lines in one"),
+        pytest.param(["--runtime", "b", "--profile", "cortna"], "neither a path nor one of", id="no profile"),
+        pytest.param(
+            ["--runtime", "b", "--program", f"OWNER/REPOSITORY@{COMMIT}"],
+            "put in its name",
+            id="a placeholder",
+        ),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_refused_with_what_would_be_right(words, problem):
