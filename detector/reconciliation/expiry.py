@@ -33,20 +33,18 @@ _CASH_SETTLED = _SETTLED_AT_CLOSE | _SETTLED_AT_OPEN | _EQUITY_INDEX_FUTURES | f
 _MOST_DAYS_LEFT = 10  # of calendar; beyond it no last session is near
 _DAY_LENGTH = len("2026-06-19")
 # The earliest and the latest last moment, as hour and minute of the day that the row gives.
-_CLOSE, _LATE_CLOSE, _INDEX_OPEN = (
-    timedelta(hours=16),
-    timedelta(hours=16, minutes=15),
-    timedelta(hours=9, minutes=30),
-)
+_CLOSE, _LATE_CLOSE = timedelta(hours=16), timedelta(hours=16, minutes=15)
+_INDEX_OPEN = timedelta(hours=9, minutes=30)
 _CLOSE_BEFORE, _MIDNIGHT, _NEXT_DAY = timedelta(hours=-8), timedelta(0), timedelta(hours=24)
 
 
 def get_expiry_state(row: Instrument, now: datetime) -> ExpiryState:
     """Return whether it can still be traded: from the earliest plausible last moment on it is unclear."""
     named = normalize(row)
-    days = sorted(day for day in get_days(named) if len(day) == _DAY_LENGTH)
-    if not days:
-        return _get_state_of_month(named, now)
+    days = _list_days(named)
+    if not days:  # a contract of a month has expired by the end of the month
+        months = max(get_days(named), default=None)
+        return EXPIRED if months is not None and months < f"{now:%Y%m}" else LIVE
     earliest, latest = _get_bounds(named)
     try:
         zone = load_zone(NEW_YORK)
@@ -62,10 +60,9 @@ def get_expiry_state(row: Instrument, now: datetime) -> ExpiryState:
     return LIVE if local_now < first + earliest else EXPIRED if local_now >= last + latest else _UNCLEAR
 
 
-def _get_state_of_month(row: Instrument, now: datetime) -> ExpiryState:
-    """Return the state of a contract of a month: it has expired by the end of the month."""
-    months = max(get_days(row), default=None)
-    return EXPIRED if months is not None and months < f"{now:%Y%m}" else LIVE
+def _list_days(row: Instrument) -> list[str]:
+    """Return the days that a normalized row gives as its expiry, in order; a month is none."""
+    return sorted(day for day in get_days(row) if len(day) == _DAY_LENGTH)
 
 
 def _get_bounds(row: Instrument) -> tuple[timedelta, timedelta]:
@@ -83,9 +80,7 @@ def _get_bounds(row: Instrument) -> tuple[timedelta, timedelta]:
 def is_last_day_missing(row: Instrument) -> bool:
     """Whether it is an option or a future of which the row gives no day, or only its month."""
     named = normalize(row)
-    return (named.is_option or named.sec_type == FUTURE) and not any(
-        len(day) == _DAY_LENGTH for day in get_days(named)
-    )
+    return (named.is_option or named.sec_type == FUTURE) and not _list_days(named)
 
 
 def build_contract_key(row: Instrument) -> ContractKey:
@@ -109,7 +104,7 @@ def count_sessions_left(row: Instrument, today: date) -> int | None:
     None where it has no last day, where that is past or far, and where a session is not known.
     """
     named = normalize(row)
-    days = sorted(day for day in get_days(named) if len(day) == _DAY_LENGTH)
+    days = _list_days(named)
     if not days:
         return None
     earliest, _ = _get_bounds(named)

@@ -19,6 +19,7 @@ from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import (
     DIFFERENT,
+    OPTION_MULTIPLIER,
     SAME,
     UNCLEAR,
     compare,
@@ -26,9 +27,6 @@ from detector.reconciliation.identity import (
     compare_parts,
 )
 from detector.reconciliation.position_pairs import Difference
-
-_USUAL_MULTIPLIER = 100
-
 
 DifferencePair = tuple[Difference, Difference]
 
@@ -122,7 +120,7 @@ def is_assigned(gone: Difference, moved: Difference, now: datetime) -> bool:
         return False
     if gone.internal > 0 and get_expiry_state(option, now) == LIVE:
         return False
-    multiplier = to_exact_decimal(option.multiplier) or Decimal(_USUAL_MULTIPLIER)
+    multiplier = to_exact_decimal(option.multiplier) or Decimal(OPTION_MULTIPLIER)
     signs = {"C": (1,), "P": (-1,)}.get(option.right or "", (1, -1))
     return moved.broker - moved.internal in [gone.internal * multiplier * sign for sign in signs]
 

@@ -54,7 +54,8 @@ _EARLY_EXPIRY = frozenset(
     ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
 )  # they expire in the month before theirs
 _SMALL_ROOTS = frozenset(["FSXE", "FDXM", "FDXS"])
-_OPTION_MULTIPLIER = 100
+OPTION_MULTIPLIER = 100
+"""Of an American option whose row gives none."""
 _DAY_LENGTH = len("2026-06-19")
 
 
@@ -166,7 +167,7 @@ def is_usual_class(row: Instrument) -> bool:
     """
     if row.is_option:
         is_american = row.sec_type != "FOP" and row.currency in (None, "USD")
-        return bool(row.trading_class) or not is_american or row.multiplier in (None, _OPTION_MULTIPLIER)
+        return bool(row.trading_class) or not is_american or row.multiplier in (None, OPTION_MULTIPLIER)
     if not _is_dated(row):
         return True
     root, trading_class = _get_local_root(row) or "", row.trading_class

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import Instrument
-from detector.domain.trade_rows import format_other_ids
+from detector.domain.instrument import Instrument, normalize
+from detector.domain.runtime_rows import Position
+from detector.domain.trade_rows import StoredPosition, format_other_ids
 from detector.reconciliation.position_book import PositionBook, build_position_book
-from detector.reconciliation.position_pairs import Lot, PositionPair, build_lot
+from detector.reconciliation.position_pairs import Lot, PositionPair
 
 INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else the runtime's own list."""
@@ -34,8 +35,7 @@ def iter_internal_lots(facts: Facts) -> Iterator[Lot]:
     if facts.store_positions is not None:
         for row in facts.store_positions:
             if row.is_named and row.is_effectively_open is not False:
-                title = _build_trade_title(row.trade_id, row.signal_id, row.position_id)
-                yield build_lot(row, row.signed_quantity, row.account, trade_title=title, key=row.trade_id)
+                yield _build_own_lot(row, row.account)
     else:
         yield from iter_listed_lots(facts)
 
@@ -44,8 +44,7 @@ def iter_listed_lots(facts: Facts) -> Iterator[Lot]:
     """Yield the lots of the runtime's own list, whatever its store holds."""
     for position in facts.open_positions or ():
         if position.is_named:
-            title = _build_trade_title(position.trade_id, position.signal_id, position.position_id)
-            yield build_lot(position, position.signed_quantity, trade_title=title, key=position.trade_id)
+            yield _build_own_lot(position)
 
 
 def iter_broker_lots(facts: Facts) -> Iterator[Lot]:
@@ -55,11 +54,13 @@ def iter_broker_lots(facts: Facts) -> Iterator[Lot]:
         if row.is_named:
             # Rows that are equal in everything may be one that was written again.
             key = f"{row.con_id} {row.model}" if row.con_id else keys.setdefault(row, f"equal to {len(keys)}")
-            yield build_lot(row, row.quantity, row.account, key=key, model=row.model)
+            yield Lot(normalize(row), row.quantity, row.account, key=key, model=row.model)
 
 
-def _build_trade_title(trade_id: str | None, signal_id: str | None, position_id: str | None) -> str:
-    return f"trade #{trade_id}{format_other_ids(signal_id, position_id)}" if trade_id else ""
+def _build_own_lot(row: StoredPosition | Position, account: str | None = None) -> Lot:
+    """Return the lot of a row of the runtime, titled by its trade."""
+    title = f"trade #{row.trade_id}{format_other_ids(row.signal_id, row.position_id)}" if row.trade_id else ""
+    return Lot(normalize(row), row.signed_quantity, account, title, row.trade_id)
 
 
 def find_broker_position(

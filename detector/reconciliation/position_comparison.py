@@ -29,7 +29,7 @@ from detector.reconciliation.lots import (
 from detector.reconciliation.position_book import PositionBook, build_position_book
 from detector.reconciliation.position_differences import ComparedPositions, UnclearGroup, compare_positions
 from detector.reconciliation.position_pairs import Difference, Lot, describe_held
-from detector.reconciliation.subjects import Subjects, build_subjects
+from detector.reconciliation.subjects import Subjects
 from detector.reconciliation.working_orders import ChangesSince
 
 
@@ -122,7 +122,7 @@ def _build_comparison(
     partial = facts.provenance.partial
     book = build_position_book(lots, iter_broker_lots(facts), facts.broker_account)
     is_internal_complete, is_broker_complete = internal not in partial, "broker_positions" not in partial
-    bare = Comparison(book, build_subjects(book), internal, is_internal_complete, is_broker_complete)
+    bare = Comparison(book, Subjects(book), internal, is_internal_complete, is_broker_complete)
     compared = compare_positions(book)
     changes = ChangesSince(facts) if compared.differences else None
     newer = [row for row in compared.differences if changes is not None and changes.can_explain(row)]

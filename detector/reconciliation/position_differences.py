@@ -27,20 +27,10 @@ from detector.reconciliation.position_pairs import (
 
 _CASH = "CASH"
 _Totals = frozenset[Decimal] | None
-
-
 _DOUBLED = "a row is listed twice, or is the sum of the models beside it"
-
-
 _UNKNOWN_QUANTITY = "the quantity of a row is unknown"
-
-
 _OF_INSTRUMENTS = "their contract ids in both places"
-
-
 _OF_ACCOUNTS = "their account in both places"
-
-
 _REMEDIES = {_DOUBLED: "each row once", _UNKNOWN_QUANTITY: "its quantity and side"}
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.domain.instrument import INSTRUMENT_COLUMNS, Instrument, get_instrument_name, normalize
+from detector.domain.instrument import INSTRUMENT_COLUMNS, Instrument, get_instrument_name
 from detector.domain.instrument_names import is_known_expiry, is_known_type
 from detector.formats.numbers import format_quantity
 
@@ -199,14 +199,6 @@ def merge_instruments(base: Instrument, extra: Instrument) -> Instrument:
     if extra.expiry is not None and not is_known_expiry(base.expiry):
         parts["expiry"] = extra.expiry
     return Instrument(**parts)
-
-
-def build_lot(
-    instrument: Instrument, quantity: Decimal | None, account: str | None = None, **more: str | None
-) -> Lot:
-    """Return a lot with its instrument in its normal form; `more`: its trade's title, its key, its model."""
-    title = more.pop("trade_title", None) or ""
-    return Lot(normalize(instrument), quantity, account, title, **more)
 
 
 def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:

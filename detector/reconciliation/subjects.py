@@ -13,10 +13,11 @@ from detector.reconciliation.position_book import PositionBook
 class Subjects:
     """The accounts that hold each instrument name, so that two accounts never share a subject."""
 
-    def __init__(self, positions: Iterable[tuple[str, str | None]]) -> None:
+    def __init__(self, book: PositionBook) -> None:
         self._accounts: dict[str, set[str]] = {}
-        for name, account in positions:
-            self._accounts.setdefault(name, set()).update({account} if account else ())
+        for position in book.positions:
+            accounts = self._accounts.setdefault(position.name, set())
+            accounts.update({position.account} if position.account else ())
 
     def get_subject(self, name: str, account: str | None) -> str:
         """Return the subject: the name, and the account where several hold an instrument of that name."""
@@ -58,8 +59,3 @@ def _merge_findings(group: list[Finding]) -> Finding:
     summaries = dict.fromkeys(finding.summary.rstrip(".") for finding in (worst, *group))
     observed = dict.fromkeys(str(finding.observed) for finding in (worst, *group))
     return replace(worst, summary=f"{', and '.join(summaries)}.", observed=" and ".join(observed))
-
-
-def build_subjects(book: PositionBook) -> Subjects:
-    """Return the subjects of the positions."""
-    return Subjects((position.name, position.account) for position in book.positions)

@@ -14,7 +14,7 @@ from detector.formats.numbers import format_quantity
 from detector.reconciliation.identity import is_combo
 from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.position_pairs import describe_held
-from detector.reconciliation.subjects import build_subjects, merge_by_subject
+from detector.reconciliation.subjects import Subjects, merge_by_subject
 from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders, get_account
 
 
@@ -33,7 +33,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     lists = (facts.broker_orders, facts.store_positions)
     accounts = {row.account for rows in lists for row in rows or () if row.account is not None}
     book, orders = build_broker_book(facts, accounts), WorkingOrders(facts)
-    subjects, changes = build_subjects(book), ChangesSince(facts)
+    subjects, changes = Subjects(book), ChangesSince(facts)
     if "broker_orders" in facts.provenance.partial:
         yield Undecided("the orders of other clients at the broker were not seen")
     findings: dict[str, Finding] = {}  # by order, so that an order in both lists counts once

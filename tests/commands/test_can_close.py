@@ -892,6 +892,7 @@ SPX = ("--symbol", "SPX", *WORDS[2:])
     [
         ([FUTURE, LATER], ("--con-id", "11"), "allow", "ES 2026-06-19 at the broker (con_id 11"),
         ([FUTURE, LATER], ("--con-id", "99"), "refuse", "conid 99 flat"),
+        ([FUTURE], ("--con-id", "9", "--symbol", "ES"), "refuse", "ES (con_id 9) flat"),
         ([{**FUTURE, "conId": None}], ("--con-id", "11"), "cannot tell", "may be any of these"),
         ([FUTURE, LATER], ("--local-symbol", "ESM6"), "allow", "con_id 11"),
         ([FUTURE, LATER], ("--symbol", "ES", "--expiry", "2026-09", "--sec-type", "FUT"), "allow", "con_id 13"),

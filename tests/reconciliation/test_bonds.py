@@ -14,7 +14,7 @@ from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, can_be_sa
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_book import build_position_book
 from detector.reconciliation.position_differences import compare_positions
-from detector.reconciliation.position_pairs import build_lot
+from tests.support.lots import build_lot
 
 ISSUER, CUSIP, ISIN, FOREIGN, OWN = "AAPL", "037833AK6", "US037833AK68", "XS1234567894", "IBCID1"
 

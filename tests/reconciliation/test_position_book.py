@@ -13,7 +13,8 @@ from detector.domain.instrument import Instrument, get_instrument_name, normaliz
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.reconciliation.position_book import PositionBook, build_position_book
 from detector.reconciliation.position_differences import compare_positions
-from detector.reconciliation.position_pairs import Difference, Lot, build_lot, classify_difference
+from detector.reconciliation.position_pairs import Difference, Lot, classify_difference
+from tests.support.lots import build_lot
 from tests.support.snapshots import evaluated, healthy, named
 
 CALL = Instrument("SPY", None, "OPT", "20260506", 727, "C", 100)

@@ -69,21 +69,12 @@ def _decide(close: CloseOrder, facts: Facts, heartbeat_limit_sec: float | None) 
     if isinstance(refusal, CloseVerdict) and len(set(positions)) == 1:
         return _decide_by_readings(close, target, facts, positions)
     side = refusal if isinstance(refusal, str) else None
-    unknown = _explain_unknown_activity(target, facts, heartbeat_limit_sec)
-    if unknown is not None:
-        return replace(unknown, position=positions[0], side=side)
-    return _decide_by_readings(close, target, facts, positions)
-
-
-def _explain_unknown_activity(
-    target: CloseTarget, facts: Facts, heartbeat_limit_sec: float | None
-) -> CloseVerdict | None:
-    """Return why the position may have changed, or an exit may work that no list contains."""
     moved = explain_later_execution(target, facts)
-    if moved is not None:
-        return build_unknown_verdict("moved", moved)
-    unknown = explain_unknown_orders(facts, heartbeat_limit_sec)
-    return None if unknown is None else build_unknown_verdict("orders", unknown)
+    unknown = moved or explain_unknown_orders(facts, heartbeat_limit_sec)
+    if unknown is not None:
+        reason = "orders" if moved is None else "moved"
+        return replace(build_unknown_verdict(reason, unknown), position=positions[0], side=side)
+    return _decide_by_readings(close, target, facts, positions)
 
 
 def _decide_by_readings(
@@ -187,7 +178,9 @@ def _find_closing_side(close: CloseOrder, position: Decimal) -> str | CloseVerdi
     if not position:
         opens = {SELL: "a short position", BUY: "a long position"}.get(close.side or "", "a new position")
         order = f"{close.side} {quantity}" if close.side else f"an order for {quantity}"
-        summary = f"The broker shows {close.name} flat: {order} would open {opens} of {quantity}."
+        con_id = close.instrument.con_id
+        name = f"{close.name} (con_id {con_id})" if con_id and close.instrument.symbol else close.name
+        summary = f"The broker shows {name} flat: {order} would open {opens} of {quantity}."
         return CloseVerdict(REFUSE, "flat", summary)
     side, held = (SELL, "long") if position > 0 else (BUY, "short")
     if close.side not in (None, side):

@@ -132,24 +132,19 @@ def explain_unknown_orders(facts: Facts, heartbeat_limit_sec: float | None) -> s
     if facts.heartbeat_at is not None and facts.age_of(facts.heartbeat_at) > heartbeat_limit_sec:
         age = format_duration(facts.age_of(facts.heartbeat_at))
         return f"The runtime's last sign of life is {age} old: its own orders may be others than it lists."
-    if facts.heartbeat_at is None and _is_heartbeat_misread(facts):
+    if facts.heartbeat_at is None and _is_misread(facts, "heartbeat_at", "heartbeat_age_sec"):
         return (
             "The runtime's last sign of life could not be read: its own orders may be others than it lists."
         )
     return _explain_runtime_orders(facts)
 
 
-def _is_heartbeat_misread(facts: Facts) -> bool:
-    """Whether a heartbeat is given that is no time, or one of the future."""
-    paths = (*(fault.path for fault in facts.invalid), *(path for path, _ in facts.skewed))
-    return any(path.rpartition(".")[2] in ("heartbeat_at", "heartbeat_age_sec") for path in paths)
-
-
 def _explain_runtime_orders(facts: Facts) -> str | None:
     """Return why the runtime may send an exit that it does not list; pending and stuck exits add up."""
     if facts.orders is None and facts.pending_exits is None:
         return "Whether the runtime works an exit of its own was not seen."
-    if {"orders", "pending_exits", "stuck_exits"} & facts.provenance.partial or _is_misread(facts):
+    counts_unread = _is_misread(facts, "pending_exits", "stuck_exits", "send_outcome_unknown")
+    if {"orders", "pending_exits", "stuck_exits"} & facts.provenance.partial or counts_unread:
         return "The runtime's own orders could not be read in full."
     pending, stuck = facts.pending_exits or 0, facts.stuck_exits or 0
     if pending + stuck > len(_collect_listed_exits(facts)):
@@ -161,11 +156,10 @@ def _explain_runtime_orders(facts: Facts) -> str | None:
     return None
 
 
-def _is_misread(facts: Facts) -> bool:
-    return any(
-        fault.path.endswith((".pending_exits", ".stuck_exits", ".send_outcome_unknown"))
-        for fault in facts.invalid
-    )
+def _is_misread(facts: Facts, *names: str) -> bool:
+    """Whether one of these values is given and could not be read, or is a time of the future."""
+    paths = (*(fault.path for fault in facts.invalid), *(path for path, _ in facts.skewed))
+    return any(path.rpartition(".")[2] in names for path in paths)
 
 
 def _collect_listed_exits(facts: Facts) -> set[str]:

@@ -12,6 +12,7 @@ from detector.domain.trade_rows import Trade
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.formats.times import format_time
 from detector.reconciliation.fills import Fill
+from detector.reconciliation.identity import OPTION_MULTIPLIER
 from detector.reconciliation.pnl import check_pnl_by_broker
 from detector.reconciliation.repair_plan.closing_fill import (
     PRICE_DECIMALS,
@@ -22,8 +23,6 @@ from detector.reconciliation.repair_plan.closing_fill import (
     is_day_sum_of,
 )
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
-
-_OPTION_MULTIPLIER = 100
 
 
 class Evidence(Struct, frozen=True):
@@ -65,7 +64,7 @@ class Evidence(Struct, frozen=True):
         if trade is None or not quantity or trade.entry_price is None or self.realized_pnl is None:
             return ""
         instrument = normalize(claim.instrument)
-        multiplier = instrument.multiplier or (_OPTION_MULTIPLIER if instrument.is_option else 1)
+        multiplier = instrument.multiplier or (OPTION_MULTIPLIER if instrument.is_option else 1)
         price = trade.entry_price + self.realized_pnl / (float(quantity) * multiplier)
         return (
             f"; {self.realized_pnl:,.2f} would make {round(price, PRICE_DECIMALS):g}"
