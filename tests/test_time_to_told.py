@@ -12,7 +12,7 @@ import pytest
 
 from tools.incidents import incident, incidents, looked
 from tools.run_lanes import SHIFTS, WAYS
-from tools.time_to_told import FIGURES, measured, percentile, table
+from tools.time_to_told import FIGURES, measured, percentile, short_table, table
 
 STORED = json.loads(FIGURES.read_text(encoding="utf-8"))
 OUTAGE = "2026-05-06-power-outage"
@@ -99,3 +99,12 @@ def test_the_table_has_a_row_for_every_event_and_names_every_lane():
         for event in STORED[name]:
             assert sum(f"| {name} | `{event}` |" in line for line in lines) == 1
     assert {line.count("|") for line in lines[: lines.index("")]} == {lines[0].count("|")}
+
+
+def test_the_short_table_is_a_part_of_the_whole_one():
+    whole = "\n".join(table())
+    rows = [line.strip("| ").split(" | ") for line in short_table()][2:]
+    assert rows
+    for incident_name, event, *cells in rows:
+        row = next(line for line in whole.splitlines() if line.startswith(f"| {incident_name} | {event} |"))
+        assert [cell for cell in cells if f"| {cell} |" not in row] == []

@@ -22,6 +22,7 @@ from typing import Any
 
 from detector.app.context import AppContext
 from detector.cli import run
+from detector.render.message import STYLES
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "pictures" / "alert.png"
@@ -71,7 +72,7 @@ def render_page(payload: dict[str, Any]) -> str:
 def _render_blocks(blocks: list[dict[str, Any]]) -> Iterator[str]:
     for block in blocks:
         if block["type"] == "header":
-            yield f"<h1>{escape(block['text']['text'])}</h1>"
+            yield f"<h1>{_draw_marks(escape(block['text']['text']))}</h1>"
         elif block["type"] == "context":
             yield from (f'<div class="context">{_render_mrkdwn(e["text"])}</div>' for e in block["elements"])
         elif block["type"] == "section":
@@ -83,7 +84,14 @@ def _render_blocks(blocks: list[dict[str, Any]]) -> Iterator[str]:
 def _render_mrkdwn(text: str) -> str:
     """Return Slack's markup as HTML; its text is escaped already as HTML needs it."""
     linked = re.sub(r"<(https?://[^|>]+)\|([^>]+)>", r'<a href="\1">\2</a>', text)
-    return re.sub(r"(?<!\w)\*([^*\n]+)\*(?!\w)", r"<b>\1</b>", linked)
+    return _draw_marks(re.sub(r"(?<!\w)\*([^*\n]+)\*(?!\w)", r"<b>\1</b>", linked))
+
+
+def _draw_marks(text: str) -> str:
+    """Return the text with each mark as a dot in its colour: few fonts of a server have emoji."""
+    for style in STYLES.values():
+        text = text.replace(style.mark, f'<span style="color: {style.colour}">●</span>')
+    return text
 
 
 def write_picture(page: str, target: Path) -> None:

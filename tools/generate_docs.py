@@ -42,10 +42,15 @@ from detector.render.schemas import EVENT_FIELDS
 from detector.render.settings import format_default, render_env_example
 from detector.settings import DECLARED, resolve_settings
 from tools.house import layer_table, picture
+from tools.time_to_told import short_table as time_to_told_short
 from tools.time_to_told import table as time_to_told
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("RUNBOOK.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
+DOCUMENTS = (
+    "README.md",
+    "RUNBOOK.md",
+    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
+)
 WIDTH = 100
 ROWS_OF_LISTS: Mapping[str, type[Any]] = {
     **{f"`{name}`": fact["row"] for name, fact in STATUS_FACTS.items() if fact["kind"] == ROWS},
@@ -183,7 +188,7 @@ def sections() -> Iterator[str]:
 
 def facts() -> Iterator[str]:
     """The table of the facts of a status payload, from their declaration."""
-    age = (f"`{HEARTBEAT_AGE}`", "seconds", "age of the last heartbeat, in place of `heartbeat_at`", "older")
+    age = (f"`{HEARTBEAT_AGE}`", "seconds", "age of the last heartbeat, instead of `heartbeat_at`", "older")
     found = [(f"`{name}`", one["kind"], one["doc"], one["worse"]) for name, one in STATUS_FACTS.items()]
     yield from _table(("fact", "reads as", "meaning", "worse is"), [found[0], age, *found[1:]])
 
@@ -257,6 +262,7 @@ BLOCKS: Mapping[str, Callable[[], Iterable[str]]] = {
     "facts": facts,
     "row-columns": row_columns,
     "time-to-told": time_to_told,
+    "time-to-told-short": time_to_told_short,
     "reasons": reasons,
     "gate-checks": gate_checks,
     "words": words,

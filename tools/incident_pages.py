@@ -53,5 +53,7 @@ def write_pages(folder: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004 - the module and the folder
+        raise SystemExit((__doc__ or "").strip())
     for path in write_pages(Path(sys.argv[1])):
         print(path)

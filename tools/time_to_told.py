@@ -119,6 +119,23 @@ def table(figures: Figures | None = None) -> Iterator[str]:
                 yield f"| {name} | `{event}` | {' | '.join(cells)} |"
 
 
+_SHORT_WAYS = ("github", "external", "watch_remote")
+
+
+def short_table() -> Iterator[str]:
+    """Yield the README's part of the table: when people knew, and three lanes of a machine elsewhere."""
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    titles = (WAYS[key].title for key in _SHORT_WAYS)
+    yield from _headed(["incident", "what there was to report", "people knew after", *titles])
+    for name in (name for name in figures if incident(name).began):
+        one = incident(name)
+        for event, ways in figures[name].items():
+            known = one.found_out.get(event)
+            people = "–" if known is None else _words((known - one.began[event]).total_seconds() / 60)
+            cells = [people, *(_cell(ways.get(key)) for key in _SHORT_WAYS)]
+            yield f"| {name} | `{event}` | {' | '.join(cells)} |"
+
+
 def _headed(heads: Sequence[str]) -> Iterator[str]:
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"

@@ -50,7 +50,7 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> date
     metavar="TIME",
     help="Add the schedule's gaps since then (SCHEDULE_CREATED_AFTER).",
 )
-@click.option("--runs", metavar="FILE", help="The workflow's runs for --gaps, as JSON, in place of GitHub.")
+@click.option("--runs", metavar="FILE", help="The workflow's runs for --gaps, as JSON, instead of GitHub.")
 @click.option(
     "--readiness", is_flag=True, help="Add the offline proof of the scheduler (RUN_PREDEPLOY_READINESS=1)."
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -733,3 +735,17 @@ def test_it_is_written_whole_to_a_file_and_only_its_final_line_is_printed(tmp_pa
     assert ran.out.startswith(b"NOTIFY: ")
     assert page.read_text().startswith("<!doctype html>")
     assert report("--to", str(tmp_path / "no" / "x"), str(tmp_path)).code == 2
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["a", "b"]], ids=["nothing", "an option", "two folders"])
+def test_the_pages_of_the_incidents_want_one_folder(words):
+    ran = subprocess.run(
+        [sys.executable, "-m", "tools.incident_pages", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "python -m tools.incident_pages FOLDER" in ran.stderr
+    assert "Traceback" not in ran.stderr
