@@ -18,17 +18,21 @@ from msgspec.structs import replace
 from detector.domain.columns import RIGHT, SECURITY_TYPE, build_column, get_columns
 from detector.domain.instrument_names import (
     COMMON_FUTURES,
+    CONTINUOUS,
     FUTURE,
     OPTIONS,
     is_known_expiry,
     is_known_type,
     is_month_of,
+    normalize_currency,
     normalize_expiry,
     normalize_right,
     normalize_symbol,
     normalize_type,
+    parse_continuous,
     parse_future,
     split_pair,
+    split_venue,
 )
 from detector.formats.numbers import normalize_number
 from detector.formats.patterns import build_pattern
@@ -106,11 +110,12 @@ def normalize(row: Instrument) -> Instrument:
 
 @lru_cache(maxsize=16384)
 def _normalize_cached(row: Instrument) -> Instrument:
-    texts = ((row.symbol or "").strip().upper(), (row.local_symbol or "").strip().upper())
+    symbol, currency = split_venue((row.symbol or "").strip().upper())
+    texts = (symbol, (row.local_symbol or "").strip().upper())
     occ = next((match for match in map(_OCC.fullmatch, texts) if match), None)
     instrument = replace(
         row,
-        symbol=normalize_symbol(row.symbol or row.local_symbol),
+        symbol=normalize_symbol(symbol or row.local_symbol),
         sec_type=normalize_type(row.sec_type),
         expiry=normalize_expiry(row.expiry),
         strike=row.strike or None,  # TWS writes 0 for what has no strike
@@ -118,7 +123,7 @@ def _normalize_cached(row: Instrument) -> Instrument:
         multiplier=row.multiplier or None,
         local_symbol=normalize_symbol(row.local_symbol),
         trading_class=normalize_symbol(row.trading_class),
-        currency=normalize_symbol(row.currency),
+        currency=normalize_currency(row.currency) or currency,
     )
     if occ:
         return _merge_occ_parts(instrument, occ, is_symbol=occ.string == texts[0])
@@ -129,7 +134,8 @@ def _normalize_cached(row: Instrument) -> Instrument:
     if pair:
         base, quote, sec_type = pair
         return replace(instrument, symbol=base, currency=quote, sec_type=sec_type)
-    return _apply_future_symbol(instrument)
+    root = parse_continuous(texts[0]) if instrument.sec_type in (FUTURE, None) else None
+    return _apply_future_symbol(replace(instrument, symbol=root, sec_type=CONTINUOUS) if root else instrument)
 
 
 def _list_seen(row: Instrument, parts: Mapping[str, object]) -> dict[str, object]:

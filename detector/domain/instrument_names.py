@@ -13,12 +13,12 @@ from decimal import Decimal
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
 
-STOCK, FUTURE = "STK", "FUT"
+STOCK, FUTURE, CONTINUOUS = "STK", "FUT", "CONTFUT"
 OPTIONS = ("OPT", "FOP", "WAR")
 # Source: TWS API reference, Contract.secType.
 TYPES = frozenset(
     (STOCK, FUTURE, *OPTIONS, "IND", "CASH", "BOND", "CMDTY", "CRYPTO", "CFD", "BAG", "FUND", "NEWS", "IOPT",
-     "CONTFUT", "BILL", "FIXED", "ICU", "ICS", "SLB")
+     CONTINUOUS, "BILL", "FIXED", "ICU", "ICS", "SLB")
 )  # fmt: skip
 # Flex's names of asset categories, and those of other brokers' interfaces that runtimes keep.
 _TYPES = {
@@ -85,9 +85,16 @@ CURRENCIES = frozenset(
         "INR",
     ]
 )
+_MINOR_UNITS = {"GBX": "GBP", "GBPENCE": "GBP", "ZAC": "ZAR", "ILA": "ILS"}
 _COINS = frozenset(["BTC", "ETH", "LTC", "BCH", "SOL", "ADA", "XRP", "DOGE", "AVAX", "LINK", "SUI", "HBAR"])
 _PAIR = build_pattern(r"([A-Z]{3,5}?)([./ -]?)([A-Z]{3})", re.ASCII)
-_FUTURE = build_pattern(rf"(\d?[A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(\d{{1,2}})", re.ASCII)
+_FUTURE = build_pattern(rf"(\d?[A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(20\d\d|\d{{1,2}})", re.ASCII)
+# Runtimes write NASDAQ:AAPL, AAPL.NASDAQ and EUR/USD.IDEALPRO. Source: exchanges of IBKR, ISO 10383.
+_SHARE_VENUES = ("NASDAQ", "NYSE", "ARCA", "AMEX", "BATS", "ISLAND", "IEX", "XNAS", "XNYS", "ARCX", "XASE")
+_VENUES = "|".join((*_SHARE_VENUES, "SMART", "CME", "CBOT", "NYMEX", "COMEX", "GLOBEX", "GLBX", "CBOE", "CFE",
+                    "XCME", "XCBT", "XNYM", "XCEC", "XCBO", "IDEALPRO", "PAXOS", "ZEROHASH"))  # fmt: skip
+_AT_VENUE = build_pattern(rf"(?:({_VENUES}):)?(.+?)(?:[.@]({_VENUES}))?", re.ASCII)
+_CONTINUOUS = build_pattern(r"([A-Z][A-Z0-9]{0,3})\d!", re.ASCII)  # ES1! is the front month
 _NAME, _SHORT_YEAR = rf"(?P<name>{'|'.join(_MONTHS)})[A-Z]*\.?", r"'?(?P<year>(?:20)?\d\d)"
 # The ways in which a day or a contract month is written; the first that fits and is in the calendar counts.
 _EXPIRY_FORMS = tuple(
@@ -125,6 +132,26 @@ def normalize_label(text: str | None) -> str:
 def normalize_symbol(text: str | None) -> str | None:
     """Return a symbol in capitals; the class of a share stands behind one space, as at IBKR: `BRK B`."""
     return _SEPARATORS.sub(" ", (text or "").strip().upper()).strip() or None
+
+
+def split_venue(text: str) -> tuple[str, str | None]:
+    """Return a symbol in capitals without its venue, and the currency of a venue of American shares."""
+    match = _AT_VENUE.fullmatch(text)
+    if not match or not (match[1] or match[3]):
+        return text, None
+    return match[2], "USD" if {match[1], match[3]} & {*_SHARE_VENUES} else None
+
+
+def parse_continuous(symbol: str) -> str | None:
+    """Return the root of a continuous future's name (`ES1!`: ES); None for any other symbol."""
+    match = _CONTINUOUS.fullmatch(symbol)
+    return match[1] if match else None
+
+
+def normalize_currency(text: str | None) -> str | None:
+    """Return a currency in capitals; a listing in pence or cents is of its currency."""
+    label = normalize_symbol(text)
+    return _MINOR_UNITS.get(label or "", label)
 
 
 def normalize_type(text: str | None) -> str | None:
@@ -205,7 +232,7 @@ def parse_future(symbol: str) -> tuple[str, str] | None:
     year = int(digits)
     if len(digits) == 1:
         year += _DECADE + (0 if year >= _YEAR_OF_ONE_DIGIT else 10)
-    else:
+    elif len(digits) == len("26"):
         year += 2000
     return root, f"{year}{_MONTH_CODES.index(code) + 1:02}"
 

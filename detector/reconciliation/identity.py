@@ -14,6 +14,7 @@ from typing import Final, Literal
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import (
+    CONTINUOUS,
     FUTURE,
     OPTIONS,
     STOCK,
@@ -203,8 +204,8 @@ def _compare_types(first: Instrument, second: Instrument) -> Answer:
     mine, theirs = first.sec_type, second.sec_type
     if mine == theirs:
         return SAME
-    if mine in TYPES and theirs in TYPES:
-        return DIFFERENT
+    if mine in TYPES and theirs in TYPES:  # a continuous future is of whichever month is the front one
+        return UNCLEAR if {mine, theirs} == {FUTURE, CONTINUOUS} else DIFFERENT
     row, given = (first, theirs) if mine not in TYPES else (second, mine)
     other = second if row is first else first
     has_expiry = is_known_expiry(row.expiry)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.formats.numbers import format_quantity, to_exact_decimal
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, compare
 from detector.reconciliation.position_book import PositionBook, build_position_book
 from detector.reconciliation.position_differences import compare_positions
 from detector.reconciliation.position_pairs import Difference, Lot, classify_difference
@@ -328,3 +329,38 @@ def test_the_verdict_is_that_of_plain_sums(internal, broker):
     assert {one.name: one.kind for one in list_differences(build_position_book(mine, theirs))} == {
         n: k for n, k in expected.items() if k
     }
+
+
+FRONT = Instrument("ES", con_id="1", sec_type="FUT", expiry="20260618", local_symbol="ESM6", currency="USD")
+STOCK = Instrument("AAPL", con_id="2", sec_type="STK", currency="USD", trading_class="NMS")
+EURO = Instrument("EUR", con_id="3", sec_type="CASH", currency="USD", local_symbol="EUR.USD")
+LONDON = Instrument("VOD", con_id="4", sec_type="STK", currency="GBP")
+
+
+@pytest.mark.parametrize(
+    ("written", "listed", "answer"),
+    [
+        pytest.param({"symbol": "NASDAQ:AAPL"}, STOCK, SAME, id="a venue before a share"),
+        pytest.param({"symbol": "AAPL.XNAS"}, STOCK, SAME, id="a venue behind it"),
+        pytest.param({"symbol": "AAPL@SMART"}, STOCK, SAME, id="a route"),
+        pytest.param({"symbol": "NYSE:BRK.B"}, STOCK, DIFFERENT, id="another share at a venue"),
+        pytest.param(
+            {"symbol": "VOD.NASDAQ"}, LONDON, DIFFERENT, id="an American listing of a share elsewhere"
+        ),
+        pytest.param({"symbol": "VOD", "currency": "GBX"}, LONDON, SAME, id="a listing in pence"),
+        pytest.param(
+            {"symbol": "VOD", "currency": "ZAC"}, LONDON, DIFFERENT, id="a listing in cents of a rand"
+        ),
+        pytest.param({"symbol": "EUR/USD.IDEALPRO"}, EURO, SAME, id="a pair at a venue"),
+        pytest.param({"symbol": "ESM6.XCME"}, FRONT, SAME, id="a future at a venue"),
+        pytest.param({"symbol": "ESM2026"}, FRONT, SAME, id="a future of a year in full"),
+        pytest.param({"symbol": "ESM2027"}, FRONT, DIFFERENT, id="a future of the year after"),
+        pytest.param({"symbol": "ES1!"}, FRONT, UNCLEAR, id="a continuous future"),
+        pytest.param(
+            {"symbol": "ES", "sec_type": "CONTFUT"}, FRONT, UNCLEAR, id="a future called continuous"
+        ),
+        pytest.param({"symbol": "NQ1!"}, FRONT, DIFFERENT, id="a continuous future of another root"),
+    ],
+)
+def test_a_name_in_the_notation_of_a_runtime_is_the_broker_s_or_unclear(written, listed, answer):
+    assert compare(normalize(Instrument(**written)), normalize(listed)) == answer
