@@ -19,6 +19,7 @@ Reason = Literal[
 ]  # fmt: skip
 ANY_CHANNEL = "*"
 STDOUT = "stdout"
+MAX_PLACES = 3  # of a receipt: its newest messages
 
 
 class MessageRef(Struct, frozen=True):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.domain.condition import Condition, Receipt
+from detector.domain.condition import MAX_PLACES, Condition, Receipt
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.report import ChannelHealth, Report, SessionDay
-from detector.domain.rule import RANK
+from detector.domain.rule import RANK, STATE
 from detector.formats.times import format_time
 
 CLOCK_TOLERANCE = timedelta(seconds=120)  # a clock may be off by this much
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 _JUST_AFTER = timedelta(seconds=1)
 
 
@@ -134,7 +135,7 @@ def join_memories(newest: Memory, others: Iterable[Memory]) -> Memory:
             present = conditions.get(signature)
             if present is not None:
                 conditions[signature] = _join_conditions(present, condition)
-            elif condition.owing or condition.receipts:
+            elif _is_known(condition):
                 conditions[signature] = condition
         channels = {**other.channels, **channels}
         sessions = tuple(_join_sessions(day, other.sessions) for day in sessions)
@@ -142,28 +143,120 @@ def join_memories(newest: Memory, others: Iterable[Memory]) -> Memory:
 
 
 def _join_conditions(newest: Condition, other: Condition) -> Condition:
-    receipts = dict(newest.receipts)
-    if _is_same_episode(newest, other):
-        for channel, receipt in other.receipts.items():
-            own = receipts.get(channel)
-            receipts[channel] = receipt if own is None else _join_receipts(own, receipt)
-    owing = {channel: since for channel, since in other.owing.items() if channel not in receipts}
-    if receipts == newest.receipts and not owing.keys() - newest.owing.keys():
-        return newest
-    return replace(newest, receipts=receipts, owing={**owing, **newest.owing})
+    """Return the newest condition with the other's receipts, and what either owes and neither delivered.
+
+    Two episodes that overlap are the same. Where the other's began or returned after the newest's end, it is
+    the later one, and the next verdict decides how it ends.
+    """
+    has_later = newest.ended_at is not None and newest.ended_at <= max(
+        other.first_seen, _find_last_return(other)
+    )
+    later, earlier = (other, newest) if has_later and _is_known(other) else (newest, other)
+    if not _is_same_episode(later, earlier):
+        owing = {name: since for name, since in earlier.owing.items() if name not in later.receipts}
+        return replace(later, owing={**owing, **later.owing})
+    joined = replace(
+        later,
+        peak=max(later.peak, earlier.peak, key=RANK.__getitem__),
+        escalated_at=later.escalated_at or earlier.escalated_at,
+        returns=max(later.returns, earlier.returns),
+        listed=later.listed or earlier.listed,
+        confirmed=later.confirmed or earlier.confirmed,
+    )
+    joined = _add_return_where_over(replace(joined, receipts=_join_receipts(joined, later, earlier)))
+    return replace(joined, owing=_join_owing(joined, later, earlier))
+
+
+def _is_known(condition: Condition) -> bool:
+    """Return whether a notice about it is due or was delivered."""
+    return bool(condition.owing or condition.receipts)
 
 
 def _is_same_episode(newest: Condition, other: Condition) -> bool:
     """Return whether one did not end before the other began."""
     if newest.generation == other.generation or newest.first_seen == other.first_seen:
-        return True
-    return other.ended_at is None and other.last_seen >= newest.first_seen
+        return True  # of equal generations the delivery ids are equal too
+    ends = (other.ended_at or other.last_seen), (newest.ended_at or newest.last_seen)
+    return newest.first_seen <= ends[0] and other.first_seen <= ends[1]
 
 
-def _join_receipts(own: Receipt, other: Receipt) -> Receipt:
-    """Return the channel's receipt with the higher severity, and its escalation where any has it."""
-    severity = other.severity if RANK[other.severity] > RANK[own.severity] else own.severity
-    return replace(own, severity=severity, escalated=own.escalated or other.escalated)
+def _join_receipts(joined: Condition, later: Condition, earlier: Condition) -> dict[str, Receipt]:
+    returned_at = _find_last_return(max(later, earlier, key=lambda condition: condition.returns))
+    receipts = {}
+    for channel in {**later.receipts, **earlier.receipts}:
+        known = [
+            _update_receipt(joined, condition, receipt, returned_at)
+            for condition in (later, earlier)
+            if (receipt := condition.receipts.get(channel)) is not None
+        ]
+        receipts[channel] = known[0] if len(known) == 1 else _join_receipt(known)
+    return receipts
+
+
+def _join_receipt(known: Sequence[Receipt]) -> Receipt:
+    """Return what two memories delivered to one channel: the latest receipt, with the worst of both."""
+    latest = max(known, key=lambda receipt: receipt.at or _BEGINNING)
+    escalated = [receipt.escalated for receipt in known if receipt.escalated is not None]
+    places = dict.fromkeys(place for receipt in (latest, *known) for place in receipt.places)
+    return replace(
+        latest,
+        severity=max((receipt.severity for receipt in known), key=RANK.__getitem__),
+        escalated=any(escalated) if escalated else None,
+        returns=max(receipt.returns for receipt in known),
+        reminders=max(receipt.reminders for receipt in known),
+        places=tuple(places)[:MAX_PLACES],
+    )
+
+
+def _add_return_where_over(joined: Condition) -> Condition:
+    """Return the condition with one more return, of which the channels know that were not sent its end.
+
+    A channel that was last sent the end of a state that goes on is sent `again`.
+    """
+    over = {channel for channel, receipt in joined.receipts.items() if receipt.ended}
+    if joined.kind != STATE or joined.phase == "ended" or not over:
+        return joined
+    receipts = {
+        channel: replace(
+            receipt, returns=receipt.returns + (channel not in over and receipt.returns == joined.returns)
+        )
+        for channel, receipt in joined.receipts.items()
+    }
+    return replace(joined, returns=joined.returns + 1, receipts=receipts)
+
+
+def _find_last_return(condition: Condition) -> datetime:
+    return max((step.at for step in condition.transitions if step.to == "again"), default=_BEGINNING)
+
+
+def _update_receipt(
+    joined: Condition, condition: Condition, receipt: Receipt, returned_at: datetime
+) -> Receipt:
+    """Return a receipt of this memory's condition, with all returns where it was sent after the last one."""
+    is_complete = receipt.returns >= condition.returns and (
+        condition.returns == joined.returns or (receipt.at or _BEGINNING) >= returned_at
+    )
+    return replace(receipt, returns=joined.returns) if is_complete else receipt
+
+
+def _join_owing(joined: Condition, later: Condition, earlier: Condition) -> dict[str, datetime]:
+    """Return what is due by channel and since when, but for what a receipt of the other memory covers."""
+    both = {**earlier.owing, **later.owing}
+    return {
+        channel: since
+        for channel, since in both.items()
+        if not _is_covered(joined, joined.receipts.get(channel))
+        or (channel in later.owing and channel not in earlier.receipts)
+    }
+
+
+def _is_covered(condition: Condition, receipt: Receipt | None) -> bool:
+    return (
+        receipt is not None
+        and RANK[receipt.severity] >= RANK[condition.peak]
+        and (bool(receipt.escalated) or condition.escalated_at is None)
+        and receipt.returns >= condition.returns
+    )
 
 
 def _join_sessions(day: SessionDay, others: Iterable[SessionDay]) -> SessionDay:

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
-from detector.domain.condition import STDOUT, Condition, MessageRef, Notice, Reason, Receipt
+from detector.domain.condition import MAX_PLACES, STDOUT, Condition, MessageRef, Notice, Reason, Receipt
 from detector.domain.rule import OCCURRENCE, RANK
 from detector.formats.times import compute_seconds
 from detector.ledger.transitions import RunContext
@@ -16,7 +16,6 @@ from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC
 
 _DAY_SEC = 86_400.0
 _MAX_DOUBLINGS = 24
-_MAX_REFS = 3
 _ENDINGS: Mapping[str, Reason] = {
     "resolved": "resolved",
     "retired": "retired",
@@ -129,7 +128,7 @@ def add_receipts(
         if condition is not None:
             receipt = _build_receipt(condition, taken, channel, at)
             if ref is not None and ref not in receipt.places:
-                receipt = replace(receipt, places=(ref, *receipt.places)[:_MAX_REFS])
+                receipt = replace(receipt, places=(ref, *receipt.places)[:MAX_PLACES])
             pending_since = {name: since for name, since in condition.owing.items() if name != channel}
             receipts = {**condition.receipts, channel: receipt}
             after[condition.signature] = replace(condition, receipts=receipts, owing=pending_since)
@@ -149,7 +148,10 @@ def _build_receipt(condition: Condition, taken: Notice, channel: str, at: dateti
         returns=taken.condition.returns,
         reminders=old.reminders + 1 if old is not None and taken.reason == "reminder" else 0,
         ended=condition.phase == "ended",
-        escalated=was_notified or taken.condition.escalated or taken.reason in ("escalated", "missed"),
+        escalated=was_notified
+        or taken.condition.escalated
+        or taken.reason == "escalated"
+        or (taken.reason == "missed" and condition.escalated_at is not None),
         places=old.places if old is not None else (),
         acknowledged=old.acknowledged if old is not None else None,
     )
