@@ -146,7 +146,7 @@ def run(app: AppContext, args: Sequence[str]) -> int:
     except InputError as error:
         return _print_refusal(app, error.lines, args)
     except click.ClickException as error:
-        return _print_refusal(app, [error.format_message()], args)
+        return _print_refusal(app, [error.format_message() + _describe_order(args)], args)
     except (click.Abort, KeyboardInterrupt):
         app.print_stderr("detector: interrupted")
         return ExitCode.BROKEN
@@ -155,6 +155,15 @@ def run(app: AppContext, args: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: still a valid document
         return _print_failure(app, error, args)
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _describe_order(args: Sequence[str]) -> str:
+    """Return a hint where options stand before a command: they are then those of `detect`."""
+    names = Commands().list_commands(click.Context(commands))
+    name = next((arg for arg in args if arg in names), None)
+    if name is None or args[0] == name:
+        return ""
+    return f" Options go after the command: `detector {name} ...`."
 
 
 def _open_unwritable() -> BinaryIO:

@@ -1013,3 +1013,19 @@ def test_the_command_of_a_clone_s_environment_is_the_module(tmp_path):
         [str(folder / "detector"), "--version"], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert (ran.returncode, ran.stdout.startswith("detector")) == (0, True), ran.stderr
+
+
+@pytest.mark.parametrize("words", [("--env-file", "x", "doctor"), ("--quiet", "settings")])
+def test_options_before_a_command_are_told_to_go_after_it(words):
+    ran = answer(*words)
+    assert ran.code == 2
+    assert f"Options go after the command: `detector {words[-1]} ...`." in ran.err
+
+
+@pytest.mark.parametrize(("name", "meant"), [("gatway", "gateway_failure"), ("hartbeat", "heartbeat_stale")])
+def test_a_word_of_an_event_that_is_mistyped_is_suggested_with_its_events(name, meant):
+    assert meant in answer("explain", name).err
+
+
+def test_an_unknown_code_has_a_next_step():
+    assert "look it up in IBKR's API message codes" in answer("explain", "999999").err

@@ -7,6 +7,7 @@ import pytest
 from detector.app.owner_documents import parse_mutes
 from detector.domain.run_memory import FIRST_RUN
 from detector.formats.errors import InputError
+from tests.support.program import answer
 from tests.support.snapshots import evaluated, healthy_at, named, owed, remembered, settings_of
 
 MUTED = """
@@ -137,3 +138,16 @@ def test_every_fault_is_told_at_once():
     with pytest.raises(InputError) as caught:
         parse_mutes(MUTED.replace('by = "ryo"', "by = 3") + "[[mute]]\n", [])
     assert len(caught.value.lines) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "is_refused"),
+    [("heartbeat_stal", True), ("heartbeat_stale", False), ("heartbeat_*", False), ("no_signals", False)],
+    ids=["a slip", "an event", "a pattern", "perhaps another profile's own rule"],
+)
+def test_a_mute_that_is_nearly_an_event_is_refused_with_the_name_that_was_meant(name, is_refused, tmp_path):
+    (tmp_path / "mutes.toml").write_text(MUTED.replace("pending_orders_high", name))
+    ran = answer(environ={"AEGIS_PT_MUTES": str(tmp_path / "mutes.toml")})
+    assert (ran.code, "did you mean heartbeat_stale?" in ran.err) == (2 if is_refused else 0, is_refused), (
+        ran.err
+    )

@@ -23,6 +23,7 @@ from detector.settings import (
     parse_env_file,
     resolve_settings,
 )
+from tests.support.program import answer
 from tests.support.snapshots import settings_of
 
 RUNBOOK = {
@@ -444,3 +445,11 @@ def test_a_file_may_not_name_another_one_but_it_may_be_written_there():
 def test_a_test_that_names_no_setting_is_refused():
     with pytest.raises(InputError, match="AEGIS_PT_LAST_YEAR_SEC"):
         settings_of({"LAST_YEAR_SEC": "1"})
+
+
+def test_a_setting_without_the_middle_of_its_prefix_is_a_doubt_and_in_our_own_file_a_fault(tmp_path):
+    assert "AEGIS_RUNTIME (AEGIS_PT_RUNTIME?)" in answer("settings", environ={"AEGIS_RUNTIME": "x"}).err
+    assert "AEGIS_OTHER" not in answer("settings", environ={"AEGIS_OTHER": "x"}).err
+    (tmp_path / "x.env").write_text("AEGIS_RUNTIME=x\n")
+    ran = answer("settings", "--env-file", str(tmp_path / "x.env"))
+    assert (ran.code, "did you mean AEGIS_PT_RUNTIME?" in ran.err) == (2, True)

@@ -138,7 +138,7 @@ class AppContext(Struct, frozen=True):
         if unknown:
             raise InputError(*unknown)
         return replace(
-            settings, doubts=tuple(find_doubts(name for name in texts if name not in settings.values))
+            settings, doubts=tuple(find_doubts([name for name in texts if name not in settings.values]))
         )
 
 
@@ -169,12 +169,15 @@ def parse_time_option(text: str, option: str) -> datetime:
 def _load_files(settings: Settings) -> dict[str, Any]:
     """Return by setting the parsed file that it names; raises InputError with all their faults."""
     closures, mutes = settings[MARKET_CLOSURES], settings[MUTES]
+    files: dict[str, Any] = {}
     loaders: dict[str, Callable[[], Any]] = {
         PROFILE.name: lambda: _load_profile(settings[PROFILE]),
         MARKET_CLOSURES.name: lambda: _load_toml(
             MARKET_CLOSURES.name, closures, _parse_closures, NO_CLOSURES
         ),
-        MUTES.name: lambda: _load_toml(MUTES.name, mutes, _parse_mutes, _NO_MUTES),
+        MUTES.name: lambda: _load_toml(
+            MUTES.name, mutes, lambda text: _parse_mutes(text, files.get(PROFILE.name)), _NO_MUTES
+        ),
     }
     if settings[SCHEDULE]:
         loaders[SCHEDULE.name] = lambda: _load_timetable(settings[SCHEDULE])
@@ -184,7 +187,6 @@ def _load_files(settings: Settings) -> dict[str, Any]:
         *_check_zones(settings),
         *_check_section_names(settings),
     ]
-    files: dict[str, Any] = {}
     for name, load in loaders.items():
         try:
             files[name] = load()
@@ -252,10 +254,13 @@ def _parse_profile(text: str) -> Profile:
     return parse_profile_text(text)
 
 
-def _parse_mutes(text: str) -> tuple[Mute, ...]:
+def _parse_mutes(text: str, profile: Profile | None) -> tuple[Mute, ...]:
     from detector.app.owner_documents import parse_mutes
 
-    return parse_mutes(text, [rule.name for rule in load_rules() if rule.declaration.money])
+    rules = load_rules()
+    own = [] if profile is None else [rule.name for rule in profile.rules]
+    money = [rule.name for rule in rules if rule.declaration.money]
+    return parse_mutes(text, money, [*(rule.name for rule in rules), *own])
 
 
 def _parse_closures(text: str) -> Closures:

@@ -12,16 +12,21 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from detector.app.written_document import Table, Text, parse_document_text
 from detector.domain.acknowledgement import Mute, check_pattern
 from detector.formats.errors import InputError
+from detector.formats.nearest_name import find_nearest_name
+from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import parse_rfc3339
 from detector.market.session_plan import CLOSES, OPENS, Closures, check_closure_day, check_closure_number
 
 
-def parse_mutes(text: str, money_rules: Collection[str]) -> tuple[Mute, ...]:
+def parse_mutes(text: str, money_rules: Collection[str], names: Collection[str] = ()) -> tuple[Mute, ...]:
     """Return the mutes of a TOML text; raises InputError with a line for each fault.
 
-    A mute whose pattern can match one of `money_rules` needs `even_money = true`.
+    A mute whose pattern can match one of `money_rules` needs `even_money = true`. One that matches none of
+    the events' `names` and is nearly one of them is a slip; any other name may be another profile's rule.
     """
-    document = parse_document_text(text, MuteDocument, {"money_rules": sorted(money_rules)})[1]
+    document = parse_document_text(text, MuteDocument, {"money_rules": sorted(money_rules), "names": names})[
+        1
+    ]
     return document.build_mutes()
 
 
@@ -54,6 +59,10 @@ class MuteEntry(Table):
                 f"{signature!r} would mute {money}, which is about money; "
                 "say even_money = true if that is meant"
             )
+        names: Collection[str] = (info.context or {}).get("names", ())
+        nearest = None if any(fnmatchcase(name, kind) for name in names) else find_nearest_name(kind, names)
+        if nearest:
+            raise ValueError(f"no event is named {redact_excerpt(kind)!r}; did you mean {nearest}?")
         check_pattern(signature)
         return signature
 

@@ -51,7 +51,10 @@ def command(app: AppContext, /, event: str, artifact: str | None, env_file: str 
 def _explain_code(number: str) -> Iterator[str]:
     entry = find_code_entry(int(number)) if len(number) <= _LONGEST_CODE else None
     if entry is None:
-        raise InputError(f"no known source says what code {redact_excerpt(number)} means")
+        raise InputError(
+            f"no known source says what code {redact_excerpt(number)} means:"
+            " read its line, and look it up in IBKR's API message codes"
+        )
     return explain_code(entry, find_rule(entry.event) if entry.event else None)
 
 

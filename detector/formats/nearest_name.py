@@ -7,6 +7,7 @@ from collections.abc import Iterable
 # Measures of difflib: `pending_order` is similar to `pending_orders`, `orders` is not similar to `trades`.
 SIMILAR, ALIKE, FAINTLY_ALIKE, ANY = 0.75, 0.6, 0.5, 0.0
 _LONGEST_COMPARED = 200
+_NEAR_PART, _MOST_MEANT = 0.85, 4
 
 
 def find_nearest_name(name: str, known: Iterable[str], least: float = SIMILAR) -> str | None:
@@ -19,7 +20,7 @@ def find_nearest_name(name: str, known: Iterable[str], least: float = SIMILAR) -
 
 
 def describe_nearest_name(name: str, known: Iterable[str], listed_by: str = "") -> str:
-    """Return the end of a sentence about an unknown name: the nearest, else a longer one.
+    """Return the end of a sentence about an unknown name: the nearest, a longer one, or those with its word.
 
     Where none is near, it is the command that lists them, else all names.
     """
@@ -28,6 +29,11 @@ def describe_nearest_name(name: str, known: Iterable[str], listed_by: str = "") 
     nearest = find_nearest_name(name, names) or next(begun, None)
     if nearest:
         return f"did you mean {nearest}?"
+    parts = {part for known_name in names for part in known_name.lower().split("_")}
+    part = find_nearest_name(name, parts, _NEAR_PART)
+    if part:
+        meant = [known_name for known_name in names if part in known_name.lower().split("_")]
+        return f"did you mean {', '.join(meant[:_MOST_MEANT])}?"
     return f"`{listed_by}` lists them" if listed_by else f"there are: {', '.join(names)}"
 
 

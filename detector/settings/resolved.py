@@ -199,16 +199,23 @@ def find_unknown(
     told = set(_find_misspelt(origin, texts))
     for name in texts:
         is_told = any(fault.startswith(f"{name} ") for fault in told)
-        if name.startswith(PREFIX) and name not in known and not is_told:
-            resembled = _find_resembled(name)
+        short = PREFIX + name.removeprefix(_SHORT_PREFIX)
+        if name not in known and not is_told and (name.startswith(PREFIX) or short in known):
+            resembled = short if short in known else _find_resembled(name)
             yield f"{name} ({origin}): unknown setting" + (
                 f"; did you mean {resembled}?" if resembled else ""
             )
 
 
-def find_doubts(names: Iterable[str]) -> Iterator[str]:
+_SHORT_PREFIX = "AEGIS_"
+
+
+def find_doubts(names: Collection[str]) -> Iterator[str]:
     """Yield one warning for the names that resemble a setting's: they may be the bot's, or meant for us."""
     resembled = {name: _find_resembled(name) for name in sorted(set(names)) if name.startswith(PREFIX)}
+    # The prefix without its PT is another program's, unless what follows is a setting's name to the letter.
+    short = {name: PREFIX + name.removeprefix(_SHORT_PREFIX) for name in names if name not in resembled}
+    resembled |= {name: meant for name, meant in sorted(short.items()) if meant in DECLARED}
     pairs = [f"{name} ({setting}?)" for name, setting in resembled.items() if setting]
     if pairs:
         is_are = "is no setting" if len(pairs) == 1 else "are no settings"
