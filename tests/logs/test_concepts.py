@@ -77,11 +77,24 @@ RESTRICTED = [
     "is not permitted to open positions", "was suspended from trading", "may not trade: pattern day trader",
     "lacks trading permission",
 ]  # fmt: skip
+ORDERS_ABROAD = ["Auftrag 12", "l'ordre 12", "la orden 12", "l'ordine 12"]
+UNSURE_ABROAD = [
+    "gesendet, keine Antwort", "Status unbekannt", "unklar, ob angekommen", "envoyé sans réponse",
+    "état inconnu", "on ne sait pas si c'est arrivé", "enviada sin respuesta", "estado desconocido",
+    "no se sabe si llegó", "inviato senza conferma", "esito incerto", "non si sa se arrivato",
+]  # fmt: skip
+FILLS_ABROAD = ["Ausführung", "exécution de 5 ES", "ejecución 0001", "esecuzione"]
+STRANGE_ABROAD = ["unbekannter Auftrag", "ordre inconnu", "orden desconocida", "ordine sconosciuto"]
+FACTORS_ABROAD = ["Zwei-Faktor", "double authentification", "segundo factor", "secondo fattore"]
+UNANSWERED_ABROAD = ["nicht bestätigt", "toujours pas validée", "no ha sido confirmado", "non confermato"]
 CASES = [
-    pytest.param(kind, subjects, states, id=kind)
+    pytest.param(kind, subjects, states, id=f"{kind}, {subjects[0]}")
     for kind, subjects, states in (
         (events.OUTCOME_UNKNOWN, ORDERS, UNSURE),
         (events.UNKNOWN_FILL, FILLS, STRANGE),
+        (events.OUTCOME_UNKNOWN, ORDERS_ABROAD, UNSURE_ABROAD),
+        (events.UNKNOWN_FILL, FILLS_ABROAD, STRANGE_ABROAD),
+        (events.LOGIN_DUE, FACTORS_ABROAD, UNANSWERED_ABROAD),
         (events.LOGIN_DUE, FACTORS, UNANSWERED),
         (events.UNSUPPORTED, VERSIONS, ENDED),
         (events.MISMATCH, POSITIONS, DIFFERENT),

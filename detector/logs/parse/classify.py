@@ -86,7 +86,10 @@ _FARM_LINK: Final = build_pattern(
     r"connection is (?:(?P<broken>broken|disconnected)|ok\b)"
 )
 _NOTE: Final = build_pattern(r"[\s(\[]{0,3}(?:please )?note(?: that)?\s?:")
-_COMMENT: Final = build_pattern(r"#{1,3}(?!#)|//")
+# A comment, or the help of an option: `--client-id N   API client id`.
+_COMMENT: Final = build_pattern(
+    r"#{1,3}(?!#)|//|(?:-\w,? )?--?[a-z][\w-]{0,40}(?:[ =][\w<>\[\]]{1,20})?\s{2,}[a-z]"
+)
 _DATA_LOST_CODE, _DATA_KEPT_CODE = 1101, 1102
 _MARGIN_TEXTS: Final = ("margin", "liquidat")
 _URGENT: Final = build_pattern(
@@ -146,7 +149,7 @@ def classify_line(line: ParsedLine) -> list[LineMatch]:
 
 def _match_text(line: ParsedLine, kinds: set[str]) -> Iterator[LineMatch]:
     """Yield the matches of the wording, but for the `kinds` that a code gave already."""
-    if kinds.isdisjoint((events.LINK_LOST, events.LINK_RESTORED)):
+    if kinds.isdisjoint((events.LINK_LOST, events.LINK_RESTORED, events.FARM_DOWN, events.FARM_UP)):
         for match in match_link(line):
             yield from _match_recovery(match, line.body) if match.kind == events.LINK_RESTORED else (match,)
     if "farm connection" in line.body and kinds.isdisjoint((events.FARM_DOWN, events.FARM_UP)):

@@ -97,6 +97,7 @@ _EXPLAINED: Final = build_pattern(
 )
 _QUOTES: Final = ('"', "'")
 _BESIDE: Final = 12
+_DISTINCT: Final = len("10168")
 _DIGIT: Final = build_pattern(r"\d")
 _WEAK: Final = (_AFTER_MINUS_ONE, _POSITIONAL, _LABELLED, _AFTER_ERROR)
 _JOINS = r"(?:[/,&]\s?(?:and |or )?|(?:and|or|to|through) |[-–])"
@@ -166,7 +167,7 @@ def _find_weak(body: str) -> Iterator[CodeMatch]:
             yield CodeMatch(int(hit[1]), hit.start(1), hit.start(1), proven=False)
     is_broker = BROKER.search(body) is not None
     for hit in _PARENTHESISED.finditer(body):
-        if is_broker or "farm" in body:
+        if is_broker or "farm" in body or len(hit[1]) == _DISTINCT:  # five digits behind words of that code
             yield CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven=False)
     first = _FIRST.match(body)
     if first:

@@ -32,6 +32,7 @@ INTRODUCING_LEVELS: Final = SEVERE_LEVELS | {"ERROR", "ERR", "WARN", "WARNING", 
 _SENTENCE: Final = build_pattern(r"[A-Za-z]{2,}\s{1,3}[A-Za-z]{2,}")
 _MAX_LAYERS: Final = 12
 _QUOTES: Final = ('"', "'", "`")
+_TAGGED: Final = build_pattern(r"\[\d{9,10}(?:\.\d{1,9})?, \{\"[^\n]*\}\]\s*\Z")
 _COLOUR: Final = build_pattern(r"\x1b\[[0-9;]{0,12}m")
 # Full-width punctuation of localised messages, and typographic quotes.
 _WIDE: Final = str.maketrans(
@@ -99,8 +100,7 @@ def _parse_record(text: str) -> tuple[str, Record] | None:
     if text[:1] == "{":
         fields = parse_json(text)
         return ("json", build_record(fields)) if fields else None
-    if '"=>' in text and text.rstrip().endswith("}]"):  # fluent-bit's stdout: [tag: [time, {"log"=>"…"}]
-        text = text.rstrip().removesuffix("]").replace('"=>', '":')
+    text = _open_list(text)
     if '{"' in text and text.rstrip().endswith("}"):
         head, _, rest = text.partition('{"')
         fields = parse_json('{"' + rest)
@@ -113,6 +113,13 @@ def _parse_record(text: str) -> tuple[str, Record] | None:
         fields = parse_pairs(text)
         return ("logfmt", build_record(fields)) if fields else None
     return None
+
+
+def _open_list(text: str) -> str:
+    """Return a text without the list that fluent-bit puts around a record with its time."""
+    if '"=>' in text and text.rstrip().endswith("}]"):  # on its stdout: [tag: [time, {"log"=>"…"}]
+        return text.rstrip().removesuffix("]").replace('"=>', '":')
+    return text.rstrip().removesuffix("]") if _TAGGED.match(text) else text  # [time, {"log": "…"}]
 
 
 def is_traceback_part(line: ParsedLine) -> bool:

@@ -64,6 +64,10 @@ MARGIN: Final = Phrase(events.MARGIN, "", "its words", build_pattern(
     r"|\b(?:broker|ibkr|ib)\b[^.;\n]{0,24}\b(?:initiated|started|began|triggered|ordered) (?:a "
     r"|the )?(?:forced )?liquidation\b"
     rf"|{MARGIN_WORDS}"
+), unless=build_pattern(  # the news: what others owe
+    r"\W{0,4}(?:headlines?|breaking|newswires?|reuters|bloomberg)\b"
+    r"|\b(?:hedge funds?|family offices?|prime brokers?|investors|lenders|borrowers|analysts?"
+    r"|short sellers)\b"
 ))  # fmt: skip
 _BY_ITSELF: Final = build_pattern(
     r"\b(?:strategy|bot|engine|algo)\b [^.;\n]{0,30}\bclos|\bby (?:its|our|the) (?:own|strategy|bot|risk"
@@ -173,7 +177,7 @@ _ENTITLED: Final = Phrase(events.NOT_ENTITLED, "", "its words", build_pattern(
     r"\bmarket data\b[^.\n]{0,50}\bnot subscribed\b"
     r"|\bnot subscribed to\b[^.\n]{0,40}\b(?:market )?data\b"
     r"|\brequires? (?:an )?additional (?:market data )?subscription\b|\bdelayed[ -]frozen\b"
-    r"|\bmarket ?data ?type\b[^.\n]{0,30}\b(?:is|=|:|to|now)\b[^.\n]{0,12}\b(?:delayed|[34]\b)"
+    r"|\bmarket ?data ?type\b[^.\n]{0,30}\b(?:is|=|:|to|now)\b[^.,;\n]{0,12}\b(?:delayed|[34]\b)"
     r"|\b(?:displaying|receiving|showing|falling back to|got) delayed (?:market )?data\b"
     r"|\blive data (?:is )?not subscribed\b|\bno market data (?:permissions?|subscription|entitlement)"
     r"|\bmarket data (?:subscription|entitlement)s?\b[^.\n]{0,30}\b(?:expired|lapsed|missing|required"
@@ -194,7 +198,8 @@ _LAPSED: Final = Concept(events.NOT_ENTITLED, "", "its words", build_pattern(
 ), build_pattern(
     r"\b(?:allow(?:s|ed)?|accept(?:s|ed)?|config\w*|settings?|none delayed|not delayed|no delay|disabled"
     r"|historical"
-    r"|backfill|if|when|ok|active|renewed|delayed (?:start|execution|fill|order)|symbols? subscribed"
+    r"|not in use|is live|backfill|if|when|ok|active|renewed|delayed (?:start|execution|fill|order)"
+    r"|symbols? subscribed"
     r"|paper mode|option|flag|news|unsubscribed|topic|websocket|channel|redis|kafka|by \d+ ?(?:ms|s"
     r"|seconds))\b|marketdatatype\("
 ))  # fmt: skip
@@ -205,7 +210,7 @@ _PACING: Final = Phrase(events.THROTTLED, "", "pacing or rate limit", build_patt
     r"|ib'?s? )?(?:historical data |message |api )?pacing\b|\bpacing (?:was |is )?(?:hit(?! rate)|exceeded"
     r"|violated|tripped)\b|\bpacing (?:limits?|rules?|error)\b[^.;\n]{0,20}\b(?:exceeded|hit|reached"
     r"|violated|broken|tripped)\b"
-    r"|\bpacing error\b"
+    r"|\bpacing error\b|\brequests? limit(?:ation)?s? (?:was |is |has been )?exceeded\b"
     r"|\b(?:ib|ibkr|tws|gateway|broker|historical data)\b[^.;\n]{0,30}\b(?:is throttling|throttled (?:us|our"
     r"|the|requests?|this)|rate[- ]limit(?:ed|ing) (?:us|our|requests?|this))\b"
     r"|\b(?:we|requests?|client|api calls?) (?:are|were|is|was|got|being) (?:being )?(?:throttled"
@@ -218,7 +223,7 @@ _VERSION: Final = Concept(events.UNSUPPORTED, "", "its version", build_pattern(
     r"\bno longer (?:be )?(?:supported|maintained|accepted|compatible|function|work|connect|start|run)\b"
     r"|\bunsupported (?:since|as of|from|after|now|by)\b|\bunsupported\W{0,3}$"
     r"|\b(?:will (?:soon )?be )?(?:de-?supported|discontinued|retired|phased out)\b"
-    r"|\bnot supported any ?(?:more|longer)\b"
+    r"|\bnot supported any ?(?:more|longer)\b|\b(?:will (?:soon )?not|won't|cease to) be supported\b"
     r"|\b(?:is|are|be|been|was|now|as|become|becomes|went|goes|going) (?:soon )?(?:unsupported|discontinued"
     r"|retired|obsolete|deprecated|sunset|phased out)\b"
     r"|\b(?:ended|ends|ending|drops?|dropped|stops?|stopped|withdrew) support\b|\bbelow (?:the )?minimum\b"
@@ -272,6 +277,9 @@ _VERSION: Final = Concept(events.UNSUPPORTED, "", "its version", build_pattern(
     r"|orders? (?:type|book)|data is|cache|metrics|every \d{1,4}|up to date)\b|\bv\d+(?:alpha|beta)\d+"
     r"|bar size|market data"
 ))  # fmt: skip
+_DIALOG: Final = build_pattern(
+    r"\b(?:dialog|pop-?up|message box)(?: box| window)? (?:text|says|said|message|shows?)\b"
+)
 _PORTAL: Final = build_pattern(
     r"iserver|portal|/v1/api|localhost:5000|\bibkr?\b|ibeam|ibind|interactive brokers|max rate of messages"
     r"|tickle|cpapi|cpgw"
@@ -303,15 +311,23 @@ _HOST: Final = (
         r"|\berrno 28\b|\benospc\b"
         r"|\bdatabase or disk is full\b|\bnot enough (?:disk )?space\b(?! (?:warning|check))"
         r"|\bdisk quota exceeded\b"
+        r"|kein speicherplatz (?:mehr )?(?:verfügbar|frei)|(?:platte|datenträger|laufwerk) (?:ist )?voll\b"
+        r"|aucun espace disponible|plus (?:assez )?d'espace (?:disque|disponible)|\bdisque (?:est )?plein\b"
+        r"|no (?:queda|hay) espacio|\bdisco (?:está |è )?(?:lleno|pieno|cheio)\b"
+        r"|spazio (?:su disco )?esaurito"
+        r"|non c'è (?:più )?spazio|não há espaço"
     ), unless=_A_CHECK),
     Phrase(events.HOST_EXHAUSTED, "memory", "memory ran out", build_pattern(
         r"\bout of memory\b|\boutofmemory(?:error|exception)?\b|\bcannot allocate memory\b|\bmemoryerror\b"
         r"|\boom[ -]?kill(?:ed|er|ing)?\b|\boomkilled\b|\bheap out of memory\b"
         r"|\bmemory quota (?:vastly )?exceeded\b"
         r"|\bunable to create (?:new )?native thread\b|\berrno 12\b|\benomem\b"
+        r"|nicht genügend (?:haupt)?speicher\b|impossible d'allouer (?:de )?la mémoire"
+        r"|no se puede asignar memoria|impossibile allocare (?:la )?memoria"
     ), unless=_A_CHECK),
     Phrase(events.HOST_EXHAUSTED, "files", "too many files are open", build_pattern(
-        r"\btoo many open files\b|\bemfile\b|\benfile\b|\berrno 24\b"
+        r"\btoo many open files\b|\bemfile\b|\benfile\b|\berrno 24\b|zu viele offene dateien"
+        r"|trop de fichiers ouverts|demasiados (?:archivos|ficheros) abiertos|troppi file aperti"
     ), unless=_A_CHECK),
 )  # fmt: skip
 _SOON: Final = build_pattern(
@@ -342,7 +358,10 @@ def match_entitlement(line: ParsedLine) -> Iterator[LineMatch]:
 
 def match_version(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield that the version of the gateway is, or will be, unsupported."""
-    for match, _, _ in match_concepts((_VERSION,), line.body):
+    body = line.body
+    if _DIALOG.search(body):
+        body = body.replace('"', " ").replace("'", " ")  # the words of a dialog are its report
+    for match, _, _ in match_concepts((_VERSION,), body):
         yield build_account_match(match.kind, match.note, line.body)
 
 
@@ -412,7 +431,8 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
         ("market data", "marketdata", "subscribed", "subscription", "delayed", "entitle"),
         match_entitlement,
     ),
-    (("pacing", "max", "429", "too many", "rate limit", "rate-limit", "throttl", "penalty", "slow down"),
+    (("pacing", "limit", "max", "429", "too many", "rate limit", "rate-limit", "throttl", "penalty",
+     "slow down"),
      match_throttling),
     (
         (
@@ -433,7 +453,8 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
         (
             "space", "disk", "100%", "100 %", "is full", "errno", "memory", "oom", "nospc", "nomem",
             "mfile", "enfile", "open files",
-            "native thread",
+            "native thread", "speicher", "espace", "espacio", "spazio", "espaço", "disque", "disco", "voll",
+            "mémoire", "memoria", "offene dateien", "fichiers", "ficheros", "archivos", "file aperti",
         ),
         match_host,
     ),

@@ -190,6 +190,7 @@ _LINKS: Final = (
         rf"\s{{1,4}}(?:to|with)\s{{1,4}}{_BROKER_NAME}"
     ),
 )
+_FARM: Final = build_pattern(r"farm|granj|\bferme\b|ферм|ファーム|农场|農場|팜|fazenda|boerderij|çiftli")
 _LOSSES: Final = ("lost", "broken", "interrupted", "down", "dropped", "severed", "cut", "gone")
 _ENGLISH: Final = ("connecti", "link")
 _FOREIGN: Final = (
@@ -230,7 +231,7 @@ def _is_broker_link(endpoints: str) -> bool:
 def _match_foreign_link(body: str) -> Iterator[LineMatch]:
     if RESTORED.search(body):
         yield _build_link_match(False, body, "no code")
-    elif LOST.search(body):
+    elif LOST.search(body) and not _FARM.search(body):
         yield _build_link_match(True, body, "no code")
 
 

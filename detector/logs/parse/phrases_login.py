@@ -13,7 +13,7 @@ from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.concepts import Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import LineMatch, Phrase, match_phrases
+from detector.logs.parse.vocabulary import LineMatch, Phrase, is_asserted, match_phrases
 
 _LOGIN = r"log[ -]?(?:in|on)"
 _FACTOR = r"\b(?:second[ -]factor|two[ -]?step|2-?step|two[ -]?factor|2-?fa|ib ?key|2-factor|mfa)\b"
@@ -100,7 +100,30 @@ _AUTH: Final = build_pattern(
     r"|authenticator|(?:re)?start token|weekly token|brokerage session"
     r"|(?:ibkr|ib|gateway|cpapi|client portal|portal|tws) session)\b"
 )
+# German, French, Spanish, Italian, Portuguese.
+_FOREIGN: Final = (
+    Concept(events.LOGIN_DUE, "second factor", "the second factor was not completed", build_pattern(
+        r"\bnicht (?:\w+ )?(?:bestätigt|freigegeben|abgeschlossen|beantwortet)|\bunbestätigt|\bunbeantwortet"
+        r"|\bkeine (?:bestätigung|freigabe|antwort)\b|\bwartet (?:noch |seit )"
+        r"|\b(?:pas|non|jamais) (?:été )?(?:validée?|confirmée?|approuvée?)|\bsans (?:réponse|validation)\b"
+        r"|\bno (?:\w+ ){0,2}?(?:confirmad|aprobad|completad|validad|respondid)[oa]|\bsin (?:confirmar"
+        r"|aprobar"
+        r"|completar|respuesta|validar)\b|\b(?:non|mai) (?:\w+ ){0,2}?(?:confermat|approvat|completat)[oa]"
+        r"|\bsenza (?:conferma|risposta)\b|\bnão (?:\w+ ){0,2}?(?:confirmad|aprovad|concluíd)[oa]"
+    ), build_pattern(
+        r"\b(?:zwei-?faktor|zweiter? faktor|zweiten faktors?|2fa|double authentification|deux facteurs"
+        r"|second facteur|double facteur|(?:doble|segundo) factor|dos factores|secondo fattore|due fattori"
+        r"|doppia autenticazione|segundo fator|dois fatores|ib ?key)"
+    ), _OTHER_SERVICE),
+    Concept(events.LOGIN_DUE, "re-login", "a person must log in", build_pattern(
+        r"\b(?:erneute|neue|manuelle) anmeldung (?:ist |wird )?(?:erforderlich|nötig|notwendig|benötigt)"
+        r"|\b(?:reconnexion|nouvelle connexion|connexion) manuelle (?:est )?(?:requise|nécessaire)"
+        r"|\b(?:requiere|necesario|necesita) (?:\w+ ){0,2}?(?:iniciar sesión|inicio de sesión)"
+        r"|\b(?:richiesto|necessario) (?:\w+ ){0,2}?(?:accesso|login) manuale"
+    ), build_pattern(r"\b(?:ibkr?|tws|gateway|passerelle|pasarela|ibc)\b"), _OTHER_SERVICE),
+)  # fmt: skip
 _WAITING: Final = (
+    *_FOREIGN,
     Concept(events.LOGIN_DUE, "second factor", "the second factor was not completed", build_pattern(
         r"\b(?:confirmation|approval|login|challenge|prompt|second factor|2fa|push|authentication) (?:is "
         r"|was )?(?:outstanding|missing|overdue|absent|lacking|blocked)\b|\bwait(?:s"
@@ -174,6 +197,7 @@ _WAITING: Final = (
 _ASKED: Final = build_pattern(
     rf"{_FACTOR}(?: authentication)?[^.\n]{{0,30}}\b(?:initiated|requested|required|waiting|pending)\b"
     rf"|\bwaiting for (?:the )?(?:user to complete )?(?:the )?{_FACTOR}"
+    rf"|\b(?:gateway|portal|log[ -]?in|ibkr) requires (?:a |the )?{_FACTOR}(?!\s?[=:])"
 )
 _CONFLICT: Final = Phrase(events.SESSION_CONFLICT, "session", "a competing session", build_pattern(
     r"\bcompeting (?:\w{1,12} ){0,2}session (?:was |is )?(?:found|detected|exists|active|present|holds)\b"
@@ -186,6 +210,9 @@ _DISPLACED: Final = Concept(events.SESSION_CONFLICT, "session", "another session
     r"|location|instance|place|host|tws|workstation))\b[^.;\n]{0,30}"
     r"\b(?:logged (?:in|on)|signed in|took over|taken over|is (?:active|connected|logged)|kicked|opened"
     r"|holds|uses|using|displaced)\b"
+    r"|\b(?:someone|somebody|a person|a user) (?:has )?logged (?:in|on)\b[^.;\n]{0,30}\b(?:with|under"
+    r"|using|as)"
+    r" (?:our|the same|this|my) (?:user(?:[ _]?name)?|log[ -]?in|credentials|account)\b"
     r"|\b(?:kicked|logged|thrown|forced|bumped)[ -](?:us |our session |me )?(?:out|off) (?:by|because|since"
     r"|as)\b|\bkicked (?:us |our session )?(?:out|off)\b"
     r"|\bsession (?:was |has been |is )?(?:taken over|taken by (?:an)?other|superseded|displaced|stolen"
@@ -201,7 +228,8 @@ _DISPLACED: Final = Concept(events.SESSION_CONFLICT, "session", "another session
 ))  # fmt: skip
 _LOGGED_IN: Final = build_pattern(
     r"\blogin has completed\b|\b(?:gateway|session) (?:is )?running and authenticated\b"
-    r"|\blogged in (?:successfully )?to (?:the )?(?:ib|ibkr|tws|gateway|interactive brokers)\b"
+    r"|(?<!someone )(?<!somebody )(?<!else )(?<!user )(?<!session )"
+    r"\blogged in (?:successfully )?to (?:the )?(?:ib|ibkr|tws|gateway|interactive brokers)\b"
 )
 _RESTART_TIME: Final = build_pattern(
     r"\bauto[ -]?(restart|log[ -]?off) time (?:is |was |has been )?(?:already |now )?set to"
@@ -213,6 +241,7 @@ _AUTHENTICATED, _COMPETING = (
     build_pattern(rf"\bauthenticated{_FLAG}"),
     build_pattern(rf"\bcompeting{_FLAG}"),
 )
+_STATUS: Final = build_pattern(r"\b(?:iserver|auth/status|tickle|client portal|cpapi|ibeam)\b")
 _ACTIVE: Final = tuple(build_pattern(rf"\b{name}{_FLAG}") for name in ("session", "connected"))
 
 
@@ -254,10 +283,12 @@ def match_session_status(line: ParsedLine) -> Iterator[LineMatch]:
     conflicts = list(match_phrases((_CONFLICT,), body))
     yield from conflicts or (match for match, _, _ in match_concepts((_DISPLACED,), body))
     competing, authenticated = _COMPETING.search(body), _AUTHENTICATED.search(body)
-    if authenticated is None:
+    if authenticated is None and _STATUS.search(body) is None:
         return
-    if competing is not None and competing[1] == "true":
+    if competing is not None and competing[1] == "true" and (authenticated or is_asserted(body, competing)):
         yield LineMatch(events.SESSION_CONFLICT, "session", "a competing session")
+        return
+    if authenticated is None:
         return
     is_active = any((hit := pattern.search(body)) is not None and hit[1] == "true" for pattern in _ACTIVE)
     if is_active and authenticated[1] == "true":
@@ -309,6 +340,16 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "credentials",
             "security code",
             "ibkr mobile",
+            "faktor",
+            "anmeldung",
+            "authentif",
+            "facteur",
+            "connexion manuelle",
+            "sesión",
+            "fattor",
+            "autenticaz",
+            "fator",
+            "accesso",
         ),
         match_login,
     ),

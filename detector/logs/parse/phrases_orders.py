@@ -16,7 +16,7 @@ _SEND: Final = build_pattern(
     r"|\b(?:submit(?:s|ted|ting)?|submission|placement|placing|send(?:ing)?"
     r"|sent|transmi(?:t|ts|tted|tting|ssion)|coid|trade request|bracket|basket|legs?|replace(?:ment)?"
     r"|modif\w{0,8})\b"
-    r"|/orders?\b"
+    r"|/orders?\b|\bclient_?order_?id"
 )
 _UNSURE: Final = (
     r"(?:unknown(?=_|\b)|unclear|unconfirmed|uncertain|undetermined|undeterminable|indeterminate|ambiguous"
@@ -132,7 +132,8 @@ _UNANSWERED: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
     rf"\b(?:send|sending|submi\w*|plac(?:e|ing|ement)\w*|transmi\w*|ack\w*|confirm\w*|repl(?:y|ied)"
     rf"|flush\w*)\b"
 ), build_pattern(
-    r"\border(?!book|ing|ed\b)\w{0,12}|\bid=\w|\b(?:openorder|coid|(?:place|submit|send|new)[ _]?orders?"
+    r"\b(?:client_?)?order(?!book|ing|ed\b)\w{0,12}|\bid=\w|\b(?:openorder|coid|(?:place|submit|send"
+    r"|new)[ _]?orders?"
     r"|(?:sent|submitted) (?:an? )?(?:buy|sell|market|limit|stop|exit|entry)|placing|submission|submitted"
     r"|submit|transmitted|leg|bracket)\b|/orders?\b"
 ), build_pattern(
@@ -253,7 +254,42 @@ _WHOLE: Final = (
         rf"|exec)(?![\w-])(?=\W{{0,3}}(?:$|;|\())|\bunable to (?:locate|find) (?:the )?order\b"
     )),
 )  # fmt: skip
-CONCEPTS: Final = (*_WHOLE, _LOST_TRACK, _UNANSWERED, _NOBODYS)
+# German, French, Spanish, Italian, Portuguese.
+_ORDER_WORDS: Final = r"(?:auftr[aä]ge?s?|orders?|ordres?|[oó]rden(?:es)?|ordin[ei]|ordem|ordens)"
+_SUPPOSED: Final = build_pattern(
+    r"\b(?:wenn|falls|sollte|sobald|beispiel|lorsque|quand|exemple|cuando|ejemplo|quando|esempio|exemplo"
+    r"|simul\w{0,8}|backtest|test|en cas de|en caso de|in caso di)\b"
+)
+_FOREIGN: Final = (
+    Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
+        r"\b(?:gesendet|übermittelt|abgeschickt|aufgegeben)\b[^.;\n]{0,30}\b(?:keine (?:bestätigung|antwort"
+        r"|rückmeldung)|ohne (?:bestätigung|antwort|rückmeldung)|unbestätigt)"
+        r"|\b(?:unklar|ungewiss|unbekannt|nicht bekannt),? ob\b|\b(?:status|ausgang"
+        r"|zustand) (?:ist )?(?:unklar"
+        r"|ungewiss|unbekannt)"
+        r"|\benvoyée?s?\b[^.;\n]{0,30}\b(?:sans (?:confirmation|réponse|accusé)|aucune? (?:confirmation"
+        r"|réponse"
+        r"|accusé))"
+        r"|\b(?:on )?(?:ne sait pas|impossible de savoir|incertain) s(?:i|')|\b(?:état|statut|sort"
+        r"|résultat)\b[^.;\n]{0,20}"
+        r"\b(?:inconnu|incertain|indéterminé)"
+        r"|\benviad[oa]s?\b[^.;\n]{0,30}\b(?:sin (?:confirmación|respuesta|acuse)|ninguna (?:confirmación"
+        r"|respuesta))"
+        r"|\bno se sabe si\b|\b(?:estado|resultado)\b[^.;\n]{0,20}\b(?:desconocido|incierto|indeterminado)"
+        r"|\binviat[oiae]\b[^.;\n]{0,30}\b(?:senza (?:conferma|risposta)|nessuna (?:conferma|risposta))"
+        r"|\bnon si sa se\b|\b(?:stato|esito)\b[^.;\n]{0,20}\b(?:sconosciuto|incerto|ignoto)"
+        r"|\benviad[oa]\b[^.;\n]{0,30}\bsem (?:confirmação|resposta)"
+    ), build_pattern(rf"\b{_ORDER_WORDS}\b"), _SUPPOSED),
+    Concept(events.UNKNOWN_FILL, "", "", build_pattern(
+        rf"\bunbekannte[nrms]? {_ORDER_WORDS}\b|\bkeine[mrn] (?:\w+ )?{_ORDER_WORDS} (?:zu(?:ge|zu)ordn)"
+        rf"|\b{_ORDER_WORDS} (?:\w+ )?(?:unbekannt|inconnue?s?|desconocid[oa]s?|sconosciut[oiae]"
+        rf"|desconhecid[oa]s?)\b"
+        rf"|\b(?:aucun|ningun[ao]?|ninguna|nessun|nenhuma) {_ORDER_WORDS}\b"
+    ), build_pattern(
+        r"\b(?:(?:teil)?ausführung(?:en)?|exécutions?|ejecuci(?:ón|ones)|esecuzion[ei]|execuç(?:ão|ões))\b"
+    ), _SUPPOSED),
+)  # fmt: skip
+CONCEPTS: Final = (*_WHOLE, _LOST_TRACK, _UNANSWERED, _NOBODYS, *_FOREIGN)
 UNUSUAL: Final = (
     "un", "no ", " no", "non-", "not", "n't", "none", "never", "nobody", "nowhere", "neither", "without",
     "w/o", "lack", "fail", "lost", "miss", "absent", "doubt", "guess", "myster", "ambig", "indeterm",
@@ -264,6 +300,9 @@ UNUSUAL: Final = (
     "vanish", "disappear", "went", "stop", "gave", "giving", "cut", "kill", "overdue", "outstanding", "die",
     "crash", "restart", "spurious", "bogus", "surpris", "orphan", "stray", "foreign", "alien", "rogue",
     "phantom", "ghost", "whose", "outside", "else's", "back", "empty", "word",
+    "inconnu", "descon", "scon", "keine", "nicht", "ohne ", "sans ", "sin ", "senza", "sem ", "incert",
+    "inciert",
+    "indét", "nenhum", "ignot", "sait pas", "savoir", "si sa se",
 )  # fmt: skip
 """A line on an order or a fill of which something is not known has one of these; most lines have none."""
 _ORDER_ID: Final = build_pattern(
@@ -278,7 +317,8 @@ _OTHER_ID: Final = build_pattern(
     r"\b(?:perm|exec|execution|trade|signal)[ _]?id[\"']?\s{0,2}[=:]\s{0,2}[\"']?([a-z0-9][\w.-]{0,60})"
 )
 _EMPTY: Final = build_pattern(
-    r"[\"']?(?:\s{0,2}[=:]\s{0,2}|\s)[\"']?(?:false|0|no|none|null|\[\]|\{\}|cleared|resolved|ok)(?!\w)"
+    r"[\"']?(?:\s{0,2}[=:]\s{0,2}|\s)[\"']?(?:(?:false|0|none|null|\[\]|\{\}|cleared|resolved|ok)(?!\w)"
+    r"|no(?=[\"']?\s{0,2}(?:[,;.)\]}]|$)))"
 )
 _LISTED: Final = build_pattern(
     r"\b(?:no|without|neither)\b[^.;]{0,400}\bn?or $"
@@ -427,6 +467,8 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
         (
             "order", "outcome", "fill", "exec", "trade report", "trade confirm", "deal", "drop copy",
             "drop-copy", "coid",
+            "ausführ", "exécut", "ejecuci", "esecuz", "execuç", "auftrag", "aufträg", "ordre", "orden",
+            "ordin",
             "submi", "transmi", "acknowledg", "unconfirmed", "sent ", "send", "bracket", "basket",
         ),
         match_orders,

@@ -52,7 +52,9 @@ _NO_DIFFERENCE: Final = build_pattern(
 )
 
 
-_BROKER_SIDE: Final = r"(?:broker(?:age)?|ibkr|ib|tws|interactive brokers|portfolio|account|exchange|gateway)"
+_BROKER_SIDE: Final = (
+    r"(?:venue|broker(?:age)?|ibkr|ib|tws|interactive brokers|portfolio|account|exchange|gateway)"
+)
 _OWN_SIDE: Final = (
     r"(?:internal(?:ly)?|ledger|engine|our (?:books?|records?|state|side)|books?|stores?|db|database"
     r"|local(?:ly)?|bot|strategy|we|runtime|model"
@@ -132,11 +134,26 @@ _DIFFERENCES: Final = (
         r"|equal)|not equal|unequal|unreconciled|off by [1-9])\b|!=|<>|≠"
     ), build_pattern(r"\b(?:positions?|holdings?|quantit(?:y|ies)|qty|share counts?|position counts?"
     r"|recon\w{0,10})\b"), build_pattern(
-        r"\b(?:price|precision|average cost|avg ?cost|currency|tick|time|schema|version|cash|pnl|p&l"
+        r"\b(?:order (?:size|quantity|qty)|price|precision|average cost|avg ?cost|currency|tick|time"
+        r"|schema|version|cash|pnl|p&l"
         r"|order (?:id|status|type)|check(?:s|er|ing)? (?:is|enabled)|tolerance"
         r"|(?:check|compar|scan|look|verify)\w{0,3} [^.;\n]{0,40}\b(?:for|whether|if))\b"
-    ), build_pattern(r"\b(?:broker(?:age)?|ibkr|ib|tws|recon\w{0,10}|account|portfolio)\b")),
+    ), build_pattern(r"\b(?:broker(?:age)?|venue|ibkr|ib|tws|recon\w{0,10}|account|portfolio)\b")),
 )  # fmt: skip
+# German, French, Spanish, Italian.
+_AT_A_SIDE: Final = (
+    r"(?:(?:beim|im|chez|en|presso|sul|nel|in) )(?:le |el |il |la |dem )?(?:courtier|br[oó]ker|ibkr)"
+)
+_DIFFERENCES_ABROAD: Final = Concept(events.MISMATCH, "", "the line says that they differ", build_pattern(
+    rf"\bpositionen fehlen {_AT_A_SIDE}|\bfehlende positionen {_AT_A_SIDE}"
+    rf"|\bpositions? manquantes? {_AT_A_SIDE}|\bfaltan? posici(?:ón|ones) {_AT_A_SIDE}"
+    rf"|\b(?:mancano|mancanti) posizioni {_AT_A_SIDE}|\bposizioni mancanti {_AT_A_SIDE}"
+    r"|\b(?:positions)?abgleich fehlgeschlagen|\bpositionsabweichung|\bpositionen (?:stimmen nicht überein"
+    r"|weichen ab)|\bconciliación fallida|\b(?:rapprochement|réconciliation) (?:a )?échouée?"
+    r"|\briconciliazione fallita|\bécart de positions?\b|\bdiscrepancia de posici"
+), build_pattern(r"position|posici|posizion"), build_pattern(
+    r"\b(?:keine|aucune?|ninguna?|sin|nessuna?|wenn|falls|cuando|quand|quando|0)\b"
+))  # fmt: skip
 _NUMBER: Final = (
     r"[\"']?(?:[ _](?:count|positions?|qty|quantity|size|side|account|portfolio))?(?: (?:for|in"
     r"|of) [\w.]{1,12}|(?<=position) [a-z]{1,6}(?= [+-]?\d)|(?<=qty) [a-z]{1,6}(?= [+-]?\d))?(?:[ _](?:is"
@@ -150,9 +167,10 @@ _SUPPOSED: Final = build_pattern(
     r"\b(?:if|when|would|should|examples?|e\.g\.|tests?|docs?|unless|until|will)\b"
 )
 _SIDES: Final = (
-    build_pattern(rf"(?<![\w.-])(?:broker|ibkr|ib){_NUMBER}"),
+    build_pattern(rf"(?<![\w.-])(?:broker|bróker|courtier|ibkr|ib){_NUMBER}"),
     build_pattern(
-        rf"(?<![\w.-])(?:internal|ledger|local|engine|ours|we(?: have)?|db|store|book|expected){_NUMBER}"
+        rf"(?<![\w.-])(?:internal|interno|interne|intern|lokal|ledger|local|engine|ours|we(?: have)?|db"
+        rf"|store|book|expected){_NUMBER}"
     ),
 )
 
@@ -204,7 +222,9 @@ def _match_difference(body: str) -> Iterator[LineMatch]:
     if unequal:
         yield LineMatch(events.MISMATCH, note=unequal)
     else:
-        yield from (match for match, _, _ in islice(match_concepts(_DIFFERENCES, body), 1))
+        yield from (
+            match for match, _, _ in islice(match_concepts((*_DIFFERENCES, _DIFFERENCES_ABROAD), body), 1)
+        )
 
 
 def _find_missing(body: str) -> str | None:
@@ -269,6 +289,11 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "ibkr",
             " ib",
             "ib ",
+            "bróker",
+            "courtier",
+            "abgleich",
+            "concilia",
+            "rapprochement",
             "tws",
             "account",
         ),

@@ -13,7 +13,15 @@ from msgspec import Struct
 
 from detector.formats.patterns import build_pattern
 from detector.logs.codes import CODES
-from detector.logs.parse.record_fields import ERROR_KEYS, TEXT_RANK, TIME_TEXT, Field, is_human, iter_fields
+from detector.logs.parse.record_fields import (
+    ERROR_KEYS,
+    TEXT_RANK,
+    TIME_TEXT,
+    Field,
+    is_human,
+    iter_fields,
+    parse_json,
+)
 
 BROKER: Final = build_pattern(
     r"(?<![a-z0-9])(?:ib|ibkr|tws)(?![a-z0-9])|interactive brokers|trader workstation|盈透"
@@ -37,8 +45,11 @@ _FACT_KEY: Final = build_pattern(
     r"(?:order|perm|exec|execution|trade|signal|clientorder|position)(?:id|ref|no)|orderref"
     r"|matched|(?:internal|broker|missing|absent)\w{0,20}|\w{0,20}outcome\w{0,20}|unknown\w{0,20}"
     r"|authenticated|competing|session|connected|established|exitcode|httpstatus|status(?:code)?|event"
-    r"|farm|(?:order)?(?:intent|purpose|role)|positioneffect"
+    r"|farm|(?:order)?(?:intent|purpose|role)|positioneffect|marketdatatype"
 )
+_PURPOSE_KEYS: Final = frozenset({"kind", "orderkind", "leg", "tag", "side", "action", "ordertype"})
+_EXITS: Final = frozenset({"exit", "close", "stop_loss", "stop-loss", "take_profit", "take-profit"})
+_ANSWER_KEYS: Final = frozenset({"body", "responsebody", "response", "answer"})
 _PATH_KEY: Final = build_pattern(r"(?:request|http)?(?:path|url|uri|endpoint|route)")
 _PORTAL_PATH: Final = build_pattern(r"/(?:iserver|portfolio|tickle|sso|trsrv|hmds|v1/(?:api|portal))(?:/|$)")
 _LEVEL_NAMES: Final = frozenset(
@@ -81,7 +92,8 @@ def build_record(fields: Mapping[str, Any]) -> Record:
         for field in values
         if field is not chosen and _is_short(field.value) and _is_fact(field)
     )
-    if added := " ".join(dict.fromkeys(facts)):
+    is_record = text.startswith("{") and parse_json(text) is not None  # read in its turn
+    if not is_record and (added := " ".join(dict.fromkeys(facts))):
         text = f"{text} ; {added}"
     level = next((name for field in values if (name := _read_level(field))), None)
     time = next((time for field in values if (time := _read_time(field)) is not None), None)
@@ -108,6 +120,8 @@ def _find_error_text(values: list[Field], chosen: Field) -> str:
     """
     has_code = any(_read_code(field) in CODES for field in values)
     for field in values:
+        if field.name in _ANSWER_KEYS and field is not chosen and (answer := _read_answer(field.value)):
+            return f": {answer[:_LONGEST_ERROR]}"
         is_beside = field.name in (*ERROR_KEYS, "reason") or (field.in_error and field.name in TEXT_RANK)
         if (
             (is_beside or (has_code and _TEXT_KEY.fullmatch(field.name)))
@@ -118,6 +132,13 @@ def _find_error_text(values: list[Field], chosen: Field) -> str:
         ):
             return f": {field.value.strip().partition(chr(10))[0][:_LONGEST_ERROR]}"
     return ""
+
+
+def _read_answer(value: object) -> str:
+    """Return the error in an answer that is JSON as text, or nothing."""
+    fields = parse_json(value) if isinstance(value, str) and value[:1] == "{" else None
+    texts = (item for key, item in (fields or {}).items() if key.lower() in ERROR_KEYS)
+    return next((text for text in texts if isinstance(text, str) and is_human(text)), "")
 
 
 _FACT_NAMES: Final = {
@@ -190,6 +211,8 @@ def _is_fact(field: Field) -> bool:
     """Whether a value belongs to what the record says: an id, a count, a path of the Client Portal."""
     if _PATH_KEY.fullmatch(field.name):
         return isinstance(field.value, str) and _PORTAL_PATH.search(field.value) is not None
+    if field.name in _PURPOSE_KEYS:
+        return isinstance(field.value, str) and field.value.strip().lower() in _EXITS
     return _FACT_KEY.fullmatch(field.name) is not None
 
 

@@ -66,7 +66,7 @@ HYPOTHETICAL: Final = build_pattern(
     r"|troubleshooting|see|tests?|testing"
     r"|simulat(?:e|es|ed|ing|ion)|mock(?:ed|s|ing)?|fake|policy|inject(?:ed|s|ing)?|pars(?:e|es|ed|ing)"
     r"|replay(?:s|ed|ing)?|dry[- ]run|back-?test(?:s|ed|ing|er)?|hypothetical(?:ly)?|imagine|suppose"
-    r"|reminder|tips?|hint)\b(?![-_/.]\w)|\bon\s?$"
+    r"|reminder|tips?|hint|otherwise|or else)\b(?![-_/.]\w)|\bon\s?$"
 )
 """Words before a message that show that the line supposes or mentions the event and does not report it."""
 
@@ -137,7 +137,8 @@ CONFIRMATIONS: Final[Mapping[str, re.Pattern[str]]] = {
         r"|권한|uprawnie|zezwole|izin|yetki"
     ),
     codes.NOT_ENTITLED: build_pattern(
-        r"subscri|delayed|market data|marktdaten|abonn|données de marché|datos de mercado|suscri|suscrit"
+        r"subscri|delayed|entitle|market data|marktdaten|abonn|données de marché|datos de mercado"
+        r"|suscri|suscrit"
         r"|dati di mercato|sottoscri|abbonat|dados de mercado|assina|subscrev|marktgegevens|рыночн|подпис"
         r"|行情"
         r"|市场数据|市場數據|市場資料|订阅|訂閱|市場データ|マーケットデータ|購読|시세|시장 ?데이터|구독"
