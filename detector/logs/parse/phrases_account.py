@@ -431,8 +431,8 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
         ("market data", "marketdata", "subscribed", "subscription", "delayed", "entitle"),
         match_entitlement,
     ),
-    (("pacing", "limit", "max", "429", "too many", "rate limit", "rate-limit", "throttl", "penalty",
-     "slow down"),
+    (("pacing", "limitation", "quest limit", "quests limit", "max", "429", "too many", "rate limit",
+      "rate-limit", "throttl", "penalty", "slow down"),
      match_throttling),
     (
         (
