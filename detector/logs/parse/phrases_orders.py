@@ -310,7 +310,7 @@ _ORDER_ID: Final = build_pattern(
     r"|\bbroker(?:age)?[ _]?id)\W{0,4}([a-z0-9][\w.-]{0,60})"
 )
 _PLAIN_ID: Final = build_pattern(
-    r"\border[ _]?(?:id|ref|no|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?"
+    r"\b(?:order|auftrag|ordre|orden|ordine|ordem)[ _]?(?:id|ref|no|nr|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?"
     r"(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9][\w.-]{0,60})"
 )
 _OTHER_ID: Final = build_pattern(
