@@ -181,3 +181,17 @@ def test_whoever_reads_two_lanes_owes_what_neither_delivered_and_repeats_nothing
         if heard:
             assert (heard[-1].reason in PROBLEMS) == (condition.phase != "ended"), heard
     assert list_repeated(before, lanes.accepted[len(before) :]) == []
+
+
+def test_a_channel_that_was_sent_the_end_of_what_goes_on_is_sent_that_it_is_back():
+    lanes, every = Lanes(), frozenset(FLOORS)
+    lanes.run("a", 300, {"stuck_exits": 1}, every)
+    lanes.memories["b"] = lanes.memories["a"]
+    for gap in (300, 300):
+        lanes.run("a", gap, {"stuck_exits": 0}, every)
+    lanes.run("b", 300, {"stuck_exits": 1}, every)
+    lanes.memories["b"] = join_memories(lanes.memories["b"], [lanes.memories["a"]])
+    lanes.run("b", 300, {"stuck_exits": 1}, every)
+    signature = next(key for key in lanes.memories["b"].conditions if key.startswith("stuck_exits"))
+    reasons = [entry.reason for entry in lanes.list_accepted("slack", signature)]
+    assert reasons == ["new", "resolved", "again"]
