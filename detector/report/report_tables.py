@@ -199,7 +199,7 @@ def _list_held(origin: _Origin, facts: Facts, earlier: Sequence[Facts]) -> Itera
         name = f"{format_count(unnamed, 'row')} without an instrument"
         yield name, "–", _UNSEEN, origin.title, as_of, "–"
     if not held and not unnamed:
-        yield "none", "–", "flat", origin.title, as_of, "–"
+        yield "no position", "–", "flat", origin.title, as_of, "–"
 
 
 def _find_seen(fact: str, facts: Facts, earlier: Sequence[Facts]) -> Facts | None:

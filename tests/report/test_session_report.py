@@ -394,8 +394,8 @@ def test_what_is_not_seen_now_stands_as_it_was_last_seen(tmp_path):
         pytest.param(
             {"broker": {"positions": [], "open_orders": []}, "status_v3": {"open_positions": []}},
             [
-                "none: flat, by the broker, as of 2026-06-02T15:30:00Z",
-                "none: flat, by the runtime's status, as of 2026-06-02T15:30:00Z",
+                "no position: flat, by the broker, as of 2026-06-02T15:30:00Z",
+                "no position: flat, by the runtime's status, as of 2026-06-02T15:30:00Z",
             ],
             id="both are flat",
         ),
