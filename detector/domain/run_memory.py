@@ -174,10 +174,15 @@ def _is_known(condition: Condition) -> bool:
 
 def _is_same_episode(newest: Condition, other: Condition) -> bool:
     """Return whether one did not end before the other began."""
-    if newest.generation == other.generation or newest.first_seen == other.first_seen:
-        return True  # of equal generations the delivery ids are equal too
+    if _has_same_beginning(newest, other):
+        return True
     ends = (other.ended_at or other.last_seen), (newest.ended_at or newest.last_seen)
     return newest.first_seen <= ends[0] and other.first_seen <= ends[1]
+
+
+def _has_same_beginning(newest: Condition, other: Condition) -> bool:
+    # Of equal generations the delivery ids are equal too.
+    return newest.generation == other.generation or newest.first_seen == other.first_seen
 
 
 def _join_receipts(joined: Condition, later: Condition, earlier: Condition) -> dict[str, Receipt]:
@@ -190,7 +195,24 @@ def _join_receipts(joined: Condition, later: Condition, earlier: Condition) -> d
             if (receipt := condition.receipts.get(channel)) is not None
         ]
         receipts[channel] = known[0] if len(known) == 1 else _join_receipt(known)
-    return receipts
+    return {**receipts, **_end_older_receipts(receipts, later, earlier)}
+
+
+def _end_older_receipts(
+    receipts: Mapping[str, Receipt], later: Condition, earlier: Condition
+) -> dict[str, Receipt]:
+    """Return as ended what was sent before an end that one memory alone saw: that may have been sent too.
+
+    Its condition began anew, goes on, and remembers no receipt of before.
+    """
+    begun = max(later, earlier, key=lambda condition: condition.first_seen)
+    if later.kind != STATE or later.phase == "ended" or _has_same_beginning(later, earlier):
+        return {}
+    return {
+        channel: replace(receipt, ended=True)
+        for channel, receipt in receipts.items()
+        if channel not in begun.receipts and (receipt.at or _BEGINNING) < begun.first_seen
+    }
 
 
 def _join_receipt(known: Sequence[Receipt]) -> Receipt:

@@ -85,6 +85,22 @@ def test_every_debt_is_due_unless_one_of_them_delivered_it(newest, others):
         assert receipt is not None
 
 
+def test_a_channel_whose_end_only_one_lane_saw_hears_that_the_state_is_back():
+    """Slack accepted the problem before the lanes parted; in one it ended, was sent, and began anew."""
+    told = {"slack": Receipt("warning", NOW - timedelta(hours=2), escalated=False)}
+    went_on = replace(
+        BASE, severity="warning", peak="warning", first_seen=NOW - timedelta(hours=3), last_seen=NOW,
+        receipts=told, owing={},
+    )  # fmt: skip
+    anew = replace(
+        went_on, generation=went_on.generation + 5, first_seen=NOW - timedelta(minutes=5), receipts={},
+        owing={"slack": NOW - timedelta(minutes=5)},
+    )  # fmt: skip
+    lanes = [Memory(kept=True, taken_at=NOW, conditions={one.signature: one}) for one in (went_on, anew)]
+    for newest, other in (lanes, reversed(lanes)):
+        assert ("slack", went_on.signature) in due(join_memories(newest, [other]))
+
+
 @given(memories())
 def test_a_memory_joined_with_itself_or_nothing_is_the_same(memory):
     assert join_memories(memory, []) == join_memories(memory, [memory]) == memory
