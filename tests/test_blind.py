@@ -276,7 +276,7 @@ WORD_KINDS = {*VOCABULARIES, "side", "sign", "state"}
 FREE_TEXTS = {
     "connection_error", "exit_reason", "ID", "Id", "Name", "Names", "Project", "Service", "Status", "Labels",
     "arn", "clusterArn", "serviceArn", "serviceName", "taskArn", "group", "detail-type", "message", "reason",
-    "stoppedReason", "host", "error", "logStreamName", "oca_group", "notes",
+    "stoppedReason", "host", "error", "logStreamName", "oca_group", "notes", "why_held",
 }  # fmt: skip
 """Texts of which every one is right; the first word of a container's `Status` is tried beside the others."""
 BROKER_ROWS = {"positions": BrokerPosition, "open_orders": BrokerOrder, "executions": Execution}

@@ -198,7 +198,8 @@ def test_no_fault_loses_an_alert_or_tells_it_more_than_twice(place, mode, tmp_pa
     figures = ", ".join(f"{count} {what}" for what, count in sorted(seen.items()))
     print(f"\n{place}, {mode}: {len(labels)} operations, {made.runs} runs: {figures}")
     assert {"connect", "send", "read", "sync", "rename"} <= {label.split()[0] for label in labels}
-    assert seen["told once"] > seen["told twice"]
+    # What fails for good takes the storing with it, so that whoever was told before is told again.
+    assert mode == "on" or seen["told once"] > seen["told twice"]
     assert mode != "kill" or seen["killed"] > 0.8 * len(labels)
 
 
