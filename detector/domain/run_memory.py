@@ -195,10 +195,10 @@ def _join_receipts(joined: Condition, later: Condition, earlier: Condition) -> d
             if (receipt := condition.receipts.get(channel)) is not None
         ]
         receipts[channel] = known[0] if len(known) == 1 else _join_receipt(known)
-    return {**receipts, **_end_older_receipts(receipts, later, earlier)}
+    return {**receipts, **_mark_older_receipts(receipts, later, earlier)}
 
 
-def _end_older_receipts(
+def _mark_older_receipts(
     receipts: Mapping[str, Receipt], later: Condition, earlier: Condition
 ) -> dict[str, Receipt]:
     """Return as ended what was sent before an end that one memory alone saw: that may have been sent too.

@@ -63,7 +63,7 @@ def test_one_message_arrives_once_slack_is_back_however_long_it_was_gone(runs):
         assert not job.run(TWO_ORDERS, "2026-06-06T09:00:00Z").undelivered
         assert not job.run(TWO_ORDERS, "2026-06-06T09:10:00Z").due
         (post,) = slack.posts
-        assert "since 2026-06-06 00:00 UTC" in everything(post)
+        assert "first seen by a run at 2026-06-06 00:00 UTC" in everything(post)
         assert "late: an earlier attempt to send this failed" in everything(post)
 
 

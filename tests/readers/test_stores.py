@@ -221,7 +221,10 @@ def test_any_junk_is_read_without_falling_over(junk):
     [
         ("[stores.orders]", "line 1: [stores] orders: is not known; there are: position_state, trades"),
         ("[stores]\ntrades = []", "line 2: [stores] trades: must be a table"),
-        ("[stores.trades]\nprice = 'p'", "line 2: [stores.trades] price: is not known; there are: symbol"),
+        (
+            "[stores.trades]\nprice = 'p'",
+            "line 2: [stores.trades] price: is not known; did you mean entry_price, exit_price",
+        ),
         ("[stores.trades]\nfees = []", "line 2: [stores.trades] fees: is empty"),
         ("[stores.trades]\nfees = 5", "line 2: [stores.trades] fees: must be a list"),
     ],
