@@ -50,7 +50,20 @@ def _list_candidates() -> tuple[str, ...]:
         50)) for space in ("", " ")),
         "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
     }  # fmt: skip
-    return tuple(sorted(text for text in texts if not any(other in text for other in texts - {text})))
+    return tuple(sorted(texts - _list_longer(texts)))
+
+
+def _list_longer(texts: set[str]) -> set[str]:
+    """Return the texts that hold another one: each is searched in all of them at once, every start counts."""
+    joined, longer = "\n".join(["", *texts, ""]), set()
+    for text in texts:
+        at = joined.find(text)
+        while at != -1:
+            start, end = joined.rfind("\n", 0, at) + 1, joined.find("\n", at)
+            if end - start > len(text):
+                longer.add(joined[start:end])
+            at = joined.find(text, at + 1)
+    return longer
 
 
 # A line is classified where its lowered text contains one of these, or any letter that is not ASCII.
