@@ -61,7 +61,8 @@ def build_item_key(item: MessageItem) -> str:
     newest = _list_recorded(item)[0]
     if reason not in _SUFFIXES:
         return newest
-    return next(key for suffix in _SUFFIXES[reason] if (key := _build_key(item, suffix)) != newest)
+    keys = (_build_key(item, suffix) for suffix in _SUFFIXES[reason])
+    return next((key for key in keys if key != newest), newest)
 
 
 def list_outdated_keys(item: MessageItem) -> list[str]:

@@ -20,7 +20,7 @@ from detector.channels.ack_source import AckContext
 from detector.channels.channel import ChannelEnvironment
 from detector.channels.pagerduty import PagerDutyService
 from detector.clients.connection import Deadline
-from detector.domain.condition import ANY_CHANNEL, Condition
+from detector.domain.condition import ANY_CHANNEL, Condition, MessageRef, Receipt
 from detector.formats import errors
 from detector.render.message_pagerduty import build_item_key
 from tests.support.deliveries import Job
@@ -190,6 +190,13 @@ def test_an_occurrence_of_another_episode_has_another_alert_because_no_end_resol
     first, second = (condition(kind="occurrence", generation=number) for number in (3, 4))
     assert keys_of(first) != keys_of(second)
     assert keys_of(condition(generation=3)) == keys_of(condition(generation=4))
+
+
+def test_what_worsens_where_its_alert_is_recorded_already_is_sent_all_the_same():
+    """No history is known that leads here; one that did may cost no other condition its alert."""
+    key = "heartbeat_stale:aegis-pt-core::worse"
+    receipt = Receipt("warning", NOW - timedelta(minutes=30), places=(MessageRef("pagerduty", key),))
+    assert keys_of(condition(receipts={"pagerduty": receipt})) == [key]
 
 
 PAGING = {"new", "owed", "worse", "escalated", "again"}
