@@ -22,8 +22,8 @@ from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
 @rule(
     OCCURRENCE,
     "critical",
-    any_of=["broker_executions", "store_trades", "recent_trades"],
-    severity_inputs=["broker_positions", "broker_account", "orders", "broker_orders"],
+    any_of=["broker_executions", "store_trades", "recent_trades", "orders"],
+    severity_inputs=["broker_positions", "broker_account", "broker_orders"],
     limits=[reaches(ENTRY_BURST_CRITICAL), ENTRY_BURST_WINDOW_SEC],
     money=True,
     escalates=NOW,
@@ -32,7 +32,8 @@ from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """Entries of distinct orders in one instrument were filled one after the other within minutes."""
     window = timedelta(seconds=limits[ENTRY_BURST_WINDOW_SEC])
-    for entries in (iter_broker_entries(facts), iter_trade_entries(facts)):
+    sources = iter_broker_entries(facts), iter_trade_entries(facts), iter_order_entries(facts, window)
+    for entries in sources:
         for name, times in _group_by_instrument(entries):
             burst = _find_largest_burst(sorted(times), window)
             if limits.is_broken(ENTRY_BURST_CRITICAL, len(burst)):
@@ -80,6 +81,19 @@ def iter_trade_entries(facts: Facts) -> Iterator[Entry]:
     for trade in list_trades(facts):
         if trade.opened_at is not None and trade.symbol and trade.trade_id:
             yield Entry(get_instrument_name(trade), trade.opened_at)
+
+
+def iter_order_entries(facts: Facts, window: timedelta) -> Iterator[Entry]:
+    """Yield the runtime's entry orders that were sent and filled, at least in part, within the window.
+
+    A list of orders does not say when one filled; of those that were sent earlier it is not known.
+    """
+    for order in facts.orders or ():
+        sent_at, has_filled = order.submitted_at, order.is_filled or (order.filled or 0) > 0
+        if sent_at is None or sent_at < facts.taken_at - window:
+            continue
+        if has_filled and order.purpose == ENTRY and order.is_named:
+            yield Entry(get_instrument_name(order), sent_at)
 
 
 def iter_broker_entries(facts: Facts) -> Iterator[Entry]:

@@ -1109,6 +1109,30 @@ def test_entries_at_the_broker_one_after_the_other_are_a_burst(section, expected
     assert bursts({"status_v3": status, "broker": {"connected": True, **section}}) == expected
 
 
+def orders(*seconds_ago: int, **more: Any) -> list[dict[str, Any]]:
+    order = {"symbol": "JD", "side": "BUY", "kind": "entry", "status": "Filled", "quantity": 10}
+    return [
+        {"order_id": number, "age_sec": age, **order, **more} for number, age in enumerate(seconds_ago, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        pytest.param(orders(600, 300, 20), BURST, id="three that filled since they were sent"),
+        pytest.param(orders(300, 20), [], id="two"),
+        pytest.param(orders(601, 300, 20), [], id="one may have filled earlier"),
+        pytest.param(orders(600, 300, 20, status="Submitted", filled=1), BURST, id="filled in part"),
+        pytest.param(orders(600, 300, 20, status="Submitted", filled=0), [], id="not filled"),
+        pytest.param(orders(600, 300, 20, status="Cancelled"), [], id="repriced"),
+        pytest.param(orders(600, 300, 20, kind="exit"), [], id="exits"),
+        pytest.param(orders(600, 300, 20, kind=None), [], id="of no known kind"),
+    ],
+)
+def test_entries_in_the_runtimes_orders_one_after_the_other_are_a_burst(rows, expected):
+    assert bursts({"status_v3": {"orders": rows}}) == expected
+
+
 def test_the_summary_counts_the_largest_and_latest_burst():
     rows = [
         entry(number, second)
