@@ -16,7 +16,7 @@ import pytest
 from detector.channels.webhook import compute_signature
 from detector.formats import errors
 from tests.support.deliveries import THREE_ORDERS, Job
-from tests.support.loopback import Behaviour, closed_port, hangs, redirects, resets, says, sends
+from tests.support.loopback import PATIENCE_SEC, Behaviour, closed_port, hangs, redirects, resets, says, sends
 from tests.support.pager_server import KINDS, SECRETS, TOPIC, Pager, pager_on_loopback, takes_and_breaks_off
 from tests.support.slack_server import slack_on_loopback
 from tests.support.smtp_server import mail_on_loopback
@@ -117,7 +117,7 @@ def _fails_once(pager, slack, behaviours, reason, name):
     wait = {"AEGIS_PT_CHANNEL_TIMEOUT_SEC": SHORT if name == "no answer" else LONG}
     began = time.monotonic()
     first = job.run(THREE_ORDERS, TIMES[0], environ=wait)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < PATIENCE_SEC
     error = first.failed[pager.kind]
     assert (error.reason, first.undelivered) == (reason, True), str(error)
     assert "canary" not in str(error)

@@ -17,6 +17,7 @@ import pytest
 from detector.clients.sqlite import MAX_HOLD_SEC, open_store
 from detector.formats import errors
 from detector.formats.errors import ExternalError
+from tests.support.loopback import PATIENCE_SEC
 from tests.support.store_writer import (
     ENDS,
     HAMMERS,
@@ -29,6 +30,7 @@ from tests.support.store_writer import (
     wrote,
 )
 
+READS = 200
 NASTY = "a store?mode=rwc#x%2e&immutable=1 ü.db"
 
 
@@ -74,18 +76,14 @@ def fault(path, seconds=5.0):
     ],
 )
 def test_a_writer_hammers_it_and_nothing_is_torn_and_no_write_is_lost(mode, patience, store):
-    versions, reads, until = set(), 0, time.monotonic() + 1.5
+    versions, reads, until = set(), 0, time.monotonic() + PATIENCE_SEC
     with writing(store, HAMMERS, mode, patience) as writer:
-        while time.monotonic() < until:
+        while (reads < READS or len(versions) < READS // 4) and time.monotonic() < until:
             found = quantities(store)
             assert len(found) == 1, "two tables, or two rows of one, from different moments"
             versions |= found
             reads += 1
-    assert (writer["locked"], len(versions) > 20, reads > 20) == (0, True, True), (
-        writer,
-        len(versions),
-        reads,
-    )
+    assert (writer["locked"], reads >= READS, len(versions) >= READS // 4) == (0, True, True), writer
     assert writer["longest"] < MAX_HOLD_SEC
     print(f"{mode}: {reads} reads of {len(versions)} versions; {writer}")
 
@@ -110,7 +108,11 @@ def test_a_writer_that_keeps_it_locked_is_named_and_not_waited_for(store):
     with writing(store, HOLDS, "delete"):
         began = time.monotonic()
         found = fault(store)
-        assert (found.reason, found.permanent, time.monotonic() - began < 2) == (errors.LOCKED, False, True)
+        assert (found.reason, found.permanent, time.monotonic() - began < PATIENCE_SEC) == (
+            errors.LOCKED,
+            False,
+            True,
+        )
 
 
 def test_with_a_log_a_writer_that_keeps_it_locked_is_read_past(store):
@@ -126,7 +128,7 @@ def test_a_reader_that_dawdles_lets_the_writer_go_on(mode, store):
     began = time.monotonic()
     with pytest.raises(ExternalError) as caught, open_store(str(store), 0.3) as connection:
         connection.execute(endless).fetchone()
-    assert (caught.value.reason, time.monotonic() - began < 2) == (errors.TIMEOUT, True)
+    assert (caught.value.reason, time.monotonic() - began < PATIENCE_SEC) == (errors.TIMEOUT, True)
 
 
 # --- how it was left ----------------------------------------------------------------------------------
@@ -236,7 +238,7 @@ def test_what_is_no_store_is_named_and_never_made_one(put, reason, store):
     before = sorted(store.parent.iterdir())
     began = time.monotonic()
     assert fault(store).reason == reason
-    assert (sorted(store.parent.iterdir()), time.monotonic() - began < 1) == (before, True)
+    assert (sorted(store.parent.iterdir()), time.monotonic() - began < PATIENCE_SEC) == (before, True)
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
@@ -249,7 +251,7 @@ def test_a_pipe_in_place_of_what_lies_beside_it_is_not_waited_for(beside, mode, 
     os.mkfifo(f"{store}{beside}")
     began = time.monotonic()
     assert fault(store).reason == errors.UNREADABLE
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < PATIENCE_SEC
 
 
 def test_a_socket_is_no_store(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import json
 import socket
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from detector.collectors.collector import SourceContext
 from detector.collectors.gateway import build_sources, read_port_state
 from detector.formats.errors import MISSING, ExternalError
 from tests.support.api_gateway import api_gateway
+from tests.support.loopback import PATIENCE_SEC
 from tests.support.program import answer
 from tests.support.snapshots import DEFAULTS, NOW, settings_of
 
@@ -230,7 +232,7 @@ def test_no_handshake_while_a_connection_is_half_closed(tmp_path):
         client.sendall(b"API\0")
         client.recv(4096)
         client.close()
-        time.sleep(0.05)
+        wait_for_state(gateway.port, lambda state: bool(state.close_wait))
         section = collected(gateway.port, tmp_path, AEGIS_PT_GATEWAY_HANDSHAKE="1")["gateway"]
         assert section["close_wait"] >= 1
         assert section["handshake"] == "not_tried"
@@ -247,6 +249,14 @@ def test_without_a_place_for_its_state_it_opens_no_socket():
         assert gateway.received == []
 
 
+def wait_for_state(port: int, is_reached: Callable[[PortState], bool]) -> None:
+    """Wait until the kernel's tables show that state of the port; raises AssertionError."""
+    until = time.monotonic() + PATIENCE_SEC
+    while not is_reached(state := read_port_state(port, context())):
+        assert time.monotonic() < until, state
+        time.sleep(0.01)
+
+
 # --- what a probe leaves -------------------------------------------------------------------------------
 
 
@@ -260,12 +270,11 @@ def test_after_500_probes_the_gateway_holds_nothing(manner, outcome, monkeypatch
         monkeypatch.setattr("detector.clients.connection._CLOSE_SEC", 0.002)  # not a second for each
     with api_gateway(manner) as gateway:
         for _ in range(500):
-            deadline = Deadline(0.01 if manner == "silent" else 5)
+            deadline = Deadline(0.01 if manner == "silent" else PATIENCE_SEC)
             connect = partial(NetworkPolicy(deadline).open_connection, "127.0.0.1", gateway.port)
             assert check_handshake(connect).outcome == outcome
-        time.sleep(0.2)
-        state = read_port_state(gateway.port, context())
-        assert state == PortState(listening=True, established=0, close_wait=0)
+        idle = PortState(listening=True, established=0, close_wait=0)
+        wait_for_state(gateway.port, lambda state: state == idle)
         received = {data for data in gateway.received if data}
         assert received <= {b"API\0\0\0\0\tv100..187"}
         assert bool(received) is (manner != "refusing")

@@ -17,7 +17,7 @@ from detector.clients.connection import Deadline, NetworkPolicy
 from detector.clients.tws_api import Tws
 from detector.clients.tws_fence import ALLOWED_MESSAGES
 from detector.formats import errors
-from tests.support.loopback import closed_port, floods, never_accepting, sends, serving
+from tests.support.loopback import PATIENCE_SEC, closed_port, floods, never_accepting, sends, serving
 from tests.support.program import answer
 from tests.support.snapshots import NOW
 from tests.support.tws_server import (
@@ -34,7 +34,7 @@ from tests.support.tws_server import (
     position,
 )
 
-LIMIT = 1.2
+IMPATIENT = {"AEGIS_PT_SOURCE_TIMEOUT_SEC": "1.2"}  # for what does not end by itself
 STEPS = (0, 71, 61, 76, 16, 7)
 
 
@@ -43,7 +43,6 @@ def environ(tmp_path):
     def build(address: str, **more: str) -> dict[str, str]:
         return {
             "AEGIS_PT_TWS_ADDRESS": address,
-            "AEGIS_PT_SOURCE_TIMEOUT_SEC": str(LIMIT),
             "XDG_STATE_HOME": str(tmp_path),
             **more,
         }
@@ -165,26 +164,25 @@ def test_an_address_that_is_none_is_refused(value, environ):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_silence_at_any_step_is_not_seen(step, environ):
-    document, elapsed = collected(full(silent=frozenset({step})), environ)
+    document, elapsed = collected(full(silent=frozenset({step})), environ, **IMPATIENT)
     assert document["sources"]["broker"]["reason"] == errors.TIMEOUT
     assert "broker" not in document
-    assert elapsed < LIMIT + 0.8
+    assert elapsed < PATIENCE_SEC
 
 
 @pytest.mark.parametrize("step", STEPS[1:])
 def test_a_list_without_its_end_is_not_seen(step, environ):
     gateway = full(silent=frozenset({step}), before={step: [["62", "1"]] if step != 61 else []})
     gateway.before[61] = gateway.positions if step == 61 else []
-    document, _ = collected(gateway, environ)
+    document, _ = collected(gateway, environ, **IMPATIENT)
     assert document["sources"]["broker"]["state"] == "failed"
 
 
 @pytest.mark.parametrize("step", STEPS[1:-1])
 def test_a_connection_that_ends_at_any_step_is_not_seen(step, environ):
-    document, elapsed = collected(full(silent=frozenset({step}), closes_on=step), environ)
+    document, _ = collected(full(silent=frozenset({step}), closes_on=step), environ)
     assert document["sources"]["broker"]["reason"] == errors.RESET
     assert "broker" not in document
-    assert elapsed < LIMIT
 
 
 def test_a_client_id_in_use_ends_it_at_once_without_a_retry(environ):
@@ -193,9 +191,9 @@ def test_a_client_id_in_use_ends_it_at_once_without_a_retry(environ):
         before={71: [[4, 2, -1, 326, "client id is already in use", ""]]},
         closes_on=71,
     )
-    document, elapsed = collected(gateway, environ)
+    document, _ = collected(gateway, environ)
     assert document["sources"]["broker"]["reason"] == errors.CLIENT_ID
-    assert (gateway.connections, elapsed < LIMIT) == (1, True)
+    assert gateway.connections == 1
 
 
 @pytest.mark.parametrize("code", [1100, 1300, 2110])
@@ -243,7 +241,7 @@ def test_a_refused_request_is_no_empty_list(environ):
 
 def test_a_notice_that_belongs_to_no_request_is_named_at_the_timeout(environ):
     gateway = full(silent=frozenset({61}), before={61: [[4, 2, -1, 321, "the API is in Read-Only mode", ""]]})
-    document, _ = collected(gateway, environ)
+    document, _ = collected(gateway, environ, **IMPATIENT)
     assert "321 the API is in Read-Only mode" in document["sources"]["broker"]["detail"]
 
 
@@ -279,9 +277,10 @@ def test_a_message_that_cannot_be_decoded_is_a_hole_and_not_a_shorter_list(row, 
     ],
 )
 def test_what_is_no_handshake(raw, reason, environ):
-    document, elapsed = collected(full(raw={0: raw}, silent=frozenset({71})), environ)
+    more = IMPATIENT if reason == errors.TIMEOUT else {}
+    document, elapsed = collected(full(raw={0: raw}, silent=frozenset({71})), environ, **more)
     assert document["sources"]["broker"]["reason"] == reason
-    assert elapsed < LIMIT + 0.8
+    assert elapsed < PATIENCE_SEC
 
 
 def test_a_flood_ends_at_its_cap(environ, monkeypatch):
@@ -289,7 +288,7 @@ def test_a_flood_ends_at_its_cap(environ, monkeypatch):
     gateway = full(raw={61: encode(position("DU1234567", SPY, 1)) * 40_000})
     document, elapsed = collected(gateway, environ, AEGIS_PT_SOURCE_TIMEOUT_SEC="30")
     assert document["sources"]["broker"]["reason"] == errors.TOO_LARGE
-    assert elapsed < 20
+    assert elapsed < PATIENCE_SEC
 
 
 @pytest.mark.parametrize(
@@ -299,7 +298,7 @@ def test_a_flood_ends_at_its_cap(environ, monkeypatch):
 )
 def test_another_protocol_on_the_port_is_a_failed_source(behaviour, environ):
     with serving(behaviour) as server:
-        ran = answer("collect", environ=environ(server.url.partition("://")[2]))
+        ran = answer("collect", environ=environ(server.url.partition("://")[2], **IMPATIENT))
     assert ran.document["sources"]["broker"]["state"] == "failed"
 
 
@@ -307,7 +306,9 @@ def test_no_gateway_is_refused_and_one_that_never_accepts_times_out(environ):
     refused = answer("collect", environ=environ(f"127.0.0.1:{closed_port()}")).document["sources"]["broker"]
     assert refused["reason"] == errors.REFUSED
     with never_accepting() as url:
-        entry = answer("collect", environ=environ(url.partition("://")[2])).document["sources"]["broker"]
+        entry = answer("collect", environ=environ(url.partition("://")[2], **IMPATIENT)).document["sources"][
+            "broker"
+        ]
     assert entry["reason"] == errors.TIMEOUT
 
 
@@ -377,8 +378,8 @@ def test_nothing_is_left_behind_after_500_collections():
     with gateway_on_loopback(gateway):
         host, _, port = gateway.address.partition(":")
         for _ in range(500):
-            Tws(NetworkPolicy(Deadline(10)), host, int(port), 7417).read()
-        deadline = time.monotonic() + 5
+            Tws(NetworkPolicy(Deadline(PATIENCE_SEC)), host, int(port), 7417).read()
+        deadline = time.monotonic() + PATIENCE_SEC
         while list_states(int(port)) - {"06", "0A"} and time.monotonic() < deadline:
             time.sleep(0.05)
         states = list_states(int(port))

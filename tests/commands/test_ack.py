@@ -15,7 +15,7 @@ from tests.support.acks import DAY, PENDING, Night, stamp
 from tests.support.deliveries import QUICK, THREE_ORDERS
 from tests.support.github_memory import GitHub, github_with_memory
 from tests.support.github_runs import github_on_loopback
-from tests.support.loopback import hangs, says, serving
+from tests.support.loopback import PATIENCE_SEC, hangs, says, serving
 from tests.support.pager_server import CHAT, pager_on_loopback
 from tests.support.program import answer
 from tests.support.slack_server import TOKEN, slack_on_loopback
@@ -366,7 +366,7 @@ def test_answers_are_waited_for_while_the_sources_are_read(chat):
     """Neither answers before both were asked."""
     night, pager = chat
     press(pager)
-    both = Barrier(2, timeout=8)
+    both = Barrier(2, timeout=PATIENCE_SEC)
 
     def updates(body):
         both.wait()
@@ -393,7 +393,7 @@ def test_a_channel_that_hangs_when_it_is_asked_has_given_up_before_a_slow_source
         given_up.set()
 
     def bot(served, conn, request):
-        assert given_up.wait(8)
+        assert given_up.wait(PATIENCE_SEC)
         says({"unknown_fills": 1})(served, conn, request)
 
     pager.then(hang)

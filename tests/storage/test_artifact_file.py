@@ -158,7 +158,7 @@ def test_a_stream_that_the_caller_opened_is_read(artifact):
     command = f"exec 3< <(sleep 0.2; cat {artifact}); exec {' '.join(words)}"
     done = subprocess.run(
         ["bash", "-c", command], input=json.dumps(FIRING).encode(), capture_output=True, cwd=ROOT,
-        env=clean_environ(), check=False, timeout=30,
+        env=clean_environ(), check=False, timeout=600,
     )  # fmt: skip
     assert (done.returncode, told(done)) == (0, [])
 
@@ -194,7 +194,7 @@ def test_a_disk_that_is_full_says_so_and_leaves_the_old_file(artifact):
     )
     done = subprocess.run(
         [sys.executable, "-B", "-c", code], input=json.dumps(FIRING).encode(), capture_output=True, cwd=ROOT,
-        env=clean_environ(), check=False, timeout=30,
+        env=clean_environ(), check=False, timeout=600,
     )  # fmt: skip
     assert (done.returncode, told(done)) == (3, NAMES)
     assert b"could not be written" in done.stderr
@@ -325,7 +325,7 @@ artifact_file.write_atomically(path, '{"new": true}' * 1000)
 def test_killed_at_any_step_of_the_write_the_file_is_the_old_or_the_new_one(tmp_path, step):
     path = tmp_path / "last.json"
     path.write_text("old")
-    done = subprocess.run([sys.executable, "-c", KILLER, step, str(path)], cwd=ROOT, check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", KILLER, step, str(path)], cwd=ROOT, check=False, timeout=600)
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() in ("old", '{"new": true}' * 1000)
     assert (path.read_text() == "old") is (step != "folder")

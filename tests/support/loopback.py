@@ -24,6 +24,7 @@ from tests.support.snapshots import ROOT
 
 TLS = ROOT / "tests" / "fixtures" / "tls"
 AUTHORITY = TLS / "authority.pem"
+PATIENCE_SEC = 30.0  # far more than a loaded machine takes for what ends by itself
 Behaviour = Callable[["Served", socket.socket, bytes], None]
 
 
