@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -167,7 +168,8 @@ def read_runbook() -> str:
     return file.read_text(encoding="utf-8") if file else ""
 
 
-def list_next_steps() -> dict[str, str]:
+@lru_cache(maxsize=1)
+def list_next_steps() -> Mapping[str, str]:
     """Return by event type the first step of its runbook section, or the rule's first docstring line."""
     text = read_runbook()
     return {rule.name: find_next_step(text, rule.name) or rule.doc for rule in load_rules()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from textwrap import indent
 from typing import Any
 
@@ -221,9 +222,16 @@ def _describe_end(declared: Declaration, settings: Settings, lookback_sec: float
 
 def find_section(runbook: str, name: str) -> str | None:
     """Return an event's section of the runbook without its heading and comments, or None."""
+    section = _split_sections(runbook).get(f"### `{name}`")
+    return None if section is None else _COMMENT.sub("", section).strip()
+
+
+@lru_cache(maxsize=1)
+def _split_sections(runbook: str) -> dict[str, str]:
+    """Return by heading the text of each section, all in one pass; the first of two with one heading."""
     # A line of a block of commands may begin with `# `.
-    match = re.search(rf"^### `{re.escape(name)}`\n(.*?)(?=^#{{2,3}} |\Z)", runbook, re.DOTALL | re.MULTILINE)
-    return _COMMENT.sub("", match[1]).strip() if match else None
+    parts = re.split(r"^(#{2,3} .*)\n?", runbook, flags=re.MULTILINE)
+    return dict(zip(reversed(parts[1::2]), reversed(parts[2::2]), strict=True))
 
 
 def render_plain(section: str) -> str:

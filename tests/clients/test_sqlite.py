@@ -76,7 +76,8 @@ def fault(path, seconds=5.0):
     ],
 )
 def test_a_writer_hammers_it_and_nothing_is_torn_and_no_write_is_lost(mode, patience, store):
-    versions, reads, until = set(), 0, time.monotonic() + PATIENCE_SEC
+    versions: set[tuple[int, bool]] = set()
+    reads, until = 0, time.monotonic() + PATIENCE_SEC
     with writing(store, HAMMERS, mode, patience) as writer:
         while (reads < READS or len(versions) < READS // 4) and time.monotonic() < until:
             found = quantities(store)
