@@ -34,6 +34,7 @@ class Receipt(Struct, frozen=True):
 
     `severity` is the highest that was delivered; `at` is null where the time is unknown (an older memory).
     `escalated` is whether the channel was notified that the episode escalates; null in an older memory.
+    `ended`: what the channel was sent last is the end.
     `places` are the newest messages about it, the latest first. `acknowledged` is the id of the newest
     acknowledgement from elsewhere that the channel was sent.
     """

@@ -38,7 +38,8 @@ class PreviousRun(Struct, frozen=True):
     `prices` are the last prices by symbol, unchanged since `prices_at`. `lanes` are the facts that were
     seen, by lane and profile; `contents` are, by lane and profile and section, payloads without a time;
     `sections` those that were given or configured. `closed` are, by store, the
-    trades that were seen closed there.
+    trades that were seen closed there. `lineage` are the ids of the memories that went into this one, the
+    newest first.
     """
 
     taken_at: datetime | None = None
@@ -53,6 +54,7 @@ class PreviousRun(Struct, frozen=True):
     lanes: Mapping[str, LaneMemory] = field(default_factory=dict)
     contents: Mapping[str, SectionContent] = field(default_factory=dict)
     sections: tuple[str, ...] | None = None
+    lineage: tuple[str, ...] = ()
 
 
 NO_PREVIOUS_RUN = PreviousRun()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain, zip_longest
 from typing import Any
 
 from msgspec import Struct, field
@@ -18,6 +19,7 @@ from detector.formats.times import format_time
 CLOCK_TOLERANCE = timedelta(seconds=120)  # a clock may be off by this much
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _JUST_AFTER = timedelta(seconds=1)
+_ID_LENGTH, _MAX_LINEAGE = 16, 20  # of a memory's checksum; of its lineage, far more than are read at once
 
 
 class Memory(Struct, frozen=True):
@@ -125,12 +127,14 @@ def _limit_value(value: Any, moment: datetime) -> Any:
 def join_memories(newest: Memory, others: Iterable[Memory]) -> Memory:
     """Return the newest memory with what the others have beside it.
 
-    Added are conditions that it lacks, where a notice about them is due or was delivered; to conditions of
-    the same episode the receipts of other channels; and what another memory owes to a channel without one.
+    One that went into another of them already has nothing beside it. Added are conditions that the newest
+    lacks, where a notice about them is due or was delivered; to conditions of the same episode the receipts
+    of other channels; and what another memory owes to a channel without one.
     """
+    heads = list(_iter_heads(newest, tuple(others)))
     conditions, channels = dict(newest.conditions), dict(newest.channels)
     sessions = newest.sessions
-    for other in others:
+    for other in heads:
         for signature, condition in other.conditions.items():
             present = conditions.get(signature)
             if present is not None:
@@ -139,31 +143,56 @@ def join_memories(newest: Memory, others: Iterable[Memory]) -> Memory:
                 conditions[signature] = condition
         channels = {**other.channels, **channels}
         sessions = tuple(_join_sessions(day, other.sessions) for day in sessions)
-    return replace(newest, conditions=conditions, channels=channels, sessions=sessions)
+    lineage = join_lineages(*(memory.before.lineage for memory in (newest, *heads)))
+    return replace(
+        newest,
+        before=replace(newest.before, lineage=lineage),
+        conditions=conditions,
+        channels=channels,
+        sessions=sessions,
+    )
+
+
+def join_lineages(*lineages: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids of several lineages, short, each once, the newest of each first."""
+    ids = chain.from_iterable(zip_longest(*lineages))
+    return tuple(dict.fromkeys(entry[:_ID_LENGTH] for entry in ids if entry))[:_MAX_LINEAGE]
+
+
+def _iter_heads(newest: Memory, others: Sequence[Memory]) -> Iterator[Memory]:
+    """Yield the others that went into none of the memories; one without an id may have gone into none."""
+    contained = {*newest.before.lineage, *(entry for other in others for entry in other.before.lineage[1:])}
+    for other in others:
+        if contained.isdisjoint(other.before.lineage[:1]):
+            contained.update(other.before.lineage[:1])
+            yield other
 
 
 def _join_conditions(newest: Condition, other: Condition) -> Condition:
     """Return the newest condition with the other's receipts, and what either owes and neither delivered.
 
-    Two episodes that overlap are the same. Where the other's began or returned after the newest's end, it is
-    the later one, and the next verdict decides how it ends.
+    Where the other's began or returned after the newest's end, it is the later one, and the next verdict
+    decides how it ends. Two episodes that overlap are the same, and so are two of which the earlier one is
+    still due: as in one memory, what is due continues the episode.
     """
+    if newest == other:
+        return newest
     has_later = newest.ended_at is not None and newest.ended_at <= max(
         other.first_seen, _find_last_return(other)
     )
     later, earlier = (other, newest) if has_later and _is_known(other) else (newest, other)
     if not _is_same_episode(later, earlier):
-        owing = {name: since for name, since in earlier.owing.items() if name not in later.receipts}
-        return replace(later, owing={**owing, **later.owing})
+        return later
     joined = replace(
         later,
+        generation=max(later.generation, earlier.generation),
         peak=max(later.peak, earlier.peak, key=RANK.__getitem__),
         escalated_at=later.escalated_at or earlier.escalated_at,
         returns=max(later.returns, earlier.returns),
         listed=later.listed or earlier.listed,
         confirmed=later.confirmed or earlier.confirmed,
     )
-    joined = _add_return_where_over(replace(joined, receipts=_join_receipts(joined, later, earlier)))
+    joined = _join_receipts(joined, later, earlier)
     return replace(joined, owing=_join_owing(joined, later, earlier))
 
 
@@ -172,44 +201,60 @@ def _is_known(condition: Condition) -> bool:
     return bool(condition.owing or condition.receipts)
 
 
-def _is_same_episode(newest: Condition, other: Condition) -> bool:
-    """Return whether one did not end before the other began."""
-    if _has_same_beginning(newest, other):
+def _is_same_episode(later: Condition, earlier: Condition) -> bool:
+    """Return whether the earlier one did not end before the later one began, or is still due."""
+    if _has_same_beginning(later, earlier) or earlier.ended_at is None:
         return True
-    ends = (other.ended_at or other.last_seen), (newest.ended_at or newest.last_seen)
-    return newest.first_seen <= ends[0] and other.first_seen <= ends[1]
+    is_due = not all(_is_covered(earlier, later.receipts.get(channel)) for channel in earlier.owing)
+    return is_due or earlier.ended_at >= later.first_seen
 
 
-def _has_same_beginning(newest: Condition, other: Condition) -> bool:
+def _has_same_beginning(later: Condition, earlier: Condition) -> bool:
     # Of equal generations the delivery ids are equal too.
-    return newest.generation == other.generation or newest.first_seen == other.first_seen
+    return later.generation == earlier.generation or later.first_seen == earlier.first_seen
 
 
-def _join_receipts(joined: Condition, later: Condition, earlier: Condition) -> dict[str, Receipt]:
+def _join_receipts(joined: Condition, later: Condition, earlier: Condition) -> Condition:
+    """Return the condition with the receipts of both, and one more return where one of them knew its end.
+
+    What goes on is sent `again` to a channel that was last sent the end, or may have been; the other channels
+    know of that return. No end has the id of an earlier one.
+    """
     returned_at = _find_last_return(max(later, earlier, key=lambda condition: condition.returns))
-    receipts = {}
-    for channel in {**later.receipts, **earlier.receipts}:
-        known = [
+    known = {
+        channel: [
             _update_receipt(joined, condition, receipt, returned_at)
             for condition in (later, earlier)
             if (receipt := condition.receipts.get(channel)) is not None
         ]
-        receipts[channel] = known[0] if len(known) == 1 else _join_receipt(known)
-    return {**receipts, **_mark_older_receipts(receipts, later, earlier)}
+        for channel in {**later.receipts, **earlier.receipts}
+    }
+    receipts = {channel: _join_receipt(entries) for channel, entries in known.items()}
+    over = {channel for channel, receipt in receipts.items() if receipt.ended}
+    if joined.phase != "ended":
+        over |= _find_uncertain(receipts, later, earlier)
+    ends = [receipt for entries in known.values() for receipt in entries if receipt.ended]
+    ends += [receipts[channel] for channel in over]
+    has_new_end = joined.kind == STATE and any(receipt.returns >= joined.returns for receipt in ends)
+    returns = joined.returns + has_new_end
+    receipts |= {
+        channel: replace(receipt, returns=returns)
+        for channel, receipt in receipts.items()
+        if receipt.returns == joined.returns and channel not in over
+    }
+    return replace(joined, returns=returns, receipts=receipts)
 
 
-def _mark_older_receipts(
-    receipts: Mapping[str, Receipt], later: Condition, earlier: Condition
-) -> dict[str, Receipt]:
-    """Return as ended what was sent before an end that one memory alone saw: that may have been sent too.
+def _find_uncertain(receipts: Mapping[str, Receipt], later: Condition, earlier: Condition) -> set[str]:
+    """Return the channels that may have been sent an end since their receipt.
 
-    Its condition began anew, goes on, and remembers no receipt of before.
+    One memory alone saw it: its condition began anew, and remembers no receipt of before.
     """
     begun = max(later, earlier, key=lambda condition: condition.first_seen)
-    if later.kind != STATE or later.phase == "ended" or _has_same_beginning(later, earlier):
-        return {}
+    if _has_same_beginning(later, earlier):
+        return set()
     return {
-        channel: replace(receipt, ended=True)
+        channel
         for channel, receipt in receipts.items()
         if channel not in begun.receipts and (receipt.at or _BEGINNING) < begun.first_seen
     }
@@ -228,23 +273,6 @@ def _join_receipt(known: Sequence[Receipt]) -> Receipt:
         reminders=max(receipt.reminders for receipt in known),
         places=tuple(places)[:MAX_PLACES],
     )
-
-
-def _add_return_where_over(joined: Condition) -> Condition:
-    """Return the condition with one more return, of which the channels know that were not sent its end.
-
-    A channel that was last sent the end of a state that goes on is sent `again`.
-    """
-    over = {channel for channel, receipt in joined.receipts.items() if receipt.ended}
-    if joined.kind != STATE or joined.phase == "ended" or not over:
-        return joined
-    receipts = {
-        channel: replace(
-            receipt, returns=receipt.returns + (channel not in over and receipt.returns == joined.returns)
-        )
-        for channel, receipt in joined.receipts.items()
-    }
-    return replace(joined, returns=joined.returns + 1, receipts=receipts)
 
 
 def _find_last_return(condition: Condition) -> datetime:

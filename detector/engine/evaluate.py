@@ -250,6 +250,7 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
         lanes=update_lane_memory(facts),
         contents=update_contents(previous.contents, facts.contents, facts.taken_at),
         sections=tuple(sorted({*facts.sections, *facts.sources})),
+        lineage=previous.lineage,
     )
 
 

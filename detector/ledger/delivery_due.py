@@ -68,11 +68,13 @@ def _find_ended_reason(
         return None  # an older memory's one receipt is for all channels; below its minimum this got nothing
     if condition.kind == OCCURRENCE:
         return "missed" if channel in condition.owing and _is_news(condition, receipt) else None
-    return None if receipt.ended else _ENDINGS.get(condition.ending or "")
+    if receipt.ended:
+        return "missed" if channel in condition.owing and _is_news(condition, receipt) else None
+    return _ENDINGS.get(condition.ending or "")
 
 
 def _is_news(condition: Condition, receipt: Receipt) -> bool:
-    """Return whether an ended occurrence returned, worsened or escalated after the receipt."""
+    """Return whether an ended condition returned, worsened or escalated after the receipt."""
     return (
         condition.returns > receipt.returns
         or RANK[condition.peak] > RANK[receipt.severity]

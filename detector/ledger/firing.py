@@ -107,15 +107,6 @@ def _start_firing_again(old: Condition, signed: SignedFinding, run: RunContext) 
         good_since=None,
         counted_at=run.taken_at,
         returns=returns,
-        receipts={
-            # A channel that got the end but does not get this return does not get the next end either.
-            name: replace(
-                receipt,
-                ended=receipt.ended
-                and run.is_below(name, signed.finding.severity, escalated=False, money=signed.money),
-            )
-            for name, receipt in old.receipts.items()
-        },
         transitions=add_transition(old, run, "again" if returns > old.returns else "firing"),
     )
 

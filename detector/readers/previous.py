@@ -16,7 +16,7 @@ from detector.domain.condition import ANY_CHANNEL, Condition, encode_part
 from detector.domain.previous_run import PreviousRun
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, SessionDay
 from detector.domain.rule import STATE, Kind
-from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory
+from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory, join_lineages
 from detector.formats.redaction import redact
 from detector.formats.serialize import compute_checksum, from_json
 from detector.formats.strict_json import describe_kind, redact_excerpt
@@ -80,11 +80,14 @@ def _read_artifact(raw: Mapping[str, Any], expected: ExpectedMemory) -> Memory:
         )
     conditions = [from_json(Condition, entry) for entry in raw["conditions"]]
     taken_at: datetime = from_json(datetime, raw["taken_at"])
+    before = from_json(PreviousRun, raw["carried"])
     return Memory(
         kept=True,
         taken_at=taken_at,
         generation=raw["generation"],
-        before=replace(from_json(PreviousRun, raw["carried"]), taken_at=taken_at, lost=None),
+        before=replace(
+            before, taken_at=taken_at, lost=None, lineage=join_lineages((raw["checksum"],), before.lineage)
+        ),
         conditions={condition.signature: condition for condition in conditions},
         channels={name: from_json(ChannelHealth, health) for name, health in raw["channels"].items()},
         sessions=tuple(from_json(SessionDay, day) for day in raw.get("sessions", ())),

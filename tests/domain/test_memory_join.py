@@ -1,12 +1,14 @@
 """Memories of runs that did not know each other, joined: no debt is lost and no receipt forgotten.
 
-The second half lets two lanes go on from one memory, neither of which reads the other's, until one reads both.
+The second half lets runs see some of the memories only, until one sees all, and asks of the channels alone what
+they were sent.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import product, takewhile
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector import ledger
-from detector.domain.condition import Condition, Receipt
+from detector.domain.condition import Condition, Notice, Receipt
 from detector.domain.rule import Severity
 from detector.domain.run_memory import FIRST_RUN, Memory, join_memories
 from detector.settings import Rung
@@ -101,113 +103,235 @@ def test_a_channel_whose_end_only_one_lane_saw_hears_that_the_state_is_back():
         assert ("slack", went_on.signature) in due(join_memories(newest, [other]))
 
 
+def test_what_is_due_of_an_ended_episode_stays_due_beside_the_next_one():
+    """One lane saw a critical episode to its end while Slack refused; another began anew and was accepted."""
+    ended = replace(
+        BASE, severity="critical", peak="critical", first_seen=NOW - timedelta(hours=3), phase="ended",
+        ending="resolved", ended_at=NOW - timedelta(hours=2), receipts={},
+        owing={"slack": NOW - timedelta(hours=3)},
+    )  # fmt: skip
+    anew = replace(
+        BASE, severity="warning", peak="warning", generation=BASE.generation + 5, last_seen=NOW,
+        first_seen=NOW - timedelta(minutes=5), receipts={"slack": Receipt("warning", NOW, escalated=False)},
+        owing={},
+    )  # fmt: skip
+    lanes = [Memory(kept=True, taken_at=NOW, conditions={one.signature: one}) for one in (ended, anew)]
+    for newest, other in (lanes, reversed(lanes)):
+        assert ("slack", BASE.signature) in due(join_memories(newest, [other]))
+
+
 @given(memories())
 def test_a_memory_joined_with_itself_or_nothing_is_the_same(memory):
     assert join_memories(memory, []) == join_memories(memory, [memory]) == memory
 
 
-# ---- two lanes from one memory -----------------------------------------------------------------------------
+# ---- lanes of one runtime ----------------------------------------------------------------------------------
 
 
-FLOORS = {"slack": Rung("warning"), "pager": Rung("escalated")}
+FLOORS = {"slack": Rung("warning"), "mail": Rung("critical"), "pager": Rung("escalated")}
 START = NOW.replace(day=6, hour=5)  # a Saturday: no session
-PROBLEMS = ("new", "owed", "worse", "escalated", "again", "reminder")
+ENDS = ("resolved", "retired", "no longer watched", "missed")
+RANKS = {"warning": 1, "critical": 2}
 
 
-class Accepted(Struct, frozen=True):
-    """One notice that a channel accepted."""
+class Sent(Struct, frozen=True):
+    """One notice that a channel accepted; `worst` and `escalated` are what its condition was so far."""
 
     channel: str
     signature: str
     reason: str
     delivery_id: str
+    at: datetime
+    worst: Severity
+    escalated: bool
 
 
-class Lanes(Struct):
-    """Two lanes' memories, what the channels accepted in order, and what each lane could not deliver."""
+class Reached(Struct, frozen=True):
+    """What a run saw that is above a channel's floor; the condition began at `since`."""
+
+    channel: str
+    signature: str
+    severity: Severity
+    escalated: bool
+    since: datetime
+
+
+def is_above_floor(channel: str, severity: Severity, escalated: bool) -> bool:
+    floor = FLOORS[channel].floor
+    return escalated or floor in ("warning", severity)
+
+
+class Runs(Struct):
+    """Runs in any lanes: their memories, what the channels accepted, and what each of them had to be sent."""
 
     seconds: int = 0
-    memories: dict[str, Memory] = field(default_factory=lambda: {"a": FIRST_RUN, "b": FIRST_RUN})
-    accepted: list[Accepted] = field(default_factory=list)
-    debts: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: {"a": set(), "b": set()})
+    memories: list[Memory] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    reached: list[Reached] = field(default_factory=list)
 
-    def run(self, lane: str, gap: int, facts: dict[str, Any], channels: frozenset[str]) -> None:
-        """Run once in that lane; only these channels accept what is due."""
-        self.seconds += gap
+    def run(self, visible: list[Memory], world: World) -> None:
+        """Run once with the memories that this run sees; only the channels of the world accept."""
+        self.seconds += world.gap
         moment = (START + timedelta(seconds=self.seconds)).isoformat().replace("+00:00", "Z")
-        report = evaluated(healthy_at(moment, {"status_v3": facts}), self.memories[lane], channels=FLOORS)
+        facts: dict[str, object] = {
+            "pending_orders": world.orders,
+            "broker_reconcile_pending": world.pending,
+            "orders": [],
+        }
+        newest, *others = sorted(visible, key=lambda memory: memory.taken_at or START, reverse=True) or [
+            FIRST_RUN
+        ]
+        document = {"taken_at": moment, "status_v3": facts}
+        report = evaluated(document, join_memories(newest, others), channels=FLOORS)
         conditions = report.conditions
         for channel in FLOORS:
-            due = report.owed[channel]
-            keys = {(channel, notice.condition.signature) for notice in due}
-            if channel not in channels:
-                self.debts[lane] |= keys
+            self._note_reached(channel, conditions.values())
+            if channel in world.refusing:
                 continue
-            self.debts[lane] -= keys
-            self.accepted += [
-                Accepted(channel, notice.condition.signature, str(notice.reason), notice.delivery_id)
-                for notice in due
-            ]
-            conditions = ledger.add_receipts(conditions, due, channel, report.taken_at)
-        self.memories[lane] = remembered(replace(report, conditions=conditions), printed=False)
+            self.sent += [build_sent(channel, notice, report.taken_at) for notice in report.owed[channel]]
+            conditions = ledger.add_receipts(conditions, report.owed[channel], channel, report.taken_at)
+        self.memories.append(remembered(replace(report, conditions=conditions), printed=False))
 
-    def list_accepted(self, channel: str, signature: str) -> list[Accepted]:
-        return [entry for entry in self.accepted if (entry.channel, entry.signature) == (channel, signature)]
+    def _note_reached(self, channel: str, conditions: Iterable[Condition]) -> None:
+        self.reached += [
+            Reached(channel, one.signature, one.severity, one.escalated, one.first_seen)
+            for one in conditions
+            if one.is_active and one.confirmed and is_above_floor(channel, one.severity, one.escalated)
+        ]
+
+    def list_sent(self, channel: str, signature: str) -> list[Sent]:
+        return [entry for entry in self.sent if (entry.channel, entry.signature) == (channel, signature)]
 
 
-def list_repeated(before: list[Accepted], after: list[Accepted]) -> list[Accepted]:
-    """Return the problems that were accepted a second time; an end may be, after a return."""
-    accepted = {(entry.channel, entry.delivery_id) for entry in before}
-    return [
+class World(Struct, frozen=True):
+    """What one run meets: seconds since the last one, the facts, and the channels that refuse."""
+
+    gap: int
+    orders: int | None
+    pending: bool | None
+    refusing: frozenset[str] = frozenset()
+
+
+def build_sent(channel: str, notice: Notice, at: datetime) -> Sent:
+    condition = notice.condition
+    escalated = condition.escalated_at is not None
+    return Sent(
+        channel, condition.signature, str(notice.reason), notice.delivery_id, at, condition.peak, escalated
+    )
+
+
+def list_faults(runs: Runs, joined_from: int) -> list[object]:
+    """Return what breaks a law; `joined_from` is the number of notices before all memories were joined."""
+    missing = [
         entry
-        for entry in after
-        if (entry.channel, entry.delivery_id) in accepted and entry.reason not in ("resolved", "reminder")
+        for entry in runs.reached
+        if not any(
+            sent.at >= entry.since
+            and RANKS[sent.worst] >= RANKS[entry.severity]
+            and sent.escalated >= entry.escalated
+            for sent in runs.list_sent(entry.channel, entry.signature)
+        )
     ]
+    before = {(entry.channel, entry.delivery_id) for entry in runs.sent[:joined_from]}
+    repeated = [
+        entry
+        for entry in runs.sent[joined_from:]
+        if entry.reason != "reminder" and (entry.channel, entry.delivery_id) in before
+    ]
+    return [*missing, *repeated, *list_wrong_beliefs(runs)]
 
 
-FACTS = st.fixed_dictionaries(
-    {"pending_orders": st.sampled_from([0, 2, 3]), "stuck_exits": st.sampled_from([0, 1])}
-)
-RUNS = st.tuples(
-    st.sampled_from(["a", "b"]),
-    st.sampled_from([60, 300, 840, 1620, 3600]),
-    FACTS,
+def list_wrong_beliefs(runs: Runs) -> list[object]:
+    """Return the channels whose newest messages say something else than the last run saw."""
+    wrong = list[object]()
+    for channel, (signature, condition) in product(FLOORS, runs.memories[-1].conditions.items()):
+        sent = runs.list_sent(channel, signature)
+        has_end = bool(sent) and sent[-1].reason in ENDS
+        if condition.phase == "ended":
+            wrong += [("end not sent", channel, sent)] * (bool(sent) and not has_end)
+        elif is_above_floor(channel, condition.severity, condition.escalated) and condition.is_active:
+            since_end = [*takewhile(lambda entry: entry.reason not in ENDS, reversed(sent))]
+            knows = any(
+                RANKS[entry.worst] >= RANKS[condition.severity] and entry.escalated >= condition.escalated
+                for entry in since_end
+            )
+            wrong += [("does not know", channel, condition, sent)] * (not knows)
+    return wrong
+
+
+WORLDS = st.builds(
+    World,
+    st.sampled_from([60, 240, 300, 600, 840, 1620, 3600, 7300]),
+    st.sampled_from([2, 3, 0, 0, None]),
+    st.sampled_from([True, False, False, None]),
     st.sets(st.sampled_from(sorted(FLOORS))).map(frozenset),
 )
+QUIET = (60, 300, 300, 8000, 8000)
+
+
+def settle(runs: Runs, orders: int, pending: bool) -> None:
+    """Run on with all memories in sight, facts that stay, and channels that accept."""
+    for gap in QUIET:
+        runs.run(runs.memories[-5:], World(gap, orders, pending))
 
 
 @settings(max_examples=60, deadline=None, phases=[Phase.generate])
-@given(st.lists(RUNS, max_size=2), st.lists(RUNS, min_size=2, max_size=6))
-def test_whoever_reads_two_lanes_owes_what_neither_delivered_and_repeats_nothing(common, forked):
-    lanes = Lanes()
-    for _, *world in common:
-        lanes.run("a", *world)
-    lanes.memories["b"], lanes.debts["b"] = lanes.memories["a"], set(lanes.debts["a"])
-    for run in forked:
-        lanes.run(*run)
-    before, (last, _, facts, _) = list(lanes.accepted), forked[-1]
-    other = "b" if last == "a" else "a"
-    lanes.memories[last] = join_memories(lanes.memories[last], [lanes.memories[other]])
-    for gap in (60, 300, 300, 8000):
-        lanes.run(last, gap, facts, frozenset(FLOORS))
-    for channel, signature in lanes.debts[other] - lanes.debts[last]:
-        assert lanes.list_accepted(channel, signature), f"{signature} was never delivered to {channel}"
-    for signature, condition in lanes.memories[last].conditions.items():
-        heard = lanes.list_accepted("slack", signature)
-        if heard:
-            assert (heard[-1].reason in PROBLEMS) == (condition.phase != "ended"), heard
-    assert list_repeated(before, lanes.accepted[len(before) :]) == []
+@given(
+    st.lists(WORLDS, max_size=3), st.lists(st.tuples(st.booleans(), WORLDS), min_size=2, max_size=6), WORLDS
+)
+def test_two_lanes_from_one_memory_lose_nothing_and_repeat_nothing_once_joined(common, forked, last):
+    runs = Runs()
+    for world in common:
+        runs.run(runs.memories[-1:], world)
+    lanes = {False: runs.memories[-1:], True: runs.memories[-1:]}
+    for lane, world in forked:
+        runs.run(lanes[lane], world)
+        lanes[lane] = runs.memories[-1:]
+    runs.memories = [*lanes[False], *lanes[True]]
+    joined_from = len(runs.sent)
+    settle(runs, last.orders or 0, bool(last.pending))
+    assert list_faults(runs, joined_from) == []
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@given(st.lists(st.tuples(WORLDS, st.sets(st.integers(1, 5))), min_size=3, max_size=9), WORLDS)
+def test_runs_that_each_see_some_of_the_memories_lose_nothing_and_repeat_nothing(history, last):
+    runs = Runs()
+    for world, seen in history:
+        runs.run([runs.memories[-back] for back in sorted(seen) if back <= len(runs.memories)], world)
+    joined_from = len(runs.sent)
+    settle(runs, last.orders or 0, bool(last.pending))
+    assert list_faults(runs, joined_from) == []
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@given(st.lists(WORLDS, min_size=4, max_size=10))
+def test_memories_that_went_into_the_newest_add_nothing_to_it(history):
+    """One lane sends the same whether it reads its newest memory or its newest five."""
+    alone, joined = Runs(), Runs()
+    for world in history:
+        alone.run(alone.memories[-1:], world)
+        joined.run(joined.memories[-5:], world)
+    assert alone.sent == joined.sent
 
 
 def test_a_channel_that_was_sent_the_end_of_what_goes_on_is_sent_that_it_is_back():
-    lanes, every = Lanes(), frozenset(FLOORS)
-    lanes.run("a", 300, {"stuck_exits": 1}, every)
-    lanes.memories["b"] = lanes.memories["a"]
-    for gap in (300, 300):
-        lanes.run("a", gap, {"stuck_exits": 0}, every)
-    lanes.run("b", 300, {"stuck_exits": 1}, every)
-    lanes.memories["b"] = join_memories(lanes.memories["b"], [lanes.memories["a"]])
-    lanes.run("b", 300, {"stuck_exits": 1}, every)
-    signature = next(key for key in lanes.memories["b"].conditions if key.startswith("stuck_exits"))
-    reasons = [entry.reason for entry in lanes.list_accepted("slack", signature)]
-    assert reasons == ["new", "resolved", "again"]
+    runs = Runs()
+    runs.run([], World(300, 2, False))
+    common = runs.memories[-1]
+    for _ in range(2):
+        runs.run(runs.memories[-1:], World(300, 0, False))
+    runs.run([common], World(300, 2, False))
+    runs.run(runs.memories[-2:], World(300, 2, False))
+    signature = next(key for key in runs.memories[-1].conditions if key.startswith("pending_orders_high"))
+    assert [entry.reason for entry in runs.list_sent("slack", signature)] == ["new", "resolved", "again"]
+
+
+def test_a_return_that_no_channel_was_sent_is_missed_and_not_a_second_end():
+    runs = Runs()
+    every = frozenset(FLOORS)
+    for pending, refusing in ((True, frozenset()), (False, frozenset()), (False, frozenset()), (True, every)):
+        runs.run(runs.memories[-1:], World(300, 0, pending, refusing))
+    for gap in (300, 300, 8000):
+        runs.run(runs.memories[-1:], World(gap, 0, False))
+    assert [entry.reason for entry in runs.sent if entry.channel == "slack"] == ["new", "resolved", "missed"]
