@@ -31,27 +31,36 @@ from detector.domain.instrument_names import (
     normalize_type,
     parse_continuous,
     parse_future,
+    parse_future_option,
+    parse_spaced_future,
+    split_notes,
     split_pair,
-    split_venue,
 )
 from detector.formats.numbers import normalize_number
 from detector.formats.patterns import build_pattern
 
 OPTION, COMBO = "OPT", "BAG"
 
-_OCC = build_pattern(r"(?:O:)?([A-Z0-9][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})", re.ASCII)
-_ROOT, _STRIKE = r"(?P<root>[A-Z][A-Z0-9.]{0,5})", r"(?P<strike>\d{1,6}(?:\.\d{1,4})?)"
-_RIGHT = r"(?P<right>C|P|CALL|PUT)"
+_OCC = build_pattern(
+    r"(?:O:)?([A-Z0-9][A-Z0-9.]{0,5}) *(\d{6})([CP])(\d{8})(?: US)?(?: EQUITY| INDEX)?", re.ASCII
+)
+_ROOT, _STRIKE = r"[.+-]?(?P<root>[A-Z][A-Z0-9.]{0,5})", r"(?P<strike>\d{1,6}(?:\.\d{1,4})?)"
+_RIGHT, _DASH, _GAP = r"(?P<right>C|P|CALL|PUT)", r"[ :|_-]*", r"[ :|_-]+"
+_DAY = (
+    r"(?P<day>\d{6}(?:\d\d)?|\d{4}-\d\d-\d\d|\d\d?/\d\d?/(?:20)?\d\d"
+    r"|\d{1,2}[ -]?[A-Z]{3,9}[ -]?'?(?:20)?\d\d|[A-Z]{3,9} ?(?:\d{1,2}(?:,? |,|(?=')))?'?(?:20)?\d\d)"
+)
+_END = r"(?: (?:US|SMART|EQUITY|INDEX|CBOE))*"
 # An option in one text, as people and IBKR's statements write it: SPY 19JUN26 727 C, .SPY260619C727.
 _OPTION_TEXTS = tuple(
     build_pattern(form, re.ASCII)
     for form in (
-        rf"\.?{_ROOT} ?(?P<day>\d{{6}}){_RIGHT}{_STRIKE}",
         rf"{_ROOT}_(?P<month>\d\d)(?P<day>\d\d)(?P<year>\d\d){_RIGHT}{_STRIKE}",
-        rf"{_ROOT}[ _-]+(?P<day>[0-9A-Z/'-]{{5,11}})[ _-]+{_STRIKE}[ _-]*{_RIGHT}",
-        rf"{_ROOT}[ _-]+(?P<day>[0-9A-Z/'-]{{5,11}})[ _-]+{_RIGHT}[ _-]*{_STRIKE}",
+        rf"{_ROOT}{_DASH}(?:(?:US|OPT|OPTION){_GAP})?{_DAY}{_DASH}{_RIGHT}{_DASH}{_STRIKE}{_END}",
+        rf"{_ROOT}{_DASH}(?:(?:US|OPT|OPTION){_GAP})?{_DAY}{_GAP}{_STRIKE}{_DASH}{_RIGHT}{_END}",
     )
 )
+_DAY_OR_YEAR = build_pattern(r"[A-Z]{3} ?([0-3]\d)", re.ASCII)  # TWS writes Jun19 for a day of this year
 _WHOLE = ("local_symbol", "con_id")  # an option's whole name
 _STRIKE_UNIT = 1000  # OCC writes a strike in thousandths
 
@@ -110,13 +119,14 @@ def normalize(row: Instrument) -> Instrument:
 
 @lru_cache(maxsize=16384)
 def _normalize_cached(row: Instrument) -> Instrument:
-    symbol, currency = split_venue((row.symbol or "").strip().upper())
+    text = (row.symbol or "").strip().upper()
+    symbol, noted_type, currency = split_notes(text)
     texts = (symbol, (row.local_symbol or "").strip().upper())
     occ = next((match for match in map(_OCC.fullmatch, texts) if match), None)
     instrument = replace(
         row,
         symbol=normalize_symbol(symbol or row.local_symbol),
-        sec_type=normalize_type(row.sec_type),
+        sec_type=normalize_type(row.sec_type) or noted_type,
         expiry=normalize_expiry(row.expiry),
         strike=row.strike or None,  # TWS writes 0 for what has no strike
         right=normalize_right(row.right),
@@ -126,15 +136,20 @@ def _normalize_cached(row: Instrument) -> Instrument:
         currency=normalize_currency(row.currency) or currency,
     )
     if occ:
+        instrument = replace(instrument, sec_type=normalize_type(row.sec_type))
         return _merge_occ_parts(instrument, occ, is_symbol=occ.string == texts[0])
-    option = _parse_option_text(texts[0])
+    option = _parse_option_text(text)
     if option:
-        return replace(instrument, **{**option, **_list_seen(instrument, option)})
+        given = replace(instrument, sec_type=normalize_type(row.sec_type))
+        return replace(given, **{**option, **_list_seen(given, option)})
+    of_future = _parse_future_option(instrument, *texts)
+    if of_future:
+        return replace(instrument, **of_future)
     pair = split_pair(texts[0] or texts[1], instrument.sec_type)
     if pair:
         base, quote, sec_type = pair
         return replace(instrument, symbol=base, currency=quote, sec_type=sec_type)
-    root = parse_continuous(texts[0]) if instrument.sec_type in (FUTURE, None) else None
+    root = parse_continuous(texts[0].removeprefix("/")) if instrument.sec_type in (FUTURE, None) else None
     return _apply_future_symbol(replace(instrument, symbol=root, sec_type=CONTINUOUS) if root else instrument)
 
 
@@ -143,8 +158,17 @@ def _list_seen(row: Instrument, parts: Mapping[str, object]) -> dict[str, object
     return {name: value for name in parts if name != "symbol" and (value := getattr(row, name)) is not None}
 
 
+def _parse_future_option(row: Instrument, *texts: str) -> dict[str, object]:
+    """Return the parts of an option on a future that its local symbol gives, and the row's own ones."""
+    parts = next((parts for text in texts if (parts := parse_future_option(text))), None)
+    if parts is None or row.sec_type not in (None, "FOP"):
+        return {}
+    is_symbol = parse_future_option(texts[0]) is not None or not texts[0]
+    return {**parts, **_list_seen(row, parts), **({} if is_symbol else {"symbol": row.symbol})}
+
+
 @lru_cache(maxsize=4096)
-def _parse_option_text(text: str) -> dict[str, str | float] | None:
+def _parse_option_text(text: str) -> dict[str, str | float | None] | None:
     """Return symbol, expiry, strike and right of an option in one text; None for any other symbol."""
     for form in _OPTION_TEXTS:
         match = form.fullmatch(text)
@@ -152,7 +176,8 @@ def _parse_option_text(text: str) -> dict[str, str | float] | None:
         day = f"{parts['year']}{parts['month']}{parts['day']}" if "year" in parts else parts.get("day")
         expiry = normalize_expiry(day)
         if match and is_known_expiry(expiry):
-            return {"symbol": normalize_symbol(match["root"]) or "", "expiry": expiry or "",
+            is_known = not _DAY_OR_YEAR.fullmatch(day or "")
+            return {"symbol": normalize_symbol(match["root"]) or "", "expiry": expiry if is_known else None,
                     "strike": float(match["strike"]), "right": match["right"][0]}  # fmt: skip
     return None
 
@@ -167,7 +192,7 @@ def _merge_occ_parts(row: Instrument, occ: re.Match[str], *, is_symbol: bool) ->
         expiry=row.expiry or f"20{day[:2]}-{day[2:4]}-{day[4:]}",
         strike=row.strike or int(strike) / _STRIKE_UNIT,
         right=row.right or right,
-        local_symbol=occ.string.removeprefix("O:"),
+        local_symbol=occ[0][occ.start(1) : occ.end(4)],
         trading_class=row.trading_class or normalize_symbol(root),
     )
 
@@ -178,7 +203,11 @@ def _apply_future_symbol(row: Instrument) -> Instrument:
     A symbol that merely looks like one (ESTX50, OMXH25) stays: its expiry disagrees, or its year has two
     digits and its root is no common one.
     """
-    future = parse_future(row.symbol or "") if row.sec_type in (FUTURE, None) and not row.is_option else None
+    if row.sec_type not in (FUTURE, None) or row.is_option or row.symbol is None:
+        return row
+    if row.expiry is None and (spaced := parse_spaced_future(row.symbol)):
+        return replace(row, symbol=spaced[0], expiry=spaced[1], local_symbol=row.local_symbol or row.symbol)
+    future = parse_future(row.symbol)
     if future is None:
         return row
     root, month = future
@@ -186,7 +215,7 @@ def _apply_future_symbol(row: Instrument) -> Instrument:
     if row.expiry is not None:
         is_future = not is_known_expiry(row.expiry) or row.expiry == month or is_month_of(row.expiry, month)
     else:
-        is_future = is_common or (row.sec_type == FUTURE and not (row.symbol or "")[-2:].isdigit())
+        is_future = is_common or (row.sec_type == FUTURE and not row.symbol[-2:].isdigit())
     if not is_future:
         return row
     return replace(row, symbol=root, expiry=row.expiry or month, local_symbol=row.local_symbol or row.symbol)

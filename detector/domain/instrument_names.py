@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
@@ -87,14 +88,50 @@ CURRENCIES = frozenset(
 )
 _MINOR_UNITS = {"GBX": "GBP", "GBPENCE": "GBP", "ZAC": "ZAR", "ILA": "ILS"}
 _COINS = frozenset(["BTC", "ETH", "LTC", "BCH", "SOL", "ADA", "XRP", "DOGE", "AVAX", "LINK", "SUI", "HBAR"])
-_PAIR = build_pattern(r"([A-Z]{3,5}?)([./ -]?)([A-Z]{3})", re.ASCII)
+_STABLE_COINS = ("USDT", "USDC")  # at IBKR a coin is held in dollars: a bot's ETHUSDT may be its ETH.USD
+_PAIR = build_pattern(r"([A-Z]{3,5}?)([./ _-]?)([A-Z]{3,4})", re.ASCII)
 _FUTURE = build_pattern(rf"(\d?[A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(20\d\d|\d{{1,2}})", re.ASCII)
-# Runtimes write NASDAQ:AAPL, AAPL.NASDAQ and EUR/USD.IDEALPRO. Source: exchanges of IBKR, ISO 10383.
-_SHARE_VENUES = ("NASDAQ", "NYSE", "ARCA", "AMEX", "BATS", "ISLAND", "IEX", "XNAS", "XNYS", "ARCX", "XASE")
-_VENUES = "|".join((*_SHARE_VENUES, "SMART", "CME", "CBOT", "NYMEX", "COMEX", "GLOBEX", "GLBX", "CBOE", "CFE",
-                    "XCME", "XCBT", "XNYM", "XCEC", "XCBO", "IDEALPRO", "PAXOS", "ZEROHASH"))  # fmt: skip
-_AT_VENUE = build_pattern(rf"(?:({_VENUES}):)?(.+?)(?:[.@]({_VENUES}))?", re.ASCII)
-_CONTINUOUS = build_pattern(r"([A-Z][A-Z0-9]{0,3})\d!", re.ASCII)  # ES1! is the front month
+# ES JUN26, ES 202606, ES M26: root and the day, month or month code. After normalize_symbol.
+_SPACED_FUTURE = build_pattern(rf"(\d?[A-Z][A-Z0-9]{{0,3}}) (?:([{_MONTH_CODES}]\d{{1,2}})|(.+))", re.ASCII)
+# ESM6 C6000, ./ESM6 E3CM6 260619C6000: an option on a future, by its class, month and year. Source: CME.
+_FUTURE_OPTION = build_pattern(
+    rf"\.?/?(?:(?P<future>\d?[A-Z][A-Z0-9]{{0,3}}[{_MONTH_CODES}]\d{{1,2}}) )?"
+    rf"(?P<root>\d?[A-Z][A-Z0-9]{{0,3}}?)(?P<code>[{_MONTH_CODES}])(?P<year>20\d\d|\d{{1,2}})"
+    r" ?(?P<day>\d{6})? ?(?P<right>[CP]) ?(?P<strike>\d{1,6}(?:\.\d{1,5})?)",
+    re.ASCII,
+)
+# Runtimes write NASDAQ:AAPL, AAPL.NASDAQ, EUR/USD.IDEALPRO and AAPL-STK-SMART-USD. Source: exchanges of IBKR,
+# ISO 10383, TradingView, Yahoo. Only the venue of American shares decides which listing it is.
+_SHARE_VENUES = (
+    "NASDAQ",
+    "NYSE",
+    "ARCA",
+    "AMEX",
+    "BATS",
+    "ISLAND",
+    "IEX",
+    "XNAS",
+    "XNYS",
+    "ARCX",
+    "XASE",
+    "NMS",
+)
+_VENUES = (
+    *_SHARE_VENUES, "SMART", "CME", "CBOT", "NYMEX", "COMEX", "GLOBEX", "GLBX", "CBOE", "CFE", "XCME", "XCBT",
+    "XNYM", "XCEC", "XCBO", "IDEALPRO", "PAXOS", "ZEROHASH", "CME_MINI", "CBOT_MINI", "NYM", "CMX", "CBT",
+    "FXCM",
+    "OANDA", "FX_IDC", "FOREXCOM", "COINBASE", "KRAKEN", "BITSTAMP", "BINANCE",
+)  # fmt: skip
+_TYPE_NOTES = {"STK": STOCK, "STOCK": STOCK, "EQUITY": STOCK, "ETF": STOCK, "FUT": FUTURE, "CFD": "CFD",
+               "CASH": "CASH", "FOREX": "CASH", "CRYPTO": "CRYPTO"}  # fmt: skip
+_NOTES = "|".join((*_VENUES, *_TYPE_NOTES))
+_WITH_NOTES = build_pattern(
+    rf"[$^@]?(?:({_NOTES}|US|EQ|FX|C|X):)?(.+?)"
+    rf"(?:[ .:@_-]({_NOTES})(?:[ .:@_-](USD|EUR|GBP|JPY|CHF|CAD|AUD|HKD))?|=X)?",
+    re.ASCII,
+)
+_AMERICAN = build_pattern(r"([A-Z]{1,5}(?:[./]([A-Z]))?)[. ]US", re.ASCII)  # AAPL US Equity, AAPL.US
+_CONTINUOUS = build_pattern(r"(\d?[A-Z][A-Z0-9]{0,3})(?:\d!|=F)", re.ASCII)  # ES1!, ES=F are the front month
 _NAME, _SHORT_YEAR = rf"(?P<name>{'|'.join(_MONTHS)})[A-Z]*\.?", r"'?(?P<year>(?:20)?\d\d)"
 # The ways in which a day or a contract month is written; the first that fits and is in the calendar counts.
 _EXPIRY_FORMS = tuple(
@@ -134,16 +171,30 @@ def normalize_symbol(text: str | None) -> str | None:
     return _SEPARATORS.sub(" ", (text or "").strip().upper()).strip() or None
 
 
-def split_venue(text: str) -> tuple[str, str | None]:
-    """Return a symbol in capitals without its venue, and the currency of a venue of American shares."""
-    match = _AT_VENUE.fullmatch(text)
-    if not match or not (match[1] or match[3]):
-        return text, None
-    return match[2], "USD" if {match[1], match[3]} & {*_SHARE_VENUES} else None
+class WrittenSymbol(NamedTuple):
+    """A symbol without the notes around it, and the type and currency that these give."""
+
+    symbol: str
+    sec_type: str | None = None
+    currency: str | None = None
+
+
+def split_notes(text: str) -> WrittenSymbol:
+    """Return a symbol in capitals without its venue, type and currency: AAPL of AAPL-STK-SMART."""
+    rest, sec_type, currency = text, None, None
+    while (match := _WITH_NOTES.fullmatch(rest)) and match[2] != rest:
+        notes = [note for note in (match[1], match[3]) if note]
+        sec_type = next((_TYPE_NOTES[note] for note in notes if note in _TYPE_NOTES), sec_type)
+        currency = currency or match[4] or ("USD" if {*notes} & {*_SHARE_VENUES} else None)
+        rest = match[2]
+    american = _AMERICAN.fullmatch(rest) if sec_type in (None, STOCK) else None
+    return (
+        WrittenSymbol(american[1], sec_type, "USD") if american else WrittenSymbol(rest, sec_type, currency)
+    )
 
 
 def parse_continuous(symbol: str) -> str | None:
-    """Return the root of a continuous future's name (`ES1!`: ES); None for any other symbol."""
+    """Return the root of a continuous future's name (`ES1!`, `ES=F`: ES); None for any other symbol."""
     match = _CONTINUOUS.fullmatch(symbol)
     return match[1] if match else None
 
@@ -237,6 +288,37 @@ def parse_future(symbol: str) -> tuple[str, str] | None:
     return root, f"{year}{_MONTH_CODES.index(code) + 1:02}"
 
 
+def parse_spaced_future(symbol: str) -> tuple[str, str] | None:
+    """Return root and expiry of a future in two words (`ES JUN26`, `ES M26`); None for any other symbol."""
+    match = _SPACED_FUTURE.fullmatch(symbol)
+    if match and match[2]:
+        return parse_future(f"{match[1]}{match[2]}")
+    expiry = normalize_expiry(match[3]) if match and len(match[3]) >= len("JUN26") else None
+    return (match[1], expiry) if match and expiry and is_known_expiry(expiry) else None
+
+
+def parse_future_option(text: str) -> dict[str, str | float] | None:
+    """Return the parts of an option on a future by its local symbol (`ESM6 C6000`); None for any other text.
+
+    The month of the name is the future's: the option may expire in one before.
+    """
+    match = _FUTURE_OPTION.fullmatch(text)
+    if not match:
+        return None
+    future = parse_future(match["future"] or "")
+    local = f"{match['root']}{match['code']}{match['year'][-1]} {match['right']}{match['strike']}"
+    day = normalize_expiry(match["day"]) if match["day"] else None
+    return {
+        "symbol": future[0] if future else match["root"],
+        "sec_type": "FOP",
+        "strike": float(match["strike"]),
+        "right": match["right"],
+        "trading_class": match["root"],
+        "local_symbol": local,
+        **({"expiry": day} if day else {}),
+    }
+
+
 def parse_local_expiry(local_symbol: str) -> str | None:
     """Return the day or month in a future's local symbol: `ESM6`, `FESX JUN 26`, `FESX 20260619 M`."""
     future = parse_future(local_symbol)
@@ -254,15 +336,22 @@ def is_month_of(first: str, second: str) -> bool:
     return len(month) == len("YYYYMM") and day.startswith(f"{month[:4]}-{month[4:]}-")
 
 
-def split_pair(text: str, sec_type: str | None) -> tuple[str, str, str] | None:
-    """Return base, quote and type of a pair (`EUR.USD`: EUR, USD, CASH); None for any other symbol."""
+def split_pair(text: str, sec_type: str | None) -> tuple[str, str | None, str] | None:
+    """Return base, quote and type of a pair (`EUR.USD`: EUR, USD, CASH); None for any other symbol.
+
+    A stable coin is no currency: its quote is left open.
+    """
     match = _PAIR.fullmatch(text) if sec_type in (None, "CASH", "CRYPTO") else None
-    if not match or match[3] not in CURRENCIES:
+    if not match or match[3] not in CURRENCIES | {*_STABLE_COINS}:
         return None
     base, _, quote = match.groups()
     if sec_type is None and base not in CURRENCIES | _COINS:
         return None
-    return base, quote, sec_type or ("CASH" if base in CURRENCIES else "CRYPTO")
+    return (
+        base,
+        None if quote in _STABLE_COINS else quote,
+        sec_type or ("CASH" if base in CURRENCIES else "CRYPTO"),
+    )
 
 
 _BUYS = frozenset(

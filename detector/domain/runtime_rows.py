@@ -16,6 +16,7 @@ from detector.domain.trade_rows import format_other_ids
 ENTRY, EXIT = "entry", "exit"
 _FILLED, _INACTIVE = "filled", "inactive"
 _REFUSED = ("rejected", "denied")
+_UNANSWERED = ("pendingsubmit", "apipending", "pendingcancel", "pendingnew", "nottransmitted")
 # IBKR's words, in any case, and those of FIX that runtimes keep.
 _FINAL_STATUSES = (_FILLED, "cancelled", "canceled", "apicancelled", "apicanceled", "expired", *_REFUSED)
 _ENTRY_LABELS = (ENTRY, "open", "opening", "enter", "scalein", "add")
@@ -81,6 +82,11 @@ class Order(Instrument, frozen=True):
     def is_inactive(self) -> bool:
         """Whether its status leaves open that it waits: TWS calls so what is refused and what is held."""
         return _normalize_label(self.status) == _INACTIVE
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether its sending or cancelling has no answer yet, or it is inactive: it may fill, or never."""
+        return self.is_inactive or _normalize_label(self.status) in _UNANSWERED
 
     @property
     def is_final(self) -> bool:

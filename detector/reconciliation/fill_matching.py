@@ -32,8 +32,8 @@ from detector.reconciliation.identity import (
     UNCLEAR,
     Answer,
     compare_accounts,
-    get_names,
     is_combo,
+    is_nameless,
 )
 from detector.reconciliation.instrument_index import InstrumentIndex, get_mere_kind
 from detector.reconciliation.lots import iter_internal_lots
@@ -174,7 +174,7 @@ class _OpenLegs:
 
     def remove_match(self, fill: Fill, wanted: Answer) -> bool:
         """Take a leg that matches the fill with that certainty; return whether there was one."""
-        if wanted == SAME and not get_names(fill.instrument):
+        if wanted == SAME and is_nameless(fill.instrument):
             return False  # a mere id may be any leg of its time
         quantity = fill.quantity
         for minute in self._list_minutes(fill):
@@ -197,7 +197,7 @@ class _OpenLegs:
         index = self._indexes.get(minute)
         if index is None:
             return []
-        if get_names(instrument):
+        if not is_nameless(instrument):
             return index.find_same(instrument)
         key = minute, get_mere_kind(instrument), quantity
         if key not in self._of_kind:

@@ -16,7 +16,7 @@ from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, get_names, is_combo
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, is_combo, is_nameless
 
 MATCH_TOLERANCE = timedelta(seconds=60)
 SETTLING = timedelta(seconds=60)
@@ -150,7 +150,7 @@ def match_leg(fill: Fill, leg: Leg) -> Answer:
         return DIFFERENT
     is_certain = (
         is_named
-        and bool(get_names(fill.instrument))
+        and not is_nameless(fill.instrument)
         and bool(times)
         and None not in (leg.quantity, quantity, leg.at)
     )

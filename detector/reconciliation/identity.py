@@ -14,6 +14,7 @@ from typing import Final, Literal
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import (
+    COMMON_FUTURES,
     CONTINUOUS,
     FUTURE,
     OPTIONS,
@@ -23,13 +24,14 @@ from detector.domain.instrument_names import (
     is_known_expiry,
     is_month_of,
     parse_future,
+    parse_future_option,
     parse_local_expiry,
 )
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import ACCOUNT, get_account_kind
-from detector.reconciliation.bond_names import has_common_bond_name, list_bond_names
+from detector.reconciliation.bond_names import BONDS, has_common_bond_name, list_bond_names, list_codes
 
 Answer = Literal["same", "different", "unclear"]
 SAME: Final = "same"
@@ -46,6 +48,17 @@ _EXCHANGE_ROOTS = {
     "FGBL": "GBL", "FGBM": "GBM", "FGBS": "GBS", "6E": "EUR", "6B": "GBP", "6J": "JPY", "6A": "AUD",
     "6C": "CAD", "6S": "CHF", "6N": "NZD",
 }  # fmt: skip
+# What vendors of data call the root of a future. Source: Bloomberg, CQG.
+_VENDOR_ROOTS = {
+    "TY": "ZN",
+    "FV": "ZF",
+    "TU": "ZT",
+    "US": "ZB",
+    "EP": "ES",
+    "ENQ": "NQ",
+    "UX": "VIX",
+    "EC": "EUR",
+}
 # Of these the options of one day, strike and right are of two classes, AM- and PM-settled. Source: Cboe.
 _TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
 # Of these the futures of one month are of several sizes: FDAX, FDXM, FDXS. Source: Eurex.
@@ -58,6 +71,11 @@ _SMALL_ROOTS = frozenset(["FSXE", "FDXM", "FDXS"])
 OPTION_MULTIPLIER = 100
 """Of an American option whose row gives none."""
 _DAY_LENGTH = len("2026-06-19")
+# A symbol, or two words: a share's class or venue stands behind it (BRK B, VOD L of Reuters, VOD LN).
+_PLAIN_SYMBOL = build_pattern(
+    r"([^ :=|_]+)(?: (?!(?:INDEX|COMDTY|CURNCY|CORP|GOVT|PFD|MUNI|MTGE)$)([A-Z0-9]+))?"
+)  # a vendor's name of a future before its key may be another than the exchange's: TYM6 Comdty is ZN
+_SHARE_CLASS = build_pattern(r"(?:PR?)?[A-Z]", re.ASCII)
 
 
 def compare(first: Instrument, second: Instrument) -> Answer:
@@ -76,10 +94,12 @@ def compare_parts(first: Instrument, second: Instrument) -> Answer:
 
 
 def _has_local_name_of_future(first: Instrument, second: Instrument) -> bool:
-    """Whether both bear the local symbol of a month and one is called a future: it leaves nothing open."""
-    name = first.local_symbol
-    is_one = bool(name) and name == second.local_symbol and FUTURE in (first.sec_type, second.sec_type)
-    return is_one and parse_local_expiry(name or "") is not None
+    """Whether both bear the local symbol of a month or of an option on it: it leaves nothing open."""
+    name = first.local_symbol or ""
+    if not name or name != second.local_symbol:
+        return False
+    is_future = FUTURE in (first.sec_type, second.sec_type) and parse_local_expiry(name) is not None
+    return is_future or parse_future_option(name) is not None
 
 
 def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
@@ -128,15 +148,34 @@ def get_names(row: Instrument) -> frozenset[str]:
 
 
 @lru_cache(maxsize=16384)
+def is_nameless(row: Instrument) -> bool:
+    """Whether a normalized row may be of any name: a mere id, a mere code, or a text that nobody reads."""
+    if list_codes(row) or not get_names(row):
+        return True
+    if row.sec_type == "FOP" and row.symbol == row.trading_class and row.symbol not in COMMON_FUTURES:
+        return parse_future_option(row.local_symbol or "") is not None  # E3C is a class: its symbol is ES
+    is_own = row.is_option or row.sec_type in (COMBO, *BONDS) or list_bond_names(row) or _get_local_root(row)
+    return not (is_own or _PLAIN_SYMBOL.fullmatch(row.symbol or row.local_symbol or ""))
+
+
+@lru_cache(maxsize=16384)
 def get_roots(row: Instrument) -> frozenset[str]:
-    """Return the names, and the symbols of which they may be a class: SPX for SPXW, AAPL for AAPL1."""
+    """Return the names, and those of which they may be: SPX for SPXW, AAPL for AAPL1, VOD for VOD.L."""
     names = get_names(row)
     if row.sec_type in _PAIR_TYPES and row.symbol:
         return names | {row.symbol}
-    if not row.is_option:
-        return names
-    matches = (_CLASS_OF.fullmatch(name) for name in names)
-    return names | {match[1] for match in matches if match}
+    if row.sec_type == "CFD":  # AAPLn, IBDE40
+        return (
+            names | {name.removesuffix("N") for name in names} | {name.removeprefix("IB") for name in names}
+        )
+    if row.is_option:
+        matches = (_CLASS_OF.fullmatch(name) for name in names)
+        return names | {match[1] for match in matches if match}
+    words = _PLAIN_SYMBOL.fullmatch(row.symbol or "")
+    future = parse_future(row.symbol or "") if row.sec_type is None and row.expiry is None else None
+    roots = {words[1]} if words and words[2] else {future[0]} if future else set()
+    others = {**_EXCHANGE_ROOTS, **_VENDOR_ROOTS}
+    return names | roots | {others[root] for root in roots if root in others}
 
 
 def _compare_names(first: Instrument, second: Instrument) -> Answer:
@@ -147,7 +186,15 @@ def _compare_names(first: Instrument, second: Instrument) -> Answer:
         return UNCLEAR if is_shared is None else SAME if is_shared else DIFFERENT
     if get_names(first) & get_names(second):
         return SAME
-    return UNCLEAR if get_roots(first) & get_roots(second) else DIFFERENT
+    is_open = bool(get_roots(first) & get_roots(second)) and not _is_other_share_class(first, second)
+    return UNCLEAR if is_open or is_nameless(first) or is_nameless(second) else DIFFERENT
+
+
+def _is_other_share_class(first: Instrument, second: Instrument) -> bool:
+    """Whether both are classes of one share, and two: BRK A, BRK B."""
+    symbols, classes = zip(*((row.symbol or "").partition(" ")[::2] for row in (first, second)), strict=True)
+    is_class = all(map(_SHARE_CLASS.fullmatch, classes)) and len({*map(len, classes)}) == 1
+    return is_class and len({*symbols}) == 1 < len({*classes})
 
 
 def _compare_classes(first: Instrument, second: Instrument) -> Answer:

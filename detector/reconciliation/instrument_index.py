@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import FUTURE
-from detector.reconciliation.bond_names import list_bond_names
+from detector.reconciliation.bond_names import list_bond_names, list_codes
 from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
@@ -20,14 +20,15 @@ from detector.reconciliation.identity import (
     compare,
     compare_accounts,
     get_days,
-    get_names,
     get_roots,
+    is_nameless,
     is_plain_account,
 )
 
 T = TypeVar("T")
 _Bucket = float | int | None
 _OF_ANY_NAME = ""
+_MereKind = tuple[bool, frozenset[str], Instrument]
 _BondKind = tuple[frozenset[str], frozenset[str], bool, Instrument]
 
 
@@ -41,7 +42,7 @@ class InstrumentIndex(Generic[T]):
         self._entries: dict[Instrument, dict[int, T]] = {}
         self._by_root: dict[str, dict[_Bucket, dict[Instrument, None]]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
-        self._nameless: dict[tuple[bool, Instrument], dict[Instrument, None]] = {}
+        self._nameless: dict[_MereKind, dict[Instrument, None]] = {}
         self._of_any: dict[object, list[tuple[T, Answer]]] = {}
         self._bonds: dict[str | None, dict[_BondKind, dict[Instrument, None]]] = {}
         for instrument, entry in entries:
@@ -55,7 +56,7 @@ class InstrumentIndex(Generic[T]):
                 self._by_root.setdefault(root, {}).setdefault(bucket, {})[instrument] = None
         if instrument.con_id is not None:
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
-        if not get_names(instrument):
+        if is_nameless(instrument):
             self._nameless.setdefault(get_mere_kind(instrument), {})[instrument] = None
         if bond := get_bond_kind(instrument):
             for day in get_days(instrument) or (None,):
@@ -67,19 +68,20 @@ class InstrumentIndex(Generic[T]):
 
         Of entries with a mere id that may be it, two stand for all, and so of bonds named in another way.
         """
-        if get_names(instrument):
-            bonds = self.find_bonds(instrument)[:2]
-            return [*self.find_named(instrument), *self._iter_nameless(instrument), *bonds]
-        same = self._collect((row, SAME) for row in self._by_id.get(instrument.con_id or "", ()))
-        return [*same, *self.find_of_kind(instrument)]
+        named = self.find_named(instrument)
+        ids = {id(entry) for entry, _ in named}
+        others = [*self._iter_nameless(instrument), *self.find_bonds(instrument)[:2]]
+        if is_nameless(instrument):
+            others = self.find_of_kind(instrument)
+        return [*named, *(match for match in others if id(match[0]) not in ids)]
 
     def find_all(self, instrument: Instrument) -> list[tuple[T, Answer]]:
         """Return every entry that is or may be the instrument, where none can stand for another."""
-        if not get_names(instrument):
+        if is_nameless(instrument):
             return self._collect((row, compare(row, instrument)) for row in self._entries)
         has_id, is_bond = instrument.con_id is not None, bool(list_bond_names(instrument))
         nameless = (
-            row for (other, _), rows in self._nameless.items() if not (has_id and other) for row in rows
+            row for (other, *_), rows in self._nameless.items() if not (has_id and other) for row in rows
         )
         kinds = (entry for by_kind in self._bonds.values() for entry in by_kind.items() if is_bond)
         bonds = (row for kind, rows in kinds if not (has_id and kind[2]) for row in rows)
@@ -93,9 +95,12 @@ class InstrumentIndex(Generic[T]):
 
     def find_of_kind(self, instrument: Instrument) -> list[tuple[T, Answer]]:
         """Return the entries that it may be without a name and by no id: one list for all of its kind."""
-        key = has_id, kind = get_mere_kind(instrument)
+        key = has_id, codes, kind = get_mere_kind(instrument)
         if key not in self._of_any:
-            rows = (row for row in self._entries if row.con_id is None or not has_id)
+            rows = (
+                row for row in self._entries
+                if (row.con_id is None or not has_id) and not codes & list_codes(row)
+            )  # fmt: skip
             self._of_any[key] = self._collect((row, compare(row, kind)) for row in rows)
         return self._of_any[key]
 
@@ -135,8 +140,10 @@ class InstrumentIndex(Generic[T]):
         return list(entries.values())
 
     def _iter_nameless(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
-        for (has_id, kind), rows in self._nameless.items():
-            if not (has_id and instrument.con_id) and compare(kind, instrument) != DIFFERENT:
+        own_codes = list_codes(instrument)
+        for (has_id, codes, kind), rows in self._nameless.items():
+            is_other = (has_id and instrument.con_id) or codes & own_codes
+            if not is_other and compare(kind, instrument) != DIFFERENT:
                 yield from self._collect((row, UNCLEAR) for row in islice(rows, 2))
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
@@ -214,21 +221,22 @@ class RowIndex(Generic[T]):
 
 def _list_keys(instrument: Instrument) -> tuple[str, ...]:
     """Return its roots and its id: what may be it has one of them; none where it may be of any name."""
-    if not get_names(instrument) or list_bond_names(instrument):
+    if is_nameless(instrument) or list_bond_names(instrument):
         return ()
     has_id = instrument.con_id is not None
     return (*sorted(get_roots(instrument)), *((f"id {instrument.con_id}",) if has_id else ()))
 
 
-def get_mere_kind(instrument: Instrument) -> tuple[bool, Instrument]:
-    """Return what decides which instruments one without a name may be: whether it has an id, and the rest."""
-    return instrument.con_id is not None, replace(instrument, con_id=None)
+def get_mere_kind(instrument: Instrument) -> _MereKind:
+    """Return what decides what a nameless instrument may be: whether it has an id, its codes, the rest."""
+    rest = replace(instrument, con_id=None, symbol=None, local_symbol=None)
+    return instrument.con_id is not None, list_codes(instrument), rest
 
 
 def get_bond_kind(instrument: Instrument) -> _BondKind | None:
     """Return all that decides which bonds of other names it may be: its kinds of name, and its parts."""
     names = list_bond_names(instrument)
-    if not names:
+    if not names or is_nameless(instrument):
         return None
     parts = replace(instrument, con_id=None, symbol=None, local_symbol=None)
     return frozenset(names), get_days(instrument), instrument.con_id is not None, parts

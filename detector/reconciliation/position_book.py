@@ -22,6 +22,7 @@ from detector.reconciliation.identity import (
     compare_combo,
     get_days,
     get_names,
+    is_nameless,
 )
 from detector.reconciliation.instrument_index import (
     AccountIndex,
@@ -120,11 +121,12 @@ class PositionBook(Struct):
         joined: set[tuple[str | None, object]] = set()  # what one of a kind may be, the next may be too
         for position in self.positions:
             named = position.instrument
-            kind = get_bond_kind(named) if get_names(named) else get_mere_kind(named)
+            is_open = is_nameless(named)
+            kind = get_mere_kind(named) if is_open else get_bond_kind(named)
             for owner, index in self._indexes.iter_indexes(position.account, named):
-                for other, _ in index.find_named(named) if get_names(named) else ():
+                for other, _ in index.find_named(named):
                     _join(groups, position, other)
-                for other, _ in index.find_bonds(named) if get_names(named) else index.find_of_kind(named):
+                for other, _ in index.find_of_kind(named) if is_open else index.find_bonds(named):
                     if _join(groups, position, other) and (owner, kind) in joined:
                         break
                 joined.add((owner, kind))
@@ -147,7 +149,7 @@ def _find_in(index: InstrumentIndex[PositionPair], named: Instrument) -> list[Po
     same = [position for position, answer in matches if answer == SAME]
     if len(same) != 1:
         return [position for position, _ in matches]
-    mere_ids = [position for position, _ in matches if not get_names(position.instrument)]
+    mere_ids = [position for position, _ in matches if is_nameless(position.instrument)]
     return same + [row for row in mere_ids if compare(row.instrument, same[0].instrument) == UNCLEAR]
 
 
@@ -205,7 +207,10 @@ def _is_settled(first: PositionPair, second: PositionPair) -> bool:
         second.instrument
     )
     is_option_of_bare = pair.instrument.is_option and other.instrument.is_symbol_only
-    return is_option_of_bare or (is_other_day and bool(get_days(second.instrument)))
+    is_of_root = not (pair.instrument.is_option or is_nameless(other.instrument)) and not (
+        get_names(pair.instrument) & get_names(other.instrument)
+    )
+    return is_option_of_bare or is_of_root or (is_other_day and bool(get_days(second.instrument)))
 
 
 def _get_rank(lot: Lot) -> tuple[bool, tuple[int, tuple[str, ...]]]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from detector.reconciliation.identity import DIFFERENT, compare_accounts, get_names, is_plain_account
+from detector.reconciliation.identity import DIFFERENT, compare_accounts, is_nameless, is_plain_account
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_pairs import (
     BROKER,
@@ -71,7 +71,7 @@ def compare_positions(book: PositionBook) -> ComparedPositions:
         differences += results
         if why:
             is_paired = why == _UNKNOWN_QUANTITY or _is_paired(group)
-            has_nameless = not all(get_names(position.instrument) for position in group)
+            has_nameless = any(is_nameless(position.instrument) for position in group)
             remedy = _REMEDIES.get(why, _OF_ACCOUNTS if len(_list_accounts(group)) > 1 else _OF_INSTRUMENTS)
             unclear.append(UnclearGroup(names, why, is_paired, has_nameless, _is_held(group), remedy))
     differences.sort(key=lambda difference: (difference.name, difference.account or ""))

@@ -446,16 +446,22 @@ def test_an_account_that_is_not_told_apart_is_not_touched(rows, section, words, 
         pytest.param(
             [{**EXIT, "status": "PendingCancel"}],
             "39",
-            "refuse",
-            "exit_working",
+            "cannot_tell",
+            "orders",
             id="a cancel that is not through",
         ),
         pytest.param([{**EXIT, "status": "Inactive"}], "39", "cannot_tell", "orders", id="an inactive one"),
+        *[
+            pytest.param(
+                [{**EXIT, "status": status}], "39", "cannot_tell", "orders", id=f"one that is {status}"
+            )
+            for status in ("PendingSubmit", "ApiPending", "PENDING_CANCEL", "Not Transmitted")
+        ],
         pytest.param(
             [{**EXIT, "status": "Inactive", "whyHeld": "locate"}],
             "39",
-            "refuse",
-            "exit_working",
+            "cannot_tell",
+            "orders",
             id="an inactive one that waits for shares to borrow",
         ),
         pytest.param(

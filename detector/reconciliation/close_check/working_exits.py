@@ -93,16 +93,16 @@ def _add_exit(exits: list[WorkingExit], row: Order, left: Decimal) -> None:
         exits[at] = WorkingExit(exits[at].order, max(exits[at].left, left), exits[at].doubt)
     else:
         twin = "Two orders have one number, and may be one or two." if UNCLEAR in answers else ""
-        exits.append(WorkingExit(row, left, twin or _explain_inactive(row)))
+        exits.append(WorkingExit(row, left, twin or _explain_unanswered(row)))
 
 
-def _explain_inactive(order: Order) -> str:
-    """Return why an inactive order may fill nothing: TWS calls a refused order so, and one that waits."""
-    return (
-        ""
-        if order.is_working
-        else f"Order {order.title} is Inactive: refused, or held back until it can work."
-    )
+def _explain_unanswered(order: Order) -> str:
+    """Return why an order may fill nothing: TWS calls Inactive what is refused, and what waits."""
+    if not order.is_unanswered:
+        return ""
+    if order.is_inactive:
+        return f"Order {order.title} is Inactive: refused, or held back until it can work."
+    return f"Order {order.title} is {order.status}: it may still fill, or never."
 
 
 def _merge_exits(exits: Sequence[WorkingExit]) -> WorkingExits:
