@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,8 @@ from detector.app.context import AppContext
 from detector.app.job import Job
 from detector.app.run_result import RunResult
 from detector.domain.acknowledgement import AckDocument, AckRequest, find_sender
-from detector.domain.report import ChannelError, ChannelHealth
+from detector.domain.condition import Condition, Notice
+from detector.domain.report import ChannelError, ChannelHealth, Report
 from detector.domain.run_memory import Memory
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.redaction import redact_text
@@ -24,6 +25,7 @@ from detector.settings import (
     ACK_FROM,
     CHANNEL_TIMEOUT_SEC,
     COLLECT_TIMEOUT_SEC,
+    MUTES,
     SOURCE_TIMEOUT_SEC,
     Settings,
     list_secrets,
@@ -31,7 +33,7 @@ from detector.settings import (
 from detector.storage.ack_folder import read_acks
 
 if TYPE_CHECKING:
-    from detector.channels.ack_source import FetchedAcks
+    from detector.channels.ack_source import AckQuery, FetchedAcks
     from detector.channels.channel import Channel
 
 EVENT_TYPE: Final = "aws_ibkr_pt_health_ack"
@@ -46,15 +48,15 @@ class AckReading(Struct):
     files: list[Path]
 
 
-def start_fetching_acks(job: Job, memory: Memory) -> Callable[[], FetchedAcks] | None:
-    """Start to ask the channels, where a condition is open; return what waits for their answers.
+def start_ack_query(job: Job, memory: Memory) -> AckQuery | None:
+    """Start to ask the channels, where a condition is open.
 
     What is read of the sources meanwhile delays nothing: both end by the same number of seconds. In a dry run
     no channel is asked: Telegram would forget what it answered.
     """
     if job.plan.dry_run or all(condition.phase == "ended" for condition in memory.conditions.values()):
         return None
-    from detector.channels.ack_source import AckContext, fetch_all
+    from detector.channels.ack_source import AckContext, AckQuery
     from detector.clients.connection import Deadline
 
     settings = job.settings
@@ -64,25 +66,94 @@ def start_fetching_acks(job: Job, memory: Memory) -> Callable[[], FetchedAcks] |
     public = job.backend is not None and job.backend.public
     contexts = {
         name: AckContext(memory.conditions, job.clock(), settings, deadline, public, known.cursor)
-        for name, known in _get_health(job, memory).items()
+        for name, known in _get_health(job, memory.channels).items()
     }
-    return fetch_all(job.channels, contexts, deadline)
+    return AckQuery(job.channels, contexts, deadline)
 
 
 def apply_arrived(
-    job: Job, memory: Memory, runtime: str, fetch: Callable[[], FetchedAcks] | None
+    job: Job, memory: Memory, runtime: str, query: AckQuery | None
 ) -> tuple[Memory, AckReading]:
-    """Return the memory with all acknowledgements since the last run, and what was read."""
+    """Return the memory with the acknowledgements that are here, and what was read."""
     reading = AckReading([], [], [])
     _read_folder(job, runtime, reading)
     _read_dispatch(job, runtime, reading)
-    if fetch is not None:
-        memory = _read_channels(job, memory, reading, fetch())
+    if query is not None:
+        channels = _read_channels(job, memory.channels, reading, query.collect_arrived())
+        memory = replace(memory, channels=channels)
+    return replace(memory, conditions=_apply(job, memory.conditions, reading)), reading
+
+
+def _apply(job: Job, conditions: Mapping[str, Condition], reading: AckReading) -> Mapping[str, Condition]:
+    """Return the conditions after the requests; the notes are of both, and without secrets."""
     later = [channel.name for channel in job.channels if channel.rung.after_sec]
-    applied = ledger.apply_acknowledgements(memory.conditions, reading.requests, job.clock(), later)
+    applied = ledger.apply_acknowledgements(conditions, reading.requests, job.clock(), later)
     secrets = list_secrets(job.settings)
     reading.notes = [to_one_line(redact_text(note, secrets)) for note in (*reading.notes, *applied.notes)]
-    return replace(memory, conditions=applied.conditions), reading
+    return applied.conditions
+
+
+class LateAcks:
+    """The channels that did not answer yet; only what their answers may silence waits for them.
+
+    That is a reminder or a later rung, of a condition that such a channel was notified of.
+    """
+
+    def __init__(self, job: Job, memory: Memory, query: AckQuery) -> None:
+        self._job = job
+        self._memory = memory
+        self._query = query
+        self._rungs = {channel.name: channel.rung for channel in job.channels}
+        self._withheld: dict[str, frozenset[str]] = {}
+
+    def keep_back(self, report: Report) -> Report:
+        """Return the report without the due notices that wait."""
+        owed = {}
+        for name, rung in self._rungs.items():
+            waiting = frozenset(
+                notice.condition.signature
+                for notice in report.owed[name]
+                if ledger.is_silenced_by_ack(notice, rung)
+                and self._query.waiting & notice.condition.receipts.keys()
+            )
+            self._withheld |= {name: waiting} if waiting else {}
+            owed[name] = [notice for notice in report.owed[name] if notice.condition.signature not in waiting]
+        return replace(report, owed={**report.owed, **owed})
+
+    def apply(self, result: RunResult) -> frozenset[str]:
+        """Wait for the answers, and apply them to the result, of which they silence what waited.
+
+        Returns the channels that may be due a message now.
+        """
+        job, report = self._job, result.report
+        fetched = self._query.wait()
+        reading = AckReading([], [], [])
+        channels = _read_channels(job, report.channels, reading, fetched)
+        before = self._memory.conditions
+        run = ledger.RunContext(report.taken_at, job.settings, report.generation, rungs=self._rungs)
+        acknowledged = _apply(job, before, reading)
+        conditions = ledger.join_late_acknowledgements(report.conditions, before, acknowledged, run)
+        mutes = job.settings.files.get(MUTES.name, ())
+        due = ledger.list_due_notices(conditions, run, self._withheld, mutes)
+        owed = {
+            name: [notice for notice in notices if notice.condition.signature in self._withheld[name]]
+            for name, notices in due.items()
+        }
+        due_elsewhere = _list_signatures(report.owed.values()) | _list_signatures(owed.values())
+        silenced = frozenset().union(*self._withheld.values()) - due_elsewhere
+        result.report = replace(
+            report,
+            channels=channels,
+            conditions=conditions,
+            owed={**dict.fromkeys(report.owed, ()), **owed},
+            new_events=tuple(event for event in report.new_events if event.signature not in silenced),
+        )
+        result.notes += reading.notes
+        return frozenset((*(name for name in owed if owed[name]), *fetched.errors))
+
+
+def _list_signatures(owed: Iterable[Iterable[Notice]]) -> frozenset[str]:
+    return frozenset(notice.condition.signature for notices in owed for notice in notices)
 
 
 def send_onward(job: Job, result: RunResult) -> None:
@@ -172,16 +243,16 @@ def find_ack_errors(
     """Return by channel why its acknowledgements cannot be read; what was read stays unconfirmed."""
     if not channels:
         return {}
-    from detector.channels.ack_source import AckContext, fetch_all
+    from detector.channels.ack_source import AckContext, AckQuery
     from detector.clients.connection import Deadline
 
     deadline = Deadline(_get_seconds(settings))
     context = AckContext({}, app.clock(), settings, deadline, public=True)
-    return fetch_all(channels, {channel.name: context for channel in channels}, deadline)().errors
+    return AckQuery(channels, {channel.name: context for channel in channels}, deadline).wait().errors
 
 
-def _get_health(job: Job, memory: Memory) -> dict[str, ChannelHealth]:
-    return {channel.name: memory.channels.get(channel.name, ChannelHealth()) for channel in job.channels}
+def _get_health(job: Job, channels: Mapping[str, ChannelHealth]) -> dict[str, ChannelHealth]:
+    return {channel.name: channels.get(channel.name, ChannelHealth()) for channel in job.channels}
 
 
 def _get_seconds(settings: Settings) -> float:
@@ -189,12 +260,14 @@ def _get_seconds(settings: Settings) -> float:
     return min(_MOST_SEC, settings[CHANNEL_TIMEOUT_SEC])
 
 
-def _read_channels(job: Job, memory: Memory, reading: AckReading, fetched: FetchedAcks) -> Memory:
-    """Add the channels' answers to what was read; return the memory with their cursors and failures."""
+def _read_channels(
+    job: Job, channels: Mapping[str, ChannelHealth], reading: AckReading, fetched: FetchedAcks
+) -> dict[str, ChannelHealth]:
+    """Add the channels' answers to what was read; return their health with cursors and failures."""
     for answer in fetched.answers.values():
         reading.requests += answer.requests
         reading.notes += answer.ignored
-    known = _get_health(job, memory)
+    known = _get_health(job, channels)
     for name, answer in fetched.answers.items():
         cursor = answer.cursor if answer.cursor is not None else known[name].cursor
         known[name] = replace(known[name], cursor=cursor, ack_error=None, ack_failures=0)
@@ -202,5 +275,4 @@ def _read_channels(job: Job, memory: Memory, reading: AckReading, fetched: Fetch
         failure = _describe(job, error).join_row(known[name].ack_error)
         reading.notes.append(f"Acknowledgements could not be read from {name}: {failure.said}.")
         known[name] = replace(known[name], ack_error=failure, ack_failures=known[name].ack_failures + 1)
-    changed = {name: known[name] for name in (*fetched.answers, *fetched.errors)}
-    return replace(memory, channels={**memory.channels, **changed})
+    return {**channels, **{name: known[name] for name in (*fetched.answers, *fetched.errors)}}

@@ -48,11 +48,15 @@ _LONGEST_ERROR, _MOST_CHANNELS = 240, 30
 
 
 class RunSource(Struct, frozen=True):
-    """The address of the run, why its memory could not be read this time, and the message before the open."""
+    """The address of the run, why its memory could not be read this time, and the message before the open.
+
+    `only` are the channels to deliver to, None for all.
+    """
 
     link: str | None = None
     unread: str | None = None
     preopen: PreopenNotice | None = None
+    only: frozenset[str] | None = None
 
 
 NO_SOURCE = RunSource()
@@ -170,7 +174,9 @@ class _PendingDelivery:
             for channel in channels
         }
         self.messages: dict[Channel, Message] = {
-            channel: message for channel, message in built.items() if message is not None
+            channel: message
+            for channel, message in built.items()
+            if message is not None and (run.only is None or channel.name in run.only)
         }
 
     def redact(self, text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -43,6 +43,9 @@ from detector.settings import (
     has_any_source,
 )
 from detector.storage import artifact_file
+
+if TYPE_CHECKING:
+    from detector.app.acknowledgements import LateAcks
 
 LoadMemory = Callable[[ExpectedMemory], Memory]
 
@@ -146,10 +149,18 @@ def evaluate(job: Job, source: InputDocument, load_memory: LoadMemory) -> RunRes
     return RunResult(report, advances=checked.can_advance, notes=notes)
 
 
-def deliver(job: Job, result: RunResult, format_output: Callable[[RunResult], str]) -> None:
-    """Deliver the due notices to the channels, then print; the result gets receipts, previews and faults."""
+def deliver(
+    job: Job, result: RunResult, format_output: Callable[[RunResult], str], late: LateAcks | None = None
+) -> None:
+    """Deliver the due notices to the channels, then print; the result gets receipts, previews and faults.
+
+    What the answers of `late` may silence is delivered last, where they do not.
+    """
     if result.advances and job.channels:
-        _deliver_to_channels(job, result)
+        result.report = late.keep_back(result.report) if late is not None else result.report
+        failed = _deliver_to_channels(job, result)
+        if late is not None:
+            _deliver_to_channels(job, result, late.apply(result) - failed)
     result.printed = job.app.print_stdout(format_output(result))
     is_recipient = job.plan.stdout_delivers and not job.channels
     if result.printed and is_recipient:
@@ -164,18 +175,20 @@ def deliver(job: Job, result: RunResult, format_output: Callable[[RunResult], st
             job.app.print_stderr(line)
 
 
-def _deliver_to_channels(job: Job, result: RunResult) -> None:
+def _deliver_to_channels(job: Job, result: RunResult, only: frozenset[str] | None = None) -> frozenset[str]:
+    """Deliver to all channels, or to some; return those that were not reached."""
     from detector.app.delivery import RunSource
     from detector.app.delivery import deliver as deliver_report
     from detector.app.github_access import build_run_link
 
     app = replace(job.app, clock=job.clock)
-    source = RunSource(build_run_link(app), result.unavailable, result.preopen)
+    source = RunSource(build_run_link(app), result.unavailable, result.preopen, only)
     delivery = deliver_report(app, job.settings, result.report, source, job.plan.dry_run)
     result.report, result.previews = delivery.report, delivery.previews
     for note in delivery.notes:
         app.print_stderr(note)
     result.faults += [f"{name} was not reached: {error}" for name, error in sorted(delivery.failed.items())]
+    return frozenset(delivery.failed)
 
 
 def store(job: Job, result: RunResult) -> None:

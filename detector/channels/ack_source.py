@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.channels.channel import Channel
-from detector.clients.fan_out import run_in_parallel
+from detector.clients.fan_out import ParallelRun
 from detector.domain.acknowledgement import AckRequest, Via, find_sender
 from detector.domain.condition import Condition, MessageRef
 from detector.formats.errors import NO_ANSWER, REJECTED, ExternalError
@@ -153,19 +153,31 @@ class FetchedAcks(Struct, frozen=True):
     errors: Mapping[str, ExternalError] = field(default_factory=dict)
 
 
-def fetch_all(
-    channels: Sequence[Channel], contexts: Mapping[str, AckContext], deadline: Deadline
-) -> Callable[[], FetchedAcks]:
-    """Start to ask all channels in parallel until one deadline; return what waits for their answers.
+class AckQuery:
+    """All channels, asked in parallel until one deadline from now on; nothing here raises anything."""
 
-    Neither raises anything.
-    """
-    sources = [channel for channel in channels if channel.name in contexts and isinstance(channel, AckSource)]
-    for channel in channels:
-        with suppress(Exception):
-            channel.load_client()
-    tasks = {source.name: partial(_fetch, source, contexts[source.name]) for source in sources}
-    return partial(_gather_answers, run_in_parallel(tasks, deadline.get_remaining))
+    def __init__(
+        self, channels: Sequence[Channel], contexts: Mapping[str, AckContext], deadline: Deadline
+    ) -> None:
+        sources = [source for source in channels if source.name in contexts and isinstance(source, AckSource)]
+        for channel in channels:
+            with suppress(Exception):
+                channel.load_client()
+        tasks = {source.name: partial(_fetch, source, contexts[source.name]) for source in sources}
+        self._running = ParallelRun(tasks, deadline.get_remaining)
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """The channels whose answer was not taken yet."""
+        return frozenset(self._running.waiting)
+
+    def collect_arrived(self) -> FetchedAcks:
+        """Return the answers that are here already."""
+        return _gather_answers(self._running.collect_ended())
+
+    def wait(self) -> FetchedAcks:
+        """Return all further answers, and an error for each channel that gives none until the deadline."""
+        return _gather_answers(self._running)
 
 
 def _gather_answers(outcomes: Iterable[tuple[str, AckAnswer | ExternalError | None]]) -> FetchedAcks:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.channels.channel import Channel, DeliveryContext, DeliveryResult
-from detector.clients.fan_out import run_in_parallel
+from detector.clients.fan_out import ParallelRun
 from detector.formats.errors import NO_ANSWER, REJECTED, ExternalError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def deliver_all(messages: Mapping[Channel, Message], seconds: float) -> Iterator
         channel.name: partial(_deliver, channel, message, deadline, progress)
         for channel, message in messages.items()
     }
-    for name, outcome in run_in_parallel(tasks, deadline.get_remaining):
+    for name, outcome in ParallelRun(tasks, deadline.get_remaining):
         late = ExternalError(f"no yes within {seconds:g} s", reason=NO_ANSWER)
         yield _add_progress(outcome or ChannelOutcome(channels[name], error=late), progress.get(name))
 

@@ -7,40 +7,45 @@ its thread ends with the program.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 _GRACE_SEC = 0.25  # in which a task that reaches its own deadline can still return its error
 
 
-def run_in_parallel(
-    tasks: Mapping[str, Callable[[], T]], get_remaining: Callable[[], float]
-) -> Iterator[tuple[str, T | None]]:
-    """Start every task now; return the name and the result of each as it ends, then those that did not end.
+class ParallelRun(Generic[T]):
+    """Every task, started now, until one deadline; `waiting` are the names of those that did not end yet.
 
-    The result of a task that did not end is None. `get_remaining` returns the seconds until the deadline. A
-    task must not raise.
+    Iterating returns the name and the result of each as it ends, then those that did not end, with None.
+    `get_remaining` returns the seconds until the deadline. A task must not raise.
     """
-    results: SimpleQueue[tuple[str, T]] = SimpleQueue()
 
-    def run(name: str, task: Callable[[], T]) -> None:
-        results.put((name, task()))
+    def __init__(self, tasks: Mapping[str, Callable[[], T]], get_remaining: Callable[[], float]) -> None:
+        self.waiting = dict.fromkeys(tasks)
+        self._results: SimpleQueue[tuple[str, T]] = SimpleQueue()
+        self._get_remaining = get_remaining
+        for name, task in tasks.items():
+            Thread(target=self._run, args=(name, task), daemon=True).start()
 
-    for name, task in tasks.items():
-        Thread(target=run, args=(name, task), daemon=True).start()
-    return _collect_results(results, dict.fromkeys(tasks), get_remaining)
+    def __iter__(self) -> Iterator[tuple[str, T | None]]:
+        with suppress(Empty):
+            while self.waiting:
+                yield self._collect(max(0.0, self._get_remaining() + _GRACE_SEC))
+        yield from ((name, None) for name in self.waiting)
 
+    def collect_ended(self) -> Iterator[tuple[str, T]]:
+        """Yield the name and the result of each task that has ended by now."""
+        with suppress(Empty):
+            while self.waiting:
+                yield self._collect(0)
 
-def _collect_results(
-    results: SimpleQueue[tuple[str, T]], waiting: dict[str, None], get_remaining: Callable[[], float]
-) -> Iterator[tuple[str, T | None]]:
-    while waiting:
-        try:
-            name, result = results.get(timeout=max(0.0, get_remaining() + _GRACE_SEC))
-        except Empty:
-            break
-        del waiting[name]
-        yield name, result
-    yield from ((name, None) for name in waiting)
+    def _run(self, name: str, task: Callable[[], T]) -> None:
+        self._results.put((name, task()))
+
+    def _collect(self, seconds: float) -> tuple[str, T]:
+        name, result = self._results.get(timeout=seconds)
+        del self.waiting[name]
+        return name, result

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.clients.fan_out import run_in_parallel
+from detector.clients.fan_out import ParallelRun
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext
 from detector.formats.errors import TIMEOUT, UNREADABLE, ExternalError
 from detector.formats.redaction import redact_text
@@ -177,7 +177,7 @@ def collect_in_parallel(
     seconds = min(settings[SOURCE_TIMEOUT_SEC], settings[COLLECT_TIMEOUT_SEC])
     by_name = {source.name: source for source in sources}
     tasks = {name: partial(_read_source, source, settings, environment) for name, source in by_name.items()}
-    for name, result in run_in_parallel(tasks, lambda: started + seconds - time.monotonic()):
+    for name, result in ParallelRun(tasks, lambda: started + seconds - time.monotonic()):
         late = ExternalError(f"no answer within {seconds:g} s", reason=TIMEOUT)
         yield result or _build_failure(by_name[name], started, late, settings)
 

@@ -11,7 +11,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.app.acknowledgements import apply_arrived, send_onward, start_fetching_acks
+from detector.app.acknowledgements import LateAcks, apply_arrived, send_onward, start_ack_query
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import load_channels, render_previews
 from detector.app.gate_run import build_preopen
@@ -172,10 +172,10 @@ def _run_steps(
 ) -> RunResult:
     """Load the memory, since which the logs are read; collect, evaluate, deliver; and only then store."""
     loaded = job.backend.find(expected) if job.backend is not None else LoadedMemory()
-    # The channels answer while the sources are read: no alert waits for both.
-    fetch_acks = start_fetching_acks(job, loaded.memory)
+    # The channels answer while the sources are read; who answers later delays what it may silence.
+    query = start_ack_query(job, loaded.memory)
     document = collect(job, source, loaded.document)
-    memory, acks = apply_arrived(job, loaded.memory, expected.runtime, fetch_acks)
+    memory, acks = apply_arrived(job, loaded.memory, expected.runtime, query)
     result = evaluate(job, document, lambda _: memory)
     result.preopen = build_preopen(job, document, memory)
     result.report = replace(result.report, run=_build_run_info(job))
@@ -184,7 +184,8 @@ def _run_steps(
     result.faults += list_blind_spots(job, result.report)
     # Who tries a run out has no channel yet; one that sees nothing is as blind as any other.
     (result.notes if job.plan.dry_run else result.faults).extend(list_missing_recipients(job, result))
-    deliver(job, result, format_output)
+    late = LateAcks(job, memory, query) if query is not None and query.waiting else None
+    deliver(job, result, format_output, late)
     send_onward(job, result)
     store(job, result)
     if result.stored:

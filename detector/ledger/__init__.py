@@ -4,9 +4,13 @@
 `taken_at`; it reads no clock. A notice is due until a receipt records that the channel accepted it.
 """
 
-from detector.ledger.acknowledge import AppliedAcks, apply_acknowledgements
+from detector.ledger.acknowledge import (
+    AppliedAcks,
+    apply_acknowledgements,
+    join_late_acknowledgements,
+)
 from detector.ledger.advance import LedgerState, advance, list_due_notices
-from detector.ledger.delivery_due import add_receipts
+from detector.ledger.delivery_due import add_receipts, is_silenced_by_ack
 from detector.ledger.sessions import ObservedRun, count_run, list_due_days, mark_summarized
 from detector.ledger.transitions import RunContext
 
@@ -19,6 +23,8 @@ __all__ = [
     "advance",
     "apply_acknowledgements",
     "count_run",
+    "is_silenced_by_ack",
+    "join_late_acknowledgements",
     "list_due_days",
     "list_due_notices",
     "mark_summarized",

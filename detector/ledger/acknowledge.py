@@ -52,6 +52,34 @@ def apply_acknowledgements(
     return AppliedAcks(after, tuple(notes))
 
 
+def join_late_acknowledgements(
+    conditions: Mapping[str, Condition],
+    before: Mapping[str, Condition],
+    acknowledged: Mapping[str, Condition],
+    run: RunContext,
+) -> dict[str, Condition]:
+    """Return a run's conditions with the acknowledgements that its memory, `before`, got after it was judged.
+
+    They cover what the memory holds, as if they had come in time, and nothing that is new in this run.
+    """
+    after = dict(conditions)
+    for signature in after.keys() & acknowledged.keys():
+        condition, acks = after[signature], acknowledged[signature].acks
+        if acks == before[signature].acks:
+            continue
+        condition = replace(condition, acks=acks)
+        is_covered = condition.get_acknowledgement(run.taken_at) is not None
+        dropped = condition.owing if is_covered else before[signature].owing
+        owing = {
+            name: since
+            for name, since in condition.owing.items()
+            if not run.get_rung(name).after_sec or name not in dropped
+        }
+        waiting_since = None if is_covered else condition.waiting_since
+        after[signature] = replace(condition, owing=owing, waiting_since=waiting_since)
+    return after
+
+
 def _find_fault(condition: Condition | None, request: AckRequest, now: datetime) -> str | None:
     if condition is None:
         return "there is no such condition"

@@ -12,7 +12,7 @@ from detector.domain.condition import MAX_PLACES, STDOUT, Condition, MessageRef,
 from detector.domain.rule import OCCURRENCE, RANK
 from detector.formats.times import compute_seconds
 from detector.ledger.transitions import RunContext
-from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC
+from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC, Rung
 
 _DAY_SEC = 86_400.0
 _MAX_DOUBLINGS = 24
@@ -91,6 +91,12 @@ def _is_reminder_due(condition: Condition, receipt: Receipt, channel: str, run: 
         return False
     wait: float = min(_DAY_SEC, first * 2 ** min(receipt.reminders, _MAX_DOUBLINGS))
     return compute_seconds(receipt.at, run.taken_at) >= wait
+
+
+def is_silenced_by_ack(notice: Notice, rung: Rung) -> bool:
+    """Return whether an acknowledgement would silence the notice: a reminder, or one of a later rung."""
+    is_end = notice.reason in _ENDINGS.values()
+    return notice.reason == "reminder" or (bool(rung.after_sec) and not is_end)
 
 
 def build_notice(condition: Condition, reason: Reason, channel: str) -> Notice:

@@ -6,8 +6,10 @@ And what changes nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import ExitStack
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.support.acks import DAY, PENDING, Night, stamp
 from tests.support.deliveries import QUICK, THREE_ORDERS
 from tests.support.github_memory import GitHub, github_with_memory
 from tests.support.github_runs import github_on_loopback
-from tests.support.loopback import PATIENCE_SEC, hangs, says, serving
+from tests.support.loopback import PATIENCE_SEC, hangs, reply, says, serving
 from tests.support.pager_server import CHAT, pager_on_loopback
 from tests.support.program import answer
 from tests.support.slack_server import TOKEN, slack_on_loopback
@@ -316,9 +318,16 @@ def test_an_update_is_confirmed_only_after_its_acknowledgement_was_stored(chat):
 
 
 def conflict(pager):
-    """Let the next request, which asks for the updates, be answered as to a second reader."""
+    """Let the next request that asks for the updates be answered as to a second reader."""
     description = "Conflict: terminated by other getUpdates request"
-    pager.then(says({"ok": False, "error_code": 409, "description": description}, 409))
+    body = json.dumps({"ok": False, "error_code": 409, "description": description}).encode()
+    well = pager.calls["getUpdates"]
+
+    def refuse(_):
+        pager.calls["getUpdates"] = well
+        return reply(409, body)
+
+    pager.calls["getUpdates"] = refuse
 
 
 def test_a_bot_that_somebody_else_polls_is_told_of_and_delays_nothing(chat):
@@ -342,7 +351,8 @@ def test_it_is_told_in_every_message_and_once_by_itself_where_nothing_else_is_du
     for body in pager.taken[1:]:
         assert "No acknowledgement of telegram is read" in body["text"]
         assert "give the detector a bot of its own" in body["text"]
-    night.run("16:00", {"status_v3": {"unknown_fills": 1, "stuck_exits": 1, "pending_orders": 3}})
+    night.run("16:00", {"status_v3": {"unknown_fills": 1, "pending_orders": 3}})
+    night.run("16:10", {"status_v3": {"unknown_fills": 1, "stuck_exits": 1, "pending_orders": 3}})
     assert "acknowledgement" not in pager.taken[3]["text"], "it is read again"
 
 
@@ -400,7 +410,6 @@ def test_a_channel_that_hangs_when_it_is_asked_has_given_up_before_a_slow_source
     with serving(bot) as server:
         night.run("15:10", THREE_ORDERS, AEGIS_PT_BOT_STATUS_URL=server.url, AEGIS_PT_CHANNEL_TIMEOUT_SEC="2")
     assert "unknown_fill" in pager.taken[-1]["text"], "what the slow source shows is told in this run"
-    assert "No acknowledgement of telegram is read" in pager.taken[-1]["text"]
     assert "Acknowledgements could not be read from telegram" in " ".join(night.notes)
 
 
@@ -478,6 +487,125 @@ def test_a_pager_that_is_alerted_late_learns_who_has_it_and_after_its_end_nothin
         for clock in ("15:20", "15:30"):
             night.run(clock, THREE_ORDERS)
         assert len(pager.taken) == 2
+
+
+# --- who answers late ---------------------------------------------------------------------------------
+
+
+def wait_in_telegram(stack, wait):
+    pager = stack.enter_context(pager_on_loopback("telegram"))
+    pager.calls["getUpdates"] = lambda body: []
+
+    def acknowledge():
+        press(pager)
+
+    def ask_late():
+        pager.calls["getUpdates"] = lambda body: wait() and pager.updates
+
+    return {**pager.environ, "AEGIS_PT_TELEGRAM_MIN": "warning"}, acknowledge, ask_late
+
+
+def wait_in_slack(stack, wait):
+    slack = stack.enter_context(slack_on_loopback())
+    settings = {"SLACK_TOKEN": TOKEN, "SLACK_CHANNEL": "#alerts", "SLACK_API_URL": slack.api}
+
+    def acknowledge():
+        reacted(slack, {"name": "eyes", "users": ["U1"], "count": 1})
+
+    def ask_late():
+        slack.when_asked = wait
+
+    return {f"AEGIS_PT_{name}": text for name, text in settings.items()}, acknowledge, ask_late
+
+
+def wait_in_pagerduty(stack, wait):
+    answers: list[dict[str, list[Any]]] = [{"incidents": []}]
+    is_late: list[Callable[[], object]] = []
+
+    def api(served, conn, request):
+        for waits in is_late:
+            waits()
+        says(answers[-1])(served, conn, request)
+
+    pager = stack.enter_context(pager_on_loopback("pagerduty"))
+    url = stack.enter_context(serving(api)).url
+    key = {"AEGIS_PT_PAGERDUTY_TOKEN": "canary-read-7d1f04b2", "AEGIS_PT_PAGERDUTY_API_URL": url}
+    environ = {**pager.environ, **key, "AEGIS_PT_PAGERDUTY_MIN": "warning"}
+    return environ, lambda: answers.append(incidents()), lambda: is_late.append(wait)
+
+
+LATE = {"telegram": wait_in_telegram, "slack": wait_in_slack, "pagerduty": wait_in_pagerduty}
+MORE = {"status_v3": {"unknown_fills": 1, "pending_orders": 3}}
+
+
+class LateNight:
+    """A night whose first channel answers who acknowledged only after the webhook was told of a fill."""
+
+    def __init__(self, stack, folder, kind):
+        self.gate, self.waits = Event(), []
+        self.webhook, self.ntfy = (
+            stack.enter_context(pager_on_loopback(name)) for name in ("webhook", "ntfy")
+        )
+        environ, self.acknowledge, self._ask_late = LATE[kind](stack, self.wait)
+        self.webhook.when_taken = self._open_gate
+        more = {"NTFY_MIN": "warning,after=900", "REMIND_AFTER_SEC": "900", "CHANNEL_TIMEOUT_SEC": "10",
+                "ACK_FROM": "ann=telegram:42,ann=slack:U1,ann=pagerduty:PANN"}  # fmt: skip
+        more = {f"AEGIS_PT_{name}": text for name, text in more.items()}
+        self.night = Night(folder, {**environ, **self.webhook.environ, **self.ntfy.environ, **more})
+
+    def _open_gate(self, body):
+        if "unknown_fill" in json.dumps(body):
+            self.gate.set()
+
+    def wait(self):
+        self.waits.append(self.gate.wait(PATIENCE_SEC))
+        return True
+
+    def run(self, acknowledges):
+        """Run at 15:00, answer or not, and run at 15:20 while the answer waits; return what was printed."""
+        self.night.run("15:00", THREE_ORDERS)
+        if acknowledges:
+            self.acknowledge()
+        self.webhook.taken.clear()
+        self.ntfy.taken.clear()
+        self._ask_late()
+        return self.night.run("15:20", MORE).document["new_events"]
+
+
+@pytest.mark.parametrize("kind", LATE)
+def test_who_answers_late_delays_no_message_of_another_and_counts_in_this_run(kind, tmp_path):
+    """The source answers only after the other channel took its message; then nobody is reminded or next."""
+    with ExitStack() as stack:
+        late = LateNight(stack, tmp_path / "memory", kind)
+        new = late.run(acknowledges=True)
+        assert (late.waits, late.night.acks()) == ([True], ["ann"])
+        (body,) = late.webhook.taken
+        assert "unknown_fill" in json.dumps(body)
+        assert late.ntfy.taken == []
+        assert [event["type"] for event in new] == ["unknown_fill"]
+
+
+@pytest.mark.parametrize("kind", LATE)
+def test_where_nobody_acknowledged_the_reminder_and_the_next_rung_follow_in_the_same_run(kind, tmp_path):
+    with ExitStack() as stack:
+        late = LateNight(stack, tmp_path / "memory", kind)
+        new = late.run(acknowledges=False)
+        assert (late.waits, late.night.acks()) == ([True], [])
+        first, second = map(json.dumps, late.webhook.taken)
+        assert ("unknown_fill" in first, PENDING in first, PENDING in second) == (True, False, True)
+        assert late.ntfy.told_of("pending_orders_high") == 1
+        assert {event["type"] for event in new} == {"unknown_fill", "pending_orders_high"}
+
+
+def test_who_never_answers_takes_neither_the_reminder_nor_the_next_rung_away(tmp_path):
+    with ExitStack() as stack:
+        late = LateNight(stack, tmp_path / "memory", "telegram")
+        late.webhook.when_taken = lambda body: None
+        late.night.environ = {**late.night.environ, "AEGIS_PT_CHANNEL_TIMEOUT_SEC": "1"}
+        late.run(acknowledges=True)
+        late.gate.set()
+        assert late.ntfy.told_of("pending_orders_high") == 1
+        assert late.night.acks() == []
 
 
 # --- in a public repository ---------------------------------------------------------------------------

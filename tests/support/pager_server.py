@@ -63,6 +63,7 @@ class Pager:
     calls: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
     updates: list[dict[str, Any]] = field(default_factory=list)
     offsets: list[int | None] = field(default_factory=list)
+    when_taken: Callable[[dict[str, Any]], None] = lambda body: None
 
     def then(self, *behaviours: Behaviour) -> None:
         """Answer the next requests so, one each; healthy again after them."""
@@ -120,12 +121,18 @@ def answer_of(pager: Pager, request: bytes) -> bytes:
     method = path.rpartition("/")[2]
     if pager.kind == "telegram" and method in pager.calls:
         pager.faults += [error.message for error in _CALLS[method].iter_errors(body)]
-        return reply(200, json.dumps({"ok": True, "result": pager.calls[method](body)}).encode())
+        result = pager.calls[method](body)
+        return result if isinstance(result, bytes) else _succeed(result)
     pager.faults += [error.message for error in VALIDATORS[pager.kind].iter_errors(body)]
     pager.faults += _FAULTS[pager.kind](path, headers, data)
     pager.taken.append(body)
     pager.heads.append(headers)
+    pager.when_taken(body)
     return reply(_STATUS.get(pager.kind, 200), json.dumps(_answer(pager, body)).encode())
+
+
+def _succeed(result: Any) -> bytes:
+    return reply(200, json.dumps({"ok": True, "result": result}).encode())
 
 
 @dataclass

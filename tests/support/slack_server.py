@@ -10,7 +10,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +41,7 @@ class Slack:
     archived: list[str] = field(default_factory=list)
     reactions: list[dict[str, Any]] = field(default_factory=list)
     asked: list[dict[str, list[str]]] = field(default_factory=list)
+    when_asked: Callable[[], object] = lambda: None
 
     @property
     def hook(self) -> str:
@@ -118,6 +119,7 @@ def answer_of(slack: Slack, request: bytes) -> bytes:
 
 def _reacted(slack: Slack, form: str) -> bytes:
     slack.asked.append(parse_qs(form))
+    slack.when_asked()
     (ts,) = slack.asked[-1]["timestamp"]
     if ts not in slack.messages:
         return _said(error="message_not_found")
