@@ -231,6 +231,25 @@ _LOGGED_IN: Final = build_pattern(
     r"|(?<!someone )(?<!somebody )(?<!else )(?<!user )(?<!session )"
     r"\blogged in (?:successfully )?to (?:the )?(?:ib|ibkr|tws|gateway|interactive brokers)\b"
 )
+# What ends an alarm must be as certain as what raises it: a factor that was given, or a login at the broker.
+_SUCCESS = r"(?:succe(?:ss(?:ful(?:ly)?)?|eded)|completed?|confirmed|approved|accepted|granted|passed|ok)\b"
+_WAS = r"\s?[:=]?(?: (?:has|have|was|were|is|been|now|successfully)){0,3}[:=]? "
+_GIVEN: Final = (
+    Concept(events.LOGGED_IN, "", "", build_pattern(
+        rf"{_FACTOR}(?: (?:auth(?:entication)?|confirmation|request|prompt|challenge|push|code|notification"
+        rf"|approval|login)){{0,2}}{_WAS}{_SUCCESS}"
+        rf"|\b(?:confirmed|approved|completed|accepted|passed) (?:the |a )?{_FACTOR}"
+    ), unless=build_pattern(_OTHER_SERVICE.pattern + r"|\b(?:but|however|although|yet|though)\b")),
+    Concept(events.LOGGED_IN, "", "", build_pattern(
+        rf"\b(?:re-?)?(?:{_LOGIN}|sign[ -]?in|authentication)(?: (?:process|attempt|request|procedure))?"
+        rf"{_WAS}{_SUCCESS}"
+        rf"|\bsuccessful(?:ly)? (?:re-?)?(?:{_LOGIN}|logged (?:in|on)|authenticated|signed in)\b"
+        r"|\b(?:logged (?:in|on)|authenticated|signed in) successfully\b"
+    ), build_pattern(
+        r"\b(?:ib|ibkr|ibc|ibeam|tws|gateway|ibgw|brokerage|interactive brokers|client portal"
+        r"|authentication process)\b"
+    ), build_pattern(_OTHER_SERVICE.pattern + r"|\b(?:not|never|no|un\w+ed|failed|fails|waiting|pending)\b")),
+)  # fmt: skip
 _RESTART_TIME: Final = build_pattern(
     r"\bauto[ -]?(restart|log[ -]?off) time (?:is |was |has been )?(?:already |now )?set to"
     r" (\d{1,2}):(\d\d)(?:\s?([ap])\.?m\b)?"
@@ -255,6 +274,9 @@ def match_login(line: ParsedLine) -> Iterator[LineMatch]:
         *match_phrases(FAILURES, body, quoted=_is_dialog(body)),
         *match_phrases(LOGINS_DUE, body, True),
     ]
+    if not matches and next(match_concepts(_GIVEN, body), None) is not None:
+        yield LineMatch(events.LOGGED_IN)
+        return
     if not matches:
         matches = [match for match, _, _ in islice(match_concepts(_WAITING, body), 1)]
     yield from matches
